@@ -1,0 +1,47 @@
+# Every command sets up what it needs first. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+# The tests and the demo use the committed query data, never a stray database.
+export SQLX_OFFLINE ?= true
+
+.PHONY: help setup setup-tests demo demo-check test lint bench bench-full audit sqlx
+
+help: ## what each command does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+setup: ## fetch what the demo needs
+	@deploy/setup.sh
+
+setup-tests: ## fetch what the tests need too
+	@deploy/setup.sh --tests
+
+demo: setup ## cloud, two plants and simulators, with addresses printed (Ctrl-C ends it)
+	@$(CARGO) build --workspace --bins
+	@target/debug/demo run
+
+demo-check: setup ## the same unattended, with faults; exits 0 only if every trace is true
+	@$(CARGO) build --workspace --bins
+	@target/debug/demo check
+
+lint: setup ## formatting, and clippy with warnings denied
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+test: setup-tests lint ## every test
+	@$(CARGO) build --workspace --bins --locked
+	@$(CARGO) test --workspace --locked
+
+bench: setup ## speed, beside plain alternatives, at a million rows
+	@$(CARGO) build --workspace --bins --release --locked
+	@target/release/bench
+
+bench-full: setup ## the same at ten million rows
+	@$(CARGO) build --workspace --bins --release --locked
+	@target/release/bench --full
+
+audit: ## licences, bans, sources, advisories where reachable
+	@deploy/audit.sh
+
+sqlx: setup ## refresh the committed query data from a migrated database
+	@deploy/sqlx.sh

@@ -1,0 +1,68 @@
+app-name = Tracewright
+shell-skip = Skip to content
+shell-menu = Menu
+shell-nav = Main navigation
+shell-search = Search
+shell-search-hint = UID, lot, document …
+shell-language = Language
+shell-theme = Light or dark
+shell-account = Account
+shell-signed-in = Signed in as { $name }
+shell-tenant = Organisation
+shell-signout = Sign out
+shell-print-note = Printed from Tracewright
+shell-offline = The server did not answer. Check your connection and try again.
+shell-close = Close
+scope-read = Read
+scope-write = Write
+scope-admin = Administer
+
+signin-title = Sign in
+signin-lead = Sign in with an access key of your organisation.
+signin-key = Access key
+signin-key-hint = Begins with twk_. Ask your administrator for one.
+signin-submit = Sign in
+signin-failed = This key is not valid. It may have been mistyped, revoked, or has expired.
+signin-once-title = One click to go
+signin-once-lead = This link signs this browser in, once.
+signin-once-submit = Sign in to Tracewright
+signin-once-failed = This link is not valid any more. Links work once, for 10 minutes.
+signin-once-again = Ask for a new link, or sign in with an access key.
+signin-tagline = Every unit, its whole story.
+
+error-title = Something is not right
+error-back = Back to the start
+error-retry = Try again
+error-id = Request
+error-auth-required = Please sign in.
+error-auth-invalid = The access key is not valid.
+error-auth-forbidden = Your access does not allow this.
+error-auth-cross_site = The request came from another site and was refused.
+error-not_found = There is nothing here, or it is not yours to see.
+error-request-method = This address does not take such a request.
+error-request-too_large = What was sent is too large.
+error-request-invalid = The request could not be read.
+error-conflict-exists = There is one with this key already.
+error-conflict-stale = Somebody else changed this meanwhile. Load it again.
+error-busy = The system is busy. Please try again in a moment.
+error-internal = Something went wrong on our side. It has been recorded.
+
+month-1 = Jan
+month-2 = Feb
+month-3 = Mar
+month-4 = Apr
+month-5 = May
+month-6 = Jun
+month-7 = Jul
+month-8 = Aug
+month-9 = Sep
+month-10 = Oct
+month-11 = Nov
+month-12 = Dec
+ago-now = just now
+ago-minutes = { $count } min ago
+ago-hours = { $count } h ago
+ago-days = { $count ->
+    [one] { $count } day ago
+   *[other] { $count } days ago
+ }

@@ -1,0 +1,68 @@
+app-name = Tracewright
+shell-skip = నేరుగా ముఖ్య విషయానికి వెళ్లండి
+shell-menu = మెనూ
+shell-nav = ప్రధాన నావిగేషన్
+shell-search = వెతకండి
+shell-search-hint = UID, లాట్, పత్రం …
+shell-language = భాష
+shell-theme = లేత లేదా ముదురు రంగు
+shell-account = ఖాతా
+shell-signed-in = { $name } గా సైన్ ఇన్ అయ్యారు
+shell-tenant = సంస్థ
+shell-signout = సైన్ అవుట్
+shell-print-note = Tracewright నుండి ముద్రించబడింది
+shell-offline = సర్వర్ స్పందించలేదు. మీ కనెక్షన్ చూసి మళ్లీ ప్రయత్నించండి.
+shell-close = మూసివేయండి
+scope-read = చూడటం
+scope-write = మార్చడం
+scope-admin = నిర్వహణ
+
+signin-title = సైన్ ఇన్
+signin-lead = మీ సంస్థ యాక్సెస్ కీతో సైన్ ఇన్ చేయండి.
+signin-key = యాక్సెస్ కీ
+signin-key-hint = twk_ తో మొదలవుతుంది. మీ నిర్వాహకుడిని అడగండి.
+signin-submit = సైన్ ఇన్ చేయండి
+signin-failed = ఈ కీ చెల్లదు. తప్పుగా టైప్ చేసి ఉండవచ్చు, రద్దు చేసి ఉండవచ్చు లేదా గడువు ముగిసి ఉండవచ్చు.
+signin-once-title = ఇంకా ఒక్క క్లిక్
+signin-once-lead = ఈ లింక్ ఈ బ్రౌజర్‌ను ఒక్కసారి సైన్ ఇన్ చేస్తుంది.
+signin-once-submit = Tracewright లోకి సైన్ ఇన్ చేయండి
+signin-once-failed = ఈ లింక్ ఇక చెల్లదు. లింక్ ఒక్కసారి మాత్రమే, 10 నిమిషాల పాటు పనిచేస్తుంది.
+signin-once-again = కొత్త లింక్ అడగండి, లేదా యాక్సెస్ కీతో సైన్ ఇన్ చేయండి.
+signin-tagline = ప్రతి యూనిట్ పూర్తి చరిత్ర.
+
+error-title = ఏదో సరిగా లేదు
+error-back = ప్రారంభానికి వెళ్లండి
+error-retry = మళ్లీ ప్రయత్నించండి
+error-id = అభ్యర్థన
+error-auth-required = దయచేసి సైన్ ఇన్ చేయండి.
+error-auth-invalid = యాక్సెస్ కీ చెల్లదు.
+error-auth-forbidden = దీనికి మీకు అనుమతి లేదు.
+error-auth-cross_site = అభ్యర్థన వేరే సైట్ నుండి వచ్చింది, అందుకే తిరస్కరించబడింది.
+error-not_found = ఇక్కడ ఏమీ లేదు, లేదా దీన్ని చూసే అనుమతి మీకు లేదు.
+error-request-method = ఈ చిరునామా ఇలాంటి అభ్యర్థనను స్వీకరించదు.
+error-request-too_large = పంపినది చాలా పెద్దదిగా ఉంది.
+error-request-invalid = అభ్యర్థనను చదవలేకపోయాం.
+error-conflict-exists = ఈ కీతో ఇప్పటికే ఒకటి ఉంది.
+error-conflict-stale = ఈలోగా వేరొకరు దీన్ని మార్చారు. మళ్లీ తెరవండి.
+error-busy = సిస్టమ్ బిజీగా ఉంది. కాసేపట్లో మళ్లీ ప్రయత్నించండి.
+error-internal = మా వైపు ఏదో పొరపాటు జరిగింది. అది నమోదు చేయబడింది.
+
+month-1 = జన
+month-2 = ఫిబ్ర
+month-3 = మార్చి
+month-4 = ఏప్రి
+month-5 = మే
+month-6 = జూన్
+month-7 = జులై
+month-8 = ఆగ
+month-9 = సెప్టెం
+month-10 = అక్టో
+month-11 = నవం
+month-12 = డిసెం
+ago-now = ఇప్పుడే
+ago-minutes = { $count } నిమిషాల క్రితం
+ago-hours = { $count } గంటల క్రితం
+ago-days = { $count ->
+    [one] { $count } రోజు క్రితం
+   *[other] { $count } రోజుల క్రితం
+ }

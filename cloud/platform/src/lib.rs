@@ -1,0 +1,16 @@
+//! What every part of the cloud stands on: the database and its tenants, the
+//! certificate authority for plants, sign-in, reference data, and the web shell.
+//! Knows no module.
+
+pub mod audit;
+pub mod authority;
+pub mod ctx;
+pub mod db;
+pub mod i18n;
+pub mod migrate;
+pub mod postgres;
+pub mod reference;
+pub mod seed;
+pub mod tenancy;
+pub mod testing;
+pub mod web;

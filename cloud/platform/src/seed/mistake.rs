@@ -1,0 +1,86 @@
+//! What is told to the person who wrote the files.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::read::MAX_FILE_BYTES;
+use crate::db::DbError;
+use crate::tenancy::TokenError;
+
+/// One mistake in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file, as it was named to the seeder.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Where in the structure, counted from 0 (`items[2].gtin`); empty if the
+    /// structure could not be read.
+    pub path: String,
+    /// What stands there, as it was written.
+    pub found: String,
+    /// What was expected instead.
+    pub expected: String,
+    /// What to do about it, where that can be guessed.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        write!(f, "found {}, expected {}", self.found, self.expected)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
+}
+
+/// Why nothing was seeded, or not all of it told.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedErrors {
+    /// The files have mistakes: all of them, by file and line. Nothing was written.
+    #[error("{}", lines(.0))]
+    Mistakes(Vec<Mistake>),
+    /// A file could not be read. Nothing was written.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is far larger than any that a person writes. Nothing was written.
+    #[error("{}: is {bytes} bytes; such a file has at most {MAX_FILE_BYTES}", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// A PIN could not be hashed. Nothing was written.
+    #[error("hashing a PIN: {0}")]
+    Pin(String),
+    /// The database failed; its transaction left nothing.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Everything else is seeded; run the command again for the tokens.
+    #[error("the data is seeded, but a token was not issued: {0}")]
+    Token(#[from] TokenError),
+    /// Everything else is seeded; run the command again for the tokens.
+    #[error("the data is seeded, but the token was not written to {}: {source}", path.display())]
+    Write {
+        /// The token's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn lines(mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+    lines.join("\n")
+}

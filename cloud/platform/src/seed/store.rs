@@ -1,0 +1,278 @@
+//! All SQL of the masters that a reference file holds. An upsert answers whether
+//! it changed anything.
+
+use serde_json::Value;
+use sqlx::Error;
+
+use super::check::KnownOperator;
+use super::model::{BomLine, Item, Operator, Order, OrderLine, Partner, Reason, Texts};
+use crate::db::Tx;
+
+fn json(texts: &Texts) -> Value {
+    texts.iter().map(|(language, text)| (language.clone(), Value::from(text.as_str()))).collect()
+}
+
+pub(super) async fn items_known(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows =
+        sqlx::query!("select item, base_unit from items where tenant_id = $1 and deleted_at is null", tenant)
+            .fetch_all(tx.conn())
+            .await?;
+    Ok(rows.into_iter().map(|row| (row.item, row.base_unit)).collect())
+}
+
+pub(super) async fn partners_known(tx: &mut Tx) -> Result<Vec<Partner>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Partner,
+        "select partner as code, name, roles, place from partners where tenant_id = $1 and deleted_at is null",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+pub(super) async fn operators_known(tx: &mut Tx) -> Result<Vec<KnownOperator>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        KnownOperator,
+        "select operator_id as operator, badge_hash, pin_hash from operators \
+         where tenant_id = $1 and deleted_at is null",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Makes the series unless there is one: its numbers are never taken back.
+pub(super) async fn series_insert(
+    tx: &mut Tx,
+    plant: &str,
+    series: &str,
+    prefix: &str,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into number_series (tenant_id, plant_code, series, prefix, width) values ($1, $2, $3, $4, 3) \
+         on conflict do nothing",
+        tenant,
+        plant,
+        series,
+        prefix,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn item_upsert(tx: &mut Tx, row: &Item) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let names = json(&row.names);
+    let name = row.names.get("en").map(String::as_str).unwrap_or_default();
+    let done = sqlx::query!(
+        "insert into items as t (tenant_id, item, name, names, type_code, base_unit, second_unit, tracking, gtin, \
+             shelf_life_days, inspect) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         on conflict (tenant_id, item) do update \
+         set name = $3, names = $4, type_code = $5, base_unit = $6, second_unit = $7, tracking = $8, gtin = $9, \
+             shelf_life_days = $10, inspect = $11, deleted_at = null, version = t.version + 1 \
+         where (t.name, t.names, t.type_code, t.base_unit, t.second_unit, t.tracking, t.gtin, t.shelf_life_days, \
+                t.inspect) is distinct from ($3, $4::jsonb, $5, $6, $7, $8, $9, $10::integer, $11::boolean) \
+            or t.deleted_at is not null",
+        tenant,
+        row.item,
+        name,
+        names,
+        row.type_code,
+        row.base_unit,
+        row.second_unit,
+        row.tracking,
+        row.gtin,
+        row.shelf_life_days,
+        row.inspect,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn bom_line_upsert(tx: &mut Tx, row: &BomLine, unit: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into bom_lines as t (tenant_id, parent, line, child, quantity, unit, operation) \
+         values ($1, $2, $3, $4, $5, $6, $7) \
+         on conflict (tenant_id, parent, line) do update \
+         set child = $4, quantity = $5, unit = $6, operation = $7, version = t.version + 1 \
+         where (t.child, t.quantity, t.unit, t.operation) is distinct from ($4, $5::numeric, $6, $7)",
+        tenant,
+        row.parent,
+        row.line,
+        row.child,
+        row.quantity,
+        unit,
+        row.operation,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Removes the parent's lines other than these; answers their numbers.
+pub(super) async fn bom_lines_trim(tx: &mut Tx, parent: &str, keep: &[i32]) -> Result<Vec<i32>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "delete from bom_lines where tenant_id = $1 and parent = $2 and line <> all($3) returning line",
+        tenant,
+        parent,
+        keep,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A partner keeps the roles that it has besides.
+pub(super) async fn partner_upsert(tx: &mut Tx, row: &Partner) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into partners as t (tenant_id, partner, name, roles, place) values ($1, $2, $3, $4, $5) \
+         on conflict (tenant_id, partner) do update \
+         set name = $3, place = $5, deleted_at = null, version = t.version + 1, \
+             roles = t.roles || array(select r from unnest($4::text[]) as r where r <> all(t.roles)) \
+         where t.name <> $3 or t.place <> $5 or not t.roles @> $4 or t.deleted_at is not null",
+        tenant,
+        row.code,
+        row.name,
+        &row.roles,
+        row.place,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// An order's progress is never set back: its status stays.
+pub(super) async fn order_upsert(tx: &mut Tx, row: &Order) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into orders as t (tenant_id, type, number, plant, partner, item, quantity, ordered_at, due_on, \
+             operations) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         on conflict (tenant_id, type, number) do update \
+         set plant = $4, partner = $5, item = $6, quantity = $7, ordered_at = $8, due_on = $9, operations = $10, \
+             version = t.version + 1 \
+         where (t.plant, t.partner, t.item, t.quantity, t.ordered_at, t.due_on, t.operations) \
+               is distinct from ($4, $5, $6, $7::numeric, $8::timestamptz, $9::date, $10::text[])",
+        tenant,
+        row.kind,
+        row.number,
+        row.plant,
+        row.partner,
+        row.item,
+        row.quantity,
+        row.ordered_at,
+        row.due_on,
+        &row.operations,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn order_status(tx: &mut Tx, kind: &str, number: &str) -> Result<String, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select status from orders where tenant_id = $1 and type = $2 and number = $3",
+        tenant,
+        kind,
+        number,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+pub(super) async fn order_line_upsert(
+    tx: &mut Tx,
+    order: &Order,
+    row: &OrderLine,
+    unit: &str,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into order_lines as t (tenant_id, type, number, line, item, quantity, unit) \
+         values ($1, $2, $3, $4, $5, $6, $7) \
+         on conflict (tenant_id, type, number, line) do update set item = $5, quantity = $6, unit = $7 \
+         where (t.item, t.quantity, t.unit) is distinct from ($5, $6::numeric, $7)",
+        tenant,
+        order.kind,
+        order.number,
+        row.line,
+        row.item,
+        row.quantity,
+        unit,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Removes the order's lines other than these on which nothing was done yet.
+pub(super) async fn order_lines_trim(tx: &mut Tx, order: &Order) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let keep: Vec<i32> = order.lines.iter().map(|line| line.line).collect();
+    let done = sqlx::query!(
+        "delete from order_lines where tenant_id = $1 and type = $2 and number = $3 and line <> all($4) and done = 0",
+        tenant,
+        order.kind,
+        order.number,
+        &keep,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn operator_upsert(
+    tx: &mut Tx,
+    row: &Operator,
+    badge_hash: &[u8],
+    pin_hash: Option<&str>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into operators as t (tenant_id, operator_id, name, badge_hash, pin_hash, language, supervisor, plants) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8) \
+         on conflict (tenant_id, operator_id) do update \
+         set name = $3, badge_hash = $4, pin_hash = $5, language = $6, supervisor = $7, plants = $8, \
+             deleted_at = null, version = t.version + 1 \
+         where (t.name, t.badge_hash, t.pin_hash, t.language, t.supervisor, t.plants) \
+               is distinct from ($3, $4::bytea, $5, $6, $7::boolean, $8::text[]) or t.deleted_at is not null",
+        tenant,
+        row.operator,
+        row.name,
+        badge_hash,
+        pin_hash,
+        row.language,
+        row.supervisor,
+        &row.plants,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn reason_upsert(tx: &mut Tx, row: &Reason) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let texts = json(&row.texts);
+    let done = sqlx::query!(
+        "insert into reasons as t (tenant_id, reason, purpose, texts) values ($1, $2, $3, $4) \
+         on conflict (tenant_id, reason) do update set purpose = $3, texts = $4, version = t.version + 1 \
+         where (t.purpose, t.texts) is distinct from ($3, $4::jsonb)",
+        tenant,
+        row.reason,
+        row.purpose,
+        texts,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

@@ -1,0 +1,213 @@
+//! The organisation: tenants, their companies and plants, and the agents that
+//! tell what happens there; and the one-time tokens by which an agent enrols.
+//!
+//! Every upsert is safe to call again: a row that is as asked stays untouched,
+//! version and all.
+
+mod store;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use uuid::Uuid;
+
+use crate::ctx::Cx;
+use crate::db::{Db, DbError, SystemTx, Tx};
+
+pub use token::{
+    NewToken, Redeemed, TOKEN_PREFIX, TOKEN_VALID_FOR, TokenError, TokenText, issue_token, issue_token_for,
+    redeem_token, redeem_token_in, token_is_open,
+};
+
+/// Name of the agent for facts that begin in the office.
+pub const OFFICE: &str = "office";
+
+/// Whether an upsert changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// There was no such row.
+    Made,
+    /// The row differed.
+    Updated,
+    /// The row was as asked already.
+    Same,
+}
+
+/// A row by its id, and what the upsert did to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upserted {
+    /// The row's id, old or new.
+    pub id: Uuid,
+    /// What happened.
+    pub change: Change,
+}
+
+/// A tenant as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTenant {
+    /// Four characters, in every UID (`SAIF`).
+    pub code: String,
+    /// What other systems call it (`saif-kolkata`); kept when `None`.
+    pub slug: Option<String>,
+    /// For people.
+    pub name: String,
+    /// IANA name; only when the tenant is made.
+    pub time_zone: String,
+    /// Language code; only when the tenant is made.
+    pub language: String,
+}
+
+/// A company (legal entity) as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCompany {
+    /// Code within the tenant.
+    pub code: String,
+    /// For people.
+    pub name: String,
+}
+
+/// A plant as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPlant {
+    /// The company that it belongs to.
+    pub company: Uuid,
+    /// Three characters, in every UID minted there (`KOL`).
+    pub code: String,
+    /// What other systems call it (`PLANT-KOL-001`); kept when `None`.
+    pub slug: Option<String>,
+    /// For people.
+    pub name: String,
+    /// IANA name of its wall clock.
+    pub time_zone: String,
+    /// Languages of its stations, the default one first.
+    pub languages: Vec<String>,
+}
+
+/// An agent that there should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewAgent {
+    /// A plant's agent, named by the plant's code; has to enrol.
+    Plant(String),
+    /// The tenant's office; part of the cloud, so it needs no enrolment.
+    Office,
+}
+
+/// A tenant as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its id.
+    pub id: Uuid,
+    /// Four characters, in every UID.
+    pub code: String,
+    /// What other systems call it.
+    pub slug: Option<String>,
+    /// For people.
+    pub name: String,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// IANA name.
+    pub time_zone: String,
+    /// Language code.
+    pub language: String,
+}
+
+/// An agent as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Its id.
+    pub id: Uuid,
+    /// The plant's code for a plant's agent, else `office` or the import's name.
+    pub name: String,
+    /// The plant; `None` for the office and imports.
+    pub plant: Option<String>,
+    /// `expected`, `enrolled` or `revoked`.
+    pub status: String,
+}
+
+/// Makes the tenant with its partitions, its counters and its office agent, or
+/// brings it up to date.
+///
+/// # Errors
+/// [`DbError`]; [`Problem::Exists`](crate::db::Problem::Exists) when another
+/// tenant has the slug.
+pub async fn tenant_upsert(system: &mut SystemTx, new: &NewTenant) -> Result<Upserted, DbError> {
+    let done = store::tenant_upsert(system, new).await?;
+    store::partitions_add(system, done.id).await?;
+    let cx = Cx::system(done.id);
+    system
+        .enter(&cx, async |tx| {
+            store::counters_insert(tx).await?;
+            agent_upsert(tx, &NewAgent::Office).await
+        })
+        .await?;
+    Ok(done)
+}
+
+/// Makes the company of the transaction's tenant, or brings it up to date.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn company_upsert(tx: &mut Tx, new: &NewCompany) -> Result<Upserted, DbError> {
+    Ok(store::company_upsert(tx, new).await?)
+}
+
+/// Makes the plant, or brings it up to date. Its agent is apart, see
+/// [`agent_upsert`].
+///
+/// # Errors
+/// [`DbError`].
+pub async fn plant_upsert(tx: &mut Tx, new: &NewPlant) -> Result<Upserted, DbError> {
+    Ok(store::plant_upsert(tx, new).await?)
+}
+
+/// Makes the agent unless there is one; what it has become since stays.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn agent_upsert(tx: &mut Tx, new: &NewAgent) -> Result<Upserted, DbError> {
+    let (name, kind, plant, status) = match new {
+        NewAgent::Plant(code) => (code.as_str(), "plant", Some(code.as_str()), "expected"),
+        NewAgent::Office => (OFFICE, "office", None, "enrolled"),
+    };
+    Ok(store::agent_upsert(tx, name, kind, plant, status).await?)
+}
+
+/// The tenant with this code.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_tenant(db: &Db, code: &str) -> Result<Option<Tenant>, DbError> {
+    db.system_tx(async |system| find_tenant_in(system, code).await).await
+}
+
+/// As [`find_tenant`], within a transaction.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn find_tenant_in(system: &mut SystemTx, code: &str) -> Result<Option<Tenant>, DbError> {
+    Ok(store::tenant_by_code(system, code).await?)
+}
+
+/// Code of the tenant that other systems know by this slug.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn tenant_code_by_slug(system: &mut SystemTx, slug: &str) -> Result<Option<String>, DbError> {
+    Ok(store::tenant_code_by_slug(system, slug).await?)
+}
+
+/// Codes of the tenant's plants.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn plant_codes(tx: &mut Tx) -> Result<Vec<String>, DbError> {
+    Ok(store::plant_codes(tx).await?)
+}
+
+/// The tenant's agents, by name.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn agents(tx: &mut Tx) -> Result<Vec<Agent>, DbError> {
+    Ok(store::agents(tx).await?)
+}

@@ -1,0 +1,226 @@
+//! Who asks: proved by a key or a session, never by what the request says.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use chrono::Utc;
+use chrono_tz::Tz;
+
+use super::keys::{self, Access};
+use super::origin::{is_safe, require_same};
+use super::{AppState, Problem, RequestId, Scope, Scopes, cookies};
+use crate::ctx::Cx;
+use crate::i18n::{Lang, Texts};
+
+/// Who asks. A handler that takes one is for signed-in callers only.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// For the database and the audit.
+    pub cx: Cx,
+    /// The tenant's code, as in its UIDs.
+    pub tenant_code: String,
+    /// The tenant's name.
+    pub tenant_name: String,
+    /// The tenant's time zone, where no plant's is at hand.
+    pub zone: Tz,
+    /// The name of the key or person.
+    pub name: String,
+    /// What the caller may do.
+    pub scopes: Scopes,
+    /// The language of pages.
+    pub language: Lang,
+    /// All texts, in that language.
+    pub texts: Texts,
+}
+
+impl Caller {
+    /// Refuses a caller who lacks `scope`.
+    ///
+    /// # Errors
+    /// 403 `auth.forbidden`.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        if self.scopes.has(scope) { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+
+    /// The text of `key` in the caller's language.
+    #[must_use]
+    pub fn t(&self, key: &str) -> String {
+        self.texts.t(key)
+    }
+
+    fn new(state: &AppState, access: Access, parts: &Parts) -> Self {
+        let language = language(&parts.headers, access.language);
+        let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Self {
+            cx: Cx { origin, ..Cx::new(access.tenant, access.actor()) },
+            tenant_code: access.tenant_code,
+            tenant_name: access.tenant_name,
+            zone: access.zone,
+            name: access.name,
+            scopes: access.scopes,
+            language,
+            texts: state.texts(language),
+        }
+    }
+}
+
+/// Why a request got no caller.
+#[derive(Debug)]
+pub enum Denied {
+    /// A person has to sign in, and then goes on to this path.
+    SignIn {
+        /// The path and query that was asked for.
+        next: String,
+        /// htmx asked: the whole page has to change, not a part of it.
+        htmx: bool,
+    },
+    /// A program is told.
+    Problem(Problem),
+}
+
+impl From<Problem> for Denied {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::SignIn { next, htmx } => {
+                let to = sign_in_path(&next);
+                if !htmx {
+                    return Redirect::to(&to).into_response();
+                }
+                let mut response = Problem::unauthorized("auth.required").into_response();
+                if let Ok(to) = HeaderValue::from_str(&to) {
+                    response.headers_mut().insert("hx-redirect", to);
+                }
+                response
+            }
+        }
+    }
+}
+
+/// `/signin`, and from there on to `next`.
+fn sign_in_path(next: &str) -> String {
+    if next == "/" {
+        return "/signin".to_owned();
+    }
+    let mut path = String::from("/signin?next=");
+    for byte in next.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.') {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    AppState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
+        let state = AppState::from_ref(state);
+        let now = Utc::now();
+        if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
+            let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
+            let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
+            let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
+            return Ok(Self::new(&state, access, parts));
+        }
+        if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
+            if !is_safe(&parts.method) {
+                require_same(&parts.headers)?;
+            }
+            let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
+            if let Some(access) = access {
+                return Ok(Self::new(&state, access, parts));
+            }
+        }
+        if !is_page(parts) {
+            return Err(Problem::unauthorized("auth.required").into());
+        }
+        let htmx = parts.headers.contains_key("hx-request");
+        let asked = if is_safe(&parts.method) && !htmx {
+            parts.uri.path_and_query().map_or("/", |path| path.as_str())
+        } else {
+            // What was sent is lost; the page it was sent from is not.
+            here(&parts.headers).unwrap_or("/")
+        };
+        Err(Denied::SignIn { next: asked.to_owned(), htmx })
+    }
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// Whether a person asks, by a browser.
+pub(super) fn wants_page(path: &str, headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    !path.starts_with("/api/") && accepts.is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn is_page(parts: &Parts) -> bool {
+    wants_page(parts.uri.path(), &parts.headers)
+        || (parts.headers.contains_key("hx-request") && !parts.uri.path().starts_with("/api/"))
+}
+
+/// The path of the page that the request was made from, if it is ours.
+pub(super) fn here(headers: &HeaderMap) -> Option<&str> {
+    let from = headers.get("hx-current-url").or_else(|| headers.get(header::REFERER))?.to_str().ok()?;
+    let (_, rest) = from.split_once("://")?;
+    let (host, _) = rest.split_once('/')?;
+    (Some(host) == headers.get(header::HOST)?.to_str().ok())
+        .then(|| super::origin::local_path(&rest[host.len()..]))
+}
+
+/// The language chosen by the person, else the tenant's, else the browser's.
+pub(super) fn language(headers: &HeaderMap, tenant: Option<Lang>) -> Lang {
+    cookies::get(headers, cookies::LANGUAGE)
+        .and_then(Lang::parse)
+        .or(tenant)
+        .or_else(|| headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Lang::negotiate))
+        .unwrap_or_default()
+}
+
+/// Somebody who need not be signed in; only the language is known.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// The language of pages.
+    pub language: Lang,
+    /// All texts, in that language.
+    pub texts: Texts,
+}
+
+impl Visitor {
+    /// The sender of these headers.
+    #[must_use]
+    pub fn of(state: &AppState, headers: &HeaderMap) -> Self {
+        let language = language(headers, None);
+        Self { language, texts: state.texts(language) }
+    }
+}
+
+impl<S> FromRequestParts<S> for Visitor
+where
+    AppState: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&AppState::from_ref(state), &parts.headers))
+    }
+}

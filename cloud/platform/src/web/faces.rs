@@ -1,0 +1,118 @@
+//! The two faces of an error: JSON for a program, a page for a person.
+
+use askama::Template;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::caller::wants_page;
+use super::{AppState, FieldError, Problem, RequestId, Visitor};
+use crate::i18n::Texts;
+
+/// What an answer depends on, kept from the request.
+pub(super) struct Asker {
+    page: bool,
+    headers: HeaderMap,
+}
+
+impl Asker {
+    pub(super) fn of(request: &Request) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in [header::COOKIE, header::ACCEPT_LANGUAGE] {
+            for value in request.headers().get_all(&name) {
+                headers.append(&name, value.clone());
+            }
+        }
+        // htmx puts no whole page into a part of one.
+        let page = wants_page(request.uri().path(), request.headers())
+            && !request.headers().contains_key("hx-request");
+        Self { page, headers }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    title: String,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    errors: &'a [FieldError],
+    request: &'a str,
+    texts: &'a Texts,
+}
+
+/// The answer as its asker can read it; one that is no error stays as it is.
+pub(super) fn present(state: &AppState, asker: &Asker, id: &RequestId, answer: Response) -> Response {
+    let problem = match answer.extensions().get::<Problem>() {
+        Some(problem) => problem.clone(),
+        None => match plain(&answer) {
+            Some(problem) => problem,
+            None => return answer,
+        },
+    };
+    let visitor = Visitor::of(state, &asker.headers);
+    let problem = said(&visitor.texts, problem);
+    let page = if asker.page {
+        let page = ErrorPage {
+            title: visitor.texts.t("error-title"),
+            status: problem.status.as_u16(),
+            code: &problem.code,
+            detail: &problem.detail,
+            errors: &problem.errors,
+            request: &id.0,
+            texts: &visitor.texts,
+        };
+        page.render().ok()
+    } else {
+        None
+    };
+    let mut made = match page {
+        Some(page) => Html(page).into_response(),
+        None => {
+            let kind = HeaderValue::from_static("application/problem+json");
+            ([(header::CONTENT_TYPE, kind)], problem.body(Some(&id.0))).into_response()
+        }
+    };
+    *made.status_mut() = problem.status;
+    // What the handler said beside the error itself (Retry-After, HX-Redirect).
+    for (name, value) in answer.headers() {
+        if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) {
+            made.headers_mut().append(name, value.clone());
+        }
+    }
+    made
+}
+
+/// A problem for an error that came without one: from axum itself, or a handler
+/// that answered with a bare status.
+fn plain(answer: &Response) -> Option<Problem> {
+    let status = answer.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return None;
+    }
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain")) {
+        return None;
+    }
+    let code = match status {
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "request.method",
+        StatusCode::PAYLOAD_TOO_LARGE => "request.too_large",
+        StatusCode::UNAUTHORIZED => "auth.required",
+        StatusCode::FORBIDDEN => "auth.forbidden",
+        StatusCode::SERVICE_UNAVAILABLE => "busy",
+        status if status.is_server_error() => "internal",
+        _ => "request.invalid",
+    };
+    Some(Problem::new(status, code, ""))
+}
+
+/// The problem with a text for its detail, where it came without one.
+fn said(texts: &Texts, mut problem: Problem) -> Problem {
+    if problem.detail.is_empty() {
+        let fallback = problem.status.canonical_reason().unwrap_or("Error");
+        problem.detail = texts.or(&problem.text_key(), fallback);
+    }
+    problem
+}

@@ -1,0 +1,13 @@
+//! Access keys for programs and people, the sessions of browsers, and links
+//! that sign in once. Only hashes are stored: each secret is 256 random bits, so
+//! a plain hash keeps it, and looking it up by its hash tells nothing by time.
+
+mod secret;
+mod service;
+mod store;
+
+pub use secret::{Secret, SecretHash};
+pub use service::{
+    Access, CODE_LIFETIME, SESSION_LIFETIME, create, create_code, end_session, redeem_code, revoke,
+    start_session, verify, verify_session,
+};

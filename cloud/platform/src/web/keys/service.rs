@@ -1,0 +1,240 @@
+//! Making, checking and ending keys, sessions and codes.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::secret::{hash_of_key, hash_of_token};
+use super::store::{self, KeyRow};
+use super::{Secret, SecretHash};
+use crate::audit::{self, Entry};
+use crate::ctx::Cx;
+use crate::db::{Db, DbError, SystemTx};
+use crate::i18n::{Lang, zone};
+use crate::web::{Scope, Scopes};
+
+/// How long a browser stays signed in.
+pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(12);
+/// How long a link that signs in once works.
+pub const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+/// Who a valid key or session speaks for.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The tenant.
+    pub tenant: Uuid,
+    /// Its code, as in its UIDs.
+    pub tenant_code: String,
+    /// Its name.
+    pub tenant_name: String,
+    /// Its language, if it is one of ours.
+    pub language: Option<Lang>,
+    /// Its time zone.
+    pub zone: Tz,
+    /// The name of the key.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The key.
+    pub key: SecretHash,
+}
+
+impl Access {
+    /// The opaque id of who acts, for [`crate::ctx::Cx`].
+    #[must_use]
+    pub fn actor(&self) -> String {
+        format!("key:{}", self.key.short())
+    }
+
+    fn of(row: KeyRow) -> Option<Self> {
+        Some(Self {
+            tenant: row.tenant_id,
+            tenant_code: row.tenant_code,
+            tenant_name: row.tenant_name,
+            language: Lang::parse(&row.tenant_language),
+            zone: zone(&row.tenant_time_zone),
+            name: row.name,
+            scopes: Scopes::parse(&row.scopes),
+            key: SecretHash(row.key_hash.try_into().ok()?),
+        })
+    }
+}
+
+/// Makes an access key, which is shown to the person now and never again.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create(
+    db: &Db,
+    tenant: Uuid,
+    name: &str,
+    scopes: &[Scope],
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<Secret, DbError> {
+    let key = Secret::key();
+    let scopes = Scopes::of(scopes).names();
+    db.system_tx(async |tx| {
+        store::key_insert(tx, key.hash(), tenant, name, &scopes, expires_at).await?;
+        let entry = Entry {
+            action: "key.create",
+            subject: &subject(key.hash()),
+            after: Some(json!({ "name": name, "scopes": scopes, "expires_at": expires_at })),
+            ..Entry::default()
+        };
+        record(tx, &Cx::system(tenant), entry).await
+    })
+    .await?;
+    Ok(key)
+}
+
+/// A key as the audit names it, which is also how it acts.
+fn subject(key: SecretHash) -> String {
+    format!("key:{}", key.short())
+}
+
+async fn record(tx: &mut SystemTx, cx: &Cx, entry: Entry<'_>) -> Result<(), DbError> {
+    tx.enter(cx, async |tx| audit::record(tx, entry.clone()).await).await
+}
+
+/// That a browser was signed in, by the key it stands on.
+async fn record_sign_in(
+    tx: &mut SystemTx,
+    tenant: Uuid,
+    key: SecretHash,
+    name: &str,
+    scopes: &[String],
+    by: &str,
+) -> Result<(), DbError> {
+    let key = subject(key);
+    let entry = Entry {
+        action: "session.start",
+        subject: &key,
+        after: Some(json!({ "name": name, "scopes": scopes, "by": by })),
+        ..Entry::default()
+    };
+    record(tx, &Cx::new(tenant, key.as_str()), entry).await
+}
+
+/// Ends a key, and with it every session that stands on it. `false` when there
+/// was none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn revoke(db: &Db, key: SecretHash, now: DateTime<Utc>) -> Result<bool, DbError> {
+    db.system_tx(async |tx| store::key_revoke(tx, key, now).await).await
+}
+
+/// Whom the key speaks for; `None` alike for one that is unknown, malformed,
+/// expired or revoked, and for a tenant that is suspended.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn verify(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<Access>, DbError> {
+    let Some(hash) = hash_of_key(key) else {
+        return Ok(None);
+    };
+    let row = db.system_tx(async |tx| store::key_find(tx, hash, now).await).await?;
+    Ok(row.and_then(Access::of))
+}
+
+/// Signs a browser in by its key; returns the session's token.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn start_session(db: &Db, access: &Access, now: DateTime<Utc>) -> Result<Secret, DbError> {
+    let token = Secret::token();
+    db.system_tx(async |tx| {
+        store::delete_stale(tx, now - TimeDelta::days(1)).await?;
+        let until = now + SESSION_LIFETIME;
+        store::session_insert(tx, token.hash(), access.tenant, access.key, now, until).await?;
+        let scopes = access.scopes.names();
+        record_sign_in(tx, access.tenant, access.key, &access.name, &scopes, "key").await
+    })
+    .await?;
+    Ok(token)
+}
+
+/// Whom a session's token speaks for.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<Option<Access>, DbError> {
+    let Some(hash) = hash_of_token(token) else {
+        return Ok(None);
+    };
+    let row = db.system_tx(async |tx| store::session_find(tx, hash, now).await).await?;
+    Ok(row.and_then(Access::of))
+}
+
+/// Ends a session; one that is not there is no matter.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn end_session(db: &Db, token: &str) -> Result<(), DbError> {
+    let Some(hash) = hash_of_token(token) else {
+        return Ok(());
+    };
+    db.system_tx(async |tx| store::session_delete(tx, hash).await).await
+}
+
+/// Makes a code for `/signin/once/{code}`, which signs a browser in once.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create_code(
+    db: &Db,
+    tenant: Uuid,
+    name: &str,
+    scopes: &[Scope],
+    now: DateTime<Utc>,
+) -> Result<Secret, DbError> {
+    let code = Secret::token();
+    let scopes = Scopes::of(scopes).names();
+    db.system_tx(async |tx| {
+        let until = now + CODE_LIFETIME;
+        store::code_insert(tx, code.hash(), tenant, name, &scopes, until).await?;
+        let entry = Entry {
+            action: "code.create",
+            subject: &format!("code:{}", code.hash().short()),
+            after: Some(json!({ "name": name, "scopes": scopes, "expires_at": until })),
+            ..Entry::default()
+        };
+        record(tx, &Cx::system(tenant), entry).await
+    })
+    .await?;
+    Ok(code)
+}
+
+/// Uses a code up and signs the browser in, with a key of its own that ends
+/// with the session. `None` when the code is unknown, used or too old.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn redeem_code(db: &Db, code: &str, now: DateTime<Utc>) -> Result<Option<Secret>, DbError> {
+    let Some(hash) = hash_of_token(code) else {
+        return Ok(None);
+    };
+    db.system_tx(async |tx| {
+        let Some(row) = store::code_use(tx, hash, now).await? else {
+            return Ok(None);
+        };
+        store::delete_stale(tx, now - TimeDelta::days(1)).await?;
+        // Nobody is told this key: it only carries the session.
+        let (key, token) = (Secret::key().hash(), Secret::token());
+        let until = now + SESSION_LIFETIME;
+        store::key_insert(tx, key, row.tenant_id, &row.name, &row.scopes, Some(until)).await?;
+        store::session_insert(tx, token.hash(), row.tenant_id, key, now, until).await?;
+        let actor = subject(key);
+        let entry = Entry {
+            action: "code.redeem",
+            subject: &format!("code:{}", hash.short()),
+            after: Some(json!({ "name": row.name, "scopes": row.scopes, "key": actor })),
+            ..Entry::default()
+        };
+        record(tx, &Cx::new(row.tenant_id, actor.as_str()), entry).await?;
+        record_sign_in(tx, row.tenant_id, key, &row.name, &row.scopes, "code").await?;
+        Ok(Some(token))
+    })
+    .await
+}

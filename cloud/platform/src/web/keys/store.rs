@@ -1,0 +1,181 @@
+//! Statements on control.access_keys, sessions and signin_codes.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::SecretHash;
+use crate::db::{DbError, SystemTx};
+
+/// A valid key and its tenant.
+pub(super) struct KeyRow {
+    pub key_hash: Vec<u8>,
+    pub name: String,
+    pub scopes: Vec<String>,
+    pub tenant_id: Uuid,
+    pub tenant_code: String,
+    pub tenant_name: String,
+    pub tenant_language: String,
+    pub tenant_time_zone: String,
+}
+
+/// A code that was just used up.
+pub(super) struct CodeRow {
+    pub tenant_id: Uuid,
+    pub name: String,
+    pub scopes: Vec<String>,
+}
+
+pub(super) async fn key_insert(
+    tx: &mut SystemTx,
+    hash: SecretHash,
+    tenant: Uuid,
+    name: &str,
+    scopes: &[String],
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "insert into control.access_keys (key_hash, tenant_id, name, scopes, expires_at)
+         values ($1, $2, $3, $4, $5)",
+        &hash.0[..],
+        tenant,
+        name,
+        scopes,
+        expires_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn key_revoke(
+    tx: &mut SystemTx,
+    hash: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    let done = sqlx::query!(
+        "update control.access_keys set revoked_at = $2 where key_hash = $1 and revoked_at is null",
+        &hash.0[..],
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn key_find(
+    tx: &mut SystemTx,
+    hash: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<KeyRow>, DbError> {
+    Ok(sqlx::query_as!(
+        KeyRow,
+        "select k.key_hash, k.name, k.scopes, t.tenant_id, t.code as tenant_code,
+                t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone
+         from control.access_keys k join control.tenants t using (tenant_id)
+         where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
+           and t.status = 'active'",
+        &hash.0[..],
+        now,
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+pub(super) async fn session_insert(
+    tx: &mut SystemTx,
+    token: SecretHash,
+    tenant: Uuid,
+    key: SecretHash,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "insert into control.sessions (token_hash, tenant_id, key_hash, created_at, expires_at)
+         values ($1, $2, $3, $4, $5)",
+        &token.0[..],
+        tenant,
+        &key.0[..],
+        now,
+        expires_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The valid key of a session that is not over.
+pub(super) async fn session_find(
+    tx: &mut SystemTx,
+    token: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<KeyRow>, DbError> {
+    Ok(sqlx::query_as!(
+        KeyRow,
+        "select k.key_hash, k.name, k.scopes, t.tenant_id, t.code as tenant_code,
+                t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone
+         from control.sessions s
+         join control.access_keys k using (key_hash)
+         join control.tenants t on t.tenant_id = s.tenant_id and t.tenant_id = k.tenant_id
+         where s.token_hash = $1 and s.expires_at > $2
+           and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
+           and t.status = 'active'",
+        &token.0[..],
+        now,
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+pub(super) async fn session_delete(tx: &mut SystemTx, token: SecretHash) -> Result<(), DbError> {
+    sqlx::query!("delete from control.sessions where token_hash = $1", &token.0[..])
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Removes what has long been over. Keys stay: the audit names them.
+pub(super) async fn delete_stale(tx: &mut SystemTx, before: DateTime<Utc>) -> Result<(), DbError> {
+    sqlx::query!("delete from control.sessions where expires_at < $1", before).execute(tx.conn()).await?;
+    sqlx::query!("delete from control.signin_codes where expires_at < $1", before).execute(tx.conn()).await?;
+    Ok(())
+}
+
+pub(super) async fn code_insert(
+    tx: &mut SystemTx,
+    code: SecretHash,
+    tenant: Uuid,
+    name: &str,
+    scopes: &[String],
+    expires_at: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "insert into control.signin_codes (code_hash, tenant_id, name, scopes, expires_at)
+         values ($1, $2, $3, $4, $5)",
+        &code.0[..],
+        tenant,
+        name,
+        scopes,
+        expires_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Uses the code up; of two at once, one gets it.
+pub(super) async fn code_use(
+    tx: &mut SystemTx,
+    code: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<CodeRow>, DbError> {
+    Ok(sqlx::query_as!(
+        CodeRow,
+        "update control.signin_codes set used_at = $2
+         where code_hash = $1 and used_at is null and expires_at > $2
+         returning tenant_id, name, scopes",
+        &code.0[..],
+        now,
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}

@@ -1,0 +1,117 @@
+//! What happens around every request.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::origin::is_safe;
+use super::request_id::{self, RequestId};
+use super::{AppState, Problem, assets, compress, faces};
+
+/// The most that a request may carry, unless its route says otherwise with a
+/// `DefaultBodyLimit` of its own.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Only our own files; nothing written into the page runs.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors 'none'";
+
+/// Puts around `router` what every request needs: an id, a log line, errors as
+/// problems or pages, headers that protect the browser, a limit on the body; and
+/// what changes something goes on to its end though its caller goes away.
+pub fn wrap(router: Router<AppState>, state: AppState) -> Router {
+    router
+        .fallback(async || Problem::not_found())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(state.clone(), around))
+        .with_state(state)
+}
+
+async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = RequestId::of(request.headers());
+    let method = request.method().clone();
+    // A path can hold a secret (a sign-in code), its pattern cannot.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let span = tracing::info_span!("request", id = %id.0);
+    let asker = faces::Asker::of(&request);
+    let takes_gzip = assets::takes_gzip(request.headers());
+    request.extensions_mut().insert(id.clone());
+
+    let answer = run(&method, request, next).instrument(span.clone()).await;
+    let answer = answer.unwrap_or_else(|panic| span.in_scope(|| Problem::internal(panic)).into_response());
+    let response = faces::present(&state, &asker, &id, answer);
+    let mut response = compress::gzip(response, takes_gzip).await;
+    protect(&state, &mut response);
+    let took = begun.elapsed();
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(request_id::HEADER, value);
+    }
+    let timing = format!("total;dur={:.1}", took.as_secs_f64() * 1e3);
+    if let Ok(value) = HeaderValue::from_str(&timing) {
+        headers.append("server-timing", value);
+    }
+    tracing::info!(
+        parent: &span,
+        %method,
+        route = route.as_deref().unwrap_or("-"),
+        status = response.status().as_u16(),
+        ms = took.as_millis(),
+        "served"
+    );
+    response
+}
+
+/// Runs a request to its end. hyper drops the future of a caller that hangs up;
+/// what changes something is therefore a task of its own, which nobody drops.
+async fn run(method: &Method, request: Request, next: Next) -> Result<Response, String> {
+    let work = next.run(request);
+    if is_safe(method) {
+        return AssertUnwindSafe(work).catch_unwind().await.map_err(told);
+    }
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(response) => Ok(response),
+        Err(error) if error.is_panic() => Err(told(error.into_panic())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn told(panic: Box<dyn Any + Send>) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panic: {}", text.as_deref().unwrap_or("without a message"))
+}
+
+/// Headers that protect the browser; what a handler set stays.
+fn protect(state: &AppState, response: &mut Response) {
+    let is_document = response.status() != StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::CONTENT_SECURITY_POLICY, POLICY);
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("permissions-policy"), "camera=(self), geolocation=(), microphone=()");
+    if state.secure {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    if is_document {
+        // Pages and answers hold one tenant's data.
+        set(header::CACHE_CONTROL, "no-store");
+    }
+}

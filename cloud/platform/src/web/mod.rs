@@ -1,0 +1,41 @@
+//! The web shell: what every page and every API call has in common.
+//!
+//! A part offers a `Router<AppState>` whose handlers take a [`Caller`] and
+//! return `Result<_, Problem>`; the server merges the parts and hands them to
+//! [`app`].
+
+mod assets;
+mod caller;
+mod compress;
+mod cookies;
+mod faces;
+mod icon;
+pub mod keys;
+mod layers;
+mod origin;
+mod problem;
+mod request_id;
+mod scope;
+mod shell;
+mod signin;
+mod state;
+
+pub use assets::asset;
+pub use caller::{Caller, Denied, Visitor};
+pub use icon::icon;
+pub use layers::wrap;
+pub use problem::{FieldError, Problem};
+pub use request_id::RequestId;
+pub use scope::{Scope, Scopes};
+pub use shell::Shell;
+pub use signin::routes;
+pub use state::{AppState, Builder, NavItem};
+
+/// The whole site: `pages` of all parts beside sign-in and assets, with what
+/// every request needs around them.
+pub fn app(state: AppState, pages: axum::Router<AppState>) -> axum::Router {
+    wrap(routes().merge(pages), state)
+}
+
+#[cfg(test)]
+mod tests;

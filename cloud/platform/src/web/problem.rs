@@ -1,0 +1,179 @@
+//! Errors as a caller sees them: RFC 9457 problem details with a stable code.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::db::{self, DbError};
+
+/// One mistake in what was sent; all of them are told at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Which field, as the form or the JSON names it.
+    pub field: String,
+    /// Which row, counted from 1, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<usize>,
+    /// What is wrong with it, for a person.
+    pub detail: String,
+}
+
+/// An error as it is answered: JSON for a program, a page for a person. The
+/// layers add the request's id and choose the form.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}: {detail}")]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// Stable and for programs, such as `uid.checksum`.
+    pub code: Cow<'static, str>,
+    /// What is wrong in this case, for a person. Empty: the text
+    /// `error-<code with dashes>` says it in the reader's language.
+    pub detail: String,
+    /// Mistakes by field and row.
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem; `detail` empty means the text `error-<code>`.
+    #[must_use]
+    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// 400: what was sent cannot be understood.
+    #[must_use]
+    pub fn bad_request(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 422: understood, and not acceptable; see `errors`.
+    #[must_use]
+    pub fn invalid(code: impl Into<Cow<'static, str>>, errors: Vec<FieldError>) -> Self {
+        let detail = errors.iter().map(|e| e.detail.as_str()).collect::<Vec<_>>().join(" ");
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
+    }
+
+    /// 409: it does not fit the state of things.
+    #[must_use]
+    pub fn conflict(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 404.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "")
+    }
+
+    /// 401: no key or session, or one that is not valid.
+    #[must_use]
+    pub fn unauthorized(code: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, "")
+    }
+
+    /// 403: the caller's scopes do not reach.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "auth.forbidden", "")
+    }
+
+    /// 500. The cause is logged, and not told.
+    #[must_use]
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "internal error");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "")
+    }
+
+    /// Adds a mistake of one field.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.errors.push(FieldError { field: field.into(), row: None, detail: detail.into() });
+        self
+    }
+
+    /// Adds a mistake of one field of a row, counted from 1.
+    #[must_use]
+    pub fn at(mut self, row: usize, field: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.errors.push(FieldError { field: field.into(), row: Some(row), detail: detail.into() });
+        self
+    }
+
+    /// The key of the text that says this problem.
+    #[must_use]
+    pub fn text_key(&self) -> String {
+        format!("error-{}", self.code.replace('.', "-"))
+    }
+
+    /// The problem as JSON.
+    pub(super) fn body(&self, instance: Option<&str>) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            r#type: String,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            code: &'a str,
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            errors: &'a [FieldError],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            instance: Option<String>,
+        }
+        let body = Body {
+            r#type: format!("urn:tracewright:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: &self.code,
+            errors: &self.errors,
+            instance: instance.map(|id| format!("urn:tracewright:request:{id}")),
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (
+            self.status,
+            [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))],
+            self.body(None),
+        )
+            .into_response();
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            }
+            _ => {}
+        }
+        // For the layers, which know who asks.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error.problem() {
+            db::Problem::NotFound => Self::not_found(),
+            db::Problem::Exists => Self::conflict("conflict.exists", ""),
+            db::Problem::Unavailable | db::Problem::Contended => {
+                tracing::warn!(%error, "database busy or out of reach");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "")
+            }
+            db::Problem::Fault => Self::internal(error),
+        }
+    }
+}
+
+impl From<askama::Error> for Problem {
+    fn from(error: askama::Error) -> Self {
+        Self::internal(error)
+    }
+}

@@ -1,0 +1,118 @@
+//! The frame around every page of a signed-in person.
+
+use askama::Template;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::{AppState, Caller, NavItem, Problem};
+use crate::i18n::Texts;
+
+/// The frame of one page: side navigation, search, language, account.
+///
+/// ```ignore
+/// let shell = Shell::new(&state, &caller, caller.t("holds-title"), "/holds");
+/// shell.page(&headers, &HoldsPage { texts: &caller.texts, holds })
+/// ```
+#[derive(Debug, Clone)]
+pub struct Shell<'a> {
+    title: String,
+    active: &'a str,
+    query: &'a str,
+    caller: &'a Caller,
+    nav: Vec<NavItem>,
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    title: &'a str,
+    active: &'a str,
+    query: &'a str,
+    tenant_name: &'a str,
+    name: &'a str,
+    texts: &'a Texts,
+    nav: &'a [NavItem],
+    content: &'a str,
+}
+
+#[derive(Template)]
+#[template(
+    source = "<title>{{ title }} · {{ texts.t(\"app-name\") }}</title>\n{{ content|safe }}",
+    ext = "html"
+)]
+struct Fragment<'a> {
+    title: &'a str,
+    texts: &'a Texts,
+    content: &'a str,
+}
+
+impl<'a> Shell<'a> {
+    /// A frame with this title. `active` is the `href` of the entry of the side
+    /// navigation that the page is under; empty for none.
+    #[must_use]
+    pub fn new(state: &AppState, caller: &'a Caller, title: impl Into<String>, active: &'a str) -> Self {
+        let nav = state.nav.iter().filter(|item| caller.scopes.has(item.scope)).copied().collect();
+        Self { title: title.into(), active, query: "", caller, nav }
+    }
+
+    /// Shows `query` in the search box.
+    #[must_use]
+    pub fn searched(mut self, query: &'a str) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// The answer: the content in its frame, or alone when htmx asks for it to
+    /// put it into a page that has the frame already.
+    ///
+    /// # Errors
+    /// When a template fails.
+    pub fn page(&self, headers: &HeaderMap, content: &impl Template) -> Result<Response, Problem> {
+        self.page_html(headers, &content.render()?)
+    }
+
+    /// [`Shell::page`] for content that is markup already.
+    ///
+    /// # Errors
+    /// When a template fails.
+    pub fn page_html(&self, headers: &HeaderMap, content: &str) -> Result<Response, Problem> {
+        let mut response = if wants_fragment(headers) {
+            let fragment = Fragment { title: &self.title, texts: &self.caller.texts, content };
+            let mut response = Html(fragment.render()?).into_response();
+            let event = serde_json::json!({ "tw-nav": { "href": self.active } }).to_string();
+            if let Ok(event) = HeaderValue::from_str(&event) {
+                response.headers_mut().insert("hx-trigger", event);
+            }
+            response
+        } else {
+            self.render(content)?.into_response()
+        };
+        let vary = HeaderValue::from_static("cookie, hx-request, hx-target");
+        response.headers_mut().insert(header::VARY, vary);
+        Ok(response)
+    }
+
+    /// The content in its frame.
+    ///
+    /// # Errors
+    /// When a template fails.
+    pub fn render(&self, content: &str) -> Result<Html<String>, Problem> {
+        let page = Page {
+            title: &self.title,
+            active: self.active,
+            query: self.query,
+            tenant_name: &self.caller.tenant_name,
+            name: &self.caller.name,
+            texts: &self.caller.texts,
+            nav: &self.nav,
+            content,
+        };
+        Ok(Html(page.render()?))
+    }
+}
+
+/// Whether htmx asks for what stands inside `<main id="main">`.
+fn wants_fragment(headers: &HeaderMap) -> bool {
+    let is = |name, value: &str| headers.get(name).is_some_and(|given| given == value);
+    is("hx-request", "true") && is("hx-target", "main") && !is("hx-history-restore-request", "true")
+}

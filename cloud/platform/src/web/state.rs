@@ -1,0 +1,104 @@
+//! What every handler is given.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::db::Db;
+use crate::i18n::{I18n, Lang, Sources, Texts};
+
+use super::Scope;
+
+/// One entry of the side navigation.
+#[derive(Debug, Clone, Copy)]
+pub struct NavItem {
+    /// Where it leads; a page is under the entry whose `href` it was given as
+    /// `active`.
+    pub href: &'static str,
+    /// The key of its text.
+    pub label_key: &'static str,
+    /// The name of an icon, see `web::icon`.
+    pub icon: &'static str,
+    /// Who sees it.
+    pub scope: Scope,
+}
+
+/// What every handler is given; cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The database.
+    pub db: Db,
+    /// Pages are served over TLS, so cookies are sent over it only.
+    pub secure: bool,
+    inner: Arc<Inner>,
+}
+
+/// The parts of the state that never change.
+pub struct Inner {
+    /// All texts.
+    pub i18n: Arc<I18n>,
+    /// The side navigation, in order.
+    pub nav: Vec<NavItem>,
+}
+
+impl Deref for AppState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl AppState {
+    /// Begins a state: `AppState::builder(db).secure(true).nav(…).texts(…).build()`.
+    #[must_use]
+    pub fn builder(db: Db) -> Builder {
+        Builder { db, secure: false, i18n: I18n::new(), nav: Vec::new() }
+    }
+
+    /// The texts in `lang`.
+    #[must_use]
+    pub fn texts(&self, lang: Lang) -> Texts {
+        Texts::new(Arc::clone(&self.i18n), lang)
+    }
+}
+
+/// A state in the making; the server's wiring holds one.
+pub struct Builder {
+    db: Db,
+    secure: bool,
+    i18n: I18n,
+    nav: Vec<NavItem>,
+}
+
+impl Builder {
+    /// Whether pages are served over TLS.
+    #[must_use]
+    pub fn secure(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
+    }
+
+    /// Adds entries to the side navigation.
+    #[must_use]
+    pub fn nav(mut self, items: impl IntoIterator<Item = NavItem>) -> Self {
+        self.nav.extend(items);
+        self
+    }
+
+    /// Adds a part's texts.
+    #[must_use]
+    pub fn texts(mut self, sources: Sources<'_>) -> Self {
+        self.i18n = self.i18n.with_all(sources);
+        self
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn build(self) -> AppState {
+        AppState {
+            db: self.db,
+            secure: self.secure,
+            inner: Arc::new(Inner { i18n: Arc::new(self.i18n), nav: self.nav }),
+        }
+    }
+}

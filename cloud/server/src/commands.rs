@@ -1,0 +1,234 @@
+//! The commands of an administrator. They work beside a running cloud, and
+//! without one.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use chrono::{TimeDelta, Utc};
+use platform::authority::{self, Authority};
+use platform::ctx::Cx;
+use platform::db::Db;
+use platform::tenancy::{self, Tenant};
+use platform::web::{Scope, keys};
+
+use crate::config::Config;
+use crate::database::Database;
+
+/// Arguments of `cloud seed`.
+#[derive(clap::Args)]
+pub struct SeedArgs {
+    /// Plant files; their tenant, company and plant are made or brought up to date.
+    #[arg(required = true)]
+    plant_files: Vec<PathBuf>,
+    /// Masters and open orders of the tenant.
+    #[arg(long)]
+    reference: Option<PathBuf>,
+    /// Write enrolment tokens here, as `<PLANT>.token`.
+    #[arg(long)]
+    tokens_dir: Option<PathBuf>,
+}
+
+/// Arguments of `cloud token`.
+#[derive(clap::Args)]
+pub struct TokenArgs {
+    /// Tenant's code.
+    #[arg(long)]
+    tenant: String,
+    /// Plant's code.
+    plant: String,
+}
+
+/// Commands about the streams of plants.
+#[derive(clap::Subcommand)]
+pub enum AgentCommand {
+    /// List the agents of a tenant.
+    List {
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+    },
+    /// Shut an agent out: its certificates are revoked, its stream closes.
+    Revoke {
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+        /// The agent's name (a plant's code).
+        agent: String,
+    },
+    /// Begin a new epoch: unused numbers of the agent are void.
+    RaiseEpoch {
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+        /// The agent's name (a plant's code).
+        agent: String,
+    },
+}
+
+/// Commands about access keys.
+#[derive(clap::Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print it, this once.
+    Create {
+        /// What it is for.
+        name: String,
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+        /// What it may do; may be given several times.
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<String>,
+        /// Days until it expires; never, when left out.
+        #[arg(long)]
+        days: Option<u32>,
+    },
+}
+
+/// Arguments of `cloud open`.
+#[derive(clap::Args)]
+pub struct OpenArgs {
+    /// Tenant's code.
+    #[arg(long)]
+    tenant: String,
+    /// Address of the pages, when it is not that of the configuration.
+    #[arg(long)]
+    url: Option<String>,
+}
+
+/// Arguments of `cloud trace`.
+#[derive(clap::Args)]
+pub struct TraceArgs {
+    /// A UID, or any other code that leads to one.
+    code: String,
+    /// Tenant's code; that of the UID, when left out.
+    #[arg(long)]
+    tenant: Option<String>,
+}
+
+async fn tenant(db: &Db, code: &str) -> anyhow::Result<Tenant> {
+    let found = tenancy::find_tenant(db, code).await?;
+    found.with_context(|| format!("there is no tenant {code}; `cloud seed` makes one"))
+}
+
+async fn agent_of(db: &Db, tenant: &Tenant, name: &str) -> anyhow::Result<tenancy::Agent> {
+    let cx = Cx::system(tenant.id);
+    let agents: Vec<tenancy::Agent> = db.tx(&cx, async |tx| tenancy::agents(tx).await).await?;
+    let known: Vec<String> = agents.iter().map(|agent| agent.name.clone()).collect();
+    let found = agents.into_iter().find(|agent| agent.name == name);
+    found.with_context(|| format!("tenant {} has no agent {name}; it has {}", tenant.code, known.join(", ")))
+}
+
+async fn open_authority(config: &Config, db: &Db) -> anyhow::Result<Authority> {
+    let master = authority::master_key(&config.state_dir)?;
+    Ok(Authority::open(db, &master, Utc::now()).await?)
+}
+
+/// `cloud seed`.
+pub async fn seed(config: &Config, args: SeedArgs) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let fingerprint = open_authority(config, &database.db).await?.fingerprint();
+    let report = platform::seed::seed(
+        &database.db,
+        fingerprint,
+        &args.plant_files,
+        args.reference.as_deref(),
+        args.tokens_dir.as_deref(),
+        Utc::now().date_naive(),
+    )
+    .await?;
+    println!("{report}");
+    database.close().await;
+    Ok(())
+}
+
+/// `cloud token`.
+pub async fn token(config: &Config, args: TokenArgs) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let tenant = tenant(&database.db, &args.tenant).await?;
+    let agent = agent_of(&database.db, &tenant, &args.plant).await?;
+    let fingerprint = open_authority(config, &database.db).await?.fingerprint();
+    let token = tenancy::issue_token(&database.db, fingerprint, tenant.id, agent.id).await?;
+    println!("{token}");
+    database.close().await;
+    Ok(())
+}
+
+/// `cloud agent …`.
+pub async fn agent(config: &Config, command: AgentCommand) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let db = &database.db;
+    match command {
+        AgentCommand::List { tenant: code } => {
+            let tenant = tenant(db, &code).await?;
+            let cx = Cx::system(tenant.id);
+            let agents = trace::explore::service::agents(db, &cx, Utc::now()).await?;
+            println!("{}", serde_json::to_string_pretty(&agents)?);
+        }
+        AgentCommand::Revoke { tenant: code, agent } => {
+            let tenant = tenant(db, &code).await?;
+            let agent = agent_of(db, &tenant, &agent).await?;
+            let revoked = db
+                .system_tx(async |system| {
+                    authority::revoke_agent(system, tenant.id, agent.id, Utc::now()).await
+                })
+                .await?;
+            println!("agent {} is shut out; {revoked} certificates revoked", agent.name);
+        }
+        AgentCommand::RaiseEpoch { tenant: code, agent } => {
+            let tenant = tenant(db, &code).await?;
+            let agent = agent_of(db, &tenant, &agent).await?;
+            let cx = Cx::system(tenant.id);
+            let epoch = db.ingest_tx(&cx, async |tx| trace::leases::raise_epoch(tx, agent.id).await).await?;
+            println!("agent {} begins epoch {epoch} when it is next in touch", agent.name);
+        }
+    }
+    database.close().await;
+    Ok(())
+}
+
+/// `cloud access-key …`.
+pub async fn access_key(config: &Config, command: KeyCommand) -> anyhow::Result<()> {
+    let KeyCommand::Create { name, tenant: code, scopes, days } = command;
+    let scopes: Vec<Scope> = scopes
+        .iter()
+        .map(|word| {
+            Scope::parse(word)
+                .with_context(|| format!("there is no scope {word}; there are read, write and admin"))
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let database = Database::attach(config).await?;
+    let tenant = tenant(&database.db, &code).await?;
+    let expires = days.map(|days| Utc::now() + TimeDelta::days(i64::from(days)));
+    let key = keys::create(&database.db, tenant.id, &name, &scopes, expires).await?;
+    println!("{}", key.reveal());
+    database.close().await;
+    Ok(())
+}
+
+/// `cloud open`.
+pub async fn open(config: &Config, args: OpenArgs) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let tenant = tenant(&database.db, &args.tenant).await?;
+    let scopes = [Scope::Read, Scope::Write];
+    let code = keys::create_code(&database.db, tenant.id, "sign-in link", &scopes, Utc::now()).await?;
+    let url = args.url.unwrap_or_else(|| format!("http://{}", config.http_listen));
+    println!("{}/signin/once/{}", url.trim_end_matches('/'), code.reveal());
+    database.close().await;
+    Ok(())
+}
+
+/// `cloud trace`.
+pub async fn trace(config: &Config, args: TraceArgs) -> anyhow::Result<()> {
+    let own = || args.code.split('-').nth(1).filter(|_| args.code.starts_with("UID-")).map(str::to_owned);
+    let code = args.tenant.clone().or_else(own).context("name the tenant with --tenant")?;
+    let database = Database::attach(config).await?;
+    let tenant = tenant(&database.db, &code).await?;
+    let text: String =
+        trace::explore::text::trace_text(&database.db, &Cx::system(tenant.id), &args.code).await?;
+    println!("{text}");
+    database.close().await;
+    Ok(())
+}
+
+// The commands' errors come from several parts; this ties the one that the
+// closures above need to be inferred.

@@ -1,0 +1,121 @@
+//! `cloud`: the program of the office side. Serves pages, API and the plants'
+//! streams, and holds the commands of an administrator.
+
+mod commands;
+mod config;
+mod database;
+mod metrics;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use config::Config;
+
+/// Manufacturing traceability: the cloud.
+#[derive(Parser)]
+#[command(name = "cloud", version, about)]
+struct Cli {
+    /// Settings as a TOML file; `TRACEWRIGHT_…` in the environment wins over it.
+    #[arg(long, global = true, env = "TRACEWRIGHT_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve pages, API and plants until told to stop.
+    Serve(serve::ServeArgs),
+    /// Make or bring up to date tenants, plants and masters from files.
+    Seed(commands::SeedArgs),
+    /// Print a new enrolment token for a plant's agent.
+    Token(commands::TokenArgs),
+    /// The streams of plants.
+    #[command(subcommand)]
+    Agent(commands::AgentCommand),
+    /// Keys for people and programs.
+    #[command(subcommand)]
+    AccessKey(commands::KeyCommand),
+    /// Print a link that signs a browser in once.
+    Open(commands::OpenArgs),
+    /// Show a UID's state, history and genealogy.
+    Trace(commands::TraceArgs),
+    /// Check UIDs.
+    #[command(subcommand)]
+    Uid(UidCommand),
+}
+
+#[derive(Subcommand)]
+enum UidCommand {
+    /// Say whether each text is a valid UID, and if not, what is wrong where.
+    Check {
+        /// Texts, as typed or scanned.
+        #[arg(required = true)]
+        texts: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("cloud: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Uid(UidCommand::Check { texts }) = &cli.command {
+        return Ok(uid_check(texts));
+    }
+    let config = Config::load(cli.config.as_deref())?;
+    start_logs(&config, matches!(cli.command, Command::Serve(_)));
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(config, args).await,
+            Command::Seed(args) => commands::seed(&config, args).await,
+            Command::Token(args) => commands::token(&config, args).await,
+            Command::Agent(command) => commands::agent(&config, command).await,
+            Command::AccessKey(command) => commands::access_key(&config, command).await,
+            Command::Open(args) => commands::open(&config, args).await,
+            Command::Trace(args) => commands::trace(&config, args).await,
+            Command::Uid(_) => Ok(()),
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Logs to standard error; `RUST_LOG` chooses what. A command says little.
+fn start_logs(config: &Config, serving: bool) {
+    use tracing_subscriber::EnvFilter;
+    let usual = if serving { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_json {
+        builder.json().init();
+    } else {
+        builder.with_ansi(false).init();
+    }
+}
+
+fn uid_check(texts: &[String]) -> ExitCode {
+    let mut all_valid = true;
+    for text in texts {
+        // A text may name any tenant; a serial without one cannot be judged here.
+        match uid::clean_scan(text).text.to_ascii_uppercase().parse::<uid::Uid>() {
+            Ok(uid) => println!("{text}: valid: {uid}"),
+            Err(error) => {
+                all_valid = false;
+                println!("{text}: not valid: {error}");
+            }
+        }
+    }
+    if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,176 @@
+//! The serving process: parts in order up, parts in order down.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::routing::get;
+use chrono::Utc;
+use platform::authority::{self, Authority};
+use platform::web::AppState;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use trace::edge::{Edge, EdgeConfig};
+use trace::ingest::{Committed, Ingest};
+
+use crate::config::Config;
+use crate::database::Database;
+use crate::metrics;
+
+/// How long requests and streams may take to end once told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+/// A part of the cloud that a process may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Part {
+    /// Pages and API.
+    Api,
+    /// Streams of agents.
+    Ingest,
+    /// What follows the streams: registry, stock, transfers, exceptions.
+    Worker,
+}
+
+/// Arguments of `cloud serve`.
+#[derive(clap::Args)]
+pub struct ServeArgs {
+    /// Parts to run; all of them, when left out.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    roles: Vec<Part>,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
+    let parts: BTreeSet<Part> = if args.roles.is_empty() {
+        [Part::Api, Part::Ingest, Part::Worker].into()
+    } else {
+        args.roles.into_iter().collect()
+    };
+    let state_dir = &config.state_dir;
+    std::fs::create_dir_all(state_dir).with_context(|| format!("making {}", state_dir.display()))?;
+    let _lock = lock(&config)?;
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+
+    let database = Database::start(&config).await?;
+    let db = database.db.clone();
+    let committed = Committed::default();
+    let mut running = JoinSet::new();
+
+    let mut grpc = None;
+    if parts.contains(&Part::Ingest) {
+        let master = authority::master_key(state_dir)?;
+        let authority = Arc::new(Authority::open(&db, &master, Utc::now()).await?);
+        let (certificate, key) = authority.issue_server(&config.grpc_names, Utc::now())?;
+        let tls = Arc::new(authority::tls::server_config(&authority, certificate, key)?);
+        let listener = listen(config.grpc_listen, "grpc_listen").await?;
+        grpc = Some(listener.local_addr()?);
+        let hours = |hours| chrono::Duration::hours(i64::from(hours));
+        let edge_config = EdgeConfig { backup_horizon: config.backup_horizon_hours.map(hours) };
+        let edge = Edge::new(Ingest::new(db.clone(), committed.clone()), authority, edge_config);
+        let stop = stop.clone();
+        running.spawn(async move { edge.serve(listener, tls, stop).await.context("serving plants") });
+    }
+    if parts.contains(&Part::Worker) {
+        let (db, committed, stop) = (db.clone(), committed.clone(), stop.clone());
+        running.spawn(async move {
+            trace::projection::run(db, committed, stop).await;
+            Ok(())
+        });
+    }
+    let listener = listen(config.http_listen, "http_listen").await?;
+    let http = listener.local_addr()?;
+    let app = app(&db, &config, committed, parts.contains(&Part::Api));
+    let served = stop.clone();
+    running.spawn(async move {
+        let service = app.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service)
+            .with_graceful_shutdown(served.cancelled_owned())
+            .await
+            .context("serving pages")
+    });
+    write_addresses(&config, http, grpc)?;
+    tracing::info!(%http, ?grpc, ?parts, "the cloud runs");
+
+    let mut failed = None;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        Some(ended) = running.join_next() => {
+            // A part that ends by itself takes the process with it: whoever
+            // watches over it starts it again.
+            failed = Some(ended.map_err(anyhow::Error::from).and_then(|result| result));
+            stop.cancel();
+        }
+    }
+    let all = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
+        tracing::warn!("parts did not stop within {STOP_WITHIN:?} and are left behind");
+        running.abort_all();
+    }
+    database.close().await;
+    match failed {
+        Some(Err(error)) => Err(error),
+        Some(Ok(())) => anyhow::bail!("a part of the cloud ended without being told to"),
+        None => {
+            tracing::info!("stopped in good order");
+            Ok(())
+        }
+    }
+}
+
+/// Pages and API, or health alone where this process does not serve them.
+fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages: bool) -> Router {
+    let state = AppState::builder(db.clone())
+        .secure(config.secure_cookies)
+        .nav(trace::pages::NAV)
+        .texts(trace::pages::TEXTS)
+        .build();
+    let health =
+        Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
+    if with_pages {
+        let pages = health.merge(platform::web::routes()).merge(trace::router(committed));
+        platform::web::wrap(pages, state)
+    } else {
+        health.with_state(state)
+    }
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{setting}: cannot listen on {address}"))
+}
+
+/// Two processes on one state folder would fight over the embedded database.
+fn lock(config: &Config) -> anyhow::Result<File> {
+    let path = config.state_dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("opening {}", path.display()))?;
+    if config.database_url.is_none() {
+        file.try_lock().with_context(|| format!("another cloud runs on {}", config.state_dir.display()))?;
+    }
+    Ok(file)
+}
+
+/// Where it listens, for programs that start it with port 0.
+fn write_addresses(config: &Config, http: SocketAddr, grpc: Option<SocketAddr>) -> anyhow::Result<()> {
+    let path = config.state_dir.join("addresses.json");
+    let json = serde_json::json!({ "http": http, "grpc": grpc });
+    std::fs::write(&path, json.to_string()).with_context(|| format!("writing {}", path.display()))
+}
+
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+        stop.cancel();
+    });
+    Ok(())
+}

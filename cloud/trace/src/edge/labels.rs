@@ -1,0 +1,157 @@
+//! Answers an agent's question about a UID that came from elsewhere, in the
+//! shape in which agents keep labels (`edge-agent`, `station::types::Label`).
+
+use platform::db::Tx;
+use proto::v1::{Action, Outcome, Stage};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::store::{self, LabelEvent, LabelRow};
+
+/// The label as JSON, or `None` when the cloud does not know it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn answer(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Option<String>, sqlx::Error> {
+    let Some(label) = store::label(tx, tenant, key).await? else {
+        return Ok(None);
+    };
+    let events = store::label_events(tx, tenant, key).await?;
+    Ok(Some(shape(key, &label, &events).to_string()))
+}
+
+fn shape(key: i64, label: &LabelRow, events: &[LabelEvent]) -> Value {
+    let life = ["active", "expected", "active", "consumed", "scrapped"];
+    let quality = ["unrestricted", "unrestricted", "in_inspection", "rejected"];
+    let named = |names: &[&'static str], number: i16| {
+        usize::try_from(number).ok().and_then(|n| names.get(n).copied()).unwrap_or(names[0])
+    };
+    let custody = match (label.custody, label.parent_key) {
+        (2, Some(parent)) => json!({ "at": "parent", "key": parent }),
+        (3, _) => {
+            json!({ "at": "in_transit", "to": label.to_plant.as_deref().unwrap_or_default() })
+        }
+        (4, _) => json!({ "at": "customer" }),
+        (5, _) => json!({ "at": "supplier" }),
+        _ => json!({ "at": "location", "place": label.location }),
+    };
+    let last = events.last();
+    json!({
+        "key": key,
+        "item": label.item,
+        "lot": label.lot_id,
+        "container": label.container,
+        "quantity": label.quantity,
+        "unit": label.unit,
+        "life": named(&life, label.life),
+        "quality": named(&quality, label.quality),
+        "custody": custody,
+        "order": Some(&label.order_number).filter(|order| !order.is_empty()),
+        "operations": operations(events),
+        "children": label.children,
+        "count": events.iter().map(|e| e.count).max().unwrap_or(0).max(0),
+        "last_stage": last.map_or(0, |e| e.stage),
+        "last_station": last.map_or("", |e| e.station.as_str()),
+        "last_event": last.map(|e| e.event_id),
+        "print": "",
+    })
+}
+
+/// The latest attempt of each operation, in the order of their first event.
+fn operations(events: &[LabelEvent]) -> Vec<Value> {
+    struct State<'a> {
+        operation: &'a str,
+        attempt: i32,
+        open: bool,
+        passed: Option<bool>,
+    }
+    let mut states: Vec<State<'_>> = Vec::new();
+    let about = |e: &&LabelEvent| {
+        let stage = Stage::try_from(i32::from(e.stage));
+        !e.operation.is_empty() && matches!(stage, Ok(Stage::Operation | Stage::Inspection | Stage::Rework))
+    };
+    for event in events.iter().filter(about) {
+        let at = match states.iter().position(|s| s.operation == event.operation) {
+            Some(at) => at,
+            None => {
+                states.push(State { operation: &event.operation, attempt: 0, open: false, passed: None });
+                states.len() - 1
+            }
+        };
+        let state = &mut states[at];
+        let attempt = event.attempt.max(1);
+        if attempt < state.attempt {
+            continue;
+        }
+        if attempt > state.attempt {
+            (state.attempt, state.passed) = (attempt, None);
+        }
+        state.open = event.action == Action::Add as i16;
+        state.passed = match Outcome::try_from(i32::from(event.outcome)) {
+            Ok(Outcome::Passed) => Some(true),
+            Ok(Outcome::Failed) => Some(false),
+            _ if state.open => None,
+            _ => state.passed,
+        };
+    }
+    states
+        .iter()
+        .map(
+            |s| json!({ "operation": s.operation, "attempt": s.attempt, "open": s.open, "passed": s.passed }),
+        )
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(action: Action, attempt: i32, outcome: Outcome) -> LabelEvent {
+        LabelEvent {
+            event_id: Uuid::nil(),
+            stage: Stage::Operation as i16,
+            action: action as i16,
+            station: "ST".into(),
+            operation: "OP10".into(),
+            attempt,
+            outcome: outcome as i16,
+            count: 3,
+        }
+    }
+
+    #[test]
+    fn the_latest_attempt_counts() {
+        let ops = |events: &[LabelEvent]| operations(events).pop().expect("one");
+        let first = event(Action::Add, 1, Outcome::Unspecified);
+        assert_eq!(ops(&[first]), json!({"operation": "OP10", "attempt": 1, "open": true, "passed": null}));
+        let failed = [event(Action::Add, 1, Outcome::Unspecified), event(Action::Delete, 1, Outcome::Failed)];
+        assert_eq!(ops(&failed), json!({"operation": "OP10", "attempt": 1, "open": false, "passed": false}));
+        let again = [event(Action::Delete, 1, Outcome::Failed), event(Action::Add, 2, Outcome::Unspecified)];
+        assert_eq!(ops(&again), json!({"operation": "OP10", "attempt": 2, "open": true, "passed": null}));
+    }
+
+    #[test]
+    fn the_shape_is_that_of_an_agents_label() {
+        let label = LabelRow {
+            item: "STEEL".into(),
+            lot_id: None,
+            container: true,
+            quantity: Some("2.50".parse().expect("a decimal")),
+            unit: "kg".into(),
+            life: 2,
+            quality: 2,
+            custody: 3,
+            location: String::new(),
+            parent_key: None,
+            order_number: String::new(),
+            to_plant: Some("VSK".into()),
+            children: vec![7],
+        };
+        let json = shape(3_474_027_400_000_000_001, &label, &[event(Action::Add, 1, Outcome::Unspecified)]);
+        assert_eq!(json["key"], 3_474_027_400_000_000_001_i64);
+        assert_eq!(json["quantity"], "2.50");
+        assert_eq!((&json["life"], &json["quality"]), (&json!("active"), &json!("in_inspection")));
+        assert_eq!(json["custody"], json!({"at": "in_transit", "to": "VSK"}));
+        assert_eq!((&json["order"], &json["count"]), (&Value::Null, &json!(3)));
+    }
+}

@@ -1,0 +1,252 @@
+//! All SQL of the edge service.
+
+use futures_util::stream::BoxStream;
+use platform::db::{SystemTx, Tx};
+use rust_decimal::Decimal;
+use sqlx::Error;
+use uuid::Uuid;
+
+/// What a stream's beginning needs of the tenant.
+pub struct TenantRow {
+    /// Raised when the tenant's data was restored.
+    pub generation: i64,
+    /// `active` or `suspended`.
+    pub status: String,
+}
+
+/// The tenant.
+pub async fn tenant(tx: &mut Tx, tenant: Uuid) -> Result<Option<TenantRow>, Error> {
+    sqlx::query_as!(TenantRow, "select generation, status from control.tenants where tenant_id = $1", tenant,)
+        .fetch_optional(tx.conn())
+        .await
+}
+
+/// Writes down who is at the other end of a new stream. `machine_id` stays as
+/// it is when `None`.
+pub async fn agent_connected(
+    tx: &mut Tx,
+    tenant: Uuid,
+    agent_id: Uuid,
+    machine_id: Option<&str>,
+    software: &str,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update agents set machine_id = coalesce($3, machine_id), software = $4, last_seen_at = now(), \
+         status = case when status = 'expected' then 'enrolled' else status end, \
+         enrolled_at = coalesce(enrolled_at, now()) \
+         where tenant_id = $1 and agent_id = $2",
+        tenant,
+        agent_id,
+        machine_id,
+        software,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes down an agent's state; answers the epoch in which it may mint.
+pub async fn agent_status(
+    tx: &mut Tx,
+    tenant: Uuid,
+    agent_id: Uuid,
+    queued: i64,
+) -> Result<Option<i32>, Error> {
+    sqlx::query_scalar!(
+        "update agents set queued_events = $3, last_seen_at = now() \
+         where tenant_id = $1 and agent_id = $2 returning epoch",
+        tenant,
+        agent_id,
+        queued,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Writes down which reference data an agent has applied.
+pub async fn agent_reference(tx: &mut Tx, tenant: Uuid, agent_id: Uuid, version: i64) -> Result<(), Error> {
+    sqlx::query!(
+        "update agents set reference_version = $3, last_seen_at = now() where tenant_id = $1 and agent_id = $2",
+        tenant,
+        agent_id,
+        version,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether the agent was enrolled before or has sent anything.
+pub async fn agent_enrolled_before(tx: &mut Tx, tenant: Uuid, agent_id: Uuid) -> Result<bool, Error> {
+    sqlx::query_scalar!(
+        "select exists (select from agents where tenant_id = $1 and agent_id = $2 \
+           and (enrolled_at is not null or machine_id is not null)) \
+         or exists (select from ingest_cursors where tenant_id = $1 and agent_id = $2 and through_seq > 0) \
+         as \"before!\"",
+        tenant,
+        agent_id,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Writes down an enrolment; answers the epoch in which the agent begins.
+pub async fn agent_enrol(
+    tx: &mut Tx,
+    tenant: Uuid,
+    agent_id: Uuid,
+    machine_id: &str,
+) -> Result<Option<i32>, Error> {
+    sqlx::query_scalar!(
+        "update agents set status = 'enrolled', enrolled_at = now(), machine_id = nullif($3, '') \
+         where tenant_id = $1 and agent_id = $2 and status <> 'revoked' returning epoch",
+        tenant,
+        agent_id,
+        machine_id,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Which of these certificates are revoked.
+pub async fn revoked(system: &mut SystemTx, fingerprints: &[&[u8]]) -> Result<Vec<Vec<u8>>, Error> {
+    sqlx::query_scalar!(
+        "select fingerprint from control.certificates \
+         where fingerprint = any($1) and revoked_at is not null",
+        fingerprints as _,
+    )
+    .fetch_all(system.conn())
+    .await
+}
+
+/// The tenant's newest reference version.
+pub async fn reference_version(tx: &mut Tx, tenant: Uuid) -> Result<i64, Error> {
+    let version =
+        sqlx::query_scalar!("select reference_version from tenant_counters where tenant_id = $1", tenant)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(version.unwrap_or(0))
+}
+
+/// A row of reference data.
+pub struct ReferenceRow {
+    /// Kind.
+    pub kind: String,
+    /// Id within the kind.
+    pub id: String,
+    /// The tenant's newest version at the moment of the reading.
+    pub head: i64,
+    /// Body as JSON text.
+    pub json: String,
+    /// Gone.
+    pub deleted: bool,
+}
+
+/// Every row that a plant is to know and that changed after `after`, holds
+/// first, read as they are asked for. All are of one moment. For a full set
+/// (`after` = 0) deleted rows are left out.
+pub fn reference_rows<'a>(
+    tx: &'a mut Tx,
+    tenant: Uuid,
+    plant: &'a str,
+    after: i64,
+) -> BoxStream<'a, Result<ReferenceRow, Error>> {
+    sqlx::query_as!(
+        ReferenceRow,
+        r#"select kind, id, body::text as "json!", deleted,
+               coalesce((select c.reference_version from tenant_counters c where c.tenant_id = $1), 0) as "head!"
+           from reference_rows
+           where tenant_id = $1 and (plant = '' or plant = $2) and version > $3 and not (deleted and $3 = 0)
+           order by (kind = 'hold') desc, version, kind, id"#,
+        tenant,
+        plant,
+        after,
+    )
+    .fetch(tx.conn())
+}
+
+/// What the registry knows of a label.
+pub struct LabelRow {
+    /// Item code.
+    pub item: String,
+    /// Lot.
+    pub lot_id: Option<Uuid>,
+    /// Container or unit.
+    pub container: bool,
+    /// What is left in it.
+    pub quantity: Option<Decimal>,
+    /// Base unit.
+    pub unit: String,
+    /// Life state.
+    pub life: i16,
+    /// Quality state.
+    pub quality: i16,
+    /// Custody state.
+    pub custody: i16,
+    /// Place.
+    pub location: String,
+    /// The whole that it is in.
+    pub parent_key: Option<i64>,
+    /// Order it is issued to or made for.
+    pub order_number: String,
+    /// Where it is on the way to.
+    pub to_plant: Option<String>,
+    /// Labels in it now.
+    pub children: Vec<i64>,
+}
+
+/// One label's row.
+pub async fn label(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Option<LabelRow>, Error> {
+    sqlx::query_as!(
+        LabelRow,
+        r#"select r.item, r.lot_id, r.container, r.quantity, r.unit, r.life, r.quality, r.custody, r.location,
+               r.parent_key, r.order_number,
+               (select t.to_plant from transfers t where t.tenant_id = $1 and t.key = $2 and t.arrived_at is null
+                order by t.left_at desc limit 1) as to_plant,
+               array(select c.key from uid_registry c where c.tenant_id = $1 and c.parent_key = $2
+                     order by c.key limit 1000) as "children!"
+           from uid_registry r where r.tenant_id = $1 and r.key = $2"#,
+        tenant,
+        key,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// One event of a label, as its answer needs it.
+pub struct LabelEvent {
+    /// Its id.
+    pub event_id: Uuid,
+    /// Stage number.
+    pub stage: i16,
+    /// Action number.
+    pub action: i16,
+    /// Station.
+    pub station: String,
+    /// Operation code.
+    pub operation: String,
+    /// Attempt.
+    pub attempt: i32,
+    /// Outcome number.
+    pub outcome: i16,
+    /// Which event of the UID it is, as its agent counted.
+    pub count: i32,
+}
+
+/// The newest events of a label, oldest first; bounded.
+pub async fn label_events(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Vec<LabelEvent>, Error> {
+    let mut events = sqlx::query_as!(
+        LabelEvent,
+        "select e.event_id, e.stage, e.action, e.station, e.operation, e.attempt, e.outcome, s.count \
+         from event_subjects s join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id \
+              and e.epoch = s.epoch and e.seq = s.seq \
+         where s.tenant_id = $1 and s.key = $2 and e.stage <> 37 \
+         order by e.occurred_at desc, e.agent_id desc, e.epoch desc, e.seq desc limit 500",
+        tenant,
+        key,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    events.reverse();
+    Ok(events)
+}

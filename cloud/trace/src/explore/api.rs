@@ -1,0 +1,217 @@
+//! The trace API. JSON; errors are problem details.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use chrono::Utc;
+use platform::web::{AppState, Caller, Problem, Scope};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::error::TraceError;
+use super::graph::Direction;
+use super::holding::{self, Held, HoldPage, Wish};
+use super::model::{AgentView, Found, Trace, Walk};
+use super::walk::Ask;
+use super::{search, service, walk};
+use crate::exceptions::model::ExceptionPage;
+use crate::exceptions::service as exceptions;
+use crate::ingest::Committed;
+
+/// The routes under `/api/v1` that read traces.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/v1/trace/{uid}", get(trace))
+        .route("/api/v1/trace/{uid}/backward", get(backward))
+        .route("/api/v1/trace/{uid}/forward", get(forward))
+        .route("/api/v1/search", get(find))
+        .route("/api/v1/exceptions", get(list_exceptions))
+        .route("/api/v1/agents", get(agents))
+        .route("/api/v1/holds", get(list_holds).post(place_hold))
+        .route("/api/v1/holds/{id}/release", post(release_hold))
+}
+
+impl From<TraceError> for Problem {
+    fn from(error: TraceError) -> Self {
+        match error {
+            TraceError::Db(error) => error.into(),
+            error => {
+                let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+                let problem = Self::new(status, error.code(), error.to_string());
+                match error.field() {
+                    Some(field) => problem.field(field, error.to_string()),
+                    None => problem,
+                }
+            }
+        }
+    }
+}
+
+/// A query string, or the problem with it.
+pub(crate) fn query<T: DeserializeOwned>(uri: &axum::http::Uri) -> Result<T, Problem> {
+    let Query(value) = Query::<T>::try_from_uri(uri)
+        .map_err(|error| Problem::bad_request("query.parameter", error.body_text()))?;
+    Ok(value)
+}
+
+/// Parameters of a walk.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct WalkQuery {
+    pub depth: Option<i32>,
+    pub limit: Option<usize>,
+    pub as_built: bool,
+    pub after: Option<String>,
+}
+
+impl WalkQuery {
+    pub(crate) fn ask(self) -> Ask {
+        let usual = Ask::default();
+        Ask {
+            depth: self.depth.unwrap_or(usual.depth),
+            limit: self.limit.unwrap_or(usual.limit),
+            as_built: self.as_built,
+            after: self.after,
+        }
+    }
+}
+
+async fn trace(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(uid): Path<String>,
+) -> Result<Json<Trace>, Problem> {
+    caller.require(Scope::Read)?;
+    Ok(Json(service::trace(&state.db, &caller.cx, &uid, Utc::now()).await?))
+}
+
+async fn backward(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(uid): Path<String>,
+    uri: axum::http::Uri,
+) -> Result<Json<Walk>, Problem> {
+    caller.require(Scope::Read)?;
+    let ask = query::<WalkQuery>(&uri)?.ask();
+    Ok(Json(walk::walk(&state.db, &caller.cx, &uid, Direction::Backward, &ask, Utc::now()).await?))
+}
+
+async fn forward(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(uid): Path<String>,
+    uri: axum::http::Uri,
+) -> Result<Json<Walk>, Problem> {
+    caller.require(Scope::Read)?;
+    let ask = query::<WalkQuery>(&uri)?.ask();
+    Ok(Json(walk::walk(&state.db, &caller.cx, &uid, Direction::Forward, &ask, Utc::now()).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SearchQuery {
+    q: String,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn find(
+    State(state): State<AppState>,
+    caller: Caller,
+    uri: axum::http::Uri,
+) -> Result<Json<Found>, Problem> {
+    caller.require(Scope::Read)?;
+    let asked = query::<SearchQuery>(&uri)?;
+    let limit = asked.limit.unwrap_or(50);
+    Ok(Json(search::search(&state.db, &caller.cx, &asked.q, asked.after.as_deref(), limit).await?))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ExceptionQuery {
+    status: String,
+    kind: String,
+    plant: String,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn list_exceptions(
+    State(state): State<AppState>,
+    caller: Caller,
+    uri: axum::http::Uri,
+) -> Result<Json<ExceptionPage>, Problem> {
+    caller.require(Scope::Read)?;
+    let asked = query::<ExceptionQuery>(&uri)?;
+    let filter = exceptions::Filter { status: asked.status, kind: asked.kind, plant: asked.plant };
+    let limit = asked.limit.unwrap_or(100);
+    Ok(Json(exceptions::list(&state.db, &caller.cx, filter, asked.after.as_deref(), limit).await?))
+}
+
+/// All streams of facts, and how current each is.
+#[derive(Debug, serde::Serialize)]
+struct Agents {
+    agents: Vec<AgentView>,
+}
+
+async fn agents(State(state): State<AppState>, caller: Caller) -> Result<Json<Agents>, Problem> {
+    caller.require(Scope::Read)?;
+    Ok(Json(Agents { agents: service::agents(&state.db, &caller.cx, Utc::now()).await? }))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct HoldQuery {
+    status: String,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn list_holds(
+    State(state): State<AppState>,
+    caller: Caller,
+    uri: axum::http::Uri,
+) -> Result<Json<HoldPage>, Problem> {
+    caller.require(Scope::Read)?;
+    let asked = query::<HoldQuery>(&uri)?;
+    let limit = asked.limit.unwrap_or(100);
+    Ok(Json(holding::list(&state.db, &caller.cx, &asked.status, asked.after.as_deref(), limit).await?))
+}
+
+/// A JSON body, or the problem with it.
+fn body<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    let Json(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    Ok(value)
+}
+
+async fn place_hold(
+    State(state): State<AppState>,
+    Extension(committed): Extension<Committed>,
+    caller: Caller,
+    sent: Result<Json<Wish>, JsonRejection>,
+) -> Result<(StatusCode, Json<Held>), Problem> {
+    caller.require(Scope::Write)?;
+    let held = holding::place(&state.db, &caller.cx, &committed, &body(sent)?, Utc::now()).await?;
+    Ok((StatusCode::CREATED, Json(held)))
+}
+
+/// Why a hold is released; may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Release {
+    reason: String,
+}
+
+async fn release_hold(
+    State(state): State<AppState>,
+    Extension(committed): Extension<Committed>,
+    caller: Caller,
+    Path(id): Path<uuid::Uuid>,
+    sent: Option<Json<Release>>,
+) -> Result<Json<Held>, Problem> {
+    caller.require(Scope::Write)?;
+    let Json(why) = sent.unwrap_or_default();
+    Ok(Json(holding::release(&state.db, &caller.cx, &committed, id, &why.reason, Utc::now()).await?))
+}

@@ -1,0 +1,87 @@
+//! Why a trace cannot be answered.
+
+use platform::db::DbError;
+use uid::{Uid, UidError};
+
+/// Why a question about UIDs has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// Meant to be a UID; names the part that is wrong.
+    #[error("{0}")]
+    Wrong(UidError),
+    /// A UID of another tenant.
+    #[error("{0} is not a UID of this tenant")]
+    Foreign(Uid),
+    /// Nothing is known by this code.
+    #[error("nothing is known of {0:?}")]
+    Unknown(String),
+    /// A code that several UIDs carry.
+    #[error("{code:?} stands for several UIDs: {}", uids.join(", "))]
+    Ambiguous {
+        /// The code.
+        code: String,
+        /// The UIDs.
+        uids: Vec<String>,
+    },
+    /// An empty question.
+    #[error("nothing was asked for")]
+    Empty,
+    /// A parameter that is not what it should be.
+    #[error("{field}: {problem}")]
+    Parameter {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The tenant has no code or does not exist.
+    #[error("the tenant is not known")]
+    NoTenant,
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<sqlx::Error> for TraceError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl TraceError {
+    /// HTTP status of the problem.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Wrong(_) | Self::Empty | Self::Parameter { .. } => 400,
+            Self::Foreign(_) | Self::Unknown(_) | Self::NoTenant => 404,
+            Self::Ambiguous { .. } => 409,
+            Self::Db(_) => 500,
+        }
+    }
+
+    /// Stable code of the problem.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Wrong(error) => error.code(),
+            Self::Foreign(_) => "uid.foreign",
+            Self::Unknown(_) => "uid.unknown",
+            Self::Ambiguous { .. } => "uid.ambiguous",
+            Self::Empty => "query.empty",
+            Self::Parameter { .. } => "query.parameter",
+            Self::NoTenant => "tenant.unknown",
+            Self::Db(_) => "internal",
+        }
+    }
+
+    /// The field of the request at fault, where one is.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Wrong(error) => error.code().strip_prefix("uid."),
+            Self::Parameter { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+}

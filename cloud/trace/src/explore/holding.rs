@@ -1,0 +1,222 @@
+//! Holds, as people and programs place and see them.
+
+use chrono::{DateTime, Utc};
+use platform::ctx::Cx;
+use platform::db::{Db, DbError};
+use platform::web::Problem;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::error::TraceError;
+use super::service::{own_code, resolve, uid_text};
+use super::store::holding as store;
+use crate::holds::{self, HoldError, Scope};
+use crate::ingest::Committed;
+
+/// Most holds on one page.
+pub const MOST_LIMIT: usize = 500;
+
+/// What is to be held. Either `uid` (any code) or `lot`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wish {
+    /// A UID or a code that stands for one.
+    pub uid: String,
+    /// A lot id.
+    pub lot: Option<Uuid>,
+    /// Not the UID alone: the whole lot of it.
+    pub whole_lot: bool,
+    /// And everything made from it, as known now.
+    pub descendants: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// A hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HoldView {
+    /// Id.
+    pub hold_id: Uuid,
+    /// Why.
+    pub reason: String,
+    /// placed, released.
+    pub status: String,
+    /// What was asked: a label or a lot, with or without descendants.
+    pub scope: serde_json::Value,
+    /// How many UIDs it holds, or held.
+    pub members: i64,
+    /// The UID that was named, or one of the lot's.
+    pub first: Option<String>,
+    /// Opaque id.
+    pub placed_by: String,
+    /// When.
+    pub placed_at: DateTime<Utc>,
+    /// Opaque id.
+    pub released_by: Option<String>,
+    /// When.
+    pub released_at: Option<DateTime<Utc>>,
+}
+
+/// A page of holds, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HoldPage {
+    /// This page.
+    pub holds: Vec<HoldView>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+}
+
+/// A hold that was placed or released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Id.
+    pub hold_id: Uuid,
+    /// How many UIDs it holds, or held.
+    pub members: usize,
+}
+
+/// Why a hold was not placed or released.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldingError {
+    /// What is to be held cannot be found.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The hold itself.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+}
+
+impl From<DbError> for HoldingError {
+    fn from(error: DbError) -> Self {
+        Self::Trace(error.into())
+    }
+}
+
+impl From<HoldingError> for Problem {
+    fn from(error: HoldingError) -> Self {
+        match error {
+            HoldingError::Trace(error) => error.into(),
+            HoldingError::Hold(HoldError::Db(error)) => error.into(),
+            HoldingError::Hold(HoldError::Ingest(error)) => Self::internal(error),
+            HoldingError::Hold(error) => {
+                let told = error.to_string();
+                match error {
+                    HoldError::NotFound => Self { detail: told, ..Self::not_found() },
+                    HoldError::Released => Self::conflict("hold.released", told),
+                    HoldError::Reason => Self::bad_request("hold.reason", told.clone()).field("reason", told),
+                    HoldError::TooMany => Self::bad_request("hold.too_many", told),
+                    _ => Self::bad_request("hold.unknown", told.clone()).field("uid", told),
+                }
+            }
+        }
+    }
+}
+
+/// Places a hold and tells the plants.
+///
+/// # Errors
+/// [`HoldingError`]; nothing is held then.
+pub async fn place(
+    db: &Db,
+    cx: &Cx,
+    committed: &Committed,
+    wish: &Wish,
+    now: DateTime<Utc>,
+) -> Result<Held, HoldingError> {
+    let done = db
+        .tx(cx, async |tx| {
+            let scope = match wish.lot {
+                Some(lot) => Scope::Lot { lot, descendants: wish.descendants },
+                None => {
+                    let key = resolve(tx, &wish.uid).await?.uid.key().get();
+                    let lot = if wish.whole_lot {
+                        let lot = store::lot_of(tx, key).await.map_err(TraceError::from)?;
+                        Some(lot.ok_or(HoldError::Unknown)?)
+                    } else {
+                        None
+                    };
+                    match lot {
+                        Some(lot) => Scope::Lot { lot, descendants: wish.descendants },
+                        None => Scope::Label { key, descendants: wish.descendants },
+                    }
+                }
+            };
+            Ok::<_, HoldingError>(holds::place(tx, &scope, &wish.reason, now).await?)
+        })
+        .await?;
+    committed.announce(done.batch);
+    Ok(Held { hold_id: done.hold_id, members: done.members })
+}
+
+/// Releases a hold and tells the plants.
+///
+/// # Errors
+/// [`HoldingError`].
+pub async fn release(
+    db: &Db,
+    cx: &Cx,
+    committed: &Committed,
+    hold_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Held, HoldingError> {
+    let done =
+        db.tx(cx, async |tx| Ok::<_, HoldingError>(holds::release(tx, hold_id, reason, now).await?)).await?;
+    committed.announce(done.batch);
+    Ok(Held { hold_id: done.hold_id, members: done.members })
+}
+
+/// A page of holds, newest first. An empty status means the placed ones.
+///
+/// # Errors
+/// A parameter that is not what it should be; the database.
+pub async fn list(
+    db: &Db,
+    cx: &Cx,
+    status: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<HoldPage, TraceError> {
+    if !(1..=MOST_LIMIT).contains(&limit) {
+        let problem = format!("{limit} is not 1 to {MOST_LIMIT}");
+        return Err(TraceError::Parameter { field: "limit", problem });
+    }
+    let status = if status.is_empty() { "placed" } else { status };
+    if !["placed", "released"].contains(&status) {
+        return Err(TraceError::Parameter { field: "status", problem: "is none of placed, released".into() });
+    }
+    let before = after.map(str::parse).transpose().map_err(|_| TraceError::Parameter {
+        field: "after",
+        problem: "is not what an answer gave as `next`".into(),
+    })?;
+    db.tx(cx, async |tx| {
+        let tenant = own_code(tx).await?;
+        let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let mut rows = store::list(tx, status, before, want).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| row.hold_id.to_string());
+        let holds = rows
+            .into_iter()
+            .map(|row| HoldView {
+                hold_id: row.hold_id,
+                reason: row.reason,
+                status: row.status,
+                members: row.members,
+                // The label that was named, else one of those of the lot.
+                first: row.scope["key"]
+                    .as_str()
+                    .and_then(|key| key.parse().ok())
+                    .or(row.first_key)
+                    .map(|key| uid_text(tenant, key)),
+                scope: row.scope,
+                placed_by: row.placed_by,
+                placed_at: row.placed_at,
+                released_by: row.released_by,
+                released_at: row.released_at,
+            })
+            .collect();
+        Ok(HoldPage { holds, next })
+    })
+    .await
+}

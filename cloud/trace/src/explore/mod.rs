@@ -1,0 +1,21 @@
+//! Trace, genealogy and search.
+
+pub mod api;
+pub mod code;
+pub mod error;
+pub mod graph;
+pub mod history;
+pub mod holding;
+pub mod model;
+pub mod names;
+pub mod order;
+pub mod search;
+pub mod service;
+pub(crate) mod store;
+pub mod text;
+pub mod walk;
+
+#[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Every query of the trace and of the projections touches the partitions of
+//! one tenant only, and reads none of them from end to end.
+//!
+//! Judged by what really ran: the transaction's own scan counters and locks,
+//! which also see queries inside macros, joins and recursion.
+
+use chrono::Utc;
+use platform::db::{DbError, Tx};
+use platform::testing::TestDb;
+use sqlx::{ConnectOptions, Connection, Row};
+
+use super::error::TraceError;
+use super::graph::Direction;
+use super::walk::Ask;
+use super::{search, service, walk};
+use crate::testing::{Say, Site, event, uid};
+use proto::v1::{Role, Stage};
+
+const ROWS: &str = "
+insert into lifecycle_events (tenant_id, agent_id, epoch, seq, event_id, stage, action, occurred_at,
+    occurred_offset_min, recorded_at, plant, station, operator_id, shift, location, operation, attempt,
+    outcome, reason, machine, overridden_by, corrects, reference_type, reference_number, payload)
+select app.tenant(), a.agent_id, 9, g, md5(a.agent_id::text || g)::uuid, 3, 0, now() - g * interval '1 minute', 0, now(),
+    'KOL', 'D', 'op' || g % 50, '', 'L' || g % 100, '', 0, 0, '', 'm' || g % 20, '',
+    case when g % 500 = 0 then md5(a.agent_id::text || (g - 1))::uuid end,
+    'recadv', 'GRN-' || g % 4000, ''
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
+insert into event_subjects (tenant_id, key, agent_id, epoch, seq, ordinal, role, unit, unit2, count, mint, item)
+select app.tenant(), 3474027400000000000 + g, a.agent_id, 9, g, 0, 1, 'pcs', '', 1, true, 'I' || g % 100
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
+insert into event_references (tenant_id, number, type, line, agent_id, epoch, seq, ordinal)
+select app.tenant(), 'GRN-' || g % 4000, 'recadv', 0, a.agent_id, 9, g, 0
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
+insert into event_readings (tenant_id, agent_id, epoch, seq, ordinal, name, value, unit, quality, taken_at)
+select app.tenant(), a.agent_id, 9, g, 0, 'torque', g, 'Nm', 1, now()
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
+insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
+select app.tenant(), md5('lot' || g)::uuid, 'I', 'S', 'HEAT-' || g, '' from generate_series(1, 5000) g;
+insert into uid_aliases (tenant_id, alias, key, agent_id, epoch, seq)
+select app.tenant(), 'SN-' || g, 3474027400000000000 + g, a.agent_id, 9, g
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
+insert into uid_registry (tenant_id, key, item, lot_id, parent_key, born_agent, born_epoch, born_seq, born_at,
+    last_at, last_stage)
+select app.tenant(), 3474027400000000000 + g, 'I' || g % 100, md5('lot' || g % 5000)::uuid,
+    case when g % 10 <> 0 then 3474027400000000000 + g - g % 10 + 10 end, a.agent_id, 9, g, now(), now(), 3
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
+insert into uid_links (tenant_id, from_key, to_key, kind, effect, unit, occurred_at, agent_id, epoch, seq, ordinal)
+select app.tenant(), 3474027400000000000 + g, 3474027400000000000 + g - g % 10 + 10, 3, 1, 'pcs', now(), a.agent_id, 9, g, 0
+from agents a, generate_series(1, 20000) g where a.name = 'KOL' and g % 10 <> 0;
+insert into stock_ledger (tenant_id, agent_id, epoch, seq, ordinal, plant, location, item, key, quantity, unit,
+    occurred_at, stage)
+select app.tenant(), a.agent_id, 9, g, 0, 'KOL', 'L', 'I', 3474027400000000000 + g, 1, 'pcs', now(), 3
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
+insert into exceptions (tenant_id, exception_id, kind, fingerprint, key, detail)
+select app.tenant(), md5('x' || g)::uuid, 'k' || g % 7, g::text, 3474027400000000000 + g, '{}' from generate_series(1, 20000) g;
+insert into hold_members (tenant_id, hold_id, key)
+select app.tenant(), h.hold_id, 3474027400000000000 + g
+from holds h, generate_series(1, 20000) g;
+";
+
+/// Partitioned tables of other tenants that were scanned or locked, and own
+/// large tables that were read from end to end.
+async fn offences(tx: &mut Tx) -> Result<Vec<String>, DbError> {
+    let own = tx.tenant().simple().to_string();
+    let mut found = Vec::new();
+    let scans = sqlx::query(
+        "select s.relname::text, s.seq_scan, coalesce(s.idx_scan, 0) from pg_stat_xact_user_tables s \
+         where s.seq_scan > 0 or s.idx_scan > 0",
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let large = ["lots", "uid_aliases", "exceptions", "hold_members"];
+    for row in scans {
+        let (name, seq, index): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let suffix = name.rsplit('_').next().unwrap_or_default();
+        let partition = suffix.len() == 32;
+        if partition && suffix != own {
+            found.push(format!("{name}: another tenant's, {seq} + {index} scans"));
+        } else if seq > 0 && (partition || large.contains(&name.as_str())) {
+            found.push(format!("{name}: {seq} scans from end to end"));
+        }
+    }
+    let locks = sqlx::query_scalar::<_, String>(
+        "select distinct c.relname::text from pg_locks l join pg_class c on c.oid = l.relation \
+         where l.pid = pg_backend_pid() and c.relispartition and c.relkind = 'r'",
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    found
+        .extend(locks.into_iter().filter(|name| !name.ends_with(&own)).map(|name| format!("{name}: locked")));
+    Ok(found)
+}
+
+#[tokio::test]
+async fn queries_touch_one_tenants_partition_and_no_whole_table() {
+    let mut db = Some(TestDb::new().await);
+    for code in ["ONE1", "TWO2", "TRI3"] {
+        let site = Site::of(db.take().unwrap(), code).await;
+        site.sql("insert into holds (tenant_id, hold_id, reason, scope) values (app.tenant(), gen_random_uuid(), 'x', '{}')")
+            .await;
+        site.sql(ROWS).await;
+        db = Some(site.db);
+    }
+    let mut site = Site::of(db.unwrap(), "SAIF").await;
+    site.sql("insert into holds (tenant_id, hold_id, reason, scope) values (app.tenant(), gen_random_uuid(), 'x', '{}')")
+        .await;
+    site.sql(ROWS).await;
+    let mut owner = site.db.owner.connect().await.unwrap();
+    sqlx::raw_sql("analyze").execute(&mut owner).await.unwrap();
+    owner.close().await.unwrap();
+
+    let one = uid("KOL", "RM", 15);
+    let check: Result<(), TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            service::trace_in(tx, &one, Utc::now()).await?;
+            service::trace_in(tx, "SN-15", Utc::now()).await?;
+            assert_eq!(offences(tx).await?, Vec::<String>::new(), "trace");
+            Ok(())
+        })
+        .await;
+    check.unwrap();
+    for direction in [Direction::Backward, Direction::Forward] {
+        let check: Result<(), TraceError> = site
+            .db
+            .db
+            .tx(&site.cx(), async |tx| {
+                let walk =
+                    walk::walk_in(tx, &uid("KOL", "RM", 20), direction, &Ask::default(), Utc::now()).await?;
+                assert!(direction == Direction::Forward || walk.total == 9);
+                assert_eq!(offences(tx).await?, Vec::<String>::new(), "{direction:?}");
+                Ok(())
+            })
+            .await;
+        check.unwrap();
+    }
+    let check: Result<(), DbError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            let tenant = tx.tenant();
+            let sql = "from uid_lifecycle where tenant_id = $1 and key = app.uid_key($2)";
+            let stages: String =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select lifecycle::text {sql}")))
+                    .bind(tenant)
+                    .bind(&one)
+                    .fetch_one(tx.conn())
+                    .await?;
+            assert!(stages.contains("GRN"), "{stages}");
+            let plan: Vec<String> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(format!("explain select * {sql}")))
+                    .bind(tenant)
+                    .bind(&one)
+                    .fetch_all(tx.conn())
+                    .await?;
+            let plan = plan.join("\n");
+            assert!(plan.contains("on uid_registry") && !plan.contains("Seq Scan on uid_registry"), "{plan}");
+            // A view cannot name one partition of the events: others are locked, not read.
+            let mut read = offences(tx).await?;
+            read.retain(|offence| !offence.ends_with(": locked"));
+            assert_eq!(read, Vec::<String>::new(), "uid_lifecycle");
+            Ok(())
+        })
+        .await;
+    check.unwrap();
+    for query in ["UID-SAIF-KOL-RM-0001", "SN-12", "sn-12", "HEAT-12", "heat-12", "GRN-12", "grn-12"] {
+        let check: Result<(), TraceError> = site
+            .db
+            .db
+            .tx(&site.cx(), async |tx| {
+                let found = search::search_in(tx, query, None, 50).await?;
+                assert_eq!(found.hits.len(), 50, "{query}");
+                assert_eq!(offences(tx).await?, Vec::<String>::new(), "{query}");
+                Ok(())
+            })
+            .await;
+        check.unwrap();
+    }
+
+    site.say("KOL", event(Stage::Storage, "2025-02-01T08:00:00Z").part(&one, Role::Subject));
+    site.say("KOL", event(Stage::Storage, "2025-02-01T08:00:00Z").part(&uid("KOL", "RM", 20), Role::Subject));
+    site.send("KOL").await;
+    let check: Result<(), crate::projection::ProjectionError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            assert_eq!(crate::projection::step_in(tx, 10, false).await?, 1);
+            assert_eq!(offences(tx).await?, Vec::<String>::new(), "projection");
+            Ok(())
+        })
+        .await;
+    check.unwrap();
+}

@@ -1,0 +1,388 @@
+//! One UID: what it is, its events, its nearest relatives.
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use rust_decimal::Decimal;
+use sqlx::Error;
+use uuid::Uuid;
+
+use crate::explore::model::{AgentView, CurrentTo, HoldRef, Lot, PlantBehind};
+
+/// Most events of one UID that a trace shows, the newest ones.
+pub const MOST_EVENTS: i64 = 5_000;
+/// Most children that a trace shows.
+pub const MOST_CHILDREN: i64 = 1_000;
+
+/// The tenant's code, which every UID text carries.
+pub async fn tenant_code(tx: &mut Tx) -> Result<Option<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!("select code from control.tenants where tenant_id = $1", tenant)
+        .fetch_optional(tx.conn())
+        .await
+}
+
+/// Keys to which a code resolves, at most ten.
+pub async fn alias_keys(tx: &mut Tx, alias: &str) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select key from uid_aliases where tenant_id = $1 and alias = $2 order by key limit 10",
+        tenant,
+        alias,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Codes that resolve to a UID.
+pub async fn aliases(tx: &mut Tx, key: i64) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select alias from uid_aliases where tenant_id = $1 and key = $2 order by alias limit 100",
+        tenant,
+        key,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A registry row with its item's name.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct Registered {
+    pub key: i64,
+    pub item: String,
+    pub name: String,
+    pub lot_id: Option<Uuid>,
+    pub container: bool,
+    pub quantity: Option<Decimal>,
+    pub unit: String,
+    pub life: i16,
+    pub quality: i16,
+    pub custody: i16,
+    pub plant: String,
+    pub location: String,
+    pub parent_key: Option<i64>,
+    pub order_number: String,
+    pub last_stage: i16,
+}
+
+/// Registry rows of these keys; those that have none are left out.
+pub async fn registered(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Registered>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Registered,
+        r#"select r.key, r.item, coalesce(i.name, '') as "name!", r.lot_id, r.container, r.quantity, r.unit,
+                  r.life, r.quality, r.custody, r.plant, r.location, r.parent_key, r.order_number, r.last_stage
+           from uid_registry r
+           left join items i on i.tenant_id = r.tenant_id and i.item = r.item
+           where r.tenant_id = $1 and r.key = any($2)
+           order by r.key"#,
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Lots of these ids.
+pub async fn lots(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Lot>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Lot,
+        r#"select l.lot_id, l.item, l.supplier, coalesce(p.name, '') as "supplier_name!", l.supplier_lot,
+                  l.made_on, l.expires_on, l.owner
+           from lots l
+           left join partners p on p.tenant_id = l.tenant_id and p.partner = l.supplier
+           where l.tenant_id = $1 and l.lot_id = any($2)
+           order by l.lot_id"#,
+        tenant,
+        ids,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Holds that stand on a UID.
+pub async fn holds(tx: &mut Tx, key: i64) -> Result<Vec<HoldRef>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        HoldRef,
+        "select h.hold_id, h.reason, h.placed_at from hold_members m \
+         join holds h on h.tenant_id = m.tenant_id and h.hold_id = m.hold_id \
+         where m.tenant_id = $1 and m.key = $2 and h.status = 'placed' order by h.placed_at, h.hold_id",
+        tenant,
+        key,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// An event as one UID sees it.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct EventRow {
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+    pub event_id: Uuid,
+    pub stage: i16,
+    pub action: i16,
+    pub occurred_at: DateTime<Utc>,
+    pub occurred_offset_min: i16,
+    pub recorded_at: DateTime<Utc>,
+    pub ingested_at: DateTime<Utc>,
+    pub plant: String,
+    pub station: String,
+    pub operator_id: String,
+    pub shift: String,
+    pub location: String,
+    pub operation: String,
+    pub attempt: i32,
+    pub outcome: i16,
+    pub accepted_quantity: Option<Decimal>,
+    pub rejected_quantity: Option<Decimal>,
+    pub reason: String,
+    pub machine: String,
+    pub overridden_by: String,
+    pub corrects: Option<Uuid>,
+    pub reference_type: String,
+    pub reference_number: String,
+    /// All document numbers, of stages that send and receive.
+    pub documents: Vec<String>,
+    /// What the UID does in it; 0 for a correction that does not list it.
+    pub role: i16,
+    pub quantity: Option<Decimal>,
+    pub unit: String,
+    pub mint: bool,
+    /// The whole, where the UID is a child.
+    pub parent: Option<i64>,
+}
+
+/// The newest [`MOST_EVENTS`] events of a UID, and those that correct them,
+/// in no order.
+pub async fn events(tx: &mut Tx, key: i64) -> Result<Vec<EventRow>, Error> {
+    let tenant = tx.tenant();
+    let mut rows = sqlx::query_as!(
+        EventRow,
+        r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at,
+                  e.occurred_offset_min, e.recorded_at, e.ingested_at, e.plant, e.station, e.operator_id,
+                  e.shift, e.location, e.operation, e.attempt, e.outcome, e.accepted_quantity,
+                  e.rejected_quantity, e.reason, e.machine, e.overridden_by, e.corrects,
+                  e.reference_type, e.reference_number,
+                  case when e.stage between 25 and 35 then array(
+                      select d.number from event_references d
+                      where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
+                        and d.seq = e.seq and d.type <> 'to_plant') else '{}' end as "documents!",
+                  s.role as "role!", s.quantity, s.unit as "unit!", s.mint as "mint!",
+                  case when s.role = 5 then (
+                      select p.key from event_subjects p
+                      where p.tenant_id = $1 and p.agent_id = e.agent_id and p.epoch = e.epoch
+                        and p.seq = e.seq and p.role = 4
+                      order by p.ordinal limit 1) end as parent
+           from (select distinct on (agent_id, epoch, seq) agent_id, epoch, seq, role, quantity, unit, mint
+                 from event_subjects where tenant_id = $1 and key = $2
+                 order by agent_id, epoch, seq, ordinal) s
+           join lifecycle_events e
+             on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch and e.seq = s.seq
+           order by e.occurred_at desc
+           limit $3"#,
+        tenant,
+        key,
+        MOST_EVENTS,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    // A correction may be corrected; eight deep is beyond any patience.
+    let mut fresh: Vec<Uuid> = rows.iter().map(|row| row.event_id).collect();
+    for _ in 0..8 {
+        let known: std::collections::HashSet<_> = rows.iter().map(|r| (r.agent_id, r.epoch, r.seq)).collect();
+        let more: Vec<EventRow> = sqlx::query_as!(
+            EventRow,
+            r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at,
+                      e.occurred_offset_min, e.recorded_at, e.ingested_at, e.plant, e.station, e.operator_id,
+                      e.shift, e.location, e.operation, e.attempt, e.outcome, e.accepted_quantity,
+                      e.rejected_quantity, e.reason, e.machine, e.overridden_by, e.corrects,
+                      e.reference_type, e.reference_number, '{}'::text[] as "documents!",
+                      0::smallint as "role!", null::numeric as quantity, '' as "unit!", false as "mint!",
+                      null::bigint as parent
+               from lifecycle_events e
+               where e.tenant_id = $1 and e.corrects = any($2)"#,
+            tenant,
+            &fresh,
+        )
+        .fetch_all(tx.conn())
+        .await?
+        .into_iter()
+        .filter(|row| !known.contains(&(row.agent_id, row.epoch, row.seq)))
+        .collect();
+        if more.is_empty() {
+            break;
+        }
+        fresh = more.iter().map(|row| row.event_id).collect();
+        rows.extend(more);
+    }
+    Ok(rows)
+}
+
+/// A reading with its event.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct ReadingRow {
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+    pub name: String,
+    pub value: Option<Decimal>,
+    pub unit: String,
+    pub quality: i16,
+    pub low: Option<Decimal>,
+    pub high: Option<Decimal>,
+    pub taken_at: DateTime<Utc>,
+}
+
+/// Readings of these events, in the order in which each event has them.
+pub async fn readings(tx: &mut Tx, events: &[EventRow]) -> Result<Vec<ReadingRow>, Error> {
+    let tenant = tx.tenant();
+    let agents: Vec<Uuid> = events.iter().map(|event| event.agent_id).collect();
+    let epochs: Vec<i32> = events.iter().map(|event| event.epoch).collect();
+    let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
+    sqlx::query_as!(
+        ReadingRow,
+        "select r.agent_id, r.epoch, r.seq, r.name, r.value, r.unit, r.quality, r.low, r.high, r.taken_at \
+         from unnest($2::uuid[], $3::integer[], $4::bigint[]) as e(agent_id, epoch, seq) \
+         join event_readings r on r.tenant_id = $1 and r.agent_id = e.agent_id and r.epoch = e.epoch \
+             and r.seq = e.seq \
+         order by r.agent_id, r.epoch, r.seq, r.ordinal",
+        tenant,
+        &agents,
+        &epochs,
+        &seqs,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// An open link seen from one end.
+#[derive(Debug, Clone)]
+pub struct RelativeRow {
+    /// The other end.
+    pub key: i64,
+    /// Kind of link.
+    pub kind: i16,
+    /// Amount of the part in the openings.
+    pub quantity: Option<Decimal>,
+    /// Unit of the amount.
+    pub unit: String,
+    /// Item of the other end.
+    pub item: String,
+}
+
+/// What a UID is in now, and what it was used up into.
+pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        RelativeRow,
+        r#"select l.to_key as "key!", l.kind as "kind!", l.quantity, l.unit as "unit!", coalesce(r.item, '') as "item!"
+           from (select to_key, kind, max(quantity) filter (where effect = 1) as quantity, max(unit) as unit
+                 from uid_links where tenant_id = $1 and from_key = $2
+                 group by to_key, kind
+                 having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                 order by to_key limit $3) l
+           left join uid_registry r on r.tenant_id = $1 and r.key = l.to_key
+           order by l.to_key, l.kind"#,
+        tenant,
+        key,
+        MOST_CHILDREN,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What is in a UID now, one more than [`MOST_CHILDREN`].
+pub async fn children(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        RelativeRow,
+        r#"select l.from_key as "key!", l.kind as "kind!", l.quantity, l.unit as "unit!", coalesce(r.item, '') as "item!"
+           from (select from_key, kind, max(quantity) filter (where effect = 1) as quantity, max(unit) as unit
+                 from uid_links where tenant_id = $1 and to_key = $2
+                 group by from_key, kind
+                 having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                 order by from_key limit $3) l
+           left join uid_registry r on r.tenant_id = $1 and r.key = l.from_key
+           order by l.from_key, l.kind"#,
+        tenant,
+        key,
+        MOST_CHILDREN + 1,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// The last batch committed.
+pub async fn current_to(tx: &mut Tx) -> Result<CurrentTo, Error> {
+    let tenant = tx.tenant();
+    let row = sqlx::query!(
+        "select batch_id, ingested_at from ingest_batches where tenant_id = $1 order by batch_id desc limit 1",
+        tenant,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(match row {
+        Some(row) => CurrentTo { batch_id: row.batch_id.to_string(), at: Some(row.ingested_at) },
+        None => CurrentTo { batch_id: "0".into(), at: None },
+    })
+}
+
+/// The last batch that a projection has folded; 0 before the first.
+pub async fn projected_to(tx: &mut Tx, projection: &str) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    let through = sqlx::query_scalar!(
+        "select through_batch from projection_cursors where tenant_id = $1 and projection = $2",
+        tenant,
+        projection,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(through.unwrap_or(0))
+}
+
+/// Plants whose agents were not heard of since `fresh_since`, or said that they
+/// had events queued.
+pub async fn plants_behind(tx: &mut Tx, fresh_since: DateTime<Utc>) -> Result<Vec<PlantBehind>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        PlantBehind,
+        r#"select coalesce(plant_code, '') as "plant!", name as agent, last_seen_at,
+                  coalesce(queued_events, 0) as "queued_events!"
+           from agents
+           where tenant_id = $1 and kind = 'plant' and status = 'enrolled'
+             and (last_seen_at is null or last_seen_at < $2 or queued_events > 0)
+           order by plant_code, name"#,
+        tenant,
+        fresh_since,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// All streams; `fresh_since` decides who counts as connected.
+pub async fn agents(tx: &mut Tx, fresh_since: DateTime<Utc>) -> Result<Vec<AgentView>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        AgentView,
+        r#"select a.agent_id, a.name, a.kind, coalesce(a.plant_code, '') as "plant!", a.status,
+                  coalesce(a.last_seen_at >= $2, false) as "connected!", a.last_seen_at,
+                  coalesce(a.queued_events, 0) as "behind_by!", a.epoch,
+                  coalesce(c.through_seq, 0) as "through_seq!", a.reference_version,
+                  coalesce(a.software, '') as "software!"
+           from agents a
+           left join ingest_cursors c on c.tenant_id = a.tenant_id and c.agent_id = a.agent_id and c.epoch = a.epoch
+           where a.tenant_id = $1
+           order by a.kind desc, a.name"#,
+        tenant,
+        fresh_since,
+    )
+    .fetch_all(tx.conn())
+    .await
+}

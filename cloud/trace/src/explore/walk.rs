@@ -1,0 +1,344 @@
+//! Genealogy walked backward (what is in it) and forward (where it went).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use platform::ctx::Cx;
+use platform::db::{Db, Tx};
+use proto::v1::Stage;
+use rust_decimal::Decimal;
+use uid::TenantCode;
+
+use super::error::TraceError;
+use super::graph::{Direction, Graph};
+use super::model::{Destinations, DispatchRef, InspectionRef, Lot, Pile, Sources, Walk, WalkEdge, WalkNode};
+use super::names;
+use super::service::{FRESH, resolve, uid_text};
+use super::store::label::{self, Registered};
+use super::store::walk as store;
+use crate::projection::state::{Custody, Life, Quality};
+
+/// Deepest walk that may be asked for.
+pub const MOST_DEPTH: i32 = 100;
+/// Most UIDs on one page.
+pub const MOST_LIMIT: usize = 10_000;
+
+/// How to walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Most steps, 1 to [`MOST_DEPTH`].
+    pub depth: i32,
+    /// Most UIDs on a page, 1 to [`MOST_LIMIT`].
+    pub limit: usize,
+    /// Only links that are open now.
+    pub as_built: bool,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self { depth: 20, limit: 500, as_built: false, after: None }
+    }
+}
+
+fn checked(ask: &Ask) -> Result<Option<(i32, i64)>, TraceError> {
+    if !(1..=MOST_DEPTH).contains(&ask.depth) {
+        let problem = format!("{} is not 1 to {MOST_DEPTH}", ask.depth);
+        return Err(TraceError::Parameter { field: "depth", problem });
+    }
+    if !(1..=MOST_LIMIT).contains(&ask.limit) {
+        let problem = format!("{} is not 1 to {MOST_LIMIT}", ask.limit);
+        return Err(TraceError::Parameter { field: "limit", problem });
+    }
+    let Some(text) = &ask.after else {
+        return Ok(None);
+    };
+    let place = text.split_once('.').and_then(|(level, key)| Some((level.parse().ok()?, key.parse().ok()?)));
+    place.map(Some).ok_or_else(|| TraceError::Parameter {
+        field: "after",
+        problem: "is not what an answer gave as `next`".into(),
+    })
+}
+
+/// Walks from the UID that `text` stands for.
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn walk(
+    db: &Db,
+    cx: &Cx,
+    text: &str,
+    direction: Direction,
+    ask: &Ask,
+    now: DateTime<Utc>,
+) -> Result<Walk, TraceError> {
+    db.tx(cx, async |tx| walk_in(tx, text, direction, ask, now).await).await
+}
+
+/// As [`walk`], without where it ends: for one branch of a tree.
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn branch(
+    db: &Db,
+    cx: &Cx,
+    text: &str,
+    direction: Direction,
+    ask: &Ask,
+    now: DateTime<Utc>,
+) -> Result<Walk, TraceError> {
+    db.tx(cx, async |tx| walk_of(tx, text, direction, ask, now, false).await).await
+}
+
+/// As [`walk`], inside a transaction.
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn walk_in(
+    tx: &mut Tx,
+    text: &str,
+    direction: Direction,
+    ask: &Ask,
+    now: DateTime<Utc>,
+) -> Result<Walk, TraceError> {
+    walk_of(tx, text, direction, ask, now, true).await
+}
+
+async fn walk_of(
+    tx: &mut Tx,
+    text: &str,
+    direction: Direction,
+    ask: &Ask,
+    now: DateTime<Utc>,
+    with_ends: bool,
+) -> Result<Walk, TraceError> {
+    let after = checked(ask)?;
+    let resolved = resolve(tx, text).await?;
+    let (tenant, start) = (resolved.tenant, resolved.uid.key().get());
+    let current_to = label::current_to(tx).await?;
+    let edges = match direction {
+        Direction::Backward => store::backward(tx, start, ask.depth, ask.as_built).await?,
+        Direction::Forward => store::forward(tx, start, ask.depth, ask.as_built).await?,
+    };
+    if edges.is_empty()
+        && label::registered(tx, &[start]).await?.is_empty()
+        && label::events(tx, start).await?.is_empty()
+    {
+        return Err(TraceError::Unknown(resolved.uid.to_string()));
+    }
+    let cut = i64::try_from(edges.len()).is_ok_and(|length| length >= store::MOST_EDGES);
+    let graph = Graph::new(start, ask.depth, direction, edges);
+    let (page, more) = graph.page(after, ask.limit);
+    let (nodes, edges) = describe(tx, tenant, &graph, page).await?;
+    let next = page.last().filter(|_| more).map(|(level, key)| format!("{level}.{key}"));
+    let first = with_ends && after.is_none();
+    let keys = graph.keys(start);
+    let sources = match direction {
+        Direction::Backward if first => Some(sources(tx, tenant, &keys).await?),
+        _ => None,
+    };
+    let destinations = match direction {
+        Direction::Forward if first => Some(destinations(tx, tenant, &keys).await?),
+        _ => None,
+    };
+    Ok(Walk {
+        uid: resolved.uid.to_string(),
+        direction: if direction == Direction::Backward { "backward" } else { "forward" },
+        mode: if ask.as_built { "as_built" } else { "recall" },
+        nodes,
+        edges,
+        total: graph.order.len(),
+        cycle: !graph.cyclic.is_empty(),
+        deeper: graph.deeper || cut,
+        next,
+        sources,
+        destinations,
+        current_to,
+        plants_behind: label::plants_behind(tx, now - FRESH).await?,
+    })
+}
+
+async fn describe(
+    tx: &mut Tx,
+    tenant: TenantCode,
+    graph: &Graph,
+    page: &[(i32, i64)],
+) -> Result<(Vec<WalkNode>, Vec<WalkEdge>), TraceError> {
+    let keys: Vec<i64> = page.iter().map(|&(_, key)| key).collect();
+    let rows: HashMap<i64, Registered> =
+        label::registered(tx, &keys).await?.into_iter().map(|row| (row.key, row)).collect();
+    let lot_ids: BTreeSet<_> = rows.values().filter_map(|row| row.lot_id).collect();
+    let lots: HashMap<_, Lot> = label::lots(tx, &lot_ids.into_iter().collect::<Vec<_>>())
+        .await?
+        .into_iter()
+        .map(|lot| (lot.lot_id, lot))
+        .collect();
+    let mut nodes = Vec::with_capacity(page.len());
+    let mut edges = Vec::new();
+    for &(level, key) in page {
+        let row = rows.get(&key);
+        let lot = row.and_then(|row| row.lot_id).and_then(|id| lots.get(&id));
+        let uid = uid_text(tenant, key);
+        nodes.push(WalkNode {
+            kind: uid.get(13..15).unwrap_or_default().to_owned(),
+            uid,
+            level,
+            item: row.map(|row| row.item.clone()).unwrap_or_default(),
+            lot: lot.map(|lot| lot.lot_id),
+            supplier_lot: lot.map(|lot| lot.supplier_lot.clone()).unwrap_or_default(),
+            supplier: lot.map(|lot| lot.supplier.clone()).unwrap_or_default(),
+            plant: row.map(|row| row.plant.clone()).unwrap_or_default(),
+            location: row.map(|row| row.location.clone()).unwrap_or_default(),
+            quantity: row.and_then(|row| row.quantity).map(|quantity| quantity.normalize()),
+            unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
+            life: row.and_then(|row| Life::from_number(row.life)).unwrap_or(Life::Expected).name(),
+            quality: row
+                .and_then(|row| Quality::from_number(row.quality))
+                .unwrap_or(Quality::Unrestricted)
+                .name(),
+            custody: row
+                .and_then(|row| Custody::from_number(row.custody))
+                .unwrap_or(Custody::Location)
+                .name(),
+            more: graph.more.contains(&key),
+            cycle: graph.cyclic.contains(&key),
+        });
+        edges.extend(graph.edges_to(key).into_iter().map(|edge| WalkEdge {
+            from: uid_text(tenant, edge.from),
+            to: uid_text(tenant, edge.to),
+            kind: names::link_name(edge.kind),
+            open: edge.open,
+            quantity: edge.quantity.map(|quantity| quantity.normalize()),
+            unit: edge.unit.clone(),
+            cycle: graph.is_cyclic(edge),
+        }));
+    }
+    Ok((nodes, edges))
+}
+
+fn cut_at_most<T>(list: &mut Vec<T>, cut: &mut bool) {
+    let most = usize::try_from(store::MOST_ENDS).unwrap_or(usize::MAX);
+    if list.len() > most {
+        list.truncate(most);
+        *cut = true;
+    }
+}
+
+async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Sources, TraceError> {
+    let mut cut = false;
+    let mut lot_ids = store::lot_ids(tx, keys).await?;
+    cut_at_most(&mut lot_ids, &mut cut);
+    let lots = label::lots(tx, &lot_ids).await?;
+    let suppliers: BTreeSet<String> =
+        lots.iter().map(|lot| lot.supplier.clone()).filter(|supplier| !supplier.is_empty()).collect();
+    let pairs = store::workers(tx, keys).await?;
+    let machines: BTreeSet<String> =
+        pairs.iter().map(|pair| pair.0.clone()).filter(|m| !m.is_empty()).collect();
+    let operators: BTreeSet<String> =
+        pairs.into_iter().map(|pair| pair.1).filter(|o| !o.is_empty()).collect();
+    let mut rows = store::end_events(tx, keys, &[Stage::Inspection as i16]).await?;
+    cut_at_most(&mut rows, &mut cut);
+    let inspections = rows
+        .into_iter()
+        .map(|row| InspectionRef {
+            uid: uid_text(tenant, row.key),
+            reference: row.reference_number,
+            outcome: names::outcome_name(row.outcome),
+            at: row.occurred_at,
+            event_id: row.event_id,
+        })
+        .collect();
+    Ok(Sources {
+        lots,
+        suppliers: suppliers.into_iter().collect(),
+        machines: machines.into_iter().collect(),
+        operators: operators.into_iter().collect(),
+        inspections,
+        cut,
+    })
+}
+
+async fn destinations(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Destinations, TraceError> {
+    let rows: HashMap<i64, Registered> =
+        label::registered(tx, keys).await?.into_iter().map(|row| (row.key, row)).collect();
+    let mut found = sort_by_place(&rows);
+    let mut sent = store::end_events(tx, keys, &[Stage::Dispatch as i16]).await?;
+    cut_at_most(&mut sent, &mut found.cut);
+    found.dispatches = sent
+        .into_iter()
+        .map(|row| DispatchRef {
+            uid: uid_text(tenant, row.key),
+            document: row.reference_number,
+            customer: row.partner,
+            location: row.location,
+            at: row.occurred_at,
+        })
+        .collect();
+    Ok(found)
+}
+
+/// Counts each UID by where the outermost thing around it is. Pure.
+fn sort_by_place(rows: &HashMap<i64, Registered>) -> Destinations {
+    type Piles = BTreeMap<(String, String, String), (usize, Decimal)>;
+    let mut found = Destinations::default();
+    let [mut stock, mut work, mut transit, mut suppliers, mut customers]: [Piles; 5] = Default::default();
+    for row in rows.values() {
+        match Life::from_number(row.life) {
+            Some(Life::Consumed) => {
+                found.consumed += 1;
+                continue;
+            }
+            Some(Life::Scrapped) => {
+                found.scrapped += 1;
+                continue;
+            }
+            _ => {}
+        }
+        let mut outer = row;
+        for _ in 0..32 {
+            match outer.parent_key.and_then(|parent| rows.get(&parent)) {
+                Some(parent) => outer = parent,
+                None => break,
+            }
+        }
+        let working = !outer.order_number.is_empty()
+            && matches!(
+                names::stage(outer.last_stage),
+                Stage::IssueToProduction
+                    | Stage::Kit
+                    | Stage::Operation
+                    | Stage::Load
+                    | Stage::Rework
+                    | Stage::Assembly
+            );
+        let pile = match Custody::from_number(outer.custody) {
+            Some(Custody::Transit) => &mut transit,
+            Some(Custody::Customer) => &mut customers,
+            Some(Custody::Supplier) => &mut suppliers,
+            _ if working => &mut work,
+            _ => &mut stock,
+        };
+        let entry = pile.entry((outer.plant.clone(), row.item.clone(), row.unit.clone())).or_default();
+        entry.0 += 1;
+        entry.1 = entry.1.saturating_add(row.quantity.unwrap_or(Decimal::ONE));
+    }
+    let list = |piles: Piles| {
+        piles
+            .into_iter()
+            .map(|((plant, item, unit), (labels, quantity))| Pile {
+                plant,
+                item,
+                labels,
+                quantity: quantity.normalize(),
+                unit,
+            })
+            .collect()
+    };
+    found.stock = list(stock);
+    found.in_progress = list(work);
+    found.in_transit = list(transit);
+    found.with_suppliers = list(suppliers);
+    found.with_customers = list(customers);
+    found
+}

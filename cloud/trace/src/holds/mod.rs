@@ -1,0 +1,258 @@
+//! Holds placed in the office: what is held, the facts in the office's own
+//! stream, and what plants are told, all in one transaction.
+//!
+//! A plant refuses a held label or lot from the moment at which the reference
+//! row `hold` reaches it. The row carries the keys that existed when the hold
+//! was placed and the lots, so that labels of a held lot that are born later
+//! are held as well.
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
+use platform::db::{DbError, Tx};
+use platform::reference::{self, Row};
+use proto::v1::{Reference, Role, Stage, Subject};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uid::Key;
+use uuid::Uuid;
+
+use crate::ingest::notify::Batch;
+use crate::ingest::{IngestError, office};
+
+/// Most labels of one hold. A larger scope is a recall, which holds by lot.
+pub const MAX_MEMBERS: usize = 100_000;
+/// Longest reason, in bytes.
+pub const MAX_REASON: usize = 200;
+/// Subjects of one event: well under its 64 KiB.
+const PER_EVENT: usize = 1_000;
+/// Keys of one reference row: well under a chunk of 1 MiB.
+const PER_ROW: usize = 20_000;
+
+/// What is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
+pub enum Scope {
+    /// One label.
+    Label {
+        /// Its key, as text: it exceeds what JSON numbers hold.
+        #[serde(with = "key_text")]
+        key: i64,
+        /// And everything that it went into, as known now.
+        #[serde(default)]
+        descendants: bool,
+    },
+    /// All labels of a lot, those still to come too.
+    Lot {
+        /// The lot.
+        lot: Uuid,
+        /// And everything that they went into, as known now.
+        #[serde(default)]
+        descendants: bool,
+    },
+}
+
+/// Why a hold was not placed or released.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// The scope names nothing that the cloud knows.
+    #[error("nothing is known of what is to be held")]
+    Unknown,
+    /// More than [`MAX_MEMBERS`] labels.
+    #[error("the scope has more than {MAX_MEMBERS} labels")]
+    TooMany,
+    /// No reason, or one that does not fit.
+    #[error("a reason of 1 to {MAX_REASON} bytes is needed")]
+    Reason,
+    /// There is no such hold.
+    #[error("there is no such hold")]
+    NotFound,
+    /// It was released before.
+    #[error("the hold was released already")]
+    Released,
+    /// The office's stream.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<sqlx::Error> for HoldError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(DbError::Sqlx(error))
+    }
+}
+
+/// A hold that was placed or released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The hold.
+    pub hold_id: Uuid,
+    /// How many labels it holds, or held.
+    pub members: usize,
+    /// To be announced with [`crate::ingest::Committed::announce`] once the
+    /// transaction has committed.
+    pub batch: Batch,
+}
+
+/// Places a hold. Connected plants turn red within two seconds of the commit.
+/// Call it last in the transaction: it locks the tenant's counters.
+///
+/// # Errors
+/// [`HoldError`]; nothing is held then.
+pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>) -> Result<Done, HoldError> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
+        return Err(HoldError::Reason);
+    }
+    let (keys, lots) = members(tx, scope).await?;
+    let hold_id = Uuid::now_v7();
+    let tenant = tx.tenant();
+    let scope_json = serde_json::to_value(scope).unwrap_or_default();
+    store::insert(tx, tenant, hold_id, reason, &scope_json).await?;
+    store::members_insert(tx, tenant, hold_id, &keys).await?;
+    // The reason is a person's free text: it stays with the hold.
+    let entry = Entry {
+        action: "hold.place",
+        subject: &format!("hold:{hold_id}"),
+        before: None,
+        after: Some(json!({ "scope": scope_json, "members": keys.len() })),
+    };
+    audit::record(tx, entry).await?;
+    let batch = tell(tx, Stage::Hold, hold_id, reason, &keys, now).await?;
+    reference::publish_all(tx, rows(hold_id, reason, &keys, &lots)).await?;
+    Ok(Done { hold_id, members: keys.len(), batch })
+}
+
+/// Releases a hold. Others on the same labels stay.
+///
+/// # Errors
+/// [`HoldError::NotFound`], [`HoldError::Released`], or those of the database.
+pub async fn release(
+    tx: &mut Tx,
+    hold_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Done, HoldError> {
+    let reason = reason.trim();
+    if reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
+        return Err(HoldError::Reason);
+    }
+    let tenant = tx.tenant();
+    let hold = store::lock(tx, tenant, hold_id).await?.ok_or(HoldError::NotFound)?;
+    if hold.status != "placed" {
+        return Err(HoldError::Released);
+    }
+    let keys = store::members(tx, tenant, hold_id).await?;
+    store::release(tx, tenant, hold_id).await?;
+    let entry = Entry {
+        action: "hold.release",
+        subject: &format!("hold:{hold_id}"),
+        before: Some(json!({ "status": hold.status, "members": keys.len() })),
+        after: Some(json!({ "status": "released" })),
+    };
+    audit::record(tx, entry).await?;
+    let batch = tell(tx, Stage::Release, hold_id, reason, &keys, now).await?;
+    let mut gone = rows(hold_id, &hold.reason, &keys, &[]);
+    for row in &mut gone {
+        row.deleted = true;
+    }
+    reference::publish_all(tx, gone).await?;
+    Ok(Done { hold_id, members: keys.len(), batch })
+}
+
+/// The labels and lots of a scope, in order.
+async fn members(tx: &mut Tx, scope: &Scope) -> Result<(Vec<i64>, Vec<Uuid>), HoldError> {
+    let tenant = tx.tenant();
+    let limit = MAX_MEMBERS as i64 + 1;
+    let (mut keys, lots, descendants) = match scope {
+        Scope::Label { key, descendants } => {
+            if Key::new(*key).is_err() || !store::known(tx, tenant, *key).await? {
+                return Err(HoldError::Unknown);
+            }
+            (vec![*key], Vec::new(), *descendants)
+        }
+        Scope::Lot { lot, descendants } => {
+            let keys = store::of_lot(tx, tenant, *lot, limit).await?;
+            if keys.is_empty() && !store::lot_known(tx, tenant, *lot).await? {
+                return Err(HoldError::Unknown);
+            }
+            (keys, vec![*lot], *descendants)
+        }
+    };
+    if descendants && keys.len() <= MAX_MEMBERS {
+        keys = store::descendants(tx, tenant, &keys, limit).await?;
+    }
+    if keys.len() > MAX_MEMBERS {
+        return Err(HoldError::TooMany);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    Ok((keys, lots))
+}
+
+/// Writes the facts, as many as the members need; one even for a lot that has
+/// no label yet.
+async fn tell(
+    tx: &mut Tx,
+    stage: Stage,
+    hold_id: Uuid,
+    reason: &str,
+    keys: &[i64],
+    now: DateTime<Utc>,
+) -> Result<Batch, HoldError> {
+    let parts: Vec<&[i64]> = if keys.is_empty() { vec![&[]] } else { keys.chunks(PER_EVENT).collect() };
+    let facts = parts
+        .into_iter()
+        .enumerate()
+        .map(|(part, keys)| {
+            let mut fact = office::draft(stage, now);
+            fact.reason = reason.to_owned();
+            fact.input_id = format!("hold:{hold_id}:{part}");
+            fact.references = vec![Reference { r#type: "hold".into(), number: hold_id.to_string(), line: 0 }];
+            fact.subjects = keys
+                .iter()
+                .map(|key| Subject { key: *key, role: Role::Subject.into(), ..Subject::default() })
+                .collect();
+            fact
+        })
+        .collect();
+    Ok(office::append(tx, now, facts).await?.batch)
+}
+
+/// What plants are told, in the shape of `edge-agent`'s `reference::Hold`. A
+/// large hold takes several rows, each a hold of its own to the plant.
+fn rows(hold_id: Uuid, reason: &str, keys: &[i64], lots: &[Uuid]) -> Vec<Row> {
+    let parts: Vec<&[i64]> = if keys.is_empty() { vec![&[]] } else { keys.chunks(PER_ROW).collect() };
+    parts
+        .into_iter()
+        .enumerate()
+        .map(|(part, keys)| {
+            let id = if part == 0 { hold_id.to_string() } else { format!("{hold_id}/{part}") };
+            let lots = if part == 0 { lots } else { &[] };
+            Row {
+                kind: "hold".into(),
+                body: json!({ "hold": id, "reason": reason, "keys": keys, "lots": lots }),
+                id,
+                plant: None,
+                deleted: false,
+            }
+        })
+        .collect()
+}
+
+mod key_text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub fn serialize<S: Serializer>(key: &i64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(key)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}

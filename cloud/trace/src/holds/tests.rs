@@ -1,0 +1,107 @@
+use super::*;
+use crate::ingest::tests::{World, assembly, receipt, rm};
+use platform::ctx::Cx;
+use proto::v1::{self, Action};
+
+async fn placed(world: &World, scope: Scope) -> Result<Done, HoldError> {
+    let cx = Cx::new(world.source.tenant, "user:7");
+    world.db.db.tx(&cx, async |tx| place(tx, &scope, " cracked ", Utc::now()).await).await
+}
+
+async fn released(world: &World, hold_id: Uuid) -> Result<Done, HoldError> {
+    let cx = Cx::new(world.source.tenant, "user:8");
+    world.db.db.tx(&cx, async |tx| release(tx, hold_id, "", Utc::now()).await).await
+}
+
+fn label(key: i64, descendants: bool) -> Scope {
+    Scope::Label { key, descendants }
+}
+
+#[tokio::test]
+async fn a_hold_is_a_fact_and_reaches_the_plants() {
+    let world = World::new().await;
+    let lot = Uuid::now_v7();
+    let mut journal = world.journal();
+    for n in 1..=5 {
+        let mut event = receipt(rm(n));
+        event.subjects[0].lot_id = if n <= 3 { lot.as_bytes().to_vec() } else { vec![] };
+        event.lots = vec![v1::Lot { lot_id: lot.as_bytes().to_vec(), ..v1::Lot::default() }];
+        journal.push(event);
+    }
+    journal.push(assembly(Action::Add, rm(3), rm(4)));
+    journal.push(assembly(Action::Add, rm(4), rm(5)));
+    journal.push(assembly(Action::Add, rm(5), rm(3))); // a cycle
+    world.send(journal.all()).await.expect("stored");
+
+    let one = placed(&world, label(rm(1), false)).await.expect("placed");
+    assert_eq!((one.members, one.batch.batch_id), (1, 2));
+    let all = placed(&world, Scope::Lot { lot, descendants: true }).await.expect("placed");
+    assert_eq!(all.members, 5);
+    assert_eq!(world.count("select count(*) from hold_members").await, 6);
+    assert_eq!(
+        world.count("select count(*) from lifecycle_events where stage = 22 and reason = 'cracked'").await,
+        2
+    );
+    let told = "select count(*) from reference_rows where kind = 'hold' and not deleted \
+                and body->>'reason' = 'cracked' and (jsonb_array_length(body->'keys') = 1 \
+                    or jsonb_array_length(body->'lots') = 1)";
+    assert_eq!(world.count(told).await, 2);
+    // Keys survive JSON exactly.
+    let exact = "select count(*) from reference_rows where (body->'keys'->>0)::bigint = 3474027400000000001";
+    assert_eq!(world.count(exact).await, 2);
+
+    released(&world, one.hold_id).await.expect("released");
+    assert!(matches!(released(&world, one.hold_id).await, Err(HoldError::Released)));
+    assert!(matches!(released(&world, Uuid::nil()).await, Err(HoldError::NotFound)));
+    assert_eq!(world.count(told).await, 1);
+    assert_eq!(world.count("select count(*) from holds where released_by = 'user:8'").await, 1);
+    assert_eq!(world.count("select count(*) from lifecycle_events where stage = 23").await, 1);
+    assert_eq!(world.exceptions().await, vec![]);
+    let audited = "select count(*) from audit_log where subject like 'hold:%' and \
+                   (action, actor) in (('hold.place', 'user:7'), ('hold.release', 'user:8'))";
+    assert_eq!(world.count(audited).await, 3);
+}
+
+#[tokio::test]
+async fn what_is_not_known_cannot_be_held() {
+    let world = World::new().await;
+    assert!(matches!(placed(&world, label(rm(1), false)).await, Err(HoldError::Unknown)));
+    assert!(matches!(placed(&world, label(-1, true)).await, Err(HoldError::Unknown)));
+    let lot = Scope::Lot { lot: Uuid::now_v7(), descendants: false };
+    assert!(matches!(placed(&world, lot).await, Err(HoldError::Unknown)));
+    let cx = Cx::new(world.source.tenant, "user:7");
+    let none = world.db.db.tx(&cx, async |tx| place(tx, &label(rm(1), false), " \n", Utc::now()).await).await;
+    assert!(matches!(none, Err(HoldError::Reason)));
+    assert_eq!(world.count("select count(*) from lifecycle_events").await, 0);
+}
+
+#[tokio::test]
+async fn a_large_hold_takes_several_events_and_rows() {
+    let world = World::new().await;
+    let lot = Uuid::now_v7();
+    let cx = Cx::new(world.source.tenant, "test");
+    let made: Result<(), DbError> = world
+        .db
+        .db
+        .tx(&cx, async |tx| {
+            sqlx::query(
+                "insert into uid_registry (tenant_id, key, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage) \
+                 select app.tenant(), 3474027400000000000 + n, $1, $1, 1, n, now(), now(), 3 from generate_series(1, 45000) n",
+            )
+            .bind(lot)
+            .execute(tx.conn())
+            .await?;
+            Ok(())
+        })
+        .await;
+    made.expect("labels");
+    let done = placed(&world, Scope::Lot { lot, descendants: false }).await.expect("placed");
+    assert_eq!(done.members, 45_000);
+    assert_eq!(world.count("select count(*) from lifecycle_events where length(payload) <= 65536").await, 45);
+    assert_eq!(
+        world.count("select count(*) from reference_rows where length(body::text) < 1000000").await,
+        3
+    );
+    released(&world, done.hold_id).await.expect("released");
+    assert_eq!(world.count("select count(*) from reference_rows where deleted").await, 3);
+}

@@ -1,0 +1,165 @@
+//! What a correction does to links: adds the rows that undo those of the event
+//! it corrects, or puts them back when it corrects a correction.
+
+use std::collections::HashSet;
+
+use platform::db::Tx;
+use uuid::Uuid;
+
+use super::findings::Finding;
+use super::links::{MAX_LINKS, inverse};
+use super::rows::{Decoded, LinkRow};
+use super::store::corrections::{self as store, Relative};
+use super::store::{self as all, Stream, events::LinkOf};
+
+/// Whether `event` counts as never done, given (correction, corrected) pairs:
+/// it is so when a correction of it stands, that is, is not itself undone.
+#[must_use]
+pub fn undone(event: Uuid, corrections: &[(Uuid, Uuid)]) -> bool {
+    fn look(event: Uuid, corrections: &[(Uuid, Uuid)], path: &mut Vec<Uuid>) -> bool {
+        if path.contains(&event) || path.len() > 64 {
+            return false; // a cycle undoes nothing
+        }
+        path.push(event);
+        let undone = corrections.iter().any(|(by, of)| *of == event && !look(*by, corrections, path));
+        path.pop();
+        undone
+    }
+    look(event, corrections, &mut Vec::new())
+}
+
+/// A correction with what it makes of the links.
+struct Applied {
+    by: Relative,
+    rows: Vec<LinkRow>,
+}
+
+/// Applies the corrections among `events`, which are stored already with all
+/// their rows, and those that waited for one of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn apply(
+    tx: &mut Tx,
+    stream: Stream,
+    events: &[Decoded],
+    findings: &mut Vec<Finding>,
+) -> Result<(), sqlx::Error> {
+    let mut made = Vec::new();
+    let own: Vec<&Decoded> = events.iter().filter(|e| e.event.corrects.is_some()).collect();
+    let mut pending: HashSet<Uuid> = own.iter().map(|e| e.event.event_id).collect();
+    for event in own {
+        pending.remove(&event.event.event_id);
+        let Some(corrects) = event.event.corrects else {
+            continue;
+        };
+        let by = Relative {
+            event_id: event.event.event_id,
+            corrects: Some(corrects),
+            agent_id: stream.agent_id,
+            epoch: stream.epoch,
+            seq: event.seq,
+            occurred_at: event.event.occurred_at,
+        };
+        match rows_of(tx, stream.tenant, by, &pending).await? {
+            Some(rows) => made.push(Applied { by, rows }),
+            None => {
+                findings.push(Finding::correct_unknown(stream, &event.event.plant, event.seq, corrects));
+            }
+        }
+    }
+    let ids: Vec<Uuid> = events.iter().map(|e| e.event.event_id).filter(|id| !id.is_nil()).collect();
+    for waiting in all::findings::waiting_corrections(tx, stream.tenant, &ids).await? {
+        let theirs = Stream { agent_id: waiting.agent_id, epoch: waiting.epoch, ..stream };
+        let Some(by) = store::event_at(tx, theirs, waiting.seq).await? else {
+            continue;
+        };
+        if let Some(rows) = rows_of(tx, stream.tenant, by, &HashSet::new()).await? {
+            made.push(Applied { by, rows });
+            all::findings::resolve(tx, stream.tenant, waiting.exception_id, "the corrected event has come")
+                .await?;
+        }
+    }
+    let rows = made
+        .iter()
+        .flat_map(|applied| {
+            applied.rows.iter().take(MAX_LINKS).enumerate().map(move |(i, link)| LinkOf {
+                stream: Stream { agent_id: applied.by.agent_id, epoch: applied.by.epoch, ..stream },
+                seq: applied.by.seq,
+                ordinal: i as i16,
+                occurred_at: applied.by.occurred_at,
+                link,
+            })
+        })
+        .collect();
+    all::events::links_insert(tx, rows).await
+}
+
+/// The rows that a correction adds; `None` when what it corrects is unknown.
+/// `later` are corrections that are stored but come after this one.
+async fn rows_of(
+    tx: &mut Tx,
+    tenant: Uuid,
+    by: Relative,
+    later: &HashSet<Uuid>,
+) -> Result<Option<Vec<LinkRow>>, sqlx::Error> {
+    let Some(target) = by.corrects else {
+        return Ok(None);
+    };
+    let family = store::family(tx, tenant, target).await?;
+    // Go up from the target to the event that is no correction.
+    let mut root = None;
+    let mut at = target;
+    for _ in 0..64 {
+        let Some(relative) = family.iter().find(|r| r.event_id == at) else {
+            return Ok(None);
+        };
+        match relative.corrects {
+            Some(next) => at = next,
+            None => {
+                root = Some(*relative);
+                break;
+            }
+        }
+    }
+    let Some(root) = root else {
+        return Ok(Some(Vec::new()));
+    }; // a cycle
+    let others: Vec<(Uuid, Uuid)> = family
+        .iter()
+        .filter(|r| r.event_id != by.event_id && !later.contains(&r.event_id))
+        .filter_map(|r| Some((r.event_id, r.corrects?)))
+        .collect();
+    let before = undone(root.event_id, &others);
+    let mut with = others;
+    with.push((by.event_id, target));
+    let after = undone(root.event_id, &with);
+    if before == after {
+        return Ok(Some(Vec::new()));
+    }
+    let stream = Stream { tenant, agent_id: root.agent_id, epoch: root.epoch };
+    let mut rows = store::links_of(tx, stream, root.seq).await?;
+    if after {
+        for row in &mut rows {
+            row.effect = inverse(row.effect);
+        }
+    }
+    Ok(Some(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_correction_of_a_correction_restores() {
+        let [e, a, b, c, d] = [1_u128, 2, 3, 4, 5].map(Uuid::from_u128);
+        assert!(!undone(e, &[]));
+        assert!(undone(e, &[(a, e)]));
+        assert!(undone(e, &[(a, e), (b, e)]), "twice is once");
+        assert!(!undone(e, &[(a, e), (c, a)]));
+        assert!(undone(e, &[(a, e), (b, e), (c, a)]), "the other still stands");
+        assert!(undone(e, &[(a, e), (c, a), (d, c)]));
+        assert!(!undone(a, &[(a, b), (b, a)]), "a cycle ends");
+    }
+}

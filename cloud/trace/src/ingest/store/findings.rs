@@ -1,0 +1,89 @@
+//! Exceptions that the ingest opens and, rarely, resolves.
+
+use platform::db::Tx;
+use sqlx::Error;
+use uuid::Uuid;
+
+use crate::ingest::findings::Finding;
+
+/// Opens exceptions, in the order of their unique key. One that is known by
+/// kind and fingerprint stays as it is.
+pub async fn insert(tx: &mut Tx, tenant: Uuid, mut findings: Vec<Finding>) -> Result<(), Error> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    findings.sort_by(|a, b| (a.kind, &a.fingerprint).cmp(&(b.kind, &b.fingerprint)));
+    let ids: Vec<Uuid> = findings.iter().map(|_| Uuid::now_v7()).collect();
+    let kinds: Vec<&str> = findings.iter().map(|f| f.kind).collect();
+    let fingerprints: Vec<&str> = findings.iter().map(|f| f.fingerprint.as_str()).collect();
+    let plants: Vec<&str> = findings.iter().map(|f| f.plant.as_str()).collect();
+    let agents: Vec<_> = findings.iter().map(|f| f.agent_id).collect();
+    let epochs: Vec<_> = findings.iter().map(|f| f.epoch).collect();
+    let seqs: Vec<_> = findings.iter().map(|f| f.seq).collect();
+    let keys: Vec<_> = findings.iter().map(|f| f.key).collect();
+    let details: Vec<_> = findings.iter().map(|f| f.detail.clone()).collect();
+    sqlx::query!(
+        r#"insert into exceptions (tenant_id, exception_id, kind, fingerprint, plant, agent_id, epoch,
+               seq, key, detail)
+           select $1, u.* from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[],
+               $7::integer[], $8::bigint[], $9::bigint[], $10::jsonb[]) as u
+           on conflict (tenant_id, kind, fingerprint) do nothing"#,
+        tenant,
+        &ids,
+        kinds as _,
+        fingerprints as _,
+        plants as _,
+        agents as _,
+        epochs as _,
+        seqs as _,
+        keys as _,
+        &details,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A correction whose event has not come yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The exception that says so.
+    pub exception_id: Uuid,
+    /// The correction's stream.
+    pub agent_id: Uuid,
+    /// The correction's epoch.
+    pub epoch: i32,
+    /// The correction's seq.
+    pub seq: i64,
+}
+
+/// Corrections that wait for one of these events. Cheap when none waits at all.
+pub async fn waiting_corrections(tx: &mut Tx, tenant: Uuid, events: &[Uuid]) -> Result<Vec<Waiting>, Error> {
+    sqlx::query_as!(
+        Waiting,
+        r#"select exception_id, agent_id as "agent_id!", epoch as "epoch!", seq as "seq!"
+           from exceptions
+           where tenant_id = $1 and kind = 'correct.unknown' and status <> 'resolved'
+             and agent_id is not null and epoch is not null and seq is not null
+             and detail->>'corrects' = any($2)
+           order by opened_at, exception_id"#,
+        tenant,
+        &events.iter().map(Uuid::to_string).collect::<Vec<_>>(),
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Resolves an exception whose cause is gone.
+pub async fn resolve(tx: &mut Tx, tenant: Uuid, exception_id: Uuid, how: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "update exceptions set status = 'resolved', resolved_at = now(), resolved_by = 'system', \
+         resolution = $3 where tenant_id = $1 and exception_id = $2",
+        tenant,
+        exception_id,
+        how,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Numbers that agents may use without asking: ranges of UIDs and of document
+//! numbers, granted under a row lock, never twice.
+
+mod store;
+
+use platform::audit::{self, Entry};
+use platform::db::{DbError, Tx};
+use serde_json::json;
+use uid::{MAX_SEQUENCE, TypeCode};
+use uuid::Uuid;
+
+use crate::ingest::epochs;
+use crate::ingest::findings::Finding;
+use crate::ingest::store as ingest_store;
+use crate::ingest::store::Stream;
+use crate::ingest::{IngestError, Source};
+
+/// Most UIDs in one range; an agent that wants more asks again.
+pub const MAX_LEASE: u32 = 1_000_000;
+/// Fewest UIDs in one range, so that a careless agent makes no flood of rows.
+pub const MIN_LEASE: u32 = 16;
+/// Most document numbers in one range. Unused ones leave a hole in the series.
+pub const MAX_SERIES: u32 = 1_000;
+
+/// Why nothing was granted.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Not a type code.
+    #[error("{0:?} is no type of UID")]
+    Type(String),
+    /// The agent belongs to no plant.
+    #[error("an agent without a plant mints nothing")]
+    NoPlant,
+    /// All numbers of this plant and type are used up.
+    #[error("plant {plant} has no numbers of type {kind} left")]
+    Exhausted {
+        /// Plant code.
+        plant: String,
+        /// Type code.
+        kind: String,
+    },
+    /// The plant has no such series.
+    #[error("plant {plant} has no number series {series:?}")]
+    Series {
+        /// Plant code.
+        plant: String,
+        /// What was asked.
+        series: String,
+    },
+    /// The agent is not in its current epoch, in which alone it may mint.
+    #[error("the agent is to go on in epoch {current}")]
+    OldEpoch {
+        /// The epoch in which it may mint.
+        current: i32,
+    },
+    /// The tenant has no such agent, or it is revoked.
+    #[error("no such agent")]
+    Unknown,
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<sqlx::Error> for LeaseError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(DbError::Sqlx(error))
+    }
+}
+
+/// A range of UID sequences, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Type of the UIDs.
+    pub kind: TypeCode,
+    /// First sequence.
+    pub first: u64,
+    /// Last sequence.
+    pub last: u64,
+    /// The epoch in which they may be used.
+    pub epoch: u32,
+}
+
+/// A range of document numbers, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesLease {
+    /// Series code.
+    pub series: String,
+    /// Text before the number.
+    pub prefix: String,
+    /// First number.
+    pub first: u64,
+    /// Last number.
+    pub last: u64,
+    /// Digits.
+    pub width: u32,
+    /// The epoch in which they may be used.
+    pub epoch: u32,
+}
+
+/// Highest numbers of a type that an agent says it used or was granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Type code, as sent.
+    pub kind: String,
+    /// The higher of both.
+    pub highest: u64,
+}
+
+/// Grants the next `wanted` UIDs of a type at the agent's plant, which it may
+/// use in `epoch`. The size is bounded to [`MIN_LEASE`]..=[`MAX_LEASE`], and by
+/// what is left.
+///
+/// # Errors
+/// See [`LeaseError`]; nothing is granted then.
+pub async fn grant(
+    tx: &mut Tx,
+    source: &Source,
+    epoch: i32,
+    kind: &str,
+    wanted: u32,
+) -> Result<Lease, LeaseError> {
+    let plant = source.plant.as_deref().ok_or(LeaseError::NoPlant)?;
+    let kind: TypeCode = kind.parse().map_err(|_| LeaseError::Type(kind.chars().take(8).collect()))?;
+    check_epoch(tx, source, epoch).await?;
+    let code = kind.to_string();
+    let first = store::floor_lock(tx, source.tenant, plant, &code).await?;
+    let most = MAX_SEQUENCE as i64;
+    if first > most {
+        return Err(LeaseError::Exhausted { plant: plant.to_owned(), kind: code });
+    }
+    let size = i64::from(wanted.clamp(MIN_LEASE, MAX_LEASE));
+    let last = (first + size - 1).min(most);
+    store::floor_set(tx, source.tenant, plant, &code, last + 1).await?;
+    let lease = store::NewLease { plant, type_code: &code, first, last, agent_id: source.agent_id, epoch };
+    store::lease_insert(tx, source.tenant, &lease).await?;
+    Ok(Lease { kind, first: first.unsigned_abs(), last: last.unsigned_abs(), epoch: epoch.unsigned_abs() })
+}
+
+/// Grants the next `wanted` numbers of a document series of the agent's plant.
+///
+/// # Errors
+/// See [`LeaseError`].
+pub async fn grant_series(
+    tx: &mut Tx,
+    source: &Source,
+    epoch: i32,
+    series: &str,
+    wanted: u32,
+) -> Result<SeriesLease, LeaseError> {
+    let plant = source.plant.as_deref().ok_or(LeaseError::NoPlant)?;
+    check_epoch(tx, source, epoch).await?;
+    let missing = || LeaseError::Series {
+        plant: plant.to_owned(),
+        series: series.chars().take(40).filter(|c| !c.is_control()).collect(),
+    };
+    if series.contains('\0') {
+        return Err(missing());
+    }
+    let row = store::series_lock(tx, source.tenant, plant, series).await?.ok_or_else(missing)?;
+    let last = row.next + i64::from(wanted.clamp(1, MAX_SERIES)) - 1;
+    store::series_lease(tx, source.tenant, plant, series, (row.next, last), source.agent_id, epoch).await?;
+    Ok(SeriesLease {
+        series: series.to_owned(),
+        prefix: row.prefix,
+        first: row.next.unsigned_abs(),
+        last: last.unsigned_abs(),
+        width: u32::from(row.width.unsigned_abs()),
+        epoch: epoch.unsigned_abs(),
+    })
+}
+
+async fn check_epoch(tx: &mut Tx, source: &Source, epoch: i32) -> Result<(), LeaseError> {
+    let agent = ingest_store::cursor::agent_lock(tx, source.tenant, source.agent_id)
+        .await?
+        .filter(|agent| agent.status != "revoked")
+        .ok_or(LeaseError::Unknown)?;
+    if agent.epoch != epoch {
+        return Err(LeaseError::OldEpoch { current: agent.epoch });
+    }
+    Ok(())
+}
+
+/// Lifts the floors past what an agent says it used, which matters after the
+/// cloud was restored from a backup. Call it before any grant to the agent. A
+/// floor that had to be lifted is an exception `lease.lifted`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lift(tx: &mut Tx, source: &Source, epoch: i32, marks: &[Mark]) -> Result<(), LeaseError> {
+    let Some(plant) = source.plant.as_deref() else {
+        return Ok(());
+    };
+    let mut marks: Vec<(TypeCode, i64)> = marks
+        .iter()
+        .filter_map(|mark| {
+            let highest = i64::try_from(mark.highest.min(MAX_SEQUENCE)).ok().filter(|n| *n > 0)?;
+            Some((mark.kind.parse().ok()?, highest))
+        })
+        .collect();
+    marks.sort_unstable_by_key(|(kind, highest)| (kind.to_string(), *highest));
+    marks.truncate(2000);
+    let stream = Stream { tenant: source.tenant, agent_id: source.agent_id, epoch };
+    let mut findings = Vec::new();
+    for (kind, highest) in marks {
+        let code = kind.to_string();
+        let next = store::floor_lock(tx, source.tenant, plant, &code).await?;
+        if next <= highest {
+            store::floor_set(tx, source.tenant, plant, &code, highest + 1).await?;
+            findings.push(Finding::lifted(stream, plant, &code, next, highest + 1));
+        }
+    }
+    ingest_store::findings::insert(tx, source.tenant, findings).await?;
+    Ok(())
+}
+
+/// Voids what is unused of an agent's leases of epochs before `epoch`.
+pub(crate) async fn burn(tx: &mut Tx, tenant: Uuid, agent_id: Uuid, epoch: i32) -> Result<u64, sqlx::Error> {
+    store::leases_burn(tx, tenant, agent_id, epoch).await
+}
+
+/// An operator's command: raises an agent's epoch, burning what is unused of
+/// its leases. Answers the new epoch; the agent learns of it on its stream.
+///
+/// # Errors
+/// [`IngestError::UnknownAgent`], or those of the database.
+pub async fn raise_epoch(tx: &mut Tx, agent_id: Uuid) -> Result<i32, IngestError> {
+    let tenant = tx.tenant();
+    let epoch = epochs::raise(tx, tenant, agent_id).await?;
+    let entry = Entry {
+        action: "agent.raise_epoch",
+        subject: &format!("agent:{agent_id}"),
+        after: Some(json!({ "epoch": epoch })),
+        ..Entry::default()
+    };
+    audit::record(tx, entry).await?;
+    Ok(epoch)
+}

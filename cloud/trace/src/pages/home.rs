@@ -1,0 +1,137 @@
+//! The live overview.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{Html, Response};
+use chrono::{DateTime, TimeZone, Utc};
+use platform::i18n::Texts;
+use platform::web::{AppState, Caller, Problem, Scope, Shell};
+
+use super::say::{self, Zones};
+use super::store::{self, LineRow};
+use crate::exceptions::store as exceptions;
+use crate::explore::error::TraceError;
+use crate::explore::model::AgentView;
+use crate::explore::names;
+use crate::explore::service::{self, FRESH};
+use crate::explore::store::label;
+
+/// Lines of the stream of events.
+const LINES: i64 = 20;
+
+/// An event in one line.
+struct Line {
+    stage: &'static str,
+    action: Option<&'static str>,
+    at: DateTime<Utc>,
+    plant: String,
+    location: String,
+    reference: String,
+    uid: Option<String>,
+    item: String,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    texts: &'a Texts,
+    live: String,
+    counts: String,
+}
+
+#[derive(Template)]
+#[template(path = "live.html")]
+struct Live<'a> {
+    texts: &'a Texts,
+    agents: Vec<AgentView>,
+    exceptions: Vec<(String, i64)>,
+    lines: Vec<Line>,
+    zones: Zones,
+    now: DateTime<Utc>,
+}
+
+#[derive(Template)]
+#[template(path = "counts.html")]
+struct Counts<'a> {
+    texts: &'a Texts,
+    /// Plant, and its stages with their numbers.
+    plants: Vec<(String, Vec<(&'static str, i64)>)>,
+}
+
+/// `GET /`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.require(Scope::Read)?;
+    let now = Utc::now();
+    let live = render_live(&state, &caller, now).await?;
+    let counts = render_counts(&state, &caller, now).await?;
+    let shell = Shell::new(&state, &caller, caller.t("trace-home-title"), "/");
+    shell.page(&headers, &Home { texts: &caller.texts, live, counts })
+}
+
+/// `GET /live`: the part that changes every two seconds.
+pub(super) async fn live(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, Problem> {
+    caller.require(Scope::Read)?;
+    Ok(Html(render_live(&state, &caller, Utc::now()).await?))
+}
+
+/// `GET /live/counts`: the part that costs more, every fifteen.
+pub(super) async fn counts(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, Problem> {
+    caller.require(Scope::Read)?;
+    Ok(Html(render_counts(&state, &caller, Utc::now()).await?))
+}
+
+async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<String, Problem> {
+    let view = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let tenant = service::own_code(tx).await?;
+            let mut agents = label::agents(tx, now - FRESH).await?;
+            agents.retain(|agent| agent.kind == "plant");
+            let exceptions = exceptions::open_counts(tx).await?;
+            let zones = Zones::new(store::zones(tx).await?, caller.zone);
+            let lines = store::latest(tx, LINES)
+                .await?
+                .into_iter()
+                .map(|row: LineRow| Line {
+                    stage: names::stage(row.stage).as_str_name(),
+                    action: names::action_name(row.action),
+                    at: row.occurred_at,
+                    plant: row.plant,
+                    location: row.location,
+                    reference: row.reference_number,
+                    uid: row.key.map(|key| service::uid_text(tenant, key)),
+                    item: row.item,
+                })
+                .collect();
+            Ok::<_, TraceError>(Live { texts: &caller.texts, agents, exceptions, lines, zones, now })
+        })
+        .await?;
+    Ok(view.render()?)
+}
+
+async fn render_counts(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<String, Problem> {
+    let plants = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let mut plants = Vec::new();
+            for (code, zone) in store::zones(tx).await? {
+                let zone = platform::i18n::zone(&zone);
+                let midnight = now.with_timezone(&zone).date_naive().and_time(chrono::NaiveTime::MIN);
+                // A day without a midnight (summer time) begins when it begins.
+                let from =
+                    zone.from_local_datetime(&midnight).earliest().map_or(now, |at| at.with_timezone(&Utc));
+                let counts = store::counts(tx, &code, from).await?;
+                let named =
+                    counts.into_iter().map(|(stage, n)| (names::stage(stage).as_str_name(), n)).collect();
+                plants.push((code, named));
+            }
+            Ok::<_, TraceError>(plants)
+        })
+        .await?;
+    Ok(Counts { texts: &caller.texts, plants }.render()?)
+}

@@ -1,0 +1,62 @@
+//! Pages of traceability: live overview, trace, exceptions, holds, plants.
+//!
+//! Server-rendered; htmx fetches parts. Everything works by keyboard, and all
+//! but the live figures and the unfolding of trees works without a script.
+
+mod exceptions;
+mod holds;
+mod home;
+mod plants;
+mod say;
+mod store;
+mod trace;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::{get, post};
+use platform::i18n::{Lang, Sources};
+use platform::web::{AppState, NavItem, Scope};
+
+/// The texts of these pages, to be given to the state's builder.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("../i18n/en.ftl")),
+    (Lang::Hi, include_str!("../i18n/hi.ftl")),
+    (Lang::Bn, include_str!("../i18n/bn.ftl")),
+    (Lang::Te, include_str!("../i18n/te.ftl")),
+];
+
+/// The entries of the side navigation.
+pub const NAV: [NavItem; 5] = [
+    NavItem { href: "/", label_key: "nav-home", icon: "pulse", scope: Scope::Read },
+    NavItem { href: "/trace", label_key: "nav-trace", icon: "trace", scope: Scope::Read },
+    NavItem { href: "/exceptions", label_key: "nav-exceptions", icon: "exception", scope: Scope::Read },
+    NavItem { href: "/holds", label_key: "nav-holds", icon: "hold", scope: Scope::Read },
+    NavItem { href: "/plants", label_key: "nav-plants", icon: "plant", scope: Scope::Read },
+];
+
+/// The pages.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/live", get(home::live))
+        .route("/live/counts", get(home::counts))
+        .route("/search", get(trace::search))
+        .route("/trace", get(trace::search))
+        .route("/trace/{uid}", get(trace::page))
+        .route("/trace/{uid}/tree/{direction}", get(trace::tree))
+        .route("/trace/{uid}/ends/{direction}", get(trace::ends))
+        .route("/exceptions", get(exceptions::page))
+        .route("/holds", get(holds::page).post(holds::place))
+        .route("/holds/{id}/release", post(holds::release))
+        .route("/plants", get(plants::page))
+        .route("/trace.css", get(style))
+}
+
+async fn style() -> impl axum::response::IntoResponse {
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=600")];
+    (headers, include_str!("style.css"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Names in the reader's language, and how states look.
+
+use std::collections::HashMap;
+
+use chrono_tz::Tz;
+use platform::i18n::Texts;
+
+/// Time zones of plants by code.
+#[derive(Debug, Clone, Default)]
+pub struct Zones {
+    by_plant: HashMap<String, Tz>,
+    otherwise: Tz,
+}
+
+impl Zones {
+    /// Zones of plants; `otherwise` where a plant is not known.
+    pub fn new(plants: Vec<(String, String)>, otherwise: Tz) -> Self {
+        let by_plant = plants.into_iter().map(|(code, name)| (code, platform::i18n::zone(&name))).collect();
+        Self { by_plant, otherwise }
+    }
+
+    /// The zone of a plant.
+    pub fn of(&self, plant: &str) -> Tz {
+        self.by_plant.get(plant).copied().unwrap_or(self.otherwise)
+    }
+}
+
+/// A stage as people say it.
+pub fn stage(texts: &Texts, stage: &str) -> String {
+    texts.or(&format!("trace-stage-{stage}"), stage)
+}
+
+/// A kind of exception as people say it.
+pub fn exception(texts: &Texts, kind: &str) -> String {
+    texts.or(&format!("trace-exception-{}", kind.replace('.', "-")), kind)
+}
+
+/// A state or other name under a prefix, such as `life` and `active`.
+pub fn name(texts: &Texts, prefix: &str, value: &str) -> String {
+    texts.or(&format!("trace-{prefix}-{value}"), value)
+}
+
+/// The heading of a tree.
+pub fn way(texts: &Texts, way: &str) -> String {
+    texts.t(&format!("trace-{way}"))
+}
+
+/// The colour of a state; the text says the same, so nobody needs the colour.
+pub fn colour(value: &str) -> &'static str {
+    match value {
+        "active" | "unrestricted" | "passed" => "bg-green-lt",
+        "in_inspection" | "in_transit" | "expected" | "partial" => "bg-yellow-lt",
+        "rejected" | "scrapped" | "failed" => "bg-red-lt",
+        "consumed" => "bg-secondary-lt",
+        _ => "bg-blue-lt",
+    }
+}
+
+/// A whole number; templates hold references.
+pub fn number<N: Copy + TryInto<i64>>(texts: &Texts, n: &N) -> String {
+    texts.number(*n)
+}
+
+/// A text with a count; templates hold references.
+pub fn count<N: Copy + TryInto<i64>>(texts: &Texts, key: &str, n: &N) -> String {
+    texts.count(key, *n)
+}

@@ -1,0 +1,74 @@
+//! SQL of the live pages.
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use sqlx::Error;
+
+/// Codes and time zones of plants.
+pub async fn zones(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select code, time_zone from plants where tenant_id = $1 and deleted_at is null order by code",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.code, row.time_zone)).collect())
+}
+
+/// An event in one line.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct LineRow {
+    pub stage: i16,
+    pub action: i16,
+    pub occurred_at: DateTime<Utc>,
+    pub plant: String,
+    pub location: String,
+    pub reference_number: String,
+    pub key: Option<i64>,
+    pub item: String,
+}
+
+/// The events committed last, newest first: read by batches, so that the
+/// answer costs the same whatever there is.
+pub async fn latest(tx: &mut Tx, limit: i64) -> Result<Vec<LineRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        LineRow,
+        r#"select e.stage, e.action, e.occurred_at, e.plant, e.location, e.reference_number, s.key as "key?",
+                  coalesce(r.item, s.item, '') as "item!"
+           from (select batch_id, agent_id, epoch, greatest(from_seq, to_seq - $2 + 1) as from_seq, to_seq
+                 from ingest_batches where tenant_id = $1 order by batch_id desc limit $2) b
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.from_seq and e.seq <= b.to_seq
+           left join lateral (
+               select p.key, p.item from event_subjects p
+               where p.tenant_id = $1 and p.agent_id = e.agent_id and p.epoch = e.epoch and p.seq = e.seq
+                 and p.key <> 0
+               order by p.ordinal limit 1) s on true
+           left join uid_registry r on r.tenant_id = $1 and r.key = s.key
+           order by b.batch_id desc, e.seq desc
+           limit $2"#,
+        tenant,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// How many events of each stage each plant recorded since `from`.
+pub async fn counts(tx: &mut Tx, plant: &str, from: DateTime<Utc>) -> Result<Vec<(i16, i64)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select stage, count(*) as "count!" from lifecycle_events
+           where tenant_id = $1 and plant = $2 and occurred_at >= $3
+           group by stage order by stage"#,
+        tenant,
+        plant,
+        from,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.stage, row.count)).collect())
+}

@@ -1,0 +1,282 @@
+//! Pages and API over HTTP, with the real router and database.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use platform::i18n::{Lang, Texts, assert_complete};
+use platform::web::{AppState, Scope, keys};
+use proto::v1::{Action, Outcome, Quality, Reading, Role, Stage};
+use tower::ServiceExt;
+
+use crate::ingest::Committed;
+use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
+
+struct Web {
+    router: Router,
+    key: String,
+}
+
+impl Web {
+    async fn new(site: &Site, scope: Scope) -> Self {
+        let state = AppState::builder(site.db.db.clone()).nav(super::NAV).texts(super::TEXTS).build();
+        let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
+        Self {
+            router: platform::web::app(state, crate::router(Committed::default())),
+            key: key.reveal().to_owned(),
+        }
+    }
+
+    async fn send(&self, method: &str, path: &str, kind: &str, body: &str) -> (StatusCode, String) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::CONTENT_TYPE, kind)
+            .header(header::ACCEPT, if path.starts_with("/api") { "application/json" } else { "text/html" })
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        self.send("GET", path, "", "").await
+    }
+
+    async fn json(&self, path: &str) -> serde_json::Value {
+        let (status, text) = self.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+#[test]
+fn texts_are_complete_in_every_language() {
+    assert_complete(super::TEXTS);
+}
+
+#[test]
+fn every_text_of_a_template_exists() {
+    let all = std::sync::Arc::new(platform::i18n::I18n::new().with_all(super::TEXTS));
+    let templates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let mut seen = 0;
+    for file in std::fs::read_dir(templates).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for piece in source.split("\"trace-").skip(1) {
+            let key = format!("trace-{}", piece.split('"').next().unwrap());
+            assert!(all.has(&key), "{key}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 40);
+    let texts = Texts::new(all.clone(), Lang::En);
+    for number in 1..=38_i16 {
+        let stage = crate::explore::names::stage(number).as_str_name();
+        assert!(all.has(&format!("trace-stage-{stage}")), "{stage}");
+        assert_ne!(super::say::stage(&texts, stage), stage);
+    }
+    for kind in crate::projection::contradiction::KINDS {
+        assert!(all.has(&format!("trace-exception-{}", kind.replace('.', "-"))), "{kind}");
+    }
+    for item in super::NAV {
+        assert!(all.has(item.label_key));
+    }
+}
+
+/// A motor from a bolt, tested, packed and sent; with a refused scan beside.
+async fn story() -> Site {
+    let mut site = Site::new().await;
+    example(&mut site);
+    let (motor, package) = (uid("KOL", "FG", 1), uid("KOL", "PK", 1));
+    site.say(
+        "KOL",
+        event(Stage::Assembly, "2025-01-21T09:00:00Z")
+            .action(Action::Add)
+            .mint(&motor, Role::Parent, "MOTOR")
+            .part(EXAMPLE, Role::Child)
+            .document("prodorder", "PO-2025-010"),
+    );
+    let mut tested =
+        event(Stage::Operation, "2025-01-21T10:00:00Z").part(&motor, Role::Subject).result(Outcome::Passed);
+    tested.operation = "TORQUE".into();
+    tested.attempt = 1;
+    tested.machine = "BENCH-1".into();
+    tested.operator_id = "op-7".into();
+    tested.readings = vec![Reading {
+        name: "torque".into(),
+        value: "12.5".into(),
+        unit: "Nm".into(),
+        quality: Quality::Good.into(),
+        low: "10".into(),
+        high: "12".into(),
+        at_us: tested.occurred_at_us,
+    }];
+    site.say("KOL", tested);
+    site.say(
+        "KOL",
+        event(Stage::Inspection, "2025-01-21T10:30:00Z").part(&motor, Role::Subject).result(Outcome::Passed),
+    );
+    site.say("KOL", event(Stage::Refused, "2025-01-21T10:40:00Z").part(&motor, Role::Subject));
+    site.say("KOL", event(Stage::Commission, "2025-01-21T11:00:00Z").mint(&package, Role::Subject, ""));
+    site.say(
+        "KOL",
+        event(Stage::Packing, "2025-01-21T11:01:00Z")
+            .action(Action::Add)
+            .part(&package, Role::Parent)
+            .part(&motor, Role::Child),
+    );
+    site.settle().await;
+    site
+}
+
+#[tokio::test]
+async fn the_api_answers_over_http() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Write).await;
+    let trace = web.json(&format!("/api/v1/trace/{EXAMPLE}")).await;
+    let stages: Vec<_> =
+        trace["lifecycle"].as_array().unwrap().iter().map(|entry| entry["stage"].clone()).collect();
+    assert_eq!(stages, ["PROCUREMENT", "GRN", "ISSUE_TO_PRODUCTION", "ASSEMBLY"]);
+    assert_eq!(trace["parents"][0]["uid"], uid("KOL", "FG", 1));
+    // The keys of a lifecycle entry are the specification's, no more and no fewer.
+    let mut keys: Vec<_> = trace["lifecycle"][0].as_object().unwrap().keys().cloned().collect();
+    keys.sort();
+    assert_eq!(keys, ["location", "reference", "stage", "timestamp"]);
+    let motor = web.json(&format!("/api/v1/trace/{}", uid("KOL", "FG", 1))).await;
+    let stages: Vec<_> =
+        motor["lifecycle"].as_array().unwrap().iter().map(|entry| entry["stage"].clone()).collect();
+    assert_eq!(stages, ["ASSEMBLY", "OPERATION", "INSPECTION", "PACKING"]);
+    assert_eq!(motor["events"][1]["readings"][0]["outside"], true);
+
+    let forward = web.json(&format!("/api/v1/trace/{EXAMPLE}/forward?depth=50&limit=10000")).await;
+    let uids: Vec<_> = forward["nodes"].as_array().unwrap().iter().map(|node| node["uid"].clone()).collect();
+    assert_eq!(uids, [uid("KOL", "FG", 1), uid("KOL", "PK", 1)]);
+    let backward = web.json(&format!("/api/v1/trace/{}/backward", uid("KOL", "PK", 1))).await;
+    assert_eq!(backward["sources"]["lots"][0]["supplier_lot"], "HEAT-77");
+    assert_eq!(backward["sources"]["suppliers"][0], "XYZ");
+    assert_eq!(backward["sources"]["machines"][0], "BENCH-1");
+    assert_eq!(backward["sources"]["operators"][0], "op-7");
+    assert_eq!(backward["sources"]["inspections"][0]["outcome"], "passed");
+    assert_eq!(web.json("/api/v1/search?q=HEAT-77").await["hits"][0]["uid"], EXAMPLE);
+    assert_eq!(web.json("/api/v1/agents").await["agents"].as_array().unwrap().len(), 3);
+    assert_eq!(web.json("/api/v1/exceptions").await["exceptions"], serde_json::json!([]));
+
+    for (path, status, code) in [
+        ("/api/v1/trace/UID-SAIF-KOL-RM-000001-A8", 400, "uid.checksum"),
+        ("/api/v1/trace/UID-SAIF-KOL-RM-000002-AE", 404, "uid.unknown"),
+        ("/api/v1/trace/UID-SAIF-KOL-RM-000001-A7/forward?depth=0", 400, "query.parameter"),
+        ("/api/v1/trace/UID-SAIF-KOL-RM-000001-A7/forward?depth=x", 400, "query.parameter"),
+        ("/api/v1/search?q=", 400, "query.empty"),
+        ("/api/v1/exceptions?status=gone", 400, "query.parameter"),
+    ] {
+        let (got, text) = web.get(path).await;
+        let problem: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((got.as_u16(), problem["code"].as_str()), (status, Some(code)), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_is_placed_seen_and_released() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Write).await;
+    let json = "application/json";
+    let wish = format!(r#"{{"uid":"{EXAMPLE}","descendants":true,"reason":"crack"}}"#);
+    let (status, text) = web.send("POST", "/api/v1/holds", json, &wish).await;
+    assert_eq!(status, StatusCode::CREATED, "{text}");
+    let held: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(held["members"], 3);
+    let id = held["hold_id"].as_str().unwrap();
+    let trace = web.json(&format!("/api/v1/trace/{EXAMPLE}")).await;
+    assert_eq!(trace["state"]["holds"][0]["reason"], "crack");
+    assert_eq!(web.json("/api/v1/holds").await["holds"][0]["members"], 3);
+    let (_, page) = web.get("/holds").await;
+    assert!(page.contains("crack") && page.contains(EXAMPLE), "{page}");
+    let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(web.json("/api/v1/holds").await["holds"], serde_json::json!([]));
+    let (status, _) =
+        web.send("POST", "/api/v1/holds", json, r#"{"uid":"UID-SAIF-KOL-RM-000009-9F","reason":"x"}"#).await;
+    assert!(status.is_client_error());
+    let form = "application/x-www-form-urlencoded";
+    let (status, page) = web.send("POST", "/holds", form, "uid=nonsense&reason=x").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("role=\"alert\"") && page.contains("nonsense"));
+    let (status, _) = web.send("POST", "/holds", form, &format!("uid={EXAMPLE}&reason=x&whole_lot=1")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+
+    let reader = Web::new(&site, Scope::Read).await;
+    let (status, _) = reader.send("POST", "/api/v1/holds", json, &wish).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (_, page) = reader.get("/holds").await;
+    assert!(!page.contains("action=\"/holds\""));
+}
+
+#[tokio::test]
+async fn pages_are_served() {
+    let mut site = story().await;
+    let web = Web::new(&site, Scope::Write).await;
+    let (status, page) = web.get(&format!("/trace/{EXAMPLE}")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    for text in [
+        "HEAT-77",
+        "GRN-2025-045",
+        "Vendor-XYZ",
+        "Active",
+        "SN-4711",
+        "hx-get=\"/trace/UID-SAIF-KOL-RM-000001-A7/tree/forward\"",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    // Nothing written into the page runs or colours it: the policy forbids it.
+    for forbidden in ["<script>", "onclick", "style=\"", "javascript:"] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    let (_, page) = web.get(&format!("/trace/{}", uid("KOL", "FG", 1))).await;
+    assert!(page.contains("12.5") && page.contains("out of limits"), "{page}");
+    let (_, tree) = web.get(&format!("/trace/{EXAMPLE}/tree/forward")).await;
+    assert!(tree.contains(&uid("KOL", "FG", 1)) && tree.contains("<details"), "{tree}");
+    let (_, tree) = web.get(&format!("/trace/{}/tree/backward", uid("KOL", "FG", 1))).await;
+    assert!(tree.contains(EXAMPLE) && tree.contains("HEAT-77") && !tree.contains("<details"), "{tree}");
+    let (_, ends) = web.get(&format!("/trace/{}/ends/backward", uid("KOL", "PK", 1))).await;
+    assert!(ends.contains("BENCH-1"), "{ends}");
+    let (_, ends) = web.get(&format!("/trace/{EXAMPLE}/ends/forward")).await;
+    assert!(ends.contains("MOTOR"), "{ends}");
+
+    let (status, _) = web.get("/trace?q=SN-4711").await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (status, page) = web.get("/search?q=GRN-2025").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains(EXAMPLE), "{page}");
+    let (status, page) = web.get("/trace?q=UID-SAIF-KOL-RM-000001-A8").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(page.contains("last two characters"), "{page}");
+
+    for (path, text) in [
+        ("/", "Live overview"),
+        ("/live", "Connected"),
+        ("/live/counts", "KOL"),
+        ("/exceptions", "None."),
+        ("/plants", "KOL"),
+        ("/holds", "No holds."),
+    ] {
+        if path == "/live" {
+            site.sql("update agents set last_seen_at = now()").await;
+        }
+        let (status, page) = web.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {page}");
+        assert!(page.contains(text), "{path}: {page}");
+    }
+    let (_, page) = web.get("/").await;
+    assert!(page.contains(EXAMPLE) || page.contains(&uid("KOL", "PK", 1)), "{page}");
+
+    let mut overridden = event(Stage::Storage, "2025-01-22T09:00:00Z").part(EXAMPLE, Role::Subject);
+    overridden.overridden_by = "boss-1".into();
+    site.say("KOL", overridden);
+    site.settle().await;
+    let (_, page) = web.get("/exceptions").await;
+    assert!(page.contains("overridden") && page.contains("boss-1"), "{page}");
+}

@@ -1,0 +1,331 @@
+//! What is to be done: batches, cursors, and which UIDs they concern.
+
+use chrono::{DateTime, Utc};
+use platform::db::{SystemTx, Tx};
+use sqlx::Error;
+use uuid::Uuid;
+
+/// A committed batch: consecutive events of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Place in the tenant's order of commits.
+    pub batch_id: i64,
+    /// The stream.
+    pub agent_id: Uuid,
+    /// Its epoch.
+    pub epoch: i32,
+    /// First event.
+    pub from_seq: i64,
+    /// Last event.
+    pub to_seq: i64,
+}
+
+/// Batches as columns, for `unnest`.
+#[derive(Debug, Default)]
+pub struct Ranges {
+    agents: Vec<Uuid>,
+    epochs: Vec<i32>,
+    froms: Vec<i64>,
+    tos: Vec<i64>,
+}
+
+impl Ranges {
+    /// The columns of these batches.
+    #[must_use]
+    pub fn of(batches: &[Batch]) -> Self {
+        Self {
+            agents: batches.iter().map(|batch| batch.agent_id).collect(),
+            epochs: batches.iter().map(|batch| batch.epoch).collect(),
+            froms: batches.iter().map(|batch| batch.from_seq).collect(),
+            tos: batches.iter().map(|batch| batch.to_seq).collect(),
+        }
+    }
+}
+
+/// Tenants that are at work.
+pub async fn tenants(tx: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
+    sqlx::query_scalar!("select tenant_id from control.tenants where status = 'active' order by tenant_id")
+        .fetch_all(tx.conn())
+        .await
+}
+
+/// Takes the cursor for this transaction; `None` while another worker has it.
+pub async fn cursor_lock(tx: &mut Tx, projection: &str) -> Result<Option<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into projection_cursors (tenant_id, projection) values ($1, $2) on conflict do nothing",
+        tenant,
+        projection,
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query_scalar!(
+        "select through_batch from projection_cursors where tenant_id = $1 and projection = $2 \
+         for update skip locked",
+        tenant,
+        projection,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Moves the cursor that [`cursor_lock`] took.
+pub async fn cursor_move(tx: &mut Tx, projection: &str, through: i64) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update projection_cursors set through_batch = $3 where tenant_id = $1 and projection = $2",
+        tenant,
+        projection,
+        through,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The next batches, oldest first.
+pub async fn batches_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Batch>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Batch,
+        "select batch_id, agent_id, epoch, from_seq, to_seq from ingest_batches \
+         where tenant_id = $1 and batch_id > $2 order by batch_id limit $3",
+        tenant,
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// UIDs that the batches name.
+pub async fn keys_touched(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct s.key as "key!"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = b.agent_id and s.epoch = b.epoch
+               and s.seq >= b.low and s.seq <= b.high
+           where s.key <> 0
+           order by 1"#,
+        tenant,
+        &ranges.agents,
+        &ranges.epochs,
+        &ranges.froms,
+        &ranges.tos,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// UIDs that the batches move as things: subjects or children of these stages.
+pub async fn movers_touched(tx: &mut Tx, ranges: &Ranges, stages: &[i16]) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct s.key as "key!"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.low and e.seq <= b.high and e.stage = any($6)
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
+               and s.seq = e.seq
+           where s.key <> 0 and s.role in (0, 1, 5)"#,
+        tenant,
+        &ranges.agents,
+        &ranges.epochs,
+        &ranges.froms,
+        &ranges.tos,
+        stages,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Events that corrections in the batches name.
+pub async fn corrected_by(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct e.corrects as "corrects!"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.low and e.seq <= b.high
+           where e.corrects is not null"#,
+        tenant,
+        &ranges.agents,
+        &ranges.epochs,
+        &ranges.froms,
+        &ranges.tos,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What these events name in turn: (UIDs, events they correct).
+pub async fn named_by(tx: &mut Tx, events: &[Uuid]) -> Result<(Vec<i64>, Vec<Uuid>), Error> {
+    let tenant = tx.tenant();
+    let keys = sqlx::query_scalar!(
+        r#"select distinct s.key as "key!" from lifecycle_events e
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
+               and s.seq = e.seq
+           where e.tenant_id = $1 and e.event_id = any($2) and s.key <> 0"#,
+        tenant,
+        events,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let next = sqlx::query_scalar!(
+        r#"select distinct corrects as "corrects!" from lifecycle_events
+           where tenant_id = $1 and event_id = any($2) and corrects is not null"#,
+        tenant,
+        events,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok((keys, next))
+}
+
+/// Everything that is inside these UIDs now, at any depth.
+pub async fn members_now(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"with recursive inside(key) as (
+               select r.key from uid_registry r where r.tenant_id = $1 and r.parent_key = any($2)
+               union
+               select r.key from inside i join uid_registry r on r.tenant_id = $1 and r.parent_key = i.key)
+           select key as "key!" from inside order by key"#,
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Everything that ever was inside these UIDs, at any depth.
+pub async fn members_ever(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"with recursive inside(key) as (
+               select l.from_key from uid_links l
+               where l.tenant_id = $1 and l.to_key = any($2) and l.kind in (2, 3)
+               union
+               select l.from_key from inside i
+               join uid_links l on l.tenant_id = $1 and l.to_key = i.key and l.kind in (2, 3))
+           select key as "key!" from inside order by key"#,
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Purchase orders that the batches, or the events that they correct, name.
+pub async fn orders_touched(tx: &mut Tx, ranges: &Ranges, corrected: &[Uuid]) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select d.number as "number!"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join event_references d on d.tenant_id = $1 and d.agent_id = b.agent_id and d.epoch = b.epoch
+               and d.seq >= b.low and d.seq <= b.high
+           where d.type = 'po'
+           union
+           select d.number from lifecycle_events e
+           join event_references d on d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
+               and d.seq = e.seq
+           where e.tenant_id = $1 and e.event_id = any($6) and d.type = 'po'
+           order by 1"#,
+        tenant,
+        &ranges.agents,
+        &ranges.epochs,
+        &ranges.froms,
+        &ranges.tos,
+        corrected,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A fact that still waits: an arrival for its departure, a use for the birth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// Its stream.
+    pub agent_id: Uuid,
+    /// Its epoch.
+    pub epoch: i32,
+    /// Its place.
+    pub seq: i64,
+    /// Which UID.
+    pub key: i64,
+    /// Since when.
+    pub parked_at: DateTime<Utc>,
+    /// Its plant.
+    pub plant: String,
+}
+
+/// Arrivals parked before `before` about which no exception stands, if every
+/// other plant is current: heard of since `fresh_since`, with nothing queued.
+pub async fn ripe(
+    tx: &mut Tx,
+    projection: &str,
+    before: DateTime<Utc>,
+    fresh_since: DateTime<Utc>,
+) -> Result<Vec<Parked>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Parked,
+        r#"select p.agent_id, p.epoch, p.seq, p.key, p.parked_at, e.plant
+           from parked_events p
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = p.agent_id and e.epoch = p.epoch
+               and e.seq = p.seq
+           where p.tenant_id = $1 and p.projection = $2 and p.parked_at < $3
+             and not exists (select from agents a
+                             where a.tenant_id = $1 and a.kind = 'plant' and a.status = 'enrolled'
+                               and a.plant_code is distinct from e.plant
+                               and (a.last_seen_at is null or a.last_seen_at < $4
+                                    or coalesce(a.queued_events, 0) > 0))
+             and not exists (select from exceptions x
+                             where x.tenant_id = $1 and x.key = p.key and x.agent_id = p.agent_id
+                               and x.epoch = p.epoch and x.seq = p.seq
+                               and x.kind = 'transfer.arrival_without_departure'
+                               and not (x.status = 'resolved' and x.resolved_by = 'system'))
+           order by p.key limit 500"#,
+        tenant,
+        projection,
+        before,
+        fresh_since,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Uses of UIDs without a birth, parked before `before`, about which no exception
+/// stands, if the agents of the UID's plant are current as for [`ripe`].
+pub async fn ripe_births(
+    tx: &mut Tx,
+    projection: &str,
+    before: DateTime<Utc>,
+    fresh_since: DateTime<Utc>,
+) -> Result<Vec<Parked>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Parked,
+        r#"select p.agent_id, p.epoch, p.seq, p.key, p.parked_at, e.plant
+           from parked_events p
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = p.agent_id and e.epoch = p.epoch
+               and e.seq = p.seq
+           where p.tenant_id = $1 and p.projection = $2 and p.parked_at < $3
+             and not exists (select from agents a
+                             where a.tenant_id = $1 and a.kind = 'plant' and a.status = 'enrolled'
+                               and a.plant_code = app.base36(p.key / 129600000000000, 3)
+                               and (a.last_seen_at is null or a.last_seen_at < $4
+                                    or coalesce(a.queued_events, 0) > 0))
+             and not exists (select from exceptions x
+                             where x.tenant_id = $1 and x.key = p.key and x.kind = 'uid.never_born'
+                               and not (x.status = 'resolved' and x.resolved_by = 'system'))
+           order by p.key limit 500"#,
+        tenant,
+        projection,
+        before,
+        fresh_since,
+    )
+    .fetch_all(tx.conn())
+    .await
+}

@@ -1,0 +1,399 @@
+//! The engine's face: what inputs, terminal, uplink, printers and health use.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
+use proto::v1;
+use tokio::sync::{mpsc, oneshot, watch};
+use uid::TypeCode;
+
+use super::EngineError;
+use super::command::{Command, Control, Done, Fact, Waiter};
+use super::prints::{PrintJob, PrintUpdate};
+use super::speak::{Speaker, red};
+use super::status::{StationView, Status, UplinkState};
+use crate::config::PlantFile;
+use crate::inputs::{Answer, Intake, IntakeError, MachineInput, ScanInput};
+use crate::journal::{Head, JournalError, Place, Quarantined, Reader, Verified};
+use crate::mint::Granted;
+use crate::reference::Reference;
+
+/// What a handle is made of.
+pub(super) struct Parts {
+    pub commands: mpsc::Sender<Command>,
+    pub reader: Reader,
+    pub reference: Arc<ArcSwap<Reference>>,
+    pub plant: Arc<PlantFile>,
+    pub speaker: Arc<dyn Speaker>,
+    pub head: watch::Receiver<Head>,
+    pub status: watch::Receiver<Arc<Status>>,
+    pub stations: HashMap<String, watch::Receiver<Arc<StationView>>>,
+    pub jobs: mpsc::Receiver<PrintJob>,
+    pub machine_id: String,
+}
+
+struct Shared {
+    commands: mpsc::Sender<Command>,
+    reader: Reader,
+    reference: Arc<ArcSwap<Reference>>,
+    plant: Arc<PlantFile>,
+    speaker: Arc<dyn Speaker>,
+    head: watch::Receiver<Head>,
+    status: watch::Receiver<Arc<Status>>,
+    stations: HashMap<String, watch::Receiver<Arc<StationView>>>,
+    jobs: Mutex<Option<mpsc::Receiver<PrintJob>>>,
+    uplink: watch::Sender<UplinkState>,
+    machine_id: String,
+}
+
+/// Talks to a running engine. Cheap to clone; the engine ends in order when it is
+/// told to ([`Handle::stop`]) or when the last handle is gone.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+impl Handle {
+    pub(super) fn new(parts: Parts) -> Self {
+        Self(Arc::new(Shared {
+            commands: parts.commands,
+            reader: parts.reader,
+            reference: parts.reference,
+            plant: parts.plant,
+            speaker: parts.speaker,
+            head: parts.head,
+            status: parts.status,
+            stations: parts.stations,
+            jobs: Mutex::new(Some(parts.jobs)),
+            uplink: watch::channel(UplinkState::default()).0,
+            machine_id: parts.machine_id,
+        }))
+    }
+
+    // ------------------------------------------------------- for the uplink --
+
+    /// The end of the journal, now and at each change.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Head> {
+        self.0.head.clone()
+    }
+
+    /// Events of an epoch from `from_seq`, or from the oldest on disk where that
+    /// is later: consecutive, each the exact bytes, at most so many events and
+    /// bytes but at least one. Every checksum is verified; a damaged record is
+    /// put into quarantine and comes as LOST. Empty when there are none.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or the damage cannot be written down.
+    pub async fn read_batch(
+        &self,
+        epoch: u32,
+        from_seq: u64,
+        max_events: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<(u64, Bytes)>, EngineError> {
+        // Each round settles one record, or a row of them.
+        for _ in 0..READ_ROUNDS {
+            let read = self.0.reader.read_batch(epoch, from_seq, max_events, max_bytes).await?;
+            let defect = match read {
+                Ok(batch) => return Ok(batch),
+                Err(defect) => defect,
+            };
+            let (place, problem) = (defect.place, defect.problem);
+            self.control(|done| Control::Quarantine { place, problem, done }).await?;
+        }
+        let detail = format!("epoch {epoch} from seq {from_seq} does not become readable");
+        Err(EngineError::Journal(JournalError::Damaged { what: "record", detail }))
+    }
+
+    /// Free texts of the events first..=last of an epoch.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn notes(&self, epoch: u32, first: u64, last: u64) -> Result<Vec<v1::Note>, EngineError> {
+        let notes = self.0.reader.notes(epoch, first, last).await?;
+        Ok(notes.into_iter().map(|(seq, salt, text)| v1::Note { seq, salt, text }).collect())
+    }
+
+    /// Epochs that still have events on disk, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn epochs(&self) -> Result<Vec<u32>, EngineError> {
+        Ok(self.0.reader.epochs().await?)
+    }
+
+    /// The first message of a stream, as things stand.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn hello(&self, software: &str) -> Result<v1::Hello, EngineError> {
+        let status = self.status();
+        let head = *self.0.head.borrow();
+        let oldest = self.0.reader.oldest(head.epoch).await?;
+        let mark = |level: &crate::mint::LeaseLevel| v1::LeaseMark {
+            r#type: level.kind.to_string(),
+            highest_used: level.highest_used,
+            highest_granted: level.highest_granted,
+        };
+        Ok(v1::Hello {
+            epoch: head.epoch,
+            head_seq: head.seq,
+            head_hash: head.hash.to_vec(),
+            oldest_seq: oldest.unwrap_or(head.seq + 1),
+            marks: status.leases.iter().map(mark).collect(),
+            machine_id: self.0.machine_id.clone(),
+            reference_version: self.0.reference.load().version,
+            software: software.to_owned(),
+            behind_mark: status.behind_mark,
+        })
+    }
+
+    /// The cloud has committed events, and a backup covers them up to
+    /// `prune_through`. Never takes anything back.
+    pub async fn acked(&self, epoch: u32, through_seq: u64, prune_through: u64) {
+        self.tell(Control::Acked { epoch, through_seq, prune_through, reset: false }).await;
+    }
+
+    /// The cloud's cursor at the start of a stream. It counts even where it is
+    /// behind what was acknowledged: a cloud that was restored has less.
+    pub async fn welcomed(&self, epoch: u32, through_seq: u64, prune_through: u64) {
+        self.tell(Control::Acked { epoch, through_seq, prune_through, reset: true }).await;
+    }
+
+    /// Takes a range of UIDs; on disk when this returns.
+    ///
+    /// # Errors
+    /// When it must not be used (other epoch, granted before) or not written.
+    pub async fn lease_granted(&self, grant: &v1::LeaseGrant) -> Result<Granted, EngineError> {
+        let kind: TypeCode = grant
+            .r#type
+            .parse()
+            .map_err(|e: uid::UidError| EngineError::Type(grant.r#type.clone(), e.to_string()))?;
+        let (first, last, epoch) = (grant.first, grant.last, grant.epoch);
+        self.control(|done| Control::Grant { kind, first, last, epoch, done }).await
+    }
+
+    /// Takes a range of document numbers; on disk when this returns.
+    ///
+    /// # Errors
+    /// When it must not be used or not written.
+    pub async fn series_granted(&self, grant: v1::SeriesGrant) -> Result<Granted, EngineError> {
+        self.control(|done| Control::GrantSeries { grant, done }).await
+    }
+
+    /// Takes a chunk of reference data. With the last chunk of a version all of
+    /// it is applied at once, and its number returned.
+    ///
+    /// # Errors
+    /// When it could not be written; the version before it is in force then.
+    pub async fn reference_chunk(&self, chunk: v1::ReferenceChunk) -> Result<Option<u64>, EngineError> {
+        self.control(|done| Control::Reference { chunk, done }).await
+    }
+
+    /// The cloud said at `at` that this version is the newest.
+    pub async fn reference_current(&self, version: u64, at: DateTime<Utc>) {
+        self.tell(Control::ReferenceCurrent { version, at }).await;
+    }
+
+    /// Begins a new epoch; on disk, mark included, when this returns. One that is
+    /// not newer than the current changes nothing.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub async fn epoch_changed(&self, change: v1::EpochChange) -> Result<(), EngineError> {
+        self.control(|done| Control::Epoch { change, done }).await
+    }
+
+    /// Takes what the cloud knows of a UID.
+    ///
+    /// # Errors
+    /// When it could not be understood or written.
+    pub async fn label_answered(&self, answer: v1::LabelAnswer) -> Result<(), EngineError> {
+        self.control(|done| Control::Label { answer, done }).await
+    }
+
+    /// Tells how the way to the cloud stands.
+    pub fn set_uplink(&self, state: UplinkState) {
+        self.0.uplink.send_replace(state);
+    }
+
+    // --------------------------------------- for terminal, printers, health --
+
+    /// How the way to the cloud stands, now and at each change.
+    #[must_use]
+    pub fn uplink(&self) -> watch::Receiver<UplinkState> {
+        self.0.uplink.subscribe()
+    }
+
+    /// The agent's status as of the last group.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.0.status.borrow())
+    }
+
+    /// The agent's status, at each change.
+    #[must_use]
+    pub fn watch_status(&self) -> watch::Receiver<Arc<Status>> {
+        self.0.status.clone()
+    }
+
+    /// Commands that wait now, and that may wait.
+    #[must_use]
+    pub fn queue_depth(&self) -> (usize, usize) {
+        let commands = &self.0.commands;
+        (commands.max_capacity() - commands.capacity(), commands.max_capacity())
+    }
+
+    /// A station's view, now and at each change; `None` for an unknown station.
+    #[must_use]
+    pub fn subscribe(&self, station: &str) -> Option<watch::Receiver<Arc<StationView>>> {
+        self.0.stations.get(station).cloned()
+    }
+
+    /// The reference data in force.
+    #[must_use]
+    pub fn reference(&self) -> Arc<Reference> {
+        self.0.reference.load_full()
+    }
+
+    /// The plant file.
+    #[must_use]
+    pub fn plant(&self) -> &Arc<PlantFile> {
+        &self.0.plant
+    }
+
+    /// The labels to print, once: whoever takes the receiver prints them.
+    #[must_use]
+    pub fn take_print_jobs(&self) -> Option<mpsc::Receiver<PrintJob>> {
+        self.0.jobs.lock().ok()?.take()
+    }
+
+    /// Tells what became of a label; recorded when this returns.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn printed(&self, update: PrintUpdate) -> Result<(), EngineError> {
+        let (done, answer) = oneshot::channel();
+        let command = Command::Fact(Fact::Print(update), Waiter::Print(done));
+        self.0.commands.send(command).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    /// Reads the whole journal and quarantines what is damaged. Scans wait for it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn verify(&self) -> Result<Verified, EngineError> {
+        self.control(|done| Control::Verify { done }).await
+    }
+
+    /// Examines one record again.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written.
+    pub async fn examine(&self, place: Place) -> Result<Vec<Quarantined>, EngineError> {
+        let problem = String::new();
+        self.control(|done| Control::Quarantine { place, problem, done }).await
+    }
+
+    /// Reads beside the writer.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.0.reader
+    }
+
+    /// Stops in order: what waits is recorded and answered, the journal closed.
+    /// Returns when that is done.
+    pub async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.0.commands.send(Command::Stop(done)).await.is_ok() {
+            // An error here means that it has stopped already.
+            let _: Result<(), _> = stopped.await;
+        }
+    }
+
+    async fn control<T>(&self, command: impl FnOnce(Done<T>) -> Control) -> Result<T, EngineError> {
+        let (done, answer) = oneshot::channel();
+        let command = Command::Control(command(done));
+        self.0.commands.send(command).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    /// For what needs no answer: lost when the engine stops, and told again by
+    /// the cloud after the next start.
+    async fn tell(&self, control: Control) {
+        if self.0.commands.send(Command::Control(control)).await.is_err() {
+            tracing::debug!("the engine has stopped");
+        }
+    }
+
+    /// The station whose trigger fired.
+    fn station_of(&self, input: &MachineInput) -> Option<String> {
+        let name = input.trigger.as_ref()?;
+        let machine = self.0.plant.machine(&input.machine)?;
+        let trigger = machine.triggers.iter().find(|t| &t.name == name)?;
+        Some(trigger.station.clone())
+    }
+
+    fn offer(&self, fact: Fact, waiter: Waiter) -> Result<(), IntakeError> {
+        self.0.commands.try_send(Command::Fact(fact, waiter)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => IntakeError::Full,
+            mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
+        })
+    }
+}
+
+/// Damaged records settled for one batch at most.
+const READ_ROUNDS: usize = 64;
+
+fn stopping() -> EngineError {
+    EngineError::Intake(IntakeError::Stopping)
+}
+
+impl Intake for Handle {
+    fn scan(&self, input: ScanInput) -> BoxFuture<'_, Result<Answer, IntakeError>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            self.offer(Fact::Scan(input), Waiter::Scan(reply))?;
+            answer.await.map_err(|_| IntakeError::Stopping)?
+        })
+    }
+
+    fn machine(&self, input: MachineInput) -> BoxFuture<'_, Result<(), IntakeError>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let station = self.station_of(&input);
+            self.offer(Fact::Machine(input, station), Waiter::Machine(reply))?;
+            answer.await.map_err(|_| IntakeError::Stopping)?
+        })
+    }
+
+    fn earlier<'a>(&'a self, station: &'a str, prefix: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move {
+            let found = self.0.reader.newest_input(station, prefix).await;
+            found.inspect_err(|error| tracing::error!(%error, "earlier inputs cannot be read")).ok().flatten()
+        })
+    }
+
+    fn refusal(
+        &self,
+        station: &str,
+        input_id: &str,
+        code: &'static str,
+        args: Vec<(String, String)>,
+    ) -> Answer {
+        let view = self.0.stations.get(station).map(|v| v.borrow().language.clone());
+        let default = self.0.plant.default_language().code();
+        let language = view.filter(|l| !l.is_empty()).unwrap_or_else(|| default.to_owned());
+        let speaker = self.0.speaker.as_ref();
+        // A reason may be the key of a text.
+        let spoken = args.iter().map(|(name, value)| match name.as_str() {
+            "reason" => (name.clone(), speaker.say(&language, value, &args)),
+            _ => (name.clone(), value.clone()),
+        });
+        Answer { args: args.clone(), ..red(speaker, &language, code, spoken.collect(), input_id) }
+    }
+}

@@ -1,0 +1,85 @@
+//! What an engine is started with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::clock::Now;
+use crate::journal::PrunePolicy;
+
+/// What an engine is started with, besides the plant file.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Folder of the journal.
+    pub data_dir: PathBuf,
+    /// The mark; `None` is `mark` in the data folder. Better on another disk.
+    pub mark: Option<PathBuf>,
+    /// The agent, as enrolled.
+    pub agent_id: Uuid,
+    /// Opaque id of the machine.
+    pub machine_id: String,
+    /// Epoch that the enrolment gave, for a new journal.
+    pub first_epoch: u32,
+    /// Commands that may wait; beyond it inputs are told to keep theirs.
+    pub queue: usize,
+    /// Facts in one transaction at most.
+    pub group: usize,
+    /// Labels that may wait for the printers.
+    pub print_queue: usize,
+    /// Answers remembered at most.
+    pub inputs_kept: u32,
+    /// Answers are remembered no longer.
+    pub inputs_days: u32,
+    /// How often pruning is looked at when no acknowledgement asks for it.
+    pub prune_every: Duration,
+    /// The clock.
+    pub now: Now,
+    /// Makes writing the mark fail while it is true.
+    #[cfg(test)]
+    pub broken_mark: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// Makes the disk full for the next commit.
+    #[cfg(test)]
+    pub full_disk: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl EngineSettings {
+    /// Settings with the defaults of the product.
+    #[must_use]
+    pub fn new(data_dir: PathBuf, agent_id: Uuid, machine_id: String, first_epoch: u32) -> Self {
+        Self {
+            data_dir,
+            mark: None,
+            agent_id,
+            machine_id,
+            first_epoch,
+            queue: 4096,
+            group: 256,
+            print_queue: 1024,
+            inputs_kept: 200_000,
+            inputs_days: 14,
+            prune_every: Duration::from_secs(600),
+            now: Utc::now,
+            #[cfg(test)]
+            broken_mark: std::sync::Arc::default(),
+            #[cfg(test)]
+            full_disk: std::sync::Arc::default(),
+        }
+    }
+
+    /// Where the mark is.
+    #[must_use]
+    pub fn mark_path(&self) -> PathBuf {
+        self.mark.clone().unwrap_or_else(|| self.data_dir.join("mark"))
+    }
+
+    pub(super) fn prune_policy(&self, now: DateTime<Utc>, keep_acked_days: u32) -> PrunePolicy {
+        let days = |n: u32| i64::from(n) * 86_400;
+        PrunePolicy {
+            records_before: now.timestamp() - days(keep_acked_days),
+            inputs_before: now.timestamp() - days(self.inputs_days),
+            inputs_kept: i64::from(self.inputs_kept),
+        }
+    }
+}

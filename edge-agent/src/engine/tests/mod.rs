@@ -1,0 +1,10 @@
+//! The engine against a real journal on disk, with rules that do what a test
+//! needs.
+
+mod damage;
+mod durability;
+mod epochs;
+mod groups;
+mod model;
+mod speed;
+mod support;

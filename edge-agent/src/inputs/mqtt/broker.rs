@@ -1,0 +1,249 @@
+//! The broker inside the agent (rumqttd), for a plant that has none.
+//!
+//! It keeps everything in memory: what a scanner published and the agent has not
+//! yet answered is gone when the agent stops, and under load old messages are
+//! dropped to stay within `segment_bytes` × `segments` per topic. Its
+//! acknowledgement promises nothing; only an answer on the feedback topic does.
+//!
+//! It leaves Nagle's algorithm on, and its sockets cannot be had: an answer that
+//! follows an acknowledgement would wait for the scanner's delayed TCP
+//! acknowledgement, 40 ms. So it listens on loopback, and clients reach it
+//! through a relay that passes everything on at once.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::{sleep, timeout};
+
+/// How long a broker may take to listen.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Settings of the embedded broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerSettings {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Largest packet, in bytes. A client that sends a larger one is disconnected.
+    pub max_payload: usize,
+    /// Most connections at once: scanners and the agent's own, one per station.
+    pub max_connections: usize,
+    /// Topics or filters that exist from the start. A client that publishes to a
+    /// topic that nobody ever subscribed to is disconnected; so that the agent is
+    /// not, its feedback topics belong here.
+    pub topics: Vec<String>,
+    /// Bytes of one segment of a topic's messages, at least 1024.
+    pub segment_bytes: usize,
+    /// Segments kept per topic.
+    pub segments: usize,
+    /// User name and password that clients must give; none lets all in.
+    pub login: Option<(String, String)>,
+}
+
+impl BrokerSettings {
+    /// Settings for that address: packets to 64 KiB, 256 connections, and at most
+    /// 512 KiB per topic.
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            max_payload: 64 * 1024,
+            max_connections: 256,
+            topics: Vec::new(),
+            segment_bytes: 64 * 1024,
+            segments: 8,
+            login: None,
+        }
+    }
+}
+
+/// Why the broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The address cannot be listened on.
+    #[error("the broker cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Its thread could not be started, or ended at once.
+    #[error("the broker on {0} did not start; its log says why")]
+    Start(SocketAddr),
+}
+
+/// A running broker. It runs until the process ends; rumqttd cannot be stopped.
+#[derive(Debug)]
+pub struct Broker {
+    address: SocketAddr,
+}
+
+impl Broker {
+    /// Starts the broker on threads of its own and returns once it listens.
+    pub async fn start(settings: BrokerSettings) -> Result<Self, BrokerError> {
+        let (front, address) = front(settings.listen)?;
+        let inner = free_address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let mut broker = rumqttd::Broker::new(config(&settings, inner));
+        let thread = std::thread::Builder::new()
+            .name("mqtt-broker".into())
+            .spawn(move || {
+                if let Err(error) = broker.start() {
+                    tracing::error!(%error, "the embedded MQTT broker ended");
+                }
+            })
+            .map_err(|source| BrokerError::Listen { address, source })?;
+        let listening = async {
+            while TcpStream::connect(inner).await.is_err() {
+                if thread.is_finished() {
+                    return false;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+            true
+        };
+        if timeout(START_TIMEOUT, listening).await != Ok(true) {
+            return Err(BrokerError::Start(address));
+        }
+        tokio::spawn(relay(front, inner));
+        tracing::info!(%address, "the embedded MQTT broker listens");
+        Ok(Self { address })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address by which this process reaches it.
+    pub fn local_address(&self) -> SocketAddr {
+        reachable(self.address)
+    }
+}
+
+/// Where clients connect to.
+fn front(listen: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), BrokerError> {
+    let bound = TcpListener::bind(listen).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((tokio::net::TcpListener::from_std(listener)?, address))
+    });
+    bound.map_err(|source| BrokerError::Listen { address: listen, source })
+}
+
+/// Takes clients and connects each to the broker.
+async fn relay(front: tokio::net::TcpListener, inner: SocketAddr) {
+    loop {
+        match front.accept().await {
+            Ok((client, from)) => {
+                tokio::spawn(async move {
+                    if let Err(error) = pass(client, inner).await {
+                        tracing::debug!(%from, %error, "a connection to the embedded broker broke");
+                    }
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: others have to go first.
+                tracing::warn!(%error, "the embedded MQTT broker cannot take a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// One client, until either side has closed.
+async fn pass(mut client: TcpStream, inner: SocketAddr) -> io::Result<()> {
+    let mut broker = TcpStream::connect(inner).await?;
+    for stream in [&client, &broker] {
+        stream.set_nodelay(true)?;
+    }
+    let ((from_client, to_client), (from_broker, to_broker)) = (client.split(), broker.split());
+    tokio::try_join!(copy(from_client, to_broker), copy(from_broker, to_client))?;
+    Ok(())
+}
+
+async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        let count = from.read(&mut buffer).await?;
+        // Not lasting, so after each read: whoever sends small packets must not
+        // wait for a delayed acknowledgement.
+        #[cfg(target_os = "linux")]
+        SockRef::from(from.as_ref()).set_tcp_quickack(true)?;
+        match buffer.get(..count) {
+            Some(read) if !read.is_empty() => to.write_all(read).await?,
+            _ => return to.shutdown().await,
+        }
+    }
+}
+
+/// rumqttd only logs that it cannot bind, so try first.
+fn free_address(listen: SocketAddr) -> Result<SocketAddr, BrokerError> {
+    let attempt = TcpListener::bind(listen).and_then(|l| l.local_addr());
+    attempt.map_err(|source| BrokerError::Listen { address: listen, source })
+}
+
+/// "Any address" is not one to connect to.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        });
+    }
+    address
+}
+
+fn config(settings: &BrokerSettings, listen: SocketAddr) -> rumqttd::Config {
+    let auth = settings.login.clone().map(|login| HashMap::from([login]));
+    let server = rumqttd::ServerSettings {
+        name: "mqtt".into(),
+        listen,
+        tls: None,
+        next_connection_delay_ms: 1,
+        connections: rumqttd::ConnectionSettings {
+            connection_timeout_ms: 5_000,
+            max_payload_size: settings.max_payload,
+            max_inflight_count: 100,
+            auth,
+            external_auth: None,
+            // Otherwise any device could make the broker keep any number of topics.
+            dynamic_filters: false,
+        },
+    };
+    rumqttd::Config {
+        id: 0,
+        router: rumqttd::RouterConfig {
+            max_connections: settings.max_connections,
+            max_outgoing_packet_count: 200,
+            max_segment_size: settings.segment_bytes.max(1024),
+            max_segment_count: settings.segments.max(1),
+            custom_segment: None,
+            initialized_filters: Some(settings.topics.clone()),
+            ..Default::default()
+        },
+        v4: Some(HashMap::from([("tcp".to_owned(), server)])),
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn listens_once_started_and_names_a_taken_address() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let broker = Broker::start(BrokerSettings::new(any)).await.unwrap();
+        assert_ne!(broker.address().port(), 0);
+        TcpStream::connect(broker.local_address()).await.unwrap();
+        let taken = BrokerSettings::new(broker.address());
+        let error = Broker::start(taken).await.unwrap_err();
+        assert!(error.to_string().contains("cannot listen on 127.0.0.1"), "{error}");
+    }
+}

@@ -1,0 +1,322 @@
+//! What one transaction writes, gathered in memory first: until it is handed to
+//! [`super::Journal::commit`] nothing has happened, and then all of it has.
+
+use std::sync::LazyLock;
+
+use sqlx::SqliteConnection;
+
+use super::bulk::Bulk;
+use super::{Head, JournalError, Place, crc32};
+
+/// An event about to be recorded.
+#[derive(Debug)]
+pub struct NewRecord {
+    /// Where it stands.
+    pub place: Place,
+    /// When it was recorded, seconds since the epoch; decides only pruning by age.
+    pub at: i64,
+    /// The exact bytes that are hashed, sent and kept.
+    pub bytes: Vec<u8>,
+}
+
+/// Free text of an event, erasable apart from it.
+#[derive(Debug)]
+pub struct NewNote {
+    /// The event's place.
+    pub place: Place,
+    /// Salt of the hash in the event.
+    pub salt: Vec<u8>,
+    /// The text.
+    pub text: String,
+}
+
+/// The answer given to an input, so that a repeat of it is answered alike.
+#[derive(Debug)]
+pub struct NewInput {
+    /// Where it came from: a station, or a machine; ids are unique in it.
+    pub source: String,
+    /// Id of the input.
+    pub input_id: String,
+    /// When, seconds since the epoch.
+    pub at: i64,
+    /// The answer as JSON.
+    pub answer: String,
+}
+
+/// A label sent to a printer, or its state afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintRow {
+    /// The UID's key.
+    pub key: i64,
+    /// 1 for the first print, 2 and more for reprints.
+    pub copy: u32,
+    /// Station that asked.
+    pub station: String,
+    /// Printer code.
+    pub printer: String,
+    /// Lines of text as a JSON array.
+    pub lines: String,
+    /// allocated, printed, uncertain, confirmed, spoiled.
+    pub state: String,
+    /// When, seconds since the epoch.
+    pub at: i64,
+}
+
+/// A range of numbers as stored, of UIDs or of documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseRow {
+    /// Type code.
+    pub kind: String,
+    /// First number of the range.
+    pub first: i64,
+    /// Last number, inclusive.
+    pub last: i64,
+    /// Next unused number; `last` + 1 when used up.
+    pub next: i64,
+    /// Epoch in which it was granted.
+    pub epoch: u32,
+}
+
+/// The highest numbers of a type, for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseMarkRow {
+    /// Type code.
+    pub kind: String,
+    /// Highest number minted.
+    pub used: i64,
+    /// Highest number ever granted.
+    pub granted: i64,
+}
+
+/// A range of document numbers as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesRow {
+    /// Series code.
+    pub series: String,
+    /// Text before the number.
+    pub prefix: String,
+    /// First number of the range.
+    pub first: i64,
+    /// Last number, inclusive.
+    pub last: i64,
+    /// Next unused number; `last` + 1 when used up.
+    pub next: i64,
+    /// Digits, zero-padded.
+    pub width: u32,
+    /// Epoch in which it was granted.
+    pub epoch: u32,
+}
+
+/// All that one transaction writes.
+#[derive(Debug, Default)]
+pub struct WriteSet {
+    /// Events, consecutive from the head.
+    pub records: Vec<NewRecord>,
+    /// Their free texts.
+    pub notes: Vec<NewNote>,
+    /// Labels as they are afterwards: key and JSON.
+    pub labels: Vec<(i64, String)>,
+    /// Further codes of labels.
+    pub aliases: Vec<(String, i64)>,
+    /// Sessions as they are afterwards: station and JSON.
+    pub sessions: Vec<(String, String)>,
+    /// Answers to inputs.
+    pub inputs: Vec<NewInput>,
+    /// Last counters of each station's scanner: station and JSON.
+    pub counters: Vec<(String, String)>,
+    /// Labels to print, and print states.
+    pub prints: Vec<PrintRow>,
+    /// Ranges that changed.
+    pub leases: Vec<LeaseRow>,
+    /// Highest numbers that changed.
+    pub lease_marks: Vec<LeaseMarkRow>,
+    /// Document ranges that changed.
+    pub series: Vec<SeriesRow>,
+    /// Facts about the journal itself.
+    pub meta: Vec<(String, String)>,
+    /// The head after the last record.
+    pub head: Option<Head>,
+}
+
+static RECORDS: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new("INSERT INTO records (id, at, crc32, bytes)", 4, ""));
+static NOTES: LazyLock<Bulk> = LazyLock::new(|| Bulk::new("INSERT INTO notes (id, salt, text)", 3, ""));
+static LABELS: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (key) DO UPDATE SET json = excluded.json";
+    Bulk::new("INSERT INTO labels (key, json)", 2, tail)
+});
+static ALIASES: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (alias) DO UPDATE SET key = excluded.key";
+    Bulk::new("INSERT INTO aliases (alias, key)", 2, tail)
+});
+static SESSIONS: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (station) DO UPDATE SET json = excluded.json";
+    Bulk::new("INSERT INTO sessions (station, json)", 2, tail)
+});
+static INPUTS: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new("INSERT INTO inputs (source, input_id, at, answer)", 4, ""));
+static COUNTERS: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (station) DO UPDATE SET json = excluded.json";
+    Bulk::new("INSERT INTO counters (station, json)", 2, tail)
+});
+static PRINTS: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (key, copy) DO UPDATE SET state = excluded.state, at = excluded.at";
+    let insert = "INSERT INTO prints (key, copy, station, printer, lines, state, at)";
+    Bulk::new(insert, 7, tail)
+});
+static LEASES: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (type, first) DO UPDATE SET next = excluded.next";
+    Bulk::new("INSERT INTO leases (type, first, last, next, epoch)", 5, tail)
+});
+static LEASE_MARKS: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (type) DO UPDATE SET highest_used = excluded.highest_used, \
+                highest_granted = excluded.highest_granted";
+    Bulk::new("INSERT INTO lease_marks (type, highest_used, highest_granted)", 3, tail)
+});
+static SERIES: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (series, prefix, first) DO UPDATE SET next = excluded.next";
+    Bulk::new("INSERT INTO series (series, prefix, first, last, next, width, epoch)", 7, tail)
+});
+static META: LazyLock<Bulk> = LazyLock::new(|| {
+    let tail = "ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    Bulk::new("INSERT INTO meta (name, value)", 2, tail)
+});
+
+impl WriteSet {
+    /// Whether there is anything to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+            && self.notes.is_empty()
+            && self.labels.is_empty()
+            && self.aliases.is_empty()
+            && self.sessions.is_empty()
+            && self.inputs.is_empty()
+            && self.counters.is_empty()
+            && self.prints.is_empty()
+            && self.leases.is_empty()
+            && self.lease_marks.is_empty()
+            && self.series.is_empty()
+            && self.meta.is_empty()
+            && self.head.is_none()
+    }
+
+    /// Bytes that it will add, roughly; for the disk limit between measurements.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let records: usize = self.records.iter().map(|r| r.bytes.len() + 32).sum();
+        let inputs: usize = self.inputs.iter().map(|i| i.answer.len() + 96).sum();
+        let labels: usize = self.labels.iter().map(|(_, json)| json.len() + 16).sum();
+        (records + inputs + labels) as u64
+    }
+
+    /// Writes everything through `conn`, inside the caller's transaction.
+    pub(super) async fn write(self, conn: &mut SqliteConnection) -> Result<(), JournalError> {
+        write_records(conn, self.records).await?;
+        NOTES
+            .run(conn, self.notes, |n, row| {
+                row.add(n.place.id()?)?;
+                row.add(n.salt)?;
+                row.add(n.text)
+            })
+            .await?;
+        LABELS.run(conn, self.labels, |(key, json), row| pair(row, key, json)).await?;
+        ALIASES.run(conn, self.aliases, |(alias, key), row| pair(row, alias, key)).await?;
+        SESSIONS.run(conn, self.sessions, |(station, json), row| pair(row, station, json)).await?;
+        INPUTS
+            .run(conn, self.inputs, |i, row| {
+                pair(row, i.source, i.input_id)?;
+                pair(row, i.at, i.answer)
+            })
+            .await?;
+        COUNTERS.run(conn, self.counters, |(station, json), row| pair(row, station, json)).await?;
+        PRINTS
+            .run(conn, self.prints, |p, row| {
+                pair(row, p.key, p.copy)?;
+                pair(row, p.station, p.printer)?;
+                pair(row, p.lines, p.state)?;
+                row.add(p.at)
+            })
+            .await?;
+        write_leases(conn, self.leases, self.lease_marks).await?;
+        write_series(conn, self.series).await?;
+        META.run(conn, self.meta, |(name, value), row| pair(row, name, value)).await?;
+        if let Some(head) = self.head {
+            write_head(conn, &head).await?;
+        }
+        Ok(())
+    }
+}
+
+fn pair<'t, A, B>(row: &mut super::bulk::RowValues<'_>, a: A, b: B) -> Result<(), JournalError>
+where
+    A: sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    B: sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
+    row.add(a)?;
+    row.add(b)
+}
+
+pub(super) async fn write_records(
+    conn: &mut SqliteConnection,
+    records: Vec<NewRecord>,
+) -> Result<(), JournalError> {
+    RECORDS
+        .run(conn, records, |r, row| {
+            if r.bytes.len() > proto::MAX_EVENT_BYTES {
+                return Err(JournalError::TooLong(r.bytes.len()));
+            }
+            pair(row, r.place.id()?, r.at)?;
+            row.add(i64::from(crc32(r.place, &r.bytes)))?;
+            row.add(r.bytes)
+        })
+        .await
+}
+
+pub(super) async fn write_leases(
+    conn: &mut SqliteConnection,
+    leases: Vec<LeaseRow>,
+    marks: Vec<LeaseMarkRow>,
+) -> Result<(), JournalError> {
+    LEASES
+        .run(conn, leases, |l, row| {
+            row.add(l.kind)?;
+            pair(row, l.first, l.last)?;
+            pair(row, l.next, l.epoch)
+        })
+        .await?;
+    LEASE_MARKS
+        .run(conn, marks, |m, row| {
+            row.add(m.kind)?;
+            pair(row, m.used, m.granted)
+        })
+        .await
+}
+
+pub(super) async fn write_series(
+    conn: &mut SqliteConnection,
+    series: Vec<SeriesRow>,
+) -> Result<(), JournalError> {
+    SERIES
+        .run(conn, series, |s, row| {
+            pair(row, s.series, s.prefix)?;
+            pair(row, s.first, s.last)?;
+            pair(row, s.next, s.width)?;
+            row.add(s.epoch)
+        })
+        .await
+}
+
+pub(super) async fn write_head(conn: &mut SqliteConnection, head: &Head) -> Result<(), JournalError> {
+    let seq = Place { epoch: head.epoch, seq: head.seq }.id()? & ((1 << 40) - 1);
+    sqlx::query(
+        "INSERT INTO head (one, epoch, seq, hash) VALUES (1, ?, ?, ?) ON CONFLICT (one) \
+         DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, hash = excluded.hash",
+    )
+    .bind(head.epoch)
+    .bind(seq)
+    .bind(head.hash.to_vec())
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! `edge-agent`: the program of a plant.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use edge_agent::labels::bitmap::Typesetter;
+use edge_agent::labels::cards;
+use edge_agent::{config, supervise};
+
+/// Manufacturing traceability: the edge agent of a plant.
+#[derive(Parser)]
+#[command(name = "edge-agent", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the agent of a plant until it is told to stop.
+    Run(supervise::RunArgs),
+    /// Say everything that is wrong with a plant file, each with its line.
+    Check {
+        /// The plant file.
+        file: PathBuf,
+    },
+    /// Exchange a one-time token for this agent's identity.
+    Enrol {
+        /// The plant file.
+        file: PathBuf,
+        /// Where the agent keeps its data; the plant file's, when left out.
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+        /// The token, or a file that holds it.
+        #[arg(long)]
+        token: String,
+    },
+    /// Write the control codes of a plant as a PDF to print and cut.
+    Cards {
+        /// The plant file.
+        file: PathBuf,
+        /// The PDF to write.
+        #[arg(long, default_value = "cards.pdf")]
+        out: PathBuf,
+    },
+    /// Check UIDs.
+    #[command(subcommand)]
+    Uid(UidCommand),
+}
+
+#[derive(Subcommand)]
+enum UidCommand {
+    /// Say whether each text is a valid UID, and if not, what is wrong where.
+    Check {
+        /// Texts, as typed or scanned.
+        #[arg(required = true)]
+        texts: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("edge-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => supervise::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Check { file } => Ok(check(&file)),
+        Command::Enrol { file, data_dir, token } => {
+            supervise::enrol(&file, data_dir, &token).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Cards { file, out } => write_cards(&file, &out).map(|()| ExitCode::SUCCESS),
+        Command::Uid(UidCommand::Check { texts }) => Ok(uid_check(&texts)),
+    }
+}
+
+fn check(file: &Path) -> ExitCode {
+    match config::load(file) {
+        Ok(plant) => {
+            println!(
+                "{}: plant {} of {}, {} stations, {} machines, {} printers; nothing is wrong with it",
+                file.display(),
+                plant.plant,
+                plant.tenant,
+                plant.stations.len(),
+                plant.machines.len(),
+                plant.printers.len()
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write_cards(file: &Path, out: &Path) -> anyhow::Result<()> {
+    let plant = config::load(file)?;
+    let cards = supervise::cards(&plant);
+    let font = plant.printers.iter().find_map(|printer| printer.indic_font.clone());
+    let mut typesetter = font.as_deref().map(Typesetter::from_file).transpose()?;
+    let pdf = cards::pdf(&cards, typesetter.as_mut())?;
+    std::fs::write(out, pdf).with_context(|| format!("writing {}", out.display()))?;
+    println!("{}: {} cards", out.display(), cards.len());
+    Ok(())
+}
+
+fn uid_check(texts: &[String]) -> ExitCode {
+    let mut all_valid = true;
+    for text in texts {
+        // A text may name any tenant; a serial without one cannot be judged here.
+        match uid::clean_scan(text).text.to_ascii_uppercase().parse::<uid::Uid>() {
+            Ok(uid) => println!("{text}: valid: {uid}"),
+            Err(error) => {
+                all_valid = false;
+                println!("{text}: not valid: {error}");
+            }
+        }
+    }
+    if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,150 @@
+//! Rows from the cloud into [`Reference`]. A row that cannot be understood is
+//! left out and told; the others count.
+
+use serde::de::DeserializeOwned;
+
+use super::{BomLine, Hold, Item, Location, Operator, Order, Reason, Reference};
+
+/// Why a row was left out.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// This program knows no such kind; a newer cloud may.
+    #[error("kind {0} is not known")]
+    Kind(String),
+    /// The JSON is not of the kind's shape.
+    #[error("{kind}: {source}")]
+    Shape {
+        /// Kind of the row.
+        kind: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+enum Row {
+    Item(Item),
+    BomLine(BomLine),
+    Order(Order),
+    Operator(Operator),
+    Hold(Hold),
+    Reason(Reason),
+    Location(Location),
+}
+
+fn parse(kind: &str, json: &str) -> Result<Row, RowError> {
+    fn of<T: DeserializeOwned>(kind: &str, json: &str) -> Result<T, RowError> {
+        serde_json::from_str(json).map_err(|source| RowError::Shape { kind: kind.to_owned(), source })
+    }
+    Ok(match kind {
+        "item" => Row::Item(of(kind, json)?),
+        "bom_line" => Row::BomLine(of(kind, json)?),
+        "order" | "work_order" | "transfer" => Row::Order(of(kind, json)?),
+        "operator" => Row::Operator(of(kind, json)?),
+        "hold" => Row::Hold(of(kind, json)?),
+        "reason" => Row::Reason(of(kind, json)?),
+        "location" => Row::Location(of(kind, json)?),
+        _ => return Err(RowError::Kind(kind.to_owned())),
+    })
+}
+
+impl Reference {
+    /// Adds a row, or puts it in the place of the one with its key. Call
+    /// [`Self::settle`] after the last.
+    ///
+    /// # Errors
+    /// The row is left out then.
+    pub fn insert(&mut self, kind: &str, json: &str) -> Result<(), RowError> {
+        match parse(kind, json)? {
+            Row::Item(item) => drop(self.items.insert(item.item.clone(), item)),
+            Row::BomLine(line) => {
+                let lines = self.bom.entry(line.parent.clone()).or_default();
+                lines.retain(|l| l.line != line.line);
+                let at = lines.partition_point(|l| l.line < line.line);
+                lines.insert(at, line);
+            }
+            Row::Order(order) => {
+                let key = (order.kind.clone(), order.number.clone());
+                self.orders.insert(key, order);
+            }
+            Row::Operator(operator) => {
+                self.operators.insert(operator.badge_sha256.clone(), operator);
+            }
+            Row::Hold(hold) => drop(self.holds.insert(hold.hold.clone(), hold)),
+            Row::Reason(reason) => drop(self.reasons.insert(reason.reason.clone(), reason)),
+            Row::Location(place) => {
+                self.locations.insert(place.location.clone(), place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out the row that this JSON made. A row that could not be understood
+    /// made none.
+    pub fn remove(&mut self, kind: &str, json: &str) {
+        let Ok(row) = parse(kind, json) else { return };
+        match row {
+            Row::Item(item) => drop(self.items.remove(&item.item)),
+            Row::BomLine(line) => {
+                if let Some(lines) = self.bom.get_mut(&line.parent) {
+                    lines.retain(|l| l.line != line.line);
+                    if lines.is_empty() {
+                        self.bom.remove(&line.parent);
+                    }
+                }
+            }
+            Row::Order(order) => drop(self.orders.remove(&(order.kind, order.number))),
+            Row::Operator(operator) => drop(self.operators.remove(&operator.badge_sha256)),
+            Row::Hold(hold) => drop(self.holds.remove(&hold.hold)),
+            Row::Reason(reason) => drop(self.reasons.remove(&reason.reason)),
+            Row::Location(place) => drop(self.locations.remove(&place.location)),
+        }
+    }
+
+    /// Brings what follows from the rows up to date: what is held.
+    pub fn settle(&mut self) {
+        self.held_keys = self.holds.values().flat_map(|h| h.keys.iter().copied()).collect();
+        self.held_lots = self.holds.values().flat_map(|h| h.lots.iter().copied()).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_change_and_go() {
+        let mut reference = Reference::default();
+        let hold = |keys: &str| format!(r#"{{"hold":"H1","reason":"crack","keys":{keys}}}"#);
+        reference.insert("hold", &hold("[1,2]")).unwrap();
+        reference.settle();
+        assert!(reference.held_keys.contains(&2));
+        reference.insert("hold", &hold("[1]")).unwrap();
+        reference.settle();
+        assert!(!reference.held_keys.contains(&2));
+        reference.remove("hold", &hold("[1]"));
+        reference.settle();
+        assert!(reference.held_keys.is_empty() && reference.holds.is_empty());
+    }
+
+    #[test]
+    fn bom_lines_stay_in_order() {
+        let mut reference = Reference::default();
+        let line =
+            |n: u32, child: &str| format!(r#"{{"parent":"P","line":{n},"child":"{child}","quantity":"1"}}"#);
+        for (n, child) in [(20, "B"), (10, "A"), (20, "C")] {
+            reference.insert("bom_line", &line(n, child)).unwrap();
+        }
+        let children: Vec<_> = reference.bom["P"].iter().map(|l| l.child.as_str()).collect();
+        assert_eq!(children, ["A", "C"]);
+        reference.remove("bom_line", &line(10, "A"));
+        reference.remove("bom_line", &line(20, "C"));
+        assert!(reference.bom.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told() {
+        let mut reference = Reference::default();
+        assert!(matches!(reference.insert("tax", "{}"), Err(RowError::Kind(_))));
+        assert!(matches!(reference.insert("item", "{}"), Err(RowError::Shape { .. })));
+    }
+}

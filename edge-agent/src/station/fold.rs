@@ -1,0 +1,509 @@
+//! What a recorded event does to the labels it names. Pure, total, and the only
+//! place where a label's state changes: the engine applies it after each
+//! commit, and again when it rebuilds from the journal.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+use proto::v1::{self, Action, Outcome, Role, Stage};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::types::{Custody, Label, Life, OperationState, QualityState};
+
+/// Whether an event of this stage is a UID's birth when it mints. PROCUREMENT
+/// tells what went before a birth and REFUSED what was not done; neither gives
+/// one.
+#[must_use]
+pub fn gives_birth(stage: Stage) -> bool {
+    !changes_nothing(stage) || stage == Stage::Label
+}
+
+/// Whether CORRECT takes an event of this stage back. The engine keeps the last
+/// decision with such an event in [`super::types::Session::last_events`]; a
+/// label confirmed after a receipt must not stand in front of the receipt.
+#[must_use]
+pub fn can_be_corrected(stage: Stage) -> bool {
+    !matches!(stage, Stage::Unspecified | Stage::Label | Stage::Refused | Stage::Lost)
+}
+
+/// Stages that are remembered but change no state, and are not what CORRECT
+/// takes back.
+fn changes_nothing(stage: Stage) -> bool {
+    matches!(
+        stage,
+        Stage::Unspecified | Stage::Procurement | Stage::GateIn | Stage::Label | Stage::Refused | Stage::Lost
+    )
+}
+
+/// Applies one recorded event to the labels. A CORRECT returns those labels to
+/// what they were whose last event it takes back; for the others see
+/// [`fold_correction`].
+pub fn fold(labels: &mut HashMap<i64, Label>, event: &v1::Event) {
+    fold_correction(labels, event, None);
+}
+
+/// As [`fold`], with the event that a CORRECT names, where the caller still has
+/// it: then links and quantities are reversed even where later events have come
+/// between.
+pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Option<&v1::Event>) {
+    let stage = event.stage();
+    let id = Uuid::from_slice(&event.event_id).ok();
+    let mut keys: Vec<i64> = Vec::new();
+    for subject in event.subjects.iter().filter(|subject| subject.key > 0) {
+        let label = labels.entry(subject.key).or_insert_with(|| Label::new(subject.key));
+        if !keys.contains(&subject.key) {
+            keys.push(subject.key);
+            label.count = label.count.max(subject.count).max(1);
+            if !changes_nothing(stage) && stage != Stage::Correct {
+                remember(label);
+            }
+        }
+        learn(label, subject);
+    }
+    if stage == Stage::Correct {
+        correct(labels, event, corrected);
+    } else {
+        for subject in event.subjects.iter().filter(|subject| subject.key > 0) {
+            apply(labels, event, subject);
+        }
+        expiry(labels, event);
+    }
+    if changes_nothing(stage) {
+        return;
+    }
+    for key in keys {
+        if let Some(label) = labels.get_mut(&key) {
+            label.last_stage = event.stage;
+            label.last_station.clone_from(&event.station);
+            label.last_event = id;
+        }
+    }
+}
+
+/// Keeps what the label is now, for a CORRECT.
+fn remember(label: &mut Label) {
+    label.before = None;
+    label.before = Some(Box::new(label.clone()));
+}
+
+/// Facts that a subject states about its label.
+fn learn(label: &mut Label, subject: &v1::Subject) {
+    if !subject.item.is_empty() {
+        label.item.clone_from(&subject.item);
+        label.container = subject.container;
+    }
+    if let Ok(lot) = Uuid::from_slice(&subject.lot_id) {
+        label.lot = Some(lot);
+    }
+    if !subject.unit.is_empty() && label.unit.is_empty() {
+        label.unit.clone_from(&subject.unit);
+    }
+    if subject.mint {
+        label.quantity = amount(subject).or(Some(Decimal::ONE));
+    }
+}
+
+fn amount(subject: &v1::Subject) -> Option<Decimal> {
+    subject.quantity.parse().ok()
+}
+
+fn reference<'e>(event: &'e v1::Event, kind: &str) -> Option<&'e str> {
+    let found = event.references.iter().find(|reference| reference.r#type == kind);
+    found.map(|reference| reference.number.as_str())
+}
+
+fn here(event: &v1::Event) -> Custody {
+    Custody::Location { place: event.location.clone() }
+}
+
+/// What the event does to one of its labels.
+fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
+    let parent = event.subjects.iter().find(|s| s.role() == Role::Parent).map(|s| s.key);
+    if matches!(event.stage(), Stage::Assembly | Stage::Packing | Stage::Kit) {
+        return link(labels, event, subject, parent.filter(|key| *key > 0));
+    }
+    let Some(label) = labels.get_mut(&subject.key) else {
+        return;
+    };
+    // What lies in a package travels in it: its own place stays the package.
+    let travels_inside = subject.role() == Role::Child;
+    let go = |label: &mut Label, custody: Custody| {
+        if !travels_inside {
+            label.custody = custody;
+        }
+    };
+    match event.stage() {
+        Stage::Grn | Stage::Opening | Stage::Commission => {
+            label.life = Life::Active;
+            go(label, here(event));
+            label.order = reference(event, "prodorder").map(str::to_owned).or(label.order.take());
+        }
+        Stage::Label => print_state(label, event),
+        Stage::Inspection => inspect(label, event),
+        Stage::Sample if label.container && amount(subject).is_some() => {
+            reduce(label, amount(subject), Life::Consumed);
+        }
+        Stage::Storage | Stage::Count => go(label, here(event)),
+        Stage::Adjust => adjust(label, amount(subject)),
+        Stage::IssueToProduction => {
+            go(label, here(event));
+            match amount(subject) {
+                Some(part) => reduce(label, Some(part), Life::Consumed),
+                None => label.order = reference(event, "prodorder").map(str::to_owned),
+            }
+        }
+        Stage::ReturnFromProduction => {
+            go(label, here(event));
+            come_back(label, amount(subject));
+        }
+        Stage::Operation | Stage::Load => operate(label, event),
+        Stage::Consume | Stage::Transformation => match subject.role() {
+            Role::Output => {
+                label.life = Life::Active;
+                label.custody = here(event);
+                label.order = reference(event, "prodorder").map(str::to_owned);
+                let quality = same_goods(labels, event, subject.key);
+                if let (Some(quality), Some(label)) = (quality, labels.get_mut(&subject.key)) {
+                    label.quality = quality;
+                }
+            }
+            Role::Input => reduce(label, amount(subject), Life::Consumed),
+            _ => {}
+        },
+        Stage::Rework => {
+            label.operations.retain(|state| state.operation != event.operation);
+            label.operations.push(OperationState {
+                operation: event.operation.clone(),
+                attempt: event.attempt,
+                open: false,
+                passed: None,
+            });
+            if label.quality == QualityState::Rejected {
+                label.quality = QualityState::InInspection;
+            }
+        }
+        Stage::Scrap => reduce(label, amount(subject), Life::Scrapped),
+        Stage::Hold => label.holds.extend(Uuid::from_slice(&event.event_id).ok()),
+        Stage::Release => label.holds.clear(),
+        Stage::Transfer => match event.action() {
+            Action::Delete => arrive(label, event, go),
+            _ => {
+                let to = reference(event, TO_PLANT).unwrap_or_default().to_owned();
+                go(label, Custody::InTransit { to });
+            }
+        },
+        Stage::JobWorkIn => arrive(label, event, go),
+        Stage::JobWorkOut | Stage::ReturnToSupplier => go(label, Custody::Supplier),
+        Stage::Dispatch => go(label, Custody::Customer),
+        Stage::Return => {
+            arrive(label, event, go);
+            label.quality = QualityState::InInspection;
+        }
+        _ => {}
+    }
+}
+
+/// The quality of an input of the same lot: a part of something that waits for
+/// inspection, or was rejected, is not free because it was split off.
+fn same_goods(labels: &HashMap<i64, Label>, event: &v1::Event, output: i64) -> Option<QualityState> {
+    let output = labels.get(&output)?;
+    let inputs = event.subjects.iter().filter(|subject| subject.role() == Role::Input);
+    let source = inputs.filter_map(|subject| labels.get(&subject.key));
+    let same = |input: &&Label| output.lot.is_some() && input.lot == output.lot;
+    source.filter(same).map(|input| input.quality).next()
+}
+
+/// Reference type under which a TRANSFER names the plant it goes to.
+pub const TO_PLANT: &str = "to_plant";
+
+fn arrive(label: &mut Label, event: &v1::Event, go: impl Fn(&mut Label, Custody)) {
+    if label.life == Life::Expected {
+        label.life = Life::Active;
+    }
+    go(label, here(event));
+}
+
+/// A LABEL event says in its reason what became of the label; any other reason
+/// is why it is printed again, with the copy as the attempt.
+fn print_state(label: &mut Label, event: &v1::Event) {
+    let state = match event.reason.as_str() {
+        "printed" | "reprinted" => "printed",
+        "spoiled" => "spoiled",
+        "confirmed" => "confirmed",
+        _ => {
+            label.reprints = label.reprints.max(event.attempt.saturating_sub(1));
+            "allocated"
+        }
+    };
+    state.clone_into(&mut label.print);
+}
+
+fn inspect(label: &mut Label, event: &v1::Event) {
+    // An inspection is an attempt at its operation, so that rework counts it.
+    if event.outcome() != Outcome::Unspecified && !event.operation.is_empty() {
+        judged(label, event, false);
+    }
+    label.quality = match event.outcome() {
+        Outcome::Passed => QualityState::Unrestricted,
+        Outcome::Failed => QualityState::Rejected,
+        Outcome::Partial => {
+            // What was rejected is no longer part of what may be used.
+            if let Ok(accepted) = event.accepted_quantity.parse() {
+                label.quantity = Some(accepted);
+            }
+            QualityState::Unrestricted
+        }
+        Outcome::Unspecified => match event.action() {
+            Action::Add => QualityState::InInspection,
+            _ => label.quality,
+        },
+    };
+}
+
+/// Takes a quantity out, or all where none is named; what is then empty ends.
+fn reduce(label: &mut Label, part: Option<Decimal>, end: Life) {
+    let left = match (part, label.quantity) {
+        (None, _) => Decimal::ZERO,
+        (Some(part), Some(there)) => there.saturating_sub(part).max(Decimal::ZERO),
+        // How much there was is not known here, so neither is what is left.
+        (Some(_), None) => return,
+    };
+    label.quantity = Some(left);
+    if left.is_zero() {
+        label.life = end;
+    }
+}
+
+fn adjust(label: &mut Label, counted: Option<Decimal>) {
+    let Some(counted) = counted else {
+        return;
+    };
+    label.quantity = Some(counted);
+    label.life = if counted.is_zero() { Life::Consumed } else { Life::Active };
+}
+
+/// Material back from production. What was issued whole comes back with what
+/// is left of it; a part that was issued out of a container is added to it.
+fn come_back(label: &mut Label, amount: Option<Decimal>) {
+    let whole = label.order.take().is_some();
+    if let Some(amount) = amount {
+        let there = label.quantity.unwrap_or(Decimal::ZERO);
+        let sum = if whole { Some(amount) } else { there.checked_add(amount) };
+        label.quantity = sum.or(label.quantity);
+    }
+    label.life = Life::Active;
+}
+
+/// An operation begins (ADD) or ends (DELETE); readings alone change nothing.
+fn operate(label: &mut Label, event: &v1::Event) {
+    if event.action() == Action::Unspecified || event.operation.is_empty() {
+        return;
+    }
+    judged(label, event, event.action() == Action::Add);
+}
+
+/// The latest attempt of the event's operation.
+fn judged(label: &mut Label, event: &v1::Event, open: bool) {
+    let passed = match event.outcome() {
+        Outcome::Passed => Some(true),
+        Outcome::Failed => Some(false),
+        Outcome::Partial => Some(true),
+        Outcome::Unspecified => None,
+    };
+    label.operations.retain(|state| state.operation != event.operation);
+    label.operations.push(OperationState {
+        operation: event.operation.clone(),
+        attempt: event.attempt.max(1),
+        open,
+        passed,
+    });
+}
+
+/// Children into a parent or out of it.
+fn link(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject, parent: Option<i64>) {
+    let holds = matches!(event.stage(), Stage::Packing | Stage::Kit);
+    if subject.role() == Role::Parent {
+        if let Some(label) = labels.get_mut(&subject.key) {
+            label.package |= holds;
+            if label.life == Life::Expected {
+                label.life = Life::Active;
+            }
+            if let Some(number) = reference(event, "prodorder") {
+                label.order = Some(number.to_owned());
+            }
+        }
+        return;
+    }
+    let Some(parent) = parent.filter(|parent| *parent != subject.key) else {
+        return;
+    };
+    let part = amount(subject);
+    if event.action() == Action::Delete {
+        if let Some(label) = labels.get_mut(&parent) {
+            label.children.retain(|child| *child != subject.key);
+        }
+        if let Some(label) = labels.get_mut(&subject.key) {
+            put_out(label, part, here(event));
+        }
+        return;
+    }
+    if let Some(label) = labels.get_mut(&parent)
+        && !label.children.contains(&subject.key)
+    {
+        label.children.push(subject.key);
+    }
+    if let Some(label) = labels.get_mut(&subject.key) {
+        match part.filter(|_| label.container && !holds) {
+            // Some of a container is built in; the container stays where it is.
+            Some(part) => reduce(label, Some(part), Life::Consumed),
+            None => label.custody = Custody::Parent { key: parent },
+        }
+    }
+}
+
+/// A child comes out: a unit to this place, a quantity back into its container.
+fn put_out(label: &mut Label, part: Option<Decimal>, place: Custody) {
+    if let Custody::Parent { .. } = label.custody {
+        label.custody = place;
+    } else if let Some(part) = part {
+        let there = label.quantity.unwrap_or(Decimal::ZERO);
+        label.quantity = there.checked_add(part).or(label.quantity);
+        label.life = Life::Active;
+    }
+}
+
+/// The day on which new labels expire: from the lot where it is first known,
+/// else from another label of the same lot (a split's source).
+fn expiry(labels: &mut HashMap<i64, Label>, event: &v1::Event) {
+    for lot in event.lots.iter().filter(|lot| lot.expires_on != 0) {
+        let day = NaiveDate::from_epoch_days(lot.expires_on);
+        let id = Uuid::from_slice(&lot.lot_id).ok();
+        let keys: Vec<i64> = event.subjects.iter().map(|subject| subject.key).collect();
+        for key in keys {
+            if let Some(label) = labels.get_mut(&key).filter(|l| l.lot.is_some() && l.lot == id) {
+                label.expires_on = day;
+            }
+        }
+    }
+    for subject in event.subjects.iter().filter(|subject| subject.mint) {
+        let lot = labels.get(&subject.key).filter(|l| l.expires_on.is_none()).and_then(|l| l.lot);
+        let day = lot.and_then(|lot| {
+            let same = labels.values().filter(|label| label.lot == Some(lot));
+            same.filter_map(|label| label.expires_on).min()
+        });
+        if let Some(label) = labels.get_mut(&subject.key).filter(|_| day.is_some()) {
+            label.expires_on = day;
+        }
+    }
+}
+
+/// Takes back the event named: a label whose last event it was returns to what
+/// it was before; for others links and quantities are reversed.
+fn correct(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Option<&v1::Event>) {
+    let Ok(id) = Uuid::from_slice(&event.corrects) else {
+        return;
+    };
+    let corrected = corrected.filter(|corrected| corrected.event_id == event.corrects);
+    let named = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
+    let keys: BTreeSet<i64> = named.map(|subject| subject.key).filter(|key| *key > 0).collect();
+    let mut later = Vec::new();
+    for key in keys {
+        let Some(label) = labels.get_mut(&key) else {
+            continue;
+        };
+        let mut now = label.clone();
+        now.before = None;
+        match label.before.take().filter(|_| label.last_event == Some(id)) {
+            Some(before) => restore(label, *before),
+            None => later.push(key),
+        }
+        // So that a correction can itself be corrected.
+        label.before = Some(Box::new(now));
+    }
+    let Some(corrected) = corrected else {
+        return;
+    };
+    for subject in corrected.subjects.iter().filter(|subject| later.contains(&subject.key)) {
+        reverse(labels, corrected, subject);
+    }
+}
+
+/// Puts back what was before. A birth cannot be undone, since the number is
+/// used: the label ends.
+fn restore(label: &mut Label, before: Label) {
+    if label.known() && !before.known() {
+        end(label);
+        return;
+    }
+    let count = label.count;
+    *label = before;
+    label.count = count;
+}
+
+fn end(label: &mut Label) {
+    label.life = Life::Scrapped;
+    label.quantity = Some(Decimal::ZERO);
+}
+
+/// Reverses one subject of an event after which others have come. What cannot
+/// be known any more (where it was before) stays.
+fn reverse(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
+    if matches!(event.stage(), Stage::Assembly | Stage::Packing | Stage::Kit) && !subject.mint {
+        return unlink(labels, event, subject);
+    }
+    let Some(label) = labels.get_mut(&subject.key) else {
+        return;
+    };
+    if subject.mint {
+        return end(label);
+    }
+    let give_back = |label: &mut Label| {
+        let there = label.quantity.unwrap_or(Decimal::ZERO);
+        label.quantity = amount(subject).and_then(|part| there.checked_add(part));
+        label.life = Life::Active;
+    };
+    match event.stage() {
+        Stage::Consume | Stage::Transformation if subject.role() == Role::Input => give_back(label),
+        Stage::Scrap | Stage::Sample => give_back(label),
+        Stage::IssueToProduction if amount(subject).is_some() => give_back(label),
+        Stage::IssueToProduction => label.order = None,
+        Stage::Inspection if event.action() == Action::Add => {
+            label.quality = QualityState::Unrestricted;
+        }
+        Stage::Inspection => label.quality = QualityState::InInspection,
+        Stage::Operation | Stage::Load | Stage::Rework => {
+            let same = |o: &OperationState| o.operation == event.operation && o.attempt == event.attempt;
+            label.operations.retain(|state| !same(state));
+        }
+        Stage::Hold => {
+            let id = Uuid::from_slice(&event.event_id).ok();
+            label.holds.retain(|hold| Some(*hold) != id);
+        }
+        Stage::Transfer | Stage::Dispatch | Stage::JobWorkOut | Stage::ReturnToSupplier
+            if subject.role() != Role::Child =>
+        {
+            label.custody = here(event);
+        }
+        _ => {}
+    }
+}
+
+/// The reverse of a link, whichever of the two labels has moved on since.
+fn unlink(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
+    let parent = event.subjects.iter().find(|s| s.role() == Role::Parent).map(|s| s.key);
+    let mut back = event.clone();
+    let action = if event.action() == Action::Add { Action::Delete } else { Action::Add };
+    back.set_action(action);
+    if subject.role() != Role::Parent {
+        return link(labels, &back, subject, parent);
+    }
+    let children = event.subjects.iter().filter(|s| s.role() != Role::Parent).map(|s| s.key);
+    let children: Vec<i64> = children.collect();
+    if let Some(label) = labels.get_mut(&subject.key) {
+        label.children.retain(|child| !children.contains(child));
+        if action == Action::Add {
+            label.children.extend(children);
+        }
+    }
+}

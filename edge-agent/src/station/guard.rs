@@ -1,0 +1,212 @@
+//! What is asked of a label before anything is done with it, the same at every
+//! station. A station says which [`Rule`] its act goes by; the reasons and the
+//! order in which they are told are here.
+
+use super::codes::{Code, Next};
+use super::step::{Refusal, Step};
+use super::types::{Custody, Label, Life, QualityState};
+
+/// Which states of a label stand against an act.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    held: bool,
+    rejected: bool,
+    uninspected: bool,
+    failed: bool,
+    expired: bool,
+    /// In a parent or package that is not part of the act.
+    inside: bool,
+    /// Consumed or scrapped.
+    ended: bool,
+    /// Elsewhere by what is known here; only ever noted.
+    away: bool,
+}
+
+/// Moving, counting, labelling: only what is used up or packed stands against it.
+pub(crate) const HANDLE: Rule = Rule {
+    held: false,
+    rejected: false,
+    uninspected: false,
+    failed: false,
+    expired: false,
+    inside: true,
+    ended: true,
+    away: true,
+};
+
+/// Judging: held, rejected and failed things are what is judged.
+pub(crate) const JUDGE: Rule = Rule { ..HANDLE };
+
+/// Working on it: operations, loads, the parent of an assembly.
+pub(crate) const WORK: Rule = Rule { held: true, rejected: true, ..HANDLE };
+
+/// Using it up, building it in, packing it.
+pub(crate) const USE: Rule = Rule { uninspected: true, failed: true, expired: true, ..WORK };
+
+/// Letting it leave the plant.
+pub(crate) const SHIP: Rule = USE;
+
+/// Sending it back to the supplier: bad goods go, held ones wait.
+pub(crate) const SEND_BACK: Rule = Rule { held: true, ..HANDLE };
+
+/// Taking it out of use: what is held needs a decision first.
+pub(crate) const DESTROY: Rule = Rule { held: true, ..HANDLE };
+
+/// It comes from outside, so its being away is expected.
+pub(crate) const ARRIVE: Rule = Rule { away: false, ..HANDLE };
+
+/// Naming it, whatever has become of it (a hold, a label).
+pub(crate) const NAME: Rule = Rule { inside: false, ended: false, away: false, ..HANDLE };
+
+/// Judges the label by the rule; a label that is not known here is taken with a
+/// note. Returns what is known.
+pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Option<&'w Label>, Refusal> {
+    let label = step.label(key);
+    if rule.held && held(step, key) {
+        let reason = hold_reason(step, key);
+        let refusal = refusal(step, Code::LABEL_HELD, key).arg("reason", reason);
+        step.permit(refusal.then(Next::HELD))?;
+    } else if held(step, key) && !rule.held {
+        let args = vec![("uid".to_owned(), step.uid(key)), ("reason".to_owned(), hold_reason(step, key))];
+        step.note(Code::NOTE_HELD, args);
+    }
+    let Some(label) = label else {
+        note_unknown(step, key);
+        return Ok(None);
+    };
+    if !label.known() {
+        note_unknown(step, key);
+    }
+    if rule.ended {
+        let code = match label.life {
+            Life::Consumed => Some(Code::LABEL_CONSUMED),
+            Life::Scrapped => Some(Code::LABEL_SCRAPPED),
+            Life::Expected | Life::Active => None,
+        };
+        if let Some(code) = code {
+            // Nothing can be done with what no longer exists: a correction
+            // brings it back first.
+            return Err(refusal(step, code, key).firm());
+        }
+    }
+    if let Custody::Parent { key: parent } = &label.custody
+        && rule.inside
+    {
+        let refusal = refusal(step, Code::LABEL_INSIDE, key).arg("parent", step.uid(*parent));
+        step.permit(refusal)?;
+    }
+    if rule.rejected && label.quality == QualityState::Rejected {
+        let refusal = refusal(step, Code::LABEL_REJECTED, key).then(Next::REJECTED);
+        step.permit(refusal)?;
+    }
+    if rule.uninspected && label.quality == QualityState::InInspection {
+        let refusal = refusal(step, Code::LABEL_UNINSPECTED, key).then(Next::INSPECT);
+        step.permit(refusal)?;
+    }
+    if rule.failed
+        && let Some(failed) = label.operations.iter().find(|o| o.passed == Some(false))
+    {
+        let refusal =
+            refusal(step, Code::LABEL_FAILED, key).arg("operation", &failed.operation).then(Next::REWORK);
+        step.permit(refusal)?;
+    }
+    if rule.expired
+        && let Some(day) = label.expires_on.filter(|day| *day < step.world.at.date_naive())
+    {
+        let refusal = refusal(step, Code::LABEL_EXPIRED, key).arg("date", day);
+        step.permit(refusal)?;
+    }
+    if rule.away && matches!(label.custody, Custody::InTransit { .. } | Custody::Customer | Custody::Supplier)
+    {
+        step.note(Code::NOTE_AWAY, vec![("uid".to_owned(), step.uid(key))]);
+    }
+    Ok(Some(label))
+}
+
+/// Judges a label once more when the draft that it is in is recorded: another
+/// station or the office may have come in between. A supervisor's word stands,
+/// but what has been used up meanwhile is gone.
+pub(crate) fn recheck(step: &mut Step<'_>, key: i64, rule: Rule) -> Result<(), Refusal> {
+    let rule =
+        if step.session.overrides.contains_key(&key) { Rule { ended: rule.ended, ..NAME } } else { rule };
+    // What is to be noted was noted at the scan.
+    let notes = step.notes();
+    let ruling = check(step, key, rule).map(|_| ());
+    step.forget_notes(notes);
+    ruling
+}
+
+fn refusal(step: &Step<'_>, code: Code, key: i64) -> Refusal {
+    Refusal::new(code).about([key]).arg("uid", step.uid(key))
+}
+
+fn note_unknown(step: &mut Step<'_>, key: i64) {
+    step.note(Code::NOTE_UNKNOWN, vec![("uid".to_owned(), step.uid(key))]);
+}
+
+/// Whether a hold stands on it or on its lot, placed in the office or here.
+pub(crate) fn held(step: &Step<'_>, key: i64) -> bool {
+    let reference = step.world.reference;
+    reference.held_keys.contains(&key)
+        || step.label(key).is_some_and(|label| {
+            !label.holds.is_empty() || label.lot.is_some_and(|lot| reference.held_lots.contains(&lot))
+        })
+}
+
+fn hold_reason(step: &Step<'_>, key: i64) -> String {
+    let lot = step.label(key).and_then(|label| label.lot);
+    let mut holds: Vec<_> = step
+        .world
+        .reference
+        .holds
+        .values()
+        .filter(|hold| hold.keys.contains(&key) || lot.is_some_and(|lot| hold.lots.contains(&lot)))
+        .collect();
+    // A hash map has no order, and an answer must not depend on chance.
+    holds.sort_by(|a, b| a.hold.cmp(&b.hold));
+    let code = holds.first().map(|hold| hold.reason.as_str()).unwrap_or("-");
+    reason_text(step, code)
+}
+
+/// A reason's text in the operator's language, else its code.
+pub(crate) fn reason_text(step: &Step<'_>, code: &str) -> String {
+    let texts = step.world.reference.reasons.get(code).map(|reason| &reason.texts);
+    let text = texts.and_then(|texts| texts.get(step.language()).or_else(|| texts.get("en")));
+    text.map_or(code, String::as_str).to_owned()
+}
+
+/// Everything in a package, all the way down; what is built into a unit is not
+/// among it. Ends on a cycle in bad data.
+pub(crate) fn contents(step: &Step<'_>, key: i64) -> Vec<i64> {
+    let mut found = Vec::new();
+    let mut open = vec![key];
+    while let Some(package) = open.pop() {
+        let Some(label) = step.label(package).filter(|label| label.package) else {
+            continue;
+        };
+        for child in &label.children {
+            if *child != key && !found.contains(child) {
+                found.push(*child);
+                open.push(*child);
+            }
+        }
+    }
+    found
+}
+
+/// Refuses a package in which something is held, rejected or not inspected.
+pub(crate) fn check_contents(step: &mut Step<'_>, key: i64) -> Result<Vec<i64>, Refusal> {
+    let inside = contents(step, key);
+    for child in &inside {
+        let bad = held(step, *child)
+            || step.label(*child).is_some_and(|label| label.quality != QualityState::Unrestricted);
+        if bad {
+            let refusal = Refusal::new(Code::CONTENT_HELD)
+                .about([key, *child])
+                .arg("uid", step.uid(key))
+                .arg("child", step.uid(*child));
+            step.permit(refusal.then(Next::HELD))?;
+        }
+    }
+    Ok(inside)
+}

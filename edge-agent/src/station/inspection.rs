@@ -1,0 +1,235 @@
+//! Inspection: a unit or container, its measures against their limits, then
+//! PASS, FAIL, or DONE to let the measures decide. A quantity before PASS or
+//! FAIL says how much of a container is good or bad.
+
+use proto::v1;
+use rust_decimal::Decimal;
+use uid::Uid;
+
+use super::codes::{Code, Next};
+use super::draft;
+use super::fields;
+use super::guard;
+use super::operation;
+use super::step::{Act, Answer, Asked, Refusal, Ruling, Step};
+use crate::config::Characteristic;
+
+/// Fields that hold measures begin with this; the characteristic's name follows.
+const MEASURE: &str = "_m:";
+
+pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
+    match act {
+        Act::Uid(uid) => unit(step, uid),
+        Act::Quantity(value) if step.session.parent.is_some() => value_entry(step, *value),
+        Act::Text(text) if step.session.parent.is_some() => match text.parse::<Decimal>() {
+            Ok(value) => value_entry(step, value),
+            Err(_) => super::not_here(step, act),
+        },
+        Act::Pass => judge(step, true),
+        Act::Fail => judge(step, false),
+        Act::Done if step.session.parent.is_some() => by_measures(step),
+        Act::Undo if step.session.parent.is_some() => undo(step),
+        _ => super::not_here(step, act),
+    }
+}
+
+pub(crate) fn next(step: &Step<'_>) -> Asked {
+    if step.session.parent.is_none() {
+        return Next::SCAN_TO_INSPECT.into();
+    }
+    match open(step) {
+        Some(characteristic) => Asked::from(Next::MEASURE)
+            .arg("measure", &characteristic.name)
+            .arg("measure_unit", &characteristic.unit),
+        None => Next::PASS_OR_FAIL.into(),
+    }
+}
+
+/// Characteristics that have limits are measured; others are judged by PASS.
+fn measured<'w>(step: &Step<'w>) -> impl Iterator<Item = &'w Characteristic> + use<'w> {
+    let all = step.world.station.characteristics.iter();
+    all.filter(|c| c.low.is_some() || c.high.is_some())
+}
+
+fn value_of(step: &Step<'_>, characteristic: &Characteristic) -> Option<Decimal> {
+    step.field(&format!("{MEASURE}{}", characteristic.name))?.parse().ok()
+}
+
+/// The next characteristic without a value.
+fn open<'w>(step: &Step<'w>) -> Option<&'w Characteristic> {
+    measured(step).find(|characteristic| value_of(step, characteristic).is_none())
+}
+
+fn within(characteristic: &Characteristic, value: Decimal) -> bool {
+    characteristic.low.is_none_or(|low| value >= low) && characteristic.high.is_none_or(|high| value <= high)
+}
+
+fn unit(step: &mut Step<'_>, uid: &Uid) -> Ruling {
+    let key = uid.key().get();
+    if step.session.parent == Some(key) {
+        return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
+    }
+    if let Some(open) = step.session.parent {
+        let refusal = Refusal::new(Code::INSPECT_OPEN).about([key]).arg("uid", step.uid(open));
+        return Err(refusal.firm());
+    }
+    let label = guard::check(step, key, guard::JUDGE)?;
+    step.session.parent = Some(key);
+    let readings = step.world.readings;
+    from_machine(step, readings);
+    let item = label.map(|label| step.item_name(&label.item)).unwrap_or_default();
+    Ok(Answer::new(Code::INSPECT_UNIT).arg("uid", uid).arg("item", item))
+}
+
+/// Takes over what the station's machines measured under the same names.
+pub(crate) fn from_machine(step: &mut Step<'_>, readings: &[v1::Reading]) {
+    let names: Vec<String> = measured(step).map(|c| c.name.clone()).collect();
+    for reading in readings.iter().filter(|reading| reading.quality() == v1::Quality::Good) {
+        if names.contains(&reading.name) && !reading.value.is_empty() {
+            step.set(&format!("{MEASURE}{}", reading.name), reading.value.clone());
+        }
+    }
+}
+
+/// A value for the next characteristic; once all have one, a quantity.
+fn value_entry(step: &mut Step<'_>, value: Decimal) -> Ruling {
+    let Some(characteristic) = open(step) else {
+        let Some(key) = step.session.parent else {
+            return Ok(Answer::amber(Code::DONE_NOTHING));
+        };
+        if value > Decimal::ZERO {
+            draft::check_quantity(step, key, value)?;
+        }
+        step.set(fields::QUANTITY, value.normalize().to_string());
+        return Ok(Answer::new(Code::QUANTITY_KEPT).arg("quantity", draft::with_unit(step, key, value)));
+    };
+    step.set(&format!("{MEASURE}{}", characteristic.name), value.normalize().to_string());
+    let answer = if within(characteristic, value) {
+        Answer::new(Code::MEASURED)
+    } else {
+        Answer::amber(Code::MEASURED_OUT)
+    };
+    Ok(answer
+        .arg("name", &characteristic.name)
+        .arg("value", format!("{} {}", value.normalize(), characteristic.unit).trim_end()))
+}
+
+/// Drops the last measure, or the unit where there is none.
+fn undo(step: &mut Step<'_>) -> Ruling {
+    let last = measured(step).filter(|c| value_of(step, c).is_some()).last();
+    match last {
+        Some(characteristic) => {
+            step.take(&format!("{MEASURE}{}", characteristic.name));
+            Ok(Answer::new(Code::MEASURE_DROPPED).arg("name", &characteristic.name))
+        }
+        None => {
+            draft::clear(&mut step.session);
+            Ok(Answer::new(Code::CANCELLED))
+        }
+    }
+}
+
+fn by_measures(step: &mut Step<'_>) -> Ruling {
+    demand_measures(step)?;
+    if measured(step).next().is_none() {
+        return Err(Refusal::new(Code::INSPECT_JUDGE).then(Next::PASS_OR_FAIL).silent());
+    }
+    let good = outside(step).is_none();
+    judge(step, good)
+}
+
+fn demand_measures(step: &mut Step<'_>) -> Result<(), Refusal> {
+    if let Some(characteristic) = open(step) {
+        let refusal =
+            Refusal::new(Code::INSPECT_MISSING).about(step.session.parent).arg("name", &characteristic.name);
+        step.permit(refusal.then(Next::MEASURE))?;
+    }
+    Ok(())
+}
+
+/// The first characteristic whose value is out of its limits.
+fn outside<'w>(step: &Step<'w>) -> Option<&'w Characteristic> {
+    measured(step).find(|c| value_of(step, c).is_some_and(|value| !within(c, value)))
+}
+
+fn judge(step: &mut Step<'_>, good: bool) -> Ruling {
+    let Some(key) = step.session.parent else {
+        return Err(Refusal::new(Code::INSPECT_NONE).then(Next::SCAN_TO_INSPECT).silent());
+    };
+    if good {
+        demand_measures(step)?;
+        if let Some(characteristic) = outside(step) {
+            let refusal =
+                Refusal::new(Code::INSPECT_OUT_OF_LIMITS).about([key]).arg("name", &characteristic.name);
+            step.permit(refusal)?;
+        }
+    }
+    guard::recheck(step, key, guard::JUDGE)?;
+    let label = step.label(key);
+    let total = label.and_then(|label| label.quantity).unwrap_or(Decimal::ONE);
+    let typed = step.take_quantity().unwrap_or(total).min(total);
+    let typed = if good {
+        let rejected: Option<Decimal> = step.field(fields::REJECTED).and_then(|r| r.parse().ok());
+        rejected.map_or(typed, |rejected| (total - rejected).max(Decimal::ZERO))
+    } else {
+        typed
+    };
+    let (accepted, rejected) = if good { (typed, total - typed) } else { (total - typed, typed) };
+    let outcome = match (accepted.is_zero(), rejected.is_zero()) {
+        (false, true) => v1::Outcome::Passed,
+        (false, false) => v1::Outcome::Partial,
+        _ => v1::Outcome::Failed,
+    };
+    let mut event = step.event(v1::Stage::Inspection);
+    event.subjects.extend(step.subject(key, v1::Role::Subject));
+    event.outcome = outcome;
+    event.accepted = Some(accepted);
+    event.rejected = Some(rejected);
+    event.operation = step.operation();
+    if !event.operation.is_empty() {
+        let last = operation::state(label, &event.operation);
+        event.attempt = last.map_or(1, |last| match last.passed {
+            // Judged before and not reworked: judged once more.
+            Some(_) => last.attempt.saturating_add(1),
+            None => last.attempt.max(1),
+        });
+    }
+    event.reason = step.reason();
+    event.readings = readings(step);
+    let answer = match outcome {
+        v1::Outcome::Passed => Answer::new(Code::INSPECT_PASSED),
+        v1::Outcome::Partial => Answer::amber(Code::INSPECT_PARTIAL),
+        _ => Answer::amber(Code::INSPECT_FAILED),
+    };
+    let answer = answer
+        .arg("uid", step.uid(key))
+        .arg("accepted", draft::with_unit(step, key, accepted))
+        .arg("rejected", draft::with_unit(step, key, rejected));
+    draft::clear(&mut step.session);
+    Ok(answer.event(event))
+}
+
+/// The measures as readings, with the limits they were held against; then what
+/// else the machines say.
+fn readings(step: &Step<'_>) -> Vec<v1::Reading> {
+    let text = |value: Option<Decimal>| value.map(|v| v.normalize().to_string()).unwrap_or_default();
+    let at_us = step.world.at.timestamp_micros();
+    let measures = measured(step).filter_map(|c| {
+        Some(v1::Reading {
+            name: c.name.clone(),
+            value: text(Some(value_of(step, c)?)),
+            unit: c.unit.clone(),
+            quality: v1::Quality::Good.into(),
+            low: text(c.low),
+            high: text(c.high),
+            at_us,
+        })
+    });
+    let mut all: Vec<_> = measures.collect();
+    for reading in step.world.readings {
+        if !all.iter().any(|known| known.name == reading.name) {
+            all.push(reading.clone());
+        }
+    }
+    all
+}

@@ -1,0 +1,11 @@
+//! The rules by tables: what is scanned at a station, and what colour, code and
+//! facts that comes to. `plant` plays the engine.
+
+mod exceptions;
+pub(crate) mod fixture;
+mod flow;
+mod login;
+mod plant;
+mod random;
+mod stations;
+mod working;

@@ -1,0 +1,558 @@
+//! One scenario and more for each kind of station.
+
+use proto::v1::{Action, Role, Stage};
+
+use super::fixture::decimal;
+use super::plant::Plant;
+use crate::station::types::{Custody, Life, QualityState};
+
+#[test]
+fn gate() {
+    let mut plant = Plant::new();
+    plant.play(
+        "GATE",
+        &[
+            ("DONE", "red gate.no-vehicle"),
+            ("WB-02-1234", "green gate.vehicle"),
+            ("CH-77", "green gate.paper"),
+            ("PO-2025-001", "green order.chosen"),
+            ("DONE", "green gate.recorded GATE_IN"),
+        ],
+    );
+    let event = plant.of(Stage::GateIn)[0];
+    assert!(event.subjects.is_empty());
+    assert_eq!(event.references.len(), 2);
+}
+
+#[test]
+fn receiving_asks_for_what_is_missing() {
+    let mut plant = Plant::new();
+    plant.play(
+        "RECEIVING",
+        &[
+            ("DONE", "amber done.nothing"),
+            ("STEEL", "green item.chosen"),
+            ("QTY-25", "green goods.quantity"),
+            ("DONE", "red receipt.no-order"),
+            ("REASON-NONE", "red reason.unknown"),
+            ("REASON-order_late", "green reason.set"),
+            ("DONE", "amber goods.ask-lot"),
+            ("HEAT-1", "green lot.set"),
+            ("HEAT-2", "red goods.other-lot"),
+            ("DONE", "green receipt.recorded GRN"),
+            ("PO-2025-002", "green order.chosen"),
+            ("HEAT-1", "green lot.set"),
+            ("QTY-60", "green goods.quantity"),
+            ("SPLIT-2", "green goods.quantity"),
+            ("QTY-1", "green goods.quantity"),
+            ("UNDO", "green undone.quantity"),
+            ("DONE", "amber note.surplus PROCUREMENT GRN"),
+            ("GEAR", "green item.chosen"),
+            ("QTY-2", "green goods.quantity"),
+            ("DONE", "red receipt.not-ordered REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", "green receipt.recorded PROCUREMENT GRN"),
+        ],
+    );
+    let grns = plant.of(Stage::Grn);
+    assert_eq!(grns[0].reason, "ORDER_LATE");
+    assert_eq!(grns[2].overridden_by, "chief");
+    assert_eq!(plant.label("RM2").quantity, Some(decimal("60")));
+}
+
+#[test]
+fn receiving_puts_what_must_be_inspected_aside() {
+    let mut plant = Plant::new();
+    plant.play(
+        "RECEIVING",
+        &[
+            ("PO-2025-001", "green order.chosen"),
+            ("CHIP", "green item.chosen"),
+            ("QTY-1.5", "green goods.quantity"),
+            ("REASON-ORDER_LATE", "green reason.set"),
+        ],
+    );
+    plant.play("RECEIVING", &[("CANCEL", "green cancelled")]);
+    plant.play(
+        "OPENING",
+        &[
+            ("CHIP", "green item.chosen"),
+            ("QTY-1.5", "green goods.quantity"),
+            ("DONE", "red quantity.unit"),
+            ("UNDO", "green undone.quantity"),
+            ("QTY-2", "green goods.quantity"),
+            ("DONE", "green opening.recorded OPENING INSPECTION"),
+            ("RM1", "green label.confirmed LABEL"),
+            ("RM1", "amber scan.again"),
+            ("RM9", "red receipt.has-uid REFUSED"),
+        ],
+    );
+    assert_eq!(plant.label("RM1").quality, QualityState::InInspection);
+    assert_eq!(plant.label("RM1").print, "confirmed");
+    plant.play("ISSUE", &[("WO-1", "green order.chosen"), ("RM1", "red label.uninspected REFUSED")]);
+}
+
+#[test]
+fn suppliers_serials_become_aliases() {
+    let mut plant = Plant::new();
+    plant.reference.items.get_mut("GEAR").unwrap().gtin = Some("04006381333931".to_owned());
+    plant.play(
+        "RECEIVING",
+        &[
+            ("PO-2025-001", "green order.chosen"),
+            ("(01)04006381333931(21)S-1", "green goods.quantity"),
+            ("(01)04006381333931(21)S-1", "amber goods.label-again"),
+            ("(01)04006381333931(21)S-2", "green goods.quantity"),
+            ("(01)09501101530003(10)L", "red goods.other-item"),
+            ("DONE", "green receipt.recorded PROCUREMENT GRN"),
+        ],
+    );
+    let aliases: Vec<_> = plant.of(Stage::Grn)[0].subjects.iter().map(|s| s.alias.clone()).collect();
+    assert_eq!(aliases, ["S-1", "S-2"]);
+}
+
+#[test]
+fn storage_by_uids_and_then_the_place() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "STORAGE",
+        &[
+            ("RM2", "green store.where"),
+            ("RM2", "amber scan.again"),
+            ("RM3", "green store.where"),
+            ("NOWHERE", "red place.unknown"),
+            ("DONE", "red place.needed"),
+            ("UNDO", "green undone"),
+            ("rack-2", "green stored.all STORAGE"),
+            ("RM3", "green store.where"),
+        ],
+    );
+    assert_eq!(plant.label("RM2").custody, Custody::Location { place: "RACK-2".to_owned() });
+    assert_eq!(plant.of(Stage::Storage).len(), 1);
+}
+
+#[test]
+fn count_and_adjust() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "COUNT",
+        &[
+            ("RACK-1", "green place.set"),
+            ("RM2", "green counted COUNT"),
+            ("RM2", "amber scan.again"),
+            ("RM1", "green count.how-much"),
+            ("QTY-98", "amber count.differs COUNT"),
+            ("DONE", "red adjust.supervisor REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("DIGIT-9", "green digit"),
+            ("DIGIT-9", "green digit"),
+            ("DIGIT-9", "green digit"),
+            ("DIGIT-9", "green digit"),
+            ("ENTER", "green adjusted ADJUST"),
+            ("RM1", "green count.how-much"),
+            ("PASS", "green counted COUNT"),
+        ],
+    );
+    assert_eq!(plant.label("RM1").quantity, Some(decimal("98")));
+    assert_eq!(plant.label("RM2").custody, Custody::Location { place: "RACK-1".to_owned() });
+    assert_eq!(plant.of(Stage::Adjust)[0].overridden_by, "chief");
+}
+
+#[test]
+fn issue_and_return() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "ISSUE",
+        &[
+            ("WO-2", "green order.chosen"),
+            ("RM1", "green issued ISSUE_TO_PRODUCTION"),
+            ("WO-1", "green order.chosen"),
+            ("RM1", "red issue.other-order REFUSED"),
+            ("QTY-500", "green quantity.kept"),
+        ],
+    );
+    plant.play(
+        "RETURN-FROM-PRODUCTION",
+        &[
+            ("QTY-30", "green quantity.kept"),
+            ("RM1", "green given.back RETURN_FROM_PRODUCTION"),
+            ("RM2", "amber note.not-issued RETURN_FROM_PRODUCTION"),
+            ("RM2", "amber scan.again"),
+        ],
+    );
+    assert_eq!(plant.label("RM1").quantity, Some(decimal("30")), "what is left of a whole issue");
+    assert_eq!(plant.label("RM1").order, None);
+    plant.play(
+        "ISSUE",
+        &[
+            ("RM1", "red quantity.too-much REFUSED"),
+            ("QTY-10", "green quantity.kept"),
+            ("RM1", "green issued ISSUE_TO_PRODUCTION"),
+        ],
+    );
+    assert_eq!(plant.label("RM1").quantity, Some(decimal("20")));
+    plant.play(
+        "RETURN-FROM-PRODUCTION",
+        &[("QTY-4", "green quantity.kept"), ("RM1", "green given.back RETURN_FROM_PRODUCTION")],
+    );
+    assert_eq!(plant.label("RM1").quantity, Some(decimal("24")), "added to a part issue");
+}
+
+#[test]
+fn kit() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "KIT",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("RM2", "green pack.content"),
+            ("RM3", "green pack.content"),
+            ("DONE", "green packed COMMISSION KIT"),
+        ],
+    );
+    assert_eq!(plant.label("BN1").order.as_deref(), Some("WO-1"));
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM2", "red label.inside REFUSED"),
+        ],
+    );
+    plant.play(
+        "KIT",
+        &[
+            ("BN1", "green pack.open"),
+            ("UNDO", "amber pack.taking-out"),
+            ("RM2", "green taken.out"),
+            ("DONE", "green out.recorded KIT"),
+        ],
+    );
+    assert_eq!(plant.label("BN1").children, [plant.key("RM3")]);
+    plant.play("ASSEMBLY", &[("RM2", "green assembly.child")]);
+}
+
+#[test]
+fn transformation_asks_where_it_does_not_balance() {
+    let mut plant = Plant::new();
+    plant.play(
+        "OPENING",
+        &[
+            ("STEEL", "green item.chosen"),
+            ("H-1", "green lot.set"),
+            ("QTY-100", "green goods.quantity"),
+            ("SPLIT-2", "green goods.quantity"),
+            ("DONE", "green opening.recorded OPENING"),
+        ],
+    );
+    plant.play(
+        "TRANSFORMATION",
+        &[
+            ("WO-2", "green order.chosen"),
+            ("DONE", "amber done.nothing"),
+            ("RM1", "green transform.input"),
+            ("RM2", "green transform.input"),
+            ("QTY-500", "red quantity.too-much REFUSED"),
+            ("QTY-50", "green quantity.set"),
+            ("DONE", "green transform.how-much"),
+            ("RM1", "red transform.enter-made"),
+            ("QTY-70", "green goods.quantity"),
+            ("SPLIT-2", "green goods.quantity"),
+            ("DONE", "amber balance.ask"),
+            ("DONE", "green transform.recorded TRANSFORMATION"),
+        ],
+    );
+    let event = plant.of(Stage::Transformation)[0];
+    let roles: Vec<_> = event.subjects.iter().map(|s| s.role()).collect();
+    assert_eq!(roles, [Role::Input, Role::Input, Role::Output, Role::Output]);
+    assert_eq!(plant.label("RM1").life, Life::Consumed);
+    assert_eq!(plant.label("RM2").quantity, Some(decimal("50")));
+    assert_eq!(plant.label("SF1").quantity, Some(decimal("70")));
+    assert_ne!(plant.label("SF1").lot, plant.label("RM1").lot);
+    plant.play("STORAGE", &[("RM1", "red label.consumed REFUSED")]);
+    plant.play(
+        "TRANSFORMATION",
+        &[
+            ("RM2", "green transform.input"),
+            ("DONE", "green transform.how-much"),
+            ("QTY-0", "green consumed CONSUME"),
+        ],
+    );
+    assert_eq!(plant.label("RM2").life, Life::Consumed);
+}
+
+#[test]
+fn split_shares_lot_and_leaves_the_rest() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "SPLIT",
+        &[
+            ("SPLIT-3", "red split.count"),
+            ("RM2", "red split.unit REFUSED"),
+            ("RM1", "green split.source"),
+            ("SPLIT-7", "red split.uneven"),
+            ("QTY-30", "green goods.quantity"),
+            ("SPLIT-3", "green goods.quantity"),
+            ("QTY-20", "green goods.quantity"),
+            ("DONE", "red split.too-much REFUSED"),
+            ("UNDO", "green undone.quantity"),
+            ("DONE", "amber split.rest"),
+            ("DONE", "green split.recorded TRANSFORMATION"),
+            ("RM1", "green split.source"),
+            ("SPLIT-2", "green goods.quantity"),
+            ("DONE", "green split.recorded TRANSFORMATION"),
+        ],
+    );
+    assert_eq!(plant.label("RM8").quantity, Some(decimal("30")));
+    assert_eq!(plant.label("RM8").lot, plant.label("RM1").lot);
+    assert_eq!(plant.label("RM11").quantity, Some(decimal("5")));
+    assert_eq!(plant.label("RM1").life, Life::Consumed);
+    plant.play("SPLIT", &[("RM8", "green label.confirmed LABEL")]);
+}
+
+#[test]
+fn assembly_refuses_what_does_not_belong() {
+    let mut plant = Plant::built();
+    plant.play(
+        "OPENING",
+        &[
+            ("STEEL", "green item.chosen"),
+            ("H-1", "green lot.set"),
+            ("QTY-100", "green goods.quantity"),
+            ("DONE", "green opening.recorded OPENING"),
+        ],
+    );
+    plant.reference.held_keys.insert(plant.key("RM5"));
+    plant.play("SCRAP", &[("RM6", "green scrap.why"), ("REASON-BROKEN", "green scrapped SCRAP")]);
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("RM4", "red assembly.wrong-parent REFUSED"),
+            ("FG1", "green assembly.parent"),
+            ("CANCEL", "green cancelled"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM2", "red label.inside REFUSED"),
+            ("RM5", "red label.held REFUSED"),
+            ("RM6", "red label.scrapped REFUSED"),
+            ("RM8", "red assembly.not-on-bom REFUSED"),
+            ("RM7", "green assembly.child"),
+            ("RM99", "amber note.unknown"),
+            ("RM1", "green assembly.child"),
+            ("DONE", "green assembly.recorded COMMISSION ASSEMBLY"),
+        ],
+    );
+    assert_eq!(plant.of(Stage::Refused).len(), 5);
+}
+
+#[test]
+fn assembly_let_through_by_a_supervisor() {
+    let mut plant = Plant::stocked();
+    plant.reference.held_keys.insert(plant.key("RM3"));
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("badge:anil", "green login.done"),
+            ("WO-1", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM2", "green assembly.child"),
+            ("RM3", "red label.held REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("0000", "red pin.wrong"),
+            ("9999", "green assembly.child"),
+            ("DONE", "red assembly.missing REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", "green assembly.recorded COMMISSION ASSEMBLY ASSEMBLY"),
+        ],
+    );
+    let events = plant.of(Stage::Assembly);
+    assert_eq!(events[0].overridden_by, "chief", "parts are missing");
+    assert_eq!(events[1].overridden_by, "chief", "the held gear");
+    assert_eq!(plant.session("ASSEMBLY").operator.unwrap().operator, "anil");
+}
+
+#[test]
+fn assembly_takes_out_again() {
+    let mut plant = Plant::built();
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("FG1", "green assembly.parent"),
+            ("UNDO", "amber assembly.taking-out"),
+            ("RM4", "red assembly.not-inside REFUSED"),
+            ("RM2", "green taken.out"),
+            ("DONE", "green out.recorded ASSEMBLY"),
+            ("FG1", "green assembly.parent"),
+            ("RM4", "green assembly.child"),
+            ("DONE", "green assembly.recorded ASSEMBLY"),
+        ],
+    );
+    assert_eq!(plant.of(Stage::Assembly)[1].action(), Action::Delete);
+    assert_eq!(plant.label("RM2").custody, Custody::Location { place: "ASSEMBLY-place".to_owned() });
+    assert!(plant.label("FG1").children.contains(&plant.key("RM4")));
+}
+
+#[test]
+fn packing_in_and_out() {
+    let mut plant = Plant::built();
+    plant
+        .play("COMMISSION", &[("CARTON", "green item.chosen"), ("NOLABEL", "green commissioned COMMISSION")]);
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "green pack.open"),
+            ("FG1", "green pack.content"),
+            ("RM4", "green pack.content"),
+            ("UNDO", "green undone"),
+            ("DONE", "green packed PACKING"),
+            ("PK1", "green pack.open"),
+            ("FG1", "amber assembly.already-in"),
+            ("UNDO", "amber pack.taking-out"),
+            ("FG1", "green taken.out"),
+            ("DONE", "green out.recorded PACKING"),
+        ],
+    );
+    assert!(plant.label("PK1").children.is_empty());
+    plant.play("DISPATCH", &[("FG1", "green ship.taken")]);
+}
+
+#[test]
+fn a_package_with_something_held_in_it_stays() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("FG1", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    plant.reference.held_keys.insert(plant.key("FG1"));
+    plant.play("DISPATCH", &[("PK1", "red content.held REFUSED"), ("RM2", "red label.inside REFUSED")]);
+}
+
+#[test]
+fn dispatch_of_what_the_customer_ordered() {
+    let mut plant = Plant::built();
+    plant.play(
+        "DISPATCH",
+        &[
+            ("SO-1", "green order.chosen"),
+            ("RM4", "red ship.not-ordered REFUSED"),
+            ("FG1", "green ship.taken"),
+            ("vehicle=WB-02", "green field.set"),
+            ("DONE", "green dispatched DISPATCH"),
+            ("FG1", "amber scan.again"),
+        ],
+    );
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("FG1", "amber note.away STORAGE")]);
+}
+
+#[test]
+fn job_work_and_back_to_the_supplier() {
+    let mut plant = Plant::stocked();
+    plant.play("JOB-WORK-OUT", &[("RM2", "green ship.taken"), ("DONE", "green job.work-sent JOB_WORK_OUT")]);
+    assert_eq!(plant.label("RM2").custody, Custody::Supplier);
+    plant.play("JOB-WORK-IN", &[("RM2", "green arrival.taken"), ("DONE", "green job.work-back JOB_WORK_IN")]);
+    plant.play(
+        "INSPECTION",
+        &[
+            ("RM3", "green inspect.unit"),
+            ("0.5", "amber measured.out"),
+            ("DONE", "amber inspect.failed INSPECTION"),
+        ],
+    );
+    plant.play(
+        "RETURN-TO-SUPPLIER",
+        &[("RM3", "green ship.taken"), ("DONE", "green sent.back RETURN_TO_SUPPLIER")],
+    );
+}
+
+#[test]
+fn arrivals_from_another_plant() {
+    let mut plant = Plant::new();
+    let foreign = uid::Uid::new(plant.file.tenant, "VSK".parse().unwrap(), "FG".parse().unwrap(), 7).unwrap();
+    let text = foreign.to_string();
+    assert_eq!(plant.scan("TRANSFER-IN", &text), "amber note.unknown");
+    plant.play(
+        "TRANSFER-IN",
+        &[
+            ("UNDO", "green undone"),
+            ("STN-2025-004", "green advice.set"),
+            (&text, "green arrival.taken"),
+            ("DONE", "green arrived TRANSFER"),
+        ],
+    );
+    let event = plant.of(Stage::Transfer)[0];
+    assert_eq!(event.action(), Action::Delete);
+    assert_eq!(event.references[0].number, "GRN-2025-001");
+    assert_eq!(event.references[1].r#type, "desadv");
+}
+
+#[test]
+fn labels_confirmed_spoiled_and_printed_again() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "LABEL",
+        &[
+            ("RM2", "green label.confirmed LABEL"),
+            ("RM2", "amber scan.again"),
+            ("FAIL", "green label.which-spoiled"),
+            ("RM3", "green label.spoiled LABEL"),
+            ("REPRINT", "green reprint.which"),
+            ("RM3", "red reprint.reason"),
+            ("REASON-SMUDGED", "green reason.set"),
+            ("RM3", "green reprinted LABEL"),
+        ],
+    );
+    assert_eq!(plant.last.as_ref().unwrap().prints[0].copy, 2);
+    assert_eq!(plant.label("RM3").reprints, 1);
+    plant.play(
+        "STORAGE",
+        &[
+            ("REPRINT", "green reprint.which"),
+            ("REASON-SMUDGED", "green reason.set"),
+            ("RM3", "green reprinted LABEL"),
+        ],
+    );
+    assert_eq!(plant.last.as_ref().unwrap().prints[0].copy, 3);
+}
+
+#[test]
+fn commission() {
+    let mut plant = Plant::new();
+    plant.play(
+        "COMMISSION",
+        &[
+            ("NOLABEL", "red goods.no-item"),
+            ("WO-1", "green order.chosen"),
+            ("QTY-3", "green goods.quantity"),
+            ("DONE", "green commissioned COMMISSION"),
+            ("FG1", "green label.confirmed LABEL"),
+            ("WP7", "amber note.unknown COMMISSION"),
+        ],
+    );
+    assert_eq!(plant.label("FG3").order.as_deref(), Some("WO-1"));
+    assert_eq!(plant.label("WP7").item, "BOX");
+}
+
+#[test]
+fn holds_of_the_plant() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "HOLD",
+        &[
+            ("RM2", "green hold.placed HOLD"),
+            ("RM2", "amber hold.already"),
+            ("PASS", "green hold.releasing"),
+            ("RM3", "amber hold.none"),
+            ("RM2", "red hold.supervisor REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", "green hold.released RELEASE"),
+        ],
+    );
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("HOLD", "green hold.which"),
+            ("RM4", "green hold.placed HOLD"),
+            ("WO-1", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM4", "red label.held REFUSED"),
+            ("RM2", "green assembly.child"),
+        ],
+    );
+    plant.play("STORAGE", &[("RACK-2", "green place.set"), ("RM4", "amber note.held STORAGE")]);
+}

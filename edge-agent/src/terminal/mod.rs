@@ -1,0 +1,249 @@
+//! The page of a station, served by the agent on the plant's network: scan by
+//! keyboard wedge, touch or paste, see at once what it was and what is next,
+//! with or without the cloud. No outside assets.
+//!
+//! - `GET /` lists the stations that have a page.
+//! - `GET /s/{station}` is the page; `…/events` its live view as server-sent
+//!   events; `POST …/scan` a scan; `POST …/printed` whether a label came out.
+
+mod tls;
+mod view;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use chrono::{DateTime, FixedOffset};
+use futures_util::{Stream, StreamExt};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use tokio_util::sync::CancellationToken;
+
+pub use tls::{TlsError, server_config};
+pub use view::{Button, Lamp, PrintQuestion, ScanLine, TerminalView};
+
+use crate::inputs::{Intake, IntakeError, MAX_INPUT_ID, MAX_SCAN_TEXT, ScanInput};
+
+/// Largest request body, in bytes: a scan with room for its JSON.
+const MAX_BODY: usize = 2 * MAX_SCAN_TEXT + 1024;
+
+/// What the page needs of the agent.
+pub trait Backend: Intake {
+    /// Stations that have a terminal page: code and name.
+    fn stations(&self) -> Vec<(String, String)>;
+    /// The live view of one of them; `None` when there is no such page.
+    fn watch(&self, station: &str) -> Option<watch::Receiver<Arc<TerminalView>>>;
+    /// A person says whether the label asked about came out.
+    fn printed(&self, station: &str, question: &str, came_out: bool);
+    /// All texts of the page, by language and key, as JSON.
+    fn texts(&self) -> Arc<str>;
+}
+
+type Shared = State<Arc<dyn Backend>>;
+
+/// The pages of all stations.
+pub fn router(backend: Arc<dyn Backend>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/assets/terminal.css", get(css))
+        .route("/assets/terminal.js", get(script))
+        .route("/assets/texts.json", get(texts))
+        .route("/s/{station}", get(page))
+        .route("/s/{station}/events", get(events))
+        .route("/s/{station}/scan", post(scan))
+        .route("/s/{station}/printed", post(printed))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(backend)
+}
+
+/// Serves the pages until `stop`, over TLS when a configuration is given.
+///
+/// # Errors
+/// When the address cannot be bound or serving fails.
+pub async fn serve(
+    listen: SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    backend: Arc<dyn Backend>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let app = router(backend).into_make_service();
+    let handle = axum_server::Handle::new();
+    let stopper = handle.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        // Live views never end by themselves.
+        stopper.graceful_shutdown(Some(Duration::from_millis(500)));
+    });
+    match tls {
+        Some(config) => {
+            let config = axum_server::tls_rustls::RustlsConfig::from_config(config);
+            axum_server::bind_rustls(listen, config).handle(handle).serve(app).await
+        }
+        None => axum_server::bind(listen).handle(handle).serve(app).await,
+    }
+}
+
+fn secured(response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
+    let headers = response.headers_mut();
+    let fixed = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn css() -> Response {
+    secured(([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("assets/terminal.css")))
+}
+
+async fn script() -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    secured((kind, include_str!("assets/terminal.js")))
+}
+
+async fn texts(State(backend): Shared) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    secured((kind, backend.texts().to_string()))
+}
+
+async fn index(State(backend): Shared) -> Response {
+    let mut list = String::new();
+    for (code, name) in backend.stations() {
+        list.push_str(&format!("<li><a href=\"/s/{0}\">{0}</a> {1}</li>", escape(&code), escape(&name)));
+    }
+    secured(Html(format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\"><title>Tracewright</title>\
+         <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/assets/terminal.css\">\
+         <main><h1>Tracewright</h1><ul class=\"list\">{list}</ul></main></html>"
+    )))
+}
+
+async fn page(State(backend): Shared, Path(station): Path<String>) -> Response {
+    if backend.watch(&station).is_none() {
+        return no_station(&station);
+    }
+    let html = include_str!("assets/terminal.html").replace("{station}", &escape(&station));
+    secured(Html(html))
+}
+
+async fn events(State(backend): Shared, Path(station): Path<String>) -> Response {
+    match backend.watch(&station) {
+        Some(receiver) => secured(Sse::new(views(receiver)).keep_alive(KeepAlive::default())),
+        None => no_station(&station),
+    }
+}
+
+fn views(receiver: watch::Receiver<Arc<TerminalView>>) -> impl Stream<Item = Result<Event, Infallible>> {
+    WatchStream::new(receiver).map(|view| {
+        // A view holds only texts and numbers, which always encode.
+        let json = serde_json::to_string(&*view).unwrap_or_default();
+        Ok(Event::default().data(json))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScanRequest {
+    text: String,
+    id: String,
+    at: Option<DateTime<FixedOffset>>,
+}
+
+async fn scan(
+    State(backend): Shared,
+    Path(station): Path<String>,
+    headers: HeaderMap,
+    Json(request): Json<ScanRequest>,
+) -> Response {
+    if !from_page(&headers) {
+        return problem(StatusCode::FORBIDDEN, "only the station's own page may scan here");
+    }
+    if backend.watch(&station).is_none() {
+        return no_station(&station);
+    }
+    if request.text.len() > MAX_SCAN_TEXT || request.id.is_empty() || request.id.len() > MAX_INPUT_ID {
+        return problem(StatusCode::BAD_REQUEST, "the scan or its id is empty or too long");
+    }
+    let input = ScanInput {
+        station,
+        text: request.text,
+        input_id: request.id,
+        device_counter: None,
+        occurred_at: request.at,
+        badge: None,
+    };
+    match backend.scan(input).await {
+        Ok(answer) => secured(Json(answer)),
+        Err(error @ (IntakeError::Full | IntakeError::Stopping | IntakeError::Failed(_))) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrintedRequest {
+    id: String,
+    printed: bool,
+}
+
+async fn printed(
+    State(backend): Shared,
+    Path(station): Path<String>,
+    headers: HeaderMap,
+    Json(request): Json<PrintedRequest>,
+) -> Response {
+    if !from_page(&headers) {
+        return problem(StatusCode::FORBIDDEN, "only the station's own page may answer here");
+    }
+    if backend.watch(&station).is_none() {
+        return no_station(&station);
+    }
+    backend.printed(&station, &request.id, request.printed);
+    secured(StatusCode::NO_CONTENT)
+}
+
+/// A header that another site's page cannot send without asking first, which
+/// this server never allows.
+fn from_page(headers: &HeaderMap) -> bool {
+    headers.get("x-terminal").is_some_and(|value| value == "1")
+}
+
+fn no_station(station: &str) -> Response {
+    let detail = format!("no station {station:?} with a terminal page; the list is at /");
+    problem(StatusCode::NOT_FOUND, &detail)
+}
+
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let body = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    secured((status, kind, body.to_string()))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,88 @@
+//! The demo that a person watches.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::plant::Plant;
+use super::world::{TENANT, World, say};
+use crate::plant::people::{Crew, kolkata, visakhapatnam};
+use crate::plant::truth::Truth;
+
+/// Gearboxes that are built and sent on together.
+const BOXES: u32 = 4;
+
+/// Runs until Ctrl-C.
+///
+/// # Errors
+/// When a part does not start or ends by itself.
+pub async fn run(state: &Path, pace: Duration, seed: u64) -> anyhow::Result<()> {
+    let mut world = World::start(state, false, seed).await?;
+    let link = world
+        .cloud
+        .run(&["open".into(), "--tenant".into(), TENANT.into(), "--url".into(), world.cloud.url()])
+        .await?;
+    println!();
+    println!("  The office, signed in once by this link:  {}", link.trim());
+    for plant in &world.plants {
+        let file = &plant.site.setup.plant;
+        let scheme = if file.terminal.tls { "https" } else { "http" };
+        println!("  Terminal pages of {}:  {scheme}://{}/", file.plant_name, file.terminal.listen);
+    }
+    println!("  Logs:  {}", world.layout.state.join("logs").display());
+    println!(
+        "  A badge to scan or type at a terminal:  BADGE-1001 (PIN 4711) in Kolkata, BADGE-2001 (PIN 3344) in Visakhapatnam"
+    );
+    println!("  Ctrl-C ends everything.");
+    println!();
+    let worked = {
+        let (kol, vsk) = two(&world.plants)?;
+        tokio::select! {
+            signal = tokio::signal::ctrl_c() => signal.map_err(anyhow::Error::from),
+            worked = work(kol, vsk, &world, pace, seed) => worked,
+        }
+    };
+    say("stopping");
+    world.stop().await?;
+    worked
+}
+
+fn two(plants: &[Plant]) -> anyhow::Result<(&Plant, &Plant)> {
+    match plants {
+        [kol, vsk] => Ok((kol, vsk)),
+        _ => anyhow::bail!("the demo has two plants"),
+    }
+}
+
+/// Both plants work at once, for ever.
+async fn work(kol: &Plant, vsk: &Plant, world: &World, pace: Duration, seed: u64) -> anyhow::Result<()> {
+    let truth = Truth::default();
+    let (sent, mut coming) = tokio::sync::mpsc::unbounded_channel();
+    let first = async {
+        let mut crew = Crew::new(&kol.site, truth.clone(), world.office.clone(), seed, pace)?;
+        loop {
+            kolkata(&mut crew, &kol.site, BOXES, &sent).await?;
+            say_counts(&truth);
+        }
+        #[expect(unreachable_code, reason = "gives the block its type")]
+        anyhow::Ok(())
+    };
+    let second = async {
+        let mut crew = Crew::new(&vsk.site, truth.clone(), world.office.clone(), seed + 1, pace)?;
+        while let Some(boxes) = coming.recv().await {
+            visakhapatnam(&mut crew, &vsk.site, boxes).await?;
+            say_counts(&truth);
+        }
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        ended = first => ended,
+        ended = second => ended,
+    }
+}
+
+fn say_counts(truth: &Truth) {
+    let (uids, stages, links, refused, repeats) = truth.counts();
+    say(&format!(
+        "{uids} UIDs, {stages} stages, {links} links; {refused} scans refused, {repeats} scanned twice"
+    ));
+}

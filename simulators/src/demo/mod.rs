@@ -1,0 +1,10 @@
+//! Brings up the whole system on this machine: cloud, two plants, simulators.
+
+pub mod check;
+pub mod cloud;
+pub mod layout;
+pub mod live;
+pub mod network;
+pub mod plant;
+pub mod process;
+pub mod world;

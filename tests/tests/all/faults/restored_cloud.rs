@@ -1,0 +1,116 @@
+//! A cloud whose database was put back to an older backup.
+
+use std::collections::BTreeSet;
+
+use super::lab::Lab;
+use crate::support::until;
+
+/// Small ranges, so that some are granted after the backup.
+fn small_leases(text: &str) -> String {
+    text.replacen("low_water = 2_000\nrequest = 10_000", "low_water = 24\nrequest = 32", 1)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_cloud_is_sent_everything_again_and_grants_nothing_twice() {
+    let mut lab = Lab::start_with(small_leases).await;
+    let mut dock = lab.agent.person("DOCK1").await;
+    let (_, first) = lab.agent.receive(&mut dock, 5).await;
+    lab.drained().await;
+    lab.stop_cloud().await;
+    let backup = lab.back_up_cloud();
+    lab.start_cloud().await;
+    lab.agent.ready().await;
+
+    let mut later = Vec::new();
+    for _ in 0..4 {
+        lab.agent.until("numbers", |h| h["leases"]["RM"].as_u64() >= Some(20)).await;
+        let (answer, new) = lab.agent.receive(&mut dock, 20).await;
+        assert!(answer.taken(), "{answer:?}");
+        later.extend(new);
+    }
+    let mut store = lab.agent.person("STORE1").await;
+    store.store("Warehouse-A-Rack-12", &first).await;
+    let before = lab.drained().await;
+
+    lab.stop_cloud().await;
+    lab.restore_cloud(&backup);
+    lab.start_cloud().await;
+    lab.agent.until("out of touch and back", |h| h["uplink"]["connected"] == true).await;
+    let restored = lab.drained().await;
+    assert!(restored.len() >= before.len());
+    lab.must_have(&before).await;
+    for uid in &first {
+        assert_eq!(lab.stages(uid).await, ["PROCUREMENT", "GRN", "STORAGE"], "{uid}");
+    }
+    for uid in &later {
+        assert_eq!(lab.stages(uid).await, ["PROCUREMENT", "GRN"], "{uid}");
+    }
+
+    // The floors are past what the agent was granted by the cloud that is gone.
+    let mut fresh = Vec::new();
+    for _ in 0..3 {
+        lab.agent.until("numbers", |h| h["leases"]["RM"].as_u64() >= Some(20)).await;
+        let (answer, new) = lab.agent.receive(&mut dock, 20).await;
+        assert!(answer.taken(), "{answer:?}");
+        fresh.extend(new);
+    }
+    let health = lab.agent.drained().await;
+    assert_eq!(health["epoch"], 1, "{health}");
+    lab.drained().await;
+    assert_eq!(lab.born_twice().await, BTreeSet::new());
+    let all: BTreeSet<&String> = first.iter().chain(&later).chain(&fresh).collect();
+    assert_eq!(all.len(), 145);
+    let lifted = lab.exceptions("lease.lifted").await;
+    assert!(lifted.iter().any(|e| e["detail"]["type"] == "RM"), "{:?}", lab.exceptions("").await);
+    assert_eq!(lab.exceptions("uid.second_birth").await.len(), 0);
+    assert_eq!(lab.exceptions("stream.gap").await.len(), 0);
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_restored_cloud_lacks_and_the_agent_pruned_is_a_gap_and_the_plant_goes_on() {
+    // Pruned as soon as it is acknowledged.
+    let prune = |text: &str| text.replacen("keep_acked_days = 30", "keep_acked_days = 0", 1);
+    let mut lab = Lab::start_with(prune).await;
+    let mut dock = lab.agent.person("DOCK1").await;
+    let (_, first) = lab.agent.receive(&mut dock, 2).await;
+    lab.drained().await;
+    let at_backup = lab.stored().await;
+    lab.stop_cloud().await;
+    let backup = lab.back_up_cloud();
+    lab.start_cloud().await;
+    lab.agent.ready().await;
+
+    let (_, gone) = lab.agent.receive(&mut dock, 3).await;
+    lab.agent.drained().await;
+    // It looks at each start, and for what is older than the second at hand.
+    lab.agent.stop().await;
+    let last = lab.agent.journal().await.last().unwrap().seq;
+    lab.agent.start();
+    lab.agent.drained().await;
+    until("the journal is pruned", async || lab.agent.journal().await.is_empty()).await;
+
+    lab.stop_cloud().await;
+    lab.restore_cloud(&backup);
+    let mut dock = lab.agent.person("DOCK1").await;
+    let (_, kept) = lab.agent.receive(&mut dock, 2).await;
+    lab.start_cloud().await;
+    lab.agent.drained().await;
+
+    let gaps = lab.exceptions("stream.gap").await;
+    assert_eq!(gaps.len(), 1, "{:?}", lab.exceptions("").await);
+    let through = at_backup.iter().map(|event| event.seq).max().unwrap();
+    assert_eq!(gaps[0]["detail"]["first"], through + 1, "{gaps:?}");
+    assert_eq!(gaps[0]["detail"]["last"], last, "{gaps:?}");
+    lab.must_have(&at_backup).await;
+    for uid in first.iter().chain(&kept) {
+        assert_eq!(lab.stages(uid).await, ["PROCUREMENT", "GRN"], "{uid}");
+    }
+    // The plant goes on, and the labels of the gap are not given again.
+    let (answer, more) = lab.agent.receive(&mut dock, 2).await;
+    assert!(answer.taken(), "{answer:?}");
+    lab.agent.drained().await;
+    let used: BTreeSet<&String> = first.iter().chain(&gone).chain(&kept).collect();
+    assert!(more.iter().all(|uid| !used.contains(uid)));
+    lab.stop().await;
+}

@@ -1,0 +1,14 @@
+//! Tests that cross crates; one binary, a module per subject.
+#![allow(clippy::unwrap_used)]
+
+mod edge_link;
+mod faults;
+mod mosquitto;
+mod office_pages;
+mod pymodbus;
+mod queries;
+mod reference_shapes;
+mod spec_example;
+mod support;
+mod terminal;
+mod whole_path;

@@ -1,0 +1,111 @@
+//! The office's pages in a browser, over goods that a plant really made.
+
+use std::time::{Duration, Instant};
+
+use simulators::demo::world::TENANT;
+use simulators::plant::people::{Crew, kolkata};
+use simulators::plant::truth::Truth;
+
+use crate::support::browser::Browser;
+use crate::support::{Small, until, until_within};
+
+/// How soon a plant that is online must know of a hold.
+const HOLD_WITHIN: Duration = Duration::from_secs(2);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_office_finds_traces_and_holds() {
+    let Some(browser) = Browser::start().await else { return };
+    let mut world = Small::start().await;
+    let site = world.plant.site.clone();
+    let mut crew = Crew::new(&site, Truth::default(), world.office.clone(), 3, Duration::ZERO).unwrap();
+    let (sent, mut coming) = tokio::sync::mpsc::unbounded_channel();
+    kolkata(&mut crew, &site, 1, &sent).await.unwrap();
+    let gearbox = coming.recv().await.unwrap().remove(0);
+    let gear = crew.receive(&site, "PO-2025-001", "RM-GEAR", 1).await.unwrap().remove(0);
+    world.plant.wait_drained().await.unwrap();
+
+    sign_in(&browser, &world).await;
+    browser.says("#latest", "").await;
+    browser.pictures("office-home").await;
+
+    // Find a UID, read its history, walk its genealogy both ways.
+    browser.click("#ask").await;
+    browser.press(&format!("{gearbox}\u{e007}")).await;
+    browser.says("h1", &gearbox).await;
+    browser.says("#history + ol", "PO-2025-010").await;
+    let part = "section[aria-labelledby=backward] .tr-tree";
+    browser.says(part, "RM-GEAR").await;
+    browser.says(part, "RM-HOUSING").await;
+    browser.click("section[aria-labelledby=backward] .mt-2 summary").await;
+    browser.says("section[aria-labelledby=backward] .mt-2", "HEAT-").await;
+    browser.pictures("office-trace").await;
+    browser.click(&format!("{part} a.tr-uid")).await;
+    browser.says("section[aria-labelledby=forward] .tr-tree", &gearbox).await;
+    browser.pictures("office-trace-part").await;
+
+    browser.click("#search").await;
+    browser.press("PO-2025-001\u{e007}").await;
+    browser.says("#main", &gear).await;
+    browser.pictures("office-search").await;
+
+    browser.click("#sidebar a[href='/exceptions']").await;
+    browser.says("h1", "xceptions").await;
+    browser.pictures("office-exceptions").await;
+    browser.click("#sidebar a[href='/plants']").await;
+    browser.says("#main", "KOL").await;
+    browser.pictures("office-plants").await;
+
+    a_hold_reaches_the_plant(&browser, &world, &gear).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.close().await;
+    world.stop().await;
+}
+
+async fn sign_in(browser: &Browser, world: &Small) {
+    let url = world.cloud.url();
+    let open = ["open", "--tenant", TENANT, "--url", &url].map(str::to_owned);
+    let link = world.cloud.run(&open).await.unwrap();
+    browser.open(link.trim()).await;
+    browser.pictures("office-sign-in").await;
+    browser.click("form[action^='/signin/once/'] button").await;
+    browser.says("#main", "KOL").await;
+    // The link works once.
+    let current = browser.page.current_url().await.unwrap();
+    assert!(!current.path().starts_with("/signin"), "{current}");
+}
+
+async fn a_hold_reaches_the_plant(browser: &Browser, world: &Small, uid: &str) {
+    let mut person = world.person("ISSUE1").await;
+    person.take("PO-2025-010").await;
+    let version = async || world.plant.health().await.unwrap()["reference"]["version"].as_u64().unwrap();
+    let before = version().await;
+
+    browser.open(&format!("{}/trace/{uid}", world.cloud.url())).await;
+    browser.click("a[href^='/holds?uid=']").await;
+    browser.click("input[name=reason]").await;
+    browser.press("Crack suspected").await;
+    browser.picture("office-hold-form").await;
+    let begun = Instant::now();
+    browser.click("form[action='/holds'] button[type=submit]").await;
+    until_within(HOLD_WITHIN, "the plant knows of the hold", async || version().await > before).await;
+    let answer = person.scan(uid).await;
+    println!("hold: red at the plant after {:?}", begun.elapsed());
+    assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("red", "label.held"), "{answer:?}");
+    assert!(begun.elapsed() < HOLD_WITHIN, "{:?}", begun.elapsed());
+    browser.says("#main", "Crack suspected").await;
+    browser.pictures("office-holds").await;
+    browser.open(&format!("{}/trace/{uid}", world.cloud.url())).await;
+    browser.says("#main", "Crack suspected").await;
+    browser.pictures("office-trace-held").await;
+
+    browser.open(&format!("{}/holds", world.cloud.url())).await;
+    let before = version().await;
+    let begun = Instant::now();
+    browser.click("form[action$='/release'] button").await;
+    until_within(HOLD_WITHIN, "the plant knows of the release", async || version().await > before).await;
+    let answer = person.scan(uid).await;
+    println!("release: green at the plant after {:?}", begun.elapsed());
+    assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("green", "issued"), "{answer:?}");
+    assert!(begun.elapsed() < HOLD_WITHIN, "{:?}", begun.elapsed());
+    until("no hold is left", async || !browser.text("#main").await.contains("Crack suspected")).await;
+}
