@@ -4,3 +4,4 @@
 pub mod demo;
 pub mod http;
 pub mod plant;
+pub mod ports;

@@ -41,8 +41,12 @@ impl Writer {
                 let result = self.epoch(&change).await;
                 self.reply(done, result);
             }
-            Control::Acked { epoch, through_seq, prune_through, reset } => {
-                self.acked(epoch, through_seq, prune_through, reset);
+            Control::Acked { epoch, through_seq, prune_through } => {
+                self.acked(epoch, through_seq, prune_through, false);
+            }
+            Control::Welcomed { epoch, through_seq, prune_through, done } => {
+                self.acked(epoch, through_seq, prune_through, true);
+                self.reply(done, Ok(()));
             }
             Control::Label { answer, done } => {
                 let result = self.label(&answer).await;

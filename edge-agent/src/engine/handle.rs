@@ -154,13 +154,22 @@ impl Handle {
     /// The cloud has committed events, and a backup covers them up to
     /// `prune_through`. Never takes anything back.
     pub async fn acked(&self, epoch: u32, through_seq: u64, prune_through: u64) {
-        self.tell(Control::Acked { epoch, through_seq, prune_through, reset: false }).await;
+        self.tell(Control::Acked { epoch, through_seq, prune_through }).await;
     }
 
     /// The cloud's cursor at the start of a stream. It counts even where it is
-    /// behind what was acknowledged: a cloud that was restored has less.
-    pub async fn welcomed(&self, epoch: u32, through_seq: u64, prune_through: u64) {
-        self.tell(Control::Acked { epoch, through_seq, prune_through, reset: true }).await;
+    /// behind what was acknowledged: a cloud that was restored has less. The
+    /// status says so when this returns.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn welcomed(
+        &self,
+        epoch: u32,
+        through_seq: u64,
+        prune_through: u64,
+    ) -> Result<(), EngineError> {
+        self.control(|done| Control::Welcomed { epoch, through_seq, prune_through, done }).await
     }
 
     /// Takes a range of UIDs; on disk when this returns.

@@ -109,8 +109,7 @@ impl Port for EnginePort {
     fn welcomed(&self, welcome: v1::Welcome) -> BoxFuture<'_, Result<(), PortError>> {
         async move {
             let v1::Welcome { epoch, through_seq, prune_through_seq, .. } = welcome;
-            self.engine.welcomed(epoch, through_seq, prune_through_seq).await;
-            Ok(())
+            self.engine.welcomed(epoch, through_seq, prune_through_seq).await.map_err(failed)
         }
         .boxed()
     }

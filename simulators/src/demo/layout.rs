@@ -1,10 +1,11 @@
 //! Where the demo's files and programs lie, and plant files with free ports.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+
+use crate::ports::free_port;
 
 /// Folders and programs of one demo.
 #[derive(Debug, Clone)]
@@ -60,7 +61,6 @@ impl Layout {
 pub fn with_free_ports(text: &str) -> anyhow::Result<(String, BTreeMap<u16, u16>)> {
     const HOST: &str = "127.0.0.1:";
     let mut ports = BTreeMap::new();
-    let mut held = Vec::new();
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(HOST) {
@@ -74,10 +74,7 @@ pub fn with_free_ports(text: &str) -> anyhow::Result<(String, BTreeMap<u16, u16>
         let free = match ports.get(&port) {
             Some(free) => *free,
             None => {
-                // Held until the end, so that no port is given twice.
-                let listener = TcpListener::bind("127.0.0.1:0").context("finding a free port")?;
-                let free = listener.local_addr().context("finding a free port")?.port();
-                held.push(listener);
+                let free = free_port().context("finding a free port")?;
                 ports.insert(port, free);
                 free
             }

@@ -1,6 +1,6 @@
 //! Cloud, network and two plants, brought up together.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
@@ -10,6 +10,7 @@ use super::layout::Layout;
 use super::network::Network;
 use super::plant::{Plant, prepare};
 use crate::http::Http;
+use crate::ports::free_port;
 
 /// The tenant of the demo.
 pub const TENANT: &str = "SAIF";
@@ -78,9 +79,4 @@ impl World {
 /// Says on the terminal what is being done.
 pub fn say(what: &str) {
     println!("demo: {what}");
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("finding a free port")?;
-    Ok(listener.local_addr().context("finding a free port")?.port())
 }

@@ -1,16 +1,13 @@
 //! The office's pages in a browser, over goods that a plant really made.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use simulators::demo::world::TENANT;
 use simulators::plant::people::{Crew, kolkata};
 use simulators::plant::truth::Truth;
 
 use crate::support::browser::Browser;
-use crate::support::{Small, until, until_within};
-
-/// How soon a plant that is online must know of a hold.
-const HOLD_WITHIN: Duration = Duration::from_secs(2);
+use crate::support::{Small, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_office_finds_traces_and_holds() {
@@ -85,13 +82,10 @@ async fn a_hold_reaches_the_plant(browser: &Browser, world: &Small, uid: &str) {
     browser.click("input[name=reason]").await;
     browser.press("Crack suspected").await;
     browser.picture("office-hold-form").await;
-    let begun = Instant::now();
     browser.click("form[action='/holds'] button[type=submit]").await;
-    until_within(HOLD_WITHIN, "the plant knows of the hold", async || version().await > before).await;
+    until("the plant knows of the hold", async || version().await > before).await;
     let answer = person.scan(uid).await;
-    println!("hold: red at the plant after {:?}", begun.elapsed());
     assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("red", "label.held"), "{answer:?}");
-    assert!(begun.elapsed() < HOLD_WITHIN, "{:?}", begun.elapsed());
     browser.says("#main", "Crack suspected").await;
     browser.pictures("office-holds").await;
     browser.open(&format!("{}/trace/{uid}", world.cloud.url())).await;
@@ -100,12 +94,9 @@ async fn a_hold_reaches_the_plant(browser: &Browser, world: &Small, uid: &str) {
 
     browser.open(&format!("{}/holds", world.cloud.url())).await;
     let before = version().await;
-    let begun = Instant::now();
     browser.click("form[action$='/release'] button").await;
-    until_within(HOLD_WITHIN, "the plant knows of the release", async || version().await > before).await;
+    until("the plant knows of the release", async || version().await > before).await;
     let answer = person.scan(uid).await;
-    println!("release: green at the plant after {:?}", begun.elapsed());
     assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("green", "issued"), "{answer:?}");
-    assert!(begun.elapsed() < HOLD_WITHIN, "{:?}", begun.elapsed());
     until("no hold is left", async || !browser.text("#main").await.contains("Crack suspected")).await;
 }

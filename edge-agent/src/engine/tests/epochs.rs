@@ -77,7 +77,7 @@ async fn only_what_is_acknowledged_and_backed_up_goes() {
     let status = agent.handle().status();
     assert_eq!((status.acked_through, status.queued), (30, 20));
     // A restored cloud has less than it said; what is gone is gone, the rest comes.
-    agent.handle().welcomed(1, 10, 0).await;
+    agent.handle().welcomed(1, 10, 0).await.unwrap();
     agent.green("FACT", "after").await;
     assert_eq!(agent.handle().status().queued, 41);
     let batch = agent.handle().read_batch(1, 11, 100, 1 << 20).await.unwrap();

@@ -1,7 +1,6 @@
 //! A plant with a dock and many stores, and an engine in this process that runs
 //! it on a journal on disk.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use edge_agent::enrol::machine_id;
 use edge_agent::inputs::{Answer, Colour, Intake, ScanInput};
 use edge_agent::station::control::{Control, Verb};
 use proto::v1;
+use simulators::ports::free_port;
 use tokio::task::JoinHandle;
 use uid::{PlantCode, TenantCode, TypeCode, Uid};
 
@@ -46,15 +46,8 @@ pub fn uid(kind: &str, n: u64) -> anyhow::Result<Uid> {
 
 /// A plant file with free ports; nothing is pruned and no disk limit is met.
 pub fn plant_file(dir: &Path) -> anyhow::Result<(PathBuf, PlantFile)> {
-    let held: Vec<TcpListener> = (0..4)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<Result<_, _>>()
-        .context("finding ports")?;
-    let mut ports = Vec::new();
-    for listener in held {
-        ports.push(listener.local_addr().context("finding ports")?.port());
-    }
-    let [mqtt, terminal, health, cloud] = ports[..] else { bail!("four ports") };
+    let port = || free_port().context("finding a port");
+    let (mqtt, terminal, health, cloud) = (port()?, port()?, port()?, port()?);
     let mut text = format!(
         r#"
 [tenant]

@@ -177,8 +177,7 @@ pub fn pictures() -> PathBuf {
     folder
 }
 
-/// Ports that were free a moment ago.
+/// Ports that nobody has.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let held = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+    [(); N].map(|()| simulators::ports::free_port().unwrap())
 }
