@@ -45,6 +45,27 @@ begin
         'with check (tenant_id = (select app.tenant()))', target);
 end $$;
 
+-- Who changed a row last, and when; whoever changes it need not think of it.
+create function app.touch() returns trigger
+    language plpgsql as $$
+begin
+    new.updated_at := now();
+    new.updated_by := app.actor();
+    return new;
+end $$;
+
+-- Gives a master's table the columns that say who made and changed each row.
+create procedure app.keep_authors(target regclass)
+    language plpgsql as $$
+begin
+    execute format(
+        'alter table %s add column created_at timestamptz not null default now(), '
+        'add column created_by text not null default app.actor(), '
+        'add column updated_at timestamptz not null default now(), '
+        'add column updated_by text not null default app.actor()', target);
+    execute format('create trigger touch before update on %s for each row execute function app.touch()', target);
+end $$;
+
 -- ------------------------------------------------------------- control -----
 
 create table control.tenants (
@@ -126,6 +147,7 @@ create table control.signin_codes (
 grant usage on schema app, control, public to tracewright_app, tracewright_ingest, tracewright_system;
 grant execute on all functions in schema app to tracewright_app, tracewright_ingest, tracewright_system;
 revoke execute on procedure app.protect(regclass) from public;
+revoke execute on procedure app.keep_authors(regclass) from public;
 grant select, insert, update, delete on all tables in schema control to tracewright_system;
 grant select on control.tenants to tracewright_app, tracewright_ingest;
 
@@ -143,10 +165,6 @@ create table companies (
     company_id uuid not null,
     code       text not null,
     name       text not null,
-    created_at timestamptz not null default now(),
-    created_by text not null default app.actor(),
-    updated_at timestamptz not null default now(),
-    updated_by text not null default app.actor(),
     version    integer not null default 1,
     deleted_at timestamptz,
     primary key (tenant_id, company_id),
@@ -163,10 +181,6 @@ create table plants (
     name       text not null,
     time_zone  text not null,
     languages  text[] not null default '{en}',
-    created_at timestamptz not null default now(),
-    created_by text not null default app.actor(),
-    updated_at timestamptz not null default now(),
-    updated_by text not null default app.actor(),
     version    integer not null default 1,
     deleted_at timestamptz,
     primary key (tenant_id, plant_id),
@@ -199,6 +213,11 @@ create table cost_centres (
     unique (tenant_id, department_id, code),
     foreign key (tenant_id, department_id) references departments (tenant_id, department_id)
 );
+
+call app.keep_authors('companies');
+call app.keep_authors('plants');
+call app.keep_authors('departments');
+call app.keep_authors('cost_centres');
 
 -- -------------------------------------------------------------- agents -----
 

@@ -361,6 +361,7 @@ create table order_lines (
     quantity  numeric(18,6) not null,
     unit      text not null,
     done      numeric(18,6) not null default 0,
+    version   integer not null default 1,
     primary key (tenant_id, type, number, line),
     foreign key (tenant_id, type, number) references orders (tenant_id, type, number)
 );
@@ -380,13 +381,22 @@ create table operators (
 );
 
 create table reasons (
-    tenant_id uuid not null references control.tenants,
-    reason    text not null,
-    purpose   text not null,
-    texts     jsonb not null,
-    version   integer not null default 1,
+    tenant_id  uuid not null references control.tenants,
+    reason     text not null,
+    purpose    text not null,
+    texts      jsonb not null,
+    version    integer not null default 1,
+    deleted_at timestamptz,
     primary key (tenant_id, reason)
 );
+
+call app.keep_authors('items');
+call app.keep_authors('bom_lines');
+call app.keep_authors('partners');
+call app.keep_authors('orders');
+call app.keep_authors('order_lines');
+call app.keep_authors('operators');
+call app.keep_authors('reasons');
 
 create table holds (
     tenant_id   uuid not null references control.tenants,

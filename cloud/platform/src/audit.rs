@@ -41,6 +41,50 @@ pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<(), DbError> {
     Ok(())
 }
 
+/// A change that one of many entries keeps; see [`Entry`].
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// As in [`Entry::action`].
+    pub action: &'static str,
+    /// As in [`Entry::subject`].
+    pub subject: String,
+    /// How it was, if it was.
+    pub before: Option<Value>,
+    /// How it is now, if it is.
+    pub after: Option<Value>,
+}
+
+/// [`record`] for many changes at once, in their order.
+///
+/// # Errors
+/// Those of the database; the changes must then not be committed either.
+pub async fn record_all(tx: &mut Tx, entries: &[Kept]) -> Result<(), DbError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let tenant = tx.tenant();
+    let ids: Vec<Uuid> = entries.iter().map(|_| Uuid::now_v7()).collect();
+    let actions: Vec<String> = entries.iter().map(|entry| entry.action.to_owned()).collect();
+    let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.clone()).collect();
+    let before: Vec<Value> = entries.iter().map(|entry| entry.before.clone().unwrap_or_default()).collect();
+    let after: Vec<Value> = entries.iter().map(|entry| entry.after.clone().unwrap_or_default()).collect();
+    sqlx::query!(
+        "insert into audit_log (tenant_id, audit_id, action, subject, before, after)
+         select $1, w.id, w.action, w.subject, nullif(w.before, 'null'::jsonb), nullif(w.after, 'null'::jsonb)
+         from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::jsonb[])
+              as w(id, action, subject, before, after)",
+        tenant,
+        &ids,
+        &actions,
+        &subjects,
+        &before,
+        &after,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

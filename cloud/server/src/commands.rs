@@ -8,6 +8,7 @@ use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
 use platform::ctx::Cx;
 use platform::db::Db;
+use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, Tenant};
 use platform::web::{Scope, keys};
 
@@ -82,6 +83,49 @@ pub enum KeyCommand {
         #[arg(long)]
         days: Option<u32>,
     },
+    /// List a tenant's keys.
+    List {
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+    },
+    /// End a key, and every session that stands on it.
+    Revoke {
+        /// The key's id, as `list` shows it.
+        id: String,
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+    },
+}
+
+/// Arguments of `cloud import`.
+#[derive(clap::Args)]
+pub struct ImportArgs {
+    /// A file: `.toml` or `.json` with lists by name, `.json` with rows, or `.csv`.
+    file: PathBuf,
+    /// Tenant's code.
+    #[arg(long)]
+    tenant: String,
+    /// The list whose rows the file holds, such as `items` or `purchase_orders`.
+    #[arg(long)]
+    list: Option<String>,
+    /// Try everything, keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Arguments of `cloud withdraw`.
+#[derive(clap::Args)]
+pub struct WithdrawArgs {
+    /// The list, such as `operators` or `purchase_orders`.
+    list: String,
+    /// Codes of the rows.
+    #[arg(required = true)]
+    codes: Vec<String>,
+    /// Tenant's code.
+    #[arg(long)]
+    tenant: String,
 }
 
 /// Arguments of `cloud open`.
@@ -188,19 +232,81 @@ pub async fn agent(config: &Config, command: AgentCommand) -> anyhow::Result<()>
 
 /// `cloud access-key …`.
 pub async fn access_key(config: &Config, command: KeyCommand) -> anyhow::Result<()> {
-    let KeyCommand::Create { name, tenant: code, scopes, days } = command;
-    let scopes: Vec<Scope> = scopes
-        .iter()
-        .map(|word| {
-            Scope::parse(word)
-                .with_context(|| format!("there is no scope {word}; there are read, write and admin"))
-        })
-        .collect::<anyhow::Result<_>>()?;
     let database = Database::attach(config).await?;
-    let tenant = tenant(&database.db, &code).await?;
-    let expires = days.map(|days| Utc::now() + TimeDelta::days(i64::from(days)));
-    let key = keys::create(&database.db, tenant.id, &name, &scopes, expires).await?;
-    println!("{}", key.reveal());
+    let db = &database.db;
+    match command {
+        KeyCommand::Create { name, tenant: code, scopes, days } => {
+            let scopes = scopes.iter().map(|word| scope(word)).collect::<anyhow::Result<Vec<Scope>>>()?;
+            let tenant = tenant(db, &code).await?;
+            let expires = days.map(|days| Utc::now() + TimeDelta::days(i64::from(days)));
+            let key = keys::create(db, tenant.id, &name, &scopes, expires).await?;
+            println!("{}", key.reveal());
+        }
+        KeyCommand::List { tenant: code } => {
+            let tenant = tenant(db, &code).await?;
+            for key in keys::list(db, tenant.id).await? {
+                let state = match (key.revoked_at, key.expires_at) {
+                    (Some(at), _) => format!("revoked {}", at.date_naive()),
+                    (None, Some(at)) if at <= Utc::now() => format!("expired {}", at.date_naive()),
+                    (None, Some(at)) => format!("until {}", at.date_naive()),
+                    (None, None) => "no end".to_owned(),
+                };
+                println!("{}  {}  {}  {}", key.id, state, key.scopes.join(","), key.name);
+            }
+        }
+        KeyCommand::Revoke { id, tenant: code } => {
+            let tenant = tenant(db, &code).await?;
+            let name = keys::revoke(db, tenant.id, &id, Utc::now()).await?;
+            let name = name.with_context(|| format!("tenant {code} has no valid key {id}"))?;
+            println!("the key {id} ({name}) opens nothing any more");
+        }
+    }
+    database.close().await;
+    Ok(())
+}
+
+fn scope(word: &str) -> anyhow::Result<Scope> {
+    Scope::parse(word).with_context(|| format!("there is no scope {word}; there are read, write and admin"))
+}
+
+/// `cloud import`.
+pub async fn import(config: &Config, args: ImportArgs) -> anyhow::Result<()> {
+    let list = args.list.as_deref().map(list_of).transpose()?;
+    let form = match (args.file.extension().and_then(|ending| ending.to_str()), list) {
+        (Some("toml"), None) => Form::Toml,
+        (Some("json"), None) => Form::Json,
+        (Some("json"), Some(list)) => Form::JsonRows(list),
+        (Some("csv"), Some(list)) => Form::Csv(list),
+        (Some("csv"), None) => anyhow::bail!("a CSV file holds one list: name it with --list"),
+        _ => anyhow::bail!("{}: expected a .toml, .json or .csv file", args.file.display()),
+    };
+    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
+    let upload = Upload { name: args.file.display().to_string(), form, bytes };
+    let database = Database::attach(config).await?;
+    let tenant = tenant(&database.db, &args.tenant).await?;
+    let cx = Cx::system(tenant.id);
+    let report = import::import(&database.db, &cx, &tenant.code, &upload, args.dry_run).await?;
+    println!("{report}");
+    database.close().await;
+    Ok(())
+}
+
+fn list_of(name: &str) -> anyhow::Result<List> {
+    List::parse(name).with_context(|| {
+        let names: Vec<&str> = List::names().collect();
+        format!("there is no list {name}; there are {}", names.join(", "))
+    })
+}
+
+/// `cloud withdraw`.
+pub async fn withdraw(config: &Config, args: WithdrawArgs) -> anyhow::Result<()> {
+    let list = list_of(&args.list)?;
+    let database = Database::attach(config).await?;
+    let tenant = tenant(&database.db, &args.tenant).await?;
+    for code in &args.codes {
+        import::withdraw(&database.db, &Cx::system(tenant.id), list, code).await?;
+        println!("{code} is withdrawn; plants forget it when they are in touch");
+    }
     database.close().await;
     Ok(())
 }

@@ -32,6 +32,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make or bring up to date tenants, plants and masters from files.
     Seed(commands::SeedArgs),
+    /// Take masters and open orders from another system's files.
+    Import(commands::ImportArgs),
+    /// Withdraw masters or open orders: plants forget them.
+    Withdraw(commands::WithdrawArgs),
     /// Print a new enrolment token for a plant's agent.
     Token(commands::TokenArgs),
     /// The streams of plants.
@@ -81,6 +85,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.command {
             Command::Serve(args) => serve::run(config, args).await,
             Command::Seed(args) => commands::seed(&config, args).await,
+            Command::Import(args) => commands::import(&config, args).await,
+            Command::Withdraw(args) => commands::withdraw(&config, args).await,
             Command::Token(args) => commands::token(&config, args).await,
             Command::Agent(command) => commands::agent(&config, command).await,
             Command::AccessKey(command) => commands::access_key(&config, command).await,

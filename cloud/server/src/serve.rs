@@ -134,7 +134,10 @@ fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages:
     let health =
         Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
     if with_pages {
-        let pages = health.merge(platform::web::routes()).merge(trace::router(committed));
+        let pages = health
+            .merge(platform::web::routes())
+            .merge(platform::seed::router())
+            .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {
         health.with_state(state)
@@ -174,3 +177,7 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
     });
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "matrix_tests.rs"]
+mod matrix_tests;

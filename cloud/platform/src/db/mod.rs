@@ -114,13 +114,6 @@ impl Db {
         }
     }
 
-    /// How the pools log in, for a listener of notifications and for
-    /// migrations. No role is set: this is the owner of the schema.
-    #[must_use]
-    pub fn connect_options(&self) -> PgConnectOptions {
-        self.pools.options.clone()
-    }
-
     /// Runs `f` in one transaction of the caller's tenant, as the application
     /// role. `Ok` commits; `Err`, a panic, or a caller that goes away rolls
     /// back, and nothing of the tenant stays behind on the connection.

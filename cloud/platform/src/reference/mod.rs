@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::audit;
 use crate::db::{DbError, Tx};
 
 /// Channel on which a tenant's id is told when something was published for it.
@@ -88,12 +89,98 @@ pub async fn publish_all(tx: &mut Tx, rows: Vec<Row>) -> Result<Published, DbErr
     if changed.is_empty() {
         return Ok(Published::default());
     }
-    let rows: Vec<&Row> = changed.iter().filter_map(|at| rows.get(*at)).collect();
+    record(tx, &rows, &changed).await?;
+    let rows: Vec<&Row> = changed.iter().filter_map(|differing| rows.get(differing.at)).collect();
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let version = store::version_take(tx, count).await?;
     store::rows_write(tx, version - count, &rows).await?;
     store::notify(tx).await?;
     Ok(Published { rows: rows.len(), version })
+}
+
+/// A row that is not as it was.
+pub(crate) struct Differing {
+    /// Its place in the list of rows.
+    pub at: usize,
+    /// What plants had before.
+    pub before: Option<Value>,
+}
+
+/// Keeps what changed for the audit, before and after. Holds are told there by
+/// whoever places them.
+async fn record(tx: &mut Tx, rows: &[Row], changed: &[Differing]) -> Result<(), DbError> {
+    let mut entries = Vec::new();
+    for Differing { at, before } in changed {
+        let Some(row) = rows.get(*at).filter(|row| row.kind != "hold") else { continue };
+        let after = (!row.deleted).then(|| row.body.clone());
+        let secret = |key| {
+            let of = |body: &Option<Value>| body.as_ref().and_then(|body| body.get(key)).cloned();
+            row.kind == "operator" && of(before) != of(&after)
+        };
+        let (badge, pin) = (secret("badge_sha256"), secret("pin_hash"));
+        let mut after = after.map(|body| impersonal(&row.kind, body));
+        if let Some(Value::Object(after)) = &mut after {
+            after.extend(badge.then(|| ("badge".to_owned(), "changed".into())));
+            after.extend(pin.then(|| ("pin".to_owned(), "changed".into())));
+        }
+        entries.push(audit::Kept {
+            action: if row.deleted { "reference.withdraw" } else { "reference.publish" },
+            subject: format!("{}:{}", row.kind, row.id),
+            before: before.clone().map(|body| impersonal(&row.kind, body)),
+            after,
+        });
+    }
+    audit::record_all(tx, &entries).await
+}
+
+/// A row's body without what opens a station.
+#[must_use]
+pub fn without_secrets(kind: &str, mut body: Value) -> Value {
+    if let (true, Value::Object(fields)) = (kind == "operator", &mut body) {
+        fields.remove("badge_sha256");
+        fields.remove("pin_hash");
+    }
+    body
+}
+
+/// A row's body as the audit may keep it for ever: people by their id only.
+fn impersonal(kind: &str, body: Value) -> Value {
+    let mut body = without_secrets(kind, body);
+    if let (true, Value::Object(fields)) = (kind == "operator", &mut body) {
+        fields.remove("name");
+    }
+    body
+}
+
+/// A row that plants have, and since which version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// Its kind.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// The plant that has it; `None` for every plant.
+    pub plant: Option<String>,
+    /// The version that brought it.
+    pub version: i64,
+    /// Its body; see [`without_secrets`].
+    pub body: Value,
+}
+
+/// Rows of a kind that plants have, by id, after `after`; at most `limit`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn rows(tx: &mut Tx, kind: &str, after: &str, limit: i64) -> Result<Vec<Standing>, DbError> {
+    Ok(store::rows_standing(tx, kind, after, limit).await?)
+}
+
+/// Whether plants have a row of this kind and id.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn is_published(tx: &mut Tx, kind: &str, id: &str) -> Result<bool, DbError> {
+    Ok(store::row_stands(tx, kind, id).await?)
 }
 
 /// The tenant's version: that of the row published last, 0 before the first.

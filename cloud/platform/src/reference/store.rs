@@ -3,16 +3,16 @@
 use serde_json::Value;
 use sqlx::Error;
 
-use super::{CHANNEL, Row};
+use super::{CHANNEL, Differing, Row, Standing};
 use crate::db::Tx;
 
-/// Places in `rows`, rising, of those that plants have something to learn from.
-pub(super) async fn rows_that_differ(tx: &mut Tx, rows: &[Row]) -> Result<Vec<usize>, Error> {
+/// Those of `rows`, in their order, that plants have something to learn from.
+pub(super) async fn rows_that_differ(tx: &mut Tx, rows: &[Row]) -> Result<Vec<Differing>, Error> {
     let tenant = tx.tenant();
     let all: Vec<&Row> = rows.iter().collect();
     let columns = Columns::of(&all);
-    let found = sqlx::query_scalar!(
-        r#"select w.n as "n!" from unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::bool[])
+    let found = sqlx::query!(
+        r#"select w.n as "n!", case when not r.deleted then r.body end as before from unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::bool[])
                  with ordinality as w(kind, id, plant, body, deleted, n)
            left join reference_rows r on r.tenant_id = $1 and r.kind = w.kind and r.id = w.id
            where case when r.id is null then not w.deleted
@@ -28,7 +28,10 @@ pub(super) async fn rows_that_differ(tx: &mut Tx, rows: &[Row]) -> Result<Vec<us
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(found.into_iter().filter_map(|n| usize::try_from(n - 1).ok()).collect())
+    let differing = found
+        .into_iter()
+        .filter_map(|row| Some(Differing { at: usize::try_from(row.n - 1).ok()?, before: row.before }));
+    Ok(differing.collect())
 }
 
 /// Takes the next `count` versions; answers the last of them.
@@ -76,6 +79,39 @@ pub(super) async fn notify(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant().to_string();
     sqlx::query!("select pg_notify($1, $2)", CHANNEL, tenant).execute(tx.conn()).await?;
     Ok(())
+}
+
+pub(super) async fn rows_standing(
+    tx: &mut Tx,
+    kind: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Standing>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Standing,
+        "select kind, id, nullif(plant, '') as plant, version, body from reference_rows \
+         where tenant_id = $1 and kind = $2 and id > $3 and not deleted order by id limit $4",
+        tenant,
+        kind,
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+pub(super) async fn row_stands(tx: &mut Tx, kind: &str, id: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select exists (select from reference_rows
+                          where tenant_id = $1 and kind = $2 and id = $3 and not deleted) as "stands!""#,
+        tenant,
+        kind,
+        id,
+    )
+    .fetch_one(tx.conn())
+    .await
 }
 
 pub(super) async fn version(tx: &mut Tx) -> Result<i64, Error> {

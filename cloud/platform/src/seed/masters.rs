@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use super::check::Known;
 use super::mistake::SeedErrors;
 use super::model::{Order, ReferenceFile};
 use super::secrets::{badge_hash, hex, pin_hash};
 use super::{store, wire};
+use crate::audit::{self, Kept};
 use crate::db::{DbError, Tx};
 use crate::reference::{self, Published, Row, row_id};
 
@@ -26,6 +29,8 @@ struct Writer<'a> {
     known: &'a Known,
     counts: Vec<Count>,
     rows: Vec<Row>,
+    /// Changes that plants are not told, for the audit.
+    unpublished: Vec<Kept>,
 }
 
 /// Writes the masters of the transaction's tenant and publishes them.
@@ -35,12 +40,14 @@ pub(super) async fn write(
     known: &Known,
 ) -> Result<(Vec<Count>, Published), SeedErrors> {
     let pins = pins(reference, known).await?;
-    let mut writer = Writer { reference, known, counts: Vec::new(), rows: Vec::new() };
+    let mut writer =
+        Writer { reference, known, counts: Vec::new(), rows: Vec::new(), unpublished: Vec::new() };
     writer.items(tx).await.map_err(DbError::from)?;
     writer.partners(tx).await.map_err(DbError::from)?;
     writer.orders(tx).await.map_err(DbError::from)?;
     writer.people(tx, &pins).await.map_err(DbError::from)?;
     writer.places_and_reasons(tx).await.map_err(DbError::from)?;
+    audit::record_all(tx, &writer.unpublished).await?;
     let published = reference::publish_all(tx, writer.rows).await?;
     Ok((writer.counts, published))
 }
@@ -131,7 +138,16 @@ impl<'a> Writer<'a> {
     async fn partners(&mut self, tx: &mut Tx) -> Result<(), sqlx::Error> {
         let mut changes = Vec::new();
         for partner in &self.reference.partners {
-            changes.push(store::partner_upsert(tx, partner).await?);
+            let changed = store::partner_upsert(tx, partner).await?;
+            if changed {
+                self.unpublished.push(Kept {
+                    action: "partner.write",
+                    subject: format!("partner:{}", partner.code),
+                    before: None,
+                    after: Some(json!({ "roles": partner.roles, "place": partner.place })),
+                });
+            }
+            changes.push(changed);
         }
         self.count("partners", &changes);
         Ok(())

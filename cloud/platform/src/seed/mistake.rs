@@ -13,9 +13,9 @@ use crate::tenancy::TokenError;
 pub struct Mistake {
     /// The file, as it was named to the seeder.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 where only the path tells the place.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// Column in characters, from 1; 0 where only the line is known.
     pub column: usize,
     /// Where in the structure, counted from 0 (`items[2].gtin`); empty if the
     /// structure could not be read.
@@ -30,7 +30,11 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        write!(f, "{}:", self.file)?;
+        for number in [self.line, self.column].into_iter().filter(|number| *number > 0) {
+            write!(f, "{number}:")?;
+        }
+        write!(f, " ")?;
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }

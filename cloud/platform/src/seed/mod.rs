@@ -1,8 +1,10 @@
-//! Fills a tenant from files: the organisation from plant files, masters and
-//! open orders from a reference file. Safe to run again; a second run with the
-//! same files changes nothing.
+//! Fills a tenant: the organisation from plant files, masters and open orders
+//! from a reference file, or from other systems by API, JSON and CSV. Safe to
+//! run again; the same once more changes nothing.
 
+mod api;
 mod check;
+pub mod import;
 mod masters;
 mod mistake;
 mod model;
@@ -34,6 +36,7 @@ use plant_file::PlantFile;
 use read::{Basis, SourceFile};
 use tokens::Waiting;
 
+pub use api::router;
 pub use mistake::{Mistake, SeedErrors};
 pub use report::{Count, Made, SeedReport, Token};
 
@@ -110,7 +113,7 @@ fn read_files(plant_files: &[PathBuf], reference: Option<&Path>) -> Result<Input
     let reference = match reference {
         Some(path) => {
             let source = SourceFile::load(path)?;
-            let file = reference_file::read(&source);
+            let file = reference_file::read(&source, reference_file::Tenant::MustBeNamed);
             Some((source, file))
         }
         None => None,

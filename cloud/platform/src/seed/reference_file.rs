@@ -17,13 +17,25 @@ struct Reader<'d> {
     out: ReferenceFile,
 }
 
+/// Whether a file has to say whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tenant {
+    /// Whoever runs the seeder is nobody's.
+    MustBeNamed,
+    /// The caller is one tenant's.
+    MayBeLeftOut,
+}
+
 /// Reads the file; what is wrong by itself is noted, and what is used is listed
 /// for [`super::check`].
-pub(super) fn read(file: &SourceFile) -> ReferenceFile {
+pub(super) fn read(file: &SourceFile, tenant: Tenant) -> ReferenceFile {
     let mut reader = Reader { file, once: Once::default(), out: ReferenceFile::default() };
     if let Some(document) = file.document() {
         let mut root = Section::root(document.as_table(), file);
-        reader.out.tenant = root.required("tenant", rules::tenant_code());
+        reader.out.tenant = match tenant {
+            Tenant::MustBeNamed => root.required("tenant", rules::tenant_code()),
+            Tenant::MayBeLeftOut => root.optional("tenant", rules::tenant_code()),
+        };
         for s in root.sections("items") {
             let row = reader.item(s);
             reader.out.items.extend(row);

@@ -200,7 +200,7 @@ pub(super) async fn order_line_upsert(
     let done = sqlx::query!(
         "insert into order_lines as t (tenant_id, type, number, line, item, quantity, unit) \
          values ($1, $2, $3, $4, $5, $6, $7) \
-         on conflict (tenant_id, type, number, line) do update set item = $5, quantity = $6, unit = $7 \
+         on conflict (tenant_id, type, number, line) do update set item = $5, quantity = $6, unit = $7, version = t.version + 1 \
          where (t.item, t.quantity, t.unit) is distinct from ($5, $6::numeric, $7)",
         tenant,
         order.kind,
@@ -265,12 +265,134 @@ pub(super) async fn reason_upsert(tx: &mut Tx, row: &Reason) -> Result<bool, Err
     let texts = json(&row.texts);
     let done = sqlx::query!(
         "insert into reasons as t (tenant_id, reason, purpose, texts) values ($1, $2, $3, $4) \
-         on conflict (tenant_id, reason) do update set purpose = $3, texts = $4, version = t.version + 1 \
-         where (t.purpose, t.texts) is distinct from ($3, $4::jsonb)",
+         on conflict (tenant_id, reason) do update \
+         set purpose = $3, texts = $4, deleted_at = null, version = t.version + 1 \
+         where (t.purpose, t.texts) is distinct from ($3, $4::jsonb) or t.deleted_at is not null",
         tenant,
         row.reason,
         row.purpose,
         texts,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Most uses of a row that are named.
+const MOST_USES: i64 = 12;
+
+/// Bills of materials and open orders that name an item.
+pub(super) async fn item_uses(tx: &mut Tx, item: &str) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct u.name as "name!" from (
+               select 'the bill of materials of ' || parent as name from bom_lines
+               where tenant_id = $1 and (child = $2 or parent = $2)
+               union all
+               select 'order ' || o.number from orders o
+               where o.tenant_id = $1 and o.status = 'open'
+                 and (o.item = $2 or exists (select from order_lines l
+                      where l.tenant_id = $1 and l.type = o.type and l.number = o.number and l.item = $2))) u
+           order by 1 limit $3"#,
+        tenant,
+        item,
+        MOST_USES,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Open orders of a partner.
+pub(super) async fn partner_uses(tx: &mut Tx, partner: &str) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select 'order ' || number as "name!" from orders
+           where tenant_id = $1 and partner = $2 and status = 'open' order by 1 limit $3"#,
+        tenant,
+        partner,
+        MOST_USES,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+pub(super) async fn item_withdraw(tx: &mut Tx, item: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update items set deleted_at = now(), version = version + 1 \
+         where tenant_id = $1 and item = $2 and deleted_at is null",
+        tenant,
+        item,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn bom_line_delete(tx: &mut Tx, parent: &str, line: i32) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "delete from bom_lines where tenant_id = $1 and parent = $2 and line = $3",
+        tenant,
+        parent,
+        line,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Takes one role from a partner; without any left the partner is withdrawn.
+pub(super) async fn partner_withdraw(tx: &mut Tx, partner: &str, role: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update partners set roles = array_remove(roles, $3), version = version + 1, \
+             deleted_at = case when cardinality(array_remove(roles, $3)) = 0 then now() end \
+         where tenant_id = $1 and partner = $2 and deleted_at is null and $3 = any(roles)",
+        tenant,
+        partner,
+        role,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn order_close(tx: &mut Tx, kind: &str, number: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update orders set status = 'closed', version = version + 1 \
+         where tenant_id = $1 and type = $2 and number = $3 and status <> 'closed'",
+        tenant,
+        kind,
+        number,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Badge and PIN open nothing any more; the name stays for what was recorded.
+pub(super) async fn operator_withdraw(tx: &mut Tx, operator: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update operators set deleted_at = now(), version = version + 1 \
+         where tenant_id = $1 and operator_id = $2 and deleted_at is null",
+        tenant,
+        operator,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn reason_withdraw(tx: &mut Tx, reason: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update reasons set deleted_at = now(), version = version + 1 \
+         where tenant_id = $1 and reason = $2 and deleted_at is null",
+        tenant,
+        reason,
     )
     .execute(tx.conn())
     .await?;

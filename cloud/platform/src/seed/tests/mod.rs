@@ -1,3 +1,4 @@
+mod import;
 mod mistakes;
 mod published;
 

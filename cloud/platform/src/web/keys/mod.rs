@@ -8,6 +8,6 @@ mod store;
 
 pub use secret::{Secret, SecretHash};
 pub use service::{
-    Access, CODE_LIFETIME, SESSION_LIFETIME, create, create_code, end_session, redeem_code, revoke,
-    start_session, verify, verify_session,
+    Access, CODE_LIFETIME, Listed, SESSION_LIFETIME, create, create_code, end_session, list, redeem_code,
+    revoke, start_session, verify, verify_session,
 };

@@ -21,6 +21,12 @@ impl SecretHash {
     pub fn short(&self) -> String {
         self.0[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
+
+    /// The first bytes of a hash whose [`SecretHash::short`] is `id`.
+    pub(super) fn begins(id: &str) -> Option<[u8; 8]> {
+        let number = (id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)?;
+        Some(u64::from_str_radix(number, 16).ok()?.to_be_bytes())
+    }
 }
 
 /// A secret in clear; shown once and not kept.

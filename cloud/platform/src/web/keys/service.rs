@@ -116,13 +116,65 @@ async fn record_sign_in(
     record(tx, &Cx::new(tenant, key.as_str()), entry).await
 }
 
-/// Ends a key, and with it every session that stands on it. `false` when there
-/// was none.
+/// Ends the tenant's key of this id (see [`SecretHash::short`]), and with it every
+/// session that stands on it. Answers its name; `None` when there was none.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn revoke(db: &Db, key: SecretHash, now: DateTime<Utc>) -> Result<bool, DbError> {
-    db.system_tx(async |tx| store::key_revoke(tx, key, now).await).await
+pub async fn revoke(db: &Db, tenant: Uuid, id: &str, now: DateTime<Utc>) -> Result<Option<String>, DbError> {
+    let Some(begins) = SecretHash::begins(id) else {
+        return Ok(None);
+    };
+    db.system_tx(async |tx| {
+        let Some(name) = store::key_revoke(tx, tenant, &begins, now).await? else {
+            return Ok(None);
+        };
+        let entry = Entry {
+            action: "key.revoke",
+            subject: &format!("key:{id}"),
+            before: Some(json!({ "name": name })),
+            ..Entry::default()
+        };
+        record(tx, &Cx::system(tenant), entry).await?;
+        Ok(Some(name))
+    })
+    .await
+}
+
+/// A key as an administrator sees it; the key itself is not kept.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Names it in the audit and to [`revoke`].
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was ended.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// The tenant's keys, newest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(db: &Db, tenant: Uuid) -> Result<Vec<Listed>, DbError> {
+    let rows = db.system_tx(async |tx| store::key_list(tx, tenant).await).await?;
+    let listed = rows.into_iter().filter_map(|row| {
+        Some(Listed {
+            id: SecretHash(row.key_hash.try_into().ok()?).short(),
+            name: row.name,
+            scopes: row.scopes,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+        })
+    });
+    Ok(listed.collect())
 }
 
 /// Whom the key speaks for; `None` alike for one that is unknown, malformed,

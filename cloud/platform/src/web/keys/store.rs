@@ -47,19 +47,45 @@ pub(super) async fn key_insert(
     Ok(())
 }
 
+/// Ends the tenant's key whose hash begins with these bytes; answers its name.
 pub(super) async fn key_revoke(
     tx: &mut SystemTx,
-    hash: SecretHash,
+    tenant: Uuid,
+    begins: &[u8],
     now: DateTime<Utc>,
-) -> Result<bool, DbError> {
-    let done = sqlx::query!(
-        "update control.access_keys set revoked_at = $2 where key_hash = $1 and revoked_at is null",
-        &hash.0[..],
+) -> Result<Option<String>, DbError> {
+    Ok(sqlx::query_scalar!(
+        "update control.access_keys set revoked_at = $3
+         where tenant_id = $1 and substring(key_hash from 1 for 8) = $2 and revoked_at is null
+         returning name",
+        tenant,
+        begins,
         now,
     )
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// A key as an administrator sees it.
+pub(super) struct ListedRow {
+    pub key_hash: Vec<u8>,
+    pub name: String,
+    pub scopes: Vec<String>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// The tenant's keys, newest first.
+pub(super) async fn key_list(tx: &mut SystemTx, tenant: Uuid) -> Result<Vec<ListedRow>, DbError> {
+    Ok(sqlx::query_as!(
+        ListedRow,
+        "select key_hash, name, scopes, created_at, expires_at, revoked_at from control.access_keys
+         where tenant_id = $1 order by created_at desc, key_hash",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 pub(super) async fn key_find(

@@ -54,8 +54,15 @@ async fn a_key_speaks_for_its_tenant_until_it_ends() {
 
     let session = site.signed_in().await;
     assert_eq!(site.look("/units", &session).await.status, 200);
-    assert!(keys::revoke(db, access.key, now).await.unwrap());
-    assert!(!keys::revoke(db, access.key, now).await.unwrap());
+    let id = access.key.short();
+    let other = site.db.tenant("BBBB", &[]).await;
+    assert_eq!(keys::revoke(db, other, &id, now).await.unwrap(), None, "another tenant's key stays");
+    let listed =
+        async || keys::list(db, site.tenant).await.unwrap().into_iter().find(|key| key.id == id).unwrap();
+    assert_eq!(listed().await.revoked_at, None);
+    assert_eq!(keys::revoke(db, site.tenant, &id, now).await.unwrap().as_deref(), Some("tests"));
+    assert_eq!(keys::revoke(db, site.tenant, &id, now).await.unwrap(), None);
+    assert!(listed().await.revoked_at.is_some());
     // The key is over, and so are the sessions that stood on it.
     assert_eq!(site.look("/units", &session).await.status, 303);
     let mut wrong = vec![site.call("/api/change", &site.key).await];

@@ -1,0 +1,245 @@
+//! Masters and open orders by API, for a plant whose orders live in another
+//! system: import as JSON, CSV or TOML, list, withdraw.
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::import::{self, Form, ImportReport, List, MAX_BYTES, Upload, WithdrawError};
+use super::{Mistake, SeedErrors};
+use crate::reference;
+use crate::web::{AppState, Caller, FieldError, Problem, Scope, query};
+
+/// The routes under `/api/v1/reference`.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/v1/reference", get(list).post(import_all))
+        .route("/api/v1/reference/{list}", post(import_list))
+        .route("/api/v1/reference/{list}/{*code}", delete(withdraw))
+        .layer(DefaultBodyLimit::max(MAX_BYTES))
+}
+
+/// People open stations with what stands in their rows, so they are an
+/// administrator's; orders and items are for whoever may write.
+fn scope_of(list: List) -> Scope {
+    if list.name() == "operators" { Scope::Admin } else { Scope::Write }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ImportQuery {
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Imported {
+    dry_run: bool,
+    lists: Vec<ImportedList>,
+    published_rows: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ImportedList {
+    name: &'static str,
+    rows: usize,
+    changed: usize,
+}
+
+impl From<ImportReport> for Imported {
+    fn from(report: ImportReport) -> Self {
+        let counts = report.counts.into_iter().filter(|count| count.rows > 0);
+        let lists = counts.map(|c| ImportedList { name: c.what, rows: c.rows, changed: c.changed });
+        Self { dry_run: report.dry_run, lists: lists.collect(), published_rows: report.published.rows }
+    }
+}
+
+/// The media type of what was sent, without its parameters.
+fn media_type(headers: &HeaderMap) -> &str {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim()
+}
+
+fn unsupported(expected: &str) -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "request.media_type",
+        format!("Send {expected}, and say so in Content-Type."),
+    )
+}
+
+async fn import_all(
+    State(state): State<AppState>,
+    caller: Caller,
+    uri: Uri,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<Imported>, Problem> {
+    // It may hold people.
+    caller.require(Scope::Admin)?;
+    let form = match media_type(&headers) {
+        "application/json" => Form::Json,
+        "application/toml" => Form::Toml,
+        _ => return Err(unsupported("application/json or application/toml")),
+    };
+    let asked = query::<ImportQuery>(&uri)?;
+    run(&state, &caller, form, bytes, asked.dry_run).await
+}
+
+async fn import_list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(list): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<Imported>, Problem> {
+    caller.require(Scope::Write)?;
+    let list = find(&list)?;
+    caller.require(scope_of(list))?;
+    let form = match media_type(&headers) {
+        "application/json" => Form::JsonRows(list),
+        "text/csv" => Form::Csv(list),
+        _ => return Err(unsupported("text/csv or application/json")),
+    };
+    let asked = query::<ImportQuery>(&uri)?;
+    run(&state, &caller, form, bytes, asked.dry_run).await
+}
+
+async fn run(
+    state: &AppState,
+    caller: &Caller,
+    form: Form,
+    bytes: Bytes,
+    dry_run: bool,
+) -> Result<Json<Imported>, Problem> {
+    let upload = Upload { name: "request".to_owned(), form, bytes: bytes.to_vec() };
+    let report = import::import(&state.db, &caller.cx, &caller.tenant_code, &upload, dry_run).await;
+    Ok(Json(report.map_err(|error| problem(error, form))?.into()))
+}
+
+fn find(name: &str) -> Result<List, Problem> {
+    List::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = List::names().collect();
+        let detail = format!("There is no list {name}; there are {}.", names.join(", "));
+        Problem::new(StatusCode::NOT_FOUND, "reference.list", detail)
+    })
+}
+
+fn problem(error: SeedErrors, form: Form) -> Problem {
+    match error {
+        SeedErrors::Mistakes(mistakes) => {
+            let count = mistakes.len();
+            let errors = mistakes.into_iter().map(|mistake| field_error(mistake, form)).collect();
+            let detail = format!("{count} mistakes; nothing was written.");
+            Problem { detail, ..Problem::invalid("reference.invalid", errors) }
+        }
+        SeedErrors::Db(error) => error.into(),
+        error => Problem::internal(error),
+    }
+}
+
+/// A row is counted from 1: of CSV and TOML the line, of JSON the place in its
+/// list.
+fn field_error(mistake: Mistake, form: Form) -> FieldError {
+    let Mistake { line, path, found, expected, hint, .. } = mistake;
+    let row = match form {
+        Form::Csv(_) | Form::Toml => Some(line).filter(|line| *line > 0),
+        Form::Json | Form::JsonRows(_) => path
+            .split_once('[')
+            .and_then(|(_, rest)| rest.split_once(']'))
+            .and_then(|(index, _)| index.parse::<usize>().ok())
+            .map(|index| index + 1),
+    };
+    let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    FieldError { field: path, row, detail: format!("found {found}, expected {expected}{hint}") }
+}
+
+async fn withdraw(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((list, code)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    caller.require(Scope::Write)?;
+    let list = find(&list)?;
+    caller.require(scope_of(list))?;
+    match import::withdraw(&state.db, &caller.cx, list, &code).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(WithdrawError::Db(error)) => Err(error.into()),
+        Err(error @ WithdrawError::NotFound { .. }) => {
+            Err(Problem::new(StatusCode::NOT_FOUND, "reference.not_found", error.to_string()))
+        }
+        Err(error @ WithdrawError::InUse { .. }) => {
+            Err(Problem::conflict("reference.in_use", error.to_string()))
+        }
+        Err(error @ WithdrawError::Form { .. }) => {
+            Err(Problem::bad_request("reference.code", error.to_string()))
+        }
+    }
+}
+
+/// Most rows of one page.
+const MOST_ROWS: i64 = 500;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ListQuery {
+    kind: String,
+    after: String,
+    limit: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rows {
+    /// The tenant's version; an agent that has applied it knows all of this.
+    version: i64,
+    rows: Vec<OneRow>,
+    /// Pass it as `after` for the next page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct OneRow {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plant: Option<String>,
+    version: i64,
+    body: Value,
+}
+
+/// What plants are told, by kind; secrets of people are left out.
+async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Rows>, Problem> {
+    caller.require(Scope::Read)?;
+    let query = query::<ListQuery>(&uri)?;
+    if query.kind.is_empty() {
+        let detail = "Say which: kind=item, bom_line, order, operator, hold, location or reason.";
+        return Err(Problem::bad_request("query.parameter", detail).field("kind", detail));
+    }
+    let limit = query.limit.unwrap_or(100).clamp(1, MOST_ROWS);
+    let (version, mut found) = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let version = reference::version(tx).await?;
+            Ok::<_, crate::db::DbError>((
+                version,
+                reference::rows(tx, &query.kind, &query.after, limit + 1).await?,
+            ))
+        })
+        .await?;
+    let more = i64::try_from(found.len()).is_ok_and(|count| count > limit);
+    if more {
+        found.pop();
+    }
+    let next = found.last().filter(|_| more).map(|row| row.id.clone());
+    let rows = found.into_iter().map(|row| OneRow {
+        body: reference::without_secrets(&row.kind, row.body),
+        id: row.id,
+        plant: row.plant,
+        version: row.version,
+    });
+    Ok(Json(Rows { version, rows: rows.collect(), next }))
+}

@@ -1,0 +1,18 @@
+//! Query strings, with their mistakes told.
+
+use axum::extract::Query;
+use axum::http::Uri;
+use serde::de::DeserializeOwned;
+
+use super::Problem;
+
+/// The query string of a request. A handler calls it after it has asked who
+/// calls, so that a stranger learns nothing about parameters.
+///
+/// # Errors
+/// 400 `query.parameter`, naming what is wrong.
+pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    let Query(value) = Query::<T>::try_from_uri(uri)
+        .map_err(|error| Problem::bad_request("query.parameter", error.body_text()))?;
+    Ok(value)
+}

@@ -1,0 +1,276 @@
+//! Every endpoint, called as nobody, by each scope, and by another tenant. A
+//! route that is missing here fails the test: add it with who may call it.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use platform::ctx::Cx;
+use platform::db::DbError;
+use platform::testing::TestDb;
+use platform::web::{Scope, keys};
+use tower::ServiceExt;
+use trace::ingest::Committed;
+use uuid::Uuid;
+
+use super::*;
+
+/// Who may call a route, at the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Anyone,
+    Reader,
+    Writer,
+    Admin,
+}
+
+use Who::{Admin, Anyone, Reader, Writer};
+
+/// What a sample request carries.
+#[derive(Debug, Clone, Copy)]
+enum Sends {
+    Nothing,
+    Form(&'static str),
+    Json(&'static str),
+    Csv(&'static str),
+}
+
+use Sends::{Csv, Form, Json, Nothing};
+
+/// A row of the victim tenant that a stranger must not see.
+const MARK: &str = "MARK-OF-SAIF";
+/// A UID of the victim tenant.
+const UID: &str = "UID-SAIF-KOL-RM-000001-A7";
+/// A hold of the victim tenant.
+const HOLD: &str = "01900000-0000-7000-8000-000000000001";
+
+/// Method, pattern, who, and a request that would do something.
+const ROUTES: &[(&str, &str, Who, Sends)] = &[
+    ("GET", "/healthz", Anyone, Nothing),
+    ("GET", "/metrics", Anyone, Nothing),
+    ("GET", "/favicon.ico", Anyone, Nothing),
+    ("GET", "/assets/{name}", Anyone, Nothing),
+    ("GET", "/trace.css", Anyone, Nothing),
+    ("GET", "/signin", Anyone, Nothing),
+    ("POST", "/signin", Anyone, Form("key=wrong")),
+    ("GET", "/signin/once/{code}", Anyone, Nothing),
+    ("POST", "/signin/once/{code}", Anyone, Form("")),
+    ("POST", "/signout", Anyone, Form("")),
+    ("POST", "/language", Anyone, Form("lang=te")),
+    ("GET", "/", Reader, Nothing),
+    ("GET", "/live", Reader, Nothing),
+    ("GET", "/live/counts", Reader, Nothing),
+    ("GET", "/search", Reader, Nothing),
+    ("GET", "/trace", Reader, Nothing),
+    ("GET", "/trace/{uid}", Reader, Nothing),
+    ("GET", "/trace/{uid}/tree/{direction}", Reader, Nothing),
+    ("GET", "/trace/{uid}/ends/{direction}", Reader, Nothing),
+    ("GET", "/exceptions", Reader, Nothing),
+    ("GET", "/plants", Reader, Nothing),
+    ("GET", "/holds", Reader, Nothing),
+    ("POST", "/holds", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7&reason=cracks")),
+    ("POST", "/holds/{id}/release", Writer, Form("")),
+    ("GET", "/api/v1/trace/{uid}", Reader, Nothing),
+    ("GET", "/api/v1/trace/{uid}/backward", Reader, Nothing),
+    ("GET", "/api/v1/trace/{uid}/forward", Reader, Nothing),
+    ("GET", "/api/v1/search", Reader, Nothing),
+    ("GET", "/api/v1/exceptions", Reader, Nothing),
+    ("GET", "/api/v1/agents", Reader, Nothing),
+    ("GET", "/api/v1/holds", Reader, Nothing),
+    ("POST", "/api/v1/holds", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7","reason":"cracks"}"#)),
+    ("POST", "/api/v1/holds/{id}/release", Writer, Json("{}")),
+    ("GET", "/api/v1/reference", Reader, Nothing),
+    ("POST", "/api/v1/reference", Admin, Json("{}")),
+    ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
+    ("DELETE", "/api/v1/reference/{list}/{*code}", Writer, Nothing),
+];
+
+/// A path of the pattern, with a query where the route wants one.
+fn sample(method: &str, pattern: &str) -> String {
+    let path = pattern
+        .replace("{uid}", UID)
+        .replace("{direction}", "backward")
+        .replace("{id}", HOLD)
+        .replace("{list}", "suppliers")
+        .replace("{*code}", MARK)
+        .replace("{code}", "nonsense")
+        .replace("{name}", "app.css");
+    match pattern {
+        "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
+        "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
+        _ => path,
+    }
+}
+
+struct Site {
+    router: Router,
+    _test: TestDb,
+    /// Keys of the victim tenant by scope, and the strongest key of another.
+    keys: [(Who, String); 3],
+    stranger: String,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let test = TestDb::new().await;
+        let victim = test.tenant("SAIF", &["KOL"]).await;
+        let other = test.tenant("OTHR", &["KOL"]).await;
+        plant_marks(&test, victim).await;
+        let config = Config::default();
+        let router = app(&test.db, &config, Committed::default(), true);
+        let key = async |tenant, scope| {
+            keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
+        };
+        let keys = [
+            (Reader, key(victim, Scope::Read).await),
+            (Writer, key(victim, Scope::Write).await),
+            (Admin, key(victim, Scope::Admin).await),
+        ];
+        let stranger = key(other, Scope::Admin).await;
+        Self { router, _test: test, keys, stranger }
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        pattern: &str,
+        sends: Sends,
+        key: Option<&str>,
+    ) -> (StatusCode, String) {
+        let mut request =
+            Request::builder().method(method).uri(sample(method, pattern)).header(header::HOST, "tw.test");
+        if let Some(key) = key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        if !pattern.starts_with("/api/") {
+            request = request.header(header::ACCEPT, "text/html").header("sec-fetch-site", "same-origin");
+        }
+        let (kind, body) = match sends {
+            Nothing => ("", ""),
+            Form(body) => ("application/x-www-form-urlencoded", body),
+            Json(body) => ("application/json", body),
+            Csv(body) => ("text/csv", body),
+        };
+        if !kind.is_empty() {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let status = response.status();
+        // The live page never ends; its first bytes are enough.
+        if pattern == "/live" && status.is_success() {
+            return (status, String::new());
+        }
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Rows of every kind that an endpoint shows.
+async fn plant_marks(test: &TestDb, victim: Uuid) {
+    let key = UID.parse::<uid::Uid>().unwrap().key().get();
+    let hold: Uuid = HOLD.parse().unwrap();
+    let rows = [
+        format!("insert into partners (tenant_id, partner, name, roles) values ('{victim}', '{MARK}', '{MARK}', '{{supplier}}')"),
+        format!("insert into reference_rows (tenant_id, kind, id, version, body)
+                 values ('{victim}', 'item', '{MARK}', 1, '{{\"item\": \"{MARK}\"}}')"),
+        format!("insert into exceptions (tenant_id, exception_id, kind, fingerprint, key, document, detail)
+                 values ('{victim}', '{hold}', 'uid.overdrawn', '{MARK}', {key}, '{MARK}', '{{\"note\": \"{MARK}\"}}')"),
+        format!("insert into holds (tenant_id, hold_id, reason, scope) values ('{victim}', '{hold}', '{MARK}', '{{}}')"),
+        format!("insert into hold_members (tenant_id, hold_id, key) values ('{victim}', '{hold}', {key})"),
+        format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
+                 values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
+        format!("insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
+                 values ('{victim}', '{hold}', '{MARK}', '{MARK}', '{MARK}', '')"),
+    ];
+    let cx = Cx::system(victim);
+    let done: Result<(), DbError> = test
+        .db
+        .tx(&cx, async |tx| {
+            for row in &rows {
+                sqlx::query(sqlx::AssertSqlSafe(row.clone())).execute(tx.conn()).await?;
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+}
+
+/// Paths of a router, as its own debug form tells them.
+fn paths(router: &Router) -> BTreeSet<String> {
+    let told = format!("{router:?}");
+    told.split('"')
+        .filter(|part| part.starts_with('/') && !part.contains("__private"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test]
+async fn every_endpoint_asks_who_calls() {
+    let site = Site::new().await;
+    let listed: BTreeSet<String> = ROUTES.iter().map(|(_, pattern, ..)| (*pattern).to_owned()).collect();
+    assert_eq!(paths(&site.router), listed, "the table of this test is not the list of all routes");
+
+    for &(method, pattern, least, sends) in ROUTES {
+        let (status, body) = site.call(method, pattern, sends, None).await;
+        match least {
+            Anyone => assert!(
+                status != StatusCode::UNAUTHORIZED && !status.is_server_error(),
+                "{method} {pattern}: {status}"
+            ),
+            _ if pattern.starts_with("/api/") => {
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {pattern} as nobody");
+            }
+            _ => assert_eq!(status, StatusCode::SEE_OTHER, "{method} {pattern} as nobody"),
+        }
+        assert!(!body.contains(MARK), "{method} {pattern} shows nobody what is the tenant's");
+        for (who, key) in &site.keys {
+            let (status, body) = site.call(method, pattern, sends, Some(key)).await;
+            let refused = status == StatusCode::FORBIDDEN;
+            assert_eq!(refused, *who < least, "{method} {pattern} as {who:?}: {status} {body}");
+            assert!(
+                !status.is_server_error() && status != StatusCode::UNAUTHORIZED,
+                "{method} {pattern}: {status} {body}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_endpoint_takes_a_method_that_is_not_listed() {
+    let site = Site::new().await;
+    let admin = &site.keys[2].1;
+    for pattern in ROUTES.iter().map(|(_, pattern, ..)| *pattern).collect::<BTreeSet<_>>() {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if ROUTES.iter().any(|(listed, other, ..)| *other == pattern && *listed == method) {
+                continue;
+            }
+            let (status, _) = site.call(method, pattern, Nothing, Some(admin)).await;
+            assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {pattern} is not in the table");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_tenant_sees_and_changes_nothing() {
+    let site = Site::new().await;
+    // The marks are there to be seen by their own tenant.
+    let reader = &site.keys[0].1;
+    for pattern in ["/api/v1/exceptions", "/api/v1/holds", "/api/v1/reference", "/holds"] {
+        let (_, body) = site.call("GET", pattern, Nothing, Some(reader)).await;
+        assert!(body.contains(MARK), "{pattern} does not show its own tenant the mark: {body}");
+    }
+    let (_, body) = site.call("GET", "/api/v1/search", Nothing, Some(reader)).await;
+    assert!(body.contains(UID), "the supplier's lot does not lead its own tenant to the UID: {body}");
+    for &(method, pattern, _, sends) in ROUTES {
+        let (status, body) = site.call(method, pattern, sends, Some(&site.stranger)).await;
+        assert!(!status.is_server_error(), "{method} {pattern}: {status} {body}");
+        // What was asked for may be repeated in an answer that found nothing.
+        let shown = if sample(method, pattern).contains(MARK) { UID } else { MARK };
+        assert!(!body.contains(shown), "{method} {pattern} shows another tenant's row: {body}");
+        if pattern.contains("{id}") || pattern.contains("{*code}") {
+            assert_eq!(status, StatusCode::NOT_FOUND, "{method} {pattern} on another tenant's row");
+        }
+    }
+    let (_, body) = site.call("GET", "/api/v1/holds", Nothing, Some(reader)).await;
+    assert!(body.contains("placed"), "a stranger released the hold: {body}");
+}
