@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use edge_agent::labels::bitmap::Typesetter;
-use edge_agent::labels::cards;
+use edge_agent::labels::{cards, fonts};
 use edge_agent::{config, supervise};
 
 /// Manufacturing traceability: the edge agent of a plant.
@@ -41,8 +40,32 @@ enum Command {
     Cards {
         /// The plant file.
         file: PathBuf,
+        /// Where the agent keeps its data, which knows the office's reasons; the
+        /// plant file's, when left out.
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
         /// The PDF to write.
         #[arg(long, default_value = "cards.pdf")]
+        out: PathBuf,
+    },
+    /// Write the labels of UIDs as a station's printer makes them: UID.zpl for
+    /// the printer, UID.svg to look at.
+    Label {
+        /// The plant file.
+        file: PathBuf,
+        /// Code of the station.
+        station: String,
+        /// UIDs.
+        #[arg(required = true)]
+        uids: Vec<String>,
+        /// A line of text below the code; may be given several times.
+        #[arg(long)]
+        line: Vec<String>,
+        /// 1 for the first print, 2 for one marked R2.
+        #[arg(long, default_value_t = 1)]
+        copy: u32,
+        /// The folder to write to.
+        #[arg(long, default_value = ".")]
         out: PathBuf,
     },
     /// Check UIDs.
@@ -77,7 +100,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Enrol { file, data_dir, token } => {
             supervise::enrol(&file, data_dir, &token).map(|()| ExitCode::SUCCESS)
         }
-        Command::Cards { file, out } => write_cards(&file, &out).map(|()| ExitCode::SUCCESS),
+        Command::Cards { file, data_dir, out } => {
+            write_cards(&file, data_dir, &out).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Label { file, station, uids, line, copy, out } => {
+            let plant = config::load(&file)?;
+            for file in supervise::write_labels(&plant, &station, &uids, &line, copy, &out)? {
+                println!("{}", file.display());
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Uid(UidCommand::Check { texts }) => Ok(uid_check(&texts)),
     }
 }
@@ -103,11 +135,17 @@ fn check(file: &Path) -> ExitCode {
     }
 }
 
-fn write_cards(file: &Path, out: &Path) -> anyhow::Result<()> {
+fn write_cards(file: &Path, data_dir: Option<PathBuf>, out: &Path) -> anyhow::Result<()> {
     let plant = config::load(file)?;
-    let cards = supervise::cards(&plant);
+    let reference = supervise::stored_reference(&plant, file, data_dir)?;
+    if reference.is_none() {
+        println!(
+            "no agent has run here yet: the office's reasons have no cards; --data-dir says where it did"
+        );
+    }
+    let cards = supervise::cards(&plant, &reference.unwrap_or_default());
     let font = plant.printers.iter().find_map(|printer| printer.indic_font.clone());
-    let mut typesetter = font.as_deref().map(Typesetter::from_file).transpose()?;
+    let mut typesetter = fonts::find(font.as_deref());
     let pdf = cards::pdf(&cards, typesetter.as_mut())?;
     std::fs::write(out, pdf).with_context(|| format!("writing {}", out.display()))?;
     println!("{}: {} cards", out.display(), cards.len());

@@ -184,6 +184,9 @@ pub struct Terminal {
     pub listen: SocketAddr,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// Host names and addresses by which people open it, for the certificate
+    /// that the agent makes; beside those that the machine has itself.
+    pub names: Vec<String>,
     /// Certificate chain in PEM; without one the agent makes its own.
     pub certificate_file: Option<PathBuf>,
     /// Private key in PEM; present exactly when `certificate_file` is.

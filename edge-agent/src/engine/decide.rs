@@ -14,7 +14,7 @@ use super::clock::{local, occurred_at};
 use super::counters::Counters;
 use super::group::{Delta, Group};
 use super::machines::Machines;
-use super::prints::{PrintJob, PrintState, PrintUpdate, row};
+use super::prints::{NOT_PRINTED, PrintJob, PrintState, PrintUpdate, row};
 use super::rules::Rules;
 use super::speak::{Speaker, answer};
 use super::status::ScanLine;
@@ -174,7 +174,19 @@ impl Context<'_> {
             let mut draft = DraftEvent::new(v1::Stage::Label);
             draft.subjects = vec![subject(key)];
             draft.outcome = outcome;
+            draft.reason = update.reason().to_owned();
             draft.attempt = job.copy;
+            let mut drafts = vec![draft];
+            if let Some(again) = update.again(labels.get(&job.key).map_or(0, |label| label.reprints)) {
+                let mut draft = DraftEvent::new(v1::Stage::Label);
+                draft.subjects = vec![subject(key)];
+                draft.action = v1::Action::Add;
+                draft.reason = NOT_PRINTED.to_owned();
+                draft.attempt = again.copy;
+                drafts.push(draft);
+                delta.prints.push(row(&again, "allocated", self.now.timestamp()));
+                delta.jobs.push(again);
+            }
             let session = self.session(group, &job.station);
             let station = self.plant.station(&job.station);
             let at = local(self.now, self.plant.time_zone);
@@ -182,7 +194,7 @@ impl Context<'_> {
             let source = Source { input_id: "", machine: "" };
             let location = station.map_or("", |s| s.location.as_str());
             let stamp = self.stamp(&job.station, location, operator(&session), &shift, at, source);
-            let built = self.built(group, &[draft], &stamp, &mut labels, &mut delta)?;
+            let built = self.built(group, &drafts, &stamp, &mut labels, &mut delta)?;
             delta.records = built.records;
         }
         if let Some(label) = labels.get_mut(&job.key)

@@ -2,7 +2,12 @@
 
 use proto::v1;
 
+use super::EngineError;
+use super::handle::Handle;
 use crate::journal::PrintRow;
+
+/// Why a label is printed once more when a person says that it did not come out.
+pub(super) const NOT_PRINTED: &str = "not_printed";
 
 /// A label to print, recorded before it is handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub enum PrintState {
     Uncertain,
     /// Nothing came out.
     Spoiled,
+    /// Nothing came out, and it is printed once more, as another copy.
+    Again,
 }
 
 impl PrintState {
@@ -39,7 +46,7 @@ impl PrintState {
         match self {
             Self::Printed => "printed",
             Self::Uncertain => "uncertain",
-            Self::Spoiled => "spoiled",
+            Self::Spoiled | Self::Again => "spoiled",
         }
     }
 }
@@ -60,9 +67,21 @@ impl PrintUpdate {
     pub(super) fn outcome(&self) -> Option<v1::Outcome> {
         match self.state {
             PrintState::Printed => Some(v1::Outcome::Unspecified),
-            PrintState::Spoiled => Some(v1::Outcome::Failed),
+            PrintState::Spoiled | PrintState::Again => Some(v1::Outcome::Failed),
             PrintState::Uncertain => None,
         }
+    }
+
+    /// The reason that its event carries, for people who read the history.
+    pub(super) fn reason(&self) -> &'static str {
+        self.state.as_str()
+    }
+
+    /// The same label as another copy, where it is to be printed once more;
+    /// `reprints` is how often that was done before.
+    pub(super) fn again(&self, reprints: u32) -> Option<PrintJob> {
+        let copy = self.job.copy.saturating_add(1).max(reprints.saturating_add(2));
+        (self.state == PrintState::Again).then(|| PrintJob { copy, ..self.job.clone() })
     }
 
     pub(super) fn row(&self, at: i64) -> PrintRow {
@@ -94,5 +113,16 @@ pub(super) fn job(row: &PrintRow, tenant: uid::TenantCode) -> PrintJob {
         printer: row.printer.clone(),
         lines: serde_json::from_str(&row.lines).unwrap_or_default(),
         copy: row.copy,
+    }
+}
+
+impl Handle {
+    /// The newest print of a label, as the journal knows it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn last_print(&self, key: uid::Key) -> Result<Option<PrintJob>, EngineError> {
+        let row = self.reader().last_print(key.get()).await?;
+        Ok(row.map(|row| job(&row, self.plant().tenant)))
     }
 }

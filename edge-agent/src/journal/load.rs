@@ -23,7 +23,8 @@ pub struct Loaded {
     pub sessions: Vec<(String, String)>,
     /// Last counters of each station's scanner: station and JSON.
     pub counters: Vec<(String, String)>,
-    /// Labels that were handed to a printer and not heard of again.
+    /// Labels that were handed to a printer and not heard of again, and those of
+    /// which nobody knew whether they came out.
     pub open_prints: Vec<PrintRow>,
     /// What the cloud has committed, per epoch.
     pub acked: Vec<Acked>,
@@ -140,13 +141,16 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
     Ok(loaded)
 }
 
-/// At most this many uncertain labels are shown again after a start.
+/// At most this many open labels are asked about again after a start.
 const OPEN_PRINTS: i64 = 500;
 
 async fn open_prints(conn: &mut SqliteConnection) -> Result<Vec<PrintRow>, JournalError> {
     let rows = sqlx::query(
-        "SELECT key, copy, station, printer, lines, state, at FROM prints \
-         WHERE state = 'allocated' ORDER BY at LIMIT ?",
+        // Each half is one partial index read in order.
+        "SELECT * FROM (SELECT key, copy, station, printer, lines, state, at FROM prints \
+         WHERE state = 'allocated' ORDER BY at LIMIT ?1) \
+         UNION ALL SELECT * FROM (SELECT key, copy, station, printer, lines, state, at FROM prints \
+         WHERE state = 'uncertain' ORDER BY at LIMIT ?1) ORDER BY at LIMIT ?1",
     )
     .bind(OPEN_PRINTS)
     .fetch_all(conn)
@@ -154,7 +158,7 @@ async fn open_prints(conn: &mut SqliteConnection) -> Result<Vec<PrintRow>, Journ
     rows.iter().map(print_row).collect()
 }
 
-fn print_row(r: &sqlx::sqlite::SqliteRow) -> Result<PrintRow, JournalError> {
+pub(super) fn print_row(r: &sqlx::sqlite::SqliteRow) -> Result<PrintRow, JournalError> {
     Ok(PrintRow {
         key: r.try_get(0)?,
         copy: r.try_get(1)?,

@@ -56,7 +56,7 @@ pub use quarantine::Quarantined;
 pub use reader::{Defect, Reader};
 pub use rebuild::Rebuilt;
 pub use record::{Found, Place, crc32};
-pub use refdata::ReferenceRow;
+pub use refdata::{ReferenceRow, stored_reference};
 pub use verify::Verified;
 pub use writeset::{LeaseMarkRow, LeaseRow, NewInput, NewNote, NewRecord, PrintRow, SeriesRow, WriteSet};
 

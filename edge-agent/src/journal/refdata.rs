@@ -19,6 +19,18 @@ pub struct ReferenceRow {
     pub deleted: bool,
 }
 
+/// Every stored row, kind and JSON, of a journal that its agent may have open.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn stored_reference(dir: &std::path::Path) -> Result<Vec<(String, String)>, JournalError> {
+    let options = super::options(dir).create_if_missing(false).pragma("query_only", "on");
+    let mut conn = sqlx::SqliteConnection::connect_with(&options).await?;
+    let rows = sqlx::query("SELECT kind, json FROM reference").fetch_all(&mut conn).await?;
+    conn.close().await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 impl Journal {
     /// Gives every stored row to `each`, one at a time.
     ///

@@ -94,6 +94,7 @@ CREATE TABLE prints (
     PRIMARY KEY (key, copy)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX prints_open ON prints (at) WHERE state = 'allocated';
+CREATE INDEX prints_asked ON prints (at) WHERE state = 'uncertain';
 CREATE TABLE floors (
     epoch INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL
 ) STRICT;

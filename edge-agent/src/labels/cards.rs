@@ -13,6 +13,8 @@ pub struct Card {
     pub code: String,
     /// What it does, in the plant's first language.
     pub meaning: String,
+    /// The same in English, for where no font has the other's script.
+    pub english: String,
 }
 
 /// A code that has no DataMatrix (too long, or empty).
@@ -30,8 +32,8 @@ const CODE_MM: f32 = 34.0;
 const PICTURE_MM: f32 = 6.0;
 const PICTURE_DOTS: u32 = 72;
 
-/// The cards as a PDF. A meaning outside Latin-1 needs a typesetter and is left
-/// out without one; the code is always there.
+/// The cards as a PDF. A meaning outside Latin-1 is set with the typesetter;
+/// where it has no font for it, or there is none, the card says it in English.
 ///
 /// # Errors
 /// [`CardError`] for a code that cannot be drawn.
@@ -54,14 +56,17 @@ pub fn pdf(cards: &[Card], mut typesetter: Option<&mut Typesetter>) -> Result<Ve
             draw_code(&mut content, card, cell)?;
             text(&mut content, &card.code, cell.0 + 4.0 * POINTS_PER_MM, cell.1 + 13.0 * POINTS_PER_MM, 9.0);
             let at = (cell.0 + 4.0 * POINTS_PER_MM, cell.1 + 4.0 * POINTS_PER_MM);
-            if card.meaning.chars().all(|c| (c as u32) < 256) {
-                text(&mut content, &card.meaning, at.0, at.1 + 2.0, 12.0);
-            } else if let Some(setter) = typesetter.as_deref_mut() {
-                let picture = setter.line(&card.meaning, PICTURE_DOTS, 700);
-                let name = format!("P{place}");
-                draw_picture(&mut content, &name, &picture, at);
-                pictures.push((name, new_ref(), picture));
-            }
+            let latin = card.meaning.chars().all(|c| (c as u32) < 256);
+            let setter = typesetter.as_deref_mut().filter(|_| !latin);
+            let picture = setter.and_then(|setter| setter.line(&card.meaning, PICTURE_DOTS, 700));
+            let Some(picture) = picture else {
+                let said = if latin { &card.meaning } else { &card.english };
+                text(&mut content, said, at.0, at.1 + 2.0, 12.0);
+                continue;
+            };
+            let name = format!("P{place}");
+            draw_picture(&mut content, &name, &picture, at);
+            pictures.push((name, new_ref(), picture));
         }
         let mut page = pdf.page(page_id);
         page.media_box(Rect::new(0.0, 0.0, PAGE_MM.0 * POINTS_PER_MM, PAGE_MM.1 * POINTS_PER_MM));
@@ -147,7 +152,8 @@ mod tests {
 
     #[test]
     fn thirteen_cards_make_two_pages() {
-        let card = Card { code: "TWC-DONE-5A".into(), meaning: "Done: record it".into() };
+        let card =
+            Card { code: "TWC-DONE-5A".into(), meaning: "Done: record it".into(), english: String::new() };
         let made = pdf(&vec![card; 13], None).unwrap();
         assert!(made.starts_with(b"%PDF-1."));
         let text = String::from_utf8_lossy(&made);
@@ -156,8 +162,16 @@ mod tests {
     }
 
     #[test]
+    fn without_a_font_a_card_speaks_english() {
+        let card =
+            Card { code: "TWC-DONE-5A".into(), meaning: "पूरा".into(), english: "DONE".into() };
+        let made = pdf(&[card], None).unwrap();
+        assert!(String::from_utf8_lossy(&made).contains("(DONE) Tj"));
+    }
+
+    #[test]
     fn a_code_too_long_is_named() {
-        let card = Card { code: "X".repeat(4000), meaning: String::new() };
+        let card = Card { code: "X".repeat(4000), meaning: String::new(), english: String::new() };
         assert!(pdf(&[card], None).is_err());
     }
 }

@@ -44,7 +44,7 @@ pub const AGENT: [&str; 24] = [
 ];
 
 /// Keys of the texts of a station's page, each with the names of its arguments.
-pub const PAGE: [(&str, &[&str]); 36] = [
+pub const PAGE: [(&str, &[&str]); 48] = [
     ("ui.agent-away", &[]),
     ("ui.button.cancel", &[]),
     ("ui.button.correct", &[]),
@@ -65,21 +65,33 @@ pub const PAGE: [(&str, &[&str]); 36] = [
     ("ui.button.reprint", &[]),
     ("ui.button.split", &[]),
     ("ui.button.undo", &[]),
+    ("ui.details", &[]),
     ("ui.did-it-print", &["uid"]),
     ("ui.disk", &[]),
     ("ui.draft", &[]),
+    ("ui.dropped", &["count"]),
+    ("ui.label", &[]),
+    ("ui.label.asked", &[]),
+    ("ui.label.printed", &[]),
+    ("ui.label.waiting", &[]),
     ("ui.last-scans", &[]),
     ("ui.no", &[]),
+    ("ui.no-prints-again", &["copy"]),
     ("ui.nobody", &[]),
     ("ui.not-recorded", &[]),
     ("ui.numbers-low", &["types"]),
     ("ui.offline", &[]),
     ("ui.online", &[]),
+    ("ui.printer", &["count"]),
+    ("ui.printer-away", &["count"]),
     ("ui.queue", &["count"]),
     ("ui.ready", &[]),
     ("ui.reference-age", &["age"]),
     ("ui.scan-again", &[]),
+    ("ui.sending", &[]),
     ("ui.typed", &[]),
+    ("ui.unknown", &["text"]),
+    ("ui.unsent", &["count"]),
     ("ui.yes", &[]),
 ];
 
@@ -158,12 +170,12 @@ impl Fluent {
     pub fn page_texts() -> String {
         let mut all = BTreeMap::new();
         for language in Language::ALL {
-            let texts: BTreeMap<&str, String> = PAGE
-                .iter()
+            let all_of_them = PAGE.into_iter().chain(FIELDS.map(|key| (key, [].as_slice())));
+            let texts: BTreeMap<&str, String> = all_of_them
                 .map(|(key, names)| {
                     let args: Vec<_> =
                         names.iter().map(|name| ((*name).to_owned(), format!("{{{name}}}"))).collect();
-                    (*key, Self::say(language.code(), key, &args))
+                    (key, Self::say(language.code(), key, &args))
                 })
                 .collect();
             all.insert(language.code(), texts);

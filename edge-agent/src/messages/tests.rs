@@ -98,7 +98,8 @@ fn unknown_languages_and_codes_still_speak() {
 fn the_page_gets_its_texts_with_named_places() {
     let texts: serde_json::Value = serde_json::from_str(&Fluent::page_texts()).unwrap();
     assert_eq!(texts["en"]["ui.queue"], "{count} waiting");
-    assert_eq!(texts["te"].as_object().unwrap().len(), PAGE.len());
+    assert_eq!(texts["te"].as_object().unwrap().len(), PAGE.len() + FIELDS.len());
+    assert_eq!(texts["en"]["ui.field.expires_on"], "Expires on");
 }
 
 #[test]

@@ -241,11 +241,10 @@ fn record(step: &mut Step<'_>) -> Ruling {
     let mut prints = Vec::new();
     let mut inspect = None;
     if let Some(born) = birth {
-        let item = step.item_name(&born.item);
         if step.item(&born.item).is_some_and(|item| item.inspect) {
             inspect = Some(DraftSubject { role: v1::Role::Subject, ..named(&parent) });
         }
-        prints.extend(mint::print(step, born.key.clone(), vec![item]));
+        prints.extend(mint::print(step, born.key.clone(), vec![step.label_name(&born.item)]));
         let mut event = step.event(v1::Stage::Commission);
         event.subjects.push(born);
         events.push(event);

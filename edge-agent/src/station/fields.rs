@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 
 use super::codes::Code;
 use super::step::{Refusal, Step};
+use crate::config::StationKind;
 
 /// Item code.
 pub const ITEM: &str = "item";
@@ -58,6 +59,80 @@ pub const NAMES: [&str; 16] = [
     NOTE,
     REJECTED,
 ];
+
+/// How a field is filled in on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Free text.
+    Text,
+    /// A quantity.
+    Number,
+    /// A day.
+    Date,
+}
+
+impl Form {
+    /// The name by which the page knows it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Date => "date",
+        }
+    }
+}
+
+/// The fields that the rules of a kind of station read and that no other way of
+/// entering (the keypad, a button, a scan of an order) is meant for.
+#[must_use]
+pub fn offered(kind: StationKind) -> &'static [(&'static str, Form)] {
+    use Form::{Date, Number, Text};
+    use StationKind as K;
+    match kind {
+        K::Gate => &[(VEHICLE, Text), (CHALLAN, Text), (INVOICE, Text), (NOTE, Text)],
+        K::Receiving => &[
+            (ITEM, Text),
+            (SUPPLIER_LOT, Text),
+            (EXPIRES_ON, Date),
+            (MADE_ON, Date),
+            (SUPPLIER, Text),
+            (CHALLAN, Text),
+            (NOTE, Text),
+        ],
+        K::Opening => &[
+            (ITEM, Text),
+            (SUPPLIER_LOT, Text),
+            (EXPIRES_ON, Date),
+            (MADE_ON, Date),
+            (SUPPLIER, Text),
+            (PLACE, Text),
+        ],
+        K::Commission => &[(ITEM, Text), (SUPPLIER_LOT, Text), (EXPIRES_ON, Date), (MADE_ON, Date)],
+        K::Transformation => &[(ITEM, Text), (EXPIRES_ON, Date)],
+        K::Storage | K::Count => &[(PLACE, Text)],
+        K::Inspection => &[(REJECTED, Number)],
+        K::Assembly | K::Sample | K::Scrap | K::Hold => &[(NOTE, Text)],
+        K::TransferOut => {
+            &[(DESTINATION, Text), (VEHICLE, Text), (CHALLAN, Text), (INVOICE, Text), (NOTE, Text)]
+        }
+        K::Dispatch => &[(CUSTOMER, Text), (INVOICE, Text), (VEHICLE, Text), (CHALLAN, Text), (NOTE, Text)],
+        K::JobWorkOut | K::ReturnToSupplier => {
+            &[(SUPPLIER, Text), (CHALLAN, Text), (VEHICLE, Text), (INVOICE, Text), (NOTE, Text)]
+        }
+        K::TransferIn | K::JobWorkIn => &[(CHALLAN, Text), (NOTE, Text)],
+        K::Return => &[(CUSTOMER, Text), (CHALLAN, Text), (NOTE, Text)],
+        K::Issue
+        | K::ReturnFromProduction
+        | K::Split
+        | K::Operation
+        | K::Load
+        | K::Rework
+        | K::Packing
+        | K::Kit
+        | K::Label => &[],
+    }
+}
 
 /// Longest value, in characters.
 pub const MAX_VALUE: usize = 120;

@@ -224,17 +224,18 @@ fn arrive(label: &mut Label, event: &v1::Event, go: impl Fn(&mut Label, Custody)
     go(label, here(event));
 }
 
-/// A LABEL event says in its reason what became of the label; any other reason
-/// is why it is printed again, with the copy as the attempt.
+/// A LABEL event says in its outcome what became of the label: PASSED is
+/// confirmed by a scan, FAILED spoiled, none printed. As an ADD it is printed
+/// again, with the copy as the attempt.
 fn print_state(label: &mut Label, event: &v1::Event) {
-    let state = match event.reason.as_str() {
-        "printed" | "reprinted" => "printed",
-        "spoiled" => "spoiled",
-        "confirmed" => "confirmed",
-        _ => {
+    let state = match (event.action(), event.outcome()) {
+        (Action::Add, _) => {
             label.reprints = label.reprints.max(event.attempt.saturating_sub(1));
             "allocated"
         }
+        (_, Outcome::Passed) => "confirmed",
+        (_, Outcome::Failed) => "spoiled",
+        _ => "printed",
     };
     state.clone_into(&mut label.print);
 }

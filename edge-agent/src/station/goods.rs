@@ -327,7 +327,7 @@ impl Goods {
 
     /// A label for each.
     pub fn prints(&self, step: &Step<'_>) -> Vec<PrintRequest> {
-        let name = step.item_name(&self.item);
+        let name = step.label_name(&self.item);
         let prints = self.subjects.iter().filter_map(|subject| {
             let quantity = subject.quantity.unwrap_or(Decimal::ONE).normalize();
             let mut lines = vec![name.clone(), format!("{quantity} {}", self.unit)];

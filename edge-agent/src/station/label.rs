@@ -111,7 +111,7 @@ pub(crate) fn reprint(step: &mut Step<'_>, key: i64) -> Ruling {
     event.attempt = copy;
     let lines = label.map(|label| {
         let quantity = label.quantity.map(|q| super::draft::with_unit(step, key, q));
-        [Some(step.item_name(&label.item)), quantity].into_iter().flatten().collect()
+        [Some(step.label_name(&label.item)), quantity].into_iter().flatten().collect()
     });
     let print = PrintRequest { key: KeyRef::Existing(existing), lines: lines.unwrap_or_default(), copy };
     let answer = Answer::new(Code::REPRINTED).arg("uid", step.uid(key)).arg("copy", copy);

@@ -100,7 +100,10 @@ pub(crate) fn badge(step: &mut Step<'_>, hash: &str) -> Ruling {
     if station.pin_required
         && let Some(wait) = locked(step, &person.operator)
     {
-        return Err(Refusal::new(Code::PIN_TOO_OFTEN).arg("wait", shown(wait)).then(Next::BADGE).silent());
+        return Err(Refusal::new(Code::PIN_TOO_OFTEN)
+            .arg("minutes", minutes(wait))
+            .then(Next::BADGE)
+            .silent());
     }
     if station.pin_required && person.pin_hash.is_none() {
         return Err(Refusal::new(Code::LOGIN_NO_PIN).arg("name", &person.name).silent());
@@ -259,11 +262,10 @@ fn count_wrong(step: &mut Step<'_>, operator: &str) -> Option<Answer> {
 }
 
 fn too_often(wait: Duration) -> Answer {
-    Answer::red(Code::PIN_TOO_OFTEN).arg("wait", shown(wait))
+    Answer::red(Code::PIN_TOO_OFTEN).arg("minutes", minutes(wait))
 }
 
-/// A time to wait, rounded up.
-fn shown(wait: Duration) -> String {
-    let seconds = (wait.num_milliseconds() + 999) / 1000;
-    if seconds < 120 { format!("{seconds} s") } else { format!("{} min", (seconds + 59) / 60) }
+/// Minutes to wait, rounded up.
+fn minutes(wait: Duration) -> i64 {
+    (wait.num_milliseconds() + 59_999) / 60_000
 }

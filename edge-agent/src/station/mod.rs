@@ -101,6 +101,15 @@ pub fn waiting_for(world: &World<'_>) -> (String, Vec<(String, String)>) {
     (asked.next.as_str().to_owned(), asked.args)
 }
 
+/// The session as it is by now: without whom idleness or the end of a shift has
+/// signed out. The next scan finds the same.
+#[must_use]
+pub fn signed_in(world: &World<'_>) -> Session {
+    let mut session = world.session.clone();
+    login::expire(world, &mut session);
+    session
+}
+
 /// A supervisor's PIN, or a digit of it: with the right one what was refused is
 /// judged again. `None` when the scan is something else.
 fn overridden(world: &World<'_>, session: &Session, scanned: &Scanned) -> Option<Decision> {

@@ -128,7 +128,7 @@ fn record(step: &mut Step<'_>) -> Ruling {
         Some(key) => step.subject(key, v1::Role::Parent),
         None => {
             let born = newborn(step)?;
-            prints.extend(mint::print(step, born.key.clone(), vec![step.item_name(&born.item)]));
+            prints.extend(mint::print(step, born.key.clone(), vec![step.label_name(&born.item)]));
             let mut event = step.event(v1::Stage::Commission);
             event.subjects.push(born.clone());
             events.push(event);

@@ -134,7 +134,7 @@ fn record(step: &mut Step<'_>) -> Ruling {
     }
     let taken = (!rest.is_zero()).then_some(sum);
     event.subjects.extend(step.subject_of(key, v1::Role::Input, taken));
-    let name = step.item_name(&label.item);
+    let name = step.label_name(&label.item);
     let mut prints = Vec::new();
     for (slot, quantity) in slots.into_iter().zip(portions::each(&parts)) {
         let line = draft::with_unit(step, key, quantity);

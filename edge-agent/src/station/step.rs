@@ -253,6 +253,14 @@ impl<'w> Step<'w> {
         name.map_or(code, String::as_str).to_owned()
     }
 
+    /// The item's name on labels: in the plant's language, whoever is signed in.
+    pub fn label_name(&self, code: &str) -> String {
+        let language = self.world.plant.default_language();
+        let names = self.item(code).map(|item| &item.names);
+        let name = names.and_then(|names| names.get(language.code()).or_else(|| names.get("en")));
+        name.map_or(code, String::as_str).to_owned()
+    }
+
     /// The order chosen, where the reference data has it.
     pub fn order(&self) -> Option<&'w Order> {
         self.world.reference.orders.get(self.session.order.as_ref()?)

@@ -128,7 +128,7 @@ fn record(step: &mut Step<'_>) -> Ruling {
         event.subjects.extend(step.subject_of(*key, v1::Role::Input, quantity));
     }
     let mut prints = Vec::new();
-    let name = step.item_name(&code);
+    let name = step.label_name(&code);
     for (key, quantity) in slots.into_iter().zip(quantities) {
         let line = format!("{} {unit}", quantity.normalize());
         prints.extend(mint::print(step, key.clone(), vec![name.clone(), line]));
@@ -147,7 +147,7 @@ fn record(step: &mut Step<'_>) -> Ruling {
         events.push(into_inspection(&events[0]));
     }
     let answer = Answer::new(Code::TRANSFORM_RECORDED)
-        .arg("item", name)
+        .arg("item", step.item_name(&code))
         .arg("count", count)
         .arg("quantity", format!("{} {unit}", total.normalize()).trim_end())
         .arg("uid", "{slot:0}");

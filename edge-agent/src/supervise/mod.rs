@@ -5,6 +5,7 @@ mod args;
 mod cards;
 mod face;
 mod health;
+mod label;
 mod logs;
 mod machines;
 mod prints;
@@ -21,7 +22,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use args::RunArgs;
-pub use cards::cards;
+pub use cards::{cards, stored_reference};
+pub use label::write_labels;
 
 use crate::config::{self, PlantFile};
 use crate::engine::{self, EngineSettings, Handle, Speaker, UplinkState};
@@ -184,8 +186,8 @@ async fn serve(
     let _broker = scanners::start(&plant, &handle, &inputs_stop, &mut inputs).await?;
     machines::start(&plant, &handle, &inputs_stop, &mut inputs).await?;
     start_uplink(&plant, data_dir, identity, &handle, &rest_stop, &mut rest);
-    prints::start(&plant, &handle, &rest_stop, &mut rest);
-    start_terminal(&plant, data_dir, &handle, &inputs_stop, &mut inputs)?;
+    let board = prints::start(&plant, &handle, &rest_stop, &mut rest);
+    start_terminal(&plant, data_dir, &handle, board, &inputs_stop, &mut inputs)?;
     health::start(&plant, &handle, &rest_stop, &mut rest).await?;
     tracing::info!(plant = %plant.plant, "the agent runs");
 
@@ -247,17 +249,18 @@ fn start_terminal(
     plant: &Arc<PlantFile>,
     data_dir: &Path,
     handle: &Handle,
+    board: prints::Board,
     stop: &CancellationToken,
     parts: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
     let settings = &plant.terminal;
     let tls = if settings.tls {
         let own = settings.certificate_file.as_deref().zip(settings.key_file.as_deref());
-        Some(terminal::server_config(own, data_dir, &settings.listen.ip().to_string())?)
+        Some(terminal::server_config(own, data_dir, &terminal::certificate_names(settings))?)
     } else {
         None
     };
-    let backend = Arc::new(face::Face::new(handle.clone(), stop.clone()));
+    let backend = Arc::new(face::Face::new(handle.clone(), board, stop.clone()));
     let (listen, stop) = (settings.listen, stop.clone());
     parts.spawn(async move {
         // A page that cannot be served must not stop scanners from working.

@@ -1,6 +1,8 @@
 //! Labels on their way: a task per printer, so that one that stands does not
 //! hold up another.
 
+mod board;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,58 +11,79 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{PlantFile, Printer};
+pub(super) use board::{Board, Fate, PrinterState, Printing};
+
+use crate::config::{Language, PlantFile, Printer};
 use crate::engine::{Handle, PrintJob, PrintState, PrintUpdate};
 use crate::inputs::Backoff;
-use crate::labels::bitmap::Typesetter;
+use crate::labels::fonts::Fonts;
+use crate::labels::layout::{LabelContent, Layout, Line, layout};
 use crate::labels::printer::{PrintOutcome, send};
-use crate::labels::zpl::{LabelContent, label};
+use crate::labels::zpl::zpl;
+use crate::reference::Reference;
 
-/// Labels that may wait for one printer; they are on disk in any case.
+/// Labels that may wait for one printer. Beyond it a person is asked: the label
+/// is on disk and is printed again by the answer.
 const WAITING: usize = 1024;
 
-/// Starts a task per printer and one that hands the jobs out.
+/// Starts a task per printer and one that hands the jobs out; tells how they
+/// stand.
 pub(super) fn start(
     plant: &Arc<PlantFile>,
     handle: &Handle,
     stop: &CancellationToken,
     parts: &mut JoinSet<()>,
-) {
-    let Some(mut jobs) = handle.take_print_jobs() else { return };
+) -> Board {
+    let board = Board::default();
+    let Some(jobs) = handle.take_print_jobs() else { return board };
     let mut queues = HashMap::new();
     for printer in &plant.printers {
         let (sender, receiver) = mpsc::channel(WAITING);
         queues.insert(printer.code.clone(), sender);
-        parts.spawn(run(printer.clone(), receiver, handle.clone(), stop.clone()));
+        parts.spawn(run(printer.clone(), receiver, handle.clone(), board.clone(), stop.clone()));
     }
-    let stop = stop.clone();
-    parts.spawn(async move {
-        loop {
-            let job = tokio::select! {
-                () = stop.cancelled() => return,
-                job = jobs.recv() => job,
-            };
-            let Some(job) = job else { return };
-            match queues.get(&job.printer) {
-                Some(queue) => {
-                    if queue.try_send(job).is_err() {
-                        tracing::error!(
-                            "labels wait for a printer that does not print; the next one is not printed"
-                        );
-                    }
-                }
-                None => tracing::error!(printer = job.printer, uid = job.uid, "no such printer"),
-            }
-        }
-    });
+    parts.spawn(hand_out(jobs, queues, handle.clone(), board.clone(), stop.clone()));
+    board
 }
 
-async fn run(printer: Printer, mut jobs: mpsc::Receiver<PrintJob>, engine: Handle, stop: CancellationToken) {
-    let mut typesetter = printer.indic_font.as_deref().and_then(|font| {
-        Typesetter::from_file(font)
-            .inspect_err(|error| tracing::error!(%error, printer = printer.code, "labels are printed without that font"))
-            .ok()
-    });
+async fn hand_out(
+    mut jobs: mpsc::Receiver<PrintJob>,
+    queues: HashMap<String, mpsc::Sender<PrintJob>>,
+    engine: Handle,
+    board: Board,
+    stop: CancellationToken,
+) {
+    loop {
+        let job = tokio::select! {
+            () = stop.cancelled() => return,
+            job = jobs.recv() => job,
+        };
+        let Some(job) = job else { return };
+        board.queued(&job);
+        let refused = match queues.get(&job.printer) {
+            Some(queue) => match queue.try_send(job) {
+                Ok(()) => continue,
+                Err(mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) => job,
+            },
+            None => job,
+        };
+        tracing::error!(
+            printer = refused.printer,
+            uid = refused.uid,
+            "no room at the printer; a person is asked"
+        );
+        settle(&engine, &board, refused, PrintState::Uncertain).await;
+    }
+}
+
+async fn run(
+    printer: Printer,
+    mut jobs: mpsc::Receiver<PrintJob>,
+    engine: Handle,
+    board: Board,
+    stop: CancellationToken,
+) {
+    let mut fonts = Fonts::new(printer.indic_font.clone());
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
     loop {
         let job = tokio::select! {
@@ -68,20 +91,22 @@ async fn run(printer: Printer, mut jobs: mpsc::Receiver<PrintJob>, engine: Handl
             job = jobs.recv() => job,
         };
         let Some(job) = job else { return };
-        let content = LabelContent { uid: job.uid.clone(), lines: job.lines.clone(), copy: job.copy };
-        let zpl = label(&printer, &content, typesetter.as_mut());
+        let text = zpl(&of_job(&printer, &job, &engine.reference(), engine.plant(), &mut fonts));
         let state = loop {
-            match send(&printer, &zpl).await {
+            match send(&printer, &text).await {
                 PrintOutcome::Sent => {
                     backoff.reset();
+                    board.reached(&printer.code);
                     break PrintState::Printed;
                 }
                 PrintOutcome::Unknown { problem } => {
                     tracing::warn!(problem, uid = job.uid, "it is not known whether the label came out");
+                    board.reached(&printer.code);
                     break PrintState::Uncertain;
                 }
                 PrintOutcome::NotSent { problem } => {
                     tracing::warn!(problem, uid = job.uid, "the label is not printed yet");
+                    board.away(&printer.code);
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = tokio::time::sleep(backoff.next_wait()) => {}
@@ -89,8 +114,57 @@ async fn run(printer: Printer, mut jobs: mpsc::Receiver<PrintJob>, engine: Handl
                 }
             }
         };
-        if let Err(error) = engine.printed(PrintUpdate { job, state }).await {
-            tracing::warn!(%error, "what became of a label could not be recorded");
-        }
+        settle(&engine, &board, job, state).await;
+    }
+}
+
+async fn settle(engine: &Handle, board: &Board, job: PrintJob, state: PrintState) {
+    let fate = if state == PrintState::Printed { Fate::Printed } else { Fate::Asked };
+    board.done(&job, fate);
+    if let Err(error) = engine.printed(PrintUpdate { job, state }).await {
+        tracing::warn!(%error, "what became of a label could not be recorded");
+    }
+}
+
+/// The label of a job, as its printer makes it.
+pub(super) fn of_job(
+    printer: &Printer,
+    job: &PrintJob,
+    reference: &Reference,
+    plant: &PlantFile,
+    fonts: &mut Fonts,
+) -> Layout {
+    let line = |text: &String| Line { text: text.clone(), english: english(reference, plant, text) };
+    let lines = job.lines.iter().map(line).collect();
+    layout(printer, &LabelContent { uid: job.uid.clone(), lines, copy: job.copy }, fonts)
+}
+
+/// The English name of the item that a line names in the plant's language.
+fn english(reference: &Reference, plant: &PlantFile, line: &str) -> Option<String> {
+    let language = plant.default_language();
+    if line.is_ascii() || language == Language::En {
+        return None;
+    }
+    let named = |names: &std::collections::BTreeMap<String, String>| {
+        names.get(language.code()).is_some_and(|name| name == line)
+    };
+    let item = reference.items.values().find(|item| named(&item.names))?;
+    Some(item.names.get("en").unwrap_or(&item.item).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::station::fixture;
+
+    #[test]
+    fn an_item_without_a_font_goes_by_its_english_name() {
+        let mut plant = fixture::file(Vec::new());
+        plant.languages = vec![Language::Bn];
+        let mut reference = fixture::reference(chrono::Utc::now());
+        reference.items.get_mut("GEAR").unwrap().names.insert("bn".to_owned(), "গিয়ার".to_owned());
+        assert_eq!(english(&reference, &plant, "গিয়ার").as_deref(), Some("gear"));
+        assert_eq!(english(&reference, &plant, "অন্য"), None);
+        assert_eq!(english(&reference, &plant, "5 kg"), None);
     }
 }

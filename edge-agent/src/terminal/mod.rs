@@ -4,8 +4,10 @@
 //!
 //! - `GET /` lists the stations that have a page.
 //! - `GET /s/{station}` is the page; `…/events` its live view as server-sent
-//!   events; `POST …/scan` a scan; `POST …/printed` whether a label came out.
+//!   events; `POST …/scan` a scan; `POST …/printed` whether a label came out;
+//!   `GET …/label/{uid}` what the label of a UID looks like.
 
+mod names;
 mod tls;
 mod view;
 
@@ -20,15 +22,19 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
+use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 use tokio_util::sync::CancellationToken;
 
+pub use names::certificate_names;
 pub use tls::{TlsError, server_config};
-pub use view::{Button, Lamp, PrintQuestion, ScanLine, TerminalView};
+pub use view::{
+    Button, Entry, Lamp, LastAnswer, LastLabel, PrintQuestion, PrinterLamp, ScanLine, TerminalView,
+};
 
 use crate::inputs::{Intake, IntakeError, MAX_INPUT_ID, MAX_SCAN_TEXT, ScanInput};
 
@@ -41,8 +47,12 @@ pub trait Backend: Intake {
     fn stations(&self) -> Vec<(String, String)>;
     /// The live view of one of them; `None` when there is no such page.
     fn watch(&self, station: &str) -> Option<watch::Receiver<Arc<TerminalView>>>;
-    /// A person says whether the label asked about came out.
+    /// A person says whether the label asked about came out; one that did not is
+    /// printed again.
     fn printed(&self, station: &str, question: &str, came_out: bool);
+    /// The label of a UID as its printer makes it, as SVG; `None` where nothing
+    /// was ever printed for it.
+    fn label<'a>(&'a self, station: &'a str, uid: &'a str) -> BoxFuture<'a, Option<String>>;
     /// All texts of the page, by language and key, as JSON.
     fn texts(&self) -> Arc<str>;
 }
@@ -54,12 +64,13 @@ pub fn router(backend: Arc<dyn Backend>) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/assets/terminal.css", get(css))
-        .route("/assets/terminal.js", get(script))
+        .route("/assets/{script}", get(script))
         .route("/assets/texts.json", get(texts))
         .route("/s/{station}", get(page))
         .route("/s/{station}/events", get(events))
         .route("/s/{station}/scan", post(scan))
         .route("/s/{station}/printed", post(printed))
+        .route("/s/{station}/label/{uid}", get(label))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(backend)
 }
@@ -97,7 +108,8 @@ fn secured(response: impl IntoResponse) -> Response {
     let fixed = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+             img-src 'self' data:; \
              base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -114,9 +126,21 @@ async fn css() -> Response {
     secured(([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("assets/terminal.css")))
 }
 
-async fn script() -> Response {
+/// The page's scripts, one subject each.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("terminal.js", include_str!("assets/terminal.js")),
+    ("keys.js", include_str!("assets/keys.js")),
+    ("scans.js", include_str!("assets/scans.js")),
+    ("words.js", include_str!("assets/words.js")),
+    ("parts.js", include_str!("assets/parts.js")),
+];
+
+async fn script(Path(name): Path<String>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
-    secured((kind, include_str!("assets/terminal.js")))
+    match SCRIPTS.iter().find(|(known, _)| *known == name) {
+        Some((_, script)) => secured((kind, *script)),
+        None => problem(StatusCode::NOT_FOUND, "the page has no such script"),
+    }
 }
 
 async fn texts(State(backend): Shared) -> Response {
@@ -155,9 +179,18 @@ async fn events(State(backend): Shared, Path(station): Path<String>) -> Response
 fn views(receiver: watch::Receiver<Arc<TerminalView>>) -> impl Stream<Item = Result<Event, Infallible>> {
     WatchStream::new(receiver).map(|view| {
         // A view holds only texts and numbers, which always encode.
-        let json = serde_json::to_string(&*view).unwrap_or_default();
+        let json = serde_json::to_string(&Sent { now: Utc::now(), view: &view }).unwrap_or_default();
         Ok(Event::default().data(json))
     })
+}
+
+/// A view with the agent's clock, by which the page states when a scan was made:
+/// the clock of a tablet is anything.
+#[derive(Serialize)]
+struct Sent<'a> {
+    now: DateTime<Utc>,
+    #[serde(flatten)]
+    view: &'a TerminalView,
 }
 
 #[derive(Deserialize)]
@@ -165,7 +198,16 @@ fn views(receiver: watch::Receiver<Arc<TerminalView>>) -> impl Stream<Item = Res
 struct ScanRequest {
     text: String,
     id: String,
+    /// When it was scanned, by the agent's clock as the page follows it.
     at: Option<DateTime<FixedOffset>>,
+}
+
+/// A page gives a scan up sooner than this; an older one is a clock gone wrong.
+const OLDEST_SCAN: chrono::TimeDelta = chrono::TimeDelta::minutes(2);
+
+/// When a scan was made: never after now, and not long before.
+fn scanned_at(stated: Option<DateTime<FixedOffset>>, now: DateTime<Utc>) -> Option<DateTime<FixedOffset>> {
+    stated.filter(|at| *at <= now && *at >= now - OLDEST_SCAN)
 }
 
 async fn scan(
@@ -188,7 +230,7 @@ async fn scan(
         text: request.text,
         input_id: request.id,
         device_counter: None,
-        occurred_at: request.at,
+        occurred_at: scanned_at(request.at, Utc::now()),
         badge: None,
     };
     match backend.scan(input).await {
@@ -222,6 +264,18 @@ async fn printed(
     secured(StatusCode::NO_CONTENT)
 }
 
+/// What the label of a UID looks like.
+async fn label(State(backend): Shared, Path((station, name)): Path<(String, String)>) -> Response {
+    if backend.watch(&station).is_none() {
+        return no_station(&station);
+    }
+    let uid = name.strip_suffix(".svg").unwrap_or(&name);
+    match backend.label(&station, uid).await {
+        Some(svg) => secured(([(header::CONTENT_TYPE, "image/svg+xml")], svg)),
+        None => problem(StatusCode::NOT_FOUND, "nothing was printed for this UID here"),
+    }
+}
+
 /// A header that another site's page cannot send without asking first, which
 /// this server never allows.
 fn from_page(headers: &HeaderMap) -> bool {
@@ -246,4 +300,20 @@ fn problem(status: StatusCode, detail: &str) -> Response {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_scan_is_believed_within_reason() {
+        let now: DateTime<Utc> = "2026-01-31T06:00:00Z".parse().unwrap();
+        let at = |seconds| Some((now + chrono::TimeDelta::seconds(seconds)).fixed_offset());
+        assert_eq!(scanned_at(at(-30), now), at(-30));
+        assert_eq!(scanned_at(at(0), now), at(0));
+        for wrong in [at(1), at(-121), None] {
+            assert_eq!(scanned_at(wrong, now), None, "{wrong:?}");
+        }
+    }
 }

@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::GeneralName;
 
 /// Why the pages cannot be served over TLS.
 #[derive(Debug, thiserror::Error)]
@@ -39,19 +42,19 @@ pub enum TlsError {
 }
 
 /// The TLS configuration: from the plant's files when both are named, else from
-/// `terminal-cert.pem` and `terminal-key.pem` in `data_dir`, made when missing
-/// for `localhost` and the host part of the address listened on.
+/// `terminal-cert.pem` and `terminal-key.pem` in `data_dir`. Those are made when
+/// they are missing, lack one of `names`, or end soon.
 ///
 /// # Errors
 /// [`TlsError`], naming the file.
 pub fn server_config(
     own: Option<(&Path, &Path)>,
     data_dir: &Path,
-    host: &str,
+    names: &[String],
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let (certificate, key) = match own {
         Some((certificate, key)) => (certificate.to_owned(), key.to_owned()),
-        None => self_signed(data_dir, host)?,
+        None => self_signed(data_dir, names)?,
     };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
         .and_then(Iterator::collect)
@@ -67,20 +70,58 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
-fn self_signed(data_dir: &Path, host: &str) -> Result<(PathBuf, PathBuf), TlsError> {
+/// How long a certificate is good: devices refuse one that says longer.
+const GOOD_DAYS: u64 = 820;
+/// One that ends sooner is made anew at the start.
+const RENEW_DAYS: u64 = 90;
+
+fn self_signed(data_dir: &Path, names: &[String]) -> Result<(PathBuf, PathBuf), TlsError> {
     let certificate = data_dir.join("terminal-cert.pem");
     let key = data_dir.join("terminal-key.pem");
-    if certificate.exists() && key.exists() {
+    if key.exists() && serves(&certificate, names) {
         return Ok((certificate, key));
     }
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    if !names.iter().any(|name| name == host) {
-        names.push(host.to_owned());
-    }
-    let made = rcgen::generate_simple_self_signed(names)?;
-    write(&key, made.signing_key.serialize_pem().as_bytes())?;
-    write(&certificate, made.cert.pem().as_bytes())?;
+    let mut params = rcgen::CertificateParams::new(names)?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Tracewright stations");
+    let now = SystemTime::now();
+    // A device's clock may be behind.
+    params.not_before = (now - days(1)).into();
+    params.not_after = (now + days(GOOD_DAYS)).into();
+    let pair = rcgen::KeyPair::generate()?;
+    let made = params.self_signed(&pair)?;
+    write(&key, pair.serialize_pem().as_bytes())?;
+    write(&certificate, made.pem().as_bytes())?;
     Ok((certificate, key))
+}
+
+/// Whether this certificate names all of them and is good for a while.
+fn serves(certificate: &Path, names: &[String]) -> bool {
+    let Ok(der) = CertificateDer::from_pem_file(certificate) else { return false };
+    let Ok((_, read)) = x509_parser::parse_x509_certificate(&der) else { return false };
+    let left = SystemTime::now() + days(RENEW_DAYS);
+    let until = u64::try_from(read.validity().not_after.timestamp()).unwrap_or(0);
+    if left.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() > until {
+        return false;
+    }
+    let Ok(Some(named)) = read.subject_alternative_name() else { return false };
+    let named: Vec<String> = named.value.general_names.iter().filter_map(text_of).collect();
+    names.iter().all(|name| named.contains(name))
+}
+
+fn text_of(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().map(|ip| ip.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 86_400)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
@@ -99,13 +140,36 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
 mod tests {
     use super::*;
 
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     #[test]
-    fn a_certificate_is_made_once_and_kept() {
+    fn a_certificate_is_kept_while_it_names_what_is_wanted() {
         let dir = tempfile::tempdir().unwrap();
-        server_config(None, dir.path(), "10.0.0.5").unwrap();
-        let first = fs::read(dir.path().join("terminal-cert.pem")).unwrap();
-        server_config(None, dir.path(), "10.0.0.5").unwrap();
-        assert_eq!(first, fs::read(dir.path().join("terminal-cert.pem")).unwrap());
+        let file = dir.path().join("terminal-cert.pem");
+        let made = |wanted: &[&str]| {
+            server_config(None, dir.path(), &names(wanted)).unwrap();
+            fs::read(&file).unwrap()
+        };
+        let first = made(&["localhost", "10.0.0.5"]);
+        assert_eq!(first, made(&["localhost", "10.0.0.5"]));
+        assert_eq!(first, made(&["10.0.0.5"]), "a name less is no reason");
+        let second = made(&["localhost", "10.0.0.5", "agent.plant.local", "fe80::1"]);
+        assert_ne!(first, second);
+        assert!(serves(&file, &names(&["agent.plant.local", "fe80::1", "10.0.0.5"])));
+        assert!(!serves(&file, &names(&["10.0.0.6"])));
+    }
+
+    #[test]
+    fn a_certificate_that_ends_soon_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("terminal-cert.pem");
+        let mut params = rcgen::CertificateParams::new(names(&["localhost"])).unwrap();
+        params.not_after = (SystemTime::now() + days(RENEW_DAYS - 1)).into();
+        let pair = rcgen::KeyPair::generate().unwrap();
+        fs::write(&file, params.self_signed(&pair).unwrap().pem()).unwrap();
+        assert!(!serves(&file, &names(&["localhost"])));
     }
 
     #[test]
@@ -113,7 +177,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("x.pem");
         fs::write(&file, "nothing").unwrap();
-        let error = server_config(Some((&file, &file)), dir.path(), "h").unwrap_err();
+        let error = server_config(Some((&file, &file)), dir.path(), &[]).unwrap_err();
         assert!(error.to_string().contains("x.pem"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-/// Everything on the page but the answer to the last scan of this browser.
+/// Everything on the page.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct TerminalView {
     /// Name of the station by language.
@@ -14,10 +14,16 @@ pub struct TerminalView {
     pub operator: Option<String>,
     /// Language of the badge, else the plant's first.
     pub language: String,
-    /// What is next, in that language.
+    /// The last answer, whichever scanner asked for it.
+    pub answer: Option<LastAnswer>,
+    /// What the station waits for, in `language`.
     pub next: String,
+    /// A PIN is asked for: what is typed is nobody's business.
+    pub secret: bool,
     /// The open order, draft entries and entered fields, for a person to read.
     pub draft: Vec<String>,
+    /// Fields that a person may fill in here.
+    pub fields: Vec<Entry>,
     /// Last scans, newest first.
     pub last: Vec<ScanLine>,
     /// Events that the cloud does not have yet.
@@ -32,6 +38,10 @@ pub struct TerminalView {
     pub disk_warning: bool,
     /// Control codes as buttons.
     pub buttons: Vec<Button>,
+    /// The station's label printer, where it has one.
+    pub printer: Option<PrinterLamp>,
+    /// The label that the station printed last.
+    pub label: Option<LastLabel>,
     /// A label that may or may not have come out.
     pub print_question: Option<PrintQuestion>,
 }
@@ -41,6 +51,25 @@ pub struct TerminalView {
 pub struct Lamp {
     /// A stream to the cloud is open.
     pub connected: bool,
+}
+
+/// The answer to the scan before, as the engine gave it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastAnswer {
+    /// The scan's id: an answer of the same id and code is the same answer.
+    pub input_id: String,
+    /// When the page was told.
+    pub at: DateTime<Utc>,
+    /// `green`, `red` or `amber`.
+    pub colour: String,
+    /// Key of the message.
+    pub code: String,
+    /// What it was, in `language`.
+    pub what: String,
+    /// What is next, in `language`; may be empty.
+    pub next: String,
+    /// Language of the texts.
+    pub language: String,
 }
 
 /// One scan that was answered.
@@ -56,6 +85,18 @@ pub struct ScanLine {
     pub what: String,
 }
 
+/// A field of the draft; its text is `ui.field.NAME`, and `NAME=value` is the
+/// scan that fills it in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Name, such as `supplier_lot`.
+    pub name: String,
+    /// `text`, `number` or `date`.
+    pub kind: String,
+    /// What is entered so far.
+    pub value: String,
+}
+
 /// A control code that the page offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Button {
@@ -68,6 +109,26 @@ pub struct Button {
     pub text: Option<String>,
 }
 
+/// The station's label printer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PrinterLamp {
+    /// It did not answer at the last try.
+    pub away: bool,
+    /// Labels that wait for it.
+    pub waiting: usize,
+}
+
+/// A label on its way, with a preview at `label/UID.svg`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastLabel {
+    /// UID on it.
+    pub uid: String,
+    /// 1 for the first print, 2 and more for `R2`.
+    pub copy: u32,
+    /// `waiting`, `printed` or `asked`.
+    pub state: String,
+}
+
 /// A question whether a label came out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PrintQuestion {
@@ -75,4 +136,6 @@ pub struct PrintQuestion {
     pub id: String,
     /// UID on the label.
     pub uid: String,
+    /// The copy that "no" prints.
+    pub again: u32,
 }

@@ -254,6 +254,7 @@ fn broker(mut s: Section<'_>) -> Option<Broker> {
 fn terminal(mut s: Section<'_>) -> Option<Terminal> {
     let listen = s.required_listens("listen");
     let tls = s.or("tls", rules::flag(), true);
+    let names: Vec<String> = s.list("names", rules::host()).into_iter().map(|(name, _)| name).collect();
     let files: [Option<PathBuf>; 2] =
         ["certificate_file", "key_file"].map(|key| s.optional(key, rules::path()));
     for (key, other) in [("certificate_file", "key_file"), ("key_file", "certificate_file")] {
@@ -264,9 +265,12 @@ fn terminal(mut s: Section<'_>) -> Option<Terminal> {
     if !tls && s.has("certificate_file") {
         s.wrong("certificate_file", "no certificate, since tls = false", None);
     }
+    if s.has("names") && (!tls || s.has("certificate_file")) {
+        s.wrong("names", "names only where the agent makes the certificate itself", None);
+    }
     s.finish();
     let [certificate_file, key_file] = files;
-    Some(Terminal { listen: listen?, tls, certificate_file, key_file })
+    Some(Terminal { listen: listen?, tls, names, certificate_file, key_file })
 }
 
 fn disk(section: Option<Section<'_>>) -> Disk {

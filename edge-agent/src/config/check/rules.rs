@@ -208,6 +208,14 @@ pub(super) fn host_port() -> Rule<HostPort> {
     })
 }
 
+/// A host alone.
+pub(super) fn host() -> Rule<String> {
+    text_rule("a host name or address, such as \"agent.plant.local\"", |text| {
+        let known = is_host(text) || text.parse::<std::net::Ipv6Addr>().is_ok();
+        if known { Ok(text.to_owned()) } else { Err(None) }
+    })
+}
+
 fn read_host_port(text: &str) -> Option<HostPort> {
     let (host, port) = text.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|port| *port != 0)?;

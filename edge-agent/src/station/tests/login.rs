@@ -51,7 +51,7 @@ fn a_badge_and_a_pin() {
 fn wrong_pins_lock_for_longer_each_time() {
     let mut plant = Plant::new();
     plant.station("STORAGE").pin_required = true;
-    for (nth, seconds, wait) in [(1, 30, "30 s"), (2, 120, "2 min"), (3, 600, "10 min")] {
+    for (nth, seconds, minutes) in [(1, 30, "1"), (2, 120, "2"), (3, 600, "10")] {
         plant.play(
             "STORAGE",
             &[
@@ -64,7 +64,7 @@ fn wrong_pins_lock_for_longer_each_time() {
                 ("3", "red pin.too-often REFUSED"),
             ],
         );
-        assert_eq!(plant.arg("wait"), wait);
+        assert_eq!(plant.arg("minutes"), minutes);
         assert!(plant.session("STORAGE").operator.is_none());
         let refused = plant.of(proto::v1::Stage::Refused);
         assert_eq!(refused.len(), nth);

@@ -1,105 +1,46 @@
-// The station page. A scanner that acts as a keyboard is read by physical keys,
-// so that neither a Hindi layout nor Caps Lock can change what was scanned.
-"use strict";
+// The station page: what was scanned, by whichever scanner, what it was and what
+// is next.
+
+import { listen, GS } from "/assets/keys.js";
+import { buttons, buttonText, fields, lamp, list, preview, question } from "/assets/parts.js";
+import { agentClock, forgetClock, sender } from "/assets/scans.js";
+import { age, language, load, say, speak } from "/assets/words.js";
 
 const station = document.documentElement.dataset.station;
 const $ = (id) => document.getElementById(id);
-const GS = "\u001d";
-let texts = {};
-let language = "en";
 let view = null;
-let typed = "";
 let audio = null;
+// A PIN is asked for: nobody looks over a shoulder.
+let secret = false;
+// Id of the scan on its way whose answer is not shown yet.
+let pending = null;
 
-const PLAIN = {
-  Minus: "-", Equal: "=", BracketLeft: "[", BracketRight: "]", Backslash: "\\", Semicolon: ";",
-  Quote: "'", Backquote: "`", Comma: ",", Period: ".", Slash: "/", Space: " ",
-  NumpadAdd: "+", NumpadSubtract: "-", NumpadMultiply: "*", NumpadDivide: "/", NumpadDecimal: ".",
+const hidden = (text) => (secret ? "•".repeat(text.length) : text.replaceAll(GS, "␝"));
+
+function panel(colour, { code = "", what = "", next = "" }) {
+  $("answer").className = `answer ${colour}`;
+  $("what").textContent = what;
+  $("next").textContent = next;
+  $("code").textContent = code;
+}
+
+// An answer is shown once, whether the page asked for it or heard of it.
+const seen = [];
+const known = ({ input_id, code, colour }) => {
+  const key = JSON.stringify([input_id, code, colour]);
+  if (seen.includes(key)) return true;
+  seen.push(key);
+  seen.splice(0, seen.length - 50);
+  return false;
 };
-const SHIFTED = {
-  Minus: "_", Equal: "+", BracketLeft: "{", BracketRight: "}", Backslash: "|", Semicolon: ":",
-  Quote: "\"", Backquote: "~", Comma: "<", Period: ">", Slash: "?", Space: " ",
-};
-const SHIFTED_DIGITS = ")!@#$%^&*(";
 
-// What a physical key means on the layout that scanners emulate; null when it
-// is no character of a code.
-function character(event) {
-  const code = event.code;
-  if (event.ctrlKey) return code === "BracketRight" ? GS : null;
-  if (event.altKey || event.metaKey) return null;
-  if (code === "F8") return GS;
-  if (/^Key[A-Z]$/.test(code)) return event.shiftKey ? code[3] : code[3].toLowerCase();
-  if (/^Digit[0-9]$/.test(code)) return event.shiftKey ? SHIFTED_DIGITS[code[5]] : code[5];
-  if (/^Numpad[0-9]$/.test(code)) return code[6];
-  return (event.shiftKey && SHIFTED[code]) || PLAIN[code] || null;
-}
-
-function say(key, args = {}) {
-  const text = (texts[language] || {})[key] || (texts.en || {})[key] || key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => args[name] ?? "");
-}
-
-function showTyped() { $("typed").textContent = typed.replaceAll(GS, "␝"); }
-
-document.addEventListener("keydown", (event) => {
-  if (event.code === "Enter" || event.code === "NumpadEnter" || event.code === "Tab" && typed) {
-    if (!typed && document.activeElement instanceof HTMLButtonElement) return;
-    event.preventDefault();
-    const text = typed;
-    typed = "";
-    showTyped();
-    if (text) send(text);
-    return;
-  }
-  if (event.code === "Escape") { typed = ""; showTyped(); return; }
-  if (event.code === "Backspace") { typed = typed.slice(0, -1); showTyped(); event.preventDefault(); return; }
-  const c = character(event);
-  if (c === null) return;
-  if (c === " " && !typed && document.activeElement instanceof HTMLButtonElement) return;
-  event.preventDefault();
-  if (typed.length < 4096) typed += c;
-  showTyped();
-});
-
-document.addEventListener("paste", (event) => {
-  typed += event.clipboardData.getData("text").trim();
-  showTyped();
-  event.preventDefault();
-});
-
-// One scan at a time, in order; the same id when it must be sent again, so that
-// an answer lost on the way makes no second record.
-let sending = Promise.resolve();
-function send(text) {
-  const id = crypto.randomUUID ? crypto.randomUUID() : String(Date.now()) + Math.random();
-  sending = sending.then(() => sendOnce(text, id));
-}
-
-async function sendOnce(text, id) {
-  for (let attempt = 0; attempt < 5; attempt++) {
-    try {
-      const response = await fetch(`/s/${encodeURIComponent(station)}/scan`, {
-        method: "POST",
-        headers: { "content-type": "application/json", "x-terminal": "1" },
-        body: JSON.stringify({ text, id, at: null }),
-      });
-      if (response.ok) { show(await response.json()); return; }
-      if (response.status < 500) break;
-    } catch (error) { /* The agent may be restarting; tried again below. */ }
-    await new Promise((resolve) => setTimeout(resolve, 300 * (attempt + 1)));
-  }
-  show({ colour: "red", code: "ui.not-recorded", what: say("ui.not-recorded"), next: say("ui.scan-again"), language });
-}
+const ASKS_PIN = ["login.pin", "override.pin", "pin.wrong"];
 
 function show(answer) {
-  if (answer.language) language = answer.language;
-  const box = $("answer");
-  box.className = `answer ${answer.colour}`;
-  requestAnimationFrame(() => box.classList.add("new"));
-  $("what").textContent = answer.what || "";
-  $("next").textContent = answer.next || "";
-  $("code").textContent = answer.code || "";
+  speak(answer.language);
+  secret = ASKS_PIN.includes(answer.code) || secret && answer.code === "digit";
+  panel(answer.colour, answer);
+  requestAnimationFrame(() => $("answer").classList.add("new"));
   tone(answer.colour);
   label();
 }
@@ -125,122 +66,122 @@ function tone(colour) {
   } catch (error) { /* No sound device: colour and shape remain. */ }
 }
 
-function lamp(id, level, text) {
-  const element = $(id);
-  element.hidden = !text;
-  element.className = `lamp ${level}`;
-  element.querySelector(".text").textContent = text;
+function unsent(count) {
+  lamp("lamp-unsent", "warn", count > 0 ? say("ui.unsent", { count }) : "");
 }
 
-function age(seconds) {
-  if (seconds == null) return "–";
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86400)} d`;
-}
+const send = sender(station, {
+  sending({ text, id }, count) {
+    pending = id;
+    panel("sending", { what: scanned(hidden(text)), next: say("ui.sending") });
+    unsent(count > 1 ? count : 0);
+  },
+  queued: unsent,
+  retrying: unsent,
+  // The view may have brought the answer that the request did not.
+  heard: (id) => pending !== id,
+  answered(answer, { id }) {
+    known(answer);
+    if (pending !== id) return;
+    pending = null;
+    show(answer);
+  },
+  lost({ text }, certain, dropped) {
+    pending = null;
+    const told = { text: scanned(hidden(text)), count: dropped };
+    const later = dropped > 0 ? say("ui.dropped", told) : "";
+    panel("red", {
+      code: certain ? "ui.not-recorded" : "ui.unknown",
+      what: certain ? say("ui.not-recorded") : say("ui.unknown", told),
+      next: `${say("ui.scan-again")} ${later}`,
+    });
+    tone("red");
+  },
+  idle() { unsent(0); },
+});
 
 function label() {
-  document.documentElement.lang = language;
   $("typed-label").textContent = say("ui.typed");
+  $("details-title").textContent = say("ui.details");
   $("draft-title").textContent = say("ui.draft");
   $("last-title").textContent = say("ui.last-scans");
   if (!view) return;
   $("station-name").textContent = (view.names && (view.names[language] || view.names.en)) || "";
   $("operator").textContent = view.operator ? view.operator : say("ui.nobody");
+  $("operator").classList.toggle("nobody", !view.operator);
   lamp("lamp-uplink", view.uplink.connected ? "" : "warn", say(view.uplink.connected ? "ui.online" : "ui.offline"));
   lamp("lamp-queue", view.queue > 1000 ? "warn" : "", say("ui.queue", { count: view.queue }));
   const old = view.reference_age_s == null || view.reference_age_s > 8 * 3600;
   lamp("lamp-reference", old ? "warn" : "", say("ui.reference-age", { age: age(view.reference_age_s) }));
   lamp("lamp-numbers", "bad", view.numbers_low.length ? say("ui.numbers-low", { types: view.numbers_low.join(" ") }) : "");
   lamp("lamp-disk", "bad", view.disk_warning ? say("ui.disk") : "");
-  buttons();
+  const printer = view.printer;
+  const away = printer && printer.away;
+  lamp("lamp-printer", away ? "bad" : "",
+    printer ? say(away ? "ui.printer-away" : "ui.printer", { count: printer.waiting }) : "");
+  buttons(view.buttons, language, send);
+  fields(view.fields, send);
   list("draft", view.draft.map((entry) => ({ text: entry })));
   list("last", view.last.map((scan) => ({ at: scan.at, colour: scan.colour, text: `${scanned(scan.text)} — ${scan.what}` })));
-  const asks = view.print_question;
-  $("question").hidden = !asks;
-  if (asks) {
-    $("question-text").textContent = say("ui.did-it-print", { uid: asks.uid });
-    $("question-yes").textContent = say("ui.yes");
-    $("question-no").textContent = say("ui.no");
-    $("question-yes").onclick = () => confirmPrint(asks.id, true);
-    $("question-no").onclick = () => confirmPrint(asks.id, false);
-  }
+  question(view.print_question, confirmPrint);
+  preview(view.label, station);
 }
 
 async function confirmPrint(id, printed) {
-  await fetch(`/s/${encodeURIComponent(station)}/printed`, {
-    method: "POST",
-    headers: { "content-type": "application/json", "x-terminal": "1" },
-    body: JSON.stringify({ id, printed }),
-  });
-}
-
-// As on a telephone.
-const KEYPAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9", ".", "0", "ENTER"];
-
-function buttonText({ verb, text }) { return text || (verb.length === 1 ? verb : say(`ui.button.${verb.toLowerCase()}`)); }
-
-let shownButtons = "";
-function buttons() {
-  const now = language + JSON.stringify(view.buttons);
-  if (now === shownButtons) return;
-  shownButtons = now;
-  const made = view.buttons.map((offered) => {
-    const { verb, code } = offered;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = buttonText(offered);
-    button.dataset.verb = verb;
-    if (["DONE", "PASS", "ENTER"].includes(verb)) button.className = "done";
-    if (["CANCEL", "FAIL", "LOGOUT"].includes(verb)) button.className = "stop";
-    button.onclick = () => { button.blur(); send(code); };
-    return button;
-  });
-  const place = (button) => KEYPAD.indexOf(button.dataset.verb);
-  $("buttons").replaceChildren(...made.filter((button) => place(button) < 0));
-  $("keypad").replaceChildren(...made.filter((button) => place(button) >= 0).sort((a, b) => place(a) - place(b)));
+  try {
+    await fetch(`/s/${encodeURIComponent(station)}/printed`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-terminal": "1" },
+      body: JSON.stringify({ id, printed }),
+      signal: AbortSignal.timeout(5000),
+    });
+  } catch (error) { /* The question stays until the agent has its answer. */ }
 }
 
 // What was scanned, as a person calls it: a control card by its button's name.
 function scanned(text) {
-  const card = view.buttons.find((button) => button.code === text);
+  const card = view && view.buttons.find((button) => button.code === text);
   return card ? buttonText(card) : text;
 }
 
-function list(id, entries) {
-  const signs = { green: "✓", red: "✕", amber: "!" };
-  $(id).replaceChildren(...entries.map((entry) => {
-    const item = document.createElement("li");
-    if (entry.at) {
-      const time = document.createElement("time");
-      // The digits are those of the keypad and the labels, whatever the language.
-      time.textContent = new Date(entry.at).toLocaleTimeString(`${language}-u-nu-latn`, { hour12: false });
-      item.append(time);
-    }
-    if (entry.colour) {
-      const sign = document.createElement("span");
-      sign.className = `sign ${entry.colour}`;
-      sign.textContent = signs[entry.colour];
-      item.append(sign);
-    }
-    const text = document.createElement("span");
-    text.textContent = entry.text;
-    item.append(text);
-    return item;
-  }));
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+// The station as the agent sees it now. What stood there when the page was
+// opened is no news.
+function look(now) {
+  const before = view;
+  view = now;
+  secret = view.secret;
+  const news = view.answer && !known(view.answer);
+  if (!before) {
+    speak(view.language);
+    panel("idle", { what: say("ui.ready"), next: view.next });
+  } else if (news) {
+    // A scan that the agent did not take is still on its way.
+    if (view.answer.input_id === pending && !view.answer.code.startsWith("input.")) pending = null;
+    show(view.answer);
+    secret = view.secret;
+    return;
+  } else if (before.operator && !view.operator && same(before.answer, view.answer)) {
+    // Signed out by the clock.
+    speak(view.language);
+    panel("idle", { what: say("ui.nobody"), next: view.next });
+  }
+  speak(view.language);
+  label();
 }
 
 async function start() {
-  texts = await (await fetch("/assets/texts.json")).json();
+  await load();
+  label();
+  listen((typed) => { $("typed").textContent = hidden(typed); }, send);
   $("what").textContent = say("ui.ready");
   const events = new EventSource(`/s/${encodeURIComponent(station)}/events`);
+  events.onopen = forgetClock;
   events.onmessage = (event) => {
-    const first = !view;
-    view = JSON.parse(event.data);
-    if (view.language) language = view.language;
-    if (first) { $("what").textContent = say("ui.ready"); $("next").textContent = view.next || ""; }
-    label();
+    const now = JSON.parse(event.data);
+    agentClock(now.now);
+    look(now);
   };
   events.onerror = () => lamp("lamp-uplink", "bad", say("ui.agent-away"));
 }

@@ -198,6 +198,18 @@ fn broker_terminal_and_leases() {
             "terminal.key_file",
             "a path beside certificate_file",
         ),
+        case(
+            "[terminal]",
+            "[terminal]\nnames = [\"agent.local\", \"agent local\"] #!",
+            "terminal.names[1]",
+            "a host name or address",
+        ),
+        case(
+            "[terminal]",
+            "[terminal]\ntls = false\nnames = [\"agent.local\"] #!",
+            "terminal.names",
+            "only where the agent makes the certificate itself",
+        ),
         case("request = 1000", "request = 10 #!", "leases[0].request", "at least low_water, which is 100"),
         case("type = \"RM\"\nlow", "type = \"R\" #!\nlow", "leases[0].type", "2 characters"),
         case(
