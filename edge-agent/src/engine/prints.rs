@@ -77,11 +77,12 @@ impl PrintUpdate {
         self.state.as_str()
     }
 
-    /// The same label as another copy, where it is to be printed once more;
-    /// `reprints` is how often that was done before.
+    /// The same label as the next copy, where it is to be printed once more.
+    /// `reprints` is how often that was done: of two who say so at once, one is
+    /// heard.
     pub(super) fn again(&self, reprints: u32) -> Option<PrintJob> {
-        let copy = self.job.copy.saturating_add(1).max(reprints.saturating_add(2));
-        (self.state == PrintState::Again).then(|| PrintJob { copy, ..self.job.clone() })
+        let wanted = self.state == PrintState::Again && reprints < self.job.copy;
+        wanted.then(|| PrintJob { copy: self.job.copy + 1, ..self.job.clone() })
     }
 
     pub(super) fn row(&self, at: i64) -> PrintRow {
@@ -121,8 +122,29 @@ impl Handle {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub async fn last_print(&self, key: uid::Key) -> Result<Option<PrintJob>, EngineError> {
-        let row = self.reader().last_print(key.get()).await?;
+    pub async fn last_print(&self, key: i64) -> Result<Option<PrintJob>, EngineError> {
+        let row = self.reader().last_print(key).await?;
         Ok(row.map(|row| job(&row, self.plant().tenant)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_who_say_no_one_is_heard() {
+        let job = PrintJob {
+            key: 1,
+            uid: String::new(),
+            station: String::new(),
+            printer: String::new(),
+            lines: Vec::new(),
+            copy: 1,
+        };
+        let told = |state| PrintUpdate { job: job.clone(), state };
+        assert_eq!(told(PrintState::Again).again(0).map(|job| job.copy), Some(2));
+        assert_eq!(told(PrintState::Again).again(1), None, "copy 2 is on its way");
+        assert_eq!(told(PrintState::Spoiled).again(0), None);
     }
 }

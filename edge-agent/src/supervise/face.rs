@@ -51,7 +51,7 @@ impl Face {
             return Some(job);
         }
         let key = uid.parse::<uid::Uid>().ok()?.key();
-        let found = self.engine.last_print(key).await;
+        let found = self.engine.last_print(key.get()).await;
         found.inspect_err(|error| tracing::error!(%error, "a label's print cannot be read")).ok().flatten()
     }
 }

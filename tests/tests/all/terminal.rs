@@ -19,10 +19,12 @@ async fn a_person_receives_goods_at_the_terminal_page() {
     browser.says("#lamp-uplink", "Office connected").await;
     browser.says("#operator", "Nobody signed in").await;
     // A warning that does not apply is not there, not even as a lamp without words.
-    for lamp in ["#lamp-numbers", "#lamp-disk"] {
+    for lamp in ["#lamp-numbers", "#lamp-disk", "#lamp-unsent", "#question", "#label"] {
         let element = browser.find(lamp).await;
         until(&format!("{lamp} is out"), async || !element.is_displayed().await.unwrap()).await;
     }
+    browser.says("#next", "Scan your badge.").await;
+    browser.find("[data-verb=LOGIN]").await;
     browser.pictures("terminal-ready").await;
     buttons_are_for_gloves(&browser).await;
 
@@ -50,6 +52,15 @@ async fn a_person_receives_goods_at_the_terminal_page() {
     browser.says("#what", "Gear 24 teeth").await;
     type_in(&browser, "HEAT-4711").await;
     browser.says("#what", "Lot HEAT-4711").await;
+    fill_in(&browser, "challan", &format!("CH-77{ENTER}")).await;
+    browser.says("#what", "Noted: CH-77").await;
+    browser.says("#draft", "Delivery note: CH-77").await;
+    fill_in(&browser, "expires_on", "01312041").await;
+    browser.says("#what", "Noted: 2041-01-31").await;
+    browser.says("#draft", "Expires on: 2041-01-31").await;
+    // A scan while a field has the focus is a scan all the same.
+    fill_in(&browser, "note", &format!("{}{ENTER}", card(Verb::Help, None))).await;
+    is(&browser, "green", "help").await;
     browser.click("[data-verb=QTY]").await;
     is(&browser, "green", "quantity.type").await;
     browser.click("[data-verb='2']").await;
@@ -64,6 +75,7 @@ async fn a_person_receives_goods_at_the_terminal_page() {
     browser.says("#last li:first-child", "DONE — Received").await;
     browser.pictures("terminal-green").await;
     let uids = world.labels(2).await;
+    label_is_shown(&browser, &uids).await;
 
     // A label that was misread.
     let wrong = uids[0].replace("-000001-", "-000002-");
@@ -86,10 +98,29 @@ async fn a_person_receives_goods_at_the_terminal_page() {
     browser.run("window.notReloaded = true", json!([])).await;
     let mut scanner = world.person("DOCK1").await;
     browser.says("#operator", "Ananya Sen").await;
+    is(&browser, "green", "login.handover").await;
+    assert_eq!(browser.run("return document.documentElement.lang", json!([])).await, "bn");
+    let next = browser.text("#next").await;
     scanner.take("PO-2025-002").await;
+    browser.says("#what", "PO-2025-002").await;
+    is(&browser, "green", "order.chosen").await;
+    assert_ne!(browser.text("#next").await, next, "the next step is that of the scanner's answer");
     browser.says("#last li:first-child", "PO-2025-002").await;
     browser.says("#draft", "PO-2025-002").await;
+    let refused = scanner.scan(&wrong).await;
+    assert!(!refused.taken());
+    is(&browser, "red", "uid.checksum").await;
+    browser.picture("terminal-other-scanner").await;
     scanner.take(&card(Verb::Cancel, None)).await;
+    is(&browser, "green", "cancelled").await;
+    // What was answered before the page was opened is no news.
+    browser.open(&format!("https://{listen}/s/DOCK1")).await;
+    browser.find("#answer.idle").await;
+    browser.says("#last", "PO-2025-002").await;
+    browser.run("window.notReloaded = true", json!([])).await;
+    browser.find("#answer.idle").await;
+
+    answers_that_do_not_come(&browser).await;
 
     // The office is out of reach: told, and work goes on.
     world.line.cut();
@@ -103,12 +134,100 @@ async fn a_person_receives_goods_at_the_terminal_page() {
     browser.says("#lamp-uplink", "Office connected").await;
     assert_eq!(browser.run("return window.notReloaded", json!([])).await, Value::Bool(true));
 
+    pin_is_nobodys_business(&browser, &format!("https://{listen}/s/OPEN1")).await;
+
     browser.open(&format!("https://{listen}/")).await;
     browser.says("main", "Receiving dock 1").await;
     browser.pictures("terminal-stations").await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.close().await;
     world.stop().await;
+}
+
+/// Fills in a field of the draft.
+async fn fill_in(browser: &Browser, field: &str, keys: &str) {
+    let input = format!("[data-field={field}] input");
+    browser.click(&input).await;
+    browser.find(&input).await.send_keys(keys).await.unwrap();
+}
+
+/// The last label as it came out, on the page.
+async fn label_is_shown(browser: &Browser, uids: &[String]) {
+    browser.says("#label", "Printed").await;
+    let drawn = "const p = document.getElementById('label-picture'); return p.complete && p.naturalWidth > 0";
+    until("the label is drawn", async || browser.run(drawn, json!([])).await == Value::Bool(true)).await;
+    let alt = browser.run("return document.getElementById('label-picture').alt", json!([])).await;
+    assert!(uids.iter().any(|uid| alt == uid.as_str()), "{alt} is none of {uids:?}");
+}
+
+/// The agent hangs, an answer is lost, and at last nobody answers at all.
+async fn answers_that_do_not_come(browser: &Browser) {
+    let stub = "window.real ??= window.fetch; window.ids = []; window.mode = arguments[0]; \
+                window.fetch = async (url, options) => { \
+                if (!url.endsWith('/scan') || mode === 'well') return real(url, options); \
+                ids.push(JSON.parse(options.body).id); \
+                if (mode === 'hang') return new Promise((_, no) => \
+                options.signal.addEventListener('abort', () => { window.mode = 'well'; no(new Error('late')); })); \
+                if (mode === 'lose') { window.mode = 'note'; await real(url, options); throw new Error('lost'); } \
+                if (mode === 'note') return real(url, options); \
+                throw new Error('away'); }";
+    // The page says so at once, and the scan is sent when the agent is back.
+    browser.run(stub, json!(["hang"])).await;
+    type_in(browser, "PO-2025-001").await;
+    browser.find("#answer.sending").await;
+    browser.says("#what", "PO-2025-001").await;
+    assert_eq!(browser.text("#code").await, "");
+    browser.picture("terminal-sending").await;
+    type_in(browser, &card(Verb::Cancel, None)).await;
+    browser.find("#lamp-unsent:not([hidden])").await;
+    is(browser, "green", "cancelled").await;
+
+    // An answer that was lost is asked for again under the same id.
+    browser.run(stub, json!(["lose"])).await;
+    type_in(browser, "PO-2025-002").await;
+    is(browser, "green", "order.chosen").await;
+    until("it is sent again", async || browser.run("return ids.length", json!([])).await == json!(2)).await;
+    let ids = browser.run("return ids", json!([])).await;
+    assert_eq!(ids[0], ids[1]);
+
+    // Nobody answers: the page does not claim to know, and the same code scanned
+    // again is the same scan.
+    browser.run(stub, json!(["away"])).await;
+    type_in(browser, "PO-2025-001").await;
+    is(browser, "red", "ui.unknown").await;
+    browser.says("#what", "PO-2025-001").await;
+    browser.picture("terminal-unknown").await;
+    browser.run("window.mode = 'note'", json!([])).await;
+    type_in(browser, "PO-2025-001").await;
+    is(browser, "green", "order.chosen").await;
+    let ids = browser.run("return [...new Set(ids)].length", json!([])).await;
+    assert_eq!(ids, json!(1), "the rescan has the id of the scan");
+    browser.run("window.mode = 'well'", json!([])).await;
+    type_in(browser, &card(Verb::Cancel, None)).await;
+    is(browser, "green", "cancelled").await;
+}
+
+/// Neither digits typed nor digits pressed are shown while a PIN is asked for.
+async fn pin_is_nobodys_business(browser: &Browser, page: &str) {
+    browser.open(page).await;
+    browser.find("#answer.idle").await;
+    type_in(browser, "BADGE-1002").await;
+    is(browser, "green", "login.pin").await;
+    browser.press("25").await;
+    browser.says("#typed", "••").await;
+    browser.press("\u{e00c}").await;
+    browser.click("[data-verb='2']").await;
+    browser.says("#draft", "•").await;
+    browser.says("#what", "•").await;
+    assert!(!browser.text("body > main > section").await.contains('2'));
+    browser.picture("terminal-pin").await;
+    for digit in ["5", "8", "0"] {
+        browser.click(&format!("[data-verb='{digit}']")).await;
+    }
+    browser.says("#draft", "••••").await;
+    browser.click("[data-verb=ENTER]").await;
+    is(browser, "green", "login.done").await;
+    browser.says("#operator", "Ravi Kumar").await;
 }
 
 /// Types a code as a scanner with a keyboard's plug does.
@@ -125,8 +244,8 @@ async fn is(browser: &Browser, colour: &str, code: &str) {
 
 /// A finger in a glove needs 20 mm: 75.6 CSS pixels.
 async fn buttons_are_for_gloves(browser: &Browser) {
-    let script = "return [...document.querySelectorAll('nav button')].map((b) => \
-                  [b.dataset.verb, b.getBoundingClientRect().width, b.getBoundingClientRect().height])";
+    let script = "return [...document.querySelectorAll('nav button, .fields input')].map((b) => \
+                  [b.dataset.verb ?? b.parentNode.dataset.field, b.getBoundingClientRect().width, b.getBoundingClientRect().height])";
     let buttons = browser.run(script, json!([])).await;
     let buttons = buttons.as_array().unwrap();
     assert!(buttons.len() >= 15, "{buttons:?}");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use proto::v1;
 
 use super::support::*;
-use crate::engine::{PrintState, PrintUpdate};
+use crate::engine::{PrintJob, PrintState, PrintUpdate};
 use crate::inputs::{Colour, Intake, IntakeError, MachineInput, MachineReading, Quality, ScanInput};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,6 +230,37 @@ async fn what_became_of_a_label_is_recorded() {
     agent.stop().await;
     agent.start().await;
     assert_eq!(*agent.handle().status().open_prints, [lost]);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_that_did_not_come_out_is_printed_again() {
+    let mut agent = Agent::ready(10).await;
+    let mut jobs = agent.handle().take_print_jobs().unwrap();
+    agent.green("MINT", "r1").await;
+    let job = jobs.recv().await.unwrap();
+    let tell = |state| PrintUpdate { job: job.clone(), state };
+    agent.handle().printed(tell(PrintState::Uncertain)).await.unwrap();
+    // What nobody knows is asked about after a restart, too.
+    agent.stop().await;
+    agent.start().await;
+    assert_eq!(*agent.handle().status().open_prints, std::slice::from_ref(&job));
+    let mut jobs = agent.handle().take_print_jobs().unwrap();
+    agent.handle().printed(tell(PrintState::Again)).await.unwrap();
+    assert!(agent.handle().status().open_prints.is_empty());
+    let again = jobs.recv().await.unwrap();
+    assert_eq!(again, PrintJob { copy: 2, ..job.clone() });
+    assert_eq!(agent.handle().last_print(key(1)).await.unwrap(), Some(again.clone()));
+    let events = agent.checked().await;
+    let told: Vec<_> =
+        events[1..].iter().map(|e| (e.outcome(), e.action(), e.attempt, e.reason.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (v1::Outcome::Failed, v1::Action::Unspecified, 1, "spoiled"),
+            (v1::Outcome::Unspecified, v1::Action::Add, 2, "not_printed"),
+        ]
+    );
     agent.stop().await;
 }
 

@@ -511,6 +511,43 @@ fn labels_confirmed_spoiled_and_printed_again() {
 }
 
 #[test]
+fn a_print_counts_by_its_outcome() {
+    use proto::v1::Outcome;
+    let mut plant = Plant::stocked();
+    let key = plant.key("RM1");
+    for (action, outcome, print) in [
+        (Action::Unspecified, Outcome::Unspecified, "printed"),
+        (Action::Unspecified, Outcome::Failed, "spoiled"),
+        (Action::Add, Outcome::Unspecified, "allocated"),
+        (Action::Unspecified, Outcome::Passed, "confirmed"),
+    ] {
+        let mut event = proto::v1::Event { attempt: 2, ..Default::default() };
+        event.set_stage(Stage::Label);
+        event.set_action(action);
+        event.set_outcome(outcome);
+        event.subjects.push(proto::v1::Subject { key, ..Default::default() });
+        crate::station::fold(&mut plant.labels, &event);
+        assert_eq!(plant.label("RM1").print, print);
+    }
+    assert_eq!(plant.label("RM1").reprints, 1);
+}
+
+/// Labels are the plant's, whoever prints them.
+#[test]
+fn labels_are_in_the_plants_language() {
+    let mut plant = Plant::new();
+    plant.file.languages = vec![crate::config::Language::Te];
+    let gear = plant.reference.items.get_mut("GEAR").unwrap();
+    gear.names.insert("te".to_owned(), "గేరు".to_owned());
+    gear.names.insert("hi".to_owned(), "गियर".to_owned());
+    plant.play(
+        "COMMISSION",
+        &[("item=GEAR", "green field.set"), ("NOLABEL", "green commissioned COMMISSION")],
+    );
+    assert_eq!(plant.last.as_ref().unwrap().prints[0].lines[0], "గేరు");
+}
+
+#[test]
 fn commission() {
     let mut plant = Plant::new();
     plant.play(
