@@ -146,9 +146,10 @@ async fn a_person_receives_goods_at_the_terminal_page() {
 
 /// Fills in a field of the draft.
 async fn fill_in(browser: &Browser, field: &str, keys: &str) {
-    let input = format!("[data-field={field}] input");
-    browser.click(&input).await;
-    browser.find(&input).await.send_keys(keys).await.unwrap();
+    // A click may land on a day's year; the focus begins at its first part.
+    let focus = "document.querySelector(`[data-field=${arguments[0]}] input`).focus()";
+    browser.run(focus, json!([field])).await;
+    browser.press(keys).await;
 }
 
 /// The last label as it came out, on the page.

@@ -54,6 +54,8 @@ function field({ name, kind }, send) {
   input.maxLength = 120;
   input.autocomplete = "off";
   input.spellcheck = false;
+  // A finger need not find the small calendar.
+  input.onclick = (event) => { if (kind === "date" && event.pointerType === "touch") input.showPicker?.(); };
   let idle = 0;
   const leave = () => { clearTimeout(idle); idle = setTimeout(() => input.blur(), IDLE_MS); };
   input.onfocus = leave;
