@@ -45,10 +45,20 @@ function show(answer) {
   label();
 }
 
-// Green rises, amber repeats, red falls: told apart without seeing the screen.
+// A browser is silent until the page was touched once; what it could not sound
+// then is no news any more.
 function tone(colour) {
+  const asked = performance.now();
   try {
     audio ||= new AudioContext();
+    if (audio.state === "running") return play(colour);
+    audio.resume().then(() => { if (performance.now() - asked < 1000) play(colour); }, () => {});
+  } catch (error) { /* No sound device: colour and shape remain. */ }
+}
+
+// Green rises, amber repeats, red falls: told apart without seeing the screen.
+function play(colour) {
+  try {
     const notes = { green: [660, 880], amber: [620, 620], red: [330, 196, 165] }[colour];
     if (!notes) return;
     notes.forEach((frequency, i) => {
@@ -86,8 +96,11 @@ const send = sender(station, {
     pending = null;
     show(answer);
   },
-  lost({ text }, certain, dropped) {
+  lost({ text, id }, certain, dropped) {
     pending = null;
+    // The agent has said itself why it does not take it.
+    const said = view && view.answer;
+    if (said && said.input_id === id && said.code.startsWith("input.")) return show(said);
     const told = { text: scanned(hidden(text)), count: dropped };
     const later = dropped > 0 ? say("ui.dropped", told) : "";
     panel("red", {
