@@ -151,10 +151,14 @@ async function confirmPrint(id, printed) {
   } catch (error) { /* The question stays until the agent has its answer. */ }
 }
 
-// What was scanned, as a person calls it: a control card by its button's name.
+// What was scanned, as a person calls it: a control card by its button's name, a
+// field by its own.
 function scanned(text) {
-  const card = view && view.buttons.find((button) => button.code === text);
-  return card ? buttonText(card) : text;
+  if (!view) return text;
+  const card = view.buttons.find((button) => button.code === text);
+  if (card) return buttonText(card);
+  const field = view.fields.find(({ name }) => text.startsWith(`${name}=`));
+  return field ? `${say(`ui.field.${field.name}`)}: ${text.slice(field.name.length + 1)}` : text;
 }
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
