@@ -3,8 +3,8 @@
 use chrono::Duration;
 
 use super::plant::Plant;
-use crate::station::is_secret;
 use crate::station::types::Scanned;
+use crate::station::{is_secret, signed_in, waiting_for};
 
 #[test]
 fn a_badge_and_a_pin() {
@@ -189,4 +189,25 @@ fn pins_and_badges_are_secret() {
     assert!(is_secret(&session, &Scanned::Text("1111".to_owned())));
     assert!(is_secret(&session, &Scanned::Badge(String::new())));
     assert!(!is_secret(&Default::default(), &Scanned::Text("1111".to_owned())));
+}
+
+#[test]
+fn a_page_sees_who_was_signed_out_by_the_clock() {
+    let mut plant = Plant::stocked();
+    let station = plant.station("STORAGE");
+    (station.login_required, station.idle_logout_s) = (true, 600);
+    let seen = |plant: &Plant| {
+        let operator = plant.look("STORAGE", signed_in).operator.map(|o| o.operator);
+        (operator, plant.look("STORAGE", waiting_for).0)
+    };
+    assert_eq!(seen(&plant), (None, "next.badge".to_owned()));
+    plant.play("STORAGE", &[("badge:anil", "green login.done")]);
+    let (operator, next) = seen(&plant);
+    assert_eq!(operator.as_deref(), Some("anil"));
+    assert_ne!(next, "next.badge");
+    plant.now += Duration::seconds(601);
+    assert_eq!(seen(&plant), (None, "next.badge".to_owned()));
+    plant.play("STORAGE", &[("badge:anil", "green login.done")]);
+    plant.shift = "B".to_owned();
+    assert_eq!(seen(&plant), (None, "next.badge".to_owned()), "the shift has ended");
 }

@@ -148,15 +148,23 @@ impl Plant {
         self.settle(code, decision, at)
     }
 
-    fn ask(
+    /// What a page sees of the station while nobody scans.
+    pub fn look<T>(&self, code: &str, see: impl FnOnce(&World<'_>) -> T) -> T {
+        let session = self.session(code);
+        let station = self.file.station(code).unwrap().clone();
+        let labels = self.family(&wanted_keys(&session, &Scanned::Text(String::new())));
+        self.ask(&station, &session, &labels, self.now, false, see)
+    }
+
+    fn ask<T>(
         &self,
         station: &Station,
         session: &Session,
         labels: &HashMap<i64, Label>,
         at: DateTime<FixedOffset>,
         repeat: bool,
-        rule: impl FnOnce(&World<'_>) -> Decision,
-    ) -> Decision {
+        rule: impl FnOnce(&World<'_>) -> T,
+    ) -> T {
         let world = World {
             plant: &self.file,
             tenant: self.file.tenant,
