@@ -22,7 +22,7 @@ fn installed() -> Vec<PathBuf> {
         let mut places = FOLDERS.iter().map(|folder| Path::new(folder).join(file));
         places.find(|path| path.is_file())
     };
-    FILES.iter().filter_map(|file| found(&file)).collect()
+    FILES.iter().filter_map(found).collect()
 }
 
 /// A typesetter with the plant's own font, where it names one, and those of the

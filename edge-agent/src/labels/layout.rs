@@ -194,11 +194,11 @@ pub(crate) mod tests {
     }
 
     fn texts(layout: &Layout) -> Vec<&str> {
-        let text = |part| match part {
-            &Part::Text { ref text, .. } => Some(text.as_str()),
+        let texts = layout.parts.iter().filter_map(|part| match part {
+            Part::Text { text, .. } => Some(text.as_str()),
             _ => None,
-        };
-        layout.parts.iter().filter_map(text).collect()
+        });
+        texts.collect()
     }
 
     #[test]
