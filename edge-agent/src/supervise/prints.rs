@@ -60,19 +60,23 @@ async fn hand_out(
         };
         let Some(job) = job else { return };
         board.queued(&job);
-        let refused = match queues.get(&job.printer) {
-            Some(queue) => match queue.try_send(job) {
-                Ok(()) => continue,
-                Err(mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) => job,
-            },
-            None => job,
-        };
+        let Some(refused) = place(&queues, job) else { continue };
         tracing::error!(
             printer = refused.printer,
             uid = refused.uid,
             "no room at the printer; a person is asked"
         );
         settle(&engine, &board, refused, PrintState::Uncertain).await;
+    }
+}
+
+/// Puts a job into its printer's queue; gives it back where that has no room or
+/// there is no such printer.
+fn place(queues: &HashMap<String, mpsc::Sender<PrintJob>>, job: PrintJob) -> Option<PrintJob> {
+    let Some(queue) = queues.get(&job.printer) else { return Some(job) };
+    match queue.try_send(job) {
+        Ok(()) => None,
+        Err(mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) => Some(job),
     }
 }
 
@@ -156,6 +160,23 @@ fn english(reference: &Reference, plant: &PlantFile, line: &str) -> Option<Strin
 mod tests {
     use super::*;
     use crate::station::fixture;
+
+    #[test]
+    fn a_label_for_which_there_is_no_room_comes_back_to_be_asked_about() {
+        let (sender, _receiver) = mpsc::channel(1);
+        let queues = HashMap::from([("LBL1".to_owned(), sender)]);
+        let job = |key, printer: &str| PrintJob {
+            key,
+            uid: String::new(),
+            station: "DOCK1".to_owned(),
+            printer: printer.to_owned(),
+            lines: Vec::new(),
+            copy: 1,
+        };
+        assert_eq!(place(&queues, job(1, "LBL1")), None);
+        assert_eq!(place(&queues, job(2, "LBL1")), Some(job(2, "LBL1")));
+        assert_eq!(place(&queues, job(3, "GONE")), Some(job(3, "GONE")));
+    }
 
     #[test]
     fn an_item_without_a_font_goes_by_its_english_name() {
