@@ -340,9 +340,10 @@ create table orders (
     number     text not null,
     plant      text not null,
     partner    text not null default '',
-    -- Made item of a production order.
+    -- Made item of a production order, how much of it, and how much is made.
     item       text not null default '',
     quantity   numeric(18,6),
+    done       numeric(18,6) not null default 0,
     ordered_at timestamptz,
     due_on     date,
     -- Routing of a production order, in order.
@@ -409,8 +410,12 @@ create table holds (
     placed_at   timestamptz not null default now(),
     released_by text,
     released_at timestamptz,
+    -- Of its labels: how many, and the first one. They never change.
+    members     integer not null default 0,
+    first_key   bigint,
     primary key (tenant_id, hold_id)
 );
+create index holds_status on holds (tenant_id, status, hold_id desc);
 
 create table hold_members (
     tenant_id uuid not null references control.tenants,
@@ -420,6 +425,7 @@ create table hold_members (
     primary key (tenant_id, key, hold_id),
     foreign key (tenant_id, hold_id) references holds (tenant_id, hold_id)
 );
+create index hold_members_hold on hold_members (tenant_id, hold_id, key);
 
 -- What plants are told: the latest state of each row, by rising version.
 -- Written in the transaction that changes the master.

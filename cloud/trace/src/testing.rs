@@ -138,6 +138,11 @@ impl Site {
         Self { ingest: Ingest::new(db.db.clone(), Committed::default()), tenant, journals, db }
     }
 
+    /// The same database, for another tenant beside this one.
+    pub fn again(&self) -> TestDb {
+        TestDb { db: self.db.db.clone(), owner: self.db.owner.clone() }
+    }
+
     pub fn cx(&self) -> Cx {
         Cx::new(self.tenant, "user:test")
     }

@@ -202,7 +202,7 @@ pub async fn list(
                 hold_id: row.hold_id,
                 reason: row.reason,
                 status: row.status,
-                members: row.members,
+                members: i64::from(row.members),
                 // The label that was named, else one of those of the lot.
                 first: row.scope["key"]
                     .as_str()

@@ -7,7 +7,7 @@
 //! the set of facts, never on the order in which they arrived.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use proto::v1::{Action, Stage};
@@ -56,6 +56,24 @@ pub struct Node {
 type Rank = (DateTime<Utc>, Stamp);
 
 impl Node {
+    /// An event of which only its identity by id, and what it corrects, matters.
+    #[must_use]
+    pub fn bare(event_id: Uuid, stage: Stage, corrects: Option<Uuid>) -> Self {
+        Self {
+            stamp: Stamp { agent: event_id, epoch: 0, seq: 0 },
+            event_id,
+            stage,
+            action: Action::Unspecified,
+            occurred_at: DateTime::UNIX_EPOCH,
+            plant: String::new(),
+            documents: Vec::new(),
+            moves: Vec::new(),
+            parent: None,
+            mint: false,
+            corrects,
+        }
+    }
+
     fn rank(&self) -> Rank {
         (self.occurred_at, self.stamp)
     }
@@ -210,6 +228,73 @@ fn way(node: &Node) -> Option<(Way, bool)> {
     }
 }
 
+/// How many departures that are still open one arrival is compared with. Facts
+/// that agree find theirs at once; only among thousands that contradict each
+/// other may an arrival beyond this stay without its departure.
+const MOST_COMPARED: usize = 1_000;
+
+/// Departures of one way, earliest first, and which of them are answered.
+struct Departures<'a> {
+    out: Vec<usize>,
+    answered: Vec<bool>,
+    /// All of them, and those of each document: places in `out`, with how many
+    /// at the front are answered.
+    all: (Vec<usize>, usize),
+    by_document: HashMap<&'a str, (Vec<usize>, usize)>,
+}
+
+impl<'a> Departures<'a> {
+    fn new(nodes: &'a [Node], mut out: Vec<usize>) -> Self {
+        out.sort_by_key(|&index| nodes[index].rank());
+        let mut by_document: HashMap<&str, (Vec<usize>, usize)> = HashMap::new();
+        for (at, &index) in out.iter().enumerate() {
+            for document in &nodes[index].documents {
+                let list = &mut by_document.entry(document).or_default().0;
+                if list.last() != Some(&at) {
+                    list.push(at);
+                }
+            }
+        }
+        Self { answered: vec![false; out.len()], all: ((0..out.len()).collect(), 0), by_document, out }
+    }
+
+    /// Answers the earliest one of these documents that fits.
+    fn of_documents(&mut self, documents: &[String], fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let first = documents
+            .iter()
+            .filter_map(|document| {
+                let list = self.by_document.get_mut(document.as_str())?;
+                earliest(list, &self.answered, |at| fits(self.out[at]))
+            })
+            .min()?;
+        self.answer(first)
+    }
+
+    /// Answers the earliest one that fits.
+    fn any(&mut self, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let first = earliest(&mut self.all, &self.answered, |at| fits(self.out[at]))?;
+        self.answer(first)
+    }
+
+    fn answer(&mut self, at: usize) -> Option<usize> {
+        self.answered[at] = true;
+        Some(self.out[at])
+    }
+
+    fn open(&self) -> impl Iterator<Item = usize> {
+        self.out.iter().zip(&self.answered).filter(|(_, answered)| !**answered).map(|(&index, _)| index)
+    }
+}
+
+/// The first of a list that is open and fits; the answered ones at its front are
+/// passed over once and for all.
+fn earliest(list: &mut (Vec<usize>, usize), answered: &[bool], fits: impl Fn(usize) -> bool) -> Option<usize> {
+    while list.0.get(list.1).is_some_and(|&at| answered[at]) {
+        list.1 += 1;
+    }
+    list.0[list.1..].iter().copied().take(MOST_COMPARED).find(|&at| !answered[at] && fits(at))
+}
+
 /// Pairs every arrival with the departure that it answers: the earliest one not
 /// yet answered, of the same document where there is one, and never one that
 /// the arrival's own agent recorded after it.
@@ -223,8 +308,8 @@ pub fn passages(nodes: &[Node]) -> Passages {
         }
     }
     let mut found = Passages::default();
-    for (way, (mut out, mut arrived)) in ways {
-        out.sort_by_key(|&index| nodes[index].rank());
+    for (way, (out, mut arrived)) in ways {
+        let mut departures = Departures::new(nodes, out);
         arrived.sort_by_key(|&index| nodes[index].rank());
         let possible = |departure: usize, arrival: usize| {
             let (from, to) = (&nodes[departure], &nodes[arrival]);
@@ -237,37 +322,23 @@ pub fn passages(nodes: &[Node]) -> Passages {
                 && (way != Way::Transfer || same_agent || from.plant != to.plant)
         };
         // Two rounds: those that share a document first.
-        let mut answered = vec![false; out.len()];
         let mut open = Vec::new();
         for arrival in arrived {
-            let partner = (0..out.len()).find(|&at| {
-                !answered[at]
-                    && nodes[arrival]
-                        .documents
-                        .iter()
-                        .any(|document| nodes[out[at]].documents.contains(document))
-                    && possible(out[at], arrival)
-            });
-            match partner {
-                Some(at) => {
-                    answered[at] = true;
-                    found.pairs.push((out[at], arrival));
-                }
+            let documents = &nodes[arrival].documents;
+            match departures.of_documents(documents, |departure| possible(departure, arrival)) {
+                Some(departure) => found.pairs.push((departure, arrival)),
                 None => open.push(arrival),
             }
         }
         for arrival in open {
-            match (0..out.len()).find(|&at| !answered[at] && possible(out[at], arrival)) {
-                Some(at) => {
-                    answered[at] = true;
-                    found.pairs.push((out[at], arrival));
-                }
+            match departures.any(|departure| possible(departure, arrival)) {
+                Some(departure) => found.pairs.push((departure, arrival)),
                 None if matches!(way, Way::Transfer) => found.arrivals.push(arrival),
                 None => {}
             }
         }
         if way == Way::Transfer {
-            found.departures.extend((0..out.len()).filter(|&at| !answered[at]).map(|at| out[at]));
+            found.departures.extend(departures.open());
         }
     }
     found
@@ -305,6 +376,17 @@ pub fn voided(nodes: &[Node]) -> Vec<bool> {
         answer
     }
     (0..nodes.len()).map(|index| settle(index, nodes, &by_target, &mut known, 0)).collect()
+}
+
+/// Which of `events` never were, by these corrections (their id, and what each
+/// corrects): [`voided`] where nothing but ids is at hand.
+#[must_use]
+pub fn voided_ids(events: &[Uuid], corrections: &[(Uuid, Uuid)]) -> HashSet<Uuid> {
+    let plain = events.iter().map(|&id| Node::bare(id, Stage::Unspecified, None));
+    let correct = corrections.iter().map(|&(id, target)| Node::bare(id, Stage::Correct, Some(target)));
+    let nodes: Vec<Node> = plain.chain(correct).collect();
+    let void = voided(&nodes);
+    events.iter().zip(&void).filter(|(_, void)| **void).map(|(&id, _)| id).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use platform::reference::{self, Row};
 use proto::v1::{Reference, Role, Stage, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use uid::Key;
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ use crate::ingest::{IngestError, office};
 
 /// Most labels of one hold. A larger scope is a recall, which holds by lot.
 pub const MAX_MEMBERS: usize = 100_000;
+/// Reason of a fact whose own reason is free text.
+pub const OFFICE: &str = "office";
 /// Longest reason, in bytes.
 pub const MAX_REASON: usize = 200;
 /// Subjects of one event: well under its 64 KiB.
@@ -113,9 +116,9 @@ pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>)
     let hold_id = Uuid::now_v7();
     let tenant = tx.tenant();
     let scope_json = serde_json::to_value(scope).unwrap_or_default();
-    store::insert(tx, tenant, hold_id, reason, &scope_json).await?;
+    store::insert(tx, tenant, hold_id, reason, &scope_json, &keys).await?;
     store::members_insert(tx, tenant, hold_id, &keys).await?;
-    // The reason is a person's free text: it stays with the hold.
+    // The reason may be a person's free text: it stays with the hold.
     let entry = Entry {
         action: "hold.place",
         subject: &format!("hold:{hold_id}"),
@@ -205,13 +208,17 @@ async fn tell(
     keys: &[i64],
     now: DateTime<Utc>,
 ) -> Result<Batch, HoldError> {
+    let tenant = tx.tenant();
     let parts: Vec<&[i64]> = if keys.is_empty() { vec![&[]] } else { keys.chunks(PER_EVENT).collect() };
-    let facts = parts
+    let coded = !reason.is_empty() && store::reason_known(tx, tenant, reason).await?;
+    let note = (!reason.is_empty() && !coded).then(|| Note::new(reason));
+    let facts: Vec<_> = parts
         .into_iter()
         .enumerate()
         .map(|(part, keys)| {
             let mut fact = office::draft(stage, now);
-            fact.reason = reason.to_owned();
+            fact.reason = if coded { reason.to_owned() } else { OFFICE.to_owned() };
+            fact.note_hash = note.as_ref().map(Note::hash).unwrap_or_default();
             fact.input_id = format!("hold:{hold_id}:{part}");
             fact.references = vec![Reference { r#type: "hold".into(), number: hold_id.to_string(), line: 0 }];
             fact.subjects = keys
@@ -221,12 +228,33 @@ async fn tell(
             fact
         })
         .collect();
-    Ok(office::append(tx, now, facts).await?.batch)
+    let told = office::append(tx, now, facts).await?;
+    if let Some(note) = note {
+        let seqs: Vec<i64> = (told.from_seq..).take(told.event_ids.len()).collect();
+        store::notes_insert(tx, told.stream, &seqs, &note).await?;
+    }
+    Ok(told.batch)
+}
+
+/// Free text as it stands beside an event.
+struct Note<'a> {
+    salt: [u8; 16],
+    text: &'a str,
+}
+
+impl<'a> Note<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { salt: rand::random(), text }
+    }
+
+    fn hash(&self) -> Vec<u8> {
+        Sha256::new().chain_update(self.salt).chain_update(self.text).finalize().to_vec()
+    }
 }
 
 /// What plants are told, in the shape of `edge-agent`'s `reference::Hold`. A
 /// large hold takes several rows, each a hold of its own to the plant.
-fn rows(hold_id: Uuid, reason: &str, keys: &[i64], lots: &[Uuid]) -> Vec<Row> {
+pub(crate) fn rows(hold_id: Uuid, reason: &str, keys: &[i64], lots: &[Uuid]) -> Vec<Row> {
     let parts: Vec<&[i64]> = if keys.is_empty() { vec![&[]] } else { keys.chunks(PER_ROW).collect() };
     parts
         .into_iter()

@@ -5,20 +5,26 @@ use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
-/// Writes a hold.
+use super::Note;
+use crate::ingest::store::Stream;
+
+/// Writes a hold; `keys` are its labels, in order.
 pub async fn insert(
     tx: &mut Tx,
     tenant: Uuid,
     hold_id: Uuid,
     reason: &str,
     scope: &Value,
+    keys: &[i64],
 ) -> Result<(), Error> {
     sqlx::query!(
-        "insert into holds (tenant_id, hold_id, reason, scope) values ($1, $2, $3, $4)",
+        "insert into holds (tenant_id, hold_id, reason, scope, members, first_key) values ($1, $2, $3, $4, $5, $6)",
         tenant,
         hold_id,
         reason,
         scope,
+        i32::try_from(keys.len()).unwrap_or(i32::MAX),
+        keys.first(),
     )
     .execute(tx.conn())
     .await?;
@@ -33,6 +39,34 @@ pub async fn members_insert(tx: &mut Tx, tenant: Uuid, hold_id: Uuid, keys: &[i6
         tenant,
         hold_id,
         keys,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether a text is one of the tenant's reason codes.
+pub async fn reason_known(tx: &mut Tx, tenant: Uuid, reason: &str) -> Result<bool, Error> {
+    sqlx::query_scalar!(
+        "select exists (select from reasons where tenant_id = $1 and reason = $2) as \"known!\"",
+        tenant,
+        reason,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Writes the same free text beside each of these events.
+pub async fn notes_insert(tx: &mut Tx, stream: Stream, seqs: &[i64], note: &Note<'_>) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into event_notes (tenant_id, agent_id, epoch, seq, salt, note) \
+         select $1, $2, $3, seq, $5, $6 from unnest($4::bigint[]) as seq",
+        stream.tenant,
+        stream.agent_id,
+        stream.epoch,
+        seqs,
+        note.salt.as_slice(),
+        note.text,
     )
     .execute(tx.conn())
     .await?;

@@ -39,9 +39,17 @@ async fn a_hold_is_a_fact_and_reaches_the_plants() {
     assert_eq!(all.members, 5);
     assert_eq!(world.count("select count(*) from hold_members").await, 6);
     assert_eq!(
-        world.count("select count(*) from lifecycle_events where stage = 22 and reason = 'cracked'").await,
+        world.count("select count(*) from lifecycle_events where stage = 22 and reason = 'office'").await,
         2
     );
+    // A person's words stand beside the event, in it only their salted hash.
+    let words = "select count(*) from event_notes where note = 'cracked' and length(salt) = 16";
+    assert_eq!(world.count(words).await, 2);
+    let inside = "select count(*) from lifecycle_events where position('cracked'::bytea in payload) > 0";
+    assert_eq!(world.count(inside).await, 0);
+    let hashed = "select count(*) from lifecycle_events e join event_notes n using (tenant_id, agent_id, epoch, seq) \
+                  where position(sha256(n.salt || convert_to(n.note, 'UTF8')) in e.payload) > 0";
+    assert_eq!(world.count(hashed).await, 2);
     let told = "select count(*) from reference_rows where kind = 'hold' and not deleted \
                 and body->>'reason' = 'cracked' and (jsonb_array_length(body->'keys') = 1 \
                     or jsonb_array_length(body->'lots') = 1)";
@@ -57,6 +65,7 @@ async fn a_hold_is_a_fact_and_reaches_the_plants() {
     assert_eq!(world.count("select count(*) from holds where released_by = 'user:8'").await, 1);
     assert_eq!(world.count("select count(*) from lifecycle_events where stage = 23").await, 1);
     assert_eq!(world.exceptions().await, vec![]);
+    assert_eq!(world.count("select sum(members)::bigint from holds where first_key is not null").await, 6);
     let audited = "select count(*) from audit_log where subject like 'hold:%' and \
                    (action, actor) in (('hold.place', 'user:7'), ('hold.release', 'user:8'))";
     assert_eq!(world.count(audited).await, 3);

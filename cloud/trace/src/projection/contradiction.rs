@@ -4,22 +4,40 @@ use proto::v1::{Action, Role, Stage};
 
 use super::fact::{Fact, Part};
 use super::fold::Held;
-use super::state::{Life, Quality, State};
+use super::state::{Custody, Life, Quality, State};
 use crate::explore::order::Stamp;
 
 /// The kinds that the projection opens, and withdraws when later facts show
 /// that nothing disagrees after all.
-pub const KINDS: [&str; 9] = [
+pub const KINDS: [&str; 17] = [
     "uid.consumed_twice",
+    "uid.used_after_consumed",
     "uid.used_after_scrap",
+    "uid.used_while_inside",
+    "uid.used_while_away",
     "uid.used_while_held",
     "uid.dispatched_while_held",
     "uid.dispatched_rejected",
+    "uid.dispatched_twice",
+    "uid.packed_twice",
+    "uid.taken_out_of_nothing",
+    "uid.delivered_unsent",
     "uid.overdrawn",
     "refusal.overridden",
     "transfer.arrival_without_departure",
     "uid.never_born",
+    "projection.failed",
 ];
+
+/// A counterpart that a fact lacks. Another agent may still tell it, so it is no
+/// contradiction yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Taken out: of what it was never put into.
+    Joining,
+    /// Delivered: what nobody sent.
+    Sending,
+}
 
 /// A disagreement, with both its sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +61,8 @@ pub struct Finder<'a> {
     held: &'a [Held],
     /// So far.
     pub found: Vec<Contradiction>,
+    /// Facts that lack their counterpart, so far.
+    pub unmatched: Vec<(Lack, Stamp)>,
 }
 
 fn text(stamp: Stamp) -> String {
@@ -53,10 +73,12 @@ impl<'a> Finder<'a> {
     /// For one UID and the times it was held.
     #[must_use]
     pub fn new(key: i64, held: &'a [Held]) -> Self {
-        Self { key, held, found: Vec::new() }
+        Self { key, held, found: Vec::new(), unmatched: Vec::new() }
     }
 
-    /// Judges a fact of the UID itself against the state before it.
+    /// Judges a fact of the UID itself against the state before it: its life,
+    /// what it is inside of, who has it, how much is on it, its quality and its
+    /// holds.
     pub fn judge(&mut self, state: &State, fact: &Fact, part: &Part) {
         if fact.stage == Stage::Refused {
             return;
@@ -64,42 +86,89 @@ impl<'a> Finder<'a> {
         if !fact.overridden_by.is_empty() {
             self.add("refusal.overridden", fact.stamp, None, None);
         }
-        let out = fact.action == Action::Delete;
-        let uses_up =
-            matches!(fact.stage, Stage::Consume | Stage::Transformation) && part.role == Role::Input;
-        let joins =
-            matches!(fact.stage, Stage::Assembly | Stage::Installation) && part.role == Role::Child && !out;
-        let ships = matches!(fact.stage, Stage::Dispatch | Stage::ReturnToSupplier)
-            || (fact.stage == Stage::Demo && !out);
-        let uses = uses_up
-            || joins
-            || ships
-            || fact.stage == Stage::IssueToProduction
-            || (fact.stage == Stage::Packing && part.role == Role::Child && !out)
-            || (fact.stage == Stage::Transfer && !out);
-        if (uses_up || joins)
-            && let Some(before) = state.ended_by.filter(|_| state.life == Life::Consumed).or_else(|| {
-                let elsewhere = state.parent.is_some() && !state.packed && state.parent != fact.parent();
-                state.joined_by.filter(|_| elsewhere)
-            })
-        {
-            self.add("uid.consumed_twice", fact.stamp, Some(before), None);
-        }
-        if uses && state.life == Life::Scrapped {
-            self.add("uid.used_after_scrap", fact.stamp, state.ended_by, None);
-        }
-        if uses_up
+        let act = Act::of(fact, part);
+        if let Some(used) = part.quantity.filter(|_| draws(state, fact, part))
             && state.life == Life::Active
-            && let (Some(left), Some(used)) = (state.quantity, part.quantity)
-            && used > left
+            && state.quantity.is_some_and(|left| used > left)
         {
             self.add("uid.overdrawn", fact.stamp, None, None);
         }
-        if ships && fact.stage == Stage::Dispatch && rejected(state) {
+        self.counterpart(state, fact, part);
+        if !act.uses() {
+            return;
+        }
+        self.life(state, fact, &act);
+        self.parent(state, fact, part, &act);
+        self.custody(state, fact, &act);
+        if fact.stage == Stage::Dispatch && rejected(state) {
             self.add("uid.dispatched_rejected", fact.stamp, None, None);
         }
-        if uses {
-            self.held(fact, ships);
+        self.held(fact, act.ships);
+    }
+
+    fn life(&mut self, state: &State, fact: &Fact, act: &Act) {
+        match state.life {
+            Life::Scrapped => self.add("uid.used_after_scrap", fact.stamp, state.ended_by, None),
+            Life::Consumed if act.builds() => {
+                if state.ended_by.is_some() {
+                    self.add("uid.consumed_twice", fact.stamp, state.ended_by, None);
+                }
+            }
+            Life::Consumed => self.add("uid.used_after_consumed", fact.stamp, state.ended_by, None),
+            Life::Expected | Life::Active => {}
+        }
+    }
+
+    fn parent(&mut self, state: &State, fact: &Fact, part: &Part, act: &Act) {
+        let Some(parent) = state.parent else { return };
+        if act.builds() {
+            let again = !state.packed && fact.parent() != Some(parent) && state.life != Life::Consumed;
+            if again && state.joined_by.is_some() {
+                self.add("uid.consumed_twice", fact.stamp, state.joined_by, None);
+            }
+        } else if act.packs {
+            let other = fact.parent_of(self.key) != Some(parent);
+            let kind = if state.packed { "uid.packed_twice" } else { "uid.used_while_inside" };
+            if other {
+                self.add(kind, fact.stamp, state.joined_by, None);
+            }
+        } else if !state.packed && part.role != Role::Child {
+            // What is listed as a child goes with its whole, and may.
+            self.add("uid.used_while_inside", fact.stamp, state.joined_by, None);
+        }
+    }
+
+    fn custody(&mut self, state: &State, fact: &Fact, act: &Act) {
+        let Some((left, how)) = state.left_by else { return };
+        let there = match state.custody {
+            // A demonstration unit may be sold where it stands, a spare part is
+            // built in where it was sent, and what a subcontractor did is told late.
+            Custody::Customer => how == Stage::Dispatch && fact.stage != Stage::Installation,
+            Custody::Supplier => how == Stage::ReturnToSupplier,
+            // Only the agent that sent it off can be sure that it is not back: what
+            // another one tells of its arrival may still be on its way.
+            Custody::Transit => left.agent == fact.stamp.agent,
+            Custody::Location | Custody::Parent => false,
+        };
+        if there {
+            let twice = act.ships && fact.stage == Stage::Dispatch && how == Stage::Dispatch;
+            let kind = if twice { "uid.dispatched_twice" } else { "uid.used_while_away" };
+            self.add(kind, fact.stamp, Some(left), None);
+        }
+    }
+
+    fn counterpart(&mut self, state: &State, fact: &Fact, part: &Part) {
+        let out = part.role == Role::Child && fact.action == Action::Delete;
+        let inside = matches!(fact.stage, Stage::Packing | Stage::Kit | Stage::Assembly);
+        // Some of a container that was built in comes back into it.
+        let some = state.container && part.quantity.is_some();
+        let parent = fact.parent_of(self.key);
+        if out && inside && !some && parent.is_some() && state.life != Life::Consumed && state.parent != parent {
+            self.unmatched.push((Lack::Joining, fact.stamp));
+        }
+        let delivered = fact.stage == Stage::Delivered && part.role != Role::Child;
+        if delivered && state.left_by.is_none() && state.parent.is_none() && state.custody != Custody::Customer {
+            self.unmatched.push((Lack::Sending, fact.stamp));
         }
     }
 
@@ -131,6 +200,58 @@ impl<'a> Finder<'a> {
         if !self.found.iter().any(|other| other.kind == kind && other.fingerprint == fingerprint) {
             self.found.push(Contradiction { kind, fingerprint, at, against, hold });
         }
+    }
+}
+
+/// What a fact does with a UID, as far as that is a use of it.
+struct Act {
+    /// Used up into something else.
+    uses_up: bool,
+    /// Becomes a part of something.
+    joins: bool,
+    /// Becomes the content of something.
+    packs: bool,
+    /// Goes to somebody else.
+    ships: bool,
+    /// Another use.
+    moves: bool,
+}
+
+impl Act {
+    fn of(fact: &Fact, part: &Part) -> Self {
+        let out = fact.action == Action::Delete;
+        let child = part.role == Role::Child && !out;
+        Self {
+            uses_up: matches!(fact.stage, Stage::Consume | Stage::Transformation) && part.role == Role::Input,
+            joins: child && matches!(fact.stage, Stage::Assembly | Stage::Installation),
+            packs: child && matches!(fact.stage, Stage::Packing | Stage::Kit),
+            ships: matches!(fact.stage, Stage::Dispatch | Stage::ReturnToSupplier)
+                || (fact.stage == Stage::Demo && !out),
+            moves: fact.stage == Stage::IssueToProduction || (fact.stage == Stage::Transfer && !out),
+        }
+    }
+
+    /// Made into or built into something else.
+    fn builds(&self) -> bool {
+        self.uses_up || self.joins
+    }
+
+    fn uses(&self) -> bool {
+        self.builds() || self.packs || self.ships || self.moves
+    }
+}
+
+/// Whether a quantity that a fact names is taken off the label.
+fn draws(state: &State, fact: &Fact, part: &Part) -> bool {
+    let out = fact.action == Action::Delete;
+    match fact.stage {
+        Stage::Consume | Stage::Transformation => {
+            part.role == Role::Input || (part.role == Role::Child && state.container)
+        }
+        Stage::IssueToProduction | Stage::Scrap => true,
+        Stage::Sample => state.container,
+        Stage::Assembly | Stage::Installation => part.role == Role::Child && !out && state.container,
+        _ => false,
     }
 }
 

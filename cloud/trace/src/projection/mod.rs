@@ -13,10 +13,15 @@ pub mod fact;
 pub mod fold;
 pub mod state;
 pub mod stock;
+pub mod waits;
 
 mod apply;
+mod chunk;
+mod holding;
+mod orders;
 mod origin;
 mod store;
+mod tell;
 mod worker;
 
 pub use worker::{ProjectionError, catch_up, run, step, step_in};

@@ -57,12 +57,19 @@ pub async fn inherit(
     Ok(())
 }
 
-/// The split by which a UID got its label.
+/// The split by which a UID got its label; of two, which only a second birth
+/// makes, always the same one.
 fn split(facts: &Facts, key: i64) -> Option<&Arc<Fact>> {
-    facts.own(key).find(|fact| {
+    let own = facts.own(key).filter(|fact| {
         fact.stage == Stage::Transformation
             && fact.parts_of(key).any(|part| part.role == Role::Output && part.mint)
-    })
+    });
+    own.min_by_key(|fact| fact.stamp)
+}
+
+/// Whether something may be split off `key` by this fact.
+pub fn splits(fact: &Fact, key: i64) -> bool {
+    fact.stage == Stage::Transformation && fact.parts_of(key).any(|part| part.role == Role::Input)
 }
 
 fn inputs(fact: &Fact) -> impl Iterator<Item = i64> {

@@ -122,6 +122,8 @@ pub struct State {
     pub ended_by: Option<Stamp>,
     /// The fact that put it into its parent.
     pub joined_by: Option<Stamp>,
+    /// The fact that sent it off, while it has not come back or arrived.
+    pub left_by: Option<(Stamp, Stage)>,
 }
 
 impl Default for State {
@@ -148,6 +150,7 @@ impl Default for State {
             verdict: Quality::Unrestricted,
             ended_by: None,
             joined_by: None,
+            left_by: None,
         }
     }
 }

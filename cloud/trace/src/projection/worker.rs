@@ -1,16 +1,17 @@
 //! The worker: takes the cursor, applies batches, moves it.
 
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, DbError, Tx};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::store::queue::{self, Ranges};
-use super::{PROJECTION, apply};
+use super::{PROJECTION, apply, tell, waits};
 use crate::explore::service::FRESH;
 use crate::ingest::notify::Committed;
 
@@ -18,7 +19,7 @@ use crate::ingest::notify::Committed;
 const BATCHES: i64 = 32;
 /// How long the worker sleeps when nobody announces a batch.
 const POLL: Duration = Duration::from_secs(2);
-/// An arrival waits at least this long for its departure.
+/// A fact waits at least this long for its counterpart.
 const GRACE: chrono::Duration = chrono::Duration::seconds(10);
 
 /// Why a projection stopped. The worker tries again; nothing is lost.
@@ -35,49 +36,120 @@ impl From<sqlx::Error> for ProjectionError {
     }
 }
 
+/// How much a tenant's next step takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    /// Most batches.
+    limit: i64,
+    /// UID by UID and order by order.
+    apart: bool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { limit: BATCHES, apart: false }
+    }
+}
+
+impl Pace {
+    fn faster(&mut self) {
+        let limit = if self.apart { 1 } else { (self.limit * 2).min(BATCHES) };
+        *self = Self { limit, apart: false };
+    }
+
+    /// Takes on less because of an error; `false` where that would not help.
+    fn slower(&mut self, error: &DbError) -> bool {
+        if self.apart {
+            return false;
+        }
+        if apply::timed_out(error) && self.limit > 1 {
+            self.limit /= 2;
+        } else if apply::timed_out(error) || !error.is_transient() {
+            *self = Self { limit: 1, apart: true };
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+/// What the worker keeps in mind between rounds.
+#[derive(Debug, Default)]
+struct Work {
+    /// Tenants that may have something to do.
+    busy: BTreeSet<Uuid>,
+    paces: HashMap<Uuid, Pace>,
+}
+
+impl Work {
+    /// One step of each busy tenant, so that one tenant's backlog of days keeps no
+    /// other waiting. Those that have nothing more to do, or cannot go on, are busy
+    /// no longer. Ends between two steps when `stop` is called.
+    async fn round(&mut self, db: &Db, stop: &CancellationToken) {
+        for tenant in std::mem::take(&mut self.busy) {
+            if stop.is_cancelled() {
+                return;
+            }
+            let pace = self.paces.entry(tenant).or_default();
+            match paced(db, tenant, pace).await {
+                Ok(Some(0)) => {
+                    if let Err(error) = look_at_parked(db, tenant, Utc::now()).await {
+                        tracing::warn!(%tenant, %error, "parked events could not be looked at");
+                    }
+                }
+                Ok(_) => {
+                    self.busy.insert(tenant);
+                }
+                Err(error) => tracing::warn!(%tenant, %error, "the projection will try again"),
+            }
+        }
+    }
+}
+
 /// Follows the batches of all tenants until `stop`. Woken by `committed`, and
 /// by itself every two seconds, so that batches that another process took in
 /// are seen as well.
 pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
     let mut announced = committed.subscribe();
-    loop {
-        all_tenants(&db).await;
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(POLL) => {}
-            // Several announcements at once need one look.
-            first = announced.recv() => {
-                if matches!(first, Err(RecvError::Closed)) {
-                    tokio::select! {
+    let mut work = Work::default();
+    let mut looked: Option<Instant> = None;
+    while !stop.is_cancelled() {
+        if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
+            match all_tenants(&db).await {
+                Ok(tenants) => work.busy.extend(tenants),
+                Err(error) => tracing::warn!(%error, "the projection cannot list tenants"),
+            }
+            looked = Some(Instant::now());
+        }
+        work.round(&db, &stop).await;
+        if work.busy.is_empty() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(POLL) => {}
+                first = announced.recv() => match first {
+                    Ok(batch) => drop(work.busy.insert(batch.tenant)),
+                    // Some were missed: look at everybody.
+                    Err(RecvError::Lagged(_)) => looked = None,
+                    Err(RecvError::Closed) => tokio::select! {
                         () = stop.cancelled() => return,
                         () = tokio::time::sleep(POLL) => {}
-                    }
-                }
-                while announced.try_recv().is_ok() {}
+                    },
+                },
             }
         }
-        if stop.is_cancelled() {
-            return;
+        // Several announcements at once need one look.
+        loop {
+            match announced.try_recv() {
+                Ok(batch) => drop(work.busy.insert(batch.tenant)),
+                Err(TryRecvError::Lagged(_)) => looked = None,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
         }
     }
 }
 
-async fn all_tenants(db: &Db) {
-    let tenants: Result<Vec<Uuid>, ProjectionError> =
-        db.system_tx(async |tx| Ok(queue::tenants(tx).await?)).await;
-    match tenants {
-        Ok(tenants) => {
-            for tenant in tenants {
-                if let Err(error) = catch_up(db, tenant).await {
-                    tracing::warn!(%tenant, %error, "the projection will try again");
-                }
-                if let Err(error) = look_at_parked(db, tenant, Utc::now()).await {
-                    tracing::warn!(%tenant, %error, "parked events could not be looked at");
-                }
-            }
-        }
-        Err(error) => tracing::warn!(%error, "the projection cannot list tenants"),
-    }
+async fn all_tenants(db: &Db) -> Result<Vec<Uuid>, ProjectionError> {
+    db.system_tx(async |tx| Ok(queue::tenants(tx).await?)).await
 }
 
 /// Applies all batches of a tenant that are committed; answers how many.
@@ -96,18 +168,33 @@ pub async fn catch_up(db: &Db, tenant: Uuid) -> Result<usize, ProjectionError> {
 }
 
 /// Applies the next batches of a tenant in one transaction; answers how many, 0
-/// also while another worker is at it. If they cannot be applied together, the
-/// next one is applied UID by UID, and one that fails becomes an exception.
+/// also while another worker is at it. If they take too long together, fewer are
+/// tried; if they cannot be applied, the next one is applied UID by UID, and one
+/// that fails becomes an exception.
 ///
 /// # Errors
 /// The database.
 pub async fn step(db: &Db, tenant: Uuid) -> Result<usize, ProjectionError> {
-    match attempt(db, tenant, BATCHES, false).await {
-        Err(ProjectionError::Db(error)) if !error.is_transient() => {
-            tracing::warn!(%tenant, %error, "a batch is applied UID by UID");
-            attempt(db, tenant, 1, true).await
+    let mut pace = Pace::default();
+    loop {
+        if let Some(done) = paced(db, tenant, &mut pace).await? {
+            return Ok(done);
         }
-        result => result,
+    }
+}
+
+/// One attempt at a pace; `None` when the next one has to take on less.
+async fn paced(db: &Db, tenant: Uuid, pace: &mut Pace) -> Result<Option<usize>, ProjectionError> {
+    match attempt(db, tenant, pace.limit, pace.apart).await {
+        Ok(done) => {
+            pace.faster();
+            Ok(Some(done))
+        }
+        Err(ProjectionError::Db(error)) if pace.slower(&error) => {
+            tracing::warn!(%tenant, %error, limit = pace.limit, apart = pace.apart, "the projection takes on less");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -134,20 +221,29 @@ pub async fn step_in(tx: &mut Tx, limit: i64, apart: bool) -> Result<usize, Proj
     Ok(batches.len())
 }
 
-/// Opens an exception for each arrival that nobody's departure explains,
-/// although every other plant is current, and for each UID that is used and was
-/// never born, although its own plant is.
+/// Opens an exception for each fact whose counterpart has not come although
+/// everybody who might tell it is current.
 ///
 /// # Errors
 /// The database.
 pub async fn look_at_parked(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<usize, ProjectionError> {
     let cx = Cx::system(tenant);
     db.tx(&cx, async |tx| {
-        let ripe = queue::ripe(tx, PROJECTION, now - GRACE, now - FRESH).await?;
-        apply::open_ripe(tx, &ripe).await?;
-        let unborn = queue::ripe_births(tx, apply::BIRTHS, now - GRACE, now - FRESH).await?;
-        apply::open_unborn(tx, &unborn).await?;
-        Ok(ripe.len() + unborn.len())
+        let mut opened = 0;
+        for wait in waits::ALL {
+            // Of a birth its own plant knows, of anything else all the others.
+            let ripe = match wait {
+                waits::BIRTH => queue::ripe_births(tx, now - GRACE, now - FRESH).await?,
+                _ => queue::ripe(tx, wait, now - GRACE, now - FRESH).await?,
+            };
+            tell::open_ripe(tx, wait, &ripe).await?;
+            opened += ripe.len();
+        }
+        Ok(opened)
     })
     .await
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

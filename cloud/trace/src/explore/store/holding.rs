@@ -18,7 +18,7 @@ pub struct HoldRow {
     pub placed_at: DateTime<Utc>,
     pub released_by: Option<String>,
     pub released_at: Option<DateTime<Utc>>,
-    pub members: i64,
+    pub members: i32,
     pub first_key: Option<i64>,
 }
 
@@ -33,10 +33,7 @@ pub async fn list(
     sqlx::query_as!(
         HoldRow,
         r#"select h.hold_id, h.reason, h.scope, h.status, h.placed_by, h.placed_at, h.released_by, h.released_at,
-                  (select count(*) from hold_members m
-                   where m.tenant_id = $1 and m.hold_id = h.hold_id) as "members!",
-                  (select min(m.key) from hold_members m
-                   where m.tenant_id = $1 and m.hold_id = h.hold_id) as first_key
+                  h.members, h.first_key
            from holds h
            where h.tenant_id = $1 and h.status = $2 and ($3::uuid is null or h.hold_id < $3)
            order by h.hold_id desc limit $4"#,

@@ -15,7 +15,7 @@ use proto::v1::{Action, Outcome, Role, Stage};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::contradiction::{Contradiction, Finder};
+use super::contradiction::{Contradiction, Finder, Lack};
 use super::fact::{Fact, Part};
 use super::state::{Custody, Life, Quality, State};
 use super::stock::{Book, Entry};
@@ -41,6 +41,8 @@ pub struct Folded {
     pub entries: Vec<Entry>,
     /// Facts that disagree.
     pub contradictions: Vec<Contradiction>,
+    /// Facts whose counterpart nobody has told.
+    pub unmatched: Vec<(Lack, Stamp)>,
 }
 
 /// Folds the facts that concern `key`. `born` is what the registry knows from
@@ -114,7 +116,12 @@ pub fn fold_until(key: i64, born: &Born, facts: &[Arc<Fact>], held: &[Held], unt
         run.state.stocked = false;
     }
     run.state.quality = run.state.verdict;
-    Folded { state: run.state, entries: run.book.entries, contradictions: run.finder.found }
+    Folded {
+        state: run.state,
+        entries: run.book.entries,
+        contradictions: run.finder.found,
+        unmatched: run.finder.unmatched,
+    }
 }
 
 /// Stages that take what is inside a UID along when the UID is their subject, or
@@ -191,10 +198,12 @@ impl Run<'_> {
     fn as_if(&mut self, fact: &Fact) -> Vec<Entry> {
         let (state, parents) = (self.state.clone(), self.parents.clone());
         let (from, found) = (self.book.entries.len(), self.finder.found.len());
+        let unmatched = self.finder.unmatched.len();
         self.apply(fact);
         self.state = state;
         self.parents = parents;
         self.finder.found.truncate(found);
+        self.finder.unmatched.truncate(unmatched);
         self.book.entries[from..].to_vec()
     }
 

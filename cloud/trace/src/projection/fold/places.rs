@@ -25,6 +25,7 @@ impl Run<'_> {
     pub(super) fn counted(&mut self, fact: &Fact) {
         self.stays(fact);
         self.relocate(fact);
+        self.state.left_by = None;
         if self.state.parent.is_none() {
             self.state.custody = Custody::Location;
         }
@@ -111,9 +112,11 @@ impl Run<'_> {
             _ => false,
         };
         if leaving {
+            self.state.left_by = Some((fact.stamp, fact.stage));
             self.unstock(fact);
             self.settle(fact);
         } else {
+            self.state.left_by = None;
             let gone = matches!(self.state.custody, Custody::Transit | Custody::Customer | Custody::Supplier);
             let comes =
                 matches!(fact.stage, Stage::Transfer | Stage::Demo | Stage::JobWorkIn | Stage::Return);

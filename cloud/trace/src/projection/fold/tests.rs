@@ -297,6 +297,136 @@ fn contradictions_are_named_with_both_sides() {
     assert_eq!(story.fold().contradictions[0].kind, "refusal.overridden");
 }
 
+/// Kinds that are found in a story in which A holds ten.
+fn kinds(tell: impl FnOnce(&mut Story)) -> Vec<&'static str> {
+    let mut story = Story::default();
+    story.born(Some(10));
+    tell(&mut story);
+    let born = Born { container: true, ..Born::default() };
+    let folded = fold(A, &born, &story.facts, &[]);
+    folded.contradictions.iter().map(|found| found.kind).collect()
+}
+
+fn some(story: &mut Story, who: u8, minute: i64, stage: Stage, role: Role, quantity: Option<i64>) {
+    story.tell(who, minute, stage, NONE, |fact| {
+        if role == Role::Child {
+            fact.parts.push(part(WHOLE, Role::Parent, None));
+        }
+        fact.parts.push(part(A, role, quantity));
+    });
+}
+
+#[test]
+fn more_than_is_there_is_told_whatever_takes_it() {
+    for (stage, role) in [
+        (Stage::IssueToProduction, Role::Subject),
+        (Stage::Scrap, Role::Subject),
+        (Stage::Sample, Role::Subject),
+        (Stage::Consume, Role::Input),
+        (Stage::Assembly, Role::Child),
+    ] {
+        let twice = |second: i64| {
+            kinds(|story| {
+                some(story, 1, 1, stage, role, Some(6));
+                some(story, 2, 2, stage, role, Some(second));
+            })
+        };
+        assert_eq!(twice(6), ["uid.overdrawn"], "{stage:?}");
+        assert_eq!(twice(4), [""; 0], "{stage:?}");
+    }
+}
+
+#[test]
+fn what_is_used_up_is_used_no_more() {
+    for (stage, role, kind) in [
+        (Stage::IssueToProduction, Role::Subject, "uid.used_after_consumed"),
+        (Stage::Transfer, Role::Subject, "uid.used_after_consumed"),
+        (Stage::Dispatch, Role::Subject, "uid.used_after_consumed"),
+        (Stage::Packing, Role::Child, "uid.used_after_consumed"),
+        (Stage::Consume, Role::Input, "uid.consumed_twice"),
+    ] {
+        let found = kinds(|story| {
+            some(story, 1, 1, Stage::Consume, Role::Input, None);
+            some(story, 1, 2, stage, role, None);
+        });
+        assert_eq!(found, [kind], "{stage:?}");
+    }
+}
+
+#[test]
+fn one_thing_is_at_one_place_only() {
+    let twice = kinds(|story| {
+        some(story, 1, 1, Stage::Dispatch, Role::Subject, None);
+        some(story, 2, 2, Stage::Dispatch, Role::Subject, None);
+    });
+    assert_eq!(twice, ["uid.dispatched_twice"]);
+    let back = kinds(|story| {
+        some(story, 1, 1, Stage::Dispatch, Role::Subject, None);
+        some(story, 1, 2, Stage::Return, Role::Subject, None);
+        some(story, 1, 3, Stage::Inspection, Role::Subject, None);
+        some(story, 1, 4, Stage::Dispatch, Role::Subject, None);
+    });
+    assert_eq!(back, [""; 0]);
+    let gone = kinds(|story| {
+        story.with(1, 1, Stage::Transfer, Action::Add, &[(A, Role::Subject)]);
+        some(story, 1, 2, Stage::IssueToProduction, Role::Subject, None);
+    });
+    assert_eq!(gone, ["uid.used_while_away"]);
+    // VSK's arrival may still be on its way.
+    let there = kinds(|story| {
+        story.with(1, 1, Stage::Transfer, Action::Add, &[(A, Role::Subject)]);
+        some(story, 2, 2, Stage::IssueToProduction, Role::Subject, None);
+    });
+    assert_eq!(there, [""; 0]);
+    let part_of = kinds(|story| {
+        story.with(1, 1, Stage::Assembly, Action::Add, &[(WHOLE, Role::Parent), (A, Role::Child)]);
+        some(story, 1, 2, Stage::Dispatch, Role::Subject, None);
+    });
+    assert_eq!(part_of, ["uid.used_while_inside"]);
+    let packed = |last: &'static [(i64, Role)]| {
+        kinds(|story| {
+            story.with(1, 1, Stage::Packing, Action::Add, &[(BOX, Role::Parent), (A, Role::Child)]);
+            story.with(1, 2, Stage::Packing, Action::Add, last);
+        })
+    };
+    assert_eq!(packed(&[(PALLET, Role::Parent), (A, Role::Child)]), ["uid.packed_twice"]);
+    assert_eq!(packed(&[(PALLET, Role::Parent), (BOX, Role::Child)]), [""; 0]);
+    // Sent with its box, and named beside it.
+    let with_box = kinds(|story| {
+        story.with(1, 1, Stage::Packing, Action::Add, &[(BOX, Role::Parent), (A, Role::Child)]);
+        story.with(1, 2, Stage::Dispatch, NONE, &[(BOX, Role::Subject), (A, Role::Child)]);
+    });
+    assert_eq!(with_box, [""; 0]);
+}
+
+#[test]
+fn a_fact_without_its_counterpart_waits_for_it() {
+    let lacks = |tell: &dyn Fn(&mut Story)| {
+        let mut story = Story::default();
+        story.born(None);
+        tell(&mut story);
+        story.fold().unmatched.into_iter().map(|(lack, _)| lack).collect::<Vec<_>>()
+    };
+    let out = |story: &mut Story| {
+        story.with(2, 5, Stage::Packing, Action::Delete, &[(BOX, Role::Parent), (A, Role::Child)]);
+    };
+    let into = |story: &mut Story, whole| {
+        story.with(1, 4, Stage::Packing, Action::Add, &[(whole, Role::Parent), (A, Role::Child)]);
+    };
+    assert_eq!(lacks(&|story| out(story)), [Lack::Joining]);
+    assert_eq!(lacks(&|story| { into(story, PALLET); out(story) }), [Lack::Joining]);
+    assert_eq!(lacks(&|story| { out(story); into(story, BOX) }), []);
+    let delivered = |story: &mut Story| some(story, 1, 9, Stage::Delivered, Role::Subject, None);
+    assert_eq!(lacks(&|story| delivered(story)), [Lack::Sending]);
+    assert_eq!(
+        lacks(&|story| {
+            some(story, 1, 8, Stage::Dispatch, Role::Subject, None);
+            delivered(story);
+        }),
+        []
+    );
+}
+
 fn any_story() -> impl Strategy<Value = Vec<Arc<Fact>>> {
     let step = (1_u8..4, 0_i64..40, 0_usize..16, prop::option::of(1_i64..6));
     prop::collection::vec(step, 1..16).prop_map(|steps| {

@@ -1,12 +1,25 @@
 //! Facts of UIDs, of what they were inside of, and their corrections.
+//!
+//! What is read is bounded, so that a rack that is filled a hundred times a day
+//! costs the same after years:
+//! * of a UID itself, at each agent, its birth and its newest [`MOST_OWN`] facts,
+//!   of those in which it is the whole (things put into it, or taken out)
+//!   the newest [`MOST_AS_WHOLE`];
+//! * of what it was inside of, only what moved that while it was inside, give or
+//!   take [`SLACK`], and the last [`MOST_BEFORE`] times that this was itself put
+//!   into something before.
+//!
+//! Beyond the bounds older facts have no part in the state of the UID: it rests
+//! on its birth and on the newest ones. The facts themselves are never touched,
+//! and the trace shows them all.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use platform::db::Tx;
-use proto::v1::{Outcome, Role};
+use proto::v1::{Action, Outcome, Role};
 use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
@@ -14,16 +27,28 @@ use uuid::Uuid;
 use crate::explore::names;
 use crate::explore::order::Stamp;
 use crate::projection::fact::{Fact, Part};
-use crate::projection::fold::{Born, Held};
+use crate::projection::fold::{Born, CARRY, Held};
+
+/// Most facts of one UID at one agent.
+pub const MOST_OWN: i64 = 10_000;
+/// Most facts of one UID at one agent in which it is the whole.
+pub const MOST_AS_WHOLE: i64 = 500;
+/// Most facts of what UIDs are inside of that one load reads.
+pub const MOST_AROUND: i64 = 200_000;
+/// How many times before that something was put into something else.
+pub const MOST_BEFORE: usize = 8;
+/// By how much the clocks of two agents may differ.
+pub const SLACK: Duration = Duration::days(1);
+
+/// From when until when; open where nothing is told.
+pub type Window = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Facts by the UID that they name.
 #[derive(Debug, Default)]
 pub struct Facts {
     by_stamp: HashMap<Stamp, Arc<Fact>>,
-    by_key: HashMap<i64, Vec<Stamp>>,
+    by_key: HashMap<i64, BTreeSet<Stamp>>,
     corrections: HashMap<Uuid, Vec<Stamp>>,
-    /// For each UID, what it ever was directly inside of.
-    wholes: HashMap<i64, HashSet<i64>>,
 }
 
 impl Facts {
@@ -38,24 +63,35 @@ impl Facts {
         self.by_key.get(&key).into_iter().flatten().filter_map(|stamp| self.by_stamp.get(stamp))
     }
 
-    /// All facts that the fold of `key` needs.
+    /// Facts that name `key` itself, and their corrections.
+    #[must_use]
+    pub fn told(&self, key: i64) -> Vec<Arc<Fact>> {
+        let (mut seen, mut facts) = (HashSet::new(), Vec::new());
+        for fact in self.own(key) {
+            self.add(fact.stamp, &mut seen, &mut facts);
+        }
+        facts
+    }
+
+    /// All facts that the fold of `key` needs. The same ones whatever else was
+    /// loaded along with them.
     #[must_use]
     pub fn concerning(&self, key: i64) -> Vec<Arc<Fact>> {
-        let mut keys = vec![key];
-        let mut seen = HashSet::from([key]);
-        let mut at = 0;
-        while let Some(&next) = keys.get(at) {
-            at += 1;
-            for &whole in self.wholes.get(&next).into_iter().flatten() {
-                if seen.insert(whole) {
-                    keys.push(whole);
-                }
-            }
+        let (mut seen, mut facts) = (HashSet::new(), Vec::new());
+        for fact in self.own(key) {
+            self.add(fact.stamp, &mut seen, &mut facts);
         }
-        let mut stamps: HashSet<Stamp> = HashSet::new();
-        let mut facts = Vec::new();
-        for stamp in keys.iter().filter_map(|key| self.by_key.get(key)).flatten() {
-            self.add(*stamp, &mut stamps, &mut facts);
+        let mut around = self.around(key, &self.own(key).collect::<Vec<_>>(), (None, None));
+        let mut known: HashSet<(i64, Window)> = HashSet::new();
+        while let Some((whole, window)) = around.pop() {
+            if whole == key || !known.insert((whole, window)) || known.len() > MOST_AROUND_ONE {
+                continue;
+            }
+            let moved = self.moved(whole, window);
+            around.extend(self.around(whole, &moved, window));
+            for fact in moved {
+                self.add(fact.stamp, &mut seen, &mut facts);
+            }
         }
         facts
     }
@@ -71,6 +107,70 @@ impl Facts {
             }
         }
     }
+
+    /// What moved `whole` in a window, and into what it was put before.
+    fn moved(&self, whole: i64, window: Window) -> Vec<&Arc<Fact>> {
+        let mut own: Vec<&Arc<Fact>> = self.own(whole).filter(|fact| moves(fact, whole)).collect();
+        own.sort_by_key(|fact| (fact.occurred_at, fact.stamp));
+        own.dedup_by_key(|fact| fact.stamp);
+        let from = own.partition_point(|fact| window.0.is_some_and(|from| fact.occurred_at < from));
+        let to = own.partition_point(|fact| window.1.is_none_or(|to| fact.occurred_at <= to)).max(from);
+        let before = own[..from].iter().rev().filter(|fact| is_child(fact, whole)).take(MOST_BEFORE);
+        before.chain(&own[from..to]).copied().collect()
+    }
+
+    /// What `key` is inside of by these of its facts, and when, within a window.
+    fn around(&self, key: i64, own: &[&Arc<Fact>], within: Window) -> Vec<(i64, Window)> {
+        let mut stays: HashMap<i64, Vec<&Arc<Fact>>> = HashMap::new();
+        for fact in own {
+            if let Some(whole) = fact.parent_of(key) {
+                stays.entry(whole).or_default().push(fact);
+            }
+        }
+        let mut found = Vec::new();
+        for (whole, mut facts) in stays {
+            facts.sort_by_key(|fact| (fact.occurred_at, fact.stamp));
+            let mut joined: Option<DateTime<Utc>> = None;
+            for fact in facts {
+                if fact.action != Action::Delete {
+                    joined = joined.or(Some(fact.occurred_at));
+                } else if let Some(from) = joined.take() {
+                    found.push((whole, cut(from, Some(fact.occurred_at), within)));
+                }
+            }
+            if let Some(from) = joined {
+                found.push((whole, cut(from, None, within)));
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+/// Most stays in something that the fold of one UID looks at.
+const MOST_AROUND_ONE: usize = 10_000;
+
+/// A stay with its slack, as far as it lies within a window.
+fn cut(from: DateTime<Utc>, to: Option<DateTime<Utc>>, within: Window) -> Window {
+    let from = from.checked_sub_signed(SLACK).unwrap_or(from);
+    let to = to.map(|to| to.checked_add_signed(SLACK).unwrap_or(to));
+    let to = match (to, within.1) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+    (Some(within.0.map_or(from, |low| low.max(from))), to)
+}
+
+/// Whether a fact moves `whole`, or puts it into something.
+fn moves(fact: &Fact, whole: i64) -> bool {
+    CARRY.contains(&fact.stage)
+        && fact
+            .parts_of(whole)
+            .any(|part| matches!(part.role, Role::Unspecified | Role::Subject | Role::Child))
+}
+
+fn is_child(fact: &Fact, whole: i64) -> bool {
+    fact.parts_of(whole).any(|part| part.role == Role::Child)
 }
 
 struct EventRow {
@@ -111,33 +211,55 @@ struct PartRow {
     lot_id: Option<Uuid>,
 }
 
-/// Loads the facts of these UIDs and of everything they ever were inside of.
+/// Loads the facts of these UIDs and of what they were inside of.
 pub async fn load(tx: &mut Tx, keys: &[i64]) -> Result<Facts, Error> {
     let mut facts = Facts::default();
-    let mut known: HashSet<i64> = keys.iter().copied().collect();
-    let mut open: Vec<i64> = keys.to_vec();
+    let rows = own_rows(tx, keys).await?;
+    let fresh = take(tx, &mut facts, rows, keys).await?;
+    corrections(tx, &mut facts, fresh).await?;
+    let mut known: HashSet<(i64, Window)> = HashSet::new();
+    let mut open: Vec<(i64, Window)> = keys
+        .iter()
+        .flat_map(|&key| facts.around(key, &facts.own(key).collect::<Vec<_>>(), (None, None)))
+        .collect();
     // Thirty-two nested packages are beyond any real thing.
     for _ in 0..32 {
+        open.retain(|stay| known.insert(*stay));
         if open.is_empty() {
             break;
         }
-        let fresh = of_keys(tx, &mut facts, &open).await?;
+        let wholes: Vec<i64> = open.iter().map(|stay| stay.0).collect::<HashSet<_>>().into_iter().collect();
+        let rows = around_rows(tx, &merged(&open)).await?;
+        let fresh = take(tx, &mut facts, rows, &wholes).await?;
         corrections(tx, &mut facts, fresh).await?;
         open = open
             .iter()
-            .filter_map(|key| facts.wholes.get(key))
-            .flatten()
-            .copied()
-            .filter(|whole| known.insert(*whole))
+            .flat_map(|&(whole, window)| facts.around(whole, &facts.moved(whole, window), window))
             .collect();
     }
     Ok(facts)
 }
 
-/// Adds the facts that name `keys`; answers the event ids that are new.
-async fn of_keys(tx: &mut Tx, facts: &mut Facts, keys: &[i64]) -> Result<Vec<Uuid>, Error> {
+/// Windows of each whole, those that overlap as one.
+fn merged(stays: &[(i64, Window)]) -> Vec<(i64, Window)> {
+    let mut stays = stays.to_vec();
+    stays.sort_unstable();
+    let mut merged: Vec<(i64, Window)> = Vec::new();
+    for (whole, (from, to)) in stays {
+        match merged.last_mut() {
+            Some((last, (_, until))) if *last == whole && until.is_none_or(|until| from <= Some(until)) => {
+                *until = until.and_then(|until| to.map(|to| to.max(until)));
+            }
+            _ => merged.push((whole, (from, to))),
+        }
+    }
+    merged
+}
+
+/// Facts that name these UIDs, within the bounds.
+async fn own_rows(tx: &mut Tx, keys: &[i64]) -> Result<Vec<EventRow>, Error> {
     let tenant = tx.tenant();
-    let rows = sqlx::query_as!(
+    sqlx::query_as!(
         EventRow,
         r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at, e.plant, e.station,
                   e.operator_id, e.location, e.operation, e.outcome, e.reason, e.overridden_by, e.corrects,
@@ -152,15 +274,89 @@ async fn of_keys(tx: &mut Tx, facts: &mut Facts, keys: &[i64]) -> Result<Vec<Uui
                   case when e.stage = 25 then coalesce((select d.number from event_references d
                       where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
                         and d.seq = e.seq and d.type = 'to_plant' limit 1), '') else '' end as "to_plant!"
-           from (select distinct agent_id, epoch, seq from event_subjects
+           from (select s.agent_id, s.epoch, s.seq
+                 from unnest($2::bigint[]) as k(key)
+                 cross join (select agent_id from agents where tenant_id = $1) a
+                 cross join lateral (
+                     (select s.agent_id, s.epoch, s.seq from event_subjects s
+                      where s.tenant_id = $1 and s.key = k.key and s.agent_id = a.agent_id and s.role <> 4
+                      order by s.epoch desc, s.seq desc limit $3)
+                     union all
+                     (select s.agent_id, s.epoch, s.seq from event_subjects s
+                      where s.tenant_id = $1 and s.key = k.key and s.agent_id = a.agent_id and s.role = 4
+                      order by s.epoch desc, s.seq desc limit $4)) s
+                 union
+                 select born_agent, born_epoch, born_seq from uid_registry
                  where tenant_id = $1 and key = any($2)) s
            join lifecycle_events e
              on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch and e.seq = s.seq"#,
         tenant,
         keys,
+        MOST_OWN,
+        MOST_AS_WHOLE,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Facts that moved these in their windows, and the last ones before that put
+/// them into something.
+async fn around_rows(tx: &mut Tx, stays: &[(i64, Window)]) -> Result<Vec<EventRow>, Error> {
+    let tenant = tx.tenant();
+    let keys: Vec<i64> = stays.iter().map(|stay| stay.0).collect();
+    let lows: Vec<Option<DateTime<Utc>>> = stays.iter().map(|stay| stay.1.0).collect();
+    let highs: Vec<Option<DateTime<Utc>>> = stays.iter().map(|stay| stay.1.1).collect();
+    let stages = CARRY.map(|stage| stage as i16);
+    let before = i64::try_from(MOST_BEFORE).unwrap_or(i64::MAX);
+    let rows = sqlx::query_as!(
+        EventRow,
+        r#"with stays as (
+               select * from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) as w(key, low, high))
+           select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at, e.plant, e.station,
+                  e.operator_id, e.location, e.operation, e.outcome, e.reason, e.overridden_by, e.corrects,
+                  e.reference_type, e.reference_number, e.accepted_quantity,
+                  case when e.stage between 25 and 35 then array(
+                      select d.number from event_references d
+                      where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
+                        and d.seq = e.seq and d.type <> 'to_plant') else '{}' end as "documents!",
+                  '' as "order_number!", '' as "to_plant!"
+           from (select s.agent_id, s.epoch, s.seq
+                 from stays w
+                 join event_subjects s on s.tenant_id = $1 and s.key = w.key and s.role in (0, 1, 5)
+                 join lifecycle_events i on i.tenant_id = $1 and i.agent_id = s.agent_id and i.epoch = s.epoch
+                     and i.seq = s.seq and i.stage = any($5) and (w.low is null or i.occurred_at >= w.low)
+                     and (w.high is null or i.occurred_at <= w.high)
+                 union
+                 select b.agent_id, b.epoch, b.seq
+                 from stays w
+                 cross join lateral (
+                     select s.agent_id, s.epoch, s.seq from event_subjects s
+                     join lifecycle_events i on i.tenant_id = $1 and i.agent_id = s.agent_id
+                         and i.epoch = s.epoch and i.seq = s.seq and i.stage = any($5)
+                     where s.tenant_id = $1 and s.key = w.key and s.role = 5 and i.occurred_at < w.low
+                     order by i.occurred_at desc, s.agent_id desc, s.epoch desc, s.seq desc limit $6) b) s
+           join lifecycle_events e
+             on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch and e.seq = s.seq
+           order by e.occurred_at desc limit $7"#,
+        tenant,
+        &keys,
+        lows as _,
+        highs as _,
+        &stages,
+        before,
+        MOST_AROUND,
     )
     .fetch_all(tx.conn())
     .await?;
+    if i64::try_from(rows.len()).is_ok_and(|length| length >= MOST_AROUND) {
+        tracing::warn!(%tenant, "more than {MOST_AROUND} facts around a set of labels: the oldest have no part");
+    }
+    Ok(rows)
+}
+
+/// Adds these facts, of `keys`; answers the event ids that are new.
+async fn take(tx: &mut Tx, facts: &mut Facts, rows: Vec<EventRow>, keys: &[i64]) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
     let mut agents = Vec::with_capacity(rows.len());
     let mut epochs = Vec::with_capacity(rows.len());
     let mut seqs = Vec::with_capacity(rows.len());
@@ -216,14 +412,18 @@ async fn of_keys(tx: &mut Tx, facts: &mut Facts, keys: &[i64]) -> Result<Vec<Uui
             }
             None => fresh.push(event_id),
         }
-        let fact = fact(row, parts);
+        let mut fact = fact(row, parts);
+        // What is around needs no order; a fact of a UID itself does.
+        if let Some(before) = facts.by_stamp.get(&stamp)
+            && fact.order.is_empty()
+        {
+            fact.order.clone_from(&before.order);
+            fact.to_plant.clone_from(&before.to_plant);
+        }
         for key in
             fact.parts.iter().map(|part| part.key).filter(|key| wanted.contains(key)).collect::<HashSet<_>>()
         {
-            facts.by_key.entry(key).or_default().push(stamp);
-            if let Some(whole) = fact.parent_of(key) {
-                facts.wholes.entry(key).or_default().insert(whole);
-            }
+            facts.by_key.entry(key).or_default().insert(stamp);
         }
         facts.by_stamp.insert(stamp, Arc::new(fact));
     }

@@ -2,5 +2,7 @@
 //! policy, so that it touches one partition; rows are written in key order.
 
 pub(crate) mod facts;
+pub(crate) mod holds;
+pub(crate) mod orders;
 pub(crate) mod queue;
 pub(crate) mod write;

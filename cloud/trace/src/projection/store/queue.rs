@@ -5,6 +5,8 @@ use platform::db::{SystemTx, Tx};
 use sqlx::Error;
 use uuid::Uuid;
 
+use crate::projection::waits::{BIRTH, Wait};
+
 /// A committed batch: consecutive events of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -217,33 +219,88 @@ pub async fn members_ever(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> 
     .await
 }
 
-/// Purchase orders that the batches, or the events that they correct, name.
-pub async fn orders_touched(tx: &mut Tx, ranges: &Ranges, corrected: &[Uuid]) -> Result<Vec<String>, Error> {
+/// Everything that was split off these UIDs, at any depth: what got a label of
+/// its own out of the same lot. At most [`MOST_SPLIT_OFF`]; a ring ends.
+pub async fn split_off(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        r#"select d.number as "number!"
+    let found = sqlx::query_scalar!(
+        r#"with recursive parts(key, lot_id) as (
+               select r.key, r.lot_id from uid_registry r where r.tenant_id = $1 and r.key = any($2)
+               union
+               select t.key, t.lot_id from parts p
+               join uid_links l on l.tenant_id = $1 and l.from_key = p.key and l.kind = 1
+               join uid_registry t on t.tenant_id = $1 and t.key = l.to_key and t.lot_id = p.lot_id)
+           select key as "key!" from parts limit $3"#,
+        tenant,
+        keys,
+        MOST_SPLIT_OFF + 1,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    if i64::try_from(found.len()).is_ok_and(|length| length > MOST_SPLIT_OFF) {
+        tracing::warn!(%tenant, "more than {MOST_SPLIT_OFF} labels were split off: the rest keep their quality");
+    }
+    Ok(found)
+}
+
+/// Most labels that are folded again because of news about what they were split
+/// off.
+pub const MOST_SPLIT_OFF: i64 = 100_000;
+
+/// Orders of these types that the batches, or the events that they correct, name:
+/// (type, number).
+pub async fn orders_touched(
+    tx: &mut Tx,
+    ranges: &Ranges,
+    corrected: &[Uuid],
+    types: &[&str],
+) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let types: Vec<String> = types.iter().map(|kind| (*kind).to_owned()).collect();
+    let rows = sqlx::query!(
+        r#"select d.type as "kind!", d.number as "number!"
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
            join event_references d on d.tenant_id = $1 and d.agent_id = b.agent_id and d.epoch = b.epoch
                and d.seq >= b.low and d.seq <= b.high
-           where d.type = 'po'
+           where d.type = any($7)
            union
-           select d.number from lifecycle_events e
+           select d.type, d.number from lifecycle_events e
            join event_references d on d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
                and d.seq = e.seq
-           where e.tenant_id = $1 and e.event_id = any($6) and d.type = 'po'
-           order by 1"#,
+           where e.tenant_id = $1 and e.event_id = any($6) and d.type = any($7)"#,
         tenant,
         &ranges.agents,
         &ranges.epochs,
         &ranges.froms,
         &ranges.tos,
         corrected,
+        &types,
     )
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.kind, row.number)).collect())
 }
 
-/// A fact that still waits: an arrival for its departure, a use for the birth.
+/// Transfer orders by which these UIDs went to another plant.
+pub async fn orders_of_ways(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select distinct d.type as "kind!", d.number as "number!" from transfers t
+           join event_references d on d.tenant_id = $1 and d.agent_id = t.out_agent and d.epoch = t.out_epoch
+               and d.seq = t.out_seq and d.type = 'transfer'
+           where t.tenant_id = $1 and t.key = any($2)"#,
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.kind, row.number)).collect())
+}
+
+/// A fact that still waits for its counterpart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
     /// Its stream.
@@ -260,11 +317,11 @@ pub struct Parked {
     pub plant: String,
 }
 
-/// Arrivals parked before `before` about which no exception stands, if every
-/// other plant is current: heard of since `fresh_since`, with nothing queued.
+/// Facts parked before `before` about which no exception stands, if every other
+/// plant is current: heard of since `fresh_since`, with nothing queued.
 pub async fn ripe(
     tx: &mut Tx,
-    projection: &str,
+    wait: Wait,
     before: DateTime<Utc>,
     fresh_since: DateTime<Utc>,
 ) -> Result<Vec<Parked>, Error> {
@@ -284,13 +341,14 @@ pub async fn ripe(
              and not exists (select from exceptions x
                              where x.tenant_id = $1 and x.key = p.key and x.agent_id = p.agent_id
                                and x.epoch = p.epoch and x.seq = p.seq
-                               and x.kind = 'transfer.arrival_without_departure'
+                               and x.kind = $5
                                and not (x.status = 'resolved' and x.resolved_by = 'system'))
            order by p.key limit 500"#,
         tenant,
-        projection,
+        wait.projection,
         before,
         fresh_since,
+        wait.kind,
     )
     .fetch_all(tx.conn())
     .await
@@ -300,7 +358,6 @@ pub async fn ripe(
 /// stands, if the agents of the UID's plant are current as for [`ripe`].
 pub async fn ripe_births(
     tx: &mut Tx,
-    projection: &str,
     before: DateTime<Utc>,
     fresh_since: DateTime<Utc>,
 ) -> Result<Vec<Parked>, Error> {
@@ -322,7 +379,7 @@ pub async fn ripe_births(
                                and not (x.status = 'resolved' and x.resolved_by = 'system'))
            order by p.key limit 500"#,
         tenant,
-        projection,
+        BIRTH.projection,
         before,
         fresh_since,
     )

@@ -340,7 +340,8 @@ pub async fn exceptions_open(tx: &mut Tx, mut openings: Vec<Opening>) -> Result<
            select $1, u.* from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::integer[],
                $8::bigint[], $9::bigint[], $10::text[], $11::jsonb[]) as u
            on conflict (tenant_id, kind, fingerprint) do update
-           set status = 'open', opened_at = now(), resolved_at = null, resolved_by = null, resolution = null
+           set status = 'open', opened_at = now(), resolved_at = null, resolved_by = null, resolution = null,
+               detail = excluded.detail
            where exceptions.status = 'resolved' and exceptions.resolved_by = 'system'"#,
         tenant,
         &ids,
@@ -359,6 +360,10 @@ pub async fn exceptions_open(tx: &mut Tx, mut openings: Vec<Opening>) -> Result<
     Ok(())
 }
 
+/// The resolution of an exception that the system withdrew; pages say it in the
+/// reader's language.
+pub const WITHDRAWN: &str = "withdrawn: facts that came later agree";
+
 /// Withdraws the exceptions of these kinds and UIDs that are not among those
 /// that still hold (kind and fingerprint).
 pub async fn exceptions_withdraw(
@@ -374,7 +379,7 @@ pub async fn exceptions_withdraw(
     sqlx::query!(
         r#"update exceptions x
            set status = 'resolved', resolved_at = now(), resolved_by = 'system',
-               resolution = 'withdrawn: facts that came later agree'
+               resolution = $6
            where x.tenant_id = $1 and x.key = any($2) and x.kind = any($3) and x.status <> 'resolved'
              and not exists (select from unnest($4::text[], $5::text[]) as u(kind, fingerprint)
                              where u.kind = x.kind and u.fingerprint = x.fingerprint)"#,
@@ -383,42 +388,24 @@ pub async fn exceptions_withdraw(
         &kinds,
         &s_kinds,
         &s_prints,
+        WITHDRAWN,
     )
     .execute(tx.conn())
     .await?;
     Ok(())
 }
 
-/// Sets what has been received of the lines of these purchase orders.
-pub async fn receipts(tx: &mut Tx, numbers: &[String]) -> Result<(), Error> {
-    if numbers.is_empty() {
-        return Ok(());
-    }
+/// Withdraws one exception that no longer holds.
+pub async fn exceptions_withdraw_print(tx: &mut Tx, kind: &str, fingerprint: &str) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        r#"update order_lines l
-           set done = d.done
-           from (select l.number, l.line, coalesce(sum(coalesce(g.quantity, 1)) filter (where g.number is not null), 0) as done
-                 from order_lines l
-                 left join (select d.number, d.line, s.item, s.quantity
-                            from event_references d
-                            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = d.agent_id
-                                and e.epoch = d.epoch and e.seq = d.seq and e.stage = 3
-                            join event_subjects s on s.tenant_id = $1 and s.agent_id = d.agent_id
-                                and s.epoch = d.epoch and s.seq = d.seq and s.mint
-                            where d.tenant_id = $1 and d.type = 'po' and d.number = any($2)
-                              and not exists (select from lifecycle_events c
-                                              where c.tenant_id = $1 and c.corrects = e.event_id
-                                                and not exists (select from lifecycle_events cc
-                                                                where cc.tenant_id = $1
-                                                                  and cc.corrects = c.event_id))) g
-                   on g.number = l.number and (g.line = l.line or (g.line = 0 and g.item = l.item))
-                 where l.tenant_id = $1 and l.type = 'po' and l.number = any($2)
-                 group by l.number, l.line) d
-           where l.tenant_id = $1 and l.type = 'po' and l.number = d.number and l.line = d.line
-             and l.done <> d.done"#,
+        r#"update exceptions
+           set status = 'resolved', resolved_at = now(), resolved_by = 'system', resolution = $4
+           where tenant_id = $1 and kind = $2 and fingerprint = $3 and status <> 'resolved'"#,
         tenant,
-        numbers,
+        kind,
+        fingerprint,
+        WITHDRAWN,
     )
     .execute(tx.conn())
     .await?;

@@ -1,0 +1,146 @@
+//! Holds that plants placed. Pure.
+//!
+//! A HOLD of a plant is a hold of the cloud under its event's id, from when the
+//! plant placed it until the plant's RELEASE, or the office's. What the office
+//! places is written where it is placed, and is no concern here.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use proto::v1::Stage;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::fact::Fact;
+use crate::explore::order::{Stamp, causal, voided};
+
+/// A hold as a plant's facts tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlantHold {
+    /// Its id.
+    pub hold_id: Uuid,
+    /// The one label that it holds.
+    pub key: i64,
+    /// Reason code.
+    pub reason: String,
+    /// Who placed it: a person's opaque id, else the agent.
+    pub by: String,
+    /// When, by the plant's clock.
+    pub at: DateTime<Utc>,
+    /// Who released it, and when; `None` while it stands.
+    pub released: Option<(String, DateTime<Utc>)>,
+    placed: Stamp,
+}
+
+fn who(fact: &Fact) -> String {
+    if fact.operator.is_empty() { format!("agent:{}", fact.stamp.agent) } else { fact.operator.clone() }
+}
+
+/// The office names the hold in each of its facts; a plant names none.
+fn named(fact: &Fact) -> Option<&str> {
+    (fact.reference.0 == "hold").then_some(fact.reference.1.as_str())
+}
+
+/// The event's id. Of a fact that holds several labels each is a hold of its own,
+/// since each is released alone; their ids follow from both.
+fn id(fact: &Fact, key: i64) -> Uuid {
+    if fact.parts.iter().all(|part| part.key == key) {
+        return fact.event_id;
+    }
+    let hash = Sha256::new().chain_update(fact.event_id).chain_update(key.to_be_bytes()).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// The holds that plants placed on `key`, by its own facts and their corrections.
+#[must_use]
+pub fn of_key(key: i64, facts: &[Arc<Fact>]) -> Vec<PlantHold> {
+    let nodes: Vec<_> = facts.iter().map(|fact| fact.node(key)).collect();
+    let void = voided(&nodes);
+    let mut holds: Vec<PlantHold> = Vec::new();
+    for at in causal(&nodes) {
+        let fact = facts[at].as_ref();
+        match fact.stage {
+            Stage::Hold if named(fact).is_none() => {
+                let hold_id = id(fact, key);
+                // A fork may have sent it twice.
+                if holds.iter().any(|hold| hold.hold_id == hold_id) {
+                    continue;
+                }
+                holds.push(PlantHold {
+                    hold_id,
+                    key,
+                    reason: fact.reason.clone(),
+                    by: who(fact),
+                    at: fact.occurred_at,
+                    // It never was: it ended where it began.
+                    released: void[at].then(|| ("system".to_owned(), fact.occurred_at)),
+                    placed: fact.stamp,
+                });
+            }
+            Stage::Release if !void[at] => {
+                let over = |hold: &PlantHold| match named(fact) {
+                    Some(number) => hold.hold_id.to_string() == number,
+                    None => hold.placed.agent == fact.stamp.agent,
+                };
+                for hold in holds.iter_mut().filter(|hold| hold.released.is_none()) {
+                    if over(hold) {
+                        hold.released = Some((who(fact), fact.occurred_at));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    holds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::projection::fact::Part;
+    use chrono::TimeZone;
+    use proto::v1::{Action, Role};
+
+    fn fact(agent: u8, seq: i64, stage: Stage, corrects: Option<Uuid>) -> Arc<Fact> {
+        let stamp = Stamp { agent: Uuid::from_bytes([agent; 16]), epoch: 1, seq };
+        let at = Utc.timestamp_opt(1_700_000_000 + seq * 60, 0).unwrap();
+        let id = Uuid::from_u128(u128::from(agent) << 64 | seq as u128);
+        let mut fact = Fact::new(stamp, id, stage, Action::Unspecified, at);
+        fact.corrects = corrects;
+        fact.parts.push(Part {
+            key: 7,
+            role: Role::Subject,
+            quantity: None,
+            unit: String::new(),
+            mint: false,
+            item: String::new(),
+            lot: None,
+        });
+        Arc::new(fact.indexed())
+    }
+
+    fn standing(facts: &[Arc<Fact>]) -> Vec<bool> {
+        of_key(7, facts).iter().map(|hold| hold.released.is_none()).collect()
+    }
+
+    #[test]
+    fn a_plant_releases_its_own_holds_and_the_office_those_that_it_names() {
+        let hold = fact(1, 1, Stage::Hold, None);
+        assert_eq!(of_key(7, std::slice::from_ref(&hold))[0].hold_id, hold.event_id);
+        let other = fact(2, 2, Stage::Release, None);
+        assert_eq!(standing(&[hold.clone(), other]), [true]);
+        let own = fact(1, 2, Stage::Release, None);
+        assert_eq!(standing(&[own.clone(), hold.clone()]), [false]);
+        let back = fact(1, 3, Stage::Correct, Some(own.event_id));
+        assert_eq!(standing(&[hold.clone(), own, back]), [true]);
+        let never = fact(1, 2, Stage::Correct, Some(hold.event_id));
+        assert_eq!(standing(&[never, hold.clone()]), [false]);
+        let mut office = Arc::unwrap_or_clone(fact(9, 9, Stage::Release, None));
+        office.reference = ("hold".into(), hold.event_id.to_string());
+        assert_eq!(standing(&[hold.clone(), Arc::new(office.clone())]), [false]);
+        office.stage = Stage::Hold;
+        assert_eq!(of_key(7, &[Arc::new(office)]), []);
+    }
+}

@@ -1,0 +1,70 @@
+use proto::v1::{Role, Stage};
+use sqlx::{ConnectOptions, Connection};
+
+use super::*;
+use crate::testing::{Say, Site, event, uid};
+
+async fn backlog(site: &mut Site, batches: u64) {
+    for number in 1..=batches {
+        let own = uid("KOL", "RM", number);
+        site.say("KOL", event(Stage::Grn, "2025-02-01T08:00:00Z").mint(&own, Role::Subject, "BOLT"));
+        site.send("KOL").await;
+    }
+}
+
+const THROUGH: &str = "select through_batch::text from projection_cursors";
+
+#[tokio::test]
+async fn a_backlog_of_one_tenant_keeps_no_other_waiting() {
+    let mut large = Site::new().await;
+    backlog(&mut large, 70).await;
+    let mut small = Site::of(large.again(), "TINY").await;
+    backlog(&mut small, 1).await;
+    let mut work = Work::default();
+    work.busy.extend([large.tenant, small.tenant]);
+    let stop = CancellationToken::new();
+    work.round(&large.db.db, &stop).await;
+    assert_eq!((large.ask(THROUGH).await.as_str(), small.ask(THROUGH).await.as_str()), ("32", "1"));
+    assert_eq!(work.busy.len(), 2);
+    stop.cancel();
+    work.round(&large.db.db, &stop).await;
+    assert_eq!(large.ask(THROUGH).await, "32");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_together_is_applied_in_smaller_parts() {
+    let mut site = Site::new().await;
+    backlog(&mut site, 9).await;
+    let mut owner = site.db.owner.connect().await.unwrap();
+    // As if more than three batches at once took longer than a statement may.
+    sqlx::raw_sql(
+        "create function too_long() returns trigger language plpgsql as $$ begin \
+             if new.through_batch - old.through_batch > 3 then \
+                 raise exception 'too long' using errcode = 'query_canceled'; \
+             end if; \
+             return new; end $$; \
+         create trigger too_long before update on projection_cursors for each row execute function too_long()",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    owner.close().await.unwrap();
+    assert_eq!(step(&site.db.db, site.tenant).await.unwrap(), 2);
+    assert_eq!(catch_up(&site.db.db, site.tenant).await.unwrap(), 7);
+    assert_eq!(site.ask("select kind from exceptions").await, "");
+}
+
+#[test]
+fn the_pace_falls_and_rises() {
+    let lasting = || DbError::Sqlx(sqlx::Error::RowNotFound);
+    let passing = || DbError::Sqlx(sqlx::Error::PoolTimedOut);
+    let mut pace = Pace::default();
+    assert!(!pace.slower(&passing()));
+    assert!(pace.slower(&lasting()));
+    assert_eq!(pace, Pace { limit: 1, apart: true });
+    assert!(!pace.slower(&lasting()));
+    for limit in [1, 2, 4, 8, 16, 32, 32] {
+        pace.faster();
+        assert_eq!(pace, Pace { limit, apart: false });
+    }
+}
