@@ -4,3 +4,7 @@
 pub mod model;
 pub mod service;
 pub(crate) mod store;
+
+/// The resolution of an exception that the system withdrew; pages say it in the
+/// reader's language.
+pub const WITHDRAWN: &str = "withdrawn: facts that came later agree";

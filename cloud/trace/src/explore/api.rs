@@ -82,9 +82,19 @@ async fn trace(
     State(state): State<AppState>,
     caller: Caller,
     Path(uid): Path<String>,
+    uri: axum::http::Uri,
 ) -> Result<Json<Trace>, Problem> {
     caller.require(Scope::Read)?;
-    Ok(Json(service::trace(&state.db, &caller.cx, &uid, Utc::now()).await?))
+    let asked = query::<TraceQuery>(&uri)?;
+    let after = asked.after.as_deref();
+    Ok(Json(service::trace_after(&state.db, &caller.cx, &uid, after, Utc::now()).await?))
+}
+
+/// Which page of the events.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TraceQuery {
+    pub after: Option<String>,
 }
 
 async fn backward(

@@ -9,8 +9,9 @@ pub enum Code {
     Uid(Uid),
     /// A valid UID of somebody else.
     Foreign(Uid),
-    /// Meant to be a UID, and wrong.
-    Wrong(UidError),
+    /// Meant to be a UID, and wrong; unless it is an alias after all: these texts,
+    /// in the order in which to try them.
+    Wrong(UidError, Vec<String>),
     /// Perhaps an alias: these texts, in the order in which to try them.
     Alias(Vec<String>),
     /// Nothing at all.
@@ -24,18 +25,16 @@ pub fn read(text: &str, own: TenantCode) -> Code {
     if clean.text.is_empty() {
         return Code::Empty;
     }
-    match clean.uid(own) {
+    let wrong = match clean.uid(own) {
         Ok(uid) if uid.tenant() == own => return Code::Uid(uid),
         Ok(uid) => return Code::Foreign(uid),
         Err(error) => {
             let looks = clean.text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("UID"))
                 || clean.text.matches('-').count() == 5
                 || clean.form == uid::Form::Serial;
-            if looks {
-                return Code::Wrong(error);
-            }
+            looks.then_some(error)
         }
-    }
+    };
     let mut candidates = vec![clean.text.to_owned()];
     if let Some(serial) = gs1_serial(clean.text) {
         if let Ok(uid) = Uid::from_serial(own, &serial.to_ascii_uppercase()) {
@@ -51,7 +50,11 @@ pub fn read(text: &str, own: TenantCode) -> Code {
         candidates.push(upper);
     }
     candidates.retain(|candidate| !candidate.contains('\0') && candidate.len() <= 256);
-    if candidates.is_empty() { Code::Empty } else { Code::Alias(candidates) }
+    match wrong {
+        Some(error) => Code::Wrong(error, candidates),
+        None if candidates.is_empty() => Code::Empty,
+        None => Code::Alias(candidates),
+    }
 }
 
 /// The serial number (AI 21) of a GS1 element string, bracketed or raw.
@@ -126,7 +129,7 @@ mod tests {
             ("UIX-SAIF-KOL-RM-000001-A7", "uid.prefix"),
         ] {
             match read(text, saif()) {
-                Code::Wrong(error) => assert_eq!(error.code(), code, "{text}"),
+                Code::Wrong(error, aliases) => assert_eq!((error.code(), aliases[0].as_str()), (code, text)),
                 other => panic!("{text}: {other:?}"),
             }
         }

@@ -24,14 +24,21 @@ pub struct Trace {
     pub plant: String,
     /// What it went into and is in now.
     pub parents: Vec<Relative>,
+    /// There are more than the first 1000 parents; ask `…/forward`.
+    pub more_parents: bool,
     /// What is in it now.
     pub children: Vec<Relative>,
     /// There are more than the first 1000 children; ask `…/backward`.
     pub more_children: bool,
-    /// Everything known of each event, in causal order, internal ones too.
+    /// Everything known of each event, in causal order, internal ones too: the
+    /// newest 5000, and on the first page the births and receipts all the same.
     pub events: Vec<EventView>,
     /// There are older events than those shown.
     pub more_events: bool,
+    /// Pass as `after` for the page with those; null on the last.
+    pub events_next: Option<String>,
+    /// There are more readings than the newest 20000, which are shown.
+    pub more_readings: bool,
     /// Other codes that resolve to it.
     pub aliases: Vec<String>,
     /// How far this answer reaches.
@@ -267,6 +274,8 @@ pub struct Walk {
     pub cycle: bool,
     /// Something lies beyond `depth`.
     pub deeper: bool,
+    /// More links than the 500000 that one walk reads: not everything was reached.
+    pub cut: bool,
     /// Pass as `after` for the next page; null on the last.
     pub next: Option<String>,
     /// Where a backward walk ends; on its first page only.
@@ -350,8 +359,41 @@ pub struct Sources {
     pub operators: Vec<String>,
     /// Inspections of anything reached.
     pub inspections: Vec<InspectionRef>,
+    /// How many readings machines took of anything reached, …
+    pub readings: i64,
+    /// … how many of them lie outside their limits, …
+    pub readings_outside: i64,
+    /// … and which those are, oldest first.
+    pub outside: Vec<ReadingRef>,
     /// A list above was cut at 500.
     pub cut: bool,
+}
+
+/// A reading outside its limits.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReadingRef {
+    /// Of what; of a load one of its members.
+    pub uid: String,
+    /// Name.
+    pub name: String,
+    /// Value in `unit`.
+    pub value: Option<Decimal>,
+    /// Unit.
+    pub unit: String,
+    /// Lower limit in force.
+    pub low: Option<Decimal>,
+    /// Upper limit in force.
+    pub high: Option<Decimal>,
+    /// Plant.
+    pub plant: String,
+    /// Machine that reported it.
+    pub machine: String,
+    /// Operation of the routing.
+    pub operation: String,
+    /// When measured.
+    pub at: DateTime<Utc>,
+    /// Event.
+    pub event_id: Uuid,
 }
 
 /// An inspection, in short.
@@ -363,6 +405,8 @@ pub struct InspectionRef {
     pub reference: String,
     /// passed, failed, partial, or null.
     pub outcome: Option<&'static str>,
+    /// Plant.
+    pub plant: String,
     /// When.
     pub at: DateTime<Utc>,
     /// Event.
@@ -417,6 +461,8 @@ pub struct DispatchRef {
     pub document: String,
     /// Customer code of the sales order, where one is known.
     pub customer: String,
+    /// Plant that sent it.
+    pub plant: String,
     /// Place told at dispatch.
     pub location: String,
     /// When.

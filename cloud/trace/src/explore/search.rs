@@ -159,7 +159,7 @@ async fn by_uid(
     if found.is_empty()
         && after.key == 0
         && let super::code::Code::Uid(uid) = super::code::read(query, own)
-        && !label::events(tx, uid.key().get()).await?.is_empty()
+        && label::named(tx, uid.key().get()).await?
     {
         let (item, plant) = (String::new(), String::new());
         found.push(FoundRow { text: String::new(), key: uid.key().get(), item, plant });

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::code::{self, Code};
 use super::error::TraceError;
 use super::model::{AgentView, Item, Lot, Relative, StateView, Trace};
-use super::store::label::{self, Registered, RelativeRow};
+use super::store::label::{self, Place, Registered, RelativeRow};
 use super::{history, names};
 use crate::projection::PROJECTION;
 use crate::projection::state::{Custody, Life, Quality};
@@ -49,29 +49,45 @@ pub async fn own_code(tx: &mut Tx) -> Result<TenantCode, TraceError> {
 /// [`TraceError`]: wrong, foreign, unknown, or several.
 pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Resolved, TraceError> {
     let tenant = own_code(tx).await?;
-    match code::read(text, tenant) {
-        Code::Uid(uid) => Ok(Resolved { tenant, uid }),
-        Code::Foreign(uid) => Err(TraceError::Foreign(uid)),
-        Code::Wrong(error) => Err(TraceError::Wrong(error)),
-        Code::Empty => Err(TraceError::Empty),
+    let (candidates, otherwise) = match code::read(text, tenant) {
+        Code::Uid(uid) => return Ok(Resolved { tenant, uid }),
+        Code::Foreign(uid) => return Err(TraceError::Foreign(uid)),
+        Code::Empty => return Err(TraceError::Empty),
+        // Somebody's serial may look like a UID: what is known by it comes first.
+        Code::Wrong(error, candidates) => (candidates, TraceError::Wrong(error)),
         Code::Alias(candidates) => {
-            for candidate in candidates {
-                let keys = label::alias_keys(tx, &candidate).await?;
-                match keys.as_slice() {
-                    [] => {}
-                    [key] => {
-                        let key = Key::new(*key).map_err(TraceError::Wrong)?;
-                        return Ok(Resolved { tenant, uid: Uid::from_key(tenant, key) });
-                    }
-                    several => {
-                        let uids = several.iter().map(|&key| uid_text(tenant, key)).collect();
-                        return Err(TraceError::Ambiguous { code: candidate, uids });
-                    }
-                }
+            (candidates, TraceError::Unknown(text.trim().chars().take(60).collect()))
+        }
+    };
+    for candidate in candidates {
+        let keys = label::alias_keys(tx, &candidate).await?;
+        match keys.as_slice() {
+            [] => {}
+            [key] => {
+                let key = Key::new(*key).map_err(TraceError::Wrong)?;
+                return Ok(Resolved { tenant, uid: Uid::from_key(tenant, key) });
             }
-            Err(TraceError::Unknown(text.trim().chars().take(60).collect()))
+            several => {
+                let uids = several.iter().map(|&key| uid_text(tenant, key)).collect();
+                return Err(TraceError::Ambiguous { code: candidate, uids });
+            }
         }
     }
+    Err(otherwise)
+}
+
+/// Where a page of events ends.
+fn place(text: &str) -> Result<Place, TraceError> {
+    let mut parts = text.split('.');
+    let mut next = || parts.next();
+    let place = (|| {
+        let at = DateTime::from_timestamp_micros(next()?.parse().ok()?)?;
+        Some(Place { at, agent: next()?.parse().ok()?, epoch: next()?.parse().ok()?, seq: next()?.parse().ok()? })
+    })();
+    place.ok_or_else(|| TraceError::Parameter {
+        field: "after",
+        problem: "is not what an answer gave as `events_next`".into(),
+    })
 }
 
 /// The life of the UID that `text` stands for. `now` decides which plants count
@@ -83,37 +99,67 @@ pub async fn trace(db: &Db, cx: &Cx, text: &str, now: DateTime<Utc>) -> Result<T
     db.tx(cx, async |tx| trace_in(tx, text, now).await).await
 }
 
+/// As [`trace`], with the events after a place: `events_next` of the page before.
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn trace_after(
+    db: &Db,
+    cx: &Cx,
+    text: &str,
+    after: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Trace, TraceError> {
+    db.tx(cx, async |tx| trace_after_in(tx, text, after, now).await).await
+}
+
 /// As [`trace`], inside a transaction.
 ///
 /// # Errors
 /// [`TraceError`].
 pub async fn trace_in(tx: &mut Tx, text: &str, now: DateTime<Utc>) -> Result<Trace, TraceError> {
+    trace_after_in(tx, text, None, now).await
+}
+
+/// As [`trace_after`], inside a transaction.
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn trace_after_in(
+    tx: &mut Tx,
+    text: &str,
+    after: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Trace, TraceError> {
+    let after = after.map(place).transpose()?;
     let resolved = resolve(tx, text).await?;
     let key = resolved.uid.key().get();
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
     let through = label::projected_to(tx, PROJECTION).await?;
     let registered = label::registered(tx, &[key]).await?.into_iter().next();
-    let events = label::events(tx, key).await?;
+    let (events, next) = label::events(tx, key, after.as_ref()).await?;
     if registered.is_none() && events.is_empty() {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
-    let readings = label::readings(tx, &events).await?;
+    let mut readings = label::readings(tx, &events).await?;
+    let more_readings = cut(&mut readings, label::MOST_READINGS);
     let lot = match registered.as_ref().and_then(|row| row.lot_id) {
         Some(id) => label::lots(tx, &[id]).await?.into_iter().next(),
         None => None,
     };
     let holds = label::holds(tx, key).await?;
-    let parents = label::parents(tx, key).await?;
+    let mut parents = label::parents(tx, key).await?;
+    let more_parents = cut(&mut parents, label::MOST_CHILDREN);
     let mut children = label::children(tx, key).await?;
-    let most = usize::try_from(label::MOST_CHILDREN).unwrap_or(usize::MAX);
-    let more_children = children.len() > most;
-    children.truncate(most);
+    let more_children = cut(&mut children, label::MOST_CHILDREN);
     let aliases = label::aliases(tx, key).await?;
     let plants_behind = label::plants_behind(tx, now - FRESH).await?;
 
     let tenant = resolved.tenant;
-    let more_events = events.len() >= usize::try_from(label::MOST_EVENTS).unwrap_or(usize::MAX);
+    readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
+    let events_next = next
+        .map(|place| format!("{}.{}.{}.{}", place.at.timestamp_micros(), place.agent, place.epoch, place.seq));
     let (lifecycle, events) = history::tell(tenant, key, events, readings);
     let mut state = state_view(tenant, registered.as_ref());
     state.holds = holds;
@@ -126,14 +172,25 @@ pub async fn trace_in(tx: &mut Tx, text: &str, now: DateTime<Utc>) -> Result<Tra
         plant: registered.as_ref().map(|row| row.plant.clone()).unwrap_or_default(),
         state,
         parents: relatives(tenant, parents),
+        more_parents,
         children: relatives(tenant, children),
         more_children,
         events,
-        more_events,
+        more_events: events_next.is_some(),
+        events_next,
+        more_readings,
         aliases,
         current_to,
         plants_behind,
     })
+}
+
+/// Cuts a list of one more than may be shown; says whether there was more.
+fn cut<T>(list: &mut Vec<T>, most: i64) -> bool {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let more = list.len() > most;
+    list.truncate(most);
+    more
 }
 
 fn item(row: Option<&Registered>) -> Item {

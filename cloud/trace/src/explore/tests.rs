@@ -315,3 +315,146 @@ async fn search_finds_by_prefix_lot_document_and_alias() {
     seen.dedup();
     assert_eq!(seen.len(), 9);
 }
+
+#[tokio::test]
+async fn a_serial_that_looks_like_a_uid_is_found_all_the_same() {
+    let mut site = Site::new().await;
+    let own = uid("KOL", "SP", 1);
+    for (number, alias) in [(1, "A-1-2-3-4-5"), (2, "UIDX77")] {
+        let mut made = event(Stage::Commission, "2025-03-01T08:00:00Z").mint(
+            &uid("KOL", "SP", number),
+            Role::Subject,
+            "THING",
+        );
+        made.subjects[0].alias = alias.into();
+        site.say("KOL", made);
+    }
+    site.settle().await;
+    let find = async |code: &str| service::trace(&site.db.db, &site.cx(), code, Utc::now()).await;
+    assert_eq!(find("a-1-2-3-4-5").await.unwrap().uid, own);
+    assert_eq!(find("UIDX77").await.unwrap().uid, uid("KOL", "SP", 2));
+    assert_eq!(find("B-1-2-3-4-5").await.unwrap_err().code(), "uid.prefix");
+}
+
+#[tokio::test]
+async fn a_backward_trace_ends_at_what_truly_was() {
+    let mut site = Site::new().await;
+    let own = uid("KOL", "FG", 1);
+    site.say("KOL", event(Stage::Commission, "2025-03-01T08:00:00Z").mint(&own, Role::Subject, "MOTOR"));
+    let mut work = |stage, machine: &str, values: &[&str]| {
+        let mut done = event(stage, "2025-03-01T09:00:00Z").part(&own, Role::Subject);
+        done.machine = machine.into();
+        done.operator_id = format!("op-{machine}");
+        done.operation = "CURE".into();
+        done.readings = values
+            .iter()
+            .map(|value| proto::v1::Reading {
+                name: "temperature".into(),
+                value: (*value).into(),
+                unit: "C".into(),
+                quality: proto::v1::Quality::Good.into(),
+                low: "100".into(),
+                high: "200".into(),
+                at_us: done.occurred_at_us,
+            })
+            .collect();
+        site.say("KOL", done)
+    };
+    work(Stage::Operation, "OVEN", &["150", "250", "90"]);
+    work(Stage::Refused, "GATE", &["999"]);
+    let wrong = work(Stage::Operation, "WRONG", &["900"]);
+    let thrice = work(Stage::Inspection, "THRICE", &[]);
+    let again = work(Stage::Inspection, "AGAIN", &[]);
+    let correct = |site: &mut Site, target| {
+        site.say("KOL", event(Stage::Correct, "2025-03-01T10:00:00Z").corrects(target))
+    };
+    correct(&mut site, wrong);
+    let one = correct(&mut site, thrice);
+    let two = correct(&mut site, one);
+    correct(&mut site, two);
+    let one = correct(&mut site, again);
+    correct(&mut site, one);
+    site.settle().await;
+    let ask = Ask::default();
+    let walk =
+        walk::walk(&site.db.db, &site.cx(), &own, Direction::Backward, &ask, Utc::now()).await.unwrap();
+    assert!(!walk.cut && !walk.deeper);
+    let found = walk.sources.unwrap();
+    assert_eq!(found.machines, ["AGAIN", "OVEN"]);
+    assert_eq!(found.operators, ["op-AGAIN", "op-OVEN"]);
+    assert_eq!(found.inspections.iter().map(|one| one.event_id).collect::<Vec<_>>(), [again]);
+    assert_eq!((found.readings, found.readings_outside), (3, 2));
+    let outside: Vec<_> = found.outside.iter().map(|one| one.value.unwrap().to_string()).collect();
+    assert_eq!(outside, ["250", "90"]);
+    assert_eq!((found.outside[0].machine.as_str(), found.outside[0].uid.as_str()), ("OVEN", own.as_str()));
+    assert!(!found.cut);
+    let shown = text::trace_text(&site.db.db, &site.cx(), &own).await.unwrap();
+    assert!(shown.contains("3, 2 out of limits") && shown.contains("temperature 250 C (100…200)"), "{shown}");
+}
+
+#[tokio::test]
+async fn more_machines_than_a_list_holds_are_told_to_be_cut() {
+    let mut site = Site::new().await;
+    let own = uid("KOL", "FG", 1);
+    site.say("KOL", event(Stage::Commission, "2025-03-01T08:00:00Z").mint(&own, Role::Subject, "MOTOR"));
+    for number in 0..=500 {
+        let mut done = event(Stage::Operation, "2025-03-01T09:00:00Z").part(&own, Role::Subject);
+        done.machine = format!("M-{number:03}");
+        site.say("KOL", done);
+    }
+    site.settle().await;
+    let ask = Ask::default();
+    let walk =
+        walk::walk(&site.db.db, &site.cx(), &own, Direction::Backward, &ask, Utc::now()).await.unwrap();
+    let found = walk.sources.unwrap();
+    assert_eq!((found.machines.len(), found.cut), (500, true));
+}
+
+#[tokio::test]
+async fn what_others_wrote_does_not_act_on_a_terminal() {
+    let mut site = Site::new().await;
+    let own = uid("KOL", "FG", 1);
+    let born = event(Stage::Commission, "2025-03-01T08:00:00Z").mint(&own, Role::Subject, "MOTOR");
+    site.say("KOL", born.at("\u{1b}[2J\u{202e}A\nB"));
+    site.settle().await;
+    let shown = text::trace_text(&site.db.db, &site.cx(), &own).await.unwrap();
+    assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+    assert!(shown.contains("\\u{1b}[2J\\u{202e}A\\nB"), "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_long_life_is_told_in_pages_and_never_without_its_beginning() {
+    let mut site = Site::new().await;
+    example(&mut site);
+    site.settle().await;
+    site.sql(
+        "insert into lifecycle_events (tenant_id, agent_id, epoch, seq, event_id, stage, action, occurred_at, \
+             occurred_offset_min, recorded_at, plant, station, operator_id, shift, location, operation, attempt, \
+             outcome, reason, machine, overridden_by, reference_type, reference_number, payload) \
+         select app.tenant(), agent_id, 1, 10 + g, gen_random_uuid(), 9, 0, timestamptz '2025-02-01' + g * interval '1 minute', \
+             0, now(), 'KOL', '', '', '', '', '', 0, 0, '', '', '', '', '', '' \
+         from agents, generate_series(1, 5100) g where name = 'KOL'; \
+         insert into event_subjects (tenant_id, key, agent_id, epoch, seq, ordinal, role, unit, unit2, count, mint, item) \
+         select app.tenant(), r.key, a.agent_id, 1, 10 + g, 0, 1, '', '', 1, false, '' \
+         from agents a, uid_registry r, generate_series(1, 5100) g where name = 'KOL'; \
+         insert into event_readings (tenant_id, agent_id, epoch, seq, ordinal, name, value, unit, quality, taken_at) \
+         select app.tenant(), agent_id, 1, 20, g, 'torque', g, 'Nm', 1, timestamptz '2025-02-01' + g * interval '1 second' \
+         from agents, generate_series(1, 20001) g where name = 'KOL'; \
+         update uid_registry set born_seq = 2",
+    )
+    .await;
+    let page = async |after: Option<&str>| {
+        service::trace_after(&site.db.db, &site.cx(), EXAMPLE, after, Utc::now()).await.unwrap()
+    };
+    let first = page(None).await;
+    assert!(first.more_events);
+    assert_eq!(first.lifecycle[..3].iter().map(|one| one.stage.as_str()).collect::<Vec<_>>(), ["PROCUREMENT", "GRN", "STORAGE"]);
+    assert_eq!(first.events.len(), 5_002);
+    let second = page(first.events_next.as_deref()).await;
+    assert_eq!((second.events.len(), second.more_events, second.events_next), (103, false, None));
+    assert!(second.more_readings);
+    let told: usize = second.events.iter().map(|event| event.readings.len()).sum();
+    assert_eq!(told, 20_000);
+    let error = service::trace_after(&site.db.db, &site.cx(), EXAMPLE, Some("x"), Utc::now()).await.unwrap_err();
+    assert_eq!(error.status(), 400);
+}

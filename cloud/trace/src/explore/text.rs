@@ -1,14 +1,20 @@
 //! A trace for the terminal: `cloud trace UID`.
+//!
+//! Whatever a plant or a supplier wrote is shown, never obeyed: control
+//! characters, and those that turn the direction of writing, are spelled out.
 
-use std::fmt::Write;
+use std::fmt::Arguments;
 
 use chrono::{FixedOffset, Utc};
 use platform::ctx::Cx;
 use platform::db::Db;
+use rust_decimal::Decimal;
 
 use super::error::TraceError;
-use super::model::{EventView, Trace};
-use super::{names, service};
+use super::graph::Direction;
+use super::model::{EventView, Sources, Trace};
+use super::walk::Ask;
+use super::{names, service, walk};
 
 /// The life of the UID that `text` stands for, as text of at most about 100
 /// columns, ending in a newline.
@@ -16,29 +22,92 @@ use super::{names, service};
 /// # Errors
 /// [`TraceError`].
 pub async fn trace_text(db: &Db, cx: &Cx, text: &str) -> Result<String, TraceError> {
-    Ok(render(&service::trace(db, cx, text, Utc::now()).await?))
+    let now = Utc::now();
+    let trace = service::trace(db, cx, text, now).await?;
+    let ask = Ask { depth: 50, limit: 1, ..Ask::default() };
+    let walk = walk::walk(db, cx, &trace.uid, Direction::Backward, &ask, now).await?;
+    let mut out = render(&trace);
+    if let Some(sources) = &walk.sources {
+        write_sources(&mut Out(&mut out), sources);
+    }
+    Ok(out)
 }
 
 /// Formats a trace. Pure.
 #[must_use]
 pub fn render(trace: &Trace) -> String {
     let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_trace(&mut out, trace);
+    write_trace(&mut Out(&mut out), trace);
     out
 }
 
-fn write_trace(out: &mut String, trace: &Trace) -> std::fmt::Result {
-    writeln!(out, "{}", trace.uid)?;
+/// Lines of text, in which nothing acts on the terminal.
+struct Out<'a>(&'a mut String);
+
+impl Out<'_> {
+    fn line(&mut self, text: Arguments<'_>) {
+        for letter in text.to_string().chars() {
+            let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if letter.is_control() || turns {
+                self.0.extend(letter.escape_default());
+            } else {
+                self.0.push(letter);
+            }
+        }
+        self.0.push('\n');
+    }
+}
+
+fn reading_text(name: &str, value: &str, unit: &str, low: Option<Decimal>, high: Option<Decimal>) -> String {
+    let limits = match (low, high) {
+        (None, None) => String::new(),
+        (low, high) => format!(
+            " ({}…{})",
+            low.map(|v| v.to_string()).unwrap_or_default(),
+            high.map(|v| v.to_string()).unwrap_or_default()
+        ),
+    };
+    format!("{name} {value} {unit}{limits}")
+}
+
+/// What is in it, where that ends.
+fn write_sources(out: &mut Out<'_>, found: &Sources) {
+    let lots: Vec<String> = found.lots.iter().map(|lot| format!("{} of {}", lot.supplier_lot, lot.supplier)).collect();
+    out.line(format_args!(""));
+    out.line(format_args!("where it comes from"));
+    for (title, list) in [("lots", &lots), ("machines", &found.machines), ("people", &found.operators)] {
+        if !list.is_empty() {
+            out.line(format_args!("  {title:<12}{}", list.join(", ")));
+        }
+    }
+    if !found.inspections.is_empty() {
+        out.line(format_args!("  {:<12}{}", "inspections", found.inspections.len()));
+    }
+    if found.readings > 0 {
+        out.line(format_args!("  {:<12}{}, {} out of limits", "readings", found.readings, found.readings_outside));
+    }
+    for one in &found.outside {
+        let value = one.value.map(|value| value.to_string()).unwrap_or_default();
+        let what = reading_text(&one.name, &value, &one.unit, one.low, one.high);
+        let at = names::timestamp(one.at);
+        out.line(format_args!("      {at}  {}  {what}  {} {}", one.uid, one.machine, one.operation));
+    }
+    if found.cut {
+        out.line(format_args!("  … and more: a list was cut at 500"));
+    }
+}
+
+fn write_trace(out: &mut Out<'_>, trace: &Trace) {
+    out.line(format_args!("{}", trace.uid));
     let item = &trace.item;
     if !item.code.is_empty() {
         let quantity =
             item.quantity.map(|quantity| format!("  {quantity} {}", item.unit)).unwrap_or_default();
-        writeln!(out, "  {:<9}{}  {}{quantity}", "item", item.code, item.name)?;
+        out.line(format_args!("  {:<9}{}  {}{quantity}", "item", item.code, item.name));
     }
     if let Some(lot) = &trace.lot {
         let supplier = if lot.supplier_name.is_empty() { &lot.supplier } else { &lot.supplier_name };
-        writeln!(out, "  {:<9}{} of {supplier}", "lot", lot.supplier_lot)?;
+        out.line(format_args!("  {:<9}{} of {supplier}", "lot", lot.supplier_lot));
     }
     let state = &trace.state;
     let place = [trace.plant.as_str(), state.location.as_str()]
@@ -47,36 +116,36 @@ fn write_trace(out: &mut String, trace: &Trace) -> std::fmt::Result {
         .copied()
         .collect::<Vec<_>>()
         .join(" · ");
-    writeln!(out, "  {:<9}{}, {}, {}", "state", state.life, state.quality, state.custody)?;
+    out.line(format_args!("  {:<9}{}, {}, {}", "state", state.life, state.quality, state.custody));
     if !place.is_empty() {
-        writeln!(out, "  {:<9}{place}", "where")?;
+        out.line(format_args!("  {:<9}{place}", "where"));
     }
     if let Some(parent) = &state.parent {
-        writeln!(out, "  {:<9}{parent}", "inside")?;
+        out.line(format_args!("  {:<9}{parent}", "inside"));
     }
     for hold in &state.holds {
-        writeln!(out, "  {:<9}{} since {}", "HELD", hold.reason, names::timestamp(hold.placed_at))?;
+        out.line(format_args!("  {:<9}{} since {}", "HELD", hold.reason, names::timestamp(hold.placed_at)));
     }
     if !trace.aliases.is_empty() {
-        writeln!(out, "  {:<9}{}", "also", trace.aliases.join(", "))?;
+        out.line(format_args!("  {:<9}{}", "also", trace.aliases.join(", ")));
     }
-    writeln!(out)?;
+    out.line(format_args!(""));
     for event in &trace.events {
-        write_event(out, event)?;
+        write_event(out, event);
     }
-    write_relatives(out, trace)?;
-    writeln!(out, "\ncurrent to batch {}", trace.current_to.batch_id)?;
+    if trace.more_events || trace.more_readings {
+        out.line(format_args!("  … and more: the newest are shown"));
+    }
+    write_relatives(out, trace);
+    out.line(format_args!(""));
+    out.line(format_args!("current to batch {}", trace.current_to.batch_id));
     for plant in &trace.plants_behind {
-        writeln!(
-            out,
-            "{} ({}) may know more: {} events queued",
-            plant.plant, plant.agent, plant.queued_events
-        )?;
+        out.line(format_args!("{} ({}) may know more: {} events queued",
+            plant.plant, plant.agent, plant.queued_events));
     }
-    Ok(())
 }
 
-fn write_event(out: &mut String, event: &EventView) -> std::fmt::Result {
+fn write_event(out: &mut Out<'_>, event: &EventView) {
     let zone = FixedOffset::east_opt(i32::from(event.offset_min) * 60);
     let at = match zone {
         Some(zone) => event.occurred_at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %:z").to_string(),
@@ -87,7 +156,7 @@ fn write_event(out: &mut String, event: &EventView) -> std::fmt::Result {
         Some(action) => format!("{} {action}", event.stage),
         None => event.stage.clone(),
     };
-    write!(out, "{mark}{at}  {what:<24}{:<16}", event.reference)?;
+    let head = format!("{mark}{at}  {what:<24}{:<16}", event.reference);
     let mut rest: Vec<String> = Vec::new();
     rest.extend(
         [&event.plant, &event.location, &event.station].into_iter().filter(|t| !t.is_empty()).cloned(),
@@ -106,39 +175,31 @@ fn write_event(out: &mut String, event: &EventView) -> std::fmt::Result {
     if event.corrected {
         rest.push("corrected".into());
     }
-    writeln!(out, "{}", rest.join(" · "))?;
+    out.line(format_args!("{head}{}", rest.join(" · ")));
     for reading in &event.readings {
         let value = reading.value.map_or_else(|| reading.quality.to_owned(), |value| value.to_string());
-        let limits = match (reading.low, reading.high) {
-            (None, None) => String::new(),
-            (low, high) => format!(
-                " ({}…{})",
-                low.map(|v| v.to_string()).unwrap_or_default(),
-                high.map(|v| v.to_string()).unwrap_or_default()
-            ),
-        };
+        let what = reading_text(&reading.name, &value, &reading.unit, reading.low, reading.high);
         let outside = if reading.outside { "  OUT OF LIMITS" } else { "" };
-        writeln!(out, "      {} {value} {}{limits}{outside}", reading.name, reading.unit)?;
+        out.line(format_args!("      {what}{outside}"));
     }
-    Ok(())
 }
 
-fn write_relatives(out: &mut String, trace: &Trace) -> std::fmt::Result {
+fn write_relatives(out: &mut Out<'_>, trace: &Trace) {
     for (title, list) in [("went into", &trace.parents), ("made of", &trace.children)] {
         if list.is_empty() {
             continue;
         }
-        writeln!(out, "\n{title}")?;
+        out.line(format_args!(""));
+        out.line(format_args!("{title}"));
         for relative in list {
             let quantity = relative
                 .quantity
                 .map(|quantity| format!("  {quantity} {}", relative.unit))
                 .unwrap_or_default();
-            writeln!(out, "  {}  {}  {}{quantity}", relative.uid, relative.kind, relative.item)?;
+            out.line(format_args!("  {}  {}  {}{quantity}", relative.uid, relative.kind, relative.item));
         }
     }
-    if trace.more_children {
-        writeln!(out, "  … and more")?;
+    if trace.more_children || trace.more_parents {
+        out.line(format_args!("  … and more"));
     }
-    Ok(())
 }

@@ -11,9 +11,12 @@ use uid::TenantCode;
 
 use super::error::TraceError;
 use super::graph::{Direction, Graph};
-use super::model::{Destinations, DispatchRef, InspectionRef, Lot, Pile, Sources, Walk, WalkEdge, WalkNode};
+use super::model::{
+    Destinations, DispatchRef, InspectionRef, Lot, Pile, ReadingRef, Sources, Walk, WalkEdge, WalkNode,
+};
 use super::names;
 use super::service::{FRESH, resolve, uid_text};
+use super::store::corrections;
 use super::store::label::{self, Registered};
 use super::store::walk as store;
 use crate::projection::state::{Custody, Life, Quality};
@@ -123,7 +126,7 @@ async fn walk_of(
     };
     if edges.is_empty()
         && label::registered(tx, &[start]).await?.is_empty()
-        && label::events(tx, start).await?.is_empty()
+        && !label::named(tx, start).await?
     {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
@@ -150,7 +153,8 @@ async fn walk_of(
         edges,
         total: graph.order.len(),
         cycle: !graph.cyclic.is_empty(),
-        deeper: graph.deeper || cut,
+        deeper: graph.deeper,
+        cut,
         next,
         sources,
         destinations,
@@ -232,12 +236,31 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Source
     let lots = label::lots(tx, &lot_ids).await?;
     let suppliers: BTreeSet<String> =
         lots.iter().map(|lot| lot.supplier.clone()).filter(|supplier| !supplier.is_empty()).collect();
-    let pairs = store::workers(tx, keys).await?;
-    let machines: BTreeSet<String> =
-        pairs.iter().map(|pair| pair.0.clone()).filter(|m| !m.is_empty()).collect();
-    let operators: BTreeSet<String> =
-        pairs.into_iter().map(|pair| pair.1).filter(|o| !o.is_empty()).collect();
-    let mut rows = store::end_events(tx, keys, &[Stage::Inspection as i16]).await?;
+    let void = corrections::void_of_keys(tx, keys).await?;
+    let mut machines = store::machines(tx, keys, &void).await?;
+    cut_at_most(&mut machines, &mut cut);
+    let mut operators = store::operators(tx, keys, &void).await?;
+    cut_at_most(&mut operators, &mut cut);
+    let (readings, readings_outside) = store::readings_count(tx, keys, &void).await?;
+    let mut outside = store::readings_outside(tx, keys, &void).await?;
+    cut_at_most(&mut outside, &mut cut);
+    let outside = outside
+        .into_iter()
+        .map(|row| ReadingRef {
+            uid: uid_text(tenant, row.key),
+            name: row.name,
+            value: row.value.map(|value| value.normalize()),
+            unit: row.unit,
+            low: row.low.map(|value| value.normalize()),
+            high: row.high.map(|value| value.normalize()),
+            plant: row.plant,
+            machine: row.machine,
+            operation: row.operation,
+            at: row.taken_at,
+            event_id: row.event_id,
+        })
+        .collect();
+    let mut rows = store::end_events(tx, keys, &[Stage::Inspection as i16], &void).await?;
     cut_at_most(&mut rows, &mut cut);
     let inspections = rows
         .into_iter()
@@ -245,6 +268,7 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Source
             uid: uid_text(tenant, row.key),
             reference: row.reference_number,
             outcome: names::outcome_name(row.outcome),
+            plant: row.plant,
             at: row.occurred_at,
             event_id: row.event_id,
         })
@@ -252,9 +276,12 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Source
     Ok(Sources {
         lots,
         suppliers: suppliers.into_iter().collect(),
-        machines: machines.into_iter().collect(),
-        operators: operators.into_iter().collect(),
+        machines,
+        operators,
         inspections,
+        readings,
+        readings_outside,
+        outside,
         cut,
     })
 }
@@ -263,7 +290,8 @@ async fn destinations(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<D
     let rows: HashMap<i64, Registered> =
         label::registered(tx, keys).await?.into_iter().map(|row| (row.key, row)).collect();
     let mut found = sort_by_place(&rows);
-    let mut sent = store::end_events(tx, keys, &[Stage::Dispatch as i16]).await?;
+    let void = corrections::void_of_keys(tx, keys).await?;
+    let mut sent = store::end_events(tx, keys, &[Stage::Dispatch as i16], &void).await?;
     cut_at_most(&mut sent, &mut found.cut);
     found.dispatches = sent
         .into_iter()
@@ -271,6 +299,7 @@ async fn destinations(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<D
             uid: uid_text(tenant, row.key),
             document: row.reference_number,
             customer: row.partner,
+            plant: row.plant,
             location: row.location,
             at: row.occurred_at,
         })

@@ -168,6 +168,10 @@ pub async fn release(
     Ok(Done { hold_id, members: keys.len(), batch })
 }
 
+/// The labels of a hold, for what tests its plan.
+#[cfg(test)]
+pub(crate) use store::members as members_of;
+
 /// The labels and lots of a scope, in order.
 async fn members(tx: &mut Tx, scope: &Scope) -> Result<(Vec<i64>, Vec<Uuid>), HoldError> {
     let tenant = tx.tenant();

@@ -8,10 +8,14 @@ use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, Scope, Shell};
 use serde::Deserialize;
 
-use super::say;
-use crate::exceptions::model::ExceptionPage;
+use super::detail::{self, Side};
+use super::say::{self, Zones};
+use super::store;
+use super::trace::encoded;
+use crate::exceptions::model::{ExceptionPage, ExceptionView};
 use crate::exceptions::service::{self, Filter};
 use crate::explore::api::query;
+use crate::explore::error::TraceError;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -26,8 +30,10 @@ struct Asked {
 #[template(path = "exceptions.html")]
 struct Page<'a> {
     texts: &'a Texts,
-    zone: chrono_tz::Tz,
+    zones: Zones,
     status: String,
+    /// The kind and the plant that are asked for, to be kept in addresses.
+    filter: String,
     page: ExceptionPage,
     /// The next page's address.
     next: Option<String>,
@@ -43,14 +49,32 @@ pub(super) async fn page(
     caller.require(Scope::Read)?;
     let asked = query::<Asked>(&uri)?;
     let status = if asked.status.is_empty() { "open".to_owned() } else { asked.status };
+    let kept = [("kind", &asked.kind), ("plant", &asked.plant)]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("&{name}={}", encoded(value)))
+        .collect::<String>();
     let filter = Filter { status: status.clone(), kind: asked.kind, plant: asked.plant };
-    let page = service::list(&state.db, &caller.cx, filter, asked.after.as_deref(), 50).await?;
-    let next = page.next.as_ref().map(|next| format!("/exceptions?status={status}&after={next}"));
+    let page = service::list(&state.db, &caller.cx, filter, asked.after.as_deref(), 50)
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
+    let zones = state
+        .db
+        .tx(&caller.cx, async |tx| Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone)))
+        .await?;
+    let next =
+        page.next.as_ref().map(|next| format!("/exceptions?status={status}{kept}&after={}", encoded(next)));
     let shell = Shell::new(&state, &caller, caller.t("trace-exceptions-title"), "/exceptions");
-    shell.page(&headers, &Page { texts: &caller.texts, zone: caller.zone, status, page, next })
+    shell.page(&headers, &Page { texts: &caller.texts, zones, status, filter: kept, page, next })
 }
 
-/// The two sides of an exception, laid out for reading.
+impl Page<'_> {
+    fn sides(&self, one: &ExceptionView) -> Vec<Side> {
+        detail::sides(self.texts, &self.zones, &one.plant, &one.detail)
+    }
+}
+
+/// Everything that an exception holds, for who looks closer.
 fn pretty(detail: &serde_json::Value) -> String {
     serde_json::to_string_pretty(detail).unwrap_or_default()
 }

@@ -3,12 +3,13 @@
 //! Server-rendered; htmx fetches parts. Everything works by keyboard, and all
 //! but the live figures and the unfolding of trees works without a script.
 
+mod detail;
 mod exceptions;
 mod holds;
 mod home;
 mod plants;
 mod say;
-mod store;
+pub(crate) mod store;
 mod trace;
 
 use axum::Router;

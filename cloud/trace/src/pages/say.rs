@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use chrono_tz::Tz;
 use platform::i18n::Texts;
+use platform::web::Problem;
+
+use crate::explore::error::TraceError;
 
 /// Time zones of plants by code.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,28 @@ impl Zones {
     pub fn of(&self, plant: &str) -> Tz {
         self.by_plant.get(plant).copied().unwrap_or(self.otherwise)
     }
+}
+
+/// Why a question has no answer, in the reader's language: `error-<code>`, with
+/// the UIDs where several are meant.
+pub fn problem(texts: &Texts, error: TraceError) -> Problem {
+    let uids = match &error {
+        TraceError::Ambiguous { uids, .. } => Some(uids.join(", ")),
+        _ => None,
+    };
+    let mut problem = Problem::from(error);
+    problem.errors.clear();
+    problem.detail = match uids {
+        Some(uids) => format!("{} {uids}", texts.t(&problem.text_key())),
+        None => String::new(),
+    };
+    problem
+}
+
+/// How an exception was resolved: the system's own words in the reader's
+/// language, a person's as they are.
+pub fn resolution(texts: &Texts, how: &str) -> String {
+    if how == crate::exceptions::WITHDRAWN { texts.t("trace-withdrawn") } else { how.to_owned() }
 }
 
 /// A stage as people say it.

@@ -280,3 +280,73 @@ async fn pages_are_served() {
     let (_, page) = web.get("/exceptions").await;
     assert!(page.contains("overridden") && page.contains("boss-1"), "{page}");
 }
+
+#[tokio::test]
+async fn a_tree_marks_what_was_opened_before() {
+    let mut site = Site::new().await;
+    let ring = [1, 2, 3].map(|number| uid("KOL", "SF", number));
+    for (at, own) in ring.iter().enumerate() {
+        site.say("KOL", event(Stage::Commission, "2025-03-01T08:00:00Z").mint(own, Role::Subject, "PART"));
+        let tie = event(Stage::Assembly, "2025-03-01T09:00:00Z").action(Action::Add);
+        site.say("KOL", tie.part(&ring[(at + 1) % 3], Role::Parent).part(own, Role::Child));
+    }
+    site.settle().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let mut at = format!("/trace/{}/tree/forward", ring[0]);
+    for step in 0..3 {
+        let (status, tree) = web.get(&at).await;
+        assert_eq!(status, StatusCode::OK, "{tree}");
+        let last = step == 2;
+        assert_eq!(tree.contains("cycle: bad data"), last, "{step}: {tree}");
+        assert_eq!(tree.contains("<details"), !last, "{step}: {tree}");
+        if !last {
+            let address = tree.split("hx-get=\"").nth(1).unwrap().split('"').next().unwrap();
+            assert!(address.contains(&ring[step]), "{address}");
+            at = address.replace("&#38;", "&").replace("&amp;", "&");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_exceptions_keeps_what_was_asked_for() {
+    let site = Site::new().await;
+    site.sql(
+        "insert into exceptions (tenant_id, exception_id, kind, fingerprint, plant, detail, status, resolved_by, resolution) \
+         select app.tenant(), gen_random_uuid(), 'uid.overdrawn', g::text, 'KOL', '{}', 'resolved', 'system', \
+             'withdrawn: facts that came later agree' from generate_series(1, 60) g",
+    )
+    .await;
+    let web = Web::new(&site, Scope::Read).await;
+    let (_, page) = web.get("/exceptions?status=resolved&kind=uid.overdrawn&plant=KOL").await;
+    assert!(page.contains("Withdrawn: facts"), "{page}");
+    let next = page.split("class=\"btn\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    for part in ["status=resolved", "kind=uid.overdrawn", "plant=KOL", "after="] {
+        assert!(next.contains(part), "{next}");
+    }
+    let next = next.replace("&#38;", "&").replace("&amp;", "&");
+    let (_, page) = web.get(&next).await;
+    assert_eq!(page.matches("More used than was there").count(), 10, "{page}");
+}
+
+#[tokio::test]
+async fn a_wrong_uid_is_said_in_the_readers_language() {
+    let site = Site::new().await;
+    let web = Web::new(&site, Scope::Read).await;
+    for path in ["/trace/UID-SAIF-KOL-RM-000001-A8", "/trace/UID-SAIF-KOL-RM-000001-A8/tree/forward"] {
+        let request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", web.key))
+            .header(header::ACCEPT, "text/html")
+            .header(header::ACCEPT_LANGUAGE, "hi")
+            .body(Body::empty())
+            .unwrap();
+        let response = web.router.clone().oneshot(request).await.unwrap();
+        let bytes = to_bytes(response.into_body(), 1_000_000).await.unwrap();
+        let page = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(page.contains("अंतिम दो अक्षर") && !page.contains("expected"), "{path}: {page}");
+    }
+    // A program is told what was expected.
+    let (_, text) = web.get("/api/v1/trace/UID-SAIF-KOL-RM-000001-A8").await;
+    let problem: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(!problem["detail"].as_str().unwrap().is_empty(), "{text}");
+}

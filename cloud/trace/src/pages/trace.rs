@@ -11,15 +11,18 @@ use serde::Deserialize;
 
 use super::say::{self, Zones};
 use super::store;
-use crate::explore::api::query;
+use crate::explore::api::{TraceQuery, query};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
-use crate::explore::model::{Destinations, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge};
+use crate::explore::model::{Destinations, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode};
 use crate::explore::walk::Ask;
 use crate::explore::{search as finding, service, walk};
 
 /// UIDs that one branch shows before it asks whether to show more.
 const BRANCH: usize = 100;
+/// Branches that may be opened one in the other; from there a UID's own page goes
+/// on.
+const MOST_OPENED: usize = 50;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -54,19 +57,21 @@ struct Tree<'a> {
     texts: &'a Texts,
     walk: Walk,
     as_built: bool,
+    /// UIDs that were opened on the way here, the one of this branch as the last.
+    opened: Vec<String>,
 }
 
 #[derive(Template)]
 #[template(path = "ends.html")]
 struct Ends<'a> {
     texts: &'a Texts,
-    zone: chrono_tz::Tz,
+    zones: Zones,
     sources: Option<Sources>,
     destinations: Option<Destinations>,
 }
 
 /// A query as part of an address.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
@@ -133,15 +138,18 @@ pub(super) async fn page(
     caller: Caller,
     headers: HeaderMap,
     Path(uid): Path<String>,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(Scope::Read)?;
+    let asked = query::<TraceQuery>(&uri)?;
     let (trace, zones) = state
         .db
         .tx(&caller.cx, async |tx| {
-            let trace = service::trace_in(tx, &uid, Utc::now()).await?;
+            let trace = service::trace_after_in(tx, &uid, asked.after.as_deref(), Utc::now()).await?;
             Ok::<_, TraceError>((trace, Zones::new(store::zones(tx).await?, caller.zone)))
         })
-        .await?;
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
     let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace");
     let may_write = caller.scopes.has(Scope::Write);
     shell.page(&headers, &TracePage { texts: &caller.texts, trace, zones, may_write })
@@ -160,6 +168,8 @@ fn direction(text: &str) -> Result<Direction, Problem> {
 struct TreeQuery {
     as_built: bool,
     after: Option<String>,
+    /// UIDs opened on the way, with commas between.
+    via: String,
 }
 
 /// `GET /trace/{uid}/tree/{direction}`: one branch, as items of a list.
@@ -172,8 +182,13 @@ pub(super) async fn tree(
     caller.require(Scope::Read)?;
     let asked = query::<TreeQuery>(&uri)?;
     let ask = Ask { depth: 1, limit: BRANCH, as_built: asked.as_built, after: asked.after };
-    let walk = walk::branch(&state.db, &caller.cx, &uid, direction(&way)?, &ask, Utc::now()).await?;
-    Ok(Html(Tree { texts: &caller.texts, walk, as_built: asked.as_built }.render()?))
+    let walk = walk::branch(&state.db, &caller.cx, &uid, direction(&way)?, &ask, Utc::now())
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
+    let via = asked.via.split(',').filter_map(|uid| uid.parse::<uid::Uid>().ok());
+    let mut opened: Vec<String> = via.take(MOST_OPENED).map(|uid| uid.to_string()).collect();
+    opened.push(walk.uid.clone());
+    Ok(Html(Tree { texts: &caller.texts, walk, as_built: asked.as_built, opened }.render()?))
 }
 
 /// `GET /trace/{uid}/ends/{direction}`: where the whole walk ends.
@@ -184,10 +199,18 @@ pub(super) async fn ends(
 ) -> Result<Html<String>, Problem> {
     caller.require(Scope::Read)?;
     let ask = Ask { depth: 50, limit: 1, ..Ask::default() };
-    let walk = walk::walk(&state.db, &caller.cx, &uid, direction(&way)?, &ask, Utc::now()).await?;
+    let way = direction(&way)?;
+    let (walk, zones) = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let walk = walk::walk_in(tx, &uid, way, &ask, Utc::now()).await?;
+            Ok::<_, TraceError>((walk, Zones::new(store::zones(tx).await?, caller.zone)))
+        })
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
     let view = Ends {
         texts: &caller.texts,
-        zone: caller.zone,
+        zones,
         sources: walk.sources,
         destinations: walk.destinations,
     };
@@ -202,6 +225,30 @@ impl TracePage<'_> {
 }
 
 impl Tree<'_> {
+    /// Whether a UID was opened on the way to itself: the walk ends here.
+    fn again(&self, uid: &str) -> bool {
+        self.opened.iter().any(|opened| opened == uid)
+    }
+
+    /// Whether a UID of this branch can be opened.
+    fn opens(&self, node: &WalkNode) -> bool {
+        node.more && !self.again(&node.uid) && self.opened.len() < MOST_OPENED
+    }
+
+    fn via(&self) -> String {
+        self.opened.join(",")
+    }
+
+    /// The way here, without this branch itself: for its next page.
+    fn way_here(&self) -> String {
+        self.opened.split_last().map(|(_, before)| before.join(",")).unwrap_or_default()
+    }
+
+    /// Whether a UID, or the link to it, lies on a cycle.
+    fn cycle(&self, node: &WalkNode) -> bool {
+        self.again(&node.uid) || self.edge(&node.uid).is_some_and(|edge| edge.cycle)
+    }
+
     /// The link by which a UID of this branch hangs on the one that was opened.
     fn edge(&self, uid: &str) -> Option<&WalkEdge> {
         self.walk.edges.iter().find(|edge| {

@@ -29,6 +29,8 @@ pub struct PlantHold {
     pub at: DateTime<Utc>,
     /// Who released it, and when; `None` while it stands.
     pub released: Option<(String, DateTime<Utc>)>,
+    /// A correction says that it never was: it ended where it began.
+    pub never: bool,
     placed: Stamp,
 }
 
@@ -74,7 +76,7 @@ pub fn of_key(key: i64, facts: &[Arc<Fact>]) -> Vec<PlantHold> {
                     reason: fact.reason.clone(),
                     by: who(fact),
                     at: fact.occurred_at,
-                    // It never was: it ended where it began.
+                    never: void[at],
                     released: void[at].then(|| ("system".to_owned(), fact.occurred_at)),
                     placed: fact.stamp,
                 });

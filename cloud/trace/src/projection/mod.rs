@@ -18,7 +18,7 @@ pub mod waits;
 mod apply;
 mod chunk;
 mod holding;
-mod orders;
+pub(crate) mod orders;
 mod origin;
 mod store;
 mod tell;

@@ -8,9 +8,13 @@ use uuid::Uuid;
 
 use crate::explore::model::{AgentView, CurrentTo, HoldRef, Lot, PlantBehind};
 
-/// Most events of one UID that a trace shows, the newest ones.
+/// Most events of one UID on a page of a trace, the newest ones first.
 pub const MOST_EVENTS: i64 = 5_000;
-/// Most children that a trace shows.
+/// Most births and receipts that the first page shows besides.
+const MOST_BIRTHS: i64 = 50;
+/// Most readings on a page of a trace, the newest ones.
+pub const MOST_READINGS: i64 = 20_000;
+/// Most children, and most parents, that a trace shows.
 pub const MOST_CHILDREN: i64 = 1_000;
 
 /// The tenant's code, which every UID text carries.
@@ -158,11 +162,55 @@ pub struct EventRow {
     pub parent: Option<i64>,
 }
 
-/// The newest [`MOST_EVENTS`] events of a UID, and those that correct them,
-/// in no order.
-pub async fn events(tx: &mut Tx, key: i64) -> Result<Vec<EventRow>, Error> {
+/// An event's place in the order in which pages of events follow each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct Place {
+    pub at: DateTime<Utc>,
+    pub agent: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+}
+
+/// The newest [`MOST_EVENTS`] events of a UID before a place, and those that
+/// correct them, in no order; on the first page its oldest births and receipts as
+/// well. And the place of the next page, if there is one.
+pub async fn events(
+    tx: &mut Tx,
+    key: i64,
+    before: Option<&Place>,
+) -> Result<(Vec<EventRow>, Option<Place>), Error> {
+    let mut rows = some_events(tx, key, before, false, MOST_EVENTS + 1).await?;
+    let mut next = None;
+    if i64::try_from(rows.len()).is_ok_and(|length| length > MOST_EVENTS) {
+        rows.pop();
+        next = rows.last().map(|row| Place {
+            at: row.occurred_at,
+            agent: row.agent_id,
+            epoch: row.epoch,
+            seq: row.seq,
+        });
+        if before.is_none() {
+            let known: std::collections::HashSet<_> =
+                rows.iter().map(|row| (row.agent_id, row.epoch, row.seq)).collect();
+            let births = some_events(tx, key, None, true, MOST_BIRTHS).await?;
+            rows.extend(births.into_iter().filter(|row| !known.contains(&(row.agent_id, row.epoch, row.seq))));
+        }
+    }
+    with_corrections(tx, &mut rows).await?;
+    Ok((rows, next))
+}
+
+/// Events of a UID, newest first; of its births and receipts the oldest first.
+async fn some_events(
+    tx: &mut Tx,
+    key: i64,
+    before: Option<&Place>,
+    births: bool,
+    limit: i64,
+) -> Result<Vec<EventRow>, Error> {
     let tenant = tx.tenant();
-    let mut rows = sqlx::query_as!(
+    sqlx::query_as!(
         EventRow,
         r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at,
                   e.occurred_offset_min, e.recorded_at, e.ingested_at, e.plant, e.station, e.operator_id,
@@ -184,14 +232,27 @@ pub async fn events(tx: &mut Tx, key: i64) -> Result<Vec<EventRow>, Error> {
                  order by agent_id, epoch, seq, ordinal) s
            join lifecycle_events e
              on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch and e.seq = s.seq
-           order by e.occurred_at desc
+           where (not $4 or s.mint or e.stage in (1, 3))
+             and ($5::timestamptz is null or (e.occurred_at, e.agent_id, e.epoch, e.seq) < ($5, $6, $7, $8))
+           order by case when $4 then e.occurred_at end, e.occurred_at desc, e.agent_id desc, e.epoch desc,
+                    e.seq desc
            limit $3"#,
         tenant,
         key,
-        MOST_EVENTS,
+        limit,
+        births,
+        before.map(|place| place.at),
+        before.map(|place| place.agent),
+        before.map(|place| place.epoch),
+        before.map(|place| place.seq),
     )
     .fetch_all(tx.conn())
-    .await?;
+    .await
+}
+
+/// Adds the events that correct these, and those that correct them.
+async fn with_corrections(tx: &mut Tx, rows: &mut Vec<EventRow>) -> Result<(), Error> {
+    let tenant = tx.tenant();
     // A correction may be corrected; eight deep is beyond any patience.
     let mut fresh: Vec<Uuid> = rows.iter().map(|row| row.event_id).collect();
     for _ in 0..8 {
@@ -221,7 +282,19 @@ pub async fn events(tx: &mut Tx, key: i64) -> Result<Vec<EventRow>, Error> {
         fresh = more.iter().map(|row| row.event_id).collect();
         rows.extend(more);
     }
-    Ok(rows)
+    Ok(())
+}
+
+/// Whether any event names a UID.
+pub async fn named(tx: &mut Tx, key: i64) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select exists (select from event_subjects where tenant_id = $1 and key = $2) as "named!""#,
+        tenant,
+        key,
+    )
+    .fetch_one(tx.conn())
+    .await
 }
 
 /// A reading with its event.
@@ -231,6 +304,7 @@ pub struct ReadingRow {
     pub agent_id: Uuid,
     pub epoch: i32,
     pub seq: i64,
+    pub ordinal: i16,
     pub name: String,
     pub value: Option<Decimal>,
     pub unit: String,
@@ -240,7 +314,7 @@ pub struct ReadingRow {
     pub taken_at: DateTime<Utc>,
 }
 
-/// Readings of these events, in the order in which each event has them.
+/// Readings of these events, newest first, one more than [`MOST_READINGS`].
 pub async fn readings(tx: &mut Tx, events: &[EventRow]) -> Result<Vec<ReadingRow>, Error> {
     let tenant = tx.tenant();
     let agents: Vec<Uuid> = events.iter().map(|event| event.agent_id).collect();
@@ -248,15 +322,16 @@ pub async fn readings(tx: &mut Tx, events: &[EventRow]) -> Result<Vec<ReadingRow
     let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
     sqlx::query_as!(
         ReadingRow,
-        "select r.agent_id, r.epoch, r.seq, r.name, r.value, r.unit, r.quality, r.low, r.high, r.taken_at \
+        "select r.agent_id, r.epoch, r.seq, r.ordinal, r.name, r.value, r.unit, r.quality, r.low, r.high, r.taken_at \
          from unnest($2::uuid[], $3::integer[], $4::bigint[]) as e(agent_id, epoch, seq) \
          join event_readings r on r.tenant_id = $1 and r.agent_id = e.agent_id and r.epoch = e.epoch \
              and r.seq = e.seq \
-         order by r.agent_id, r.epoch, r.seq, r.ordinal",
+         order by r.taken_at desc, r.agent_id, r.epoch, r.seq, r.ordinal limit $5",
         tenant,
         &agents,
         &epochs,
         &seqs,
+        MOST_READINGS + 1,
     )
     .fetch_all(tx.conn())
     .await
@@ -277,7 +352,8 @@ pub struct RelativeRow {
     pub item: String,
 }
 
-/// What a UID is in now, and what it was used up into.
+/// What a UID is in now, and what it was used up into, one more than
+/// [`MOST_CHILDREN`].
 pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
@@ -292,7 +368,7 @@ pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
            order by l.to_key, l.kind"#,
         tenant,
         key,
-        MOST_CHILDREN,
+        MOST_CHILDREN + 1,
     )
     .fetch_all(tx.conn())
     .await

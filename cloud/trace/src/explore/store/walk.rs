@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
+use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -111,22 +112,106 @@ pub async fn lot_ids(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Uuid>, Error> {
     .await
 }
 
-/// Machines and people that worked on these UIDs: (machine, operator) pairs.
-pub async fn workers(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(String, String)>, Error> {
+/// Machines that reported on these UIDs, one more than [`MOST_ENDS`]. Not of
+/// refusals, nor of `void` events, which never were.
+pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select distinct e.machine, e.operator_id from event_subjects s \
+    sqlx::query_scalar!(
+        "select distinct e.machine from event_subjects s \
          join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
              and e.seq = s.seq \
-         where s.tenant_id = $1 and s.key = any($2) and (e.machine <> '' or e.operator_id <> '') \
-         order by 1, 2 limit $3",
+         where s.tenant_id = $1 and s.key = any($2) and e.machine <> '' and e.stage <> 37 \
+           and e.event_id <> all($3) \
+         order by 1 limit $4",
         tenant,
         keys,
-        4 * MOST_ENDS,
+        void,
+        MOST_ENDS + 1,
     )
     .fetch_all(tx.conn())
+    .await
+}
+
+/// People who worked on these UIDs, as [`machines`].
+pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select distinct e.operator_id from event_subjects s \
+         join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
+             and e.seq = s.seq \
+         where s.tenant_id = $1 and s.key = any($2) and e.operator_id <> '' and e.stage <> 37 \
+           and e.event_id <> all($3) \
+         order by 1 limit $4",
+        tenant,
+        keys,
+        void,
+        MOST_ENDS + 1,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// How many readings there are of these UIDs, and how many outside their limits.
+pub async fn readings_count(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<(i64, i64), Error> {
+    let tenant = tx.tenant();
+    let row = sqlx::query!(
+        r#"select count(*) as "taken!", count(*) filter (where r.value < r.low or r.value > r.high) as "outside!"
+           from (select distinct agent_id, epoch, seq from event_subjects
+                 where tenant_id = $1 and key = any($2)) s
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
+               and e.seq = s.seq
+           join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
+               and r.seq = s.seq
+           where e.stage <> 37 and e.event_id <> all($3)"#,
+        tenant,
+        keys,
+        void,
+    )
+    .fetch_one(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.machine, row.operator_id)).collect())
+    Ok((row.taken, row.outside))
+}
+
+/// A reading at the end of a walk.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct EndReading {
+    pub key: i64,
+    pub event_id: Uuid,
+    pub name: String,
+    pub value: Option<Decimal>,
+    pub unit: String,
+    pub low: Option<Decimal>,
+    pub high: Option<Decimal>,
+    pub plant: String,
+    pub machine: String,
+    pub operation: String,
+    pub taken_at: DateTime<Utc>,
+}
+
+/// Readings of these UIDs outside their limits, oldest first, one more than
+/// [`MOST_ENDS`]; of a load one of its members that are asked for.
+pub async fn readings_outside(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<EndReading>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        EndReading,
+        r#"select s.key as "key!", e.event_id, r.name, r.value, r.unit, r.low, r.high, e.plant, e.machine,
+                  e.operation, r.taken_at
+           from (select agent_id, epoch, seq, min(key) as key from event_subjects
+                 where tenant_id = $1 and key = any($2) group by agent_id, epoch, seq) s
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
+               and e.seq = s.seq
+           join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
+               and r.seq = s.seq
+           where e.stage <> 37 and e.event_id <> all($3) and (r.value < r.low or r.value > r.high)
+           order by r.taken_at, e.event_id, r.ordinal limit $4"#,
+        tenant,
+        keys,
+        void,
+        MOST_ENDS + 1,
+    )
+    .fetch_all(tx.conn())
+    .await
 }
 
 /// An event at the end of a walk.
@@ -137,14 +222,20 @@ pub struct EndEvent {
     pub event_id: Uuid,
     pub reference_number: String,
     pub partner: String,
+    pub plant: String,
     pub location: String,
     pub outcome: i16,
     pub occurred_at: DateTime<Utc>,
 }
 
-/// Events of one of `stages` on these UIDs that no correction names, oldest
-/// first, one more than [`MOST_ENDS`].
-pub async fn end_events(tx: &mut Tx, keys: &[i64], stages: &[i16]) -> Result<Vec<EndEvent>, Error> {
+/// Events of one of `stages` on these UIDs, without the `void` ones, oldest first,
+/// one more than [`MOST_ENDS`].
+pub async fn end_events(
+    tx: &mut Tx,
+    keys: &[i64],
+    stages: &[i16],
+    void: &[Uuid],
+) -> Result<Vec<EndEvent>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         EndEvent,
@@ -155,20 +246,18 @@ pub async fn end_events(tx: &mut Tx, keys: &[i64], stages: &[i16]) -> Result<Vec
                            (select o.partner from event_references d
                             join orders o on o.tenant_id = $1 and o.type = 'so' and o.number = d.number
                             where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
-                              and d.seq = e.seq and d.type = 'so' limit 1), '') as "partner!", e.location, e.outcome, e.occurred_at
+                              and d.seq = e.seq and d.type = 'so' limit 1), '') as "partner!", e.plant, e.location, e.outcome, e.occurred_at
            from event_subjects s
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq
            where s.tenant_id = $1 and s.key = any($2) and e.stage = any($3)
-             and not exists (select from lifecycle_events c
-                             where c.tenant_id = $1 and c.corrects = e.event_id
-                               and not exists (select from lifecycle_events cc
-                                               where cc.tenant_id = $1 and cc.corrects = c.event_id))
+             and e.event_id <> all($5)
            order by e.occurred_at, s.key limit $4"#,
         tenant,
         keys,
         stages,
         MOST_ENDS + 1,
+        void,
     )
     .fetch_all(tx.conn())
     .await

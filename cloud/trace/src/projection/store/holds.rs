@@ -15,8 +15,10 @@ use crate::projection::holding::PlantHold;
 pub async fn settle<'a>(tx: &mut Tx, holds: &'a [PlantHold]) -> Result<Vec<&'a PlantHold>, Error> {
     let tenant = tx.tenant();
     let ids: Vec<Uuid> = holds.iter().map(|hold| hold.hold_id).collect();
-    let before: HashMap<Uuid, bool> = sqlx::query!(
-        "select hold_id, status = 'released' as \"released!\" from holds \
+    // Whether it was released, and whether where it began.
+    let before: HashMap<Uuid, (bool, bool)> = sqlx::query!(
+        "select hold_id, status = 'released' as \"released!\", \
+                coalesce(released_at = placed_at, false) as \"never!\" from holds \
          where tenant_id = $1 and hold_id = any($2) order by hold_id for update",
         tenant,
         &ids,
@@ -24,12 +26,12 @@ pub async fn settle<'a>(tx: &mut Tx, holds: &'a [PlantHold]) -> Result<Vec<&'a P
     .fetch_all(tx.conn())
     .await?
     .into_iter()
-    .map(|row| (row.hold_id, row.released))
+    .map(|row| (row.hold_id, (row.released, row.never)))
     .collect();
     let mut seen = HashSet::new();
     let changed: Vec<&PlantHold> = holds
         .iter()
-        .filter(|hold| before.get(&hold.hold_id) != Some(&hold.released.is_some()))
+        .filter(|hold| before.get(&hold.hold_id) != Some(&(hold.released.is_some(), hold.never)))
         .filter(|hold| seen.insert(hold.hold_id))
         .collect();
     if changed.is_empty() {

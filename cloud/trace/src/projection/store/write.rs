@@ -7,6 +7,7 @@ use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
+use crate::exceptions::WITHDRAWN;
 use crate::explore::order::Stamp;
 use crate::projection::state::State;
 use crate::projection::stock::Entry;
@@ -359,10 +360,6 @@ pub async fn exceptions_open(tx: &mut Tx, mut openings: Vec<Opening>) -> Result<
     .await?;
     Ok(())
 }
-
-/// The resolution of an exception that the system withdrew; pages say it in the
-/// reader's language.
-pub const WITHDRAWN: &str = "withdrawn: facts that came later agree";
 
 /// Withdraws the exceptions of these kinds and UIDs that are not among those
 /// that still hold (kind and fingerprint).
