@@ -288,7 +288,11 @@ impl<'a> Departures<'a> {
 
 /// The first of a list that is open and fits; the answered ones at its front are
 /// passed over once and for all.
-fn earliest(list: &mut (Vec<usize>, usize), answered: &[bool], fits: impl Fn(usize) -> bool) -> Option<usize> {
+fn earliest(
+    list: &mut (Vec<usize>, usize),
+    answered: &[bool],
+    fits: impl Fn(usize) -> bool,
+) -> Option<usize> {
     while list.0.get(list.1).is_some_and(|&at| answered[at]) {
         list.1 += 1;
     }

@@ -89,7 +89,14 @@ async fn offences(tx: &mut Tx) -> Result<Vec<String>, DbError> {
     .fetch_all(tx.conn())
     .await?;
     let large = [
-        "lots", "uid_aliases", "exceptions", "holds", "hold_members", "orders", "order_lines", "transfers",
+        "lots",
+        "uid_aliases",
+        "exceptions",
+        "holds",
+        "hold_members",
+        "orders",
+        "order_lines",
+        "transfers",
         "ingest_batches",
     ];
     for row in scans {
@@ -207,11 +214,12 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             for status in ["placed", "released"] {
                 assert_eq!(super::store::holding::list(tx, status, None, 50).await?.len(), 50);
             }
-            let hold: uuid::Uuid = sqlx::query_scalar("select hold_id from hold_members where tenant_id = $1 and key = $2")
-                .bind(tx.tenant())
-                .bind(crate::testing::key(&one))
-                .fetch_one(tx.conn())
-                .await?;
+            let hold: uuid::Uuid =
+                sqlx::query_scalar("select hold_id from hold_members where tenant_id = $1 and key = $2")
+                    .bind(tx.tenant())
+                    .bind(crate::testing::key(&one))
+                    .fetch_one(tx.conn())
+                    .await?;
             let tenant = tx.tenant();
             assert_eq!(crate::holds::members_of(tx, tenant, hold).await?.len(), 400);
             assert_eq!(offences(tx).await?, Vec::<String>::new(), "holds");
@@ -267,8 +275,11 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
     site.say("KOL", event(Stage::Storage, "2025-02-01T08:00:00Z").part(&uid("KOL", "RM", 20), Role::Subject));
     site.send("KOL").await;
     // The batches that were made by hand are done with.
-    site.sql("insert into projection_cursors (tenant_id, projection, through_batch) \
-              select app.tenant(), 'trace', max(batch_id) - 1 from ingest_batches").await;
+    site.sql(
+        "insert into projection_cursors (tenant_id, projection, through_batch) \
+              select app.tenant(), 'trace', max(batch_id) - 1 from ingest_batches",
+    )
+    .await;
     let check: Result<(), crate::projection::ProjectionError> = site
         .db
         .db

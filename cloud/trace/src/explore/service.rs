@@ -55,9 +55,7 @@ pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Resolved, TraceError> {
         Code::Empty => return Err(TraceError::Empty),
         // Somebody's serial may look like a UID: what is known by it comes first.
         Code::Wrong(error, candidates) => (candidates, TraceError::Wrong(error)),
-        Code::Alias(candidates) => {
-            (candidates, TraceError::Unknown(text.trim().chars().take(60).collect()))
-        }
+        Code::Alias(candidates) => (candidates, TraceError::Unknown(text.trim().chars().take(60).collect())),
     };
     for candidate in candidates {
         let keys = label::alias_keys(tx, &candidate).await?;
@@ -82,7 +80,12 @@ fn place(text: &str) -> Result<Place, TraceError> {
     let mut next = || parts.next();
     let place = (|| {
         let at = DateTime::from_timestamp_micros(next()?.parse().ok()?)?;
-        Some(Place { at, agent: next()?.parse().ok()?, epoch: next()?.parse().ok()?, seq: next()?.parse().ok()? })
+        Some(Place {
+            at,
+            agent: next()?.parse().ok()?,
+            epoch: next()?.parse().ok()?,
+            seq: next()?.parse().ok()?,
+        })
     })();
     place.ok_or_else(|| TraceError::Parameter {
         field: "after",
@@ -158,8 +161,9 @@ pub async fn trace_after_in(
 
     let tenant = resolved.tenant;
     readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
-    let events_next = next
-        .map(|place| format!("{}.{}.{}.{}", place.at.timestamp_micros(), place.agent, place.epoch, place.seq));
+    let events_next = next.map(|place| {
+        format!("{}.{}.{}.{}", place.at.timestamp_micros(), place.agent, place.epoch, place.seq)
+    });
     let (lifecycle, events) = history::tell(tenant, key, events, readings);
     let mut state = state_view(tenant, registered.as_ref());
     state.holds = holds;

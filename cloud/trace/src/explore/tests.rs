@@ -448,13 +448,17 @@ async fn a_long_life_is_told_in_pages_and_never_without_its_beginning() {
     };
     let first = page(None).await;
     assert!(first.more_events);
-    assert_eq!(first.lifecycle[..3].iter().map(|one| one.stage.as_str()).collect::<Vec<_>>(), ["PROCUREMENT", "GRN", "STORAGE"]);
+    assert_eq!(
+        first.lifecycle[..3].iter().map(|one| one.stage.as_str()).collect::<Vec<_>>(),
+        ["PROCUREMENT", "GRN", "STORAGE"]
+    );
     assert_eq!(first.events.len(), 5_002);
     let second = page(first.events_next.as_deref()).await;
     assert_eq!((second.events.len(), second.more_events, second.events_next), (103, false, None));
     assert!(second.more_readings);
     let told: usize = second.events.iter().map(|event| event.readings.len()).sum();
     assert_eq!(told, 20_000);
-    let error = service::trace_after(&site.db.db, &site.cx(), EXAMPLE, Some("x"), Utc::now()).await.unwrap_err();
+    let error =
+        service::trace_after(&site.db.db, &site.cx(), EXAMPLE, Some("x"), Utc::now()).await.unwrap_err();
     assert_eq!(error.status(), 400);
 }

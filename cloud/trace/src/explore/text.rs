@@ -47,7 +47,8 @@ struct Out<'a>(&'a mut String);
 impl Out<'_> {
     fn line(&mut self, text: Arguments<'_>) {
         for letter in text.to_string().chars() {
-            let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let turns =
+                matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             if letter.is_control() || turns {
                 self.0.extend(letter.escape_default());
             } else {
@@ -72,7 +73,8 @@ fn reading_text(name: &str, value: &str, unit: &str, low: Option<Decimal>, high:
 
 /// What is in it, where that ends.
 fn write_sources(out: &mut Out<'_>, found: &Sources) {
-    let lots: Vec<String> = found.lots.iter().map(|lot| format!("{} of {}", lot.supplier_lot, lot.supplier)).collect();
+    let lots: Vec<String> =
+        found.lots.iter().map(|lot| format!("{} of {}", lot.supplier_lot, lot.supplier)).collect();
     out.line(format_args!(""));
     out.line(format_args!("where it comes from"));
     for (title, list) in [("lots", &lots), ("machines", &found.machines), ("people", &found.operators)] {
@@ -84,7 +86,10 @@ fn write_sources(out: &mut Out<'_>, found: &Sources) {
         out.line(format_args!("  {:<12}{}", "inspections", found.inspections.len()));
     }
     if found.readings > 0 {
-        out.line(format_args!("  {:<12}{}, {} out of limits", "readings", found.readings, found.readings_outside));
+        out.line(format_args!(
+            "  {:<12}{}, {} out of limits",
+            "readings", found.readings, found.readings_outside
+        ));
     }
     for one in &found.outside {
         let value = one.value.map(|value| value.to_string()).unwrap_or_default();
@@ -140,8 +145,10 @@ fn write_trace(out: &mut Out<'_>, trace: &Trace) {
     out.line(format_args!(""));
     out.line(format_args!("current to batch {}", trace.current_to.batch_id));
     for plant in &trace.plants_behind {
-        out.line(format_args!("{} ({}) may know more: {} events queued",
-            plant.plant, plant.agent, plant.queued_events));
+        out.line(format_args!(
+            "{} ({}) may know more: {} events queued",
+            plant.plant, plant.agent, plant.queued_events
+        ));
     }
 }
 

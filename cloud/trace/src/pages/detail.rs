@@ -104,7 +104,10 @@ mod tests {
         let english = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &detail);
         assert_eq!(english.len(), 1);
         assert_eq!(english[0].rows[0], ("Stage".into(), "Dispatched".into()));
-        assert!(english[0].rows.iter().any(|(_, value)| value.contains("16:00") || value.contains("4:00")), "{english:?}");
+        assert!(
+            english[0].rows.iter().any(|(_, value)| value.contains("16:00") || value.contains("4:00")),
+            "{english:?}"
+        );
         let hindi = sides(&Texts::new(all, Lang::Hi), &zones, "", &detail);
         assert_ne!(hindi[0].rows[0], english[0].rows[0]);
     }

@@ -208,12 +208,7 @@ pub(super) async fn ends(
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
-    let view = Ends {
-        texts: &caller.texts,
-        zones,
-        sources: walk.sources,
-        destinations: walk.destinations,
-    };
+    let view = Ends { texts: &caller.texts, zones, sources: walk.sources, destinations: walk.destinations };
     Ok(Html(view.render()?))
 }
 

@@ -57,7 +57,9 @@ pub async fn apply(tx: &mut Tx, ranges: &Ranges, batches: &[Batch], apart: bool)
         let done = orders::settle(tx, &document).await;
         match settled(tx, apart, done).await? {
             Ok(changed) => rows.extend(changed),
-            Err(error) => write::exceptions_open(tx, vec![tell::document_failed(&document, batches, &error)]).await?,
+            Err(error) => {
+                write::exceptions_open(tx, vec![tell::document_failed(&document, batches, &error)]).await?
+            }
         }
     }
     // Last: it locks the tenant's counter until the commit.
@@ -95,7 +97,9 @@ async fn labels(
                     found.sources.extend(more.sources);
                     rows.extend(more.rows);
                 }
-                Err(error) => write::exceptions_open(tx, vec![tell::label_failed(keys, batches, &error)]).await?,
+                Err(error) => {
+                    write::exceptions_open(tx, vec![tell::label_failed(keys, batches, &error)]).await?
+                }
             }
         }
         // What came late moved things that have left since; what is new about

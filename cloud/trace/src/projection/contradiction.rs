@@ -163,11 +163,21 @@ impl<'a> Finder<'a> {
         // Some of a container that was built in comes back into it.
         let some = state.container && part.quantity.is_some();
         let parent = fact.parent_of(self.key);
-        if out && inside && !some && parent.is_some() && state.life != Life::Consumed && state.parent != parent {
+        if out
+            && inside
+            && !some
+            && parent.is_some()
+            && state.life != Life::Consumed
+            && state.parent != parent
+        {
             self.unmatched.push((Lack::Joining, fact.stamp));
         }
         let delivered = fact.stage == Stage::Delivered && part.role != Role::Child;
-        if delivered && state.left_by.is_none() && state.parent.is_none() && state.custody != Custody::Customer {
+        if delivered
+            && state.left_by.is_none()
+            && state.parent.is_none()
+            && state.custody != Custody::Customer
+        {
             self.unmatched.push((Lack::Sending, fact.stamp));
         }
     }

@@ -422,7 +422,8 @@ async fn the_office_releases_what_a_plant_holds() {
     site.say("KOL", grn(&own, "2025-02-01T08:00:00Z"));
     let hold = site.say("KOL", event(Stage::Hold, "2025-02-01T11:00:00Z").part(&own, Role::Subject));
     site.settle().await;
-    let done = site.db.db.tx(&site.cx(), async |tx| crate::holds::release(tx, hold, "", Utc::now()).await).await;
+    let done =
+        site.db.db.tx(&site.cx(), async |tx| crate::holds::release(tx, hold, "", Utc::now()).await).await;
     assert_eq!(done.unwrap().members, 1);
     site.project().await;
     assert_eq!(site.ask("select status || ' ' || released_by from holds").await, "released user:test");
@@ -498,7 +499,8 @@ async fn quality_after_a_split_does_not_depend_on_arrival() {
             ],
         ],
     ];
-    const SNAPSHOT: &str = "select concat_ws('/', key, quality, life, trim_scale(quantity)) from uid_registry order by key";
+    const SNAPSHOT: &str =
+        "select concat_ws('/', key, quality, life, trim_scale(quantity)) from uid_registry order by key";
     let mut database = Some(Site::new().await.db);
     let mut tenants = 0;
     for story in stories {
@@ -635,14 +637,18 @@ async fn content_follows_the_rack_in_which_it_was_and_no_other_of_its_ways() {
             let pack = event(Stage::Packing, &at("08")).action(Action::Add);
             site.say("KOL", pack.part(&rack, Role::Parent).part(&own, Role::Child));
         }
-        site.say("KOL", event(Stage::Storage, &at("10")).part(&truck, Role::Subject).at(&format!("BAY-{day}")));
+        site.say(
+            "KOL",
+            event(Stage::Storage, &at("10")).part(&truck, Role::Subject).at(&format!("BAY-{day}")),
+        );
         if day == 15 {
             let unpack = event(Stage::Packing, &at("12")).action(Action::Delete);
             site.say("KOL", unpack.part(&rack, Role::Parent).part(&own, Role::Child).at("SHELF"));
         }
     }
     site.settle().await;
-    let places = "select location from stock_ledger where item = 'BOLT' and quantity > 0 order by seq, ordinal";
+    let places =
+        "select location from stock_ledger where item = 'BOLT' and quantity > 0 order by seq, ordinal";
     assert_eq!(site.ask(places).await, "STORE BAY-14 BAY-15 SHELF");
     assert_eq!(site.ask(STOCK).await, "KOL/SHELF=1");
     let key = crate::testing::key(&own);

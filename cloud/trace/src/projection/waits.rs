@@ -35,9 +35,11 @@ pub const DEPARTURE: Wait = Wait {
 /// A use, for the birth.
 pub const BIRTH: Wait = Wait { projection: "trace.births", waits_for: "birth", kind: "uid.never_born" };
 /// A taking out, for the putting in.
-pub const JOINING: Wait = Wait { projection: "trace.parts", waits_for: "joining", kind: "uid.taken_out_of_nothing" };
+pub const JOINING: Wait =
+    Wait { projection: "trace.parts", waits_for: "joining", kind: "uid.taken_out_of_nothing" };
 /// A delivery, for the dispatch.
-pub const SENDING: Wait = Wait { projection: "trace.deliveries", waits_for: "dispatch", kind: "uid.delivered_unsent" };
+pub const SENDING: Wait =
+    Wait { projection: "trace.deliveries", waits_for: "dispatch", kind: "uid.delivered_unsent" };
 
 /// All of them.
 pub const ALL: [Wait; 4] = [DEPARTURE, BIRTH, JOINING, SENDING];

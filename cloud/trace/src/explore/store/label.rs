@@ -194,7 +194,9 @@ pub async fn events(
             let known: std::collections::HashSet<_> =
                 rows.iter().map(|row| (row.agent_id, row.epoch, row.seq)).collect();
             let births = some_events(tx, key, None, true, MOST_BIRTHS).await?;
-            rows.extend(births.into_iter().filter(|row| !known.contains(&(row.agent_id, row.epoch, row.seq))));
+            rows.extend(
+                births.into_iter().filter(|row| !known.contains(&(row.agent_id, row.epoch, row.seq))),
+            );
         }
     }
     with_corrections(tx, &mut rows).await?;

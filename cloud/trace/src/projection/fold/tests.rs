@@ -414,8 +414,20 @@ fn a_fact_without_its_counterpart_waits_for_it() {
         story.with(1, 4, Stage::Packing, Action::Add, &[(whole, Role::Parent), (A, Role::Child)]);
     };
     assert_eq!(lacks(&|story| out(story)), [Lack::Joining]);
-    assert_eq!(lacks(&|story| { into(story, PALLET); out(story) }), [Lack::Joining]);
-    assert_eq!(lacks(&|story| { out(story); into(story, BOX) }), []);
+    assert_eq!(
+        lacks(&|story| {
+            into(story, PALLET);
+            out(story)
+        }),
+        [Lack::Joining]
+    );
+    assert_eq!(
+        lacks(&|story| {
+            out(story);
+            into(story, BOX)
+        }),
+        []
+    );
     let delivered = |story: &mut Story| some(story, 1, 9, Stage::Delivered, Role::Subject, None);
     assert_eq!(lacks(&|story| delivered(story)), [Lack::Sending]);
     assert_eq!(

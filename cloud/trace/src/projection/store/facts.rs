@@ -275,16 +275,11 @@ async fn own_rows(tx: &mut Tx, keys: &[i64]) -> Result<Vec<EventRow>, Error> {
                       where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
                         and d.seq = e.seq and d.type = 'to_plant' limit 1), '') else '' end as "to_plant!"
            from (select s.agent_id, s.epoch, s.seq
-                 from unnest($2::bigint[]) as k(key)
-                 cross join (select agent_id from agents where tenant_id = $1) a
-                 cross join lateral (
-                     (select s.agent_id, s.epoch, s.seq from event_subjects s
-                      where s.tenant_id = $1 and s.key = k.key and s.agent_id = a.agent_id and s.role <> 4
-                      order by s.epoch desc, s.seq desc limit $3)
-                     union all
-                     (select s.agent_id, s.epoch, s.seq from event_subjects s
-                      where s.tenant_id = $1 and s.key = k.key and s.agent_id = a.agent_id and s.role = 4
-                      order by s.epoch desc, s.seq desc limit $4)) s
+                 from (select s.agent_id, s.epoch, s.seq, s.role,
+                              row_number() over (partition by s.key, s.agent_id, s.role = 4
+                                                 order by s.epoch desc, s.seq desc) as nth
+                       from event_subjects s where s.tenant_id = $1 and s.key = any($2)) s
+                 where s.nth <= case when s.role = 4 then $4::bigint else $3::bigint end
                  union
                  select born_agent, born_epoch, born_seq from uid_registry
                  where tenant_id = $1 and key = any($2)) s
@@ -320,21 +315,17 @@ async fn around_rows(tx: &mut Tx, stays: &[(i64, Window)]) -> Result<Vec<EventRo
                       where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
                         and d.seq = e.seq and d.type <> 'to_plant') else '{}' end as "documents!",
                   '' as "order_number!", '' as "to_plant!"
-           from (select s.agent_id, s.epoch, s.seq
-                 from stays w
-                 join event_subjects s on s.tenant_id = $1 and s.key = w.key and s.role in (0, 1, 5)
-                 join lifecycle_events i on i.tenant_id = $1 and i.agent_id = s.agent_id and i.epoch = s.epoch
-                     and i.seq = s.seq and i.stage = any($5) and (w.low is null or i.occurred_at >= w.low)
-                     and (w.high is null or i.occurred_at <= w.high)
-                 union
-                 select b.agent_id, b.epoch, b.seq
-                 from stays w
-                 cross join lateral (
-                     select s.agent_id, s.epoch, s.seq from event_subjects s
-                     join lifecycle_events i on i.tenant_id = $1 and i.agent_id = s.agent_id
-                         and i.epoch = s.epoch and i.seq = s.seq and i.stage = any($5)
-                     where s.tenant_id = $1 and s.key = w.key and s.role = 5 and i.occurred_at < w.low
-                     order by i.occurred_at desc, s.agent_id desc, s.epoch desc, s.seq desc limit $6) b) s
+           from (select distinct s.agent_id, s.epoch, s.seq
+                 from (select s.agent_id, s.epoch, s.seq, s.role, coalesce(i.occurred_at < w.low, false) as early,
+                              coalesce(i.occurred_at > w.high, false) as late,
+                              row_number() over (
+                                  partition by w.key, w.low, w.high, s.role = 5, i.occurred_at < w.low
+                                  order by i.occurred_at desc, s.agent_id desc, s.epoch desc, s.seq desc) as nth
+                       from stays w
+                       join event_subjects s on s.tenant_id = $1 and s.key = w.key and s.role in (0, 1, 5)
+                       join lifecycle_events i on i.tenant_id = $1 and i.agent_id = s.agent_id
+                           and i.epoch = s.epoch and i.seq = s.seq and i.stage = any($5)) s
+                 where case when s.early then s.role = 5 and s.nth <= $6::bigint else not s.late end) s
            join lifecycle_events e
              on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch and e.seq = s.seq
            order by e.occurred_at desc limit $7"#,

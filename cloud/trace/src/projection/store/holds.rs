@@ -47,7 +47,8 @@ pub async fn settle<'a>(tx: &mut Tx, holds: &'a [PlantHold]) -> Result<Vec<&'a P
     let by: Vec<String> = changed.iter().map(|hold| hold.by.clone()).collect();
     let at: Vec<_> = changed.iter().map(|hold| hold.at).collect();
     let ends: Vec<_> = changed.iter().map(|hold| hold.released.as_ref().map(|(_, at)| *at)).collect();
-    let enders: Vec<_> = changed.iter().map(|hold| hold.released.as_ref().map(|(who, _)| who.clone())).collect();
+    let enders: Vec<_> =
+        changed.iter().map(|hold| hold.released.as_ref().map(|(who, _)| who.clone())).collect();
     sqlx::query!(
         r#"insert into holds (tenant_id, hold_id, reason, scope, placed_by, placed_at, released_by, released_at,
                status, members, first_key)
