@@ -465,7 +465,8 @@ async fn quality_after_a_split_does_not_depend_on_arrival() {
         event
     };
     // What each of two agents tells; the correction names the fact at that place.
-    let stories: Vec<[Vec<(proto::v1::Event, Option<usize>)>; 2]> = vec![
+    type Told = Vec<(proto::v1::Event, Option<usize>)>;
+    let stories: Vec<[Told; 2]> = vec![
         // Waits for inspection, split, split again; the inspection never was.
         [
             vec![
