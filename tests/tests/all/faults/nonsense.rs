@@ -15,6 +15,8 @@ use crate::support::PATIENCE;
 struct Client {
     client: AsyncClient,
     answers: mpsc::UnboundedReceiver<Answer>,
+    /// Why the broker ended the connection, each time.
+    cuts: mpsc::UnboundedReceiver<String>,
     topic: String,
     task: tokio::task::JoinHandle<()>,
 }
@@ -37,6 +39,7 @@ impl Client {
         let found = plant.station(station).unwrap();
         let feedback = plant.feedback_topic(found).unwrap();
         let (said, answers) = mpsc::unbounded_channel();
+        let (cut, cuts) = mpsc::unbounded_channel();
         let (up, mut ready) = mpsc::channel(1);
         let subscriber = client.clone();
         let task = tokio::spawn(async move {
@@ -50,16 +53,24 @@ impl Client {
                         let _ = said.send(serde_json::from_slice(&message.payload).unwrap());
                     }
                     Ok(_) => {}
-                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    Err(error) => {
+                        let _ = cut.send(error.to_string());
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
                 }
             }
         });
         tokio::time::timeout(PATIENCE, ready.recv()).await.expect("the broker lets it in");
-        Self { client, answers, topic: plant.scan_topic(found).unwrap(), task }
+        Self { client, answers, cuts, topic: plant.scan_topic(found).unwrap(), task }
     }
 
     async fn send(&self, payload: impl Into<Vec<u8>>) {
         self.client.publish(&self.topic, QoS::AtLeastOnce, false, payload).await.unwrap();
+    }
+
+    /// Waits until the broker has ended the connection; why, as far as it says.
+    async fn cut(&mut self) -> String {
+        tokio::time::timeout(PATIENCE, self.cuts.recv()).await.expect("the broker cuts it off").unwrap()
     }
 
     /// Sends and waits for the station's answer.
@@ -108,16 +119,26 @@ async fn nonsense_is_answered_red_and_a_flood_starves_nobody() {
     let answer = odd.ask(format!("\0{}\0", uids[0])).await;
     assert!(!answer.code.starts_with("input."), "{answer:?}");
     let answer = odd.ask(uids[0].replacen("KOL", "K\0OL", 1)).await;
-    println!("NUL inside: {answer:?}");
+    assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("red", "uid.plant"), "{answer:?}");
+    assert_eq!(answer.what, "The plant in the label's code is wrong.");
+    assert!(answer.arg("detail").is_some_and(|detail| detail.contains("K\\0OL")), "{answer:?}");
     let answer = odd.ask("{\"code\": \"\\u0000\\u0000\", \"id\": \"\\u0000\"}").await;
     assert_eq!(answer.colour, "red", "{answer:?}");
 
     // More than the broker takes: it drops the sender, and nobody else.
-    let big = Client::at(&lab, "COUNT1").await;
+    let mut big = Client::at(&lab, "COUNT1").await;
     big.send(vec![b'x'; 1 << 20]).await;
-    // A topic that no station has.
-    big.client.publish("tw/KOL/NOWHERE/scan", QoS::AtLeastOnce, false, "x").await.unwrap();
+    let why = big.cut().await;
+    assert!(why.contains("closed"), "{why}");
     drop(big);
+    // A topic that no station has: nobody reads it, so nobody answers. Its sender
+    // goes on, and what it says where there is a station is answered.
+    let mut lost = Client::at(&lab, "COUNT1").await;
+    lost.client.publish("tw/KOL/NOWHERE/scan", QoS::AtLeastOnce, false, "x").await.unwrap();
+    let answer = lost.ask("{").await;
+    assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("red", "input.malformed"), "{answer:?}");
+    assert!(lost.cuts.try_recv().is_err(), "nothing was wrong with the connection");
+    drop(lost);
 
     // Ten thousand messages at one station; another one works meanwhile.
     let flood = Client::at(&lab, "COUNT1").await;
