@@ -148,6 +148,7 @@ impl Handle {
             reference_version: self.0.reference.load().version,
             software: software.to_owned(),
             behind_mark: status.behind_mark,
+            ..v1::Hello::default()
         })
     }
 

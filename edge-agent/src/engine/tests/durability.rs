@@ -68,7 +68,7 @@ async fn an_old_copy_mints_nothing_until_a_new_epoch() {
 
     // The cloud has seq 4 of the true stream; the facts recorded here at 3, 4 and
     // 5 are others, and are sent again.
-    let change = v1::EpochChange { epoch: 2, reason: "fork".into(), through_seq: 4 };
+    let change = v1::EpochChange { epoch: 2, reason: "fork".into(), through_seq: 4, ..Default::default() };
     old.handle().epoch_changed(change.clone()).await.unwrap();
     old.handle().epoch_changed(change).await.unwrap();
     assert!(!old.handle().status().behind_mark);
@@ -96,7 +96,7 @@ async fn another_machine_or_a_lost_mark_mints_nothing() {
     clone.start().await;
     assert!(clone.handle().status().behind_mark);
     assert_eq!(clone.scan("MINT", "r2").await.unwrap().colour, Colour::Red);
-    let change = v1::EpochChange { epoch: 2, reason: "clone".into(), through_seq: 1 };
+    let change = v1::EpochChange { epoch: 2, reason: "clone".into(), through_seq: 1, ..Default::default() };
     clone.handle().epoch_changed(change).await.unwrap();
     clone.grant(1001, 1002).await;
     clone.green("MINT", "r3").await;

@@ -11,7 +11,8 @@ async fn events_above_the_clouds_cursor_are_recorded_again() {
     }
     agent.green("NOTE blue", "note").await;
     let old = agent.checked().await;
-    let change = v1::EpochChange { epoch: 5, reason: "operator".into(), through_seq: 4 };
+    let change =
+        v1::EpochChange { epoch: 5, reason: "operator".into(), through_seq: 4, ..Default::default() };
     agent.handle().epoch_changed(change).await.unwrap();
     let new = agent.checked().await;
     assert_eq!(new.len(), 7);
@@ -41,7 +42,8 @@ async fn events_above_the_clouds_cursor_are_recorded_again() {
 async fn an_older_epoch_changes_nothing_and_its_leases_are_void() {
     let mut agent = Agent::ready(1000).await;
     agent.green("MINT", "r1").await;
-    let change = |epoch| v1::EpochChange { epoch, reason: String::new(), through_seq: 1 };
+    let change =
+        |epoch| v1::EpochChange { epoch, reason: String::new(), through_seq: 1, ..Default::default() };
     agent.handle().epoch_changed(change(1)).await.unwrap();
     assert_eq!(agent.checked().await.len(), 1);
     agent.handle().epoch_changed(change(2)).await.unwrap();

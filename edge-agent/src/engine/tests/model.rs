@@ -119,6 +119,7 @@ async fn run(ops: Vec<Op>) {
                         epoch: model.epoch,
                         reason: "test".into(),
                         through_seq: keep as u64,
+                        drain: false,
                     })
                     .await
                     .unwrap();
