@@ -81,7 +81,9 @@ create table control.tenants (
     status     text not null default 'active' check (status in ('active', 'suspended')),
     -- `shared`, or the name of the database that holds this tenant alone.
     placement  text not null default 'shared',
-    -- Raised when the tenant's data was restored from a backup.
+    -- Raised when the tenant's data was restored from a backup, by
+    -- app.raise_generation or `cloud restored`: to the seconds of that moment, so
+    -- that a value which a backup has forgotten is never given again.
     generation bigint not null default 1,
     created_at timestamptz not null default now()
 );
@@ -110,9 +112,19 @@ create table control.certificates (
     agent_id    uuid not null,
     issued_at   timestamptz not null default now(),
     not_after   timestamptz not null,
+    -- Set when it was let in though the restored database lacked it.
+    adopted_at  timestamptz,
     revoked_at  timestamptz
 );
 create index certificates_agent on control.certificates (tenant_id, agent_id);
+
+-- One row for each time that a backup was put back, by `cloud restored`.
+create table control.restores (
+    restored_at timestamptz primary key,
+    -- Until then a certificate of this cloud's authority that was issued before
+    -- restored_at and is unknown here is taken for one that the backup lacks.
+    adopt_until timestamptz not null
+);
 
 -- Keys for people and programs until accounts exist; only hashes are kept.
 create table control.access_keys (
@@ -157,6 +169,20 @@ alter table control.tenants enable row level security;
 create policy own on control.tenants for select to tracewright_app, tracewright_ingest
     using (tenant_id = (select app.tenant()));
 create policy every on control.tenants to tracewright_system using (true) with check (true);
+
+-- Raises the generation of the transaction's own tenant past `seen`, and answers
+-- it: an agent has shown that the database was restored.
+create function app.raise_generation(seen bigint) returns bigint
+    language sql security definer
+    set search_path = pg_catalog
+    begin atomic
+        update control.tenants
+        set generation = greatest(generation + 1, seen + 1, extract(epoch from now())::bigint)
+        where tenant_id = app.tenant()
+        returning generation;
+    end;
+revoke execute on function app.raise_generation(bigint) from public;
+grant execute on function app.raise_generation(bigint) to tracewright_ingest, tracewright_system;
 
 -- -------------------------------------------------------- organisation -----
 
@@ -232,11 +258,19 @@ create table agents (
     -- The epoch in which the agent may mint now.
     epoch             integer not null default 1 check (epoch > 0),
     machine_id        text,
+    -- The machine before, and when the present one took its place.
+    previous_machine_id text,
+    machine_since     timestamptz,
+    -- Set when the machine before came back so soon that both seem to run: no
+    -- numbers are given until an operator decides.
+    contested_at      timestamptz,
     software          text,
     enrolled_at       timestamptz,
     last_seen_at      timestamptz,
     queued_events     bigint,
     reference_version bigint not null default 0,
+    -- The tenant's generation in which that version was applied.
+    reference_generation bigint not null default 0,
     primary key (tenant_id, agent_id),
     unique (tenant_id, name)
 );
@@ -250,9 +284,6 @@ create table ingest_cursors (
     -- SHA-256 of the bytes of the event at through_seq; the genesis hash at 0;
     -- empty where the chain restarts, because what stood before is gone.
     chain_hash  bytea not null,
-    -- Set when the agent was told to go on in a later epoch: nothing more is
-    -- taken in this one.
-    closed_at   timestamptz,
     primary key (tenant_id, agent_id, epoch),
     foreign key (tenant_id, agent_id) references agents (tenant_id, agent_id)
 );

@@ -606,6 +606,7 @@ left join plants p on p.tenant_id = r.tenant_id
 
 grant execute on all functions in schema app to tracewright_app, tracewright_ingest, tracewright_system;
 revoke execute on function app.add_tenant_partitions(uuid) from tracewright_app, tracewright_ingest;
+revoke execute on function app.raise_generation(bigint) from tracewright_app;
 
 grant select, insert, update, delete on all tables in schema public to tracewright_app, tracewright_ingest, tracewright_system;
 -- Facts are never edited, whoever asks.

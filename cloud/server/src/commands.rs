@@ -9,7 +9,7 @@ use platform::authority::{self, Authority};
 use platform::ctx::Cx;
 use platform::db::Db;
 use platform::seed::import::{self, Form, List, Upload};
-use platform::tenancy::{self, Tenant};
+use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, Tenant};
 use platform::web::{Scope, keys};
 
 use crate::config::Config;
@@ -56,7 +56,8 @@ pub enum AgentCommand {
         /// The agent's name (a plant's code).
         agent: String,
     },
-    /// Begin a new epoch: unused numbers of the agent are void.
+    /// Begin a new epoch: unused numbers of the agent are void. Where two machines
+    /// ran under its identity, the next one that connects is the agent.
     RaiseEpoch {
         /// Tenant's code.
         #[arg(long)]
@@ -193,6 +194,26 @@ pub async fn token(config: &Config, args: TokenArgs) -> anyhow::Result<()> {
     let fingerprint = open_authority(config, &database.db).await?.fingerprint();
     let token = tenancy::issue_token(&database.db, fingerprint, tenant.id, agent.id).await?;
     println!("{token}");
+    database.close().await;
+    Ok(())
+}
+
+/// `cloud restored`.
+pub async fn restored(config: &Config) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    for tenant in tenancy::restored(&database.db).await? {
+        println!("tenant {}: generation {}", tenant.code, tenant.generation);
+        for RestoredAgent { agent, holds } in tenant.agents {
+            println!(
+                "  agent {} is let in: {} certificates and {} unused tokens are good",
+                agent.name, holds.certificates, holds.tokens
+            );
+        }
+    }
+    println!(
+        "Whatever was revoked after the backup is good again: revoke it anew with `cloud agent revoke`.\n\
+         For {ADOPT_DAYS} days certificates that the backup lacks are let in, each with an exception."
+    );
     database.close().await;
     Ok(())
 }

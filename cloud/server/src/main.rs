@@ -38,6 +38,9 @@ enum Command {
     Withdraw(commands::WithdrawArgs),
     /// Print a new enrolment token for a plant's agent.
     Token(commands::TokenArgs),
+    /// Say that a backup of the database was put back; run it before the cloud serves
+    /// again.
+    Restored,
     /// The streams of plants.
     #[command(subcommand)]
     Agent(commands::AgentCommand),
@@ -88,6 +91,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Import(args) => commands::import(&config, args).await,
             Command::Withdraw(args) => commands::withdraw(&config, args).await,
             Command::Token(args) => commands::token(&config, args).await,
+            Command::Restored => commands::restored(&config).await,
             Command::Agent(command) => commands::agent(&config, command).await,
             Command::AccessKey(command) => commands::access_key(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,

@@ -103,7 +103,13 @@ pub async fn enrol(
     let (key_pem, csr_pem) = request()?;
     let channel = Connector::by_fingerprint(url, token.fingerprint)?.connect().await?;
     let answer = EdgeLinkClient::new(channel)
-        .enrol(v1::EnrolRequest { token: token.text.clone(), csr_pem, machine_id: machine_id.to_owned() })
+        .enrol(v1::EnrolRequest {
+            token: token.text.clone(),
+            csr_pem,
+            machine_id: machine_id.to_owned(),
+            expected_plant: expected.plant.clone(),
+            expected_tenant: expected.tenant.clone(),
+        })
         .await
         .map_err(|status| EnrolError::Refused(Box::new(status)))?
         .into_inner();

@@ -84,9 +84,21 @@ pub fn agent_uri(tenant: Uuid, agent: Uuid) -> String {
     format!("urn:tracewright:agent:{tenant}:{agent}")
 }
 
-/// Tenant and agent that a certificate names, and its last moment; `None` when
-/// it is no agent's certificate. Says nothing of who signed it.
-pub fn read_agent(der: &CertificateDer<'_>) -> Option<(Uuid, Uuid, DateTime<Utc>)> {
+/// What an agent's certificate says.
+pub struct AgentCertificate {
+    /// The tenant that it names.
+    pub tenant: Uuid,
+    /// The agent that it names.
+    pub agent: Uuid,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// Its last moment.
+    pub not_after: DateTime<Utc>,
+}
+
+/// Reads a certificate; `None` when it is no agent's. Says nothing of who signed
+/// it.
+pub fn read_agent(der: &CertificateDer<'_>) -> Option<AgentCertificate> {
     let (rest, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     if !rest.is_empty() {
         return None;
@@ -101,8 +113,10 @@ pub fn read_agent(der: &CertificateDer<'_>) -> Option<(Uuid, Uuid, DateTime<Utc>
     if *uri != agent_uri(tenant, agent) {
         return None;
     }
-    let not_after = DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)?;
-    Some((tenant, agent, not_after))
+    let validity = certificate.validity();
+    let not_before = DateTime::from_timestamp(validity.not_before.timestamp(), 0)?;
+    let not_after = DateTime::from_timestamp(validity.not_after.timestamp(), 0)?;
+    Some(AgentCertificate { tenant, agent, issued_at: not_before + CLOCK_SLACK, not_after })
 }
 
 fn named(common_name: &str) -> DistinguishedName {

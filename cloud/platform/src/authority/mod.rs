@@ -2,7 +2,8 @@
 //!
 //! An agent is known by the certificate that it presents, and by nothing that
 //! it says. Every certificate issued has a row in `control.certificates`; one
-//! without a row is foreign, however well it is signed.
+//! without a row is foreign, however well it is signed, unless an operator has
+//! said that the table was put back from a backup (`tenancy::restored`).
 
 mod issue;
 mod seal;
@@ -81,6 +82,9 @@ pub struct AgentIdentity {
     pub fingerprint: [u8; 32],
     /// Last moment of the certificate.
     pub not_after: DateTime<Utc>,
+    /// The certificate was unknown here after the database was put back from a
+    /// backup, and let in on its signature alone.
+    pub adopted: bool,
 }
 
 impl AgentIdentity {
@@ -97,7 +101,10 @@ pub enum Refusal {
     #[error("this is not the certificate of an agent")]
     Malformed,
     /// This cloud never issued it.
-    #[error("this cloud did not issue the certificate")]
+    #[error(
+        "this cloud does not know the certificate; after a backup was put back, an operator has to say so with \
+         `cloud restored`"
+    )]
     Foreign,
     /// It was revoked, or its agent was.
     #[error("the certificate is revoked")]
@@ -220,7 +227,8 @@ impl Authority {
     }
 }
 
-/// Whose certificate this is, after TLS has checked that the peer holds its key.
+/// Whose certificate this is, after TLS has checked that this cloud's authority
+/// signed it and that the peer holds its key.
 ///
 /// # Errors
 /// [`Refusal`]; [`Refusal::Expired`] is the weakest, told only when nothing
@@ -245,13 +253,20 @@ pub async fn identify_for_renewal(
     db: &Db,
     certificate: &CertificateDer<'_>,
 ) -> Result<AgentIdentity, Refusal> {
-    let (tenant, agent, not_after) = issue::read_agent(certificate).ok_or(Refusal::Malformed)?;
+    let said = issue::read_agent(certificate).ok_or(Refusal::Malformed)?;
+    let (tenant, agent, not_after) = (said.tenant, said.agent, said.not_after);
     let fingerprint = fingerprint(certificate);
     db.system_tx(async |system| {
-        let row = store::certificate_find(system, &fingerprint)
-            .await?
-            .filter(|row| (row.tenant_id, row.agent_id, row.not_after) == (tenant, agent, not_after))
-            .ok_or(Refusal::Foreign)?;
+        let row = match store::certificate_find(system, &fingerprint).await? {
+            Some(row) => row,
+            None if store::certificate_adopt(system, &fingerprint, &said).await? => {
+                store::certificate_find(system, &fingerprint).await?.ok_or(Refusal::Foreign)?
+            }
+            None => return Err(Refusal::Foreign),
+        };
+        if (row.tenant_id, row.agent_id, row.not_after) != (tenant, agent, not_after) {
+            return Err(Refusal::Foreign);
+        }
         if row.revoked {
             return Err(Refusal::Revoked);
         }
@@ -273,6 +288,7 @@ pub async fn identify_for_renewal(
             plant: known.plant_code,
             fingerprint,
             not_after,
+            adopted: row.adopted,
         })
     })
     .await
@@ -280,7 +296,7 @@ pub async fn identify_for_renewal(
 
 /// Shuts an agent out: every certificate of it is revoked, and its open streams
 /// are told to close ([`REVOKED_CHANNEL`]) when the transaction commits. A new
-/// enrolment lets it in again.
+/// token ([`crate::tenancy::issue_token`]) lets it enrol again.
 ///
 /// # Errors
 /// [`AuthorityError::UnknownAgent`].

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::issue::AgentCertificate;
 use crate::db::{DbError, SystemTx, Tx};
 
 pub(super) struct AuthorityRow {
@@ -67,6 +68,7 @@ pub(super) struct CertificateRow {
     pub tenant_code: String,
     pub tenant_active: bool,
     pub not_after: DateTime<Utc>,
+    pub adopted: bool,
     pub revoked: bool,
 }
 
@@ -78,13 +80,38 @@ pub(super) async fn certificate_find(
         CertificateRow,
         r#"select c.tenant_id, c.agent_id, t.code as tenant_code,
                   t.status = 'active' as "tenant_active!", c.not_after,
-                  c.revoked_at is not null as "revoked!"
+                  c.adopted_at is not null as "adopted!", c.revoked_at is not null as "revoked!"
            from control.certificates c join control.tenants t using (tenant_id)
            where c.fingerprint = $1"#,
         fingerprint
     )
     .fetch_optional(system.conn())
     .await?)
+}
+
+/// Writes down a certificate that a restored database lacks: of a known tenant,
+/// issued before an operator said that a backup was put back, and asked after
+/// while that counts. Answers whether it was.
+pub(super) async fn certificate_adopt(
+    system: &mut SystemTx,
+    fingerprint: &[u8],
+    said: &AgentCertificate,
+) -> Result<bool, DbError> {
+    let adopted = sqlx::query!(
+        "insert into control.certificates (fingerprint, tenant_id, agent_id, issued_at, not_after, adopted_at)
+         select $1, t.tenant_id, $3, $4, $5, now() from control.tenants t
+         where t.tenant_id = $2 and exists (
+             select from control.restores r where r.restored_at >= $4 and r.adopt_until > now())
+         on conflict (fingerprint) do nothing",
+        fingerprint,
+        said.tenant,
+        said.agent,
+        said.issued_at,
+        said.not_after,
+    )
+    .execute(system.conn())
+    .await?;
+    Ok(adopted.rows_affected() > 0)
 }
 
 /// Revokes every certificate of an agent; answers how many were not yet.

@@ -4,6 +4,7 @@
 //! Every upsert is safe to call again: a row that is as asked stays untouched,
 //! version and all.
 
+mod restored;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx, Tx};
 
+pub use restored::{ADOPT_DAYS, LetIn, RestoredAgent, RestoredTenant, restored};
 pub use token::{
     NewToken, Redeemed, TOKEN_PREFIX, TOKEN_VALID_FOR, TokenError, TokenText, issue_token, issue_token_for,
     redeem_token, redeem_token_in, token_is_open,

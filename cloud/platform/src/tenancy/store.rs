@@ -3,6 +3,7 @@
 use sqlx::Error;
 use uuid::Uuid;
 
+use super::restored::{LetIn, RestoredTenant};
 use super::{Agent, Change, NewCompany, NewPlant, NewTenant, Tenant, Upserted};
 use crate::db::{SystemTx, Tx};
 
@@ -274,5 +275,83 @@ pub(super) async fn token_state(system: &mut SystemTx, hash: &[u8]) -> Result<Op
         hash,
     )
     .fetch_optional(system.conn())
+    .await
+}
+
+/// Voids the tokens of an agent that could still be used.
+pub(super) async fn tokens_void(system: &mut SystemTx, tenant: Uuid, agent: Uuid) -> Result<(), Error> {
+    sqlx::query!(
+        "update control.enrolment_tokens set expires_at = now() \
+         where tenant_id = $1 and agent_id = $2 and used_at is null and expires_at > now()",
+        tenant,
+        agent,
+    )
+    .execute(system.conn())
+    .await?;
+    Ok(())
+}
+
+/// Has an agent wait for its enrolment.
+pub(super) async fn agent_expect(tx: &mut Tx, agent: Uuid) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update agents set status = 'expected' where tenant_id = $1 and agent_id = $2",
+        tenant,
+        agent,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes down that a backup was put back; unknown certificates issued before
+/// are adopted for `adopt_days` from now.
+pub(super) async fn restore_insert(system: &mut SystemTx, adopt_days: i32) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into control.restores (restored_at, adopt_until) \
+         values (now(), now() + make_interval(days => $1)) on conflict do nothing",
+        adopt_days,
+    )
+    .execute(system.conn())
+    .await?;
+    Ok(())
+}
+
+/// Raises every tenant's generation.
+pub(super) async fn generations_raise(system: &mut SystemTx) -> Result<Vec<RestoredTenant>, Error> {
+    let rows = sqlx::query!(
+        r#"update control.tenants
+           set generation = greatest(generation + 1, extract(epoch from now())::bigint)
+           returning tenant_id, code, generation"#
+    )
+    .fetch_all(system.conn())
+    .await?;
+    let mut tenants: Vec<RestoredTenant> = rows
+        .into_iter()
+        .map(|row| RestoredTenant {
+            id: row.tenant_id,
+            code: row.code,
+            generation: row.generation,
+            agents: Vec::new(),
+        })
+        .collect();
+    tenants.sort_by(|a, b| a.code.cmp(&b.code));
+    Ok(tenants)
+}
+
+/// The agents that hold a certificate or a token that is good.
+pub(super) async fn agents_let_in(system: &mut SystemTx, tenant: Uuid) -> Result<Vec<LetIn>, Error> {
+    sqlx::query_as!(
+        LetIn,
+        r#"select a.agent_id as "agent!",
+               (select count(*) from control.certificates c where c.tenant_id = $1 and c.agent_id = a.agent_id
+                and c.revoked_at is null and c.not_after > now()) as "certificates!",
+               (select count(*) from control.enrolment_tokens e where e.tenant_id = $1
+                and e.agent_id = a.agent_id and e.used_at is null and e.expires_at > now()) as "tokens!"
+           from (select agent_id from control.certificates where tenant_id = $1
+                 union select agent_id from control.enrolment_tokens where tenant_id = $1) as a(agent_id)"#,
+        tenant,
+    )
+    .fetch_all(system.conn())
     .await
 }

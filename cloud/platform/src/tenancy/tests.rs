@@ -140,3 +140,46 @@ async fn what_is_not_taken_is_said() {
     let stranger = issue_token(&test.db, CA, tenant, Uuid::now_v7()).await;
     assert!(matches!(stranger, Err(TokenError::NotAllowed)));
 }
+
+#[tokio::test]
+async fn a_token_reopens_a_revoked_agent_and_voids_those_it_had() {
+    let test = TestDb::new().await;
+    let [tenant, _, _, agent] = organisation(&test, "One").await.map(|u| u.id);
+    let before = issue_token(&test.db, CA, tenant, agent).await.unwrap();
+    let revoked = test
+        .db
+        .system_tx(async |system| {
+            crate::authority::revoke_agent(system, tenant, agent, chrono::Utc::now()).await
+        })
+        .await;
+    revoked.unwrap();
+    assert!(matches!(redeem_token(&test.db, &before).await, Err(TokenError::NotAllowed)));
+    let after = issue_token(&test.db, CA, tenant, agent).await.unwrap();
+    assert!(matches!(redeem_token(&test.db, &before).await, Err(TokenError::Expired)));
+    assert!(redeem_token(&test.db, &after).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_backup_that_was_put_back_raises_generations_and_lists_who_is_let_in() {
+    let test = TestDb::new().await;
+    let [tenant, _, _, agent] = organisation(&test, "One").await.map(|u| u.id);
+    let none = restored(&test.db).await.unwrap();
+    assert_eq!((none.len(), none[0].id, none[0].agents.len()), (1, tenant, 0));
+    issue_token(&test.db, CA, tenant, agent).await.unwrap();
+    let again = restored(&test.db).await.unwrap();
+    assert!(again[0].generation > none[0].generation && none[0].generation > 1_700_000_000);
+    let listed: Vec<(&str, i64, i64)> = again[0]
+        .agents
+        .iter()
+        .map(|a| (a.agent.name.as_str(), a.holds.certificates, a.holds.tokens))
+        .collect();
+    assert_eq!(listed, [("KOL", 0, 1)]);
+    let audited: Result<i64, DbError> = test
+        .db
+        .tx(&Cx::system(tenant), async |tx| {
+            let sql = "select count(*) from audit_log where tenant_id = $1 and action = 'tenant.restored'";
+            Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(tx.conn()).await?)
+        })
+        .await;
+    assert_eq!(audited.unwrap(), 2);
+}

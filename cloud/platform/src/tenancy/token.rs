@@ -43,6 +43,14 @@ pub enum TokenError {
     /// The tenant is suspended, or the agent revoked or gone.
     #[error("this agent may not enrol")]
     NotAllowed,
+    /// The agent is set up for another plant than the token is for.
+    #[error("this token is for plant {plant} of {tenant}, and the agent is set up for another one")]
+    OtherPlant {
+        /// Plant of the token.
+        plant: String,
+        /// Tenant's code of the token.
+        tenant: String,
+    },
     /// The system gave no random numbers.
     #[error("no random numbers: {0}")]
     Random(#[from] rand::rand_core::OsError),
@@ -122,11 +130,12 @@ pub struct Redeemed {
 }
 
 /// A new token for `agent`, valid for [`TOKEN_VALID_FOR`]. Earlier ones stay as
-/// they are.
+/// they are. An agent that was revoked may enrol again by it, and by no earlier
+/// one; until it has, nothing of it is let in.
 ///
 /// # Errors
-/// [`TokenError::NotAllowed`] when the tenant has no such agent or it is
-/// revoked, or those of the database.
+/// [`TokenError::NotAllowed`] when the tenant has no such agent, or those of the
+/// database.
 pub async fn issue_token(
     db: &Db,
     ca_fingerprint: [u8; 32],
@@ -149,9 +158,10 @@ pub async fn issue_token_for(db: &Db, new: NewToken) -> Result<String, TokenErro
     db.system_tx(async |system| {
         let agent = system
             .enter(&cx, async |tx| store::agent_by_id(tx, new.agent).await.map_err(DbError::from))
-            .await?;
-        if agent.is_none_or(|agent| agent.status == "revoked") {
-            return Err(TokenError::NotAllowed);
+            .await?
+            .ok_or(TokenError::NotAllowed)?;
+        if agent.status == "revoked" {
+            reopen(system, &cx, &new).await?;
         }
         store::token_insert(system, &text.hash(), new.tenant, new.agent, seconds)
             .await
@@ -163,10 +173,27 @@ pub async fn issue_token_for(db: &Db, new: NewToken) -> Result<String, TokenErro
             ..Entry::default()
         };
         system.enter(&cx, async |tx| audit::record(tx, entry.clone()).await).await?;
-        Ok(())
+        Ok::<_, TokenError>(())
     })
     .await?;
     Ok(text.to_string())
+}
+
+/// Lets a revoked agent enrol again.
+async fn reopen(system: &mut SystemTx, cx: &Cx, new: &NewToken) -> Result<(), DbError> {
+    store::tokens_void(system, new.tenant, new.agent).await?;
+    let entry = Entry {
+        action: "agent.reopen",
+        subject: &format!("agent:{}", new.agent),
+        before: Some(json!({ "status": "revoked" })),
+        after: Some(json!({ "status": "expected" })),
+    };
+    system
+        .enter(cx, async |tx| {
+            store::agent_expect(tx, new.agent).await?;
+            audit::record(tx, entry.clone()).await
+        })
+        .await
 }
 
 /// Uses a token up, in a transaction of its own.

@@ -5,21 +5,32 @@ use proto::chain::Hash;
 
 use crate::ingest::chain::Cursor;
 
-/// What an agent says of itself when a stream begins.
+/// One epoch of an agent's journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hello {
-    /// Current epoch of its journal.
+pub struct Ends {
+    /// The epoch.
     pub epoch: i32,
     /// Last seq in it, 0 for none.
     pub head_seq: i64,
     /// Hash of the last event, the genesis hash when there is none.
     pub head_hash: Option<Hash>,
-    /// Oldest seq still on disk.
+    /// Oldest seq still on disk, at least 1; one past the head when none is.
     pub oldest_seq: i64,
+}
+
+/// What an agent says of itself when a stream begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Current epoch of its journal.
+    pub ends: Ends,
+    /// Earlier epochs of which events are still on disk, oldest first.
+    pub older: Vec<Ends>,
     /// The machine; empty when it does not say.
     pub machine_id: String,
     /// Journal and mark disagree.
     pub behind_mark: bool,
+    /// Generation of the tenant that it last heard of, 0 for none.
+    pub generation: i64,
 }
 
 /// What the cloud has of the agent.
@@ -27,12 +38,38 @@ pub struct Hello {
 pub struct Known {
     /// The epoch in which it may mint; at least the one it says.
     pub epoch: i32,
-    /// The machine of that epoch.
-    pub machine_id: Option<String>,
+    /// It is in another machine than that of the epoch.
+    pub moved: bool,
+    /// Two machines seem to run under its identity: nobody is given a new epoch
+    /// for the asking.
+    pub contested: bool,
     /// The cursor of the epoch that it says.
     pub cursor: Cursor,
     /// Hash of the stored event at its head, when the cloud has that.
     pub hash_at_head: Option<Hash>,
+}
+
+/// Whether the histories are the same up to the agent's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Common {
+    /// Yes.
+    Same,
+    /// They part at the head or before it.
+    Parted,
+    /// The cloud has no event there to compare with.
+    Unknown,
+}
+
+/// Where an epoch resumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The agent is to send from here + 1.
+    pub through_seq: i64,
+    /// These seqs are gone at the agent and were never here: the cursor jumps
+    /// past them and the chain restarts.
+    pub gap: Option<(i64, i64)>,
+    /// What is known of the histories.
+    pub common: Common,
 }
 
 /// When the agent is to be led into another epoch.
@@ -44,9 +81,13 @@ pub enum Move {
     Now {
         /// Last common seq.
         through_seq: i64,
+        /// Ours ends there too, so that what the agent has recorded since
+        /// follows it; else it parts from ours there.
+        drain: bool,
     },
-    /// With the first batch that shows how far the histories are the same.
-    OnceVerified,
+    /// Once everything up to its head is here, or it is known where the
+    /// histories part.
+    OnceSent,
 }
 
 /// How to answer.
@@ -54,65 +95,69 @@ pub enum Move {
 pub struct Resume {
     /// Raise the agent's epoch now, for this reason (a stable code).
     pub raise: Option<&'static str>,
-    /// The agent is to send from here + 1.
-    pub through_seq: i64,
-    /// These seqs are gone at the agent and were never here: the cursor jumps
-    /// past them and the chain restarts.
-    pub gap: Option<(i64, i64)>,
+    /// Where the current epoch resumes.
+    pub position: Position,
     /// Whether and when the agent goes on in another epoch.
     pub moves: Move,
+}
+
+/// Where an epoch resumes, given its cursor and the hash of the stored event at
+/// the agent's head.
+#[must_use]
+pub fn position(ends: &Ends, cursor: &Cursor, hash_at_head: Option<Hash>) -> Position {
+    let through = cursor.through_seq;
+    let gone = ends.oldest_seq.max(1) - 1;
+    if ends.head_seq > through {
+        let gap = (gone > through).then_some((through + 1, gone));
+        return Position { through_seq: through.max(gone), gap, common: Common::Unknown };
+    }
+    let ours = if ends.head_seq == through { cursor.chain_hash.or(hash_at_head) } else { hash_at_head };
+    let common = match (ends.head_hash, ours) {
+        (Some(theirs), Some(ours)) if theirs == ours => Common::Same,
+        // The chain restarts there: nothing to compare with, and nothing to send.
+        (Some(_), None) if ends.head_seq == through && gone >= through => Common::Same,
+        (_, None) => Common::Unknown,
+        _ => Common::Parted,
+    };
+    let through_seq = match common {
+        Common::Same => ends.head_seq,
+        // Its history parted from ours at or before its head: have the head sent
+        // again, from where the ingest goes back until it finds the place.
+        Common::Parted => (ends.head_seq - 1).max(gone).max(0),
+        // It lies in a gap of ours: all that it has may fill it.
+        Common::Unknown => gone.min(ends.head_seq),
+    };
+    Position { through_seq, gap: None, common }
 }
 
 /// Decides how a stream resumes.
 #[must_use]
 pub fn resume(hello: &Hello, known: &Known) -> Resume {
-    let through = known.cursor.through_seq;
-    let same = match (hello.head_hash, hello.head_seq == through) {
-        (None, _) => false,
-        (Some(head), true) => known.cursor.chain_hash.is_none_or(|ours| ours == head),
-        (Some(head), false) => known.hash_at_head == Some(head),
-    };
-    let ahead = hello.head_seq > through;
-    let moved = !hello.machine_id.is_empty()
-        && known.machine_id.as_ref().is_some_and(|machine| *machine != hello.machine_id);
-
-    let raise = if hello.behind_mark {
+    let head = hello.ends.head_seq;
+    let position = position(&hello.ends, &known.cursor, known.hash_at_head);
+    let ahead = head > known.cursor.through_seq;
+    let raise = if hello.behind_mark && !known.contested {
         Some("behind_mark")
-    } else if moved {
+    } else if known.moved && !known.contested {
         Some("another_machine")
     } else if ahead {
         None
-    } else if !same {
+    } else if position.common == Common::Parted {
         Some("another_history")
-    } else if hello.head_seq < through {
+    } else if head < known.cursor.through_seq {
         Some("set_back")
     } else {
         None
     };
-    let must_move = raise.is_some() || hello.epoch < known.epoch;
-    let oldest = hello.oldest_seq.max(1);
-
-    if ahead {
-        let gap = (oldest > through + 1).then_some((through + 1, oldest - 1));
-        return Resume {
-            raise,
-            through_seq: gap.map_or(through, |(_, last)| last),
-            gap,
-            moves: if must_move { Move::OnceVerified } else { Move::No },
-        };
-    }
-    if same {
-        let moves = if must_move { Move::Now { through_seq: hello.head_seq } } else { Move::No };
-        return Resume { raise, through_seq: hello.head_seq, gap: None, moves };
-    }
-    // Its history parted from ours at or before its head: have the head sent
-    // again, from where the ingest goes back until it finds the place.
-    Resume {
-        raise,
-        through_seq: (hello.head_seq - 1).max(oldest - 1).max(0),
-        gap: None,
-        moves: Move::OnceVerified,
-    }
+    let told = hello.ends.epoch < known.epoch && !known.contested;
+    let moves = if raise.is_none() && !told {
+        Move::No
+    } else if position.common == Common::Same {
+        Move::Now { through_seq: head, drain: head == known.cursor.through_seq }
+    } else {
+        Move::OnceSent
+    };
+    Resume { raise, position, moves }
 }
 
 #[cfg(test)]
@@ -124,71 +169,101 @@ mod tests {
 
     fn hello(head_seq: i64, hash: Hash) -> Hello {
         Hello {
-            epoch: 1,
-            head_seq,
-            head_hash: Some(hash),
-            oldest_seq: 1,
+            ends: Ends { epoch: 1, head_seq, head_hash: Some(hash), oldest_seq: 1 },
+            older: Vec::new(),
             machine_id: "m".into(),
             behind_mark: false,
+            generation: 1,
         }
+    }
+
+    fn pruned(head_seq: i64, hash: Hash, oldest_seq: i64) -> Hello {
+        let hello = hello(head_seq, hash);
+        Hello { ends: Ends { oldest_seq, ..hello.ends }, ..hello }
     }
 
     fn known(through_seq: i64, hash_at_head: Option<Hash>) -> Known {
         Known {
             epoch: 1,
-            machine_id: Some("m".into()),
-            cursor: Cursor { through_seq, chain_hash: Some(A), closed: false },
+            moved: false,
+            contested: false,
+            cursor: Cursor { through_seq, chain_hash: Some(A) },
             hash_at_head,
         }
     }
 
-    fn answer(raise: Option<&'static str>, through_seq: i64, moves: Move) -> Resume {
-        Resume { raise, through_seq, gap: None, moves }
+    /// (raise, where to resume, whether to move)
+    fn answer(hello: &Hello, known: &Known) -> (Option<&'static str>, i64, Move) {
+        let resume = resume(hello, known);
+        (resume.raise, resume.position.through_seq, resume.moves)
+    }
+
+    fn now(through_seq: i64, drain: bool) -> Move {
+        Move::Now { through_seq, drain }
     }
 
     #[test]
     fn in_step_or_ahead_simply_goes_on() {
-        assert_eq!(resume(&hello(5, A), &known(5, Some(A))), answer(None, 5, Move::No));
-        assert_eq!(resume(&hello(9, B), &known(5, None)), answer(None, 5, Move::No));
-        assert_eq!(resume(&hello(0, A), &known(0, None)), answer(None, 0, Move::No));
+        assert_eq!(answer(&hello(5, A), &known(5, Some(A))), (None, 5, Move::No));
+        assert_eq!(answer(&hello(9, B), &known(5, None)), (None, 5, Move::No));
+        assert_eq!(answer(&hello(0, A), &known(0, None)), (None, 0, Move::No));
     }
 
     #[test]
     fn an_old_copy_gets_a_new_epoch() {
-        let set_back = resume(&hello(3, B), &known(5, Some(B)));
-        assert_eq!(set_back, answer(Some("set_back"), 3, Move::Now { through_seq: 3 }));
-        let other = resume(&hello(3, B), &known(5, Some(A)));
-        assert_eq!(other, answer(Some("another_history"), 2, Move::OnceVerified));
-        let other_at_head = resume(&hello(5, B), &known(5, Some(A)));
-        assert_eq!(other_at_head, answer(Some("another_history"), 4, Move::OnceVerified));
+        assert_eq!(answer(&hello(3, B), &known(5, Some(B))), (Some("set_back"), 3, now(3, false)));
+        let parted = (Some("another_history"), 2, Move::OnceSent);
+        assert_eq!(answer(&hello(3, B), &known(5, Some(A))), parted);
+        let parted = (Some("another_history"), 4, Move::OnceSent);
+        assert_eq!(answer(&hello(5, B), &known(5, Some(A))), parted);
     }
 
     #[test]
     fn mark_and_machine_count_whatever_the_chain_says() {
         let mark = Hello { behind_mark: true, ..hello(5, A) };
-        assert_eq!(
-            resume(&mark, &known(5, Some(A))),
-            answer(Some("behind_mark"), 5, Move::Now { through_seq: 5 })
-        );
-        let moved = Hello { machine_id: "n".into(), ..hello(9, B) };
-        assert_eq!(resume(&moved, &known(5, None)), answer(Some("another_machine"), 5, Move::OnceVerified));
-        let first_seen = Known { machine_id: None, ..known(5, Some(A)) };
-        assert_eq!(resume(&hello(5, A), &first_seen).raise, None);
+        assert_eq!(answer(&mark, &known(5, Some(A))), (Some("behind_mark"), 5, now(5, true)));
+        let moved = |known: Known| Known { moved: true, ..known };
+        let ahead = (Some("another_machine"), 5, Move::OnceSent);
+        assert_eq!(answer(&hello(9, B), &moved(known(5, None))), ahead);
+        // It is where ours ends, or where ours went on without it.
+        let here = (Some("another_machine"), 5, now(5, true));
+        assert_eq!(answer(&hello(5, A), &moved(known(5, Some(A)))), here);
+        let behind = (Some("another_machine"), 3, now(3, false));
+        assert_eq!(answer(&hello(3, B), &moved(known(5, Some(B)))), behind);
+    }
+
+    #[test]
+    fn while_two_machines_run_only_histories_that_part_lead_into_an_epoch() {
+        let contested = |known: Known| Known { moved: true, contested: true, epoch: 2, ..known };
+        let mark = Hello { behind_mark: true, ..hello(9, B) };
+        assert_eq!(answer(&mark, &contested(known(5, None))), (None, 5, Move::No));
+        assert_eq!(answer(&hello(5, A), &contested(known(5, Some(A)))), (None, 5, Move::No));
+        let parted = (Some("set_back"), 3, now(3, false));
+        assert_eq!(answer(&hello(3, B), &contested(known(5, Some(B)))), parted);
     }
 
     #[test]
     fn an_epoch_raised_meanwhile_is_told() {
         let raised = Known { epoch: 2, ..known(5, Some(A)) };
-        assert_eq!(resume(&hello(5, A), &raised), answer(None, 5, Move::Now { through_seq: 5 }));
-        assert_eq!(resume(&hello(9, B), &raised), answer(None, 5, Move::OnceVerified));
+        assert_eq!(answer(&hello(5, A), &raised), (None, 5, now(5, true)));
+        assert_eq!(answer(&hello(9, B), &raised), (None, 5, Move::OnceSent));
     }
 
     #[test]
     fn what_a_restored_cloud_lacks_and_the_agent_pruned_is_a_gap() {
-        let pruned = Hello { oldest_seq: 8, ..hello(12, B) };
-        let plan = resume(&pruned, &known(5, None));
-        assert_eq!((plan.gap, plan.through_seq, plan.moves), (Some((6, 7)), 7, Move::No));
-        let enough = Hello { oldest_seq: 6, ..hello(12, B) };
-        assert_eq!(resume(&enough, &known(5, None)).gap, None);
+        let plan = resume(&pruned(12, B, 8), &known(5, None));
+        assert_eq!(plan.position, Position { through_seq: 7, gap: Some((6, 7)), common: Common::Unknown });
+        assert_eq!(plan.moves, Move::No);
+        assert_eq!(resume(&pruned(12, B, 6), &known(5, None)).position.gap, None);
+        // All of it is gone at the agent.
+        assert_eq!(resume(&pruned(12, B, 13), &known(5, None)).position.gap, Some((6, 12)));
+    }
+
+    #[test]
+    fn a_head_in_a_gap_of_ours_has_everything_sent_again() {
+        let gone = Known { cursor: Cursor { through_seq: 9, chain_hash: None }, ..known(9, None) };
+        assert_eq!(answer(&hello(7, B), &gone), (Some("set_back"), 0, Move::OnceSent));
+        assert_eq!(answer(&hello(9, B), &gone), (None, 0, Move::No));
+        assert_eq!(answer(&pruned(9, B, 10), &gone), (None, 9, Move::No));
     }
 }

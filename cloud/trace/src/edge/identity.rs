@@ -10,6 +10,8 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::store;
+use crate::ingest::findings::Finding;
+use crate::ingest::store::findings;
 use crate::ingest::{IngestError, Source, epochs};
 
 /// The stream of an agent, if it has a plant; imports do not stream.
@@ -71,6 +73,9 @@ impl From<IdentityError> for Status {
             IdentityError::Token(TokenError::Malformed | TokenError::Used | TokenError::Expired) => {
                 Self::permission_denied(error.to_string())
             }
+            IdentityError::Token(TokenError::OtherPlant { .. }) => {
+                Self::failed_precondition(error.to_string())
+            }
             IdentityError::Authority(A::Request) | IdentityError::Machine => {
                 Self::invalid_argument(error.to_string())
             }
@@ -99,6 +104,33 @@ pub(super) fn refused(refusal: Refusal) -> Status {
     }
 }
 
+/// What an agent asks with to be enrolled.
+#[derive(Clone, Default)]
+pub struct Request {
+    /// The token.
+    pub token: String,
+    /// PKCS#10 in PEM.
+    pub csr_pem: String,
+    /// The machine; empty when it does not say.
+    pub machine_id: String,
+    /// Plant and tenant that it is set up for; empty when it does not say.
+    pub plant: String,
+    /// See there.
+    pub tenant: String,
+}
+
+impl From<proto::v1::EnrolRequest> for Request {
+    fn from(said: proto::v1::EnrolRequest) -> Self {
+        Self {
+            token: said.token,
+            csr_pem: said.csr_pem,
+            machine_id: said.machine_id,
+            plant: said.expected_plant,
+            tenant: said.expected_tenant,
+        }
+    }
+}
+
 /// Uses up a token and issues a certificate, in one transaction. Certificates
 /// that the agent had are revoked, since another machine may hold them; an agent
 /// that was enrolled before gets a new epoch, which burns its leases.
@@ -108,20 +140,24 @@ pub(super) fn refused(refusal: Refusal) -> Status {
 pub async fn enrol(
     db: &Db,
     authority: &Authority,
-    token: &str,
-    csr_pem: &str,
-    machine_id: &str,
+    request: &Request,
     now: DateTime<Utc>,
 ) -> Result<Enrolled, IdentityError> {
+    let machine_id = request.machine_id.as_str();
     if machine_id.len() > 200 || machine_id.contains('\0') {
         return Err(IdentityError::Machine);
     }
     db.system_tx(async |system| {
-        let redeemed = tenancy::redeem_token_in(system, token).await?;
+        let redeemed = tenancy::redeem_token_in(system, &request.token).await?;
         let plant = redeemed.plant.ok_or(TokenError::NotAllowed)?;
+        let other = |said: &str, ours: &str| !said.is_empty() && said != ours;
+        if other(&request.plant, &plant) || other(&request.tenant, &redeemed.tenant_code) {
+            // Nothing of this is committed: the token stays unused.
+            return Err(TokenError::OtherPlant { plant, tenant: redeemed.tenant_code }.into());
+        }
         let (tenant, agent_id) = (redeemed.tenant, redeemed.agent_id);
         authority::revoke_certificates(system, tenant, agent_id, now).await?;
-        let issued = authority.issue_agent(system, tenant, agent_id, csr_pem, now).await?;
+        let issued = authority.issue_agent(system, tenant, agent_id, &request.csr_pem, now).await?;
         let epoch = system
             .enter(&Cx::system(tenant), async |tx| {
                 if store::agent_enrolled_before(tx, tenant, agent_id).await? {
@@ -163,7 +199,8 @@ pub async fn renew(
     .await
 }
 
-/// Who holds this certificate; `renewal` lets an expired one pass.
+/// Who holds this certificate; `renewal` lets an expired one pass. One that was
+/// adopted is an exception, so that somebody looks at it.
 pub(super) async fn identify(
     db: &Db,
     leaf: &CertificateDer<'_>,
@@ -174,5 +211,17 @@ pub(super) async fn identify(
     } else {
         authority::identify(db, leaf, Utc::now()).await
     };
-    found.map_err(refused)
+    let identity = found.map_err(refused)?;
+    if identity.adopted {
+        let hex = identity.fingerprint.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let plant = identity.plant.as_deref().unwrap_or_default();
+        let finding = Finding::adopted(identity.agent, plant, &hex);
+        let told: Result<(), DbError> = db
+            .ingest_tx(&identity.cx(), async |tx| {
+                Ok(findings::insert(tx, identity.tenant, vec![finding.clone()]).await?)
+            })
+            .await;
+        told.map_err(|error| refused(Refusal::Db(error)))?;
+    }
+    Ok(identity)
 }

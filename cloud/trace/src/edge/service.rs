@@ -47,9 +47,8 @@ impl EdgeLink for Service {
         let shared = self.0.clone();
         // In a task of its own: a client that leaves must not stop it half-way.
         let done = tokio::spawn(async move {
-            let EnrolRequest { token, csr_pem, machine_id } = request;
             let (db, authority) = (shared.ingest.db(), &shared.authority);
-            identity::enrol(db, authority, &token, &csr_pem, &machine_id, Utc::now()).await
+            identity::enrol(db, authority, &request.into(), Utc::now()).await
         });
         let enrolled = done.await.map_err(|_| Status::internal("enrolment failed"))??;
         tracing::info!(agent = %enrolled.agent_id, plant = enrolled.plant, "an agent was enrolled");

@@ -19,7 +19,7 @@ use super::live::{Close, Place};
 use super::open::{self, OpenError, Opened};
 use super::{Shared, hello, labels, store};
 use crate::ingest::store::{self as facts, Stream};
-use crate::ingest::{Batch, IngestError, Outcome, Source, epochs};
+use crate::ingest::{Batch, IngestError, Outcome, Source, Way, epochs};
 use crate::leases::{self, LeaseError};
 
 /// Messages that wait for a slow agent.
@@ -119,14 +119,27 @@ struct Session {
     shared: Arc<Shared>,
     source: Source,
     out: Out,
-    /// The epoch whose events come.
-    epoch: i32,
-    /// Oldest seq of that epoch at the agent.
-    oldest_seq: u64,
+    /// The epoch in which the agent records.
+    lane: Lane,
+    /// Epochs that it has left and of which it sends the rest.
+    left: Vec<Lane>,
     /// The epoch that the agent was told to begin, until its first batch.
-    moved_to: Option<i32>,
-    /// The agent is to be moved with the first batch that is committed.
-    move_once_verified: Option<&'static str>,
+    moved_to: Option<Moved>,
+    /// The agent is to be moved once this is committed.
+    once_sent: Option<Awaited>,
+    /// The tenant's generation when the stream began.
+    generation: i64,
+    /// Two machines seem to run under its identity: it is given no numbers.
+    contested: bool,
+}
+
+/// The batches of one epoch.
+struct Lane {
+    epoch: i32,
+    /// Oldest seq of it at the agent.
+    oldest_seq: u64,
+    /// How the agent stands to it.
+    way: Way,
     /// Told to send again from here; what was under way before is dropped.
     awaiting: Option<u64>,
     /// Seq after the last batch that came.
@@ -134,10 +147,44 @@ struct Session {
     prune: Prune,
 }
 
+/// A new epoch that the agent was told.
+#[derive(Clone, Copy)]
+struct Moved {
+    epoch: i32,
+    /// What comes in the old one is still taken.
+    drain: bool,
+}
+
+/// What has to come before the agent is moved, and why it is.
+#[derive(Clone, Copy)]
+struct Awaited {
+    head_seq: i64,
+    reason: &'static str,
+}
+
 /// What a backup covers, looked up now and then.
+#[derive(Default)]
 struct Prune {
     through_seq: i64,
     looked: Option<Instant>,
+}
+
+impl Lane {
+    fn new(epoch: i32, oldest_seq: i64, way: Way) -> Self {
+        let oldest_seq = oldest_seq.unsigned_abs().max(1);
+        Self { epoch, oldest_seq, way, awaiting: None, contiguous: 0, prune: Prune::default() }
+    }
+
+    /// Whether a batch was under way when the agent was told to go back.
+    fn overtaken(&mut self, batch: &v1::Batch) -> bool {
+        let next = batch.from_seq.saturating_add(batch.events.len() as u64);
+        let follows = batch.from_seq == std::mem::replace(&mut self.contiguous, next);
+        if self.awaiting.is_some_and(|from| batch.from_seq != from && follows) {
+            return true;
+        }
+        self.awaiting = None;
+        false
+    }
 }
 
 async fn begin(
@@ -157,27 +204,45 @@ async fn begin(
     };
     let opened: Opened =
         shared.ingest.db().ingest_tx(&source.cx(), async |tx| open::open(tx, &source, &said).await).await?;
+    let ends = &opened.hello.ends;
     let mut session = Session {
-        epoch: opened.hello.epoch,
-        oldest_seq: said.oldest_seq.max(1),
+        lane: Lane::new(ends.epoch, ends.oldest_seq, Way::Current),
+        left: opened.hello.older.iter().map(|e| Lane::new(e.epoch, e.oldest_seq, Way::Left)).collect(),
         moved_to: None,
-        move_once_verified: (opened.resume.moves == hello::Move::OnceVerified)
-            .then(|| opened.resume.raise.unwrap_or("epoch_raised")),
-        awaiting: None,
-        contiguous: 0,
-        prune: Prune { through_seq: 0, looked: None },
+        once_sent: (opened.resume.moves == hello::Move::OnceSent).then(|| Awaited {
+            head_seq: ends.head_seq,
+            reason: opened.resume.raise.unwrap_or("epoch_raised"),
+        }),
+        generation: opened.generation,
+        contested: opened.contested,
         shared,
         source,
         out: out.clone(),
     };
-    tracing::info!(agent = %session.source.agent_id, epoch = session.epoch, head = opened.hello.head_seq,
-        through = opened.resume.through_seq, raise = opened.resume.raise, "an agent is connected");
-    let prune = session.prune_through(opened.resume.through_seq).await;
+    let through = opened.resume.position.through_seq;
+    tracing::info!(agent = %session.source.agent_id, epoch = ends.epoch, head = ends.head_seq, through,
+        older = opened.older.len(), raise = opened.resume.raise, contested = opened.contested,
+        "an agent is connected");
+    // What may be pruned of earlier epochs; there may be no batch of theirs any
+    // more whose acknowledgement could tell.
+    for (at, through_seq) in opened.older.iter().enumerate() {
+        let prune = session.prune_through(Some(at), *through_seq).await;
+        if prune > 0 {
+            session.ack(opened.hello.older[at].epoch, *through_seq, Vec::new(), prune).await?;
+        }
+    }
+    let prune = session.prune_through(None, through).await;
     session.send(Message::Welcome(open::welcome(&opened, prune, Utc::now()))).await?;
+    if opened.contested {
+        session.problem("agent.contested", LeaseError::Contested.to_string()).await?;
+    }
     if let Some(moved) = opened.moved {
         session.tell_move(moved).await?;
     }
-    let applied = i64::try_from(said.reference_version).unwrap_or(i64::MAX);
+    let applied = match opened.full_reference {
+        true => 0,
+        false => i64::try_from(said.reference_version).unwrap_or(i64::MAX),
+    };
     let (references, source, out) =
         (session.shared.references.clone(), session.source.clone(), session.out.clone());
     tokio::spawn(async move { references.feed(source, applied, out).await });
@@ -219,9 +284,9 @@ impl Session {
             M::ReferenceApplied(applied) => {
                 let version = i64::try_from(applied.version).unwrap_or(i64::MAX);
                 let (tenant, agent) = (self.source.tenant, self.source.agent_id);
-                let db = self.shared.ingest.db();
+                let (db, generation) = (self.shared.ingest.db(), self.generation);
                 db.ingest_tx::<_, IngestError, _>(&self.source.cx(), async |tx| {
-                    Ok(store::agent_reference(tx, tenant, agent, version).await?)
+                    Ok(store::agent_reference(tx, tenant, agent, version, generation).await?)
                 })
                 .await?;
                 Ok(())
@@ -242,97 +307,157 @@ impl Session {
         }
     }
 
+    /// The lane of a batch: none for the current epoch, else its place among
+    /// those left; an error for one that is to be passed over or refused.
+    fn lane_of(&mut self, epoch: i32) -> Result<Option<usize>, Option<End>> {
+        if let Some(moved) = self.moved_to
+            && moved.epoch == epoch
+        {
+            // Its first batch: the agent has begun it.
+            let old = std::mem::replace(&mut self.lane, Lane::new(epoch, 1, Way::Current));
+            if moved.drain {
+                self.left.push(old);
+            }
+            self.moved_to = None;
+        }
+        if epoch == self.lane.epoch {
+            // Under way when the agent was told to move, and recorded again.
+            return if self.moved_to.is_some_and(|moved| !moved.drain) { Err(None) } else { Ok(None) };
+        }
+        match self.left.iter().position(|lane| lane.epoch == epoch) {
+            Some(at) => Ok(Some(at)),
+            // Of an epoch that the agent has left for good, or never got.
+            None if epoch < self.lane.epoch => Err(None),
+            None => Err(Some(IngestError::Epoch.into())),
+        }
+    }
+
+    fn lane(&mut self, at: Option<usize>) -> &mut Lane {
+        match at.and_then(|at| self.left.get_mut(at)) {
+            Some(lane) => lane,
+            None => &mut self.lane,
+        }
+    }
+
     async fn batch(&mut self, batch: v1::Batch) -> Result<(), End> {
-        let epoch = i32::try_from(batch.epoch).unwrap_or(0);
-        if epoch != self.epoch {
-            if self.moved_to != Some(epoch) {
-                // Of an epoch that the agent has left or never got.
-                return if epoch < self.epoch { Ok(()) } else { Err(IngestError::Epoch.into()) };
-            }
-            (self.epoch, self.oldest_seq) = (epoch, 1);
-            (self.moved_to, self.awaiting, self.contiguous) = (None, None, 0);
-            self.prune = Prune { through_seq: 0, looked: None };
-        } else if self.moved_to.is_some() {
-            return Ok(()); // was under way when the agent was told to move
+        let at = match self.lane_of(i32::try_from(batch.epoch).unwrap_or(0)) {
+            Ok(at) => at,
+            Err(None) => return Ok(()),
+            Err(Some(end)) => return Err(end),
+        };
+        let lane = self.lane(at);
+        if lane.overtaken(&batch) {
+            return Ok(());
         }
-        let next = batch.from_seq.saturating_add(batch.events.len() as u64);
-        let follows = batch.from_seq == std::mem::replace(&mut self.contiguous, next);
-        if let Some(from) = self.awaiting {
-            if batch.from_seq != from && follows {
-                return Ok(()); // was under way when the agent was told to go back
-            }
-            self.awaiting = None;
-        }
+        let (epoch, last_sent) = (lane.epoch, lane.contiguous.saturating_sub(1));
         let taken = Batch {
             epoch: batch.epoch,
             from_seq: batch.from_seq,
             events: batch.events,
             notes: batch.notes,
-            oldest_seq: self.oldest_seq,
+            oldest_seq: lane.oldest_seq,
+            way: lane.way,
         };
-        match self.shared.ingest.commit_batch(&self.source, taken).await? {
+        match self.commit(at, taken).await? {
             Outcome::Committed { through_seq, chain_hash, .. } => {
-                let prune_through_seq = self.prune_through(through_seq).await;
-                self.send(Message::Ack(v1::Ack {
-                    epoch: batch.epoch,
-                    through_seq: through_seq.unsigned_abs(),
-                    chain_hash: chain_hash.map(Vec::from).unwrap_or_default(),
-                    prune_through_seq,
-                }))
-                .await?;
-                if let Some(reason) = self.move_once_verified.take() {
-                    let verified = through_seq.min(i64::try_from(next).unwrap_or(i64::MAX) - 1);
-                    self.leave(Some(verified), reason).await?;
+                let prune = self.prune_through(at, through_seq).await;
+                self.ack(epoch, through_seq, chain_hash.map(Vec::from).unwrap_or_default(), prune).await?;
+                if at.is_some() {
+                    return Ok(());
+                }
+                if let Some(Awaited { head_seq, reason }) = self.once_sent {
+                    let sent = through_seq.min(i64::try_from(last_sent).unwrap_or(i64::MAX));
+                    if sent >= head_seq {
+                        self.leave(Some((sent, sent == through_seq)), reason).await?;
+                    }
                 }
                 Ok(())
             }
             Outcome::Gap { through_seq, chain_hash } => {
-                self.go_back(through_seq, chain_hash.map(Vec::from).unwrap_or_default()).await
+                self.go_back(at, through_seq, chain_hash.map(Vec::from).unwrap_or_default()).await
             }
-            Outcome::Rewind { through_seq } => self.go_back(through_seq, Vec::new()).await,
+            Outcome::Rewind { through_seq } => self.go_back(at, through_seq, Vec::new()).await,
             Outcome::Moved(moved) => self.tell_move(moved).await,
+            // Comes back as Committed.
+            Outcome::Parted { .. } => Ok(()),
         }
     }
 
-    /// Has the agent send again from `through_seq` + 1.
-    async fn go_back(&mut self, through_seq: i64, chain_hash: Vec<u8>) -> Result<(), End> {
-        self.awaiting = Some(through_seq.unsigned_abs() + 1);
-        let welcome = v1::Welcome {
-            epoch: self.epoch.unsigned_abs(),
+    /// Commits a batch; where the histories of an epoch part that the agent has
+    /// left, what lies above is kept beside them from then on.
+    async fn commit(&mut self, at: Option<usize>, batch: Batch) -> Result<Outcome, IngestError> {
+        let outcome = self.shared.ingest.commit_batch(&self.source, batch.clone()).await?;
+        let Outcome::Parted { through_seq } = outcome else {
+            return Ok(outcome);
+        };
+        tracing::warn!(agent = %self.source.agent_id, epoch = batch.epoch, through = through_seq,
+            "the rest of an earlier epoch is of another history");
+        let way = Way::Parted(through_seq);
+        self.lane(at).way = way;
+        self.shared.ingest.commit_batch(&self.source, Batch { way, ..batch }).await
+    }
+
+    async fn ack(&self, epoch: i32, through_seq: i64, chain_hash: Vec<u8>, prune: u64) -> Result<(), End> {
+        self.send(Message::Ack(v1::Ack {
+            epoch: epoch.unsigned_abs(),
             through_seq: through_seq.unsigned_abs(),
             chain_hash,
-            prune_through_seq: 0,
+            prune_through_seq: prune,
+        }))
+        .await
+    }
+
+    async fn problem(&self, code: &str, detail: String) -> Result<(), End> {
+        self.send(Message::Problem(v1::Problem { code: code.to_owned(), detail })).await
+    }
+
+    /// Has the agent send again from `through_seq` + 1.
+    async fn go_back(&mut self, at: Option<usize>, through_seq: i64, chain_hash: Vec<u8>) -> Result<(), End> {
+        let lane = self.lane(at);
+        lane.awaiting = Some(through_seq.unsigned_abs() + 1);
+        let epoch = lane.epoch.unsigned_abs();
+        let welcome = v1::Welcome {
+            epoch,
+            through_seq: through_seq.unsigned_abs(),
+            chain_hash,
             cloud_time_us: Utc::now().timestamp_micros(),
-            generation: 0,
+            generation: self.generation.unsigned_abs(),
+            ..v1::Welcome::default()
         };
         self.send(Message::Welcome(welcome)).await
     }
 
-    /// Leads the agent out of its epoch at `through_seq`, or at the cursor.
-    async fn leave(&mut self, through_seq: Option<i64>, reason: &str) -> Result<(), End> {
-        let stream = Stream { tenant: self.source.tenant, agent_id: self.source.agent_id, epoch: self.epoch };
-        let genesis = proto::chain::genesis(self.source.agent_id.as_bytes(), self.epoch.unsigned_abs());
+    /// Leads the agent out of its epoch: at a seq of which it is known whether
+    /// what follows drains, or at the cursor, where it does.
+    async fn leave(&mut self, at: Option<(i64, bool)>, reason: &str) -> Result<(), End> {
+        let epoch = self.lane.epoch;
+        let stream = Stream { tenant: self.source.tenant, agent_id: self.source.agent_id, epoch };
+        let genesis = proto::chain::genesis(self.source.agent_id.as_bytes(), epoch.unsigned_abs());
         let moved = self
             .shared
             .ingest
             .db()
             .ingest_tx::<_, IngestError, _>(&self.source.cx(), async |tx| {
                 let cursor = facts::cursor::lock(tx, stream, genesis).await?;
-                epochs::leave(tx, stream, through_seq.unwrap_or(cursor.through_seq), reason).await
+                let (through_seq, drain) = at.unwrap_or((cursor.through_seq, true));
+                epochs::leave(tx, stream, through_seq, drain, reason).await
             })
             .await?;
         self.tell_move(moved).await
     }
 
     async fn tell_move(&mut self, moved: epochs::Move) -> Result<(), End> {
-        self.moved_to = Some(moved.epoch);
-        self.move_once_verified = None;
+        self.moved_to = Some(Moved { epoch: moved.epoch, drain: moved.drain });
+        self.once_sent = None;
+        // From here on it is one that the agent was told to leave.
+        self.lane.way = Way::Left;
         tracing::warn!(agent = %self.source.agent_id, epoch = moved.epoch, through = moved.through_seq,
-            reason = moved.reason, "an agent is led into a new epoch");
+            drain = moved.drain, reason = moved.reason, "an agent is led into a new epoch");
         self.send(Message::EpochChange(v1::EpochChange {
             epoch: moved.epoch.unsigned_abs(),
             reason: moved.reason,
             through_seq: moved.through_seq.unsigned_abs(),
+            drain: moved.drain,
         }))
         .await
     }
@@ -340,10 +465,10 @@ impl Session {
     /// The epoch in which numbers may be given to the agent now; none while it
     /// is not known which one that will be.
     fn granting(&self) -> Option<i32> {
-        match (self.moved_to, self.move_once_verified) {
-            (Some(epoch), _) => Some(epoch),
+        match (self.moved_to, self.once_sent) {
+            (Some(moved), _) => Some(moved.epoch),
             (None, Some(_)) => None,
-            (None, None) => Some(self.epoch),
+            (None, None) => Some(self.lane.epoch),
         }
     }
 
@@ -403,13 +528,7 @@ impl Session {
             LeaseError::Unknown => Err(IngestError::Revoked.into()),
             LeaseError::OldEpoch { .. } if self.moved_to.is_none() => self.leave(None, "epoch_raised").await,
             LeaseError::OldEpoch { .. } => Ok(()),
-            error => {
-                self.send(Message::Problem(v1::Problem {
-                    code: format!("{what}.refused"),
-                    detail: error.to_string(),
-                }))
-                .await
-            }
+            error => self.problem(&format!("{what}.refused"), error.to_string()).await,
         }
     }
 
@@ -417,17 +536,25 @@ impl Session {
         let (tenant, agent) = (self.source.tenant, self.source.agent_id);
         let queued = i64::try_from(status.queued_events).unwrap_or(i64::MAX);
         let db = self.shared.ingest.db();
-        let epoch = db
+        let standing = db
             .ingest_tx::<_, IngestError, _>(&self.source.cx(), async |tx| {
                 Ok(store::agent_status(tx, tenant, agent, queued).await?)
             })
-            .await?;
-        match (epoch, self.granting()) {
-            (None, _) => Err(IngestError::UnknownAgent.into()),
+            .await?
+            .ok_or(IngestError::UnknownAgent)?;
+        if self.contested && !standing.contested {
+            // Which machine it is to be, its next Hello shows.
+            return Err(End::Refused(Status::aborted("an operator has decided; connect again")));
+        }
+        self.contested = standing.contested;
+        match self.granting() {
             // An operator raised it meanwhile.
-            (Some(current), Some(granting)) if current > granting => {
-                if let Some(target) = self.moved_to.take() {
-                    self.epoch = target;
+            Some(granting) if standing.epoch > granting && !standing.contested => {
+                if let Some(moved) = self.moved_to.take() {
+                    let old = std::mem::replace(&mut self.lane, Lane::new(moved.epoch, 1, Way::Current));
+                    if moved.drain {
+                        self.left.push(old);
+                    }
                 }
                 self.leave(None, "epoch_raised").await
             }
@@ -436,28 +563,28 @@ impl Session {
     }
 
     /// What the agent may prune: committed before the backup horizon.
-    async fn prune_through(&mut self, through_seq: i64) -> u64 {
+    async fn prune_through(&mut self, at: Option<usize>, through_seq: i64) -> u64 {
         let Some(horizon) = self.shared.config.backup_horizon else {
             return 0;
         };
-        if self.prune.looked.is_none_or(|at| at.elapsed() > HORIZON) {
-            let stream =
-                Stream { tenant: self.source.tenant, agent_id: self.source.agent_id, epoch: self.epoch };
-            let (after, before) = (self.prune.through_seq, Utc::now() - horizon);
-            let found: Result<i64, IngestError> = self
-                .shared
+        let (shared, source) = (self.shared.clone(), self.source.clone());
+        let lane = self.lane(at);
+        if lane.prune.looked.is_none_or(|at| at.elapsed() > HORIZON) {
+            let stream = Stream { tenant: source.tenant, agent_id: source.agent_id, epoch: lane.epoch };
+            let (after, before) = (lane.prune.through_seq, Utc::now() - horizon);
+            let found: Result<i64, IngestError> = shared
                 .ingest
                 .db()
-                .ingest_tx(&self.source.cx(), async |tx| {
+                .ingest_tx(&source.cx(), async |tx| {
                     Ok(facts::cursor::covered_through(tx, stream, after, before).await?)
                 })
                 .await;
             match found {
-                Ok(seq) => self.prune = Prune { through_seq: seq, looked: Some(Instant::now()) },
+                Ok(seq) => lane.prune = Prune { through_seq: seq, looked: Some(Instant::now()) },
                 Err(error) => tracing::warn!(%error, "looking up the backup horizon"),
             }
         }
-        self.prune.through_seq.min(through_seq).unsigned_abs()
+        lane.prune.through_seq.min(through_seq).unsigned_abs()
     }
 
     async fn send(&self, message: Message) -> Result<(), End> {

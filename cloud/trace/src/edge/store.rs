@@ -21,8 +21,26 @@ pub async fn tenant(tx: &mut Tx, tenant: Uuid) -> Result<Option<TenantRow>, Erro
         .await
 }
 
-/// Writes down who is at the other end of a new stream. `machine_id` stays as
-/// it is when `None`.
+/// Raises the tenant's generation past `seen`; answers it.
+pub async fn generation_raise(tx: &mut Tx, seen: i64) -> Result<i64, Error> {
+    sqlx::query_scalar!("select app.raise_generation($1) as \"generation!\"", seen).fetch_one(tx.conn()).await
+}
+
+/// Writes down that two machines run under an agent's identity.
+pub async fn agent_contest(tx: &mut Tx, tenant: Uuid, agent_id: Uuid) -> Result<(), Error> {
+    sqlx::query!(
+        "update agents set contested_at = coalesce(contested_at, now()) \
+         where tenant_id = $1 and agent_id = $2",
+        tenant,
+        agent_id,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes down who is at the other end of a new stream. The machine stays as it
+/// is when `machine_id` is `None`.
 pub async fn agent_connected(
     tx: &mut Tx,
     tenant: Uuid,
@@ -31,7 +49,10 @@ pub async fn agent_connected(
     software: &str,
 ) -> Result<(), Error> {
     sqlx::query!(
-        "update agents set machine_id = coalesce($3, machine_id), software = $4, last_seen_at = now(), \
+        "update agents set machine_id = coalesce($3, machine_id), \
+         previous_machine_id = case when $3 <> machine_id then machine_id else previous_machine_id end, \
+         machine_since = case when $3 <> machine_id then now() else machine_since end, \
+         software = $4, last_seen_at = now(), \
          status = case when status = 'expected' then 'enrolled' else status end, \
          enrolled_at = coalesce(enrolled_at, now()) \
          where tenant_id = $1 and agent_id = $2",
@@ -45,16 +66,26 @@ pub async fn agent_connected(
     Ok(())
 }
 
-/// Writes down an agent's state; answers the epoch in which it may mint.
+/// The epoch in which an agent may mint, and whether it is contested.
+pub struct Standing {
+    /// Epoch.
+    pub epoch: i32,
+    /// Two machines seem to run under its identity.
+    pub contested: bool,
+}
+
+/// Writes down an agent's state; answers how it stands.
 pub async fn agent_status(
     tx: &mut Tx,
     tenant: Uuid,
     agent_id: Uuid,
     queued: i64,
-) -> Result<Option<i32>, Error> {
-    sqlx::query_scalar!(
+) -> Result<Option<Standing>, Error> {
+    sqlx::query_as!(
+        Standing,
         "update agents set queued_events = $3, last_seen_at = now() \
-         where tenant_id = $1 and agent_id = $2 returning epoch",
+         where tenant_id = $1 and agent_id = $2 \
+         returning epoch, contested_at is not null as \"contested!\"",
         tenant,
         agent_id,
         queued,
@@ -63,13 +94,21 @@ pub async fn agent_status(
     .await
 }
 
-/// Writes down which reference data an agent has applied.
-pub async fn agent_reference(tx: &mut Tx, tenant: Uuid, agent_id: Uuid, version: i64) -> Result<(), Error> {
+/// Writes down which reference data an agent has applied, in which generation.
+pub async fn agent_reference(
+    tx: &mut Tx,
+    tenant: Uuid,
+    agent_id: Uuid,
+    version: i64,
+    generation: i64,
+) -> Result<(), Error> {
     sqlx::query!(
-        "update agents set reference_version = $3, last_seen_at = now() where tenant_id = $1 and agent_id = $2",
+        "update agents set reference_version = $3, reference_generation = $4, last_seen_at = now() \
+         where tenant_id = $1 and agent_id = $2",
         tenant,
         agent_id,
         version,
+        generation,
     )
     .execute(tx.conn())
     .await?;
@@ -98,7 +137,8 @@ pub async fn agent_enrol(
     machine_id: &str,
 ) -> Result<Option<i32>, Error> {
     sqlx::query_scalar!(
-        "update agents set status = 'enrolled', enrolled_at = now(), machine_id = nullif($3, '') \
+        "update agents set status = 'enrolled', enrolled_at = now(), machine_id = nullif($3, ''), \
+         previous_machine_id = null, machine_since = null, contested_at = null \
          where tenant_id = $1 and agent_id = $2 and status <> 'revoked' returning epoch",
         tenant,
         agent_id,

@@ -14,8 +14,6 @@ pub struct Cursor {
     /// Hash that the next event must name; `None` where the chain restarts,
     /// because what stood before is gone at the agent and here.
     pub chain_hash: Option<Hash>,
-    /// Nothing more is taken in this epoch; the agent was told the next.
-    pub closed: bool,
 }
 
 /// What a batch's event says about the chain.
@@ -56,12 +54,14 @@ pub enum Plan {
         /// Last common seq.
         through_seq: i64,
     },
-    /// The epoch takes nothing more; up to the cursor the histories are the same.
-    Closed,
-    /// Store the events from index `skip` on; those before are repeats.
+    /// Store the events from index `skip` on; those before are repeats, of which
+    /// only those at `fill` are stored.
     Apply {
         /// Number of repeats.
         skip: usize,
+        /// Indexes of repeats that are not here (they lie in a gap): they are
+        /// stored in their place.
+        fill: Vec<usize>,
         /// Indexes of new events that do not name the event before them.
         broken: Vec<usize>,
         /// Seqs whose record is lost at the agent, though it is whole here.
@@ -108,26 +108,29 @@ pub fn plan(
     }
     let at = |seq: i64| stored.iter().find(|s| s.seq == seq);
     let Some(first) = batch.first() else {
-        return Plan::Apply { skip: 0, broken: Vec::new(), lost_there: Vec::new() };
+        return Plan::Apply { skip: 0, fill: Vec::new(), broken: Vec::new(), lost_there: Vec::new() };
     };
     let overlap = (cursor.through_seq + 1 - from_seq).clamp(0, batch.len() as i64) as usize;
 
     // Repeats: the first that differs is where the histories part, unless they
     // parted before the batch began.
     let mut lost_there = Vec::new();
+    let mut fill = Vec::new();
     let mut differs = None;
+    // A repeat that is the same proves, by the chain, all that lies before it.
+    let mut anchored = false;
     for (i, event) in batch[..overlap].iter().enumerate() {
         let seq = from_seq + i as i64;
         match at(seq) {
-            Some(known) if known.hash != event.hash && event.lost => lost_there.push(seq),
-            Some(known) if known.hash != event.hash => {
+            None => fill.push(i),
+            Some(known) if known.hash == event.hash => anchored = true,
+            Some(_) if event.lost => lost_there.push(seq),
+            Some(_) => {
                 differs = Some(i);
                 break;
             }
-            _ => {}
         }
     }
-    let anchored = overlap > 0 && differs != Some(0) && lost_there.first() != Some(&from_seq);
     let follows = overlap == 0 && continues(cursor, first);
     if !anchored && !follows {
         // Nothing in the batch proves that what lies before it is common.
@@ -149,14 +152,11 @@ pub fn plan(
     if let Some(i) = differs {
         return Plan::Fork { through_seq: from_seq + i as i64 - 1 };
     }
+    let mut broken = seams(from_seq, &batch[..overlap], &fill, at(from_seq - 1));
     if overlap == batch.len() {
-        return Plan::Apply { skip: overlap, broken: Vec::new(), lost_there };
-    }
-    if cursor.closed {
-        return Plan::Closed;
+        return Plan::Apply { skip: overlap, fill, broken, lost_there };
     }
 
-    let mut broken = Vec::new();
     let mut tolerated = overlap == 0; // judged above
     let mut expected = if overlap > 0 { batch[overlap - 1].hash } else { first.hash };
     if overlap > 0 {
@@ -169,7 +169,27 @@ pub fn plan(
         expected = event.hash;
         tolerated = event.lost;
     }
-    Plan::Apply { skip: overlap, broken, lost_there }
+    Plan::Apply { skip: overlap, fill, broken, lost_there }
+}
+
+/// Indexes of repeats that do not name the event before them, where one of the
+/// two comes to fill a gap.
+fn seams(from_seq: i64, repeats: &[Incoming], fill: &[usize], before: Option<&Stored>) -> Vec<usize> {
+    let filled = |i: usize| fill.binary_search(&i).is_ok();
+    let mut broken = Vec::new();
+    for (i, event) in repeats.iter().enumerate() {
+        let (named_by, lost) = match i.checked_sub(1).map(|j| &repeats[j]) {
+            Some(last) if filled(i) || filled(i - 1) => (Some(last.hash), last.lost),
+            None if filled(i) && from_seq > 1 => (before.map(|b| b.hash), before.is_some_and(|b| b.lost)),
+            _ => (None, false),
+        };
+        if let (Some(expected), Some(named), false) = (named_by, event.prev_hash, lost)
+            && expected != named
+        {
+            broken.push(i);
+        }
+    }
+    broken
 }
 
 #[cfg(test)]
@@ -204,11 +224,11 @@ mod tests {
     }
 
     fn at(through: i64, hash: Hash) -> Cursor {
-        Cursor { through_seq: through, chain_hash: Some(hash), closed: false }
+        Cursor { through_seq: through, chain_hash: Some(hash) }
     }
 
     fn apply(skip: usize) -> Plan {
-        Plan::Apply { skip, broken: Vec::new(), lost_there: Vec::new() }
+        Plan::Apply { skip, fill: Vec::new(), broken: Vec::new(), lost_there: Vec::new() }
     }
 
     #[test]
@@ -281,7 +301,7 @@ mod tests {
         batch[1].lost = false;
         assert_eq!(
             plan(&at(3, h(3)), G, 4, 1, &batch, &[]),
-            Plan::Apply { skip: 0, broken: vec![2], lost_there: vec![] }
+            Plan::Apply { skip: 0, fill: vec![], broken: vec![2], lost_there: vec![] }
         );
     }
 
@@ -295,7 +315,7 @@ mod tests {
         again.extend(bad);
         assert_eq!(
             plan(&cursor, G, 3, 1, &again, &ours),
-            Plan::Apply { skip: 1, broken: vec![1], lost_there: vec![] }
+            Plan::Apply { skip: 1, fill: vec![], broken: vec![1], lost_there: vec![] }
         );
     }
 
@@ -306,20 +326,34 @@ mod tests {
         batch[1].prev_hash = Some(h(2));
         assert_eq!(
             plan(&at(3, h(3)), G, 2, 1, &batch, &stored(1, &[1, 2, 3])),
-            Plan::Apply { skip: 2, broken: vec![], lost_there: vec![2] }
+            Plan::Apply { skip: 2, fill: vec![], broken: vec![], lost_there: vec![2] }
         );
     }
 
     #[test]
-    fn a_restarted_chain_takes_what_comes_and_a_closed_one_nothing() {
-        let restart = Cursor { through_seq: 9, chain_hash: None, closed: false };
+    fn a_restarted_chain_takes_what_comes() {
+        let restart = Cursor { through_seq: 9, chain_hash: None };
         assert_eq!(plan(&restart, G, 10, 10, &run(h(99), &[10]), &[]), apply(0));
-        let closed = Cursor { closed: true, ..at(3, h(3)) };
-        assert_eq!(plan(&closed, G, 4, 1, &run(h(3), &[4]), &[]), Plan::Closed);
-        assert_eq!(
-            plan(&closed, G, 3, 1, &run(h(2), &[33]), &stored(2, &[2, 3])),
-            Plan::Fork { through_seq: 2 }
-        );
-        assert_eq!(plan(&closed, G, 2, 1, &run(h(1), &[2, 3]), &stored(1, &[1, 2, 3])), apply(2));
+    }
+
+    #[test]
+    fn a_repeat_that_is_not_here_fills_its_gap() {
+        // 3 to 6 are a gap; the chain began again at 7.
+        let cursor = at(8, h(8));
+        let mut ours = stored(1, &[1, 2]);
+        ours.extend(stored(7, &[7, 8]));
+        let filled = |skip, fill: &[usize], broken: &[usize]| Plan::Apply {
+            skip,
+            fill: fill.to_vec(),
+            broken: broken.to_vec(),
+            lost_there: vec![],
+        };
+        let all = run(G, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(plan(&cursor, G, 1, 1, &all, &ours), filled(8, &[2, 3, 4, 5], &[]));
+        assert_eq!(plan(&cursor, G, 4, 1, &run(h(3), &[4, 5]), &ours), filled(2, &[0, 1], &[]));
+        // Another history is stored as well, and its seams are told.
+        let mut strange = run(h(99), &[33, 44, 55, 66]);
+        strange.extend(run(h(6), &[7, 8]));
+        assert_eq!(plan(&cursor, G, 3, 1, &strange, &ours), filled(6, &[0, 1, 2, 3], &[0, 4]));
     }
 }

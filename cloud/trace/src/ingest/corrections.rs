@@ -1,7 +1,7 @@
 //! What a correction does to links: adds the rows that undo those of the event
 //! it corrects, or puts them back when it corrects a correction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use platform::db::Tx;
 use uuid::Uuid;
@@ -9,23 +9,47 @@ use uuid::Uuid;
 use super::findings::Finding;
 use super::links::{MAX_LINKS, inverse};
 use super::rows::{Decoded, LinkRow};
-use super::store::corrections::{self as store, Relative};
+use super::store::corrections::{self as store, MAX_FAMILY, Relative};
 use super::store::{self as all, Stream, events::LinkOf};
 
 /// Whether `event` counts as never done, given (correction, corrected) pairs:
-/// it is so when a correction of it stands, that is, is not itself undone.
+/// it is so when a correction of it stands, that is, is not itself undone. Looks
+/// at each event once, however the corrections are entangled.
 #[must_use]
 pub fn undone(event: Uuid, corrections: &[(Uuid, Uuid)]) -> bool {
-    fn look(event: Uuid, corrections: &[(Uuid, Uuid)], path: &mut Vec<Uuid>) -> bool {
-        if path.contains(&event) || path.len() > 64 {
-            return false; // a cycle undoes nothing
+    fn look(
+        event: Uuid,
+        of: &HashMap<Uuid, Vec<Uuid>>,
+        known: &mut HashMap<Uuid, bool>,
+        depth: usize,
+    ) -> bool {
+        if let Some(undone) = known.get(&event) {
+            return *undone;
         }
-        path.push(event);
-        let undone = corrections.iter().any(|(by, of)| *of == event && !look(*by, corrections, path));
-        path.pop();
+        if depth > MAX_FAMILY {
+            return false;
+        }
+        // Until it is known otherwise: a cycle undoes nothing.
+        known.insert(event, false);
+        let undone = of.get(&event).is_some_and(|by| by.iter().any(|by| !look(*by, of, known, depth + 1)));
+        known.insert(event, undone);
         undone
     }
-    look(event, corrections, &mut Vec::new())
+    let mut of: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    for (by, corrected) in corrections {
+        of.entry(*corrected).or_default().push(*by);
+    }
+    look(event, &of, &mut HashMap::new(), 0)
+}
+
+/// What a correction makes of the links.
+enum Effect {
+    /// These rows are added.
+    Rows(Vec<LinkRow>),
+    /// What it corrects has not come.
+    Unknown,
+    /// More corrections hang together than are looked at.
+    Tangled,
 }
 
 /// A correction with what it makes of the links.
@@ -47,6 +71,7 @@ pub async fn apply(
 ) -> Result<(), sqlx::Error> {
     let mut made = Vec::new();
     let own: Vec<&Decoded> = events.iter().filter(|e| e.event.corrects.is_some()).collect();
+    let mut tangled: HashSet<Uuid> = HashSet::new();
     let mut pending: HashSet<Uuid> = own.iter().map(|e| e.event.event_id).collect();
     for event in own {
         pending.remove(&event.event.event_id);
@@ -61,10 +86,20 @@ pub async fn apply(
             seq: event.seq,
             occurred_at: event.event.occurred_at,
         };
-        match rows_of(tx, stream.tenant, by, &pending).await? {
-            Some(rows) => made.push(Applied { by, rows }),
-            None => {
+        let effect = if tangled.contains(&corrects) {
+            Effect::Tangled
+        } else {
+            rows_of(tx, stream.tenant, by, &pending).await?
+        };
+        match effect {
+            Effect::Rows(rows) => made.push(Applied { by, rows }),
+            Effect::Unknown => {
                 findings.push(Finding::correct_unknown(stream, &event.event.plant, event.seq, corrects));
+            }
+            Effect::Tangled => {
+                // Its own corrections belong to the same family.
+                tangled.extend([corrects, by.event_id]);
+                findings.push(Finding::correct_tangled(stream, &event.event.plant, event.seq, corrects));
             }
         }
     }
@@ -74,7 +109,7 @@ pub async fn apply(
         let Some(by) = store::event_at(tx, theirs, waiting.seq).await? else {
             continue;
         };
-        if let Some(rows) = rows_of(tx, stream.tenant, by, &HashSet::new()).await? {
+        if let Effect::Rows(rows) = rows_of(tx, stream.tenant, by, &HashSet::new()).await? {
             made.push(Applied { by, rows });
             all::findings::resolve(tx, stream.tenant, waiting.exception_id, "the corrected event has come")
                 .await?;
@@ -95,24 +130,26 @@ pub async fn apply(
     all::events::links_insert(tx, rows).await
 }
 
-/// The rows that a correction adds; `None` when what it corrects is unknown.
-/// `later` are corrections that are stored but come after this one.
+/// What a correction does. `later` are corrections that are stored but come after this one.
 async fn rows_of(
     tx: &mut Tx,
     tenant: Uuid,
     by: Relative,
     later: &HashSet<Uuid>,
-) -> Result<Option<Vec<LinkRow>>, sqlx::Error> {
+) -> Result<Effect, sqlx::Error> {
     let Some(target) = by.corrects else {
-        return Ok(None);
+        return Ok(Effect::Unknown);
     };
     let family = store::family(tx, tenant, target).await?;
+    if family.len() > MAX_FAMILY {
+        return Ok(Effect::Tangled);
+    }
     // Go up from the target to the event that is no correction.
     let mut root = None;
     let mut at = target;
     for _ in 0..64 {
         let Some(relative) = family.iter().find(|r| r.event_id == at) else {
-            return Ok(None);
+            return Ok(Effect::Unknown);
         };
         match relative.corrects {
             Some(next) => at = next,
@@ -123,7 +160,7 @@ async fn rows_of(
         }
     }
     let Some(root) = root else {
-        return Ok(Some(Vec::new()));
+        return Ok(Effect::Rows(Vec::new()));
     }; // a cycle
     let others: Vec<(Uuid, Uuid)> = family
         .iter()
@@ -135,7 +172,7 @@ async fn rows_of(
     with.push((by.event_id, target));
     let after = undone(root.event_id, &with);
     if before == after {
-        return Ok(Some(Vec::new()));
+        return Ok(Effect::Rows(Vec::new()));
     }
     let stream = Stream { tenant, agent_id: root.agent_id, epoch: root.epoch };
     let mut rows = store::links_of(tx, stream, root.seq).await?;
@@ -144,7 +181,7 @@ async fn rows_of(
             row.effect = inverse(row.effect);
         }
     }
-    Ok(Some(rows))
+    Ok(Effect::Rows(rows))
 }
 
 #[cfg(test)]
@@ -161,5 +198,22 @@ mod tests {
         assert!(undone(e, &[(a, e), (b, e), (c, a)]), "the other still stands");
         assert!(undone(e, &[(a, e), (c, a), (d, c)]));
         assert!(!undone(a, &[(a, b), (b, a)]), "a cycle ends");
+    }
+
+    #[test]
+    fn forty_layers_of_five_corrections_are_judged_at_once() {
+        // Every event of a layer is corrected by every event of the next one:
+        // 5^40 ways lead up.
+        let at = |layer: u128, n: u128| Uuid::from_u128(1 + layer * 5 + n);
+        let mut pairs = Vec::new();
+        for layer in 0..40 {
+            for (n, m) in (0..5).flat_map(|n| (0..5).map(move |m| (n, m))) {
+                pairs.push((at(layer + 1, m), at(layer, n)));
+            }
+        }
+        // The top layer stands, so the one below it is undone, and so on down.
+        for layer in 0..=40 {
+            assert_eq!(undone(at(layer, 0), &pairs), (40 - layer) % 2 == 1, "layer {layer}");
+        }
     }
 }

@@ -6,19 +6,22 @@ use platform::db::Tx;
 use uuid::Uuid;
 
 use super::IngestError;
-use super::findings::Finding;
+use super::findings::{self, Finding};
 use super::store::{self, Stream, cursor::AgentRow};
 use crate::leases;
 
 /// An agent that is to go on in another epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// The epoch that it leaves; takes nothing more.
+    /// The epoch that it leaves.
     pub old_epoch: i32,
     /// The epoch that it begins at seq 1.
     pub epoch: i32,
-    /// Last seq of the old epoch that is common; what is above is sent again.
+    /// Last seq of the old epoch that is common.
     pub through_seq: i64,
+    /// What the agent has above `through_seq` is sent in the old epoch, as it is;
+    /// else the histories part there, and it is recorded again in the new one.
+    pub drain: bool,
     /// Why, as a stable code.
     pub reason: String,
 }
@@ -57,27 +60,64 @@ pub async fn fresh(
     through_seq: Option<i64>,
     reason: &str,
 ) -> Result<i32, IngestError> {
-    let agent = store::cursor::agent_lock(tx, stream.tenant, stream.agent_id)
-        .await?
-        .ok_or(IngestError::UnknownAgent)?;
+    let agent = locked(tx, stream).await?;
     let current = Stream { epoch: agent.epoch, ..stream };
-    if agent.epoch > stream.epoch && !store::cursor::begun(tx, current).await? {
+    // Where two machines run, one of them may have it and not have begun it.
+    let unused = agent.epoch > stream.epoch && !agent.contested;
+    if unused && !store::cursor::begun(tx, current).await? {
         return Ok(agent.epoch);
     }
-    let epoch = raise_locked(tx, stream.tenant, stream.agent_id, &agent, stream.epoch).await?;
+    raise_told(tx, stream, &agent, through_seq, reason).await
+}
+
+/// Raises the epoch whatever became of the current one: another machine has it.
+/// Opens the exception `fork`.
+///
+/// # Errors
+/// As [`fresh`].
+pub async fn raise_beside(tx: &mut Tx, stream: Stream, reason: &str) -> Result<i32, IngestError> {
+    let agent = locked(tx, stream).await?;
+    raise_told(tx, stream, &agent, None, reason).await
+}
+
+async fn locked(tx: &mut Tx, stream: Stream) -> Result<AgentRow, IngestError> {
+    let agent = store::cursor::agent_lock(tx, stream.tenant, stream.agent_id).await?;
+    agent.ok_or(IngestError::UnknownAgent)
+}
+
+async fn raise_told(
+    tx: &mut Tx,
+    stream: Stream,
+    agent: &AgentRow,
+    through_seq: Option<i64>,
+    reason: &str,
+) -> Result<i32, IngestError> {
+    let epoch = raise_locked(tx, stream.tenant, stream.agent_id, agent, stream.epoch).await?;
     let plant = agent.plant_code.as_deref().unwrap_or_default();
     let finding = Finding::fork(stream, plant, epoch, through_seq, reason);
     store::findings::insert(tx, stream.tenant, vec![finding]).await?;
     Ok(epoch)
 }
 
-/// Leads the agent out of `stream`'s epoch, whose cursor the caller has locked:
-/// closes it and names the epoch to go on in.
+/// Leads the agent out of `stream`'s epoch, whose cursor the caller has locked,
+/// and names the epoch to go on in. Without `drain` the histories part at
+/// `through_seq`, and the exception lists the labels of the branch that is here;
+/// those of the other follow as they are recorded again.
 ///
 /// # Errors
 /// As [`fresh`].
-pub async fn leave(tx: &mut Tx, stream: Stream, through_seq: i64, reason: &str) -> Result<Move, IngestError> {
-    store::cursor::close(tx, stream).await?;
+pub async fn leave(
+    tx: &mut Tx,
+    stream: Stream,
+    through_seq: i64,
+    drain: bool,
+    reason: &str,
+) -> Result<Move, IngestError> {
     let epoch = fresh(tx, stream, Some(through_seq), reason).await?;
-    Ok(Move { old_epoch: stream.epoch, epoch, through_seq, reason: reason.to_owned() })
+    if !drain {
+        let here = store::registry::born_from(tx, stream, through_seq + 1).await?;
+        let parted = findings::parted(through_seq, &here);
+        store::findings::fork_parted(tx, Stream { epoch, ..stream }, &parted).await?;
+    }
+    Ok(Move { old_epoch: stream.epoch, epoch, through_seq, drain, reason: reason.to_owned() })
 }

@@ -1,6 +1,7 @@
 //! What the ingest tells a person: each disagreement becomes one exception.
 //! Pure.
 
+use proto::chain::Hash;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -33,6 +34,54 @@ pub struct Finding {
 #[must_use]
 pub fn identity(agent_id: Uuid, epoch: i32, seq: i64) -> String {
     format!("{agent_id}:{epoch}:{seq}")
+}
+
+/// Identity of an event that has no place of its own: its stream, seq and bytes.
+#[must_use]
+pub fn stray_fingerprint(stream: Stream, seq: i64, hash: &Hash) -> String {
+    let hash = hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    format!("{}:{hash}", identity(stream.agent_id, stream.epoch, seq))
+}
+
+/// Most labels that an exception lists of a branch.
+pub const MOST_LABELS: i64 = 100;
+
+/// Labels that were born in a branch: the first [`MOST_LABELS`], and how many
+/// there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Labels {
+    /// UIDs.
+    pub uids: Vec<String>,
+    /// How many in all.
+    pub total: i64,
+}
+
+impl Labels {
+    fn json(&self) -> Value {
+        json!({ "uids": self.uids, "total": self.total })
+    }
+}
+
+/// What the exception `fork` tells once it is known where the histories part.
+#[must_use]
+pub fn parted(through_seq: i64, here: &Labels) -> Value {
+    json!({
+        "common_through": through_seq,
+        "branches": { "here": here.json(), "there": Labels::default().json() },
+    })
+}
+
+/// The detail of a `fork` with further labels of the branch that is recorded again.
+#[must_use]
+pub fn there(mut detail: Value, uids: &[String]) -> Value {
+    let branch = &mut detail["branches"]["there"];
+    let total = branch["total"].as_i64().unwrap_or(0) + uids.len() as i64;
+    branch["total"] = total.into();
+    if let Some(list) = branch["uids"].as_array_mut() {
+        let room = usize::try_from(MOST_LABELS).unwrap_or(0).saturating_sub(list.len());
+        list.extend(uids.iter().take(room).map(|uid| Value::from(uid.as_str())));
+    }
+    detail
 }
 
 impl Finding {
@@ -99,10 +148,18 @@ impl Finding {
         Self::of_event("chain.broken", stream, plant, seq, json!({ "after": seq - 1 }))
     }
 
-    /// `uid.second_birth`: names both events.
+    /// `uid.second_birth`: names both events, and the labels of both branches
+    /// where one agent has borne it twice.
     #[must_use]
-    pub fn second_birth(stream: Stream, plant: &str, birth: &SecondBirth) -> Self {
+    pub fn second_birth(
+        stream: Stream,
+        plant: &str,
+        birth: &SecondBirth,
+        branches: Option<(&Labels, &Labels)>,
+    ) -> Self {
         let first = birth.first;
+        let branches =
+            branches.map(|(first, second)| json!({ "first": first.json(), "second": second.json() }));
         Self {
             kind: "uid.second_birth",
             fingerprint: format!("{}:{}", birth.key, identity(stream.agent_id, stream.epoch, birth.seq)),
@@ -116,6 +173,7 @@ impl Finding {
                     "key": birth.key.to_string(),
                     "first": { "agent": first.agent_id, "epoch": first.epoch, "seq": first.seq, "at": first.at },
                     "second": { "agent": stream.agent_id, "epoch": stream.epoch, "seq": birth.seq },
+                    "branches": branches,
                 }),
             )
         }
@@ -131,6 +189,80 @@ impl Finding {
     #[must_use]
     pub fn correct_unknown(stream: Stream, plant: &str, seq: i64, corrects: Uuid) -> Self {
         Self::of_event("correct.unknown", stream, plant, seq, json!({ "corrects": corrects }))
+    }
+
+    /// `correct.tangled`: more corrections hang together than are looked at; this
+    /// one changes no links.
+    #[must_use]
+    pub fn correct_tangled(stream: Stream, plant: &str, seq: i64, corrects: Uuid) -> Self {
+        Self::of_event("correct.tangled", stream, plant, seq, json!({ "corrects": corrects }))
+    }
+
+    /// `master.unknown`: an event names an item or a person that the cloud's
+    /// masters lack. One per value.
+    #[must_use]
+    pub fn unknown_master(stream: Stream, plant: &str, seq: i64, master: &str, value: &str) -> Self {
+        Self {
+            fingerprint: format!("{master}:{value}"),
+            ..Self::of_event(
+                "master.unknown",
+                stream,
+                plant,
+                seq,
+                json!({ "master": master, "value": value }),
+            )
+        }
+    }
+
+    /// `event.stray`: an event of an epoch that its agent has left, whose place
+    /// another event holds. Its bytes are kept in the exception.
+    #[must_use]
+    pub fn stray(stream: Stream, plant: &str, event: &Decoded, note: Option<&str>) -> Self {
+        use base64::Engine;
+        let keys: Vec<String> = event.subjects.iter().map(|s| s.key.to_string()).collect();
+        let detail = json!({
+            "stage": event.event.stage,
+            "occurred_at": event.event.occurred_at,
+            "keys": keys,
+            "note": note.map(|text| text.replace('\0', "")),
+            "bytes": base64::engine::general_purpose::STANDARD.encode(&event.payload),
+        });
+        Self {
+            fingerprint: stray_fingerprint(stream, event.seq, &event.hash),
+            ..Self::of_event("event.stray", stream, plant, event.seq, detail)
+        }
+    }
+
+    /// `agent.contested`: two machines seem to run under one identity. One per
+    /// epoch in which that happens.
+    #[must_use]
+    pub fn contested(stream: Stream, plant: &str, machines: [&str; 2]) -> Self {
+        Self {
+            kind: "agent.contested",
+            fingerprint: format!("{}:{}", stream.agent_id, stream.epoch),
+            plant: plant.to_owned(),
+            agent_id: Some(stream.agent_id),
+            epoch: Some(stream.epoch),
+            seq: None,
+            key: None,
+            detail: json!({ "machines": machines }),
+        }
+    }
+
+    /// `certificate.adopted`: a certificate that the cloud's authority signed and
+    /// the restored database lacked was let in.
+    #[must_use]
+    pub fn adopted(agent_id: Uuid, plant: &str, fingerprint: &str) -> Self {
+        Self {
+            kind: "certificate.adopted",
+            fingerprint: fingerprint.to_owned(),
+            plant: plant.to_owned(),
+            agent_id: Some(agent_id),
+            epoch: None,
+            seq: None,
+            key: None,
+            detail: json!({ "sha256": fingerprint }),
+        }
     }
 
     /// `fork`: an agent continues another history than the one stored, or was
@@ -161,19 +293,19 @@ impl Finding {
         Self::of_event("stream.gap", stream, plant, first, detail)
     }
 
-    /// `lease.lifted`: an agent has used numbers that the cloud does not
-    /// remember having granted.
+    /// `lease.lifted`: an agent has used numbers of a type of UIDs (`type`) or of a
+    /// document series (`series`) that the cloud does not remember having granted.
     #[must_use]
-    pub fn lifted(stream: Stream, plant: &str, type_code: &str, from: i64, to: i64) -> Self {
+    pub fn lifted(stream: Stream, plant: &str, what: &str, code: &str, from: i64, to: i64) -> Self {
         Self {
             kind: "lease.lifted",
-            fingerprint: format!("{plant}:{type_code}:{from}"),
+            fingerprint: format!("{plant}:{what}:{code}:{from}"),
             plant: plant.to_owned(),
             agent_id: Some(stream.agent_id),
             epoch: Some(stream.epoch),
             seq: None,
             key: None,
-            detail: json!({ "type": type_code, "next_was": from, "next_is": to }),
+            detail: json!({ what: code, "next_was": from, "next_is": to }),
         }
     }
 }

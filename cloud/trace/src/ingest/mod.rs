@@ -11,6 +11,7 @@ pub mod decode;
 pub mod epochs;
 pub mod findings;
 pub mod links;
+mod masters;
 pub mod notify;
 pub mod office;
 pub mod rows;
@@ -18,7 +19,7 @@ pub mod service;
 pub mod store;
 
 pub use notify::Committed;
-pub use service::{Batch, Ingest, Outcome, Source};
+pub use service::{Batch, Ingest, Outcome, Source, Way};
 
 use platform::db::DbError;
 

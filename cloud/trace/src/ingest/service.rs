@@ -1,6 +1,8 @@
 //! Commits batches: each event of a stream exactly once, in one transaction per
 //! batch.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
@@ -12,12 +14,13 @@ use uuid::Uuid;
 use super::chain::{self, Incoming, Plan};
 use super::decode::{Envelope, decode};
 use super::epochs::{self, Move};
-use super::findings::Finding;
+use super::findings::{self, Finding, Labels};
 use super::notify::{self, Committed};
 use super::rows::{Decoded, Defect};
 use super::store::events::{LinkOf, NoteRow};
+use super::store::registry::SecondBirth;
 use super::store::{self, Stream};
-use super::{IngestError, corrections};
+use super::{IngestError, corrections, masters};
 
 /// Whose stream it is, as the certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,21 @@ pub struct Batch {
     pub notes: Vec<proto::v1::Note>,
     /// Oldest seq of the epoch that the agent still has, as far as known; 1 else.
     pub oldest_seq: u64,
+    /// How the agent stands to the epoch.
+    pub way: Way,
+}
+
+/// How an agent stands to the epoch that a batch is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Way {
+    /// It records in it: where the histories part it is led into another one.
+    #[default]
+    Current,
+    /// It has left it and sends what is left of it, as it is.
+    Left,
+    /// It has left it, and above this seq it holds another history than ours:
+    /// those events are kept as exceptions.
+    Parted(i64),
 }
 
 /// What became of a batch.
@@ -86,6 +104,12 @@ pub enum Outcome {
     },
     /// The agent is to go on in another epoch. Nothing was stored.
     Moved(Move),
+    /// The agent has left the epoch, and the histories part above this seq.
+    /// Nothing was stored; see [`Way::Parted`].
+    Parted {
+        /// Last common seq.
+        through_seq: i64,
+    },
 }
 
 /// Commits batches and announces them.
@@ -156,6 +180,7 @@ struct Prepared {
     epoch: i32,
     from_seq: i64,
     oldest_seq: i64,
+    way: Way,
     genesis: Hash,
     events: Vec<Decoded>,
     chain: Vec<Incoming>,
@@ -201,6 +226,7 @@ impl Prepared {
             epoch,
             from_seq,
             oldest_seq: i64::try_from(batch.oldest_seq).unwrap_or(1).max(1),
+            way: batch.way,
             genesis: links::genesis(source.agent_id.as_bytes(), batch.epoch),
             events,
             chain,
@@ -226,24 +252,26 @@ async fn commit(
     }
     let stream = source.stream(batch.epoch);
     let cursor = store::cursor::lock(tx, stream, batch.genesis).await?;
+    let plant = source.plant.as_deref().unwrap_or_default();
+    if let Way::Parted(after) = batch.way {
+        return keep_strays(tx, stream, plant, after, batch).await;
+    }
     let stored = match chain::needs(&cursor, batch.from_seq, &batch.chain) {
         Some((first, last)) => store::cursor::stored(tx, stream, first, last).await?,
         None => Vec::new(),
     };
-    let plant = source.plant.as_deref().unwrap_or_default();
     let plan = chain::plan(&cursor, batch.genesis, batch.from_seq, batch.oldest_seq, &batch.chain, &stored);
-    let (skip, broken, lost_there) = match plan {
+    let (skip, fill, broken, lost_there) = match plan {
         Plan::Gap => {
             return Ok(Outcome::Gap { through_seq: cursor.through_seq, chain_hash: cursor.chain_hash });
         }
         Plan::Rewind { through_seq } => return Ok(Outcome::Rewind { through_seq }),
+        Plan::Fork { through_seq } if batch.way == Way::Left => return Ok(Outcome::Parted { through_seq }),
         Plan::Fork { through_seq } => {
-            return Ok(Outcome::Moved(epochs::leave(tx, stream, through_seq, "another_history").await?));
+            let moved = epochs::leave(tx, stream, through_seq, false, "another_history").await?;
+            return Ok(Outcome::Moved(moved));
         }
-        Plan::Closed => {
-            return Ok(Outcome::Moved(epochs::leave(tx, stream, cursor.through_seq, "epoch_closed").await?));
-        }
-        Plan::Apply { skip, broken, lost_there } => (skip, broken, lost_there),
+        Plan::Apply { skip, fill, broken, lost_there } => (skip, fill, broken, lost_there),
     };
 
     let mut findings = Vec::new();
@@ -251,30 +279,64 @@ async fn commit(
         findings.push(Finding::lost(stream, plant, seq, "damaged at the agent after it was sent", true));
     }
     findings.extend(broken.iter().map(|i| Finding::broken(stream, plant, batch.events[*i].seq)));
+    // What fills a gap, in runs, and then what is new.
+    let mut runs: Vec<&[Decoded]> = fill
+        .chunk_by(|a, b| a + 1 == *b)
+        .filter_map(|run| batch.events.get(*run.first()?..=*run.last()?))
+        .collect();
     let new = &batch.events[skip..];
-    let Some(last) = new.last() else {
-        store::findings::insert(tx, source.tenant, findings).await?;
-        return Ok(Outcome::Committed {
-            through_seq: cursor.through_seq,
-            chain_hash: cursor.chain_hash,
-            stored: 0,
-            batch_id: None,
-        });
-    };
-    if careful {
-        write_carefully(tx, stream, new, &mut findings).await?;
-    } else {
-        write(tx, stream, new, &mut findings).await?;
+    runs.extend((!new.is_empty()).then_some(new));
+    for events in &runs {
+        if careful {
+            write_carefully(tx, stream, events, &mut findings).await?;
+        } else {
+            write(tx, stream, events, &mut findings).await?;
+        }
+        write_notes(tx, stream, plant, events, &batch.notes, &mut findings).await?;
     }
-    write_notes(tx, stream, plant, new, &batch.notes, &mut findings).await?;
     store::findings::insert(tx, source.tenant, findings).await?;
-    store::cursor::advance(tx, stream, last.seq, Some(last.hash)).await?;
-    let batch_id = store::cursor::batch_insert(tx, stream, new[0].seq, last.seq).await?;
+    let (mut through_seq, mut chain_hash) = (cursor.through_seq, cursor.chain_hash);
+    if let Some(last) = new.last() {
+        (through_seq, chain_hash) = (last.seq, Some(last.hash));
+        store::cursor::advance(tx, stream, last.seq, Some(last.hash)).await?;
+    }
+    let mut batch_id = None;
+    for events in &runs {
+        if let [first, ..] = events {
+            let last = first.seq + events.len() as i64 - 1;
+            batch_id = Some(store::cursor::batch_insert(tx, stream, first.seq, last).await?);
+        }
+    }
+    let stored = runs.iter().map(|events| events.len()).sum();
+    Ok(Outcome::Committed { through_seq, chain_hash, stored, batch_id })
+}
+
+/// Keeps events that have no place of their own, bytes and all, each in an
+/// exception; what is common is here already.
+async fn keep_strays(
+    tx: &mut Tx,
+    stream: Stream,
+    plant: &str,
+    after: i64,
+    batch: &Prepared,
+) -> Result<Outcome, IngestError> {
+    let here = store::cursor::stored(tx, stream, batch.from_seq, after).await?;
+    let strays: Vec<Finding> = batch
+        .events
+        .iter()
+        .filter(|event| event.seq > after || !here.iter().any(|stored| stored.seq == event.seq))
+        .map(|event| {
+            let note = batch.notes.iter().find(|n| u64::try_from(event.seq) == Ok(n.seq));
+            Finding::stray(stream, plant, event, note.map(|n| n.text.as_str()))
+        })
+        .collect();
+    store::findings::insert(tx, stream.tenant, strays).await?;
+    let last = batch.events.last();
     Ok(Outcome::Committed {
-        through_seq: last.seq,
-        chain_hash: Some(last.hash),
-        stored: new.len(),
-        batch_id: Some(batch_id),
+        through_seq: last.map_or(batch.from_seq - 1, |event| event.seq),
+        chain_hash: last.map(|event| event.hash),
+        stored: 0,
+        batch_id: None,
     })
 }
 
@@ -313,11 +375,63 @@ pub(super) async fn write(
             findings.push(Finding::lost(stream, &event.event.plant, event.seq, problem, false));
         }
     }
-    for birth in &second {
+    findings.extend(masters::unknown(tx, stream, events).await?);
+    second_births(tx, stream, events, &second, findings).await?;
+    tell_fork(tx, stream, events).await?;
+    Ok(())
+}
+
+/// Exceptions for UIDs born twice. Where both births are one agent's, its disk
+/// was copied or set back, and they list the labels of both branches.
+async fn second_births(
+    tx: &mut Tx,
+    stream: Stream,
+    events: &[Decoded],
+    births: &[SecondBirth],
+    findings: &mut Vec<Finding>,
+) -> Result<(), IngestError> {
+    let own = |birth: &&SecondBirth| birth.first.agent_id == stream.agent_id;
+    let mut first = HashMap::new();
+    for birth in births.iter().filter(own) {
+        let seq = first.entry(birth.first.epoch).or_insert(birth.first.seq);
+        *seq = birth.first.seq.min(*seq);
+    }
+    let mut branches = HashMap::new();
+    for (epoch, seq) in first {
+        let labels = store::registry::born_from(tx, Stream { epoch, ..stream }, seq).await?;
+        branches.insert(epoch, labels);
+    }
+    let second = match births.iter().filter(own).map(|birth| birth.seq).min() {
+        Some(seq) => store::registry::born_from(tx, stream, seq).await?,
+        None => Labels::default(),
+    };
+    for birth in births {
         let plant = events.iter().find(|e| e.seq == birth.seq).map_or("", |e| &e.event.plant);
-        findings.push(Finding::second_birth(stream, plant, birth));
+        let first = branches.get(&birth.first.epoch).filter(|_| own(&birth));
+        let both = first.map(|first| (first, &second));
+        findings.push(Finding::second_birth(stream, plant, birth, both));
     }
     Ok(())
+}
+
+/// Adds the labels that are recorded again in this epoch to the exception `fork`
+/// that led to it.
+async fn tell_fork(tx: &mut Tx, stream: Stream, events: &[Decoded]) -> Result<(), IngestError> {
+    let mints = |e: &Decoded| e.subjects.iter().any(|s| s.mint);
+    if stream.epoch == 1 || !events.iter().any(mints) {
+        return Ok(());
+    }
+    let Some(fork) = store::findings::fork_lock(tx, stream).await? else {
+        return Ok(());
+    };
+    let again = events.iter().filter(|e| e.event.recorded_at < fork.opened_at);
+    let keys: Vec<i64> = again.flat_map(|e| e.subjects.iter().filter(|s| s.mint).map(|s| s.key)).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let uids = store::registry::uid_texts(tx, stream.tenant, &keys).await?;
+    let detail = findings::there(fork.detail, &uids);
+    Ok(store::findings::detail_set(tx, stream.tenant, fork.exception_id, &detail).await?)
 }
 
 /// As [`write`], one event at a time; of an event that the database refuses all

@@ -53,6 +53,12 @@ pub enum LeaseError {
         /// The epoch in which it may mint.
         current: i32,
     },
+    /// Two machines seem to run under the agent's identity.
+    #[error(
+        "two machines run under the identity of this agent, so it is given no numbers: switch one off, then \
+         `cloud agent raise-epoch`, or enrol one of them anew"
+    )]
+    Contested,
     /// The tenant has no such agent, or it is revoked.
     #[error("no such agent")]
     Unknown,
@@ -97,10 +103,10 @@ pub struct SeriesLease {
     pub epoch: u32,
 }
 
-/// Highest numbers of a type that an agent says it used or was granted.
+/// Highest number of a type or series that an agent says it used or was granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// Type code, as sent.
+    /// Type or series code, as sent.
     pub kind: String,
     /// The higher of both.
     pub highest: u64,
@@ -174,6 +180,9 @@ async fn check_epoch(tx: &mut Tx, source: &Source, epoch: i32) -> Result<(), Lea
         .await?
         .filter(|agent| agent.status != "revoked")
         .ok_or(LeaseError::Unknown)?;
+    if agent.contested {
+        return Err(LeaseError::Contested);
+    }
     if agent.epoch != epoch {
         return Err(LeaseError::OldEpoch { current: agent.epoch });
     }
@@ -182,13 +191,14 @@ async fn check_epoch(tx: &mut Tx, source: &Source, epoch: i32) -> Result<(), Lea
 
 /// Lifts the floors past what an agent says it used, which matters after the
 /// cloud was restored from a backup. Call it before any grant to the agent. A
-/// floor that had to be lifted is an exception `lease.lifted`.
+/// floor that had to be lifted is an exception `lease.lifted`; answers whether
+/// there was one.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn lift(tx: &mut Tx, source: &Source, epoch: i32, marks: &[Mark]) -> Result<(), LeaseError> {
+pub async fn lift(tx: &mut Tx, source: &Source, epoch: i32, marks: &[Mark]) -> Result<bool, LeaseError> {
     let Some(plant) = source.plant.as_deref() else {
-        return Ok(());
+        return Ok(false);
     };
     let mut marks: Vec<(TypeCode, i64)> = marks
         .iter()
@@ -206,11 +216,49 @@ pub async fn lift(tx: &mut Tx, source: &Source, epoch: i32, marks: &[Mark]) -> R
         let next = store::floor_lock(tx, source.tenant, plant, &code).await?;
         if next <= highest {
             store::floor_set(tx, source.tenant, plant, &code, highest + 1).await?;
-            findings.push(Finding::lifted(stream, plant, &code, next, highest + 1));
+            findings.push(Finding::lifted(stream, plant, "type", &code, next, highest + 1));
         }
     }
+    let lifted = !findings.is_empty();
     ingest_store::findings::insert(tx, source.tenant, findings).await?;
-    Ok(())
+    Ok(lifted)
+}
+
+/// As [`lift`], for document series. One that the plant does not have is passed
+/// over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lift_series(
+    tx: &mut Tx,
+    source: &Source,
+    epoch: i32,
+    marks: &[Mark],
+) -> Result<bool, LeaseError> {
+    let Some(plant) = source.plant.as_deref() else {
+        return Ok(false);
+    };
+    let mut marks: Vec<(&str, i64)> = marks
+        .iter()
+        .filter(|mark| !mark.kind.contains('\0'))
+        .filter_map(|mark| Some((mark.kind.as_str(), i64::try_from(mark.highest).ok()?)))
+        .filter(|(_, highest)| (1..i64::MAX / 2).contains(highest))
+        .collect();
+    marks.sort_unstable();
+    let stream = Stream { tenant: source.tenant, agent_id: source.agent_id, epoch };
+    let mut findings = Vec::new();
+    for (series, highest) in marks {
+        let Some(row) = store::series_lock(tx, source.tenant, plant, series).await? else {
+            continue;
+        };
+        if row.next <= highest {
+            store::series_set(tx, source.tenant, plant, series, highest + 1).await?;
+            findings.push(Finding::lifted(stream, plant, "series", series, row.next, highest + 1));
+        }
+    }
+    let lifted = !findings.is_empty();
+    ingest_store::findings::insert(tx, source.tenant, findings).await?;
+    Ok(lifted)
 }
 
 /// Voids what is unused of an agent's leases of epochs before `epoch`.
@@ -219,13 +267,15 @@ pub(crate) async fn burn(tx: &mut Tx, tenant: Uuid, agent_id: Uuid, epoch: i32) 
 }
 
 /// An operator's command: raises an agent's epoch, burning what is unused of
-/// its leases. Answers the new epoch; the agent learns of it on its stream.
+/// its leases. Answers the new epoch; the agent learns of it on its stream. Where
+/// two machines ran under its identity, the next one that connects is the agent.
 ///
 /// # Errors
 /// [`IngestError::UnknownAgent`], or those of the database.
 pub async fn raise_epoch(tx: &mut Tx, agent_id: Uuid) -> Result<i32, IngestError> {
     let tenant = tx.tenant();
     let epoch = epochs::raise(tx, tenant, agent_id).await?;
+    store::contest_end(tx, tenant, agent_id).await?;
     let entry = Entry {
         action: "agent.raise_epoch",
         subject: &format!("agent:{agent_id}"),

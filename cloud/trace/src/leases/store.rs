@@ -125,15 +125,7 @@ pub async fn series_lease(
     agent_id: Uuid,
     epoch: i32,
 ) -> Result<(), Error> {
-    sqlx::query!(
-        "update number_series set next = $4 where tenant_id = $1 and plant_code = $2 and series = $3",
-        tenant,
-        plant,
-        series,
-        last + 1,
-    )
-    .execute(tx.conn())
-    .await?;
+    series_set(tx, tenant, plant, series, last + 1).await?;
     sqlx::query!(
         "insert into series_leases (tenant_id, plant_code, series, first, last, agent_id, epoch) \
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -144,6 +136,39 @@ pub async fn series_lease(
         last,
         agent_id,
         epoch,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Moves a locked series.
+pub async fn series_set(
+    tx: &mut Tx,
+    tenant: Uuid,
+    plant: &str,
+    series: &str,
+    next: i64,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update number_series set next = $4 where tenant_id = $1 and plant_code = $2 and series = $3",
+        tenant,
+        plant,
+        series,
+        next,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Forgets which machines ran under an agent's identity, where two did.
+pub async fn contest_end(tx: &mut Tx, tenant: Uuid, agent_id: Uuid) -> Result<(), Error> {
+    sqlx::query!(
+        "update agents set contested_at = null, machine_id = null, previous_machine_id = null, \
+         machine_since = null where tenant_id = $1 and agent_id = $2 and contested_at is not null",
+        tenant,
+        agent_id,
     )
     .execute(tx.conn())
     .await?;

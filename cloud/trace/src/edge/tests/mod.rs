@@ -132,6 +132,7 @@ impl Cloud {
             token: token.into(),
             csr_pem: csr.pem().expect("PEM"),
             machine_id: "machine-1".into(),
+            ..v1::EnrolRequest::default()
         };
         let response = self.client(None).await.enrol(request).await?.into_inner();
         Ok(Credentials {
@@ -147,6 +148,20 @@ impl Cloud {
 
     async fn agent(&self, credentials: &Credentials) -> EdgeLinkClient<Channel> {
         self.client(Some((&credentials.certificate_pem, &credentials.key_pem))).await
+    }
+
+    /// Runs one statement as the system.
+    async fn system_sql(&self, sql: &'static str) {
+        let done: Result<(), DbError> = self
+            .world
+            .db
+            .db
+            .system_tx(async |system| {
+                sqlx::query(sql).execute(system.conn()).await?;
+                Ok(())
+            })
+            .await;
+        done.expect("done");
     }
 
     /// Runs one statement as the application.
@@ -219,6 +234,7 @@ fn hello(journal: &Journal) -> v1::Hello {
         oldest_seq: 1,
         machine_id: "machine-1".into(),
         software: "test".into(),
+        generation: 1,
         ..v1::Hello::default()
     }
 }

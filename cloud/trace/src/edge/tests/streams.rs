@@ -143,19 +143,21 @@ async fn leases_flow_and_an_epoch_raised_by_an_operator_reaches_the_stream() {
     assert_eq!(acked(&mut link).await, 4);
     link.say(agent_message::Message::Status(v1::Status { queued_events: 1, ..Default::default() })).await;
     let Message::EpochChange(change) = link.answer().await else { panic!("no epoch change") };
-    assert_eq!((change.epoch, change.through_seq), (2, 4));
-    // What it sends in the old one is dropped, in the new one it goes on.
+    assert_eq!((change.epoch, change.through_seq, change.drain), (2, 4, true));
+    // What it has left of the old one drains, in the new one it goes on.
     journal.push(receipt(rm(5)));
     link.say(batch(&journal, 5, 5)).await;
+    let Message::Ack(ack) = link.answer().await else { panic!("no ack") };
+    assert_eq!((ack.epoch, ack.through_seq), (1, 5));
     let mut second = Journal::new(&cloud.world.source, 2);
-    second.push(receipt(rm(5)));
+    second.push(receipt(rm(6)));
     link.say(batch(&second, 1, 1)).await;
     let Message::Ack(ack) = link.answer().await else { panic!("no ack") };
     assert_eq!((ack.epoch, ack.through_seq), (2, 1));
     link.say(ask()).await;
     let Message::LeaseGrant(grant) = link.answer().await else { panic!("no lease") };
     assert_eq!((grant.first, grant.epoch), (1101, 2));
-    assert_eq!(cloud.world.count("select count(*) from uid_registry").await, 5);
+    assert_eq!(cloud.world.count("select count(*) from uid_registry").await, 6);
     assert_eq!(
         cloud.world.count("select queued_events from agents where kind = 'plant' and name = 'KOL'").await,
         1
@@ -219,7 +221,7 @@ async fn a_disk_set_back_gets_a_new_epoch_at_once() {
 }
 
 #[tokio::test]
-async fn a_disk_in_another_machine_sends_what_is_new_once_and_in_the_new_epoch() {
+async fn a_disk_in_another_machine_drains_before_it_begins_a_new_epoch() {
     let cloud = Cloud::start().await;
     let credentials = cloud.enrol().await;
     let mut journal = receipts(&cloud, 10);
@@ -235,9 +237,232 @@ async fn a_disk_in_another_machine_sends_what_is_new_once_and_in_the_new_epoch()
     // No numbers before it is known in which epoch they may be used.
     link.say(agent_message::Message::LeaseRequest(v1::LeaseRequest { r#type: "RM".into(), count: 9 })).await;
     link.say(batch(&journal, 11, 14)).await;
+    assert_eq!(acked(&mut link).await, 14);
     let Message::EpochChange(change) = link.answer().await else { panic!("no epoch change") };
-    assert_eq!((change.epoch, change.through_seq), (2, 10));
-    assert_eq!(cloud.world.payloads(1).await.len(), 10, "it comes again in the new epoch");
+    assert_eq!((change.epoch, change.through_seq, change.drain), (2, 14, true));
+    assert_eq!(cloud.world.payloads(1).await, journal.events);
+}
+
+/// The change that ends a wait for one, acknowledgements aside.
+async fn moved(link: &mut Link) -> v1::EpochChange {
+    loop {
+        match link.answer().await {
+            Message::Ack(_) => {}
+            Message::EpochChange(change) => return change,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_disks_with_the_same_unsent_facts_each_fact_comes_once() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let mut original = receipts(&cloud, 20);
+    let (mut link, _) = connected(&cloud, &credentials, &original).await;
+    link.say(batch(&original, 1, 10)).await;
+    assert_eq!(acked(&mut link).await, 10);
+    // The disk is copied while 11 to 20 are unsent; the copy is in touch first.
+    let clone = original.clone();
+    let second = |journal: &Journal| v1::Hello { machine_id: "machine-2".into(), ..hello(journal) };
+    let (mut link, welcome) = connected_as(&cloud, &credentials, second(&clone)).await;
+    assert_eq!(welcome.through_seq, 10);
+    link.say(batch(&clone, 11, 20)).await;
+    let change = moved(&mut link).await;
+    assert_eq!((change.epoch, change.through_seq, change.drain), (2, 20, true));
+    // The original has gone on meanwhile; what both have is a repeat.
+    original.push(receipt(rm(21)));
+    let (mut link, welcome) = connected(&cloud, &credentials, &original).await;
+    assert_eq!(welcome.through_seq, 20);
+    link.say(batch(&original, 11, 21)).await;
+    loop {
+        match link.answer().await {
+            Message::Problem(_) => {}
+            Message::Ack(ack) => break assert_eq!(ack.through_seq, 21),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(cloud.world.payloads(1).await, original.events);
+    assert_eq!(cloud.world.count("select count(*) from uid_registry").await, 21);
+    let found: Vec<String> = cloud.world.exceptions().await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(found, ["agent.contested", "fork"]);
+}
+
+#[tokio::test]
+async fn two_machines_at_once_are_given_no_numbers_until_an_operator_decides() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let journal = receipts(&cloud, 3);
+    let ask = || agent_message::Message::LeaseRequest(v1::LeaseRequest { r#type: "RM".into(), count: 100 });
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    link.say(batch(&journal, 1, 3)).await;
+    assert_eq!(acked(&mut link).await, 3);
+    let clone = v1::Hello { machine_id: "machine-2".into(), ..hello(&journal) };
+    let (mut link, _) = connected_as(&cloud, &credentials, clone.clone()).await;
+    assert_eq!(moved(&mut link).await.epoch, 2);
+    // However often they take the place from each other, no further epoch begins.
+    let second = Journal::new(&cloud.world.source, 2);
+    let moved_clone = v1::Hello { machine_id: "machine-2".into(), ..hello(&second) };
+    for _ in 0..3 {
+        for said in [hello(&journal), moved_clone.clone()] {
+            let (mut link, _) = connected_as(&cloud, &credentials, said).await;
+            let Message::Problem(problem) = link.answer().await else { panic!("not told") };
+            assert_eq!(problem.code, "agent.contested");
+            assert!(problem.detail.contains("cloud agent raise-epoch"), "{}", problem.detail);
+            link.say(ask()).await;
+            let Message::Problem(problem) = link.answer().await else { panic!("a lease") };
+            assert_eq!(problem.code, "lease.refused");
+        }
+    }
+    assert_eq!(cloud.world.count("select epoch::bigint from agents where name = 'KOL'").await, 2);
+    let contested = cloud.world.exceptions().await.into_iter().filter(|(kind, _)| kind == "agent.contested");
+    assert_eq!(contested.count(), 1);
+
+    // The clone is switched off, and the operator says so.
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    assert!(matches!(link.answer().await, Message::Problem(_)));
+    let cx = Cx::new(cloud.world.source.tenant, "user:1");
+    let agent = cloud.world.source.agent_id;
+    let raised = cloud.world.db.db.tx(&cx, async |tx| crate::leases::raise_epoch(tx, agent).await).await;
+    assert_eq!(raised.expect("raised"), 3);
+    link.say(agent_message::Message::Status(v1::Status::default())).await;
+    assert_eq!(link.end().await.code(), Code::Aborted);
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    let change = moved(&mut link).await;
+    assert_eq!((change.epoch, change.drain), (3, true));
+    link.say(ask()).await;
+    let Message::LeaseGrant(grant) = link.answer().await else { panic!("no lease") };
+    assert_eq!(grant.epoch, 3);
+}
+
+#[tokio::test]
+async fn a_machine_that_took_over_long_ago_may_be_replaced_again() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let journal = receipts(&cloud, 1);
+    for (machine, epoch) in [("machine-1", 1), ("machine-2", 2), ("machine-1", 3)] {
+        let said = v1::Hello { machine_id: machine.into(), ..hello(&journal) };
+        let (mut link, _) = connected_as(&cloud, &credentials, said).await;
+        link.say(batch(&journal, 1, 1)).await;
+        if epoch > 1 {
+            assert_eq!(moved(&mut link).await.epoch, epoch);
+        } else {
+            assert_eq!(acked(&mut link).await, 1);
+        }
+        cloud.sql("update agents set machine_since = machine_since - interval '2 days'").await;
+    }
+}
+
+fn ends(journal: &Journal, oldest_seq: u64) -> v1::EpochHead {
+    let (head_seq, head_hash) = (journal.last(), journal.head.to_vec());
+    v1::EpochHead { epoch: journal.epoch, oldest_seq, head_seq, head_hash }
+}
+
+#[tokio::test]
+async fn a_restored_cloud_is_sent_the_earlier_epochs_too() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let mut first = receipts(&cloud, 30);
+    let (mut link, _) = connected(&cloud, &credentials, &first).await;
+    link.say(batch(&first, 1, 12)).await;
+    assert_eq!(acked(&mut link).await, 12);
+    drop(link);
+    // What the cloud had after that is gone: epoch 1 went on, 2 began and ended, 3
+    // is the current one.
+    let mut second = Journal::new(&cloud.world.source, 2);
+    for n in 31..=40 {
+        second.push(receipt(rm(n)));
+    }
+    let mut third = Journal::new(&cloud.world.source, 3);
+    third.push(receipt(rm(41)));
+    let said = v1::Hello { older_epochs: vec![ends(&first, 5), ends(&second, 4)], ..hello(&third) };
+    let (mut link, welcome) = connected_as(&cloud, &credentials, said.clone()).await;
+    assert_eq!((welcome.epoch, welcome.through_seq), (3, 0));
+    let here: Vec<(u32, u64)> = welcome.older_epochs.iter().map(|e| (e.epoch, e.through_seq)).collect();
+    assert_eq!(here, [(1, 12), (2, 3)]);
+    assert!(welcome.generation > 1, "that it was restored shows");
+    let generation = welcome.generation;
+    link.say(batch(&first, 13, 20)).await;
+    // A gap is answered in its epoch.
+    link.say(batch(&first, 25, 30)).await;
+    assert_eq!(acked(&mut link).await, 20);
+    let Message::Welcome(back) = link.answer().await else { panic!("no answer to a gap") };
+    assert_eq!((back.epoch, back.through_seq), (1, 20));
+    link.say(batch(&first, 21, 30)).await;
+    link.say(batch(&second, 4, 10)).await;
+    link.say(batch(&third, 1, 1)).await;
+    for expected in [(1, 30), (2, 10), (3, 1)] {
+        let Message::Ack(ack) = link.answer().await else { panic!("no ack") };
+        assert_eq!((ack.epoch, ack.through_seq), expected);
+    }
+    assert_eq!(cloud.world.payloads(1).await, first.events);
+    assert_eq!(cloud.world.payloads(2).await.len(), 7);
+    assert_eq!(cloud.world.exceptions().await, vec![("stream.gap".into(), Some(1))]);
+    // Another plant's agent tells of the same restore; it counts once.
+    let (_link, welcome) = connected_as(&cloud, &credentials, said).await;
+    assert_eq!(welcome.generation, generation);
+    assert!(welcome.older_epochs.iter().map(|e| e.through_seq).eq([30, 10]));
+    // Nonsense is refused.
+    first.push(receipt(rm(99)));
+    for older in [v1::EpochHead { oldest_seq: 33, ..ends(&first, 1) }, ends(&third, 1)] {
+        let said = v1::Hello { older_epochs: vec![older], ..hello(&third) };
+        let mut link = Link::open(cloud.agent(&credentials).await, said).await.expect("a stream");
+        assert_eq!(link.end().await.code(), Code::InvalidArgument);
+    }
+}
+
+#[tokio::test]
+async fn another_history_of_an_earlier_epoch_is_kept_and_not_asked_for_again() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let mut journal = receipts(&cloud, 20);
+    let mut clone = journal.clone();
+    for n in 21..=30 {
+        journal.push(receipt(rm(n)));
+        clone.push(receipt(rm(100 + n)));
+    }
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    link.say(batch(&journal, 1, 30)).await;
+    assert_eq!(acked(&mut link).await, 30);
+    let second = Journal::new(&cloud.world.source, 2);
+    let said = v1::Hello { older_epochs: vec![ends(&clone, 1)], ..hello(&second) };
+    let (mut link, welcome) = connected_as(&cloud, &credentials, said.clone()).await;
+    let mut from = welcome.older_epochs[0].through_seq + 1;
+    while from <= 30 {
+        link.say(batch(&clone, from, (from + 4).min(30))).await;
+        match link.answer().await {
+            Message::Welcome(back) => from = back.through_seq + 1,
+            Message::Ack(ack) => from = ack.through_seq + 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(cloud.world.payloads(1).await, journal.events);
+    let strays = "select count(*) from exceptions where kind = 'event.stray'";
+    assert_eq!(cloud.world.count(strays).await, 10);
+    let (_link, welcome) = connected_as(&cloud, &credentials, said).await;
+    assert_eq!(welcome.older_epochs[0].through_seq, 30);
+}
+
+#[tokio::test]
+async fn document_numbers_are_not_given_twice_after_a_restore() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    cloud
+        .sql(
+            "insert into number_series (tenant_id, plant_code, series, prefix) \
+              select tenant_id, 'KOL', 'GRN', 'GRN-2025-' from tenant_counters",
+        )
+        .await;
+    let journal = cloud.world.journal();
+    let mark = |series: &str| v1::SeriesMark { series: series.into(), highest_granted: 45 };
+    let said = v1::Hello { series_marks: vec![mark("GRN"), mark("NONE"), mark("\0")], ..hello(&journal) };
+    let (mut link, welcome) = connected_as(&cloud, &credentials, said).await;
+    assert!(welcome.generation > 1);
+    link.say(agent_message::Message::SeriesRequest(v1::SeriesRequest { series: "GRN".into(), count: 5 }))
+        .await;
+    let Message::SeriesGrant(series) = link.answer().await else { panic!("no series") };
+    assert_eq!((series.first, series.last), (46, 50));
+    assert_eq!(cloud.world.exceptions().await, vec![("lease.lifted".into(), None)]);
 }
 
 #[tokio::test]
@@ -314,9 +539,10 @@ async fn a_hold_reaches_a_connected_plant_within_two_seconds_and_first() {
     assert_eq!((chunk.full, chunk.last, chunk.version), (false, true, 11));
     assert_eq!(chunk.rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["H-2"]);
 
-    // One that is current is told so; one from the future gets all.
-    for (version, full) in [(11, false), (99, true)] {
-        let said = v1::Hello { reference_version: version, ..hello(&journal) };
+    // One that is current is told so; one of another generation gets all, and so
+    // does one from the future, by which the cloud sees that it was restored.
+    for (version, generation, full) in [(11, 1, false), (99, 1, true), (11, 7, true)] {
+        let said = v1::Hello { reference_version: version, generation, ..hello(&journal) };
         let (mut link, _) = connected_as(&cloud, &credentials, said).await;
         let Ok(Message::Reference(chunk)) = link.hear().await else { panic!("no chunk") };
         assert_eq!((chunk.full, chunk.rows.is_empty()), (full, !full));

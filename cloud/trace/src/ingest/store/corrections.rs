@@ -25,10 +25,15 @@ pub struct Relative {
     pub occurred_at: DateTime<Utc>,
 }
 
+/// Most corrections of one event, direct and indirect, that are looked at: more
+/// than ever belong together, and few enough to be judged in every batch.
+pub const MAX_FAMILY: usize = 256;
+
 /// Every event that `event_id` corrects, directly or not, and every correction
-/// of one of those. Bounded; ends on a cycle.
+/// of one of those, sorted. Ends on a cycle. One row more than [`MAX_FAMILY`]
+/// means that there are more; the search has stopped there.
 pub async fn family(tx: &mut Tx, tenant: Uuid, event_id: Uuid) -> Result<Vec<Relative>, Error> {
-    sqlx::query_as!(
+    let mut family = sqlx::query_as!(
         Relative,
         r#"with recursive up(event_id, corrects) as (
                select e.event_id, e.corrects from lifecycle_events e
@@ -36,21 +41,28 @@ pub async fn family(tx: &mut Tx, tenant: Uuid, event_id: Uuid) -> Result<Vec<Rel
              union
                select e.event_id, e.corrects from up
                join lifecycle_events e on e.tenant_id = $1 and e.event_id = up.corrects
+           ), near(event_id) as (
+               select event_id from up limit $3
            ), down(event_id) as (
-               select event_id from up
+               select event_id from near
              union
                select e.event_id from down
                join lifecycle_events e on e.tenant_id = $1 and e.corrects = down.event_id
            )
            select e.event_id, e.corrects, e.agent_id, e.epoch, e.seq, e.occurred_at
-           from down join lifecycle_events e on e.tenant_id = $1 and e.event_id = down.event_id
-           order by e.agent_id, e.epoch, e.seq
-           limit 1000"#,
+           from (select event_id from down limit $3) d
+           cross join lateral (
+               select l.* from lifecycle_events l
+               where l.tenant_id = $1 and l.event_id = d.event_id limit $3) e
+           limit $3"#,
         tenant,
         event_id,
+        MAX_FAMILY as i64 + 1,
     )
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    family.sort_unstable_by_key(|r| (r.agent_id, r.epoch, r.seq));
+    Ok(family)
 }
 
 /// The event at a place of a stream.

@@ -18,6 +18,12 @@ pub struct AgentRow {
     pub status: String,
     /// Machine of the current epoch.
     pub machine_id: Option<String>,
+    /// The machine before it, where the present one took its place only lately.
+    pub ousted: Option<String>,
+    /// Two machines seem to run under this identity; an operator has to decide.
+    pub contested: bool,
+    /// The tenant's generation in which the agent applied reference data.
+    pub reference_generation: i64,
     /// Plant code; `None` for the office and imports.
     pub plant_code: Option<String>,
 }
@@ -26,7 +32,11 @@ pub struct AgentRow {
 pub async fn agent_get(tx: &mut Tx, tenant: Uuid, agent_id: Uuid) -> Result<Option<AgentRow>, Error> {
     sqlx::query_as!(
         AgentRow,
-        "select epoch, status, machine_id, plant_code from agents where tenant_id = $1 and agent_id = $2",
+        "select epoch, status, machine_id, plant_code, reference_generation, \
+         contested_at is not null as \"contested!\", \
+         case when machine_since > now() - interval '1 day' then previous_machine_id end as ousted \
+         from agents \
+         where tenant_id = $1 and agent_id = $2",
         tenant,
         agent_id,
     )
@@ -39,7 +49,10 @@ pub async fn agent_get(tx: &mut Tx, tenant: Uuid, agent_id: Uuid) -> Result<Opti
 pub async fn agent_lock(tx: &mut Tx, tenant: Uuid, agent_id: Uuid) -> Result<Option<AgentRow>, Error> {
     sqlx::query_as!(
         AgentRow,
-        "select epoch, status, machine_id, plant_code from agents \
+        "select epoch, status, machine_id, plant_code, reference_generation, \
+         contested_at is not null as \"contested!\", \
+         case when machine_since > now() - interval '1 day' then previous_machine_id end as ousted \
+         from agents \
          where tenant_id = $1 and agent_id = $2 for no key update",
         tenant,
         agent_id,
@@ -65,7 +78,7 @@ pub async fn agent_set_epoch(tx: &mut Tx, tenant: Uuid, agent_id: Uuid, epoch: i
 pub async fn lock(tx: &mut Tx, stream: Stream, genesis: Hash) -> Result<Cursor, Error> {
     loop {
         let row = sqlx::query!(
-            "select through_seq, chain_hash, closed_at is not null as \"closed!\" from ingest_cursors \
+            "select through_seq, chain_hash from ingest_cursors \
              where tenant_id = $1 and agent_id = $2 and epoch = $3 for update",
             stream.tenant,
             stream.agent_id,
@@ -74,11 +87,7 @@ pub async fn lock(tx: &mut Tx, stream: Stream, genesis: Hash) -> Result<Cursor, 
         .fetch_optional(tx.conn())
         .await?;
         if let Some(row) = row {
-            return Ok(Cursor {
-                through_seq: row.through_seq,
-                chain_hash: row.chain_hash.try_into().ok(),
-                closed: row.closed,
-            });
+            return Ok(Cursor { through_seq: row.through_seq, chain_hash: row.chain_hash.try_into().ok() });
         }
         sqlx::query!(
             "insert into ingest_cursors (tenant_id, agent_id, epoch, chain_hash) values ($1, $2, $3, $4) \
@@ -121,20 +130,6 @@ pub async fn advance(
         stream.epoch,
         through_seq,
         chain_hash.as_ref().map_or(&[][..], |h| &h[..]),
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// Lets a locked cursor take nothing more.
-pub async fn close(tx: &mut Tx, stream: Stream) -> Result<(), Error> {
-    sqlx::query!(
-        "update ingest_cursors set closed_at = coalesce(closed_at, now()) \
-         where tenant_id = $1 and agent_id = $2 and epoch = $3",
-        stream.tenant,
-        stream.agent_id,
-        stream.epoch,
     )
     .execute(tx.conn())
     .await?;
@@ -185,8 +180,8 @@ pub async fn batch_insert(tx: &mut Tx, stream: Stream, from_seq: i64, to_seq: i6
     Ok(batch_id)
 }
 
-/// The last seq, from `after` on, whose batch was committed before `before`.
-/// Looks at a bounded number of batches; asked again it goes on.
+/// The last seq, from `after` on, up to which every batch was committed before
+/// `before`. Looks at a bounded number of batches; asked again it goes on.
 pub async fn covered_through(
     tx: &mut Tx,
     stream: Stream,
@@ -194,9 +189,11 @@ pub async fn covered_through(
     before: DateTime<Utc>,
 ) -> Result<i64, Error> {
     let seq = sqlx::query_scalar!(
-        "select max(to_seq) from (select to_seq, ingested_at from ingest_batches \
-           where tenant_id = $1 and agent_id = $2 and epoch = $3 and to_seq > $4 \
-           order by to_seq limit 10000) as b where ingested_at < $5",
+        "select max(to_seq) filter (where ingested_at < $5 and to_seq < coalesce(uncovered, to_seq + 1)) \
+         from (select to_seq, ingested_at, min(from_seq) filter (where ingested_at >= $5) over () as uncovered \
+           from (select from_seq, to_seq, ingested_at from ingest_batches \
+             where tenant_id = $1 and agent_id = $2 and epoch = $3 and to_seq > $4 \
+             order by to_seq limit 10000) as b) as c",
         stream.tenant,
         stream.agent_id,
         stream.epoch,

@@ -1,9 +1,12 @@
 //! Exceptions that the ingest opens and, rarely, resolves.
 
+use chrono::{DateTime, Utc};
 use platform::db::Tx;
+use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
+use super::Stream;
 use crate::ingest::findings::Finding;
 
 /// Opens exceptions, in the order of their unique key. One that is known by
@@ -86,4 +89,71 @@ pub async fn resolve(tx: &mut Tx, tenant: Uuid, exception_id: Uuid, how: &str) -
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Says in the exception `fork` that led to `led_to`'s epoch where the histories
+/// part. One that says so already stays as it is.
+pub async fn fork_parted(tx: &mut Tx, led_to: Stream, parted: &Value) -> Result<(), Error> {
+    sqlx::query!(
+        "update exceptions set detail = detail || $4::jsonb \
+         where tenant_id = $1 and kind = 'fork' and fingerprint = $2::uuid || ':' || $3::integer \
+           and not detail ? 'branches'",
+        led_to.tenant,
+        led_to.agent_id,
+        led_to.epoch,
+        parted,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The exception `fork` that led to a stream's epoch, if it lists labels.
+pub struct Fork {
+    /// Its id.
+    pub exception_id: Uuid,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+    /// Its detail.
+    pub detail: Value,
+}
+
+/// See [`Fork`]; locked.
+pub async fn fork_lock(tx: &mut Tx, led_to: Stream) -> Result<Option<Fork>, Error> {
+    sqlx::query_as!(
+        Fork,
+        "select exception_id, opened_at, detail from exceptions \
+         where tenant_id = $1 and kind = 'fork' and fingerprint = $2::uuid || ':' || $3::integer \
+           and detail ? 'branches' for update",
+        led_to.tenant,
+        led_to.agent_id,
+        led_to.epoch,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Replaces an exception's detail.
+pub async fn detail_set(tx: &mut Tx, tenant: Uuid, exception_id: Uuid, detail: &Value) -> Result<(), Error> {
+    sqlx::query!(
+        "update exceptions set detail = $3 where tenant_id = $1 and exception_id = $2",
+        tenant,
+        exception_id,
+        detail,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Whether an event of a stream is kept in an exception `event.stray`.
+pub async fn stray_known(tx: &mut Tx, tenant: Uuid, fingerprint: &str) -> Result<bool, Error> {
+    sqlx::query_scalar!(
+        "select exists (select from exceptions \
+         where tenant_id = $1 and kind = 'event.stray' and fingerprint = $2) as \"known!\"",
+        tenant,
+        fingerprint,
+    )
+    .fetch_one(tx.conn())
+    .await
 }

@@ -5,6 +5,7 @@ pub(crate) mod corrections;
 pub(crate) mod cursor;
 pub(crate) mod events;
 pub(crate) mod findings;
+pub(crate) mod masters;
 pub(crate) mod registry;
 
 use platform::db::Tx;

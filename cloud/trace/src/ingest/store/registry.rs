@@ -8,6 +8,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::Stream;
+use crate::ingest::findings::{Labels, MOST_LABELS};
 use crate::ingest::rows::{AliasRow, Decoded, LotRow, SubjectRow};
 
 /// The event in which a UID was born.
@@ -173,4 +174,41 @@ pub async fn aliases_insert(tx: &mut Tx, stream: Stream, events: &[Decoded]) -> 
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Labels that the events of a stream from `from_seq` on gave birth to. Looks at
+/// no more than 10 000 births, however many there are.
+pub async fn born_from(tx: &mut Tx, stream: Stream, from_seq: i64) -> Result<Labels, Error> {
+    let rows = sqlx::query!(
+        r#"select app.uid_text(t.code, b.key) as "uid!", b.total as "total!"
+           from (select key, count(*) over () as total, min(seq) as first
+                 from (select key, seq from event_subjects
+                       where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq >= $4 and mint
+                       order by seq limit 10000) as born
+                 group by key order by first, key limit $5) as b
+           join control.tenants t on t.tenant_id = $1
+           order by b.first, b.key"#,
+        stream.tenant,
+        stream.agent_id,
+        stream.epoch,
+        from_seq,
+        MOST_LABELS,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let total = rows.first().map_or(0, |row| row.total);
+    Ok(Labels { uids: rows.into_iter().map(|row| row.uid).collect(), total })
+}
+
+/// The texts of UIDs, in the order of their keys.
+pub async fn uid_texts(tx: &mut Tx, tenant: Uuid, keys: &[i64]) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar!(
+        r#"select app.uid_text(t.code, u.key) as "uid!"
+           from unnest($2::bigint[]) as u(key) join control.tenants t on t.tenant_id = $1
+           order by u.key"#,
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
 }

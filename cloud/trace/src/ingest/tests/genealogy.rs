@@ -185,3 +185,31 @@ async fn the_office_keeps_a_chain_of_its_own() {
     assert_eq!(world.count(broken).await, 0);
     assert_eq!(world.exceptions().await, vec![]);
 }
+
+#[tokio::test]
+async fn corrections_without_end_are_stored_and_told_and_hold_nothing_up() {
+    let world = World::new().await;
+    let mut journal = world.journal();
+    // Forty layers of five corrections, each of a layer correcting each of the one
+    // below: ids that are used again make it so.
+    let id = |layer: u128, n: u128| Uuid::from_u128(1 + layer * 5 + n);
+    for n in 0..5 {
+        let made = journal.sealed(id(0, n), assembly(Action::Add, rm(1), rm(2)));
+        journal.push_raw(made.encode_to_vec());
+    }
+    for layer in 1..=40 {
+        for (n, of) in (0..5).flat_map(|n| (0..5).map(move |of| (n, of))) {
+            let made = journal.sealed(id(layer, n), correct(id(layer - 1, of)));
+            journal.push_raw(made.encode_to_vec());
+        }
+    }
+    let began = std::time::Instant::now();
+    world.send(journal.batch(1, 1005)).await.expect("stored");
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert_eq!(world.payloads(1).await.len(), 1005);
+    let tangled = "select count(*) from exceptions where kind = 'correct.tangled'";
+    assert!(world.count(tangled).await > 0);
+    // And the stream goes on.
+    journal.push(receipt(rm(3)));
+    assert_eq!(through(&world.send(journal.batch(1006, 1006)).await.expect("stored")), (1006, 1));
+}

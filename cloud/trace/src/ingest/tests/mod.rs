@@ -181,6 +181,7 @@ impl Journal {
             events: self.events[from as usize - 1..to as usize].to_vec(),
             notes: self.notes.clone(),
             oldest_seq: 1,
+            ..Batch::default()
         }
     }
 

@@ -204,3 +204,48 @@ async fn notes_stand_beside_and_are_checked() {
     world.send(journal.all()).await.expect("a repeat");
     assert_eq!(world.count("select count(*) from event_notes").await, 0);
 }
+
+#[tokio::test]
+async fn a_name_that_no_master_has_is_told_once() {
+    let world = World::new().await;
+    let mut journal = world.journal();
+    let mut said = |operator: &str, item: &str, n: i64| {
+        let mut event = receipt(rm(n));
+        event.operator_id = operator.into();
+        event.subjects[0].item = item.into();
+        journal.push(event);
+    };
+    said("OP-1", "STEEL", 1);
+    let told = "select count(*) from exceptions where kind = 'master.unknown'";
+    // A tenant that keeps no masters here knows no unknown ones.
+    said("OP-9", "STEEL", 2);
+    for n in [3, 4] {
+        said("OP-9", "COPPER", n);
+        said("OP-1", "STEEL", 10 + n);
+    }
+    world.send(journal.batch(1, 2)).await.expect("stored");
+    assert_eq!(world.count(told).await, 0);
+    let cx = Cx::new(world.source.tenant, "test");
+    let seeded: Result<(), DbError> = world
+        .db
+        .db
+        .tx(&cx, async |tx| {
+            sqlx::raw_sql(
+                "insert into items (tenant_id, item, name, type_code, base_unit, tracking) \
+                 select tenant_id, 'STEEL', 'Steel', 'RM', 'kg', 'lot' from tenant_counters; \
+                 insert into operators (tenant_id, operator_id, name, badge_hash) \
+                 select tenant_id, 'OP-1', 'x', 'x' from tenant_counters",
+            )
+            .execute(tx.conn())
+            .await?;
+            Ok(())
+        })
+        .await;
+    seeded.expect("masters");
+    world.send(journal.batch(3, 6)).await.expect("stored");
+    let unknown = |seq| ("master.unknown".to_owned(), Some(seq));
+    assert_eq!(world.exceptions().await, vec![unknown(3), unknown(3)]);
+    let both = "select count(*) from exceptions where (detail->>'master', detail->>'value') \
+                in (('item', 'COPPER'), ('operator', 'OP-9'))";
+    assert_eq!(world.count(both).await, 2);
+}
