@@ -36,6 +36,25 @@ impl Scanned<'_> {
     /// # Errors
     /// The first part that is wrong, at its byte in the scan.
     pub fn uid(&self, own: TenantCode) -> Result<Uid, UidError> {
+        self.read(|upper| match self.form {
+            Form::Text => upper.parse(),
+            Form::Serial => Uid::from_serial(own, upper),
+        })
+    }
+
+    /// The same where the tenant is not known; `None` for a serial number, which
+    /// nobody can judge without one.
+    ///
+    /// # Errors
+    /// As [`Scanned::uid`].
+    pub fn uid_of_any(&self) -> Option<Result<Uid, UidError>> {
+        match self.form {
+            Form::Text => Some(self.read(str::parse)),
+            Form::Serial => None,
+        }
+    }
+
+    fn read(&self, parse: impl FnOnce(&str) -> Result<Uid, UidError>) -> Result<Uid, UidError> {
         let mut upper = [0; MAX_LEN];
         let Some(upper) = upper.get_mut(..self.text.len()) else {
             return Err(length_error(self.text).moved(self.at));
@@ -44,11 +63,7 @@ impl Scanned<'_> {
         upper.make_ascii_uppercase();
         // Upper-casing ASCII keeps UTF-8 valid.
         let upper = std::str::from_utf8(upper).unwrap_or_default();
-        let uid = match self.form {
-            Form::Text => upper.parse(),
-            Form::Serial => Uid::from_serial(own, upper),
-        };
-        uid.map_err(|error| error.moved(self.at))
+        parse(upper).map_err(|error| error.moved(self.at))
     }
 }
 
