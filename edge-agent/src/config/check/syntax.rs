@@ -1,6 +1,7 @@
 //! Texts that are not TOML. The parser stops at its first error, so a line with
 //! an error of its own is blanked and the rest is tried again: all such lines
-//! are told at once, together with what can be judged in the others.
+//! are told at once, together with what can be judged in the others. A header
+//! takes its section with it.
 
 use toml_edit::Document;
 
@@ -41,11 +42,16 @@ pub(super) fn read(findings: &Findings<'_>) -> Recovered {
         findings.note(Basis::Present, &place, found, expected, Some(what.to_owned()));
 
         let alone = text.get(span.clone()).unwrap_or_default();
-        if !(message.starts_with("duplicate key") || is_wrong_alone(alone)) || opens(alone) {
+        if !(message.starts_with("duplicate key") || is_wrong_alone(alone)) {
             break;
         }
-        let blank = " ".repeat(span.len());
-        text.replace_range(span, &blank);
+        let end = match header(alone) {
+            // What stands below it would else belong to the section above.
+            Some(name) => section_end(&text, span.end, name),
+            None if opens(alone) => break,
+            None => span.end,
+        };
+        blank(&mut text, span.start..end);
     }
     Recovered { document: None, whole: false }
 }
@@ -56,14 +62,41 @@ fn is_wrong_alone(line: &str) -> bool {
     !line.trim().is_empty() && Document::parse(line).is_err()
 }
 
-/// Whether the lines after this one belong to it: a header, or something that
-/// goes on.
+/// The name in a line that is, or should be, the header of a section.
+fn header(line: &str) -> Option<&str> {
+    let name = line.trim_start().strip_prefix('[')?.trim_start_matches(['[', ' ', '\t']);
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let end = name.find(|c| !in_name(c)).unwrap_or(name.len());
+    name.get(..end).filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// Where the section of that name ends which began before `from`: before the
+/// next header that is not of a part of it.
+fn section_end(text: &str, from: usize, name: &str) -> usize {
+    let mut at = from;
+    for line in text.get(from..).unwrap_or_default().split_inclusive('\n') {
+        let part = |other: &str| other.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        // A list may go over several lines, but a header begins its own.
+        if at > from && line.starts_with('[') && header(line).is_some_and(|other| !part(other)) {
+            break;
+        }
+        at += line.len();
+    }
+    at
+}
+
+/// Puts spaces in place of everything but line breaks, so that all else stays in
+/// its place.
+fn blank(text: &mut String, span: std::ops::Range<usize>) {
+    let old = text.get(span.clone()).unwrap_or_default();
+    let new: String = old.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+    text.replace_range(span, &new);
+}
+
+/// Whether the lines after this one belong to it: something that goes on.
 fn opens(line: &str) -> bool {
     let count = |chars: [char; 2]| line.chars().filter(|c| chars.contains(c)).count();
-    line.trim_start().starts_with('[')
-        || line.contains("\"\"\"")
-        || line.contains("'''")
-        || count(['[', '{']) > count([']', '}'])
+    line.contains("\"\"\"") || line.contains("'''") || count(['[', '{']) > count([']', '}'])
 }
 
 /// The mistake of a file that is not text.

@@ -48,6 +48,24 @@ fn an_open_bracket_is_one_mistake_not_one_per_line() {
 }
 
 #[test]
+fn a_broken_header_hides_nothing_but_its_own_section() {
+    let text = edited("[company]", "[company")
+        .replace("[[leases]]", "[[leases]")
+        .replace("warn_percent", "warn_precent")
+        .replace("on = \"counter\"", "on = \"count\"");
+    let found = lines(&text);
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert!(found[0].starts_with("small.toml:4:"), "{found:#?}");
+    assert!(found[1].ends_with("did you mean \"warn_percent\"?"), "{found:#?}");
+    assert!(found[2].contains("`[[leases]`"), "{found:#?}");
+    assert!(found[3].ends_with("did you mean \"counter\"?"), "{found:#?}");
+    // The parts of a section go with it, and are not taken for another one's.
+    let text = edited("[[machines]]", "[machines]]").replace("warn_percent", "warn_precent");
+    let found = lines(&text);
+    assert_eq!(found.len(), 2, "{found:#?}");
+}
+
+#[test]
 fn a_table_written_twice_is_told() {
     let found = lines(&edited("[health]", "[terminal]"));
     assert_eq!(found.len(), 1, "{found:#?}");
