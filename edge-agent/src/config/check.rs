@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 pub use mistake::{LoadError, Mistake};
 
-use super::model::{BrokerKind, PlantFile};
+use super::model::PlantFile;
 use find::Findings;
 
 /// A plant file is never larger than this.
@@ -73,11 +73,7 @@ fn resolve_paths(file: &mut PlantFile, folder: &Path) {
         &mut file.terminal.certificate_file,
         &mut file.terminal.key_file,
     ];
-    if let Some(BrokerKind::External { password_file, .. }) =
-        file.broker.as_mut().map(|broker| &mut broker.kind)
-    {
-        paths.push(password_file);
-    }
+    paths.extend(file.broker.as_mut().map(|broker| &mut broker.password_file));
     paths.extend(file.printers.iter_mut().map(|printer| &mut printer.indic_font));
     for path in paths.into_iter().flatten() {
         *path = folder.join(&*path);

@@ -146,6 +146,11 @@ pub struct HostPort {
 pub struct Broker {
     /// Inside the agent, or the plant's own.
     pub kind: BrokerKind,
+    /// User name: what the plant's broker asks for, or what the agent's own asks
+    /// of every client.
+    pub username: Option<String>,
+    /// File that holds the password; a password never stands in the plant file.
+    pub password_file: Option<PathBuf>,
     /// Client ids of the agent are this prefix, a dash, and the station code.
     pub client_id_prefix: String,
     /// Largest packet accepted.
@@ -170,10 +175,6 @@ pub enum BrokerKind {
     External {
         /// Its address.
         address: HostPort,
-        /// User name, where it asks for one.
-        username: Option<String>,
-        /// File that holds the password; a password never stands in the plant file.
-        password_file: Option<PathBuf>,
     },
 }
 

@@ -17,7 +17,7 @@ use super::prints::{PrintJob, PrintUpdate};
 use super::speak::{Speaker, red};
 use super::status::{StationView, Status, UplinkState};
 use crate::config::PlantFile;
-use crate::inputs::{Answer, Intake, IntakeError, MachineInput, ScanInput};
+use crate::inputs::{Answer, CODE_NOT_TAKEN, Intake, IntakeError, MachineInput, ScanInput};
 use crate::journal::{Head, JournalError, Place, Quarantined, Reader, Verified};
 use crate::mint::Granted;
 use crate::reference::Reference;
@@ -31,7 +31,7 @@ pub(super) struct Parts {
     pub speaker: Arc<dyn Speaker>,
     pub head: watch::Receiver<Head>,
     pub status: watch::Receiver<Arc<Status>>,
-    pub stations: HashMap<String, watch::Receiver<Arc<StationView>>>,
+    pub stations: HashMap<String, watch::Sender<Arc<StationView>>>,
     pub jobs: mpsc::Receiver<PrintJob>,
     pub machine_id: String,
 }
@@ -44,7 +44,7 @@ struct Shared {
     speaker: Arc<dyn Speaker>,
     head: watch::Receiver<Head>,
     status: watch::Receiver<Arc<Status>>,
-    stations: HashMap<String, watch::Receiver<Arc<StationView>>>,
+    stations: HashMap<String, watch::Sender<Arc<StationView>>>,
     jobs: Mutex<Option<mpsc::Receiver<PrintJob>>>,
     uplink: watch::Sender<UplinkState>,
     machine_id: String,
@@ -260,7 +260,15 @@ impl Handle {
     /// A station's view, now and at each change; `None` for an unknown station.
     #[must_use]
     pub fn subscribe(&self, station: &str) -> Option<watch::Receiver<Arc<StationView>>> {
-        self.0.stations.get(station).cloned()
+        self.0.stations.get(station).map(watch::Sender::subscribe)
+    }
+
+    /// Shows at a station an answer of which nothing is recorded, so that its page
+    /// and its lights tell what its scanner tells.
+    pub fn refused(&self, station: &str, answer: Answer) {
+        if let Some(view) = self.0.stations.get(station) {
+            super::views::refused(view, answer);
+        }
     }
 
     /// The reference data in force.
@@ -348,6 +356,25 @@ impl Handle {
         Some(trigger.station.clone())
     }
 
+    async fn take(&self, input: ScanInput) -> Result<Answer, IntakeError> {
+        let (reply, answer) = oneshot::channel();
+        self.offer(Fact::Scan(input), Waiter::Scan(reply))?;
+        answer.await.map_err(|_| IntakeError::Stopping)?
+    }
+
+    /// Whether the station still shows that this very reading was not recorded: it
+    /// was after all, and is now answered as before.
+    fn shows_another(&self, station: &str, answer: &Answer) -> bool {
+        let Some(view) = self.0.stations.get(station) else { return false };
+        let view = view.borrow();
+        view.answer.as_ref().is_some_and(|shown| shown.input_id == answer.input_id && shown != answer)
+    }
+
+    /// The red answer to a reading that is not recorded now.
+    fn not_taken(&self, station: &str, input_id: &str, error: &IntakeError) -> Answer {
+        self.refusal(station, input_id, CODE_NOT_TAKEN, error.args())
+    }
+
     fn offer(&self, fact: Fact, waiter: Waiter) -> Result<(), IntakeError> {
         self.0.commands.try_send(Command::Fact(fact, waiter)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => IntakeError::Full,
@@ -355,6 +382,10 @@ impl Handle {
         })
     }
 }
+
+/// How long before a station's last reading a redelivery of it may have been
+/// recorded, in seconds: what the run before had in hand when it ended.
+const EARLIER_WITHIN_S: u32 = 600;
 
 /// Damaged records settled for one batch at most.
 const READ_ROUNDS: usize = 64;
@@ -366,9 +397,17 @@ fn stopping() -> EngineError {
 impl Intake for Handle {
     fn scan(&self, input: ScanInput) -> BoxFuture<'_, Result<Answer, IntakeError>> {
         Box::pin(async move {
-            let (reply, answer) = oneshot::channel();
-            self.offer(Fact::Scan(input), Waiter::Scan(reply))?;
-            answer.await.map_err(|_| IntakeError::Stopping)?
+            let (station, input_id) = (input.station.clone(), input.input_id.clone());
+            let taken = self.take(input).await;
+            // The station has to know, whatever the scan came through.
+            match &taken {
+                Ok(answer) if !answer.recorded || self.shows_another(&station, answer) => {
+                    self.refused(&station, answer.clone());
+                }
+                Err(error) => self.refused(&station, self.not_taken(&station, &input_id, error)),
+                Ok(_) => {}
+            }
+            taken
         })
     }
 
@@ -381,11 +420,19 @@ impl Intake for Handle {
         })
     }
 
-    fn earlier<'a>(&'a self, station: &'a str, prefix: &'a str) -> BoxFuture<'a, Option<String>> {
+    fn earlier<'a>(
+        &'a self,
+        station: &'a str,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, IntakeError>> {
         Box::pin(async move {
-            let found = self.0.reader.newest_input(station, prefix).await;
-            found.inspect_err(|error| tracing::error!(%error, "earlier inputs cannot be read")).ok().flatten()
+            let found = self.0.reader.newest_input(station, prefix, EARLIER_WITHIN_S).await;
+            found.map_err(|error| IntakeError::Failed(error.to_string()))
         })
+    }
+
+    fn refused(&self, station: &str, answer: &Answer) {
+        Self::refused(self, station, answer.clone());
     }
 
     fn refusal(

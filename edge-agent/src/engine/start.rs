@@ -118,7 +118,7 @@ pub(super) async fn start(
     let (prints, jobs) = mpsc::channel(state.settings.print_queue.max(1));
     let (head_sender, head_receiver) = watch::channel(head);
     let (status_sender, status_receiver) = watch::channel(Arc::new(Status::default()));
-    let (senders, receivers) = stations(&plant);
+    let views = stations(&plant);
     let handle = Handle::new(super::handle::Parts {
         commands,
         reader: reader.clone(),
@@ -127,7 +127,7 @@ pub(super) async fn start(
         speaker,
         head: head_receiver,
         status: status_receiver,
-        stations: receivers,
+        stations: views.clone(),
         jobs,
         machine_id: state.settings.machine_id.clone(),
     });
@@ -140,7 +140,7 @@ pub(super) async fn start(
         prints,
         head: head_sender,
         status: status_sender,
-        stations: senders,
+        stations: views,
         jumps: JumpWatch::new(),
         ticked: Instant::now(),
         acks_dirty: false,
@@ -156,18 +156,11 @@ pub(super) async fn start(
     Ok((handle, tokio::spawn(writer.run())))
 }
 
-type Senders = HashMap<String, watch::Sender<Arc<StationView>>>;
-type Receivers = HashMap<String, watch::Receiver<Arc<StationView>>>;
-
-fn stations(plant: &PlantFile) -> (Senders, Receivers) {
-    plant
-        .stations
-        .iter()
-        .map(|station| {
-            let (sender, receiver) = watch::channel(Arc::new(StationView::default()));
-            ((station.code.clone(), sender), (station.code.clone(), receiver))
-        })
-        .unzip()
+/// A view per station, shared by who publishes what is recorded and who tells
+/// that something was not.
+fn stations(plant: &PlantFile) -> HashMap<String, watch::Sender<Arc<StationView>>> {
+    let empty = || watch::Sender::new(Arc::new(StationView::default()));
+    plant.stations.iter().map(|station| (station.code.clone(), empty())).collect()
 }
 
 /// Brings the state in memory to what the journal says.

@@ -141,7 +141,9 @@ pub struct StationView {
     pub session: Session,
     /// Two-letter language of who is signed in, else the plant's first.
     pub language: String,
-    /// The last answer.
+    /// The last answer; also one of which nothing is recorded, and which has no
+    /// line in `last`. Another one than before is a new answer, be it to the same
+    /// reading: red while it is not recorded, and green at last.
     pub answer: Option<Answer>,
     /// Last scans, newest first.
     pub last: VecDeque<ScanLine>,

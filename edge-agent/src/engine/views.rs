@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::status::{ScanLine, StationView, Status};
 use super::writer::Writer;
 use crate::inputs::Answer;
@@ -50,15 +52,30 @@ impl Writer {
         let session = self.state.sessions.get(station).cloned().unwrap_or_default();
         let language = session.operator.as_ref().map(|o| o.language.clone());
         let default = self.state.plant.default_language().code();
-        let mut view = StationView::clone(&sender.borrow());
-        station.clone_into(&mut view.station);
-        view.language = language.unwrap_or_else(|| default.to_owned());
-        view.session = session;
         let prints = self.state.open_prints.iter();
-        view.open_prints = prints.filter(|j| j.station == station).cloned().collect();
-        for (line, answer) in scans {
-            view.push(line, answer);
-        }
-        sender.send_replace(Arc::new(view));
+        let open_prints = prints.filter(|j| j.station == station).cloned().collect();
+        // In one piece: a refusal may be told at the same time.
+        sender.send_modify(|view| {
+            let view = Arc::make_mut(view);
+            station.clone_into(&mut view.station);
+            view.language = language.unwrap_or_else(|| default.to_owned());
+            view.session = session;
+            view.open_prints = open_prints;
+            for (line, answer) in scans {
+                view.push(line, answer);
+            }
+        });
     }
+}
+
+/// Shows an answer of which nothing is recorded. The same one again changes
+/// nothing: whoever keeps a reading offers it many times.
+pub(super) fn refused(sender: &watch::Sender<Arc<StationView>>, answer: Answer) {
+    sender.send_if_modified(|view| {
+        let new = view.answer.as_ref() != Some(&answer);
+        if new {
+            Arc::make_mut(view).answer = Some(answer);
+        }
+        new
+    });
 }

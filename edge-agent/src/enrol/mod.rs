@@ -24,8 +24,8 @@ pub enum EnrolError {
     /// The cloud is out of reach, or is not the one that the token names.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The cloud said no.
-    #[error("the cloud refused: {}", .0.message())]
+    /// The cloud said no, or could not answer; see [`EnrolError::passes`].
+    #[error("the cloud did not enrol this agent: {} ({})", .0.message(), .0.code())]
     Refused(Box<tonic::Status>),
     /// The answer is not one.
     #[error("the cloud's answer cannot be used: {0}")]
@@ -47,6 +47,30 @@ pub enum EnrolError {
     /// The identity could not be kept.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl EnrolError {
+    /// Whether the same may succeed later: the cloud is out of reach, busy or in
+    /// trouble, or the connection broke in the middle. A refusal is none of these.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        use tonic::Code;
+        match self {
+            Self::Connect(error) => matches!(error, ConnectError::OutOfReach { .. }),
+            Self::Refused(status) => !matches!(
+                status.code(),
+                Code::InvalidArgument
+                    | Code::Unauthenticated
+                    | Code::PermissionDenied
+                    | Code::NotFound
+                    | Code::AlreadyExists
+                    | Code::FailedPrecondition
+                    | Code::OutOfRange
+                    | Code::Unimplemented
+            ),
+            _ => false,
+        }
+    }
 }
 
 /// An enrolment token: a secret, and the fingerprint of the only authority that
@@ -164,6 +188,25 @@ fn request() -> Result<(String, String), rcgen::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_refusal_ends_the_waiting() {
+        use tonic::{Code, Status};
+        let answered = |code| EnrolError::Refused(Box::new(Status::new(code, "x"))).passes();
+        for code in [Code::Unavailable, Code::DeadlineExceeded, Code::ResourceExhausted, Code::Internal] {
+            assert!(answered(code), "{code:?}");
+        }
+        // What a connection that breaks in the middle becomes.
+        let broken = Status::from_error(Box::new(std::io::Error::other("connection reset")));
+        assert!(EnrolError::Refused(Box::new(broken)).passes());
+        for code in [Code::Unauthenticated, Code::PermissionDenied, Code::InvalidArgument, Code::NotFound] {
+            assert!(!answered(code), "{code:?}");
+        }
+        let out_of_reach = ConnectError::OutOfReach { url: "https://x".into(), problem: "no".into() };
+        assert!(EnrolError::Connect(out_of_reach).passes());
+        assert!(!EnrolError::Connect(ConnectError::Url("x".into())).passes());
+        assert!(!EnrolError::Token.passes());
+    }
 
     #[test]
     fn only_a_token_is_one() {

@@ -144,6 +144,20 @@ pub enum IntakeError {
     Failed(String),
 }
 
+impl IntakeError {
+    /// The arguments of `input.not_taken`: the key of a short text that says it in
+    /// any language. The error's own text is for the log.
+    #[must_use]
+    pub fn args(&self) -> Vec<(String, String)> {
+        let reason = match self {
+            Self::Full => "not-taken.full",
+            Self::Stopping => "not-taken.stopping",
+            Self::Failed(_) => "not-taken.failed",
+        };
+        vec![("reason".to_owned(), reason.to_owned())]
+    }
+}
+
 /// The agent's side of the seam: takes readings, answers scans.
 pub trait Intake: Send + Sync + 'static {
     /// Takes one reading and answers it. `Ok` means that the answer is final:
@@ -156,21 +170,33 @@ pub trait Intake: Send + Sync + 'static {
     /// station has a use for them.
     fn machine(&self, input: MachineInput) -> BoxFuture<'_, Result<(), IntakeError>>;
 
-    /// The newest recorded `input_id` of that station that begins with `prefix`.
+    /// The newest recorded `input_id` of that station that begins with `prefix`,
+    /// among its last ones: what was recorded long before them is another reading.
     ///
     /// MQTT marks a redelivery but names it only by a packet id that is used
     /// again later. While the agent runs it remembers the id it gave; after a
     /// crash between recording and acknowledging, only the journal knows. An
-    /// implementation that always says none records such a reading twice.
-    fn earlier<'a>(&'a self, station: &'a str, prefix: &'a str) -> BoxFuture<'a, Option<String>> {
+    /// implementation that always says none records such a reading twice. After
+    /// `Err` nobody knows, and the question is to be asked again.
+    fn earlier<'a>(
+        &'a self,
+        station: &'a str,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, IntakeError>> {
         let _ = (station, prefix);
-        Box::pin(std::future::ready(None))
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Tells that a station got this answer to something that never became a
+    /// [`ScanInput`], so that its page and lights show it too.
+    fn refused(&self, station: &str, answer: &Answer) {
+        let _ = (station, answer);
     }
 
     /// The red answer to something that never became a [`ScanInput`]. `code` is
     /// `input.malformed` (`args`: `reason`, the key of a text that says why, and
     /// what that text needs), `input.too_long` (`args`: `bytes`,
-    /// `limit`) or `input.not_taken` (`args`: `reason`). This default is in
+    /// `limit`) or `input.not_taken` (`args`: `reason`, as before). This default is in
     /// English; an implementation says it in the language of the station's operator.
     fn refusal(
         &self,
@@ -192,6 +218,7 @@ pub const CODE_TOO_LONG: &str = "input.too_long";
 pub const CODE_NOT_TAKEN: &str = "input.not_taken";
 
 fn english_refusal(input_id: &str, code: &'static str, args: Vec<(String, String)>) -> Answer {
+    let said = |key: &str| crate::messages::Fluent::say("en", key, &args);
     let arg = |name: &str| {
         let found = args.iter().find(|(n, _)| n == name);
         found.map_or("?", |(_, value)| value.as_str())
@@ -201,11 +228,12 @@ fn english_refusal(input_id: &str, code: &'static str, args: Vec<(String, String
             format!("Too long: {} bytes, the limit is {}.", arg("bytes"), arg("limit")),
             "Scan again. If it stays red, call the supervisor.".to_owned(),
         ),
-        CODE_NOT_TAKEN => {
-            (format!("Not recorded yet: {}.", arg("reason")), "Wait for green before you go on.".to_owned())
-        }
+        CODE_NOT_TAKEN => (
+            format!("Not recorded yet: {}.", said(arg("reason"))),
+            "Wait for green before you go on.".to_owned(),
+        ),
         _ => (
-            format!("Not understood: {}.", crate::messages::Fluent::say("en", arg("reason"), &args)),
+            format!("Not understood: {}.", said(arg("reason"))),
             "Scan again. If it stays red, call the supervisor.".to_owned(),
         ),
     };

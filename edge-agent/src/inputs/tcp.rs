@@ -47,10 +47,18 @@ pub struct TcpSettings {
     /// The same text again within this time since it was last seen is passed over;
     /// zero lets all through.
     pub duplicate_window: Duration,
+    /// How texts begin that people read several times in a row on purpose, such as
+    /// the cards of a digit.
+    pub repeating: Vec<String>,
+    /// The window for those: shorter than a person reads twice, longer than a
+    /// scanner takes to see again what stays in view.
+    pub repeating_window: Duration,
     /// Time after which an unfinished reading is thrown away.
     pub incomplete_after: Duration,
-    /// What is written back after a green or amber answer.
+    /// What is written back after a green answer.
     pub ok: Option<Vec<u8>>,
+    /// What is written back after an amber answer; the same as `ok` where none is given.
+    pub amber: Option<Vec<u8>>,
     /// What is written back after a red answer, and while a reading is not recorded.
     pub nok: Option<Vec<u8>>,
     /// Shortest wait before reconnecting.
@@ -74,8 +82,11 @@ impl TcpSettings {
             max_bytes: MAX_SCAN_TEXT,
             no_read: vec!["NOREAD".into()],
             duplicate_window: Duration::from_millis(500),
+            repeating: Vec::new(),
+            repeating_window: Duration::from_millis(300),
             incomplete_after: Duration::from_secs(1),
             ok: None,
+            amber: None,
             nok: None,
             reconnect_min: Duration::from_millis(200),
             reconnect_max: Duration::from_secs(30),
@@ -129,6 +140,8 @@ pub struct TcpStats {
     pub not_taken: Count,
     /// Readings lost at a stop.
     pub lost: Count,
+    /// Answers that could not be sent to the scanner.
+    pub unsent_answers: Count,
 }
 
 /// One station's TCP scanner.
@@ -195,8 +208,13 @@ async fn connect(shared: &Arc<Shared>, host: &str, port: u16) {
         match connected {
             Ok(Ok(stream)) => {
                 let idle = Some(settings.reconnect_idle);
-                if converse(shared, stream, idle).await == Ended::Idle {
+                let mut conversation = Conversation::new(shared, stream, idle, &shared.stop);
+                let ended = conversation.run().await;
+                if conversation.heard || ended == Ended::Idle {
+                    // It works; what was before does not count.
                     backoff.reset();
+                }
+                if ended == Ended::Idle {
                     continue; // and at once
                 }
             }
@@ -254,10 +272,6 @@ async fn serve(shared: &Arc<Shared>, listener: TcpListener) {
     while conversations.join_next().await.is_some() {}
 }
 
-async fn converse(shared: &Shared, stream: TcpStream, idle: Option<Duration>) -> Ended {
-    Conversation::new(shared, stream, idle, &shared.stop).run().await
-}
-
 /// Why a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
@@ -275,6 +289,8 @@ struct Conversation<'a> {
     close: &'a CancellationToken,
     /// Whether writing failed; the scanner may still have something to say.
     deaf: bool,
+    /// Whether the scanner has said anything.
+    heard: bool,
 }
 
 impl<'a> Conversation<'a> {
@@ -287,10 +303,10 @@ impl<'a> Conversation<'a> {
         let settings = &shared.settings;
         let max = settings.max_bytes.min(MAX_SCAN_TEXT);
         let framer = Framer::new(&settings.prefix, &settings.suffix, max);
-        Self { shared, stream, framer, idle, close, deaf: false }
+        Self { shared, stream, framer, idle, close, deaf: false, heard: false }
     }
 
-    async fn run(mut self) -> Ended {
+    async fn run(&mut self) -> Ended {
         let stats = &self.shared.stats;
         let station = &self.shared.settings.station;
         stats.connections.add();
@@ -341,6 +357,7 @@ impl<'a> Conversation<'a> {
                 return Ok(Ended::Closed);
             }
             heard = Instant::now();
+            self.heard = true;
             for frame in self.framer.push(&piece[..count]) {
                 self.frame(frame).await;
             }
@@ -374,14 +391,16 @@ impl<'a> Conversation<'a> {
                 Ok(text) => text,
                 Err(error) => {
                     let bytes = error.into_bytes();
-                    return self.refuse(CODE_MALFORMED, "not UTF-8 text", &bytes).await;
+                    return self.refuse(CODE_MALFORMED, &[("reason", "malformed.not-text")], &bytes).await;
                 }
             },
             Frame::NoPrefix(bytes) => {
-                return self.refuse(CODE_MALFORMED, "the prefix is missing", &bytes).await;
+                return self.refuse(CODE_MALFORMED, &[("reason", "malformed.no-prefix")], &bytes).await;
             }
             Frame::TooLong { bytes } => {
-                return self.refuse(CODE_TOO_LONG, &format!("{bytes} bytes"), &[]).await;
+                let limit = self.shared.settings.max_bytes.min(MAX_SCAN_TEXT);
+                let args = [("bytes", &*bytes.to_string()), ("limit", &*limit.to_string())];
+                return self.refuse(CODE_TOO_LONG, &args, &[]).await;
             }
         };
         let settings = &self.shared.settings;
@@ -418,8 +437,12 @@ impl<'a> Conversation<'a> {
             let error = match shared.intake.scan(input.clone()).await {
                 Ok(answer) => {
                     stats.answered.add();
-                    let red = answer.colour == Colour::Red;
-                    let text = if red { &settings.nok } else { &settings.ok };
+                    let text = match answer.colour {
+                        Colour::Green => &settings.ok,
+                        Colour::Amber if settings.amber.is_some() => &settings.amber,
+                        Colour::Amber => &settings.ok,
+                        Colour::Red => &settings.nok,
+                    };
                     return self.write(text.as_deref()).await;
                 }
                 Err(error) => error,
@@ -443,11 +466,15 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn refuse(&mut self, code: &str, why: &str, bytes: &[u8]) {
+    async fn refuse(&mut self, code: &'static str, args: &[(&str, &str)], bytes: &[u8]) {
         let shared = self.shared;
+        let station = &shared.settings.station;
         shared.stats.refused.add();
         let shown = super::hex(&bytes[..bytes.len().min(LOGGED_BYTES)]);
-        tracing::warn!(station = %shared.settings.station, code, why, bytes_hex = %shown, "a reading was not understood");
+        tracing::warn!(%station, code, ?args, bytes_hex = %shown, "a reading was not understood");
+        let args = args.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let answer = shared.intake.refusal(station, &Uuid::now_v7().to_string(), code, args);
+        shared.intake.refused(station, &answer);
         self.write(shared.settings.nok.as_deref()).await;
     }
 
@@ -455,6 +482,7 @@ impl<'a> Conversation<'a> {
         let Some(text) = text.filter(|_| !self.deaf) else { return };
         if !matches!(timeout(PATIENCE, self.stream.write_all(text)).await, Ok(Ok(()))) {
             self.deaf = true;
+            self.shared.stats.unsent_answers.add();
             tracing::warn!(station = %self.shared.settings.station, "an answer could not be sent to the scanner");
         }
     }
@@ -465,10 +493,17 @@ impl Shared {
     /// window open: a code that stays in view is one reading.
     fn is_duplicate(&self, text: &str) -> bool {
         let now = Instant::now();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = last.as_ref().is_some_and(|(seen, at)| {
-            seen == text && now.duration_since(*at) < self.settings.duplicate_window
+        let settings = &self.settings;
+        let meant = settings.repeating.iter().any(|start| {
+            text.trim().get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
         });
+        let window = if meant {
+            settings.duplicate_window.min(settings.repeating_window)
+        } else {
+            settings.duplicate_window
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = last.as_ref().is_some_and(|(seen, at)| seen == text && now.duration_since(*at) < window);
         *last = Some((text.to_owned(), now));
         same
     }

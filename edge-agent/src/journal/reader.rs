@@ -186,18 +186,27 @@ impl Reader {
         }
     }
 
-    /// The newest input id of a source that begins with `prefix`.
+    /// The newest input id of a source that begins with `prefix`, and is at most
+    /// so many seconds older than the source's newest input.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn newest_input(&self, source: &str, prefix: &str) -> Result<Option<String>, JournalError> {
+    pub async fn newest_input(
+        &self,
+        source: &str,
+        prefix: &str,
+        within_s: u32,
+    ) -> Result<Option<String>, JournalError> {
         // A range, since LIKE would read wildcards in what a device sent.
         let row = sqlx::query(
             "SELECT input_id FROM inputs WHERE source = ?1 AND input_id >= ?2 \
-             AND input_id < ?2 || char(1114111) ORDER BY n DESC LIMIT 1",
+             AND input_id < ?2 || char(1114111) \
+             AND at >= (SELECT at FROM inputs WHERE source = ?1 ORDER BY n DESC LIMIT 1) - ?3 \
+             ORDER BY n DESC LIMIT 1",
         )
         .bind(source)
         .bind(prefix)
+        .bind(within_s)
         .fetch_optional(&*self.pool())
         .await?;
         Ok(row.map(|r| r.try_get(0)).transpose()?)

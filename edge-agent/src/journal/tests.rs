@@ -170,3 +170,23 @@ async fn a_record_that_is_gone_or_breaks_the_chain_becomes_lost() {
     assert_eq!(lost.prev_hash, chain::link(&batch[3].1));
     reader.close().await;
 }
+
+#[tokio::test]
+async fn an_input_of_long_ago_is_not_the_one_that_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
+    let input = |input_id: &str, at| NewInput {
+        source: "S1".into(),
+        input_id: input_id.into(),
+        at,
+        answer: "{}".into(),
+    };
+    let inputs = vec![input("m:5:done:old", 1_000), input("m:6:x:a", 4_500), input("m:7:y:b", 5_000)];
+    journal.commit(WriteSet { inputs, ..WriteSet::default() }).await.unwrap();
+    let reader = journal.reader().await.unwrap();
+    assert_eq!(reader.newest_input("S1", "m:5:done:", 600).await.unwrap(), None);
+    assert_eq!(reader.newest_input("S1", "m:6:x:", 600).await.unwrap().as_deref(), Some("m:6:x:a"));
+    assert_eq!(reader.newest_input("S2", "m:6:x:", 600).await.unwrap(), None);
+    reader.close().await;
+    journal.close().await.unwrap();
+}

@@ -16,7 +16,7 @@ use crate::config::Language;
 mod tests;
 
 /// Keys of the agent itself, beside those of the rules.
-pub const AGENT: [&str; 24] = [
+pub const AGENT: [&str; 28] = [
     "clock.jump",
     "engine.failed",
     "engine.mint-blocked",
@@ -34,9 +34,13 @@ pub const AGENT: [&str; 24] = [
     "malformed.empty",
     "malformed.field",
     "malformed.no-code",
+    "malformed.no-prefix",
     "malformed.not-json",
     "malformed.not-text",
     "malformed.too-long",
+    "not-taken.failed",
+    "not-taken.full",
+    "not-taken.stopping",
     "mint.behind-mark",
     "mint.blocked",
     "mint.low",

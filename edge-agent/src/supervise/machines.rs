@@ -1,68 +1,115 @@
-//! Machines: a task per bus, their present values to the engine, and the stack
-//! lights that show a station's last answer.
+//! Machines: a part per bus, which reads its machines, tells the engine their
+//! present values, and keeps the stack lights on their coils.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use chrono::Utc;
-use tokio::task::JoinSet;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::intake;
+use super::meters::Meters;
+use super::parts::Parts;
+use super::{intake, lights};
 use crate::config::{self, Machine, PlantFile, SafeState, StackLight};
 use crate::engine::Handle;
 use crate::inputs::modbus::{
-    BusSettings, CoilSettings, CoilWriter, Live, MachineSettings, ModbusBus, Register, Table, Transport,
-    Trigger, TriggerOn, ValueType, WordOrder,
+    BusSettings, CoilSettings, Live, MachineSettings, ModbusBus, Register, Table, Transport, Trigger,
+    TriggerOn, ValueType, WordOrder,
 };
-use crate::inputs::{Colour, Intake, MachineInput};
+use crate::inputs::{Intake, MachineInput, MachineReading, Quality};
 
 /// Starts polling, and the stack lights.
-///
-/// # Errors
-/// When a machine's settings cannot be used.
-pub(super) async fn start(
-    plant: &Arc<PlantFile>,
-    handle: &Handle,
-    stop: &CancellationToken,
-    parts: &mut JoinSet<()>,
-) -> anyhow::Result<()> {
-    let mut buses: BTreeMap<(String, u16), Vec<&Machine>> = BTreeMap::new();
+pub(super) fn start(plant: &Arc<PlantFile>, handle: &Handle, meters: &Meters, parts: &mut Parts) {
+    let mut buses: BTreeMap<(String, u16), Vec<Machine>> = BTreeMap::new();
     for machine in &plant.machines {
-        buses.entry((machine.address.host.clone(), machine.address.port)).or_default().push(machine);
+        let address = (machine.address.host.clone(), machine.address.port);
+        buses.entry(address).or_default().push(machine.clone());
     }
-    let (mut lives, mut writers) = (Vec::new(), Vec::new());
     for ((host, port), machines) in buses {
         let settings = bus(plant, host, port, &machines);
-        let name = machines.iter().map(|m| m.code.as_str()).collect::<Vec<_>>().join(", ");
-        let bus = ModbusBus::new(settings, intake(handle), stop.clone())
-            .with_context(|| format!("machines {name}"))?;
-        lives.push(bus.live());
-        writers.push(bus.coils());
-        parts.spawn(bus.run());
+        let codes: Vec<String> = machines.into_iter().map(|machine| machine.code).collect();
+        let name = format!("machines {}", codes.join(", "));
+        let (plant, handle, meters) = (plant.clone(), handle.clone(), meters.clone());
+        let stop = parts.stop().clone();
+        parts.run(name, move || {
+            let run = run(settings.clone(), codes.clone(), handle.clone(), meters.clone(), stop.clone());
+            let (plant, codes, handle, stop) = (plant.clone(), codes.clone(), handle.clone(), stop.clone());
+            async move {
+                let ended = AssertUnwindSafe(run).catch_unwind().await;
+                if !stop.is_cancelled() {
+                    // Nobody reads these machines now.
+                    forget(&plant, &codes, &handle).await;
+                }
+                ended.unwrap_or_else(|panic| resume_unwind(panic))
+            }
+        });
     }
-    let (live, writer) = (Live::merge(lives), CoilWriter::merge(writers));
-    for machine in &plant.machines {
-        if let Some(values) = live.watch(&machine.code) {
-            let follower = follow(machine.code.clone(), values, live.clone(), handle.clone(), stop.clone());
-            parts.spawn(follower);
+}
+
+/// Reads one bus until told to stop, which leaves its coils safe.
+async fn run(
+    settings: BusSettings,
+    codes: Vec<String>,
+    handle: Handle,
+    meters: Meters,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let bus = ModbusBus::new(settings, intake(&handle), stop.clone()).context("settings")?;
+    let (live, coils) = (bus.live(), bus.coils());
+    let mut beside = Vec::new();
+    for code in &codes {
+        meters.modbus(code, bus.stats());
+        if let Some(values) = live.watch(code) {
+            beside.push(follow(code.clone(), values, live.clone(), handle.clone(), stop.clone()).boxed());
         }
     }
-    for station in &plant.stations {
-        if let Some(light) = &station.stack_light {
-            parts.spawn(show(
-                light.clone(),
-                station.code.clone(),
-                handle.clone(),
-                writer.clone(),
-                stop.clone(),
-            ));
+    for station in &handle.plant().stations {
+        if station.stack_light.as_ref().is_some_and(|light| codes.contains(&light.machine)) {
+            let kept = lights::keep(station.clone(), handle.clone(), coils.clone(), stop.clone());
+            beside.push(kept.boxed());
         }
+    }
+    let beside = async {
+        join_all(beside).await;
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = bus.run() => {}
+        () = beside => {}
     }
     Ok(())
+}
+
+/// Tells the engine that no value of these machines is known.
+async fn forget(plant: &PlantFile, codes: &[String], engine: &dyn Intake) {
+    let at = Utc::now();
+    for machine in plant.machines.iter().filter(|machine| codes.contains(&machine.code)) {
+        let readings = machine.registers.iter().map(|register| MachineReading {
+            name: register.name.clone(),
+            value: None,
+            unit: register.unit.clone(),
+            quality: Quality::Bad,
+            low: register.low,
+            high: register.high,
+            at,
+        });
+        let input = MachineInput {
+            machine: machine.code.clone(),
+            trigger: None,
+            input_id: Uuid::now_v7().to_string(),
+            at,
+            readings: readings.collect(),
+        };
+        if let Err(error) = engine.machine(input).await {
+            tracing::warn!(%error, machine = machine.code, "that its values are not known was not taken");
+        }
+    }
 }
 
 /// Tells the engine the present values of a machine, as they are read.
@@ -94,64 +141,7 @@ async fn follow(
     }
 }
 
-/// Shows a station's answers on its light: the colour for a while, then dark;
-/// the interlock is on only after green.
-async fn show(
-    light: StackLight,
-    station: String,
-    engine: Handle,
-    coils: CoilWriter,
-    stop: CancellationToken,
-) {
-    let Some(mut view) = engine.subscribe(&station) else { return };
-    let mut shown_id = view.borrow_and_update().answer.as_ref().map(|answer| answer.input_id.clone());
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = view.changed() => if changed.is_err() { return },
-        }
-        let answer = view.borrow_and_update().answer.clone();
-        let Some(answer) = answer.filter(|answer| shown_id.as_ref() != Some(&answer.input_id)) else {
-            continue;
-        };
-        shown_id = Some(answer.input_id.clone());
-        let lamps = [
-            (light.green_coil, answer.colour == Colour::Green),
-            (light.red_coil, answer.colour == Colour::Red),
-            (light.amber_coil, answer.colour == Colour::Amber),
-            (light.interlock_coil, answer.colour == Colour::Green),
-        ];
-        write(&coils, &light, &lamps).await;
-        if light.show_ms > 0 {
-            let dark = Duration::from_millis(u64::from(light.show_ms));
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(dark) => {
-                    let off = [light.green_coil, light.red_coil, light.amber_coil].map(|coil| (coil, false));
-                    write(&coils, &light, &off).await;
-                }
-                // A newer answer takes its place at once.
-                changed = view.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    view.mark_changed();
-                }
-            }
-        }
-    }
-}
-
-async fn write(coils: &CoilWriter, light: &StackLight, lamps: &[(Option<u16>, bool)]) {
-    for (coil, on) in lamps {
-        let Some(address) = coil else { continue };
-        if let Err(error) = coils.set(&light.machine, *address, *on).await {
-            tracing::warn!(%error, machine = light.machine, coil = address, "a lamp or interlock was not set");
-        }
-    }
-}
-
-fn bus(plant: &PlantFile, host: String, port: u16, machines: &[&Machine]) -> BusSettings {
+fn bus(plant: &PlantFile, host: String, port: u16, machines: &[Machine]) -> BusSettings {
     let slowest = machines.iter().map(|m| m.timeout_ms).max().unwrap_or(1000);
     let rtu = machines.iter().any(|m| m.transport == config::Transport::RtuOverTcp);
     BusSettings {
@@ -188,6 +178,7 @@ fn safe_coils(light: &StackLight) -> Vec<CoilSettings> {
         (light.red_coil, red),
         (light.amber_coil, false),
         (light.interlock_coil, false),
+        (light.heartbeat_coil, false),
     ]
     .into_iter()
     .filter_map(|(coil, safe)| coil.map(|address| CoilSettings { address, safe }))
@@ -238,5 +229,51 @@ fn trigger(from: &config::Trigger) -> Trigger {
         },
         register: from.register.clone(),
         readings: from.readings.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::inputs::{Answer, IntakeError, ScanInput};
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<MachineInput>>);
+
+    impl Intake for Told {
+        fn scan(&self, _: ScanInput) -> BoxFuture<'_, Result<Answer, IntakeError>> {
+            Box::pin(std::future::ready(Err(IntakeError::Stopping)))
+        }
+
+        fn machine(&self, input: MachineInput) -> BoxFuture<'_, Result<(), IntakeError>> {
+            self.0.lock().unwrap().push(input);
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
+    #[tokio::test]
+    async fn no_value_is_known_of_a_machine_that_nobody_reads() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../plant-configs/kolkata.toml");
+        let plant = config::load(std::path::Path::new(path)).unwrap();
+        let told = Told::default();
+        forget(&plant, &["PLC1".to_owned()], &told).await;
+        let told = told.0.into_inner().unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].machine.as_str(), &told[0].trigger), ("PLC1", &None));
+        assert_eq!(told[0].readings.len(), plant.machine("PLC1").unwrap().registers.len());
+        assert!(told[0].readings.iter().all(|r| r.quality == Quality::Bad && r.value.is_none()));
+    }
+
+    #[test]
+    fn the_safe_state_locks_and_stills_the_heartbeat() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../plant-configs/kolkata.toml");
+        let plant = config::load(std::path::Path::new(path)).unwrap();
+        let light = plant.stations.iter().find_map(|station| station.stack_light.clone()).unwrap();
+        let safe: Vec<(u16, bool)> = safe_coils(&light).into_iter().map(|c| (c.address, c.safe)).collect();
+        assert_eq!(safe, [(100, false), (101, true), (102, false), (103, false), (104, false)]);
     }
 }

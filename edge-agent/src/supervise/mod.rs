@@ -1,13 +1,18 @@
-//! The agent as a whole: starts its parts in order, watches them, and stops
-//! them in order. What an input's task does cannot take the others down.
+//! The agent as a whole: starts its parts in order, watches them, starts anew
+//! what ends, and stops them in order. What one part does cannot take the others
+//! down; only without its engine the agent ends.
 
 mod args;
 mod cards;
 mod face;
+mod folder;
 mod health;
 mod label;
+mod lights;
 mod logs;
 mod machines;
+mod meters;
+mod parts;
 mod prints;
 mod scanners;
 
@@ -33,6 +38,9 @@ use crate::messages::Fluent;
 use crate::terminal;
 use crate::uplink::{self, Connection, EnginePort, UplinkSettings};
 
+use meters::Meters;
+use parts::{PartStates, Parts};
+
 /// How long parts may take to stop before they are left behind.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -42,10 +50,11 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// When it cannot start; afterwards a part that fails is told and tried again.
 pub fn run(args: RunArgs) -> anyhow::Result<()> {
     logs::start(args.log_json);
+    folder::keep_to_ourselves();
     let plant = Arc::new(config::load(&args.file)?);
     let data_dir = data_dir(&plant, &args.file, args.data_dir.clone());
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("making {}", data_dir.display()))?;
-    let _lock = lock(&data_dir)?;
+    folder::make(&data_dir)?;
+    let _lock = folder::lock(&data_dir)?;
     runtime()?.block_on(async move {
         let stop = CancellationToken::new();
         stop_on_signal(stop.clone())?;
@@ -62,10 +71,11 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
 /// When the cloud refuses or is out of reach, or there is an identity already.
 pub fn enrol(file: &Path, data_dir: Option<PathBuf>, token: &str) -> anyhow::Result<()> {
     logs::start(false);
+    folder::keep_to_ourselves();
     let plant = config::load(file)?;
     let data_dir = self::data_dir(&plant, file, data_dir);
-    std::fs::create_dir_all(&data_dir).with_context(|| format!("making {}", data_dir.display()))?;
-    let _lock = lock(&data_dir)?;
+    folder::make(&data_dir)?;
+    let _lock = folder::lock(&data_dir)?;
     let there = Identity::load(&data_dir)?;
     anyhow::ensure!(
         there.is_none(),
@@ -91,14 +101,6 @@ fn data_dir(plant: &PlantFile, file: &Path, named: Option<PathBuf>) -> PathBuf {
     let own = || plant.uplink.data_dir.clone();
     let beside = || file.with_extension("data");
     named.or_else(own).unwrap_or_else(beside)
-}
-
-/// One agent per data folder: two would tear one chain apart.
-fn lock(data_dir: &Path) -> anyhow::Result<std::fs::File> {
-    let path = data_dir.join("lock");
-    let file = std::fs::File::create(&path).with_context(|| format!("opening {}", path.display()))?;
-    file.try_lock().with_context(|| format!("another agent runs on {}", data_dir.display()))?;
-    Ok(file)
 }
 
 fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
@@ -153,7 +155,7 @@ async fn identity(
                 tracing::info!(agent = %identity.agent_id, "enrolled");
                 return Ok(Some(identity));
             }
-            Err(error @ EnrolError::Connect(_)) => tracing::warn!(%error, "not enrolled yet; trying again"),
+            Err(error) if error.passes() => tracing::warn!(%error, "not enrolled yet; trying again"),
             Err(error) => return Err(error.into()),
         }
         tokio::select! {
@@ -178,39 +180,36 @@ async fn serve(
         engine::start(settings, plant.clone(), speaker).await.context("opening the journal")?;
 
     // Inputs stop first and the engine last, so that what was taken is answered.
-    let inputs_stop = stop.child_token();
-    let rest_stop = CancellationToken::new();
-    let mut inputs = JoinSet::new();
-    let mut rest = JoinSet::new();
+    let (states, meters) = (PartStates::default(), Meters::default());
+    let mut inputs = Parts::new(states.clone(), stop.child_token());
+    let mut rest = Parts::new(states.clone(), CancellationToken::new());
 
-    let _broker = scanners::start(&plant, &handle, &inputs_stop, &mut inputs).await?;
-    machines::start(&plant, &handle, &inputs_stop, &mut inputs).await?;
-    start_uplink(&plant, data_dir, identity, &handle, &rest_stop, &mut rest);
-    let board = prints::start(&plant, &handle, &rest_stop, &mut rest);
-    start_terminal(&plant, data_dir, &handle, board, &inputs_stop, &mut inputs)?;
-    health::start(&plant, &handle, &rest_stop, &mut rest).await?;
+    scanners::start(&plant, &handle, &meters, &mut inputs, &mut rest);
+    machines::start(&plant, &handle, &meters, &mut inputs);
+    start_uplink(&plant, data_dir, identity, &handle, &mut rest);
+    let board = start_printers(&plant, &handle, &states, &mut rest);
+    start_terminal(&plant, data_dir, &handle, board, &mut inputs);
+    scanners::listening(&plant).await;
+    health::start(&plant, &handle, &states, &meters, &mut rest);
     tracing::info!(plant = %plant.plant, "the agent runs");
 
     let mut engine = engine;
-    tokio::select! {
-        () = stop.cancelled() => {}
-        ended = &mut engine => anyhow::bail!("the engine ended: {ended:?}"),
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        ended = &mut engine => Some(ended),
+    };
+    // Also without an engine: coils are to be left safe.
+    inputs.stop().cancel();
+    inputs.finish("inputs", STOP_WITHIN).await;
+    rest.stop().cancel();
+    rest.finish("the uplink", STOP_WITHIN).await;
+    if let Some(ended) = failed {
+        anyhow::bail!("the engine ended: {ended:?}");
     }
-    finish(inputs, "inputs").await;
-    rest_stop.cancel();
-    finish(rest, "the uplink").await;
     handle.stop().await;
     engine.await.context("the engine ended badly")?;
     tracing::info!("stopped in good order");
     Ok(())
-}
-
-async fn finish(mut parts: JoinSet<()>, name: &str) {
-    let all = async { while parts.join_next().await.is_some() {} };
-    if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
-        tracing::warn!("{name} did not stop within {STOP_WITHIN:?} and are left behind");
-        parts.abort_all();
-    }
 }
 
 fn start_uplink(
@@ -218,8 +217,7 @@ fn start_uplink(
     data_dir: &Path,
     identity: Identity,
     handle: &Handle,
-    stop: &CancellationToken,
-    parts: &mut JoinSet<()>,
+    parts: &mut Parts,
 ) {
     let millis = |ms: u32| Duration::from_millis(u64::from(ms));
     let settings = UplinkSettings {
@@ -233,16 +231,57 @@ fn start_uplink(
         machine_id: machine_id(),
         data_dir: data_dir.to_owned(),
     };
-    let (told, mut connection) = watch::channel(Connection::default());
-    let shown = handle.clone();
-    parts.spawn(async move {
-        while connection.changed().await.is_ok() {
-            let Connection { connected, problem, since } = connection.borrow_and_update().clone();
-            shown.set_uplink(UplinkState { connected, since, problem });
+    let (handle, stop) = (handle.clone(), parts.stop().clone());
+    parts.run("uplink", move || {
+        let (settings, handle, stop) = (settings.clone(), handle.clone(), stop.clone());
+        // The one on disk may have been renewed meanwhile.
+        let kept = Identity::load(&settings.data_dir).ok().flatten();
+        let identity = kept.unwrap_or_else(|| identity.clone());
+        async move {
+            let (told, mut connection) = watch::channel(Connection::default());
+            let shown = handle.clone();
+            let show = async move {
+                while connection.changed().await.is_ok() {
+                    let Connection { connected, problem, since } = connection.borrow_and_update().clone();
+                    shown.set_uplink(UplinkState { connected, since, problem });
+                }
+            };
+            let port = Arc::new(EnginePort::new(handle));
+            tokio::join!(uplink::run(settings, identity, port, told, stop), show);
+            Ok(())
         }
     });
-    let port = Arc::new(EnginePort::new(handle.clone()));
-    parts.spawn(uplink::run(settings, identity, port, told, stop.clone()));
+}
+
+/// Printers get the engine's jobs once, so their tasks are not started anew:
+/// where one ends the others go on, and health says so until the next start.
+fn start_printers(
+    plant: &Arc<PlantFile>,
+    handle: &Handle,
+    states: &PartStates,
+    parts: &mut Parts,
+) -> prints::Board {
+    const NAME: &str = "printers";
+    let (states, stop) = (states.clone(), parts.stop().clone());
+    let mut tasks = JoinSet::new();
+    let board = prints::start(plant, handle, &stop, &mut tasks);
+    let mut tasks = Some(tasks);
+    parts.run(NAME, move || {
+        let (states, stop) = (states.clone(), stop.clone());
+        let mut tasks = tasks.take().unwrap_or_default();
+        async move {
+            while let Some(ended) = tasks.join_next().await {
+                if !stop.is_cancelled() {
+                    let problem = ended.err().map_or("it ended".to_owned(), |error| error.to_string());
+                    tracing::error!(problem, "a printer's task ended; its labels wait for the next start");
+                    states.failing(NAME, problem);
+                }
+            }
+            stop.cancelled().await;
+            Ok(())
+        }
+    });
+    board
 }
 
 fn start_terminal(
@@ -250,25 +289,27 @@ fn start_terminal(
     data_dir: &Path,
     handle: &Handle,
     board: prints::Board,
-    stop: &CancellationToken,
-    parts: &mut JoinSet<()>,
-) -> anyhow::Result<()> {
-    let settings = &plant.terminal;
-    let tls = if settings.tls {
-        let own = settings.certificate_file.as_deref().zip(settings.key_file.as_deref());
-        Some(terminal::server_config(own, data_dir, &terminal::certificate_names(settings))?)
-    } else {
-        None
-    };
+    parts: &mut Parts,
+) {
+    let (settings, data_dir, stop) = (plant.terminal.clone(), data_dir.to_owned(), parts.stop().clone());
     let backend = Arc::new(face::Face::new(handle.clone(), board, stop.clone()));
-    let (listen, stop) = (settings.listen, stop.clone());
-    parts.spawn(async move {
-        // A page that cannot be served must not stop scanners from working.
-        if let Err(error) = terminal::serve(listen, tls, backend, stop).await {
-            tracing::error!(%listen, %error, "the terminal pages cannot be served");
+    parts.run("terminal pages", move || {
+        let (settings, data_dir, backend) = (settings.clone(), data_dir.clone(), backend.clone());
+        let stop = stop.child_token();
+        async move {
+            // What serves this attempt ends with it.
+            let _ended = stop.clone().drop_guard();
+            let tls = if settings.tls {
+                let own = settings.certificate_file.as_deref().zip(settings.key_file.as_deref());
+                Some(terminal::server_config(own, &data_dir, &terminal::certificate_names(&settings))?)
+            } else {
+                None
+            };
+            terminal::serve(settings.listen, tls, backend, stop)
+                .await
+                .with_context(|| format!("terminal: listening on {}", settings.listen))
         }
     });
-    Ok(())
 }
 
 /// The engine as inputs see it.

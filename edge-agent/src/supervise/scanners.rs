@@ -1,98 +1,156 @@
 //! Scanners: the broker when the plant has none of its own, a connection per
-//! MQTT station, and scanners on TCP.
+//! MQTT station, and scanners on TCP. Each is a part of its own: a port that
+//! cannot be listened on yet keeps one station waiting, not the plant.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpStream;
 
 use super::intake;
+use super::meters::Meters;
+use super::parts::Parts;
 use crate::config::{BrokerKind, PlantFile, Station, TcpEndpoint};
 use crate::engine::Handle;
-use crate::inputs::mqtt::{Broker, BrokerSettings, MqttScanner, MqttSettings};
+use crate::inputs::mqtt::{Broker, BrokerSettings, MqttScanner, MqttSettings, reachable};
 use crate::inputs::tcp::{Endpoint, TcpScanner, TcpSettings};
+use crate::station::control::Verb;
 
-/// Starts them; the broker lives as long as what is returned.
-///
-/// # Errors
-/// When the broker cannot listen, or a station's settings cannot be used.
-pub(super) async fn start(
+/// How long the rest waits for the embedded broker.
+const BROKER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Starts them. The broker goes to `rest`: it must outlive what is connected.
+pub(super) fn start(
     plant: &Arc<PlantFile>,
     handle: &Handle,
-    stop: &CancellationToken,
-    parts: &mut JoinSet<()>,
-) -> anyhow::Result<Option<Broker>> {
-    let mut own = None;
-    if let Some(broker) = &plant.broker {
-        let feedback: Vec<String> = plant.stations.iter().filter_map(|s| plant.feedback_topic(s)).collect();
-        let (host, port, login) = match &broker.kind {
-            BrokerKind::Embedded { listen } => {
-                let mut settings = BrokerSettings::new(*listen);
-                settings.max_payload = broker.max_packet_bytes as usize;
-                settings.topics = feedback;
-                let started =
-                    Broker::start(settings).await.context("starting the plant's own MQTT broker")?;
-                let address = started.local_address();
-                own = Some(started);
-                (address.ip().to_string(), address.port(), None)
+    meters: &Meters,
+    inputs: &mut Parts,
+    rest: &mut Parts,
+) {
+    if matches!(plant.broker.as_ref().map(|broker| &broker.kind), Some(BrokerKind::Embedded { .. })) {
+        let (plant, stop) = (plant.clone(), rest.stop().clone());
+        rest.run("MQTT broker", move || {
+            let (plant, stop) = (plant.clone(), stop.clone());
+            async move {
+                let broker = Broker::start(broker(&plant)?).await?;
+                tokio::select! {
+                    () = stop.cancelled() => Ok(()),
+                    () = broker.ended() => anyhow::bail!("the embedded MQTT broker ended; its log says why"),
+                }
             }
-            BrokerKind::External { address, username, password_file } => {
-                let login = match (username, password_file) {
-                    (Some(name), Some(file)) => {
-                        let password = std::fs::read_to_string(file).with_context(|| {
-                            format!("reading the broker's password in {}", file.display())
-                        })?;
-                        Some((name.clone(), password.trim().to_owned()))
-                    }
-                    (Some(name), None) => Some((name.clone(), String::new())),
-                    _ => None,
-                };
-                (address.host.clone(), address.port, login)
-            }
-        };
-        for station in &plant.stations {
-            let Some(topic) = plant.scan_topic(station) else { continue };
-            let client_id = format!("{}-{}", broker.client_id_prefix, station.code);
-            let mut settings = MqttSettings::new(&station.code, &host, port, &client_id, &topic);
-            settings.login.clone_from(&login);
-            settings.feedback_topic = plant.feedback_topic(station);
-            settings.keep_alive = Duration::from_secs(u64::from(broker.keep_alive_s));
-            settings.max_payload = broker.max_packet_bytes as usize;
-            settings.broker_marks_redelivery = own.is_none();
-            let scanner = MqttScanner::new(settings, intake(handle), stop.clone())
-                .with_context(|| format!("the MQTT scanner of station {}", station.code))?;
-            parts.spawn(scanner.run());
-        }
+        });
     }
     for station in &plant.stations {
-        if let Some(scanner) = tcp(station, handle, stop).await? {
-            parts.spawn(scanner.run());
+        if plant.broker.is_some() && plant.scan_topic(station).is_some() {
+            let (plant, station, stop) = (plant.clone(), station.clone(), inputs.stop().clone());
+            let (handle, meters) = (handle.clone(), meters.clone());
+            inputs.run(format!("MQTT scanner {}", station.code), move || {
+                let made = mqtt(&plant, &station)
+                    .and_then(|settings| Ok(MqttScanner::new(settings, intake(&handle), stop.clone())?));
+                let (meters, code) = (meters.clone(), station.code.clone());
+                async move {
+                    let scanner = made?;
+                    meters.mqtt(&code, scanner.stats());
+                    scanner.run().await;
+                    Ok(())
+                }
+            });
+        }
+        if let Some(settings) = tcp(station) {
+            let (handle, meters, stop) = (handle.clone(), meters.clone(), inputs.stop().clone());
+            inputs.run(format!("TCP scanner {}", station.code), move || {
+                let opened = TcpScanner::open(settings.clone(), intake(&handle), stop.clone());
+                let (meters, code) = (meters.clone(), settings.station.clone());
+                async move {
+                    let scanner = opened.await?;
+                    meters.tcp(&code, scanner.stats());
+                    scanner.run().await;
+                    Ok(())
+                }
+            });
         }
     }
-    Ok(own)
 }
 
-async fn tcp(
-    station: &Station,
-    handle: &Handle,
-    stop: &CancellationToken,
-) -> anyhow::Result<Option<TcpScanner>> {
-    let Some(config) = &station.inputs.tcp else { return Ok(None) };
+/// Waits a moment for the agent's own broker, so that who sees the agent's health
+/// finds its broker too.
+pub(super) async fn listening(plant: &PlantFile) {
+    let Some(BrokerKind::Embedded { listen }) = plant.broker.as_ref().map(|broker| &broker.kind) else {
+        return;
+    };
+    let address = reachable(*listen);
+    let listens = async {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(BROKER_WITHIN, listens).await.is_err() {
+        tracing::warn!(%address, "the embedded MQTT broker does not listen yet");
+    }
+}
+
+fn broker(plant: &PlantFile) -> anyhow::Result<BrokerSettings> {
+    let broker = plant.broker.as_ref().context("no [broker]")?;
+    let BrokerKind::Embedded { listen } = &broker.kind else { anyhow::bail!("the broker is elsewhere") };
+    let mut settings = BrokerSettings::new(*listen);
+    settings.max_payload = broker.max_packet_bytes as usize;
+    settings.topics = plant.stations.iter().filter_map(|s| plant.feedback_topic(s)).collect();
+    settings.login = login(broker.username.as_deref(), broker.password_file.as_deref())?;
+    Ok(settings)
+}
+
+/// What a broker is told, or asks for.
+fn login(username: Option<&str>, password_file: Option<&Path>) -> anyhow::Result<Option<(String, String)>> {
+    let Some(name) = username else { return Ok(None) };
+    let password = match password_file {
+        Some(file) => std::fs::read_to_string(file)
+            .with_context(|| format!("reading the broker's password in {}", file.display()))?,
+        None => String::new(),
+    };
+    Ok(Some((name.to_owned(), password.trim().to_owned())))
+}
+
+fn mqtt(plant: &PlantFile, station: &Station) -> anyhow::Result<MqttSettings> {
+    let broker = plant.broker.as_ref().context("no [broker]")?;
+    let topic = plant.scan_topic(station).context("no topic")?;
+    let own = matches!(broker.kind, BrokerKind::Embedded { .. });
+    let (host, port) = match &broker.kind {
+        BrokerKind::Embedded { listen } => {
+            let address = reachable(*listen);
+            (address.ip().to_string(), address.port())
+        }
+        BrokerKind::External { address } => (address.host.clone(), address.port),
+    };
+    let client_id = format!("{}-{}", broker.client_id_prefix, station.code);
+    let mut settings = MqttSettings::new(&station.code, &host, port, &client_id, &topic);
+    settings.login = login(broker.username.as_deref(), broker.password_file.as_deref())?;
+    settings.feedback_topic = plant.feedback_topic(station);
+    settings.keep_alive = Duration::from_secs(u64::from(broker.keep_alive_s));
+    settings.max_payload = broker.max_packet_bytes as usize;
+    settings.broker_marks_redelivery = !own;
+    Ok(settings)
+}
+
+fn tcp(station: &Station) -> Option<TcpSettings> {
+    let config = station.inputs.tcp.as_ref()?;
     let endpoint = match &config.endpoint {
         TcpEndpoint::Listen(address) => Endpoint::Listen(*address),
         TcpEndpoint::Connect(to) => Endpoint::Connect { host: to.host.clone(), port: to.port },
     };
+    let bytes = |text: &Option<String>| text.as_ref().map(|text| text.clone().into_bytes());
     let mut settings = TcpSettings::new(&station.code, endpoint);
     settings.prefix = config.prefix.clone().into_bytes();
     settings.suffix = config.suffix.clone().into_bytes();
     settings.max_bytes = config.max_scan_bytes as usize;
     settings.no_read.clone_from(&config.no_read);
+    settings.ok = bytes(&config.ok);
+    settings.amber = bytes(&config.amber);
+    settings.nok = bytes(&config.nok);
     settings.incomplete_after = Duration::from_millis(u64::from(config.incomplete_after_ms));
     settings.duplicate_window = Duration::from_millis(u64::from(station.duplicate_window_ms));
-    let scanner = TcpScanner::open(settings, intake(handle), stop.clone())
-        .await
-        .with_context(|| format!("the TCP scanner of station {}", station.code))?;
-    Ok(Some(scanner))
+    // A zero after a zero, and one entry less after one entry less, are meant.
+    settings.repeating = [Verb::Digit, Verb::Undo].map(|verb| format!("TWC-{}-", verb.as_str())).into();
+    Some(settings)
 }

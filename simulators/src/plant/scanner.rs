@@ -177,8 +177,9 @@ fn hand_over(waiting: &Waiting, payload: &[u8]) {
         tracing::warn!(payload = %String::from_utf8_lossy(payload), "feedback that is no answer");
         return;
     };
-    // The agent marks ids that came with a payload by `p:`.
-    let id = answer.input_id.strip_prefix("p:").unwrap_or(&answer.input_id);
+    // The agent marks ids that came with a payload by `p:`, and adds a hash of the code.
+    let own = answer.input_id.strip_prefix("p:").and_then(|id| id.rsplit_once(':'));
+    let id = own.map_or(answer.input_id.as_str(), |(id, _)| id);
     if let Some(sender) = lock(waiting).remove(id) {
         let _ = sender.send(answer);
     }

@@ -209,21 +209,17 @@ fn broker(mut s: Section<'_>) -> Option<Broker> {
         (false, false) => {
             s.missing("listen", "either listen (the agent's own broker) or address (the plant's)", None)
         }
-        (true, false) => {
-            for key in ["username", "password_file"] {
-                if s.has(key) {
-                    s.wrong(key, "this key only beside address", None);
-                }
-            }
+        // Without a password anybody who knows the name would be let in.
+        (true, false) if s.has("username") && !s.has("password_file") => {
+            s.missing("password_file", "a path beside username", None);
         }
-        (false, true) => {
-            if s.has("password_file") && !s.has("username") {
-                s.wrong("password_file", "a username beside it", None);
-            }
-        }
+        _ => {}
+    }
+    if s.has("password_file") && !s.has("username") {
+        s.wrong("password_file", "a username beside it", None);
     }
     let client_id_prefix = s.optional("client_id_prefix", rules::code());
-    let max_packet_bytes = s.or("max_packet_bytes", rules::whole(1_024..=1_048_576, "bytes"), 65_536);
+    let max_packet_bytes = s.or("max_packet_bytes", rules::whole(4_096..=1_048_576, "bytes"), 65_536);
     let keep_alive_s = s.or("keep_alive_s", rules::whole(5..=600, "seconds"), 30);
     let [default_scan, default_feedback] = DEFAULT_TOPICS;
     let topics = [("scan_topic", default_scan), ("feedback_topic", default_feedback)];
@@ -238,11 +234,13 @@ fn broker(mut s: Section<'_>) -> Option<Broker> {
     s.finish();
     let kind = match (listen, address) {
         (Some(listen), _) => BrokerKind::Embedded { listen },
-        (None, Some(address)) => BrokerKind::External { address, username, password_file },
+        (None, Some(address)) => BrokerKind::External { address },
         (None, None) => return None,
     };
     Some(Broker {
         kind,
+        username,
+        password_file,
         client_id_prefix: client_id_prefix.unwrap_or_else(|| "TW".to_owned()),
         max_packet_bytes,
         keep_alive_s,

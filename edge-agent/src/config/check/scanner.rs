@@ -58,7 +58,16 @@ fn tcp(mut s: Section<'_>) -> Option<TcpScanner> {
     }
     let prefix = s.or("prefix", rules::device_text(0..=16), String::new());
     let suffix = s.or("suffix", rules::device_text(1..=16), "\r\n".to_owned());
-    let no_read = s.list("no_read", rules::device_text(1..=64));
+    let no_read = if s.has("no_read") {
+        let texts = s.list("no_read", rules::device_text(1..=64));
+        texts.into_iter().map(|(text, _)| text).collect()
+    } else {
+        vec!["NOREAD".to_owned()]
+    };
+    let [ok, amber, nok] = ["ok", "amber", "nok"].map(|key| s.optional(key, rules::device_text(1..=64)));
+    if s.has("amber") && !s.has("ok") {
+        s.wrong("amber", "an ok beside it", None);
+    }
     let max_scan_bytes = s.or("max_scan_bytes", rules::whole(16..=4_096, "bytes"), 1_024);
     let milliseconds = rules::whole(50..=60_000, "milliseconds");
     let incomplete_after_ms = s.or("incomplete_after_ms", milliseconds, 2_000);
@@ -72,7 +81,10 @@ fn tcp(mut s: Section<'_>) -> Option<TcpScanner> {
         endpoint,
         prefix,
         suffix,
-        no_read: no_read.into_iter().map(|(text, _)| text).collect(),
+        no_read,
+        ok,
+        amber,
+        nok,
         max_scan_bytes,
         incomplete_after_ms,
     })

@@ -171,7 +171,13 @@ fn stack_light(mut s: Section<'_>, coils: &mut Vec<Coil>) -> Option<StackLight> 
     if !keys.iter().any(|key| s.has(key)) {
         s.missing("green_coil", format!("at least one of {}", keys.join(", ")), None);
     }
-    for (key, coil) in keys.into_iter().zip(read) {
+    let heartbeat_coil = s.optional("heartbeat_coil", rules::address());
+    let renew_ms = s.or("renew_ms", rules::whole(100..=60_000, "milliseconds"), 1_000);
+    if s.has("renew_ms") && !s.has("interlock_coil") && !s.has("heartbeat_coil") {
+        s.wrong("renew_ms", "an interlock_coil or a heartbeat_coil beside it", None);
+    }
+    let driven = keys.into_iter().zip(read).chain([("heartbeat_coil", heartbeat_coil)]);
+    for (key, coil) in driven {
         if let (Some(machine), Some(coil)) = (&machine, coil) {
             drives(s.findings(), coils, (machine.clone(), coil, s.place_of(key)));
         }
@@ -186,6 +192,8 @@ fn stack_light(mut s: Section<'_>, coils: &mut Vec<Coil>) -> Option<StackLight> 
         red_coil,
         amber_coil,
         interlock_coil,
+        heartbeat_coil,
+        renew_ms,
         show_ms,
         safe_state,
     })

@@ -146,6 +146,12 @@ pub struct TcpScanner {
     pub suffix: String,
     /// What the scanner sends when it could not read (`NOREAD`).
     pub no_read: Vec<String>,
+    /// What is sent back after green; nothing where none is given.
+    pub ok: Option<String>,
+    /// What is sent back after amber; as after green where none is given.
+    pub amber: Option<String>,
+    /// What is sent back after red, and while a read is not recorded.
+    pub nok: Option<String>,
     /// Longest read between prefix and suffix.
     pub max_scan_bytes: u32,
     /// Time after which an unfinished read is thrown away.
@@ -194,8 +200,12 @@ pub struct StackLight {
     pub red_coil: Option<u16>,
     /// Coil of the amber light.
     pub amber_coil: Option<u16>,
-    /// Coil that is on only while the process may run. Every safe state turns it off.
+    /// Coil that is on only while work on a unit may run. Every safe state turns it off.
     pub interlock_coil: Option<u16>,
+    /// Coil that turns over at each renewal, for a watchdog in the PLC.
+    pub heartbeat_coil: Option<u16>,
+    /// How often the interlock is written again and the heartbeat turns.
+    pub renew_ms: u32,
     /// How long an answer stays lit; 0 means until the next.
     pub show_ms: u32,
     /// What is set when the agent stops, starts, or does not know.

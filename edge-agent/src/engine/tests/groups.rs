@@ -72,8 +72,8 @@ async fn the_same_input_is_recorded_once_and_answered_alike() {
     agent.handle().scan(elsewhere).await.unwrap();
     assert_eq!(agent.checked().await.len(), 3);
     let found = agent.handle().earlier(DOCK, "r").await;
-    assert_eq!(found.as_deref(), Some("r2"));
-    assert_eq!(agent.handle().earlier(DOCK, "x").await, None);
+    assert_eq!(found.unwrap().as_deref(), Some("r2"));
+    assert_eq!(agent.handle().earlier(DOCK, "x").await, Ok(None));
     agent.stop().await;
 }
 
@@ -335,5 +335,36 @@ async fn a_disk_that_fills_in_the_middle_of_a_commit_leaves_nothing() {
     assert_eq!(events.len(), 3);
     assert_eq!(minted(&events), (1..=902).map(key).collect::<Vec<_>>());
     assert!(agent.handle().status().failed.is_none());
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_reaches_the_stations_view() {
+    let mut agent = Agent::new();
+    agent.start().await;
+    let view = agent.handle().subscribe(DOCK).unwrap();
+    let shown = || view.borrow().answer.clone().unwrap();
+    // No numbers to mint from.
+    let answer = agent.scan("MINT", "r1").await.unwrap();
+    assert_eq!((answer.colour, answer.recorded), (Colour::Red, false));
+    assert_eq!(shown(), answer);
+    // Not taken while the mark cannot be written, and answered as before when it
+    // can: another answer to the same reading.
+    agent.grant(1, 10).await;
+    agent.broken_mark.store(true, std::sync::atomic::Ordering::SeqCst);
+    agent.scan("MINT", "r2").await.unwrap_err();
+    let red = shown();
+    assert_eq!((red.code.as_str(), red.input_id.as_str()), ("input.not_taken", "r2"));
+    assert_eq!(red.colour, Colour::Red);
+    agent.broken_mark.store(false, std::sync::atomic::Ordering::SeqCst);
+    let green = agent.green("MINT", "r2").await;
+    assert_eq!(shown(), green);
+    assert_eq!(green.input_id, red.input_id);
+    // What never became a reading.
+    let handle = agent.handle();
+    let malformed = handle.refusal(DOCK, "r3", "input.malformed", vec![]);
+    Intake::refused(&handle, DOCK, &malformed);
+    assert_eq!(shown(), malformed);
+    drop(handle);
     agent.stop().await;
 }

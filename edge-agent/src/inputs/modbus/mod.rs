@@ -17,7 +17,7 @@ pub mod settings;
 pub mod trigger;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use coils::{CoilError, CoilWriter};
 pub use live::Live;

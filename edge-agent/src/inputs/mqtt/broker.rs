@@ -20,8 +20,12 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
+/// How long one side of a connection may go on when the other has closed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long a broker may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -78,10 +82,20 @@ pub enum BrokerError {
     Start(SocketAddr),
 }
 
-/// A running broker. It runs until the process ends; rumqttd cannot be stopped.
+/// A running broker. rumqttd cannot be stopped: when this is dropped nothing
+/// reaches it any more, and it stays until the process ends.
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
+    relay: JoinHandle<()>,
+    /// Closed when its thread ends.
+    thread: oneshot::Receiver<()>,
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.relay.abort();
+    }
 }
 
 impl Broker {
@@ -90,9 +104,12 @@ impl Broker {
         let (front, address) = front(settings.listen)?;
         let inner = free_address(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let mut broker = rumqttd::Broker::new(config(&settings, inner));
+        let (alive, gone) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new()
             .name("mqtt-broker".into())
             .spawn(move || {
+                // Also when it panics.
+                let _alive = alive;
                 if let Err(error) = broker.start() {
                     tracing::error!(%error, "the embedded MQTT broker ended");
                 }
@@ -110,9 +127,15 @@ impl Broker {
         if timeout(START_TIMEOUT, listening).await != Ok(true) {
             return Err(BrokerError::Start(address));
         }
-        tokio::spawn(relay(front, inner));
+        let relay = tokio::spawn(relay(front, inner, settings.max_connections.max(1)));
         tracing::info!(%address, "the embedded MQTT broker listens");
-        Ok(Self { address })
+        Ok(Self { address, relay, thread: gone })
+    }
+
+    /// Returns when the broker has ended, which it never should.
+    pub async fn ended(mut self) {
+        // Nothing is ever sent.
+        let _: Result<(), _> = (&mut self.thread).await;
     }
 
     /// The address it listens on.
@@ -136,12 +159,20 @@ fn front(listen: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), Br
     bound.map_err(|source| BrokerError::Listen { address: listen, source })
 }
 
-/// Takes clients and connects each to the broker.
-async fn relay(front: tokio::net::TcpListener, inner: SocketAddr) {
+/// Takes clients, so many at once, and connects each to the broker. One more is
+/// turned away: whoever is at work keeps its connection.
+async fn relay(front: tokio::net::TcpListener, inner: SocketAddr, most: usize) {
+    let mut clients = JoinSet::new();
     loop {
+        while clients.try_join_next().is_some() {}
         match front.accept().await {
             Ok((client, from)) => {
-                tokio::spawn(async move {
+                while clients.try_join_next().is_some() {}
+                if clients.len() >= most {
+                    tracing::warn!(%from, most, "too many connections to the embedded MQTT broker; one is turned away");
+                    continue;
+                }
+                clients.spawn(async move {
                     if let Err(error) = pass(client, inner).await {
                         tracing::debug!(%from, %error, "a connection to the embedded broker broke");
                     }
@@ -156,15 +187,27 @@ async fn relay(front: tokio::net::TcpListener, inner: SocketAddr) {
     }
 }
 
-/// One client, until either side has closed.
+/// One client, until either side has closed; then the other has a moment to read
+/// what is still under way.
 async fn pass(mut client: TcpStream, inner: SocketAddr) -> io::Result<()> {
     let mut broker = TcpStream::connect(inner).await?;
     for stream in [&client, &broker] {
         stream.set_nodelay(true)?;
     }
     let ((from_client, to_client), (from_broker, to_broker)) = (client.split(), broker.split());
-    tokio::try_join!(copy(from_client, to_broker), copy(from_broker, to_client))?;
-    Ok(())
+    let (up, down) = (copy(from_client, to_broker), copy(from_broker, to_client));
+    tokio::pin!(up, down);
+    let rest = tokio::select! {
+        ended = &mut up => {
+            ended?;
+            timeout(LAST_WORDS, down).await
+        }
+        ended = &mut down => {
+            ended?;
+            timeout(LAST_WORDS, up).await
+        }
+    };
+    rest.unwrap_or(Ok(()))
 }
 
 async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
@@ -188,8 +231,9 @@ fn free_address(listen: SocketAddr) -> Result<SocketAddr, BrokerError> {
     attempt.map_err(|source| BrokerError::Listen { address: listen, source })
 }
 
-/// "Any address" is not one to connect to.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+/// The address by which this process reaches what listens there: "any address" is
+/// not one to connect to.
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -245,5 +289,57 @@ mod tests {
         let taken = BrokerSettings::new(broker.address());
         let error = Broker::start(taken).await.unwrap_err();
         assert!(error.to_string().contains("cannot listen on 127.0.0.1"), "{error}");
+    }
+    /// What the client hears until the other side closes.
+    async fn heard(mut client: TcpStream) -> Vec<u8> {
+        let mut rest = Vec::new();
+        let reading = client.read_to_end(&mut rest);
+        // A connection that is reset is closed too.
+        let _ = timeout(Duration::from_secs(20), reading).await.expect("the other side closes");
+        rest
+    }
+
+    #[tokio::test]
+    async fn only_so_many_clients_at_once_and_none_stays_half_closed() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let inner = TcpListener::bind("127.0.0.1:0").unwrap();
+        inner.set_nonblocking(true).unwrap();
+        let (front, address) = front(any).unwrap();
+        let silent = tokio::net::TcpListener::from_std(inner).unwrap();
+        let relay = tokio::spawn(relay(front, silent.local_addr().unwrap(), 2));
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let (mut far, _) = silent.accept().await.unwrap();
+        let second = TcpStream::connect(address).await.unwrap();
+        let (_far, _) = silent.accept().await.unwrap();
+        assert_eq!(heard(TcpStream::connect(address).await.unwrap()).await, b"", "turned away");
+        // The broker's side says nothing and never closes; the client has gone.
+        first.write_all(b"bye").await.unwrap();
+        first.shutdown().await.unwrap();
+        let mut said = [0; 3];
+        far.read_exact(&mut said).await.unwrap();
+        assert_eq!(heard(first).await, b"");
+        // So there is room again.
+        let _third = TcpStream::connect(address).await.unwrap();
+        silent.accept().await.unwrap();
+        relay.abort();
+        drop(second);
+    }
+
+    #[tokio::test]
+    async fn a_login_is_asked_for() {
+        use rumqttc::{AsyncClient, Event, MqttOptions, Packet};
+
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let login = Some(("scanner".to_owned(), "secret".to_owned()));
+        let broker = Broker::start(BrokerSettings { login, ..BrokerSettings::new(any) }).await.unwrap();
+        for (password, let_in) in [("secret", true), ("guessed", false)] {
+            let address = broker.local_address();
+            let mut options = MqttOptions::new("c", address.ip().to_string(), address.port());
+            options.set_credentials("scanner", password);
+            let (_client, mut events) = AsyncClient::new(options, 8);
+            let event = timeout(Duration::from_secs(20), events.poll()).await.unwrap();
+            let found = matches!(event, Ok(Event::Incoming(Packet::ConnAck(_))));
+            assert_eq!(found, let_in, "{password}: {event:?}");
+        }
     }
 }

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttc::{AsyncClient, EventLoop, Publish, QoS, mqttbytes};
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{MAX_ANSWER, Poll, options};
-use super::payload;
+use super::payload::{self, Reading};
 use super::redelivery::{Arrival, Deliveries, Delivery, Job};
 use super::settings::{MqttError, MqttSettings, check};
 use super::stats::MqttStats;
@@ -28,6 +29,10 @@ use crate::inputs::{
 const LOGGED_BYTES: usize = 256;
 /// More than rumqttd ever has under way to one client (100).
 const EMBEDDED_WINDOW: usize = 128;
+/// Bytes of the code's hash in the id of a reading.
+const CODE_BYTES: usize = 8;
+/// What a packet of MQTT holds beside topic and payload, at most.
+const HEADER_BYTES: usize = 16;
 /// How long an answer may wait for room among those under way.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -124,12 +129,17 @@ impl Shared {
     /// Handles one message; false if the agent stops before it has an answer.
     async fn handle(&self, job: Job) -> bool {
         let seq = job.seq;
-        let answer = match self.reading(job).await {
-            Ok(input) => match self.offer(input).await {
-                Some(answer) => answer,
-                None => return false,
-            },
-            Err(refusal) => *refusal,
+        let answer = if job.retained {
+            self.pass_over(&job);
+            None
+        } else {
+            match self.read(&job) {
+                Ok(reading) => {
+                    let Some(answer) = self.offer(&job, reading).await else { return false };
+                    Some(answer)
+                }
+                Err(refusal) => Some(*refusal),
+            }
         };
         {
             let mut deliveries = self.deliveries();
@@ -138,60 +148,59 @@ impl Shared {
         }
         // After the acknowledgement: that the broker takes the answer shows that it
         // has read the acknowledgement too.
-        self.publish(&answer).await;
+        if let Some(answer) = answer {
+            self.publish(&answer).await;
+        }
         true
     }
 
+    /// A retained message comes at every subscription, however old it is: it is
+    /// acknowledged, and never carried out.
+    fn pass_over(&self, job: &Job) {
+        self.stats.retained.add();
+        let shown = &job.payload[..job.payload.len().min(LOGGED_BYTES)];
+        tracing::warn!(
+            station = %self.settings.station, payload_hex = %hex(shown),
+            "a retained message is passed over, for nobody knows when it was sent; set the scanner to publish without \"retain\""
+        );
+    }
+
     /// What the message says, or the answer that refuses it.
-    async fn reading(&self, job: Job) -> Result<ScanInput, Box<Answer>> {
+    fn read(&self, job: &Job) -> Result<Reading, Box<Answer>> {
         let limit = self.settings.max_payload;
         if job.payload.len() > limit {
             let bytes = job.payload.len().to_string();
             let args = vec![("bytes".into(), bytes), ("limit".into(), limit.to_string())];
-            return Err(self.refuse(&job, CODE_TOO_LONG, args));
+            return Err(self.refuse(job, CODE_TOO_LONG, args));
         }
-        let reading = payload::parse(&job.payload).map_err(|error| {
+        payload::parse(&job.payload).map_err(|error| {
             tracing::warn!(station = %self.settings.station, %error, "a payload cannot be read");
-            self.refuse(&job, CODE_MALFORMED, error.args())
-        })?;
-        let station = &self.settings.station;
-        let input_id = match (reading.id, job.ask_prefix) {
-            (Some(id), _) => format!("p:{id}"),
-            (None, Some(prefix)) => {
-                let earlier = self.intake.earlier(station, &prefix).await;
-                earlier.unwrap_or(job.own_id)
-            }
-            (None, None) => job.own_id,
-        };
-        Ok(ScanInput {
-            station: station.clone(),
-            text: reading.text,
-            input_id,
-            device_counter: reading.counter,
-            occurred_at: reading.at,
-            badge: reading.badge,
+            self.refuse(job, CODE_MALFORMED, error.args())
         })
     }
 
     /// Offers a reading until it is answered; none if the agent stops first.
-    async fn offer(&self, input: ScanInput) -> Option<Answer> {
+    async fn offer(&self, job: &Job, reading: Reading) -> Option<Answer> {
         let mut backoff = Backoff::new(Duration::from_millis(100), self.settings.reconnect_max);
         let mut told = false;
+        let mut input = None;
         loop {
-            let error = match self.intake.scan(input.clone()).await {
+            let error = match self.attempt(job, &reading, &mut input).await {
                 Ok(answer) => {
                     self.stats.answered.add();
                     return Some(answer);
                 }
                 Err(error) => error,
             };
-            let (station, input_id) = (&self.settings.station, &input.input_id);
+            let station = &self.settings.station;
+            let input_id = input.as_ref().map_or(job.own_id.as_str(), |i| i.input_id.as_str());
             self.stats.not_taken.add();
             tracing::error!(%station, %input_id, %error, "a reading is not recorded yet; it stays unacknowledged");
             // Once: the operator has to know, and must not be told every second.
             if !told && error != IntakeError::Stopping {
-                let args = vec![("reason".into(), error.to_string())];
-                self.publish(&self.intake.refusal(station, input_id, CODE_NOT_TAKEN, args)).await;
+                let answer = self.intake.refusal(station, input_id, CODE_NOT_TAKEN, error.args());
+                self.intake.refused(station, &answer);
+                self.publish(&answer).await;
                 told = true;
             }
             tokio::select! {
@@ -199,6 +208,44 @@ impl Shared {
                 () = self.stop.cancelled() => return None,
             }
         }
+    }
+
+    /// One attempt. `input` keeps what was offered, since a reading that is
+    /// offered again must have the same id.
+    async fn attempt(
+        &self,
+        job: &Job,
+        reading: &Reading,
+        input: &mut Option<ScanInput>,
+    ) -> Result<Answer, IntakeError> {
+        let offered = match input {
+            Some(input) => input,
+            None => {
+                let input_id = self.input_id(job, reading).await?;
+                input.insert(ScanInput {
+                    station: self.settings.station.clone(),
+                    text: reading.text.clone(),
+                    input_id,
+                    device_counter: reading.counter,
+                    occurred_at: reading.at,
+                    badge: reading.badge.clone(),
+                })
+            }
+        };
+        self.intake.scan(offered.clone()).await
+    }
+
+    /// The reading's id. A device's own counts only together with the code: one
+    /// that numbers its readings from 1 each time it is switched on, or another
+    /// at the same station, would else be answered for what it never read.
+    async fn input_id(&self, job: &Job, reading: &Reading) -> Result<String, IntakeError> {
+        if let Some(id) = &reading.id {
+            let code = Sha256::digest(reading.text.as_bytes());
+            return Ok(format!("p:{id}:{}", hex(&code[..CODE_BYTES])));
+        }
+        let Some(prefix) = &job.ask_prefix else { return Ok(job.own_id.clone()) };
+        let earlier = self.intake.earlier(&self.settings.station, prefix).await?;
+        Ok(earlier.unwrap_or_else(|| job.own_id.clone()))
     }
 
     fn refuse(&self, job: &Job, code: &'static str, args: Vec<(String, String)>) -> Box<Answer> {
@@ -209,7 +256,15 @@ impl Shared {
             %station, code, ?args, bytes = job.payload.len(), payload_hex = %hex(shown),
             "a payload was not understood; it is acknowledged and answered red"
         );
-        Box::new(self.intake.refusal(station, &job.own_id, code, args))
+        let answer = self.intake.refusal(station, &job.own_id, code, args);
+        self.intake.refused(station, &answer);
+        Box::new(answer)
+    }
+
+    /// Longest answer that fits into a packet of this connection: a broker cuts off
+    /// whoever sends it more than it takes.
+    fn longest_answer(&self, topic: &str) -> usize {
+        MAX_ANSWER.min(self.settings.max_payload.saturating_sub(topic.len() + HEADER_BYTES))
     }
 
     /// Sends an answer, with a little patience where answers queue up. If it cannot
@@ -217,7 +272,7 @@ impl Shared {
     async fn publish(&self, answer: &Answer) {
         let Some(topic) = &self.settings.feedback_topic else { return };
         let json = match serde_json::to_vec(answer) {
-            Ok(json) if json.len() <= MAX_ANSWER => Some(json),
+            Ok(json) if json.len() <= self.longest_answer(topic) => Some(json),
             _ => serde_json::to_vec(&Answer {
                 args: Vec::new(),
                 what: String::new(),

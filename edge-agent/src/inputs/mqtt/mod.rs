@@ -17,7 +17,7 @@ pub mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use broker::{Broker, BrokerError, BrokerSettings};
+pub use broker::{Broker, BrokerError, BrokerSettings, reachable};
 pub use client::MqttScanner;
 pub use settings::{MqttError, MqttSettings};
 pub use stats::MqttStats;

@@ -56,6 +56,8 @@ pub struct Job {
     pub seq: u64,
     /// The payload.
     pub payload: Bytes,
+    /// The topic's retained message: no reading, whatever it says.
+    pub retained: bool,
     /// Id of the reading if its payload has none.
     pub own_id: String,
     /// Marked as a redelivery of something this process does not know: the
@@ -302,15 +304,16 @@ impl Deliveries {
         self.next_seq += 1;
         let hex = hex(&hash[..12]);
         let prefix = format!("m:{}:{hex}:", delivery.packet_id);
-        let own_id = if delivery.retain {
-            // Every subscription brings it again, however old it is: one reading, ever.
-            format!("r:{hex}")
-        } else {
-            format!("{prefix}{}", Uuid::now_v7().simple())
-        };
-        let ask = delivery.dup && delivery.packet_id != 0 && !delivery.retain;
+        let own_id = format!("{prefix}{}", Uuid::now_v7().simple());
+        let ask = delivery.dup && delivery.packet_id != 0;
         self.waiting.push_back(Waiting {
-            job: Job { seq, payload: delivery.payload, own_id, ask_prefix: ask.then_some(prefix) },
+            job: Job {
+                seq,
+                payload: delivery.payload,
+                retained: delivery.retain,
+                own_id,
+                ask_prefix: ask.then_some(prefix),
+            },
             packet_id: delivery.packet_id,
             hash,
             current: true,
@@ -487,10 +490,10 @@ mod tests {
         d.connected(false);
         d.arrived(message(0, false, "A"));
         assert_eq!(take(&mut d).1, None);
-        for id in [1, 9] {
-            d.arrived(Delivery { retain: true, ..message(id, false, "R") });
-        }
-        let ids = [take(&mut d).0, take(&mut d).0];
-        assert_eq!(ids[0], ids[1]);
+        d.arrived(Delivery { retain: true, ..message(1, false, "R") });
+        d.arrived(message(2, false, "R"));
+        assert!(d.next().unwrap().retained);
+        assert_eq!(take(&mut d).1, Some(1), "acknowledged in its turn");
+        assert!(!d.next().unwrap().retained, "the same said anew is a reading");
     }
 }

@@ -21,6 +21,8 @@ pub struct MqttStats {
     pub redelivered: Count,
     /// Messages left to the broker because the queue was full.
     pub overflowed: Count,
+    /// Retained messages that were passed over.
+    pub retained: Count,
     /// Packets above the connection's limit.
     pub oversized: Count,
     /// Answers that could not be sent.

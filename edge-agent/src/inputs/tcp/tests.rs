@@ -26,6 +26,7 @@ struct FakeIntake {
     deny: Mutex<VecDeque<IntakeError>>,
     offered: Mutex<Vec<ScanInput>>,
     taken: Mutex<Vec<ScanInput>>,
+    refused: Mutex<Vec<String>>,
 }
 
 impl FakeIntake {
@@ -42,9 +43,11 @@ impl Intake for FakeIntake {
             Some(error) => Err(error),
             None => {
                 let mut answer = self.refusal("S1", &input.input_id, CODE_MALFORMED, vec![]);
-                if !input.text.starts_with("BAD") {
-                    answer.colour = Colour::Green;
-                }
+                answer.colour = match &input.text {
+                    text if text.starts_with("BAD") => Colour::Red,
+                    text if text.starts_with("AGAIN") => Colour::Amber,
+                    _ => Colour::Green,
+                };
                 self.taken.lock().unwrap().push(input);
                 Ok(answer)
             }
@@ -54,6 +57,10 @@ impl Intake for FakeIntake {
 
     fn machine(&self, _: MachineInput) -> BoxFuture<'_, Result<(), IntakeError>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn refused(&self, station: &str, answer: &Answer) {
+        self.refused.lock().unwrap().push(format!("{station} {} {}", answer.code, answer.what));
     }
 }
 
@@ -230,6 +237,60 @@ async fn what_is_not_understood_is_refused_and_does_no_harm() {
     scanner.send(b"\x02CODE-1\x03").await;
     scanner.hears("OK\r").await;
     assert_eq!(station.intake.texts(), ["CODE-1"]);
+    let told = station.intake.refused.lock().unwrap().clone();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].starts_with("S1 input.malformed Not understood: it is not text"), "{told:?}");
+    assert!(told[1].starts_with("S1 input.malformed Not understood: the prefix is missing"), "{told:?}");
+    assert!(told[2].starts_with("S1 input.too_long Too long: 10 bytes, the limit is 8"), "{told:?}");
+    station.stop().await;
+}
+
+#[tokio::test]
+async fn digits_that_are_read_twice_are_two_digits() {
+    let settings = TcpSettings {
+        duplicate_window: Duration::from_secs(60),
+        repeating: vec!["TWC-DIGIT-".into()],
+        repeating_window: Duration::ZERO,
+        ..listening()
+    };
+    let station = Station::start(settings).await;
+    let mut scanner = Scanner::connect(&station).await;
+    scanner.send(b"TWC-DIGIT-1-AA\r\nTWC-DIGIT-0-BB\r\ntwc-digit-0-bb\r\nTWC-DIGIT-0-BB\r\n").await;
+    scanner.send(b"TWC-DIGIT-0-BB\r\nA\r\nA\r\n").await;
+    let zero = "TWC-DIGIT-0-BB";
+    station.reads(&["TWC-DIGIT-1-AA", zero, "twc-digit-0-bb", zero, zero, "A"]).await;
+    station.stop().await;
+}
+
+#[tokio::test]
+async fn a_scanner_is_told_the_colour() {
+    let station = Station::start(TcpSettings { amber: Some(b"HM\r".to_vec()), ..listening() }).await;
+    let mut scanner = Scanner::connect(&station).await;
+    scanner.send(b"GOOD\r\nAGAIN\r\nBAD\r\n").await;
+    scanner.hears("OK\rHM\rNOK\r").await;
+    station.stop().await;
+    let station = Station::start(listening()).await;
+    let mut scanner = Scanner::connect(&station).await;
+    scanner.send(b"AGAIN\r\n").await;
+    scanner.hears("OK\r").await;
+    station.stop().await;
+}
+
+#[tokio::test]
+async fn a_scanner_that_spoke_is_soon_connected_to_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = TcpSettings {
+        reconnect_min: Duration::from_millis(20),
+        reconnect_max: Duration::from_secs(3600),
+        ..connecting(listener.local_addr().unwrap())
+    };
+    let station = Station::start(settings).await;
+    // Unreset, the waits would double to more than this test's patience.
+    for n in 0..20 {
+        let mut scanner = Scanner::accept(&listener).await;
+        scanner.send(format!("CODE-{n}\r\n").as_bytes()).await;
+        scanner.hears("OK\r").await;
+    }
     station.stop().await;
 }
 

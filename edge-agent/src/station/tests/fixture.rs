@@ -139,11 +139,9 @@ pub(crate) fn file(stations: Vec<Station>) -> PlantFile {
             reconnect_max_ms: 1,
         },
         broker: Some(Broker {
-            kind: BrokerKind::External {
-                address: HostPort { host: String::new(), port: 1 },
-                username: None,
-                password_file: None,
-            },
+            kind: BrokerKind::External { address: HostPort { host: String::new(), port: 1 } },
+            username: None,
+            password_file: None,
             client_id_prefix: String::new(),
             max_packet_bytes: 1,
             keep_alive_s: 1,

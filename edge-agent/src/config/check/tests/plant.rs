@@ -166,7 +166,14 @@ fn broker_terminal_and_leases() {
     assert_cases(&[
         case("[broker]", "[broker]\naddress = \"mqtt:1883\" #!", "broker.address", "remove one of the two"),
         case("listen = \"127.0.0.1:1883\"", "", "broker.listen", "either listen").on("[broker]"),
-        case("[broker]", "[broker]\nusername = \"u\" #!", "broker.username", "only beside address"),
+        case("[broker]", "[broker] #!\nusername = \"u\"", "broker.password_file", "a path beside username"),
+        case(
+            "[broker]",
+            "[broker]\npassword_file = \"p\" #!",
+            "broker.password_file",
+            "a username beside it",
+        ),
+        case("[broker]", "[broker]\nmax_packet_bytes = 1024 #!", "broker.max_packet_bytes", "from 4096"),
         case(
             "[broker]",
             "[broker]\nscan_topic = \"tw/scan\" #!",

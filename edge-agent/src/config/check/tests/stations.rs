@@ -79,7 +79,22 @@ fn inputs() {
             "stations[0].tcp",
             "found true, expected a table",
         ),
+        case("no_read = [\"NOREAD\"]", "ok = \"\"", "stations[0].tcp.ok", "a text of 1 to 64 bytes")
+            .on("tcp = {"),
+        case("no_read = [\"NOREAD\"]", "amber = \"A\"", "stations[0].tcp.amber", "an ok beside it")
+            .on("tcp = {"),
     ]);
+    let no_reads = |text: &str| {
+        let file = right(&edited("no_read = [\"NOREAD\"]", text));
+        file.stations[0].inputs.tcp.clone().unwrap().no_read
+    };
+    assert_eq!(no_reads("max_scan_bytes = 64"), ["NOREAD"], "what scanners say unless told otherwise");
+    assert_eq!(no_reads("no_read = [\"?\"]"), ["?"]);
+    assert!(no_reads("no_read = []").is_empty());
+    let file = right(&edited("no_read = [\"NOREAD\"]", "ok = \"OK\\r\", amber = \"A\\r\", nok = \"NO\\r\""));
+    let tcp = file.stations[0].inputs.tcp.clone().unwrap();
+    let told = [tcp.ok, tcp.amber, tcp.nok].map(Option::unwrap);
+    assert_eq!(told, ["OK\r", "A\r", "NO\r"]);
     let file = right(&edited("mqtt = true", "mqtt = { scan_topic = \"line/{station}\" }"));
     assert_eq!(file.scan_topic(&file.stations[0]).unwrap(), "line/DOCK1");
 }
@@ -247,7 +262,32 @@ fn characteristics_and_lights() {
             "one of red, off",
         )
         .on("stack_light = {"),
+        case(
+            "red_coil = 1",
+            "heartbeat_coil = 0",
+            "stations[1].stack_light.heartbeat_coil",
+            "a coil that nothing else drives",
+        )
+        .on("stack_light = {"),
+        case(
+            "red_coil = 1",
+            "interlock_coil = 2, renew_ms = 50",
+            "stations[1].stack_light.renew_ms",
+            "from 100 to 60000",
+        )
+        .on("stack_light = {"),
+        case(
+            "red_coil = 1",
+            "renew_ms = 500",
+            "stations[1].stack_light.renew_ms",
+            "an interlock_coil or a heartbeat_coil beside it",
+        )
+        .on("stack_light = {"),
     ]);
+    let light = |text: &str| right(&edited("red_coil = 1", text)).stations[1].stack_light.clone().unwrap();
+    assert_eq!(light("interlock_coil = 2").renew_ms, 1_000);
+    let with_heartbeat = light("interlock_coil = 2, heartbeat_coil = 3, renew_ms = 250");
+    assert_eq!((with_heartbeat.heartbeat_coil, with_heartbeat.renew_ms), (Some(3), 250));
 }
 
 #[test]

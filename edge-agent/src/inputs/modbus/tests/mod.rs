@@ -1,6 +1,6 @@
 //! Against real servers: tokio-modbus over TCP, and RTU frames over TCP.
 
-mod plc;
+pub(crate) mod plc;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

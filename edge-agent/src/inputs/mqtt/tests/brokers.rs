@@ -23,6 +23,8 @@ pub struct TestBroker {
     kind: Kind,
     address: SocketAddr,
     process: Option<(Child, TempDir)>,
+    /// Nothing reaches it once this is dropped.
+    _embedded: Option<Broker>,
 }
 
 impl TestBroker {
@@ -32,7 +34,8 @@ impl TestBroker {
         if kind == Kind::Embedded {
             let settings = BrokerSettings { topics: vec!["t/+/feedback".into()], ..BrokerSettings::new(any) };
             let broker = Broker::start(settings).await.unwrap();
-            return Some(Self { kind, address: broker.local_address(), process: None });
+            let address = broker.local_address();
+            return Some(Self { kind, address, process: None, _embedded: Some(broker) });
         }
         let found = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"];
         let Some(binary) = found.into_iter().find(|p| Path::new(p).exists()) else {
@@ -49,7 +52,7 @@ impl TestBroker {
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
         let child = spawn(binary, folder.path());
-        let broker = Self { kind, address, process: Some((child, folder)) };
+        let broker = Self { kind, address, process: Some((child, folder)), _embedded: None };
         broker.listening().await;
         Some(broker)
     }

@@ -45,6 +45,9 @@ struct State {
     taken: Vec<ScanInput>,
     deny: VecDeque<IntakeError>,
     remembered: Vec<String>,
+    /// Times that what is remembered cannot be read.
+    forgetful: usize,
+    refused: Vec<(String, Answer)>,
 }
 
 /// Opens the gate when dropped.
@@ -78,6 +81,16 @@ impl FakeIntake {
 
     pub fn remember(&self, input_id: &str) {
         self.state.lock().unwrap().remembered.push(input_id.into());
+    }
+
+    /// Makes the next questions for what is remembered fail.
+    pub fn forget(&self, times: usize) {
+        self.state.lock().unwrap().forgetful = times;
+    }
+
+    /// What was told to the station beside the scanner.
+    pub fn refused(&self) -> Vec<(String, Answer)> {
+        self.state.lock().unwrap().refused.clone()
     }
 
     /// Every reading offered, also those denied or still under way.
@@ -120,10 +133,23 @@ impl Intake for FakeIntake {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn earlier<'a>(&'a self, _: &'a str, prefix: &'a str) -> BoxFuture<'a, Option<String>> {
-        let state = self.state.lock().unwrap();
+    fn earlier<'a>(
+        &'a self,
+        _: &'a str,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, IntakeError>> {
+        let mut state = self.state.lock().unwrap();
+        if state.forgetful > 0 {
+            state.forgetful -= 1;
+            return Box::pin(std::future::ready(Err(IntakeError::Failed("disk".into()))));
+        }
         let found = state.remembered.iter().rev().find(|id| id.starts_with(prefix));
-        Box::pin(std::future::ready(found.cloned()))
+        let found = Ok(found.cloned());
+        Box::pin(std::future::ready(found))
+    }
+
+    fn refused(&self, station: &str, answer: &Answer) {
+        self.state.lock().unwrap().refused.push((station.to_owned(), answer.clone()));
     }
 }
 
@@ -225,6 +251,11 @@ impl Device {
 
     pub async fn scan_bytes(&self, payload: Vec<u8>) {
         self.client.publish(&self.topic, QoS::AtLeastOnce, false, payload).await.unwrap();
+    }
+
+    /// Leaves a message at the broker for every later subscriber.
+    pub async fn retain(&self, text: &str) {
+        self.client.publish(&self.topic, QoS::AtLeastOnce, true, text.as_bytes().to_vec()).await.unwrap();
     }
 
     /// The answers so far, once there are that many.

@@ -36,7 +36,43 @@ on_both_brokers!(
     reading_under_way_at_a_disconnection_is_recorded_once,
     a_flood_at_one_station_does_not_starve_another,
     malformed_and_oversized_are_refused_and_done_with,
+    an_id_counts_only_with_its_code,
+    a_retained_message_is_never_carried_out,
 );
+
+/// Two scanners at one station, or one that was switched off, number alike.
+async fn an_id_counts_only_with_its_code(broker: TestBroker) {
+    let intake = FakeIntake::new();
+    let station = Station::start(&broker, "S1", broker.address(), &intake).await;
+    let device = Device::connect(&broker, "S1").await;
+    for code in ["A", "B", "A"] {
+        device.scan(&format!(r#"{{"code":"{code}","id":17}}"#)).await;
+    }
+    device.answers(3).await;
+    let ids: Vec<_> = intake.inputs().into_iter().map(|i| i.input_id).collect();
+    assert_ne!(ids[0], ids[1], "B is a reading of its own");
+    assert_eq!(ids[0], ids[2]);
+    station.stop().await;
+}
+
+async fn a_retained_message_is_never_carried_out(broker: TestBroker) {
+    let device = Device::connect(&broker, "S1").await;
+    let intake = FakeIntake::new();
+    // Known to the broker, so that it takes what is published there.
+    Station::start(&broker, "S1", broker.address(), &intake).await.stop().await;
+    device.retain("DONE").await;
+    let station = Station::start(&broker, "S1", broker.address(), &intake).await;
+    eventually("it is recorded once, when it was sent", || intake.inputs().len() == 1).await;
+    station.stop().await;
+    for times in 1..=2 {
+        let station = Station::start(&broker, "S1", broker.address(), &intake).await;
+        device.scan(&format!("CODE-{times}")).await;
+        eventually("what came after is read", || intake.inputs().len() == 1 + times).await;
+        station.stop().await;
+    }
+    let texts: Vec<_> = intake.inputs().into_iter().map(|i| i.text).collect();
+    assert_eq!(texts, ["DONE", "CODE-1", "CODE-2"]);
+}
 
 async fn answers_and_acknowledges(broker: TestBroker) {
     let intake = FakeIntake::new();
@@ -51,8 +87,8 @@ async fn answers_and_acknowledges(broker: TestBroker) {
     let texts: Vec<_> = inputs.iter().map(|i| i.text.as_str()).collect();
     assert_eq!(texts, ["CODE-1", "CODE-2", "CODE-2"]);
     assert_eq!((inputs[1].device_counter, inputs[1].badge.as_deref()), (Some(4), Some("B1")));
-    assert_eq!(inputs[1].input_id, "p:x-1");
-    assert_eq!(inputs[2].input_id, "p:x-1", "the device sent it again: the same reading");
+    assert!(inputs[1].input_id.starts_with("p:x-1:"), "{}", inputs[1].input_id);
+    assert_eq!(inputs[2].input_id, inputs[1].input_id, "the device sent it again: the same reading");
     let ids: Vec<_> = inputs.iter().map(|i| i.input_id.clone()).collect();
     assert_eq!(answers.iter().map(|a| a.input_id.clone()).collect::<Vec<_>>(), ids);
     station.stop().await;
@@ -73,6 +109,7 @@ async fn unanswered_reading_survives_the_agent(broker: TestBroker) {
     // As after a crash between recording and acknowledging.
     let after = FakeIntake::new();
     after.remember(&first);
+    after.forget(2); // as while the journal cannot be read
     let station = Station::start(&broker, "S1", broker.address(), &after).await;
     eventually("the reading comes again", || after.inputs().len() == 1).await;
     assert_eq!(after.inputs()[0].text, "CODE-1");
@@ -184,6 +221,8 @@ async fn malformed_and_oversized_are_refused_and_done_with(broker: TestBroker) {
     let codes: Vec<_> = answers.iter().map(|a| a.code.as_str()).collect();
     assert_eq!(codes, expected);
     assert!(answers[0].what.contains("the code is missing"), "{}", answers[0].what);
+    let shown: Vec<_> = intake.refused().into_iter().map(|(_, answer)| answer).collect();
+    assert_eq!(shown, answers[..answers.len() - 1], "the station shows what the scanner is told");
     assert_eq!(intake.inputs().len(), 1);
     assert_eq!(station.stats.refused.get() as usize, expected.len() - 1);
     station.stop().await;
