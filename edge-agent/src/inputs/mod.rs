@@ -64,11 +64,11 @@ pub struct MachineInput {
 }
 
 /// One value of a machine at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineReading {
     /// Name of the register in the plant file.
     pub name: String,
-    /// Scaled value in `unit`; none unless the quality is good or uncertain.
+    /// Scaled value in `unit`; none where the quality is bad.
     pub value: Option<Decimal>,
     /// Unit of `value` and of the limits; empty for none.
     pub unit: String,
@@ -88,9 +88,10 @@ pub struct MachineReading {
 pub enum Quality {
     /// Read and decoded.
     Good,
-    /// Not read, or not a number. There is no value.
+    /// Not read, not a number, or read longer ago than its poll interval allows.
+    /// There is no value.
     Bad,
-    /// Read, but older than its poll interval allows.
+    /// Read, but the device itself does not vouch for it.
     Uncertain,
 }
 

@@ -11,8 +11,17 @@ use tokio::sync::watch;
 use super::settings::{MachineSettings, Register};
 use crate::inputs::{MachineReading, Quality};
 
-/// Polls that a value may miss before it is uncertain.
+/// Polls that a value may miss before it counts no more.
 const POLLS_MISSED: u32 = 3;
+/// Polls that follow each other faster are taken for this far apart, so that a
+/// moment's load on the agent makes no value bad.
+const SHORTEST_POLL: Duration = Duration::from_millis(500);
+
+/// How old a value of a machine with this poll interval may be; an older one is
+/// bad and has no value.
+pub(crate) fn max_age(poll: Duration) -> TimeDelta {
+    TimeDelta::from_std(poll.max(SHORTEST_POLL) * (POLLS_MISSED + 1)).unwrap_or(TimeDelta::MAX)
+}
 
 /// Present values; cheap to clone and to read.
 #[derive(Debug, Clone, Default)]
@@ -33,14 +42,14 @@ impl Live {
     }
 
     /// All values of a machine in the order of its registers; empty if there is no
-    /// such machine. Never a value that is older than `POLLS_MISSED` polls without
-    /// saying so: then its quality is uncertain.
+    /// such machine. One that is older than [`max_age`] is bad, never the last
+    /// value.
     pub fn machine(&self, code: &str, now: DateTime<Utc>) -> Vec<MachineReading> {
         let Some(machine) = self.machines.get(code) else { return Vec::new() };
         let values = Arc::clone(&machine.values.borrow());
         let age = |mut r: MachineReading| {
-            if r.quality == Quality::Good && now - r.at > machine.max_age {
-                r.quality = Quality::Uncertain;
+            if now - r.at > machine.max_age {
+                (r.quality, r.value) = (Quality::Bad, None);
             }
             r
         };
@@ -60,8 +69,7 @@ impl Live {
     }
 
     pub(super) fn add(&mut self, machine: &MachineSettings, values: watch::Receiver<Arc<[MachineReading]>>) {
-        let max_age = machine.poll.max(Duration::from_millis(100)) * (POLLS_MISSED + 1);
-        let max_age = TimeDelta::from_std(max_age).unwrap_or(TimeDelta::MAX);
+        let max_age = max_age(machine.poll);
         self.machines.insert(machine.code.clone(), Machine { max_age, values });
     }
 }

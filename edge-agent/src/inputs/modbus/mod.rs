@@ -21,6 +21,7 @@ pub(crate) mod tests;
 
 pub use coils::{CoilError, CoilWriter};
 pub use live::Live;
+pub(crate) use live::max_age;
 pub use poll::{ModbusBus, ModbusStats};
 pub use settings::{
     BusSettings, CoilSettings, MachineSettings, ModbusError, Register, Table, Transport, Trigger, TriggerOn,

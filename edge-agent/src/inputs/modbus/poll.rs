@@ -170,6 +170,9 @@ impl Task {
     fn drop_connection(&mut self, error: &str) {
         tracing::warn!(host = %self.settings.host, port = self.settings.port, %error, "dropping the Modbus connection");
         self.connection = None;
+        // Nothing is read of any machine until there is another connection.
+        let now = Utc::now();
+        self.machines.iter_mut().for_each(|m| m.lost(now));
         self.stats.dropped.add();
         self.stats.connected.set(false);
         self.connect_at = Instant::now() + self.backoff.next_wait();

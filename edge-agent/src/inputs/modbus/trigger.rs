@@ -47,7 +47,9 @@ impl TriggerState {
         let interrupted = std::mem::take(&mut self.interrupted);
         match self.on {
             TriggerOn::Change => {
-                let moved = self.last.is_none_or(|last| (read.value - last).abs() > self.dead_band);
+                // Two that are too far apart for a decimal have moved.
+                let beyond = |last| read.value.checked_sub(last).is_none_or(|by| by.abs() > self.dead_band);
+                let moved = self.last.is_none_or(beyond);
                 let first = self.last.is_none();
                 if moved {
                     // Not at every read: a slow drift would never add up.
@@ -100,6 +102,10 @@ impl PowiExact for Decimal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::decode::decode;
+    use super::super::settings::{Register, Table};
     use super::*;
     use Fired::{Jumped, Once, Reset};
 
@@ -149,6 +155,34 @@ mod tests {
         // Switched off and on, and one was made before we saw it.
         let fired = counter(ValueType::U16, &[Some(5), None, Some(1)]);
         assert_eq!(fired, [None, None, Some(Reset)]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(reads in proptest::collection::vec(proptest::collection::vec(any::<u16>(), 3..5), 1..8)) {
+            use ValueType::{Bit, F32, F64, I16, I32, I64, U16, U32, U64};
+            for value_type in [U16, I16, U32, I32, U64, I64, F32, F64, Bit(15)] {
+                let register = Register::new("r", Table::Holding, 0, value_type);
+                for on in [TriggerOn::Change, TriggerOn::Rising, TriggerOn::Counter] {
+                    let mut state = TriggerState::new(on, value_type, Some(Decimal::ONE));
+                    for words in &reads {
+                        let _ = state.observe(decode(words, &register));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_beyond_a_decimal_is_one() {
+        let mut state = TriggerState::new(TriggerOn::Change, ValueType::F64, None);
+        let mut see = |text: &str| {
+            let value: Decimal = text.parse().unwrap();
+            state.observe(Some(Decoded { raw: value, value }))
+        };
+        assert_eq!(see("50000000000000000000000000000"), None);
+        assert_eq!(see("-50000000000000000000000000000"), Some(Once));
+        assert_eq!(see("-50000000000000000000000000000"), None);
     }
 
     #[test]

@@ -387,7 +387,7 @@ async fn readings_wait_until_the_intake_takes_them() {
 }
 
 #[test]
-fn an_old_value_is_uncertain() {
+fn an_old_value_is_bad_and_gone() {
     let settings = machine(vec![word("a", 0, U16)]);
     let now = Utc::now();
     let reading = crate::inputs::MachineReading {
@@ -398,8 +398,32 @@ fn an_old_value_is_uncertain() {
     let (_sender, values) = tokio::sync::watch::channel(Arc::from([reading]));
     let mut live = Live::default();
     live.add(&settings, values);
-    let quality = |later: i64| live.machine("M", now + chrono::TimeDelta::milliseconds(later))[0].quality;
-    assert_eq!((quality(300), quality(500)), (Quality::Good, Quality::Uncertain));
+    let later = |ms: i64| live.machine("M", now + chrono::TimeDelta::milliseconds(ms)).remove(0);
+    assert_eq!((later(1_900).quality, later(1_900).value), (Quality::Good, Some(1.into())));
+    assert_eq!((later(2_100).quality, later(2_100).value), (Quality::Bad, None));
+}
+
+#[tokio::test]
+async fn a_dropped_connection_makes_every_machine_of_the_bus_bad() {
+    let plc = Plc::new();
+    plc.set(0, &[7]);
+    let server = Running::tcp(&plc, ANY).await;
+    let mut settings = bus(server.address, machine(vec![word("a", 0, U16)]));
+    // Read once, and not again in this test; what it shows is only what is known.
+    settings.machines[0].poll = Duration::from_secs(3_600);
+    settings.machines.push(MachineSettings {
+        code: "N".into(),
+        unit_id: 2,
+        ..machine(vec![word("a", 0, U16)])
+    });
+    let bus = Bus::start(settings);
+    bus.shows("a", "7").await;
+    eventually("N is read", || bus.value_of("N", "a").is_some()).await;
+    plc.hold(2);
+    bus.bad("a").await;
+    assert_eq!(bus.value_of("N", "a"), None);
+    plc.release();
+    bus.stop().await;
 }
 
 #[test]
