@@ -18,16 +18,8 @@ const KEYS_OF_KINDS: [(&str, &[StationKind]); 4] = [
     ("load_capacity", &[StationKind::Load]),
     ("to_plant", &[StationKind::TransferOut]),
     ("without_order_reasons", &[StationKind::Receiving]),
-    (
-        "characteristics",
-        &[
-            StationKind::Inspection,
-            StationKind::Sample,
-            StationKind::Operation,
-            StationKind::Rework,
-            StationKind::Assembly,
-        ],
-    ),
+    // Elsewhere the limits of the machine's registers count.
+    ("characteristics", &[StationKind::Inspection]),
 ];
 
 /// What stations need to know of the rest of the file.

@@ -281,7 +281,7 @@ impl StationKind {
             Self::Kit => &["KIT"],
             Self::Transformation => &["TRANSFORMATION", "CONSUME"],
             Self::Split => &["TRANSFORMATION"],
-            Self::Assembly => &["ASSEMBLY", "OPERATION"],
+            Self::Assembly => &["ASSEMBLY", "OPERATION", "KIT"],
             Self::Operation => &["OPERATION"],
             Self::Load => &["LOAD"],
             Self::Inspection => &["INSPECTION"],
@@ -309,8 +309,8 @@ impl StationKind {
 
     /// Whether a station of this kind may mint.
     pub fn may_mint(self) -> bool {
-        use StationKind::{Assembly, JobWorkIn, Kit, Operation, Packing, Return};
-        self.must_mint() || matches!(self, Assembly | Packing | Kit | JobWorkIn | Operation | Return)
+        use StationKind::{Assembly, Kit, Packing};
+        self.must_mint() || matches!(self, Assembly | Packing | Kit)
     }
 }
 

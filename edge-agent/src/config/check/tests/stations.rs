@@ -154,6 +154,18 @@ fn keys_that_a_kind_needs_or_does_not_know() {
             "no output; a station of kind inspection mints nothing",
         ),
         case(
+            "operation = \"ASSEMBLE\"",
+            "characteristics = [{ name = \"gap\" }] #!\noperation = \"ASSEMBLE\"",
+            "stations[1].characteristics",
+            "no characteristics at a station of kind assembly; it is for kind inspection",
+        ),
+        case(
+            "kind = \"inspection\"\nlocation = \"Lab\"\nterminal = true\ncharacteristics",
+            "kind = \"return\"\nlocation = \"Lab\"\nterminal = true\noutput = { type = \"RM\" } #!\n#characteristics",
+            "stations[2].output",
+            "no output; a station of kind return mints nothing",
+        ),
+        case(
             "output = { type = \"RM\" }",
             "output = { type = \"RM1\" } #!",
             "stations[0].output.type",
@@ -178,8 +190,10 @@ fn keys_that_a_kind_needs_or_does_not_know() {
             "receiving",
         ),
         case(
-            "[[stations]]\ncode = \"QC1\"\nname = \"Quality\"\nkind = \"inspection\"",
-            "[[stations]] #!\ncode = \"QC1\"\nname = \"Quality\"\nkind = \"operation\"",
+            "[[stations]]\ncode = \"QC1\"\nname = \"Quality\"\nkind = \"inspection\"\n\
+             location = \"Lab\"\nterminal = true\ncharacteristics",
+            "[[stations]] #!\ncode = \"QC1\"\nname = \"Quality\"\nkind = \"operation\"\n\
+             location = \"Lab\"\nterminal = true\n#characteristics",
             "stations[2].operation",
             "the operation that this station performs",
         ),
