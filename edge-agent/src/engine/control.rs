@@ -230,8 +230,8 @@ impl Writer {
         self.acks_dirty = true;
     }
 
-    /// What the cloud knows of a UID. What happened here counts for more: only
-    /// what is not known here is taken.
+    /// What the cloud knows of a UID. What happened here counts for more: it may
+    /// not have reached the cloud when it answered.
     async fn label(&mut self, answer: &v1::LabelAnswer) -> Result<(), EngineError> {
         self.state.unknown.remove(&answer.key);
         if !answer.known {
@@ -249,17 +249,7 @@ impl Writer {
             if known.known() {
                 return Ok(());
             }
-            // Scanned here before anything was known of it: what it is comes from
-            // the cloud, what happened to it since from here.
-            told.count = known.count;
-            if known.last_event.is_some() {
-                told.life = known.life;
-                told.custody = known.custody;
-                told.children = known.children;
-                told.last_stage = known.last_stage;
-                told.last_station = known.last_station;
-                told.last_event = known.last_event;
-            }
+            told = crate::station::learn(known, told);
         }
         let json = serde_json::to_string(&told)
             .map_err(|e| EngineError::Label { key: answer.key, detail: e.to_string() })?;

@@ -1,0 +1,147 @@
+//! The cloud answers what a UID is, after things have happened to it here.
+
+use super::fixture::decimal;
+use super::plant::Plant;
+use crate::station::learn;
+use crate::station::types::{Custody, Label, Life, OperationState, QualityState};
+
+/// A gear of another plant, as the cloud knows it.
+fn told(plant: &Plant, short: &str) -> Label {
+    Label {
+        item: "GEAR".to_owned(),
+        unit: "pcs".to_owned(),
+        quantity: Some(decimal("1")),
+        custody: Custody::InTransit { to: "KOL".to_owned() },
+        count: 7,
+        ..Label::new(plant.key(short))
+    }
+}
+
+fn answer(plant: &mut Plant, told: Label) {
+    let key = told.key;
+    let known = plant.labels.remove(&key).unwrap_or_else(|| Label::new(key));
+    plant.labels.insert(key, learn(known, told));
+}
+
+#[test]
+fn what_failed_here_before_the_answer_stays_rejected() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "INSPECTION",
+        &[
+            ("RM99", "amber note.unknown"),
+            ("0.5", "amber measured.out"),
+            ("FAIL", "amber inspect.failed INSPECTION"),
+        ],
+    );
+    let told = told(&plant, "RM99");
+    answer(&mut plant, told);
+    assert_eq!(plant.label("RM99").item, "GEAR");
+    assert_eq!(plant.label("RM99").quality, QualityState::Rejected);
+    assert_eq!(
+        plant.label("RM99").custody,
+        Custody::InTransit { to: "KOL".to_owned() },
+        "nobody moved it here"
+    );
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM99", "red label.rejected REFUSED"),
+        ],
+    );
+}
+
+#[test]
+fn what_passed_here_is_free_though_the_answer_says_it_waits() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "INSPECTION",
+        &[
+            ("RM99", "amber note.unknown"),
+            ("0.1", "green measured"),
+            ("PASS", "green inspect.passed INSPECTION"),
+        ],
+    );
+    let told = Label { quality: QualityState::InInspection, ..told(&plant, "RM99") };
+    answer(&mut plant, told);
+    assert_eq!(plant.label("RM99").quality, QualityState::Unrestricted);
+}
+
+#[test]
+fn a_state_that_nothing_here_touched_is_the_clouds() {
+    let mut plant = Plant::stocked();
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("RM99", "amber note.unknown STORAGE")]);
+    let burned = OperationState {
+        operation: "BURN-IN".to_owned(),
+        attempt: 1,
+        open: false,
+        passed: Some(true),
+        out_of_limits: false,
+        doubtful: false,
+    };
+    let told = Label {
+        quality: QualityState::Rejected,
+        order: Some("WO-9".to_owned()),
+        operations: vec![burned.clone()],
+        life: Life::Expected,
+        ..told(&plant, "RM99")
+    };
+    answer(&mut plant, told);
+    let label = plant.label("RM99");
+    assert_eq!(label.custody, Custody::Location { place: "RACK-1".to_owned() });
+    assert_eq!((label.quality, label.life), (QualityState::Rejected, Life::Active));
+    assert_eq!((label.order.as_deref(), label.operations.as_slice()), (Some("WO-9"), [burned].as_slice()));
+    assert_eq!((label.count, label.quantity), (1, Some(decimal("1"))));
+    // Taken back, it is where the cloud knows it.
+    plant.play("STORAGE", &[("CORRECT", "green corrected CORRECT")]);
+    let label = plant.label("RM99");
+    assert_eq!((label.item.as_str(), label.life), ("GEAR", Life::Expected));
+    assert_eq!(label.custody, Custody::InTransit { to: "KOL".to_owned() });
+}
+
+#[test]
+fn a_hold_placed_here_and_one_of_the_answer_both_stand() {
+    let mut plant = Plant::stocked();
+    plant.play("HOLD", &[("HOLD", "green hold.placing")]);
+    plant.play("HOLD", &[("RM99", "amber note.unknown HOLD")]);
+    let mine = plant.label("RM99").holds.clone();
+    assert_eq!(mine.len(), 1);
+    let theirs = uuid::Uuid::from_u128(77);
+    let told = Label { holds: vec![theirs], ..told(&plant, "RM99") };
+    answer(&mut plant, told);
+    assert_eq!(plant.label("RM99").holds, [mine[0], theirs]);
+}
+
+#[test]
+fn a_part_taken_before_the_answer_leaves_the_rest_unknown() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "ISSUE",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("QTY-10", "green quantity.kept"),
+            ("RM99", "amber note.unknown ISSUE_TO_PRODUCTION"),
+        ],
+    );
+    let told = Label {
+        item: "BOLT".into(),
+        container: true,
+        quantity: Some(decimal("100")),
+        ..told(&plant, "RM99")
+    };
+    answer(&mut plant, told);
+    assert_eq!(plant.label("RM99").quantity, None, "100 was before the 10");
+    assert!(plant.label("RM99").known());
+}
+
+#[test]
+fn what_was_counted_here_stays_in_the_carton_that_the_answer_names() {
+    let mut plant = Plant::stocked();
+    plant.play("COUNT", &[("RACK-1", "green place.set"), ("RM99", "amber note.unknown COUNT")]);
+    let carton = plant.key("PK7");
+    let told = Label { custody: Custody::Parent { key: carton }, ..told(&plant, "RM99") };
+    answer(&mut plant, told);
+    assert_eq!(plant.label("RM99").custody, Custody::Parent { key: carton });
+}
