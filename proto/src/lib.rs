@@ -1,6 +1,7 @@
 //! The gRPC contract between plant and cloud, and the rules of the event chain
 //! that both sides must agree on to the byte.
 
+pub mod alias;
 pub mod chain;
 
 /// Version 1 of the edge contract, generated from `tracewright/edge/v1/edge.proto`.

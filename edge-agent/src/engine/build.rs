@@ -162,6 +162,9 @@ pub(super) fn build(
         built.events.push((event_id, draft.stage, keys));
         for subject in event.subjects.iter().filter(|s| !s.alias.is_empty() && s.key != 0) {
             built.aliases.push((subject.alias.clone(), subject.key));
+            if let Some(serial) = proto::alias::serial_of(&subject.alias) {
+                built.aliases.push((serial.to_owned(), subject.key));
+            }
         }
         let corrected = draft.corrects.and_then(|id| moving.corrected.get(&id)?.as_ref());
         rules.fold(moving.labels, &event, corrected);
@@ -240,7 +243,7 @@ fn event(
         reason: draft.reason.clone(),
         note_hash: note(draft, place, built),
         input_id: stamp.input_id.to_owned(),
-        machine: stamp.machine.to_owned(),
+        machine: if draft.machine.is_empty() { stamp.machine } else { &draft.machine }.to_owned(),
         overridden_by: draft.overridden_by.clone(),
         quarantine: None,
     })

@@ -9,6 +9,7 @@ use proto::v1;
 use uid::Key;
 use uuid::Uuid;
 
+use super::aliases;
 use super::build::{BuildError, Built, Moving, Stamp, build};
 use super::clock::{local, occurred_at};
 use super::counters::Counters;
@@ -48,24 +49,28 @@ impl Context<'_> {
         session.cloned().unwrap_or_default()
     }
 
-    /// What was scanned, with other codes of a label resolved to its UID.
-    pub fn resolve(&self, group: &Group, text: &str) -> Scanned {
+    /// What was scanned at a station, with other codes of a label resolved to its
+    /// UID; one that several labels have is told as such.
+    pub fn resolve(&self, group: &Group, station: &str, text: &str) -> Scanned {
         let scanned = self.rules.classify(text, self.plant.tenant, self.reference);
-        let Some(alias) = self.alias_of(&scanned) else { return scanned };
-        match group.alias(alias).and_then(|key| Key::new(key).ok()) {
-            Some(key) => Scanned::Uid(uid::Uid::from_key(self.plant.tenant, key)),
-            None => scanned,
+        for alias in self.aliases_of(station, &scanned) {
+            let keys = aliases::candidates(group, self.reference, &scanned, &alias);
+            match keys.as_slice() {
+                [] => {}
+                [key] => return Scanned::Uid(uid::Uid::from_key(self.plant.tenant, *key)),
+                _ => {
+                    let code = station::codes::Code::ALIAS_AMBIGUOUS.as_str().to_owned();
+                    return Scanned::Invalid { code, detail: alias };
+                }
+            }
         }
+        scanned
     }
 
-    /// The text of a scan that may be another code of a label. A document or a
-    /// place of that name goes first.
-    pub fn alias_of<'s>(&self, scanned: &'s Scanned) -> Option<&'s str> {
-        let Scanned::Text(text) = scanned else { return None };
-        let reference = self.reference;
-        let is_place = reference.locations.contains_key(text);
-        let is_order = reference.orders.keys().any(|(_, number)| number == text);
-        (!is_place && !is_order).then_some(text.as_str())
+    /// The codes of a label that a scan at a station may mean, the surest first.
+    pub fn aliases_of(&self, station: &str, scanned: &Scanned) -> Vec<String> {
+        let reads_labels = self.plant.station(station).is_some_and(|s| station::reads_labels(s.kind));
+        aliases::of(self.reference, scanned, reads_labels)
     }
 
     fn language<'s>(&'s self, session: &'s Session) -> &'s str {
@@ -90,7 +95,7 @@ impl Context<'_> {
         let gathered = Gathered {
             station,
             labels: group.labels_for(&wanted),
-            readings: self.machines.of_station(station),
+            readings: self.machines.of_station(self.plant, station, self.now),
             at,
             repeat,
         };
@@ -140,7 +145,7 @@ impl Context<'_> {
         let gathered = Gathered {
             station,
             labels: group.labels_for(&wanted),
-            readings: self.machines.of_station(station),
+            readings: self.machines.of_station(self.plant, station, self.now),
             at: local(input.at, self.plant.time_zone),
             repeat: false,
         };
@@ -152,7 +157,17 @@ impl Context<'_> {
             Source { input_id: &input.input_id, machine: &input.machine },
         )?;
         let language = self.language(&session).to_owned();
+        let news = station::is_news(&reply);
         let answer = answer(self.speaker, &language, reply, &input.input_id, true);
+        if news {
+            let line = ScanLine {
+                at: self.now,
+                text: input.machine.clone(),
+                colour: answer.colour,
+                what: answer.what.clone(),
+            };
+            delta.line = Some((station.code.clone(), line));
+        }
         delta.input = Some(self.input(&machine_source(&input.machine), &input.input_id, &answer)?);
         Ok((delta, answer))
     }

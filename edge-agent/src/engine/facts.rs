@@ -264,7 +264,7 @@ async fn prefetch(
                 inputs.push((scan.station.clone(), scan.input_id.clone()));
                 let tenant = state.plant.tenant;
                 let scanned = state.rules.classify(&scan.text, tenant, reference);
-                texts.extend(context.alias_of(&scanned).map(str::to_owned));
+                texts.extend(context.aliases_of(&scan.station, &scanned));
             }
             Fact::Machine(input, _) => {
                 inputs.push((machine_source(&input.machine), input.input_id.clone()));
@@ -275,11 +275,13 @@ async fn prefetch(
     inputs.retain(|(_, id)| !id.is_empty());
     group.load_answers(journal, &inputs).await?;
     group.load_aliases(journal, &texts).await?;
+    // Which of several labels a code means depends on what became of them.
+    group.load_labels(journal, &group.all_aliased(&texts)).await?;
     let mut keys = Vec::new();
     for fact in facts {
         match fact {
             Fact::Scan(scan) => {
-                let scanned = context.resolve(group, &scan.text);
+                let scanned = context.resolve(group, &scan.station, &scan.text);
                 let session = context.session(group, &scan.station);
                 keys.extend(state.rules.wanted(&session, &scanned));
             }
@@ -319,7 +321,7 @@ async fn one(
     };
     let station = state.plant.station(station_code);
     let scanned = match fact {
-        Fact::Scan(scan) => context.resolve(group, &scan.text),
+        Fact::Scan(scan) => context.resolve(group, &scan.station, &scan.text),
         _ => Scanned::Text(String::new()),
     };
     let wanted = match fact {

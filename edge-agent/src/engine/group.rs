@@ -76,7 +76,8 @@ pub(super) struct Group {
     changed: HashSet<i64>,
     /// Events that decisions of this group correct.
     pub events: HashMap<Uuid, Option<v1::Event>>,
-    aliases: HashMap<String, Option<i64>>,
+    /// Labels that have these codes, as far as they were asked for.
+    aliases: HashMap<String, Vec<i64>>,
     sessions: HashMap<String, Session>,
     counters: HashMap<String, Counters>,
     /// Answers to inputs, given before or in this group.
@@ -142,15 +143,25 @@ impl Group {
         }
         let mut found = journal.aliases(&missing).await?;
         for text in missing {
-            let key = found.remove(&text);
-            self.aliases.insert(text, key);
+            let keys = found.remove(&text).unwrap_or_default();
+            self.aliases.insert(text, keys);
         }
         Ok(())
     }
 
-    /// The key that another code resolves to.
-    pub fn alias(&self, text: &str) -> Option<i64> {
-        self.aliases.get(text).copied().flatten()
+    /// The labels that have this code beside their UID.
+    pub fn aliased(&self, text: &str) -> &[i64] {
+        self.aliases.get(text).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The labels that have any of these codes.
+    pub fn all_aliased(&self, texts: &[String]) -> Vec<i64> {
+        texts.iter().flat_map(|text| self.aliased(text)).copied().collect()
+    }
+
+    /// A label as the group has it, where it was read.
+    pub fn label(&self, key: i64) -> Option<&Label> {
+        self.labels.get(&key)?.as_ref()
     }
 
     /// Reads these labels, those in them, those they are in all the way up, and
@@ -292,7 +303,10 @@ impl Group {
             self.labels.insert(key, Some(label));
         }
         for (alias, key) in delta.aliases {
-            self.aliases.insert(alias.clone(), Some(key));
+            // What nobody asked for is on disk before anybody can.
+            if let Some(keys) = self.aliases.get_mut(&alias).filter(|keys| !keys.contains(&key)) {
+                keys.push(key);
+            }
             self.set.aliases.push((alias, key));
         }
         if let Some((station, session)) = delta.session {

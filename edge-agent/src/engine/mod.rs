@@ -10,6 +10,7 @@
 //! An input with an id that was answered before is answered as before. A fact
 //! that fails leaves nothing, and the others of its group do not notice.
 
+mod aliases;
 mod build;
 mod clock;
 mod command;

@@ -221,7 +221,7 @@ impl WriteSet {
             })
             .await?;
         LABELS.run(conn, self.labels, |(key, json), row| pair(row, key, json)).await?;
-        ALIASES.run(conn, self.aliases, |(alias, key), row| pair(row, alias, key)).await?;
+        ALIASES.run(conn, self.aliases, |(alias, key), row| pair(row, alias_row(&alias, key), key)).await?;
         SESSIONS.run(conn, self.sessions, |(station, json), row| pair(row, station, json)).await?;
         INPUTS
             .run(conn, self.inputs, |i, row| {
@@ -246,6 +246,13 @@ impl WriteSet {
         }
         Ok(())
     }
+}
+
+/// The text of an alias's row. The key belongs to it, so that labels that share a
+/// code (two suppliers may number alike) stand beside each other, and none takes
+/// it from another.
+fn alias_row(alias: &str, key: i64) -> String {
+    format!("{alias}\u{1f}{key}")
 }
 
 fn pair<'t, A, B>(row: &mut super::bulk::RowValues<'_>, a: A, b: B) -> Result<(), JournalError>

@@ -2,6 +2,8 @@
 //! its children, then DONE. With a parent open and nothing scanned, UNDO turns
 //! to taking out.
 
+use std::collections::BTreeMap;
+
 use proto::v1;
 use rust_decimal::Decimal;
 use uid::Uid;
@@ -11,11 +13,13 @@ use super::codes::{Code, Next};
 use super::draft::{self, MODE};
 use super::fields;
 use super::guard;
+use super::machine;
 use super::mint::{self, Birth};
 use super::step::{Act, Answer, Asked, Refusal, Ruling, Step};
 use super::types::{Custody, DraftSubject, KeyRef, Label};
 
-/// Field that is set while the parent is to be minted at DONE.
+/// Field that is set while the parent is to be minted at DONE, to when that began
+/// in microseconds of the agent's clock.
 const UNLABELLED: &str = "_nolabel";
 
 pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
@@ -37,7 +41,12 @@ pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
 }
 
 fn open(step: &Step<'_>) -> bool {
-    step.session.parent.is_some() || step.field(UNLABELLED).is_some()
+    step.session.parent.is_some() || unlabelled(step).is_some()
+}
+
+/// Since when a parent is open that gets its label at DONE.
+pub(crate) fn unlabelled(step: &Step<'_>) -> Option<i64> {
+    step.field(UNLABELLED)?.parse().ok()
 }
 
 fn taking_out(step: &Step<'_>) -> bool {
@@ -115,7 +124,7 @@ fn no_label(step: &mut Step<'_>) -> Ruling {
     };
     // Told now rather than when all the parts are in.
     mint::slots(step, mint::type_of(step, &item)?, 1)?;
-    step.set(UNLABELLED, "1");
+    step.set(UNLABELLED, step.world.now.timestamp_micros().to_string());
     Ok(Answer::new(Code::ASSEMBLY_NO_LABEL).arg("item", step.item_name(&item)))
 }
 
@@ -130,7 +139,7 @@ fn child(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     {
         return Ok(Answer::amber(Code::ASSEMBLY_ALREADY_IN).arg("uid", uid));
     }
-    let label = guard::check(step, key, guard::USE)?;
+    let label = guard::check(step, key, guard::BUILD_IN)?;
     let quantity = match label.filter(|label| label.known()) {
         Some(label) => fits(step, label)?,
         None => None,
@@ -181,7 +190,7 @@ fn fits(step: &mut Step<'_>, label: &Label) -> Result<Option<Decimal>, Refusal> 
 }
 
 fn turn(step: &mut Step<'_>) -> Ruling {
-    if step.field(UNLABELLED).is_some() || taking_out(step) {
+    if unlabelled(step).is_some() || taking_out(step) {
         draft::clear(&mut step.session);
         return Ok(Answer::new(Code::CANCELLED));
     }
@@ -226,7 +235,7 @@ fn record(step: &mut Step<'_>) -> Ruling {
     if let Some(parent) = step.session.parent {
         guard::recheck(step, parent, guard::WORK)?;
     }
-    draft::recheck(step, guard::USE)?;
+    draft::recheck(step, guard::BUILD_IN)?;
     let (parent, birth) = match step.session.parent {
         Some(key) => (step.subject(key, v1::Role::Parent), None),
         None => {
@@ -248,7 +257,9 @@ fn record(step: &mut Step<'_>) -> Ruling {
         let mut event = step.event(v1::Stage::Commission);
         event.subjects.push(born);
         events.push(event);
+        events.extend(machine::at_birth(step, &named(&parent)));
     }
+    events.extend(out_of_kits(step));
     let count = step.session.draft.len();
     for (overridden_by, keys) in draft::groups(step) {
         let mut event = link(step, v1::Action::Add, named(&parent), &keys);
@@ -284,6 +295,33 @@ fn record_out(step: &mut Step<'_>) -> Ruling {
     let count = step.session.draft.len();
     draft::clear(&mut step.session);
     Ok(Answer::new(Code::OUT_RECORDED).arg("uid", uid).arg("count", count).events(events))
+}
+
+/// Parts that are in a kit of this order leave it as they are built in. A container
+/// of which something is left stays in its kit.
+fn out_of_kits(step: &Step<'_>) -> Vec<super::types::DraftEvent> {
+    let mut events = Vec::new();
+    for (overridden_by, keys) in draft::groups(step) {
+        let mut kits: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for key in keys {
+            let Some(label) = step.label(key) else { continue };
+            let left = |taken| label.container && label.quantity.is_some_and(|there| taken < there);
+            if let Some(kit) = guard::kit_of(step, label)
+                && !draft::quantity(step, key).is_some_and(left)
+            {
+                kits.entry(kit).or_default().push(key);
+            }
+        }
+        for (kit, keys) in kits {
+            let mut event = step.event(v1::Stage::Kit);
+            event.action = v1::Action::Delete;
+            event.overridden_by.clone_from(&overridden_by);
+            event.subjects.extend(step.subject(kit, v1::Role::Parent));
+            event.subjects.extend(keys.iter().filter_map(|key| step.subject(*key, v1::Role::Child)));
+            events.push(event);
+        }
+    }
+    events
 }
 
 /// The parent that has no label yet, as it is born.

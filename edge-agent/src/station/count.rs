@@ -76,9 +76,13 @@ fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
         None => {
             let place = place_here(step);
             let again = label.is_some_and(|label| {
+                let there = match &label.custody {
+                    Custody::Parent { .. } => true,
+                    custody => *custody == Custody::Location { place },
+                };
                 label.last_stage == v1::Stage::Count as i32
                     && label.last_station == step.world.station.code
-                    && label.custody == Custody::Location { place }
+                    && there
             });
             if again {
                 return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
@@ -96,6 +100,11 @@ fn counted(step: &mut Step<'_>, key: i64, quantity: Decimal) -> Ruling {
     let mut event = DraftEvent::new(v1::Stage::Count);
     event.location = place_here(step);
     event.subjects.extend(step.subject_of(key, v1::Role::Subject, Some(quantity)));
+    if let Some(Custody::Parent { key: parent }) = step.label(key).map(|label| &label.custody) {
+        // Counted where it lies; it stays in there until somebody takes it out.
+        let args = [("uid", step.uid(key)), ("parent", step.uid(*parent))];
+        step.note(Code::NOTE_INSIDE, args.map(|(name, value)| (name.to_owned(), value)).into());
+    }
     let stated = step.label(key).and_then(|label| label.quantity);
     let differs = stated.is_some_and(|stated| stated != quantity);
     let answer = if differs {

@@ -28,6 +28,7 @@ pub(crate) fn clear(session: &mut Session) {
     session.draft.clear();
     session.quantities.clear();
     session.overrides.clear();
+    session.taken.clear();
     session.digits.clear();
     session.line = None;
     session.last_code = None;

@@ -9,6 +9,7 @@ use proto::v1::{self, Action, Outcome, Role, Stage};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::operation;
 use super::types::{Custody, Label, Life, OperationState, QualityState};
 
 /// Whether an event of this stage is a UID's birth when it mints. PROCUREMENT
@@ -65,6 +66,7 @@ pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corr
         correct(labels, event, corrected);
     } else {
         for subject in event.subjects.iter().filter(|subject| subject.key > 0) {
+            note_touched(labels, event, subject);
             apply(labels, event, subject);
         }
         expiry(labels, event);
@@ -117,6 +119,40 @@ fn here(event: &v1::Event) -> Custody {
     Custody::Location { place: event.location.clone() }
 }
 
+/// Keeps what an event sets of a label of which nothing else is known here.
+fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
+    let Some(label) = labels.get_mut(&subject.key).filter(|label| !label.known()) else {
+        return;
+    };
+    // Tried on labels in opposite states: a state that changes in neither is left
+    // alone by the event, whatever it was.
+    let plenty = Some(Decimal::from(1_000_000_000_000_i64));
+    let free = Label { quantity: plenty, container: true, ..Label::new(subject.key) };
+    let bound = Label {
+        life: Life::Expected,
+        quality: QualityState::Rejected,
+        custody: Custody::Parent { key: 0 },
+        order: Some(String::new()),
+        holds: vec![Uuid::nil()],
+        ..free.clone()
+    };
+    let set = &mut label.touched;
+    for probe in [free, bound] {
+        let mut alone = HashMap::from([(subject.key, probe.clone())]);
+        apply(&mut alone, event, subject);
+        let Some(after) = alone.get(&subject.key) else { continue };
+        set.life |= after.life != probe.life;
+        set.quality |= after.quality != probe.quality;
+        set.order |= after.order != probe.order;
+        set.quantity |= after.quantity != probe.quantity;
+        set.released |= probe.holds.iter().any(|hold| !after.holds.contains(hold));
+        // What was in something before may have been counted there: only an event
+        // that takes it out says where it is.
+        let inside = matches!(probe.custody, Custody::Parent { .. });
+        set.custody |= inside && after.custody != probe.custody;
+    }
+}
+
 /// What the event does to one of its labels.
 fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
     let parent = event.subjects.iter().find(|s| s.role() == Role::Parent).map(|s| s.key);
@@ -144,7 +180,10 @@ fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subj
         Stage::Sample if label.container && amount(subject).is_some() => {
             reduce(label, amount(subject), Life::Consumed);
         }
-        Stage::Storage | Stage::Count => go(label, here(event)),
+        Stage::Storage => go(label, here(event)),
+        // Counting takes nothing out: the place of what is in something is its parent's.
+        Stage::Count if matches!(label.custody, Custody::Parent { .. }) => {}
+        Stage::Count => go(label, here(event)),
         Stage::Adjust => adjust(label, amount(subject)),
         Stage::IssueToProduction => {
             go(label, here(event));
@@ -178,6 +217,8 @@ fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subj
                 attempt: event.attempt,
                 open: false,
                 passed: None,
+                out_of_limits: false,
+                doubtful: false,
             });
             if label.quality == QualityState::Rejected {
                 label.quality = QualityState::InInspection;
@@ -296,12 +337,22 @@ fn come_back(label: &mut Label, amount: Option<Decimal>) {
     label.life = Life::Active;
 }
 
-/// An operation begins (ADD) or ends (DELETE); readings alone change nothing.
+/// An operation begins (ADD) or ends (DELETE). Readings in between are kept in
+/// mind for its result.
 fn operate(label: &mut Label, event: &v1::Event) {
-    if event.action() == Action::Unspecified || event.operation.is_empty() {
+    if event.operation.is_empty() {
         return;
     }
-    judged(label, event, event.action() == Action::Add);
+    if event.action() != Action::Unspecified {
+        return judged(label, event, event.action() == Action::Add);
+    }
+    let open = label.operations.iter_mut().find(|state| state.operation == event.operation && state.open);
+    let Some(open) = open else { return };
+    match operation::judge(&event.readings) {
+        Outcome::Failed => open.out_of_limits = true,
+        Outcome::Unspecified => open.doubtful = true,
+        Outcome::Passed | Outcome::Partial => {}
+    }
 }
 
 /// The latest attempt of the event's operation.
@@ -318,6 +369,8 @@ fn judged(label: &mut Label, event: &v1::Event, open: bool) {
         attempt: event.attempt.max(1),
         open,
         passed,
+        out_of_limits: false,
+        doubtful: false,
     });
 }
 
@@ -327,6 +380,7 @@ fn link(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subje
     if subject.role() == Role::Parent {
         if let Some(label) = labels.get_mut(&subject.key) {
             label.package |= holds;
+            label.kit |= event.stage() == Stage::Kit;
             if label.life == Life::Expected {
                 label.life = Life::Active;
             }
@@ -473,6 +527,8 @@ fn reverse(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Su
             label.quality = QualityState::Unrestricted;
         }
         Stage::Inspection => label.quality = QualityState::InInspection,
+        // Readings alone neither began nor ended it.
+        Stage::Operation | Stage::Load if event.action() == Action::Unspecified => {}
         Stage::Operation | Stage::Load | Stage::Rework => {
             let same = |o: &OperationState| o.operation == event.operation && o.attempt == event.attempt;
             label.operations.retain(|state| !same(state));

@@ -16,7 +16,7 @@ use super::step::{Answer, Asked, Refusal, Ruling, Step};
 use super::types::{DraftEvent, DraftLot, DraftSubject, LotRef, NumberRef, PrintRequest};
 use crate::reference::Item;
 
-/// Supplier's serials of the units, in the order scanned, one per line.
+/// Supplier's serials of the units as aliases, in the order scanned, one per line.
 const SERIALS: &str = "_serials";
 /// What was asked once and may now be left open.
 const ASKED: &str = "_asked";
@@ -65,8 +65,8 @@ pub(crate) fn read_label(step: &mut Step<'_>, label: &Elements) -> Ruling {
     if again {
         return Ok(Answer::amber(Code::GOODS_LABEL_AGAIN));
     }
-    let serial_known = label.serial.as_ref().is_some_and(|s| serials(step).contains(s));
-    if serial_known {
+    let alias = label.alias();
+    if alias.as_ref().is_some_and(|alias| serials(step).contains(alias)) {
         return Ok(Answer::amber(Code::GOODS_LABEL_AGAIN));
     }
     if let Some(gtin) = &label.gtin {
@@ -88,9 +88,9 @@ pub(crate) fn read_label(step: &mut Step<'_>, label: &Elements) -> Ruling {
     if let Some(day) = label.made_on {
         step.set(fields::MADE_ON, day.to_string());
     }
-    if let Some(serial) = &label.serial {
+    if let Some(alias) = alias {
         let mut all = serials(step);
-        all.push(serial.clone());
+        all.push(alias);
         step.set(SERIALS, all.join("\n"));
     }
     let one = label.serial.is_some().then_some(Decimal::ONE);

@@ -38,6 +38,16 @@ pub struct Elements {
     pub others: Vec<(String, String)>,
 }
 
+impl Elements {
+    /// The alias of what bears this label, where it names a single one: its serial
+    /// number, with the GTIN in front where there is one.
+    #[must_use]
+    pub fn alias(&self) -> Option<String> {
+        let serial = self.serial.as_ref()?;
+        Some(self.gtin.as_ref().map_or_else(|| serial.clone(), |gtin| proto::alias::of_serial(gtin, serial)))
+    }
+}
+
 /// Why a text is no element string: which element, where, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("GS1 {problem} at byte {at} (AI {ai:?}): {expected}")]

@@ -16,6 +16,8 @@ pub(crate) struct Rule {
     expired: bool,
     /// In a parent or package that is not part of the act.
     inside: bool,
+    /// A kit of the order being worked on counts as part of the act.
+    kitted: bool,
     /// Consumed or scrapped.
     ended: bool,
     /// Elsewhere by what is known here; only ever noted.
@@ -30,6 +32,7 @@ pub(crate) const HANDLE: Rule = Rule {
     failed: false,
     expired: false,
     inside: true,
+    kitted: false,
     ended: true,
     away: true,
 };
@@ -42,6 +45,9 @@ pub(crate) const WORK: Rule = Rule { held: true, rejected: true, ..HANDLE };
 
 /// Using it up, building it in, packing it.
 pub(crate) const USE: Rule = Rule { uninspected: true, failed: true, expired: true, ..WORK };
+
+/// Building it in, where it may also lie in the kit for this very order.
+pub(crate) const BUILD_IN: Rule = Rule { kitted: true, ..USE };
 
 /// Letting it leave the plant.
 pub(crate) const SHIP: Rule = USE;
@@ -91,6 +97,7 @@ pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Opt
     }
     if let Custody::Parent { key: parent } = &label.custody
         && rule.inside
+        && !(rule.kitted && kit_of(step, label).is_some())
     {
         let refusal = refusal(step, Code::LABEL_INSIDE, key).arg("parent", step.uid(*parent));
         step.permit(refusal)?;
@@ -121,6 +128,14 @@ pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Opt
         step.note(Code::NOTE_AWAY, vec![("uid".to_owned(), step.uid(key))]);
     }
     Ok(Some(label))
+}
+
+/// The kit that a label lies in, where that is one of the order being worked on.
+pub(crate) fn kit_of(step: &Step<'_>, label: &Label) -> Option<i64> {
+    let Custody::Parent { key } = label.custody else { return None };
+    let (_, order) = step.session.order.as_ref()?;
+    let kit = step.label(key)?;
+    (kit.kit && kit.order.as_ref() == Some(order)).then_some(key)
 }
 
 /// Judges a label once more when the draft that it is in is recorded: another

@@ -1,6 +1,8 @@
 //! Inspection: a unit or container, its measures against their limits, then
 //! PASS, FAIL, or DONE to let the measures decide. A quantity before PASS or
-//! FAIL says how much of a container is good or bad.
+//! FAIL says how much of a container is good or bad. A machine's measure counts
+//! where it was taken after the unit was scanned: a gauge that holds its last
+//! value shows that of the unit before.
 
 use proto::v1;
 use rust_decimal::Decimal;
@@ -16,6 +18,10 @@ use crate::config::Characteristic;
 
 /// Fields that hold measures begin with this; the characteristic's name follows.
 const MEASURE: &str = "_m:";
+/// Fields that hold when a machine took a measure, in microseconds.
+const TAKEN_AT: &str = "_t:";
+/// Field that holds when the unit was scanned, in microseconds of the agent's clock.
+const OPENED: &str = "_opened";
 
 pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
     match act {
@@ -75,20 +81,30 @@ fn unit(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     }
     let label = guard::check(step, key, guard::JUDGE)?;
     step.session.parent = Some(key);
-    let readings = step.world.readings;
-    from_machine(step, readings);
+    step.set(OPENED, step.world.now.timestamp_micros().to_string());
     let item = label.map(|label| step.item_name(&label.item)).unwrap_or_default();
     Ok(Answer::new(Code::INSPECT_UNIT).arg("uid", uid).arg("item", item))
 }
 
-/// Takes over what the station's machines measured under the same names.
-pub(crate) fn from_machine(step: &mut Step<'_>, readings: &[v1::Reading]) {
+/// Whether the reading was taken while this unit was here.
+fn of_this_unit(step: &Step<'_>, reading: &v1::Reading) -> bool {
+    let opened = step.field(OPENED).and_then(|at| at.parse::<i64>().ok());
+    opened.is_some_and(|opened| reading.at_us > opened)
+}
+
+/// Takes over what the station's machines measured of this unit under the same
+/// names. Returns whether that was anything.
+pub(crate) fn from_machine(step: &mut Step<'_>, readings: &[v1::Reading]) -> bool {
     let names: Vec<String> = measured(step).map(|c| c.name.clone()).collect();
+    let mut any = false;
     for reading in readings.iter().filter(|reading| reading.quality() == v1::Quality::Good) {
-        if names.contains(&reading.name) && !reading.value.is_empty() {
+        if names.contains(&reading.name) && !reading.value.is_empty() && of_this_unit(step, reading) {
             step.set(&format!("{MEASURE}{}", reading.name), reading.value.clone());
+            step.set(&format!("{TAKEN_AT}{}", reading.name), reading.at_us.to_string());
+            any = true;
         }
     }
+    any
 }
 
 /// A value for the next characteristic; once all have one, a quantity.
@@ -104,6 +120,7 @@ fn value_entry(step: &mut Step<'_>, value: Decimal) -> Ruling {
         return Ok(Answer::new(Code::QUANTITY_KEPT).arg("quantity", draft::with_unit(step, key, value)));
     };
     step.set(&format!("{MEASURE}{}", characteristic.name), value.normalize().to_string());
+    step.take(&format!("{TAKEN_AT}{}", characteristic.name));
     let answer = if within(characteristic, value) {
         Answer::new(Code::MEASURED)
     } else {
@@ -120,6 +137,7 @@ fn undo(step: &mut Step<'_>) -> Ruling {
     match last {
         Some(characteristic) => {
             step.take(&format!("{MEASURE}{}", characteristic.name));
+            step.take(&format!("{TAKEN_AT}{}", characteristic.name));
             Ok(Answer::new(Code::MEASURE_DROPPED).arg("name", &characteristic.name))
         }
         None => {
@@ -209,11 +227,12 @@ fn judge(step: &mut Step<'_>, good: bool) -> Ruling {
     Ok(answer.event(event))
 }
 
-/// The measures as readings, with the limits they were held against; then what
-/// else the machines say.
+/// The measures as readings, with the limits they were held against and the time
+/// at which they were taken; then what else the machines said of this unit.
 fn readings(step: &Step<'_>) -> Vec<v1::Reading> {
     let text = |value: Option<Decimal>| value.map(|v| v.normalize().to_string()).unwrap_or_default();
-    let at_us = step.world.at.timestamp_micros();
+    let typed_at = step.world.at.timestamp_micros();
+    let taken_at = |name: &str| step.field(&format!("{TAKEN_AT}{name}"))?.parse().ok();
     let measures = measured(step).filter_map(|c| {
         Some(v1::Reading {
             name: c.name.clone(),
@@ -222,12 +241,13 @@ fn readings(step: &Step<'_>) -> Vec<v1::Reading> {
             quality: v1::Quality::Good.into(),
             low: text(c.low),
             high: text(c.high),
-            at_us,
+            at_us: taken_at(&c.name).unwrap_or(typed_at),
         })
     });
     let mut all: Vec<_> = measures.collect();
-    for reading in step.world.readings {
-        if !all.iter().any(|known| known.name == reading.name) {
+    for reading in step.world.readings.iter().filter(|reading| of_this_unit(step, reading)) {
+        // A measure that is missing is not made up from what a gauge still shows.
+        if !measured(step).any(|c| c.name == reading.name) {
             all.push(reading.clone());
         }
     }

@@ -19,8 +19,15 @@ pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
     match act {
         Act::Uid(uid) if running => refuse_member(step, uid),
         Act::Uid(uid) => member(step, uid),
-        Act::Done if running => out(step, operation::by_readings(step)),
-        Act::Pass if running => out(step, v1::Outcome::Passed),
+        Act::Done if running => {
+            let outcome = operation::by_readings(step, &step.session.load);
+            out(step, outcome)
+        }
+        Act::Pass if running => {
+            let members = step.session.load.clone();
+            operation::note_out_of_limits(step, &members);
+            out(step, v1::Outcome::Passed)
+        }
         Act::Fail if running => out(step, v1::Outcome::Failed),
         Act::Done => into(step),
         _ => super::not_here(step, act),

@@ -26,6 +26,7 @@ mod inspection;
 mod issue;
 mod label;
 mod late;
+mod learn;
 mod load;
 mod login;
 mod machine;
@@ -59,7 +60,8 @@ use types::{Decision, Scanned, Session, World};
 use crate::config::StationKind;
 
 pub use fold::{TO_PLANT, can_be_corrected, fold, fold_correction, gives_birth};
-pub use machine::on_machine;
+pub use learn::learn;
+pub use machine::{is_news, on_machine, reading};
 pub use scan::{classify, is_secret, wanted_keys};
 
 /// What a scan comes to. Total: any scan at any station in any state has an
@@ -368,6 +370,13 @@ fn order_kinds(kind: StationKind) -> &'static [&'static str] {
         K::TransferOut | K::TransferIn => &["transfer"],
         _ => &[],
     }
+}
+
+/// Whether a station of that kind reads what a supplier's label says. Others want
+/// the UID that it stands for.
+#[must_use]
+pub fn reads_labels(kind: StationKind) -> bool {
+    matches!(kind, StationKind::Receiving | StationKind::Opening | StationKind::Commission)
 }
 
 /// Whether a station of that kind works on an order.

@@ -1,6 +1,6 @@
 //! Operation: the first scan of a unit starts it, the second ends it. PASS or
 //! FAIL ends the one started last with that result; else the machine's readings
-//! against their limits decide.
+//! against their limits decide, all that were taken since its start.
 
 use chrono::Duration;
 use proto::v1;
@@ -17,7 +17,12 @@ const SHORTEST_MS: i64 = 3_000;
 pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
     match act {
         Act::Uid(uid) => scan(step, uid),
-        Act::Pass => end_current(step, v1::Outcome::Passed),
+        Act::Pass => {
+            if let Some(key) = step.session.parent {
+                note_out_of_limits(step, &[key]);
+            }
+            end_current(step, v1::Outcome::Passed)
+        }
         Act::Fail => end_current(step, v1::Outcome::Failed),
         _ => super::not_here(step, act),
     }
@@ -73,7 +78,8 @@ fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     if let Some(open) = state(step.label(key), &operation).filter(|state| state.open) {
         // What has begun may end, whatever was found out since.
         let attempt = open.attempt;
-        return end(step, key, &operation, attempt, by_readings(step));
+        let outcome = by_readings(step, &[key]);
+        return end(step, key, &operation, attempt, outcome);
     }
     guard::check(step, key, guard::WORK)?;
     let attempt = begin(step, key, &operation)?;
@@ -127,9 +133,30 @@ fn event(step: &Step<'_>, key: i64, operation: &str, attempt: u32) -> DraftEvent
 }
 
 /// Failed where a reading is out of its limits, unjudged where one that has
-/// limits cannot be trusted, else passed.
-pub(crate) fn by_readings(step: &Step<'_>) -> v1::Outcome {
-    judge(step.world.readings)
+/// limits cannot be trusted, else passed: of the present readings, and of those
+/// that were recorded on these units since the operation began.
+pub(crate) fn by_readings(step: &Step<'_>, keys: &[i64]) -> v1::Outcome {
+    let operation = step.operation();
+    let open = keys.iter().filter_map(|key| state(step.label(*key), &operation)).filter(|s| s.open);
+    let (mut out, mut doubtful) = (false, false);
+    for state in open {
+        out |= state.out_of_limits;
+        doubtful |= state.doubtful;
+    }
+    match judge(step.world.readings) {
+        v1::Outcome::Failed => v1::Outcome::Failed,
+        _ if out => v1::Outcome::Failed,
+        _ if doubtful => v1::Outcome::Unspecified,
+        now => now,
+    }
+}
+
+/// Tells a person who passes it by hand that a reading says otherwise. Their word
+/// stands.
+pub(crate) fn note_out_of_limits(step: &mut Step<'_>, keys: &[i64]) {
+    if by_readings(step, keys) == v1::Outcome::Failed {
+        step.note(Code::NOTE_OUT_OF_LIMITS, Vec::new());
+    }
 }
 
 /// The result that readings speak for.

@@ -11,7 +11,7 @@ use uid::{Key, TenantCode, TypeCode, Uid};
 use uuid::Uuid;
 
 use crate::config::{PlantFile, Station};
-use crate::inputs::Colour;
+use crate::inputs::{Colour, MachineReading};
 use crate::reference::Reference;
 use proto::v1;
 
@@ -77,6 +77,40 @@ pub struct OperationState {
     pub open: bool,
     /// Result of the last ended attempt; `None` while open or unjudged.
     pub passed: Option<bool>,
+    /// A reading since its start was out of its limits.
+    #[serde(default)]
+    pub out_of_limits: bool,
+    /// A reading since its start that has limits could not be trusted.
+    #[serde(default)]
+    pub doubtful: bool,
+}
+
+/// States that events recorded here set while it was not known what the label
+/// is: in these the cloud's answer gives way to what happened here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(clippy::struct_excessive_bools)] // A set of states, each set or not.
+pub struct Touched {
+    /// Its life.
+    pub life: bool,
+    /// Its quality.
+    pub quality: bool,
+    /// Where it is.
+    pub custody: bool,
+    /// The order it is for.
+    pub order: bool,
+    /// What is left in it.
+    pub quantity: bool,
+    /// Its holds were released.
+    pub released: bool,
+}
+
+impl Touched {
+    /// Whether nothing was set.
+    #[must_use]
+    pub fn none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What this agent knows of one label. Kept as JSON in the journal's database,
@@ -131,6 +165,9 @@ pub struct Label {
     /// A package or kit: what it holds goes where it goes.
     #[serde(default)]
     pub package: bool,
+    /// A kit: its order's assembly takes parts out of it by building them in.
+    #[serde(default)]
+    pub kit: bool,
     /// Holds placed at this plant's stations, by the event_id of each HOLD.
     /// Those of the office are in the reference data.
     #[serde(default)]
@@ -138,6 +175,9 @@ pub struct Label {
     /// When its lot expires.
     #[serde(default)]
     pub expires_on: Option<NaiveDate>,
+    /// What was set here before the cloud told what it is.
+    #[serde(default, skip_serializing_if = "Touched::none")]
+    pub touched: Touched,
     /// The label as it was before `last_event`, so that a CORRECT can restore
     /// it; its own `before` is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,8 +208,10 @@ impl Label {
             print: String::new(),
             reprints: 0,
             package: false,
+            kit: false,
             holds: Vec::new(),
             expires_on: None,
+            touched: Touched::default(),
             before: None,
         }
     }
@@ -232,6 +274,9 @@ pub struct Session {
     /// Members of the load that is running here.
     #[serde(default)]
     pub load: Vec<i64>,
+    /// Readings taken for the unit in work that gets its label at DONE.
+    #[serde(default)]
+    pub taken: Vec<Taken>,
     /// Something the station waits for: `pin` (of the badge just scanned),
     /// `supervisor` (a badge that overrides the refusal just given),
     /// `supervisor-pin`, `correct`, `hold` or `reprint` (the UID to act on).
@@ -241,6 +286,17 @@ pub struct Session {
     pub past: Vec<PastSession>,
     /// Last time anything happened here.
     pub touched_at: Option<DateTime<Utc>>,
+}
+
+/// Readings of a machine's trigger, kept until their unit has a label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Code of the machine.
+    pub machine: String,
+    /// When the trigger was seen.
+    pub at: DateTime<FixedOffset>,
+    /// What was read.
+    pub readings: Vec<MachineReading>,
 }
 
 /// Who is signed in at a station.
@@ -431,6 +487,9 @@ pub struct DraftEvent {
     /// Who did it, where that is not the operator of the decision's session (a
     /// scan that came late); `Some("")` when nobody was signed in then.
     pub operator: Option<String>,
+    /// The machine whose readings it carries, where that is not the one that
+    /// caused the decision; else empty.
+    pub machine: String,
 }
 
 impl DraftEvent {
@@ -456,6 +515,7 @@ impl DraftEvent {
             occurred_at: None,
             overridden_by: String::new(),
             operator: None,
+            machine: String::new(),
         }
     }
 }

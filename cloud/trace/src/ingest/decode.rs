@@ -245,6 +245,9 @@ fn subject_row(
     let key = key.map_or(0, Key::get);
     let alias = take.text(|| format!("subjects[{i}].alias"), subject.alias);
     if !alias.is_empty() && key != 0 && stage != v1::Stage::Refused as i16 {
+        if let Some(serial) = proto::alias::serial_of(&alias) {
+            aliases.push(AliasRow { alias: serial.to_owned(), key });
+        }
         aliases.push(AliasRow { alias, key });
     }
     SubjectRow {
@@ -414,4 +417,22 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_is_found_with_its_gtin_and_alone() {
+        let alias = proto::alias::of_serial("04006381333931", "S-1");
+        let subject =
+            v1::Subject { key: 3_474_027_400_000_000_001, alias: alias.clone(), ..Default::default() };
+        let event = v1::Event { stage: v1::Stage::Grn.into(), subjects: vec![subject], ..Default::default() };
+        let now = DateTime::UNIX_EPOCH;
+        let at = Envelope { agent_id: Uuid::nil(), plant: None, epoch: 1, seq: 1, now };
+        let decoded = decode(at, event.encode_to_vec().into());
+        let texts: Vec<&str> = decoded.aliases.iter().map(|row| row.alias.as_str()).collect();
+        assert_eq!(texts, ["S-1", alias.as_str()]);
+    }
 }

@@ -7,4 +7,5 @@ mod epochs;
 mod groups;
 mod model;
 mod speed;
+mod stations;
 mod support;

@@ -4,8 +4,10 @@
 mod exceptions;
 pub(crate) mod fixture;
 mod flow;
+mod learning;
 mod login;
 mod plant;
 mod random;
+mod readings;
 mod stations;
 mod working;

@@ -18,7 +18,9 @@ use crate::station::control::{Control, Verb};
 use crate::station::types::{
     Decision, DraftEvent, KeyRef, Label, Life, LotRef, NumberRef, Scanned, Session, World,
 };
-use crate::station::{can_be_corrected, classify, fold, gives_birth, interpret, on_machine, wanted_keys};
+use crate::station::{
+    can_be_corrected, classify, fold_correction, gives_birth, interpret, on_machine, wanted_keys,
+};
 
 pub(super) struct Plant {
     pub file: PlantFile,
@@ -258,7 +260,8 @@ impl Plant {
         let mut born = Vec::new();
         for draft in &decision.events {
             let event = self.record(code, draft, at, &mut slots, &mut lots, &mut number, &mut born);
-            fold(&mut self.labels, &event);
+            let corrected = self.events.iter().find(|e| e.event_id == event.corrects).cloned();
+            fold_correction(&mut self.labels, &event, corrected.as_ref());
             let keys = event.subjects.iter().map(|s| s.key).collect();
             recorded.push((Uuid::from_slice(&event.event_id).unwrap(), keys));
             self.events.push(event);
@@ -317,6 +320,7 @@ impl Plant {
             attempt: draft.attempt,
             reason: draft.reason.clone(),
             overridden_by: draft.overridden_by.clone(),
+            machine: draft.machine.clone(),
             corrects: draft.corrects.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
             ..v1::Event::default()
         };

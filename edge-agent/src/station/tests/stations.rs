@@ -108,7 +108,7 @@ fn suppliers_serials_become_aliases() {
         ],
     );
     let aliases: Vec<_> = plant.of(Stage::Grn)[0].subjects.iter().map(|s| s.alias.clone()).collect();
-    assert_eq!(aliases, ["S-1", "S-2"]);
+    assert_eq!(aliases, ["010400638133393121S-1", "010400638133393121S-2"]);
 }
 
 #[test]
@@ -216,7 +216,9 @@ fn kit() {
         &[
             ("WO-1", "green order.chosen"),
             ("NOLABEL", "green assembly.no-label"),
-            ("RM2", "red label.inside REFUSED"),
+            ("RM2", "green assembly.child"),
+            ("RM1", "green assembly.child"),
+            ("CANCEL", "green cancelled"),
         ],
     );
     plant.play(
@@ -229,7 +231,70 @@ fn kit() {
         ],
     );
     assert_eq!(plant.label("BN1").children, [plant.key("RM3")]);
-    plant.play("ASSEMBLY", &[("RM2", "green assembly.child")]);
+    plant.play("ASSEMBLY", &[("NOLABEL", "green assembly.no-label"), ("RM2", "green assembly.child")]);
+}
+
+#[test]
+fn an_orders_assembly_builds_in_what_lies_in_its_kit() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "KIT",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("RM1", "green pack.content"),
+            ("RM2", "green pack.content"),
+            ("RM3", "green pack.content"),
+            ("RM4", "green pack.content"),
+            ("DONE", "green packed COMMISSION KIT"),
+        ],
+    );
+    // Another order's assembly takes nothing out of it, nor does packing.
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("WO-3", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM2", "red label.inside REFUSED"),
+            ("CANCEL", "green cancelled"),
+        ],
+    );
+    plant.play("PACKING", &[("RM2", "red label.inside REFUSED")]);
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM2", "green assembly.child"),
+            ("RM3", "green assembly.child"),
+            ("RM1", "green assembly.child"),
+            ("DONE", "green assembly.recorded COMMISSION KIT ASSEMBLY"),
+        ],
+    );
+    let out = plant.of(Stage::Kit)[1];
+    assert_eq!(out.action(), Action::Delete);
+    let keys: Vec<i64> = out.subjects.iter().map(|s| s.key).collect();
+    assert_eq!(keys, [plant.key("BN1"), plant.key("RM2"), plant.key("RM3")]);
+    // The gear that was not needed is still in it, and the box of bolts.
+    assert_eq!(plant.label("BN1").children, [plant.key("RM1"), plant.key("RM4")]);
+    assert_eq!(plant.label("RM1").quantity, Some(decimal("96")));
+    assert_eq!(plant.label("RM2").custody, Custody::Parent { key: plant.key("FG1") });
+    // Taken back, they are in the kit again.
+    plant.play("ASSEMBLY", &[("CORRECT", "green corrected CORRECT CORRECT CORRECT")]);
+    assert_eq!(plant.label("RM2").custody, Custody::Parent { key: plant.key("BN1") });
+    assert!(plant.label("BN1").children.contains(&plant.key("RM2")));
+}
+
+#[test]
+fn what_is_counted_in_a_package_stays_in_it() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("FG1", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    plant.play(
+        "COUNT",
+        &[("RACK-1", "green place.set"), ("FG1", "amber note.inside COUNT"), ("FG1", "amber scan.again")],
+    );
+    assert_eq!(plant.label("FG1").custody, Custody::Parent { key: plant.key("PK1") });
+    assert_eq!(plant.label("PK1").children, [plant.key("FG1")]);
+    plant.play("DISPATCH", &[("FG1", "red label.inside REFUSED"), ("PK1", "green ship.taken")]);
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! The engine with the rules of the stations: what neither shows alone.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use proto::v1::{self, Stage};
+use tokio::task::JoinHandle;
+
+use super::support::*;
+use crate::config::Station;
+use crate::engine::{CodeSpeaker, Handle, StationRules, start_with};
+use crate::inputs::{Answer, Colour, Intake, MachineInput, MachineReading, Quality, ScanInput};
+use crate::station::control::{Control, Verb};
+use crate::station::types::Label;
+
+const GEAR: &str = "04006381333931";
+const CHIP: &str = "09501101530003";
+
+/// An agent in Kolkata at whose stations nobody signs in.
+struct Plant {
+    agent: Agent,
+    handle: Handle,
+    task: JoinHandle<()>,
+    scans: u32,
+}
+
+impl Plant {
+    async fn start() -> Self {
+        let mut agent = Agent::new();
+        agent.plant.stations.iter_mut().for_each(|station: &mut Station| {
+            station.login_required = false;
+            station.pin_required = false;
+        });
+        let plant = Arc::new(agent.plant.clone());
+        let (handle, task) =
+            start_with(agent.settings(), plant, Arc::new(StationRules), Arc::new(CodeSpeaker)).await.unwrap();
+        for (kind, first) in [("RM", 1), ("SF", 1)] {
+            let epoch = handle.head().borrow().epoch;
+            let grant = v1::LeaseGrant { r#type: kind.into(), first, last: 500, epoch };
+            handle.lease_granted(&grant).await.unwrap();
+        }
+        let item = |code: &str, gtin: &str| v1::ReferenceRow {
+            kind: "item".into(),
+            id: code.into(),
+            json: format!(
+                r#"{{"item":"{code}","names":{{"en":"{code}"}},"type_code":"RM","base_unit":"pcs","tracking":"unit","gtin":"{gtin}"}}"#
+            ),
+            deleted: false,
+        };
+        let rows = vec![item("GEAR", GEAR), item("CHIP", CHIP)];
+        handle
+            .reference_chunk(v1::ReferenceChunk { version: 1, full: true, last: true, rows })
+            .await
+            .unwrap();
+        Self { agent, handle, task, scans: 0 }
+    }
+
+    async fn scan(&mut self, station: &str, text: &str) -> Answer {
+        self.scans += 1;
+        let input = ScanInput { station: station.into(), ..scan(text, &format!("r{}", self.scans)) };
+        self.handle.scan(input).await.unwrap()
+    }
+
+    async fn play(&mut self, station: &str, table: &[(&str, &str)]) {
+        for (text, expected) in table {
+            let answer = self.scan(station, text).await;
+            assert_eq!((answer.code.as_str(), *text), (*expected, *text), "{answer:?}");
+        }
+    }
+
+    /// A machine's trigger at ASM1, and its present values.
+    async fn torque(&self, id: &str, value: i64) {
+        let reading = MachineReading {
+            name: "torque".into(),
+            value: Some(value.into()),
+            unit: "N.m".into(),
+            quality: Quality::Good,
+            low: Some(11.into()),
+            high: Some(13.into()),
+            at: Utc::now(),
+        };
+        let trigger = Some("cycle_done".to_owned());
+        let input = MachineInput {
+            machine: "PLC1".into(),
+            trigger,
+            input_id: id.into(),
+            at: Utc::now(),
+            readings: vec![reading],
+        };
+        self.handle.machine(input).await.unwrap();
+    }
+
+    async fn label(&self, key: i64) -> Label {
+        let labels = self.handle.reader().labels(&[key]).await.unwrap();
+        serde_json::from_str(&labels[&key]).unwrap()
+    }
+
+    async fn stop(self) {
+        let Self { agent, handle, task, .. } = self;
+        handle.stop().await;
+        task.await.unwrap();
+        drop(agent);
+    }
+}
+
+fn code(verb: Verb) -> String {
+    Control::with(verb, None).unwrap().to_string()
+}
+
+fn suppliers(gtin: &str, serial: &str) -> String {
+    format!("(01){gtin}(21){serial}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suppliers_label_is_its_unit_and_a_shared_serial_is_asked_about() {
+    let mut plant = Plant::start().await;
+    let done = code(Verb::Done);
+    for (gtin, serial) in [(GEAR, "S-1"), (GEAR, "S-2"), (CHIP, "S-1")] {
+        let label = suppliers(gtin, serial);
+        plant.play("OPEN1", &[(&label, "goods.quantity"), (&done, "opening.recorded")]).await;
+    }
+    plant.play("STORE1", &[("RACK-9", "place.set")]).await;
+    for (text, sequence) in [
+        (suppliers(GEAR, "S-1"), 1),
+        (suppliers(CHIP, "S-1"), 3),
+        ("S-2".to_owned(), 2),
+        // Of a GTIN that the office has given to no item.
+    ] {
+        let answer = plant.scan("STORE1", &text).await;
+        assert_eq!((answer.code.as_str(), answer.colour), ("stored", Colour::Green), "{text}: {answer:?}");
+        assert_eq!(uid_of(&answer).key().get(), key(sequence), "{text}");
+    }
+    plant.play("STORE1", &[("S-1", "alias.ambiguous")]).await;
+    let wrong = suppliers("00012345600012", "S-2");
+    plant.play("STORE1", &[(&wrong, "gs1.not-here")]).await;
+    // One of the two is gone; the other is meant.
+    let uid = uid::Uid::from_key(plant.agent.plant.tenant, uid::Key::new(key(3)).unwrap()).to_string();
+    let reason = Control::with(Verb::Reason, Some("BROKEN")).unwrap().to_string();
+    plant.play("SCRAP1", &[(&uid, "scrap.why"), (&reason, "scrapped")]).await;
+    let answer = plant.scan("STORE1", "S-1").await;
+    assert_eq!(uid_of(&answer).key().get(), key(1), "{answer:?}");
+    plant.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_older_than_what_happened_here_frees_nothing() {
+    let mut plant = Plant::start().await;
+    let uid = "UID-SAIF-VSK-RM-000001-AD";
+    let key = uid.parse::<uid::Uid>().unwrap().key().get();
+    let fail = code(Verb::Fail);
+    plant.play("QC1", &[(uid, "note.unknown"), (&fail, "inspect.failed")]).await;
+    let told = Label { item: "GEAR".into(), unit: "pcs".into(), ..Label::new(key) };
+    let json = serde_json::to_string(&told).unwrap();
+    plant.handle.label_answered(v1::LabelAnswer { key, known: true, json }).await.unwrap();
+    let label = plant.label(key).await;
+    assert_eq!((label.item.as_str(), label.quality), ("GEAR", crate::station::types::QualityState::Rejected));
+    plant.play("XFER1", &[(uid, "label.rejected")]).await;
+    plant.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_out_of_limits_is_seen_at_the_station() {
+    let mut plant = Plant::start().await;
+    let nolabel = code(Verb::NoLabel);
+    plant.play("ASM1", &[(&nolabel, "assembly.no-label")]).await;
+    let view = plant.handle.subscribe("ASM1").unwrap();
+    let shown = || view.borrow().answer.as_ref().map(|answer| (answer.code.clone(), answer.colour));
+    plant.torque("m1", 12).await;
+    assert_eq!(shown().unwrap().0, "assembly.no-label", "that all is well is no news");
+    plant.torque("m2", 20).await;
+    assert_eq!(shown(), Some(("machine.out-of-limits".to_owned(), Colour::Amber)));
+    assert_eq!(view.borrow().last[0].text, "PLC1");
+    plant.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readings_of_a_unit_without_a_label_survive_and_name_their_machine() {
+    let mut plant = Plant::start().await;
+    let (nolabel, done) = (code(Verb::NoLabel), code(Verb::Done));
+    let label = suppliers(GEAR, "S-1");
+    plant.play("OPEN1", &[(&label, "goods.quantity"), (&done, "opening.recorded")]).await;
+    plant.play("ASM1", &[(&nolabel, "assembly.no-label")]).await;
+    plant.torque("m1", 12).await;
+    plant.play("ASM1", &[(&label, "assembly.child"), (&done, "assembly.recorded")]).await;
+    let events = plant.handle.read_batch(1, 1, 100, 1 << 20).await.unwrap();
+    let events = events.into_iter().map(|(_, bytes)| <v1::Event as prost::Message>::decode(bytes).unwrap());
+    let events: Vec<v1::Event> = events.collect();
+    let operation = events.iter().find(|event| event.stage() == Stage::Operation).unwrap();
+    let born = events.iter().find(|event| event.stage() == Stage::Commission).unwrap();
+    assert_eq!((operation.machine.as_str(), operation.readings[0].value.as_str()), ("PLC1", "12"));
+    assert_eq!(operation.subjects[0].key, born.subjects[0].key);
+    plant.stop().await;
+}
