@@ -1,5 +1,5 @@
-//! Any scans in any order at any station: nothing panics, and what must always
-//! be true (`Plant::check`) is true of every decision.
+//! Any scans and cycles of a machine in any order at any station: nothing panics,
+//! and what must always be true (`Plant::check`) is true of every decision.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::config::StationKind;
 use crate::station::types::Life;
 use rust_decimal::Decimal;
 
-const WORDS: [&str; 55] = [
+const WORDS: [&str; 58] = [
     "DONE",
     "DONE",
     "DONE",
@@ -64,6 +64,9 @@ const WORDS: [&str; 55] = [
     "STEEL",
     "challan=7",
     "(01)09501101530003(10)L1(37)5",
+    "cycle:12",
+    "cycle:14",
+    "cycle:",
 ];
 
 fn scans() -> impl Strategy<Value = Vec<(usize, usize, bool)>> {
@@ -83,6 +86,11 @@ proptest! {
             // People stay at a station for a while, or little ever gets done.
             if !stay {
                 at = station;
+            }
+            if let Some(value) = WORDS[word].strip_prefix("cycle:") {
+                let value = Some(value).filter(|value| !value.is_empty());
+                super::readings::trigger(&mut plant, &codes[at], value);
+                continue;
             }
             let text = plant.text(WORDS[word]);
             plant.scan(&codes[at], &text);

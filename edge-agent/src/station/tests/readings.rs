@@ -20,7 +20,8 @@ fn reading(plant: &Plant, name: &str, value: Option<&str>) -> MachineReading {
     }
 }
 
-fn trigger(plant: &mut Plant, station: &str, value: Option<&str>) -> String {
+/// A cycle of the machine that ends now.
+pub(super) fn trigger(plant: &mut Plant, station: &str, value: Option<&str>) -> String {
     let input = MachineInput {
         machine: "PLC1".to_owned(),
         trigger: Some("cycle".to_owned()),
