@@ -89,7 +89,6 @@ pub struct OperationState {
 /// is: in these the cloud's answer gives way to what happened here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(clippy::struct_excessive_bools)] // A set of states, each set or not.
 pub struct Touched {
     /// Its life.
     pub life: bool,
