@@ -7,9 +7,9 @@ use uid::TypeCode;
 
 use super::EngineError;
 use super::command::{Control, Done};
-use super::start::{BEHIND, EPOCH_MACHINE, FORK_FROM, REFERENCE_AS_OF, REFERENCE_VERSION};
+use super::start::{GENERATION, REFERENCE_AS_OF, REFERENCE_VERSION};
 use super::writer::Writer;
-use crate::journal::{Acked, Place, Quarantined, ReferenceRow, Verified, WriteSet};
+use crate::journal::{Place, Quarantined, ReferenceRow, Verified, WriteSet};
 use crate::mint::{Granted, Mint};
 use crate::reference::Reference;
 use crate::station::types::Label;
@@ -23,6 +23,9 @@ pub(super) struct Staged {
 
 impl Writer {
     pub async fn control(&mut self, control: Control) {
+        if self.waits_for_epoch(&control) {
+            return self.after_turn.push(control);
+        }
         match control {
             Control::Grant { kind, first, last, epoch, done } => {
                 let result = self.grant(|mint| mint.grant(kind, first, last, epoch)).await;
@@ -37,16 +40,17 @@ impl Writer {
                 self.reply(done, result);
             }
             Control::ReferenceCurrent { version, at } => self.reference_current(version, at).await,
-            Control::Epoch { change, done } => {
-                let result = self.epoch(&change).await;
+            Control::Hello { software, done } => {
+                let result = self.hello(software).await;
                 self.reply(done, result);
             }
+            Control::Epoch { change, done } => self.epoch(change, done).await,
             Control::Acked { epoch, through_seq, prune_through } => {
                 self.acked(epoch, through_seq, prune_through, false);
             }
-            Control::Welcomed { epoch, through_seq, prune_through, done } => {
-                self.acked(epoch, through_seq, prune_through, true);
-                self.reply(done, Ok(()));
+            Control::Welcomed { welcome, done } => {
+                let result = self.welcomed(&welcome).await;
+                self.reply(done, result);
             }
             Control::Label { answer, done } => {
                 let result = self.label(&answer).await;
@@ -63,7 +67,7 @@ impl Writer {
         }
     }
 
-    fn reply<T>(&mut self, done: Done<T>, result: Result<T, EngineError>) {
+    pub fn reply<T>(&mut self, done: Done<T>, result: Result<T, EngineError>) {
         // Whoever is answered may look at the status at once.
         self.publish();
         // Whoever asked may have gone; what was done stays done.
@@ -74,7 +78,7 @@ impl Writer {
         &mut self,
         take: impl FnOnce(&mut Mint) -> Result<Granted, crate::mint::GrantError>,
     ) -> Result<Granted, EngineError> {
-        if let Some((reason, _)) = &self.state.behind {
+        if let Some(reason) = &self.state.behind {
             return Err(EngineError::Behind(reason.clone()));
         }
         let mut mint = self.state.mint.clone();
@@ -85,6 +89,7 @@ impl Writer {
                 leases: changes.leases,
                 lease_marks: changes.lease_marks,
                 series: changes.series,
+                series_marks: changes.series_marks,
                 ..WriteSet::default()
             };
             self.journal.commit(set).await?;
@@ -141,11 +146,15 @@ impl Writer {
         let now = (self.state.settings.now)();
         reference.version = version;
         reference.as_of = Some(now);
-        let meta = vec![
+        let mut meta = vec![
             (REFERENCE_VERSION.to_owned(), version.to_string()),
             (REFERENCE_AS_OF.to_owned(), now.to_rfc3339()),
         ];
+        // A full set is of the generation that the cloud last told.
+        let generation = if full { self.told_generation } else { self.state.generation };
+        meta.push((GENERATION.to_owned(), generation.to_string()));
         self.journal.write_reference(full, rows, meta).await?;
+        self.state.generation = generation;
         self.state.refer(reference);
         self.state.reference_unread = unread;
         Ok(version)
@@ -166,68 +175,6 @@ impl Writer {
             tracing::warn!(%error, "the age of the reference data could not be written");
         }
         self.state.refer(reference);
-    }
-
-    /// Begins a new epoch, as the contract's `EpochChange` says. One that is not
-    /// newer changes nothing.
-    async fn epoch(&mut self, change: &v1::EpochChange) -> Result<(), EngineError> {
-        let old = self.journal.head();
-        if change.epoch <= old.epoch {
-            return Ok(());
-        }
-        // What this disk recorded after it parted from the true stream, under
-        // numbers that the cloud may have seen otherwise, is sent again as well.
-        let fork = self.state.behind.as_ref().map_or(u64::MAX, |(_, from)| *from);
-        let through = change.through_seq.min(fork).min(old.seq);
-        let machine = self.state.settings.machine_id.clone();
-        let meta = [(EPOCH_MACHINE, machine.as_str()), (BEHIND, ""), (FORK_FROM, "")];
-        let head = match self.journal.begin_epoch(change.epoch, through, &meta).await {
-            Err(error) if error.is_corrupt() => {
-                self.recover(&error).await;
-                self.journal.begin_epoch(change.epoch, through, &meta).await?
-            }
-            head => head?,
-        };
-        tracing::warn!(
-            epoch = change.epoch,
-            reason = change.reason,
-            through,
-            again = head.seq,
-            "a new epoch began; unused numbers are void"
-        );
-        self.state.mint.begin_epoch(change.epoch);
-        self.state.behind = None;
-        let entry = self.state.acked.entry(old.epoch).or_insert(Acked {
-            epoch: old.epoch,
-            through_seq: 0,
-            prune_through: 0,
-        });
-        entry.through_seq = entry.through_seq.max(through);
-        self.acks_dirty = true;
-        self.write_mark().await;
-        self.state.judge_minting();
-        self.head.send_replace(head);
-        Ok(())
-    }
-
-    fn acked(&mut self, epoch: u32, through_seq: u64, prune_through: u64, reset: bool) {
-        let head = self.journal.head();
-        let through_seq = if epoch == head.epoch { through_seq.min(head.seq) } else { through_seq };
-        let before = self.state.acked.get(&epoch).copied();
-        let acked = match before {
-            Some(b) if !reset => Acked {
-                epoch,
-                through_seq: b.through_seq.max(through_seq),
-                prune_through: b.prune_through.max(prune_through),
-            },
-            _ => Acked { epoch, through_seq, prune_through },
-        };
-        if before == Some(acked) {
-            return;
-        }
-        self.prune_due |= before.is_none_or(|b| b.prune_through != acked.prune_through);
-        self.state.acked.insert(epoch, acked);
-        self.acks_dirty = true;
     }
 
     /// What the cloud knows of a UID. What happened here counts for more: it may
@@ -262,11 +209,11 @@ impl Writer {
         // The reader may have seen what is gone now; what it saw is looked at
         // again, and only a record that is still damaged is replaced.
         tracing::warn!(epoch = place.epoch, seq = place.seq, problem, "a record is examined");
-        let replaced = match self.journal.quarantine(place, None).await {
+        let replaced = match self.journal.quarantine(place).await {
             Err(error) if error.is_corrupt() => {
                 // The page itself is beyond SQLite; so is writing next to it.
                 self.recover(&error).await;
-                self.journal.quarantine(place, None).await?
+                self.journal.quarantine(place).await?
             }
             replaced => replaced?,
         };

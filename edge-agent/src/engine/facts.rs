@@ -35,6 +35,14 @@ enum Outcome {
     Refused { answer: Option<Answer>, error: String },
 }
 
+/// What names numbers that a group minted: nobody sees it before the mark is
+/// written.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub lines: Vec<(String, ScanLine, Answer)>,
+    pub jobs: Vec<PrintJob>,
+}
+
 /// Why a group cannot go on.
 enum Fail {
     Journal(JournalError),
@@ -151,6 +159,15 @@ impl Writer {
             self.head.send_replace(self.journal.head());
         }
         let mut shown: BTreeMap<String, Vec<(ScanLine, Answer)>> = BTreeMap::new();
+        if self.state.mark_error.is_some() {
+            // A number is shown and printed only once the mark says that it is used.
+            self.held.push(settled.minted);
+        } else {
+            for (station, line, answer) in settled.minted.lines {
+                shown.entry(station).or_default().push((line, answer));
+            }
+            settled.minted.jobs.into_iter().for_each(|job| self.print(job));
+        }
         for (station, line, answer) in settled.lines {
             shown.entry(station).or_default().push((line, answer));
         }
@@ -162,14 +179,26 @@ impl Writer {
             shown.entry(job.station.clone()).or_default();
             self.open_print(job);
         }
-        for job in settled.jobs {
-            if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) = self.prints.try_send(job) {
-                tracing::warn!(uid = job.uid, "the print queue does not take a label");
-                self.open_print(job);
-            }
-        }
+        settled.jobs.into_iter().for_each(|job| self.print(job));
         for (station, scans) in shown {
             self.show(&station, scans);
+        }
+    }
+
+    /// Shows and prints what waited for the mark.
+    pub fn release(&mut self) {
+        for Held { lines, jobs } in std::mem::take(&mut self.held) {
+            jobs.into_iter().for_each(|job| self.print(job));
+            for (station, line, answer) in lines {
+                self.show(&station, vec![(line, answer)]);
+            }
+        }
+    }
+
+    fn print(&mut self, job: PrintJob) {
+        if let Err(TrySendError::Full(job) | TrySendError::Closed(job)) = self.prints.try_send(job) {
+            tracing::warn!(uid = job.uid, "the print queue does not take a label");
+            self.open_print(job);
         }
     }
 

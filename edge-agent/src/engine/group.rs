@@ -15,6 +15,7 @@ use crate::station::types::{Custody, DraftEvent, KeyRef, Label, Session};
 
 use super::build::Needs;
 use super::counters::Counters;
+use super::facts::Held;
 use super::prints::PrintJob;
 use super::status::ScanLine;
 
@@ -87,6 +88,8 @@ pub(super) struct Group {
     closed_prints: Vec<PrintJob>,
     uncertain: Vec<PrintJob>,
     lines: Vec<(String, ScanLine, Answer)>,
+    /// Lines and jobs of facts that used numbers up.
+    minted: Held,
     unknown: Vec<i64>,
 }
 
@@ -107,6 +110,7 @@ impl Group {
             closed_prints: Vec::new(),
             uncertain: Vec::new(),
             lines: Vec::new(),
+            minted: Held::default(),
             unknown: Vec::new(),
         }
     }
@@ -321,13 +325,17 @@ impl Group {
             self.set.inputs.push(input);
         }
         self.set.prints.extend(delta.prints);
-        self.jobs.extend(delta.jobs);
+        let (lines, jobs) = match delta.minted {
+            true => (&mut self.minted.lines, &mut self.minted.jobs),
+            false => (&mut self.lines, &mut self.jobs),
+        };
+        jobs.extend(delta.jobs);
+        if let (Some((station, line)), Some(answer)) = (delta.line, answer) {
+            lines.push((station, line, answer.clone()));
+        }
         self.closed_prints.extend(delta.closed_prints);
         self.uncertain.extend(delta.uncertain);
         self.unknown.extend(delta.unknown);
-        if let (Some((station, line)), Some(answer)) = (delta.line, answer) {
-            self.lines.push((station, line, answer.clone()));
-        }
         if let Some((head, mint)) = delta.moved {
             self.head = head;
             self.mint = mint;
@@ -341,6 +349,7 @@ impl Group {
         self.set.leases = changes.leases;
         self.set.lease_marks = changes.lease_marks;
         self.set.series = changes.series;
+        self.set.series_marks = changes.series_marks;
         for key in self.changed {
             if let Some(Some(label)) = self.labels.get(&key) {
                 self.set.labels.push((key, serde_json::to_string(label)?));
@@ -364,6 +373,7 @@ impl Group {
             closed_prints: self.closed_prints,
             uncertain: self.uncertain,
             lines: self.lines,
+            minted: self.minted,
             unknown: self.unknown,
         };
         Ok((self.set, settled))
@@ -380,5 +390,6 @@ pub(super) struct Settled {
     pub closed_prints: Vec<PrintJob>,
     pub uncertain: Vec<PrintJob>,
     pub lines: Vec<(String, ScanLine, Answer)>,
+    pub minted: Held,
     pub unknown: Vec<i64>,
 }

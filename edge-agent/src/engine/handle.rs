@@ -33,7 +33,6 @@ pub(super) struct Parts {
     pub status: watch::Receiver<Arc<Status>>,
     pub stations: HashMap<String, watch::Sender<Arc<StationView>>>,
     pub jobs: mpsc::Receiver<PrintJob>,
-    pub machine_id: String,
 }
 
 struct Shared {
@@ -47,7 +46,6 @@ struct Shared {
     stations: HashMap<String, watch::Sender<Arc<StationView>>>,
     jobs: Mutex<Option<mpsc::Receiver<PrintJob>>>,
     uplink: watch::Sender<UplinkState>,
-    machine_id: String,
 }
 
 /// Talks to a running engine. Cheap to clone; the engine ends in order when it is
@@ -68,7 +66,6 @@ impl Handle {
             stations: parts.stations,
             jobs: Mutex::new(Some(parts.jobs)),
             uplink: watch::channel(UplinkState::default()).0,
-            machine_id: parts.machine_id,
         }))
     }
 
@@ -117,39 +114,13 @@ impl Handle {
         Ok(notes.into_iter().map(|(seq, salt, text)| v1::Note { seq, salt, text }).collect())
     }
 
-    /// Epochs that still have events on disk, oldest first.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub async fn epochs(&self) -> Result<Vec<u32>, EngineError> {
-        Ok(self.0.reader.epochs().await?)
-    }
-
     /// The first message of a stream, as things stand.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub async fn hello(&self, software: &str) -> Result<v1::Hello, EngineError> {
-        let status = self.status();
-        let head = *self.0.head.borrow();
-        let oldest = self.0.reader.oldest(head.epoch).await?;
-        let mark = |level: &crate::mint::LeaseLevel| v1::LeaseMark {
-            r#type: level.kind.to_string(),
-            highest_used: level.highest_used,
-            highest_granted: level.highest_granted,
-        };
-        Ok(v1::Hello {
-            epoch: head.epoch,
-            head_seq: head.seq,
-            head_hash: head.hash.to_vec(),
-            oldest_seq: oldest.unwrap_or(head.seq + 1),
-            marks: status.leases.iter().map(mark).collect(),
-            machine_id: self.0.machine_id.clone(),
-            reference_version: self.0.reference.load().version,
-            software: software.to_owned(),
-            behind_mark: status.behind_mark,
-            ..v1::Hello::default()
-        })
+        let software = software.to_owned();
+        self.control(|done| Control::Hello { software, done }).await
     }
 
     /// The cloud has committed events, and a backup covers them up to
@@ -158,19 +129,14 @@ impl Handle {
         self.tell(Control::Acked { epoch, through_seq, prune_through }).await;
     }
 
-    /// The cloud's cursor at the start of a stream. It counts even where it is
-    /// behind what was acknowledged: a cloud that was restored has less. The
+    /// The cloud's cursors at the start of a stream. They count even where they
+    /// are behind what was acknowledged: a cloud that was restored has less. The
     /// status says so when this returns.
     ///
     /// # Errors
-    /// When the engine has stopped.
-    pub async fn welcomed(
-        &self,
-        epoch: u32,
-        through_seq: u64,
-        prune_through: u64,
-    ) -> Result<(), EngineError> {
-        self.control(|done| Control::Welcomed { epoch, through_seq, prune_through, done }).await
+    /// When the engine has stopped or the journal cannot be written.
+    pub async fn welcomed(&self, welcome: v1::Welcome) -> Result<(), EngineError> {
+        self.control(|done| Control::Welcomed { welcome, done }).await
     }
 
     /// Takes a range of UIDs; on disk when this returns.

@@ -17,6 +17,8 @@ mod command;
 mod control;
 mod counters;
 mod decide;
+mod epochs;
+mod expire;
 mod facts;
 mod group;
 mod handle;

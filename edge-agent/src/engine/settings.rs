@@ -32,6 +32,13 @@ pub struct EngineSettings {
     pub inputs_kept: u32,
     /// Answers are remembered no longer.
     pub inputs_days: u32,
+    /// Labels that left the plant are forgotten after so many days; the cloud is
+    /// asked should one come back.
+    pub labels_days: u32,
+    /// Prints whose fate is known are kept no longer.
+    pub prints_days: u32,
+    /// Damaged records and rows are kept no longer.
+    pub damage_days: u32,
     /// How often pruning is looked at when no acknowledgement asks for it.
     pub prune_every: Duration,
     /// The clock.
@@ -59,6 +66,9 @@ impl EngineSettings {
             print_queue: 1024,
             inputs_kept: 200_000,
             inputs_days: 14,
+            labels_days: 180,
+            prints_days: 30,
+            damage_days: 400,
             prune_every: Duration::from_secs(600),
             now: Utc::now,
             #[cfg(test)]
@@ -74,11 +84,21 @@ impl EngineSettings {
         self.mark.clone().unwrap_or_else(|| self.data_dir.join("mark"))
     }
 
-    pub(super) fn prune_policy(&self, now: DateTime<Utc>, keep_acked_days: u32) -> PrunePolicy {
-        let days = |n: u32| i64::from(n) * 86_400;
+    /// What may go now. By age only where the clock is `confirmed`: a clock that
+    /// jumped ahead makes everything old.
+    pub(super) fn prune_policy(
+        &self,
+        now: DateTime<Utc>,
+        confirmed: bool,
+        keep_acked_days: u32,
+    ) -> PrunePolicy {
+        let before = |days: u32| match confirmed {
+            true => now.timestamp() - i64::from(days) * 86_400,
+            false => i64::MIN,
+        };
         PrunePolicy {
-            records_before: now.timestamp() - days(keep_acked_days),
-            inputs_before: now.timestamp() - days(self.inputs_days),
+            records_before: before(keep_acked_days),
+            inputs_before: before(self.inputs_days),
             inputs_kept: i64::from(self.inputs_kept),
         }
     }

@@ -27,10 +27,10 @@ use crate::reference::Reference;
 
 /// Names in the journal's `meta`. An empty value is none.
 pub(super) const BEHIND: &str = "behind";
-pub(super) const FORK_FROM: &str = "fork_from";
 pub(super) const EPOCH_MACHINE: &str = "epoch_machine";
 pub(super) const REFERENCE_VERSION: &str = "reference_version";
 pub(super) const REFERENCE_AS_OF: &str = "reference_as_of";
+pub(super) const GENERATION: &str = "generation";
 
 /// Opens the journal and starts the writer with the given rules.
 pub(super) async fn start(
@@ -51,7 +51,7 @@ pub(super) async fn start(
         disk: DiskLimits::from(&plant.disk),
         marked: match &read {
             MarkRead::Found(mark) if mark.agent_id == settings.agent_id => {
-                Some(Place { epoch: mark.epoch, seq: mark.seq })
+                Some(Head { epoch: mark.epoch, seq: mark.seq, hash: mark.hash })
             }
             _ => None,
         },
@@ -95,6 +95,9 @@ pub(super) async fn start(
         behind: None,
         mark_error: None,
         acked: HashMap::new(),
+        older: Vec::new(),
+        generation: 0,
+        clock_confirmed: false,
         unknown: BTreeSet::new(),
         open_prints: Arc::default(),
         quarantined: 0,
@@ -129,7 +132,6 @@ pub(super) async fn start(
         status: status_receiver,
         stations: views.clone(),
         jobs,
-        machine_id: state.settings.machine_id.clone(),
     });
     let mut writer = Writer {
         journal,
@@ -144,6 +146,12 @@ pub(super) async fn start(
         jumps: JumpWatch::new(),
         ticked: Instant::now(),
         acks_dirty: false,
+        told_generation: 0,
+        turning: Vec::new(),
+        after_turn: Vec::new(),
+        again_at: Instant::now(),
+        held: Vec::new(),
+        expiry: super::expire::Expiry::default(),
         prune_due: true,
         pruned: Instant::now(),
         staged: None,
@@ -169,6 +177,8 @@ pub(super) fn restore(state: &mut State, head: Head, loaded: &Loaded) {
     state.sessions = read(&loaded.sessions, "session");
     state.counters = read(&loaded.counters, "counters");
     state.acked = loaded.acked.iter().map(|a| (a.epoch, *a)).collect();
+    state.older.clone_from(&loaded.older);
+    state.generation = loaded.meta(GENERATION).and_then(|v| v.parse().ok()).unwrap_or_default();
     state.quarantined = loaded.quarantine_count;
     if let Some(rebuilt) = &loaded.rebuilt {
         tracing::error!(kept = %rebuilt.kept.display(), carved = rebuilt.carved,
@@ -225,16 +235,17 @@ pub(super) async fn judge(
     };
     if let Some(behind) = assess(&standing, read) {
         let reason = behind.to_string();
-        let fork = meta(FORK_FROM).and_then(|v| v.parse().ok()).unwrap_or(head.seq);
-        tracing::error!(reason, fork, "nothing is minted until the cloud gives a new epoch");
+        tracing::error!(reason, "nothing is minted until the cloud gives a new epoch");
         if meta(BEHIND).is_none() {
-            let set = WriteSet {
-                meta: vec![(BEHIND.to_owned(), reason.clone()), (FORK_FROM.to_owned(), fork.to_string())],
-                ..WriteSet::default()
-            };
+            let set = WriteSet { meta: vec![(BEHIND.to_owned(), reason.clone())], ..WriteSet::default() };
             journal.commit(set).await?;
         }
-        state.behind = Some((reason, fork));
+        state.behind = Some(reason);
+        state.judge_minting();
+    }
+    if let Some(again) = journal.again() {
+        let reason = format!("epoch {} begins: events are recorded again", again.epoch);
+        state.behind.get_or_insert(reason);
         state.judge_minting();
     }
     Ok(())

@@ -32,6 +32,8 @@ pub struct Status {
     pub series: Vec<SeriesLevel>,
     /// Types whose numbers run low.
     pub low: Vec<TypeCode>,
+    /// Series whose document numbers run low.
+    pub series_low: Vec<String>,
     /// Why nothing can be minted, if so.
     pub mint_blocked: Option<String>,
     /// The journal was found behind its mark, or the machine is another; until a
@@ -90,6 +92,7 @@ impl Status {
         warn(self.behind_mark, "mint.behind-mark");
         warn(self.mint_blocked.is_some() && !self.behind_mark, "mint.blocked");
         warn(!self.low.is_empty(), "mint.low");
+        warn(!self.series_low.is_empty(), "series.low");
         warn(self.clock_jump.is_some(), "clock.jump");
         warn(self.reference_unread > 0, "reference.unread");
         warnings

@@ -20,8 +20,9 @@ impl Writer {
         let status = Status {
             head: Some(head),
             acked_through: acked(head.epoch),
-            queued: head.seq.saturating_sub(acked(head.epoch)),
+            queued: state.queued(head),
             low: wishes.leases.iter().map(|(kind, _)| *kind).collect(),
+            series_low: wishes.series.iter().map(|(series, _)| series.clone()).collect(),
             leases: levels,
             series: state.mint.series_levels(),
             mint_blocked: state.mint.blocked().map(str::to_owned),

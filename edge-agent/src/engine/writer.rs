@@ -10,9 +10,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uid::TypeCode;
 
 use super::clock::{ClockJump, JumpWatch};
-use super::command::{Command, Fact, Waiter};
+use super::command::{Command, Control, Fact, Waiter};
 use super::counters::Counters;
 use super::decide::Context;
+use super::expire::Expiry;
+use super::facts::Held;
 use super::machines::Machines;
 use super::prints::PrintJob;
 use super::rules::Rules;
@@ -21,13 +23,13 @@ use super::speak::Speaker;
 use super::status::{StationView, Status};
 use crate::config::PlantFile;
 use crate::inputs::IntakeError;
-use crate::journal::{Acked, Head, Journal, JournalError, Loaded, Reader, Rebuilt, WalReport};
+use crate::journal::{Acked, Head, Journal, JournalError, Loaded, OlderEpoch, Reader, Rebuilt, WalReport};
 use crate::mint::{Mark, MarkFile, Mint};
 use crate::reference::Reference;
 use crate::station::types::Session;
 
 /// Work that is due when nothing is asked: acknowledgements, pruning, measuring.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// What is true in memory because it is true on disk.
 pub(super) struct State {
@@ -40,12 +42,17 @@ pub(super) struct State {
     pub sessions: HashMap<String, Session>,
     pub counters: HashMap<String, Counters>,
     pub mint: Mint,
-    /// Journal behind its mark: why, and the seq at which its stream may have
-    /// parted from the one that the cloud knows.
-    pub behind: Option<(String, u64)>,
+    /// Journal behind its mark: why.
+    pub behind: Option<String>,
     /// Why the mark could not be written, while it cannot.
     pub mark_error: Option<String>,
     pub acked: HashMap<u32, Acked>,
+    /// Earlier epochs of which events are on disk.
+    pub older: Vec<OlderEpoch>,
+    /// Generation of the cloud's data that the reference data is of.
+    pub generation: u64,
+    /// The cloud's time bears the clock out since its last jump.
+    pub clock_confirmed: bool,
     pub unknown: BTreeSet<i64>,
     pub open_prints: Arc<Vec<PrintJob>>,
     pub quarantined: u64,
@@ -89,8 +96,7 @@ impl State {
 
     /// Stops or allows minting by what stands against it.
     pub fn judge_minting(&mut self) {
-        let behind = self.behind.as_ref().map(|(reason, _)| reason.clone());
-        self.mint.set_blocked(behind.or_else(|| self.mark_error.clone()));
+        self.mint.set_blocked(self.behind.clone().or_else(|| self.mark_error.clone()));
     }
 }
 
@@ -108,6 +114,17 @@ pub(super) struct Writer {
     pub jumps: JumpWatch,
     pub ticked: Instant,
     pub acks_dirty: bool,
+    /// Generation that the last welcome told.
+    pub told_generation: u64,
+    /// Who waits for an epoch that begins when events are recorded again.
+    pub turning: Vec<super::command::Done<()>>,
+    /// What is done after that.
+    pub after_turn: Vec<Control>,
+    /// When the next chunk is due.
+    pub again_at: Instant,
+    /// What may be shown and printed once the mark is written.
+    pub held: Vec<Held>,
+    pub expiry: Expiry,
     pub prune_due: bool,
     pub pruned: Instant,
     /// Chunks of one version's reference data that came so far.
@@ -120,11 +137,17 @@ impl Writer {
         let mut waiting = Vec::with_capacity(self.state.settings.group);
         let mut stopped = Vec::new();
         loop {
+            // Events are recorded again between the groups, not instead of them.
+            let again = self.journal.again().is_some() && Instant::now() >= self.again_at;
+            let idle = if again { Duration::ZERO } else { TICK };
             let more = self.commands.recv_many(&mut waiting, self.state.settings.group);
-            match tokio::time::timeout(TICK, more).await {
+            match tokio::time::timeout(idle, more).await {
                 Ok(0) => break,
                 Ok(_) => self.batch(&mut waiting, &mut stopped).await,
                 Err(_) => {}
+            }
+            if again {
+                self.again().await;
             }
             if self.ticked.elapsed() >= TICK {
                 self.tick().await;
@@ -202,13 +225,20 @@ impl Writer {
         }
         self.state.mark_error = error.map(|e| format!("the mark cannot be written: {e}"));
         self.state.judge_minting();
-        self.state.mark_error.is_none()
+        let written = self.state.mark_error.is_none();
+        if written {
+            self.release();
+        }
+        written
     }
 
-    /// After a commit whose outcome the disk left open: sees what is there.
+    /// After a commit whose outcome the disk left open: sees what is there. A
+    /// database that SQLite cannot follow is built anew, where there is room for
+    /// that; the plant goes on with what can be followed where there is none.
     pub async fn recover(&mut self, error: &JournalError) {
         tracing::error!(%error, "the journal could not be written; opening it again");
-        let recovered = if error.is_corrupt() { self.rebuild().await } else { self.journal.recover().await };
+        let rebuild = error.is_corrupt() && self.journal.can_rebuild();
+        let recovered = if rebuild { self.rebuild().await } else { self.journal.recover().await };
         match recovered {
             Ok(loaded) => {
                 super::start::restore(&mut self.state, self.journal.head(), &loaded);
@@ -244,6 +274,7 @@ impl Writer {
         if let Some(jump) = self.jumps.look(Instant::now(), (self.state.settings.now)()) {
             tracing::warn!(by_s = jump.by_s, "the clock jumped; order in the journal is unaffected");
             self.state.clock_jump = Some(jump);
+            self.state.clock_confirmed = false;
         }
         if let Some(error) = self.state.failed.clone() {
             self.recover(&JournalError::Damaged { what: "state", detail: error }).await;
@@ -252,28 +283,37 @@ impl Writer {
             self.write_mark().await;
         }
         if let Err(error) = self.maintain().await {
-            tracing::error!(%error, "upkeep of the journal failed; it is tried again");
-            if error.is_corrupt() {
-                self.recover(&error).await;
-            }
+            // What upkeep cannot do stops nobody: there is room for some time.
+            tracing::error!(%error, "upkeep of the journal failed; it is tried again later");
+            self.prune_due = false;
+            self.pruned = Instant::now();
         }
         self.publish();
     }
 
-    async fn maintain(&mut self) -> Result<(), JournalError> {
+    /// Writes down what the cloud has.
+    pub async fn write_acks(&mut self) -> Result<(), JournalError> {
         if self.acks_dirty {
             for acked in self.state.acked.values() {
                 self.journal.acknowledge(*acked).await?;
             }
             self.acks_dirty = false;
         }
+        Ok(())
+    }
+
+    async fn maintain(&mut self) -> Result<(), JournalError> {
+        self.write_acks().await?;
         if self.prune_due || self.pruned.elapsed() >= self.state.settings.prune_every {
             let days = self.state.plant.disk.keep_acked_days;
-            let policy = self.state.settings.prune_policy((self.state.settings.now)(), days);
+            let (now, confirmed) = ((self.state.settings.now)(), self.state.clock_confirmed);
+            let policy = self.state.settings.prune_policy(now, confirmed, days);
             // One chunk a tick leaves the writer to the scans.
             self.prune_due = self.journal.prune(policy).await?;
+            self.state.older = self.journal.older().await?;
             self.pruned = Instant::now();
         }
+        self.expire().await?;
         self.journal.measure().await
     }
 

@@ -109,6 +109,34 @@ pub(super) fn file_bytes(path: &PathBuf) -> u64 {
     std::fs::metadata(path).map_or(0, |m| m.len())
 }
 
+/// Copies of damaged files that are kept: the newest of the database and of the
+/// WAL each.
+const COPIES: usize = 2;
+
+/// Removes all but the newest copies of damaged files.
+pub(super) fn bound_copies(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let mut copies: Vec<(bool, u64, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let (of, rest) = name.split_once(".damaged-")?;
+            let at: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            Some((of.ends_with("-wal"), at.parse().ok()?, entry.path()))
+        })
+        .collect();
+    copies.sort();
+    for wal in [false, true] {
+        let mut times: Vec<u64> = copies.iter().filter(|c| c.0 == wal).map(|c| c.1).collect();
+        times.dedup();
+        let Some(oldest) = times.len().checked_sub(COPIES).and_then(|n| times.get(n)) else { continue };
+        for (_, _, path) in copies.iter().filter(|c| c.0 == wal && c.1 < *oldest) {
+            // One that stays takes room and does no harm.
+            let _: std::io::Result<()> = std::fs::remove_file(path);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +156,28 @@ mod tests {
         assert!(matches!(state(1000, 1000).admit(), Err(JournalError::Full { .. })));
         assert!(matches!(state(0, 99).admit(), Err(JournalError::DiskLow { .. })));
         assert!(state(999, 100).admit().is_ok());
+    }
+
+    #[test]
+    fn only_the_newest_copies_of_damaged_files_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = |n: u64| {
+            [
+                format!("journal.db.damaged-{n}"),
+                format!("journal.db.damaged-{n}-wal"),
+                format!("journal.db-wal.damaged-{n}"),
+            ]
+        };
+        for name in (98..103).flat_map(names).chain(["journal.db".to_owned()]) {
+            std::fs::write(dir.path().join(name), "x").unwrap();
+        }
+        bound_copies(dir.path());
+        for n in 98..103 {
+            for name in names(n) {
+                assert_eq!(dir.path().join(&name).exists(), n > 100, "{name}");
+            }
+        }
+        assert!(dir.path().join("journal.db").exists());
     }
 
     #[test]

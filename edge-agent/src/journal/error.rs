@@ -99,7 +99,7 @@ impl JournalError {
         // Every column is STRICT: a value of another type is damage.
         matches!(self, Self::Database(sqlx::Error::ColumnDecode { .. }))
             || matches!(self, Self::Database(error) if is_corrupt(error))
-            || matches!(self, Self::Damaged { what: "head" | "database", .. })
+            || matches!(self, Self::Damaged { what: "database", .. })
     }
 
     /// Whether a single command can be the cause, so that the rest of its group

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::wal::{self, WalDamage};
-use super::{DATABASE, Head, JournalError, Place, disk, load, options};
+use super::{DATABASE, Head, JournalError, disk, ends, options};
 
 /// What became of a damaged WAL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +43,8 @@ pub(super) fn set_aside(dir: &Path) -> Result<Option<SetAside>, JournalError> {
 
 impl SetAside {
     /// Whether the journal lacks what was acknowledged.
-    pub fn is_missed(&self, head: Head, marked: Option<Place>) -> bool {
-        marked.is_none_or(|marked| head.place() < marked)
+    pub fn is_missed(&self, head: Head, marked: Option<Head>) -> bool {
+        marked.is_none_or(|marked| head.place() < marked.place())
     }
 
     /// Nothing acknowledged is missing.
@@ -58,7 +58,7 @@ impl SetAside {
 
     /// Mends the WAL in a copy of the database, which must be closed and
     /// checkpointed, and puts the copy in its place if it is sound.
-    pub async fn heal(self, dir: &Path, marked: Option<Place>) -> WalReport {
+    pub async fn heal(self, dir: &Path, marked: Option<Head>) -> WalReport {
         let work = dir.join("heal");
         let result = mended(dir, &work, &self.kept, marked).await;
         // What is left over is a copy; the next attempt makes its own.
@@ -75,7 +75,7 @@ impl SetAside {
     }
 }
 
-async fn mended(dir: &Path, work: &Path, kept: &Path, marked: Option<Place>) -> Result<(), String> {
+async fn mended(dir: &Path, work: &Path, kept: &Path, marked: Option<Head>) -> Result<(), String> {
     let text = |e: std::io::Error| e.to_string();
     let database = dir.join(DATABASE);
     let needed = disk::file_bytes(&database).saturating_add(2 * disk::file_bytes(&kept.to_owned()));
@@ -96,16 +96,16 @@ async fn mended(dir: &Path, work: &Path, kept: &Path, marked: Option<Place>) -> 
 }
 
 /// Reads the mended copy, and writes its WAL into it when it is sound.
-async fn examine(work: &Path, marked: Option<Place>) -> Result<Result<(), String>, JournalError> {
+async fn examine(work: &Path, marked: Option<Head>) -> Result<Result<(), String>, JournalError> {
     let mut conn = options(work).connect().await?;
     let row = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut conn).await?;
     let sound: String = row.try_get(0)?;
     if sound != "ok" {
         return Ok(Err(sound));
     }
-    let head = load::head(&mut conn).await?;
-    if let Some(marked) = marked
-        && head.place() < marked
+    let head = ends::stored(&mut conn).await?;
+    if let (Some(marked), Some(head)) = (marked, head)
+        && head.place() < marked.place()
     {
         return Ok(Err(format!("it ends at seq {}, before the mark at {}", head.seq, marked.seq)));
     }

@@ -1,14 +1,13 @@
 //! What an agent needs in memory from the start: everything small. Labels,
 //! aliases and records stay on disk and are read by key.
 
-use proto::chain::Hash;
 use sqlx::{Row, SqliteConnection};
 
 use super::heal::WalReport;
 use super::prune::Acked;
 use super::quarantine::Quarantined;
 use super::rebuild::Rebuilt;
-use super::{Head, JournalError, LeaseMarkRow, LeaseRow, Place, PrintRow, SeriesRow};
+use super::{JournalError, LeaseMarkRow, LeaseRow, OlderEpoch, Place, PrintRow, SeriesRow, ends, seal};
 
 /// State beside the records, as of the last commit.
 #[derive(Debug, Default)]
@@ -19,6 +18,10 @@ pub struct Loaded {
     pub lease_marks: Vec<LeaseMarkRow>,
     /// Ranges of document numbers.
     pub series: Vec<SeriesRow>,
+    /// Highest document number ever granted, per series.
+    pub series_marks: Vec<(String, i64)>,
+    /// Earlier epochs of which events are on disk, oldest first.
+    pub older: Vec<OlderEpoch>,
     /// Sessions: station and JSON.
     pub sessions: Vec<(String, String)>,
     /// Last counters of each station's scanner: station and JSON.
@@ -30,7 +33,7 @@ pub struct Loaded {
     pub acked: Vec<Acked>,
     /// Further facts: name and value.
     pub meta: Vec<(String, String)>,
-    /// How many records are in quarantine.
+    /// How many records are in quarantine, and damaged rows are set aside.
     pub quarantine_count: u64,
     /// Oldest record on disk.
     pub oldest: Option<Place>,
@@ -51,30 +54,31 @@ impl Loaded {
 }
 
 pub(super) async fn meta(conn: &mut SqliteConnection, name: &str) -> Result<Option<String>, JournalError> {
-    let row = sqlx::query("SELECT value FROM meta WHERE name = ?").bind(name).fetch_optional(conn).await?;
-    Ok(row.map(|r| r.try_get(0)).transpose()?)
-}
-
-pub(super) async fn head(conn: &mut SqliteConnection) -> Result<Head, JournalError> {
-    let row = sqlx::query("SELECT epoch, seq, hash FROM head WHERE one = 1")
+    let row = sqlx::query("SELECT name, value, crc32 FROM meta WHERE name = ?")
+        .bind(name)
         .fetch_optional(conn)
         .await?
-        .ok_or(JournalError::Damaged { what: "head", detail: "it is missing".to_owned() })?;
-    let hash: Vec<u8> = row.try_get(2)?;
-    let hash = Hash::try_from(hash.as_slice()).map_err(|_| JournalError::Damaged {
-        what: "head",
-        detail: format!("a hash of {} bytes", hash.len()),
-    })?;
-    let seq: i64 = row.try_get(1)?;
-    Ok(Head { epoch: row.try_get(0)?, seq: u64::try_from(seq).unwrap_or(0), hash })
+        .filter(|row| seal::is_sound(&seal::META, row));
+    Ok(row.map(|r| r.try_get(1)).transpose()?)
+}
+
+/// What the cloud has of each epoch, as far as those rows hold.
+pub(super) async fn acks(conn: &mut SqliteConnection) -> Result<Vec<Acked>, JournalError> {
+    let mut acks = Vec::new();
+    for r in seal::rows(conn, &seal::ACKS).await? {
+        let (through, prune): (i64, i64) = (r.try_get(1)?, r.try_get(2)?);
+        acks.push(Acked {
+            epoch: r.try_get(0)?,
+            through_seq: u64::try_from(through).unwrap_or(0),
+            prune_through: u64::try_from(prune).unwrap_or(0),
+        });
+    }
+    Ok(acks)
 }
 
 pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalError> {
     let mut loaded = Loaded::default();
-    for r in sqlx::query("SELECT type, first, last, next, epoch FROM leases ORDER BY type, first")
-        .fetch_all(&mut *conn)
-        .await?
-    {
+    for r in seal::rows(conn, &seal::LEASES).await? {
         loaded.leases.push(LeaseRow {
             kind: r.try_get(0)?,
             first: r.try_get(1)?,
@@ -83,23 +87,14 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
             epoch: r.try_get(4)?,
         });
     }
-    for r in sqlx::query("SELECT type, highest_used, highest_granted FROM lease_marks")
-        .fetch_all(&mut *conn)
-        .await?
-    {
+    for r in seal::rows(conn, &seal::LEASE_MARKS).await? {
         loaded.lease_marks.push(LeaseMarkRow {
             kind: r.try_get(0)?,
             used: r.try_get(1)?,
             granted: r.try_get(2)?,
         });
     }
-    for r in sqlx::query(
-        "SELECT series, prefix, first, last, next, width, epoch FROM series \
-         ORDER BY series, epoch, prefix, first",
-    )
-    .fetch_all(&mut *conn)
-    .await?
-    {
+    for r in seal::rows(conn, &seal::SERIES).await? {
         loaded.series.push(SeriesRow {
             series: r.try_get(0)?,
             prefix: r.try_get(1)?,
@@ -110,6 +105,10 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
             epoch: r.try_get(6)?,
         });
     }
+    for r in seal::rows(conn, &seal::SERIES_MARKS).await? {
+        loaded.series_marks.push((r.try_get(0)?, r.try_get(1)?));
+    }
+    loaded.older = ends::older(conn).await?;
     for r in sqlx::query("SELECT station, json FROM sessions").fetch_all(&mut *conn).await? {
         loaded.sessions.push((r.try_get(0)?, r.try_get(1)?));
     }
@@ -117,23 +116,16 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
         loaded.counters.push((r.try_get(0)?, r.try_get(1)?));
     }
     loaded.open_prints = open_prints(conn).await?;
-    for r in sqlx::query("SELECT epoch, through_seq, prune_through FROM acks ORDER BY epoch")
-        .fetch_all(&mut *conn)
-        .await?
-    {
-        let (through, prune): (i64, i64) = (r.try_get(1)?, r.try_get(2)?);
-        loaded.acked.push(Acked {
-            epoch: r.try_get(0)?,
-            through_seq: u64::try_from(through).unwrap_or(0),
-            prune_through: u64::try_from(prune).unwrap_or(0),
-        });
-    }
-    for r in sqlx::query("SELECT name, value FROM meta").fetch_all(&mut *conn).await? {
+    loaded.acked = acks(conn).await?;
+    for r in seal::rows(conn, &seal::META).await? {
         loaded.meta.push((r.try_get(0)?, r.try_get(1)?));
     }
-    let row = sqlx::query("SELECT (SELECT count(*) FROM quarantine), (SELECT min(id) FROM records)")
-        .fetch_one(&mut *conn)
-        .await?;
+    let row = sqlx::query(
+        "SELECT (SELECT count(*) FROM quarantine) + (SELECT count(*) FROM damaged), \
+                (SELECT min(id) FROM records)",
+    )
+    .fetch_one(&mut *conn)
+    .await?;
     let count: i64 = row.try_get(0)?;
     loaded.quarantine_count = u64::try_from(count).unwrap_or(0);
     let oldest: Option<i64> = row.try_get(1)?;

@@ -18,7 +18,9 @@
 mod bulk;
 mod carve;
 mod disk;
+mod ends;
 mod error;
+mod expire;
 mod find;
 mod heal;
 mod load;
@@ -30,6 +32,7 @@ mod record;
 mod refdata;
 mod rejournal;
 mod schema;
+mod seal;
 mod verify;
 mod wal;
 mod writeset;
@@ -48,6 +51,7 @@ use uid::{PlantCode, TenantCode};
 use uuid::Uuid;
 
 pub use disk::{DiskLevel, DiskLimits, DiskState};
+pub use ends::OlderEpoch;
 pub use error::JournalError;
 pub use heal::WalReport;
 pub use load::Loaded;
@@ -57,11 +61,14 @@ pub use reader::{Defect, Reader};
 pub use rebuild::Rebuilt;
 pub use record::{Found, Place, crc32};
 pub use refdata::{ReferenceRow, stored_reference};
+pub use rejournal::Again;
 pub use verify::Verified;
 pub use writeset::{LeaseMarkRow, LeaseRow, NewInput, NewNote, NewRecord, PrintRow, SeriesRow, WriteSet};
 
 /// Name of the database in the journal's folder.
 pub const DATABASE: &str = "journal.db";
+/// Room that the WAL may need beside the database file.
+const WAL_ROOM: u64 = 32 * 1024 * 1024;
 /// Page cache of the writer. Bounded, like everything that grows with use.
 const WRITER_CACHE_KIB: u32 = 8 * 1024;
 
@@ -81,7 +88,7 @@ pub struct JournalSettings {
     /// Limits.
     pub disk: DiskLimits,
     /// How far the mark says that it must reach.
-    pub marked: Option<Place>,
+    pub marked: Option<Head>,
 }
 
 /// The end of the stream.
@@ -122,6 +129,10 @@ pub struct Journal {
     head: Head,
     /// Bytes in use when last measured, and written since.
     used: u64,
+    /// Bytes of the file that hold nothing, when last measured.
+    unused: u64,
+    /// Events on their way into another epoch.
+    again: Option<Again>,
     /// The whole file was just searched: what is missing now is nowhere in it.
     searched: bool,
     /// Held for as long as the journal is open; the lock goes with it.
@@ -139,6 +150,7 @@ impl Journal {
         let folder = |source| JournalError::Folder { path: settings.dir.clone(), source };
         std::fs::create_dir_all(&settings.dir).map_err(folder)?;
         let lock = lock(&settings.dir)?;
+        disk::bound_copies(&settings.dir);
         let aside = heal::set_aside(&settings.dir)?;
         let head = Head::genesis(settings.agent_id, settings.first_epoch);
         let mut rebuilt = None;
@@ -150,7 +162,8 @@ impl Journal {
             }
             Err(error) => return Err(error),
         };
-        let mut journal = Self { settings, conn, head, used: 0, searched: false, _lock: lock };
+        let mut journal =
+            Self { settings, conn, head, used: 0, unused: 0, again: None, searched: false, _lock: lock };
         let mut wal = None;
         let mut ready = journal.ready(aside, &mut wal, rebuilt.is_some()).await;
         if let Err(error) = &ready
@@ -174,7 +187,7 @@ impl Journal {
         schema::migrate(&mut self.conn).await?;
         verify::small_tables(&mut self.conn).await?;
         self.claim().await?;
-        self.head = load::head(&mut self.conn).await?;
+        self.settle().await?;
         if let Some(aside) = aside {
             *wal = Some(if aside.is_missed(self.head, self.settings.marked) {
                 self.heal(aside).await?
@@ -225,8 +238,17 @@ impl Journal {
         closed.close().await?;
         let report = aside.heal(&dir, self.settings.marked).await;
         self.conn = connect(&dir).await?;
-        self.head = load::head(&mut self.conn).await?;
+        self.settle().await?;
         Ok(report)
+    }
+
+    /// Sets damaged rows of the small tables aside, and finds the head.
+    async fn settle(&mut self) -> Result<(), JournalError> {
+        seal::set_damaged_aside(&mut self.conn).await?;
+        self.load_again().await?;
+        let repeating = self.again.as_ref().map(|again| again.epoch);
+        self.head = ends::settle(&mut self.conn, &self.settings, repeating).await?;
+        Ok(())
     }
 
     /// A pool of readers of the same database.
@@ -249,6 +271,36 @@ impl Journal {
         &self.settings
     }
 
+    /// The earlier epochs of which events are on disk, oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn older(&mut self) -> Result<Vec<OlderEpoch>, JournalError> {
+        ends::older(&mut self.conn).await
+    }
+
+    /// What the cloud has of each epoch, as it was written down.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn acks(&mut self) -> Result<Vec<Acked>, JournalError> {
+        load::acks(&mut self.conn).await
+    }
+
+    /// Whether there is room to build the database anew.
+    #[must_use]
+    pub fn can_rebuild(&self) -> bool {
+        rebuild::has_room(&self.settings.dir).is_ok_and(|(needed, free)| free >= needed)
+    }
+
+    /// The oldest seq of the current epoch that was not pruned.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn first_kept(&mut self) -> Result<u64, JournalError> {
+        ends::first_kept(&mut self.conn, self.head.epoch).await
+    }
+
     /// Refuses when a disk limit is reached. Writes nothing.
     ///
     /// # Errors
@@ -266,6 +318,9 @@ impl Journal {
     /// When the file system does not answer.
     pub fn disk(&self) -> Result<DiskState, JournalError> {
         let free = disk::free_bytes(&self.settings.dir)?;
+        // Pages that hold nothing are written before the file grows; the WAL needs
+        // room of its own all the same.
+        let free = if free >= WAL_ROOM { free.saturating_add(self.unused) } else { free };
         Ok(DiskState { used: self.used, free, limits: self.settings.disk })
     }
 
@@ -285,6 +340,7 @@ impl Journal {
         let database = u64::try_from((pages - unused).saturating_mul(size)).unwrap_or(0);
         let wal = disk::file_bytes(&self.settings.dir.join(format!("{DATABASE}-wal")));
         self.used = database.saturating_add(wal);
+        self.unused = u64::try_from(unused.saturating_mul(size)).unwrap_or(0);
         Ok(())
     }
 
@@ -312,7 +368,7 @@ impl Journal {
     pub async fn recover(&mut self) -> Result<Loaded, JournalError> {
         self.conn = connect(&self.settings.dir).await?;
         self.checkpoint().await?;
-        self.head = load::head(&mut self.conn).await?;
+        self.settle().await?;
         self.measure().await?;
         load::all(&mut self.conn).await
     }
@@ -346,8 +402,10 @@ impl Journal {
             Some(found) => return Err(JournalError::Foreign { found, expected: ours }),
             None => {}
         }
-        // A journal that was rebuilt may have its head and have lost its owner.
-        let head = load::head(&mut tx).await.is_err().then_some(self.head);
+        // A journal that was rebuilt may have records and have lost its owner.
+        let records = sqlx::query("SELECT 1 FROM records LIMIT 1").fetch_optional(&mut *tx).await?;
+        let new = records.is_none() && ends::stored(&mut tx).await?.is_none();
+        let head = new.then_some(self.head);
         let set = WriteSet { meta: vec![("agent".to_owned(), ours)], head, ..WriteSet::default() };
         set.write(&mut tx).await?;
         tx.commit().await?;

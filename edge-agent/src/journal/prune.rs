@@ -3,13 +3,17 @@
 //! A record goes when the cloud has acknowledged it and either a backup of the
 //! cloud covers it or it is older than the plant file's age. Never before.
 
-use proto::chain::{self, Hash};
-use sqlx::{Connection, Row, SqliteConnection};
+use proto::chain;
+use sqlx::{Connection, Row};
 
-use super::{Journal, JournalError, Place};
+use super::ends::{self, Floor};
+use super::error::is_corrupt;
+use super::{Journal, JournalError, Place, load, quarantine};
 
 /// Rows removed in one transaction, so that no scan waits long for it.
 const CHUNK: i64 = 2000;
+/// Records next to a damaged page that are left where they are at a time.
+const FEW: i64 = 32;
 
 /// What the cloud has committed of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,30 +38,6 @@ pub struct PrunePolicy {
     pub inputs_kept: i64,
 }
 
-/// The last record that was pruned from an epoch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Floor {
-    pub seq: u64,
-    pub hash: Hash,
-}
-
-pub(super) async fn floor(conn: &mut SqliteConnection, epoch: u32) -> Result<Option<Floor>, JournalError> {
-    let row =
-        sqlx::query("SELECT seq, hash FROM floors WHERE epoch = ?").bind(epoch).fetch_optional(conn).await?;
-    let Some(row) = row else { return Ok(None) };
-    let seq: i64 = row.try_get(0)?;
-    let hash: Vec<u8> = row.try_get(1)?;
-    Ok(Some(Floor {
-        seq: u64::try_from(seq).unwrap_or(0),
-        hash: Hash::try_from(hash.as_slice()).unwrap_or([0; 32]),
-    }))
-}
-
-/// The first seq of an epoch that has not been pruned.
-pub(super) async fn first_kept(conn: &mut SqliteConnection, epoch: u32) -> Result<u64, JournalError> {
-    Ok(floor(conn, epoch).await?.map_or(1, |f| f.seq + 1))
-}
-
 impl Journal {
     /// Notes what the cloud has committed. `through_seq` may go back: a cloud
     /// that was restored has less than it said.
@@ -65,17 +45,7 @@ impl Journal {
     /// # Errors
     /// When it could not be written.
     pub async fn acknowledge(&mut self, acked: Acked) -> Result<(), JournalError> {
-        sqlx::query(
-            "INSERT INTO acks (epoch, through_seq, prune_through) VALUES (?, ?, ?) \
-             ON CONFLICT (epoch) DO UPDATE SET through_seq = excluded.through_seq, \
-             prune_through = excluded.prune_through",
-        )
-        .bind(acked.epoch)
-        .bind(Place { epoch: 0, seq: acked.through_seq }.id()?)
-        .bind(Place { epoch: 0, seq: acked.prune_through }.id()?)
-        .execute(&mut self.conn)
-        .await?;
-        Ok(())
+        ends::write_acked(&mut self.conn, acked).await
     }
 
     /// Removes one chunk of what may go. `true` when there may be more.
@@ -84,19 +54,16 @@ impl Journal {
     /// Nothing was removed then.
     pub async fn prune(&mut self, policy: PrunePolicy) -> Result<bool, JournalError> {
         let more = self.prune_records(policy).await?;
-        Ok(self.prune_inputs(policy).await? || more)
+        Ok(self.prune_inputs(policy).await? | self.drop_repeated().await? || more)
     }
 
     async fn prune_records(&mut self, policy: PrunePolicy) -> Result<bool, JournalError> {
-        let acks = sqlx::query("SELECT epoch, through_seq, prune_through FROM acks ORDER BY epoch")
-            .fetch_all(&mut self.conn)
-            .await?;
-        for row in acks {
-            let (epoch, through, covered): (u32, i64, i64) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            let through = u64::try_from(through).unwrap_or(0);
-            let covered = u64::try_from(covered).unwrap_or(0);
-            let first = Place { epoch, seq: 0 }.id()?;
+        for Acked { epoch, through_seq, prune_through: covered } in load::acks(&mut self.conn).await? {
+            // What the cloud has of events that are not here is none of ours.
+            let Some(end) = ends::end(&mut self.conn, epoch).await? else { continue };
+            let through = through_seq.min(end.seq);
+            let kept = ends::first_kept(&mut self.conn, epoch).await?;
+            let first = Place { epoch, seq: kept }.id()?;
             let acked = Place { epoch, seq: through }.id()?;
             let covered = Place { epoch, seq: covered.min(through) }.id()?;
             // The oldest rows, as far as each in turn may go: a young record
@@ -114,13 +81,75 @@ impl Journal {
             .bind(covered)
             .bind(policy.records_before)
             .fetch_one(&mut self.conn)
-            .await?;
+            .await;
+            let row = match row {
+                Ok(row) => row,
+                Err(error) if is_corrupt(&error) => {
+                    self.pass_over(first, acked, None, covered, policy).await?;
+                    return Ok(true);
+                }
+                Err(error) => return Err(error.into()),
+            };
             let (last, count): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
             let Some(last) = last else { continue };
-            self.remove(first, last).await?;
+            match self.remove(first, last).await {
+                Err(error) if error.is_corrupt() => {
+                    self.pass_over(first, acked, Some(last), covered, policy).await?;
+                    return Ok(true);
+                }
+                removed => removed?,
+            }
             return Ok(count == CHUNK);
         }
         Ok(false)
+    }
+
+    /// Raises the floor past a page that cannot be read, if what is on it may go,
+    /// or past a few records up to `removable` that can be read and not removed,
+    /// since they lie next to one. They stay in the file, of no use to anybody: a
+    /// page among what is done with stops nothing.
+    async fn pass_over(
+        &mut self,
+        first: i64,
+        acked: i64,
+        removable: Option<i64>,
+        covered: i64,
+        policy: PrunePolicy,
+    ) -> Result<(), JournalError> {
+        let what = "page";
+        let stays = |detail: &str| JournalError::Damaged { what, detail: detail.to_owned() };
+        let mut unreadable = None;
+        for id in first..=acked.min(first + CHUNK) {
+            let found = sqlx::query("SELECT length(bytes) FROM records WHERE id = ?")
+                .bind(id)
+                .fetch_optional(&mut self.conn)
+                .await;
+            match found {
+                Ok(Some(_)) => {}
+                Ok(None) => unreadable = Some(id),
+                Err(error) if is_corrupt(&error) => unreadable = Some(id),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let readable = removable.filter(|_| unreadable.is_none());
+        let last = unreadable.or(readable.map(|last| last.min(first + FEW)));
+        let last = last.ok_or_else(|| stays("acknowledged records cannot be removed"))?;
+        let place = Place::from_id(last);
+        let after = quarantine::examine(&mut self.conn, Place { seq: place.seq + 1, ..place }).await?;
+        let Ok(after) = after else { return Err(stays("what follows a damaged page is damaged too")) };
+        let row = sqlx::query("SELECT at FROM records WHERE id = ?").bind(last + 1);
+        let at: i64 = row.fetch_one(&mut self.conn).await?.try_get(0)?;
+        if readable.is_none() && last > covered && at >= policy.records_before {
+            return Err(stays("acknowledged records that stay for now cannot be read"));
+        }
+        tracing::error!(
+            epoch = place.epoch,
+            through = place.seq,
+            "acknowledged records lie on a damaged page or next to one; they are passed over"
+        );
+        let event = after.check_deep().unwrap_or_default();
+        let hash = chain::Hash::try_from(event.prev_hash.as_slice()).unwrap_or([0; 32]);
+        ends::write_floor(&mut self.conn, place.epoch, Floor { seq: place.seq, hash }).await
     }
 
     /// Removes records first..=last of one epoch, remembering the last one's hash.
@@ -132,15 +161,8 @@ impl Journal {
             .fetch_one(&mut *tx)
             .await?
             .try_get(0)?;
-        sqlx::query(
-            "INSERT INTO floors (epoch, seq, hash) VALUES (?, ?, ?) ON CONFLICT (epoch) \
-             DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
-        )
-        .bind(place.epoch)
-        .bind(Place { epoch: 0, seq: place.seq }.id()?)
-        .bind(chain::link(&bytes).to_vec())
-        .execute(&mut *tx)
-        .await?;
+        let floor = Floor { seq: place.seq, hash: chain::link(&bytes) };
+        ends::write_floor(&mut tx, place.epoch, floor).await?;
         for table in
             ["DELETE FROM records WHERE id BETWEEN ? AND ?", "DELETE FROM notes WHERE id BETWEEN ? AND ?"]
         {

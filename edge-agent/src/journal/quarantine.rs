@@ -1,12 +1,14 @@
 //! Damaged records: the bytes are kept, a LOST event takes the place.
 
 use bytes::Bytes;
+use prost::Message;
 use proto::chain::{self, Hash};
+use proto::v1;
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::record::Replacement;
-use super::{Found, Journal, JournalError, NewRecord, Place, reader, writeset};
+use super::{Found, Head, Journal, JournalError, NewRecord, Place, reader, writeset};
 
 /// A record that was found damaged and replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,18 +23,15 @@ impl Journal {
     /// Puts the record of a place into quarantine, if it is still found damaged
     /// or missing, and a LOST event in its place. A damaged predecessor is
     /// treated first, since the LOST event names its hash. Returns what was
-    /// replaced, oldest first; nothing when the record is sound.
+    /// replaced, oldest first; nothing when the record passes its own checks,
+    /// whatever else is said against it.
     ///
     /// # Errors
     /// When it could not be written, or when the record is not to be found, which
     /// [`JournalError::is_corrupt`] tells: the database must be rebuilt then, since
     /// the record may lie where its tables no longer lead.
-    pub async fn quarantine(
-        &mut self,
-        place: Place,
-        problem: Option<String>,
-    ) -> Result<Vec<Quarantined>, JournalError> {
-        let kept_from = super::prune::first_kept(&mut self.conn, place.epoch).await?;
+    pub async fn quarantine(&mut self, place: Place) -> Result<Vec<Quarantined>, JournalError> {
+        let kept_from = super::ends::first_kept(&mut self.conn, place.epoch).await?;
         // Walk back to the first of a row of damaged records.
         let mut first = place.seq;
         while first > kept_from.max(1) {
@@ -45,8 +44,7 @@ impl Journal {
         let mut replaced = Vec::new();
         for seq in first..=place.seq {
             let at = Place { epoch: place.epoch, seq };
-            let told = if seq == place.seq { problem.clone() } else { None };
-            if let Some(done) = self.replace(at, told).await? {
+            if let Some(done) = self.replace(at).await? {
                 tracing::error!(epoch = at.epoch, seq, problem = %done.problem,
                     "a damaged record was put into quarantine; LOST stands in its place");
                 replaced.push(done);
@@ -55,18 +53,9 @@ impl Journal {
         Ok(replaced)
     }
 
-    async fn replace(
-        &mut self,
-        place: Place,
-        told: Option<String>,
-    ) -> Result<Option<Quarantined>, JournalError> {
+    async fn replace(&mut self, place: Place) -> Result<Option<Quarantined>, JournalError> {
         let now = chrono::Utc::now();
-        let examined = examine(&mut self.conn, place).await?;
-        let (found, problem) = match (examined, told) {
-            (Ok(record), Some(told)) => (record.bytes, told),
-            (Ok(_), None) => return Ok(None),
-            (Err((bytes, problem)), _) => (bytes, problem),
-        };
+        let Err((found, problem)) = examine(&mut self.conn, place).await? else { return Ok(None) };
         if found.is_empty() && !self.searched {
             let detail = format!("epoch {} seq {}: {problem}", place.epoch, place.seq);
             return Err(JournalError::Damaged { what: "database", detail });
@@ -82,28 +71,44 @@ impl Journal {
             now_us: now.timestamp_micros(),
         }
         .encode();
+        let hash = chain::link(&bytes);
+        // The cloud may have the record that stood here, or will have LOST: the
+        // head is what it has, since that is what it compares and what the next
+        // event must name.
+        let is_head = place == self.head.place();
+        let sent = is_head && super::ends::acked(&mut self.conn, place.epoch).await? >= place.seq;
+        let head = (is_head && !sent).then_some(Head { hash, ..self.head });
         let mut tx = self.conn.begin().await?;
-        // The first finding is kept should the place be damaged again.
-        sqlx::query(
-            "INSERT INTO quarantine (id, found_at, problem, sha256, bytes) \
-             VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(place.id()?)
-        .bind(now.timestamp())
-        .bind(problem.clone())
-        .bind(Sha256::digest(&found).to_vec())
-        .bind(found.to_vec())
-        .execute(&mut *tx)
-        .await?;
+        keep(&mut tx, place, &found, &problem).await?;
         sqlx::query("DELETE FROM records WHERE id = ?").bind(place.id()?).execute(&mut *tx).await?;
         let record = NewRecord { place, at: now.timestamp(), bytes };
         writeset::write_records(&mut tx, vec![record]).await?;
+        if let Some(head) = head {
+            writeset::write_head(&mut tx, &head).await?;
+        }
         tx.commit().await?;
+        self.head = head.unwrap_or(self.head);
         Ok(Some(Quarantined { place, problem }))
     }
 
+    /// Called when the cloud does not have the last record: where LOST stands in
+    /// its place, that is what it will have.
+    ///
+    /// # Errors
+    /// The head is as it was then.
+    pub async fn head_is_unsent(&mut self) -> Result<(), JournalError> {
+        let Ok(record) = examine(&mut self.conn, self.head.place()).await? else { return Ok(()) };
+        let lost = v1::Event::decode(record.bytes.clone()).is_ok_and(|e| super::record::is_lost(&e));
+        let head = Head { hash: chain::link(&record.bytes), ..self.head };
+        if lost && head != self.head {
+            writeset::write_head(&mut self.conn, &head).await?;
+            self.head = head;
+        }
+        Ok(())
+    }
+
     /// The hash of the record before a place, as it would be sent now.
-    async fn hash_before(&mut self, place: Place) -> Result<Hash, JournalError> {
+    pub(super) async fn hash_before(&mut self, place: Place) -> Result<Hash, JournalError> {
         if place.seq <= 1 {
             return Ok(chain::genesis(self.settings.agent_id.as_bytes(), place.epoch));
         }
@@ -111,7 +116,7 @@ impl Journal {
         if let Ok(record) = examine(&mut self.conn, before).await? {
             return Ok(chain::link(&record.bytes));
         }
-        let floor = super::prune::floor(&mut self.conn, place.epoch).await?;
+        let floor = super::ends::floor(&mut self.conn, place.epoch).await?;
         Ok(floor.filter(|f| f.seq == before.seq).map_or([0; 32], |f| f.hash))
     }
 }
@@ -138,4 +143,26 @@ pub(super) async fn examine(
         Ok(_) => Ok(record),
         Err(problem) => Err((record.bytes, problem)),
     })
+}
+
+/// Keeps the bytes of a damaged record. The first finding stays should the place
+/// be damaged again.
+pub(super) async fn keep(
+    conn: &mut SqliteConnection,
+    place: Place,
+    found: &[u8],
+    problem: &str,
+) -> Result<(), JournalError> {
+    sqlx::query(
+        "INSERT INTO quarantine (id, found_at, problem, sha256, bytes) \
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(place.id()?)
+    .bind(chrono::Utc::now().timestamp())
+    .bind(problem.to_owned())
+    .bind(Sha256::digest(found).to_vec())
+    .bind(found.to_vec())
+    .execute(conn)
+    .await?;
+    Ok(())
 }

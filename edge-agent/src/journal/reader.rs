@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use sqlx::{Row, SqliteConnection};
 
 use super::error::is_corrupt;
-use super::{Found, JournalError, Place};
+use super::{Found, JournalError, Place, ends};
 
 const READERS: u32 = 2;
 const READER_CACHE_KIB: u32 = 2 * 1024;
@@ -86,9 +86,8 @@ impl Reader {
         max_bytes: usize,
     ) -> Result<Result<Vec<(u64, Bytes)>, Defect>, JournalError> {
         let mut conn = self.pool().acquire().await?;
-        let head = super::load::head(&mut conn).await?;
-        let first = super::prune::first_kept(&mut conn, epoch).await?.max(from_seq);
-        let last = last_of(&mut conn, epoch, head).await?;
+        let last = ends::end(&mut conn, epoch).await?.map_or(0, |end| end.seq);
+        let first = ends::first_kept(&mut conn, epoch).await?.max(from_seq);
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut expected = first;
@@ -151,39 +150,6 @@ impl Reader {
             Ok((Place::from_id(r.try_get(0)?).seq, r.try_get(1)?, r.try_get(2)?))
         };
         rows.into_iter().map(note).collect()
-    }
-
-    /// The oldest seq of an epoch on disk; `None` when it has none.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn oldest(&self, epoch: u32) -> Result<Option<u64>, JournalError> {
-        let row = sqlx::query("SELECT min(id) FROM records WHERE id BETWEEN ? AND ?")
-            .bind(Place { epoch, seq: 0 }.id()?)
-            .bind(Place { epoch, seq: (1 << 40) - 1 }.id()?)
-            .fetch_one(&*self.pool())
-            .await?;
-        let id: Option<i64> = row.try_get(0)?;
-        Ok(id.map(|id| Place::from_id(id).seq))
-    }
-
-    /// The epochs that still have records, oldest first.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn epochs(&self) -> Result<Vec<u32>, JournalError> {
-        let mut epochs = Vec::new();
-        let mut after: i64 = -1;
-        loop {
-            let row = sqlx::query("SELECT min(id) FROM records WHERE id > ?")
-                .bind(after)
-                .fetch_one(&*self.pool())
-                .await?;
-            let Some(id) = row.try_get::<Option<i64>, _>(0)? else { return Ok(epochs) };
-            let epoch = Place::from_id(id).epoch;
-            epochs.push(epoch);
-            after = Place { epoch, seq: (1 << 40) - 1 }.id()?;
-        }
     }
 
     /// The newest input id of a source that begins with `prefix`, and is at most
@@ -263,20 +229,6 @@ pub(super) fn found(row: &sqlx::sqlite::SqliteRow) -> Result<Found, JournalError
         crc32: u32::try_from(crc).unwrap_or(!super::crc32(Place::from_id(row.try_get(0)?), bytes)),
         bytes: Bytes::copy_from_slice(bytes),
     })
-}
-
-/// The last seq of an epoch: the head's for the current one.
-async fn last_of(conn: &mut SqliteConnection, epoch: u32, head: super::Head) -> Result<u64, JournalError> {
-    if epoch == head.epoch {
-        return Ok(head.seq);
-    }
-    let row = sqlx::query("SELECT max(id) FROM records WHERE id BETWEEN ? AND ?")
-        .bind(Place { epoch, seq: 0 }.id()?)
-        .bind(Place { epoch, seq: (1 << 40) - 1 }.id()?)
-        .fetch_one(conn)
-        .await?;
-    let id: Option<i64> = row.try_get(0)?;
-    Ok(id.map_or(0, |id| Place::from_id(id).seq))
 }
 
 /// A JSON array of these numbers, as one parameter for `json_each`.

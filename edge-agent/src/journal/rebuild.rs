@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::carve::carve;
-use super::writeset::{write_head, write_records};
-use super::{DATABASE, Head, JournalError, JournalSettings, NewRecord, Place, connect, disk, load, schema};
+use super::writeset::write_records;
+use super::{
+    DATABASE, Head, JournalError, JournalSettings, NewRecord, Place, connect, disk, ends, schema, seal,
+};
 
 /// What came of a rebuilding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +34,11 @@ const LARGE: [(&str, &str); 6] = [
     ("notes", "id"),
     ("quarantine", "id"),
 ];
-pub(super) const SMALL: [&str; 11] = [
+pub(super) const SMALL: [&str; 14] = [
     "head",
+    "ends",
+    "damaged",
+    "series_marks",
     "acks",
     "leases",
     "lease_marks",
@@ -50,6 +55,11 @@ const PAGE: i64 = 500;
 /// Records are written in transactions of this many.
 const WRITE: usize = 1000;
 
+/// Bytes that a rebuilding needs, and that are free.
+pub(super) fn has_room(dir: &Path) -> Result<(u64, u64), JournalError> {
+    Ok((disk::file_bytes(&dir.join(DATABASE)), disk::free_bytes(dir)?))
+}
+
 /// Rebuilds the database of a journal that nobody has open, and puts the new one
 /// in its place. The chain is not checked here.
 ///
@@ -60,7 +70,7 @@ pub(super) async fn rebuild(settings: &JournalSettings) -> Result<Rebuilt, Journ
     let old = dir.join(DATABASE);
     let work = dir.join("rebuild");
     let io = |source| JournalError::Io { what: "rebuilding the journal", source };
-    let (needed, free) = (disk::file_bytes(&old), disk::free_bytes(dir)?);
+    let (needed, free) = has_room(dir)?;
     if free < needed {
         return Err(JournalError::DiskLow { free, limit: needed });
     }
@@ -71,8 +81,19 @@ pub(super) async fn rebuild(settings: &JournalSettings) -> Result<Rebuilt, Journ
     let mut new = connect(&work).await?;
     schema::migrate(&mut new).await?;
     let mut partly = copy_tables(&mut new, &old).await?;
-    let head = settle_head(&mut new, settings, &mut partly).await?;
+    let head = ends::stored(&mut new).await?;
+    if head.is_none() && !partly.contains(&"head") {
+        partly.push("head");
+    }
     let carved = carve_missing(&mut new, &old, head).await?;
+    // Pruned ones that could not be removed where they lay.
+    for (epoch, (floor, _)) in bounds(&mut new).await? {
+        sqlx::query("DELETE FROM records WHERE id BETWEEN ? AND ?")
+            .bind(Place { epoch, seq: 0 }.id()?)
+            .bind(Place { epoch, seq: floor }.id()?)
+            .execute(&mut new)
+            .await?;
+    }
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut new).await?;
     new.close().await?;
 
@@ -89,6 +110,7 @@ pub(super) async fn rebuild(settings: &JournalSettings) -> Result<Rebuilt, Journ
     std::fs::rename(work.join(DATABASE), &old).map_err(io)?;
     std::fs::File::open(dir).and_then(|d| d.sync_all()).map_err(io)?;
     let _: std::io::Result<()> = std::fs::remove_dir_all(&work);
+    disk::bound_copies(dir);
     Ok(Rebuilt { kept, carved, partly })
 }
 
@@ -119,8 +141,11 @@ async fn copy_tables(new: &mut SqliteConnection, old: &Path) -> Result<Vec<&'sta
         return Ok(partly);
     }
     for table in SMALL {
-        // The WHERE keeps SQLite from copying rows as they lie, unchecked.
-        let sql = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM old.{table} WHERE true");
+        // The WHERE keeps SQLite from copying rows as they lie, unchecked, and one
+        // damaged value from keeping the rest of its table out.
+        let sealed = seal::ALL.iter().find(|sealed| sealed.name == table);
+        let sound = sealed.map_or("true".to_owned(), |sealed| seal::typed(sealed));
+        let sql = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM old.{table} WHERE {sound}");
         if let Err(error) = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *new).await {
             tracing::error!(table, %error, "a table of the damaged journal cannot be read");
             partly.push(table);
@@ -197,34 +222,6 @@ async fn copy_ordered(
     }
 }
 
-/// The head as it was, else the end of what was copied.
-async fn settle_head(
-    new: &mut SqliteConnection,
-    settings: &JournalSettings,
-    partly: &mut Vec<&'static str>,
-) -> Result<Option<Head>, JournalError> {
-    if let Ok(head) = load::head(new).await {
-        return Ok(Some(head));
-    }
-    if !partly.contains(&"head") {
-        partly.push("head");
-    }
-    let head = last_record(new).await?;
-    let head = head.unwrap_or_else(|| Head::genesis(settings.agent_id, settings.first_epoch));
-    write_head(new, &head).await?;
-    Ok(None)
-}
-
-/// The end of the stream as far as there are records.
-async fn last_record(conn: &mut SqliteConnection) -> Result<Option<Head>, JournalError> {
-    let row =
-        sqlx::query("SELECT id, bytes FROM records ORDER BY id DESC LIMIT 1").fetch_optional(conn).await?;
-    let Some(row) = row else { return Ok(None) };
-    let place = Place::from_id(row.try_get(0)?);
-    let hash = proto::chain::link(row.try_get(1)?);
-    Ok(Some(Head { epoch: place.epoch, seq: place.seq, hash }))
-}
-
 /// Adds the records that lie in the file and did not come by way of its tables,
 /// as far as they belong to the stream: not what was pruned, nor what an older
 /// epoch gave up to a newer one.
@@ -238,11 +235,13 @@ async fn carve_missing(
     let (sender, mut found) = tokio::sync::mpsc::channel::<NewRecord>(WRITE);
     let search = tokio::task::spawn_blocking(move || {
         carve(&path, |record| {
-            let (floor, through) = bounds.get(&record.place.epoch).copied().unwrap_or_default();
-            let last = match head {
-                Some(head) if head.epoch == record.place.epoch => head.seq,
-                Some(_) => through,
-                None => u64::MAX,
+            let (floor, end) = bounds.get(&record.place.epoch).copied().unwrap_or_default();
+            let last = match (end, head) {
+                (Some(end), _) => end,
+                (None, Some(head)) if head.epoch == record.place.epoch => head.seq,
+                // A later epoch is being filled, or nothing is known of this one.
+                (None, Some(head)) if head.epoch > record.place.epoch => 0,
+                (None, _) => u64::MAX,
             };
             if (floor + 1..=last).contains(&record.place.seq) {
                 // The receiver ends only after an error that is told there.
@@ -266,27 +265,18 @@ async fn carve_missing(
     }
     let io = |source| JournalError::Io { what: "searching the damaged journal", source };
     search.await.map_err(|e| io(std::io::Error::other(e)))?.map_err(io)?;
-    if head.is_none()
-        && let Some(head) = last_record(new).await?
-    {
-        write_head(new, &head).await?;
-    }
     Ok(carved)
 }
 
-/// Per epoch: the last seq pruned, and the last that the cloud accepted.
-async fn bounds(conn: &mut SqliteConnection) -> Result<HashMap<u32, (u64, u64)>, JournalError> {
-    let rows = sqlx::query(
-        "SELECT a.epoch, coalesce(f.seq, 0), a.through_seq FROM acks AS a \
-         LEFT JOIN floors AS f ON f.epoch = a.epoch",
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut bounds = HashMap::new();
-    for row in rows {
-        let (floor, through): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
-        let unsigned = |n: i64| u64::try_from(n).unwrap_or(0);
-        bounds.insert(row.try_get(0)?, (unsigned(floor), unsigned(through)));
+/// Per epoch: the last seq pruned, and the last that is its own, where it ended.
+async fn bounds(conn: &mut SqliteConnection) -> Result<HashMap<u32, (u64, Option<u64>)>, JournalError> {
+    let mut bounds: HashMap<u32, (u64, Option<u64>)> = HashMap::new();
+    for row in seal::rows(conn, &seal::FLOORS).await? {
+        let seq: i64 = row.try_get(1)?;
+        bounds.entry(row.try_get(0)?).or_default().0 = u64::try_from(seq).unwrap_or(0);
+    }
+    for end in ends::ends(conn).await? {
+        bounds.entry(end.head.epoch).or_default().1 = Some(end.head.seq);
     }
     Ok(bounds)
 }

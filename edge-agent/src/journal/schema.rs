@@ -16,6 +16,7 @@ pub const VERSION: i64 = STEPS.len() as i64;
 // were sound. `records.id` is epoch << 40 | seq: as a rowid it appends at the right edge of
 // one B-tree, where a (epoch, seq) key would cost a second index or half-full
 // pages. The two parts are there as virtual columns for people who look in.
+// The small tables end in `crc32` over all of a row (`seal.rs`).
 const V1: &str = "
 CREATE TABLE records (
     id     INTEGER PRIMARY KEY,
@@ -36,12 +37,28 @@ CREATE TABLE head (
     one   INTEGER PRIMARY KEY CHECK (one = 1),
     epoch INTEGER NOT NULL,
     seq   INTEGER NOT NULL,
-    hash  BLOB    NOT NULL
+    hash  BLOB    NOT NULL,
+    crc32 INTEGER NOT NULL
+) STRICT;
+CREATE TABLE ends (
+    epoch INTEGER PRIMARY KEY,
+    seq   INTEGER NOT NULL,
+    hash  BLOB    NOT NULL,
+    next  INTEGER NOT NULL,
+    again INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE acks (
     epoch         INTEGER PRIMARY KEY,
     through_seq   INTEGER NOT NULL,
-    prune_through INTEGER NOT NULL
+    prune_through INTEGER NOT NULL,
+    crc32         INTEGER NOT NULL
+) STRICT;
+CREATE TABLE damaged (
+    n        INTEGER PRIMARY KEY,
+    found_at INTEGER NOT NULL,
+    source   TEXT    NOT NULL,
+    row      TEXT    NOT NULL
 ) STRICT;
 CREATE TABLE labels (key INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
 CREATE TABLE aliases (alias TEXT PRIMARY KEY, key INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -51,12 +68,14 @@ CREATE TABLE leases (
     last  INTEGER NOT NULL,
     next  INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL,
     PRIMARY KEY (type, first)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE lease_marks (
     type            TEXT PRIMARY KEY,
     highest_used    INTEGER NOT NULL,
-    highest_granted INTEGER NOT NULL
+    highest_granted INTEGER NOT NULL,
+    crc32           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE series (
     series TEXT    NOT NULL,
@@ -66,7 +85,13 @@ CREATE TABLE series (
     next   INTEGER NOT NULL,
     width  INTEGER NOT NULL,
     epoch  INTEGER NOT NULL,
+    crc32  INTEGER NOT NULL,
     PRIMARY KEY (series, prefix, first)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE series_marks (
+    series          TEXT PRIMARY KEY,
+    highest_granted INTEGER NOT NULL,
+    crc32           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE inputs (
     n        INTEGER PRIMARY KEY,
@@ -96,9 +121,11 @@ CREATE TABLE prints (
 CREATE INDEX prints_open ON prints (at) WHERE state = 'allocated';
 CREATE INDEX prints_asked ON prints (at) WHERE state = 'uncertain';
 CREATE TABLE floors (
-    epoch INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL
+    epoch INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, crc32 INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY, value TEXT NOT NULL, crc32 INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the database to [`VERSION`]; refuses one that is newer.

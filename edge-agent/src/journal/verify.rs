@@ -5,7 +5,7 @@ use proto::chain::{self, Hash};
 use sqlx::{Row, SqliteConnection};
 
 use super::record::is_lost;
-use super::{Journal, JournalError, Place, Quarantined, reader};
+use super::{Head, Journal, JournalError, Place, Quarantined, reader};
 
 /// Records checked at each start. Damage elsewhere shows when it is sent.
 const TAIL: u64 = 256;
@@ -18,6 +18,8 @@ pub struct Verified {
     pub records: u64,
     /// Those that were put into quarantine now.
     pub quarantined: Vec<Quarantined>,
+    /// Records that pass their own checks and do not name the record before them.
+    pub broken: Vec<Place>,
 }
 
 /// Checks the pages of the tables that a start depends on. The large ones show
@@ -43,27 +45,16 @@ impl Journal {
     /// When the database cannot be read.
     pub async fn verify(&mut self) -> Result<Verified, JournalError> {
         let mut verified = Verified::default();
-        let mut epochs = Vec::new();
-        let mut after = -1;
-        loop {
-            let row = sqlx::query("SELECT min(id) FROM records WHERE id > ?")
-                .bind(after)
-                .fetch_one(&mut self.conn)
-                .await?;
-            let Some(id) = row.try_get::<Option<i64>, _>(0)? else { break };
-            let epoch = Place::from_id(id).epoch;
-            epochs.push(epoch);
-            after = Place { epoch, seq: (1 << 40) - 1 }.id()?;
-        }
-        if self.head.seq > 0 && !epochs.contains(&self.head.epoch) {
-            epochs.push(self.head.epoch);
-        }
-        for epoch in epochs {
-            let first = super::prune::first_kept(&mut self.conn, epoch).await?;
-            let last = self.last_of(epoch).await?;
+        let older = super::ends::older(&mut self.conn).await?;
+        let mut ranges: Vec<(u32, u64, u64)> =
+            older.iter().map(|o| (o.epoch, o.oldest_seq, o.head_seq)).collect();
+        let first = super::ends::first_kept(&mut self.conn, self.head.epoch).await?;
+        ranges.push((self.head.epoch, first, self.head.seq));
+        for (epoch, first, last) in ranges {
             let found = self.verify_range(epoch, first, last).await?;
             verified.records += found.records;
             verified.quarantined.extend(found.quarantined);
+            verified.broken.extend(found.broken);
         }
         Ok(verified)
     }
@@ -71,7 +62,7 @@ impl Journal {
     /// The end of the current epoch's chain.
     pub(super) async fn verify_tail(&mut self) -> Result<Vec<Quarantined>, JournalError> {
         let head = self.head;
-        let kept = super::prune::first_kept(&mut self.conn, head.epoch).await?;
+        let kept = super::ends::first_kept(&mut self.conn, head.epoch).await?;
         let first = kept.max(head.seq.saturating_sub(TAIL - 1)).max(1);
         Ok(self.verify_range(head.epoch, first, head.seq).await?.quarantined)
     }
@@ -85,7 +76,7 @@ impl Journal {
         let mut seq = first;
         while seq <= last {
             let until = last.min(seq + PAGE - 1);
-            let mut defects: Vec<(u64, Option<String>)> = Vec::new();
+            let mut defects: Vec<u64> = Vec::new();
             let rows =
                 sqlx::query("SELECT id, crc32, bytes FROM records WHERE id BETWEEN ? AND ? ORDER BY id")
                     .bind(Place { epoch, seq }.id()?)
@@ -105,52 +96,45 @@ impl Journal {
                     Err(_) => true,
                 });
                 let Some(record) = here.transpose()? else {
-                    defects.push((at, None));
+                    defects.push(at);
                     expected = None;
                     continue;
                 };
                 match record.check_deep() {
                     Err(_) => {
-                        defects.push((at, None));
+                        defects.push(at);
                         expected = None;
                     }
                     Ok(event) => {
-                        let broken = expected.is_some_and(|e| event.prev_hash != e);
-                        if broken {
-                            let problem = "it does not name the record before it".to_owned();
-                            defects.push((at, Some(problem)));
+                        if expected.is_some_and(|e| event.prev_hash != e) {
+                            tracing::error!(
+                                epoch,
+                                seq = at,
+                                "a record is sound and does not name the one before it"
+                            );
+                            verified.broken.push(Place { epoch, seq: at });
                         }
-                        let unknown = broken || is_lost(&event);
-                        expected = (!unknown).then(|| chain::link(&record.bytes));
-                        // The last record of the stream must be the one that the
-                        // next event will name.
-                        let is_head = epoch == self.head.epoch && at == self.head.seq;
-                        if is_head && !unknown && expected != Some(self.head.hash) {
-                            let problem = "it is not the record that was last written".to_owned();
-                            defects.push((at, Some(problem)));
+                        let hash = chain::link(&record.bytes);
+                        expected = (!is_lost(&event)).then_some(hash);
+                        // The record decides what the next event must name.
+                        let head = Head { hash, ..self.head };
+                        let is_head = record.place == head.place();
+                        if is_head && expected.is_some() && head != self.head {
+                            tracing::warn!(
+                                seq = at,
+                                "the journal's end named another hash than its last record"
+                            );
+                            super::writeset::write_head(&mut self.conn, &head).await?;
+                            self.head = head;
                         }
                     }
                 }
             }
-            for (at, problem) in defects {
-                let place = Place { epoch, seq: at };
-                verified.quarantined.extend(self.quarantine(place, problem).await?);
+            for at in defects {
+                verified.quarantined.extend(self.quarantine(Place { epoch, seq: at }).await?);
             }
             seq = until + 1;
         }
         Ok(verified)
-    }
-
-    pub(super) async fn last_of(&mut self, epoch: u32) -> Result<u64, JournalError> {
-        if epoch == self.head.epoch {
-            return Ok(self.head.seq);
-        }
-        let row = sqlx::query("SELECT max(id) FROM records WHERE id BETWEEN ? AND ?")
-            .bind(Place { epoch, seq: 0 }.id()?)
-            .bind(Place { epoch, seq: (1 << 40) - 1 }.id()?)
-            .fetch_one(&mut self.conn)
-            .await?;
-        let id: Option<i64> = row.try_get(0)?;
-        Ok(id.map_or(0, |id| Place::from_id(id).seq))
     }
 }

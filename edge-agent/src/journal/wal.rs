@@ -9,7 +9,7 @@
 //! Format: <https://www.sqlite.org/fileformat2.html#walformat>.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 const HEADER: usize = 32;
@@ -23,26 +23,29 @@ const VERSION: u32 = 3_007_000;
 pub struct WalDamage {
     /// First frame whose checksum fails, from 0; the WAL's own header counts as
     /// before frame 0.
-    pub first_bad: usize,
+    pub first_bad: u64,
     /// The last frame that commits, behind it.
-    pub last_commit: usize,
+    pub last_commit: u64,
 }
 
 struct Wal {
-    bytes: Vec<u8>,
+    file: BufReader<File>,
+    header: [u8; HEADER],
     page: usize,
+    frames: u64,
     big_endian: bool,
     salts: [u8; 8],
 }
 
 /// Looks for damage. `None` when there is no WAL, or SQLite will read all of it,
-/// or only an unfinished commit at its end is torn.
+/// or only an unfinished commit at its end is torn. One frame is in memory at a
+/// time: a WAL may be as large as the disk.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn inspect(path: &Path) -> io::Result<Option<WalDamage>> {
-    let Some(wal) = Wal::read(path)? else { return Ok(None) };
-    Ok(wal.damage())
+    let Some(mut wal) = Wal::open(path)? else { return Ok(None) };
+    wal.damage()
 }
 
 /// Writes a copy in which every checksum up to the last commit is right again.
@@ -51,82 +54,88 @@ pub fn inspect(path: &Path) -> io::Result<Option<WalDamage>> {
 /// When a file cannot be read or written, or there is nothing to mend.
 pub fn mend(path: &Path, to: &Path) -> io::Result<()> {
     let nothing = || io::Error::other("no damage in the WAL");
-    let mut wal = Wal::read(path)?.ok_or_else(nothing)?;
-    let damage = wal.damage().ok_or_else(nothing)?;
-    wal.mend(damage.last_commit);
-    let mut file = File::create(to)?;
-    file.write_all(&wal.bytes)?;
-    file.sync_all()
+    let mut wal = Wal::open(path)?.ok_or_else(nothing)?;
+    let damage = wal.damage()?.ok_or_else(nothing)?;
+    let mut file = BufWriter::new(File::create(to)?);
+    wal.mend(damage.last_commit, &mut file)?;
+    file.into_inner()?.sync_all()
 }
 
 impl Wal {
-    /// Reads a WAL with at least one frame. It is as large as between two
-    /// checkpoints, a few MiB.
-    fn read(path: &Path) -> io::Result<Option<Self>> {
-        let mut bytes = Vec::new();
-        match File::open(path) {
-            Ok(mut file) => file.read_to_end(&mut bytes)?,
+    /// Opens a WAL with at least one frame.
+    fn open(path: &Path) -> io::Result<Option<Self>> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        if bytes.len() < HEADER + FRAME_HEADER {
+        let length = file.metadata()?.len();
+        if length < (HEADER + FRAME_HEADER) as u64 {
             return Ok(None);
         }
+        let mut header = [0; HEADER];
+        file.read_exact(&mut header)?;
         // Damage in the header itself must not hide the rest: the database says
         // the page size too.
         let database = path.to_string_lossy().trim_end_matches("-wal").to_owned();
-        let page = page_size(&bytes[8..12]).or_else(|| database_page_size(Path::new(&database)));
+        let page = page_size(&header[8..12]).or_else(|| database_page_size(Path::new(&database)));
         let Some(page) = page else { return Ok(None) };
-        let big_endian = word(&bytes, 0) == MAGIC_BE;
-        let mut wal = Self { bytes, page, big_endian, salts: [0; 8] };
-        let Some(salts) = wal.usual_salts() else { return Ok(None) };
-        wal.salts = salts;
+        let frames = (length - HEADER as u64) / (FRAME_HEADER + page) as u64;
+        let big_endian = word(&header, 0) == MAGIC_BE;
+        let file = BufReader::new(file);
+        let mut wal = Self { file, header, page, frames, big_endian, salts: [0; 8] };
+        wal.salts = wal.usual_salts()?;
         Ok(Some(wal))
     }
 
-    fn frames(&self) -> usize {
-        (self.bytes.len() - HEADER) / (FRAME_HEADER + self.page)
-    }
-
-    fn frame(&self, n: usize) -> &[u8] {
-        let at = HEADER + n * (FRAME_HEADER + self.page);
-        &self.bytes[at..at + FRAME_HEADER + self.page]
+    /// Gives the first `count` frames to `each`, in order.
+    fn each(
+        &mut self,
+        count: u64,
+        mut each: impl FnMut(&Self, u64, &mut [u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(HEADER as u64))?;
+        let mut frame = vec![0; FRAME_HEADER + self.page];
+        for n in 0..count.min(self.frames) {
+            self.file.read_exact(&mut frame)?;
+            each(self, n, &mut frame)?;
+        }
+        Ok(())
     }
 
     /// The salts of this WAL: its header's, unless those are damaged and the
     /// first frames agree on others. Frames of an earlier round have other salts.
-    fn usual_salts(&self) -> Option<[u8; 8]> {
-        let header = <[u8; 8]>::try_from(self.bytes.get(16..24)?).ok()?;
-        let frames = self.frames().min(3);
-        let of = |n: usize| <[u8; 8]>::try_from(&self.frame(n)[8..16]).ok();
-        let first: Vec<[u8; 8]> = (0..frames).filter_map(of).collect();
-        if first.contains(&header) || !self.header_sound() {
-            let agreed = first.iter().find(|s| first.iter().filter(|o| o == s).count() > 1);
-            return Some(match agreed {
-                Some(agreed) if !self.header_sound() => *agreed,
-                _ => header,
-            });
+    fn usual_salts(&mut self) -> io::Result<[u8; 8]> {
+        let salts = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).unwrap_or_default();
+        let header = salts(&self.header[16..24]);
+        if self.header_sound() {
+            // None of its frames may have them: SQLite has just begun anew then.
+            return Ok(header);
         }
-        // A sound header and none of its frames: SQLite has just begun anew.
-        Some(header)
+        let mut first: Vec<[u8; 8]> = Vec::new();
+        self.each(3, |_, _, frame| {
+            first.push(salts(&frame[8..16]));
+            Ok(())
+        })?;
+        let agreed = first.iter().find(|s| first.iter().filter(|o| o == s).count() > 1);
+        Ok(agreed.copied().unwrap_or(header))
     }
 
     fn header_sound(&self) -> bool {
-        let sums = self.checksum((0, 0), &self.bytes[..24]);
-        matches!(word(&self.bytes, 0), MAGIC_LE | MAGIC_BE)
-            && sums == (word(&self.bytes, 24), word(&self.bytes, 28))
+        let sums = self.checksum((0, 0), &self.header[..24]);
+        matches!(word(&self.header, 0), MAGIC_LE | MAGIC_BE)
+            && sums == (word(&self.header, 24), word(&self.header, 28))
     }
 
-    fn damage(&self) -> Option<WalDamage> {
-        let mut sums = (word(&self.bytes, 24), word(&self.bytes, 28));
+    fn damage(&mut self) -> io::Result<Option<WalDamage>> {
+        let mut sums = (word(&self.header, 24), word(&self.header, 28));
         let mut first_bad = (!self.header_sound()).then_some(0);
         let mut last_commit = None;
-        for n in 0..self.frames() {
-            let frame = self.frame(n);
-            let ours = frame[8..16] == self.salts;
+        self.each(u64::MAX, |wal, n, frame| {
+            let ours = frame[8..16] == wal.salts;
             if first_bad.is_none() {
-                sums = self.checksum(sums, &frame[..8]);
-                sums = self.checksum(sums, &frame[FRAME_HEADER..]);
+                sums = wal.checksum(sums, &frame[..8]);
+                sums = wal.checksum(sums, &frame[FRAME_HEADER..]);
                 if !ours || sums != (word(frame, 16), word(frame, 20)) {
                     first_bad = Some(n);
                 }
@@ -134,31 +143,34 @@ impl Wal {
             if first_bad.is_some() && ours && word(frame, 4) != 0 {
                 last_commit = Some(n);
             }
-        }
-        Some(WalDamage { first_bad: first_bad?, last_commit: last_commit? })
+            Ok(())
+        })?;
+        let damage = first_bad.zip(last_commit);
+        Ok(damage.map(|(first_bad, last_commit)| WalDamage { first_bad, last_commit }))
     }
 
     /// Computes header and frames anew, up to and with `last`; cuts off the rest.
-    fn mend(&mut self, last: usize) {
+    fn mend(&mut self, last: u64, to: &mut impl Write) -> io::Result<()> {
         let magic = if self.big_endian { MAGIC_BE } else { MAGIC_LE };
-        self.bytes[..4].copy_from_slice(&magic.to_be_bytes());
-        self.bytes[4..8].copy_from_slice(&VERSION.to_be_bytes());
-        // 65536 does not fit in 16 bits, but the field has 32.
-        self.bytes[8..12].copy_from_slice(&(self.page as u32).to_be_bytes());
         let salts = self.salts;
-        self.bytes[16..24].copy_from_slice(&salts);
-        let mut sums = self.checksum((0, 0), &self.bytes[..24]);
-        self.bytes[24..28].copy_from_slice(&sums.0.to_be_bytes());
-        self.bytes[28..32].copy_from_slice(&sums.1.to_be_bytes());
-        for n in 0..=last {
-            let at = HEADER + n * (FRAME_HEADER + self.page);
-            self.bytes[at + 8..at + 16].copy_from_slice(&salts);
-            sums = self.checksum(sums, &self.bytes[at..at + 8]);
-            sums = self.checksum(sums, &self.bytes[at + FRAME_HEADER..at + FRAME_HEADER + self.page]);
-            self.bytes[at + 16..at + 20].copy_from_slice(&sums.0.to_be_bytes());
-            self.bytes[at + 20..at + 24].copy_from_slice(&sums.1.to_be_bytes());
-        }
-        self.bytes.truncate(HEADER + (last + 1) * (FRAME_HEADER + self.page));
+        let mut header = self.header;
+        header[..4].copy_from_slice(&magic.to_be_bytes());
+        header[4..8].copy_from_slice(&VERSION.to_be_bytes());
+        // 65536 does not fit in 16 bits, but the field has 32.
+        header[8..12].copy_from_slice(&(self.page as u32).to_be_bytes());
+        header[16..24].copy_from_slice(&salts);
+        let mut sums = self.checksum((0, 0), &header[..24]);
+        header[24..28].copy_from_slice(&sums.0.to_be_bytes());
+        header[28..32].copy_from_slice(&sums.1.to_be_bytes());
+        to.write_all(&header)?;
+        self.each(last + 1, |wal, _, frame| {
+            frame[8..16].copy_from_slice(&salts);
+            sums = wal.checksum(sums, &frame[..8]);
+            sums = wal.checksum(sums, &frame[FRAME_HEADER..]);
+            frame[16..20].copy_from_slice(&sums.0.to_be_bytes());
+            frame[20..24].copy_from_slice(&sums.1.to_be_bytes());
+            to.write_all(frame)
+        })
     }
 
     /// SQLite's checksum over pairs of words, in the byte order that the magic

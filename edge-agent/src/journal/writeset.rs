@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use sqlx::SqliteConnection;
 
 use super::bulk::Bulk;
+use super::seal::{self, Cell};
 use super::{Head, JournalError, Place, crc32};
 
 /// An event about to be recorded.
@@ -132,6 +133,8 @@ pub struct WriteSet {
     pub lease_marks: Vec<LeaseMarkRow>,
     /// Document ranges that changed.
     pub series: Vec<SeriesRow>,
+    /// Highest document number ever granted, of the series where it changed.
+    pub series_marks: Vec<(String, i64)>,
     /// Facts about the journal itself.
     pub meta: Vec<(String, String)>,
     /// The head after the last record.
@@ -165,22 +168,22 @@ static PRINTS: LazyLock<Bulk> = LazyLock::new(|| {
     Bulk::new(insert, 7, tail)
 });
 static LEASES: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (type, first) DO UPDATE SET next = excluded.next";
-    Bulk::new("INSERT INTO leases (type, first, last, next, epoch)", 5, tail)
+    let insert = "INSERT OR REPLACE INTO leases (type, first, last, next, epoch, crc32)";
+    Bulk::new(insert, 6, "")
 });
 static LEASE_MARKS: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (type) DO UPDATE SET highest_used = excluded.highest_used, \
-                highest_granted = excluded.highest_granted";
-    Bulk::new("INSERT INTO lease_marks (type, highest_used, highest_granted)", 3, tail)
+    let insert = "INSERT OR REPLACE INTO lease_marks (type, highest_used, highest_granted, crc32)";
+    Bulk::new(insert, 4, "")
 });
 static SERIES: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (series, prefix, first) DO UPDATE SET next = excluded.next";
-    Bulk::new("INSERT INTO series (series, prefix, first, last, next, width, epoch)", 7, tail)
+    let insert = "INSERT OR REPLACE INTO series (series, prefix, first, last, next, width, epoch, crc32)";
+    Bulk::new(insert, 8, "")
 });
-static META: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    Bulk::new("INSERT INTO meta (name, value)", 2, tail)
+static SERIES_MARKS: LazyLock<Bulk> = LazyLock::new(|| {
+    Bulk::new("INSERT OR REPLACE INTO series_marks (series, highest_granted, crc32)", 3, "")
 });
+static META: LazyLock<Bulk> =
+    LazyLock::new(|| Bulk::new("INSERT OR REPLACE INTO meta (name, value, crc32)", 3, ""));
 
 impl WriteSet {
     /// Whether there is anything to write.
@@ -197,6 +200,7 @@ impl WriteSet {
             && self.leases.is_empty()
             && self.lease_marks.is_empty()
             && self.series.is_empty()
+            && self.series_marks.is_empty()
             && self.meta.is_empty()
             && self.head.is_none()
     }
@@ -239,8 +243,13 @@ impl WriteSet {
             })
             .await?;
         write_leases(conn, self.leases, self.lease_marks).await?;
-        write_series(conn, self.series).await?;
-        META.run(conn, self.meta, |(name, value), row| pair(row, name, value)).await?;
+        write_series(conn, self.series, self.series_marks).await?;
+        META.run(conn, self.meta, |(name, value), row| {
+            let sum = seal::sum(&seal::META, &[Cell::Text(&name), Cell::Text(&value)]);
+            pair(row, name, value)?;
+            row.add(sum)
+        })
+        .await?;
         if let Some(head) = self.head {
             write_head(conn, &head).await?;
         }
@@ -287,15 +296,27 @@ pub(super) async fn write_leases(
 ) -> Result<(), JournalError> {
     LEASES
         .run(conn, leases, |l, row| {
+            let cells = [
+                Cell::Text(&l.kind),
+                Cell::Int(l.first),
+                Cell::Int(l.last),
+                Cell::Int(l.next),
+                Cell::Int(l.epoch.into()),
+            ];
+            let sum = seal::sum(&seal::LEASES, &cells);
             row.add(l.kind)?;
             pair(row, l.first, l.last)?;
-            pair(row, l.next, l.epoch)
+            pair(row, l.next, l.epoch)?;
+            row.add(sum)
         })
         .await?;
     LEASE_MARKS
         .run(conn, marks, |m, row| {
+            let cells = [Cell::Text(&m.kind), Cell::Int(m.used), Cell::Int(m.granted)];
+            let sum = seal::sum(&seal::LEASE_MARKS, &cells);
             row.add(m.kind)?;
-            pair(row, m.used, m.granted)
+            pair(row, m.used, m.granted)?;
+            row.add(sum)
         })
         .await
 }
@@ -303,27 +324,44 @@ pub(super) async fn write_leases(
 pub(super) async fn write_series(
     conn: &mut SqliteConnection,
     series: Vec<SeriesRow>,
+    marks: Vec<(String, i64)>,
 ) -> Result<(), JournalError> {
     SERIES
         .run(conn, series, |s, row| {
+            let cells = [
+                Cell::Text(&s.series),
+                Cell::Text(&s.prefix),
+                Cell::Int(s.first),
+                Cell::Int(s.last),
+                Cell::Int(s.next),
+                Cell::Int(s.width.into()),
+                Cell::Int(s.epoch.into()),
+            ];
+            let sum = seal::sum(&seal::SERIES, &cells);
             pair(row, s.series, s.prefix)?;
             pair(row, s.first, s.last)?;
             pair(row, s.next, s.width)?;
-            row.add(s.epoch)
+            pair(row, s.epoch, sum)
+        })
+        .await?;
+    SERIES_MARKS
+        .run(conn, marks, |(series, highest), row| {
+            let sum = seal::sum(&seal::SERIES_MARKS, &[Cell::Text(&series), Cell::Int(highest)]);
+            pair(row, series, highest)?;
+            row.add(sum)
         })
         .await
 }
 
 pub(super) async fn write_head(conn: &mut SqliteConnection, head: &Head) -> Result<(), JournalError> {
     let seq = Place { epoch: head.epoch, seq: head.seq }.id()? & ((1 << 40) - 1);
-    sqlx::query(
-        "INSERT INTO head (one, epoch, seq, hash) VALUES (1, ?, ?, ?) ON CONFLICT (one) \
-         DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, hash = excluded.hash",
-    )
-    .bind(head.epoch)
-    .bind(seq)
-    .bind(head.hash.to_vec())
-    .execute(conn)
-    .await?;
+    let cells = [Cell::Int(1), Cell::Int(head.epoch.into()), Cell::Int(seq), Cell::Blob(&head.hash)];
+    sqlx::query("INSERT OR REPLACE INTO head (one, epoch, seq, hash, crc32) VALUES (1, ?, ?, ?, ?)")
+        .bind(head.epoch)
+        .bind(seq)
+        .bind(head.hash.to_vec())
+        .bind(seal::sum(&seal::HEAD, &cells))
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -362,6 +362,7 @@ mint-behind-mark = ক্লাউড রাজি না হওয়া পর
 mint-blocked = এখন লেবেল তৈরি হবে না।
 mint-low = লেবেলের নম্বর কমে এসেছে।
 reference-unread = অফিসের কিছু তথ্য পড়া যায়নি।
+series-low = নথির নম্বর কমে এসেছে।
 
 ## The page
 ui-agent-away = এজেন্টের সঙ্গে যোগাযোগ নেই

@@ -363,6 +363,7 @@ mint-behind-mark = No labels until the cloud agrees.
 mint-blocked = No labels can be made now.
 mint-low = Label numbers run low.
 reference-unread = Some of the office's data could not be read.
+series-low = Document numbers run low.
 
 ## The page
 ui-agent-away = No connection to the agent

@@ -362,6 +362,7 @@ mint-behind-mark = क्लाउड की सहमति तक लेबल
 mint-blocked = अभी लेबल नहीं बन सकते।
 mint-low = लेबल नंबर कम बचे हैं।
 reference-unread = ऑफ़िस का कुछ डेटा पढ़ा नहीं जा सका।
+series-low = दस्तावेज़ नंबर कम बचे हैं।
 
 ## The page
 ui-agent-away = एजेंट से संपर्क नहीं है

@@ -16,7 +16,7 @@ use crate::config::Language;
 mod tests;
 
 /// Keys of the agent itself, beside those of the rules.
-pub const AGENT: [&str; 28] = [
+pub const AGENT: [&str; 29] = [
     "clock.jump",
     "engine.failed",
     "engine.mint-blocked",
@@ -45,6 +45,7 @@ pub const AGENT: [&str; 28] = [
     "mint.blocked",
     "mint.low",
     "reference.unread",
+    "series.low",
 ];
 
 /// Keys of the texts of a station's page, each with the names of its arguments.

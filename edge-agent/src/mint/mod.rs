@@ -40,6 +40,8 @@ pub struct Changes {
     pub lease_marks: Vec<LeaseMarkRow>,
     /// Ranges of document numbers.
     pub series: Vec<SeriesRow>,
+    /// Highest document number ever granted, per series.
+    pub series_marks: Vec<(String, i64)>,
 }
 
 impl Mint {
@@ -50,7 +52,7 @@ impl Mint {
             plant,
             epoch,
             uids: UidRanges::load(epoch, &loaded.leases, &loaded.lease_marks),
-            series: SeriesRanges::load(epoch, &loaded.series),
+            series: SeriesRanges::load(epoch, &loaded.series, &loaded.series_marks),
             blocked: None,
         }
     }
@@ -128,7 +130,8 @@ impl Mint {
     /// Takes what changed since the last call, to be written.
     pub fn take_changes(&mut self) -> Changes {
         let (leases, lease_marks) = self.uids.take_changes(self.epoch);
-        Changes { leases, lease_marks, series: self.series.take_changes(self.epoch) }
+        let series = self.series.take_changes(self.epoch);
+        Changes { leases, lease_marks, series, series_marks: self.series.take_marks() }
     }
 
     /// Begins an epoch: every range is void, the highest numbers stay.
@@ -162,6 +165,11 @@ impl Mint {
     #[must_use]
     pub fn series_levels(&self) -> Vec<SeriesLevel> {
         self.series.levels()
+    }
+
+    /// Highest document number ever granted, per series.
+    pub fn series_marks(&self) -> impl Iterator<Item = (&String, u64)> {
+        self.series.marks()
     }
 
     /// The current epoch.

@@ -101,6 +101,11 @@ struct Kind {
     granted: u64,
 }
 
+/// A number as it is stored; no number where it is none.
+fn number(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or(0)
+}
+
 /// The ranges of all types. Numbers of a type come in rising order, for ever.
 #[derive(Debug, Clone, Default)]
 pub struct UidRanges {
@@ -110,27 +115,43 @@ pub struct UidRanges {
 
 impl UidRanges {
     /// Ranges of this epoch, and the highest numbers of all. A stored range is
-    /// used only above the highest number minted, whatever its own note says.
+    /// used only above the highest number minted, whatever its own note says; one
+    /// that makes no sense beside the others is not used at all.
     #[must_use]
     pub fn load(epoch: u32, leases: &[LeaseRow], marks: &[LeaseMarkRow]) -> Self {
         let mut ranges = Self::default();
         for mark in marks {
             let Ok(kind) = mark.kind.parse::<TypeCode>() else { continue };
             let entry = ranges.kinds.entry(kind).or_default();
-            entry.used = u64::try_from(mark.used).unwrap_or(0);
-            entry.granted = u64::try_from(mark.granted).unwrap_or(0);
+            entry.used = number(mark.used);
+            entry.granted = number(mark.granted);
         }
-        for lease in leases.iter().filter(|l| l.epoch == epoch) {
+        let mut ordered: Vec<&LeaseRow> = leases.iter().collect();
+        ordered.sort_by_key(|l| l.first);
+        // Where a mark is gone, the ranges say how far it had come: used up ones
+        // stay until the next epoch.
+        let marked: BTreeSet<TypeCode> = ranges.kinds.keys().copied().collect();
+        for lease in &ordered {
+            let Ok(kind) = lease.kind.parse::<TypeCode>() else { continue };
+            if !marked.contains(&kind) {
+                let entry = ranges.kinds.entry(kind).or_default();
+                entry.granted = entry.granted.max(number(lease.last));
+                if lease.next > lease.first {
+                    entry.used = entry.used.max(number(lease.next) - 1);
+                }
+            }
+        }
+        for lease in ordered.into_iter().filter(|l| l.epoch == epoch) {
             let Ok(kind) = lease.kind.parse::<TypeCode>() else { continue };
             let entry = ranges.kinds.entry(kind).or_default();
-            let number = |n: i64| u64::try_from(n).unwrap_or(0);
-            let range = Range {
-                first: number(lease.first),
-                last: number(lease.last),
-                next: number(lease.next).max(entry.used + 1).max(number(lease.first)),
-                dirty: false,
-            };
-            entry.granted = entry.granted.max(range.last);
+            let (first, last) = (number(lease.first), number(lease.last));
+            let before = entry.ranges.back().map_or(0, |r| r.last);
+            if first <= before || last < first || last > entry.granted {
+                tracing::error!(%kind, first, last, "a range of numbers does not fit the others; it is not used");
+                continue;
+            }
+            let next = number(lease.next).max(entry.used + 1).max(first);
+            let range = Range { first, last, next, dirty: false };
             if range.left() > 0 {
                 entry.ranges.push_back(range);
             }
@@ -142,8 +163,11 @@ impl UidRanges {
         let exhausted = || MintError::Exhausted { kind: kind.to_string() };
         let entry = self.kinds.get_mut(&kind).ok_or_else(exhausted)?;
         let range = entry.ranges.iter_mut().find(|r| r.left() > 0).ok_or_else(exhausted)?;
-        let number = range.next;
-        range.next += 1;
+        let number = range.next.max(entry.used + 1);
+        if number > range.last {
+            return Err(exhausted());
+        }
+        range.next = number + 1;
         range.dirty = true;
         entry.used = number;
         self.dirty.insert(kind);
@@ -259,5 +283,22 @@ mod tests {
         let stale = LeaseRow { next: 1, ..leases[0].clone() };
         let marks = [LeaseMarkRow { used: 7, ..marks[0].clone() }];
         assert_eq!(UidRanges::load(3, &[stale], &marks).next(RM), Ok(8));
+    }
+
+    #[test]
+    fn a_range_that_does_not_fit_is_burnt_and_the_others_are_used() {
+        let lease = |first, last, next| LeaseRow { kind: "RM".into(), first, last, next, epoch: 1 };
+        let mark = |used, granted| LeaseMarkRow { kind: "RM".into(), used, granted };
+        let next = |leases: &[LeaseRow], marks: &[LeaseMarkRow]| UidRanges::load(1, leases, marks).next(RM);
+        // Reaches into the one after it; beyond what was granted; ends before it begins.
+        let other = lease(101, 200, 101);
+        let mut overlapping = UidRanges::load(1, &[lease(1, 150, 150), other.clone()], &[mark(149, 200)]);
+        assert_eq!(overlapping.next(RM), Ok(150));
+        assert_eq!(overlapping.next(RM), Err(MintError::Exhausted { kind: "RM".into() }));
+        assert_eq!(next(&[lease(300, 400, 300), other.clone()], &[mark(100, 200)]), Ok(101));
+        assert_eq!(next(&[lease(90, 10, 90), other.clone()], &[mark(50, 200)]), Ok(101));
+        // Without the mark of a type, what its ranges say counts.
+        assert_eq!(next(&[lease(1, 100, 101), other], &[]), Ok(101));
+        assert_eq!(next(&[lease(1, 100, 41)], &[]), Ok(41));
     }
 }

@@ -1,6 +1,6 @@
 //! Ranges of document numbers, per series (`GRN` gives `GRN-2025-045`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::v1::SeriesGrant;
 
@@ -40,21 +40,43 @@ impl Range {
 #[derive(Debug, Clone, Default)]
 pub struct SeriesRanges {
     series: BTreeMap<String, Vec<Range>>,
+    /// Highest number ever granted, per series.
+    highest: BTreeMap<String, u64>,
+    dirty: BTreeSet<String>,
 }
 
 impl SeriesRanges {
-    /// Ranges of this epoch.
+    /// Ranges of this epoch, and the highest numbers of all. A range that makes no
+    /// sense beside the others is not used.
     #[must_use]
-    pub fn load(epoch: u32, rows: &[SeriesRow]) -> Self {
+    pub fn load(epoch: u32, rows: &[SeriesRow], marks: &[(String, i64)]) -> Self {
+        let number = |n: i64| u64::try_from(n).unwrap_or(0);
         let mut ranges = Self::default();
+        let stored = rows.iter().map(|row| (&row.series, row.last));
+        for (series, highest) in stored.chain(marks.iter().map(|(series, highest)| (series, *highest))) {
+            let entry = ranges.highest.entry(series.clone()).or_default();
+            *entry = number(highest).max(*entry);
+        }
         for row in rows.iter().filter(|r| r.epoch == epoch) {
-            let number = |n: i64| u64::try_from(n).unwrap_or(0);
-            ranges.series.entry(row.series.clone()).or_default().push(Range {
+            let kept = ranges.series.entry(row.series.clone()).or_default();
+            let (first, last, next) = (number(row.first), number(row.last), number(row.next));
+            let clash = kept.iter().any(|r| r.prefix == row.prefix && first <= r.last && last >= r.first);
+            if clash || first == 0 || last < first || !(first..=last + 1).contains(&next) {
+                let series = &row.series;
+                tracing::error!(
+                    series,
+                    first,
+                    last,
+                    "a range of numbers does not fit the others; it is not used"
+                );
+                continue;
+            }
+            kept.push(Range {
                 prefix: row.prefix.clone(),
-                first: number(row.first),
-                last: number(row.last),
-                next: number(row.next),
-                width: row.width,
+                first,
+                last,
+                next,
+                width: row.width.min(MAX_WIDTH),
                 dirty: false,
             });
         }
@@ -93,6 +115,9 @@ impl SeriesRanges {
             width: grant.width,
             dirty: true,
         });
+        let highest = self.highest.entry(grant.series.clone()).or_default();
+        *highest = last.max(*highest);
+        self.dirty.insert(grant.series.clone());
         Ok(Granted::Taken)
     }
 
@@ -116,8 +141,24 @@ impl SeriesRanges {
         rows
     }
 
+    /// The highest numbers that changed since the last call.
+    pub(super) fn take_marks(&mut self) -> Vec<(String, i64)> {
+        let changed = std::mem::take(&mut self.dirty);
+        let highest = |series: String| {
+            let highest = self.highest.get(&series).copied().unwrap_or_default();
+            (series, i64::try_from(highest).unwrap_or(i64::MAX))
+        };
+        changed.into_iter().map(highest).collect()
+    }
+
+    /// Highest document number ever granted, per series.
+    pub(super) fn marks(&self) -> impl Iterator<Item = (&String, u64)> {
+        self.highest.iter().map(|(series, highest)| (series, *highest))
+    }
+
     pub(super) fn burn(&mut self) {
         self.series.clear();
+        self.dirty.clear();
     }
 
     pub(super) fn levels(&self) -> Vec<SeriesLevel> {
@@ -143,11 +184,36 @@ mod tests {
         assert_eq!(ranges.grant(&grant(45, 46)), Ok(Granted::Taken));
         assert_eq!(ranges.next("GRN").unwrap(), "GRN-2025-045");
         let rows = ranges.take_changes(1);
-        let mut ranges = SeriesRanges::load(1, &rows);
+        let marks = ranges.take_marks();
+        assert_eq!(marks, [("GRN".to_owned(), 46)]);
+        let mut ranges = SeriesRanges::load(1, &rows, &marks);
         assert_eq!(ranges.grant(&grant(45, 46)), Ok(Granted::Known));
         assert!(matches!(ranges.grant(&grant(46, 50)), Err(GrantError::Overlap { .. })));
         assert_eq!(ranges.next("GRN").unwrap(), "GRN-2025-046");
         assert!(ranges.next("GRN").is_err());
         assert!(ranges.next("ISS").is_err());
+        // What was ever granted is known in every later epoch.
+        ranges.burn();
+        assert_eq!(ranges.marks().collect::<Vec<_>>(), [(&"GRN".to_owned(), 46)]);
+        let later = SeriesRanges::load(2, &[], &marks);
+        assert_eq!(later.marks().collect::<Vec<_>>(), [(&"GRN".to_owned(), 46)]);
+    }
+
+    #[test]
+    fn a_range_that_does_not_fit_is_not_used() {
+        let mut ranges = SeriesRanges::default();
+        ranges.grant(&grant(1, 10)).unwrap();
+        let rows = ranges.take_changes(1);
+        for damaged in [
+            SeriesRow { next: 12, ..rows[0].clone() },
+            SeriesRow { next: 0, ..rows[0].clone() },
+            SeriesRow { last: 0, ..rows[0].clone() },
+        ] {
+            assert!(SeriesRanges::load(1, &[damaged], &[]).next("GRN").is_err());
+        }
+        let twice = [rows[0].clone(), SeriesRow { first: 5, next: 5, ..rows[0].clone() }];
+        let mut ranges = SeriesRanges::load(1, &twice, &[]);
+        let given: Vec<String> = std::iter::from_fn(|| ranges.next("GRN").ok()).collect();
+        assert_eq!(given.len(), 10);
     }
 }

@@ -23,12 +23,20 @@ impl EnginePort {
     /// Follows the engine; ends with it.
     #[must_use]
     pub fn new(engine: Handle) -> Self {
-        let mut head = engine.head();
-        let of = |head: &crate::journal::Head| Heads { epoch: head.epoch, seq: head.seq };
-        let (heads_sender, heads) = watch::channel(of(&head.borrow_and_update()));
+        let (mut head, mut told) = (engine.head(), engine.watch_status());
+        let (heads_sender, heads) = watch::channel(Heads::default());
         tokio::spawn(async move {
-            while head.changed().await.is_ok() {
-                heads_sender.send_replace(of(&head.borrow_and_update()));
+            loop {
+                let (at, behind) = (*head.borrow_and_update(), told.borrow_and_update().behind_mark);
+                let now = Heads { epoch: at.epoch, seq: at.seq, behind };
+                heads_sender.send_if_modified(|before| std::mem::replace(before, now) != now);
+                let changed = tokio::select! {
+                    changed = head.changed() => changed,
+                    changed = told.changed() => changed,
+                };
+                if changed.is_err() {
+                    return;
+                }
             }
         });
         let mut status = engine.watch_status();
@@ -53,12 +61,12 @@ fn failed(error: EngineError) -> PortError {
 
 /// A grant that must not be used is told and passed over: the stream goes on,
 /// and the wish for numbers stands.
-fn granted<T>(result: Result<T, EngineError>) -> Result<(), PortError> {
+fn granted<T>(result: Result<T, EngineError>) -> Result<bool, PortError> {
     match result {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(error @ (EngineError::Grant(_) | EngineError::Behind(_) | EngineError::Type(..))) => {
             tracing::warn!(%error, "a range from the cloud was not taken");
-            Ok(())
+            Ok(false)
         }
         Err(error) => Err(failed(error)),
     }
@@ -107,18 +115,14 @@ impl Port for EnginePort {
     }
 
     fn welcomed(&self, welcome: v1::Welcome) -> BoxFuture<'_, Result<(), PortError>> {
-        async move {
-            let v1::Welcome { epoch, through_seq, prune_through_seq, .. } = welcome;
-            self.engine.welcomed(epoch, through_seq, prune_through_seq).await.map_err(failed)
-        }
-        .boxed()
+        async move { self.engine.welcomed(welcome).await.map_err(failed) }.boxed()
     }
 
-    fn lease(&self, grant: v1::LeaseGrant) -> BoxFuture<'_, Result<(), PortError>> {
+    fn lease(&self, grant: v1::LeaseGrant) -> BoxFuture<'_, Result<bool, PortError>> {
         async move { granted(self.engine.lease_granted(&grant).await) }.boxed()
     }
 
-    fn series(&self, grant: v1::SeriesGrant) -> BoxFuture<'_, Result<(), PortError>> {
+    fn series(&self, grant: v1::SeriesGrant) -> BoxFuture<'_, Result<bool, PortError>> {
         async move { granted(self.engine.series_granted(grant).await) }.boxed()
     }
 

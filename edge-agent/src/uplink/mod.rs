@@ -2,8 +2,8 @@
 //! reference data and holds down; for as long as the agent runs, whatever the
 //! network does.
 //!
-//! The chain fixes the order of facts, so a backlog goes first and a live fact
-//! waits behind it. It does not starve: batches are large, several are on their
+//! The chain fixes the order of facts, so a backlog goes first, that of earlier
+//! epochs before the current one, and a live fact waits behind it. It does not starve: batches are large, several are on their
 //! way at once, and everything that comes down (holds above all) is handled
 //! between any two of them.
 
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use engine_port::EnginePort;
@@ -23,6 +24,10 @@ pub use port::{Heads, Port, PortError, Read, Wishes};
 
 use crate::enrol::{self, Connector, Identity, causes};
 use crate::inputs::Backoff;
+
+/// After how long a certificate is asked for again. It is asked for when half of
+/// the old one's time is over, so that there is no hurry.
+const RENEW_AGAIN: Duration = Duration::from_secs(600);
 
 /// How the stream behaves.
 #[derive(Debug, Clone)]
@@ -65,6 +70,10 @@ enum Ended {
     Stopped,
     #[error("a new epoch began")]
     NewEpoch,
+    #[error("the journal was found behind its mark")]
+    Behind,
+    #[error("the certificate is due for renewal")]
+    Renewal,
     #[error(transparent)]
     Connect(#[from] enrol::ConnectError),
     #[error("the cloud ended the stream: {}", .0.message())]
@@ -86,12 +95,17 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
+    let mut renewed: Option<Instant> = None;
     while !stop.is_cancelled() {
-        if identity.due_for_renewal(Utc::now()) {
+        let due = |identity: &Identity, renewed: Option<Instant>| {
+            identity.due_for_renewal(Utc::now()) && renewed.is_none_or(|at| at.elapsed() >= RENEW_AGAIN)
+        };
+        if due(&identity, renewed) {
             renew(&settings, &mut identity).await;
+            renewed = Some(Instant::now());
         }
-        let began = tokio::time::Instant::now();
-        let ended = one(&settings, &identity, &port, &told, &stop).await;
+        let began = Instant::now();
+        let ended = one(&settings, &identity, &port, &told, &|| due(&identity, renewed), &stop).await;
         let problem = match &ended {
             Ended::Refused(status) => refusal(status),
             other => other.to_string(),
@@ -99,8 +113,8 @@ pub async fn run(
         tell(&told, false, Some(problem.clone()));
         match ended {
             Ended::Stopped => return,
-            Ended::NewEpoch => {
-                tracing::info!("a new epoch began; the stream starts again");
+            Ended::NewEpoch | Ended::Behind | Ended::Renewal => {
+                tracing::info!("{problem}; the stream starts again");
                 continue;
             }
             _ => tracing::warn!(problem, "no stream to the cloud"),
@@ -120,6 +134,7 @@ async fn one(
     identity: &Identity,
     port: &Arc<dyn Port>,
     told: &watch::Sender<Connection>,
+    renewal_due: &(dyn Fn() -> bool + Sync),
     stop: &CancellationToken,
 ) -> Ended {
     let connector = match Connector::by_identity(&settings.cloud_url, identity) {
@@ -131,7 +146,10 @@ async fn one(
         connected = connector.connect() => connected,
     };
     match connected {
-        Ok(channel) => stream::run(settings, channel, port, || tell(told, true, None), stop).await,
+        Ok(channel) => {
+            let ready = || tell(told, true, None);
+            stream::run(settings, channel, port, ready, renewal_due, stop).await
+        }
         Err(error) => error.into(),
     }
 }

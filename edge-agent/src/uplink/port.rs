@@ -17,6 +17,8 @@ pub struct Heads {
     pub epoch: u32,
     /// Last seq in it.
     pub seq: u64,
+    /// The journal was found behind its mark; only a new epoch helps.
+    pub behind: bool,
 }
 
 /// What the agent wants of the cloud now.
@@ -42,7 +44,8 @@ pub trait Port: Send + Sync + 'static {
     /// The journal's end; changes wake the stream.
     fn heads(&self) -> watch::Receiver<Heads>;
 
-    /// Consecutive events from `from_seq`, with their notes; none at the end.
+    /// Consecutive events of an epoch from `from_seq`, with their notes; none at
+    /// its end.
     fn read(
         &self,
         epoch: u32,
@@ -54,15 +57,16 @@ pub trait Port: Send + Sync + 'static {
     /// The cloud has everything through this seq.
     fn acked(&self, ack: v1::Ack) -> BoxFuture<'_, Result<(), PortError>>;
 
-    /// The cloud's cursor when a stream begins or after a gap; it may stand
+    /// The cloud's cursors when a stream begins or after a gap; they may stand
     /// behind what was acknowledged, when the cloud was restored.
     fn welcomed(&self, welcome: v1::Welcome) -> BoxFuture<'_, Result<(), PortError>>;
 
-    /// A range of numbers.
-    fn lease(&self, grant: v1::LeaseGrant) -> BoxFuture<'_, Result<(), PortError>>;
+    /// A range of numbers. `false` when it must not be used: the wish stands, and
+    /// is not said again at once.
+    fn lease(&self, grant: v1::LeaseGrant) -> BoxFuture<'_, Result<bool, PortError>>;
 
-    /// A range of document numbers.
-    fn series(&self, grant: v1::SeriesGrant) -> BoxFuture<'_, Result<(), PortError>>;
+    /// A range of document numbers, answered as [`Self::lease`] is.
+    fn series(&self, grant: v1::SeriesGrant) -> BoxFuture<'_, Result<bool, PortError>>;
 
     /// Part of the reference data; the version when it was the last part.
     fn reference(&self, chunk: v1::ReferenceChunk) -> BoxFuture<'_, Result<Option<u64>, PortError>>;

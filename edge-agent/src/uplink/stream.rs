@@ -15,8 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
-use super::port::Port;
+use super::port::{Port, PortError};
 use super::{Ended, UplinkSettings};
+
+#[cfg(test)]
+mod tests;
 
 /// How long the cloud may take to answer Hello.
 const WELCOME_WITHIN: Duration = Duration::from_secs(20);
@@ -25,16 +28,33 @@ const ACK_WITHIN: Duration = Duration::from_secs(60);
 /// After how long an unanswered wish is said again.
 const WISH_AGAIN: Duration = Duration::from_secs(10);
 
+/// After how long a wish is said again whose answer could not be used.
+const REFUSED_AGAIN: Duration = Duration::from_secs(300);
+
+/// One epoch that is sent.
+struct Span {
+    epoch: u32,
+    /// Its last seq; `None` for the current one, which grows.
+    end: Option<u64>,
+    sent_through: u64,
+}
+
 struct Stream<'a> {
     settings: &'a UplinkSettings,
     port: &'a Arc<dyn Port>,
     up: mpsc::Sender<v1::AgentMessage>,
+    /// The current epoch, and what Hello said of the earlier ones.
     epoch: u32,
-    sent_through: u64,
-    /// Last seq of each batch on its way, and when it left.
-    in_flight: VecDeque<(u64, Instant)>,
-    /// Wishes said and not answered, and when.
+    older: Vec<v1::EpochHead>,
+    /// Hello said that the journal is behind its mark.
+    behind: bool,
+    /// Epochs to send, oldest first.
+    spans: Vec<Span>,
+    /// Epoch and last seq of each batch on its way, and when it left.
+    in_flight: VecDeque<(u32, u64, Instant)>,
+    /// Until when a wish is not said again.
     asked: BTreeMap<String, Instant>,
+    renewal_due: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Runs a stream over a fresh connection; `ready` is called once the cloud has
@@ -44,9 +64,10 @@ pub(super) async fn run(
     channel: Channel,
     port: &Arc<dyn Port>,
     ready: impl FnOnce(),
+    renewal_due: &(dyn Fn() -> bool + Sync),
     stop: &CancellationToken,
 ) -> Ended {
-    match try_run(settings, channel, port, ready, stop).await {
+    match try_run(settings, channel, port, ready, renewal_due, stop).await {
         Ok(never) => never,
         Err(ended) => ended,
     }
@@ -57,6 +78,7 @@ async fn try_run(
     channel: Channel,
     port: &Arc<dyn Port>,
     ready: impl FnOnce(),
+    renewal_due: &(dyn Fn() -> bool + Sync),
     stop: &CancellationToken,
 ) -> Result<Ended, Ended> {
     let mut client = EdgeLinkClient::new(channel)
@@ -69,9 +91,12 @@ async fn try_run(
         port,
         up,
         epoch: hello.epoch,
-        sent_through: 0,
+        older: hello.older_epochs.clone(),
+        behind: hello.behind_mark,
+        spans: Vec::new(),
         in_flight: VecDeque::new(),
         asked: BTreeMap::new(),
+        renewal_due,
     };
     stream.send(Up::Hello(hello)).await?;
     let opening = client.sync(ReceiverStream::new(outgoing));
@@ -132,7 +157,7 @@ impl Stream<'_> {
         loop {
             self.fill(&mut heads).await?;
             self.ask().await?;
-            if self.in_flight.front().is_some_and(|(_, left)| left.elapsed() > ACK_WITHIN) {
+            if self.in_flight.front().is_some_and(|(.., left)| left.elapsed() > ACK_WITHIN) {
                 return Err(Ended::Silent("an acknowledgement"));
             }
             tokio::select! {
@@ -156,12 +181,18 @@ impl Stream<'_> {
                         return Ok(Ended::Stopped);
                     }
                 }
-                _ = heartbeat.tick() => self.send(Up::Status(self.port.status())).await?,
+                _ = heartbeat.tick() => {
+                    if (self.renewal_due)() {
+                        return Ok(Ended::Renewal);
+                    }
+                    self.send(Up::Status(self.port.status())).await?;
+                }
             }
         }
     }
 
-    /// Sends batches while there are events and room on the way.
+    /// Sends batches while there are events and room on the way: the rest of each
+    /// earlier epoch, oldest first, then the current one.
     async fn fill(&mut self, heads: &mut tokio::sync::watch::Receiver<super::Heads>) -> Result<(), Ended> {
         while self.in_flight.len() < self.settings.max_in_flight {
             let head = *heads.borrow_and_update();
@@ -169,28 +200,53 @@ impl Stream<'_> {
                 // The engine began an epoch that this stream was not told of.
                 return Err(Ended::NewEpoch);
             }
-            if head.seq <= self.sent_through {
-                return Ok(());
+            if head.behind && !self.behind {
+                // Only a Hello that says so gets a new epoch.
+                return Err(Ended::Behind);
             }
-            let from_seq = self.sent_through + 1;
-            let (events, notes) = self
-                .port
-                .read(self.epoch, from_seq, self.settings.max_batch_events, self.settings.max_batch_bytes)
-                .await?;
+            let unsent = |span: &&mut Span| span.sent_through < span.end.unwrap_or(head.seq);
+            let Some(span) = self.spans.iter_mut().find(unsent) else { return Ok(()) };
+            let (epoch, from_seq) = (span.epoch, span.sent_through + 1);
+            let (max_events, max_bytes) = (self.settings.max_batch_events, self.settings.max_batch_bytes);
+            let (events, notes) = self.port.read(epoch, from_seq, max_events, max_bytes).await?;
             if events.is_empty() {
-                return Ok(());
+                if span.end.is_none() {
+                    return Ok(());
+                }
+                return Err(PortError(format!("epoch {epoch} has no seq {from_seq} any more")).into());
             }
-            self.sent_through += events.len() as u64;
-            self.in_flight.push_back((self.sent_through, Instant::now()));
-            self.send(Up::Batch(v1::Batch { epoch: self.epoch, from_seq, events, notes })).await?;
+            span.sent_through += events.len() as u64;
+            self.in_flight.push_back((epoch, span.sent_through, Instant::now()));
+            self.send(Up::Batch(v1::Batch { epoch, from_seq, events, notes })).await?;
         }
         Ok(())
+    }
+
+    /// Goes to where the cloud stands. Also after a gap, when everything past the
+    /// cursor goes again; earlier epochs that it does not name stay as they are.
+    fn resume(&mut self, welcome: &v1::Welcome) {
+        let mut cursors: Vec<(u32, u64)> =
+            welcome.older_epochs.iter().map(|c| (c.epoch, c.through_seq)).collect();
+        cursors.push((welcome.epoch, welcome.through_seq));
+        for (epoch, sent_through) in cursors {
+            let older = self.older.iter().find(|o| o.epoch == epoch);
+            let end = match older {
+                Some(older) => Some(older.head_seq),
+                None if epoch == self.epoch => None,
+                None => continue,
+            };
+            self.spans.retain(|span| span.epoch != epoch);
+            self.spans.push(Span { epoch, end, sent_through });
+        }
+        self.spans.sort_by_key(|span| span.epoch);
+        self.in_flight.clear();
     }
 
     /// Says what is wanted, once per wish until it is answered or grows old.
     async fn ask(&mut self) -> Result<(), Ended> {
         let wishes = self.port.wishes();
-        self.asked.retain(|_, at| at.elapsed() < WISH_AGAIN);
+        let now = Instant::now();
+        self.asked.retain(|_, until| *until > now);
         let leases =
             wishes.leases.into_iter().map(|wish| (format!("lease {}", wish.r#type), Up::LeaseRequest(wish)));
         let series = wishes
@@ -204,33 +260,44 @@ impl Stream<'_> {
         for (name, message) in leases.chain(series).chain(labels) {
             if !self.asked.contains_key(&name) {
                 self.send(message).await?;
-                self.asked.insert(name, Instant::now());
+                self.asked.insert(name, now + WISH_AGAIN);
             }
         }
         Ok(())
     }
 
+    /// A wish that was met may be said anew; one whose answer could not be used is
+    /// not said again at once, since the next answer would be no better.
+    fn answered(&mut self, wish: String, taken: bool) {
+        match taken {
+            true => drop(self.asked.remove(&wish)),
+            false => drop(self.asked.insert(wish, Instant::now() + REFUSED_AGAIN)),
+        }
+    }
+
     async fn handle(&mut self, message: Down) -> Result<(), Ended> {
         match message {
             Down::Welcome(welcome) => {
-                // Also after a gap: everything past the cursor goes again.
-                self.sent_through = welcome.through_seq;
-                self.in_flight.clear();
+                self.resume(&welcome);
                 self.port.welcomed(welcome).await?;
             }
             Down::Ack(ack) => {
-                while self.in_flight.front().is_some_and(|(seq, _)| *seq <= ack.through_seq) {
+                let covers =
+                    |(epoch, seq, _): &(u32, u64, Instant)| (*epoch, *seq) <= (ack.epoch, ack.through_seq);
+                while self.in_flight.front().is_some_and(covers) {
                     self.in_flight.pop_front();
                 }
                 self.port.acked(ack).await?;
             }
             Down::LeaseGrant(grant) => {
-                self.asked.remove(&format!("lease {}", grant.r#type));
-                self.port.lease(grant).await?;
+                let wish = format!("lease {}", grant.r#type);
+                let taken = self.port.lease(grant).await?;
+                self.answered(wish, taken);
             }
             Down::SeriesGrant(grant) => {
-                self.asked.remove(&format!("series {}", grant.series));
-                self.port.series(grant).await?;
+                let wish = format!("series {}", grant.series);
+                let taken = self.port.series(grant).await?;
+                self.answered(wish, taken);
             }
             Down::Reference(chunk) => {
                 if let Some(version) = self.port.reference(chunk).await? {

@@ -149,7 +149,7 @@ impl Memory {
     }
 
     fn of(state: State, agent: Uuid, machine: &'static str) -> Arc<Self> {
-        let heads = Heads { epoch: state.epoch, seq: state.events.len() as u64 };
+        let heads = Heads { epoch: state.epoch, seq: state.events.len() as u64, behind: false };
         Arc::new(Self {
             state: Mutex::new(state),
             heads: watch::channel(heads).0,
@@ -189,7 +189,7 @@ impl Memory {
 
     fn publish(&self) {
         let state = self.state.lock().unwrap();
-        self.heads.send_replace(Heads { epoch: state.epoch, seq: state.events.len() as u64 });
+        self.heads.send_replace(Heads { epoch: state.epoch, seq: state.events.len() as u64, behind: false });
     }
 
     fn state(&self) -> State {
@@ -263,13 +263,13 @@ impl Port for Memory {
         done(())
     }
 
-    fn lease(&self, grant: v1::LeaseGrant) -> BoxFuture<'_, Result<(), PortError>> {
+    fn lease(&self, grant: v1::LeaseGrant) -> BoxFuture<'_, Result<bool, PortError>> {
         self.state.lock().unwrap().leases.push(grant);
-        done(())
+        done(true)
     }
 
-    fn series(&self, _grant: v1::SeriesGrant) -> BoxFuture<'_, Result<(), PortError>> {
-        done(())
+    fn series(&self, _grant: v1::SeriesGrant) -> BoxFuture<'_, Result<bool, PortError>> {
+        done(true)
     }
 
     fn reference(&self, chunk: v1::ReferenceChunk) -> BoxFuture<'_, Result<Option<u64>, PortError>> {

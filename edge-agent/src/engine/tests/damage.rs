@@ -84,6 +84,129 @@ async fn a_full_check_finds_what_nobody_reads() {
     agent.stop().await;
 }
 
+/// Changes a row of a stopped agent's journal, as a flipped bit would.
+async fn change(agent: &Agent, sql: &'static str) {
+    use sqlx::{ConnectOptions, Connection};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(agent.database());
+    let mut db = options.connect().await.unwrap();
+    let done = sqlx::query(sql).execute(&mut db).await.unwrap();
+    assert_eq!(done.rows_affected(), 1, "{sql}");
+    db.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_the_row_of_the_end_deletes_nothing() {
+    let mut agent = Agent::ready(1000).await;
+    for n in 0..20 {
+        agent.green("MINT", &format!("r{n}")).await;
+    }
+    let whole = agent.checked().await;
+    let hash = agent.handle().head().borrow().hash;
+    agent.stop().await;
+    let intact = std::fs::read(agent.database()).unwrap();
+    for sql in [
+        "UPDATE head SET seq = seq - 16",
+        "UPDATE head SET seq = seq + 64",
+        "UPDATE head SET epoch = epoch + 2",
+        "UPDATE head SET epoch = epoch - 1",
+        "UPDATE head SET crc32 = crc32 + 1",
+        "DELETE FROM head",
+        "",
+    ] {
+        std::fs::write(agent.database(), &intact).unwrap();
+        match sql {
+            "" => flip(&agent.database(), &hash),
+            sql => change(&agent, sql).await,
+        }
+        agent.start().await;
+        let status = agent.handle().status();
+        assert!(!status.behind_mark, "{sql}");
+        assert!(agent.checked().await == whole, "{sql}");
+        assert_eq!(agent.handle().head().borrow().hash, hash, "{sql}");
+        assert_eq!(uid_of(&agent.green("MINT", "after").await).sequence(), 21, "{sql}");
+        assert_eq!(agent.checked().await.len(), 21, "{sql}");
+        agent.stop().await;
+        std::fs::remove_file(agent.settings().mark_path()).unwrap();
+        // The mark as it was at the first stop.
+        let mut mark = crate::mint::MarkFile::open(&agent.settings().mark_path()).unwrap().0;
+        let highest = std::collections::BTreeMap::from([("RM".to_owned(), 20)]);
+        let machine_id = agent.machine.to_owned();
+        mark.write(&crate::mint::Mark { agent_id: AGENT, machine_id, epoch: 1, seq: 20, hash, highest })
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_a_row_of_numbers_burns_them_and_gives_none_twice() {
+    for (sql, next) in [
+        ("UPDATE leases SET last = last + 4096 WHERE first = 1", 201),
+        ("UPDATE leases SET next = next - 8 WHERE first = 1", 201),
+        ("UPDATE leases SET first = first - 64 WHERE first = 201", 11),
+        ("UPDATE leases SET epoch = 3 WHERE first = 1", 201),
+        ("UPDATE lease_marks SET highest_used = 2", 11),
+        ("UPDATE lease_marks SET highest_used = 74", 11),
+        ("UPDATE lease_marks SET highest_granted = 4196", 11),
+    ] {
+        let mut agent = Agent::ready(100).await;
+        agent.grant(201, 300).await;
+        for n in 0..10 {
+            agent.green("MINT", &format!("r{n}")).await;
+        }
+        agent.stop().await;
+        change(&agent, sql).await;
+        agent.start().await;
+        let status = agent.handle().status();
+        assert!(status.warnings().contains(&"journal.quarantine"), "{sql}");
+        assert!(!status.behind_mark, "{sql}");
+        assert_eq!(uid_of(&agent.green("MINT", "after").await).sequence(), next, "{sql}");
+        // Told once, and of no consequence later.
+        agent.stop().await;
+        agent.start().await;
+        assert_eq!(uid_of(&agent.green("MINT", "later").await).sequence(), next + 1, "{sql}");
+        // What was granted is never taken again.
+        let again = v1::LeaseGrant { r#type: "RM".into(), first: 250, last: 400, epoch: 1 };
+        assert!(agent.handle().lease_granted(&again).await.is_err(), "{sql}");
+        agent.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_at_the_end_is_what_the_cloud_has_or_will_have() {
+    // As the cloud has it: the record itself, or what is sent instead of it.
+    for acked in [true, false] {
+        let mut agent = Agent::ready(1000).await;
+        for n in 0..10 {
+            agent.green("FACT", &format!("reading-number-{n:05}")).await;
+        }
+        let original = agent.handle().head().borrow().hash;
+        if acked {
+            agent.handle().acked(1, 10, 0).await;
+        }
+        agent.stop().await;
+        flip(&agent.database(), &field("reading-number-00009"));
+        agent.start().await;
+        let sent = async |agent: &Agent| {
+            let batch = agent.handle().read_batch(1, 10, 1, 1 << 20).await.unwrap();
+            proto::chain::link(&batch[0].1).to_vec()
+        };
+        let lost = sent(&agent).await;
+        assert_ne!(lost, original.to_vec());
+        let said = async |agent: &Agent| agent.handle().hello("test").await.unwrap().head_hash;
+        assert_eq!(said(&agent).await, if acked { original.to_vec() } else { lost.clone() });
+        assert!(!agent.handle().status().behind_mark);
+        // A cloud that was restored has neither.
+        agent.handle().welcomed(welcome(1, 9)).await.unwrap();
+        assert_eq!(said(&agent).await, lost);
+        agent.stop().await;
+        agent.start().await;
+        assert_eq!(said(&agent).await, lost);
+        agent.green("FACT", "after").await;
+        let events = agent.checked().await;
+        assert_eq!(events[10].prev_hash, lost);
+        agent.stop().await;
+    }
+}
+
 /// A killed agent's disk with 30 mints in the WAL, and the database's page size.
 async fn killed() -> (Agent, Agent) {
     let agent = Agent::ready(1000).await;

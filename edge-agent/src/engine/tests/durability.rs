@@ -67,8 +67,8 @@ async fn an_old_copy_mints_nothing_until_a_new_epoch() {
     assert!(old.handle().status().behind_mark);
 
     // The cloud has seq 4 of the true stream; the facts recorded here at 3, 4 and
-    // 5 are others, and are sent again.
-    let change = v1::EpochChange { epoch: 2, reason: "fork".into(), through_seq: 4, ..Default::default() };
+    // 5 are others, and are recorded again.
+    let change = v1::EpochChange { epoch: 2, reason: "fork".into(), through_seq: 2, ..Default::default() };
     old.handle().epoch_changed(change.clone()).await.unwrap();
     old.handle().epoch_changed(change).await.unwrap();
     assert!(!old.handle().status().behind_mark);
@@ -142,9 +142,14 @@ async fn when_the_mark_fails_no_number_is_shown() {
     let mark = agent.settings().mark_path();
     let saved = std::fs::read(&mark).unwrap();
     agent.start().await;
+    let mut jobs = agent.handle().take_print_jobs().unwrap();
+    let view = agent.handle().subscribe(DOCK).unwrap();
     agent.broken_mark.store(true, Ordering::SeqCst);
     let told = agent.scan("MINT", "r2").await;
     assert!(told.is_err(), "{told:?}");
+    // Nor on the page or on a label.
+    assert!(jobs.try_recv().is_err());
+    assert_eq!(view.borrow().last.len(), 0);
     assert!(agent.scan("MINT", "r2").await.is_err(), "the number is still unmarked");
     // Nothing more is minted, and facts that need no number are taken.
     assert_eq!(agent.scan("MINT", "r3").await.unwrap().code, "engine.mint-blocked");
@@ -153,6 +158,8 @@ async fn when_the_mark_fails_no_number_is_shown() {
     agent.broken_mark.store(false, Ordering::SeqCst);
     assert_eq!(uid_of(&agent.green("MINT", "r2").await).sequence(), 2);
     assert_ne!(std::fs::read(&mark).unwrap(), saved);
+    assert!(jobs.try_recv().unwrap().uid.contains("-000002-"));
+    assert!(view.borrow().last.iter().any(|line| line.text == "MINT"));
     agent.green("MINT", "r5").await;
     agent.stop().await;
 }

@@ -42,8 +42,7 @@ async fn events_above_the_clouds_cursor_are_recorded_again() {
 async fn an_older_epoch_changes_nothing_and_its_leases_are_void() {
     let mut agent = Agent::ready(1000).await;
     agent.green("MINT", "r1").await;
-    let change =
-        |epoch| v1::EpochChange { epoch, reason: String::new(), through_seq: 1, ..Default::default() };
+    let change = |epoch| v1::EpochChange { epoch, through_seq: 1, ..Default::default() };
     agent.handle().epoch_changed(change(1)).await.unwrap();
     assert_eq!(agent.checked().await.len(), 1);
     agent.handle().epoch_changed(change(2)).await.unwrap();
@@ -79,7 +78,7 @@ async fn only_what_is_acknowledged_and_backed_up_goes() {
     let status = agent.handle().status();
     assert_eq!((status.acked_through, status.queued), (30, 20));
     // A restored cloud has less than it said; what is gone is gone, the rest comes.
-    agent.handle().welcomed(1, 10, 0).await.unwrap();
+    agent.handle().welcomed(welcome(1, 10)).await.unwrap();
     agent.green("FACT", "after").await;
     assert_eq!(agent.handle().status().queued, 41);
     let batch = agent.handle().read_batch(1, 11, 100, 1 << 20).await.unwrap();
@@ -106,6 +105,19 @@ async fn what_is_acknowledged_and_old_goes_without_a_backup() {
     }
     agent.handle().acked(1, 3, 0).await;
     agent.green("FACT", "r5").await;
+    // A clock that nobody bears out makes nothing old.
+    let mut status = agent.handle().watch_status();
+    for _ in 0..3 {
+        status.changed().await.unwrap();
+    }
+    assert_eq!(agent.handle().hello("test").await.unwrap().oldest_seq, 1);
+    let wrong = v1::Welcome { cloud_time_us: 1, ..welcome(1, 3) };
+    agent.handle().welcomed(wrong).await.unwrap();
+    for _ in 0..3 {
+        status.changed().await.unwrap();
+    }
+    assert_eq!(agent.handle().hello("test").await.unwrap().oldest_seq, 1);
+    agent.handle().welcomed(welcome(1, 3)).await.unwrap();
     pruned_to(&agent, 3).await;
     assert_eq!(agent.handle().hello("test").await.unwrap().oldest_seq, 4);
     agent.stop().await;
@@ -156,5 +168,99 @@ async fn what_the_cloud_knows_of_a_uid_is_taken_where_nothing_is_known_here() {
     let other = v1::LabelAnswer { key: key + 1, ..answer(&label) };
     assert!(handle.label_answered(other).await.is_err());
     drop(handle);
+    agent.stop().await;
+}
+
+/// Everything of an epoch that is on disk.
+async fn all_of(agent: &Agent, epoch: u32) -> Vec<v1::Event> {
+    use prost::Message;
+    let batch = agent.handle().read_batch(epoch, 1, 1000, 1 << 24).await.unwrap();
+    batch.into_iter().map(|(_, bytes)| v1::Event::decode(bytes).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epoch_that_stays_open_is_kept_as_it_is_and_named_in_hello() {
+    let mut agent = Agent::ready(1000).await;
+    for n in 0..10 {
+        agent.green("MINT", &format!("r{n}")).await;
+    }
+    let old = agent.checked().await;
+    let head = *agent.handle().head().borrow();
+    let change = v1::EpochChange { epoch: 2, through_seq: 4, drain: true, ..Default::default() };
+    agent.handle().epoch_changed(change).await.unwrap();
+    assert_eq!(agent.checked().await, []);
+    assert_eq!(all_of(&agent, 1).await, old);
+    assert_eq!(agent.handle().status().queued, 6);
+    agent.grant(2001, 3000).await;
+    agent.green("MINT", "after").await;
+    for restart in [false, true] {
+        if restart {
+            agent.stop().await;
+            agent.start().await;
+        }
+        let hello = agent.handle().hello("test").await.unwrap();
+        assert_eq!((hello.epoch, hello.head_seq, hello.oldest_seq), (2, 1, 1));
+        assert_eq!(
+            hello.older_epochs,
+            [v1::EpochHead { epoch: 1, oldest_seq: 1, head_seq: 10, head_hash: head.hash.to_vec() }]
+        );
+        assert_eq!(agent.handle().status().queued, 7);
+    }
+    // A cloud that has less counts, and one that has all of it and a backup of it.
+    let cursor = |through_seq| v1::EpochCursor { epoch: 1, through_seq };
+    let told = v1::Welcome { older_epochs: vec![cursor(2)], ..welcome(2, 0) };
+    agent.handle().welcomed(told).await.unwrap();
+    assert_eq!(agent.handle().status().queued, 9);
+    agent.handle().acked(1, 10, 10).await;
+    let mut status = agent.handle().watch_status();
+    while !agent.handle().hello("test").await.unwrap().older_epochs.is_empty() {
+        status.changed().await.unwrap();
+    }
+    assert_eq!(agent.handle().status().queued, 1);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_generation_is_kept_with_the_full_set_that_came_of_it() {
+    let mut agent = Agent::ready(10).await;
+    let generation = async |agent: &Agent| agent.handle().hello("test").await.unwrap().generation;
+    assert_eq!(generation(&agent).await, 0);
+    let told = v1::Welcome { generation: 7, ..welcome(1, 0) };
+    agent.handle().welcomed(told).await.unwrap();
+    // Not before the set is here.
+    assert_eq!(generation(&agent).await, 0);
+    let chunk = |version, full| v1::ReferenceChunk { version, full, last: true, rows: Vec::new() };
+    agent.handle().reference_chunk(chunk(3, true)).await.unwrap();
+    assert_eq!(generation(&agent).await, 7);
+    // A rewind tells none, and a difference is of the same generation.
+    agent.handle().welcomed(welcome(1, 0)).await.unwrap();
+    agent.handle().reference_chunk(chunk(4, false)).await.unwrap();
+    agent.stop().await;
+    agent.start().await;
+    assert_eq!(generation(&agent).await, 7);
+    assert_eq!(agent.handle().hello("test").await.unwrap().reference_version, 4);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_highest_document_number_is_told_in_every_epoch() {
+    let mut agent = Agent::ready(10).await;
+    assert!(agent.handle().status().warnings().contains(&"series.low"));
+    let grant = |first, last, epoch| v1::SeriesGrant {
+        series: "GRN".into(),
+        prefix: "GRN-".into(),
+        first,
+        last,
+        width: 4,
+        epoch,
+    };
+    agent.handle().series_granted(grant(1, 400, 1)).await.unwrap();
+    assert!(!agent.handle().status().series_low.contains(&"GRN".to_owned()));
+    let change = v1::EpochChange { epoch: 2, drain: true, ..Default::default() };
+    agent.handle().epoch_changed(change).await.unwrap();
+    agent.stop().await;
+    agent.start().await;
+    let marks = agent.handle().hello("test").await.unwrap().series_marks;
+    assert_eq!(marks, [v1::SeriesMark { series: "GRN".into(), highest_granted: 400 }]);
     agent.stop().await;
 }

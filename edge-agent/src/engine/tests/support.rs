@@ -184,6 +184,12 @@ pub fn scan(text: &str, id: &str) -> ScanInput {
     }
 }
 
+/// A welcome of a cloud that has `through_seq`, and whose clock is right.
+pub fn welcome(epoch: u32, through_seq: u64) -> v1::Welcome {
+    let cloud_time_us = chrono::Utc::now().timestamp_micros();
+    v1::Welcome { epoch, through_seq, cloud_time_us, ..v1::Welcome::default() }
+}
+
 /// Keys minted in these events, in order.
 pub fn minted(events: &[v1::Event]) -> Vec<i64> {
     events.iter().flat_map(|e| &e.subjects).filter(|s| s.mint).map(|s| s.key).collect()

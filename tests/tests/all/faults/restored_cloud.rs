@@ -97,7 +97,8 @@ async fn what_a_restored_cloud_lacks_and_the_agent_pruned_is_a_gap_and_the_plant
     let (_, gone) = lab.agent.receive(&mut dock, 3).await;
     lab.agent.drained().await;
     let last = lab.stored().await.iter().map(|event| event.seq).max().unwrap();
-    // It looks at each start, and for what is older than the second at hand.
+    // It looks when the cloud's time bears its clock out, and for what is older
+    // than the second at hand.
     lab.agent.stop().await;
     lab.agent.start();
     lab.agent.drained().await;

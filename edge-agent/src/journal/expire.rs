@@ -1,0 +1,73 @@
+//! Rows beside the events that need not be kept for ever. Nothing here decides
+//! what may go; each call removes one chunk, so that no scan waits long for it.
+
+use sqlx::Row;
+
+use super::{Journal, JournalError};
+
+const CHUNK: i64 = 500;
+
+impl Journal {
+    /// Removes prints whose fate is known since before `before`, seconds since the
+    /// epoch. `true` when there may be more.
+    ///
+    /// # Errors
+    /// Nothing was removed then.
+    pub async fn expire_prints(&mut self, before: i64) -> Result<bool, JournalError> {
+        let done = sqlx::query(
+            "DELETE FROM prints WHERE (key, copy) IN (SELECT key, copy FROM prints \
+             WHERE state <> 'allocated' AND at < ? LIMIT ?)",
+        )
+        .bind(before)
+        .bind(CHUNK)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(i64::try_from(done.rows_affected()).unwrap_or(0) == CHUNK)
+    }
+
+    /// Removes damaged records and rows that were found before `before`, seconds
+    /// since the epoch. `true` when there may be more.
+    ///
+    /// # Errors
+    /// Nothing more was removed then.
+    pub async fn expire_damage(&mut self, before: i64) -> Result<bool, JournalError> {
+        let mut more = false;
+        for chunk in [
+            "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE found_at < ? LIMIT ?)",
+            "DELETE FROM damaged WHERE n IN (SELECT n FROM damaged WHERE found_at < ? LIMIT ?)",
+        ] {
+            let done = sqlx::query(chunk).bind(before).bind(CHUNK).execute(&mut self.conn).await?;
+            more |= i64::try_from(done.rows_affected()).unwrap_or(0) == CHUNK;
+        }
+        Ok(more)
+    }
+
+    /// The next labels in the order of their keys, with their JSON.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn labels_after(&mut self, key: i64, count: usize) -> Result<Vec<(i64, String)>, JournalError> {
+        let rows = sqlx::query("SELECT key, json FROM labels WHERE key > ? ORDER BY key LIMIT ?")
+            .bind(key)
+            .bind(i64::try_from(count).unwrap_or(i64::MAX))
+            .fetch_all(&mut self.conn)
+            .await?;
+        rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect()
+    }
+
+    /// Removes labels. Their aliases stay: by them such a label is known again
+    /// should it come back.
+    ///
+    /// # Errors
+    /// Nothing was removed then.
+    pub async fn forget_labels(&mut self, keys: &[i64]) -> Result<(), JournalError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        sqlx::query("DELETE FROM labels WHERE key IN (SELECT value FROM json_each(?))")
+            .bind(serde_json::Value::from(keys).to_string())
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+}
