@@ -98,12 +98,12 @@ impl Context<'_> {
             readings: self.machines.of_station(self.plant, station, self.now),
             at,
             repeat,
+            badge: input.badge.as_deref().and_then(|badge| self.badge(badge)),
         };
-        let session = self.signed_in_by(group, &gathered, before.clone(), input.badge.as_deref());
-        let decision = self.ask(group, &gathered, &session, |world| self.rules.interpret(world, scanned))?;
+        let decision = self.ask(group, &gathered, &before, |world| self.rules.interpret(world, scanned))?;
         let language = match decision.session.operator {
             Some(_) => self.language(&decision.session).to_owned(),
-            None => self.language(&session).to_owned(),
+            None => self.language(&before).to_owned(),
         };
         let (mut delta, mut reply, built) =
             self.settle(group, gathered, decision, Source { input_id: &input.input_id, machine: "" })?;
@@ -148,6 +148,7 @@ impl Context<'_> {
             readings: self.machines.of_station(self.plant, station, self.now),
             at: local(input.at, self.plant.time_zone),
             repeat: false,
+            badge: None,
         };
         let decision = self.ask(group, &gathered, &session, |world| self.rules.on_machine(world, input))?;
         let (mut delta, reply, _) = self.settle(
@@ -240,27 +241,11 @@ impl Context<'_> {
         Ok(built)
     }
 
-    /// The session after the badge that came with a reading, where it names
-    /// another person than the one signed in.
-    fn signed_in_by(
-        &self,
-        group: &Group,
-        gathered: &Gathered<'_>,
-        session: Session,
-        badge: Option<&str>,
-    ) -> Session {
-        let Some(badge) = badge else { return session };
-        let scanned = self.rules.classify(badge, self.plant.tenant, self.reference);
-        let Scanned::Badge(hash) = &scanned else { return session };
-        let named = self.reference.operators.get(hash).map(|o| o.operator.as_str());
-        let current = session.operator.as_ref().map(|o| o.operator.as_str());
-        if named.is_none() || named == current {
-            return session;
-        }
-        let asked = self.ask(group, gathered, &session, |world| self.rules.interpret(world, &scanned));
-        match asked {
-            Ok(decision) if decision.events.is_empty() => decision.session,
-            _ => session,
+    /// The SHA-256 of a badge that came with a reading.
+    fn badge(&self, text: &str) -> Option<String> {
+        match self.rules.classify(text, self.plant.tenant, self.reference) {
+            Scanned::Badge(hash) => Some(hash),
+            _ => None,
         }
     }
 
@@ -293,6 +278,7 @@ impl Context<'_> {
             numbers: &numbers,
             readings: &gathered.readings,
             repeat: gathered.repeat,
+            badge: gathered.badge.as_deref(),
         };
         self.guarded(|| rule(&world))
     }
@@ -354,7 +340,9 @@ impl Context<'_> {
         group.keep_changed(&mut labels);
         delta.labels = labels;
         let mut session = decision.session;
-        remember(&mut session, &built);
+        if !decision.beside {
+            remember(&mut session, &built);
+        }
         let surplus = session.past.len().saturating_sub(PAST_KEPT);
         session.past.drain(..surplus);
         delta.session = Some((station.code.clone(), session));
@@ -406,6 +394,8 @@ struct Gathered<'a> {
     readings: Vec<v1::Reading>,
     at: DateTime<FixedOffset>,
     repeat: bool,
+    /// SHA-256 of the badge that came with the reading.
+    badge: Option<String>,
 }
 
 #[derive(Clone, Copy)]

@@ -102,17 +102,34 @@ fn parent(step: &mut Step<'_>, uid: &Uid) -> Ruling {
                 .arg("wanted", step.item_name(&wanted));
             step.permit(refusal.then(Next::PARENT))?;
         }
-        if step.session.order.is_none()
-            && let Some(number) = &label.order
-        {
-            step.session.order = Some(("prodorder".to_owned(), number.clone()));
-        }
+        own_order(step, label)?;
         if bom::parts(step, &label.item).is_none() {
             step.note(Code::NOTE_NO_BOM, vec![("item".to_owned(), step.item_name(&label.item))]);
         }
     }
     step.session.parent = Some(key);
+    draft::keep_override(step, key);
     Ok(Answer::new(Code::ASSEMBLY_PARENT).arg("uid", uid))
+}
+
+/// Where no order is chosen the parent's own stands, for this assembly only; one
+/// made for another order than the chosen is refused.
+fn own_order(step: &mut Step<'_>, label: &Label) -> Result<(), Refusal> {
+    let Some(own) = &label.order else {
+        return Ok(());
+    };
+    match &step.session.order {
+        None => {
+            step.session.order = Some(("prodorder".to_owned(), own.clone()));
+            step.set(draft::ORDER_OF_PARENT, "1");
+        }
+        Some((_, chosen)) if chosen != own => {
+            let refusal = Refusal::new(Code::ASSEMBLY_OTHER_ORDER).about([label.key]).arg("order", own);
+            step.permit(refusal.then(Next::PARENT))?;
+        }
+        Some(_) => {}
+    }
+    Ok(())
 }
 
 fn no_label(step: &mut Step<'_>) -> Ruling {
@@ -185,6 +202,10 @@ fn fits(step: &mut Step<'_>, label: &Label) -> Result<Option<Decimal>, Refusal> 
     let there = label.quantity.unwrap_or(Decimal::ZERO);
     if let Some(typed) = typed {
         return draft::check_quantity(step, label.key, typed).map(Some);
+    }
+    if there.is_zero() && wanted.is_some() {
+        // Empty by the books, and let in all the same: then it was not empty.
+        return Ok(wanted);
     }
     Ok(Some(wanted.unwrap_or(there).min(there)))
 }
@@ -263,7 +284,7 @@ fn record(step: &mut Step<'_>) -> Ruling {
     let count = step.session.draft.len();
     for (overridden_by, keys) in draft::groups(step) {
         let mut event = link(step, v1::Action::Add, named(&parent), &keys);
-        event.overridden_by = overridden_by;
+        event.overridden_by = or_the_parents(step, overridden_by);
         events.push(event);
     }
     if let Some(subject) = inspect {
@@ -289,7 +310,7 @@ fn record_out(step: &mut Step<'_>) -> Ruling {
     for (overridden_by, keys) in draft::groups(step) {
         let mut event = link(step, v1::Action::Delete, parent.clone(), &keys);
         event.reason = step.reason();
-        event.overridden_by = overridden_by;
+        event.overridden_by = or_the_parents(step, overridden_by);
         events.push(event);
     }
     let count = step.session.draft.len();
@@ -322,6 +343,12 @@ fn out_of_kits(step: &Step<'_>) -> Vec<super::types::DraftEvent> {
         }
     }
     events
+}
+
+/// The supervisor who let these children in, else the one who let the parent in.
+fn or_the_parents(step: &Step<'_>, supervisor: String) -> String {
+    let parents = step.session.parent.and_then(|key| step.session.overrides.get(&key));
+    parents.filter(|_| supervisor.is_empty()).cloned().unwrap_or(supervisor)
 }
 
 /// The parent that has no label yet, as it is born.

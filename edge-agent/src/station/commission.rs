@@ -66,6 +66,14 @@ fn record(step: &mut Step<'_>) -> Ruling {
 fn existing(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
     let label = step.label(key);
+    let again = label.is_some_and(|label| {
+        let printing = matches!(label.print.as_str(), "allocated" | "printed" | "uncertain");
+        let here = label.last_station == step.world.station.code;
+        here && !printing && label.last_stage == v1::Stage::Commission as i32
+    });
+    if again {
+        return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
+    }
     if label.is_some_and(|label| label.known() && label.life != Life::Expected) {
         return label::confirm_here(step, uid, Code::COMMISSION_HAS_LABEL);
     }

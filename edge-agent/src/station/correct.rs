@@ -1,5 +1,7 @@
-//! CORRECT: taking back what was recorded. By the same operator while nothing
-//! has used it since, else by a supervisor.
+//! CORRECT: taking back what was recorded, all that one scan made of it. Then
+//! DONE takes back the last thing recorded here, or a UID what was last recorded
+//! of it. By the same operator while nothing has used it since, else by a
+//! supervisor.
 
 use proto::v1;
 use uid::Uid;
@@ -7,28 +9,53 @@ use uuid::Uuid;
 
 use super::codes::{Code, Next};
 use super::draft;
-use super::step::{Answer, Refusal, Ruling, Step};
-use super::types::DraftEvent;
+use super::load;
+use super::step::{Answer, Asked, Refusal, Ruling, Step};
+use super::types::{DraftEvent, Label};
 
-/// [`super::types::Session::pending`] while the UID to correct is awaited.
+/// [`super::types::Session::pending`] while it is awaited what is to be
+/// corrected.
 pub(crate) const CORRECT: &str = "correct";
 
-/// Takes back the last thing recorded at this station, all its events, the
-/// last first; asks for a UID where nothing was.
-pub(crate) fn last(step: &mut Step<'_>) -> Ruling {
+/// The CORRECT code: asks what is meant.
+pub(crate) fn ask(step: &mut Step<'_>) -> Ruling {
     if !draft::is_empty(&step.session) {
         return Err(Refusal::new(Code::CORRECT_DRAFT).silent());
     }
-    let mut targets = step.session.last_events.clone();
+    step.session.pending = Some(CORRECT.to_owned());
+    let targets = targets(step);
     if targets.is_empty() {
-        targets.extend(step.session.last_event.clone());
+        return Ok(Answer::new(Code::CORRECT_SCAN));
     }
+    let key = targets.iter().flat_map(|(_, keys)| keys).next().copied();
+    Ok(Answer::new(Code::CORRECT_LAST).arg("uid", key.map(|key| step.uid(key)).unwrap_or_default()))
+}
+
+/// What is awaited after it.
+pub(crate) fn next(step: &Step<'_>) -> Asked {
+    if targets(step).is_empty() { Next::SCAN_TO_CORRECT.into() } else { Next::CORRECT_OR_DONE.into() }
+}
+
+/// What was recorded last at this station, for its person.
+fn targets(step: &Step<'_>) -> Vec<(Uuid, Vec<i64>)> {
+    if step.session.last_events.is_empty() {
+        return step.session.last_event.iter().cloned().collect();
+    }
+    step.session.last_events.clone()
+}
+
+/// Takes back the last thing recorded at this station, all its events, the last
+/// first.
+pub(crate) fn last(step: &mut Step<'_>) -> Ruling {
+    let targets = targets(step);
     if targets.is_empty() {
         step.session.pending = Some(CORRECT.to_owned());
-        return Ok(Answer::new(Code::CORRECT_SCAN).then(Next::SCAN_TO_CORRECT));
+        return Ok(Answer::amber(Code::CORRECT_SCAN));
     }
     let ids: Vec<Uuid> = targets.iter().map(|(id, _)| *id).collect();
     let mut keys: Vec<i64> = targets.iter().flat_map(|(_, keys)| keys).copied().collect();
+    let first = keys.first().copied();
+    load::taken_back(step, &keys);
     keys.sort_unstable();
     keys.dedup();
     let me = step.session.operator.as_ref().map(|o| o.operator.clone());
@@ -43,28 +70,54 @@ pub(crate) fn last(step: &mut Step<'_>) -> Ruling {
     step.session.last_event = None;
     let events: Vec<_> = targets.iter().rev().map(|(id, keys)| event(step, *id, keys)).collect();
     let code = if step.session.corrected { Code::CORRECT_RESTORED } else { Code::CORRECTED };
-    Ok(done(step, code, keys.first().copied(), events))
+    Ok(done(step, code, first, events))
 }
 
-/// Takes back the last event of the UID scanned after CORRECT.
+/// Takes back what was last recorded of the UID scanned after CORRECT.
 pub(crate) fn of_uid(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
-    let Some(id) = step.label(key).and_then(|label| label.last_event) else {
+    let label = step.label(key);
+    let Some((label, id)) = label.and_then(|label| Some((label, label.last_event?))) else {
         return Err(Refusal::new(Code::CORRECT_NOTHING).arg("uid", uid).silent());
     };
-    let mut keys: Vec<i64> = step
-        .world
-        .labels
-        .values()
-        .filter(|label| label.last_event == Some(id))
-        .map(|label| label.key)
-        .collect();
-    keys.sort_unstable();
+    if targets(step).iter().any(|(event, _)| *event == id) {
+        return last(step);
+    }
+    let ids = decision_of(step, label, id);
+    let keys_of = |ids: &[Uuid]| {
+        let labels = step.world.labels.values();
+        let named = labels.filter(|label| ids.iter().any(|id| made(label, *id)));
+        let mut keys: Vec<i64> = named.map(|label| label.key).collect();
+        keys.sort_unstable();
+        keys
+    };
+    let keys = keys_of(&ids);
+    let events: Vec<_> = ids.iter().rev().map(|id| (*id, keys_of(&[*id]))).collect();
     demand_supervisor(step, &keys)?;
-    let events = vec![event(step, id, &keys)];
-    let correction = step.label(key).is_some_and(|label| label.last_stage == i32::from(v1::Stage::Correct));
+    let events = events.iter().map(|(id, keys)| event(step, *id, keys)).collect();
+    let correction = label.last_stage == i32::from(v1::Stage::Correct);
     let code = if correction { Code::CORRECT_RESTORED } else { Code::CORRECTED };
     Ok(done(step, code, Some(key), events))
+}
+
+/// Every event of the input that made this label's last one, as far as the
+/// labels around it tell, in order: ids are given in the order of time.
+fn decision_of(step: &Step<'_>, label: &Label, id: Uuid) -> Vec<Uuid> {
+    let mut ids = vec![id];
+    if !label.last_input.is_empty() {
+        let same =
+            step.world.labels.values().filter(|other| {
+                other.last_input == label.last_input && other.last_station == label.last_station
+            });
+        ids.extend(same.flat_map(|label| label.last_events.iter().copied()));
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn made(label: &Label, id: Uuid) -> bool {
+    label.last_event == Some(id) || label.last_events.contains(&id)
 }
 
 fn demand_supervisor(step: &mut Step<'_>, keys: &[i64]) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ use super::fields;
 use super::guard::{self, Rule};
 use super::login;
 use super::step::{self, Answer, Refusal, Ruling, Step};
-use super::types::Session;
+use super::types::{Life, Session};
 
 /// Most entries of a draft; DONE before the next.
 pub(crate) const MAX_ENTRIES: usize = 1000;
@@ -21,9 +21,20 @@ pub(crate) const MAX_SUBJECTS: usize = 300;
 /// Field that is `out` while entries are to be taken out of the parent.
 pub(crate) const MODE: &str = "_mode";
 
+/// Field that is set while the order is only that of the parent being worked on,
+/// and goes with it.
+pub(crate) const ORDER_OF_PARENT: &str = "_order_of_parent";
+
+/// Fields of entries that were used up already when a supervisor let them in
+/// begin with this; the key follows.
+const ENDED: &str = "_ended:";
+
 /// Drops the draft. What belongs to the station's work as a whole stays: the
 /// operator, the order, the operation, the place.
 pub(crate) fn clear(session: &mut Session) {
+    if session.fields.contains_key(ORDER_OF_PARENT) {
+        session.order = None;
+    }
     session.parent = None;
     session.draft.clear();
     session.quantities.clear();
@@ -51,10 +62,24 @@ pub(crate) fn push(step: &mut Step<'_>, key: i64) -> Result<(), Refusal> {
         return Err(Refusal::new(Code::DRAFT_FULL).silent());
     }
     step.session.draft.push(key);
-    if let Some(supervisor) = step.relied_on() {
-        step.session.overrides.insert(key, supervisor);
-    }
+    keep_override(step, key);
     Ok(())
+}
+
+/// Keeps which supervisor let a label in, where one did.
+pub(crate) fn keep_override(step: &mut Step<'_>, key: i64) {
+    let Some(supervisor) = step.relied_on() else {
+        return;
+    };
+    step.session.overrides.insert(key, supervisor);
+    if step.label(key).is_some_and(|label| matches!(label.life, Life::Consumed | Life::Scrapped)) {
+        step.set(&format!("{ENDED}{key}"), "1");
+    }
+}
+
+/// Whether a supervisor let it in although it was used up or scrapped.
+pub(crate) fn let_in_ended(step: &Step<'_>, key: i64) -> bool {
+    step.field(&format!("{ENDED}{key}")).is_some()
 }
 
 /// Drops the last entry; tells when there is none.
@@ -64,6 +89,7 @@ pub(crate) fn undo(step: &mut Step<'_>) -> Ruling {
     };
     step.session.quantities.remove(&key);
     step.session.overrides.remove(&key);
+    step.session.fields.remove(&format!("{ENDED}{key}"));
     step.session.last_code = None;
     let uid = step.uid(key);
     Ok(Answer::new(Code::UNDONE).arg("uid", uid))

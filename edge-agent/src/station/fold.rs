@@ -50,13 +50,14 @@ pub fn fold(labels: &mut HashMap<i64, Label>, event: &v1::Event) {
 pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Option<&v1::Event>) {
     let stage = event.stage();
     let id = Uuid::from_slice(&event.event_id).ok();
+    let nothing = changes_nothing(stage) || reads_only(event);
     let mut keys: Vec<i64> = Vec::new();
     for subject in event.subjects.iter().filter(|subject| subject.key > 0) {
         let label = labels.entry(subject.key).or_insert_with(|| Label::new(subject.key));
         if !keys.contains(&subject.key) {
             keys.push(subject.key);
             label.count = label.count.max(subject.count).max(1);
-            if !changes_nothing(stage) && stage != Stage::Correct {
+            if !nothing && stage != Stage::Correct {
                 remember(label);
             }
         }
@@ -71,7 +72,10 @@ pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corr
         }
         expiry(labels, event);
     }
-    if changes_nothing(stage) {
+    if can_be_corrected(stage) && !reads_only(event) {
+        keys.iter().for_each(|key| remember_decision(labels, *key, event));
+    }
+    if nothing {
         return;
     }
     for key in keys {
@@ -87,6 +91,26 @@ pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corr
 fn remember(label: &mut Label) {
     label.before = None;
     label.before = Some(Box::new(label.clone()));
+}
+
+/// Readings of a machine: they stand beside what is done, and are not what is taken
+/// back of a label.
+fn reads_only(event: &v1::Event) -> bool {
+    matches!(event.stage(), Stage::Operation | Stage::Load)
+        && event.action() == Action::Unspecified
+        && !event.machine.is_empty()
+}
+
+/// Keeps which events of one input name the label.
+fn remember_decision(labels: &mut HashMap<i64, Label>, key: i64, event: &v1::Event) {
+    let (Some(label), Ok(id)) = (labels.get_mut(&key), Uuid::from_slice(&event.event_id)) else {
+        return;
+    };
+    if event.input_id.is_empty() || label.last_input != event.input_id {
+        label.last_events.clear();
+        label.last_input.clone_from(&event.input_id);
+    }
+    label.last_events.push(id);
 }
 
 /// Facts that a subject states about its label.
@@ -187,6 +211,7 @@ fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subj
         Stage::Adjust => adjust(label, amount(subject)),
         Stage::IssueToProduction => {
             go(label, here(event));
+            issued(label, event, amount(subject));
             match amount(subject) {
                 Some(part) => reduce(label, Some(part), Life::Consumed),
                 None => label.order = reference(event, "prodorder").map(str::to_owned),
@@ -194,7 +219,7 @@ fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subj
         }
         Stage::ReturnFromProduction => {
             go(label, here(event));
-            come_back(label, amount(subject));
+            come_back(label, event, amount(subject));
         }
         Stage::Operation | Stage::Load => operate(label, event),
         Stage::Consume | Stage::Transformation => match subject.role() {
@@ -325,10 +350,42 @@ fn adjust(label: &mut Label, counted: Option<Decimal>) {
     label.life = if counted.is_zero() { Life::Consumed } else { Life::Active };
 }
 
+/// Counts what goes to an order, so that no more is taken back.
+fn issued(label: &mut Label, event: &v1::Event, part: Option<Decimal>) {
+    let Some(out) = part.or(label.quantity) else {
+        return;
+    };
+    let order = reference(event, "prodorder").unwrap_or_default().to_owned();
+    let sum = label.issued.entry(order).or_default();
+    *sum = sum.checked_add(out).unwrap_or(*sum);
+}
+
+/// What comes back, or was not issued after all, of that order first.
+fn not_issued(label: &mut Label, event: &v1::Event, mut part: Decimal) {
+    let order = reference(event, "prodorder").unwrap_or_default();
+    let others = label.issued.keys().filter(|other| *other != order).cloned();
+    let orders: Vec<String> = [order.to_owned()].into_iter().chain(others).collect();
+    for order in orders {
+        if let Some(out) = label.issued.get_mut(&order) {
+            let taken = part.min(*out);
+            (*out, part) = (*out - taken, part - taken);
+        }
+    }
+    label.issued.retain(|_, out| !out.is_zero());
+}
+
 /// Material back from production. What was issued whole comes back with what
 /// is left of it; a part that was issued out of a container is added to it.
-fn come_back(label: &mut Label, amount: Option<Decimal>) {
-    let whole = label.order.take().is_some();
+fn come_back(label: &mut Label, event: &v1::Event, amount: Option<Decimal>) {
+    let order = label.order.take();
+    let whole = order.is_some();
+    match (order, amount) {
+        (Some(order), _) => {
+            label.issued.remove(&order);
+        }
+        (None, Some(part)) => not_issued(label, event, part),
+        (None, None) => {}
+    }
     if let Some(amount) = amount {
         let there = label.quantity.unwrap_or(Decimal::ZERO);
         let sum = if whole { Some(amount) } else { there.checked_add(amount) };
@@ -521,8 +578,17 @@ fn reverse(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Su
     match event.stage() {
         Stage::Consume | Stage::Transformation if subject.role() == Role::Input => give_back(label),
         Stage::Scrap | Stage::Sample => give_back(label),
-        Stage::IssueToProduction if amount(subject).is_some() => give_back(label),
-        Stage::IssueToProduction => label.order = None,
+        Stage::IssueToProduction => match amount(subject) {
+            Some(part) => {
+                not_issued(label, event, part);
+                give_back(label);
+            }
+            None => {
+                if let Some(order) = label.order.take() {
+                    label.issued.remove(&order);
+                }
+            }
+        },
         Stage::Inspection if event.action() == Action::Add => {
             label.quality = QualityState::Unrestricted;
         }

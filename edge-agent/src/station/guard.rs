@@ -3,6 +3,7 @@
 //! order in which they are told are here.
 
 use super::codes::{Code, Next};
+use super::draft;
 use super::step::{Refusal, Step};
 use super::types::{Custody, Label, Life, QualityState};
 
@@ -18,8 +19,10 @@ pub(crate) struct Rule {
     inside: bool,
     /// A kit of the order being worked on counts as part of the act.
     kitted: bool,
-    /// Consumed or scrapped.
-    ended: bool,
+    /// Used up.
+    consumed: bool,
+    /// Destroyed.
+    scrapped: bool,
     /// Elsewhere by what is known here; only ever noted.
     away: bool,
 }
@@ -33,7 +36,8 @@ pub(crate) const HANDLE: Rule = Rule {
     expired: false,
     inside: true,
     kitted: false,
-    ended: true,
+    consumed: true,
+    scrapped: true,
     away: true,
 };
 
@@ -62,7 +66,13 @@ pub(crate) const DESTROY: Rule = Rule { held: true, ..HANDLE };
 pub(crate) const ARRIVE: Rule = Rule { away: false, ..HANDLE };
 
 /// Naming it, whatever has become of it (a hold, a label).
-pub(crate) const NAME: Rule = Rule { inside: false, ended: false, away: false, ..HANDLE };
+pub(crate) const NAME: Rule = Rule { inside: false, consumed: false, scrapped: false, away: false, ..HANDLE };
+
+/// Taking it back from production.
+pub(crate) const TAKE_BACK: Rule = Rule { away: false, ..HANDLE };
+
+/// The same of a container: one that was emptied may get a remainder back.
+pub(crate) const REFILL: Rule = Rule { consumed: false, ..TAKE_BACK };
 
 /// Judges the label by the rule; a label that is not known here is taken with a
 /// note. Returns what is known.
@@ -83,17 +93,15 @@ pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Opt
     if !label.known() {
         note_unknown(step, key);
     }
-    if rule.ended {
-        let code = match label.life {
-            Life::Consumed => Some(Code::LABEL_CONSUMED),
-            Life::Scrapped => Some(Code::LABEL_SCRAPPED),
-            Life::Expected | Life::Active => None,
-        };
-        if let Some(code) = code {
-            // Nothing can be done with what no longer exists: a correction
-            // brings it back first.
-            return Err(refusal(step, code, key).firm());
-        }
+    let ended = match label.life {
+        Life::Consumed if rule.consumed => Some(Code::LABEL_CONSUMED),
+        Life::Scrapped if rule.scrapped => Some(Code::LABEL_SCRAPPED),
+        _ => None,
+    };
+    if let Some(code) = ended {
+        // The books may be wrong: a supervisor who has it in hand may say so.
+        let refusal = refusal(step, code, key);
+        step.permit(refusal)?;
     }
     if let Custody::Parent { key: parent } = &label.custody
         && rule.inside
@@ -140,10 +148,13 @@ pub(crate) fn kit_of(step: &Step<'_>, label: &Label) -> Option<i64> {
 
 /// Judges a label once more when the draft that it is in is recorded: another
 /// station or the office may have come in between. A supervisor's word stands,
-/// but what has been used up meanwhile is gone.
+/// but what has been used up since is gone.
 pub(crate) fn recheck(step: &mut Step<'_>, key: i64, rule: Rule) -> Result<(), Refusal> {
-    let rule =
-        if step.session.overrides.contains_key(&key) { Rule { ended: rule.ended, ..NAME } } else { rule };
+    let rule = match step.session.overrides.contains_key(&key) {
+        true if draft::let_in_ended(step, key) => NAME,
+        true => Rule { consumed: rule.consumed, scrapped: rule.scrapped, ..NAME },
+        false => rule,
+    };
     // What is to be noted was noted at the scan.
     let notes = step.notes();
     let ruling = check(step, key, rule).map(|_| ());

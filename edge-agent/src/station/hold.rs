@@ -56,9 +56,6 @@ pub(crate) fn place(step: &mut Step<'_>, key: i64) -> Ruling {
         guard::check(step, key, guard::NAME)?;
     }
     let event = event(step, v1::Stage::Hold, key);
-    if step.world.station.kind != StationKind::Hold {
-        step.take(fields::REASON);
-    }
     Ok(Answer::new(Code::HOLD_PLACED).arg("uid", step.uid(key)).event(event))
 }
 

@@ -1,7 +1,10 @@
 //! Issue of material to a work order, and its return. Each scan is recorded at
-//! once; a quantity typed before it issues or returns a part of a container.
+//! once; a quantity typed before it issues or returns a part of a container. Of
+//! what was issued here last no more is issued without a quantity: most likely
+//! it is the same scan again. No more comes back than was issued.
 
 use proto::v1;
+use rust_decimal::Decimal;
 use uid::Uid;
 
 use super::bom;
@@ -43,6 +46,9 @@ fn issue(step: &mut Step<'_>, uid: &Uid) -> Ruling {
         if typed.is_none() && label.order.as_ref() == Some(&order) {
             return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
         }
+        if typed.is_none() && just_issued(step, label, &order) {
+            return Ok(Answer::amber(Code::ISSUE_AGAIN).arg("uid", uid));
+        }
         check_order(step, label, &order)?;
     }
     let quantity = match typed {
@@ -65,6 +71,14 @@ fn issue(step: &mut Step<'_>, uid: &Uid) -> Ruling {
         .arg("quantity", text)
         .arg("order", order)
         .event(event))
+}
+
+/// Whether a part of it was issued to the order here, and nothing was done with
+/// it since.
+fn just_issued(step: &Step<'_>, label: &Label, order: &str) -> bool {
+    label.last_stage == v1::Stage::IssueToProduction as i32
+        && label.last_station == step.world.station.code
+        && label.issued.contains_key(order)
 }
 
 /// Material that the order's product does not need, or that another order has.
@@ -91,18 +105,26 @@ fn check_order(step: &mut Step<'_>, label: &Label, order: &str) -> Result<(), Re
 fn give_back(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let key = uid.key().get();
     let typed = step.take_quantity();
-    // An empty container may get a remainder back, so being consumed is no bar.
-    let label = guard::check(step, key, guard::NAME)?;
+    let container = step.label(key).is_some_and(|label| label.container);
+    let label = guard::check(step, key, if container { guard::REFILL } else { guard::TAKE_BACK })?;
     let issued = label.and_then(|label| label.order.clone());
-    if issued.is_none() && typed.is_none() && label.is_some_and(|label| label.known()) {
+    let in_parts = label.is_some_and(|label| !label.issued.is_empty());
+    if issued.is_none() && label.is_some_and(|label| label.known()) && (typed.is_none() || !in_parts) {
         let again = label.is_some_and(|label| {
             label.last_stage == v1::Stage::ReturnFromProduction as i32
                 && label.last_station == step.world.station.code
         });
-        if again {
+        if again && typed.is_none() {
             return Ok(Answer::amber(Code::SCAN_AGAIN).arg("uid", uid));
         }
+        if in_parts {
+            // The container stayed; how much of what it gave is this?
+            return Err(Refusal::new(Code::GOODS_QUANTITY_FIRST).then(Next::QUANTITY).silent());
+        }
         step.note(Code::NOTE_NOT_ISSUED, vec![("uid".to_owned(), uid.to_string())]);
+    }
+    if let (Some(typed), Some(label)) = (typed, label.filter(|label| label.known())) {
+        check_returned(step, label, typed)?;
     }
     let mut event = step.event(v1::Stage::ReturnFromProduction);
     if event.references.is_empty()
@@ -115,4 +137,29 @@ fn give_back(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     let quantity = typed.or(label.and_then(|label| label.quantity));
     let quantity = quantity.map(|quantity| draft::with_unit(step, key, quantity)).unwrap_or_default();
     Ok(Answer::new(Code::GIVEN_BACK).arg("uid", uid).arg("quantity", quantity).event(event))
+}
+
+/// Refuses more than was issued, where that is known.
+fn check_returned(step: &mut Step<'_>, label: &Label, quantity: Decimal) -> Result<(), Refusal> {
+    let uid = step.uid(label.key);
+    if quantity <= Decimal::ZERO {
+        return Err(Refusal::new(Code::QUANTITY_ZERO).silent());
+    }
+    if !label.container && quantity != Decimal::ONE {
+        return Err(Refusal::new(Code::QUANTITY_UNIT).arg("uid", uid).silent());
+    }
+    let most = match &label.order {
+        Some(order) => label.issued.get(order).copied().or(label.quantity),
+        None if label.issued.is_empty() => None,
+        None => label.issued.values().try_fold(Decimal::ZERO, |sum, part| sum.checked_add(*part)),
+    };
+    if let Some(most) = most.filter(|most| quantity > *most) {
+        let refusal = Refusal::new(Code::RETURN_TOO_MUCH)
+            .about([label.key])
+            .arg("uid", uid)
+            .arg("quantity", draft::with_unit(step, label.key, quantity))
+            .arg("there", draft::with_unit(step, label.key, most));
+        step.permit(refusal)?;
+    }
+    Ok(())
 }

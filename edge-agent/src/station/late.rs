@@ -2,53 +2,95 @@
 //! They are judged by who worked here when they were made, never by who does
 //! now, and leave what is being done now as it is.
 
+use chrono::{DateTime, Duration, Utc};
 use proto::v1;
 
 use super::codes::Code;
-use super::step::{self, Step};
+use super::login;
+use super::step::Step;
 use super::types::{Decision, DraftEvent, OperatorSession, PastSession, Reply, Scanned, Session, World};
 use crate::inputs::Colour;
 
-/// The decision on a scan that was made before the present session began;
-/// `None` for one that was not.
+/// A scan that comes longer than this after it was made had been kept.
+const KEPT_S: i64 = 60;
+
+/// The decision on a scan that was made before the present session began, or
+/// while nobody was signed in where somebody should be; `None` for any other.
+/// `session` is the one at the scan's own time ([`login::at_its_time`]).
 pub(crate) fn judge(world: &World<'_>, session: &Session, scanned: &Scanned) -> Option<Decision> {
     let at = world.at.to_utc();
-    let present_since = match &session.operator {
-        Some(operator) => operator.since,
-        None => session.past.last()?.to,
-    };
-    // Where the session begins after now the clock went back, and says nothing of
-    // what came before what.
-    if at >= present_since || present_since > world.now {
+    let before = before_present(world, session, at);
+    if !before && !(unattended(world, session, at) && matches!(scanned, Scanned::Uid(_) | Scanned::Gs1(_))) {
         return None;
     }
     if !matches!(scanned, Scanned::Uid(_) | Scanned::Gs1(_) | Scanned::Foreign(_) | Scanned::Invalid { .. }) {
         // DONE or a PIN from then would act on the draft of now.
         return Some(told(session, Code::LATE_IGNORED, Vec::new()));
     }
-    let then = session.past.iter().rev().find(|past| past.from <= at && at <= past.to);
-    let mut decision = super::run_late(world, session_of(then, world), scanned, then.is_none());
+    let mut session = session.clone();
+    let then = session_at(world, &mut session, at);
+    // Where nobody has come since, the station's order is still the one of then.
+    let order = then.as_ref().map_or(session.order.clone().filter(|_| !before), |past| past.order.clone());
+    let was = as_it_was(world, then.as_ref(), order);
+    let mut decision = super::run_late(world, was, scanned, then.is_none());
     let reason = if then.is_some() { Code::LATE_TAKEN } else { Code::LATE_NO_SESSION };
     if decision.events.is_empty() {
         decision.events.extend(kept(world, scanned, reason));
     }
     for event in &mut decision.events {
-        event.operator = Some(then.map(|past| past.operator.clone()).unwrap_or_default());
+        event.operator = Some(then.as_ref().map(|past| past.operator.clone()).unwrap_or_default());
         if event.reason.is_empty() && then.is_none() {
             event.reason = reason.as_str().to_owned();
         }
     }
     if decision.reply.colour != Colour::Red {
         let args = decision.reply.args;
-        decision.reply = told(session, reason, args).reply;
+        decision.reply = told(&session, reason, args).reply;
     }
-    decision.session = session.clone();
-    step::remember_kind(&mut decision.session, &decision.events);
+    decision.session = session;
+    decision.beside = true;
     Some(decision)
 }
 
+/// Whether the present session, or the end of the last one, is later than the
+/// scan. Where it begins after now the clock went back, and says nothing of what
+/// came before what.
+fn before_present(world: &World<'_>, session: &Session, at: DateTime<Utc>) -> bool {
+    let since = match (&session.operator, session.past.last()) {
+        (Some(operator), _) => operator.since,
+        (None, Some(last)) => last.to,
+        (None, None) => return false,
+    };
+    at < since && since <= world.now
+}
+
+/// Whether the scan was kept for a while, and nobody was signed in when it was
+/// made. Nobody stands there any more who could sign in and scan again.
+fn unattended(world: &World<'_>, session: &Session, at: DateTime<Utc>) -> bool {
+    world.station.login_required
+        && session.operator.is_none()
+        && login::named(world).is_none()
+        && world.now - at > Duration::seconds(KEPT_S)
+}
+
+/// The session of that time: whose badge came with the scan, else who was signed
+/// in. One that ended by itself goes on as long as its scans do.
+fn session_at(world: &World<'_>, session: &mut Session, at: DateTime<Utc>) -> Option<PastSession> {
+    let idle = login::idle(world);
+    let begun = session.past.iter_mut().rfind(|past| past.from <= at);
+    let open = begun.filter(|past| at <= if past.idle { past.to + idle } else { past.to });
+    if let Some(past) = open
+        && login::named(world).is_none_or(|person| person.operator == past.operator)
+    {
+        past.to = past.to.max(at);
+        return Some(past.clone());
+    }
+    let person = login::named(world)?;
+    Some(PastSession { operator: person.operator.clone(), from: at, to: at, order: None, idle: false })
+}
+
 /// A session as it was then: who and for which order. Its draft is gone.
-fn session_of(past: Option<&PastSession>, world: &World<'_>) -> Session {
+fn as_it_was(world: &World<'_>, past: Option<&PastSession>, order: Option<(String, String)>) -> Session {
     let operator = past.map(|past| OperatorSession {
         operator: past.operator.clone(),
         language: world.plant.default_language().code().to_owned(),
@@ -57,7 +99,7 @@ fn session_of(past: Option<&PastSession>, world: &World<'_>) -> Session {
         since: past.from,
         shift: world.shift.0.clone(),
     });
-    Session { operator, order: past.and_then(|past| past.order.clone()), ..Session::default() }
+    Session { operator, order, ..Session::default() }
 }
 
 /// A scan that was one step of a draft that is gone: kept as a refused act, so
@@ -79,5 +121,6 @@ fn told(session: &Session, code: Code, args: Vec<(String, String)>) -> Decision 
         session: session.clone(),
         events: Vec::new(),
         prints: Vec::new(),
+        beside: true,
     }
 }

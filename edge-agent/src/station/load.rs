@@ -15,6 +15,8 @@ use super::step::{Act, Answer, Asked, Refusal, Ruling, Step};
 use super::types::DraftEvent;
 
 pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
+    let members = members(step);
+    step.session.load = members;
     let running = !step.session.load.is_empty();
     match act {
         Act::Uid(uid) if running => refuse_member(step, uid),
@@ -35,11 +37,36 @@ pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
 }
 
 pub(crate) fn next(step: &Step<'_>) -> Asked {
-    let count = step.session.load.len();
+    let count = members(step).len();
     if count > 0 {
         return Asked::from(Next::LOAD_OUT).arg("members", count);
     }
     if step.session.draft.is_empty() { Next::LOAD_MEMBER.into() } else { Next::LOAD_MORE.into() }
+}
+
+/// The members of the load that is running, without those whose being let in was
+/// taken back elsewhere.
+fn members(step: &Step<'_>) -> Vec<i64> {
+    let operation = step.operation();
+    let taken_back = |key: i64| {
+        let label = step.label(key).filter(|_| !operation.is_empty());
+        label.is_some_and(|label| {
+            let open = operation::state(Some(label), &operation).is_some_and(|state| state.open);
+            !open && label.last_stage == v1::Stage::Correct as i32
+        })
+    };
+    step.session.load.iter().copied().filter(|key| !taken_back(*key)).collect()
+}
+
+/// The last decision of this station is taken back: who was let in is out again,
+/// who was let out is in again.
+pub(crate) fn taken_back(step: &mut Step<'_>, keys: &[i64]) {
+    match step.session.loaded {
+        Some(true) => step.session.load.retain(|key| !keys.contains(key)),
+        Some(false) if step.session.load.is_empty() => step.session.load = keys.to_vec(),
+        _ => return,
+    }
+    step.session.loaded = step.session.loaded.map(|loaded| !loaded);
 }
 
 fn refuse_member(step: &mut Step<'_>, uid: &Uid) -> Ruling {
@@ -136,7 +163,7 @@ fn events(
 
 /// Readings that reach every member of the load that is running.
 pub(crate) fn readings(step: &Step<'_>, readings: &[v1::Reading]) -> Vec<DraftEvent> {
-    let mut events = events(step, &step.session.load, v1::Action::Unspecified, |_| String::new());
+    let mut events = events(step, &members(step), v1::Action::Unspecified, |_| String::new());
     for event in &mut events {
         event.readings = readings.to_vec();
     }

@@ -17,6 +17,9 @@ pub(crate) const PIN: &str = "pin";
 pub(crate) const SUPERVISOR: &str = "supervisor";
 /// While that supervisor's PIN is awaited.
 pub(crate) const SUPERVISOR_PIN: &str = "supervisor-pin";
+/// Once a PIN is asked for no more and none was given: what is typed next is
+/// still a PIN to whoever types it, so it is neither used nor shown.
+pub(crate) const PIN_OVER: &str = "pin-over";
 
 /// Wrong PINs after which no more are taken for a time.
 const MAX_TRIES: u32 = 3;
@@ -35,37 +38,82 @@ pub(crate) fn is_own(name: &str) -> bool {
     name == WHO
 }
 
-/// Signs out who has been away too long or whose shift has ended.
-pub(crate) fn expire(world: &World<'_>, session: &mut Session) {
-    let Some(operator) = &session.operator else {
+/// How long anybody may be away; zero for as long as they like.
+pub(crate) fn idle(world: &World<'_>) -> Duration {
+    Duration::seconds(i64::from(world.station.idle_logout_s))
+}
+
+/// When the scan was made; no device's clock is ahead of the agent's.
+fn made_at(world: &World<'_>) -> DateTime<Utc> {
+    world.at.to_utc().min(world.now)
+}
+
+/// Makes the session what it was when the scan was made: signs out who had been
+/// away too long by then or whose shift had ended, and brings back who was not
+/// away yet. So a day's scans that all come at once are one session.
+pub(crate) fn at_its_time(world: &World<'_>, session: &mut Session) {
+    resume(world, session);
+    let at = made_at(world);
+    let Some(operator) = session.operator.clone().filter(|o| at >= o.since || o.since > world.now) else {
         return;
     };
-    let idle = Duration::seconds(i64::from(world.station.idle_logout_s));
-    let left = session.touched_at.filter(|_| idle > Duration::zero()).map(|touched| touched + idle);
-    if let Some(left) = left.filter(|left| *left < world.now) {
-        sign_out(session, left);
+    let touched = session.touched_at.filter(|_| idle(world) > Duration::zero());
+    if let Some(touched) = touched.filter(|touched| *touched + idle(world) < at) {
+        close(session, touched, true);
+        session.idle = Some(operator);
         return;
     }
-    let at = world.at.to_utc();
     if operator.shift != world.shift.0 || at - operator.since > Duration::hours(MAX_SESSION_H) {
         sign_out(session, at);
     }
 }
 
+fn resume(world: &World<'_>, session: &mut Session) {
+    let at = made_at(world);
+    let back = session.past.last().filter(|last| last.idle && last.to <= at && at <= last.to + idle(world));
+    let (Some(last), None, true) = (back.map(|last| last.to), &session.operator, session.idle.is_some())
+    else {
+        return;
+    };
+    session.operator = session.idle.take();
+    session.past.pop();
+    session.touched_at = Some(last);
+}
+
+/// Notes that something happened here. A time later than now is from a clock
+/// that has been put back.
+pub(crate) fn touch(world: &World<'_>, session: &mut Session) {
+    let at = made_at(world);
+    let last = session.touched_at.filter(|touched| *touched <= world.now);
+    session.touched_at = Some(last.map_or(at, |last| last.max(at)));
+}
+
 /// Ends the operator's session; the draft stays for who comes next.
 pub(crate) fn sign_out(session: &mut Session, to: DateTime<Utc>) {
+    close(session, to, false);
+}
+
+fn close(session: &mut Session, to: DateTime<Utc>, idle: bool) {
     if let Some(operator) = session.operator.take() {
         session.past.push(PastSession {
             operator: operator.operator,
             from: operator.since,
             to: to.max(operator.since),
             order: session.order.clone(),
+            idle,
         });
         let surplus = session.past.len().saturating_sub(MAX_PAST);
         session.past.drain(..surplus);
     }
-    session.pending = None;
+    session.idle = None;
+    let asked = matches!(session.pending.as_deref(), Some(PIN | SUPERVISOR_PIN | PIN_OVER));
+    session.pending = asked.then(|| PIN_OVER.to_owned());
     session.digits.clear();
+}
+
+/// Whose badge came with the scan.
+pub(crate) fn named<'w>(world: &World<'w>) -> Option<&'w Operator> {
+    world.reference.operators.get(world.badge?)
 }
 
 /// Refuses where the station wants somebody signed in and nobody is.
@@ -100,10 +148,8 @@ pub(crate) fn badge(step: &mut Step<'_>, hash: &str) -> Ruling {
     if station.pin_required
         && let Some(wait) = locked(step, &person.operator)
     {
-        return Err(Refusal::new(Code::PIN_TOO_OFTEN)
-            .arg("minutes", minutes(wait))
-            .then(Next::BADGE)
-            .silent());
+        step.session.pending = Some(PIN_OVER.to_owned());
+        return Ok(too_often(wait).then(Next::BADGE));
     }
     if station.pin_required && person.pin_hash.is_none() {
         return Err(Refusal::new(Code::LOGIN_NO_PIN).arg("name", &person.name).silent());
@@ -163,6 +209,7 @@ pub(crate) fn pin(step: &mut Step<'_>, pin: &str) -> Ruling {
     step.session.digits.clear();
     if let Some(wait) = locked(step, &id) {
         sign_out(&mut step.session, step.world.at.to_utc());
+        step.session.pending = Some(PIN_OVER.to_owned());
         return Ok(too_often(wait).then(Next::BADGE));
     }
     if pin_matches(person, pin) {
@@ -174,6 +221,7 @@ pub(crate) fn pin(step: &mut Step<'_>, pin: &str) -> Ruling {
     }
     if let Some(answer) = count_wrong(step, &id) {
         sign_out(&mut step.session, step.world.at.to_utc());
+        step.session.pending = Some(PIN_OVER.to_owned());
         return Ok(answer.then(Next::BADGE));
     }
     step.session.pending = Some(PIN.to_owned());
@@ -188,6 +236,7 @@ pub(crate) fn supervisor_badge(step: &mut Step<'_>, hash: &str) -> Option<Ruling
         return Some(Ok(Answer::red(Code::LOGIN_NO_PIN).arg("name", &person.name)));
     }
     if let Some(wait) = locked(step, &person.operator) {
+        step.session.pending = Some(PIN_OVER.to_owned());
         return Some(Ok(too_often(wait)));
     }
     step.set(WHO, &person.operator);
@@ -203,6 +252,7 @@ pub(crate) fn supervisor_pin(step: &mut Step<'_>, pin: &str) -> Result<String, A
     let id = step.field(WHO).unwrap_or_default().to_owned();
     if let Some(wait) = locked(step, &id) {
         step.session.fields.remove(WHO);
+        step.session.pending = Some(PIN_OVER.to_owned());
         return Err(too_often(wait));
     }
     let matches = person(step.world, &id).is_some_and(|p| p.supervisor && pin_matches(p, pin));
@@ -213,10 +263,27 @@ pub(crate) fn supervisor_pin(step: &mut Step<'_>, pin: &str) -> Result<String, A
     }
     if let Some(answer) = count_wrong(step, &id) {
         step.session.fields.remove(WHO);
+        step.session.pending = Some(PIN_OVER.to_owned());
         return Err(answer);
     }
     step.session.pending = Some(SUPERVISOR_PIN.to_owned());
     Err(Answer::red(Code::PIN_WRONG).then(Next::PIN))
+}
+
+/// The answer to what is typed after a PIN was asked for in vain; `None` when the
+/// scan is something else.
+pub(crate) fn pin_over(step: &mut Step<'_>, scanned: &Scanned) -> Option<Answer> {
+    let whole = match typing(&step.session, scanned) {
+        Typing::No => return None,
+        Typing::Digit(_) => false,
+        Typing::Whole(_) => true,
+    };
+    let wait = step.session.wrong_pins.keys().filter_map(|operator| locked(step, operator)).max();
+    if !whole || wait.is_some() {
+        step.session.pending = Some(PIN_OVER.to_owned());
+    }
+    step.session.digits.clear();
+    Some(wait.map_or_else(|| Answer::red(Code::LOGIN_NEEDED), too_often).then(Next::BADGE))
 }
 
 /// The text of what was refused last.

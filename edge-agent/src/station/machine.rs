@@ -10,7 +10,7 @@ use super::codes::Code;
 use super::inspection;
 use super::load;
 use super::operation;
-use super::step::{self, Args, Step};
+use super::step::{Args, Step};
 use super::types::{Decision, DraftEvent, DraftSubject, Reply, Taken, World};
 use crate::config::StationKind;
 use crate::inputs::{Colour, MachineInput, MachineReading, Quality};
@@ -139,12 +139,11 @@ fn told(
     events: Vec<DraftEvent>,
 ) -> Decision {
     let args: Args = vec![("machine".to_owned(), input.machine.clone())];
-    let mut session = step.session;
-    step::remember_kind(&mut session, &events);
     Decision {
         reply: Reply { colour, code: code.as_str().to_owned(), next: String::new(), args },
-        session,
+        session: step.session,
         events,
         prints: Vec::new(),
+        beside: true,
     }
 }

@@ -35,6 +35,7 @@ mod opening;
 mod operation;
 mod packing;
 mod portions;
+mod reason;
 mod receiving;
 mod rework;
 mod sample;
@@ -78,10 +79,11 @@ pub fn interpret(world: &World<'_>, scanned: &Scanned) -> Decision {
         return step.accept(scanned, Answer::amber(Code::SCAN_AGAIN).arg("uid", uid), asked);
     }
     let mut session = world.session.clone();
+    login::at_its_time(world, &mut session);
     if let Some(decision) = late::judge(world, &session, scanned) {
         return decision;
     }
-    login::expire(world, &mut session);
+    let session = signed_in_by(world, session);
     if session.pending.as_deref() == Some(login::SUPERVISOR_PIN)
         && let Some(decision) = overridden(world, &session, scanned)
     {
@@ -98,7 +100,7 @@ pub fn interpret(world: &World<'_>, scanned: &Scanned) -> Decision {
 #[must_use]
 pub fn waiting_for(world: &World<'_>) -> (String, Vec<(String, String)>) {
     let mut session = world.session.clone();
-    login::expire(world, &mut session);
+    login::at_its_time(world, &mut session);
     let asked = asked(&Step::new(world, session, None));
     (asked.next.as_str().to_owned(), asked.args)
 }
@@ -108,8 +110,19 @@ pub fn waiting_for(world: &World<'_>) -> (String, Vec<(String, String)>) {
 #[must_use]
 pub fn signed_in(world: &World<'_>) -> Session {
     let mut session = world.session.clone();
-    login::expire(world, &mut session);
+    login::at_its_time(world, &mut session);
     session
+}
+
+/// The session after the badge that came with the scan, where it names another
+/// person than the one signed in.
+fn signed_in_by(world: &World<'_>, session: Session) -> Session {
+    let named = login::named(world).map(|person| person.operator.as_str());
+    let current = session.operator.as_ref().map(|operator| operator.operator.as_str());
+    let (Some(badge), true) = (world.badge, named.is_some() && named != current) else {
+        return session;
+    };
+    run(world, session, &Scanned::Badge(badge.to_owned()), None).session
 }
 
 /// A supervisor's PIN, or a digit of it: with the right one what was refused is
@@ -173,7 +186,8 @@ fn decide<'w>(
     step: &mut Step<'w>,
     scanned: &Scanned,
 ) -> Result<Decision, Box<(Answer, Asked)>> {
-    match settle(step, scanned) {
+    let ruling = settle(step, scanned);
+    match ruling.and_then(|answer| reason::check(step, &answer.events).map(|()| answer)) {
         Ok(answer) => {
             let asked = asked(step);
             Err(Box::new((answer, asked)))
@@ -187,7 +201,16 @@ fn decide<'w>(
 
 /// The part that is common to all stations: who, which order, digits, undoing.
 fn settle(step: &mut Step<'_>, scanned: &Scanned) -> Ruling {
-    let pending = step.session.pending.take();
+    let mut pending = step.session.pending.take();
+    if pending.as_deref() == Some(login::PIN_OVER)
+        && let Some(answer) = login::pin_over(step, scanned)
+    {
+        return Ok(answer);
+    }
+    if pending.as_deref() == Some(login::SUPERVISOR) && !matches!(scanned, Scanned::Badge(_)) {
+        // No supervisor came: what was awaited before the refusal still is.
+        pending = step.session.fields.get(step::REFUSED_PENDING).cloned();
+    }
     if pending.as_deref() == Some(login::PIN) {
         match login::typing(&step.session, scanned) {
             login::Typing::Whole(pin) => return login::pin(step, &pin),
@@ -245,7 +268,10 @@ fn noted(mut refusal: Refusal, note: String) -> Refusal {
 
 fn by_control(step: &mut Step<'_>, control: &Control, scanned: &Scanned, pending: Option<String>) -> Ruling {
     match control.verb() {
-        Verb::Help => return Ok(Answer::new(Code::HELP)),
+        Verb::Help => {
+            step.session.pending = pending.filter(|pending| step::outlasts(pending));
+            return Ok(Answer::new(Code::HELP));
+        }
         Verb::Login => return Ok(Answer::new(Code::LOGIN_BADGE).then(Next::BADGE)),
         Verb::Logout => {
             let at = step.world.at.to_utc();
@@ -281,7 +307,7 @@ fn by_control(step: &mut Step<'_>, control: &Control, scanned: &Scanned, pending
             draft::clear(&mut step.session);
             Ok(Answer::new(Code::CANCELLED))
         }
-        Verb::Correct => correct::last(step),
+        Verb::Correct => correct::ask(step),
         Verb::Order => match control.value() {
             Some(number) => choose_order(step, number),
             None => {
@@ -294,12 +320,16 @@ fn by_control(step: &mut Step<'_>, control: &Control, scanned: &Scanned, pending
         Verb::Reason => match control.value() {
             Some(reason) => {
                 step.session.pending = pending;
-                choose_reason(step, reason)
+                reason::choose(step, reason)
             }
-            None => Ok(Answer::new(Code::REASON_SCAN).then(Next::REASON)),
+            None => {
+                step.session.pending = pending.filter(|pending| step::outlasts(pending));
+                Ok(Answer::new(Code::REASON_SCAN).then(Next::REASON))
+            }
         },
         Verb::Reprint => label::ask_reprint(step),
         Verb::Hold => hold::control(step),
+        Verb::Done if pending.as_deref() == Some(correct::CORRECT) => correct::last(step),
         Verb::Done => act(step, &Act::Done),
         Verb::Pass => act(step, &Act::Pass),
         Verb::Fail => act(step, &Act::Fail),
@@ -325,7 +355,7 @@ fn by_text(step: &mut Step<'_>, text: &str, pending: Option<String>) -> Ruling {
             return act(step, &Act::Quantity(quantity));
         }
         if name == fields::REASON {
-            return choose_reason(step, value);
+            return reason::choose(step, value);
         }
         fields::enter(step, name, value)?;
         return act(step, &Act::Field(name));
@@ -334,7 +364,7 @@ fn by_text(step: &mut Step<'_>, text: &str, pending: Option<String>) -> Ruling {
         return choose_order(step, text);
     }
     if step.world.reference.reasons.contains_key(text) {
-        return choose_reason(step, text);
+        return reason::choose(step, text);
     }
     act(step, &Act::Text(text.to_owned()))
 }
@@ -408,6 +438,8 @@ fn choose_order(step: &mut Step<'_>, number: &str) -> Ruling {
         step.session.order = Some(chosen);
         step.session.line = None;
     }
+    // Chosen now, even where it was the open parent's before.
+    step.take(draft::ORDER_OF_PARENT);
     act(step, &Act::Order)
 }
 
@@ -432,39 +464,6 @@ fn choose_operation(step: &mut Step<'_>, operation: Option<&str>) -> Ruling {
     };
     step.session.operation = Some(found.clone());
     Ok(Answer::new(Code::OPERATION_CHOSEN).arg("operation", found))
-}
-
-/// A reason that the plant knows. Where no reasons have come down yet any will
-/// do, since a fact must not wait for a list.
-fn choose_reason(step: &mut Step<'_>, reason: &str) -> Ruling {
-    let reasons = &step.world.reference.reasons;
-    let allowed = &step.world.station.without_order_reasons;
-    let known = reasons.keys().chain(allowed).filter(|r| r.eq_ignore_ascii_case(reason)).min();
-    let code = match known {
-        Some(code) => code.clone(),
-        None if reasons.is_empty() => reason.to_owned(),
-        None => {
-            let refusal = Refusal::new(Code::REASON_UNKNOWN).arg("reason", reason);
-            return Err(refusal.then(Next::REASON).silent());
-        }
-    };
-    step.set(fields::REASON, &code);
-    match step.session.pending.take().as_deref() {
-        Some(label::REPRINT) => {
-            step.session.pending = Some(label::REPRINT.to_owned());
-            return Ok(Answer::new(Code::REASON_SET)
-                .arg("reason", guard::reason_text(step, &code))
-                .then(Next::SCAN_TO_REPRINT));
-        }
-        Some(hold::HOLD) => {
-            step.session.pending = Some(hold::HOLD.to_owned());
-            return Ok(Answer::new(Code::REASON_SET)
-                .arg("reason", guard::reason_text(step, &code))
-                .then(Next::SCAN_TO_HOLD));
-        }
-        _ => {}
-    }
-    act(step, &Act::Reason)
 }
 
 /// Hands an act to the station's own rules.
@@ -500,7 +499,7 @@ fn asked(step: &Step<'_>) -> Asked {
     use StationKind as K;
     match step.session.pending.as_deref() {
         Some(login::PIN | login::SUPERVISOR_PIN) => return Next::PIN.into(),
-        Some(correct::CORRECT) => return Next::SCAN_TO_CORRECT.into(),
+        Some(correct::CORRECT) => return correct::next(step),
         Some(hold::HOLD) => return Next::SCAN_TO_HOLD.into(),
         Some(label::REPRINT) => return Next::SCAN_TO_REPRINT.into(),
         _ => {}

@@ -125,7 +125,8 @@ pub fn wanted_keys(session: &Session, scanned: &Scanned) -> Vec<i64> {
 /// typed while one is awaited. `session` is the one before the scan.
 #[must_use]
 pub fn is_secret(session: &Session, scanned: &Scanned) -> bool {
-    let pin = matches!(session.pending.as_deref(), Some(super::login::PIN | super::login::SUPERVISOR_PIN));
+    use super::login::{PIN, PIN_OVER, SUPERVISOR_PIN};
+    let pin = matches!(session.pending.as_deref(), Some(PIN | SUPERVISOR_PIN | PIN_OVER));
     match scanned {
         Scanned::Badge(_) => true,
         Scanned::Text(_) => pin,

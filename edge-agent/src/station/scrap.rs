@@ -1,5 +1,6 @@
 //! Scrap: units and quantities that are lost, each with its reason. The reason
-//! first or the UID first; the reason holds for one scan.
+//! first or the UID first; it is used up by the scrap that is recorded with it,
+//! and must be one for scrap.
 
 use proto::v1;
 use uid::Uid;
@@ -53,9 +54,7 @@ fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
         let quantity = draft::check_quantity(step, key, typed)?;
         step.session.quantities.insert(key, quantity);
     }
-    if let Some(supervisor) = step.relied_on() {
-        step.session.overrides.insert(key, supervisor);
-    }
+    draft::keep_override(step, key);
     step.session.parent = Some(key);
     if step.field(fields::REASON).is_some() {
         return record(step);

@@ -12,6 +12,7 @@ use super::types::{
     Decision, DraftEvent, DraftSubject, KeyRef, Label, NumberRef, PrintRequest, Reply, Scanned, Session,
     World,
 };
+use crate::config::StationKind;
 use crate::inputs::Colour;
 use crate::reference::{Item, Order};
 
@@ -299,9 +300,15 @@ impl<'w> Step<'w> {
         self.take(super::fields::QUANTITY)?.parse().ok()
     }
 
-    /// The reason given, as an event carries it.
+    /// The reason given, as an event carries it. It is used up by the events that
+    /// are recorded with it.
     pub fn reason(&self) -> String {
-        self.field(super::fields::REASON).unwrap_or_default().to_owned()
+        self.given_reason().unwrap_or_default().to_owned()
+    }
+
+    /// The reason given, if one was.
+    pub fn given_reason(&self) -> Option<&str> {
+        self.field(super::fields::REASON)
     }
 
     /// Makes the answer amber. The first note is what the operator reads.
@@ -370,6 +377,7 @@ impl<'w> Step<'w> {
     /// waits for afterwards.
     pub fn accept(mut self, scanned: &Scanned, mut answer: Answer, asked: Asked) -> Decision {
         if !answer.events.is_empty() {
+            self.use_up_reason(&answer.events);
             self.note_old_reference();
             if let Some(supervisor) = self.relied_on() {
                 for event in &mut answer.events {
@@ -415,7 +423,7 @@ impl<'w> Step<'w> {
             self.session.fields.remove(REFUSED_CODE);
             self.session.fields.remove(REFUSED_PENDING);
         }
-        self.session.touched_at = Some(self.world.now);
+        super::login::touch(self.world, &mut self.session);
         if let Some(text) = repeatable(scanned) {
             self.session.last_code = Some((text, self.world.at.to_utc()));
         }
@@ -424,6 +432,19 @@ impl<'w> Step<'w> {
             session: self.session,
             events: answer.events,
             prints: answer.prints,
+            beside: false,
+        }
+    }
+
+    /// A reason is for one act; only a row of holds has one for all.
+    fn use_up_reason(&mut self, events: &[DraftEvent]) {
+        let row = self.world.station.kind == StationKind::Hold;
+        let stays = |event: &DraftEvent| row && matches!(event.stage, v1::Stage::Hold | v1::Stage::Release);
+        let used = self
+            .given_reason()
+            .is_some_and(|reason| events.iter().any(|event| event.reason == reason && !stays(event)));
+        if used {
+            self.session.fields.remove(super::fields::REASON);
         }
     }
 
@@ -439,20 +460,26 @@ impl<'w> Step<'w> {
     }
 }
 
-/// Keeps whether what CORRECT would take back next is itself a CORRECT.
-pub(crate) fn remember_kind(session: &mut Session, events: &[DraftEvent]) {
+/// Keeps what it is that CORRECT would take back next: itself a CORRECT, a load
+/// let in, a load let out.
+fn remember_kind(session: &mut Session, events: &[DraftEvent]) {
     let mut facts = events.iter().filter(|event| super::can_be_corrected(event.stage)).peekable();
-    if facts.peek().is_some() {
-        session.corrected = facts.all(|event| event.stage == v1::Stage::Correct);
+    let Some(first) = facts.peek() else {
+        return;
+    };
+    let loaded = (first.stage == v1::Stage::Load).then_some(first.action == v1::Action::Add);
+    session.corrected = facts.all(|event| event.stage == v1::Stage::Correct);
+    if !session.corrected {
+        session.loaded = loaded;
     }
 }
 
 /// Time in which the same card counts once where the station states none.
 const ONE_READ: Duration = Duration::seconds(3);
 
-/// The amber answer to the DONE or CORRECT that has just recorded something,
-/// read once more: a second CORRECT would take back the first. Each reading
-/// keeps the window open, as a scanner's own does.
+/// The amber answer to the card that has just recorded something, read once more:
+/// a second NOLABEL would mint a second label. Each reading keeps the window
+/// open, as a scanner's own does.
 pub(crate) fn read_again(world: &World<'_>, session: &Session, scanned: &Scanned) -> Option<Decision> {
     let text = control_once(scanned)?;
     let (last, when) = session.last_control.as_ref()?;
@@ -476,7 +503,9 @@ pub(crate) fn read_again(world: &World<'_>, session: &Session, scanned: &Scanned
 fn control_once(scanned: &Scanned) -> Option<String> {
     use super::control::Verb;
     match scanned {
-        Scanned::Control(control) if matches!(control.verb(), Verb::Done | Verb::Correct) => {
+        Scanned::Control(control)
+            if matches!(control.verb(), Verb::Done | Verb::NoLabel | Verb::Pass | Verb::Fail) =>
+        {
             Some(control.to_string())
         }
         _ => None,
@@ -490,6 +519,13 @@ pub(crate) const REFUSED_CODE: &str = "_refused_code";
 
 /// Field that holds what was awaited when it was refused.
 pub(crate) const REFUSED_PENDING: &str = "_refused_pending";
+
+/// Whether what is awaited stays so when a scan is refused or asks for help: a
+/// smudged label must not turn the next one into the station's own act.
+pub(crate) fn outlasts(pending: &str) -> bool {
+    use super::{correct, hold, label, login};
+    [correct::CORRECT, hold::HOLD, label::REPRINT, login::PIN, login::PIN_OVER].contains(&pending)
+}
 
 /// Whether a field belongs to the refusal just given, not to the draft.
 pub(crate) fn is_refusal(name: &str) -> bool {
@@ -520,21 +556,27 @@ pub(crate) fn refuse(
         event.note = refusal.note;
         events.push(event);
     }
-    if !told {
-        session.fields.remove(REFUSED_PENDING);
-        let ours = [super::login::SUPERVISOR, super::login::SUPERVISOR_PIN];
-        if let Some(pending) = session.pending.take().filter(|p| !ours.contains(&p.as_str())) {
-            session.fields.insert(REFUSED_PENDING.to_owned(), pending);
-        }
-    }
+    let awaited = match session.pending.take() {
+        // Its digits may still be typed.
+        Some(pending) if pending == super::login::SUPERVISOR_PIN => Some(super::login::PIN_OVER.to_owned()),
+        pending => pending.filter(|pending| outlasts(pending)),
+    };
+    let awaited = awaited.or_else(|| session.fields.get(REFUSED_PENDING).cloned());
     session.last_control = None;
-    session.pending = refusal.overridable.then(|| super::login::SUPERVISOR.to_owned());
+    session.pending = if refusal.overridable {
+        if let Some(awaited) = awaited {
+            session.fields.insert(REFUSED_PENDING.to_owned(), awaited);
+        }
+        Some(super::login::SUPERVISOR.to_owned())
+    } else {
+        awaited
+    };
     session.digits.clear();
     if refusal.record {
         session.fields.insert(REFUSED.to_owned(), text);
         session.fields.insert(REFUSED_CODE.to_owned(), refusal.code.as_str().to_owned());
     }
-    session.touched_at = Some(world.now);
+    super::login::touch(world, &mut session);
     let mut args = refusal.args;
     merge(&mut args, asked.args);
     Decision {
@@ -547,6 +589,7 @@ pub(crate) fn refuse(
         session,
         events,
         prints: Vec::new(),
+        beside: false,
     }
 }
 

@@ -155,6 +155,16 @@ pub struct Label {
     /// event_id of the last event, for UNDO and CORRECT.
     #[serde(default)]
     pub last_event: Option<Uuid>,
+    /// Input whose decision `last_event` is part of.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last_input: String,
+    /// event_id of every event of that decision which names this label, in
+    /// order: CORRECT takes back all of a decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_events: Vec<Uuid>,
+    /// How much of it was issued and has not come back, by production order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub issued: BTreeMap<String, Decimal>,
     /// Label print state: allocated, printed, confirmed, spoiled.
     #[serde(default)]
     pub print: String,
@@ -204,6 +214,9 @@ impl Label {
             last_stage: 0,
             last_station: String::new(),
             last_event: None,
+            last_input: String::new(),
+            last_events: Vec::new(),
+            issued: BTreeMap::new(),
             print: String::new(),
             reprints: 0,
             package: false,
@@ -260,8 +273,9 @@ pub struct Session {
     /// what it is; set by the rules.
     #[serde(default)]
     pub corrected: bool,
-    /// The DONE or CORRECT that recorded something in the scan just before, and
-    /// when it was last read: read again at once, it is one and the same.
+    /// The card (DONE, NOLABEL, PASS, FAIL) that recorded something in the scan
+    /// just before, and when it was last read: read again at once, it is one and
+    /// the same.
     #[serde(default)]
     pub last_control: Option<(String, DateTime<Utc>)>,
     /// Wrong PINs at this station, by operator id, since the last right one.
@@ -276,15 +290,24 @@ pub struct Session {
     /// Readings taken for the unit in work that gets its label at DONE.
     #[serde(default)]
     pub taken: Vec<Taken>,
+    /// Whether the last decision let a load in or out: what taking it back means
+    /// for `load`. `None` when it did neither; set by the rules.
+    #[serde(default)]
+    pub loaded: Option<bool>,
     /// Something the station waits for: `pin` (of the badge just scanned),
     /// `supervisor` (a badge that overrides the refusal just given),
-    /// `supervisor-pin`, `correct`, `hold` or `reprint` (the UID to act on).
+    /// `supervisor-pin`, `pin-over` (a PIN was asked for and is no more: what is
+    /// typed now is still one), `correct`, `hold` or `reprint` (what to act on).
     pub pending: Option<String>,
     /// Sessions closed before now, newest last, so that a late scan is judged
     /// by the session of its own time. Bounded by the engine.
     pub past: Vec<PastSession>,
-    /// Last time anything happened here.
+    /// Last time anything happened here, by the inputs' own times.
     pub touched_at: Option<DateTime<Utc>>,
+    /// Who was signed out for being away, until somebody signs in or out: a scan
+    /// that was made in time, and came late, brings the session back.
+    #[serde(default)]
+    pub idle: Option<OperatorSession>,
 }
 
 /// Readings of a machine's trigger, kept until their unit has a label.
@@ -335,6 +358,9 @@ pub struct PastSession {
     pub to: DateTime<Utc>,
     /// Order that was open.
     pub order: Option<(String, String)>,
+    /// It ended by itself, nobody having scanned any more; `to` is the last scan.
+    #[serde(default)]
+    pub idle: bool,
 }
 
 /// Everything that a rule may look at.
@@ -366,6 +392,8 @@ pub struct World<'a> {
     pub readings: &'a [v1::Reading],
     /// The same device counter was seen before.
     pub repeat: bool,
+    /// SHA-256 of the badge that came with the scan, if one did.
+    pub badge: Option<&'a str>,
 }
 
 /// A UID in a draft: one that exists, or one that the engine is to mint.
@@ -556,6 +584,9 @@ pub struct Decision {
     /// Labels as they are afterwards, minted ones apart: those the engine
     /// derives from the events by [`super::fold`].
     pub prints: Vec<PrintRequest>,
+    /// It stands beside the work that goes on here (a machine's reading, a scan
+    /// of long ago): not what CORRECT takes back.
+    pub beside: bool,
 }
 
 /// What was scanned, after cleaning.

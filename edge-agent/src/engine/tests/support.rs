@@ -304,7 +304,7 @@ impl Rules for Scripted {
 
 fn decision(colour: Colour, code: &str, session: Session, events: Vec<DraftEvent>) -> Decision {
     let reply = Reply { colour, code: code.into(), next: String::new(), args: Vec::new() };
-    Decision { reply, session, events, prints: Vec::new() }
+    Decision { reply, session, events, prints: Vec::new(), beside: false }
 }
 
 fn event(stage: v1::Stage, keys: Vec<KeyRef>) -> DraftEvent {

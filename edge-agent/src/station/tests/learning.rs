@@ -95,7 +95,7 @@ fn a_state_that_nothing_here_touched_is_the_clouds() {
     assert_eq!((label.order.as_deref(), label.operations.as_slice()), (Some("WO-9"), [burned].as_slice()));
     assert_eq!((label.count, label.quantity), (1, Some(decimal("1"))));
     // Taken back, it is where the cloud knows it.
-    plant.play("STORAGE", &[("CORRECT", "green corrected CORRECT")]);
+    plant.play("STORAGE", &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT")]);
     let label = plant.label("RM99");
     assert_eq!((label.item.as_str(), label.life), ("GEAR", Life::Expected));
     assert_eq!(label.custody, Custody::InTransit { to: "KOL".to_owned() });

@@ -73,7 +73,7 @@ fn wrong_pins_lock_for_longer_each_time() {
             ("pin.too-often", "anil")
         );
         // A new badge scan does not end it, and another person is not concerned.
-        plant.play("STORAGE", &[("badge:anil", "red pin.too-often"), ("1111", "red place.unknown")]);
+        plant.play("STORAGE", &[("badge:anil", "red pin.too-often"), ("1111", "red pin.too-often")]);
         plant.now += Duration::seconds(seconds - 20);
     }
     plant.play(
@@ -170,7 +170,7 @@ fn only_a_supervisors_badge_and_pin_override() {
             ("1", "red pin.wrong"),
             ("2", "red pin.wrong"),
             ("3", "red pin.too-often REFUSED"),
-            ("9999", "red text.unknown"),
+            ("9999", "red pin.too-often"),
             ("LOGOUT", "green logged.out"),
             ("RM2", "red label.held REFUSED"),
             ("badge:chief", "amber override.pin"),
@@ -210,4 +210,29 @@ fn a_page_sees_who_was_signed_out_by_the_clock() {
     plant.play("STORAGE", &[("badge:anil", "green login.done")]);
     plant.shift = "B".to_owned();
     assert_eq!(seen(&plant), (None, "next.badge".to_owned()), "the shift has ended");
+}
+
+#[test]
+fn a_pin_is_never_shown_once_it_was_asked_for() {
+    let mut plant = Plant::new();
+    let station = plant.station("GATE");
+    (station.pin_required, station.idle_logout_s) = (true, 300);
+    plant.play(
+        "GATE",
+        &[
+            ("badge:anil", "green login.pin"),
+            // A misread does not end the asking.
+            ("TWC-DONE-00", "red control.checksum REFUSED"),
+            ("1", "red pin.wrong"),
+            ("2", "red pin.wrong"),
+            ("3", "red pin.too-often REFUSED"),
+            ("1111", "red pin.too-often"),
+            ("DIGIT-1", "red pin.too-often"),
+        ],
+    );
+    assert!(is_secret(&plant.session("GATE"), &Scanned::Text("1111".to_owned())));
+    // Typed after the session ended by itself: no number plate.
+    plant.play("GATE", &[("HELP", "green help"), ("badge:bela", "green login.pin")]);
+    plant.now += Duration::seconds(301);
+    plant.play("GATE", &[("2222", "red login.needed"), ("WB-02-1234", "green gate.vehicle")]);
 }

@@ -34,11 +34,15 @@ pub(super) struct Plant {
     /// The clock; each scan takes ten seconds.
     pub now: DateTime<FixedOffset>,
     pub shift: String,
+    /// Badge that comes with each scan.
+    pub badge: Option<String>,
     /// The decision on the last scan.
     pub last: Option<Decision>,
     minted: HashMap<TypeCode, u64>,
     documents: HashMap<String, u64>,
     ids: u128,
+    inputs: u64,
+    by_machine: bool,
 }
 
 impl Plant {
@@ -57,10 +61,13 @@ impl Plant {
             readings: Vec::new(),
             now,
             shift: "A".to_owned(),
+            badge: None,
             last: None,
             minted: HashMap::new(),
             documents: HashMap::new(),
             ids: 0,
+            inputs: 0,
+            by_machine: false,
         }
     }
 
@@ -147,7 +154,10 @@ impl Plant {
         let labels = self.family(&wanted_keys(&session, &Scanned::Text(String::new())));
         let at = self.now;
         let decision = self.ask(&station, &session, &labels, at, false, |world| on_machine(world, input));
-        self.settle(code, decision, at)
+        self.by_machine = true;
+        let told = self.settle(code, decision, at);
+        self.by_machine = false;
+        told
     }
 
     /// What a page sees of the station while nobody scans.
@@ -181,6 +191,7 @@ impl Plant {
             numbers: &self.numbers,
             readings: &self.readings,
             repeat,
+            badge: self.badge.as_deref(),
         };
         rule(&world)
     }
@@ -238,7 +249,8 @@ impl Plant {
         let Some(label) = self.labels.get(&key.get()) else { return };
         let uses =
             matches!(subject.role, v1::Role::Input | v1::Role::Child) && event.action != v1::Action::Delete;
-        if uses && label.life != Life::Active && label.life != Life::Expected {
+        let ended = matches!(label.life, Life::Consumed | Life::Scrapped);
+        if uses && ended && event.overridden_by.is_empty() {
             panic!("{told}: uses {:?} {key}", label.life);
         }
         let held = self.reference.held_keys.contains(&key.get()) || !label.holds.is_empty();
@@ -258,6 +270,7 @@ impl Plant {
         let mut number: Option<String> = None;
         let mut recorded = Vec::new();
         let mut born = Vec::new();
+        self.inputs += 1;
         for draft in &decision.events {
             let event = self.record(code, draft, at, &mut slots, &mut lots, &mut number, &mut born);
             let corrected = self.events.iter().find(|e| e.event_id == event.corrects).cloned();
@@ -277,7 +290,7 @@ impl Plant {
         }
         let mut session = decision.session.clone();
         let facts = decision.events.iter().any(|e| can_be_corrected(e.stage));
-        if facts {
+        if facts && !decision.beside {
             session.last_event = recorded.last().cloned();
             session.last_events = recorded;
         }
@@ -312,6 +325,8 @@ impl Plant {
             action: draft.action.into(),
             occurred_at_us: draft.occurred_at.unwrap_or(at).timestamp_micros(),
             station: code.to_owned(),
+            input_id: format!("{code}-{}", self.inputs),
+            machine: if self.by_machine { "PLC1".to_owned() } else { String::new() },
             operator_id: draft.operator.clone().unwrap_or_default(),
             location: if draft.location.is_empty() { station.location } else { draft.location.clone() },
             readings: draft.readings.clone(),
@@ -379,6 +394,17 @@ impl Plant {
             });
         }
         event
+    }
+
+    /// The UID minted last.
+    pub fn last_minted(&self) -> i64 {
+        let mut subjects = self.events.iter().rev().flat_map(|event| &event.subjects);
+        subjects.find(|subject| subject.mint).unwrap().key
+    }
+
+    /// The text of a label.
+    pub fn label_text(&self, key: i64) -> String {
+        Uid::from_key(self.file.tenant, Key::new(key).unwrap()).to_string()
     }
 
     fn next_id(&mut self) -> u128 {

@@ -14,14 +14,18 @@ fn gate() {
         &[
             ("DONE", "red gate.no-vehicle"),
             ("WB-02-1234", "green gate.vehicle"),
+            ("WB-02-1234", "amber scan.again"),
             ("CH-77", "green gate.paper"),
+            ("CH-78", "green gate.paper"),
+            ("CH-77", "amber scan.again"),
             ("PO-2025-001", "green order.chosen"),
             ("DONE", "green gate.recorded GATE_IN"),
         ],
     );
     let event = plant.of(Stage::GateIn)[0];
     assert!(event.subjects.is_empty());
-    assert_eq!(event.references.len(), 2);
+    let numbers: Vec<_> = event.references.iter().map(|r| r.number.as_str()).collect();
+    assert_eq!(numbers, ["PO-2025-001", "CH-77", "CH-78"]);
 }
 
 #[test]
@@ -199,6 +203,118 @@ fn issue_and_return() {
 }
 
 #[test]
+fn the_same_part_issue_again_needs_a_quantity() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "ISSUE",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("QTY-5", "green quantity.kept"),
+            ("RM1", "green issued ISSUE_TO_PRODUCTION"),
+            ("RM1", "amber issue.again"),
+            ("QTY-5", "green quantity.kept"),
+            ("RM1", "green issued ISSUE_TO_PRODUCTION"),
+        ],
+    );
+    assert_eq!(plant.label("RM1").quantity, Some(decimal("90")));
+}
+
+#[test]
+fn no_more_comes_back_than_was_issued() {
+    let mut plant = Plant::built();
+    plant.play(
+        "ISSUE",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("QTY-25", "green quantity.kept"),
+            ("RM1", "green issued ISSUE_TO_PRODUCTION"),
+        ],
+    );
+    plant.play("SCRAP", &[("RM4", "green scrap.why"), ("REASON-BROKEN", "green scrapped SCRAP")]);
+    let returned = "green given.back RETURN_FROM_PRODUCTION";
+    plant.play(
+        "RETURN-FROM-PRODUCTION",
+        &[
+            ("RM1", "red goods.quantity-first"),
+            ("QTY-1000", "green quantity.kept"),
+            ("RM1", "red return.too-much REFUSED"),
+            ("QTY-20", "green quantity.kept"),
+            ("RM1", returned),
+            ("QTY-6", "green quantity.kept"),
+            ("RM1", "red return.too-much REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", returned),
+            ("RM4", "red label.scrapped REFUSED"),
+            ("RM2", "red label.inside REFUSED"),
+        ],
+    );
+    assert_eq!(plant.label("RM1").quantity, Some(decimal("97")), "96 - 25 + 20 + 6");
+}
+
+#[test]
+fn what_the_books_call_used_up_a_supervisor_may_let_in() {
+    let mut plant = Plant::stocked();
+    plant.play("SCRAP", &[("RM2", "green scrap.why"), ("REASON-BROKEN", "green scrapped SCRAP")]);
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM2", "red label.scrapped REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", "green assembly.child"),
+            ("RM3", "green assembly.child"),
+            ("RM1", "green assembly.child"),
+            ("DONE", "green assembly.recorded COMMISSION ASSEMBLY ASSEMBLY"),
+        ],
+    );
+    assert_eq!(plant.of(Stage::Assembly)[1].overridden_by, "chief");
+}
+
+#[test]
+fn each_parent_has_its_own_order() {
+    let mut plant = Plant::built();
+    plant.play(
+        "COMMISSION",
+        &[
+            ("ORDER", "green order.none"),
+            ("BOX", "green item.chosen"),
+            ("NOLABEL", "green commissioned COMMISSION"),
+        ],
+    );
+    let other = plant.reference.orders[&("prodorder".to_owned(), "WO-1".to_owned())].clone();
+    let other = crate::reference::Order { number: "WO-9".to_owned(), ..other };
+    plant.reference.orders.insert(("prodorder".to_owned(), "WO-9".to_owned()), other);
+    let key = plant.last_minted();
+    plant.labels.get_mut(&key).unwrap().order = Some("WO-9".to_owned());
+    let second = plant.label_text(key);
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("ORDER", "green order.none"),
+            ("FG1", "green assembly.parent"),
+            ("CANCEL", "green cancelled"),
+            (&second, "green assembly.parent"),
+            ("RM4", "green assembly.child"),
+            ("RM5", "green assembly.child"),
+            ("RM1", "green assembly.child"),
+            ("DONE", "green assembly.recorded ASSEMBLY"),
+        ],
+    );
+    assert_eq!(plant.events.last().unwrap().references[0].number, "WO-9");
+    assert_eq!(plant.session("ASSEMBLY").order, None);
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("WO-1", "green order.chosen"),
+            (&second, "red assembly.other-order REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", "green assembly.parent"),
+        ],
+    );
+}
+
+#[test]
 fn kit() {
     let mut plant = Plant::stocked();
     plant.play(
@@ -279,7 +395,10 @@ fn an_orders_assembly_builds_in_what_lies_in_its_kit() {
     assert_eq!(plant.label("RM1").quantity, Some(decimal("96")));
     assert_eq!(plant.label("RM2").custody, Custody::Parent { key: plant.key("FG1") });
     // Taken back, they are in the kit again.
-    plant.play("ASSEMBLY", &[("CORRECT", "green corrected CORRECT CORRECT CORRECT")]);
+    plant.play(
+        "ASSEMBLY",
+        &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT CORRECT CORRECT")],
+    );
     assert_eq!(plant.label("RM2").custody, Custody::Parent { key: plant.key("BN1") });
     assert!(plant.label("BN1").children.contains(&plant.key("RM2")));
 }

@@ -7,7 +7,7 @@ use super::plant::Plant;
 use crate::inputs::{MachineInput, MachineReading, Quality};
 use crate::station::types::Life;
 
-fn reading(name: &str, value: Option<&str>) -> MachineReading {
+pub(super) fn reading(name: &str, value: Option<&str>) -> MachineReading {
     MachineReading {
         name: name.to_owned(),
         value: value.map(decimal),
@@ -19,7 +19,7 @@ fn reading(name: &str, value: Option<&str>) -> MachineReading {
     }
 }
 
-fn trigger(readings: Vec<MachineReading>) -> MachineInput {
+pub(super) fn trigger(readings: Vec<MachineReading>) -> MachineInput {
     MachineInput {
         machine: "PLC1".to_owned(),
         trigger: Some("cycle".to_owned()),
