@@ -45,14 +45,20 @@ pub(crate) fn next(step: &Step<'_>) -> Asked {
 }
 
 /// The members of the load that is running, without those whose being let in was
-/// taken back elsewhere.
+/// taken back elsewhere: their operation is no longer begun.
 fn members(step: &Step<'_>) -> Vec<i64> {
     let operation = step.operation();
     let taken_back = |key: i64| {
         let label = step.label(key).filter(|_| !operation.is_empty());
         label.is_some_and(|label| {
-            let open = operation::state(Some(label), &operation).is_some_and(|state| state.open);
-            !open && label.last_stage == v1::Stage::Correct as i32
+            let open = label.operations.iter().any(|state| state.open);
+            // Let in for no operation; or judged, which ends one, in the load.
+            let still = match v1::Stage::try_from(label.last_stage) {
+                Ok(v1::Stage::Load) => operation::state(Some(label), &operation).is_none(),
+                Ok(stage) => matches!(stage, v1::Stage::Inspection | v1::Stage::Rework),
+                Err(_) => true,
+            };
+            !open && !still
         })
     };
     step.session.load.iter().copied().filter(|key| !taken_back(*key)).collect()

@@ -87,6 +87,7 @@ fn purposes(kind: StationKind, waits_for: Option<&str>) -> &'static [&'static st
     match (waits_for, kind) {
         (Some("hold"), _) => &["hold"],
         (Some("reprint"), _) => &["reprint"],
+        (Some("correct"), _) => &["correct"],
         (_, K::Scrap) => &["scrap"],
         (_, K::Rework | K::Operation | K::Load) => &["rework"],
         (_, K::Return | K::ReturnFromProduction | K::ReturnToSupplier) => &["return"],

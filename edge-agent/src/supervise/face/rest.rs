@@ -72,6 +72,7 @@ impl Rest<'_> {
             numbers: &HashMap::new(),
             readings: &[],
             repeat: false,
+            badge: None,
         })
     }
 }
