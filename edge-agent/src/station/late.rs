@@ -20,7 +20,9 @@ const KEPT_S: i64 = 60;
 pub(crate) fn judge(world: &World<'_>, session: &Session, scanned: &Scanned) -> Option<Decision> {
     let at = world.at.to_utc();
     let before = before_present(world, session, at);
-    if !before && !(unattended(world, session, at) && matches!(scanned, Scanned::Uid(_) | Scanned::Gs1(_))) {
+    let act = matches!(scanned, Scanned::Uid(_) | Scanned::Gs1(_));
+    let late = before || (act && unattended(world, session, at));
+    if !late {
         return None;
     }
     if !matches!(scanned, Scanned::Uid(_) | Scanned::Gs1(_) | Scanned::Foreign(_) | Scanned::Invalid { .. }) {
