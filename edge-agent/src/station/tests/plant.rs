@@ -326,7 +326,6 @@ impl Plant {
             occurred_at_us: draft.occurred_at.unwrap_or(at).timestamp_micros(),
             station: code.to_owned(),
             input_id: format!("{code}-{}", self.inputs),
-            machine: if self.by_machine { "PLC1".to_owned() } else { String::new() },
             operator_id: draft.operator.clone().unwrap_or_default(),
             location: if draft.location.is_empty() { station.location } else { draft.location.clone() },
             readings: draft.readings.clone(),
@@ -335,7 +334,7 @@ impl Plant {
             attempt: draft.attempt,
             reason: draft.reason.clone(),
             overridden_by: draft.overridden_by.clone(),
-            machine: draft.machine.clone(),
+            machine: if self.by_machine { "PLC1".to_owned() } else { draft.machine.clone() },
             corrects: draft.corrects.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
             ..v1::Event::default()
         };
