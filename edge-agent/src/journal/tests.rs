@@ -373,7 +373,7 @@ async fn what_has_expired_goes_and_nothing_else() {
     journal.forget_labels(&[1, 3]).await.unwrap();
     assert_eq!(journal.labels_after(0, 9).await.unwrap(), [(2, "{}".to_owned())]);
     // The code on it still says which label it was.
-    assert_eq!(journal.aliases(&["S-1".to_owned()]).await.unwrap()["S-1"], 1);
+    assert_eq!(journal.aliases(&["S-1".to_owned()]).await.unwrap()["S-1"], [1]);
 }
 
 #[tokio::test]
