@@ -17,11 +17,11 @@ setup-tests: ## fetch what the tests need too
 	@deploy/setup.sh --tests
 
 demo: setup ## cloud, two plants and simulators, with addresses printed (Ctrl-C ends it)
-	@$(CARGO) build --workspace --bins
+	@$(CARGO) build --workspace --bins --locked
 	@target/debug/demo run
 
 demo-check: setup ## the same unattended, with faults; exits 0 only if every trace is true
-	@$(CARGO) build --workspace --bins
+	@$(CARGO) build --workspace --bins --locked
 	@target/debug/demo check
 
 lint: setup ## formatting, and clippy with warnings denied

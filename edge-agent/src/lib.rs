@@ -13,4 +13,6 @@ pub mod reference;
 pub mod station;
 pub mod supervise;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
 pub mod uplink;

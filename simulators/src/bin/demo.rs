@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use simulators::demo::{check, live};
+use simulators::demo::{check, live, signals};
 
 /// The whole system on this machine, with simulated plants.
 #[derive(Parser)]
@@ -36,10 +36,10 @@ enum Command {
         #[arg(long, default_value = "target/demo-check")]
         state: PathBuf,
         /// Rounds of work; faults come in each.
-        #[arg(long, default_value_t = 3)]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
         /// Gearboxes built in a round.
-        #[arg(long, default_value_t = 6)]
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..))]
         boxes: u32,
         /// Seed of everything that is left to chance.
         #[arg(long, default_value_t = 1)]
@@ -61,9 +61,10 @@ fn main() -> ExitCode {
                     Command::Run { state, pace_ms, seed } => {
                         live::run(&state, Duration::from_millis(pace_ms), seed).await
                     }
-                    Command::Check { state, rounds, boxes, seed } => {
-                        check::run(&state, rounds, boxes, seed).await
-                    }
+                    Command::Check { state, rounds, boxes, seed } => tokio::select! {
+                        checked = check::run(&state, rounds, boxes, seed) => checked,
+                        why = signals::asked_to_end() => Err(anyhow::anyhow!("ended by {}", why?)),
+                    },
                 }
             })
         });

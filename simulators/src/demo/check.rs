@@ -1,31 +1,53 @@
-//! The demo that checks itself: work under faults, then every trace against what
+//! The demo that checks itself: work under faults, then everything against what
 //! the people did.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::audit;
 use super::world::{World, say};
-use crate::plant::people::{Crew, kolkata, visakhapatnam};
-use crate::plant::truth::Truth;
-
-/// How long the cloud may take until it shows what the plants have sent.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
+use crate::plant::people::{Crew, Progress, kolkata, visakhapatnam};
+use crate::plant::truth::{Counts, Truth};
 
 /// How long a round may take, faults included.
 const ROUND_WITHIN: Duration = Duration::from_secs(300);
 
 /// Works `rounds` rounds of `boxes` gearboxes; in each round the network of a
-/// plant is cut for a while, an agent is killed and the cloud is killed.
+/// plant is cut for a while, and the cloud and the agent of each plant that has
+/// work are killed, always in the middle of a scan.
 ///
 /// # Errors
-/// When anything was lost, doubled or changed, or a part does not work.
+/// When anything was lost, doubled or changed, a fault hit no work, or a part
+/// does not work.
 pub async fn run(state: &Path, rounds: u32, boxes: u32, seed: u64) -> anyhow::Result<()> {
+    ensure!(rounds > 0, "a check of no rounds shows nothing");
     let mut world = World::start(state, true, seed).await?;
     let truth = Truth::default();
+    let checked = checked(&mut world, &truth, rounds, boxes, seed).await;
+    let saved = truth.save(&world.layout.truth());
+    let stopped = world.stop().await;
+    let counts = checked?;
+    saved.and(stopped)?;
+    println!(
+        "demo-check: {} UIDs, {} stages and {} links are as they happened; {} scans were refused and {} \
+         repeats added nothing",
+        counts.uids, counts.stages, counts.links, counts.refused, counts.repeats
+    );
+    Ok(())
+}
+
+async fn checked(
+    world: &mut World,
+    truth: &Truth,
+    rounds: u32,
+    boxes: u32,
+    seed: u64,
+) -> anyhow::Result<Counts> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x00FA_0175);
     let mut crews = Vec::new();
     for (nth, plant) in world.plants.iter().enumerate() {
@@ -35,41 +57,40 @@ pub async fn run(state: &Path, rounds: u32, boxes: u32, seed: u64) -> anyhow::Re
     let mut waiting: Vec<Vec<String>> = Vec::new();
     for round in 1..=rounds {
         say(&format!("round {round} of {rounds}"));
-        let work = one_round(&mut world, &mut crews, waiting, boxes, &mut rng);
-        waiting = tokio::time::timeout(ROUND_WITHIN, work)
-            .await
-            .with_context(|| format!("round {round} was not over within {ROUND_WITHIN:?}"))??;
+        waiting = within(round_of(world, &mut crews, waiting, boxes, &mut rng)).await?;
     }
     say("the second plant finishes what is on its way");
-    for boxes in waiting {
-        let crew = crews.get_mut(1).context("two plants")?;
-        visakhapatnam(crew, &world.plants[1].site.clone(), boxes).await?;
-    }
+    within(last_round(world, &mut crews, waiting, &mut rng)).await?;
     say("waiting until the cloud has everything");
-    for network in &world.networks {
-        network.mend();
-    }
     for plant in &mut world.plants {
         plant.wait_drained().await?;
     }
-    compare(&world, &truth).await?;
-    let problems = world_problems(&world).await?;
-    truth.save(&world.layout.state.join("truth.json"))?;
-    world.stop().await?;
+    let problems = audit::problems(world, truth).await?;
     if !problems.is_empty() {
-        bail!("{}", problems.join("\n"));
+        let shown: Vec<&str> = problems.iter().take(20).map(String::as_str).collect();
+        bail!("{} things are not as they happened:\n  {}", problems.len(), shown.join("\n  "));
     }
-    let (uids, stages, links, refused, repeats) = truth.counts();
-    println!(
-        "demo-check: {uids} UIDs, {stages} stages and {links} links are as they happened; \
-         {refused} scans were refused and {repeats} repeats added nothing"
-    );
-    Ok(())
+    let counts = truth.counts();
+    // A round makes more; less would mean that little was compared.
+    let least = Counts {
+        uids: 10 * rounds as usize,
+        stages: 60 * rounds as usize,
+        links: 8 * rounds as usize,
+        refused: 4 * u64::from(rounds),
+        repeats: u64::from(rounds),
+    };
+    ensure!(counts.reach(&least), "too little happened: {counts:?}, and at least {least:?} should have");
+    Ok(counts)
+}
+
+async fn within<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let done = tokio::time::timeout(ROUND_WITHIN, work).await;
+    done.with_context(|| format!("a round was not over within {ROUND_WITHIN:?}"))?
 }
 
 /// One round: both plants work while a fault of each kind happens. Returns what
 /// is on its way at the end.
-async fn one_round(
+async fn round_of(
     world: &mut World,
     crews: &mut [Crew],
     waiting: Vec<Vec<String>>,
@@ -80,35 +101,44 @@ async fn one_round(
     let [kol, vsk] = plants.as_mut_slice() else { bail!("the demo has two plants") };
     let [first, second] = crews else { bail!("the demo has two crews") };
     let (sent, mut coming) = tokio::sync::mpsc::unbounded_channel();
+    let (mut at_first, mut at_second) = (Hits::of(first), Hits::of(second));
+    let second_works = !waiting.is_empty();
 
     // The network of one plant is gone for most of the round.
     let cut = rng.random_range(0..networks.len());
     networks[cut].cut();
-    tracing::info!(plant = cut, "the network is cut");
+    say(&format!("the network of plant {} is cut", cut + 1));
 
     let (kol_site, vsk_site) = (kol.site.clone(), vsk.site.clone());
     let faults = async {
-        let pause = |rng: &mut ChaCha8Rng| Duration::from_millis(rng.random_range(300..2500));
-        tokio::time::sleep(pause(rng)).await;
-        tracing::info!("SIGKILL to the first plant's agent");
+        at_first.middle(rng.random_range(5..25)).await?;
+        say("SIGKILL to the first plant's agent");
         kol.restart_killed().await?;
-        tokio::time::sleep(pause(rng)).await;
-        tracing::info!("SIGKILL to the cloud");
+        if second_works {
+            at_second.middle(rng.random_range(3..10)).await?;
+            say("SIGKILL to the second plant's agent");
+            vsk.restart_killed().await?;
+        }
+        at_first.middle(rng.random_range(5..25)).await?;
+        say("SIGKILL to the cloud");
         cloud.kill_and_restart().await?;
         networks[cut].mend();
-        tracing::info!(plant = cut, "the network is back");
-        tokio::time::sleep(pause(rng)).await;
-        tracing::info!("SIGKILL to the second plant's agent");
-        vsk.restart_killed().await
+        say("the network is back");
+        at_first.middle(rng.random_range(1..5)).await?;
+        anyhow::Ok(())
     };
-    let first = async { kolkata(first, &kol_site, boxes, &sent).await };
-    let second = async {
+    let work_first = async { kolkata(first, &kol_site, boxes, &sent).await };
+    let work_second = async {
         for boxes in waiting {
             visakhapatnam(second, &vsk_site, boxes).await?;
         }
         Ok(())
     };
-    tokio::try_join!(faults, first, second)?;
+    tokio::try_join!(faults, work_first, work_second)?;
+    at_first.went_on()?;
+    if second_works {
+        at_second.went_on()?;
+    }
     drop(sent);
     let mut next = Vec::new();
     while let Some(boxes) = coming.recv().await {
@@ -117,46 +147,61 @@ async fn one_round(
     Ok(next)
 }
 
-async fn compare(world: &World, truth: &Truth) -> anyhow::Result<()> {
-    say("comparing every trace with what happened");
-    // Forward and history read what is committed; states follow in a moment.
-    let deadline = tokio::time::Instant::now() + SETTLED_WITHIN;
-    loop {
-        let differences = truth.compare(&world.office).await?;
-        if differences.is_empty() {
-            return Ok(());
+/// The second plant takes in what is still on its way; its agent is killed.
+async fn last_round(
+    world: &mut World,
+    crews: &mut [Crew],
+    waiting: Vec<Vec<String>>,
+    rng: &mut ChaCha8Rng,
+) -> anyhow::Result<()> {
+    let vsk = world.plants.get_mut(1).context("two plants")?;
+    let crew = crews.get_mut(1).context("two crews")?;
+    let site = vsk.site.clone();
+    let mut hits = Hits::of(crew);
+    let faults = async {
+        hits.middle(rng.random_range(3..15)).await?;
+        say("SIGKILL to the second plant's agent");
+        vsk.restart_killed().await
+    };
+    let work = async {
+        for boxes in waiting {
+            visakhapatnam(crew, &site, boxes).await?;
         }
-        if tokio::time::Instant::now() > deadline {
-            truth.save(&world.layout.state.join("truth.json"))?;
-            let shown: Vec<String> =
-                differences.iter().take(10).map(|d| format!("  {}: {}", d.uid, d.problem)).collect();
-            bail!("{} UIDs are not as they happened:\n{}", differences.len(), shown.join("\n"));
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+        Ok(())
+    };
+    tokio::try_join!(faults, work)?;
+    hits.went_on()
 }
 
-/// What else must not be: an exception of any kind (a break in a chain, a loss, a
-/// second birth, a contradiction), or a journal that ends elsewhere than the
-/// cloud's copy of it.
-async fn world_problems(world: &World) -> anyhow::Result<Vec<String>> {
-    let answer = world.office.get("/api/v1/exceptions?limit=200").await?;
-    let exceptions = answer["exceptions"].as_array().context("no list of exceptions")?;
-    let mut problems: Vec<String> =
-        exceptions.iter().map(|exception| format!("an exception that must not be: {exception}")).collect();
-    let answer = world.office.get("/api/v1/agents").await?;
-    let agents = answer["agents"].as_array().context("no list of agents")?;
-    for plant in &world.plants {
-        let (code, health) = (plant.site.code(), plant.health().await?);
-        let agent = agents.iter().find(|agent| agent["plant"] == code.as_str());
-        let cloud = agent.map(|agent| (agent["epoch"].as_u64(), agent["through_seq"].as_u64()));
-        let edge = (health["epoch"].as_u64(), health["seq"].as_u64());
-        if cloud != Some(edge) {
-            problems.push(format!("{code} ends at (epoch, seq) {edge:?}, the cloud has {cloud:?}"));
+/// Faults that hit the work of a crew.
+struct Hits {
+    progress: Progress,
+    last: Option<u64>,
+}
+
+impl Hits {
+    fn of(crew: &Crew) -> Self {
+        Self { progress: crew.progress(), last: None }
+    }
+
+    /// Waits until so many more scans have been answered and one is on its way.
+    async fn middle(&mut self, more: u64) -> anyhow::Result<()> {
+        let from = *self.progress.answered.borrow();
+        let reached = self.progress.answered.wait_for(|answered| *answered >= from + more).await;
+        reached.context("the people went home before the fault")?;
+        while self.progress.in_flight.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        if health["quarantined"] != 0 {
-            problems.push(format!("{code} has damaged records: {health}"));
+        self.last = Some(*self.progress.answered.borrow());
+        Ok(())
+    }
+
+    /// Whether work went on after the last fault.
+    fn went_on(&self) -> anyhow::Result<()> {
+        let now = *self.progress.answered.borrow();
+        match self.last {
+            Some(last) if now > last => Ok(()),
+            last => bail!("a fault hit no work: {last:?} scans were answered before it, {now} in all"),
         }
     }
-    Ok(problems)
 }

@@ -46,6 +46,12 @@ impl Layout {
         self.bin.join(name)
     }
 
+    /// Where what truly happened is written.
+    #[must_use]
+    pub fn truth(&self) -> PathBuf {
+        self.state.join("truth.json")
+    }
+
     /// The log of one process.
     #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {

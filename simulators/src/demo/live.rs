@@ -4,19 +4,24 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::plant::Plant;
+use super::signals;
 use super::world::{TENANT, World, say};
 use crate::plant::people::{Crew, kolkata, visakhapatnam};
 use crate::plant::truth::Truth;
 
 /// Gearboxes that are built and sent on together.
-const BOXES: u32 = 4;
+const BOXES: u32 = 3;
 
-/// Runs until Ctrl-C.
+/// Runs until it is asked to end.
 ///
 /// # Errors
 /// When a part does not start or ends by itself.
 pub async fn run(state: &Path, pace: Duration, seed: u64) -> anyhow::Result<()> {
-    let mut world = World::start(state, false, seed).await?;
+    let starting = World::start(state, false, seed);
+    let mut world = tokio::select! {
+        world = starting => world?,
+        why = signals::asked_to_end() => anyhow::bail!("ended by {} while starting", why?),
+    };
     let link = world
         .cloud
         .run(&["open".into(), "--tenant".into(), TENANT.into(), "--url".into(), world.cloud.url()])
@@ -28,22 +33,25 @@ pub async fn run(state: &Path, pace: Duration, seed: u64) -> anyhow::Result<()> 
         let scheme = if file.terminal.tls { "https" } else { "http" };
         println!("  Terminal pages of {}:  {scheme}://{}/", file.plant_name, file.terminal.listen);
     }
+    println!("  The terminal pages have a certificate of the agent's own making: the browser asks once.");
     println!("  Logs:  {}", world.layout.state.join("logs").display());
     println!(
         "  A badge to scan or type at a terminal:  BADGE-1001 (PIN 4711) in Kolkata, BADGE-2001 (PIN 3344) in Visakhapatnam"
     );
     println!("  Ctrl-C ends everything.");
     println!();
+    let truth = Truth::default();
     let worked = {
         let (kol, vsk) = two(&world.plants)?;
         tokio::select! {
-            signal = tokio::signal::ctrl_c() => signal.map_err(anyhow::Error::from),
-            worked = work(kol, vsk, &world, pace, seed) => worked,
+            why = signals::asked_to_end() => why.map(drop).map_err(anyhow::Error::from),
+            worked = work(kol, vsk, &world, &truth, pace, seed) => worked,
         }
     };
     say("stopping");
-    world.stop().await?;
-    worked
+    let saved = truth.save(&world.layout.truth());
+    let stopped = world.stop().await;
+    worked.and(saved).and(stopped)
 }
 
 fn two(plants: &[Plant]) -> anyhow::Result<(&Plant, &Plant)> {
@@ -54,14 +62,20 @@ fn two(plants: &[Plant]) -> anyhow::Result<(&Plant, &Plant)> {
 }
 
 /// Both plants work at once, for ever.
-async fn work(kol: &Plant, vsk: &Plant, world: &World, pace: Duration, seed: u64) -> anyhow::Result<()> {
-    let truth = Truth::default();
+async fn work(
+    kol: &Plant,
+    vsk: &Plant,
+    world: &World,
+    truth: &Truth,
+    pace: Duration,
+    seed: u64,
+) -> anyhow::Result<()> {
     let (sent, mut coming) = tokio::sync::mpsc::unbounded_channel();
     let first = async {
         let mut crew = Crew::new(&kol.site, truth.clone(), world.office.clone(), seed, pace)?;
         loop {
             kolkata(&mut crew, &kol.site, BOXES, &sent).await?;
-            say_counts(&truth);
+            tell(truth, world)?;
         }
         #[expect(unreachable_code, reason = "gives the block its type")]
         anyhow::Ok(())
@@ -70,7 +84,7 @@ async fn work(kol: &Plant, vsk: &Plant, world: &World, pace: Duration, seed: u64
         let mut crew = Crew::new(&vsk.site, truth.clone(), world.office.clone(), seed + 1, pace)?;
         while let Some(boxes) = coming.recv().await {
             visakhapatnam(&mut crew, &vsk.site, boxes).await?;
-            say_counts(&truth);
+            tell(truth, world)?;
         }
         anyhow::Ok(())
     };
@@ -80,9 +94,12 @@ async fn work(kol: &Plant, vsk: &Plant, world: &World, pace: Duration, seed: u64
     }
 }
 
-fn say_counts(truth: &Truth) {
-    let (uids, stages, links, refused, repeats) = truth.counts();
+/// Says how much happened, and writes down what.
+fn tell(truth: &Truth, world: &World) -> anyhow::Result<()> {
+    let counts = truth.counts();
     say(&format!(
-        "{uids} UIDs, {stages} stages, {links} links; {refused} scans refused, {repeats} scanned twice"
+        "{} UIDs, {} stages, {} links; {} scans refused, {} scanned twice",
+        counts.uids, counts.stages, counts.links, counts.refused, counts.repeats
     ));
+    truth.save(&world.layout.truth())
 }

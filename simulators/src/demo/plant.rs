@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use edge_agent::config::{BrokerKind, PlantFile};
+use edge_agent::config::{BrokerKind, PlantFile, TcpEndpoint};
 
 use super::layout::{Layout, with_free_ports};
 use super::process::Process;
 use crate::http::Http;
+use crate::plant::journal::Journal;
 use crate::plant::machine::Plc;
 use crate::plant::printer::Printer;
 use crate::plant::scanner::Scanner;
+use crate::plant::socket::SocketScanner;
 
 /// How long an agent may take until it answers.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -26,6 +29,8 @@ pub struct PlantSetup {
     pub file: PathBuf,
     /// What it says.
     pub plant: PlantFile,
+    /// How often its agent was killed and started again.
+    pub restarts: Arc<AtomicU64>,
 }
 
 /// Writes the plant file of the demo: `source` with free ports if `free_ports`,
@@ -44,7 +49,7 @@ pub fn prepare(layout: &Layout, source: &Path, grpc: u16, free_ports: bool) -> a
     let file = layout.state.join(name);
     std::fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
     let plant = edge_agent::config::load(&file).with_context(|| format!("plant file {}", file.display()))?;
-    Ok(PlantSetup { file, plant })
+    Ok(PlantSetup { file, plant, restarts: Arc::default() })
 }
 
 /// What stands in a plant, whether its agent runs or not.
@@ -71,6 +76,31 @@ impl Site {
     #[must_use]
     pub fn code(&self) -> String {
         self.setup.plant.plant.to_string()
+    }
+
+    /// How often its agent was killed and started again.
+    #[must_use]
+    pub fn restarts(&self) -> u64 {
+        self.setup.restarts.load(Ordering::SeqCst)
+    }
+
+    /// The journal of its agent, in the folder that the demo gives it.
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        Journal::in_folder(&self.setup.file.with_file_name(self.code()))
+    }
+
+    /// The fixed scanner that connects to a station's port.
+    ///
+    /// # Errors
+    /// When the station has none, or waits for no connection.
+    pub fn socket(&self, station: &str) -> anyhow::Result<SocketScanner> {
+        let found = self.setup.plant.station(station).with_context(|| format!("no station {station}"))?;
+        let tcp = found.inputs.tcp.as_ref().with_context(|| format!("{station} has no TCP input"))?;
+        let TcpEndpoint::Listen(address) = &tcp.endpoint else {
+            bail!("{station} connects to its scanner by itself");
+        };
+        Ok(SocketScanner::new(station, *address, &tcp.prefix, &tcp.suffix, self.journal()))
     }
 
     /// A scanner at one of the plant's stations.
@@ -103,7 +133,7 @@ impl Plant {
         for (nth, machine) in setup.plant.machines.iter().enumerate() {
             let address = local(&machine.address.host, machine.address.port)?;
             let plc = Plc::start(address).await?;
-            crate::plant::people::run_process(&plc, machine, seed.wrapping_add(nth as u64));
+            crate::plant::process::run(&plc, machine, seed.wrapping_add(nth as u64));
             machines.insert(machine.code.clone(), plc);
         }
         let mut printers = BTreeMap::new();
@@ -119,6 +149,12 @@ impl Plant {
         Ok(plant)
     }
 
+    /// The journal of its agent.
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        self.site.journal()
+    }
+
     /// Data folder of the agent.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
@@ -131,6 +167,8 @@ impl Plant {
     /// When it does not come back.
     pub async fn restart_killed(&mut self) -> anyhow::Result<()> {
         self.agent.kill().await?;
+        // Counted when it is gone: what happens from now on it cannot see.
+        self.site.setup.restarts.fetch_add(1, Ordering::SeqCst);
         self.agent = spawn(&self.layout, &self.site.setup, &self.token_file)?;
         self.wait_alive().await
     }

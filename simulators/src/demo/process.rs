@@ -1,5 +1,5 @@
 //! A child process that logs to a file, can be ended politely or not at all
-//! politely, and ends with whoever holds it (but for a SIGKILL of the holder).
+//! politely, and ends with whoever holds it, however that ends.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,24 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+}
+
+/// Asks the kernel to send the child SIGTERM when this process is gone.
+#[allow(unsafe_code)] // no safe way to ask for a signal at the parent's death
+fn end_with_holder(command: &mut Command) {
+    let holder = std::process::id();
+    let ask = move || {
+        // SAFETY: both calls only enter the kernel, with numbers for arguments.
+        let (asked, parent) =
+            unsafe { (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM), libc::getppid()) };
+        if asked != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        // It may have gone before it could be asked for.
+        if parent.unsigned_abs() == holder { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: between fork and exec the closure neither allocates nor locks.
+    unsafe { command.pre_exec(ask) };
 }
 
 impl Process {
@@ -37,15 +55,11 @@ impl Process {
             .open(log)
             .with_context(|| format!("opening {}", log.display()))?;
         let err = out.try_clone().context("sharing a log file")?;
-        let child = Command::new(program)
-            .args(args)
-            .envs(env.iter().map(|(k, v)| (k, v)))
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("starting {name} ({})", program.display()))?;
+        let mut command = Command::new(program);
+        command.args(args).envs(env.iter().map(|(k, v)| (k, v)));
+        command.stdin(Stdio::null()).stdout(out).stderr(err).kill_on_drop(true);
+        end_with_holder(&mut command);
+        let child = command.spawn().with_context(|| format!("starting {name} ({})", program.display()))?;
         Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
     }
 

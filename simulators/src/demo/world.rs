@@ -35,9 +35,7 @@ impl World {
     /// # Errors
     /// When a part does not start.
     pub async fn start(state: &Path, free_ports: bool, seed: u64) -> anyhow::Result<Self> {
-        if state.exists() {
-            std::fs::remove_dir_all(state).with_context(|| format!("emptying {}", state.display()))?;
-        }
+        empty(state)?;
         let layout = Layout::new(state)?;
         let (http, grpc) = if free_ports { (free_port()?, free_port()?) } else { (17080, 17443) };
         say("starting the cloud");
@@ -76,7 +74,53 @@ impl World {
     }
 }
 
+/// Empties the state folder of an earlier demo. Its database may lie elsewhere,
+/// where a note in the folder says.
+fn empty(state: &Path) -> anyhow::Result<()> {
+    if let Ok(noted) = std::fs::read_to_string(state.join("cloud/postgres/place")) {
+        let place = Path::new(noted.trim());
+        // Only what the cloud made by itself: the note is just a file.
+        let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if place.is_absolute() && name.starts_with("postgres-") && place.join("data").is_dir() {
+            std::fs::remove_dir_all(place).with_context(|| format!("removing {}", place.display()))?;
+        }
+    }
+    match std::fs::remove_dir_all(state) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("emptying {}", state.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Says on the terminal what is being done.
 pub fn say(what: &str) {
     println!("demo: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_database_goes_with_its_state() {
+        let base = std::env::temp_dir().join(format!("tracewright-world-{}", std::process::id()));
+        let (state, place) = (base.join("state"), base.join("postgres-abc"));
+        let note = state.join("cloud/postgres");
+        std::fs::create_dir_all(&note).unwrap();
+        std::fs::create_dir_all(place.join("data")).unwrap();
+        std::fs::write(note.join("place"), place.display().to_string()).unwrap();
+        empty(&state).unwrap();
+        assert!(!state.exists() && !place.exists());
+        // Nothing there is nothing to do.
+        empty(&state).unwrap();
+        // A note of anything else is not followed.
+        let other = base.join("precious");
+        std::fs::create_dir_all(other.join("data")).unwrap();
+        std::fs::create_dir_all(&note).unwrap();
+        std::fs::write(note.join("place"), other.display().to_string()).unwrap();
+        empty(&state).unwrap();
+        assert!(other.exists());
+        std::fs::remove_dir_all(base).unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 //! A PLC on Modbus TCP with a believable process behind its registers: torque,
 //! temperature and a cycle counter, now and then out of limits. Seeded.
 
+use std::collections::BTreeSet;
 use std::future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,12 +16,18 @@ use tokio_modbus::server::tcp::{Server, accept_tcp_connection};
 use tokio_util::sync::CancellationToken;
 
 /// Registers and coils of a PLC; both tables of registers show the same words.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Memory {
     /// Holding and input registers from address 0.
     pub words: Vec<u16>,
     /// Coils and discrete inputs from address 0.
     pub bits: Vec<bool>,
+    /// The process stands still: nothing moves by itself.
+    pub still: bool,
+    /// How often registers were read.
+    pub reads: u64,
+    /// Every value shown so far, by the register's name.
+    pub shown: BTreeSet<(&'static str, String)>,
 }
 
 impl Memory {
@@ -29,6 +36,18 @@ impl Memory {
         let bits = value.to_bits();
         self.words[address] = (bits >> 16) as u16;
         self.words[address + 1] = (bits & 0xFFFF) as u16;
+    }
+
+    /// The 32-bit float at `address`.
+    #[must_use]
+    pub fn f32(&self, address: usize) -> f32 {
+        f32::from_bits(u32::from(self.words[address]) << 16 | u32::from(self.words[address + 1]))
+    }
+
+    /// The 32-bit number at `address`.
+    #[must_use]
+    pub fn u32_low_first(&self, address: usize) -> u32 {
+        u32::from(self.words[address + 1]) << 16 | u32::from(self.words[address])
     }
 
     /// Writes a 32-bit number at `address`, low word first (CDAB).
@@ -57,6 +76,9 @@ impl tokio_modbus::server::Service for Service {
 
     fn call(&self, request: Self::Request) -> Self::Future {
         let mut memory = lock(&self.memory);
+        if matches!(request, Request::ReadHoldingRegisters(..) | Request::ReadInputRegisters(..)) {
+            memory.reads += 1;
+        }
         future::ready(match request {
             Request::ReadHoldingRegisters(at, n) => {
                 span(&memory.words, at, n).map(Response::ReadHoldingRegisters)
@@ -106,7 +128,11 @@ impl Plc {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("simulated PLC cannot listen on {address}"))?;
-        let memory = Arc::new(Mutex::new(Memory { words: vec![0; 1000], bits: vec![false; 1000] }));
+        let memory = Arc::new(Mutex::new(Memory {
+            words: vec![0; 1000],
+            bits: vec![false; 1000],
+            ..Memory::default()
+        }));
         let stop = CancellationToken::new();
         let service = Service { memory: memory.clone() };
         let stopped = stop.clone();
@@ -166,4 +192,18 @@ pub fn wander(rng: &mut ChaCha8Rng, now: f32, target: f32, noise: f32, rarely: u
         return target + excursion;
     }
     now + (target - now) * 0.3 + rng.random_range(-noise..noise)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_written() {
+        let mut memory = Memory { words: vec![0; 10], ..Memory::default() };
+        memory.set_f32(0, 12.03);
+        memory.set_u32_low_first(4, 70_000);
+        assert_eq!((memory.f32(0), memory.u32_low_first(4)), (12.03, 70_000));
+        assert_eq!(memory.words[4..6], [4464, 1]);
+    }
 }

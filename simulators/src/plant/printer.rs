@@ -73,6 +73,12 @@ impl Printer {
         self.labels.borrow().len()
     }
 
+    /// Every label so far.
+    #[must_use]
+    pub fn labels(&self) -> Arc<Vec<String>> {
+        self.labels.borrow().clone()
+    }
+
     /// Waits until at least `count` labels came out, and returns all of them.
     ///
     /// # Errors

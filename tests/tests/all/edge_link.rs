@@ -434,11 +434,11 @@ async fn a_cloned_agent_goes_on_in_an_epoch_of_its_own_and_loses_nothing() {
     let clone = original.clone_to("another");
     original.record(100);
     clone.record(150);
-    {
-        let (_connection, _guard) = run(cloud.url(), identity.clone(), original.clone());
-        until("the original", || original.state().acked == 400).await;
-    }
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let (mut connection, guard) = run(cloud.url(), identity.clone(), original.clone());
+    until("the original", || original.state().acked == 400).await;
+    drop(guard);
+    // The original has hung up once nobody tells of its connection any more.
+    while connection.changed().await.is_ok() {}
     let (_connection, _guard) = run(cloud.url(), identity, clone.clone());
     until("the clone", || clone.state().epoch == 2 && clone.state().acked == 150).await;
     let change = clone.state().changes[0].clone();

@@ -1,6 +1,6 @@
 //! Machines over Modbus TCP against a server that is not ours: pymodbus.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,19 @@ use std::time::Duration;
 use chrono::Utc;
 use edge_agent::inputs::modbus::{
     BusSettings, CoilSettings, CoilWriter, Live, MachineSettings, ModbusBus, Register, Table, Transport,
-    ValueType, WordOrder,
+    Trigger, TriggerOn, ValueType, WordOrder,
 };
 use edge_agent::inputs::{Answer, Intake, IntakeError, MachineInput, MachineReading, Quality, ScanInput};
 use futures_util::future::{BoxFuture, FutureExt, ready};
+use rust_decimal::Decimal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{free_ports, installed, until};
+use crate::support::{PATIENCE, free_ports, skipped, until};
 
 const MACHINE: &str = "PEER";
 
@@ -34,8 +38,7 @@ const VALUES: [(&str, ValueType, &str); 8] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pymodbus_is_read_as_it_says_and_never_from_memory() {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/pymodbus/bin/python");
-    let Some(python) = installed("pymodbus", &[&python.to_string_lossy()]) else { return };
+    let Some(python) = python() else { return };
     let [port] = free_ports();
     let mut server = start(&python, port);
 
@@ -95,6 +98,83 @@ async fn pymodbus_is_read_as_it_says_and_never_from_memory() {
     bus.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pymodbus_fires_triggers_once_each_and_after_a_restart() {
+    let Some(python) = python() else { return };
+    let [port] = free_ports();
+    let mut server = start(&python, port);
+    let register = |name: &str, address| Register::new(name, Table::Holding, address, ValueType::U16);
+    let level = Register { dead_band: Some(Decimal::TEN), ..register("level", 100) };
+    let trigger = |name: &str, on, register: &str| Trigger {
+        name: name.into(),
+        on,
+        register: register.into(),
+        readings: vec![register.into(), "input word".into()],
+    };
+    let word = Register::new("input word", Table::Input, 40, ValueType::U16);
+    let triggers =
+        vec![trigger("counted", TriggerOn::Counter, "count"), trigger("moved", TriggerOn::Change, "level")];
+    let (told, mut fired) = tokio::sync::mpsc::unbounded_channel();
+    let registers = vec![register("count", 0), level, word];
+    let bus = Bus::with(port, registers, triggers, Arc::new(Keeper(told)));
+    bus.shows(&[("count".into(), "54321"), ("level".into(), "54321")]).await;
+
+    write(port, 0, 54322).await;
+    assert_eq!(next(&mut fired).await, ("counted".into(), "54322".into()));
+    // Within the dead band nothing fires: the next to come is of the larger move.
+    write(port, 100, 54329).await;
+    until("the small move is read", async || bus.value("level").as_deref() == Some("54329")).await;
+    write(port, 100, 54340).await;
+    assert_eq!(next(&mut fired).await, ("moved".into(), "54340".into()));
+
+    // Switched off and on, its memory is as at the start: the counter went down,
+    // which counts once, and the level moved.
+    server.kill().await.unwrap();
+    until("the counter is bad", async || bus.reading("count").quality == Quality::Bad).await;
+    let _server = start(&python, port);
+    let mut both = [next(&mut fired).await, next(&mut fired).await];
+    both.sort();
+    assert_eq!(both, [("counted".into(), "54321".into()), ("moved".into(), "54321".into())]);
+    write(port, 0, 54322).await;
+    assert_eq!(next(&mut fired).await, ("counted".into(), "54322".into()));
+    bus.stop().await;
+    assert!(fired.recv().await.is_none(), "nothing fired twice");
+}
+
+/// The interpreter with pymodbus, once the setup has installed all of it.
+fn python() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let wanted = std::fs::read(root.join("deploy/pymodbus.txt")).unwrap();
+    let python = root.join(".cache/pymodbus/bin/python");
+    let complete = std::fs::read(root.join(".cache/pymodbus/installed.txt")).is_ok_and(|is| is == wanted);
+    if !complete || !python.exists() {
+        skipped("pymodbus");
+        return None;
+    }
+    Some(python)
+}
+
+/// The trigger that fired next, and the value of its register.
+async fn next(fired: &mut UnboundedReceiver<MachineInput>) -> (String, String) {
+    let input = tokio::time::timeout(PATIENCE, fired.recv()).await.expect("a trigger fires").unwrap();
+    assert_eq!(input.readings.len(), 2, "{input:?}");
+    assert_eq!(input.readings[1].value, Some(4660.into()));
+    let value = input.readings[0].value.map(|value| value.to_string());
+    (input.trigger.unwrap_or_default(), value.unwrap_or_default())
+}
+
+/// Writes one holding register, as another master on the network would.
+async fn write(port: u16, address: u16, value: u16) {
+    let mut frame = vec![0, 1, 0, 0, 0, 6, 7, 6];
+    frame.extend(address.to_be_bytes());
+    frame.extend(value.to_be_bytes());
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(&frame).await.unwrap();
+    let mut answer = vec![0; frame.len()];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, frame, "the register is written");
+}
+
 fn start(python: &Path, port: u16) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/pymodbus_server.py");
     Command::new(python)
@@ -116,6 +196,10 @@ struct Bus {
 
 impl Bus {
     fn start(port: u16, registers: Vec<Register>) -> Self {
+        Self::with(port, registers, Vec::new(), Arc::new(Nobody))
+    }
+
+    fn with(port: u16, registers: Vec<Register>, triggers: Vec<Trigger>, intake: Arc<dyn Intake>) -> Self {
         let settings = BusSettings {
             host: "127.0.0.1".into(),
             port,
@@ -129,12 +213,12 @@ impl Bus {
                 poll: Duration::from_millis(50),
                 max_gap: 8,
                 registers,
-                triggers: Vec::new(),
+                triggers,
                 coils: vec![CoilSettings { address: 1, safe: false }],
             }],
         };
         let stop = CancellationToken::new();
-        let bus = ModbusBus::new(settings, Arc::new(Nobody), stop.clone()).unwrap();
+        let bus = ModbusBus::new(settings, intake, stop.clone()).unwrap();
         let (live, coils) = (bus.live(), bus.coils());
         Self { live, coils, stop, task: tokio::spawn(bus.run()) }
     }
@@ -159,6 +243,19 @@ impl Bus {
     async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
+    }
+}
+
+/// Keeps what triggers tell.
+struct Keeper(UnboundedSender<MachineInput>);
+
+impl Intake for Keeper {
+    fn scan(&self, _: ScanInput) -> BoxFuture<'_, Result<Answer, IntakeError>> {
+        ready(Err(IntakeError::Stopping)).boxed()
+    }
+
+    fn machine(&self, input: MachineInput) -> BoxFuture<'_, Result<(), IntakeError>> {
+        ready(self.0.send(input).map_err(|_| IntakeError::Stopping)).boxed()
     }
 }
 

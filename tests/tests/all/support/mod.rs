@@ -3,6 +3,7 @@
 
 pub mod browser;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,10 +40,18 @@ pub async fn until_within(patience: Duration, what: &str, mut holds: impl AsyncF
 pub fn installed(what: &str, paths: &[&str]) -> Option<PathBuf> {
     let found = paths.iter().map(PathBuf::from).find(|path| path.exists());
     if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{what} is not installed, and CI must not skip");
-        println!("skipped: {what} is not installed");
+        skipped(what);
     }
     found
+}
+
+/// Names the running test as skipped for want of something, so that a person
+/// reads it; continuous integration must not skip.
+pub fn skipped(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{what} is not installed, and CI must not skip");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // The macros' output is kept from a person while a test passes; this is not.
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {what} is not installed");
 }
 
 /// A temporary folder for a world. Gone when dropped, with what a killed cloud
