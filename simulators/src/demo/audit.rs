@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use proto::{chain, v1};
 
+use super::layout::Layout;
 use super::ledger::Ledger;
 use super::plant::Plant;
 use super::world::{TENANT, World, say};
@@ -24,8 +25,8 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// # Errors
 /// When something cannot be asked.
 pub async fn problems(world: &World, truth: &Truth) -> anyhow::Result<Vec<String>> {
-    let mut ledger = Ledger::open(&world.layout.state.join("cloud")).await?;
-    settled(&mut ledger).await?;
+    settled(&world.layout).await?;
+    let mut ledger = Ledger::open(&world.layout).await?;
     let mut problems = Vec::new();
     let mut stored = ledger.events().await?;
     let tenant = TENANT.parse().context("the tenant's code")?;
@@ -64,7 +65,11 @@ pub async fn problems(world: &World, truth: &Truth) -> anyhow::Result<Vec<String
 }
 
 /// Waits until the cloud's projection has folded everything.
-async fn settled(ledger: &mut Ledger) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When that does not come about in a minute.
+pub async fn settled(layout: &Layout) -> anyhow::Result<()> {
+    let mut ledger = Ledger::open(layout).await?;
     let deadline = tokio::time::Instant::now() + SETTLED_WITHIN;
     while !ledger.is_settled().await? {
         if tokio::time::Instant::now() > deadline {

@@ -1,13 +1,13 @@
 //! What lies in the cloud's database, read past the API and every policy.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Context, ensure};
 use platform::postgres;
 use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions, Row};
 
+use super::layout::Layout;
 use crate::plant::journal::Stored;
 use crate::plant::truth::story::Link;
 
@@ -21,8 +21,8 @@ impl Ledger {
     ///
     /// # Errors
     /// When none runs on the state folder of the cloud.
-    pub async fn open(cloud_state: &Path) -> anyhow::Result<Self> {
-        let base = cloud_state.join("postgres");
+    pub async fn open(layout: &Layout) -> anyhow::Result<Self> {
+        let base = layout.state.join("cloud/postgres");
         let options = postgres::running(&base, postgres::DATABASE).await;
         let options = options.with_context(|| format!("no database runs on {}", base.display()))?;
         Ok(Self { db: options.connect().await.context("connecting to the cloud's database")? })

@@ -288,7 +288,8 @@ fn misread(uid: &str) -> String {
     let mut bytes = uid.as_bytes().to_vec();
     // The last digit of the sequence stands before the dash and the checksum.
     if let Some(at) = bytes.len().checked_sub(4) {
-        bytes[at] = if bytes[at] == b'9' { b'0' } else { bytes[at] + 1 };
+        // Never a sequence of 0, which is wrong in another way.
+        bytes[at] = if bytes[at] == b'9' { b'8' } else { bytes[at] + 1 };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -299,8 +300,9 @@ mod tests {
 
     #[test]
     fn a_misread_uid_is_never_valid() {
-        for text in ["UID-SAIF-KOL-RM-000001-A7", "UID-SAIF-KOL-RM-999999-A3"] {
-            assert!(misread(text).parse::<uid::Uid>().is_err());
+        for text in ["UID-SAIF-KOL-RM-000001-A7", "UID-SAIF-KOL-RM-000009-9F", "UID-SAIF-KOL-RM-999999-A3"] {
+            let problem = misread(text).parse::<uid::Uid>().unwrap_err();
+            assert!(matches!(problem, uid::UidError::Checksum(_)), "{problem}");
         }
     }
 }
