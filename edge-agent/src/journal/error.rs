@@ -131,10 +131,11 @@ pub(crate) fn is_disk_full(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether SQLite found its own file damaged (CORRUPT or NOTADB).
+/// Whether SQLite found its own file damaged: CORRUPT, NOTADB, or TOOBIG, which is
+/// a length read from a damaged page, since nothing that long is ever written.
 pub(crate) fn is_corrupt(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(e) => matches!(primary_code(e.code().as_deref()), Some(11 | 26)),
+        sqlx::Error::Database(e) => matches!(primary_code(e.code().as_deref()), Some(11 | 18 | 26)),
         _ => false,
     }
 }

@@ -33,6 +33,8 @@ impl Crew {
         self.take(station, uid).await?;
         let act = self.stored(station, wrong, uid);
         self.take(station, &card(Verb::Correct)).await?;
+        // What was recorded last, not a label that would be scanned.
+        self.take(station, &card(Verb::Done)).await?;
         let parts = vec![self.part("SUBJECT", uid)];
         self.truth.happened(Act { corrects: act.name(), parts, ..self.act(station, "CORRECT") });
         self.take(station, right).await?;
