@@ -8,6 +8,7 @@ pub mod ctx;
 pub mod db;
 pub mod i18n;
 pub mod migrate;
+pub mod people;
 pub mod postgres;
 pub mod reference;
 pub mod seed;

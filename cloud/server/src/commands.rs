@@ -8,6 +8,7 @@ use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
 use platform::ctx::Cx;
 use platform::db::Db;
+use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, Tenant};
 use platform::web::{Scope, keys};
@@ -127,6 +128,45 @@ pub struct WithdrawArgs {
     /// Tenant's code.
     #[arg(long)]
     tenant: String,
+}
+
+/// Commands about people of the office.
+#[derive(clap::Subcommand)]
+pub enum UserCommand {
+    /// Invite somebody, and print the link by which a password is set.
+    Invite {
+        /// E-mail address.
+        email: String,
+        /// Name, as others see it.
+        #[arg(long)]
+        name: String,
+        /// Role; may be given several times.
+        #[arg(long = "role", default_value = platform::people::ADMIN)]
+        roles: Vec<String>,
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+        /// Address of the pages, when it is not that of the configuration.
+        #[arg(long)]
+        url: Option<String>,
+    },
+    /// Print a new link for somebody who lost the invitation or the password.
+    Link {
+        /// E-mail address.
+        email: String,
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+        /// Address of the pages, when it is not that of the configuration.
+        #[arg(long)]
+        url: Option<String>,
+    },
+    /// List the people of a tenant.
+    List {
+        /// Tenant's code.
+        #[arg(long)]
+        tenant: String,
+    },
 }
 
 /// Arguments of `cloud open`.
@@ -330,6 +370,53 @@ pub async fn withdraw(config: &Config, args: WithdrawArgs) -> anyhow::Result<()>
     }
     database.close().await;
     Ok(())
+}
+
+/// `cloud user …`.
+pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let db = &database.db;
+    let page = |url: Option<String>, link: &keys::Secret| {
+        let url = url.unwrap_or_else(|| format!("http://{}", config.http_listen));
+        println!("{}/invitation/{}", url.trim_end_matches('/'), link.reveal());
+    };
+    match command {
+        UserCommand::Invite { email, name, roles, tenant: code, url } => {
+            let tenant = tenant(db, &code).await?;
+            let invitation = people::Invitation { email, name, roles };
+            let (_, link) = people::invite(db, &Cx::system(tenant.id), &invitation, Utc::now()).await?;
+            page(url, &link);
+        }
+        UserCommand::Link { email, tenant: code, url } => {
+            let tenant = tenant(db, &code).await?;
+            let cx = Cx::system(tenant.id);
+            let wanted = email.trim().to_lowercase();
+            let found = everybody(db, &cx).await?.into_iter().find(|user| user.email == wanted);
+            let user = found.with_context(|| format!("tenant {code} has nobody of the e-mail {wanted}"))?;
+            page(url, &people::link(db, &cx, user.id, Utc::now()).await?);
+        }
+        UserCommand::List { tenant: code } => {
+            let tenant = tenant(db, &code).await?;
+            for user in everybody(db, &Cx::system(tenant.id)).await? {
+                println!("{}  {}  {}  {}", user.email, user.status.name(), user.roles.join(","), user.name);
+            }
+        }
+    }
+    database.close().await;
+    Ok(())
+}
+
+async fn everybody(db: &Db, cx: &Cx) -> anyhow::Result<Vec<people::User>> {
+    let mut all: Vec<people::User> = Vec::new();
+    loop {
+        let after =
+            all.last().map_or((String::new(), uuid::Uuid::nil()), |last| (last.name.clone(), last.id));
+        let more = people::list(db, cx, (&after.0, after.1), 200).await?;
+        if more.is_empty() {
+            return Ok(all);
+        }
+        all.extend(more);
+    }
 }
 
 /// `cloud open`.

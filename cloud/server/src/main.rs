@@ -47,6 +47,9 @@ enum Command {
     /// Keys for people and programs.
     #[command(subcommand)]
     AccessKey(commands::KeyCommand),
+    /// People of the office.
+    #[command(subcommand)]
+    User(commands::UserCommand),
     /// Print a link that signs a browser in once.
     Open(commands::OpenArgs),
     /// Show a UID's state, history and genealogy.
@@ -98,6 +101,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Restored => commands::restored(&config).await,
             Command::Agent(command) => commands::agent(&config, command).await,
             Command::AccessKey(command) => commands::access_key(&config, command).await,
+            Command::User(command) => commands::user(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,
             Command::Trace(args) => commands::trace(&config, args).await,
             Command::Uid(_) => Ok(()),

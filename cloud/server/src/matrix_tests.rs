@@ -22,9 +22,11 @@ enum Who {
     Reader,
     Writer,
     Admin,
+    /// Somebody signed in, not a key.
+    Person,
 }
 
-use Who::{Admin, Anyone, Reader, Writer};
+use Who::{Admin, Anyone, Person, Reader, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +81,21 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/holds", Reader, Nothing),
     ("POST", "/api/v1/holds", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7","reason":"cracks"}"#)),
     ("POST", "/api/v1/holds/{id}/release", Writer, Json("{}")),
+    ("GET", "/users", Reader, Nothing),
+    ("POST", "/users", Admin, Form("email=new%40saif.example&name=New&role=VIEWER")),
+    ("GET", "/users/{id}", Reader, Nothing),
+    ("POST", "/users/{id}/roles", Admin, Form("role=VIEWER")),
+    ("POST", "/users/{id}/status", Admin, Form("version=1&active=false")),
+    ("POST", "/users/{id}/link", Admin, Form("")),
+    ("GET", "/roles", Admin, Nothing),
+    ("POST", "/roles", Admin, Form("code=NEW&name=New")),
+    ("POST", "/roles/{code}", Admin, Form("version=0")),
+    ("GET", "/account", Person, Nothing),
+    ("POST", "/account", Person, Form("name=New&language=en&time_zone=")),
+    ("POST", "/account/password", Person, Form("present=a&password=b")),
+    ("POST", "/account/sessions", Person, Form("")),
+    ("GET", "/invitation/{link}", Anyone, Nothing),
+    ("POST", "/invitation/{link}", Anyone, Form("name=New&password=b")),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -93,7 +110,9 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{id}", HOLD)
         .replace("{list}", "suppliers")
         .replace("{*code}", MARK)
+        .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
+        .replace("{link}", "nonsense")
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),

@@ -129,7 +129,12 @@ fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages:
     let state = AppState::builder(db.clone())
         .secure(config.secure_cookies)
         .nav(trace::pages::NAV)
+        .nav(platform::people::NAV)
+        .permissions(trace::rights::PERMISSIONS)
+        .permissions(platform::seed::PERMISSIONS)
+        .permissions(platform::people::PERMISSIONS)
         .texts(trace::pages::TEXTS)
+        .texts(platform::people::TEXTS)
         .build();
     let health =
         Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
@@ -137,6 +142,7 @@ fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages:
         let pages = health
             .merge(platform::web::routes())
             .merge(platform::seed::router())
+            .merge(platform::people::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {

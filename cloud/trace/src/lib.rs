@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod leases;
 pub mod pages;
 pub mod projection;
+pub mod rights;
 
 use axum::Router;
 use platform::web::AppState;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::import::{self, Form, ImportReport, List, MAX_BYTES, Upload, WithdrawError};
 use super::{Mistake, SeedErrors};
 use crate::reference;
-use crate::web::{AppState, Caller, FieldError, Problem, Scope, query};
+use crate::web::{AppState, Caller, FieldError, Permission, Problem, query};
 
 /// The routes under `/api/v1/reference`.
 pub fn router() -> Router<AppState> {
@@ -23,10 +23,18 @@ pub fn router() -> Router<AppState> {
         .layer(DefaultBodyLimit::max(MAX_BYTES))
 }
 
-/// People open stations with what stands in their rows, so they are an
-/// administrator's; orders and items are for whoever may write.
-fn scope_of(list: List) -> Scope {
-    if list.name() == "operators" { Scope::Admin } else { Scope::Write }
+/// See what the plants are told.
+pub const REFERENCE_READ: Permission = Permission::read("reference.read");
+/// Write items, orders and other masters.
+pub const REFERENCE_WRITE: Permission = Permission::write("reference.write");
+/// Write the people of plants: what stands in their rows opens stations.
+pub const OPERATOR_WRITE: Permission = Permission::admin("operator.write");
+
+/// What the endpoints here ask for.
+pub const PERMISSIONS: &[Permission] = &[REFERENCE_READ, REFERENCE_WRITE, OPERATOR_WRITE];
+
+fn permission_of(list: List) -> &'static Permission {
+    if list.name() == "operators" { &OPERATOR_WRITE } else { &REFERENCE_WRITE }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,8 +86,9 @@ async fn import_all(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Json<Imported>, Problem> {
+    caller.require(&REFERENCE_WRITE)?;
     // It may hold people.
-    caller.require(Scope::Admin)?;
+    caller.require(&OPERATOR_WRITE)?;
     let form = match media_type(&headers) {
         "application/json" => Form::Json,
         "application/toml" => Form::Toml,
@@ -97,9 +106,8 @@ async fn import_list(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Json<Imported>, Problem> {
-    caller.require(Scope::Write)?;
     let list = find(&list)?;
-    caller.require(scope_of(list))?;
+    caller.require(permission_of(list))?;
     let form = match media_type(&headers) {
         "application/json" => Form::JsonRows(list),
         "text/csv" => Form::Csv(list),
@@ -163,9 +171,8 @@ async fn withdraw(
     caller: Caller,
     Path((list, code)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    caller.require(Scope::Write)?;
     let list = find(&list)?;
-    caller.require(scope_of(list))?;
+    caller.require(permission_of(list))?;
     match import::withdraw(&state.db, &caller.cx, list, &code).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(WithdrawError::Db(error)) => Err(error.into()),
@@ -213,7 +220,7 @@ struct OneRow {
 
 /// What plants are told, by kind; secrets of people are left out.
 async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Rows>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&REFERENCE_READ)?;
     let query = query::<ListQuery>(&uri)?;
     if query.kind.is_empty() {
         let detail = "Say which: kind=item, bom_line, order, operator, hold, location or reason.";

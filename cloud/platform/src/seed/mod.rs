@@ -36,7 +36,7 @@ use plant_file::PlantFile;
 use read::{Basis, SourceFile};
 use tokens::Waiting;
 
-pub use api::router;
+pub use api::{OPERATOR_WRITE, PERMISSIONS, REFERENCE_READ, REFERENCE_WRITE, router};
 pub use mistake::{Mistake, SeedErrors};
 pub use report::{Count, Made, SeedReport, Token};
 

@@ -139,6 +139,7 @@ pub async fn tenant_upsert(system: &mut SystemTx, new: &NewTenant) -> Result<Ups
     system
         .enter(&cx, async |tx| {
             store::counters_insert(tx).await?;
+            crate::people::roles_ensure(tx).await?;
             agent_upsert(tx, &NewAgent::Office).await
         })
         .await?;

@@ -4,14 +4,15 @@ use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::Utc;
 use chrono_tz::Tz;
+use uuid::Uuid;
 
-use super::keys::{self, Access};
+use super::keys::{self, Access, Bearer, SecretHash};
 use super::origin::{is_safe, require_same};
-use super::{AppState, Problem, RequestId, Scope, Scopes, cookies};
+use super::{AppState, Permission, Problem, RequestId, Rights, cookies};
 use crate::ctx::Cx;
 use crate::i18n::{Lang, Texts};
 
@@ -29,7 +30,11 @@ pub struct Caller {
     /// The name of the key or person.
     pub name: String,
     /// What the caller may do.
-    pub scopes: Scopes,
+    pub rights: Rights,
+    /// The key or person.
+    pub bearer: Bearer,
+    /// The session's hash, where a browser asks.
+    pub session: Option<SecretHash>,
     /// The language of pages.
     pub language: Lang,
     /// All texts, in that language.
@@ -37,12 +42,29 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Refuses a caller who lacks `scope`.
+    /// Refuses a caller who lacks the permission.
     ///
     /// # Errors
     /// 403 `auth.forbidden`.
-    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
-        if self.scopes.has(scope) { Ok(()) } else { Err(Problem::forbidden()) }
+    pub fn require(&self, permission: &Permission) -> Result<(), Problem> {
+        if self.may(permission) { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+
+    /// Whether the caller has the permission.
+    #[must_use]
+    pub fn may(&self, permission: &Permission) -> bool {
+        self.rights.has(permission)
+    }
+
+    /// The person, for what a key has not: an account.
+    ///
+    /// # Errors
+    /// 403 `auth.no_person`.
+    pub fn person(&self) -> Result<Uuid, Problem> {
+        match self.bearer {
+            Bearer::Person(user) => Ok(user),
+            Bearer::Key(_) => Err(Problem::new(StatusCode::FORBIDDEN, "auth.no_person", "")),
+        }
     }
 
     /// The text of `key` in the caller's language.
@@ -51,7 +73,7 @@ impl Caller {
         self.texts.t(key)
     }
 
-    fn new(state: &AppState, access: Access, parts: &Parts) -> Self {
+    fn new(state: &AppState, access: Access, session: Option<SecretHash>, parts: &Parts) -> Self {
         let language = language(&parts.headers, access.language);
         let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Self {
@@ -60,7 +82,9 @@ impl Caller {
             tenant_name: access.tenant_name,
             zone: access.zone,
             name: access.name,
-            scopes: access.scopes,
+            rights: access.rights,
+            bearer: access.bearer,
+            session,
             language,
             texts: state.texts(language),
         }
@@ -136,7 +160,7 @@ where
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
             let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
-            return Ok(Self::new(&state, access, parts));
+            return Ok(Self::new(&state, access, None, parts));
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
             if !is_safe(&parts.method) {
@@ -144,7 +168,7 @@ where
             }
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
-                return Ok(Self::new(&state, access, parts));
+                return Ok(Self::new(&state, access, keys::hash_of_token(token), parts));
             }
         }
         if !is_page(parts) {

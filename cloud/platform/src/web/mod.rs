@@ -6,6 +6,7 @@
 
 mod assets;
 mod caller;
+mod client;
 mod compress;
 mod cookies;
 mod faces;
@@ -16,6 +17,7 @@ mod origin;
 mod problem;
 mod query;
 mod request_id;
+mod rights;
 mod scope;
 mod shell;
 mod signin;
@@ -23,14 +25,18 @@ mod state;
 
 pub use assets::asset;
 pub use caller::{Caller, Denied, Visitor};
+pub use client::{Client, client_of};
 pub use icon::icon;
 pub use layers::wrap;
+pub(crate) use origin::require_same;
 pub use problem::{FieldError, Problem};
 pub use query::query;
 pub use request_id::RequestId;
+pub use rights::{EVERY, Permission, Rights};
 pub use scope::{Scope, Scopes};
 pub use shell::Shell;
 pub use signin::routes;
+pub(crate) use signin::{set_language, set_session};
 pub use state::{AppState, Builder, NavItem};
 
 /// The whole site: `pages` of all parts beside sign-in and assets, with what

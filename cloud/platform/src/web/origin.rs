@@ -13,7 +13,7 @@ pub(super) fn is_safe(method: &Method) -> bool {
 /// Refuses a request that another site made a browser send. Browsers say so by
 /// `Sec-Fetch-Site`, where the page is on https or localhost, and else by
 /// `Origin`; a browser that says neither is refused.
-pub(super) fn require_same(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn require_same(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let same = match (text("sec-fetch-site"), text("origin")) {
         // `none`: the person did it, as by loading the page of a form again.

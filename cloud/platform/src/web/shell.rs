@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::keys::Bearer;
 use super::{AppState, Caller, NavItem, Problem};
 use crate::i18n::Texts;
 
@@ -33,6 +34,7 @@ struct Page<'a> {
     texts: &'a Texts,
     nav: &'a [NavItem],
     content: &'a str,
+    has_account: bool,
 }
 
 #[derive(Template)]
@@ -51,7 +53,7 @@ impl<'a> Shell<'a> {
     /// navigation that the page is under; empty for none.
     #[must_use]
     pub fn new(state: &AppState, caller: &'a Caller, title: impl Into<String>, active: &'a str) -> Self {
-        let nav = state.nav.iter().filter(|item| caller.scopes.has(item.scope)).copied().collect();
+        let nav = state.nav.iter().filter(|item| caller.may(&item.permission)).copied().collect();
         Self { title: title.into(), active, query: "", caller, nav }
     }
 
@@ -106,6 +108,7 @@ impl<'a> Shell<'a> {
             texts: &self.caller.texts,
             nav: &self.nav,
             content,
+            has_account: matches!(self.caller.bearer, Bearer::Person(_)),
         };
         Ok(Html(page.render()?))
     }

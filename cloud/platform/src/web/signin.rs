@@ -12,8 +12,9 @@ use serde::Deserialize;
 use super::caller::here;
 use super::keys::{self, SESSION_LIFETIME, Secret};
 use super::origin::{local_path, require_same};
-use super::{AppState, Problem, Visitor, assets, cookies};
+use super::{AppState, Client, Problem, Visitor, assets, client_of, cookies};
 use crate::i18n::{Lang, Texts};
+use crate::people::{self, Attempt, SignedIn};
 
 /// A year, in seconds.
 const LANGUAGE_AGE: i64 = 365 * 86_400;
@@ -35,7 +36,10 @@ struct SignIn<'a> {
     title: String,
     texts: &'a Texts,
     next: &'a str,
-    failed: bool,
+    email: &'a str,
+    failed: Option<String>,
+    /// What failed was an access key.
+    by_key: bool,
 }
 
 #[derive(Template)]
@@ -54,19 +58,30 @@ struct Next {
 }
 
 async fn form(visitor: Visitor, Query(Next { next }): Query<Next>) -> Result<Html<String>, Problem> {
-    sign_in_page(&visitor, &next, false)
+    sign_in_page(&visitor, &next, "", None, false)
 }
 
-fn sign_in_page(visitor: &Visitor, next: &str, failed: bool) -> Result<Html<String>, Problem> {
+fn sign_in_page(
+    visitor: &Visitor,
+    next: &str,
+    email: &str,
+    failed: Option<String>,
+    by_key: bool,
+) -> Result<Html<String>, Problem> {
     let texts = &visitor.texts;
-    let page = SignIn { title: texts.t("signin-title"), texts, next: local_path(next), failed };
+    let page =
+        SignIn { title: texts.t("signin-title"), texts, next: local_path(next), email, failed, by_key };
     Ok(Html(page.render()?))
 }
 
+/// An access key, or e-mail and password.
 #[derive(Deserialize)]
-struct KeyForm {
+#[serde(default)]
+#[derive(Default)]
+struct SignInForm {
     key: String,
-    #[serde(default)]
+    email: String,
+    password: String,
     next: String,
 }
 
@@ -74,16 +89,37 @@ async fn submit(
     State(state): State<AppState>,
     visitor: Visitor,
     headers: HeaderMap,
-    Form(form): Form<KeyForm>,
+    client: Client,
+    Form(form): Form<SignInForm>,
 ) -> Result<Response, Problem> {
     // Another site must not sign a person in as somebody else.
     require_same(&headers)?;
+    if form.key.is_empty() && form.email.is_empty() {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", ""));
+    }
     let now = Utc::now();
-    let Some(access) = keys::verify(&state.db, form.key.trim(), now).await? else {
-        let page = sign_in_page(&visitor, &form.next, true)?;
+    let texts = &visitor.texts;
+    let (token, failed) = if form.key.is_empty() {
+        let (address, browser) = client_of(&client, &headers);
+        let attempt = Attempt { email: form.email.clone(), password: form.password, address, browser };
+        match people::sign_in(&state.db, &attempt, now).await? {
+            SignedIn::Yes(token) => (Some(token), String::new()),
+            SignedIn::No => (None, texts.t("signin-failed-password")),
+            SignedIn::Wait(until) => {
+                let minutes = (until - now).num_seconds().div_euclid(60) + 1;
+                (None, texts.count("signin-wait", minutes))
+            }
+        }
+    } else {
+        match keys::verify(&state.db, form.key.trim(), now).await? {
+            Some(access) => (keys::start_key_session(&state.db, &access, now).await?, String::new()),
+            None => (None, texts.t("signin-failed")),
+        }
+    };
+    let Some(token) = token else {
+        let page = sign_in_page(&visitor, &form.next, &form.email, Some(failed), !form.key.is_empty())?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
-    let token = keys::start_session(&state.db, &access, now).await?;
     end_current(&state, &headers).await?;
     Ok(signed_in(&state, &token, local_path(&form.next)))
 }
@@ -127,9 +163,22 @@ async fn end_current(state: &AppState, headers: &HeaderMap) -> Result<(), Proble
 }
 
 fn signed_in(state: &AppState, token: &Secret, next: &str) -> Response {
+    let mut response = Redirect::to(next).into_response();
+    set_session(state, &mut response, token);
+    response
+}
+
+/// Gives the browser a session.
+pub(crate) fn set_session(state: &AppState, response: &mut Response, token: &Secret) {
     let age = SESSION_LIFETIME.num_seconds();
     let cookie = cookies::set(cookies::SESSION, token.reveal(), age, state.secure);
-    ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response()
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// Has the browser remember a language.
+pub(crate) fn set_language(state: &AppState, response: &mut Response, language: Lang) {
+    let cookie = cookies::set(cookies::LANGUAGE, language.code(), LANGUAGE_AGE, state.secure);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
 }
 
 #[derive(Deserialize)]
@@ -142,12 +191,9 @@ async fn choose_language(
     headers: HeaderMap,
     Form(form): Form<LanguageForm>,
 ) -> Response {
-    let back = Redirect::to(here(&headers).unwrap_or("/"));
-    match Lang::parse(&form.lang) {
-        Some(lang) => {
-            let cookie = cookies::set(cookies::LANGUAGE, lang.code(), LANGUAGE_AGE, state.secure);
-            ([(header::SET_COOKIE, cookie)], back).into_response()
-        }
-        None => back.into_response(),
+    let mut back = Redirect::to(here(&headers).unwrap_or("/")).into_response();
+    if let Some(language) = Lang::parse(&form.lang) {
+        set_language(&state, &mut back, language);
     }
+    back
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::db::Db;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 
-use super::Scope;
+use super::Permission;
 
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ pub struct NavItem {
     /// The name of an icon, see `web::icon`.
     pub icon: &'static str,
     /// Who sees it.
-    pub scope: Scope,
+    pub permission: Permission,
 }
 
 /// What every handler is given; cheap to clone.
@@ -38,6 +38,8 @@ pub struct Inner {
     pub i18n: Arc<I18n>,
     /// The side navigation, in order.
     pub nav: Vec<NavItem>,
+    /// Every permission that there is, in the order in which people see them.
+    pub permissions: Vec<Permission>,
 }
 
 impl Deref for AppState {
@@ -52,7 +54,7 @@ impl AppState {
     /// Begins a state: `AppState::builder(db).secure(true).nav(…).texts(…).build()`.
     #[must_use]
     pub fn builder(db: Db) -> Builder {
-        Builder { db, secure: false, i18n: I18n::new(), nav: Vec::new() }
+        Builder { db, secure: false, i18n: I18n::new(), nav: Vec::new(), permissions: Vec::new() }
     }
 
     /// The texts in `lang`.
@@ -68,6 +70,7 @@ pub struct Builder {
     secure: bool,
     i18n: I18n,
     nav: Vec<NavItem>,
+    permissions: Vec<Permission>,
 }
 
 impl Builder {
@@ -85,6 +88,13 @@ impl Builder {
         self
     }
 
+    /// Adds the permissions that a part's endpoints ask for.
+    #[must_use]
+    pub fn permissions(mut self, permissions: &[Permission]) -> Self {
+        self.permissions.extend_from_slice(permissions);
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -98,7 +108,11 @@ impl Builder {
         AppState {
             db: self.db,
             secure: self.secure,
-            inner: Arc::new(Inner { i18n: Arc::new(self.i18n), nav: self.nav }),
+            inner: Arc::new(Inner {
+                i18n: Arc::new(self.i18n),
+                nav: self.nav,
+                permissions: self.permissions,
+            }),
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
-use platform::web::{AppState, Caller, Problem, Scope};
+use platform::web::{AppState, Caller, Problem};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +19,7 @@ use super::{search, service, walk};
 use crate::exceptions::model::ExceptionPage;
 use crate::exceptions::service as exceptions;
 use crate::ingest::Committed;
+use crate::rights::{EXCEPTION_READ, HOLD_PLACE, HOLD_READ, HOLD_RELEASE, PLANT_READ, TRACE_READ};
 
 /// The routes under `/api/v1` that read traces.
 pub fn router() -> Router<AppState> {
@@ -84,7 +85,7 @@ async fn trace(
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Trace>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let asked = query::<TraceQuery>(&uri)?;
     let after = asked.after.as_deref();
     Ok(Json(service::trace_after(&state.db, &caller.cx, &uid, after, Utc::now()).await?))
@@ -103,7 +104,7 @@ async fn backward(
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Walk>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let ask = query::<WalkQuery>(&uri)?.ask();
     Ok(Json(walk::walk(&state.db, &caller.cx, &uid, Direction::Backward, &ask, Utc::now()).await?))
 }
@@ -114,7 +115,7 @@ async fn forward(
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Walk>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let ask = query::<WalkQuery>(&uri)?.ask();
     Ok(Json(walk::walk(&state.db, &caller.cx, &uid, Direction::Forward, &ask, Utc::now()).await?))
 }
@@ -132,7 +133,7 @@ async fn find(
     caller: Caller,
     uri: axum::http::Uri,
 ) -> Result<Json<Found>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let asked = query::<SearchQuery>(&uri)?;
     let limit = asked.limit.unwrap_or(50);
     Ok(Json(search::search(&state.db, &caller.cx, &asked.q, asked.after.as_deref(), limit).await?))
@@ -153,7 +154,7 @@ async fn list_exceptions(
     caller: Caller,
     uri: axum::http::Uri,
 ) -> Result<Json<ExceptionPage>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&EXCEPTION_READ)?;
     let asked = query::<ExceptionQuery>(&uri)?;
     let filter = exceptions::Filter { status: asked.status, kind: asked.kind, plant: asked.plant };
     let limit = asked.limit.unwrap_or(100);
@@ -167,7 +168,7 @@ struct Agents {
 }
 
 async fn agents(State(state): State<AppState>, caller: Caller) -> Result<Json<Agents>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&PLANT_READ)?;
     Ok(Json(Agents { agents: service::agents(&state.db, &caller.cx, Utc::now()).await? }))
 }
 
@@ -184,7 +185,7 @@ async fn list_holds(
     caller: Caller,
     uri: axum::http::Uri,
 ) -> Result<Json<HoldPage>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&HOLD_READ)?;
     let asked = query::<HoldQuery>(&uri)?;
     let limit = asked.limit.unwrap_or(100);
     Ok(Json(holding::list(&state.db, &caller.cx, &asked.status, asked.after.as_deref(), limit).await?))
@@ -202,7 +203,7 @@ async fn place_hold(
     caller: Caller,
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Held>), Problem> {
-    caller.require(Scope::Write)?;
+    caller.require(&HOLD_PLACE)?;
     let held = holding::place(&state.db, &caller.cx, &committed, &body(sent)?, Utc::now()).await?;
     Ok((StatusCode::CREATED, Json(held)))
 }
@@ -221,7 +222,7 @@ async fn release_hold(
     Path(id): Path<uuid::Uuid>,
     sent: Option<Json<Release>>,
 ) -> Result<Json<Held>, Problem> {
-    caller.require(Scope::Write)?;
+    caller.require(&HOLD_RELEASE)?;
     let Json(why) = sent.unwrap_or_default();
     Ok(Json(holding::release(&state.db, &caller.cx, &committed, id, &why.reason, Utc::now()).await?))
 }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Scope, Shell};
+use platform::web::{AppState, Caller, Problem, Shell};
 use serde::Deserialize;
 
 use super::detail::{self, Side};
@@ -16,6 +16,7 @@ use crate::exceptions::model::{ExceptionPage, ExceptionView};
 use crate::exceptions::service::{self, Filter};
 use crate::explore::api::query;
 use crate::explore::error::TraceError;
+use crate::rights::EXCEPTION_READ;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -46,7 +47,7 @@ pub(super) async fn page(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&EXCEPTION_READ)?;
     let asked = query::<Asked>(&uri)?;
     let status = if asked.status.is_empty() { "open".to_owned() } else { asked.status };
     let kept = [("kind", &asked.kind), ("plant", &asked.plant)]

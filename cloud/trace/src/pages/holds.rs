@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use chrono::Utc;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Scope, Shell};
+use platform::web::{AppState, Caller, Problem, Shell};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use crate::explore::api::query;
 use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
 use crate::ingest::Committed;
+use crate::rights::{HOLD_PLACE, HOLD_READ, HOLD_RELEASE};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -41,7 +42,8 @@ pub(super) struct Typed {
 struct Page<'a> {
     texts: &'a Texts,
     zone: chrono_tz::Tz,
-    may_write: bool,
+    may_place: bool,
+    may_release: bool,
     status: String,
     page: HoldPage,
     next: Option<String>,
@@ -57,7 +59,7 @@ pub(super) async fn page(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&HOLD_READ)?;
     let asked = query::<Asked>(&uri)?;
     let typed = Typed { uid: asked.uid, ..Typed::default() };
     show(&state, &caller, &headers, &asked.status, asked.after.as_deref(), &typed, None).await
@@ -79,7 +81,8 @@ async fn show(
     let view = Page {
         texts: &caller.texts,
         zone: caller.zone,
-        may_write: caller.scopes.has(Scope::Write),
+        may_place: caller.may(&HOLD_PLACE),
+        may_release: caller.may(&HOLD_RELEASE),
         status: status.to_owned(),
         page,
         next,
@@ -97,7 +100,7 @@ pub(super) async fn place(
     headers: HeaderMap,
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::Write)?;
+    caller.require(&HOLD_PLACE)?;
     let Form(typed) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
     let wish = Wish {
         uid: typed.uid.clone(),
@@ -137,7 +140,7 @@ pub(super) async fn release(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Redirect, Problem> {
-    caller.require(Scope::Write)?;
+    caller.require(&HOLD_RELEASE)?;
     holding::release(&state.db, &caller.cx, &committed, id, "", Utc::now()).await?;
     Ok(Redirect::to("/holds"))
 }

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::{Html, Response};
 use chrono::{DateTime, TimeZone, Utc};
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Scope, Shell};
+use platform::web::{AppState, Caller, Problem, Shell};
 
 use super::say::{self, Zones};
 use super::store::{self, LineRow};
@@ -16,6 +16,7 @@ use crate::explore::model::AgentView;
 use crate::explore::names;
 use crate::explore::service::{self, FRESH};
 use crate::explore::store::label;
+use crate::rights::TRACE_READ;
 
 /// Lines of the stream of events.
 const LINES: i64 = 20;
@@ -65,7 +66,7 @@ pub(super) async fn page(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let now = Utc::now();
     let live = render_live(&state, &caller, now).await?;
     let counts = render_counts(&state, &caller, now).await?;
@@ -75,13 +76,13 @@ pub(super) async fn page(
 
 /// `GET /live`: the part that changes every two seconds.
 pub(super) async fn live(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     Ok(Html(render_live(&state, &caller, Utc::now()).await?))
 }
 
 /// `GET /live/counts`: the part that costs more, every fifteen.
 pub(super) async fn counts(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     Ok(Html(render_counts(&state, &caller, Utc::now()).await?))
 }
 

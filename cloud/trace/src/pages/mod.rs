@@ -16,7 +16,9 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::{get, post};
 use platform::i18n::{Lang, Sources};
-use platform::web::{AppState, NavItem, Scope};
+use platform::web::{AppState, NavItem};
+
+use crate::rights::{EXCEPTION_READ, HOLD_READ, PLANT_READ, TRACE_READ};
 
 /// The texts of these pages, to be given to the state's builder.
 pub const TEXTS: Sources<'static> = [
@@ -28,11 +30,16 @@ pub const TEXTS: Sources<'static> = [
 
 /// The entries of the side navigation.
 pub const NAV: [NavItem; 5] = [
-    NavItem { href: "/", label_key: "nav-home", icon: "pulse", scope: Scope::Read },
-    NavItem { href: "/trace", label_key: "nav-trace", icon: "trace", scope: Scope::Read },
-    NavItem { href: "/exceptions", label_key: "nav-exceptions", icon: "exception", scope: Scope::Read },
-    NavItem { href: "/holds", label_key: "nav-holds", icon: "hold", scope: Scope::Read },
-    NavItem { href: "/plants", label_key: "nav-plants", icon: "plant", scope: Scope::Read },
+    NavItem { href: "/", label_key: "nav-home", icon: "pulse", permission: TRACE_READ },
+    NavItem { href: "/trace", label_key: "nav-trace", icon: "trace", permission: TRACE_READ },
+    NavItem {
+        href: "/exceptions",
+        label_key: "nav-exceptions",
+        icon: "exception",
+        permission: EXCEPTION_READ,
+    },
+    NavItem { href: "/holds", label_key: "nav-holds", icon: "hold", permission: HOLD_READ },
+    NavItem { href: "/plants", label_key: "nav-plants", icon: "plant", permission: PLANT_READ },
 ];
 
 /// The pages.

@@ -6,11 +6,12 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Scope, Shell};
+use platform::web::{AppState, Caller, Problem, Shell};
 
 use super::say;
 use crate::explore::model::AgentView;
 use crate::explore::service;
+use crate::rights::PLANT_READ;
 
 #[derive(Template)]
 #[template(path = "plants.html")]
@@ -26,7 +27,7 @@ pub(super) async fn page(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&PLANT_READ)?;
     let now = Utc::now();
     let agents = service::agents(&state.db, &caller.cx, now).await?;
     let shell = Shell::new(&state, &caller, caller.t("trace-plants-title"), "/plants");

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::Utc;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Scope, Shell};
+use platform::web::{AppState, Caller, Problem, Shell};
 use serde::Deserialize;
 
 use super::say::{self, Zones};
@@ -17,6 +17,7 @@ use crate::explore::graph::Direction;
 use crate::explore::model::{Destinations, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode};
 use crate::explore::walk::Ask;
 use crate::explore::{search as finding, service, walk};
+use crate::rights::{HOLD_PLACE, TRACE_READ};
 
 /// UIDs that one branch shows before it asks whether to show more.
 const BRANCH: usize = 100;
@@ -90,7 +91,7 @@ pub(super) async fn search(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let asked = query::<Asked>(&uri)?;
     let mut view = SearchPage { texts: &caller.texts, query: &asked.q, error: None, found: None, next: None };
     let mut status = StatusCode::OK;
@@ -140,7 +141,7 @@ pub(super) async fn page(
     Path(uid): Path<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let asked = query::<TraceQuery>(&uri)?;
     let (trace, zones) = state
         .db
@@ -151,7 +152,7 @@ pub(super) async fn page(
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace");
-    let may_write = caller.scopes.has(Scope::Write);
+    let may_write = caller.may(&HOLD_PLACE);
     shell.page(&headers, &TracePage { texts: &caller.texts, trace, zones, may_write })
 }
 
@@ -179,7 +180,7 @@ pub(super) async fn tree(
     Path((uid, way)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let asked = query::<TreeQuery>(&uri)?;
     let ask = Ask { depth: 1, limit: BRANCH, as_built: asked.as_built, after: asked.after };
     let walk = walk::branch(&state.db, &caller.cx, &uid, direction(&way)?, &ask, Utc::now())
@@ -197,7 +198,7 @@ pub(super) async fn ends(
     caller: Caller,
     Path((uid, way)): Path<(String, String)>,
 ) -> Result<Html<String>, Problem> {
-    caller.require(Scope::Read)?;
+    caller.require(&TRACE_READ)?;
     let ask = Ask { depth: 50, limit: 1, ..Ask::default() };
     let way = direction(&way)?;
     let (walk, zones) = state

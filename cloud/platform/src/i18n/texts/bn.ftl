@@ -9,6 +9,7 @@ shell-theme = হালকা বা গাঢ় রং
 shell-account = অ্যাকাউন্ট
 shell-signed-in = { $name } হিসেবে সাইন ইন করা আছে
 shell-tenant = প্রতিষ্ঠান
+shell-my-account = আমার অ্যাকাউন্ট
 shell-signout = সাইন আউট
 shell-print-note = Tracewright থেকে মুদ্রিত
 shell-offline = সার্ভার থেকে সাড়া মেলেনি। সংযোগ দেখে আবার চেষ্টা করুন।
@@ -18,11 +19,21 @@ scope-write = পরিবর্তন
 scope-admin = প্রশাসন
 
 signin-title = সাইন ইন
-signin-lead = আপনার প্রতিষ্ঠানের অ্যাক্সেস কী দিয়ে সাইন ইন করুন।
+signin-lead = আপনার সংস্থায় সাইন ইন করুন।
 signin-key = অ্যাক্সেস কী
 signin-key-hint = twk_ দিয়ে শুরু হয়। আপনার প্রশাসকের কাছে চেয়ে নিন।
 signin-submit = সাইন ইন করুন
 signin-failed = এই কী বৈধ নয়। হয়তো ভুল টাইপ হয়েছে, বাতিল করা হয়েছে, অথবা মেয়াদ শেষ হয়ে গেছে।
+signin-email = ই-মেল
+signin-password = পাসওয়ার্ড
+signin-forgotten = ভুলে গেছেন? প্রশাসকের কাছে নতুন লিঙ্ক চান।
+signin-by-key = এর বদলে অ্যাক্সেস কী দিয়ে
+signin-submit-key = কী দিয়ে সাইন ইন করুন
+signin-failed-password = ই-মেল বা পাসওয়ার্ড ঠিক নয়।
+signin-wait = { $count ->
+    [one] অনেকবার চেষ্টা হয়েছে। এক মিনিট পরে আবার চেষ্টা করুন।
+   *[other] অনেকবার চেষ্টা হয়েছে। { $count } মিনিট পরে আবার চেষ্টা করুন।
+ }
 signin-once-title = আর মাত্র এক ক্লিক
 signin-once-lead = এই লিঙ্ক এই ব্রাউজারকে একবার সাইন ইন করায়।
 signin-once-submit = Tracewright-এ সাইন ইন করুন
@@ -37,6 +48,7 @@ error-id = অনুরোধ
 error-auth-required = অনুগ্রহ করে সাইন ইন করুন।
 error-auth-invalid = অ্যাক্সেস কী বৈধ নয়।
 error-auth-forbidden = আপনার এই কাজের অনুমতি নেই।
+error-auth-no_person = এটি মানুষের জন্য; অ্যাক্সেস কী-র কোনো অ্যাকাউন্ট নেই।
 error-auth-cross_site = অনুরোধটি অন্য সাইট থেকে এসেছিল, তাই প্রত্যাখ্যান করা হয়েছে।
 error-not_found = এখানে কিছু নেই, অথবা এটি দেখার অনুমতি আপনার নেই।
 error-request-method = এই ঠিকানায় এমন অনুরোধ গ্রহণ করা হয় না।

@@ -9,6 +9,7 @@ shell-theme = Light or dark
 shell-account = Account
 shell-signed-in = Signed in as { $name }
 shell-tenant = Organisation
+shell-my-account = My account
 shell-signout = Sign out
 shell-print-note = Printed from Tracewright
 shell-offline = The server did not answer. Check your connection and try again.
@@ -18,11 +19,21 @@ scope-write = Write
 scope-admin = Administer
 
 signin-title = Sign in
-signin-lead = Sign in with an access key of your organisation.
+signin-lead = Sign in to your organisation.
 signin-key = Access key
 signin-key-hint = Begins with twk_. Ask your administrator for one.
 signin-submit = Sign in
 signin-failed = This key is not valid. It may have been mistyped, revoked, or has expired.
+signin-email = E-mail
+signin-password = Password
+signin-forgotten = Forgotten? Ask your administrator for a new link.
+signin-by-key = Use an access key instead
+signin-submit-key = Sign in with the key
+signin-failed-password = E-mail or password are not right.
+signin-wait = { $count ->
+    [one] Too many tries. Wait a minute, then try again.
+   *[other] Too many tries. Wait { $count } minutes, then try again.
+ }
 signin-once-title = One click to go
 signin-once-lead = This link signs this browser in, once.
 signin-once-submit = Sign in to Tracewright
@@ -37,6 +48,7 @@ error-id = Request
 error-auth-required = Please sign in.
 error-auth-invalid = The access key is not valid.
 error-auth-forbidden = Your access does not allow this.
+error-auth-no_person = This is for people; an access key has no account.
 error-auth-cross_site = The request came from another site and was refused.
 error-not_found = There is nothing here, or it is not yours to see.
 error-request-method = This address does not take such a request.

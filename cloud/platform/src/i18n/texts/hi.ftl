@@ -9,6 +9,7 @@ shell-theme = हल्का या गहरा रंग
 shell-account = खाता
 shell-signed-in = { $name } के रूप में साइन इन हैं
 shell-tenant = संगठन
+shell-my-account = मेरा खाता
 shell-signout = साइन आउट
 shell-print-note = Tracewright से मुद्रित
 shell-offline = सर्वर से उत्तर नहीं मिला। अपना कनेक्शन जाँचें और फिर से प्रयास करें।
@@ -18,11 +19,21 @@ scope-write = बदलना
 scope-admin = प्रशासन
 
 signin-title = साइन इन
-signin-lead = अपने संगठन की एक्सेस कुंजी से साइन इन करें।
+signin-lead = अपने संगठन में साइन इन करें।
 signin-key = एक्सेस कुंजी
 signin-key-hint = twk_ से शुरू होती है। अपने प्रशासक से माँगें।
 signin-submit = साइन इन करें
 signin-failed = यह कुंजी मान्य नहीं है। हो सकता है यह गलत टाइप हुई हो, रद्द कर दी गई हो या इसकी अवधि समाप्त हो गई हो।
+signin-email = ई-मेल
+signin-password = पासवर्ड
+signin-forgotten = भूल गए? अपने प्रशासक से नया लिंक माँगें।
+signin-by-key = इसके बदले एक्सेस कुंजी से
+signin-submit-key = कुंजी से साइन इन करें
+signin-failed-password = ई-मेल या पासवर्ड सही नहीं है।
+signin-wait = { $count ->
+    [one] बहुत बार कोशिश हुई। एक मिनट रुककर फिर कोशिश करें।
+   *[other] बहुत बार कोशिश हुई। { $count } मिनट रुककर फिर कोशिश करें।
+ }
 signin-once-title = बस एक क्लिक और
 signin-once-lead = यह लिंक इस ब्राउज़र को एक बार साइन इन करता है।
 signin-once-submit = Tracewright में साइन इन करें
@@ -37,6 +48,7 @@ error-id = अनुरोध
 error-auth-required = कृपया साइन इन करें।
 error-auth-invalid = एक्सेस कुंजी मान्य नहीं है।
 error-auth-forbidden = आपको इसकी अनुमति नहीं है।
+error-auth-no_person = यह लोगों के लिए है; एक्सेस कुंजी का कोई खाता नहीं होता।
 error-auth-cross_site = अनुरोध किसी दूसरी साइट से आया था, इसलिए अस्वीकार किया गया।
 error-not_found = यहाँ कुछ नहीं है, या इसे देखने की आपको अनुमति नहीं है।
 error-request-method = इस पते पर ऐसा अनुरोध मान्य नहीं है।

@@ -9,6 +9,7 @@ shell-theme = లేత లేదా ముదురు రంగు
 shell-account = ఖాతా
 shell-signed-in = { $name } గా సైన్ ఇన్ అయ్యారు
 shell-tenant = సంస్థ
+shell-my-account = నా ఖాతా
 shell-signout = సైన్ అవుట్
 shell-print-note = Tracewright నుండి ముద్రించబడింది
 shell-offline = సర్వర్ స్పందించలేదు. మీ కనెక్షన్ చూసి మళ్లీ ప్రయత్నించండి.
@@ -18,11 +19,21 @@ scope-write = మార్చడం
 scope-admin = నిర్వహణ
 
 signin-title = సైన్ ఇన్
-signin-lead = మీ సంస్థ యాక్సెస్ కీతో సైన్ ఇన్ చేయండి.
+signin-lead = మీ సంస్థలోకి సైన్ ఇన్ చేయండి.
 signin-key = యాక్సెస్ కీ
 signin-key-hint = twk_ తో మొదలవుతుంది. మీ నిర్వాహకుడిని అడగండి.
 signin-submit = సైన్ ఇన్ చేయండి
 signin-failed = ఈ కీ చెల్లదు. తప్పుగా టైప్ చేసి ఉండవచ్చు, రద్దు చేసి ఉండవచ్చు లేదా గడువు ముగిసి ఉండవచ్చు.
+signin-email = ఇ-మెయిల్
+signin-password = పాస్‌వర్డ్
+signin-forgotten = మరచిపోయారా? కొత్త లింక్ కోసం మీ నిర్వాహకుడిని అడగండి.
+signin-by-key = బదులుగా యాక్సెస్ కీ వాడండి
+signin-submit-key = కీతో సైన్ ఇన్ చేయండి
+signin-failed-password = ఇ-మెయిల్ లేదా పాస్‌వర్డ్ సరిగా లేదు.
+signin-wait = { $count ->
+    [one] చాలాసార్లు ప్రయత్నించారు. ఒక నిమిషం ఆగి మళ్లీ ప్రయత్నించండి.
+   *[other] చాలాసార్లు ప్రయత్నించారు. { $count } నిమిషాలు ఆగి మళ్లీ ప్రయత్నించండి.
+ }
 signin-once-title = ఇంకా ఒక్క క్లిక్
 signin-once-lead = ఈ లింక్ ఈ బ్రౌజర్‌ను ఒక్కసారి సైన్ ఇన్ చేస్తుంది.
 signin-once-submit = Tracewright లోకి సైన్ ఇన్ చేయండి
@@ -37,6 +48,7 @@ error-id = అభ్యర్థన
 error-auth-required = దయచేసి సైన్ ఇన్ చేయండి.
 error-auth-invalid = యాక్సెస్ కీ చెల్లదు.
 error-auth-forbidden = దీనికి మీకు అనుమతి లేదు.
+error-auth-no_person = ఇది వ్యక్తుల కోసం; యాక్సెస్ కీకి ఖాతా ఉండదు.
 error-auth-cross_site = అభ్యర్థన వేరే సైట్ నుండి వచ్చింది, అందుకే తిరస్కరించబడింది.
 error-not_found = ఇక్కడ ఏమీ లేదు, లేదా దీన్ని చూసే అనుమతి మీకు లేదు.
 error-request-method = ఈ చిరునామా ఇలాంటి అభ్యర్థనను స్వీకరించదు.

@@ -23,7 +23,7 @@ impl SecretHash {
     }
 
     /// The first bytes of a hash whose [`SecretHash::short`] is `id`.
-    pub(super) fn begins(id: &str) -> Option<[u8; 8]> {
+    pub(crate) fn begins(id: &str) -> Option<[u8; 8]> {
         let number = (id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)?;
         Some(u64::from_str_radix(number, 16).ok()?.to_be_bytes())
     }
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Secret {
 
 impl Secret {
     /// A new one, without prefix: a session or a code.
-    pub(super) fn token() -> Self {
+    pub(crate) fn token() -> Self {
         let mut bytes = [0_u8; 32];
         OsRng.try_fill_bytes(&mut bytes).expect("the system has random numbers");
         Self(URL_SAFE_NO_PAD.encode(bytes))
@@ -72,7 +72,7 @@ pub(super) fn hash_of_key(presented: &str) -> Option<SecretHash> {
 }
 
 /// The hash of a session or code as somebody presents it.
-pub(super) fn hash_of_token(presented: &str) -> Option<SecretHash> {
+pub(crate) fn hash_of_token(presented: &str) -> Option<SecretHash> {
     is_encoded(presented).then(|| hash(presented))
 }
 

@@ -6,13 +6,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::secret::{hash_of_key, hash_of_token};
-use super::store::{self, KeyRow};
+use super::store::{self, KeyRow, SessionRow};
 use super::{Secret, SecretHash};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError, SystemTx};
+use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::i18n::{Lang, zone};
-use crate::web::{Scope, Scopes};
+use crate::people::{self, Standing};
+use crate::web::{Rights, Scope, Scopes};
 
 /// How long a browser stays signed in.
 pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(12);
@@ -32,22 +33,35 @@ pub struct Access {
     pub language: Option<Lang>,
     /// Its time zone.
     pub zone: Tz,
-    /// The name of the key.
+    /// The name of the key or person.
     pub name: String,
     /// What it may do.
-    pub scopes: Scopes,
-    /// The key.
-    pub key: SecretHash,
+    pub rights: Rights,
+    /// Whom it stands on.
+    pub bearer: Bearer,
+}
+
+/// Whom an access stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearer {
+    /// An access key.
+    Key(SecretHash),
+    /// A person, by the id that the audit knows.
+    Person(Uuid),
 }
 
 impl Access {
     /// The opaque id of who acts, for [`crate::ctx::Cx`].
     #[must_use]
     pub fn actor(&self) -> String {
-        format!("key:{}", self.key.short())
+        match self.bearer {
+            Bearer::Key(key) => subject(key),
+            Bearer::Person(user) => format!("user:{user}"),
+        }
     }
 
-    fn of(row: KeyRow) -> Option<Self> {
+    fn of_key(row: KeyRow) -> Option<Self> {
+        let key = SecretHash(row.key_hash.try_into().ok()?);
         Some(Self {
             tenant: row.tenant_id,
             tenant_code: row.tenant_code,
@@ -55,9 +69,23 @@ impl Access {
             language: Lang::parse(&row.tenant_language),
             zone: zone(&row.tenant_time_zone),
             name: row.name,
-            scopes: Scopes::parse(&row.scopes),
-            key: SecretHash(row.key_hash.try_into().ok()?),
+            rights: Rights::Key(Scopes::parse(&row.scopes)),
+            bearer: Bearer::Key(key),
         })
+    }
+
+    fn of_person(row: SessionRow, user: Uuid, person: Standing) -> Self {
+        let zone_name = if person.time_zone.is_empty() { &row.tenant_time_zone } else { &person.time_zone };
+        Self {
+            tenant: row.tenant_id,
+            tenant_code: row.tenant_code,
+            tenant_name: row.tenant_name,
+            language: Lang::parse(&person.language).or_else(|| Lang::parse(&row.tenant_language)),
+            zone: zone(zone_name),
+            name: person.name,
+            rights: Rights::of_person(person.permissions),
+            bearer: Bearer::Person(user),
+        }
     }
 }
 
@@ -187,24 +215,31 @@ pub async fn verify(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<Acc
         return Ok(None);
     };
     let row = db.system_tx(async |tx| store::key_find(tx, hash, now).await).await?;
-    Ok(row.and_then(Access::of))
+    Ok(row.and_then(Access::of_key))
 }
 
-/// Signs a browser in by its key; returns the session's token.
+/// Signs a browser in by its key; returns the session's token. `None` for an
+/// access that stands on no key.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn start_session(db: &Db, access: &Access, now: DateTime<Utc>) -> Result<Secret, DbError> {
+pub async fn start_key_session(
+    db: &Db,
+    access: &Access,
+    now: DateTime<Utc>,
+) -> Result<Option<Secret>, DbError> {
+    let (Bearer::Key(key), Rights::Key(scopes)) = (access.bearer, &access.rights) else {
+        return Ok(None);
+    };
     let token = Secret::token();
     db.system_tx(async |tx| {
         store::delete_stale(tx, now - TimeDelta::days(1)).await?;
         let until = now + SESSION_LIFETIME;
-        store::session_insert(tx, token.hash(), access.tenant, access.key, now, until).await?;
-        let scopes = access.scopes.names();
-        record_sign_in(tx, access.tenant, access.key, &access.name, &scopes, "key").await
+        store::session_insert(tx, token.hash(), access.tenant, key, now, until).await?;
+        record_sign_in(tx, access.tenant, key, &access.name, &scopes.names(), "key").await
     })
     .await?;
-    Ok(token)
+    Ok(Some(token))
 }
 
 /// Whom a session's token speaks for.
@@ -215,8 +250,21 @@ pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<
     let Some(hash) = hash_of_token(token) else {
         return Ok(None);
     };
-    let row = db.system_tx(async |tx| store::session_find(tx, hash, now).await).await?;
-    Ok(row.and_then(Access::of))
+    db.system_tx(async |tx| {
+        let Some(row) = store::session_find(tx, hash, now).await? else {
+            return Ok(None);
+        };
+        if let Some(key) = row.key() {
+            return Ok(Access::of_key(key));
+        }
+        let Some(user) = row.user_id else {
+            return Ok(None);
+        };
+        let look = async |tx: &mut Tx| Ok::<_, DbError>(people::standing(tx, user).await?);
+        let person = tx.enter(&Cx::system(row.tenant_id), look).await?;
+        Ok(person.map(|person| Access::of_person(row, user, person)))
+    })
+    .await
 }
 
 /// Ends a session; one that is not there is no matter.

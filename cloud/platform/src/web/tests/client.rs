@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::testing::TestDb;
-use crate::web::{AppState, Caller, NavItem, Problem, Scope, Shell, app, keys};
+use crate::web::{AppState, Caller, NavItem, Permission, Problem, Scope, Shell, app, keys};
 
 /// A site with a page and a call, and a tenant with a key that may write.
 pub struct Site {
@@ -55,8 +55,10 @@ async fn home(
     Shell::new(&state, &caller, "Units", "/units").page_html(&headers, "<h1>Units</h1>")
 }
 
+const CHANGE: Permission = Permission::write("unit.change");
+
 async fn change(caller: Caller) -> Result<String, Problem> {
-    caller.require(Scope::Write)?;
+    caller.require(&CHANGE)?;
     Ok(caller.cx.origin.unwrap_or_default())
 }
 
@@ -69,9 +71,9 @@ impl Site {
         let db = TestDb::new().await;
         let tenant = db.tenant("AAAA", &["KOL"]).await;
         let key = keys::create(&db.db, tenant, "tests", &[Scope::Write], None).await.unwrap();
-        let nav = |href, scope| NavItem { href, label_key: "shell-search", icon: "unit", scope };
+        let nav = |href, permission| NavItem { href, label_key: "shell-search", icon: "unit", permission };
         let state = AppState::builder(db.db.clone())
-            .nav([nav("/units", Scope::Read), nav("/admin", Scope::Admin)])
+            .nav([nav("/units", Permission::read("unit.read")), nav("/admin", Permission::admin("admin"))])
             .build();
         let pages = Router::new()
             .route("/units", get(home))

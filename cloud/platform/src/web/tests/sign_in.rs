@@ -54,7 +54,8 @@ async fn a_key_speaks_for_its_tenant_until_it_ends() {
 
     let session = site.signed_in().await;
     assert_eq!(site.look("/units", &session).await.status, 200);
-    let id = access.key.short();
+    let keys::Bearer::Key(key) = access.bearer else { panic!("{access:?}") };
+    let id = key.short();
     let other = site.db.tenant("BBBB", &[]).await;
     assert_eq!(keys::revoke(db, other, &id, now).await.unwrap(), None, "another tenant's key stays");
     let listed =

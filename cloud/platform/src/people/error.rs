@@ -1,0 +1,119 @@
+//! Why something about people was not done.
+
+use axum::http::StatusCode;
+
+use super::password::Weakness;
+use crate::db::DbError;
+use crate::web::Problem;
+
+/// Why something about people was not done. The field it lies in, where there is
+/// one, is that of [`PeopleError::field`].
+#[derive(Debug, thiserror::Error)]
+pub enum PeopleError {
+    /// Not an e-mail address.
+    #[error("an e-mail address is expected, such as ananya@example.com")]
+    Email,
+    /// Empty, too long, or with control characters.
+    #[error("a name of 1 to 80 characters is expected")]
+    Name,
+    /// Somebody of this e-mail is there already.
+    #[error("there is somebody with this e-mail address already")]
+    Exists,
+    /// A role code that the tenant does not have, or not the form of one.
+    #[error("there is no such role")]
+    Role,
+    /// A permission that no part declares.
+    #[error("there is no such permission")]
+    Permission,
+    /// The administrator's role has everything, always.
+    #[error("the administrator's role cannot be changed")]
+    AdminRole,
+    /// The password is not good enough.
+    #[error(transparent)]
+    Weak(#[from] Weakness),
+    /// The password in force was asked for, and is another.
+    #[error("the present password is another")]
+    WrongPassword,
+    /// The link is unknown, used or too old.
+    #[error("this link is not valid any more")]
+    LinkGone,
+    /// No such person.
+    #[error("there is no such person")]
+    NotFound,
+    /// Somebody else changed it meanwhile.
+    #[error("somebody else changed this meanwhile")]
+    Stale,
+    /// Nobody would be left who can administer.
+    #[error("somebody active must stay an administrator")]
+    LastAdministrator,
+    /// The system has no random numbers.
+    #[error("the system has no random numbers")]
+    NoRandom,
+    /// The database failed; nothing changed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl PeopleError {
+    /// The field of a form that it lies in.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Email | Self::Exists => Some("email"),
+            Self::Name => Some("name"),
+            Self::Role => Some("role"),
+            Self::Weak(_) => Some("password"),
+            Self::WrongPassword => Some("present"),
+            _ => None,
+        }
+    }
+
+    /// The key of its text for people.
+    #[must_use]
+    pub fn text_key(&self) -> &'static str {
+        match self {
+            Self::Email => "people-error-email",
+            Self::Name => "people-error-name",
+            Self::Exists => "people-error-exists",
+            Self::Role => "people-error-role",
+            Self::Permission => "people-error-permission",
+            Self::AdminRole => "people-error-admin-role",
+            Self::Weak(weakness) => weakness.text_key(),
+            Self::WrongPassword => "people-error-wrong-password",
+            Self::LinkGone => "people-error-link",
+            Self::NotFound => "error-not_found",
+            Self::Stale => "error-conflict-stale",
+            Self::LastAdministrator => "people-error-last-administrator",
+            Self::NoRandom | Self::Db(_) => "error-internal",
+        }
+    }
+}
+
+impl From<sqlx::Error> for PeopleError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl From<PeopleError> for Problem {
+    fn from(error: PeopleError) -> Self {
+        let detail = error.to_string();
+        let problem = match &error {
+            PeopleError::NotFound => return Self::not_found(),
+            PeopleError::NoRandom => return Self::internal(detail),
+            PeopleError::Db(_) => {
+                let PeopleError::Db(error) = error else { return Self::internal(detail) };
+                return error.into();
+            }
+            PeopleError::Stale => return Self::conflict("conflict.stale", ""),
+            PeopleError::Exists => Self::conflict("people.exists", &detail),
+            PeopleError::LastAdministrator => Self::conflict("people.last_administrator", &detail),
+            PeopleError::LinkGone => Self::new(StatusCode::GONE, "people.link", &detail),
+            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "people.invalid", &detail),
+        };
+        match error.field() {
+            Some(field) => problem.field(field, detail),
+            None => problem,
+        }
+    }
+}

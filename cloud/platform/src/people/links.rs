@@ -1,0 +1,176 @@
+//! Links by which a person sets a password: an invitation, or a reset.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::error::PeopleError;
+use super::model::{self, Status};
+use super::{password, store};
+use crate::audit::{self, Entry};
+use crate::ctx::Cx;
+use crate::db::{Db, SystemTx};
+use crate::web::keys::{Secret, SecretHash, hash_of_token};
+
+/// How long an invitation works.
+pub const INVITATION_LIFETIME: TimeDelta = TimeDelta::days(7);
+/// How long a link to a new password works.
+pub const RESET_LIFETIME: TimeDelta = TimeDelta::hours(24);
+
+/// Somebody to invite.
+#[derive(Debug, Clone, Default)]
+pub struct Invitation {
+    /// As typed.
+    pub email: String,
+    /// As typed.
+    pub name: String,
+    /// Codes of roles.
+    pub roles: Vec<String>,
+}
+
+/// Makes a person who has no password yet. Answers the person's id and the secret
+/// of the link, which is told this once.
+///
+/// # Errors
+/// When the e-mail, the name or a role is not right, or somebody has that e-mail.
+pub async fn invite(
+    db: &Db,
+    cx: &Cx,
+    invitation: &Invitation,
+    now: DateTime<Utc>,
+) -> Result<(Uuid, Secret), PeopleError> {
+    let email = model::email(&invitation.email).ok_or(PeopleError::Email)?;
+    let name = model::name(&invitation.name).ok_or(PeopleError::Name)?;
+    let (user, link) = (Uuid::now_v7(), Secret::token());
+    db.system_tx(async |system| {
+        if !store::login_insert(system, &email, cx.tenant, user).await? {
+            return Err(PeopleError::Exists);
+        }
+        let make = system.enter(cx, async |tx| {
+            let known = store::roles(tx).await?;
+            if !invitation.roles.iter().all(|role| known.iter().any(|known| known.code == *role)) {
+                return Err(PeopleError::Role);
+            }
+            store::user_insert(tx, user, &email, &name).await?;
+            store::roles_set(tx, user, &invitation.roles).await?;
+            let entry = Entry {
+                action: "user.invite",
+                subject: &format!("user:{user}"),
+                after: Some(json!({ "roles": invitation.roles })),
+                ..Entry::default()
+            };
+            audit::record(tx, entry).await?;
+            Ok(())
+        });
+        make.await?;
+        let expires = now + INVITATION_LIFETIME;
+        store::invitation_insert(system, &link.hash().0, cx.tenant, user, "invite", expires).await?;
+        Ok((user, link.clone()))
+    })
+    .await
+}
+
+/// Makes a new link for a person, who may have forgotten the password or lost
+/// the invitation; the links before are void. The old password works until the
+/// link is used.
+///
+/// # Errors
+/// When there is no such person, or the person is disabled.
+pub async fn link(db: &Db, cx: &Cx, user: Uuid, now: DateTime<Utc>) -> Result<Secret, PeopleError> {
+    let link = Secret::token();
+    db.system_tx(async |system| {
+        let find = system.enter(cx, async |tx| {
+            let found = store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)?;
+            if found.status == Status::Disabled {
+                return Err(PeopleError::NotFound);
+            }
+            let entry = Entry { action: "user.link", subject: &format!("user:{user}"), ..Entry::default() };
+            audit::record(tx, entry).await?;
+            Ok(found.status)
+        });
+        let (purpose, lifetime) = match find.await? {
+            Status::Invited => ("invite", INVITATION_LIFETIME),
+            _ => ("reset", RESET_LIFETIME),
+        };
+        store::invitation_insert(system, &link.hash().0, cx.tenant, user, purpose, now + lifetime).await?;
+        Ok(link.clone())
+    })
+    .await
+}
+
+/// Whom a link is for.
+#[derive(Debug, Clone)]
+pub struct Invited {
+    /// Tenant.
+    pub tenant: Uuid,
+    /// Person.
+    pub user: Uuid,
+    /// For the form, and to judge the password by.
+    pub email: String,
+    /// For the form.
+    pub name: String,
+}
+
+/// Looks a link up without using it; `None` when it is not valid any more.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn find(db: &Db, link: &str, now: DateTime<Utc>) -> Result<Option<Invited>, PeopleError> {
+    let Some(hash) = hash_of_token(link) else {
+        return Ok(None);
+    };
+    db.system_tx(async |system| invited(system, hash, now).await).await
+}
+
+async fn invited(
+    system: &mut SystemTx,
+    link: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Invited>, PeopleError> {
+    let Some((tenant, user)) = store::invitation_find(system, &link.0, now).await? else {
+        return Ok(None);
+    };
+    let cx = Cx::system(tenant);
+    let found =
+        system.enter(&cx, async |tx| Ok::<_, PeopleError>(store::user(tx, user, false).await?)).await?;
+    let found = found.filter(|found| found.status != Status::Disabled);
+    Ok(found.map(|found| Invited { tenant, user, email: found.email, name: found.name }))
+}
+
+/// Uses a link up: the person has this name and password from now on, and every
+/// session that stood on the old password ends. Answers whom it was for.
+///
+/// # Errors
+/// When the link is gone, or name or password are not good; the link then stays.
+pub async fn accept(
+    db: &Db,
+    link: &str,
+    name: &str,
+    new: &str,
+    now: DateTime<Utc>,
+) -> Result<Invited, PeopleError> {
+    let hash = hash_of_token(link).ok_or(PeopleError::LinkGone)?;
+    let invited = find(db, link, now).await?.ok_or(PeopleError::LinkGone)?;
+    let name = model::name(name).ok_or(PeopleError::Name)?;
+    password::judge(new, &invited.email, &name)?;
+    let kept = password::hash(new.to_owned()).await.ok_or(PeopleError::NoRandom)?;
+    db.system_tx(async |system| {
+        if !store::invitation_use(system, &hash.0, now).await? {
+            return Err(PeopleError::LinkGone);
+        }
+        store::sessions_end(system, invited.tenant, invited.user, None, None).await?;
+        let actor = format!("user:{}", invited.user);
+        let cx = Cx::new(invited.tenant, actor.as_str());
+        let set = system.enter(&cx, async |tx| {
+            if !store::user_accept(tx, invited.user, &name, &kept).await? {
+                return Err(PeopleError::LinkGone);
+            }
+            let entry = Entry { action: "user.password", subject: &actor, ..Entry::default() };
+            audit::record(tx, entry).await?;
+            Ok(())
+        });
+        set.await
+    })
+    .await?;
+    Ok(invited)
+}

@@ -1,0 +1,617 @@
+//! Pages of people: the list, one person, roles, the own account, and the form
+//! behind a link.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::error::PeopleError;
+use super::links::{self, Invitation};
+use super::model::{ADMIN, Role, Status, User};
+use super::service::{self, Profile};
+use super::signin::{self, Attempt, Session};
+use super::{ROLE_MANAGE, USER_MANAGE, USER_READ};
+use crate::i18n::{Lang, Texts};
+use crate::web::{
+    AppState, Caller, Permission, Problem, Shell, Visitor, client_of, query, require_same, set_session,
+};
+
+/// The pages of people.
+pub fn router() -> Router<AppState> {
+    Router::new()
+        .route("/users", get(list).post(invite))
+        .route("/users/{id}", get(one))
+        .route("/users/{id}/roles", post(set_roles))
+        .route("/users/{id}/status", post(set_status))
+        .route("/users/{id}/link", post(new_link))
+        .route("/roles", get(roles).post(create_role))
+        .route("/roles/{code}", post(set_permissions))
+        .route("/account", get(account).post(set_profile))
+        .route("/account/password", post(change_password))
+        .route("/account/sessions", post(end_sessions))
+        .route("/invitation/{link}", get(invitation).post(accept))
+}
+
+/// People of one page.
+const PAGE: i64 = 50;
+
+/// An error in the person's own language.
+fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> {
+    match error {
+        PeopleError::Db(_) | PeopleError::NoRandom | PeopleError::NotFound => Err(error.into()),
+        error => Ok(texts.t(error.text_key())),
+    }
+}
+
+/// What a form sent, or the problem with it.
+fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
+    let Form(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    Ok(value)
+}
+
+/// Name of a role in the reader's language.
+fn role_name(texts: &Texts, role: &Role) -> String {
+    if role.built_in { texts.t(&role.text_key()) } else { role.name.clone() }
+}
+
+/// Names of a person's roles.
+fn role_names(texts: &Texts, all: &[Role], held: &[String]) -> String {
+    let names = all.iter().filter(|role| held.contains(&role.code)).map(|role| role_name(texts, role));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn status_class(status: &Status) -> &'static str {
+    match status {
+        Status::Invited => "is-info",
+        Status::Active => "is-good",
+        Status::Disabled => "is-bad",
+    }
+}
+
+fn unprocessable(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    response
+}
+
+// --- the list ------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "people/users.html")]
+struct Users<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    may_manage: bool,
+    users: Vec<User>,
+    roles: Vec<Role>,
+    next: Option<String>,
+    typed: Invited,
+    error: Option<String>,
+    /// A link that was just made, and for whom; shown this once.
+    link: Option<(String, String)>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Invited {
+    email: String,
+    name: String,
+    role: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct After {
+    name: String,
+    id: Option<Uuid>,
+}
+
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require(&USER_READ)?;
+    let after = query::<After>(&uri)?;
+    show_list(&state, &caller, &headers, &after, Invited::default(), None, None).await
+}
+
+async fn show_list(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    after: &After,
+    typed: Invited,
+    error: Option<String>,
+    link: Option<(String, String)>,
+) -> Result<Response, Problem> {
+    let from = (after.name.as_str(), after.id.unwrap_or_default());
+    let mut users = service::list(&state.db, &caller.cx, from, PAGE + 1).await?;
+    let more = i64::try_from(users.len()).is_ok_and(|count| count > PAGE);
+    if more {
+        users.pop();
+    }
+    let next = users.last().filter(|_| more).map(|last| {
+        let name: String = url_text(&last.name);
+        format!("/users?name={name}&id={}", last.id)
+    });
+    let roles = service::roles(&state.db, &caller.cx).await?;
+    let shell = Shell::new(state, caller, caller.t("people-users-title"), "/users");
+    let view = Users {
+        texts: &caller.texts,
+        zone: caller.zone,
+        may_manage: caller.may(&USER_MANAGE),
+        users,
+        roles,
+        next,
+        typed,
+        error,
+        link,
+    };
+    shell.page(headers, &view)
+}
+
+/// A text as a query string has it.
+fn url_text(text: &str) -> String {
+    text.bytes()
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            },
+        )
+        .collect()
+}
+
+async fn invite(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Invited>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let typed = form(sent)?;
+    let roles = if typed.role.is_empty() { Vec::new() } else { vec![typed.role.clone()] };
+    let invitation = Invitation { email: typed.email.clone(), name: typed.name.clone(), roles };
+    let first = After::default();
+    match links::invite(&state.db, &caller.cx, &invitation, Utc::now()).await {
+        Ok((_, link)) => {
+            let link = (typed.email.trim().to_lowercase(), here(&state, &headers, link.reveal()));
+            show_list(&state, &caller, &headers, &first, Invited::default(), None, Some(link)).await
+        }
+        Err(error) => {
+            let told = say(&caller.texts, error)?;
+            let page = show_list(&state, &caller, &headers, &first, typed, Some(told), None).await?;
+            Ok(unprocessable(page))
+        }
+    }
+}
+
+/// The address of a link, as this browser reaches the server.
+fn here(state: &AppState, headers: &HeaderMap, link: &str) -> String {
+    let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if state.secure { "https" } else { "http" };
+    format!("{scheme}://{host}/invitation/{link}")
+}
+
+// --- one person ----------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "people/user.html")]
+struct One<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    may_manage: bool,
+    user: User,
+    roles: Vec<Role>,
+    error: Option<String>,
+    link: Option<String>,
+}
+
+async fn one(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_READ)?;
+    show_one(&state, &caller, &headers, id, None, None).await
+}
+
+async fn show_one(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Uuid,
+    error: Option<String>,
+    link: Option<String>,
+) -> Result<Response, Problem> {
+    let user = service::find(&state.db, &caller.cx, id).await?;
+    let roles = service::roles(&state.db, &caller.cx).await?;
+    let shell = Shell::new(state, caller, user.name.clone(), "/users");
+    let view = One {
+        texts: &caller.texts,
+        zone: caller.zone,
+        may_manage: caller.may(&USER_MANAGE),
+        user,
+        roles,
+        error,
+        link,
+    };
+    shell.page(headers, &view)
+}
+
+/// Back to the person's page, or that page with what was wrong.
+async fn done_or_told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Uuid,
+    done: Result<(), PeopleError>,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(()) => Ok(Redirect::to(&format!("/users/{id}")).into_response()),
+        Err(error) => {
+            let told = say(&caller.texts, error)?;
+            Ok(unprocessable(show_one(state, caller, headers, id, Some(told), None).await?))
+        }
+    }
+}
+
+/// Pairs of a form with a box for each choice.
+type Boxes = Vec<(String, String)>;
+
+fn ticked(boxes: &Boxes, name: &str) -> Vec<String> {
+    boxes.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+}
+
+fn version(boxes: &Boxes) -> i32 {
+    boxes.iter().find(|(key, _)| key == "version").and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+}
+
+async fn set_roles(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Boxes>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let roles = ticked(&form(sent)?, "role");
+    let done = service::roles_set(&state.db, &caller.cx, id, &roles).await;
+    done_or_told(&state, &caller, &headers, id, done).await
+}
+
+#[derive(Debug, Deserialize)]
+struct NewStatus {
+    version: i32,
+    active: bool,
+}
+
+async fn set_status(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<NewStatus>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let NewStatus { version, active } = form(sent)?;
+    let done = service::enable(&state.db, &caller.cx, id, version, active).await;
+    done_or_told(&state, &caller, &headers, id, done).await
+}
+
+async fn new_link(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let link = links::link(&state.db, &caller.cx, id, Utc::now()).await?;
+    let link = here(&state, &headers, link.reveal());
+    show_one(&state, &caller, &headers, id, None, Some(link)).await
+}
+
+// --- roles ---------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "people/roles.html")]
+struct Roles<'a> {
+    texts: &'a Texts,
+    roles: Vec<Role>,
+    permissions: &'a [Permission],
+    error: Option<String>,
+}
+
+async fn roles(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    show_roles(&state, &caller, &headers, None).await
+}
+
+async fn show_roles(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    error: Option<String>,
+) -> Result<Response, Problem> {
+    let roles = service::roles(&state.db, &caller.cx).await?;
+    let shell = Shell::new(state, caller, caller.t("people-roles-title"), "/roles");
+    shell.page(headers, &Roles { texts: &caller.texts, roles, permissions: &state.permissions, error })
+}
+
+async fn roles_or_told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    done: Result<(), PeopleError>,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(()) => Ok(Redirect::to("/roles").into_response()),
+        Err(error) => {
+            let told = say(&caller.texts, error)?;
+            Ok(unprocessable(show_roles(state, caller, headers, Some(told)).await?))
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct NewRole {
+    code: String,
+    name: String,
+}
+
+async fn create_role(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<NewRole>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let NewRole { code, name } = form(sent)?;
+    let done = service::role_create(&state.db, &caller.cx, &code, &name).await;
+    roles_or_told(&state, &caller, &headers, done).await
+}
+
+async fn set_permissions(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    sent: Result<Form<Boxes>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let boxes = form(sent)?;
+    let held = ticked(&boxes, "permission");
+    let done = service::role_permissions_set(
+        &state.db,
+        &caller.cx,
+        &state.permissions,
+        &code,
+        version(&boxes),
+        &held,
+    );
+    roles_or_told(&state, &caller, &headers, done.await).await
+}
+
+// --- the own account -------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "people/account.html")]
+struct Account<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    email: String,
+    name: String,
+    language: Lang,
+    sessions: Vec<Session>,
+    error: Option<String>,
+    done: bool,
+}
+
+async fn account(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let done = uri.query() == Some("done");
+    show_account(&state, &caller, &headers, None, done).await
+}
+
+async fn show_account(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    error: Option<String>,
+    done: bool,
+) -> Result<Response, Problem> {
+    let id = caller.person()?;
+    let user = service::find(&state.db, &caller.cx, id).await?;
+    let sessions = signin::sessions(&state.db, caller.cx.tenant, id, caller.session, Utc::now()).await?;
+    let shell = Shell::new(state, caller, caller.t("people-account-title"), "");
+    let view = Account {
+        texts: &caller.texts,
+        zone: caller.zone,
+        email: user.email,
+        name: user.name,
+        language: caller.language,
+        sessions,
+        error,
+        done,
+    };
+    shell.page(headers, &view)
+}
+
+async fn account_or_told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    done: Result<(), PeopleError>,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(()) => Ok(Redirect::to("/account?done").into_response()),
+        Err(error) => {
+            let told = say(&caller.texts, error)?;
+            Ok(unprocessable(show_account(state, caller, headers, Some(told), false).await?))
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct NewProfile {
+    name: String,
+    language: String,
+    time_zone: String,
+}
+
+async fn set_profile(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<NewProfile>, FormRejection>,
+) -> Result<Response, Problem> {
+    let id = caller.person()?;
+    let NewProfile { name, language, time_zone } = form(sent)?;
+    let chosen = Lang::parse(&language);
+    let profile = Profile { name, language, time_zone };
+    let done = service::profile_set(&state.db, &caller.cx, id, &profile).await;
+    let mut response = account_or_told(&state, &caller, &headers, done).await?;
+    if let Some(language) = chosen {
+        crate::web::set_language(&state, &mut response, language);
+    }
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct NewPassword {
+    present: String,
+    password: String,
+}
+
+async fn change_password(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<NewPassword>, FormRejection>,
+) -> Result<Response, Problem> {
+    let id = caller.person()?;
+    let NewPassword { present, password } = form(sent)?;
+    let both = (present.as_str(), password.as_str());
+    let done = service::password_change(&state.db, &caller.cx, id, both, caller.session).await;
+    account_or_told(&state, &caller, &headers, done).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WhichSession {
+    /// Empty: all but this one.
+    id: String,
+}
+
+async fn end_sessions(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<WhichSession>, FormRejection>,
+) -> Result<Response, Problem> {
+    let person = caller.person()?;
+    let WhichSession { id } = form(sent)?;
+    let id = Some(id.as_str()).filter(|id| !id.is_empty());
+    let done = signin::end(&state.db, &caller.cx, person, id, caller.session).await.map(|_| ());
+    account_or_told(&state, &caller, &headers, done).await
+}
+
+// --- behind a link -----------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "people/invitation.html")]
+struct InvitationPage<'a> {
+    title: String,
+    texts: &'a Texts,
+    link: &'a str,
+    email: &'a str,
+    name: &'a str,
+    shortest: usize,
+    error: Option<String>,
+}
+
+async fn invitation(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(link): Path<String>,
+) -> Result<Response, Problem> {
+    let found = links::find(&state.db, &link, Utc::now()).await?;
+    let page = match &found {
+        Some(found) => page(&visitor.texts, &link, &found.email, &found.name, None),
+        None => page(&visitor.texts, "", "", "", None),
+    };
+    let status = if found.is_some() { StatusCode::OK } else { StatusCode::GONE };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+fn page<'a>(
+    texts: &'a Texts,
+    link: &'a str,
+    email: &'a str,
+    name: &'a str,
+    error: Option<String>,
+) -> InvitationPage<'a> {
+    let title = texts.t("people-invitation-title");
+    InvitationPage { title, texts, link, email, name, shortest: super::password::SHORTEST, error }
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    name: String,
+    password: String,
+}
+
+async fn accept(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Path(link): Path<String>,
+    client: crate::web::Client,
+    sent: Result<Form<Accepted>, FormRejection>,
+) -> Result<Response, Problem> {
+    require_same(&headers)?;
+    let Accepted { name, password } = form(sent)?;
+    let now: DateTime<Utc> = Utc::now();
+    match links::accept(&state.db, &link, &name, &password, now).await {
+        Ok(invited) => {
+            let (address, browser) = client_of(&client, &headers);
+            let attempt = Attempt { email: invited.email, password: String::new(), address, browser };
+            let token =
+                signin::sign_in_after_link(&state.db, invited.tenant, invited.user, &attempt, now).await?;
+            let mut response = Redirect::to("/").into_response();
+            set_session(&state, &mut response, &token);
+            Ok(response)
+        }
+        Err(error) => {
+            let found = links::find(&state.db, &link, now).await?;
+            let told = say(&visitor.texts, error)?;
+            let made = match &found {
+                Some(found) => page(&visitor.texts, &link, &found.email, &name, Some(told)).render()?,
+                None => page(&visitor.texts, "", "", "", None).render()?,
+            };
+            let status = if found.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::GONE };
+            Ok((status, Html(made)).into_response())
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What an administrator does with people and roles, and a person with the own
+//! account.
+
+use chrono_tz::Tz;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::error::PeopleError;
+use super::model::{self, ADMIN, BUILT_IN, Role, Status, User};
+use super::{password, store};
+use crate::audit::{self, Entry};
+use crate::ctx::Cx;
+use crate::db::{Db, DbError, Tx};
+use crate::i18n::Lang;
+use crate::web::Permission;
+use crate::web::keys::SecretHash;
+
+/// Makes the built-in roles of a new tenant; those that it has stay as they are.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn roles_ensure(tx: &mut Tx) -> Result<(), DbError> {
+    for (code, permissions) in BUILT_IN {
+        let permissions: Vec<String> = permissions.iter().map(|held| (*held).to_owned()).collect();
+        store::role_insert(tx, code, code, &permissions, true).await?;
+    }
+    Ok(())
+}
+
+/// People after `(name, id)`, in that order.
+///
+/// # Errors
+/// [`PeopleError::Db`].
+pub async fn list(db: &Db, cx: &Cx, after: (&str, Uuid), limit: i64) -> Result<Vec<User>, PeopleError> {
+    db.tx(cx, async |tx| Ok(store::users(tx, after, limit).await?)).await
+}
+
+/// One person.
+///
+/// # Errors
+/// [`PeopleError::NotFound`].
+pub async fn find(db: &Db, cx: &Cx, user: Uuid) -> Result<User, PeopleError> {
+    db.tx(cx, async |tx| store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)).await
+}
+
+/// The tenant's roles, the built-in ones first.
+///
+/// # Errors
+/// [`PeopleError::Db`].
+pub async fn roles(db: &Db, cx: &Cx) -> Result<Vec<Role>, PeopleError> {
+    db.tx(cx, async |tx| Ok(store::roles(tx).await?)).await
+}
+
+/// Gives a person these roles and no others.
+///
+/// # Errors
+/// When a role is not there, the person is not, or nobody would be left to
+/// administer.
+pub async fn roles_set(db: &Db, cx: &Cx, user: Uuid, roles: &[String]) -> Result<(), PeopleError> {
+    db.tx(cx, async |tx| {
+        let known = store::roles(tx).await?;
+        if !roles.iter().all(|role| known.iter().any(|known| known.code == *role)) {
+            return Err(PeopleError::Role);
+        }
+        let holders = store::holders(tx, ADMIN).await?;
+        let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+        if !roles.iter().any(|role| role == ADMIN) {
+            somebody_else_stays(&holders, user)?;
+        }
+        store::roles_set(tx, user, roles).await?;
+        let entry = Entry {
+            action: "user.roles",
+            subject: &format!("user:{user}"),
+            before: Some(json!(before.roles)),
+            after: Some(json!(roles)),
+        };
+        audit::record(tx, entry).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Whether somebody active other than `user` administers, or nobody did before.
+fn somebody_else_stays(holders: &[(Uuid, Status)], user: Uuid) -> Result<(), PeopleError> {
+    let admin = [ADMIN.to_owned()];
+    let held = |except: Option<Uuid>| {
+        let people = holders.iter().filter(move |(id, _)| Some(*id) != except);
+        model::has_administrator(people.map(|(_, status)| (*status, &admin[..])))
+    };
+    if held(None) && !held(Some(user)) { Err(PeopleError::LastAdministrator) } else { Ok(()) }
+}
+
+/// Lets a person in or shuts the person out, whose sessions then end. A person
+/// who never set a password is invited again instead of active.
+///
+/// # Errors
+/// When the person is not there, was changed since `version`, or nobody would be
+/// left to administer.
+pub async fn enable(db: &Db, cx: &Cx, user: Uuid, version: i32, on: bool) -> Result<(), PeopleError> {
+    db.system_tx(async |system| {
+        let change = system.enter(cx, async |tx| {
+            let holders = store::holders(tx, ADMIN).await?;
+            let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+            if !on {
+                somebody_else_stays(&holders, user)?;
+            }
+            let has_password =
+                store::credentials(tx, user).await?.is_some_and(|known| known.password_hash.is_some());
+            let status = match (on, has_password) {
+                (false, _) => Status::Disabled,
+                (true, true) => Status::Active,
+                (true, false) => Status::Invited,
+            };
+            if !store::status_set(tx, user, version, status).await? {
+                return Err(PeopleError::Stale);
+            }
+            let entry = Entry {
+                action: "user.status",
+                subject: &format!("user:{user}"),
+                before: Some(json!(before.status.name())),
+                after: Some(json!(status.name())),
+            };
+            audit::record(tx, entry).await?;
+            Ok(())
+        });
+        change.await?;
+        if !on {
+            store::sessions_end(system, cx.tenant, user, None, None).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Makes a role of the tenant's own, without any permission yet.
+///
+/// # Errors
+/// When the code is taken or has not the form of one, or the name is not right.
+pub async fn role_create(db: &Db, cx: &Cx, code: &str, name: &str) -> Result<(), PeopleError> {
+    let code = code.trim().to_uppercase().replace([' ', '-'], "_");
+    let name = model::name(name).ok_or(PeopleError::Name)?;
+    let fits = (2..=40).contains(&code.len())
+        && code.starts_with(|c: char| c.is_ascii_uppercase())
+        && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    if !fits {
+        return Err(PeopleError::Role);
+    }
+    db.tx(cx, async |tx| {
+        if !store::role_insert(tx, &code, &name, &[], false).await? {
+            return Err(PeopleError::Role);
+        }
+        let entry = Entry {
+            action: "role.create",
+            subject: &format!("role:{code}"),
+            after: Some(json!({ "name": name })),
+            ..Entry::default()
+        };
+        audit::record(tx, entry).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Gives a role these permissions and no others; `all` are those that there are.
+///
+/// # Errors
+/// When a permission is not among them, the role is the administrator's, or it
+/// was changed since `version`.
+pub async fn role_permissions_set(
+    db: &Db,
+    cx: &Cx,
+    all: &[Permission],
+    code: &str,
+    version: i32,
+    permissions: &[String],
+) -> Result<(), PeopleError> {
+    if code == ADMIN {
+        return Err(PeopleError::AdminRole);
+    }
+    if !permissions.iter().all(|held| all.iter().any(|known| known.code == held)) {
+        return Err(PeopleError::Permission);
+    }
+    db.tx(cx, async |tx| {
+        let before = store::roles(tx).await?.into_iter().find(|role| role.code == code);
+        let before = before.ok_or(PeopleError::Role)?;
+        if !store::role_permissions_set(tx, code, version, permissions).await? {
+            return Err(PeopleError::Stale);
+        }
+        let entry = Entry {
+            action: "role.permissions",
+            subject: &format!("role:{code}"),
+            before: Some(json!(before.permissions)),
+            after: Some(json!(permissions)),
+        };
+        audit::record(tx, entry).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// A person's own settings.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    /// For people.
+    pub name: String,
+    /// Language code; empty: as the tenant.
+    pub language: String,
+    /// IANA name; empty: as the tenant.
+    pub time_zone: String,
+}
+
+/// Changes a person's own settings.
+///
+/// # Errors
+/// When the name is not right. A language or zone that is not known is that of
+/// the tenant.
+pub async fn profile_set(db: &Db, cx: &Cx, user: Uuid, profile: &Profile) -> Result<(), PeopleError> {
+    let name = model::name(&profile.name).ok_or(PeopleError::Name)?;
+    let language = Lang::parse(&profile.language).map(Lang::code).unwrap_or_default();
+    let zone = profile.time_zone.parse::<Tz>().map(|zone| zone.name()).unwrap_or_default();
+    db.tx(cx, async |tx| {
+        store::profile_set(tx, user, &name, language, zone).await?;
+        let entry = Entry {
+            action: "user.profile",
+            subject: &format!("user:{user}"),
+            after: Some(json!({ "language": language, "time_zone": zone })),
+            ..Entry::default()
+        };
+        audit::record(tx, entry).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Changes a person's own password; every session but `keep` ends.
+///
+/// # Errors
+/// When the present password is another, or the new one is not good enough.
+pub async fn password_change(
+    db: &Db,
+    cx: &Cx,
+    user: Uuid,
+    (present, new): (&str, &str),
+    keep: Option<SecretHash>,
+) -> Result<(), PeopleError> {
+    let (known, person) = db
+        .tx(cx, async |tx| {
+            let known = store::credentials(tx, user).await?;
+            Ok::<_, PeopleError>((known, store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)?))
+        })
+        .await?;
+    let hash = known.and_then(|known| known.password_hash);
+    if !password::verify(present.to_owned(), hash).await {
+        return Err(PeopleError::WrongPassword);
+    }
+    password::judge(new, &person.email, &person.name)?;
+    let kept = password::hash(new.to_owned()).await.ok_or(PeopleError::NoRandom)?;
+    db.system_tx(async |system| {
+        let keep = keep.as_ref().map(|hash| &hash.0[..]);
+        store::sessions_end(system, cx.tenant, user, None, keep).await?;
+        let set = system.enter(cx, async |tx| {
+            store::password_set(tx, user, &kept).await?;
+            let entry =
+                Entry { action: "user.password", subject: &format!("user:{user}"), ..Entry::default() };
+            audit::record(tx, entry).await?;
+            Ok::<_, PeopleError>(())
+        });
+        set.await
+    })
+    .await
+}

@@ -1,0 +1,269 @@
+//! Signing in by e-mail and password, and the sessions that come of it.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::error::PeopleError;
+use super::model::{self, Status};
+use super::throttle::{self, Counted};
+use super::{password, store};
+use crate::audit::{self, Entry};
+use crate::ctx::Cx;
+use crate::db::{Db, SystemTx};
+use crate::web::keys::{SESSION_LIFETIME, Secret, SecretHash};
+
+/// Longest description of a browser that is kept.
+const LONGEST_BROWSER: usize = 200;
+
+/// Somebody who wants in.
+#[derive(Clone)]
+pub struct Attempt {
+    /// As typed.
+    pub email: String,
+    /// As typed.
+    pub password: String,
+    /// Where from; `None` where the server does not know.
+    pub address: Option<IpAddr>,
+    /// What the browser says it is.
+    pub browser: String,
+}
+
+impl std::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempt").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// What became of an attempt.
+#[derive(Debug)]
+pub enum SignedIn {
+    /// The session's token.
+    Yes(Secret),
+    /// E-mail or password are wrong, or the person is not active; which of them
+    /// is not told.
+    No,
+    /// Too many tries; the next one is judged after this moment.
+    Wait(DateTime<Utc>),
+}
+
+/// Judges an attempt. It takes as long for an e-mail that nobody has.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<SignedIn, PeopleError> {
+    let email = model::email(&attempt.email).unwrap_or_default();
+    let account = Counted::Account(&email);
+    let address = attempt.address.map(Counted::Address);
+    let counted: Vec<Counted<'_>> = std::iter::once(account).chain(address).collect();
+    let candidates = db
+        .system_tx(async |system| {
+            for counted in &counted {
+                if let Some(until) = count(system, counted, now).await? {
+                    return Ok::<_, PeopleError>(Err(until));
+                }
+            }
+            candidates(system, &email).await.map(Ok)
+        })
+        .await?;
+    let candidates = match candidates {
+        Ok(candidates) => candidates,
+        Err(until) => return Ok(SignedIn::Wait(until)),
+    };
+    let Some((tenant, user)) = judge(candidates, &attempt.password).await else {
+        return Ok(SignedIn::No);
+    };
+    let token = db
+        .system_tx(async |system| {
+            let address = address.map(|address| address.subject());
+            store::try_succeeded(system, &account.subject(), address.as_deref()).await?;
+            store::tries_forget(system, now - TimeDelta::days(2)).await?;
+            let from = attempt.address.map(|address| address.to_string()).unwrap_or_default();
+            start(system, tenant, user, &from, &attempt.browser, now).await
+        })
+        .await?;
+    Ok(SignedIn::Yes(token))
+}
+
+/// Counts a try; answers until when to wait, if it must not be judged.
+async fn count(
+    system: &mut SystemTx,
+    counted: &Counted<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, PeopleError> {
+    let subject = counted.subject();
+    let (tries, locked) = store::try_count(system, &subject, counted.window(), now).await?;
+    if locked.is_some() {
+        return Ok(locked);
+    }
+    let lock = throttle::until(counted, tries, now);
+    if let Some(until) = lock {
+        store::try_lock(system, &subject, until).await?;
+    }
+    Ok(lock)
+}
+
+struct Candidate {
+    tenant: Uuid,
+    user: Uuid,
+    hash: String,
+}
+
+async fn candidates(system: &mut SystemTx, email: &str) -> Result<Vec<Candidate>, PeopleError> {
+    let mut found = Vec::new();
+    for (tenant, user) in store::logins(system, email).await? {
+        let look = async |tx: &mut crate::db::Tx| Ok::<_, PeopleError>(store::credentials(tx, user).await?);
+        let known = system.enter(&Cx::system(tenant), look).await?;
+        let hash = known
+            .filter(|known| Status::parse(&known.status) == Status::Active)
+            .and_then(|known| known.password_hash);
+        found.extend(hash.map(|hash| Candidate { tenant, user, hash }));
+    }
+    Ok(found)
+}
+
+/// The tenant and person whose password it is.
+async fn judge(candidates: Vec<Candidate>, typed: &str) -> Option<(Uuid, Uuid)> {
+    if candidates.is_empty() {
+        password::verify(typed.to_owned(), None).await;
+        return None;
+    }
+    for candidate in candidates {
+        if password::verify(typed.to_owned(), Some(candidate.hash)).await {
+            return Some((candidate.tenant, candidate.user));
+        }
+    }
+    None
+}
+
+/// Starts a session of a person who was proved to be one.
+pub(super) async fn start(
+    system: &mut SystemTx,
+    tenant: Uuid,
+    user: Uuid,
+    address: &str,
+    browser: &str,
+    now: DateTime<Utc>,
+) -> Result<Secret, PeopleError> {
+    let token = Secret::token();
+    let browser: String = browser.chars().filter(|c| !c.is_control()).take(LONGEST_BROWSER).collect();
+    let until = now + SESSION_LIFETIME;
+    store::session_insert(system, &token.hash().0, tenant, user, (address, &browser), now, until).await?;
+    let actor = format!("user:{user}");
+    let cx = Cx::new(tenant, actor.as_str());
+    let note = system.enter(&cx, async |tx| {
+        store::signed_in(tx, user, now).await?;
+        let entry = Entry {
+            action: "session.start",
+            subject: &actor,
+            after: Some(json!({ "by": "password" })),
+            ..Entry::default()
+        };
+        audit::record(tx, entry).await?;
+        Ok::<_, PeopleError>(())
+    });
+    note.await?;
+    Ok(token)
+}
+
+/// Starts a session for a person who has just set a password by a link.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn sign_in_after_link(
+    db: &Db,
+    tenant: Uuid,
+    user: Uuid,
+    attempt: &Attempt,
+    now: DateTime<Utc>,
+) -> Result<Secret, PeopleError> {
+    let from = attempt.address.map(|address| address.to_string()).unwrap_or_default();
+    db.system_tx(async |system| start(system, tenant, user, &from, &attempt.browser, now).await).await
+}
+
+/// A session as its person sees it.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Names it to [`end`].
+    pub id: String,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub expires_at: DateTime<Utc>,
+    /// Where it was started from.
+    pub address: String,
+    /// What the browser said it is.
+    pub browser: String,
+    /// The one that asks.
+    pub current: bool,
+}
+
+/// The person's sessions, newest first. `current` is the token of the one that
+/// asks.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn sessions(
+    db: &Db,
+    tenant: Uuid,
+    user: Uuid,
+    current: Option<SecretHash>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, PeopleError> {
+    let rows = db
+        .system_tx(async |system| Ok::<_, PeopleError>(store::sessions(system, tenant, user, now).await?))
+        .await?;
+    let sessions = rows.into_iter().filter_map(|row| {
+        let hash = SecretHash(row.token_hash.try_into().ok()?);
+        Some(Session {
+            id: hash.short(),
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            address: row.address,
+            browser: row.browser,
+            current: current == Some(hash),
+        })
+    });
+    Ok(sessions.collect())
+}
+
+/// Ends one of the person's sessions by its id, or, without one, all but `keep`.
+///
+/// # Errors
+/// When there is no such session, or the database refuses.
+pub async fn end(
+    db: &Db,
+    cx: &Cx,
+    user: Uuid,
+    id: Option<&str>,
+    keep: Option<SecretHash>,
+) -> Result<u64, PeopleError> {
+    let begins = match id {
+        Some(id) => Some(SecretHash::begins(id).ok_or(PeopleError::NotFound)?),
+        None => None,
+    };
+    let keep = keep.map(|hash| hash.0);
+    db.system_tx(async |system| {
+        let begins = begins.as_ref().map(|bytes| &bytes[..]);
+        let ended =
+            store::sessions_end(system, cx.tenant, user, begins, keep.as_ref().map(|hash| &hash[..])).await?;
+        if begins.is_some() && ended == 0 {
+            return Err(PeopleError::NotFound);
+        }
+        let note = system.enter(cx, async |tx| {
+            let entry = Entry {
+                action: "session.end",
+                subject: &format!("user:{user}"),
+                after: Some(json!({ "ended": ended })),
+                ..Entry::default()
+            };
+            audit::record(tx, entry).await?;
+            Ok::<_, PeopleError>(())
+        });
+        note.await?;
+        Ok(ended)
+    })
+    .await
+}

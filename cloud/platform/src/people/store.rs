@@ -1,0 +1,553 @@
+//! All SQL of people: their look-up at sign-in, links and tries in the control
+//! schema, and their rows in the tenant's.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Error;
+use uuid::Uuid;
+
+use super::model::{Role, Status, User};
+use crate::db::{SystemTx, Tx};
+
+// --- control schema ------------------------------------------------------------
+
+/// Tenants that a person of this e-mail is in, at most eight: each costs a hash.
+pub(super) async fn logins(tx: &mut SystemTx, email: &str) -> Result<Vec<(Uuid, Uuid)>, Error> {
+    let rows = sqlx::query!(
+        "select l.tenant_id, l.user_id from control.logins l join control.tenants t using (tenant_id)
+         where l.email = $1 and t.status = 'active' order by l.tenant_id limit 8",
+        email,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.tenant_id, row.user_id)).collect())
+}
+
+/// `false` when the tenant has somebody of this e-mail already.
+pub(super) async fn login_insert(
+    tx: &mut SystemTx,
+    email: &str,
+    tenant: Uuid,
+    user: Uuid,
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "insert into control.logins (email, tenant_id, user_id) values ($1, $2, $3) on conflict do nothing",
+        email,
+        tenant,
+        user,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Keeps a link, and ends those that the person had before.
+pub(super) async fn invitation_insert(
+    tx: &mut SystemTx,
+    token: &[u8],
+    tenant: Uuid,
+    user: Uuid,
+    purpose: &str,
+    expires_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from control.invitations where tenant_id = $1 and user_id = $2 and used_at is null",
+        tenant,
+        user,
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "insert into control.invitations (token_hash, tenant_id, user_id, purpose, expires_at)
+         values ($1, $2, $3, $4, $5)",
+        token,
+        tenant,
+        user,
+        purpose,
+        expires_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A link that is still good: tenant and user.
+pub(super) async fn invitation_find(
+    tx: &mut SystemTx,
+    token: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<(Uuid, Uuid)>, Error> {
+    let row = sqlx::query!(
+        "select i.tenant_id, i.user_id from control.invitations i join control.tenants t using (tenant_id)
+         where i.token_hash = $1 and i.used_at is null and i.expires_at > $2 and t.status = 'active'",
+        token,
+        now,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.tenant_id, row.user_id)))
+}
+
+/// Uses a link up; of two at once, one gets it.
+pub(super) async fn invitation_use(
+    tx: &mut SystemTx,
+    token: &[u8],
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let done = sqlx::query!(
+        "update control.invitations set used_at = $2
+         where token_hash = $1 and used_at is null and expires_at > $2",
+        token,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Counts a try; answers how many there were, and until when a lock lasts that
+/// stood before. A locked try is not counted.
+pub(super) async fn try_count(
+    tx: &mut SystemTx,
+    subject: &str,
+    window: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<(i32, Option<DateTime<Utc>>), Error> {
+    let row = sqlx::query!(
+        "insert into control.signin_tries as t (subject, tries, last_at) values ($1, 1, $2)
+         on conflict (subject) do update
+         set tries = case when t.locked_until > $2 then t.tries when t.last_at < $3 then 1 else t.tries + 1 end,
+             last_at = case when t.locked_until > $2 then t.last_at else $2 end,
+             locked_until = case when t.locked_until > $2 then t.locked_until end
+         returning tries, locked_until",
+        subject,
+        now,
+        now - window,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((row.tries, row.locked_until))
+}
+
+pub(super) async fn try_lock(tx: &mut SystemTx, subject: &str, until: DateTime<Utc>) -> Result<(), Error> {
+    sqlx::query!("update control.signin_tries set locked_until = $2 where subject = $1", subject, until)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Takes a success back out of the count: all of an account's, one of an
+/// address's.
+pub(super) async fn try_succeeded(
+    tx: &mut SystemTx,
+    account: &str,
+    address: Option<&str>,
+) -> Result<(), Error> {
+    sqlx::query!("delete from control.signin_tries where subject = $1", account).execute(tx.conn()).await?;
+    sqlx::query!(
+        "update control.signin_tries set tries = greatest(tries - 1, 0) where subject = $1",
+        address.unwrap_or_default(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Forgets tries that count no more.
+pub(super) async fn tries_forget(tx: &mut SystemTx, before: DateTime<Utc>) -> Result<(), Error> {
+    sqlx::query!("delete from control.signin_tries where last_at < $1", before).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// A session of a person.
+pub(super) struct SessionRow {
+    pub token_hash: Vec<u8>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub address: String,
+    pub browser: String,
+}
+
+pub(super) async fn session_insert(
+    tx: &mut SystemTx,
+    token: &[u8],
+    tenant: Uuid,
+    user: Uuid,
+    from: (&str, &str),
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into control.sessions (token_hash, tenant_id, user_id, address, browser, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        token,
+        tenant,
+        user,
+        from.0,
+        from.1,
+        now,
+        expires_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn sessions(
+    tx: &mut SystemTx,
+    tenant: Uuid,
+    user: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionRow>, Error> {
+    sqlx::query_as!(
+        SessionRow,
+        "select token_hash, created_at, expires_at, address, browser from control.sessions
+         where tenant_id = $1 and user_id = $2 and expires_at > $3 order by created_at desc limit 100",
+        tenant,
+        user,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Ends the person's session whose hash begins so, or all but `keep`.
+pub(super) async fn sessions_end(
+    tx: &mut SystemTx,
+    tenant: Uuid,
+    user: Uuid,
+    begins: Option<&[u8]>,
+    keep: Option<&[u8]>,
+) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        "delete from control.sessions
+         where tenant_id = $1 and user_id = $2
+           and ($3::bytea is null or substring(token_hash from 1 for 8) = $3)
+           and ($4::bytea is null or token_hash <> $4)",
+        tenant,
+        user,
+        begins,
+        keep,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
+// --- the tenant's own ------------------------------------------------------------
+
+/// What sign-in needs of a person.
+pub(super) struct Credentials {
+    pub status: String,
+    pub password_hash: Option<String>,
+}
+
+pub(super) async fn credentials(tx: &mut Tx, user: Uuid) -> Result<Option<Credentials>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Credentials,
+        "select status, password_hash from users where tenant_id = $1 and user_id = $2 and deleted_at is null",
+        tenant,
+        user,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// An active person, as each request needs one.
+pub(crate) struct Standing {
+    /// For people.
+    pub name: String,
+    /// Empty: as the tenant.
+    pub language: String,
+    /// Empty: as the tenant.
+    pub time_zone: String,
+    /// Of all roles together.
+    pub permissions: Vec<String>,
+}
+
+/// How an active person stands now: a right that was taken is gone with the next
+/// request.
+pub(crate) async fn standing(tx: &mut Tx, user: Uuid) -> Result<Option<Standing>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Standing,
+        r#"select u.name, u.language, u.time_zone,
+                  array(select distinct p from user_roles ur
+                        join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
+                        cross join unnest(r.permissions) p
+                        where ur.tenant_id = $1 and ur.user_id = $2) as "permissions!"
+           from users u
+           where u.tenant_id = $1 and u.user_id = $2 and u.status = 'active' and u.deleted_at is null"#,
+        tenant,
+        user,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+struct UserRow {
+    user_id: Uuid,
+    email: String,
+    name: String,
+    status: String,
+    roles: Vec<String>,
+    last_signed_in_at: Option<DateTime<Utc>>,
+    version: i32,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.user_id,
+            email: row.email,
+            name: row.name,
+            status: Status::parse(&row.status),
+            roles: row.roles,
+            last_signed_in_at: row.last_signed_in_at,
+            version: row.version,
+        }
+    }
+}
+
+/// People by name and id, after `after`.
+pub(super) async fn users(tx: &mut Tx, after: (&str, Uuid), limit: i64) -> Result<Vec<User>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query_as!(
+        UserRow,
+        r#"select user_id, email, name, status, last_signed_in_at, version,
+                  array(select role from user_roles r where r.tenant_id = $1 and r.user_id = u.user_id
+                        order by role) as "roles!"
+           from users u
+           where tenant_id = $1 and deleted_at is null and (name, user_id) > ($2, $3)
+           order by name, user_id limit $4"#,
+        tenant,
+        after.0,
+        after.1,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(User::from).collect())
+}
+
+/// One person; locked against another's change until the transaction ends when
+/// `for_update`.
+pub(super) async fn user(tx: &mut Tx, user: Uuid, for_update: bool) -> Result<Option<User>, Error> {
+    let tenant = tx.tenant();
+    if for_update {
+        sqlx::query!(
+            "select user_id from users where tenant_id = $1 and user_id = $2 for update",
+            tenant,
+            user
+        )
+        .fetch_optional(tx.conn())
+        .await?;
+    }
+    let row = sqlx::query_as!(
+        UserRow,
+        r#"select user_id, email, name, status, last_signed_in_at, version,
+                  array(select role from user_roles r where r.tenant_id = $1 and r.user_id = u.user_id
+                        order by role) as "roles!"
+           from users u where tenant_id = $1 and user_id = $2 and deleted_at is null"#,
+        tenant,
+        user,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(User::from))
+}
+
+/// Status and roles of whoever holds a role, for the rule that one must stay.
+/// Locks these people, so that two changes at once cannot take away the last.
+pub(super) async fn holders(tx: &mut Tx, role: &str) -> Result<Vec<(Uuid, Status)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select u.user_id, u.status from users u
+         where u.tenant_id = $1 and u.deleted_at is null
+           and exists (select from user_roles r where r.tenant_id = $1 and r.user_id = u.user_id and r.role = $2)
+         order by u.user_id for update of u",
+        tenant,
+        role,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, Status::parse(&row.status))).collect())
+}
+
+pub(super) async fn user_insert(tx: &mut Tx, user: Uuid, email: &str, name: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into users (tenant_id, user_id, email, name) values ($1, $2, $3, $4)",
+        tenant,
+        user,
+        email,
+        name,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Sets name and password of a person who followed a link; an invited one is
+/// active from now on.
+pub(super) async fn user_accept(
+    tx: &mut Tx,
+    user: Uuid,
+    name: &str,
+    password_hash: &str,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update users set name = $3, password_hash = $4, status = 'active', version = version + 1
+         where tenant_id = $1 and user_id = $2 and status <> 'disabled' and deleted_at is null",
+        tenant,
+        user,
+        name,
+        password_hash,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn password_set(tx: &mut Tx, user: Uuid, password_hash: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update users set password_hash = $3, version = version + 1 where tenant_id = $1 and user_id = $2",
+        tenant,
+        user,
+        password_hash,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn profile_set(
+    tx: &mut Tx,
+    user: Uuid,
+    name: &str,
+    language: &str,
+    time_zone: &str,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update users set name = $3, language = $4, time_zone = $5, version = version + 1
+         where tenant_id = $1 and user_id = $2",
+        tenant,
+        user,
+        name,
+        language,
+        time_zone,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// `false` when somebody else changed the person since `version`.
+pub(super) async fn status_set(tx: &mut Tx, user: Uuid, version: i32, status: Status) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update users set status = $4, version = version + 1
+         where tenant_id = $1 and user_id = $2 and version = $3",
+        tenant,
+        user,
+        version,
+        status.name(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn signed_in(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update users set last_signed_in_at = $3 where tenant_id = $1 and user_id = $2",
+        tenant,
+        user,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn roles_set(tx: &mut Tx, user: Uuid, roles: &[String]) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "delete from user_roles where tenant_id = $1 and user_id = $2 and role <> all($3)",
+        tenant,
+        user,
+        roles,
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "insert into user_roles (tenant_id, user_id, role)
+         select $1, $2, role from unnest($3::text[]) as role on conflict do nothing",
+        tenant,
+        user,
+        roles,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn roles(tx: &mut Tx) -> Result<Vec<Role>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Role,
+        "select role as code, name, permissions, built_in, version from roles
+         where tenant_id = $1 and deleted_at is null order by not built_in, role limit 200",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Makes a role unless the tenant has one of this code; `false` if it has.
+pub(super) async fn role_insert(
+    tx: &mut Tx,
+    code: &str,
+    name: &str,
+    permissions: &[String],
+    built_in: bool,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into roles (tenant_id, role, name, permissions, built_in) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+        tenant,
+        code,
+        name,
+        permissions,
+        built_in,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// `false` when somebody else changed the role since `version`.
+pub(super) async fn role_permissions_set(
+    tx: &mut Tx,
+    code: &str,
+    version: i32,
+    permissions: &[String],
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update roles set permissions = $4, version = version + 1
+         where tenant_id = $1 and role = $2 and version = $3 and deleted_at is null",
+        tenant,
+        code,
+        version,
+        permissions,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

@@ -1,0 +1,427 @@
+//! People, from the invitation to being shut out.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use chrono::{DateTime, TimeDelta, Utc};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::links::{self, Invitation};
+use super::model::{ADMIN, Status};
+use super::service;
+use super::signin::{self, Attempt, SignedIn, sign_in};
+use super::{PERMISSIONS, PeopleError, TEXTS};
+use crate::ctx::Cx;
+use crate::db::DbError;
+use crate::i18n::{SHELL, assert_complete};
+use crate::testing::TestDb;
+use crate::web::keys;
+use crate::web::{AppState, Permission};
+
+const PASSWORD: &str = "monsoon kettle ninety brass";
+const OTHER: &str = "lantern gravel seventeen otter";
+
+#[test]
+fn texts_are_complete() {
+    assert_complete(TEXTS);
+    let all: String =
+        TEXTS.iter().chain(&SHELL).filter(|(lang, _)| lang.code() == "en").map(|(_, text)| *text).collect();
+    for permission in PERMISSIONS.iter().chain(crate::seed::PERMISSIONS) {
+        assert!(all.contains(&format!("{} =", permission.text_key())), "{}", permission.code);
+    }
+    for (code, _) in super::BUILT_IN {
+        assert!(all.contains(&format!("role-{} =", code.to_lowercase().replace('_', "-"))), "{code}");
+    }
+}
+
+struct Office {
+    test: TestDb,
+    tenant: Uuid,
+    cx: Cx,
+    now: DateTime<Utc>,
+}
+
+impl Office {
+    async fn new() -> Self {
+        let test = TestDb::new().await;
+        let tenant = test.tenant("SAIF", &["KOL"]).await;
+        Self {
+            test,
+            tenant,
+            cx: Cx::new(tenant, "user:tests"),
+            now: DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap(),
+        }
+    }
+
+    async fn invite(&self, email: &str, roles: &[&str]) -> (Uuid, String) {
+        let invitation = Invitation {
+            email: email.into(),
+            name: "Ananya Sen".into(),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        };
+        let (user, link) = links::invite(&self.test.db, &self.cx, &invitation, self.now).await.unwrap();
+        (user, link.reveal().to_owned())
+    }
+
+    async fn active(&self, email: &str, roles: &[&str]) -> Uuid {
+        let (user, link) = self.invite(email, roles).await;
+        links::accept(&self.test.db, &link, "Ananya Sen", PASSWORD, self.now).await.unwrap();
+        user
+    }
+
+    async fn try_at(&self, email: &str, password: &str, now: DateTime<Utc>, from: &str) -> SignedIn {
+        let attempt = Attempt {
+            email: email.into(),
+            password: password.into(),
+            address: from.parse().ok(),
+            browser: "tests".into(),
+        };
+        sign_in(&self.test.db, &attempt, now).await.unwrap()
+    }
+
+    async fn signs_in(&self, email: &str, password: &str) -> bool {
+        matches!(self.try_at(email, password, self.now, "").await, SignedIn::Yes(_))
+    }
+
+    async fn audit(&self) -> Vec<String> {
+        let done: Result<Vec<String>, DbError> = self
+            .test
+            .db
+            .tx(&self.cx, async |tx| {
+                let sql =
+                    "select action || coalesce(' ' || before::text, '') || coalesce(' ' || after::text, '')
+                           from audit_log order by audit_id";
+                Ok(sqlx::query_scalar(sql).fetch_all(tx.conn()).await?)
+            })
+            .await;
+        done.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_invitation_makes_a_person_who_signs_in_by_password() {
+    let office = Office::new().await;
+    let (user, link) = office.invite("  Ananya@Saif.example ", &["QUALITY_ENGINEER"]).await;
+    assert!(!office.signs_in("ananya@saif.example", PASSWORD).await, "not before a password is set");
+    let db = &office.test.db;
+    let again = Invitation { email: "ananya@saif.example".into(), name: "A".into(), roles: vec![] };
+    assert!(matches!(links::invite(db, &office.cx, &again, office.now).await, Err(PeopleError::Exists)));
+    let nobody =
+        Invitation { email: "b@saif.example".into(), name: "B".into(), roles: vec!["NOBODY".into()] };
+    assert!(matches!(links::invite(db, &office.cx, &nobody, office.now).await, Err(PeopleError::Role)));
+
+    let accept =
+        async |link: &str, password: &str, now| links::accept(db, link, "Ananya S", password, now).await;
+    assert!(matches!(accept(&link, "saif-ananya-1", office.now).await, Err(PeopleError::Weak(_))));
+    let late = office.now + links::INVITATION_LIFETIME;
+    assert!(matches!(accept(&link, PASSWORD, late).await, Err(PeopleError::LinkGone)));
+    assert_eq!(accept(&link, PASSWORD, office.now).await.unwrap().user, user);
+    assert!(matches!(accept(&link, PASSWORD, office.now).await, Err(PeopleError::LinkGone)), "works once");
+    assert!(office.signs_in("ANANYA@saif.example", PASSWORD).await);
+    assert!(!office.signs_in("ananya@saif.example", OTHER).await);
+
+    // A link to a new password ends the sessions of the old one.
+    let SignedIn::Yes(token) = office.try_at("ananya@saif.example", PASSWORD, office.now, "").await else {
+        panic!("does not sign in")
+    };
+    let access = keys::verify_session(db, token.reveal(), office.now).await.unwrap().unwrap();
+    assert_eq!((access.actor(), access.name.as_str()), (format!("user:{user}"), "Ananya S"));
+    assert!(access.rights.has(&Permission::write("hold.place")) && !access.rights.has(&super::USER_MANAGE));
+    let first = links::link(db, &office.cx, user, office.now).await.unwrap();
+    let second = links::link(db, &office.cx, user, office.now).await.unwrap();
+    assert!(matches!(accept(first.reveal(), OTHER, office.now).await, Err(PeopleError::LinkGone)));
+    accept(second.reveal(), OTHER, office.now).await.unwrap();
+    assert!(keys::verify_session(db, token.reveal(), office.now).await.unwrap().is_none());
+    assert!(office.signs_in("ananya@saif.example", OTHER).await);
+    let audit = office.audit().await;
+    assert!(audit.iter().any(|row| row.starts_with("user.invite")), "{audit:?}");
+    let told: Vec<&String> =
+        audit.iter().filter(|row| row.contains("nanya") || row.contains("argon2")).collect();
+    assert_eq!(told, Vec::<&String>::new(), "names nobody");
+}
+
+#[tokio::test]
+async fn wrong_passwords_cost_time_and_a_right_one_clears_them() {
+    let office = Office::new().await;
+    office.active("a@saif.example", &["VIEWER"]).await;
+    let at = |minutes: i64| office.now + TimeDelta::minutes(minutes);
+    for _ in 0..4 {
+        assert!(matches!(office.try_at("a@saif.example", "x", at(0), "10.0.0.1").await, SignedIn::No));
+    }
+    assert!(matches!(office.try_at("a@saif.example", PASSWORD, at(0), "10.0.0.1").await, SignedIn::Yes(_)));
+    for _ in 0..5 {
+        assert!(matches!(office.try_at("a@saif.example", "x", at(1), "10.0.0.1").await, SignedIn::No));
+    }
+    // Also the right one waits now, from wherever; the wait is not prolonged by asking.
+    for from in ["10.0.0.1", "10.9.9.9"] {
+        let SignedIn::Wait(until) = office.try_at("a@saif.example", PASSWORD, at(1), from).await else {
+            panic!("is judged from {from}")
+        };
+        assert_eq!(until, at(2));
+    }
+    assert!(
+        matches!(office.try_at("a@saif.example", "x", at(3), "10.0.0.1").await, SignedIn::Wait(until) if until == at(5))
+    );
+    assert!(matches!(office.try_at("a@saif.example", PASSWORD, at(6), "10.0.0.1").await, SignedIn::Wait(_)));
+    assert!(matches!(office.try_at("a@saif.example", PASSWORD, at(60), "10.0.0.1").await, SignedIn::Wait(_)));
+    assert!(matches!(
+        office.try_at("a@saif.example", PASSWORD, at(60 * 30), "10.0.0.1").await,
+        SignedIn::Yes(_)
+    ));
+
+    // One address that tries many names is stopped, others go on.
+    for n in 0..61 {
+        office.try_at(&format!("nobody{n}@saif.example"), "x", at(60 * 40), "10.0.0.7").await;
+    }
+    assert!(matches!(
+        office.try_at("a@saif.example", PASSWORD, at(60 * 40), "10.0.0.7").await,
+        SignedIn::Wait(_)
+    ));
+    assert!(matches!(
+        office.try_at("a@saif.example", PASSWORD, at(60 * 40), "10.0.0.8").await,
+        SignedIn::Yes(_)
+    ));
+}
+
+#[tokio::test]
+async fn many_tries_at_once_are_no_way_around_the_count() {
+    let office = Office::new().await;
+    office.active("a@saif.example", &["VIEWER"]).await;
+    let tries = (0..20).map(|_| office.try_at("a@saif.example", "x", office.now, "10.0.0.1"));
+    let judged = futures_util::future::join_all(tries).await;
+    assert_eq!(judged.iter().filter(|done| matches!(done, SignedIn::No)).count(), 5);
+}
+
+#[tokio::test]
+async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
+    let office = Office::new().await;
+    let (db, cx) = (&office.test.db, &office.cx);
+    let boss = office.active("boss@saif.example", &[ADMIN]).await;
+    let clerk = office.active("clerk@saif.example", &["VIEWER"]).await;
+    let SignedIn::Yes(token) = office.try_at("clerk@saif.example", PASSWORD, office.now, "").await else {
+        panic!("does not sign in")
+    };
+    let standing = async || keys::verify_session(db, token.reveal(), office.now).await.unwrap();
+    assert!(!standing().await.unwrap().rights.has(&super::USER_READ));
+    service::roles_set(db, cx, clerk, &["AUDITOR".into()]).await.unwrap();
+    assert!(standing().await.unwrap().rights.has(&super::USER_READ), "from the next request on");
+
+    let version = service::find(db, cx, clerk).await.unwrap().version;
+    assert!(matches!(service::enable(db, cx, clerk, version + 7, false).await, Err(PeopleError::Stale)));
+    service::enable(db, cx, clerk, version, false).await.unwrap();
+    assert!(standing().await.is_none());
+    assert!(!office.signs_in("clerk@saif.example", PASSWORD).await);
+    assert!(matches!(links::link(db, cx, clerk, office.now).await, Err(PeopleError::NotFound)));
+    let version = service::find(db, cx, clerk).await.unwrap().version;
+    service::enable(db, cx, clerk, version, true).await.unwrap();
+    assert!(office.signs_in("clerk@saif.example", PASSWORD).await);
+
+    let last = |done: Result<(), PeopleError>| matches!(done, Err(PeopleError::LastAdministrator));
+    let version = service::find(db, cx, boss).await.unwrap().version;
+    assert!(last(service::enable(db, cx, boss, version, false).await));
+    assert!(last(service::roles_set(db, cx, boss, &["VIEWER".into()]).await));
+    // Somebody who never came in does not count.
+    let (second, link) = office.invite("second@saif.example", &[ADMIN]).await;
+    assert!(last(service::roles_set(db, cx, boss, &[]).await));
+    links::accept(db, &link, "Second", PASSWORD, office.now).await.unwrap();
+    service::roles_set(db, cx, boss, &[]).await.unwrap();
+    assert!(last(service::roles_set(db, cx, second, &[]).await));
+    assert_eq!(service::find(db, cx, second).await.unwrap().status, Status::Active);
+}
+
+#[tokio::test]
+async fn roles_are_the_tenants_to_shape_but_for_the_administrators() {
+    let office = Office::new().await;
+    let (db, cx) = (&office.test.db, &office.cx);
+    let all = [Permission::read("trace.read"), Permission::write("hold.place")];
+    let set = async |code: &str, version, held: &[&str]| {
+        let held: Vec<String> = held.iter().map(|code| (*code).to_owned()).collect();
+        service::role_permissions_set(db, cx, &all, code, version, &held).await
+    };
+    assert!(matches!(set(ADMIN, 1, &[]).await, Err(PeopleError::AdminRole)));
+    assert!(matches!(set("VIEWER", 1, &["hold.fly"]).await, Err(PeopleError::Permission)));
+    assert!(matches!(set("VIEWER", 9, &[]).await, Err(PeopleError::Stale)));
+    set("VIEWER", 1, &["trace.read", "hold.place"]).await.unwrap();
+    service::role_create(db, cx, "line lead", "Line lead").await.unwrap();
+    assert!(matches!(service::role_create(db, cx, "LINE_LEAD", "Again").await, Err(PeopleError::Role)));
+    assert!(matches!(service::role_create(db, cx, "9", "Nine").await, Err(PeopleError::Role)));
+    set("LINE_LEAD", 1, &["trace.read"]).await.unwrap();
+    let roles = service::roles(db, cx).await.unwrap();
+    assert_eq!(roles.last().unwrap().code, "LINE_LEAD");
+    assert!(roles.iter().find(|role| role.code == "VIEWER").unwrap().has("hold.place"));
+    assert!(
+        office
+            .audit()
+            .await
+            .iter()
+            .any(|row| row.starts_with("role.permissions [") && row.contains("hold.place"))
+    );
+}
+
+#[tokio::test]
+async fn an_own_account_changes_its_password_and_ends_its_sessions() {
+    let office = Office::new().await;
+    let user = office.active("a@saif.example", &["VIEWER"]).await;
+    let db = &office.test.db;
+    let mut tokens = Vec::new();
+    for from in ["10.0.0.1", "10.0.0.2", "10.0.0.3"] {
+        let SignedIn::Yes(token) = office.try_at("a@saif.example", PASSWORD, office.now, from).await else {
+            panic!("does not sign in")
+        };
+        tokens.push(token);
+    }
+    let own = Some(tokens[0].hash());
+    let cx = Cx::new(office.tenant, format!("user:{user}"));
+    let sessions = async || signin::sessions(db, office.tenant, user, own, office.now).await.unwrap();
+    let all = sessions().await;
+    assert_eq!((all.len(), all.iter().filter(|one| one.current).count()), (3, 1));
+    let third = all.iter().find(|one| one.address == "10.0.0.3").unwrap();
+    signin::end(db, &cx, user, Some(&third.id), own).await.unwrap();
+    assert!(matches!(
+        signin::end(db, &cx, user, Some("0011223344556677"), own).await,
+        Err(PeopleError::NotFound)
+    ));
+    assert_eq!(sessions().await.len(), 2);
+
+    let change = async |present, new| service::password_change(db, &cx, user, (present, new), own).await;
+    assert!(matches!(change(OTHER, OTHER).await, Err(PeopleError::WrongPassword)));
+    assert!(matches!(change(PASSWORD, "short").await, Err(PeopleError::Weak(_))));
+    change(PASSWORD, OTHER).await.unwrap();
+    let left = sessions().await;
+    assert!(left.len() == 1 && left[0].current, "{left:?}");
+    assert!(
+        office.signs_in("a@saif.example", OTHER).await && !office.signs_in("a@saif.example", PASSWORD).await
+    );
+}
+
+#[tokio::test]
+async fn one_person_of_two_tenants_comes_in_by_either_password() {
+    let office = Office::new().await;
+    office.active("a@saif.example", &["VIEWER"]).await;
+    let other = office.test.tenant("OTHR", &[]).await;
+    let invitation =
+        Invitation { email: "a@saif.example".into(), name: "A".into(), roles: vec!["VIEWER".into()] };
+    let (_, link) =
+        links::invite(&office.test.db, &Cx::system(other), &invitation, office.now).await.unwrap();
+    links::accept(&office.test.db, link.reveal(), "A", OTHER, office.now).await.unwrap();
+    for (password, tenant) in [(PASSWORD, office.tenant), (OTHER, other)] {
+        let SignedIn::Yes(token) = office.try_at("a@saif.example", password, office.now, "").await else {
+            panic!("does not sign in")
+        };
+        let access =
+            keys::verify_session(&office.test.db, token.reveal(), office.now).await.unwrap().unwrap();
+        assert_eq!(access.tenant, tenant);
+    }
+}
+
+// --- as a browser sees it --------------------------------------------------------
+
+struct Browser {
+    router: Router,
+    cookie: String,
+}
+
+impl Browser {
+    async fn send(&mut self, method: &str, path: &str, body: &str) -> (StatusCode, HeaderMap, String) {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "tw.test")
+            .header(header::ACCEPT, "text/html")
+            .header(header::COOKIE, &self.cookie)
+            .header("sec-fetch-site", "same-origin");
+        if method == "POST" {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let response =
+            self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        if let Some(set) = parts
+            .headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .find_map(|set| set.to_str().ok()?.split(';').next().filter(|set| set.starts_with("tws=")))
+        {
+            set.clone_into(&mut self.cookie);
+        }
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
+    }
+}
+
+#[tokio::test]
+async fn the_pages_lead_from_an_invitation_to_an_office_of_people() {
+    let office = Office::new().await;
+    let state = AppState::builder(office.test.db.clone())
+        .nav(super::NAV)
+        .permissions(PERMISSIONS)
+        .texts(TEXTS)
+        .build();
+    let router = crate::web::app(state, super::router());
+    let mut boss = Browser { router: router.clone(), cookie: String::new() };
+    let (_, link) = office.invite("boss@saif.example", &[ADMIN]).await;
+
+    let (status, _, page) = boss.send("GET", &format!("/invitation/{link}"), "").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("boss@saif.example") && page.contains("Ananya Sen"), "{page}");
+    let path = format!("/invitation/{link}");
+    let (status, _, page) = boss.send("POST", &path, "name=Boss&password=password1234").await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("easy to guess"), "{page}");
+    let body = format!("name=Boss&password={}", PASSWORD.replace(' ', "+"));
+    let (status, headers, _) = boss.send("POST", &path, &body).await;
+    assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/"));
+    let (status, _, page) = boss.send("GET", &path, "").await;
+    assert!(status == StatusCode::GONE && page.contains("not valid any more"), "{page}");
+
+    let invite = "email=%3Cb%3E%40x&name=%3Cscript%3E&role=VIEWER";
+    let (status, _, page) = boss.send("POST", "/users", invite).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("no e-mail address"), "{page}");
+    assert!(!page.contains("<script>"), "what was typed is shown as text");
+    let (_, _, page) = boss.send("POST", "/users", "email=te%40saif.example&name=Lakshmi&role=VIEWER").await;
+    let link = page.split("value=\"http://tw.test").nth(1).unwrap().split('"').next().unwrap().to_owned();
+
+    let mut viewer = Browser { router, cookie: "twl=te".into() };
+    viewer.send("POST", &link, &body.replace("Boss", "Lakshmi")).await;
+    for (method, path) in [("GET", "/users"), ("GET", "/roles"), ("POST", "/users")] {
+        let (status, ..) = viewer.send(method, path, "email=x%40y.example&name=X&role=ADMIN").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
+    }
+    let (status, _, page) = viewer.send("GET", "/account", "").await;
+    assert!(status == StatusCode::OK && page.contains("te@saif.example"), "{page}");
+    let (status, headers, _) =
+        viewer.send("POST", "/account", "name=Lakshmi+R&language=te&time_zone=Asia%2FKolkata").await;
+    assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/account?done"));
+
+    let (_, _, page) = boss.send("GET", "/users", "").await;
+    let person = page.split("Lakshmi R").next().unwrap().rsplit("/users/").next().unwrap();
+    let person = person.split('"').next().unwrap().to_owned();
+    let (status, ..) = boss.send("POST", &format!("/users/{person}/roles"), "role=AUDITOR&role=BUYER").await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (status, ..) = viewer.send("GET", "/users", "").await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, _, page) = boss.send("GET", &format!("/users/{person}"), "").await;
+    let version =
+        page.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let (status, ..) = boss
+        .send("POST", &format!("/users/{person}/status"), &format!("version={version}&active=false"))
+        .await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (status, headers, _) = viewer.send("GET", "/account", "").await;
+    assert_eq!(
+        (status, headers["location"].to_str().unwrap()),
+        (StatusCode::SEE_OTHER, "/signin?next=/account")
+    );
+
+    let sign_in = |password: &str| {
+        format!("email=boss%40saif.example&password={}&next=/roles", password.replace(' ', "+"))
+    };
+    let mut other = Browser { router: boss.router.clone(), cookie: String::new() };
+    let (status, _, page) = other.send("POST", "/signin", &sign_in("wrong wrong wrong")).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("are not right"), "{page}");
+    assert!(page.contains("value=\"boss@saif.example\""), "what was typed stays");
+    let (status, headers, _) = other.send("POST", "/signin", &sign_in(PASSWORD)).await;
+    assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/roles"));
+    let (status, _, page) = other.send("GET", "/roles", "").await;
+    assert!(status == StatusCode::OK && page.contains("Plant manager"), "{page}");
+}
