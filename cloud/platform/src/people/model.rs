@@ -216,8 +216,8 @@ mod tests {
 
     #[test]
     fn somebody_must_stay_who_can_administer() {
-        let admin = vec![ADMIN.to_owned()];
-        let other = vec!["VIEWER".to_owned()];
+        let admin = [ADMIN.to_owned()];
+        let other = ["VIEWER".to_owned()];
         assert!(has_administrator([(Status::Active, &admin[..]), (Status::Active, &other[..])]));
         assert!(!has_administrator([(Status::Disabled, &admin[..]), (Status::Invited, &admin[..])]));
         assert!(!has_administrator([(Status::Active, &other[..])]));

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -64,12 +65,23 @@ pub(super) fn lock(base: &Path) -> Result<File, PostgresError> {
         .mode(0o600)
         .open(&path)
         .map_err(told(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(PostgresError::InUse(base.to_owned())),
-        Err(fs::TryLockError::Error(source)) => Err(told(&path)(source)),
+    // A child that is being started holds a copy of every open file until it has
+    // become another program, so a lock just given up may last a moment longer.
+    let until = Instant::now() + GIVEN_UP_WITHIN;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(fs::TryLockError::WouldBlock) => return Err(PostgresError::InUse(base.to_owned())),
+            Err(fs::TryLockError::Error(source)) => return Err(told(&path)(source)),
+        }
     }
 }
+
+/// How long a lock may outlast whoever held it.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(2);
 
 /// Makes the folders, or finds them. `user` is whom the server runs as where
 /// that is not this process's own user; what that user cannot reach is put
