@@ -254,8 +254,9 @@ pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<
         let Some(row) = store::session_find(tx, hash, now).await? else {
             return Ok(None);
         };
-        if let Some(key) = row.key() {
-            return Ok(Access::of_key(key));
+        if let Some(key) = row.key_hash.clone().and_then(|key| key.try_into().ok()) {
+            let key = store::key_find(tx, SecretHash(key), now).await?;
+            return Ok(key.filter(|key| key.tenant_id == row.tenant_id).and_then(Access::of_key));
         }
         let Some(user) = row.user_id else {
             return Ok(None);

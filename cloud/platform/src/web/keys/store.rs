@@ -129,8 +129,8 @@ pub(super) async fn session_insert(
     Ok(())
 }
 
-/// A session that is not over: the tenant, and the valid key or the person that
-/// it stands on.
+/// A session that is not over: its tenant, and the key or the person that it
+/// stands on.
 pub(super) struct SessionRow {
     pub tenant_id: Uuid,
     pub tenant_code: String,
@@ -139,24 +139,6 @@ pub(super) struct SessionRow {
     pub tenant_time_zone: String,
     pub user_id: Option<Uuid>,
     pub key_hash: Option<Vec<u8>>,
-    pub key_name: Option<String>,
-    pub key_scopes: Option<Vec<String>>,
-}
-
-impl SessionRow {
-    /// The key that it stands on.
-    pub fn key(&self) -> Option<KeyRow> {
-        Some(KeyRow {
-            key_hash: self.key_hash.clone()?,
-            name: self.key_name.clone()?,
-            scopes: self.key_scopes.clone()?,
-            tenant_id: self.tenant_id,
-            tenant_code: self.tenant_code.clone(),
-            tenant_name: self.tenant_name.clone(),
-            tenant_language: self.tenant_language.clone(),
-            tenant_time_zone: self.tenant_time_zone.clone(),
-        })
-    }
 }
 
 pub(super) async fn session_find(
@@ -166,16 +148,10 @@ pub(super) async fn session_find(
 ) -> Result<Option<SessionRow>, DbError> {
     Ok(sqlx::query_as!(
         SessionRow,
-        r#"select t.tenant_id, t.code as tenant_code, t.name as tenant_name, t.language as tenant_language,
-                  t.time_zone as tenant_time_zone, s.user_id,
-                  k.key_hash as "key_hash?", k.name as "key_name?", k.scopes as "key_scopes?"
-           from control.sessions s
-           join control.tenants t using (tenant_id)
-           left join control.access_keys k
-             on k.key_hash = s.key_hash and k.tenant_id = s.tenant_id
-             and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
-           where s.token_hash = $1 and s.expires_at > $2 and t.status = 'active'
-             and (s.user_id is not null or k.key_hash is not null)"#,
+        "select t.tenant_id, t.code as tenant_code, t.name as tenant_name, t.language as tenant_language,
+                t.time_zone as tenant_time_zone, s.user_id, s.key_hash
+         from control.sessions s join control.tenants t using (tenant_id)
+         where s.token_hash = $1 and s.expires_at > $2 and t.status = 'active'",
         &token.0[..],
         now,
     )
