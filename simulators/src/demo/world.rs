@@ -51,7 +51,10 @@ impl World {
         }
         say("seeding tenant, plants and masters");
         let files: Vec<_> = setups.iter().map(|setup| setup.file.clone()).collect();
-        let reference = layout.root.join("plant-configs/reference/saif.toml");
+        let mut reference = layout.root.join("plant-configs/reference/saif.toml");
+        if !free_ports {
+            reference = endless(&layout, &reference)?;
+        }
         let tokens = cloud.seed(&files, &reference).await?;
         let office = cloud.client(TENANT, &["read", "write"]).await?;
         let mut plants = Vec::new();
@@ -91,6 +94,31 @@ fn empty(state: &Path) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The reference file with orders that a demo does not come to the end of: one
+/// that is fulfilled is withdrawn from the stations.
+fn endless(layout: &Layout, reference: &Path) -> anyhow::Result<std::path::PathBuf> {
+    const KEY: &str = "quantity = \"";
+    let text =
+        std::fs::read_to_string(reference).with_context(|| format!("reading {}", reference.display()))?;
+    let mut out = String::new();
+    for line in text.lines() {
+        let after = line.find(KEY).map(|at| at + KEY.len());
+        let end = after.and_then(|after| Some(after + line.get(after..)?.find('"')?));
+        let ordered = after.zip(end).and_then(|(after, end)| line.get(after..end)?.parse::<u64>().ok());
+        match (end, ordered) {
+            // Smaller ones are those of bills of materials.
+            (Some(end), Some(20..)) => {
+                let (head, tail) = line.split_at(end);
+                out.push_str(&format!("{head}0000{tail}\n"));
+            }
+            _ => out.push_str(&format!("{line}\n")),
+        }
+    }
+    let file = layout.state.join("reference.toml");
+    std::fs::write(&file, out).with_context(|| format!("writing {}", file.display()))?;
+    Ok(file)
 }
 
 /// Says on the terminal what is being done.
