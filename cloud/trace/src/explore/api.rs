@@ -1,14 +1,13 @@
 //! The trace API. JSON; errors are problem details.
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
-use platform::web::{AppState, Caller, Problem};
+use platform::web::{AppState, Caller, Problem, query};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::error::TraceError;
 use super::graph::Direction;
@@ -48,13 +47,6 @@ impl From<TraceError> for Problem {
             }
         }
     }
-}
-
-/// A query string, or the problem with it.
-pub(crate) fn query<T: DeserializeOwned>(uri: &axum::http::Uri) -> Result<T, Problem> {
-    let Query(value) = Query::<T>::try_from_uri(uri)
-        .map_err(|error| Problem::bad_request("query.parameter", error.body_text()))?;
-    Ok(value)
 }
 
 /// Parameters of a walk.

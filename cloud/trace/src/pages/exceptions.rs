@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell};
+use platform::web::{AppState, Caller, Problem, Shell, query};
 use serde::Deserialize;
 
 use super::detail::{self, Side};
@@ -14,7 +14,6 @@ use super::store;
 use super::trace::encoded;
 use crate::exceptions::model::{ExceptionPage, ExceptionView};
 use crate::exceptions::service::{self, Filter};
-use crate::explore::api::query;
 use crate::explore::error::TraceError;
 use crate::rights::EXCEPTION_READ;
 

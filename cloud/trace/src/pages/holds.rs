@@ -8,12 +8,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use chrono::Utc;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell};
+use platform::web::{AppState, Caller, Problem, Shell, query};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::say;
-use crate::explore::api::query;
 use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
 use crate::ingest::Committed;

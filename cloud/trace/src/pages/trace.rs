@@ -6,12 +6,12 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::Utc;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell};
+use platform::web::{AppState, Caller, Problem, Shell, query};
 use serde::Deserialize;
 
 use super::say::{self, Zones};
 use super::store;
-use crate::explore::api::{TraceQuery, query};
+use crate::explore::api::TraceQuery;
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::model::{Destinations, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode};
