@@ -128,8 +128,9 @@ async fn nonsense_is_answered_red_and_a_flood_starves_nobody() {
     // More than the broker takes: it drops the sender, and nobody else.
     let mut big = Client::at(&lab, "COUNT1").await;
     big.send(vec![b'x'; 1 << 20]).await;
+    // Closed, or reset when the system still held bytes that nobody will read.
     let why = big.cut().await;
-    assert!(why.contains("closed"), "{why}");
+    assert!(why.contains("closed") || why.contains("reset"), "{why}");
     drop(big);
     // A topic that no station has: nobody reads it, so nobody answers. Its sender
     // goes on, and what it says where there is a station is answered.
