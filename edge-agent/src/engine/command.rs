@@ -10,6 +10,7 @@ use super::prints::PrintUpdate;
 use crate::inputs::{Answer, IntakeError, MachineInput, ScanInput};
 use crate::journal::{Place, Quarantined, Verified};
 use crate::mint::Granted;
+use crate::station::PinProof;
 
 /// Answers a command that may fail.
 pub(super) type Done<T> = oneshot::Sender<Result<T, EngineError>>;
@@ -17,8 +18,8 @@ pub(super) type Done<T> = oneshot::Sender<Result<T, EngineError>>;
 /// One thing that happened and is to be recorded. Many share a transaction.
 #[derive(Debug)]
 pub(super) enum Fact {
-    /// A scan.
-    Scan(ScanInput),
+    /// A scan, and what came of the PIN that it completes.
+    Scan(ScanInput, Option<PinProof>),
     /// A machine's readings, and the station that its trigger names.
     Machine(MachineInput, Option<String>),
     /// What became of a label that was sent to a printer.

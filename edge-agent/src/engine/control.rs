@@ -7,6 +7,7 @@ use uid::TypeCode;
 
 use super::EngineError;
 use super::command::{Control, Done};
+use super::facts::MAX_UNKNOWN;
 use super::start::{GENERATION, REFERENCE_AS_OF, REFERENCE_VERSION};
 use super::writer::Writer;
 use crate::journal::{Place, Quarantined, ReferenceRow, Verified, WriteSet};
@@ -192,16 +193,30 @@ impl Writer {
         }
         let stored = self.journal.labels(&[answer.key]).await?.remove(&answer.key);
         let known = stored.and_then(|json| serde_json::from_str::<Label>(&json).ok());
-        if let Some(known) = known {
-            if known.known() {
-                return Ok(());
-            }
-            told = crate::station::learn(known, told);
+        // The cloud keeps no such layer of its own.
+        told.here = None;
+        let known = known.unwrap_or_else(|| Label::new(answer.key));
+        let label = crate::station::learn(known.clone(), told);
+        if label == known {
+            return Ok(());
         }
-        let json = serde_json::to_string(&told)
+        let json = serde_json::to_string(&label)
             .map_err(|e| EngineError::Label { key: answer.key, detail: e.to_string() })?;
         let set = WriteSet { labels: vec![(answer.key, json)], ..WriteSet::default() };
         self.journal.commit(set).await?;
+        if label.package {
+            self.wonder(&label.children).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the cloud of what lies in a package that it told of: the package
+    /// leaves only if its contents may.
+    async fn wonder(&mut self, children: &[i64]) -> Result<(), EngineError> {
+        let here = self.journal.labels(children).await?;
+        let strange = children.iter().filter(|key| !here.contains_key(key));
+        let room = MAX_UNKNOWN.saturating_sub(self.state.unknown.len());
+        self.state.unknown.extend(strange.take(room));
         Ok(())
     }
 

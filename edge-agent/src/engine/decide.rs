@@ -20,11 +20,11 @@ use super::rules::Rules;
 use super::speak::{Speaker, answer};
 use super::status::ScanLine;
 use crate::config::{PlantFile, Station};
-use crate::inputs::{Answer, MachineInput, ScanInput};
+use crate::inputs::{Answer, Colour, MachineInput, ScanInput};
 use crate::journal::NewInput;
 use crate::reference::Reference;
-use crate::station;
 use crate::station::types::{Decision, DraftEvent, DraftSubject, KeyRef, Label, Scanned, Session, World};
+use crate::station::{self, PinProof};
 
 /// Sessions of the past that are kept per station.
 const PAST_KEPT: usize = 50;
@@ -83,7 +83,7 @@ impl Context<'_> {
         &self,
         group: &Group,
         station: &Station,
-        input: &ScanInput,
+        (input, pin): (&ScanInput, Option<&PinProof>),
         scanned: &Scanned,
     ) -> Result<(Delta, Answer), BuildError> {
         let before = self.session(group, &station.code);
@@ -99,6 +99,7 @@ impl Context<'_> {
             at,
             repeat,
             badge: input.badge.as_deref().and_then(|badge| self.badge(badge)),
+            pin,
         };
         let decision = self.ask(group, &gathered, &before, |world| self.rules.interpret(world, scanned))?;
         let language = match decision.session.operator {
@@ -117,7 +118,12 @@ impl Context<'_> {
         }
         if let Scanned::Uid(uid) = scanned {
             let key = uid.key().get();
-            if !delta.labels.get(&key).or(group.labels_for(&[key]).get(&key)).is_some_and(Label::known) {
+            let before = group.labels_for(&[key]);
+            let label = delta.labels.get(&key).or(before.get(&key)).filter(|label| label.known());
+            // What the cloud told may have changed since: it did not know all of the
+            // other plants, and rework may have freed what was rejected there.
+            let doubtful = |label: &Label| label.here.is_some() && reply.colour == Colour::Red;
+            if label.is_none_or(doubtful) {
                 delta.unknown.push(key);
             }
         }
@@ -149,6 +155,7 @@ impl Context<'_> {
             at: local(input.at, self.plant.time_zone),
             repeat: false,
             badge: None,
+            pin: None,
         };
         let decision = self.ask(group, &gathered, &session, |world| self.rules.on_machine(world, input))?;
         let (mut delta, reply, _) = self.settle(
@@ -279,6 +286,7 @@ impl Context<'_> {
             readings: &gathered.readings,
             repeat: gathered.repeat,
             badge: gathered.badge.as_deref(),
+            pin: gathered.pin,
         };
         self.guarded(|| rule(&world))
     }
@@ -396,6 +404,8 @@ struct Gathered<'a> {
     repeat: bool,
     /// SHA-256 of the badge that came with the reading.
     badge: Option<String>,
+    /// What came of the PIN that it completes.
+    pin: Option<&'a PinProof>,
 }
 
 #[derive(Clone, Copy)]

@@ -13,7 +13,7 @@ use super::prints::PrintJob;
 use super::speak::red;
 use super::status::ScanLine;
 use super::writer::{State, Writer};
-use crate::inputs::{Answer, IntakeError};
+use crate::inputs::{Answer, CODE_UNKNOWN_STATION, IntakeError};
 use crate::journal::{Journal, JournalError};
 use crate::mint::MintError;
 use crate::reference::Reference;
@@ -23,7 +23,7 @@ use crate::station::types::Scanned;
 /// those concern.
 const MAX_READS: usize = 4;
 /// UIDs to ask the cloud for that are kept.
-const MAX_UNKNOWN: usize = 256;
+pub(super) const MAX_UNKNOWN: usize = 1024;
 
 /// What came of one fact, to be told when the group is on disk.
 enum Outcome {
@@ -289,7 +289,7 @@ async fn prefetch(
     let mut texts = Vec::new();
     for fact in facts {
         match fact {
-            Fact::Scan(scan) => {
+            Fact::Scan(scan, _) => {
                 inputs.push((scan.station.clone(), scan.input_id.clone()));
                 let tenant = state.plant.tenant;
                 let scanned = state.rules.classify(&scan.text, tenant, reference);
@@ -309,7 +309,7 @@ async fn prefetch(
     let mut keys = Vec::new();
     for fact in facts {
         match fact {
-            Fact::Scan(scan) => {
+            Fact::Scan(scan, _) => {
                 let scanned = context.resolve(group, &scan.station, &scan.text);
                 let session = context.session(group, &scan.station);
                 keys.extend(state.rules.wanted(&session, &scanned));
@@ -336,7 +336,7 @@ async fn one(
 ) -> Result<Outcome, Fail> {
     let context = state.context(reference);
     let (source, input_id) = match fact {
-        Fact::Scan(scan) => (scan.station.clone(), scan.input_id.as_str()),
+        Fact::Scan(scan, _) => (scan.station.clone(), scan.input_id.as_str()),
         Fact::Machine(input, _) => (machine_source(&input.machine), input.input_id.as_str()),
         Fact::Print(_) => (String::new(), ""),
     };
@@ -344,13 +344,13 @@ async fn one(
         return Ok(Outcome::Repeat { answer: serde_json::from_str(json).ok() });
     }
     let station_code = match fact {
-        Fact::Scan(scan) => scan.station.as_str(),
+        Fact::Scan(scan, _) => scan.station.as_str(),
         Fact::Machine(_, station) => station.as_deref().unwrap_or_default(),
         Fact::Print(update) => update.job.station.as_str(),
     };
     let station = state.plant.station(station_code);
     let scanned = match fact {
-        Fact::Scan(scan) => context.resolve(group, &scan.station, &scan.text),
+        Fact::Scan(scan, _) => context.resolve(group, &scan.station, &scan.text),
         _ => Scanned::Text(String::new()),
     };
     let wanted = match fact {
@@ -361,15 +361,15 @@ async fn one(
     for _ in 0..MAX_READS {
         let decided: Result<(Delta, Option<Answer>), BuildError> = match (fact, station) {
             (Fact::Print(update), _) => context.print(group, update).map(|d| (d, None)),
-            (Fact::Scan(input), Some(station)) => {
-                context.scan(group, station, input, &scanned).map(|(d, a)| (d, Some(a)))
+            (Fact::Scan(input, pin), Some(station)) => {
+                context.scan(group, station, (input, pin.as_ref()), &scanned).map(|(d, a)| (d, Some(a)))
             }
             (Fact::Machine(input, _), Some(station)) => {
                 context.machine(group, station, input).map(|(d, a)| (d, Some(a)))
             }
             (_, None) => {
                 let args = vec![("station".to_owned(), station_code.to_owned())];
-                return Ok(refused(state, fact, "engine.unknown-station", args));
+                return Ok(refused(state, fact, CODE_UNKNOWN_STATION, args));
             }
         };
         match decided {
@@ -407,7 +407,7 @@ async fn one(
 
 fn refused(state: &State, fact: &Fact, code: &str, args: Vec<(String, String)>) -> Outcome {
     let error = format!("{code}: {args:?}");
-    let Fact::Scan(scan) = fact else { return Outcome::Refused { answer: None, error } };
+    let Fact::Scan(scan, _) = fact else { return Outcome::Refused { answer: None, error } };
     let operator = state.sessions.get(&scan.station).and_then(|s| s.operator.as_ref());
     let language = operator.map_or(state.plant.default_language().code(), |o| o.language.as_str());
     let answer = red(state.speaker.as_ref(), language, code, args, &scan.input_id);

@@ -21,6 +21,7 @@ use crate::inputs::{Answer, CODE_NOT_TAKEN, Intake, IntakeError, MachineInput, S
 use crate::journal::{Head, JournalError, Place, Quarantined, Reader, Verified};
 use crate::mint::Granted;
 use crate::reference::Reference;
+use crate::station::{self, PinProof};
 
 /// What a handle is made of.
 pub(super) struct Parts {
@@ -35,6 +36,12 @@ pub(super) struct Parts {
     pub jobs: mpsc::Receiver<PrintJob>,
 }
 
+/// Where the scans of a station come in, one after the other.
+struct Door {
+    view: watch::Sender<Arc<StationView>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
 struct Shared {
     commands: mpsc::Sender<Command>,
     reader: Reader,
@@ -43,7 +50,9 @@ struct Shared {
     speaker: Arc<dyn Speaker>,
     head: watch::Receiver<Head>,
     status: watch::Receiver<Arc<Status>>,
-    stations: HashMap<String, watch::Sender<Arc<StationView>>>,
+    stations: HashMap<String, Door>,
+    /// Held while a PIN is looked at.
+    proving: tokio::sync::Mutex<()>,
     jobs: Mutex<Option<mpsc::Receiver<PrintJob>>>,
     uplink: watch::Sender<UplinkState>,
 }
@@ -63,7 +72,12 @@ impl Handle {
             speaker: parts.speaker,
             head: parts.head,
             status: parts.status,
-            stations: parts.stations,
+            stations: parts
+                .stations
+                .into_iter()
+                .map(|(code, view)| (code, Door { view, turn: tokio::sync::Mutex::default() }))
+                .collect(),
+            proving: tokio::sync::Mutex::default(),
             jobs: Mutex::new(Some(parts.jobs)),
             uplink: watch::channel(UplinkState::default()).0,
         }))
@@ -226,13 +240,13 @@ impl Handle {
     /// A station's view, now and at each change; `None` for an unknown station.
     #[must_use]
     pub fn subscribe(&self, station: &str) -> Option<watch::Receiver<Arc<StationView>>> {
-        self.0.stations.get(station).map(watch::Sender::subscribe)
+        self.0.stations.get(station).map(|door| door.view.subscribe())
     }
 
     /// Shows at a station an answer of which nothing is recorded, so that its page
     /// and its lights tell what its scanner tells.
     pub fn refused(&self, station: &str, answer: Answer) {
-        if let Some(view) = self.0.stations.get(station) {
+        if let Some(Door { view, .. }) = self.0.stations.get(station) {
             super::views::refused(view, answer);
         }
     }
@@ -324,15 +338,37 @@ impl Handle {
 
     async fn take(&self, input: ScanInput) -> Result<Answer, IntakeError> {
         let (reply, answer) = oneshot::channel();
-        self.offer(Fact::Scan(input), Waiter::Scan(reply))?;
+        {
+            // Scans of one station keep their order while a PIN is looked at.
+            let _turn = match self.0.stations.get(&input.station) {
+                Some(door) => Some(door.turn.lock().await),
+                None => None,
+            };
+            let proof = self.prove(&input).await;
+            self.offer(Fact::Scan(input, proof), Waiter::Scan(reply))?;
+        }
         answer.await.map_err(|_| IntakeError::Stopping)?
+    }
+
+    /// Works out whether a PIN is right, where the scan completes one.
+    async fn prove(&self, input: &ScanInput) -> Option<PinProof> {
+        let typed = {
+            let view = self.0.stations.get(&input.station)?.view.borrow();
+            view.session.pending.as_deref()?;
+            let reference = self.0.reference.load();
+            let scanned = station::classify(&input.text, self.0.plant.tenant, &reference);
+            station::typed_pin(&view.session, &scanned, &reference)?
+        };
+        // One at a time: each takes 19 MiB.
+        let _one = self.0.proving.lock().await;
+        tokio::task::spawn_blocking(|| typed.prove()).await.ok()
     }
 
     /// Whether the station still shows that this very reading was not recorded: it
     /// was after all, and is now answered as before.
     fn shows_another(&self, station: &str, answer: &Answer) -> bool {
-        let Some(view) = self.0.stations.get(station) else { return false };
-        let view = view.borrow();
+        let Some(door) = self.0.stations.get(station) else { return false };
+        let view = door.view.borrow();
         view.answer.as_ref().is_some_and(|shown| shown.input_id == answer.input_id && shown != answer)
     }
 
@@ -408,7 +444,7 @@ impl Intake for Handle {
         code: &'static str,
         args: Vec<(String, String)>,
     ) -> Answer {
-        let view = self.0.stations.get(station).map(|v| v.borrow().language.clone());
+        let view = self.0.stations.get(station).map(|door| door.view.borrow().language.clone());
         let default = self.0.plant.default_language().code();
         let language = view.filter(|l| !l.is_empty()).unwrap_or_else(|| default.to_owned());
         let speaker = self.0.speaker.as_ref();

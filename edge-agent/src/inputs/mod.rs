@@ -217,6 +217,8 @@ pub const CODE_MALFORMED: &str = "input.malformed";
 pub const CODE_TOO_LONG: &str = "input.too_long";
 /// The agent could not take the reading now; it is offered again by itself.
 pub const CODE_NOT_TAKEN: &str = "input.not_taken";
+/// The plant file has no such station; nothing is recorded.
+pub const CODE_UNKNOWN_STATION: &str = "engine.unknown-station";
 
 fn english_refusal(input_id: &str, code: &'static str, args: Vec<(String, String)>) -> Answer {
     let said = |key: &str| crate::messages::Fluent::say("en", key, &args);

@@ -55,14 +55,16 @@ pub async fn send(printer: &Printer, zpl: &str) -> PrintOutcome {
     if let Err(error) = stream.shutdown().await {
         return unknown(error.to_string());
     }
-    let mut answer = [0_u8; 256];
-    loop {
-        match tokio::time::timeout(limit, stream.read(&mut answer)).await {
-            Ok(Ok(0)) => return PrintOutcome::Sent,
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return unknown(error.to_string()),
-            Err(_) => return unknown("it did not close the connection".into()),
-        }
+    let to_the_end = async {
+        let mut answer = [0_u8; 256];
+        while stream.read(&mut answer).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // One limit for all of it: a printer that goes on talking holds up the next label.
+    match tokio::time::timeout(limit, to_the_end).await {
+        Ok(Ok(())) => PrintOutcome::Sent,
+        Ok(Err(error)) => unknown(error.to_string()),
+        Err(_) => unknown("it did not close the connection".into()),
     }
 }
 
@@ -98,6 +100,22 @@ mod tests {
         });
         assert_eq!(send(&printer(port), "^XA^XZ").await, PrintOutcome::Sent);
         assert_eq!(taken.await.unwrap(), "^XA^XZ");
+    }
+
+    #[tokio::test]
+    async fn a_printer_that_goes_on_talking_is_asked_about() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let talking = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            while stream.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let printer = printer(port);
+        let sent = tokio::time::timeout(Duration::from_secs(20), send(&printer, "^XA^XZ")).await;
+        assert!(matches!(sent, Ok(PrintOutcome::Unknown { .. })));
+        talking.await.unwrap();
     }
 
     #[tokio::test]

@@ -29,6 +29,9 @@ pub(crate) const ORDER_OF_PARENT: &str = "_order_of_parent";
 /// begin with this; the key follows.
 const ENDED: &str = "_ended:";
 
+/// The same of entries on which, or on whose contents, a hold stood.
+const HELD: &str = "_held:";
+
 /// Drops the draft. What belongs to the station's work as a whole stays: the
 /// operator, the order, the operation, the place.
 pub(crate) fn clear(session: &mut Session) {
@@ -75,11 +78,20 @@ pub(crate) fn keep_override(step: &mut Step<'_>, key: i64) {
     if step.label(key).is_some_and(|label| matches!(label.life, Life::Consumed | Life::Scrapped)) {
         step.set(&format!("{ENDED}{key}"), "1");
     }
+    if guard::held(step, key) || guard::contents(step, key).iter().any(|child| guard::held(step, *child)) {
+        step.set(&format!("{HELD}{key}"), "1");
+    }
 }
 
 /// Whether a supervisor let it in although it was used up or scrapped.
 pub(crate) fn let_in_ended(step: &Step<'_>, key: i64) -> bool {
     step.field(&format!("{ENDED}{key}")).is_some()
+}
+
+/// Whether a supervisor let it in although it, or something in it, was held. A
+/// word given for another reason says nothing of a hold that comes later.
+pub(crate) fn let_in_held(step: &Step<'_>, key: i64) -> bool {
+    step.field(&format!("{HELD}{key}")).is_some()
 }
 
 /// Drops the last entry; tells when there is none.
@@ -90,6 +102,7 @@ pub(crate) fn undo(step: &mut Step<'_>) -> Ruling {
     step.session.quantities.remove(&key);
     step.session.overrides.remove(&key);
     step.session.fields.remove(&format!("{ENDED}{key}"));
+    step.session.fields.remove(&format!("{HELD}{key}"));
     step.session.last_code = None;
     let uid = step.uid(key);
     Ok(Answer::new(Code::UNDONE).arg("uid", uid))

@@ -48,6 +48,46 @@ pub fn fold(labels: &mut HashMap<i64, Label>, event: &v1::Event) {
 /// it: then links and quantities are reversed even where later events have come
 /// between.
 pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Option<&v1::Event>) {
+    let mut alone = alone(labels, event, corrected);
+    fold_layer(labels, event, corrected, false);
+    if alone.is_empty() {
+        return;
+    }
+    let told: Vec<i64> = alone.keys().copied().collect();
+    // Its other labels take part, since what an event does to one may hang on them.
+    let subjects = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
+    for key in subjects.map(|subject| subject.key) {
+        if let (false, Some(label)) = (alone.contains_key(&key), labels.get(&key)) {
+            alone.insert(key, label.clone());
+        }
+    }
+    fold_layer(&mut alone, event, corrected, true);
+    for key in told {
+        if let (Some(label), Some(here)) = (labels.get_mut(&key), alone.remove(&key)) {
+            label.here = Some(Box::new(here));
+        }
+    }
+}
+
+/// What was recorded here alone of those labels of which the cloud told.
+fn alone(
+    labels: &HashMap<i64, Label>,
+    event: &v1::Event,
+    corrected: Option<&v1::Event>,
+) -> HashMap<i64, Label> {
+    let subjects = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
+    let named = subjects.filter_map(|subject| labels.get(&subject.key));
+    named.filter_map(|label| Some((label.key, *label.here.clone()?))).collect()
+}
+
+/// Applies an event to one layer: all that is known, or what was recorded here
+/// alone.
+fn fold_layer(
+    labels: &mut HashMap<i64, Label>,
+    event: &v1::Event,
+    corrected: Option<&v1::Event>,
+    alone: bool,
+) {
     let stage = event.stage();
     let id = Uuid::from_slice(&event.event_id).ok();
     let nothing = changes_nothing(stage) || reads_only(event);
@@ -61,13 +101,16 @@ pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corr
                 remember(label);
             }
         }
-        learn(label, subject);
+        // What an event here says of a label that the cloud told of, the cloud told.
+        if !alone || subject.mint {
+            learn(label, subject);
+        }
     }
     if stage == Stage::Correct {
         correct(labels, event, corrected);
     } else {
         for subject in event.subjects.iter().filter(|subject| subject.key > 0) {
-            note_touched(labels, event, subject);
+            note_touched(labels, event, subject, alone);
             apply(labels, event, subject);
         }
         expiry(labels, event);
@@ -90,7 +133,8 @@ pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corr
 /// Keeps what the label is now, for a CORRECT.
 fn remember(label: &mut Label) {
     label.before = None;
-    label.before = Some(Box::new(label.clone()));
+    let before = Label { here: None, ..label.clone() };
+    label.before = Some(Box::new(before));
 }
 
 /// Readings of a machine: they stand beside what is done, and are not what is taken
@@ -143,9 +187,10 @@ fn here(event: &v1::Event) -> Custody {
     Custody::Location { place: event.location.clone() }
 }
 
-/// Keeps what an event sets of a label of which nothing else is known here.
-fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
-    let Some(label) = labels.get_mut(&subject.key).filter(|label| !label.known()) else {
+/// Keeps what an event sets of a label of which nothing else is known here, or
+/// that the cloud told of.
+fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject, alone: bool) {
+    let Some(label) = labels.get_mut(&subject.key).filter(|label| alone || !label.known()) else {
         return;
     };
     // Tried on labels in opposite states: a state that changes in neither is left
@@ -316,7 +361,10 @@ fn inspect(label: &mut Label, event: &v1::Event) {
         Outcome::Failed => QualityState::Rejected,
         Outcome::Partial => {
             // What was rejected is no longer part of what may be used.
-            if let Ok(accepted) = event.accepted_quantity.parse() {
+            // Where it was not known how much there was, one of the two is named.
+            let rejected = event.rejected_quantity.parse::<Decimal>().ok();
+            let rest = || Some(label.quantity?.saturating_sub(rejected?).max(Decimal::ZERO));
+            if let Some(accepted) = event.accepted_quantity.parse().ok().or_else(rest) {
                 label.quantity = Some(accepted);
             }
             QualityState::Unrestricted
@@ -526,6 +574,7 @@ fn correct(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Optio
         };
         let mut now = label.clone();
         now.before = None;
+        now.here = None;
         match label.before.take().filter(|_| label.last_event == Some(id)) {
             Some(before) => restore(label, *before),
             None => later.push(key),

@@ -148,11 +148,14 @@ pub(crate) fn kit_of(step: &Step<'_>, label: &Label) -> Option<i64> {
 
 /// Judges a label once more when the draft that it is in is recorded: another
 /// station or the office may have come in between. A supervisor's word stands,
-/// but what has been used up since is gone.
+/// but what has been used up since is gone, and what has been held since is held.
 pub(crate) fn recheck(step: &mut Step<'_>, key: i64, rule: Rule) -> Result<(), Refusal> {
     let rule = match step.session.overrides.contains_key(&key) {
-        true if draft::let_in_ended(step, key) => NAME,
-        true => Rule { consumed: rule.consumed, scrapped: rule.scrapped, ..NAME },
+        true => {
+            let ended = draft::let_in_ended(step, key);
+            let held = rule.held && !draft::let_in_held(step, key);
+            Rule { held, consumed: rule.consumed && !ended, scrapped: rule.scrapped && !ended, ..NAME }
+        }
         false => rule,
     };
     // What is to be noted was noted at the scan.
@@ -222,11 +225,28 @@ pub(crate) fn contents(step: &Step<'_>, key: i64) -> Vec<i64> {
 
 /// Refuses a package in which something is held, rejected or not inspected.
 pub(crate) fn check_contents(step: &mut Step<'_>, key: i64) -> Result<Vec<i64>, Refusal> {
+    let unfit = |label: &Label| label.quality != QualityState::Unrestricted;
     let inside = contents(step, key);
-    for child in &inside {
-        let bad = held(step, *child)
-            || step.label(*child).is_some_and(|label| label.quality != QualityState::Unrestricted);
-        if bad {
+    refuse_contents(step, key, &inside, |step, child| {
+        held(step, child) || step.label(child).is_some_and(unfit)
+    })?;
+    Ok(inside)
+}
+
+/// Refuses a package in which something is held.
+pub(crate) fn check_held(step: &mut Step<'_>, key: i64) -> Result<(), Refusal> {
+    let inside = contents(step, key);
+    refuse_contents(step, key, &inside, held)
+}
+
+fn refuse_contents(
+    step: &mut Step<'_>,
+    key: i64,
+    inside: &[i64],
+    bad: impl Fn(&Step<'_>, i64) -> bool,
+) -> Result<(), Refusal> {
+    for child in inside {
+        if bad(step, *child) {
             let refusal = Refusal::new(Code::CONTENT_HELD)
                 .about([key, *child])
                 .arg("uid", step.uid(key))
@@ -234,5 +254,5 @@ pub(crate) fn check_contents(step: &mut Step<'_>, key: i64) -> Result<Vec<i64>, 
             step.permit(refusal.then(Next::HELD))?;
         }
     }
-    Ok(inside)
+    Ok(())
 }

@@ -184,25 +184,15 @@ fn judge(step: &mut Step<'_>, good: bool) -> Ruling {
     }
     guard::recheck(step, key, guard::JUDGE)?;
     let label = step.label(key);
-    let total = label.and_then(|label| label.quantity).unwrap_or(Decimal::ONE);
-    let typed = step.take_quantity().unwrap_or(total).min(total);
-    let typed = if good {
-        let rejected: Option<Decimal> = step.field(fields::REJECTED).and_then(|r| r.parse().ok());
-        rejected.map_or(typed, |rejected| (total - rejected).max(Decimal::ZERO))
-    } else {
-        typed
-    };
-    let (accepted, rejected) = if good { (typed, total - typed) } else { (total - typed, typed) };
-    let outcome = match (accepted.is_zero(), rejected.is_zero()) {
-        (false, true) => v1::Outcome::Passed,
-        (false, false) => v1::Outcome::Partial,
-        _ => v1::Outcome::Failed,
-    };
+    let total = label.and_then(|label| label.quantity);
+    let typed = step.take_quantity();
+    let bad: Option<Decimal> = step.field(fields::REJECTED).and_then(|bad| bad.parse().ok());
+    let Verdict { accepted, rejected, outcome } = verdict(good, total, typed, bad);
     let mut event = step.event(v1::Stage::Inspection);
     event.subjects.extend(step.subject(key, v1::Role::Subject));
     event.outcome = outcome;
-    event.accepted = Some(accepted);
-    event.rejected = Some(rejected);
+    event.accepted = accepted;
+    event.rejected = rejected;
     event.operation = step.operation();
     if !event.operation.is_empty() {
         let last = operation::state(label, &event.operation);
@@ -219,12 +209,47 @@ fn judge(step: &mut Step<'_>, good: bool) -> Ruling {
         v1::Outcome::Partial => Answer::amber(Code::INSPECT_PARTIAL),
         _ => Answer::amber(Code::INSPECT_FAILED),
     };
-    let answer = answer
-        .arg("uid", step.uid(key))
-        .arg("accepted", draft::with_unit(step, key, accepted))
-        .arg("rejected", draft::with_unit(step, key, rejected));
+    let amount = |amount: Option<Decimal>| match amount {
+        Some(amount) => draft::with_unit(step, key, amount),
+        None => "?".to_owned(),
+    };
+    let answer =
+        answer.arg("uid", step.uid(key)).arg("accepted", amount(accepted)).arg("rejected", amount(rejected));
     draft::clear(&mut step.session);
     Ok(answer.event(event))
+}
+
+/// How much of a label is good and how much is bad; `None` where that is not
+/// known.
+#[derive(Debug, PartialEq)]
+struct Verdict {
+    accepted: Option<Decimal>,
+    rejected: Option<Decimal>,
+    outcome: v1::Outcome,
+}
+
+/// Judges `total`, or that part of it which was typed before PASS or FAIL, where
+/// `bad` may have been entered as well. Where it is not known how much there is,
+/// nothing is made up: what was not named stays open.
+fn verdict(good: bool, total: Option<Decimal>, typed: Option<Decimal>, bad: Option<Decimal>) -> Verdict {
+    let (accepted, rejected) = match total {
+        Some(total) => {
+            let typed = typed.unwrap_or(total).min(total);
+            let part = match bad.filter(|_| good) {
+                Some(bad) => (total - bad).max(Decimal::ZERO),
+                None => typed,
+            };
+            if good { (Some(part), Some(total - part)) } else { (Some(total - part), Some(part)) }
+        }
+        None if good => (typed, bad.or(typed.is_none().then_some(Decimal::ZERO))),
+        None => (typed.is_none().then_some(Decimal::ZERO), typed),
+    };
+    let outcome = match (accepted.is_some_and(|a| a.is_zero()), rejected.is_some_and(|r| r.is_zero())) {
+        (false, true) => v1::Outcome::Passed,
+        (false, false) => v1::Outcome::Partial,
+        _ => v1::Outcome::Failed,
+    };
+    Verdict { accepted, rejected, outcome }
 }
 
 /// The measures as readings, with the limits they were held against and the time
@@ -252,4 +277,34 @@ fn readings(step: &Step<'_>) -> Vec<v1::Reading> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_of_an_amount_is_not_made_up() {
+        let of = |good, total: Option<i64>, typed: Option<i64>, bad: Option<i64>| {
+            let number = |n: Option<i64>| n.map(Decimal::from);
+            let Verdict { accepted, rejected, outcome } =
+                verdict(good, number(total), number(typed), number(bad));
+            let text = |n: Option<Decimal>| n.map_or("?".to_owned(), |n| n.to_string());
+            format!("{} {} {}", text(accepted), text(rejected), outcome.as_str_name())
+        };
+        assert_eq!(of(true, Some(25), None, None), "25 0 PASSED");
+        assert_eq!(of(true, Some(25), Some(20), None), "20 5 PARTIAL");
+        assert_eq!(of(true, Some(25), None, Some(5)), "20 5 PARTIAL");
+        assert_eq!(of(true, Some(25), Some(30), None), "25 0 PASSED");
+        assert_eq!(of(true, Some(25), None, Some(30)), "0 25 FAILED");
+        assert_eq!(of(false, Some(25), None, None), "0 25 FAILED");
+        assert_eq!(of(false, Some(25), Some(5), None), "20 5 PARTIAL");
+        assert_eq!(of(true, None, None, None), "? 0 PASSED");
+        assert_eq!(of(true, None, Some(20), None), "20 ? PARTIAL");
+        assert_eq!(of(true, None, Some(20), Some(5)), "20 5 PARTIAL");
+        assert_eq!(of(true, None, Some(20), Some(0)), "20 0 PASSED");
+        assert_eq!(of(true, None, None, Some(5)), "? 5 PARTIAL");
+        assert_eq!(of(false, None, None, None), "0 ? FAILED");
+        assert_eq!(of(false, None, Some(5), None), "? 5 PARTIAL");
+    }
 }

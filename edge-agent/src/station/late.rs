@@ -11,7 +11,8 @@ use super::step::Step;
 use super::types::{Decision, DraftEvent, OperatorSession, PastSession, Reply, Scanned, Session, World};
 use crate::inputs::Colour;
 
-/// A scan that comes longer than this after it was made had been kept.
+/// A scan that comes longer than this after it was made had been kept. What is
+/// less may be a scanner's clock that is a little slow.
 const KEPT_S: i64 = 60;
 
 /// The decision on a scan that was made before the present session began, or
@@ -63,7 +64,11 @@ fn before_present(world: &World<'_>, session: &Session, at: DateTime<Utc>) -> bo
         (None, Some(last)) => last.to,
         (None, None) => return false,
     };
-    at < since && since <= world.now
+    at < since && since <= world.now && was_kept(world, at)
+}
+
+fn was_kept(world: &World<'_>, at: DateTime<Utc>) -> bool {
+    world.now - at > Duration::seconds(KEPT_S)
 }
 
 /// Whether the scan was kept for a while, and nobody was signed in when it was
@@ -72,7 +77,7 @@ fn unattended(world: &World<'_>, session: &Session, at: DateTime<Utc>) -> bool {
     world.station.login_required
         && session.operator.is_none()
         && login::named(world).is_none()
-        && world.now - at > Duration::seconds(KEPT_S)
+        && was_kept(world, at)
 }
 
 /// The session of that time: whose badge came with the scan, else who was signed

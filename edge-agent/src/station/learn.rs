@@ -7,15 +7,38 @@ use super::types::{Custody, Label, Life, Touched};
 /// The label with what `told` knows of it. Every state that an event recorded
 /// here has set stays; what the label is, and every other state, comes from the
 /// cloud. Holds are those of both.
+///
+/// A later answer takes the place of an earlier one. A label that is known from
+/// here alone is not changed by any.
 #[must_use]
 pub fn learn(known: Label, told: Label) -> Label {
+    let Some(here) = &known.here else {
+        if known.known() {
+            return known;
+        }
+        let here = Some(Box::new(known.clone()));
+        return Label { here, ..lay(known, told) };
+    };
+    let mut label = lay(Label::clone(here), told);
+    if here.last_event.is_some() {
+        // What was taken out here may not have reached the cloud yet.
+        label.children = known.children;
+    }
+    if here.touched.quantity {
+        label.quantity = known.quantity;
+    }
+    Label { here: known.here, ..label }
+}
+
+/// What the cloud told, beneath what was recorded here.
+fn lay(known: Label, told: Label) -> Label {
     if known.last_event.is_none() {
         // Nothing has happened to it here: it was refused, or its label printed.
         let Label { count, print, reprints, .. } = known;
         return Label { count, print, reprints, ..told };
     }
     // A correction of what happened here returns to what the cloud knows.
-    let before = known.before.clone().map(|before| Box::new(learn(*before, told.clone())));
+    let before = known.before.clone().map(|before| Box::new(lay(*before, told.clone())));
     let mut label = Label { before, ..known };
     let set = label.touched;
     let inside = matches!(told.custody, Custody::Parent { .. });

@@ -1,12 +1,12 @@
 //! Who is signed in: badge, PIN, handover, sign-out by itself, and the
 //! supervisor who overrides a refusal.
 
-use argon2::{Argon2, PasswordHash, PasswordVerifier};
 use chrono::{DateTime, Duration, Utc};
 use proto::v1;
 
 use super::codes::{Code, Next};
 use super::control::Verb;
+use super::pin;
 use super::step::{Answer, REFUSED, Refusal, Ruling, Step};
 use super::types::{DraftEvent, OperatorSession, PastSession, Scanned, Session, World};
 use crate::reference::Operator;
@@ -32,6 +32,11 @@ const MAX_SESSION_H: i64 = 16;
 const MAX_PAST: usize = 32;
 
 const WHO: &str = "_supervisor";
+
+/// The supervisor whose PIN is awaited.
+pub(crate) fn asked_supervisor(session: &Session) -> Option<&str> {
+    session.fields.get(WHO).map(String::as_str)
+}
 
 /// Whether a field belongs to signing in, not to the draft.
 pub(crate) fn is_own(name: &str) -> bool {
@@ -212,7 +217,7 @@ pub(crate) fn pin(step: &mut Step<'_>, pin: &str) -> Ruling {
         step.session.pending = Some(PIN_OVER.to_owned());
         return Ok(too_often(wait).then(Next::BADGE));
     }
-    if pin_matches(person, pin) {
+    if pin::is_right(person, pin, step.world.pin) {
         step.session.wrong_pins.remove(&id);
         if let Some(operator) = &mut step.session.operator {
             operator.pin_ok = true;
@@ -255,7 +260,8 @@ pub(crate) fn supervisor_pin(step: &mut Step<'_>, pin: &str) -> Result<String, A
         step.session.pending = Some(PIN_OVER.to_owned());
         return Err(too_often(wait));
     }
-    let matches = person(step.world, &id).is_some_and(|p| p.supervisor && pin_matches(p, pin));
+    let matches =
+        person(step.world, &id).is_some_and(|p| p.supervisor && pin::is_right(p, pin, step.world.pin));
     if matches {
         step.session.wrong_pins.remove(&id);
         step.session.fields.remove(WHO);
@@ -293,11 +299,6 @@ pub(crate) fn refused_text(session: &Session) -> Option<String> {
 
 fn person<'w>(world: &World<'w>, id: &str) -> Option<&'w Operator> {
     world.reference.operators.values().find(|person| person.operator == id)
-}
-
-fn pin_matches(person: &Operator, pin: &str) -> bool {
-    let hash = person.pin_hash.as_deref().and_then(|hash| PasswordHash::new(hash).ok());
-    hash.is_some_and(|hash| Argon2::default().verify_password(pin.as_bytes(), &hash).is_ok())
 }
 
 /// How long this operator's PIN is not taken at this station yet; by the agent's

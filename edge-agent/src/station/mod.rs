@@ -34,6 +34,7 @@ mod mint;
 mod opening;
 mod operation;
 mod packing;
+mod pin;
 mod portions;
 mod reason;
 mod receiving;
@@ -63,6 +64,7 @@ use crate::config::StationKind;
 pub use fold::{TO_PLANT, can_be_corrected, fold, fold_correction, gives_birth};
 pub use learn::learn;
 pub use machine::{is_news, on_machine, reading};
+pub use pin::{PinProof, TypedPin, typed_pin};
 pub use scan::{classify, is_secret, wanted_keys};
 
 /// What a scan comes to. Total: any scan at any station in any state has an

@@ -133,6 +133,8 @@ fn record(step: &mut Step<'_>) -> Ruling {
         for key in step.session.draft.clone() {
             if !step.session.overrides.contains_key(&key) {
                 guard::check_contents(step, key)?;
+            } else if !draft::let_in_held(step, key) {
+                guard::check_held(step, key)?;
             }
         }
     }

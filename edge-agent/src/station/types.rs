@@ -187,6 +187,11 @@ pub struct Label {
     /// What was set here before the cloud told what it is.
     #[serde(default, skip_serializing_if = "Touched::none")]
     pub touched: Touched,
+    /// Where the cloud told what it is: what was recorded here alone, so that a
+    /// later answer of the cloud takes the place of the earlier one. Its own
+    /// `here` is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub here: Option<Box<Label>>,
     /// The label as it was before `last_event`, so that a CORRECT can restore
     /// it; its own `before` is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +229,7 @@ impl Label {
             holds: Vec::new(),
             expires_on: None,
             touched: Touched::default(),
+            here: None,
             before: None,
         }
     }
@@ -394,6 +400,8 @@ pub struct World<'a> {
     pub repeat: bool,
     /// SHA-256 of the badge that came with the scan, if one did.
     pub badge: Option<&'a str>,
+    /// What came of the PIN that the scan completes.
+    pub pin: Option<&'a super::PinProof>,
 }
 
 /// A UID in a draft: one that exists, or one that the engine is to mint.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::inputs::Count;
 use crate::inputs::modbus::ModbusStats;
 use crate::inputs::mqtt::MqttStats;
 use crate::inputs::tcp::TcpStats;
@@ -20,6 +21,8 @@ struct Inner {
     tcp: BTreeMap<String, Arc<TcpStats>>,
     /// By machine; those of one bus share them.
     modbus: BTreeMap<String, Arc<ModbusStats>>,
+    /// Scans of stations that there are not.
+    strays: Option<Arc<Count>>,
 }
 
 /// One metric: its name without the common beginning, its kind, what it says,
@@ -47,6 +50,11 @@ impl Meters {
     /// The machine's bus.
     pub fn modbus(&self, machine: &str, stats: Arc<ModbusStats>) {
         self.lock().modbus.insert(machine.to_owned(), stats);
+    }
+
+    /// Scans over MQTT of stations that the plant file does not have.
+    pub fn strays(&self, count: Arc<Count>) {
+        self.lock().strays = Some(count);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -77,6 +85,7 @@ impl Meters {
             })
         };
         serde_json::json!({
+            "unknown_stations": inner.strays.as_ref().map(|count| count.get()),
             "mqtt": inner.mqtt.iter().map(|(name, s)| (name.clone(), mqtt(s))).collect::<serde_json::Map<_, _>>(),
             "tcp": inner.tcp.iter().map(|(name, s)| (name.clone(), tcp(s))).collect::<serde_json::Map<_, _>>(),
             "machines": inner.modbus.iter().map(|(name, s)| (name.clone(), modbus(s))).collect::<serde_json::Map<_, _>>(),
@@ -92,6 +101,7 @@ impl Meters {
         let told = [
             (mqtt().any(|s| !s.ready.get()), "scanner.not-connected"),
             (mqtt().any(|s| s.overflowed.get() > 0), "scanner.overflow"),
+            (inner.strays.as_ref().is_some_and(|count| count.get() > 0), "scanner.unknown-station"),
             (tcp().any(|s| s.lost.get() > 0), "scanner.lost"),
             (
                 mqtt().any(|s| s.unsent_answers.get() > 0) || tcp().any(|s| s.unsent_answers.get() > 0),
@@ -130,6 +140,13 @@ impl Meters {
             "mqtt_retained_total" "counter" "Retained messages that were passed over." |s: &Arc<MqttStats>| s.retained.get();
             "mqtt_unsent_answers_total" "counter" "Answers that could not be sent." |s: &Arc<MqttStats>| s.unsent_answers.get();
         );
+        all.push(Metric {
+            name: "mqtt_unknown_station_total",
+            kind: "counter",
+            help: "Scans on topics of stations that the plant file does not have.",
+            label: "stations",
+            samples: inner.strays.iter().map(|count| ("unknown".to_owned(), count.get())).collect(),
+        });
         add!(inner.tcp, "station",
             "tcp_connected" "gauge" "Scanners connected now." |s: &Arc<TcpStats>| s.connected.get();
             "tcp_connections_total" "counter" "Connections made." |s: &Arc<TcpStats>| s.connections.get();

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) use board::{Board, Fate, PrinterState, Printing};
 
 use crate::config::{Language, PlantFile, Printer};
-use crate::engine::{Handle, PrintJob, PrintState, PrintUpdate};
-use crate::inputs::Backoff;
+use crate::engine::{EngineError, Handle, PrintJob, PrintState, PrintUpdate};
+use crate::inputs::{Backoff, IntakeError};
 use crate::labels::fonts::Fonts;
 use crate::labels::layout::{LabelContent, Layout, Line, layout};
 use crate::labels::printer::{PrintOutcome, send};
@@ -66,7 +66,7 @@ async fn hand_out(
             uid = refused.uid,
             "no room at the printer; a person is asked"
         );
-        settle(&engine, &board, refused, PrintState::Uncertain).await;
+        settle(&engine, &board, refused, PrintState::Uncertain, &stop).await;
     }
 }
 
@@ -118,15 +118,26 @@ async fn run(
                 }
             }
         };
-        settle(&engine, &board, job, state).await;
+        settle(&engine, &board, job, state, &stop).await;
     }
 }
 
-async fn settle(engine: &Handle, board: &Board, job: PrintJob, state: PrintState) {
+/// Records what became of a label. Where the journal does not take it now (it is
+/// full) it is offered again: forgotten, the label would count as never sent, and
+/// be printed twice.
+async fn settle(engine: &Handle, board: &Board, job: PrintJob, state: PrintState, stop: &CancellationToken) {
     let fate = if state == PrintState::Printed { Fate::Printed } else { Fate::Asked };
     board.done(&job, fate);
-    if let Err(error) = engine.printed(PrintUpdate { job, state }).await {
-        tracing::warn!(%error, "what became of a label could not be recorded");
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
+    while let Err(error) = engine.printed(PrintUpdate { job: job.clone(), state }).await {
+        tracing::warn!(%error, uid = job.uid, "what became of a label is not recorded");
+        if !matches!(error, EngineError::Intake(IntakeError::Full)) {
+            return;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(backoff.next_wait()) => {}
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use super::meters::Meters;
 use super::parts::Parts;
 use crate::config::{BrokerKind, PlantFile, Station, TcpEndpoint};
 use crate::engine::Handle;
-use crate::inputs::mqtt::{Broker, BrokerSettings, MqttScanner, MqttSettings, reachable};
+use crate::inputs::mqtt::stray::wildcard;
+use crate::inputs::mqtt::{
+    Broker, BrokerSettings, MqttScanner, MqttSettings, StraySettings, Strays, reachable,
+};
 use crate::inputs::tcp::{Endpoint, TcpScanner, TcpSettings};
 use crate::station::control::Verb;
 
@@ -39,6 +42,20 @@ pub(super) fn start(
                     () = stop.cancelled() => Ok(()),
                     () = broker.ended() => anyhow::bail!("the embedded MQTT broker ended; its log says why"),
                 }
+            }
+        });
+    }
+    if plant.broker.is_some() {
+        let (plant, stop) = (plant.clone(), inputs.stop().clone());
+        let (handle, meters) = (handle.clone(), meters.clone());
+        inputs.run("scans of unknown stations", move || {
+            let made = strays(&plant).map(|settings| Strays::new(settings, intake(&handle), stop.clone()));
+            let meters = meters.clone();
+            async move {
+                let strays = made?;
+                meters.strays(strays.count());
+                strays.run().await;
+                Ok(())
             }
         });
     }
@@ -97,6 +114,8 @@ fn broker(plant: &PlantFile) -> anyhow::Result<BrokerSettings> {
     let mut settings = BrokerSettings::new(*listen);
     settings.max_payload = broker.max_packet_bytes as usize;
     settings.topics = plant.stations.iter().filter_map(|s| plant.feedback_topic(s)).collect();
+    // For the answers to scans of unknown stations.
+    settings.topics.extend(wildcard(&broker.feedback_topic.replace("{plant}", &plant.plant.to_string())));
     settings.login = login(broker.username.as_deref(), broker.password_file.as_deref())?;
     Ok(settings)
 }
@@ -113,8 +132,27 @@ fn login(username: Option<&str>, password_file: Option<&Path>) -> anyhow::Result
 }
 
 fn mqtt(plant: &PlantFile, station: &Station) -> anyhow::Result<MqttSettings> {
-    let broker = plant.broker.as_ref().context("no [broker]")?;
     let topic = plant.scan_topic(station).context("no topic")?;
+    let mut settings = link(plant, &station.code, &topic)?;
+    settings.feedback_topic = plant.feedback_topic(station);
+    Ok(settings)
+}
+
+/// What to look for among all scans.
+fn strays(plant: &PlantFile) -> anyhow::Result<StraySettings> {
+    let broker = plant.broker.as_ref().context("no [broker]")?;
+    let of_plant = |pattern: &str| pattern.replace("{plant}", &plant.plant.to_string());
+    Ok(StraySettings {
+        link: link(plant, "unknown-stations", "")?,
+        scan_pattern: of_plant(&broker.scan_topic),
+        feedback_pattern: of_plant(&broker.feedback_topic),
+        known: plant.stations.iter().filter_map(|station| plant.scan_topic(station)).collect(),
+    })
+}
+
+/// How the broker is reached by a client of that name.
+fn link(plant: &PlantFile, name: &str, topic: &str) -> anyhow::Result<MqttSettings> {
+    let broker = plant.broker.as_ref().context("no [broker]")?;
     let own = matches!(broker.kind, BrokerKind::Embedded { .. });
     let (host, port) = match &broker.kind {
         BrokerKind::Embedded { listen } => {
@@ -123,10 +161,9 @@ fn mqtt(plant: &PlantFile, station: &Station) -> anyhow::Result<MqttSettings> {
         }
         BrokerKind::External { address } => (address.host.clone(), address.port),
     };
-    let client_id = format!("{}-{}", broker.client_id_prefix, station.code);
-    let mut settings = MqttSettings::new(&station.code, &host, port, &client_id, &topic);
+    let client_id = format!("{}-{name}", broker.client_id_prefix);
+    let mut settings = MqttSettings::new(name, &host, port, &client_id, topic);
     settings.login = login(broker.username.as_deref(), broker.password_file.as_deref())?;
-    settings.feedback_topic = plant.feedback_topic(station);
     settings.keep_alive = Duration::from_secs(u64::from(broker.keep_alive_s));
     settings.max_payload = broker.max_packet_bytes as usize;
     settings.broker_marks_redelivery = !own;

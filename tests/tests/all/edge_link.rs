@@ -20,12 +20,17 @@ use prost::bytes::Bytes;
 use proto::chain::{self, Hash};
 use proto::v1;
 use rand::{Rng, SeedableRng};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trace::edge::{Edge, EdgeConfig};
+use trace::holds;
 use trace::ingest::{Committed, Ingest};
 use uuid::Uuid;
+
+/// What every event of these tests is about.
+const KEY: i64 = 3_474_027_400_000_000_001;
 
 struct Cloud {
     db: TestDb,
@@ -176,7 +181,7 @@ impl Memory {
                 plant: "KOL".into(),
                 station: "S-1".into(),
                 subjects: vec![v1::Subject {
-                    key: 3_474_027_400_000_000_001,
+                    key: KEY,
                     role: v1::Role::Subject.into(),
                     ..v1::Subject::default()
                 }],
@@ -366,7 +371,7 @@ async fn chaos(to: SocketAddr, cuts: usize) -> SocketAddr {
                 let (mut fr, mut fw) = from.split();
                 let (mut tr, mut tw) = to.split();
                 let up = async {
-                    let mut limited = tokio::io::AsyncReadExt::take(&mut fr, budget);
+                    let mut limited = (&mut fr).take(budget);
                     let _ = tokio::io::copy(&mut limited, &mut tw).await;
                 };
                 let down = async {
@@ -377,6 +382,65 @@ async fn chaos(to: SocketAddr, cuts: usize) -> SocketAddr {
         }
     });
     addr
+}
+
+/// Passes bytes both ways, upwards no more than so many a second.
+async fn slow(to: SocketAddr, per_second: usize) -> SocketAddr {
+    const PIECE: usize = 2048;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let Ok(mut to) = TcpStream::connect(to).await else { return };
+            tokio::spawn(async move {
+                let (mut fr, mut fw) = from.split();
+                let (mut tr, mut tw) = to.split();
+                let up = async {
+                    let mut pace =
+                        tokio::time::interval(Duration::from_secs(1) / (per_second / PIECE) as u32);
+                    let mut piece = [0; PIECE];
+                    while let Ok(read @ 1..) = fr.read(&mut piece).await {
+                        pace.tick().await;
+                        if tw.write_all(&piece[..read]).await.is_err() {
+                            break;
+                        }
+                    }
+                };
+                let down = async {
+                    let _ = tokio::io::copy(&mut tr, &mut fw).await;
+                };
+                tokio::select! { () = up => {}, () = down => {} }
+            });
+        }
+    });
+    addr
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_down_does_not_wait_for_a_backlog() {
+    let cloud = Cloud::start().await;
+    let identity = cloud.enrol("m").await;
+    let line = slow(cloud.addr, 60_000).await;
+    let port = Memory::new(cloud.agent, "m");
+    port.record(10_000);
+    let (_connection, _guard) = run(format!("https://localhost:{}", line.port()), identity, port.clone());
+    let behind = || {
+        let acked = port.state().acked;
+        assert!(acked < 10_000, "the backlog was gone first");
+        acked
+    };
+    until("a lease", || !port.state().leases.is_empty()).await;
+    until("something is acknowledged", || behind() > 0).await;
+    let cx = Cx::new(cloud.tenant, "test");
+    let scope = holds::Scope::Label { key: KEY, descendants: false };
+    let placed: Result<holds::Done, holds::HoldError> =
+        cloud.db.db.tx(&cx, async |tx| holds::place(tx, &scope, "torn", Utc::now()).await).await;
+    assert_eq!(placed.unwrap().members, 1);
+    until("the hold", || {
+        behind();
+        port.state().reference.iter().any(|row| row.kind == "hold")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

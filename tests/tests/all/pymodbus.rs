@@ -1,4 +1,4 @@
-//! Machines over Modbus TCP against a server that is not ours: pymodbus.
+//! Machines over Modbus TCP, and RTU over TCP, against a server that is not ours: pymodbus.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -38,9 +38,18 @@ const VALUES: [(&str, ValueType, &str); 8] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pymodbus_is_read_as_it_says_and_never_from_memory() {
+    is_read_as_it_says(Transport::Tcp).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pymodbus_is_read_the_same_in_rtu_frames() {
+    is_read_as_it_says(Transport::RtuOverTcp).await;
+}
+
+async fn is_read_as_it_says(transport: Transport) {
     let Some(python) = python() else { return };
     let [port] = free_ports();
-    let mut server = start(&python, port);
+    let mut server = start(&python, port, transport);
 
     let mut expected: Vec<(String, &str)> = Vec::new();
     let mut registers = Vec::new();
@@ -72,7 +81,7 @@ async fn pymodbus_is_read_as_it_says_and_never_from_memory() {
     // No such address: an exception, and no other value suffers.
     registers.push(Register::new("missing", Table::Holding, 900, ValueType::U16));
     registers.push(Register::new("missing bit", Table::Coil, 700, ValueType::Bit(0)));
-    let bus = Bus::start(port, registers);
+    let bus = Bus::start(port, transport, registers);
 
     bus.shows(&expected).await;
     for name in ["missing", "missing bit"] {
@@ -93,7 +102,7 @@ async fn pymodbus_is_read_as_it_says_and_never_from_memory() {
         until(&format!("{name} is bad"), async || bus.reading(name).quality == Quality::Bad).await;
         assert_eq!(bus.reading(name).value, None, "{name}");
     }
-    let _server = start(&python, port);
+    let _server = start(&python, port, transport);
     bus.shows(&expected).await;
     bus.stop().await;
 }
@@ -102,7 +111,7 @@ async fn pymodbus_is_read_as_it_says_and_never_from_memory() {
 async fn pymodbus_fires_triggers_once_each_and_after_a_restart() {
     let Some(python) = python() else { return };
     let [port] = free_ports();
-    let mut server = start(&python, port);
+    let mut server = start(&python, port, Transport::Tcp);
     let register = |name: &str, address| Register::new(name, Table::Holding, address, ValueType::U16);
     let level = Register { dead_band: Some(Decimal::TEN), ..register("level", 100) };
     let trigger = |name: &str, on, register: &str| Trigger {
@@ -116,7 +125,7 @@ async fn pymodbus_fires_triggers_once_each_and_after_a_restart() {
         vec![trigger("counted", TriggerOn::Counter, "count"), trigger("moved", TriggerOn::Change, "level")];
     let (told, mut fired) = tokio::sync::mpsc::unbounded_channel();
     let registers = vec![register("count", 0), level, word];
-    let bus = Bus::with(port, registers, triggers, Arc::new(Keeper(told)));
+    let bus = Bus::with(port, Transport::Tcp, (registers, triggers), Arc::new(Keeper(told)));
     bus.shows(&[("count".into(), "54321"), ("level".into(), "54321")]).await;
 
     write(port, 0, 54322).await;
@@ -131,7 +140,7 @@ async fn pymodbus_fires_triggers_once_each_and_after_a_restart() {
     // which counts once, and the level moved.
     server.kill().await.unwrap();
     until("the counter is bad", async || bus.reading("count").quality == Quality::Bad).await;
-    let _server = start(&python, port);
+    let _server = start(&python, port, Transport::Tcp);
     let mut both = [next(&mut fired).await, next(&mut fired).await];
     both.sort();
     assert_eq!(both, [("counted".into(), "54321".into()), ("moved".into(), "54321".into())]);
@@ -175,12 +184,13 @@ async fn write(port: u16, address: u16, value: u16) {
     assert_eq!(answer, frame, "the register is written");
 }
 
-fn start(python: &Path, port: u16) -> Child {
+fn start(python: &Path, port: u16, transport: Transport) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/pymodbus_server.py");
     Command::new(python)
         .arg("-B")
         .arg(script)
         .arg(port.to_string())
+        .arg(if transport == Transport::Tcp { "socket" } else { "rtu" })
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()
@@ -195,15 +205,20 @@ struct Bus {
 }
 
 impl Bus {
-    fn start(port: u16, registers: Vec<Register>) -> Self {
-        Self::with(port, registers, Vec::new(), Arc::new(Nobody))
+    fn start(port: u16, transport: Transport, registers: Vec<Register>) -> Self {
+        Self::with(port, transport, (registers, Vec::new()), Arc::new(Nobody))
     }
 
-    fn with(port: u16, registers: Vec<Register>, triggers: Vec<Trigger>, intake: Arc<dyn Intake>) -> Self {
+    fn with(
+        port: u16,
+        transport: Transport,
+        (registers, triggers): (Vec<Register>, Vec<Trigger>),
+        intake: Arc<dyn Intake>,
+    ) -> Self {
         let settings = BusSettings {
             host: "127.0.0.1".into(),
             port,
-            transport: Transport::Tcp,
+            transport,
             timeout: Duration::from_secs(2),
             reconnect_min: Duration::from_millis(20),
             reconnect_max: Duration::from_millis(200),

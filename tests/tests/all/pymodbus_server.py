@@ -1,4 +1,5 @@
-"""A Modbus TCP machine with known values, by pymodbus: python SCRIPT PORT.
+"""A Modbus machine with known values, by pymodbus: python SCRIPT PORT FRAMER,
+the framer socket (Modbus TCP) or rtu (RTU over TCP).
 
 Holding registers hold every type in every order of words: order n (ABCD, CDAB,
 BADC, DCBA) begins at address 100 * n. What is not named does not exist.
@@ -7,6 +8,7 @@ BADC, DCBA) begins at address 100 * n. What is not named does not exist.
 import asyncio
 import sys
 
+from pymodbus import FramerType
 from pymodbus.client import ModbusTcpClient
 from pymodbus.server import StartAsyncTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -57,4 +59,5 @@ device = SimDevice(
         [SimData(40, values=[0x1234, 0x8001], datatype=DataType.REGISTERS)],
     ),
 )
-asyncio.run(StartAsyncTcpServer(device, address=("127.0.0.1", int(sys.argv[1]))))
+address = ("127.0.0.1", int(sys.argv[1]))
+asyncio.run(StartAsyncTcpServer(device, framer=FramerType(sys.argv[2]), address=address))

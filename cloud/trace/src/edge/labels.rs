@@ -2,11 +2,12 @@
 //! shape in which agents keep labels (`edge-agent`, `station::types::Label`).
 
 use platform::db::Tx;
-use proto::v1::{Action, Outcome, Stage};
+use proto::v1::{Action, Outcome, Role, Stage};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::store::{self, LabelEvent, LabelRow};
+use crate::explore::store::corrections;
 
 /// The label as JSON, or `None` when the cloud does not know it.
 ///
@@ -16,7 +17,9 @@ pub async fn answer(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Option<String
     let Some(label) = store::label(tx, tenant, key).await? else {
         return Ok(None);
     };
-    let events = store::label_events(tx, tenant, key).await?;
+    let mut events = store::label_events(tx, tenant, key).await?;
+    let void = corrections::void_of_keys(tx, &[key]).await?;
+    events.retain(|event| !void.contains(&event.event_id));
     Ok(Some(shape(key, &label, &events).to_string()))
 }
 
@@ -36,6 +39,7 @@ fn shape(key: i64, label: &LabelRow, events: &[LabelEvent]) -> Value {
         _ => json!({ "at": "location", "place": label.location }),
     };
     let last = events.last();
+    let kit = |event: &LabelEvent| event.stage == Stage::Kit as i16 && event.role == Role::Parent as i16;
     json!({
         "key": key,
         "item": label.item,
@@ -49,6 +53,9 @@ fn shape(key: i64, label: &LabelRow, events: &[LabelEvent]) -> Value {
         "order": Some(&label.order_number).filter(|order| !order.is_empty()),
         "operations": operations(events),
         "children": label.children,
+        "package": label.package,
+        "kit": events.iter().any(kit),
+        "expires_on": label.expires_on,
         "count": events.iter().map(|e| e.count).max().unwrap_or(0).max(0),
         "last_stage": last.map_or(0, |e| e.stage),
         "last_station": last.map_or("", |e| e.station.as_str()),
@@ -66,9 +73,14 @@ fn operations(events: &[LabelEvent]) -> Vec<Value> {
         passed: Option<bool>,
     }
     let mut states: Vec<State<'_>> = Vec::new();
-    let about = |e: &&LabelEvent| {
-        let stage = Stage::try_from(i32::from(e.stage));
-        !e.operation.is_empty() && matches!(stage, Ok(Stage::Operation | Stage::Inspection | Stage::Rework))
+    let about = |event: &&LabelEvent| {
+        let judges = match Stage::try_from(i32::from(event.stage)) {
+            // Without an action it is readings on the way.
+            Ok(Stage::Operation | Stage::Load) => event.action != Action::Unspecified as i16,
+            Ok(Stage::Inspection | Stage::Rework) => true,
+            _ => false,
+        };
+        judges && !event.operation.is_empty()
     };
     for event in events.iter().filter(about) {
         let at = match states.iter().position(|s| s.operation == event.operation) {
@@ -116,7 +128,15 @@ mod tests {
             attempt,
             outcome: outcome as i16,
             count: 3,
+            role: Role::Subject as i16,
         }
+    }
+
+    #[test]
+    fn an_oven_load_is_judged_as_an_operation_is() {
+        let load = LabelEvent { stage: Stage::Load as i16, ..event(Action::Delete, 1, Outcome::Failed) };
+        let expected = json!({"operation": "OP10", "attempt": 1, "open": false, "passed": false});
+        assert_eq!(operations(&[load]), [expected]);
     }
 
     #[test]
@@ -126,6 +146,9 @@ mod tests {
         assert_eq!(ops(&[first]), json!({"operation": "OP10", "attempt": 1, "open": true, "passed": null}));
         let failed = [event(Action::Add, 1, Outcome::Unspecified), event(Action::Delete, 1, Outcome::Failed)];
         assert_eq!(ops(&failed), json!({"operation": "OP10", "attempt": 1, "open": false, "passed": false}));
+        let open =
+            [event(Action::Add, 1, Outcome::Unspecified), event(Action::Unspecified, 1, Outcome::Failed)];
+        assert_eq!(ops(&open), json!({"operation": "OP10", "attempt": 1, "open": true, "passed": null}));
         let again = [event(Action::Delete, 1, Outcome::Failed), event(Action::Add, 2, Outcome::Unspecified)];
         assert_eq!(ops(&again), json!({"operation": "OP10", "attempt": 2, "open": true, "passed": null}));
     }
@@ -146,6 +169,8 @@ mod tests {
             order_number: String::new(),
             to_plant: Some("VSK".into()),
             children: vec![7],
+            package: true,
+            expires_on: "2027-01-31".parse().ok(),
         };
         let json = shape(3_474_027_400_000_000_001, &label, &[event(Action::Add, 1, Outcome::Unspecified)]);
         assert_eq!(json["key"], 3_474_027_400_000_000_001_i64);
@@ -153,5 +178,7 @@ mod tests {
         assert_eq!((&json["life"], &json["quality"]), (&json!("active"), &json!("in_inspection")));
         assert_eq!(json["custody"], json!({"at": "in_transit", "to": "VSK"}));
         assert_eq!((&json["order"], &json["count"]), (&Value::Null, &json!(3)));
+        assert_eq!((&json["package"], &json["kit"]), (&json!(true), &json!(false)));
+        assert_eq!(json["expires_on"], "2027-01-31");
     }
 }

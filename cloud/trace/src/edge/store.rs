@@ -1,5 +1,6 @@
 //! All SQL of the edge service.
 
+use chrono::NaiveDate;
 use futures_util::stream::BoxStream;
 use platform::db::{SystemTx, Tx};
 use rust_decimal::Decimal;
@@ -233,6 +234,10 @@ pub struct LabelRow {
     pub to_plant: Option<String>,
     /// Labels in it now.
     pub children: Vec<i64>,
+    /// Things were packed into it.
+    pub package: bool,
+    /// When its lot expires.
+    pub expires_on: Option<NaiveDate>,
 }
 
 /// One label's row.
@@ -244,7 +249,9 @@ pub async fn label(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Option<LabelRo
                (select t.to_plant from transfers t where t.tenant_id = $1 and t.key = $2 and t.arrived_at is null
                 order by t.left_at desc limit 1) as to_plant,
                array(select c.key from uid_registry c where c.tenant_id = $1 and c.parent_key = $2
-                     order by c.key limit 1000) as "children!"
+                     order by c.key limit 1000) as "children!",
+               exists (select from uid_links l where l.tenant_id = $1 and l.to_key = $2 and l.kind = 3) as "package!",
+               (select o.expires_on from lots o where o.tenant_id = $1 and o.lot_id = r.lot_id) as expires_on
            from uid_registry r where r.tenant_id = $1 and r.key = $2"#,
         tenant,
         key,
@@ -271,13 +278,15 @@ pub struct LabelEvent {
     pub outcome: i16,
     /// Which event of the UID it is, as its agent counted.
     pub count: i32,
+    /// Role of the UID in it.
+    pub role: i16,
 }
 
 /// The newest events of a label, oldest first; bounded.
 pub async fn label_events(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Vec<LabelEvent>, Error> {
     let mut events = sqlx::query_as!(
         LabelEvent,
-        "select e.event_id, e.stage, e.action, e.station, e.operation, e.attempt, e.outcome, s.count \
+        "select e.event_id, e.stage, e.action, e.station, e.operation, e.attempt, e.outcome, s.count, s.role \
          from event_subjects s join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id \
               and e.epoch = s.epoch and e.seq = s.seq \
          where s.tenant_id = $1 and s.key = $2 and e.stage <> 37 \

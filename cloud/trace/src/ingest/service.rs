@@ -1,7 +1,8 @@
 //! Commits batches: each event of a stream exactly once, in one transaction per
 //! batch.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -492,24 +493,23 @@ async fn write_notes(
     notes: &[proto::v1::Note],
     findings: &mut Vec<Finding>,
 ) -> Result<(), IngestError> {
-    let mut rows: Vec<NoteRow> = Vec::new();
+    let by_seq: HashMap<i64, &Decoded> = events.iter().map(|event| (event.seq, event)).collect();
+    let mut rows: BTreeMap<i64, NoteRow> = BTreeMap::new();
     for note in notes {
         // Notes of repeats are left alone: theirs may have been erased since.
-        let Some(event) = events.iter().find(|e| u64::try_from(e.seq) == Ok(note.seq)) else {
+        let Some(event) = i64::try_from(note.seq).ok().and_then(|seq| by_seq.get(&seq)) else {
             continue;
         };
-        if rows.iter().any(|row| row.seq == event.seq) {
-            continue;
-        }
+        let Entry::Vacant(row) = rows.entry(event.seq) else { continue };
         let hash: Hash = Sha256::new().chain_update(&note.salt).chain_update(&note.text).finalize().into();
         if event.event.note_hash != Some(hash) {
             findings.push(Finding::note(stream, plant, event.seq, "its hash is not the one in the event"));
         } else if note.text.contains('\0') {
             findings.push(Finding::note(stream, plant, event.seq, "contained NULs, which were taken out"));
         }
-        rows.push(NoteRow { seq: event.seq, salt: note.salt.clone(), note: note.text.replace('\0', "") });
+        row.insert(NoteRow { seq: event.seq, salt: note.salt.clone(), note: note.text.replace('\0', "") });
     }
-    rows.sort_unstable_by_key(|row| row.seq);
+    let rows: Vec<NoteRow> = rows.into_values().collect();
     Ok(store::events::notes_insert(tx, stream, &rows).await?)
 }
 

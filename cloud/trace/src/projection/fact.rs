@@ -69,6 +69,8 @@ pub struct Fact {
     pub to_plant: String,
     /// Counted as good by an inspection.
     pub accepted: Option<Decimal>,
+    /// Rejected quantity of an inspection, where it named one.
+    pub rejected: Option<Decimal>,
     /// UIDs concerned, in the event's order.
     pub parts: Vec<Part>,
     index: HashMap<i64, Vec<usize>>,
@@ -115,6 +117,7 @@ impl Fact {
             order: String::new(),
             to_plant: String::new(),
             accepted: None,
+            rejected: None,
             parts: Vec::new(),
             index: HashMap::new(),
         }

@@ -161,10 +161,14 @@ async fn what_the_cloud_knows_of_a_uid_is_taken_where_nothing_is_known_here() {
     };
     let known = stored(handle.reader().labels(&[key]).await.unwrap());
     assert_eq!((known.item.as_str(), known.count), ("STEEL", 1));
-    // From here on what happens here counts.
+    // A later answer takes the place of the first, but for what happened here.
     label.item = "OTHER".into();
     handle.label_answered(answer(&label)).await.unwrap();
-    assert_eq!(stored(handle.reader().labels(&[key]).await.unwrap()).item, "STEEL");
+    let known = stored(handle.reader().labels(&[key]).await.unwrap());
+    assert_eq!(
+        (known.item.as_str(), known.count, known.life),
+        ("OTHER", 1, crate::station::types::Life::Active)
+    );
     let other = v1::LabelAnswer { key: key + 1, ..answer(&label) };
     assert!(handle.label_answered(other).await.is_err());
     drop(handle);

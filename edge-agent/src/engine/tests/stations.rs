@@ -159,6 +159,29 @@ async fn an_answer_older_than_what_happened_here_frees_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_cloud_told_is_asked_again_when_it_turns_a_unit_away() {
+    use crate::station::types::QualityState;
+    let mut plant = Plant::start().await;
+    let uid = "UID-SAIF-VSK-RM-000001-AD";
+    let key = uid.parse::<uid::Uid>().unwrap().key().get();
+    plant.play("XFER1", &[(uid, "note.unknown")]).await;
+    let tell = async |plant: &Plant, quality| {
+        let told = Label { item: "GEAR".into(), unit: "pcs".into(), quality, ..Label::new(key) };
+        let json = serde_json::to_string(&told).unwrap();
+        plant.handle.label_answered(v1::LabelAnswer { key, known: true, json }).await.unwrap();
+    };
+    tell(&plant, QualityState::Rejected).await;
+    assert!(plant.handle.status().wishes.labels.is_empty());
+    plant.play("STORE1", &[("RACK-9", "place.set")]).await;
+    plant.play("ASM1", &[(&code(Verb::NoLabel), "assembly.no-label"), (uid, "label.rejected")]).await;
+    assert_eq!(plant.handle.status().wishes.labels, [key]);
+    tell(&plant, QualityState::Unrestricted).await;
+    assert!(plant.handle.status().wishes.labels.is_empty());
+    assert_eq!(plant.label(key).await.quality, QualityState::Unrestricted);
+    plant.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reading_out_of_limits_is_seen_at_the_station() {
     let mut plant = Plant::start().await;
     let nolabel = code(Verb::NoLabel);

@@ -13,6 +13,7 @@ pub mod payload;
 pub mod redelivery;
 pub mod settings;
 pub mod stats;
+pub mod stray;
 
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use broker::{Broker, BrokerError, BrokerSettings, reachable};
 pub use client::MqttScanner;
 pub use settings::{MqttError, MqttSettings};
 pub use stats::MqttStats;
+pub use stray::{StraySettings, Strays};

@@ -68,6 +68,19 @@ fn a_session_that_ended_meanwhile_comes_back() {
     assert_eq!(plant.session("ISSUE").operator.unwrap().operator, "bela");
 }
 
+/// Signed in at the page by the agent's clock, scanning with one that is slow.
+#[test]
+fn a_scanner_whose_clock_is_a_little_slow_works_for_who_is_here() {
+    let mut plant = at_issue();
+    plant.play("ISSUE", &[("badge:anil", "green login.done"), ("WO-1", "green order.chosen")]);
+    plant.now = begin() + Duration::seconds(10);
+    let (at, text) = (begin() - Duration::seconds(30), plant.text("RM2"));
+    assert_eq!(plant.scan_at("ISSUE", &text, at, false), "green issued ISSUE_TO_PRODUCTION");
+    // One that was kept is of the time before, when no order was chosen.
+    let (at, text) = (begin() - Duration::seconds(90), plant.text("RM3"));
+    assert_eq!(plant.scan_at("ISSUE", &text, at, false), "red issue.no-order REFUSED");
+}
+
 #[test]
 fn a_badge_in_each_payload_says_who() {
     let mut plant = at_issue();

@@ -145,3 +145,61 @@ fn what_was_counted_here_stays_in_the_carton_that_the_answer_names() {
     answer(&mut plant, told);
     assert_eq!(plant.label("RM99").custody, Custody::Parent { key: carton });
 }
+
+#[test]
+fn a_later_answer_takes_the_place_of_the_first() {
+    let mut plant = Plant::stocked();
+    let rejected = Label { quality: QualityState::Rejected, ..told(&plant, "RM99") };
+    answer(&mut plant, rejected);
+    plant.play(
+        "ASSEMBLY",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("NOLABEL", "green assembly.no-label"),
+            ("RM99", "red label.rejected REFUSED"),
+        ],
+    );
+    // It was reworked where it was made, and the cloud has heard of that by now.
+    let freed = Label { item: "CHIP".to_owned(), ..told(&plant, "RM99") };
+    answer(&mut plant, freed);
+    let label = plant.label("RM99");
+    assert_eq!((label.item.as_str(), label.quality), ("CHIP", QualityState::Unrestricted));
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("RM99", "amber note.away STORAGE")]);
+}
+
+#[test]
+fn what_happened_here_after_the_first_answer_outlasts_the_later_one() {
+    let mut plant = Plant::stocked();
+    let first = Label { children: vec![5, 6], package: true, ..told(&plant, "RM99") };
+    answer(&mut plant, first.clone());
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("RM99", "amber note.away STORAGE")]);
+    plant.play(
+        "INSPECTION",
+        &[
+            ("RM99", "green inspect.unit"),
+            ("0.5", "amber measured.out"),
+            ("FAIL", "amber inspect.failed INSPECTION"),
+        ],
+    );
+    // The cloud has heard of none of that.
+    answer(&mut plant, Label { order: Some("WO-9".to_owned()), ..first });
+    let label = plant.label("RM99").clone();
+    assert_eq!(label.custody, Custody::Location { place: "RACK-1".to_owned() });
+    assert_eq!((label.quality, label.order.as_deref()), (QualityState::Rejected, Some("WO-9")));
+    // Taken back here, it is again what the cloud says, and what was before.
+    plant.play("INSPECTION", &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT")]);
+    let label = plant.label("RM99");
+    assert_eq!(label.quality, QualityState::Unrestricted);
+    assert_eq!(label.custody, Custody::Location { place: "RACK-1".to_owned() });
+    let again = Label { quality: QualityState::InInspection, ..told(&plant, "RM99") };
+    answer(&mut plant, again);
+    assert_eq!(plant.label("RM99").quality, QualityState::InInspection);
+}
+
+#[test]
+fn what_is_known_from_here_is_not_changed_by_an_answer() {
+    let plant = Plant::stocked();
+    let known = plant.labels.values().find(|label| label.known()).unwrap().clone();
+    let told = Label { item: "OTHER".to_owned(), quality: QualityState::Rejected, ..Label::new(known.key) };
+    assert_eq!(learn(known.clone(), told), known);
+}

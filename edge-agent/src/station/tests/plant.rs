@@ -192,6 +192,7 @@ impl Plant {
             readings: &self.readings,
             repeat,
             badge: self.badge.as_deref(),
+            pin: None,
         };
         rule(&world)
     }

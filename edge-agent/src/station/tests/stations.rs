@@ -608,6 +608,29 @@ fn a_package_with_something_held_in_it_stays() {
 }
 
 #[test]
+fn a_word_for_one_reason_does_not_let_out_what_is_held_later() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("RM4", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    let not_ordered = [
+        ("SO-1", "green order.chosen"),
+        ("PK1", "red ship.not-ordered REFUSED"),
+        ("badge:chief", "amber override.pin"),
+        ("9999", "green ship.taken"),
+    ];
+    plant.play("DISPATCH", &not_ordered);
+    let content = plant.key("RM4");
+    plant.reference.held_keys.insert(content);
+    plant.play("DISPATCH", &[("DONE", "red content.held REFUSED"), ("CANCEL", "green cancelled")]);
+    plant.reference.held_keys.clear();
+    plant.play("DISPATCH", &not_ordered);
+    let package = plant.key("PK1");
+    plant.reference.held_keys.insert(package);
+    plant.play("DISPATCH", &[("DONE", "red label.held REFUSED")]);
+    plant.reference.held_keys.clear();
+    plant.play("DISPATCH", &[("DONE", "green dispatched DISPATCH")]);
+}
+
+#[test]
 fn dispatch_of_what_the_customer_ordered() {
     let mut plant = Plant::built();
     plant.play(

@@ -73,6 +73,7 @@ impl Rest<'_> {
             readings: &[],
             repeat: false,
             badge: None,
+            pin: None,
         })
     }
 }

@@ -30,14 +30,19 @@ impl Drop for Client {
 impl Client {
     async fn at(lab: &Lab, station: &str) -> Self {
         let plant = &lab.agent.site.setup.plant;
+        let found = plant.station(station).unwrap();
+        let (topic, feedback) = (plant.scan_topic(found), plant.feedback_topic(found));
+        Self::on(lab, station, topic.unwrap(), feedback.unwrap()).await
+    }
+
+    async fn on(lab: &Lab, name: &str, topic: String, feedback: String) -> Self {
+        let plant = &lab.agent.site.setup.plant;
         let BrokerKind::Embedded { listen } = &plant.broker.as_ref().unwrap().kind else {
             panic!("embedded")
         };
-        let mut options = MqttOptions::new(format!("odd-{station}"), listen.ip().to_string(), listen.port());
+        let mut options = MqttOptions::new(format!("odd-{name}"), listen.ip().to_string(), listen.port());
         options.set_max_packet_size(4 << 20, 4 << 20);
         let (client, mut events) = AsyncClient::new(options, 64);
-        let found = plant.station(station).unwrap();
-        let feedback = plant.feedback_topic(found).unwrap();
         let (said, answers) = mpsc::unbounded_channel();
         let (cut, cuts) = mpsc::unbounded_channel();
         let (up, mut ready) = mpsc::channel(1);
@@ -61,7 +66,7 @@ impl Client {
             }
         });
         tokio::time::timeout(PATIENCE, ready.recv()).await.expect("the broker lets it in");
-        Self { client, answers, cuts, topic: plant.scan_topic(found).unwrap(), task }
+        Self { client, answers, cuts, topic, task }
     }
 
     async fn send(&self, payload: impl Into<Vec<u8>>) {
@@ -132,14 +137,22 @@ async fn nonsense_is_answered_red_and_a_flood_starves_nobody() {
     let why = big.cut().await;
     assert!(why.contains("closed") || why.contains("reset"), "{why}");
     drop(big);
-    // A topic that no station has: nobody reads it, so nobody answers. Its sender
-    // goes on, and what it says where there is a station is answered.
-    let mut lost = Client::at(&lab, "COUNT1").await;
-    lost.client.publish("tw/KOL/NOWHERE/scan", QoS::AtLeastOnce, false, "x").await.unwrap();
-    let answer = lost.ask("{").await;
-    assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("red", "input.malformed"), "{answer:?}");
+    // A station that the plant file does not have is told so, and so is whoever
+    // looks at the agent's health.
+    let (topic, feedback) = ("tw/KOL/NOWHERE/scan".to_owned(), "tw/KOL/NOWHERE/feedback".to_owned());
+    let mut lost = Client::on(&lab, "NOWHERE", topic, feedback).await;
+    let answer = lost.ask(uids[0].clone()).await;
+    assert_eq!(
+        (answer.colour.as_str(), answer.code.as_str()),
+        ("red", "engine.unknown-station"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.what, "Station NOWHERE is not known.");
     assert!(lost.cuts.try_recv().is_err(), "nothing was wrong with the connection");
     drop(lost);
+    let health = lab.agent.health().await.unwrap();
+    assert_eq!(health["inputs"]["unknown_stations"], 1, "{health}");
+    assert!(health["warnings"].as_array().unwrap().contains(&"scanner.unknown-station".into()), "{health}");
 
     // Ten thousand messages at one station; another one works meanwhile.
     let flood = Client::at(&lab, "COUNT1").await;

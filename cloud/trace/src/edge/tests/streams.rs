@@ -1,8 +1,8 @@
 //! What goes over an open stream.
 
 use super::*;
-use crate::ingest::tests::{event, receipt, rm};
-use proto::v1::Stage;
+use crate::ingest::tests::{event, receipt, rm, subject};
+use proto::v1::{Role, Stage};
 use tonic::Code;
 
 async fn connected(cloud: &Cloud, credentials: &Credentials, journal: &Journal) -> (Link, v1::Welcome) {
@@ -549,6 +549,14 @@ async fn a_hold_reaches_a_connected_plant_within_two_seconds_and_first() {
     }
 }
 
+/// What the cloud answers of a label that it knows.
+async fn told(link: &mut Link, key: i64) -> serde_json::Value {
+    link.say(agent_message::Message::LabelQuery(v1::LabelQuery { key })).await;
+    let Message::LabelAnswer(answer) = link.answer().await else { panic!("no answer") };
+    assert!(answer.known && answer.key == key);
+    serde_json::from_str(&answer.json).expect("JSON")
+}
+
 #[tokio::test]
 async fn a_label_from_elsewhere_is_answered() {
     let cloud = Cloud::start().await;
@@ -557,13 +565,65 @@ async fn a_label_from_elsewhere_is_answered() {
     let (mut link, _) = connected(&cloud, &credentials, &journal).await;
     link.say(batch(&journal, 1, 1)).await;
     assert_eq!(acked(&mut link).await, 1);
-    link.say(agent_message::Message::LabelQuery(v1::LabelQuery { key: rm(1) })).await;
-    let Message::LabelAnswer(answer) = link.answer().await else { panic!("no answer") };
-    let json: serde_json::Value = serde_json::from_str(&answer.json).expect("JSON");
+    let json = told(&mut link, rm(1)).await;
     assert_eq!((&json["item"], &json["quantity"]), (&"STEEL".into(), &"25.500000".into()));
     link.say(agent_message::Message::LabelQuery(v1::LabelQuery { key: rm(2) })).await;
     let Message::LabelAnswer(answer) = link.answer().await else { panic!("no answer") };
     assert!(!answer.known && answer.json.is_empty());
+}
+
+/// A carton of another plant, whose content the office may hold.
+#[tokio::test]
+async fn a_package_is_answered_with_what_is_in_it_and_when_it_expires() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let mut journal = receipts(&cloud, 2);
+    let lot = Uuid::from_u128(5);
+    let mut carton = receipt(rm(3));
+    carton.subjects[0].lot_id = lot.as_bytes().to_vec();
+    carton.lots.push(v1::Lot {
+        lot_id: lot.as_bytes().to_vec(),
+        item: "STEEL".into(),
+        expires_on: 20_849,
+        ..v1::Lot::default()
+    });
+    journal.push(carton);
+    journal.push(v1::Event {
+        action: v1::Action::Add.into(),
+        subjects: vec![
+            subject(rm(3), Role::Parent),
+            subject(rm(1), Role::Child),
+            subject(rm(2), Role::Child),
+        ],
+        ..event(Stage::Packing)
+    });
+    let failed = journal.push(v1::Event {
+        operation: "CURE".into(),
+        action: v1::Action::Delete.into(),
+        outcome: v1::Outcome::Failed.into(),
+        attempt: 1,
+        subjects: vec![subject(rm(1), Role::Subject)],
+        ..event(Stage::Load)
+    });
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    link.say(batch(&journal, 1, 5)).await;
+    assert_eq!(acked(&mut link).await, 5);
+    let (db, tenant) = (&cloud.world.db.db, cloud.world.source.tenant);
+    crate::projection::catch_up(db, tenant).await.expect("projected");
+    let json = told(&mut link, rm(3)).await;
+    assert_eq!((&json["package"], &json["children"]), (&true.into(), &serde_json::json!([rm(1), rm(2)])));
+    assert_eq!(json["expires_on"], "2027-01-31");
+    let content = told(&mut link, rm(1)).await;
+    assert_eq!((&content["package"], &content["operations"][0]["passed"]), (&false.into(), &false.into()));
+    // It had not failed after all.
+    journal.push(v1::Event {
+        corrects: failed.as_bytes().to_vec(),
+        subjects: vec![subject(rm(1), Role::Subject)],
+        ..event(Stage::Correct)
+    });
+    link.say(batch(&journal, 6, 6)).await;
+    assert_eq!(acked(&mut link).await, 6);
+    assert_eq!(told(&mut link, rm(1)).await["operations"], serde_json::json!([]));
 }
 
 #[tokio::test]

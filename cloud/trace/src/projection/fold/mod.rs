@@ -446,7 +446,9 @@ impl Run<'_> {
             Outcome::Failed => Quality::Rejected,
             Outcome::Partial => {
                 // What was rejected is no longer part of what may be used.
-                if let Some(accepted) = fact.accepted {
+                // A plant that did not know how much there was names one of the two.
+                let rest = || Some(self.state.amount().saturating_sub(fact.rejected?).max(Decimal::ZERO));
+                if let Some(accepted) = fact.accepted.or_else(rest) {
                     self.amount_is(fact, accepted);
                 }
                 Quality::Unrestricted

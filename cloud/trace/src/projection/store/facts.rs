@@ -196,6 +196,7 @@ struct EventRow {
     order_number: String,
     to_plant: String,
     accepted_quantity: Option<Decimal>,
+    rejected_quantity: Option<Decimal>,
 }
 
 struct PartRow {
@@ -263,7 +264,7 @@ async fn own_rows(tx: &mut Tx, keys: &[i64]) -> Result<Vec<EventRow>, Error> {
         EventRow,
         r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at, e.plant, e.station,
                   e.operator_id, e.location, e.operation, e.outcome, e.reason, e.overridden_by, e.corrects,
-                  e.reference_type, e.reference_number, e.accepted_quantity,
+                  e.reference_type, e.reference_number, e.accepted_quantity, e.rejected_quantity,
                   case when e.stage between 25 and 35 then array(
                       select d.number from event_references d
                       where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
@@ -309,7 +310,7 @@ async fn around_rows(tx: &mut Tx, stays: &[(i64, Window)]) -> Result<Vec<EventRo
                select * from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) as w(key, low, high))
            select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at, e.plant, e.station,
                   e.operator_id, e.location, e.operation, e.outcome, e.reason, e.overridden_by, e.corrects,
-                  e.reference_type, e.reference_number, e.accepted_quantity,
+                  e.reference_type, e.reference_number, e.accepted_quantity, e.rejected_quantity,
                   case when e.stage between 25 and 35 then array(
                       select d.number from event_references d
                       where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
@@ -432,7 +433,7 @@ async fn corrections(tx: &mut Tx, facts: &mut Facts, mut events: Vec<Uuid>) -> R
             EventRow,
             r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at, e.plant, e.station,
                       e.operator_id, e.location, e.operation, e.outcome, e.reason, e.overridden_by, e.corrects,
-                      e.reference_type, e.reference_number, e.accepted_quantity,
+                      e.reference_type, e.reference_number, e.accepted_quantity, e.rejected_quantity,
                       '{}'::text[] as "documents!", '' as "order_number!", '' as "to_plant!"
                from lifecycle_events e
                where e.tenant_id = $1 and e.corrects = any($2)"#,
@@ -477,6 +478,7 @@ fn fact(row: EventRow, parts: Vec<Part>) -> Fact {
     fact.order = row.order_number;
     fact.to_plant = row.to_plant;
     fact.accepted = row.accepted_quantity;
+    fact.rejected = row.rejected_quantity;
     fact.parts = parts;
     fact.indexed()
 }
