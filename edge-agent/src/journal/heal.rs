@@ -1,10 +1,10 @@
 //! Brings back what a damaged WAL hides.
 //!
 //! The WAL as found is always kept. When the mark says that more was
-//! acknowledged than SQLite finds, the WAL's checksums are written anew in a
-//! copy of the journal; if that copy is sound and reaches the mark, it takes the
-//! journal's place, in one rename. Only then: behind the mark nothing was
-//! acknowledged, and a torn end is no damage.
+//! acknowledged than SQLite finds, or whole commits follow the damaged one, the
+//! WAL's checksums are written anew in a copy of the journal; if that copy is
+//! sound and reaches the mark, it takes the journal's place, in one rename. Only
+//! then: else nothing of it was acknowledged, and a torn end is no damage.
 
 use std::path::{Path, PathBuf};
 
@@ -42,9 +42,12 @@ pub(super) fn set_aside(dir: &Path) -> Result<Option<SetAside>, JournalError> {
 }
 
 impl SetAside {
-    /// Whether the journal lacks what was acknowledged.
+    /// Whether the journal lacks what was acknowledged: events by the mark, or a
+    /// commit without events (holds, a draft, numbers) that was on disk before
+    /// another began.
     pub fn is_missed(&self, head: Head, marked: Option<Head>) -> bool {
         marked.is_none_or(|marked| head.place() < marked.place())
+            || self.damage.first_commit < self.damage.last_commit
     }
 
     /// Nothing acknowledged is missing.

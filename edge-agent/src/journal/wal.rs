@@ -24,6 +24,9 @@ pub struct WalDamage {
     /// First frame whose checksum fails, from 0; the WAL's own header counts as
     /// before frame 0.
     pub first_bad: u64,
+    /// The frame that ends the commit in which that is. Where it is not the last,
+    /// its commit was on disk before the next began: nothing tore it.
+    pub first_commit: u64,
     /// The last frame that commits, behind it.
     pub last_commit: u64,
 }
@@ -130,7 +133,7 @@ impl Wal {
     fn damage(&mut self) -> io::Result<Option<WalDamage>> {
         let mut sums = (word(&self.header, 24), word(&self.header, 28));
         let mut first_bad = (!self.header_sound()).then_some(0);
-        let mut last_commit = None;
+        let (mut first_commit, mut last_commit) = (None, None);
         self.each(u64::MAX, |wal, n, frame| {
             let ours = frame[8..16] == wal.salts;
             if first_bad.is_none() {
@@ -141,12 +144,16 @@ impl Wal {
                 }
             }
             if first_bad.is_some() && ours && word(frame, 4) != 0 {
+                first_commit = first_commit.or(Some(n));
                 last_commit = Some(n);
             }
             Ok(())
         })?;
-        let damage = first_bad.zip(last_commit);
-        Ok(damage.map(|(first_bad, last_commit)| WalDamage { first_bad, last_commit }))
+        let (Some(first_bad), Some(first_commit), Some(last_commit)) = (first_bad, first_commit, last_commit)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(WalDamage { first_bad, first_commit, last_commit }))
     }
 
     /// Computes header and frames anew, up to and with `last`; cuts off the rest.

@@ -23,9 +23,10 @@ use crate::station::types::Session;
 const STALE: Duration = Duration::from_secs(5);
 
 /// Whether work on a unit may run at a station, as far as the agent can vouch
-/// for it: who must be signed in is, a unit was accepted and is open, and the
-/// last answer was not red. Without an answer (the agent has just started) it
-/// vouches for nothing.
+/// for it: who must be signed in has signed in and not out again (who was away
+/// too long has not: the cycle that they began may take longer), a unit was
+/// accepted and is open, and the last answer was not red. Without an answer (the
+/// agent has just started) it vouches for nothing.
 pub(super) fn may_run(station: &Station, session: &Session, answer: Option<&Answer>) -> bool {
     let vouched = answer.is_some_and(|answer| answer.colour != Colour::Red);
     let person = !station.login_required || session.operator.is_some();

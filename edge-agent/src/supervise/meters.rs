@@ -23,6 +23,8 @@ struct Inner {
     modbus: BTreeMap<String, Arc<ModbusStats>>,
     /// Scans of stations that there are not.
     strays: Option<Arc<Count>>,
+    /// Connections that the agent's own broker ended.
+    cut_off: Option<Arc<Count>>,
 }
 
 /// One metric: its name without the common beginning, its kind, what it says,
@@ -57,6 +59,11 @@ impl Meters {
         self.lock().strays = Some(count);
     }
 
+    /// Connections that the agent's own broker ended.
+    pub fn cut_off(&self, count: Arc<Count>) {
+        self.lock().cut_off = Some(count);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,6 +92,7 @@ impl Meters {
             })
         };
         serde_json::json!({
+            "broker_cut_off": inner.cut_off.as_ref().map(|count| count.get()),
             "unknown_stations": inner.strays.as_ref().map(|count| count.get()),
             "mqtt": inner.mqtt.iter().map(|(name, s)| (name.clone(), mqtt(s))).collect::<serde_json::Map<_, _>>(),
             "tcp": inner.tcp.iter().map(|(name, s)| (name.clone(), tcp(s))).collect::<serde_json::Map<_, _>>(),
@@ -101,6 +109,7 @@ impl Meters {
         let told = [
             (mqtt().any(|s| !s.ready.get()), "scanner.not-connected"),
             (mqtt().any(|s| s.overflowed.get() > 0), "scanner.overflow"),
+            (inner.cut_off.as_ref().is_some_and(|count| count.get() > 0), "scanner.cut-off"),
             (inner.strays.as_ref().is_some_and(|count| count.get() > 0), "scanner.unknown-station"),
             (tcp().any(|s| s.lost.get() > 0), "scanner.lost"),
             (
@@ -140,6 +149,13 @@ impl Meters {
             "mqtt_retained_total" "counter" "Retained messages that were passed over." |s: &Arc<MqttStats>| s.retained.get();
             "mqtt_unsent_answers_total" "counter" "Answers that could not be sent." |s: &Arc<MqttStats>| s.unsent_answers.get();
         );
+        all.push(Metric {
+            name: "mqtt_cut_off_total",
+            kind: "counter",
+            help: "Connections that the agent's own broker ended: packets too large, wrong logins.",
+            label: "broker",
+            samples: inner.cut_off.iter().map(|count| ("embedded".to_owned(), count.get())).collect(),
+        });
         all.push(Metric {
             name: "mqtt_unknown_station_total",
             kind: "counter",

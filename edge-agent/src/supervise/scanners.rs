@@ -33,11 +33,12 @@ pub(super) fn start(
     rest: &mut Parts,
 ) {
     if matches!(plant.broker.as_ref().map(|broker| &broker.kind), Some(BrokerKind::Embedded { .. })) {
-        let (plant, stop) = (plant.clone(), rest.stop().clone());
+        let (plant, meters, stop) = (plant.clone(), meters.clone(), rest.stop().clone());
         rest.run("MQTT broker", move || {
-            let (plant, stop) = (plant.clone(), stop.clone());
+            let (plant, meters, stop) = (plant.clone(), meters.clone(), stop.clone());
             async move {
                 let broker = Broker::start(broker(&plant)?).await?;
+                meters.cut_off(broker.cut_off());
                 tokio::select! {
                     () = stop.cancelled() => Ok(()),
                     () = broker.ended() => anyhow::bail!("the embedded MQTT broker ended; its log says why"),

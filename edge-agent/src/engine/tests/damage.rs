@@ -289,6 +289,32 @@ async fn a_wal_that_cannot_be_mended_is_told_and_nothing_is_minted() {
     damaged.stop().await;
 }
 
+/// A hold came, then nothing was recorded any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_byte_behind_the_last_event_hides_no_hold() {
+    let mut agent = Agent::ready(1000).await;
+    agent.green("MINT", "r0").await;
+    let events = std::fs::metadata(wal(&agent)).unwrap().len() as usize;
+    for version in 1..=3 {
+        let body = serde_json::json!({"hold": "H-1", "reason": "X", "keys": [5]}).to_string();
+        let row =
+            v1::ReferenceRow { kind: "hold".into(), id: format!("H-{version}"), json: body, deleted: false };
+        let chunk = v1::ReferenceChunk { version, full: false, last: true, rows: vec![row] };
+        assert_eq!(agent.handle().reference_chunk(chunk).await.unwrap(), Some(version));
+    }
+    let held = |agent: &Agent| agent.handle().reference().held_keys.contains(&5);
+    assert!(held(&agent));
+    let mut damaged = agent.copy();
+    flip_at(&wal(&damaged), events + 24 + 100);
+    damaged.start().await;
+    let status = damaged.handle().status();
+    assert!(status.wal.as_ref().is_some_and(|report| report.healed), "{:?}", status.wal);
+    assert_eq!(status.reference_version, 3);
+    assert!(held(&damaged));
+    damaged.stop().await;
+    agent.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_torn_end_of_the_wal_is_no_damage() {
     let (_agent, mut torn) = killed().await;

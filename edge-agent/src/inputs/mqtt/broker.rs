@@ -13,6 +13,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
@@ -23,6 +25,8 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
+
+use crate::inputs::Count;
 
 /// How long one side of a connection may go on when the other has closed.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -90,6 +94,7 @@ pub struct Broker {
     relay: JoinHandle<()>,
     /// Closed when its thread ends.
     thread: oneshot::Receiver<()>,
+    cut: Arc<Count>,
 }
 
 impl Drop for Broker {
@@ -127,15 +132,22 @@ impl Broker {
         if timeout(START_TIMEOUT, listening).await != Ok(true) {
             return Err(BrokerError::Start(address));
         }
-        let relay = tokio::spawn(relay(front, inner, settings.max_connections.max(1)));
+        let cut = Arc::<Count>::default();
+        let relay = tokio::spawn(relay(front, inner, settings.max_connections.max(1), cut.clone()));
         tracing::info!(%address, "the embedded MQTT broker listens");
-        Ok(Self { address, relay, thread: gone })
+        Ok(Self { address, relay, thread: gone, cut })
     }
 
     /// Returns when the broker has ended, which it never should.
     pub async fn ended(mut self) {
         // Nothing is ever sent.
         let _: Result<(), _> = (&mut self.thread).await;
+    }
+
+    /// Connections that it ended though the client had not taken leave, live:
+    /// packets above its limit, wrong logins.
+    pub fn cut_off(&self) -> Arc<Count> {
+        Arc::clone(&self.cut)
     }
 
     /// The address it listens on.
@@ -161,7 +173,7 @@ fn front(listen: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), Br
 
 /// Takes clients, so many at once, and connects each to the broker. One more is
 /// turned away: whoever is at work keeps its connection.
-async fn relay(front: tokio::net::TcpListener, inner: SocketAddr, most: usize) {
+async fn relay(front: tokio::net::TcpListener, inner: SocketAddr, most: usize, cut: Arc<Count>) {
     let mut clients = JoinSet::new();
     loop {
         while clients.try_join_next().is_some() {}
@@ -172,9 +184,20 @@ async fn relay(front: tokio::net::TcpListener, inner: SocketAddr, most: usize) {
                     tracing::warn!(%from, most, "too many connections to the embedded MQTT broker; one is turned away");
                     continue;
                 }
+                let cut = cut.clone();
                 clients.spawn(async move {
-                    if let Err(error) = pass(client, inner).await {
-                        tracing::debug!(%from, %error, "a connection to the embedded broker broke");
+                    match pass(client, inner).await {
+                        Ok(Ended::InOrder) => {}
+                        Ok(Ended::CutOff) => {
+                            cut.add();
+                            tracing::warn!(
+                                %from,
+                                "the embedded MQTT broker ended a connection: a packet was larger than `max_packet_bytes`, the login is wrong, another client has the same id, or it fell silent"
+                            );
+                        }
+                        Err(error) => {
+                            tracing::debug!(%from, %error, "a connection to the embedded broker broke");
+                        }
                     }
                 });
             }
@@ -189,38 +212,70 @@ async fn relay(front: tokio::net::TcpListener, inner: SocketAddr, most: usize) {
 
 /// One client, until either side has closed; then the other has a moment to read
 /// what is still under way.
-async fn pass(mut client: TcpStream, inner: SocketAddr) -> io::Result<()> {
+async fn pass(mut client: TcpStream, inner: SocketAddr) -> io::Result<Ended> {
     let mut broker = TcpStream::connect(inner).await?;
     for stream in [&client, &broker] {
         stream.set_nodelay(true)?;
     }
     let ((from_client, to_client), (from_broker, to_broker)) = (client.split(), broker.split());
-    let (up, down) = (copy(from_client, to_broker), copy(from_broker, to_client));
+    let (leaving, nothing) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (up, down) = (copy(from_client, to_broker, &leaving), copy(from_broker, to_client, &nothing));
     tokio::pin!(up, down);
-    let rest = tokio::select! {
-        ended = &mut up => {
-            ended?;
-            timeout(LAST_WORDS, down).await
-        }
+    let ended = tokio::select! {
+        ended = &mut up => match ended {
+            // The broker takes no more, though the client goes on.
+            Err(Broken::Writing(_)) if !leaving.load(Ordering::Relaxed) => Ended::CutOff,
+            Err(Broken::Writing(_)) => Ended::InOrder,
+            Err(Broken::Reading(error)) => return Err(error),
+            Ok(()) => {
+                let _: Result<_, _> = timeout(LAST_WORDS, down).await;
+                Ended::InOrder
+            }
+        },
         ended = &mut down => {
-            ended?;
-            timeout(LAST_WORDS, up).await
+            if let Err(Broken::Writing(error)) = ended {
+                return Err(error);
+            }
+            let cut = !leaving.load(Ordering::Relaxed);
+            let _: Result<_, _> = timeout(LAST_WORDS, up).await;
+            if cut { Ended::CutOff } else { Ended::InOrder }
         }
     };
-    rest.unwrap_or(Ok(()))
+    Ok(ended)
 }
 
-async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
+/// How a client's connection ended.
+enum Ended {
+    /// The client closed it, or had taken leave.
+    InOrder,
+    /// The broker closed it.
+    CutOff,
+}
+
+/// MQTT's packet by which a client takes leave.
+const DISCONNECT: [u8; 2] = [0xe0, 0];
+
+/// At which end a connection broke.
+enum Broken {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+/// Copies until the end. `leaving` says whether the last that went by was a good-bye.
+async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, leaving: &AtomicBool) -> Result<(), Broken> {
     let mut buffer = [0; 4096];
     loop {
-        let count = from.read(&mut buffer).await?;
+        let count = from.read(&mut buffer).await.map_err(Broken::Reading)?;
         // Not lasting, so after each read: whoever sends small packets must not
         // wait for a delayed acknowledgement.
         #[cfg(target_os = "linux")]
-        SockRef::from(from.as_ref()).set_tcp_quickack(true)?;
+        SockRef::from(from.as_ref()).set_tcp_quickack(true).map_err(Broken::Reading)?;
         match buffer.get(..count) {
-            Some(read) if !read.is_empty() => to.write_all(read).await?,
-            _ => return to.shutdown().await,
+            Some(read) if !read.is_empty() => {
+                leaving.store(read.ends_with(&DISCONNECT), Ordering::Relaxed);
+                to.write_all(read).await.map_err(Broken::Writing)?;
+            }
+            _ => return to.shutdown().await.map_err(Broken::Writing),
         }
     }
 }
@@ -306,7 +361,7 @@ mod tests {
         inner.set_nonblocking(true).unwrap();
         let (front, address) = front(any).unwrap();
         let silent = tokio::net::TcpListener::from_std(inner).unwrap();
-        let relay = tokio::spawn(relay(front, silent.local_addr().unwrap(), 2));
+        let relay = tokio::spawn(relay(front, silent.local_addr().unwrap(), 2, Arc::default()));
         let mut first = TcpStream::connect(address).await.unwrap();
         let (mut far, _) = silent.accept().await.unwrap();
         let second = TcpStream::connect(address).await.unwrap();

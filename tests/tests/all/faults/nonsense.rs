@@ -9,7 +9,7 @@ use simulators::plant::scanner::Answer;
 use tokio::sync::mpsc;
 
 use super::lab::Lab;
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, until};
 
 /// A client of the plant's broker that sends whatever it is told to.
 struct Client {
@@ -137,6 +137,12 @@ async fn nonsense_is_answered_red_and_a_flood_starves_nobody() {
     let why = big.cut().await;
     assert!(why.contains("closed") || why.contains("reset"), "{why}");
     drop(big);
+    // The protocol has no word for it; who looks after the plant is told.
+    until("the cut connection is told", async || {
+        let health = lab.agent.health().await.unwrap();
+        health["warnings"].as_array().unwrap().contains(&"scanner.cut-off".into())
+    })
+    .await;
     // A station that the plant file does not have is told so, and so is whoever
     // looks at the agent's health.
     let (topic, feedback) = ("tw/KOL/NOWHERE/scan".to_owned(), "tw/KOL/NOWHERE/feedback".to_owned());
