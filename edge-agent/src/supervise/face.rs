@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use buttons::all_reasons;
@@ -21,6 +21,10 @@ use crate::labels::fonts::Fonts;
 use crate::labels::svg::svg;
 use crate::messages::Fluent;
 use crate::terminal::{Backend, TerminalView};
+
+/// Labels are drawn one at a time: each takes fonts into memory, and whoever is on
+/// the plant's network may ask.
+static DRAWING: Semaphore = Semaphore::const_new(1);
 
 /// The pages' backend. Follows the engine until it is told to stop.
 pub(super) struct Face {
@@ -104,6 +108,7 @@ impl Backend for Face {
         Box::pin(async move {
             let job = self.job(station, uid).await?;
             let engine = self.engine.clone();
+            let _one = DRAWING.acquire().await.ok()?;
             // Setting type takes a processor's time.
             let drawn = tokio::task::spawn_blocking(move || {
                 let plant = engine.plant();

@@ -11,7 +11,7 @@ use crate::config::Station;
 use crate::engine::{CodeSpeaker, Handle, StationRules, start_with};
 use crate::inputs::{Answer, Colour, Intake, MachineInput, MachineReading, Quality, ScanInput};
 use crate::station::control::{Control, Verb};
-use crate::station::types::Label;
+use crate::station::types::{Label, QualityState};
 
 const GEAR: &str = "04006381333931";
 const CHIP: &str = "09501101530003";
@@ -153,14 +153,13 @@ async fn an_answer_older_than_what_happened_here_frees_nothing() {
     let json = serde_json::to_string(&told).unwrap();
     plant.handle.label_answered(v1::LabelAnswer { key, known: true, json }).await.unwrap();
     let label = plant.label(key).await;
-    assert_eq!((label.item.as_str(), label.quality), ("GEAR", crate::station::types::QualityState::Rejected));
+    assert_eq!((label.item.as_str(), label.quality), ("GEAR", QualityState::Rejected));
     plant.play("XFER1", &[(uid, "label.rejected")]).await;
     plant.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_cloud_told_is_asked_again_when_it_turns_a_unit_away() {
-    use crate::station::types::QualityState;
     let mut plant = Plant::start().await;
     let uid = "UID-SAIF-VSK-RM-000001-AD";
     let key = uid.parse::<uid::Uid>().unwrap().key().get();
@@ -178,6 +177,25 @@ async fn what_the_cloud_told_is_asked_again_when_it_turns_a_unit_away() {
     tell(&plant, QualityState::Unrestricted).await;
     assert!(plant.handle.status().wishes.labels.is_empty());
     assert_eq!(plant.label(key).await.quality, QualityState::Unrestricted);
+    plant.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_of_another_plant_leaves_only_if_its_contents_may() {
+    let mut plant = Plant::start().await;
+    let carton = "UID-SAIF-VSK-RM-000001-AD";
+    let key = carton.parse::<uid::Uid>().unwrap().key().get();
+    let (content, other) = (key + 1, key + 2);
+    let told = Label { package: true, children: vec![content, other], ..Label::new(key) };
+    let json = serde_json::to_string(&told).unwrap();
+    plant.handle.label_answered(v1::LabelAnswer { key, known: true, json }).await.unwrap();
+    // What lies in it is asked for, once it is known that it does.
+    assert_eq!(plant.handle.status().wishes.labels, [content, other]);
+    let told = Label { item: "GEAR".into(), quality: QualityState::Rejected, ..Label::new(content) };
+    let json = serde_json::to_string(&told).unwrap();
+    plant.handle.label_answered(v1::LabelAnswer { key: content, known: true, json }).await.unwrap();
+    assert_eq!(plant.handle.status().wishes.labels, [other]);
+    plant.play("XFER1", &[(carton, "content.held")]).await;
     plant.stop().await;
 }
 
