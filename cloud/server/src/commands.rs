@@ -190,7 +190,8 @@ pub struct TraceArgs {
     tenant: Option<String>,
 }
 
-async fn tenant(db: &Db, code: &str) -> anyhow::Result<Tenant> {
+/// The tenant of that code.
+pub async fn tenant(db: &Db, code: &str) -> anyhow::Result<Tenant> {
     let found = tenancy::find_tenant(db, code).await?;
     found.with_context(|| format!("there is no tenant {code}; `cloud seed` makes one"))
 }

@@ -1,6 +1,7 @@
 //! `cloud`: the program of the office side. Serves pages, API and the plants'
 //! streams, and holds the commands of an administrator.
 
+mod audit;
 mod commands;
 mod config;
 mod database;
@@ -50,6 +51,9 @@ enum Command {
     /// People of the office.
     #[command(subcommand)]
     User(commands::UserCommand),
+    /// Who changed what: the chain over the log.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Print a link that signs a browser in once.
     Open(commands::OpenArgs),
     /// Show a UID's state, history and genealogy.
@@ -102,6 +106,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Agent(command) => commands::agent(&config, command).await,
             Command::AccessKey(command) => commands::access_key(&config, command).await,
             Command::User(command) => commands::user(&config, command).await,
+            Command::Audit(command) => audit::run(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,
             Command::Trace(args) => commands::trace(&config, args).await,
             Command::Uid(_) => Ok(()),

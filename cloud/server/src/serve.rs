@@ -78,6 +78,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         running.spawn(async move { edge.serve(listener, tls, stop).await.context("serving plants") });
     }
     if parts.contains(&Part::Worker) {
+        let (audited, stopped) = (db.clone(), stop.clone());
+        running.spawn(async move {
+            platform::audit::run(audited, stopped).await;
+            Ok(())
+        });
         let (db, committed, stop) = (db.clone(), committed.clone(), stop.clone());
         running.spawn(async move {
             trace::projection::run(db, committed, stop).await;
@@ -130,11 +135,14 @@ fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages:
         .secure(config.secure_cookies)
         .nav(trace::pages::NAV)
         .nav(platform::people::NAV)
+        .nav(platform::audit::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(platform::people::PERMISSIONS)
+        .permissions(platform::audit::PERMISSIONS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
+        .texts(platform::audit::TEXTS)
         .build();
     let health =
         Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
@@ -143,6 +151,7 @@ fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages:
             .merge(platform::web::routes())
             .merge(platform::seed::router())
             .merge(platform::people::router())
+            .merge(platform::audit::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {

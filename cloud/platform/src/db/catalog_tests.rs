@@ -197,6 +197,7 @@ async fn the_roles_hold_what_they_need_and_no_more() {
         "event_readings",
         "uid_links",
         "audit_log",
+        "audit_chain",
         "ingest_batches",
     ];
     none(

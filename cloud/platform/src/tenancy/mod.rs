@@ -183,6 +183,14 @@ pub async fn find_tenant(db: &Db, code: &str) -> Result<Option<Tenant>, DbError>
     db.system_tx(async |system| find_tenant_in(system, code).await).await
 }
 
+/// Every tenant, suspended ones too, in the order of their ids.
+///
+/// # Errors
+/// The database.
+pub async fn ids(db: &Db) -> Result<Vec<Uuid>, DbError> {
+    db.system_tx(async |system| Ok(store::tenant_ids(system).await?)).await
+}
+
 /// As [`find_tenant`], within a transaction.
 ///
 /// # Errors

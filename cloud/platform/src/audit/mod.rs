@@ -1,10 +1,52 @@
 //! Who changed what, from where: written in the transaction of the change, and
 //! never edited by anyone.
+//!
+//! Tables: `audit_log`, `audit_chain`, `audit_unchained`. A worker chains the rows
+//! after their commit ([`chain`]), so that the chain makes nobody wait; people
+//! read them on a page and by the API.
 
+mod api;
+pub mod chain;
+mod list;
+mod pages;
+mod sheet;
+mod store;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use worker::run;
+
+use axum::Router;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
+use crate::i18n::{Lang, Sources};
+use crate::web::{AppState, NavItem, Permission};
+
+/// Read who changed what.
+pub const AUDIT_READ: Permission = Permission::admin("audit.read");
+
+/// What the endpoints here ask for.
+pub const PERMISSIONS: &[Permission] = &[AUDIT_READ];
+
+/// The side navigation of the audit.
+pub const NAV: [NavItem; 1] =
+    [NavItem { href: "/audit", label_key: "nav-audit", icon: "proof", permission: AUDIT_READ }];
+
+/// The texts of the audit.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("texts/en.ftl")),
+    (Lang::Hi, include_str!("texts/hi.ftl")),
+    (Lang::Bn, include_str!("texts/bn.ftl")),
+    (Lang::Te, include_str!("texts/te.ftl")),
+];
+
+/// The page and the API of the audit.
+pub fn router() -> Router<AppState> {
+    pages::router().merge(api::router())
+}
 
 /// A change worth remembering.
 #[derive(Debug, Clone, Default)]
@@ -83,55 +125,4 @@ pub async fn record_all(tx: &mut Tx, entries: &[Kept]) -> Result<(), DbError> {
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::ctx::Cx;
-    use crate::testing::TestDb;
-
-    #[tokio::test]
-    async fn an_entry_names_actor_and_origin_and_goes_with_the_change() {
-        let test = TestDb::new().await;
-        let tenant = test.tenant("SAIF", &["KOL"]).await;
-        let cx = Cx { origin: Some("request 7".into()), ..Cx::new(tenant, "key:office") };
-        let write = async |tx: &mut Tx| {
-            let entry = Entry {
-                action: "plant.rename",
-                subject: "plant:KOL",
-                before: Some(json!({"name": "A"})),
-                after: Some(json!({"name": "B"})),
-            };
-            record(tx, entry).await
-        };
-        test.db.tx(&cx, write).await.unwrap();
-        let failed = test
-            .db
-            .tx(&cx, async |tx| {
-                write(tx).await?;
-                Err::<(), DbError>(sqlx::Error::RowNotFound.into())
-            })
-            .await;
-        assert!(failed.is_err());
-        let rows: Vec<(String, String, Option<String>, Option<Value>)> = test
-            .db
-            .tx(&cx, async |tx| {
-                let sql = "select actor, subject, origin, after from audit_log where tenant_id = $1";
-                Ok::<_, DbError>(sqlx::query_as(sql).bind(tenant).fetch_all(tx.conn()).await?)
-            })
-            .await
-            .unwrap();
-        assert_eq!(
-            rows,
-            [(
-                "key:office".to_owned(),
-                "plant:KOL".to_owned(),
-                Some("request 7".to_owned()),
-                Some(json!({"name": "B"}))
-            )]
-        );
-    }
 }

@@ -1,0 +1,192 @@
+//! Which rows of the audit somebody asks for.
+
+use chrono::{DateTime, NaiveDate, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::store::{self, Shown};
+use crate::ctx::Cx;
+use crate::db::{Db, DbError};
+use crate::web::Problem;
+
+/// Most rows of one answer.
+pub const MOST: usize = 500;
+/// Longest text of a filter, in bytes.
+const MAX_TEXT: usize = 200;
+
+/// What is asked, as a query string says it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// Who: `user:<id>`, `key:<id>`, `system`.
+    pub actor: String,
+    /// What was done: `hold.place`.
+    pub action: String,
+    /// To what: `hold:<id>`.
+    pub subject: String,
+    /// First day, in the tenant's time zone; empty for no bound.
+    pub from: String,
+    /// Last day, included.
+    pub to: String,
+    /// Where the answer before ended.
+    pub after: String,
+    /// Rows of one answer.
+    pub limit: Option<usize>,
+}
+
+/// Which rows; empty texts mean all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Who.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// Not before.
+    pub from: Option<DateTime<Utc>>,
+    /// Before.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditEntry {
+    /// Id.
+    pub audit_id: Uuid,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// How it was.
+    pub before: Option<Value>,
+    /// How it is now.
+    pub after: Option<Value>,
+    /// From where.
+    pub origin: Option<String>,
+}
+
+/// A page of the audit, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditPage {
+    /// This page.
+    pub entries: Vec<AuditEntry>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+}
+
+impl Asked {
+    /// The filter, with days as those of `zone`.
+    ///
+    /// # Errors
+    /// 400 `query.parameter`, with every field that is wrong.
+    pub fn filter(&self, zone: Tz) -> Result<Filter, Problem> {
+        let mut wrong = Vec::new();
+        for (field, text) in [("actor", &self.actor), ("action", &self.action), ("subject", &self.subject)] {
+            if text.len() > MAX_TEXT || text.contains('\0') {
+                wrong.push((field, format!("is longer than {MAX_TEXT} bytes, or holds a NUL")));
+            }
+        }
+        let mut day = |field, text: &str, after: u64| match text.trim() {
+            "" => None,
+            text => {
+                let day = text
+                    .parse::<NaiveDate>()
+                    .ok()
+                    .and_then(|day| day.checked_add_days(chrono::Days::new(after)));
+                let begins = day.and_then(|day| midnight(day, zone));
+                if begins.is_none() {
+                    wrong.push((field, format!("'{text}' is no date such as 2026-04-30")));
+                }
+                begins
+            }
+        };
+        let (from, until) = (day("from", &self.from, 0), day("to", &self.to, 1));
+        if wrong.is_empty() {
+            let [actor, action, subject] =
+                [&self.actor, &self.action, &self.subject].map(|text| text.trim().to_owned());
+            return Ok(Filter { actor, action, subject, from, until });
+        }
+        let problem = Problem::bad_request("query.parameter", "the filter is not understood");
+        Err(wrong.into_iter().fold(problem, |problem, (field, what)| problem.field(field, what)))
+    }
+
+    fn limit(&self) -> Result<usize, Problem> {
+        let limit = self.limit.unwrap_or(100);
+        if (1..=MOST).contains(&limit) {
+            return Ok(limit);
+        }
+        let what = format!("{limit} is not 1 to {MOST}");
+        Err(Problem::bad_request("query.parameter", what.clone()).field("limit", what))
+    }
+
+    fn place(&self) -> Result<Option<(DateTime<Utc>, Uuid)>, Problem> {
+        if self.after.is_empty() {
+            return Ok(None);
+        }
+        let place = self.after.split_once('.').and_then(|(at, id)| {
+            Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
+        });
+        let what = "is not what an answer gave as `next`";
+        place.map(Some).ok_or_else(|| Problem::bad_request("query.parameter", what).field("after", what))
+    }
+}
+
+/// When a day begins; where the clock skips midnight, with the first hour there is.
+fn midnight(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    (0..=3).find_map(|hour| {
+        let local = zone.from_local_datetime(&day.and_hms_opt(hour, 0, 0)?);
+        local.earliest().map(|at| at.to_utc())
+    })
+}
+
+/// A page of the audit.
+///
+/// # Errors
+/// 400 for a parameter that is not what it should be; the database.
+pub async fn page(db: &Db, cx: &Cx, zone: Tz, asked: &Asked) -> Result<AuditPage, Problem> {
+    let (filter, limit, after) = (asked.filter(zone)?, asked.limit()?, asked.place()?);
+    let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let mut rows =
+        db.tx(cx, async |tx| Ok::<_, DbError>(store::list(tx, &filter, after, want).await?)).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(place_of);
+    Ok(AuditPage { entries: rows.into_iter().map(AuditEntry::from).collect(), next })
+}
+
+fn place_of(row: &Shown) -> String {
+    format!("{}.{}", row.at.timestamp_micros(), row.audit_id)
+}
+
+impl From<Shown> for AuditEntry {
+    fn from(row: Shown) -> Self {
+        let Shown { audit_id, at, actor, action, subject, before, after, origin } = row;
+        Self { audit_id, at, actor, action, subject, before, after, origin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_those_of_the_tenant_and_every_mistake_is_told() {
+        let zone: Tz = "Asia/Kolkata".parse().unwrap();
+        let asked = Asked { from: "2026-04-01".into(), to: "2026-04-30".into(), ..Asked::default() };
+        let filter = asked.filter(zone).unwrap();
+        assert_eq!(filter.from.unwrap().to_rfc3339(), "2026-03-31T18:30:00+00:00");
+        assert_eq!(filter.until.unwrap().to_rfc3339(), "2026-04-30T18:30:00+00:00");
+        let wrong = Asked { actor: "x".repeat(201), to: "yesterday".into(), ..Asked::default() };
+        let problem = format!("{:?}", wrong.filter(zone).unwrap_err());
+        assert!(problem.contains("actor") && problem.contains("yesterday"), "{problem}");
+        assert!(Asked { after: "5".into(), ..Asked::default() }.place().is_err());
+        assert!(Asked { limit: Some(0), ..Asked::default() }.limit().is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! The audit on a real database.
+
+use serde_json::json;
+use sqlx::ConnectOptions;
+
+use super::*;
+use crate::ctx::Cx;
+use crate::testing::TestDb;
+
+#[tokio::test]
+async fn an_entry_names_actor_and_origin_and_goes_with_the_change() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("SAIF", &["KOL"]).await;
+    let cx = Cx { origin: Some("request 7".into()), ..Cx::new(tenant, "key:office") };
+    let write = async |tx: &mut Tx| {
+        let entry = Entry {
+            action: "plant.rename",
+            subject: "plant:KOL",
+            before: Some(json!({"name": "A"})),
+            after: Some(json!({"name": "B"})),
+        };
+        record(tx, entry).await
+    };
+    test.db.tx(&cx, write).await.unwrap();
+    let failed = test
+        .db
+        .tx(&cx, async |tx| {
+            write(tx).await?;
+            Err::<(), DbError>(sqlx::Error::RowNotFound.into())
+        })
+        .await;
+    assert!(failed.is_err());
+    let rows: Vec<(String, String, Option<String>, Option<Value>)> = test
+        .db
+        .tx(&cx, async |tx| {
+            let sql = "select actor, subject, origin, after from audit_log where tenant_id = $1";
+            Ok::<_, DbError>(sqlx::query_as(sql).bind(tenant).fetch_all(tx.conn()).await?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        rows,
+        [(
+            "key:office".to_owned(),
+            "plant:KOL".to_owned(),
+            Some("request 7".to_owned()),
+            Some(json!({"name": "B"}))
+        )]
+    );
+}
+
+/// A tenant with this many audited changes, and a way past the application.
+async fn audited(count: usize) -> (TestDb, uuid::Uuid, sqlx::PgConnection) {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("SAIF", &["KOL"]).await;
+    for n in 0..count {
+        say(&test, tenant, &format!("plant:{n}")).await;
+    }
+    let mut owner = test.owner.connect().await.unwrap();
+    let set = format!("select set_config('app.tenant_id', '{tenant}', false)");
+    sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut owner).await.unwrap();
+    (test, tenant, owner)
+}
+
+async fn say(test: &TestDb, tenant: uuid::Uuid, subject: &str) {
+    let after = Some(json!({"name": subject}));
+    let entry = Entry { action: "plant.rename", subject, before: None, after };
+    let cx = Cx::new(tenant, "user:1");
+    test.db.tx(&cx, async |tx| record(tx, entry).await).await.unwrap();
+}
+
+async fn chained(test: &TestDb, tenant: uuid::Uuid) -> usize {
+    let mut all = 0;
+    loop {
+        match chain::extend(&test.db, tenant).await.unwrap() {
+            0 => return all,
+            more => all += more,
+        }
+    }
+}
+
+async fn look(test: &TestDb, tenant: uuid::Uuid, kept: Option<chain::Head>) -> chain::Report {
+    chain::verify(&test.db, tenant, kept, |_| ()).await.unwrap()
+}
+
+#[tokio::test]
+async fn rows_are_chained_after_the_commit_and_each_once() {
+    let (test, tenant, _) = audited(1200).await;
+    let before = look(&test, tenant, None).await;
+    assert!(before.entries == 0 && before.unchained >= 1200 && before.breaks.is_empty(), "{before:?}");
+    let (a, b) = tokio::join!(chained(&test, tenant), chained(&test, tenant));
+    let all = before.unchained;
+    assert_eq!(i64::try_from(a + b).unwrap(), all, "two workers chain each row once");
+    let head = chain::head(&test.db, tenant).await.unwrap().unwrap();
+    say(&test, tenant, "plant:later").await;
+    let report = look(&test, tenant, Some(head)).await;
+    assert_eq!(report, chain::Report { entries: all, unchained: 1, breaks: Vec::new() });
+    chained(&test, tenant).await;
+    assert_eq!(look(&test, tenant, Some(head)).await.breaks, []);
+}
+
+#[tokio::test]
+async fn what_is_changed_behind_the_applications_back_shows() {
+    use chain::Break;
+    let (test, tenant, mut owner) = audited(10).await;
+    chained(&test, tenant).await;
+    let head = chain::head(&test.db, tenant).await.unwrap().unwrap();
+    let mut run =
+        async |sql: &'static str| sqlx::query(sql).execute(&mut owner).await.unwrap().rows_affected();
+
+    assert_eq!(run("update audit_log set actor = 'user:2' where subject = 'plant:3'").await, 1);
+    let breaks = look(&test, tenant, Some(head)).await.breaks;
+    assert!(matches!(breaks.as_slice(), [Break::Changed(_, _)]), "{breaks:?}");
+    assert_eq!(run("update audit_log set actor = 'user:1' where subject = 'plant:3'").await, 1);
+    assert_eq!(look(&test, tenant, Some(head)).await.breaks, []);
+
+    assert_eq!(run("delete from audit_log where subject = 'plant:4'").await, 1);
+    let breaks = look(&test, tenant, Some(head)).await.breaks;
+    assert!(matches!(breaks.as_slice(), [Break::Gone(_, _)]), "{breaks:?}");
+    assert_eq!(
+        run("delete from audit_chain where audit_id not in (select audit_id from audit_log)").await,
+        1
+    );
+    let breaks = look(&test, tenant, Some(head)).await.breaks;
+    assert!(matches!(breaks.as_slice(), [Break::Missing(_)]), "{breaks:?}");
+    // The end cut off, row and entry: only an end that was kept tells.
+    let last = "delete from audit_chain where n = (select max(n) from audit_chain)";
+    assert_eq!(run(last).await, 1);
+    assert_eq!(run("delete from audit_log where subject = 'plant:9'").await, 1);
+    let breaks = look(&test, tenant, Some(head)).await.breaks;
+    assert!(matches!(breaks.as_slice(), [Break::Missing(_), Break::NotTheHead(_)]), "{breaks:?}");
+}
+
+#[tokio::test]
+async fn the_application_can_neither_edit_nor_chain() {
+    let (test, tenant, _) = audited(1).await;
+    chained(&test, tenant).await;
+    for sql in [
+        "update audit_log set actor = 'x'",
+        "delete from audit_log",
+        "update audit_chain set n = n + 1",
+        "delete from audit_chain",
+        "insert into audit_chain (tenant_id, n, audit_id, hash) select tenant_id, n + 9, audit_id, hash from audit_chain",
+        "delete from audit_unchained",
+    ] {
+        let cx = Cx::new(tenant, "user:1");
+        let done: Result<(), DbError> = test
+            .db
+            .tx(&cx, async |tx| {
+                sqlx::query(sql).execute(tx.conn()).await?;
+                Ok(())
+            })
+            .await;
+        assert!(done.is_err(), "{sql}");
+    }
+    assert_eq!(look(&test, tenant, None).await.breaks, []);
+}
+
+#[tokio::test]
+async fn a_page_is_of_its_tenant_and_its_filter_and_follows_an_index() {
+    let (test, tenant, mut owner) = audited(30).await;
+    let other = test.tenant("ACME", &["AAA"]).await;
+    say(&test, other, "plant:theirs").await;
+    let zone: chrono_tz::Tz = "Asia/Kolkata".parse().unwrap();
+    let cx = Cx::new(tenant, "user:1");
+    let mut asked = list::Asked { action: "plant.rename".into(), limit: Some(12), ..list::Asked::default() };
+    let mut seen = Vec::new();
+    loop {
+        let page = list::page(&test.db, &cx, zone, &asked).await.unwrap();
+        seen.extend(page.entries.into_iter().map(|entry| entry.subject));
+        match page.next {
+            Some(next) => asked.after = next,
+            None => break,
+        }
+    }
+    let expected: Vec<String> = (0..30).rev().map(|n| format!("plant:{n}")).collect();
+    assert_eq!(seen, expected);
+    asked = list::Asked { subject: "plant:7".into(), ..list::Asked::default() };
+    assert_eq!(list::page(&test.db, &cx, zone, &asked).await.unwrap().entries.len(), 1);
+
+    // As the application asks it, among many rows.
+    let fill = "insert into audit_log (tenant_id, audit_id, at, actor, action, subject) \
+                select app.tenant(), gen_random_uuid(), now() - n * interval '1 minute', 'user:' || n % 50, \
+                       'noun.verb' || n % 20, 'noun:' || n from generate_series(1, 20000) n";
+    sqlx::query(fill).execute(&mut owner).await.unwrap();
+    sqlx::query("analyze audit_log").execute(&mut owner).await.unwrap();
+    sqlx::query("set role tracewright_app").execute(&mut owner).await.unwrap();
+    for (condition, index) in [
+        ("true", "audit_log_"),
+        ("actor = 'user:7'", "actor"),
+        ("action = 'noun.verb3'", "action"),
+        ("subject = 'noun:77'", "subject"),
+    ] {
+        let sql = format!(
+            "explain select * from audit_log where tenant_id = '{tenant}' and {condition} \
+             order by at desc, audit_id desc limit 50"
+        );
+        let plan: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut owner).await.unwrap();
+        let plan = plan.join("\n");
+        assert!(plan.contains("Index Scan") && plan.contains(index), "{condition}:\n{plan}");
+        assert!(!plan.contains("Seq Scan"), "{condition}:\n{plan}");
+    }
+}
+
+#[test]
+fn texts_are_complete() {
+    crate::i18n::assert_complete(TEXTS);
+}

@@ -1,0 +1,15 @@
+nav-audit = নিরীক্ষা
+audit-title = নিরীক্ষা
+audit-lead = কে কী কখন বদলেছেন। কেউ এটি সম্পাদনা করতে পারেন না, আর সারিগুলি শৃঙ্খলে বাঁধা: আড়ালে বদলানো সারি ধরা পড়ে।
+audit-at = কখন
+audit-actor = কে
+audit-action = কী করা হয়েছে
+audit-subject = কিসে
+audit-change = পরিবর্তন
+audit-from = থেকে
+audit-to = পর্যন্ত
+audit-show = দেখান
+audit-file = CSV হিসেবে রাখুন
+audit-none = এই ছাঁকনিতে কোনো পরিবর্তন নেই।
+audit-more = আরও
+permission-audit-read = কে কী বদলেছেন তা দেখা

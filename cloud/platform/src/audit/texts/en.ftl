@@ -1,0 +1,15 @@
+nav-audit = Audit
+audit-title = Audit
+audit-lead = Who changed what, and when. Nobody can edit it, and the rows are chained: one that is changed behind the system's back shows.
+audit-at = When
+audit-actor = Who
+audit-action = What was done
+audit-subject = To what
+audit-change = Change
+audit-from = From
+audit-to = To
+audit-show = Show
+audit-file = Save as CSV
+audit-none = Nothing was changed that fits this filter.
+audit-more = More
+permission-audit-read = Read who changed what

@@ -1,0 +1,15 @@
+nav-audit = लेखा-परीक्षा
+audit-title = लेखा-परीक्षा
+audit-lead = किसने क्या और कब बदला। इसे कोई बदल नहीं सकता, और पंक्तियाँ एक शृंखला में हैं: पीठ पीछे बदली गई पंक्ति दिख जाती है।
+audit-at = कब
+audit-actor = किसने
+audit-action = क्या किया गया
+audit-subject = किस पर
+audit-change = बदलाव
+audit-from = से
+audit-to = तक
+audit-show = दिखाएँ
+audit-file = CSV में सहेजें
+audit-none = इस फ़िल्टर के अनुसार कुछ नहीं बदला गया।
+audit-more = और
+permission-audit-read = किसने क्या बदला, यह देखना

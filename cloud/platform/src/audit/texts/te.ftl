@@ -1,0 +1,15 @@
+nav-audit = ఆడిట్
+audit-title = ఆడిట్
+audit-lead = ఎవరు ఏమి, ఎప్పుడు మార్చారు. దీన్ని ఎవరూ సవరించలేరు, వరుసలు గొలుసుగా ఉన్నాయి: వెనుక నుంచి మార్చిన వరుస బయటపడుతుంది.
+audit-at = ఎప్పుడు
+audit-actor = ఎవరు
+audit-action = ఏమి చేశారు
+audit-subject = దేనిపై
+audit-change = మార్పు
+audit-from = నుండి
+audit-to = వరకు
+audit-show = చూపించు
+audit-file = CSVగా దాచు
+audit-none = ఈ వడపోతకు తగిన మార్పు ఏదీ లేదు.
+audit-more = మరిన్ని
+permission-audit-read = ఎవరు ఏమి మార్చారో చూడటం
