@@ -90,7 +90,7 @@ mod tests {
         // What is proven is taken as it is: here against what is true, to see it.
         let said = PinProof { matches: true, ..proof };
         assert!(is_right(person, "0000", Some(&said)));
-        assert!(!is_right(person, "1111", Some(&said)), "another PIN");
+        assert!(!is_right(person, "8642", Some(&said)), "another PIN");
         let other = Operator { pin_hash: Some("$argon2id$broken".into()), ..person.clone() };
         assert!(!is_right(&other, "0000", Some(&said)), "another person");
         session.pending = Some(login::SUPERVISOR.into());
