@@ -377,14 +377,14 @@ pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
     let database = Database::attach(config).await?;
     let db = &database.db;
     let page = |url: Option<String>, link: &keys::Secret| {
-        let url = url.unwrap_or_else(|| format!("http://{}", config.http_listen));
+        let url = url.unwrap_or_else(|| config.url());
         println!("{}/invitation/{}", url.trim_end_matches('/'), link.reveal());
     };
     match command {
         UserCommand::Invite { email, name, roles, tenant: code, url } => {
             let tenant = tenant(db, &code).await?;
             let invitation = people::Invitation { email, name, roles };
-            let (_, link) = people::invite(db, &Cx::system(tenant.id), &invitation, Utc::now()).await?;
+            let (_, link) = people::invite(db, &Cx::system(tenant.id), &invitation, None, Utc::now()).await?;
             page(url, &link);
         }
         UserCommand::Link { email, tenant: code, url } => {
@@ -393,7 +393,7 @@ pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
             let wanted = email.trim().to_lowercase();
             let found = everybody(db, &cx).await?.into_iter().find(|user| user.email == wanted);
             let user = found.with_context(|| format!("tenant {code} has nobody of the e-mail {wanted}"))?;
-            page(url, &people::link(db, &cx, user.id, Utc::now()).await?);
+            page(url, &people::link(db, &cx, user.id, None, Utc::now()).await?);
         }
         UserCommand::List { tenant: code } => {
             let tenant = tenant(db, &code).await?;
@@ -425,7 +425,7 @@ pub async fn open(config: &Config, args: OpenArgs) -> anyhow::Result<()> {
     let tenant = tenant(&database.db, &args.tenant).await?;
     let scopes = [Scope::Read, Scope::Write];
     let code = keys::create_code(&database.db, tenant.id, "sign-in link", &scopes, Utc::now()).await?;
-    let url = args.url.unwrap_or_else(|| format!("http://{}", config.http_listen));
+    let url = args.url.unwrap_or_else(|| config.url());
     println!("{}/signin/once/{}", url.trim_end_matches('/'), code.reveal());
     database.close().await;
     Ok(())

@@ -94,6 +94,18 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/account", Person, Form("name=New&language=en&time_zone=")),
     ("POST", "/account/password", Person, Form("present=a&password=b")),
     ("POST", "/account/sessions", Person, Form("")),
+    ("POST", "/users/{id}/totp", Admin, Form("")),
+    ("POST", "/roles/{code}/totp", Admin, Form("version=0&on=true")),
+    ("GET", "/account/totp", Person, Nothing),
+    ("POST", "/account/totp", Person, Form("present=a")),
+    ("POST", "/account/totp/confirm", Person, Form("code=123456")),
+    ("POST", "/account/totp/codes", Person, Form("code=123456")),
+    ("POST", "/account/totp/off", Person, Form("code=123456")),
+    ("GET", "/signin/step", Anyone, Nothing),
+    ("POST", "/signin/step", Anyone, Form("code=123456")),
+    ("POST", "/signin/step/tenant", Anyone, Form("tenant=01900000-0000-7000-8000-000000000001")),
+    ("GET", "/forgot", Anyone, Nothing),
+    ("POST", "/forgot", Anyone, Form("email=nobody%40saif.example")),
     ("GET", "/invitation/{link}", Anyone, Nothing),
     ("POST", "/invitation/{link}", Anyone, Form("name=New&password=b")),
     ("GET", "/api/v1/reference", Reader, Nothing),
@@ -136,7 +148,8 @@ impl Site {
         let other = test.tenant("OTHR", &["KOL"]).await;
         plant_marks(&test, victim).await;
         let config = Config::default();
-        let router = app(&test.db, &config, Committed::default(), true);
+        let state = state(&test.db, &config, Secrets::passing().unwrap(), true);
+        let router = app(state, Committed::default(), true);
         let key = async |tenant, scope| {
             keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
         };

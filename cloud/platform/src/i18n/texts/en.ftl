@@ -27,6 +27,7 @@ signin-failed = This key is not valid. It may have been mistyped, revoked, or ha
 signin-email = E-mail
 signin-password = Password
 signin-forgotten = Forgotten? Ask your administrator for a new link.
+signin-forgot = Forgotten your password?
 signin-by-key = Use an access key instead
 signin-submit-key = Sign in with the key
 signin-failed-password = E-mail or password are not right.
