@@ -7,7 +7,7 @@ use anyhow::Context;
 use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
 use platform::ctx::Cx;
-use platform::db::Db;
+use platform::db::{Db, DbError};
 use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, Tenant};
@@ -167,6 +167,17 @@ pub enum UserCommand {
         #[arg(long)]
         tenant: String,
     },
+}
+
+/// Commands about the keys of sensitive fields.
+#[derive(clap::Subcommand)]
+pub enum SecretsCommand {
+    /// Add a key, and bring everything that is sealed under it. A cloud that runs
+    /// hears of it by itself. Keys before stay in the file, for backups.
+    Rotate,
+    /// Bring everything that is sealed under the last key, as after one was added to
+    /// the configuration.
+    Reseal,
 }
 
 /// Arguments of `cloud open`.
@@ -417,6 +428,35 @@ async fn everybody(db: &Db, cx: &Cx) -> anyhow::Result<Vec<people::User>> {
         }
         all.extend(more);
     }
+}
+
+/// `cloud secrets …`.
+pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let db = &database.db;
+    let secrets = config.secrets()?;
+    if let SecretsCommand::Rotate = command {
+        anyhow::ensure!(
+            config.secret_keys.is_empty(),
+            "the keys stand in the configuration: add one to secret_keys, restart, and run `cloud secrets reseal`"
+        );
+        println!("{} seals from now on", secrets.add_key()?);
+    }
+    let mut done = 0;
+    for tenant in platform::outbox::tenants(db).await? {
+        let cx = Cx::system(tenant);
+        done += db
+            .tx(&cx, async |tx| {
+                let codes = people::reseal(tx, &secrets).await?;
+                let webhooks = platform::notify::reseal(tx, &secrets).await?;
+                let messages = platform::outbox::reseal(tx, &secrets).await?;
+                Ok::<_, DbError>(codes + webhooks + messages)
+            })
+            .await?;
+    }
+    println!("{done} secrets were sealed anew");
+    database.close().await;
+    Ok(())
 }
 
 /// `cloud open`.

@@ -45,6 +45,9 @@ pub struct Config {
     /// for what is sealed from now on. The file `secrets.keys` in the state folder
     /// when left out, made at first use.
     pub secret_keys: Vec<String>,
+    /// Webhooks of tenants may reach private and loopback addresses, and go without
+    /// TLS. Only where every tenant is trusted with what stands beside the cloud.
+    pub webhooks_private: bool,
 }
 
 impl Default for Config {
@@ -63,6 +66,7 @@ impl Default for Config {
             smtp_url: None,
             mail_from: None,
             secret_keys: Vec::new(),
+            webhooks_private: false,
         }
     }
 }
@@ -93,6 +97,7 @@ impl Config {
             "smtp_url",
             "mail_from",
             "secret_keys",
+            "webhooks_private",
         ];
         figment
             .merge(Env::prefixed("TRACEWRIGHT_").only(&keys))
@@ -107,7 +112,8 @@ impl Config {
         url.trim_end_matches('/').to_owned()
     }
 
-    /// How mail goes out; `None` when it does not.
+    /// How mail goes out; `None` when it does not. Within a runtime, which the way to
+    /// the server needs.
     ///
     /// # Errors
     /// When a part of it is missing or not right.
@@ -148,8 +154,8 @@ mod tests {
         assert!(error.contains("http_lisen"), "{error}");
     }
 
-    #[test]
-    fn mail_is_configured_as_a_whole_or_not_at_all() {
+    #[tokio::test]
+    async fn mail_is_configured_as_a_whole_or_not_at_all() {
         let mut config = Config::default();
         assert!(config.mailer().unwrap().is_none());
         let mut told = |change: fn(&mut Config)| {

@@ -50,6 +50,9 @@ enum Command {
     /// People of the office.
     #[command(subcommand)]
     User(commands::UserCommand),
+    /// The keys under which sensitive fields are sealed.
+    #[command(subcommand)]
+    Secrets(commands::SecretsCommand),
     /// Print a link that signs a browser in once.
     Open(commands::OpenArgs),
     /// Show a UID's state, history and genealogy.
@@ -102,6 +105,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Agent(command) => commands::agent(&config, command).await,
             Command::AccessKey(command) => commands::access_key(&config, command).await,
             Command::User(command) => commands::user(&config, command).await,
+            Command::Secrets(command) => commands::secrets(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,
             Command::Trace(args) => commands::trace(&config, args).await,
             Command::Uid(_) => Ok(()),

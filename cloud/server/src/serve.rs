@@ -11,7 +11,7 @@ use axum::Router;
 use axum::routing::get;
 use chrono::Utc;
 use platform::authority::{self, Authority};
-use platform::notify::Courier;
+use platform::notify::{Courier, WebSender};
 use platform::secrets::Secrets;
 use platform::web::AppState;
 use tokio::net::TcpListener;
@@ -85,6 +85,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     if parts.contains(&Part::Worker) {
         let courier = Courier {
             mailer,
+            web: WebSender::new(config.webhooks_private).context("setting up TLS of webhooks")?,
             secrets,
             i18n: Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
@@ -147,10 +148,12 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .secure(config.secure_cookies)
         .nav(trace::pages::NAV)
         .nav(platform::people::NAV)
+        .nav(platform::notify::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(platform::people::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
+        .kinds(trace::holds::KINDS)
         .kinds(platform::people::KINDS)
         .kinds(platform::notify::KINDS)
         .texts(trace::pages::TEXTS)
@@ -158,6 +161,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .texts(platform::notify::TEXTS)
         .secrets(secrets)
         .mails(mails)
+        .private_webhooks(config.webhooks_private)
         .build()
 }
 
@@ -170,6 +174,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::web::routes())
             .merge(platform::seed::router())
             .merge(platform::people::router())
+            .merge(platform::notify::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::mail::{self, Letter, Mailer, Written};
-use super::{DELIVERY_DEAD, Kind, MANAGE, Notice, To, fan_out, store};
+use super::webhook::{self, Call};
+use super::{DELIVERY_DEAD, Kind, MANAGE, Notice, To, WebSender, fan_out, store};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError};
-use crate::i18n::{I18n, Texts};
+use crate::db::{Db, DbError, Tx};
+use crate::i18n::{I18n, Lang, Texts, Value as Text};
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
 
@@ -18,6 +19,8 @@ use crate::secrets::Secrets;
 pub struct Courier {
     /// The way to the mail server, where one is configured.
     pub mailer: Option<Mailer>,
+    /// Sends the requests of webhooks.
+    pub web: WebSender,
     /// Opens what was sealed.
     pub secrets: Secrets,
     /// All texts.
@@ -57,7 +60,7 @@ impl Courier {
         let outcome = match claimed.channel {
             Channel::Notice => return self.spread(db, &cx, claimed, chance, now).await,
             Channel::Mail => self.mail(db, &cx, claimed, now).await,
-            Channel::Webhook => Err(Failure::Never("no such way".to_owned())),
+            Channel::Webhook => self.webhook(db, &cx, claimed, now).await,
         };
         db.tx(&cx, async |tx| {
             let error = outcome.as_ref().err().cloned();
@@ -95,11 +98,34 @@ impl Courier {
             // First its end: if the claim had run out, another worker spreads it.
             let settled = outbox::settle(tx, claimed, Ok(()), chance, now).await?;
             if settled == Settled::Sent {
-                fan_out::fan_out(tx, claimed, kind, notice, self.mailer.is_some(), now).await?;
+                fan_out::fan_out(tx, self, claimed, kind, notice, now).await?;
             }
             Ok(settled)
         })
         .await
+    }
+
+    /// A text in a language, with the values of a notice.
+    pub(super) fn say(&self, lang: Lang, kind: &Kind, notice: &Notice) -> String {
+        let values: Vec<(&str, Text<'_>)> =
+            notice.values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
+        self.i18n.t(lang, &kind.text_key(), &values)
+    }
+
+    async fn webhook(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Failure> {
+        let find = async |tx: &mut Tx| match claimed.target {
+            Some(id) => Ok::<_, DbError>(webhook::find(tx, id).await?),
+            None => Ok(None),
+        };
+        let found = db.tx(cx, find).await?.filter(|webhook| webhook.active);
+        let found = found.ok_or_else(|| Failure::Void("the webhook was stopped or deleted".to_owned()))?;
+        let secret = self
+            .secrets
+            .open(cx.tenant, &webhook::sealed_field(found.id), &found.secret)
+            .map_err(|error| Failure::Again(error.to_string()))?;
+        let body = claimed.body.get("send").and_then(|body| body.as_str()).unwrap_or_default().to_owned();
+        let call = Call { id: claimed.id, kind: &claimed.kind, url: &found.url, secret: &secret, body, now };
+        self.web.send(&call).await
     }
 
     async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Failure> {

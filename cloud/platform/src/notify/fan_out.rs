@@ -6,18 +6,19 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::preferences::{self, APP, MAIL};
-use super::{Kind, Letter, Notice, To, store};
+use super::{Courier, Kind, Letter, Notice, To, store, webhook};
 use crate::db::{DbError, Tx};
+use crate::i18n::Lang;
 use crate::outbox::{self, Channel, Claimed, Message};
 
 /// Shows the notice to those who want to see it, and writes the messages of those
-/// who want mail (where `mails` says that mail can be sent).
+/// who want mail, where mail can be sent, and of the webhooks that want its kind.
 pub(super) async fn fan_out(
     tx: &mut Tx,
+    courier: &Courier,
     claimed: &Claimed,
     kind: &Kind,
     notice: &Notice,
-    mails: bool,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let people = people(tx, &notice.to, &claimed.by).await?;
@@ -27,13 +28,20 @@ pub(super) async fn fan_out(
     let details = serde_json::to_value(&notice.values).unwrap_or_default();
     store::notices_insert(tx, &ids, &shown, kind.code, &details, &notice.href, claimed.put_at).await?;
     let mut messages = Vec::new();
-    if mails {
+    if courier.mailer.is_some() {
         let letter =
             Letter { text: kind.text_key(), values: notice.values.clone(), href: notice.href.clone() };
         for person in preferences::told(kind, MAIL, &people, &wishes) {
             messages.push(Message::new(Channel::Mail, kind.code, Some(person), letter.body()));
         }
     }
+    let sender = store::sender(tx).await?;
+    let language = Lang::parse(&sender.language).unwrap_or_default();
+    let text = courier.say(language, kind, notice);
+    let url =
+        if notice.href.is_empty() { String::new() } else { format!("{}{}", courier.public_url, notice.href) };
+    let told = (sender.code.as_str(), text.as_str(), url.as_str());
+    messages.extend(webhook::messages(tx, claimed, (kind, notice), told).await?);
     outbox::put_all(tx, &messages, now).await
 }
 

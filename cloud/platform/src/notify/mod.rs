@@ -7,10 +7,13 @@
 //! commit, by [`worker`].
 
 mod courier;
+mod deliveries;
 mod fan_out;
 mod mail;
+mod pages;
 mod preferences;
 mod store;
+mod webhook;
 pub mod worker;
 
 #[cfg(test)]
@@ -18,6 +21,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use axum::Router;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -25,10 +29,20 @@ use uuid::Uuid;
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
 use crate::outbox::{self, Channel, Message};
-use crate::web::Permission;
+use crate::web::{AppState, NavItem, Permission};
 
 pub use courier::Courier;
 pub use mail::{Letter, MailConfig, MailError, Mailer};
+pub use webhook::{WebSender, reseal};
+
+/// The pages of notices, deliveries and webhooks.
+pub fn router() -> Router<AppState> {
+    pages::router().merge(deliveries::router()).merge(webhook::router())
+}
+
+/// The side navigation of this part.
+pub const NAV: [NavItem; 1] =
+    [NavItem { href: "/deliveries", label_key: "nav-deliveries", icon: "send", permission: MANAGE }];
 
 /// Whether a kind goes by mail, unless the person says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -207,7 +207,6 @@ pub(super) struct Shown {
     pub id: Uuid,
     pub kind: String,
     pub details: Value,
-    pub href: String,
     pub told_at: DateTime<Utc>,
     pub read_at: Option<DateTime<Utc>>,
 }
@@ -222,7 +221,7 @@ pub(super) async fn notices(
     let tenant = tx.tenant();
     sqlx::query_as!(
         Shown,
-        "select notice_id as id, kind, details, href, told_at, read_at from notices
+        "select notice_id as id, kind, details, told_at, read_at from notices
          where tenant_id = $1 and user_id = $2 and ($3::uuid is null or notice_id < $3)
          order by notice_id desc limit $4",
         tenant,

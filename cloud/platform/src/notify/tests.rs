@@ -45,19 +45,23 @@ pub(crate) struct Post {
 pub(crate) const SHOWN: Kind = Kind::shown("test.shown");
 pub(crate) const MAILED: Kind = Kind::mailed("test.mailed");
 
+const TEST_TEXTS: Sources<'static> = [
+    (Lang::En, "notice-test-mailed = The coil { $uid } is <held>.\nnotice-test-shown = Seen."),
+    (Lang::Hi, ""),
+    (Lang::Bn, ""),
+    (Lang::Te, "notice-test-mailed = కాయిల్ { $uid } ఆగింది."),
+];
+
 impl Post {
     pub async fn new() -> Self {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL"]).await;
         let server = MailServer::start().await;
         let config = MailConfig { smtp_url: server.url(), from: "Tracewright <noreply@tw.example>".into() };
-        let i18n = I18n::new()
-            .with_all(TEXTS)
-            .with_all(people::TEXTS)
-            .with(Lang::En, "notice-test-mailed = The coil { $uid } is <held>.\nnotice-test-shown = Seen.")
-            .with(Lang::Te, "notice-test-mailed = కాయిల్ { $uid } ఆగింది.");
+        let i18n = I18n::new().with_all(TEXTS).with_all(people::TEXTS).with_all(TEST_TEXTS);
         let courier = Courier {
             mailer: Some(Mailer::new(&config).unwrap()),
+            web: WebSender::new(true).unwrap(),
             secrets: Secrets::passing().unwrap(),
             i18n: Arc::new(i18n),
             kinds: KINDS.iter().chain(people::KINDS).chain(&[SHOWN, MAILED]).copied().collect(),
@@ -303,4 +307,136 @@ async fn no_tenant_is_told_of_anothers() {
     assert_eq!(post.ask("select kind from notices").await, Vec::<String>::new());
     assert!(post.server.got().is_empty());
     assert_eq!(post.send_all().await, 0);
+}
+
+/// A browser of one person, without the way in.
+struct Reader {
+    router: axum::Router,
+    cookie: String,
+}
+
+impl Reader {
+    async fn new(post: &Post, email: &str, roles: &[&str]) -> (Uuid, Self) {
+        let user = post.person(email, "", roles).await;
+        let token = crate::web::keys::Secret::token();
+        let done: Result<(), DbError> = post
+            .test
+            .db
+            .system_tx(async |tx| {
+                sqlx::query(
+                    "insert into control.sessions (token_hash, tenant_id, user_id, created_at, expires_at)
+                     values ($1, $2, $3, now(), now() + interval '1 hour')",
+                )
+                .bind(&token.hash().0[..])
+                .bind(post.tenant)
+                .bind(user)
+                .execute(tx.conn())
+                .await?;
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+        let state = AppState::builder(post.test.db.clone())
+            .permissions(PERMISSIONS)
+            .kinds(&post.courier.kinds)
+            .texts(TEXTS)
+            .texts(people::TEXTS)
+            .texts(TEST_TEXTS)
+            .secrets(post.courier.secrets.clone())
+            .mails(true)
+            .build();
+        let router = crate::web::app(state, router());
+        (user, Self { router, cookie: format!("tws={}", token.reveal()) })
+    }
+
+    async fn send(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
+        use tower::ServiceExt;
+        let request = axum::http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "tw.test")
+            .header("accept", "text/html")
+            .header("cookie", &self.cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(axum::body::Body::from(body.to_owned()))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let to = response.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, to.unwrap_or_default(), String::from_utf8_lossy(&body).into_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_person_reads_notices_and_says_what_comes_by_which_way() {
+    let post = Post::new().await;
+    let (one, reader) = Reader::new(&post, "one@saif.example", &["VIEWER"]).await;
+    let (_, stranger) = Reader::new(&post, "two@saif.example", &["VIEWER"]).await;
+    assert_eq!(reader.send("GET", "/notices/bell", "").await.2.trim(), "");
+    for _ in 0..2 {
+        post.tell(&MAILED, To::Person(one)).await;
+    }
+    post.send_all().await;
+    let (_, _, bell) = reader.send("GET", "/notices/bell", "").await;
+    assert!(bell.contains("Unread notices: 2"), "{bell}");
+    assert_eq!(stranger.send("GET", "/notices/bell", "").await.2.trim(), "");
+    let (_, _, page) = reader.send("GET", "/notices", "").await;
+    assert!(page.contains("UID-SAIF-KOL-RM-000001-A7 is &#60;held&#62;."), "{page}");
+    let path = page.split("action=\"/notices/open/").nth(1).unwrap().split('"').next().unwrap();
+    let path = format!("/notices/open/{path}");
+    assert_eq!(stranger.send("POST", &path, "").await.0, 404, "another person's");
+    let (status, to, _) = reader.send("POST", &path, "").await;
+    assert_eq!((status, to.as_str()), (303, "/holds"));
+    assert!(reader.send("GET", "/notices/bell", "").await.2.contains("Unread notices: 1"));
+    reader.send("POST", "/notices/read", "").await;
+    assert_eq!(reader.send("GET", "/notices/bell", "").await.2.trim(), "");
+
+    let (_, _, page) = reader.send("GET", "/notices/settings", "").await;
+    let has = |page: &str, name: &str, code: &str, state: &str| {
+        let input = page.split(&format!("name=\"{name}\" value=\"{code}\"")).nth(1).unwrap();
+        input.split('>').next().unwrap().ends_with(state)
+    };
+    assert!(has(&page, "mail", "test.mailed", " checked") && !has(&page, "mail", "test.shown", " checked"));
+    assert!(has(&page, "mail", "account.password", " checked disabled"));
+    reader.send("POST", "/notices/settings", "app=test.mailed&mail=test.shown").await;
+    let (_, _, page) = reader.send("GET", "/notices/settings", "").await;
+    assert!(!has(&page, "mail", "test.mailed", " checked") && has(&page, "mail", "test.shown", " checked"));
+    assert!(!has(&page, "app", "test.shown", " checked") && has(&page, "app", "test.mailed", " checked"));
+    post.tell(&SHOWN, To::Person(one)).await;
+    post.send_all().await;
+    assert_eq!(reader.send("GET", "/notices/bell", "").await.2.trim(), "", "by mail alone");
+    assert_eq!(post.server.got().len(), 3);
+}
+
+#[tokio::test]
+async fn an_administrator_sees_what_was_given_up_and_says_how_mail_looks() {
+    let post = Post::new().await;
+    let (boss, admin) = Reader::new(&post, "boss@saif.example", &["ADMIN"]).await;
+    let (_, viewer) = Reader::new(&post, "viewer@saif.example", &["VIEWER"]).await;
+    for (method, path) in [("GET", "/deliveries"), ("POST", "/deliveries/mail"), ("GET", "/webhooks")] {
+        assert_eq!(viewer.send(method, path, "sender_name=&reply_to=&version=0").await.0, 403, "{path}");
+    }
+    let set = "sender_name=SAIF+Stores&reply_to=stores%40saif.example&version=0";
+    assert_eq!(admin.send("POST", "/deliveries/mail", set).await.1, "/deliveries?done=1");
+    assert_eq!(admin.send("POST", "/deliveries/mail", set).await.0, 409, "changed since");
+    let wrong = "sender_name=X&reply_to=nobody&version=1";
+    let (status, _, page) = admin.send("POST", "/deliveries/mail", wrong).await;
+    assert!(status == 422 && page.contains("value=\"nobody\""), "{page}");
+    post.server.treat(Manner::Refuse("550 no such person".into()));
+    post.tell(&MAILED, To::Person(boss)).await;
+    post.send_all().await;
+    let (_, _, page) = admin.send("GET", "/deliveries?state=dead", "").await;
+    assert!(page.contains("no such person") && page.contains("boss@saif.example"), "{page}");
+    let path = page.split("action=\"/deliveries/").nth(1).unwrap().split('"').next().unwrap();
+    post.server.treat(Manner::Take);
+    assert_eq!(admin.send("POST", &format!("/deliveries/{path}"), "").await.1, "/deliveries");
+    turn(&post.test.db, &post.courier, post.tenant, Utc::now()).await.unwrap();
+    let mail = post.server.got().pop().unwrap();
+    assert!(mail.header("from").contains("SAIF Stores"), "{}", mail.data);
+    assert_eq!(mail.header("reply-to"), "stores@saif.example");
+    let audit =
+        post.ask("select action from audit_log where action like 'delivery%' or action like 'mail%'").await;
+    assert_eq!(audit.len(), 2, "{audit:?}");
 }

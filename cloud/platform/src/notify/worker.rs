@@ -120,7 +120,7 @@ async fn round(
             }
         }
     });
-    turns.buffer_unordered(TURNS).filter_map(async |tenant| tenant).collect().await
+    turns.buffer_unordered(TURNS).filter_map(std::future::ready).collect().await
 }
 
 async fn forget(db: &Db, tenants: &[Uuid], now: DateTime<Utc>) {

@@ -229,8 +229,8 @@ pub struct Listed {
     pub channel: String,
     /// What it tells of.
     pub kind: String,
-    /// The person or webhook.
-    pub target: Option<Uuid>,
+    /// The person's e-mail or the webhook's name; empty when there is none any more.
+    pub to: String,
     /// See [`State`].
     pub state: String,
     /// How often it was tried.
@@ -255,10 +255,13 @@ pub(super) async fn list(
     let tenant = tx.tenant();
     sqlx::query_as!(
         Listed,
-        r#"select message_id as id, channel, kind, target, state, attempts, last_error, created_at, due_at,
+        r#"select message_id as id, channel, kind,
+                  coalesce((select email from users u where u.tenant_id = $1 and u.user_id = o.target),
+                           (select name from webhooks w where w.tenant_id = $1 and w.webhook_id = o.target),
+                           '') as "to!", state, attempts, last_error, created_at, due_at,
                   (state = 'dead' and coalesce(expires_at > $5, true)
                    or state = 'sent' and channel = 'webhook') as "replayable!"
-           from outbox
+           from outbox o
            where tenant_id = $1 and channel <> 'notice' and ($2::text is null or state = $2)
              and ($3::uuid is null or message_id < $3)
            order by message_id desc limit $4"#,

@@ -28,6 +28,7 @@ pub use links::{
     FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,
 };
 pub use model::{ADMIN, BUILT_IN, Role, Status, User};
+pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
 pub use second_step::reseal;
 pub use service::{list, roles, roles_ensure};

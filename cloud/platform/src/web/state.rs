@@ -48,6 +48,8 @@ pub struct Inner {
     pub secrets: Secrets,
     /// Whether mail can be sent.
     pub mails: bool,
+    /// Whether webhooks may reach private addresses.
+    pub private_webhooks: bool,
 }
 
 impl Deref for AppState {
@@ -71,6 +73,7 @@ impl AppState {
             kinds: Vec::new(),
             secrets: Secrets::none(),
             mails: false,
+            private_webhooks: false,
         }
     }
 
@@ -98,6 +101,7 @@ pub struct Builder {
     kinds: Vec<Kind>,
     secrets: Secrets,
     mails: bool,
+    private_webhooks: bool,
 }
 
 impl Builder {
@@ -143,6 +147,13 @@ impl Builder {
         self
     }
 
+    /// Whether webhooks may reach private addresses.
+    #[must_use]
+    pub fn private_webhooks(mut self, allowed: bool) -> Self {
+        self.private_webhooks = allowed;
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -163,6 +174,7 @@ impl Builder {
                 kinds: self.kinds,
                 secrets: self.secrets,
                 mails: self.mails,
+                private_webhooks: self.private_webhooks,
             }),
         }
     }

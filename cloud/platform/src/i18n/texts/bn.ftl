@@ -6,6 +6,7 @@ shell-search = খুঁজুন
 shell-search-hint = UID, লট, নথি …
 shell-language = ভাষা
 shell-theme = হালকা বা গাঢ় রং
+shell-notices = বিজ্ঞপ্তি
 shell-account = অ্যাকাউন্ট
 shell-signed-in = { $name } হিসেবে সাইন ইন করা আছে
 shell-tenant = প্রতিষ্ঠান

@@ -6,6 +6,7 @@ shell-search = Search
 shell-search-hint = UID, lot, document …
 shell-language = Language
 shell-theme = Light or dark
+shell-notices = Notices
 shell-account = Account
 shell-signed-in = Signed in as { $name }
 shell-tenant = Organisation

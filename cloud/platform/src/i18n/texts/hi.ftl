@@ -6,6 +6,7 @@ shell-search = खोजें
 shell-search-hint = UID, लॉट, दस्तावेज़ …
 shell-language = भाषा
 shell-theme = हल्का या गहरा रंग
+shell-notices = सूचनाएँ
 shell-account = खाता
 shell-signed-in = { $name } के रूप में साइन इन हैं
 shell-tenant = संगठन

@@ -6,6 +6,7 @@ shell-search = వెతకండి
 shell-search-hint = UID, లాట్, పత్రం …
 shell-language = భాష
 shell-theme = లేత లేదా ముదురు రంగు
+shell-notices = నోటీసులు
 shell-account = ఖాతా
 shell-signed-in = { $name } గా సైన్ ఇన్ అయ్యారు
 shell-tenant = సంస్థ
