@@ -273,7 +273,8 @@ async fn two_workers_at_once_send_once() {
     assert_eq!((got.len(), to.len()), (21, 21));
     stop.cancel();
     for worker in workers {
-        worker.await.unwrap();
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(5), worker).await;
+        ended.expect("a worker ends when it is told to").unwrap();
     }
     assert_eq!(post.ask("select state from outbox where state <> 'sent'").await, Vec::<String>::new());
 }

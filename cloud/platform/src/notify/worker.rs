@@ -81,13 +81,16 @@ pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
         busy = round(&db, &courier, std::mem::take(&mut busy), &stop).await;
         if busy.is_empty() {
             tokio::select! {
+                // First: whoever listens ends with `stop` too, which is no reason to
+                // go on without.
+                biased;
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(POLL) => {}
                 tenant = heard.recv() => match tenant {
                     Some(Some(tenant)) => drop(busy.insert(tenant)),
                     // Something may have been missed: look at everybody.
                     Some(None) => looked = None,
-                    None => tokio::time::sleep(POLL).await,
+                    None => break,
                 },
             }
         }

@@ -103,6 +103,7 @@ struct Users<'a> {
     error: Option<String>,
     /// A link that was just made, and for whom.
     link: Option<(String, Told)>,
+    mails: bool,
 }
 
 /// How a link reaches its person.
@@ -179,6 +180,7 @@ async fn show_list(
         typed,
         error,
         link,
+        mails: state.mails,
     };
     shell.page(headers, &view)
 }
