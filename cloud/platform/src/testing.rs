@@ -2,6 +2,10 @@
 //! use and gone when the process ends; each test gets a database of its own,
 //! copied from a migrated template.
 
+mod smtp;
+
+pub use smtp::{Got, MailServer, Manner};
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;

@@ -7,7 +7,7 @@ use anyhow::Context;
 use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
 use platform::ctx::Cx;
-use platform::db::Db;
+use platform::db::{Db, DbError};
 use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, Tenant};
@@ -167,6 +167,17 @@ pub enum UserCommand {
         #[arg(long)]
         tenant: String,
     },
+}
+
+/// Commands about the keys of sensitive fields.
+#[derive(clap::Subcommand)]
+pub enum SecretsCommand {
+    /// Add a key, and bring everything that is sealed under it. A cloud that runs
+    /// hears of it by itself. Keys before stay in the file, for backups.
+    Rotate,
+    /// Bring everything that is sealed under the last key, as after one was added to
+    /// the configuration.
+    Reseal,
 }
 
 /// Arguments of `cloud open`.
@@ -378,14 +389,14 @@ pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
     let database = Database::attach(config).await?;
     let db = &database.db;
     let page = |url: Option<String>, link: &keys::Secret| {
-        let url = url.unwrap_or_else(|| format!("http://{}", config.http_listen));
+        let url = url.unwrap_or_else(|| config.url());
         println!("{}/invitation/{}", url.trim_end_matches('/'), link.reveal());
     };
     match command {
         UserCommand::Invite { email, name, roles, tenant: code, url } => {
             let tenant = tenant(db, &code).await?;
             let invitation = people::Invitation { email, name, roles };
-            let (_, link) = people::invite(db, &Cx::system(tenant.id), &invitation, Utc::now()).await?;
+            let (_, link) = people::invite(db, &Cx::system(tenant.id), &invitation, None, Utc::now()).await?;
             page(url, &link);
         }
         UserCommand::Link { email, tenant: code, url } => {
@@ -394,7 +405,7 @@ pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
             let wanted = email.trim().to_lowercase();
             let found = everybody(db, &cx).await?.into_iter().find(|user| user.email == wanted);
             let user = found.with_context(|| format!("tenant {code} has nobody of the e-mail {wanted}"))?;
-            page(url, &people::link(db, &cx, user.id, Utc::now()).await?);
+            page(url, &people::link(db, &cx, user.id, None, Utc::now()).await?);
         }
         UserCommand::List { tenant: code } => {
             let tenant = tenant(db, &code).await?;
@@ -420,13 +431,42 @@ async fn everybody(db: &Db, cx: &Cx) -> anyhow::Result<Vec<people::User>> {
     }
 }
 
+/// `cloud secrets …`.
+pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let db = &database.db;
+    let secrets = config.secrets()?;
+    if let SecretsCommand::Rotate = command {
+        anyhow::ensure!(
+            config.secret_keys.is_empty(),
+            "the keys stand in the configuration: add one to secret_keys, restart, and run `cloud secrets reseal`"
+        );
+        println!("{} seals from now on", secrets.add_key()?);
+    }
+    let mut done = 0;
+    for tenant in platform::outbox::tenants(db).await? {
+        let cx = Cx::system(tenant);
+        done += db
+            .tx(&cx, async |tx| {
+                let codes = people::reseal(tx, &secrets).await?;
+                let webhooks = platform::notify::reseal(tx, &secrets).await?;
+                let messages = platform::outbox::reseal(tx, &secrets).await?;
+                Ok::<_, DbError>(codes + webhooks + messages)
+            })
+            .await?;
+    }
+    println!("{done} secrets were sealed anew");
+    database.close().await;
+    Ok(())
+}
+
 /// `cloud open`.
 pub async fn open(config: &Config, args: OpenArgs) -> anyhow::Result<()> {
     let database = Database::attach(config).await?;
     let tenant = tenant(&database.db, &args.tenant).await?;
     let scopes = [Scope::Read, Scope::Write];
     let code = keys::create_code(&database.db, tenant.id, "sign-in link", &scopes, Utc::now()).await?;
-    let url = args.url.unwrap_or_else(|| format!("http://{}", config.http_listen));
+    let url = args.url.unwrap_or_else(|| config.url());
     println!("{}/signin/once/{}", url.trim_end_matches('/'), code.reveal());
     database.close().await;
     Ok(())

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use platform::notify::{MailConfig, Mailer};
+use platform::secrets::{self, Secrets};
 use serde::{Deserialize, Serialize};
 
 /// All settings.
@@ -31,6 +33,21 @@ pub struct Config {
     /// that agents may prune it. Left out while nobody makes backups: then agents
     /// keep what was acknowledged for the days that their plant file says.
     pub backup_horizon_hours: Option<u32>,
+    /// Address of the pages as people reach them, such as `https://trace.example.com`;
+    /// links in mails lead there.
+    pub public_url: Option<String>,
+    /// The mail server: `smtps://user:password@host`, or
+    /// `smtp://user:password@host:587?tls=required`. No mail is sent when left out.
+    pub smtp_url: Option<String>,
+    /// Who mails come from: `Tracewright <noreply@example.com>`.
+    pub mail_from: Option<String>,
+    /// Keys under which sensitive fields are sealed, each `name:base64`, the last one
+    /// for what is sealed from now on. The file `secrets.keys` in the state folder
+    /// when left out, made at first use.
+    pub secret_keys: Vec<String>,
+    /// Webhooks of tenants may reach private and loopback addresses, and go without
+    /// TLS. Only where every tenant is trusted with what stands beside the cloud.
+    pub webhooks_private: bool,
 }
 
 impl Default for Config {
@@ -45,6 +62,11 @@ impl Default for Config {
             secure_cookies: false,
             log_json: false,
             backup_horizon_hours: None,
+            public_url: None,
+            smtp_url: None,
+            mail_from: None,
+            secret_keys: Vec::new(),
+            webhooks_private: false,
         }
     }
 }
@@ -71,11 +93,49 @@ impl Config {
             "secure_cookies",
             "log_json",
             "backup_horizon_hours",
+            "public_url",
+            "smtp_url",
+            "mail_from",
+            "secret_keys",
+            "webhooks_private",
         ];
         figment
             .merge(Env::prefixed("TRACEWRIGHT_").only(&keys))
             .extract()
             .context("the configuration is not right")
+    }
+
+    /// Address of the pages, without a slash at the end: as configured, else where
+    /// they are served.
+    pub fn url(&self) -> String {
+        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.http_listen));
+        url.trim_end_matches('/').to_owned()
+    }
+
+    /// How mail goes out; `None` when it does not. Within a runtime, which the way to
+    /// the server needs.
+    ///
+    /// # Errors
+    /// When a part of it is missing or not right.
+    pub fn mailer(&self) -> anyhow::Result<Option<Mailer>> {
+        let Some(smtp_url) = self.smtp_url.clone() else {
+            return Ok(None);
+        };
+        let from = self.mail_from.clone().context("smtp_url needs mail_from, who mails come from")?;
+        // Where a request says that it went is no address to send to others.
+        self.public_url.as_ref().context("smtp_url needs public_url, where links in mails lead")?;
+        Ok(Some(Mailer::new(&MailConfig { smtp_url, from })?))
+    }
+
+    /// The keys of sensitive fields.
+    ///
+    /// # Errors
+    /// When they are not right, or the file is not.
+    pub fn secrets(&self) -> anyhow::Result<Secrets> {
+        if self.secret_keys.is_empty() {
+            return Ok(Secrets::load_or_create(&self.state_dir.join(secrets::FILE))?);
+        }
+        Secrets::from_keys(&self.secret_keys).context("secret_keys")
     }
 }
 
@@ -92,5 +152,28 @@ mod tests {
         std::fs::write(&file, "http_lisen = \"127.0.0.1:0\"\n").unwrap();
         let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());
         assert!(error.contains("http_lisen"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn mail_is_configured_as_a_whole_or_not_at_all() {
+        let mut config = Config::default();
+        assert!(config.mailer().unwrap().is_none());
+        let mut told = |change: fn(&mut Config)| {
+            change(&mut config);
+            config.mailer().map(|mailer| mailer.is_some()).map_err(|error| error.to_string())
+        };
+        let lacks =
+            |told: Result<bool, String>, what: &str| assert!(told.unwrap_err().contains(what), "{what}");
+        lacks(
+            told(|config| config.smtp_url = Some("smtps://me:secret@mail.example.com".into())),
+            "mail_from",
+        );
+        lacks(
+            told(|config| config.mail_from = Some("Tracewright <noreply@example.com>".into())),
+            "public_url",
+        );
+        assert_eq!(told(|config| config.public_url = Some("https://trace.example.com/".into())), Ok(true));
+        lacks(told(|config| config.mail_from = Some("nobody".into())), "mail_from");
+        assert_eq!(config.url(), "https://trace.example.com");
     }
 }

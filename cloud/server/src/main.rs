@@ -54,6 +54,9 @@ enum Command {
     /// Who changed what: the chain over the log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// The keys under which sensitive fields are sealed.
+    #[command(subcommand)]
+    Secrets(commands::SecretsCommand),
     /// Print a link that signs a browser in once.
     Open(commands::OpenArgs),
     /// Show a UID's state, history and genealogy.
@@ -107,6 +110,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::AccessKey(command) => commands::access_key(&config, command).await,
             Command::User(command) => commands::user(&config, command).await,
             Command::Audit(command) => audit::run(&config, command).await,
+            Command::Secrets(command) => commands::secrets(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,
             Command::Trace(args) => commands::trace(&config, args).await,
             Command::Uid(_) => Ok(()),

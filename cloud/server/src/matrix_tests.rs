@@ -94,6 +94,32 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/account", Person, Form("name=New&language=en&time_zone=")),
     ("POST", "/account/password", Person, Form("present=a&password=b")),
     ("POST", "/account/sessions", Person, Form("")),
+    ("GET", "/notices", Person, Nothing),
+    ("GET", "/notices/bell", Person, Nothing),
+    ("POST", "/notices/read", Person, Form("")),
+    ("POST", "/notices/open/{notice}", Person, Form("")),
+    ("GET", "/notices/settings", Person, Nothing),
+    ("POST", "/notices/settings", Person, Form("app=hold.placed")),
+    ("GET", "/deliveries", Admin, Nothing),
+    ("POST", "/deliveries/mail", Admin, Form("sender_name=&reply_to=&version=0")),
+    ("POST", "/deliveries/{id}/again", Admin, Form("")),
+    ("GET", "/webhooks", Admin, Nothing),
+    ("POST", "/webhooks", Admin, Form("name=New&url=https%3A%2F%2Fhooks.example.com%2F&form=json")),
+    ("POST", "/webhooks/{id}", Admin, Form("version=1&active=false")),
+    ("POST", "/webhooks/{id}/test", Admin, Form("")),
+    ("POST", "/webhooks/{id}/delete", Admin, Form("")),
+    ("POST", "/users/{id}/totp", Admin, Form("")),
+    ("POST", "/roles/{code}/totp", Admin, Form("version=0&on=true")),
+    ("GET", "/account/totp", Person, Nothing),
+    ("POST", "/account/totp", Person, Form("present=a")),
+    ("POST", "/account/totp/confirm", Person, Form("code=123456")),
+    ("POST", "/account/totp/codes", Person, Form("code=123456")),
+    ("POST", "/account/totp/off", Person, Form("code=123456")),
+    ("GET", "/signin/step", Anyone, Nothing),
+    ("POST", "/signin/step", Anyone, Form("code=123456")),
+    ("POST", "/signin/step/tenant", Anyone, Form("tenant=01900000-0000-7000-8000-000000000001")),
+    ("GET", "/forgot", Anyone, Nothing),
+    ("POST", "/forgot", Anyone, Form("email=nobody%40saif.example")),
     ("GET", "/invitation/{link}", Anyone, Nothing),
     ("POST", "/invitation/{link}", Anyone, Form("name=New&password=b")),
     ("GET", "/audit", Admin, Nothing),
@@ -111,6 +137,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{uid}", UID)
         .replace("{direction}", "backward")
         .replace("{id}", HOLD)
+        .replace("{notice}", HOLD)
         .replace("{list}", "suppliers")
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
@@ -139,7 +166,8 @@ impl Site {
         let other = test.tenant("OTHR", &["KOL"]).await;
         plant_marks(&test, victim).await;
         let config = Config::default();
-        let router = app(&test.db, &config, Committed::default(), true);
+        let state = state(&test.db, &config, Secrets::passing().unwrap(), true);
+        let router = app(state, Committed::default(), true);
         let key = async |tenant, scope| {
             keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
         };
@@ -201,6 +229,10 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into hold_members (tenant_id, hold_id, key) values ('{victim}', '{hold}', {key})"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
+        format!("insert into outbox (tenant_id, message_id, channel, kind, body, state, due_at, last_error)
+                 values ('{victim}', '{hold}', 'mail', '{MARK}', '{{}}', 'dead', now(), '{MARK}')"),
+        format!("insert into webhooks (tenant_id, webhook_id, name, url, secret)
+                 values ('{victim}', '{hold}', '{MARK}', 'https://{MARK}', '\\x00')"),
         format!("insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
                  values ('{victim}', '{hold}', '{MARK}', '{MARK}', '{MARK}', '')"),
     ];
@@ -279,6 +311,10 @@ async fn another_tenant_sees_and_changes_nothing() {
     let reader = &site.keys[0].1;
     for pattern in ["/api/v1/exceptions", "/api/v1/holds", "/api/v1/reference", "/holds"] {
         let (_, body) = site.call("GET", pattern, Nothing, Some(reader)).await;
+        assert!(body.contains(MARK), "{pattern} does not show its own tenant the mark: {body}");
+    }
+    for pattern in ["/deliveries", "/webhooks"] {
+        let (_, body) = site.call("GET", pattern, Nothing, Some(&site.keys[2].1)).await;
         assert!(body.contains(MARK), "{pattern} does not show its own tenant the mark: {body}");
     }
     let (_, body) = site.call("GET", "/api/v1/search", Nothing, Some(reader)).await;

@@ -11,6 +11,8 @@ use axum::Router;
 use axum::routing::get;
 use chrono::Utc;
 use platform::authority::{self, Authority};
+use platform::notify::{Courier, WebSender};
+use platform::secrets::Secrets;
 use platform::web::AppState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -77,10 +79,26 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         let stop = stop.clone();
         running.spawn(async move { edge.serve(listener, tls, stop).await.context("serving plants") });
     }
+    let secrets = config.secrets()?;
+    let mailer = config.mailer()?;
+    let state = state(&db, &config, secrets.clone(), mailer.is_some());
     if parts.contains(&Part::Worker) {
         let (audited, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::audit::run(audited, stopped).await;
+            Ok(())
+        });
+        let courier = Courier {
+            mailer,
+            web: WebSender::new(config.webhooks_private).context("setting up TLS of webhooks")?,
+            secrets,
+            i18n: Arc::clone(&state.i18n),
+            kinds: state.kinds.as_slice().into(),
+            public_url: config.url(),
+        };
+        let (outbox, stopped) = (db.clone(), stop.clone());
+        running.spawn(async move {
+            platform::notify::worker::run(outbox, courier, stopped).await;
             Ok(())
         });
         let (db, committed, stop) = (db.clone(), committed.clone(), stop.clone());
@@ -91,7 +109,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     let listener = listen(config.http_listen, "http_listen").await?;
     let http = listener.local_addr()?;
-    let app = app(&db, &config, committed, parts.contains(&Part::Api));
+    let app = app(state, committed, parts.contains(&Part::Api));
     let served = stop.clone();
     running.spawn(async move {
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -129,21 +147,34 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Pages and API, or health alone where this process does not serve them.
-fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages: bool) -> Router {
-    let state = AppState::builder(db.clone())
+/// What every handler is given.
+fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) -> AppState {
+    AppState::builder(db.clone())
         .secure(config.secure_cookies)
         .nav(trace::pages::NAV)
         .nav(platform::people::NAV)
+        .nav(platform::notify::NAV)
         .nav(platform::audit::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(platform::people::PERMISSIONS)
+        .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
+        .kinds(trace::holds::KINDS)
+        .kinds(platform::people::KINDS)
+        .kinds(platform::notify::KINDS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
+        .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
-        .build();
+        .secrets(secrets)
+        .mails(mails)
+        .private_webhooks(config.webhooks_private)
+        .build()
+}
+
+/// Pages and API, or health alone where this process does not serve them.
+fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
     let health =
         Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
     if with_pages {
@@ -152,6 +183,7 @@ fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages:
             .merge(platform::seed::router())
             .merge(platform::people::router())
             .merge(platform::audit::router())
+            .merge(platform::notify::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {

@@ -1,14 +1,13 @@
 //! The master key of this installation, and what is sealed with it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::private_file::{self, ReadError};
 
 /// First byte of everything sealed; another way of sealing gets another.
 const FORM: u8 = 1;
@@ -59,40 +58,15 @@ impl MasterKey {
     /// holds something else: it is never replaced.
     pub fn load_or_create(path: &Path) -> Result<Self, SealError> {
         let failed = |source| SealError::Io { path: path.to_owned(), source };
-        let random = SystemRandom::new();
         if !path.exists() {
             let mut bytes = [0_u8; 32];
-            random.fill(&mut bytes).map_err(|_| SealError::Random)?;
-            // Written aside and linked into place: whole, or not there at all.
-            let aside = path.with_extension(format!("new-{}", std::process::id()));
-            let written = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&aside)
-                .and_then(|mut file| {
-                    file.write_all(STANDARD.encode(bytes).as_bytes())?;
-                    file.sync_all()
-                })
-                .and_then(|()| match std::fs::hard_link(&aside, path) {
-                    Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-                    other => other,
-                });
-            let _ = std::fs::remove_file(&aside);
-            written.map_err(failed)?;
-            // What is sealed with it is about to be committed.
-            if let Some(folder) = path.parent() {
-                File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-            }
+            SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::Random)?;
+            private_file::create(path, &STANDARD.encode(bytes)).map_err(failed)?;
         }
-        let mut file = File::open(path).map_err(failed)?;
-        let mode = file.metadata().map_err(failed)?.mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SealError::Open { path: path.to_owned(), mode });
-        }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(failed)?;
+        let text = private_file::read(path).map_err(|error| match error {
+            ReadError::Io(source) => failed(source),
+            ReadError::Open(mode) => SealError::Open { path: path.to_owned(), mode },
+        })?;
         STANDARD
             .decode(text.trim())
             .ok()
@@ -144,7 +118,7 @@ impl MasterKey {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 

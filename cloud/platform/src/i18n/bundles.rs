@@ -150,6 +150,12 @@ impl Texts {
         self.all.t(self.lang, key, args)
     }
 
+    /// Whether there is such a text.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.all.has(key)
+    }
+
     /// The text of `key` if there is one, else `otherwise`.
     #[must_use]
     pub fn or(&self, key: &str, otherwise: &str) -> String {

@@ -1,9 +1,11 @@
 //! Why something about people was not done.
 
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 
 use super::password::Weakness;
 use crate::db::DbError;
+use crate::secrets::SecretError;
 use crate::web::Problem;
 
 /// Why something about people was not done. The field it lies in, where there is
@@ -49,6 +51,18 @@ pub enum PeopleError {
     /// The system has no random numbers.
     #[error("the system has no random numbers")]
     NoRandom,
+    /// A code of the second step is wrong, used, or too old.
+    #[error("this code is not right, or was used already")]
+    Code,
+    /// Too many wrong codes; the next one is judged after this moment.
+    #[error("too many tries, wait until {0}")]
+    Wait(DateTime<Utc>),
+    /// A role asks for the second step.
+    #[error("a role of this person asks for two-step sign-in")]
+    Required,
+    /// A secret could not be sealed or opened.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The database failed; nothing changed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -64,6 +78,7 @@ impl PeopleError {
             Self::Role => Some("role"),
             Self::Weak(_) => Some("password"),
             Self::WrongPassword => Some("present"),
+            Self::Code => Some("code"),
             _ => None,
         }
     }
@@ -84,7 +99,10 @@ impl PeopleError {
             Self::NotFound => "error-not_found",
             Self::Stale => "error-conflict-stale",
             Self::LastAdministrator => "people-error-last-administrator",
-            Self::NoRandom | Self::Db(_) => "error-internal",
+            Self::Code => "people-error-code",
+            Self::Wait(_) => "people-error-wait",
+            Self::Required => "people-error-required",
+            Self::NoRandom | Self::Secret(_) | Self::Db(_) => "error-internal",
         }
     }
 }
@@ -100,7 +118,8 @@ impl From<PeopleError> for Problem {
         let detail = error.to_string();
         let problem = match &error {
             PeopleError::NotFound => return Self::not_found(),
-            PeopleError::NoRandom => return Self::internal(detail),
+            PeopleError::NoRandom | PeopleError::Secret(_) => return Self::internal(detail),
+            PeopleError::Wait(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "people.wait", &detail),
             PeopleError::Db(_) => {
                 let PeopleError::Db(error) = error else { return Self::internal(detail) };
                 return error.into();

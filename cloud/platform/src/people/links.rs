@@ -6,16 +6,21 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::{self, Status};
-use super::{password, store};
+use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::{Db, SystemTx};
+use crate::db::{Db, SystemTx, Tx};
+use crate::notify::{self, Letter, Notice, To};
+use crate::outbox::{self, Channel, Message};
+use crate::secrets::Secrets;
 use crate::web::keys::{Secret, SecretHash, hash_of_token};
 
 /// How long an invitation works.
 pub const INVITATION_LIFETIME: TimeDelta = TimeDelta::days(7);
-/// How long a link to a new password works.
+/// How long a link to a new password works that an administrator makes.
 pub const RESET_LIFETIME: TimeDelta = TimeDelta::hours(24);
+/// How long a link to a new password works that the person asked for.
+pub const FORGOT_LIFETIME: TimeDelta = TimeDelta::hours(1);
 
 /// Somebody to invite.
 #[derive(Debug, Clone, Default)]
@@ -28,8 +33,31 @@ pub struct Invitation {
     pub roles: Vec<String>,
 }
 
-/// Makes a person who has no password yet. Answers the person's id and the secret
-/// of the link, which is told this once.
+/// What a mail with a link says.
+fn letter(purpose: &str) -> Letter {
+    let text = if purpose == "invite" { "mail-invite" } else { "mail-reset" };
+    Letter::new(text, "/invitation/")
+}
+
+/// Puts a link into the outbox, sealed: nobody but its mail tells it.
+async fn put(
+    tx: &mut Tx,
+    secrets: &Secrets,
+    user: Uuid,
+    purpose: &str,
+    link: &Secret,
+    (now, expires_at): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<(), PeopleError> {
+    let kind = if purpose == "invite" { "people.invite" } else { "people.reset" };
+    let message = Message::new(Channel::Mail, kind, Some(user), letter(purpose).body())
+        .until(expires_at)
+        .sealing(secrets, tx.tenant(), link.reveal().as_bytes())?;
+    Ok(outbox::put(tx, &message, now).await?)
+}
+
+/// Makes a person who has no password yet, and mails the link where `by_mail`
+/// says how to seal it. Answers the person's id and the secret of the link, which
+/// is told this once.
 ///
 /// # Errors
 /// When the e-mail, the name or a role is not right, or somebody has that e-mail.
@@ -37,11 +65,13 @@ pub async fn invite(
     db: &Db,
     cx: &Cx,
     invitation: &Invitation,
+    by_mail: Option<&Secrets>,
     now: DateTime<Utc>,
 ) -> Result<(Uuid, Secret), PeopleError> {
     let email = model::email(&invitation.email).ok_or(PeopleError::Email)?;
     let name = model::name(&invitation.name).ok_or(PeopleError::Name)?;
     let (user, link) = (Uuid::now_v7(), Secret::token());
+    let expires = now + INVITATION_LIFETIME;
     db.system_tx(async |system| {
         if !store::login_insert(system, &email, cx.tenant, user).await? {
             return Err(PeopleError::Exists);
@@ -56,14 +86,16 @@ pub async fn invite(
             let entry = Entry {
                 action: "user.invite",
                 subject: &format!("user:{user}"),
-                after: Some(json!({ "roles": invitation.roles })),
+                after: Some(json!({ "roles": invitation.roles, "by_mail": by_mail.is_some() })),
                 ..Entry::default()
             };
             audit::record(tx, entry).await?;
+            if let Some(secrets) = by_mail {
+                put(tx, secrets, user, "invite", &link, (now, expires)).await?;
+            }
             Ok(())
         });
         make.await?;
-        let expires = now + INVITATION_LIFETIME;
         store::invitation_insert(system, &link.hash().0, cx.tenant, user, "invite", expires).await?;
         Ok((user, link.clone()))
     })
@@ -72,11 +104,17 @@ pub async fn invite(
 
 /// Makes a new link for a person, who may have forgotten the password or lost
 /// the invitation; the links before are void. The old password works until the
-/// link is used.
+/// link is used. It is mailed where `by_mail` says how to seal it.
 ///
 /// # Errors
 /// When there is no such person, or the person is disabled.
-pub async fn link(db: &Db, cx: &Cx, user: Uuid, now: DateTime<Utc>) -> Result<Secret, PeopleError> {
+pub async fn link(
+    db: &Db,
+    cx: &Cx,
+    user: Uuid,
+    by_mail: Option<&Secrets>,
+    now: DateTime<Utc>,
+) -> Result<Secret, PeopleError> {
     let link = Secret::token();
     db.system_tx(async |system| {
         let find = system.enter(cx, async |tx| {
@@ -84,16 +122,61 @@ pub async fn link(db: &Db, cx: &Cx, user: Uuid, now: DateTime<Utc>) -> Result<Se
             if found.status == Status::Disabled {
                 return Err(PeopleError::NotFound);
             }
-            let entry = Entry { action: "user.link", subject: &format!("user:{user}"), ..Entry::default() };
+            let (purpose, lifetime) = match found.status {
+                Status::Invited => ("invite", INVITATION_LIFETIME),
+                _ => ("reset", RESET_LIFETIME),
+            };
+            let entry = Entry {
+                action: "user.link",
+                subject: &format!("user:{user}"),
+                after: Some(json!({ "purpose": purpose, "by_mail": by_mail.is_some() })),
+                ..Entry::default()
+            };
             audit::record(tx, entry).await?;
-            Ok(found.status)
+            if let Some(secrets) = by_mail {
+                put(tx, secrets, user, purpose, &link, (now, now + lifetime)).await?;
+            }
+            Ok((purpose, now + lifetime))
         });
-        let (purpose, lifetime) = match find.await? {
-            Status::Invited => ("invite", INVITATION_LIFETIME),
-            _ => ("reset", RESET_LIFETIME),
-        };
-        store::invitation_insert(system, &link.hash().0, cx.tenant, user, purpose, now + lifetime).await?;
+        let (purpose, expires) = find.await?;
+        store::invitation_insert(system, &link.hash().0, cx.tenant, user, purpose, expires).await?;
         Ok(link.clone())
+    })
+    .await
+}
+
+/// Mails a link to a new password to everybody active who has this e-mail, in
+/// whichever tenants. What comes of it is not told to whoever asks.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn forgot(
+    db: &Db,
+    email: &str,
+    secrets: &Secrets,
+    now: DateTime<Utc>,
+) -> Result<(), PeopleError> {
+    db.system_tx(async |system| {
+        for (tenant, user) in store::logins(system, email).await? {
+            let (link, expires) = (Secret::token(), now + FORGOT_LIFETIME);
+            let cx = Cx::system(tenant);
+            let put = system.enter(&cx, async |tx| {
+                let active = store::credentials(tx, user)
+                    .await?
+                    .is_some_and(|known| Status::parse(&known.status) == Status::Active);
+                if active {
+                    let subject = format!("user:{user}");
+                    let entry = Entry { action: "user.forgot", subject: &subject, ..Entry::default() };
+                    audit::record(tx, entry).await?;
+                    put(tx, secrets, user, "reset", &link, (now, expires)).await?;
+                }
+                Ok::<_, PeopleError>(active)
+            });
+            if put.await? {
+                store::invitation_insert(system, &link.hash().0, tenant, user, "reset", expires).await?;
+            }
+        }
+        Ok(())
     })
     .await
 }
@@ -109,6 +192,8 @@ pub struct Invited {
     pub email: String,
     /// For the form.
     pub name: String,
+    /// The person had a password before.
+    pub reset: bool,
 }
 
 /// Looks a link up without using it; `None` when it is not valid any more.
@@ -127,14 +212,15 @@ async fn invited(
     link: SecretHash,
     now: DateTime<Utc>,
 ) -> Result<Option<Invited>, PeopleError> {
-    let Some((tenant, user)) = store::invitation_find(system, &link.0, now).await? else {
+    let Some((tenant, user, purpose)) = store::invitation_find(system, &link.0, now).await? else {
         return Ok(None);
     };
     let cx = Cx::system(tenant);
     let found =
         system.enter(&cx, async |tx| Ok::<_, PeopleError>(store::user(tx, user, false).await?)).await?;
     let found = found.filter(|found| found.status != Status::Disabled);
-    Ok(found.map(|found| Invited { tenant, user, email: found.email, name: found.name }))
+    let reset = purpose == "reset";
+    Ok(found.map(|found| Invited { tenant, user, email: found.email, name: found.name, reset }))
 }
 
 /// Uses a link up: the person has this name and password from now on, and every
@@ -159,6 +245,7 @@ pub async fn accept(
             return Err(PeopleError::LinkGone);
         }
         store::sessions_end(system, invited.tenant, invited.user, None, None).await?;
+        totp_store::steps_end(system, invited.tenant, invited.user).await?;
         let actor = format!("user:{}", invited.user);
         let cx = Cx::new(invited.tenant, actor.as_str());
         let set = system.enter(&cx, async |tx| {
@@ -167,6 +254,14 @@ pub async fn accept(
             }
             let entry = Entry { action: "user.password", subject: &actor, ..Entry::default() };
             audit::record(tx, entry).await?;
+            if invited.reset {
+                let notice = Notice::new(To::Person(invited.user), "/account");
+                notify::tell(tx, &ACCOUNT_PASSWORD, &notice, now).await?;
+            } else {
+                let to = To::Permission(USER_MANAGE.code.to_owned());
+                let notice = Notice::new(to, format!("/users/{}", invited.user)).with("who", &*name);
+                notify::tell(tx, &PEOPLE_JOINED, &notice, now).await?;
+            }
             Ok(())
         });
         set.await

@@ -5,26 +5,38 @@
 //! access key is no person, see [`crate::web::keys`].
 
 mod error;
+mod forgot;
 mod links;
 mod model;
 mod pages;
 mod password;
+mod second_step;
 mod service;
 mod signin;
+mod step_pages;
+mod steps;
 mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod totp;
+mod totp_pages;
+mod totp_store;
 
 pub use error::PeopleError;
-pub use links::{INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link};
+pub use links::{
+    FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,
+};
 pub use model::{ADMIN, BUILT_IN, Role, Status, User};
+pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
+pub use second_step::reseal;
 pub use service::{list, roles, roles_ensure};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use store::{Standing, standing};
 
 use crate::i18n::{Lang, Sources};
+use crate::notify::Kind;
 use crate::web::{NavItem, Permission};
 
 /// See who there is.
@@ -33,6 +45,18 @@ pub const USER_READ: Permission = Permission::read("user.read");
 pub const USER_MANAGE: Permission = Permission::admin("user.manage");
 /// Say what roles may do.
 pub const ROLE_MANAGE: Permission = Permission::admin("role.manage");
+
+/// The own password was set anew.
+pub const ACCOUNT_PASSWORD: Kind = Kind::own("account.password");
+/// Two-step sign-in is asked for from now on.
+pub const ACCOUNT_TOTP_ON: Kind = Kind::own("account.totp_on");
+/// Two-step sign-in is asked for no more.
+pub const ACCOUNT_TOTP_OFF: Kind = Kind::own("account.totp_off");
+/// Somebody followed an invitation.
+pub const PEOPLE_JOINED: Kind = Kind::shown("people.joined");
+
+/// The kinds of notices of this part.
+pub const KINDS: &[Kind] = &[ACCOUNT_PASSWORD, ACCOUNT_TOTP_ON, ACCOUNT_TOTP_OFF, PEOPLE_JOINED];
 
 /// What the endpoints here ask for.
 pub const PERMISSIONS: &[Permission] = &[USER_READ, USER_MANAGE, ROLE_MANAGE];

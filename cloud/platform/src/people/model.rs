@@ -78,6 +78,8 @@ pub struct Role {
     pub permissions: Vec<String>,
     /// Made with the tenant.
     pub built_in: bool,
+    /// Whoever has it must have a second step of sign-in.
+    pub require_totp: bool,
     /// For a change that must not overwrite another's.
     pub version: i32,
 }

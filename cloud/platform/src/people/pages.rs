@@ -16,12 +16,14 @@ use uuid::Uuid;
 use super::error::PeopleError;
 use super::links::{self, Invitation};
 use super::model::{ADMIN, Role, Status, User};
+use super::second_step::{self, Standing};
 use super::service::{self, Profile};
-use super::signin::{self, Attempt, Session};
+use super::signin::{self, Attempt, Session, SignedIn};
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ};
 use crate::i18n::{Lang, Texts};
 use crate::web::{
     AppState, Caller, Permission, Problem, Shell, Visitor, client_of, query, require_same, set_session,
+    set_step, step_path,
 };
 
 /// The pages of people.
@@ -38,21 +40,26 @@ pub fn router() -> Router<AppState> {
         .route("/account/password", post(change_password))
         .route("/account/sessions", post(end_sessions))
         .route("/invitation/{link}", get(invitation).post(accept))
+        .merge(super::forgot::router())
+        .merge(super::step_pages::router())
+        .merge(super::totp_pages::router())
 }
 
 /// People of one page.
 const PAGE: i64 = 50;
 
 /// An error in the person's own language.
-fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> {
+pub(super) fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> {
     match error {
-        PeopleError::Db(_) | PeopleError::NoRandom | PeopleError::NotFound => Err(error.into()),
+        PeopleError::Db(_) | PeopleError::NoRandom | PeopleError::Secret(_) | PeopleError::NotFound => {
+            Err(error.into())
+        }
         error => Ok(texts.t(error.text_key())),
     }
 }
 
 /// What a form sent, or the problem with it.
-fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
+pub(super) fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
     let Form(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
     Ok(value)
 }
@@ -76,7 +83,7 @@ fn status_class(status: &Status) -> &'static str {
     }
 }
 
-fn unprocessable(mut response: Response) -> Response {
+pub(super) fn unprocessable(mut response: Response) -> Response {
     *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     response
 }
@@ -94,8 +101,26 @@ struct Users<'a> {
     next: Option<String>,
     typed: Invited,
     error: Option<String>,
-    /// A link that was just made, and for whom; shown this once.
-    link: Option<(String, String)>,
+    /// A link that was just made, and for whom.
+    link: Option<(String, Told)>,
+    mails: bool,
+}
+
+/// How a link reaches its person.
+enum Told {
+    /// It is shown, this once, to be passed on.
+    Shown(String),
+    /// It is on its way by mail.
+    Mailed,
+}
+
+impl Told {
+    fn shown(&self) -> Option<&str> {
+        match self {
+            Self::Shown(link) => Some(link),
+            Self::Mailed => None,
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,7 +156,7 @@ async fn show_list(
     after: &After,
     typed: Invited,
     error: Option<String>,
-    link: Option<(String, String)>,
+    link: Option<(String, Told)>,
 ) -> Result<Response, Problem> {
     let from = (after.name.as_str(), after.id.unwrap_or_default());
     let mut users = service::list(&state.db, &caller.cx, from, PAGE + 1).await?;
@@ -155,6 +180,7 @@ async fn show_list(
         typed,
         error,
         link,
+        mails: state.mails,
     };
     shell.page(headers, &view)
 }
@@ -185,9 +211,13 @@ async fn invite(
     let roles = if typed.role.is_empty() { Vec::new() } else { vec![typed.role.clone()] };
     let invitation = Invitation { email: typed.email.clone(), name: typed.name.clone(), roles };
     let first = After::default();
-    match links::invite(&state.db, &caller.cx, &invitation, Utc::now()).await {
+    match links::invite(&state.db, &caller.cx, &invitation, state.by_mail(), Utc::now()).await {
         Ok((_, link)) => {
-            let link = (typed.email.trim().to_lowercase(), here(&state, &headers, link.reveal()));
+            let told = match state.mails {
+                true => Told::Mailed,
+                false => Told::Shown(here(&state, &headers, link.reveal())),
+            };
+            let link = (typed.email.trim().to_lowercase(), told);
             show_list(&state, &caller, &headers, &first, Invited::default(), None, Some(link)).await
         }
         Err(error) => {
@@ -216,7 +246,9 @@ struct One<'a> {
     user: User,
     roles: Vec<Role>,
     error: Option<String>,
-    link: Option<String>,
+    link: Option<Told>,
+    mails: bool,
+    standing: Standing,
 }
 
 async fn one(
@@ -235,10 +267,11 @@ async fn show_one(
     headers: &HeaderMap,
     id: Uuid,
     error: Option<String>,
-    link: Option<String>,
+    link: Option<Told>,
 ) -> Result<Response, Problem> {
     let user = service::find(&state.db, &caller.cx, id).await?;
     let roles = service::roles(&state.db, &caller.cx).await?;
+    let standing = second_step::standing(&state.db, &caller.cx, id).await?;
     let shell = Shell::new(state, caller, user.name.clone(), "/users");
     let view = One {
         texts: &caller.texts,
@@ -248,6 +281,8 @@ async fn show_one(
         roles,
         error,
         link,
+        mails: state.mails,
+        standing,
     };
     shell.page(headers, &view)
 }
@@ -312,16 +347,27 @@ async fn set_status(
     done_or_told(&state, &caller, &headers, id, done).await
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct NewLink {
+    by_mail: bool,
+}
+
 async fn new_link(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
+    sent: Result<Form<NewLink>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    let link = links::link(&state.db, &caller.cx, id, Utc::now()).await?;
-    let link = here(&state, &headers, link.reveal());
-    show_one(&state, &caller, &headers, id, None, Some(link)).await
+    let by_mail = state.by_mail().filter(|_| sent.is_ok_and(|Form(new)| new.by_mail));
+    let link = links::link(&state.db, &caller.cx, id, by_mail, Utc::now()).await?;
+    let told = match by_mail {
+        Some(_) => Told::Mailed,
+        None => Told::Shown(here(&state, &headers, link.reveal())),
+    };
+    show_one(&state, &caller, &headers, id, None, Some(told)).await
 }
 
 // --- roles ---------------------------------------------------------------------
@@ -420,6 +466,7 @@ struct Account<'a> {
     name: String,
     language: Lang,
     sessions: Vec<Session>,
+    standing: Standing,
     error: Option<String>,
     done: bool,
 }
@@ -444,6 +491,7 @@ async fn show_account(
     let id = caller.person()?;
     let user = service::find(&state.db, &caller.cx, id).await?;
     let sessions = signin::sessions(&state.db, caller.cx.tenant, id, caller.session, Utc::now()).await?;
+    let standing = second_step::standing(&state.db, &caller.cx, id).await?;
     let shell = Shell::new(state, caller, caller.t("people-account-title"), "");
     let view = Account {
         texts: &caller.texts,
@@ -452,6 +500,7 @@ async fn show_account(
         name: user.name,
         language: caller.language,
         sessions,
+        standing,
         error,
         done,
     };
@@ -513,7 +562,7 @@ async fn change_password(
     let id = caller.person()?;
     let NewPassword { present, password } = form(sent)?;
     let both = (present.as_str(), password.as_str());
-    let done = service::password_change(&state.db, &caller.cx, id, both, caller.session).await;
+    let done = service::password_change(&state.db, &caller.cx, id, both, caller.session, Utc::now()).await;
     account_or_told(&state, &caller, &headers, done).await
 }
 
@@ -548,6 +597,7 @@ struct InvitationPage<'a> {
     email: &'a str,
     name: &'a str,
     shortest: usize,
+    reset: bool,
     error: Option<String>,
 }
 
@@ -558,22 +608,29 @@ async fn invitation(
 ) -> Result<Response, Problem> {
     let found = links::find(&state.db, &link, Utc::now()).await?;
     let page = match &found {
-        Some(found) => page(&visitor.texts, &link, &found.email, &found.name, None),
-        None => page(&visitor.texts, "", "", "", None),
+        Some(found) => page(&visitor.texts, &link, found, &found.name, None).render()?,
+        None => gone(&visitor.texts).render()?,
     };
     let status = if found.is_some() { StatusCode::OK } else { StatusCode::GONE };
-    Ok((status, Html(page.render()?)).into_response())
+    Ok((status, Html(page)).into_response())
 }
 
 fn page<'a>(
     texts: &'a Texts,
     link: &'a str,
-    email: &'a str,
+    found: &'a links::Invited,
     name: &'a str,
     error: Option<String>,
 ) -> InvitationPage<'a> {
-    let title = texts.t("people-invitation-title");
-    InvitationPage { title, texts, link, email, name, shortest: super::password::SHORTEST, error }
+    let title = texts.t(if found.reset { "people-reset-title" } else { "people-invitation-title" });
+    let (email, reset) = (found.email.as_str(), found.reset);
+    InvitationPage { title, texts, link, email, name, shortest: super::password::SHORTEST, reset, error }
+}
+
+/// What is behind a link that is not valid any more.
+fn gone(texts: &Texts) -> InvitationPage<'_> {
+    let title = texts.t("error-title");
+    InvitationPage { title, texts, link: "", email: "", name: "", shortest: 0, reset: false, error: None }
 }
 
 #[derive(Deserialize)]
@@ -597,18 +654,28 @@ async fn accept(
         Ok(invited) => {
             let (address, browser) = client_of(&client, &headers);
             let attempt = Attempt { email: invited.email, password: String::new(), address, browser };
-            let token =
+            let signed =
                 signin::sign_in_after_link(&state.db, invited.tenant, invited.user, &attempt, now).await?;
-            let mut response = Redirect::to("/").into_response();
-            set_session(&state, &mut response, &token);
-            Ok(response)
+            Ok(match signed {
+                SignedIn::Yes(token) => {
+                    let mut response = Redirect::to("/").into_response();
+                    set_session(&state, &mut response, &token);
+                    response
+                }
+                SignedIn::Step(token) => {
+                    let mut response = Redirect::to(&step_path("/")).into_response();
+                    set_step(&state, &mut response, &token);
+                    response
+                }
+                SignedIn::No | SignedIn::Wait(_) => Redirect::to("/signin").into_response(),
+            })
         }
         Err(error) => {
             let found = links::find(&state.db, &link, now).await?;
             let told = say(&visitor.texts, error)?;
             let made = match &found {
-                Some(found) => page(&visitor.texts, &link, &found.email, &name, Some(told)).render()?,
-                None => page(&visitor.texts, "", "", "", None).render()?,
+                Some(found) => page(&visitor.texts, &link, found, &name, Some(told)).render()?,
+                None => gone(&visitor.texts).render()?,
             };
             let status = if found.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::GONE };
             Ok((status, Html(made)).into_response())

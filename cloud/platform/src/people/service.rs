@@ -1,17 +1,19 @@
 //! What an administrator does with people and roles, and a person with the own
 //! account.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::{self, ADMIN, BUILT_IN, Role, Status, User};
-use super::{password, store};
+use super::{ACCOUNT_PASSWORD, password, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
+use crate::notify::{self, Notice, To};
 use crate::web::Permission;
 use crate::web::keys::SecretHash;
 
@@ -126,6 +128,7 @@ pub async fn enable(db: &Db, cx: &Cx, user: Uuid, version: i32, on: bool) -> Res
         change.await?;
         if !on {
             store::sessions_end(system, cx.tenant, user, None, None).await?;
+            totp_store::steps_end(system, cx.tenant, user).await?;
         }
         Ok(())
     })
@@ -242,6 +245,7 @@ pub async fn password_change(
     user: Uuid,
     (present, new): (&str, &str),
     keep: Option<SecretHash>,
+    now: DateTime<Utc>,
 ) -> Result<(), PeopleError> {
     let (known, person) = db
         .tx(cx, async |tx| {
@@ -258,11 +262,13 @@ pub async fn password_change(
     db.system_tx(async |system| {
         let keep = keep.as_ref().map(|hash| &hash.0[..]);
         store::sessions_end(system, cx.tenant, user, None, keep).await?;
+        totp_store::steps_end(system, cx.tenant, user).await?;
         let set = system.enter(cx, async |tx| {
             store::password_set(tx, user, &kept).await?;
             let entry =
                 Entry { action: "user.password", subject: &format!("user:{user}"), ..Entry::default() };
             audit::record(tx, entry).await?;
+            notify::tell(tx, &ACCOUNT_PASSWORD, &Notice::new(To::Person(user), "/account"), now).await?;
             Ok::<_, PeopleError>(())
         });
         set.await

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::{self, Status};
+use super::steps::{self, From};
 use super::throttle::{self, Counted};
 use super::{password, store};
 use crate::audit::{self, Entry};
@@ -31,6 +32,13 @@ pub struct Attempt {
     pub browser: String,
 }
 
+impl Attempt {
+    fn from(&self) -> From {
+        let browser = self.browser.chars().take(LONGEST_BROWSER).collect();
+        From { address: self.address.map(|address| address.to_string()).unwrap_or_default(), browser }
+    }
+}
+
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attempt").field("address", &self.address).finish_non_exhaustive()
@@ -42,6 +50,9 @@ impl std::fmt::Debug for Attempt {
 pub enum SignedIn {
     /// The session's token.
     Yes(Secret),
+    /// The password is right, and something else is asked for: the token of the
+    /// sign-in under way.
+    Step(Secret),
     /// E-mail or password are wrong, or the person is not active; which of them
     /// is not told.
     No,
@@ -72,23 +83,21 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
         Ok(candidates) => candidates,
         Err(until) => return Ok(SignedIn::Wait(until)),
     };
-    let Some((tenant, user)) = judge(candidates, &attempt.password).await else {
+    let proved = judge(candidates, &attempt.password).await;
+    if proved.is_empty() {
         return Ok(SignedIn::No);
-    };
-    let token = db
-        .system_tx(async |system| {
-            let address = address.map(|address| address.subject());
-            store::try_succeeded(system, &account.subject(), address.as_deref()).await?;
-            store::tries_forget(system, now - TimeDelta::days(2)).await?;
-            let from = attempt.address.map(|address| address.to_string()).unwrap_or_default();
-            start(system, tenant, user, &from, &attempt.browser, now).await
-        })
-        .await?;
-    Ok(SignedIn::Yes(token))
+    }
+    db.system_tx(async |system| {
+        let address = address.map(|address| address.subject());
+        store::try_succeeded(system, &account.subject(), address.as_deref()).await?;
+        store::tries_forget(system, now - TimeDelta::days(2)).await?;
+        steps::proceed(system, &proved, "password", &attempt.from(), now).await
+    })
+    .await
 }
 
 /// Counts a try; answers until when to wait, if it must not be judged.
-async fn count(
+pub(super) async fn count(
     system: &mut SystemTx,
     counted: &Counted<'_>,
     now: DateTime<Utc>,
@@ -124,18 +133,18 @@ async fn candidates(system: &mut SystemTx, email: &str) -> Result<Vec<Candidate>
     Ok(found)
 }
 
-/// The tenant and person whose password it is.
-async fn judge(candidates: Vec<Candidate>, typed: &str) -> Option<(Uuid, Uuid)> {
+/// The tenants and persons whose password it is.
+async fn judge(candidates: Vec<Candidate>, typed: &str) -> Vec<(Uuid, Uuid)> {
     if candidates.is_empty() {
         password::verify(typed.to_owned(), None).await;
-        return None;
     }
+    let mut proved = Vec::new();
     for candidate in candidates {
         if password::verify(typed.to_owned(), Some(candidate.hash)).await {
-            return Some((candidate.tenant, candidate.user));
+            proved.push((candidate.tenant, candidate.user));
         }
     }
-    None
+    proved
 }
 
 /// Starts a session of a person who was proved to be one.
@@ -143,14 +152,15 @@ pub(super) async fn start(
     system: &mut SystemTx,
     tenant: Uuid,
     user: Uuid,
-    address: &str,
-    browser: &str,
+    by: &str,
+    from: &From,
     now: DateTime<Utc>,
 ) -> Result<Secret, PeopleError> {
     let token = Secret::token();
-    let browser: String = browser.chars().filter(|c| !c.is_control()).take(LONGEST_BROWSER).collect();
+    let browser: String = from.browser.chars().filter(|c| !c.is_control()).take(LONGEST_BROWSER).collect();
     let until = now + SESSION_LIFETIME;
-    store::session_insert(system, &token.hash().0, tenant, user, (address, &browser), now, until).await?;
+    store::session_insert(system, &token.hash().0, tenant, user, (&from.address, &browser), now, until)
+        .await?;
     let actor = format!("user:{user}");
     let cx = Cx::new(tenant, actor.as_str());
     let note = system.enter(&cx, async |tx| {
@@ -158,7 +168,7 @@ pub(super) async fn start(
         let entry = Entry {
             action: "session.start",
             subject: &actor,
-            after: Some(json!({ "by": "password" })),
+            after: Some(json!({ "by": by })),
             ..Entry::default()
         };
         audit::record(tx, entry).await?;
@@ -168,7 +178,8 @@ pub(super) async fn start(
     Ok(token)
 }
 
-/// Starts a session for a person who has just set a password by a link.
+/// Goes on with a person who has just set a password by a link: to a session, or
+/// to the second step, which a link does not stand for.
 ///
 /// # Errors
 /// When the database refuses.
@@ -178,9 +189,9 @@ pub(super) async fn sign_in_after_link(
     user: Uuid,
     attempt: &Attempt,
     now: DateTime<Utc>,
-) -> Result<Secret, PeopleError> {
-    let from = attempt.address.map(|address| address.to_string()).unwrap_or_default();
-    db.system_tx(async |system| start(system, tenant, user, &from, &attempt.browser, now).await).await
+) -> Result<SignedIn, PeopleError> {
+    let from = attempt.from();
+    db.system_tx(async |system| steps::proceed(system, &[(tenant, user)], "link", &from, now).await).await
 }
 
 /// A session as its person sees it.

@@ -70,21 +70,21 @@ pub(super) async fn invitation_insert(
     Ok(())
 }
 
-/// A link that is still good: tenant and user.
+/// A link that is still good: tenant, user and purpose.
 pub(super) async fn invitation_find(
     tx: &mut SystemTx,
     token: &[u8],
     now: DateTime<Utc>,
-) -> Result<Option<(Uuid, Uuid)>, Error> {
+) -> Result<Option<(Uuid, Uuid, String)>, Error> {
     let row = sqlx::query!(
-        "select i.tenant_id, i.user_id from control.invitations i join control.tenants t using (tenant_id)
+        "select i.tenant_id, i.user_id, i.purpose from control.invitations i join control.tenants t using (tenant_id)
          where i.token_hash = $1 and i.used_at is null and i.expires_at > $2 and t.status = 'active'",
         token,
         now,
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| (row.tenant_id, row.user_id)))
+    Ok(row.map(|row| (row.tenant_id, row.user_id, row.purpose)))
 }
 
 /// Uses a link up; of two at once, one gets it.
@@ -500,7 +500,7 @@ pub(super) async fn roles(tx: &mut Tx) -> Result<Vec<Role>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Role,
-        "select role as code, name, permissions, built_in, version from roles
+        "select role as code, name, permissions, built_in, require_totp, version from roles
          where tenant_id = $1 and deleted_at is null order by not built_in, role limit 200",
         tenant,
     )
@@ -550,4 +550,28 @@ pub(super) async fn role_permissions_set(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// `false` when somebody else changed the role since `version`.
+pub(super) async fn role_totp_set(tx: &mut Tx, code: &str, version: i32, on: bool) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update roles set require_totp = $4, version = version + 1
+         where tenant_id = $1 and role = $2 and version = $3 and deleted_at is null",
+        tenant,
+        code,
+        version,
+        on,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The code of the transaction's tenant.
+pub(super) async fn tenant_code(tx: &mut Tx) -> Result<String, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!("select code from control.tenants where tenant_id = $1", tenant)
+        .fetch_one(tx.conn())
+        .await
 }

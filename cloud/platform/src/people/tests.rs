@@ -19,8 +19,11 @@ use crate::testing::TestDb;
 use crate::web::keys;
 use crate::web::{AppState, Permission};
 
-const PASSWORD: &str = "monsoon kettle ninety brass";
-const OTHER: &str = "lantern gravel seventeen otter";
+mod forgot;
+mod second_step;
+
+pub(super) const PASSWORD: &str = "monsoon kettle ninety brass";
+pub(super) const OTHER: &str = "lantern gravel seventeen otter";
 
 #[test]
 fn texts_are_complete() {
@@ -60,7 +63,7 @@ impl Office {
             name: "Ananya Sen".into(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         };
-        let (user, link) = links::invite(&self.test.db, &self.cx, &invitation, self.now).await.unwrap();
+        let (user, link) = links::invite(&self.test.db, &self.cx, &invitation, None, self.now).await.unwrap();
         (user, link.reveal().to_owned())
     }
 
@@ -106,10 +109,13 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     assert!(!office.signs_in("ananya@saif.example", PASSWORD).await, "not before a password is set");
     let db = &office.test.db;
     let again = Invitation { email: "ananya@saif.example".into(), name: "A".into(), roles: vec![] };
-    assert!(matches!(links::invite(db, &office.cx, &again, office.now).await, Err(PeopleError::Exists)));
+    assert!(matches!(
+        links::invite(db, &office.cx, &again, None, office.now).await,
+        Err(PeopleError::Exists)
+    ));
     let nobody =
         Invitation { email: "b@saif.example".into(), name: "B".into(), roles: vec!["NOBODY".into()] };
-    assert!(matches!(links::invite(db, &office.cx, &nobody, office.now).await, Err(PeopleError::Role)));
+    assert!(matches!(links::invite(db, &office.cx, &nobody, None, office.now).await, Err(PeopleError::Role)));
 
     let accept =
         async |link: &str, password: &str, now| links::accept(db, link, "Ananya S", password, now).await;
@@ -128,8 +134,8 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     let access = keys::verify_session(db, token.reveal(), office.now).await.unwrap().unwrap();
     assert_eq!((access.actor(), access.name.as_str()), (format!("user:{user}"), "Ananya S"));
     assert!(access.rights.has(&Permission::write("hold.place")) && !access.rights.has(&super::USER_MANAGE));
-    let first = links::link(db, &office.cx, user, office.now).await.unwrap();
-    let second = links::link(db, &office.cx, user, office.now).await.unwrap();
+    let first = links::link(db, &office.cx, user, None, office.now).await.unwrap();
+    let second = links::link(db, &office.cx, user, None, office.now).await.unwrap();
     assert!(matches!(accept(first.reveal(), OTHER, office.now).await, Err(PeopleError::LinkGone)));
     accept(second.reveal(), OTHER, office.now).await.unwrap();
     assert!(keys::verify_session(db, token.reveal(), office.now).await.unwrap().is_none());
@@ -212,7 +218,7 @@ async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
     service::enable(db, cx, clerk, version, false).await.unwrap();
     assert!(standing().await.is_none());
     assert!(!office.signs_in("clerk@saif.example", PASSWORD).await);
-    assert!(matches!(links::link(db, cx, clerk, office.now).await, Err(PeopleError::NotFound)));
+    assert!(matches!(links::link(db, cx, clerk, None, office.now).await, Err(PeopleError::NotFound)));
     let version = service::find(db, cx, clerk).await.unwrap().version;
     service::enable(db, cx, clerk, version, true).await.unwrap();
     assert!(office.signs_in("clerk@saif.example", PASSWORD).await);
@@ -284,7 +290,8 @@ async fn an_own_account_changes_its_password_and_ends_its_sessions() {
     ));
     assert_eq!(sessions().await.len(), 2);
 
-    let change = async |present, new| service::password_change(db, &cx, user, (present, new), own).await;
+    let change =
+        async |present, new| service::password_change(db, &cx, user, (present, new), own, office.now).await;
     assert!(matches!(change(OTHER, OTHER).await, Err(PeopleError::WrongPassword)));
     assert!(matches!(change(PASSWORD, "short").await, Err(PeopleError::Weak(_))));
     change(PASSWORD, OTHER).await.unwrap();
@@ -303,7 +310,7 @@ async fn one_person_of_two_tenants_comes_in_by_either_password() {
     let invitation =
         Invitation { email: "a@saif.example".into(), name: "A".into(), roles: vec!["VIEWER".into()] };
     let (_, link) =
-        links::invite(&office.test.db, &Cx::system(other), &invitation, office.now).await.unwrap();
+        links::invite(&office.test.db, &Cx::system(other), &invitation, None, office.now).await.unwrap();
     links::accept(&office.test.db, link.reveal(), "A", OTHER, office.now).await.unwrap();
     for (password, tenant) in [(PASSWORD, office.tenant), (OTHER, other)] {
         let SignedIn::Yes(token) = office.try_at("a@saif.example", password, office.now, "").await else {
@@ -337,13 +344,12 @@ impl Browser {
         let response =
             self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        if let Some(set) = parts
-            .headers
-            .get_all(header::SET_COOKIE)
-            .iter()
-            .find_map(|set| set.to_str().ok()?.split(';').next().filter(|set| set.starts_with("tws=")))
-        {
-            set.clone_into(&mut self.cookie);
+        for set in parts.headers.get_all(header::SET_COOKIE) {
+            let set = set.to_str().unwrap().split(';').next().unwrap();
+            let name = set.split_once('=').unwrap().0;
+            let kept = self.cookie.split("; ").filter(|pair| !pair.starts_with(&format!("{name}=")));
+            let kept: Vec<&str> = kept.filter(|pair| !pair.is_empty()).chain([set]).collect();
+            self.cookie = kept.join("; ");
         }
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())

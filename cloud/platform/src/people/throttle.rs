@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// What tries are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,17 +14,29 @@ pub enum Counted<'a> {
     Account(&'a str),
     /// One address, for whichever e-mail.
     Address(IpAddr),
+    /// Codes of one person's second step.
+    Code(Uuid),
+    /// Links to a new password for one e-mail.
+    Forgot(&'a str),
+    /// Links to a new password that one address asks for.
+    ForgotAddress(IpAddr),
 }
 
 impl Counted<'_> {
     /// The name of its row; an e-mail is not told by it.
     #[must_use]
     pub fn subject(&self) -> String {
+        // A person at home has a /64 of addresses.
+        let network = |address: &IpAddr| match address {
+            IpAddr::V6(address) => format!("{:x?}", &address.segments()[..4]),
+            IpAddr::V4(address) => address.to_string(),
+        };
         let (kind, text) = match self {
             Self::Account(email) => ("account", (*email).to_owned()),
-            // A person at home has a /64 of addresses.
-            Self::Address(IpAddr::V6(address)) => ("address", format!("{:x?}", &address.segments()[..4])),
-            Self::Address(address) => ("address", address.to_string()),
+            Self::Address(address) => ("address", network(address)),
+            Self::Code(user) => ("code", user.to_string()),
+            Self::Forgot(email) => ("forgot", (*email).to_owned()),
+            Self::ForgotAddress(address) => ("forgot-address", network(address)),
         };
         let hash = Sha256::digest(text.as_bytes());
         let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
@@ -34,8 +47,9 @@ impl Counted<'_> {
     #[must_use]
     pub fn window(&self) -> TimeDelta {
         match self {
-            Self::Account(_) => TimeDelta::hours(24),
-            Self::Address(_) => TimeDelta::minutes(15),
+            Self::Account(_) | Self::Code(_) => TimeDelta::hours(24),
+            Self::Address(_) | Self::ForgotAddress(_) => TimeDelta::minutes(15),
+            Self::Forgot(_) => TimeDelta::hours(1),
         }
     }
 
@@ -45,12 +59,15 @@ impl Counted<'_> {
         match self {
             // The sixth wrong password costs a minute, each further one twice as
             // much, up to an hour: a person waits, a guesser gives up.
-            Self::Account(_) => {
+            Self::Account(_) | Self::Code(_) => {
                 let over = u32::try_from(tries - 5).ok().filter(|over| *over > 0)?;
                 Some(TimeDelta::minutes(1_i64 << (over - 1).min(6)).min(TimeDelta::hours(1)))
             }
             // A whole office may share one address.
             Self::Address(_) => (tries > 60).then(|| TimeDelta::minutes(15)),
+            // Mail that nobody asked for is a nuisance.
+            Self::Forgot(_) => (tries > 3).then(|| TimeDelta::hours(1)),
+            Self::ForgotAddress(_) => (tries > 20).then(|| TimeDelta::minutes(15)),
         }
     }
 }

@@ -4,6 +4,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 /// Holds a browser's session.
 pub(super) const SESSION: &str = "tws";
+/// Holds a sign-in under way.
+pub(super) const STEP: &str = "twp";
 /// Holds the language that the person chose.
 pub(super) const LANGUAGE: &str = "twl";
 

@@ -73,6 +73,8 @@ pub fn icon(name: &str) -> &'static str {
         "check" => svg!(r#"<path d="m5 12.5 4.5 4.5L19 7.5"/>"#),
         "clock" => svg!(r#"<circle cx="12" cy="12" r="8.5"/><path d="M12 7v5l3.5 2"/>"#),
         "download" => svg!(r#"<path d="M12 4v11M7.5 11l4.5 4.5 4.5-4.5M4.5 20h15"/>"#),
+        "bell" => svg!(r#"<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15zM10 21h4"/>"#),
+        "send" => svg!(r#"<path d="M4 12 20.5 4 15 20.5l-3.2-7.3zM11.8 13.2 20.5 4"/>"#),
         "plus" => svg!(r#"<path d="M12 5v14M5 12h14"/>"#),
         _ => svg!(r#"<circle cx="12" cy="12" r="3"/>"#),
     }

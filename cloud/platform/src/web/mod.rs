@@ -28,7 +28,7 @@ pub use caller::{Caller, Denied, Visitor};
 pub use client::{Client, client_of};
 pub use icon::icon;
 pub use layers::wrap;
-pub(crate) use origin::require_same;
+pub(crate) use origin::{local_path, require_same};
 pub use problem::{FieldError, Problem};
 pub use query::query;
 pub use request_id::RequestId;
@@ -36,7 +36,7 @@ pub use rights::{EVERY, Permission, Rights};
 pub use scope::{Scope, Scopes};
 pub use shell::Shell;
 pub use signin::routes;
-pub(crate) use signin::{set_language, set_session};
+pub(crate) use signin::{end_step, set_language, set_session, set_step, step_of, step_path};
 pub use state::{AppState, Builder, NavItem};
 
 /// The whole site: `pages` of all parts beside sign-in and assets, with what

@@ -28,7 +28,7 @@ pub(crate) fn require_same(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// `path` if it is a path of this site, else `/`.
-pub(super) fn local_path(path: &str) -> &str {
+pub(crate) fn local_path(path: &str) -> &str {
     let bytes = path.as_bytes();
     let local = bytes.first() == Some(&b'/')
         // `//host` and `/\host` are other sites to a browser.

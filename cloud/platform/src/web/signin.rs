@@ -16,6 +16,8 @@ use super::{AppState, Client, Problem, Visitor, assets, client_of, cookies};
 use crate::i18n::{Lang, Texts};
 use crate::people::{self, Attempt, SignedIn};
 
+/// Ten minutes, as a sign-in under way lasts.
+const STEP_AGE: i64 = 600;
 /// A year, in seconds.
 const LANGUAGE_AGE: i64 = 365 * 86_400;
 
@@ -40,6 +42,8 @@ struct SignIn<'a> {
     failed: Option<String>,
     /// What failed was an access key.
     by_key: bool,
+    /// A new password can be asked for by mail.
+    mails: bool,
 }
 
 #[derive(Template)]
@@ -57,11 +61,16 @@ struct Next {
     next: String,
 }
 
-async fn form(visitor: Visitor, Query(Next { next }): Query<Next>) -> Result<Html<String>, Problem> {
-    sign_in_page(&visitor, &next, "", None, false)
+async fn form(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Query(Next { next }): Query<Next>,
+) -> Result<Html<String>, Problem> {
+    sign_in_page(&state, &visitor, &next, "", None, false)
 }
 
 fn sign_in_page(
+    state: &AppState,
     visitor: &Visitor,
     next: &str,
     email: &str,
@@ -69,8 +78,8 @@ fn sign_in_page(
     by_key: bool,
 ) -> Result<Html<String>, Problem> {
     let texts = &visitor.texts;
-    let page =
-        SignIn { title: texts.t("signin-title"), texts, next: local_path(next), email, failed, by_key };
+    let title = texts.t("signin-title");
+    let page = SignIn { title, texts, next: local_path(next), email, failed, by_key, mails: state.mails };
     Ok(Html(page.render()?))
 }
 
@@ -104,6 +113,12 @@ async fn submit(
         let attempt = Attempt { email: form.email.clone(), password: form.password, address, browser };
         match people::sign_in(&state.db, &attempt, now).await? {
             SignedIn::Yes(token) => (Some(token), String::new()),
+            SignedIn::Step(token) => {
+                end_current(&state, &headers).await?;
+                let mut response = Redirect::to(&step_path(&form.next)).into_response();
+                set_step(&state, &mut response, &token);
+                return Ok(response);
+            }
             SignedIn::No => (None, texts.t("signin-failed-password")),
             SignedIn::Wait(until) => {
                 let minutes = (until - now).num_seconds().div_euclid(60) + 1;
@@ -117,7 +132,8 @@ async fn submit(
         }
     };
     let Some(token) = token else {
-        let page = sign_in_page(&visitor, &form.next, &form.email, Some(failed), !form.key.is_empty())?;
+        let page =
+            sign_in_page(&state, &visitor, &form.next, &form.email, Some(failed), !form.key.is_empty())?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     end_current(&state, &headers).await?;
@@ -173,6 +189,29 @@ pub(crate) fn set_session(state: &AppState, response: &mut Response, token: &Sec
     let age = SESSION_LIFETIME.num_seconds();
     let cookie = cookies::set(cookies::SESSION, token.reveal(), age, state.secure);
     response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// Where a sign-in goes on, and from there to `next`.
+pub(crate) fn step_path(next: &str) -> String {
+    let next: String = local_path(next).bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("/signin/step?next={next}")
+}
+
+/// Gives the browser a sign-in under way.
+pub(crate) fn set_step(state: &AppState, response: &mut Response, token: &Secret) {
+    let cookie = cookies::set(cookies::STEP, token.reveal(), STEP_AGE, state.secure);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// The browser's sign-in is over.
+pub(crate) fn end_step(state: &AppState, response: &mut Response) {
+    let cookie = cookies::set(cookies::STEP, "", 0, state.secure);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// The browser's sign-in under way.
+pub(crate) fn step_of(headers: &HeaderMap) -> Option<&str> {
+    cookies::get(headers, cookies::STEP)
 }
 
 /// Has the browser remember a language.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::db::Db;
 use crate::i18n::{I18n, Lang, Sources, Texts};
+use crate::notify::Kind;
+use crate::secrets::Secrets;
 
 use super::Permission;
 
@@ -40,6 +42,14 @@ pub struct Inner {
     pub nav: Vec<NavItem>,
     /// Every permission that there is, in the order in which people see them.
     pub permissions: Vec<Permission>,
+    /// Every kind of notice that there is, in the order in which people see them.
+    pub kinds: Vec<Kind>,
+    /// Seals and opens sensitive fields.
+    pub secrets: Secrets,
+    /// Whether mail can be sent.
+    pub mails: bool,
+    /// Whether webhooks may reach private addresses.
+    pub private_webhooks: bool,
 }
 
 impl Deref for AppState {
@@ -54,7 +64,24 @@ impl AppState {
     /// Begins a state: `AppState::builder(db).secure(true).nav(…).texts(…).build()`.
     #[must_use]
     pub fn builder(db: Db) -> Builder {
-        Builder { db, secure: false, i18n: I18n::new(), nav: Vec::new(), permissions: Vec::new() }
+        Builder {
+            db,
+            secure: false,
+            i18n: I18n::new(),
+            nav: Vec::new(),
+            permissions: Vec::new(),
+            kinds: Vec::new(),
+            secrets: Secrets::none(),
+            mails: false,
+            private_webhooks: false,
+        }
+    }
+
+    /// What a link is sealed with on its way into a mail; `None` where no mail can
+    /// be sent, and a link has to be shown instead.
+    #[must_use]
+    pub fn by_mail(&self) -> Option<&Secrets> {
+        self.mails.then_some(&self.secrets)
     }
 
     /// The texts in `lang`.
@@ -71,6 +98,10 @@ pub struct Builder {
     i18n: I18n,
     nav: Vec<NavItem>,
     permissions: Vec<Permission>,
+    kinds: Vec<Kind>,
+    secrets: Secrets,
+    mails: bool,
+    private_webhooks: bool,
 }
 
 impl Builder {
@@ -95,6 +126,34 @@ impl Builder {
         self
     }
 
+    /// Adds the kinds of notices of a part.
+    #[must_use]
+    pub fn kinds(mut self, kinds: &[Kind]) -> Self {
+        self.kinds.extend_from_slice(kinds);
+        self
+    }
+
+    /// Seals and opens sensitive fields with these keys.
+    #[must_use]
+    pub fn secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// Whether mail can be sent.
+    #[must_use]
+    pub fn mails(mut self, mails: bool) -> Self {
+        self.mails = mails;
+        self
+    }
+
+    /// Whether webhooks may reach private addresses.
+    #[must_use]
+    pub fn private_webhooks(mut self, allowed: bool) -> Self {
+        self.private_webhooks = allowed;
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -112,6 +171,10 @@ impl Builder {
                 i18n: Arc::new(self.i18n),
                 nav: self.nav,
                 permissions: self.permissions,
+                kinds: self.kinds,
+                secrets: self.secrets,
+                mails: self.mails,
+                private_webhooks: self.private_webhooks,
             }),
         }
     }

@@ -13,6 +13,7 @@ mod tests;
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
+use platform::notify::{self, Kind, Notice, To};
 use platform::reference::{self, Row};
 use proto::v1::{Reference, Role, Stage, Subject};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,14 @@ use uuid::Uuid;
 
 use crate::ingest::notify::Batch;
 use crate::ingest::{IngestError, office};
+use crate::rights::HOLD_READ;
+
+/// A hold was placed in the office.
+pub const HOLD_PLACED: Kind = Kind::shown("hold.placed");
+/// A hold was released in the office.
+pub const HOLD_RELEASED: Kind = Kind::shown("hold.released");
+/// What people are told of holds.
+pub const KINDS: &[Kind] = &[HOLD_PLACED, HOLD_RELEASED];
 
 /// Most labels of one hold. A larger scope is a recall, which holds by lot.
 pub const MAX_MEMBERS: usize = 100_000;
@@ -126,6 +135,7 @@ pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>)
         after: Some(json!({ "scope": scope_json, "members": keys.len() })),
     };
     audit::record(tx, entry).await?;
+    notify::tell(tx, &HOLD_PLACED, &notice(reason, keys.len()), now).await?;
     let batch = tell(tx, Stage::Hold, hold_id, reason, &keys, now).await?;
     reference::publish_all(tx, rows(hold_id, reason, &keys, &lots)).await?;
     Ok(Done { hold_id, members: keys.len(), batch })
@@ -159,6 +169,7 @@ pub async fn release(
         after: Some(json!({ "status": "released" })),
     };
     audit::record(tx, entry).await?;
+    notify::tell(tx, &HOLD_RELEASED, &notice(&hold.reason, keys.len()), now).await?;
     let batch = tell(tx, Stage::Release, hold_id, reason, &keys, now).await?;
     let mut gone = rows(hold_id, &hold.reason, &keys, &[]);
     for row in &mut gone {
@@ -166,6 +177,13 @@ pub async fn release(
     }
     reference::publish_all(tx, gone).await?;
     Ok(Done { hold_id, members: keys.len(), batch })
+}
+
+/// What those who see holds are told.
+fn notice(reason: &str, labels: usize) -> Notice {
+    Notice::new(To::Permission(HOLD_READ.code.to_owned()), "/holds")
+        .with("reason", reason)
+        .with("labels", labels.to_string())
 }
 
 /// The labels of a hold, for what tests its plan.

@@ -226,3 +226,7 @@ error-hold-unknown = যা স্থগিত করতে চান তা জ
 error-hold-reason = ২০০ অক্ষরের মধ্যে কারণ দিন।
 error-hold-too_many = একটি স্থগিতাদেশের জন্য UID বেশি।
 error-hold-released = এই স্থগিতাদেশ আগেই তোলা হয়েছে।
+notice-hold-placed = হোল্ড বসানো হয়েছে: { $reason } ({ $labels }টি লেবেল)।
+notice-hold-released = হোল্ড তোলা হয়েছে: { $reason } ({ $labels }টি লেবেল)।
+notice-kind-hold-placed = হোল্ড বসানো হয়েছে
+notice-kind-hold-released = হোল্ড তোলা হয়েছে

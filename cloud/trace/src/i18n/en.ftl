@@ -229,3 +229,7 @@ error-hold-unknown = Nothing is known of what is to be held.
 error-hold-reason = A reason of up to 200 characters is needed.
 error-hold-too_many = These are too many UIDs for one hold.
 error-hold-released = This hold was released already.
+notice-hold-placed = A hold was placed: { $reason } ({ $labels } labels).
+notice-hold-released = A hold was released: { $reason } ({ $labels } labels).
+notice-kind-hold-placed = A hold was placed
+notice-kind-hold-released = A hold was released

@@ -226,3 +226,7 @@ error-hold-unknown = जिसे रोकना है, उसके बार
 error-hold-reason = 200 अक्षरों तक का कारण चाहिए।
 error-hold-too_many = एक रोक के लिए UID बहुत अधिक हैं।
 error-hold-released = यह रोक पहले ही हटाई जा चुकी है।
+notice-hold-placed = रोक लगाई गई: { $reason } ({ $labels } लेबल)।
+notice-hold-released = रोक हटाई गई: { $reason } ({ $labels } लेबल)।
+notice-kind-hold-placed = रोक लगाई गई
+notice-kind-hold-released = रोक हटाई गई

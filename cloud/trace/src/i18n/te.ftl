@@ -226,3 +226,7 @@ error-hold-unknown = నిలపవలసిన దాని గురించ
 error-hold-reason = 200 అక్షరాల లోపు కారణం కావాలి.
 error-hold-too_many = ఒక నిలుపుదలకు UIDలు చాలా ఎక్కువ.
 error-hold-released = ఈ నిలుపుదల ఇప్పటికే తీసివేయబడింది.
+notice-hold-placed = హోల్డ్ పెట్టారు: { $reason } ({ $labels } లేబుళ్లు).
+notice-hold-released = హోల్డ్ తీశారు: { $reason } ({ $labels } లేబుళ్లు).
+notice-kind-hold-placed = హోల్డ్ పెట్టారు
+notice-kind-hold-released = హోల్డ్ తీశారు

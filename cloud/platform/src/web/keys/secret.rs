@@ -47,6 +47,11 @@ impl Secret {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    /// One that somebody presented, and that was found to be good.
+    pub(crate) fn presented(token: &str) -> Self {
+        Self(token.to_owned())
+    }
+
     /// A new access key.
     pub(super) fn key() -> Self {
         Self(format!("{KEY_PREFIX}{}", Self::token().0))

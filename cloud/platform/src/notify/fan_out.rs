@@ -1,0 +1,60 @@
+//! From one notice to what each person and each webhook is told. All of it is in
+//! the database, so it happens once: in one transaction with the end of the
+//! notice's own message.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::preferences::{self, APP, MAIL};
+use super::{Courier, Kind, Letter, Notice, To, store, webhook};
+use crate::db::{DbError, Tx};
+use crate::i18n::Lang;
+use crate::outbox::{self, Channel, Claimed, Message};
+
+/// Shows the notice to those who want to see it, and writes the messages of those
+/// who want mail, where mail can be sent, and of the webhooks that want its kind.
+pub(super) async fn fan_out(
+    tx: &mut Tx,
+    courier: &Courier,
+    claimed: &Claimed,
+    kind: &Kind,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let people = people(tx, &notice.to, &claimed.by).await?;
+    let wishes = store::wishes(tx, kind.code, &people).await?;
+    let shown = preferences::told(kind, APP, &people, &wishes);
+    let ids: Vec<Uuid> = shown.iter().map(|_| Uuid::now_v7()).collect();
+    let details = serde_json::to_value(&notice.values).unwrap_or_default();
+    store::notices_insert(tx, &ids, &shown, kind.code, &details, &notice.href, claimed.put_at).await?;
+    let mut messages = Vec::new();
+    if courier.mailer.is_some() {
+        let letter =
+            Letter { text: kind.text_key(), values: notice.values.clone(), href: notice.href.clone() };
+        for person in preferences::told(kind, MAIL, &people, &wishes) {
+            messages.push(Message::new(Channel::Mail, kind.code, Some(person), letter.body()));
+        }
+    }
+    let sender = store::sender(tx).await?;
+    let language = Lang::parse(&sender.language).unwrap_or_default();
+    let text = courier.say(language, kind, notice);
+    let url =
+        if notice.href.is_empty() { String::new() } else { format!("{}{}", courier.public_url, notice.href) };
+    let told = (sender.code.as_str(), text.as_str(), url.as_str());
+    messages.extend(webhook::messages(tx, claimed, (kind, notice), told).await?);
+    outbox::put_all(tx, &messages, now).await
+}
+
+/// Whom it is for; whoever caused it is told only when named.
+async fn people(tx: &mut Tx, to: &To, by: &str) -> Result<Vec<Uuid>, DbError> {
+    let mut people = match to {
+        To::Person(person) => {
+            let reader = store::reader(tx, *person).await?;
+            return Ok(reader.into_iter().map(|reader| reader.user_id).collect());
+        }
+        To::Permission(permission) => store::with_permission(tx, permission).await?,
+        To::Role(role) => store::with_role(tx, role).await?,
+    };
+    people.retain(|person| by != format!("user:{person}"));
+    Ok(people)
+}

@@ -1,0 +1,215 @@
+//! Mail: a letter in its reader's language, as plain text and as HTML, and the
+//! way to the mail server.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::store::{MailSettings, Reader, Sender};
+use crate::i18n::{Lang, Texts, Value as Text};
+use crate::outbox::Failure;
+
+/// Longest that one command of the mail server may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Connections that are kept.
+const CONNECTIONS: u32 = 4;
+
+/// What the outbox keeps of a mail: what it says is written when it is sent, in
+/// the language that its reader has then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    /// The key of its text. `<text>-subject` and `<text>-button` are used where
+    /// there are such.
+    pub text: String,
+    /// Values of its text; `name` and `tenant` are added.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
+    /// Where its button leads: a path of this site, or empty. A secret that came
+    /// with the message is put after it.
+    #[serde(default)]
+    pub href: String,
+}
+
+impl Letter {
+    /// A letter of this text, whose button leads to `href`.
+    #[must_use]
+    pub fn new(text: &str, href: &str) -> Self {
+        Self { text: text.to_owned(), values: BTreeMap::new(), href: href.to_owned() }
+    }
+
+    /// As the outbox keeps it.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        // Strings alone, which JSON can hold.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// How mail goes out.
+#[derive(Debug, Clone)]
+pub struct MailConfig {
+    /// `smtps://user:password@host`, `smtp://host:587?tls=required`, or
+    /// `smtp://host` within the own network.
+    pub smtp_url: String,
+    /// `Tracewright <noreply@example.com>`.
+    pub from: String,
+}
+
+/// Why mail cannot be sent as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The address of the server. It may hold a password, and so is not shown.
+    #[error("smtp_url: an address such as smtps://user:password@host is expected")]
+    Url,
+    /// The sender.
+    #[error("mail_from: a sender such as `Tracewright <noreply@example.com>` is expected")]
+    From,
+}
+
+/// The way to the mail server; its connections are kept and shared.
+#[derive(Debug, Clone)]
+pub struct Mailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+/// A letter with all that it takes to write it.
+pub(super) struct Written<'a> {
+    pub id: Uuid,
+    pub reader: &'a Reader,
+    pub sender: &'a Sender,
+    pub settings: &'a MailSettings,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    pub now: DateTime<Utc>,
+}
+
+#[derive(Template)]
+#[template(path = "notify/mail.html")]
+struct Html<'a> {
+    lang: &'static str,
+    subject: &'a str,
+    greeting: &'a str,
+    paragraphs: Vec<&'a str>,
+    button: Option<(&'a str, &'a str)>,
+    footer: &'a str,
+    tenant: &'a str,
+}
+
+/// Subject, plain text and HTML of a letter. `link` is where its button leads.
+pub(super) fn write(
+    letter: &Letter,
+    link: Option<&str>,
+    reader: &Reader,
+    sender: &Sender,
+    texts: &Texts,
+) -> Result<(String, String, String), askama::Error> {
+    let mut values: Vec<(&str, Text<'_>)> =
+        letter.values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
+    values.push(("name", Text::from(reader.name.as_str())));
+    values.push(("tenant", Text::from(sender.name.as_str())));
+    let body = texts.with(&letter.text, &values);
+    let part = |part: &str, otherwise: &str| {
+        let key = format!("{}-{part}", letter.text);
+        if texts.has(&key) { texts.with(&key, &values) } else { otherwise.to_owned() }
+    };
+    let subject = part("subject", &body);
+    let button = part("button", &texts.t("mail-open"));
+    let greeting = texts.with("mail-greeting", &values);
+    let footer = texts.with("mail-footer", &values);
+    let paragraphs: Vec<&str> = body.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut plain = vec![greeting.clone()];
+    plain.extend(paragraphs.iter().map(|paragraph| (*paragraph).to_owned()));
+    plain.extend(link.map(|link| format!("{button}:\n{link}")));
+    plain.push(format!("-- \n{footer}"));
+    let html = Html {
+        lang: texts.lang.code(),
+        subject: &subject,
+        greeting: &greeting,
+        paragraphs,
+        button: link.map(|link| (button.as_str(), link)),
+        footer: &footer,
+        tenant: &sender.name,
+    }
+    .render()?;
+    let subject: String = subject.chars().filter(|c| !c.is_control()).take(150).collect();
+    Ok((subject, plain.join("\n\n") + "\n", html))
+}
+
+/// The language of a reader: the own, else the tenant's.
+pub(super) fn language(reader: &Reader, sender: &Sender) -> Lang {
+    Lang::parse(&reader.language).or_else(|| Lang::parse(&sender.language)).unwrap_or_default()
+}
+
+impl Mailer {
+    /// A way to the server, without asking whether it is there.
+    ///
+    /// # Errors
+    /// [`MailError`].
+    pub fn new(config: &MailConfig) -> Result<Self, MailError> {
+        let from: Mailbox = config.from.parse().map_err(|_| MailError::From)?;
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.smtp_url)
+            .map_err(|_| MailError::Url)?
+            .hello_name(ClientId::Domain(from.email.domain().to_owned()))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS))
+            .timeout(Some(TIMEOUT))
+            .build();
+        Ok(Self { transport, from })
+    }
+
+    /// Sends a letter. Its Message-ID is that of the message, however often it is
+    /// sent.
+    pub(super) async fn send(&self, written: &Written<'_>) -> Result<(), Failure> {
+        let message = self.message(written)?;
+        let transport = self.transport.clone();
+        // A task of its own, which nobody drops: the pool would hand a connection
+        // that was left in the middle of a mail to the next one (lettre 0.11), which
+        // would take the answers to the last mail for those to its own.
+        let sent = tokio::spawn(async move { transport.send(message).await }).await;
+        let sent = sent.map_err(|error| Failure::Again(error.to_string()))?;
+        sent.map(drop).map_err(|error| {
+            let told = error.to_string();
+            // The server does not take this letter; that it does not take ours
+            // at all (an expired password) is told by other codes, and mended.
+            let refused = error.status().is_some_and(|code| (550..560).contains(&u16::from(code)));
+            if refused { Failure::Never(told) } else { Failure::Again(told) }
+        })
+    }
+
+    fn message(&self, written: &Written<'_>) -> Result<Message, Failure> {
+        let never = |error: &dyn std::fmt::Display| Failure::Never(error.to_string());
+        let address = |text: &str| text.parse::<Address>().map_err(|error| never(&error));
+        let name = [&written.settings.sender_name, &written.sender.name]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .cloned();
+        let to = Mailbox::new(Some(written.reader.name.clone()), address(&written.reader.email)?);
+        let domain = self.from.email.domain();
+        let mut builder = Message::builder()
+            .from(Mailbox::new(name.or_else(|| self.from.name.clone()), self.from.email.clone()))
+            .to(to)
+            .subject(written.subject.clone())
+            .date(written.now.into())
+            .message_id(Some(format!("<{}@{domain}>", written.id)));
+        if !written.settings.reply_to.is_empty() {
+            builder = builder.reply_to(Mailbox::new(None, address(&written.settings.reply_to)?));
+        }
+        for (name, value) in [("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")] {
+            let name = HeaderName::new_from_ascii_str(name);
+            builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
+        }
+        let both = MultiPart::alternative_plain_html(written.text.clone(), written.html.clone());
+        builder.multipart(both).map_err(|error| never(&error))
+    }
+}

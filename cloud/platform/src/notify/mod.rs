@@ -1,0 +1,176 @@
+//! What people and other systems are told: notices inside the product, mail, and
+//! webhooks, all by way of the [`crate::outbox`].
+//!
+//! A part declares its kinds ([`Kind`]), gives them to the server's list and their
+//! texts to its own (`notice-…` and `notice-kind-…`), and calls [`tell`] in the
+//! transaction of what happened. Who is told by which way is found out after the
+//! commit, by [`worker`].
+
+mod courier;
+mod deliveries;
+mod fan_out;
+mod mail;
+mod pages;
+mod preferences;
+mod store;
+mod webhook;
+pub mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::db::{DbError, Tx};
+use crate::i18n::{Lang, Sources};
+use crate::outbox::{self, Channel, Message};
+use crate::web::{AppState, NavItem, Permission};
+
+pub use courier::Courier;
+pub use mail::{Letter, MailConfig, MailError, Mailer};
+pub use webhook::{WebSender, reseal};
+
+/// The pages of notices, deliveries and webhooks.
+pub fn router() -> Router<AppState> {
+    pages::router().merge(deliveries::router()).merge(webhook::router())
+}
+
+/// The side navigation of this part.
+pub const NAV: [NavItem; 1] =
+    [NavItem { href: "/deliveries", label_key: "nav-deliveries", icon: "send", permission: MANAGE }];
+
+/// Whether a kind goes by mail, unless the person says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByMail {
+    /// Only to whoever asks for it.
+    Off,
+    /// To everybody who does not turn it off.
+    On,
+    /// Always: somebody who took over an account must not be able to turn it off.
+    Always,
+}
+
+/// A kind of notice, as a part declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// As `noun.verb`. Its text is `notice-noun-verb`, its name among a person's
+    /// settings `notice-kind-noun-verb`.
+    pub code: &'static str,
+    /// Whether it goes by mail.
+    pub mail: ByMail,
+    /// About the reader's own account: no webhook is told of it.
+    pub personal: bool,
+}
+
+impl Kind {
+    /// A kind that is shown, and goes by mail only where somebody asks for it.
+    #[must_use]
+    pub const fn shown(code: &'static str) -> Self {
+        Self { code, mail: ByMail::Off, personal: false }
+    }
+
+    /// A kind that goes by mail too.
+    #[must_use]
+    pub const fn mailed(code: &'static str) -> Self {
+        Self { code, mail: ByMail::On, personal: false }
+    }
+
+    /// A kind about the reader's own account, always mailed.
+    #[must_use]
+    pub const fn own(code: &'static str) -> Self {
+        Self { code, mail: ByMail::Always, personal: true }
+    }
+
+    /// The key of its text.
+    #[must_use]
+    pub fn text_key(&self) -> String {
+        format!("notice-{}", dashed(self.code))
+    }
+
+    /// The key of its name.
+    #[must_use]
+    pub fn name_key(&self) -> String {
+        format!("notice-kind-{}", dashed(self.code))
+    }
+}
+
+fn dashed(code: &str) -> String {
+    code.replace(['.', '_'], "-")
+}
+
+/// See what went out, send it again, and say how mail looks.
+pub const MANAGE: Permission = Permission::admin("delivery.manage");
+
+/// What the endpoints here ask for.
+pub const PERMISSIONS: &[Permission] = &[MANAGE];
+
+/// How long a notice is kept.
+const KEEP_NOTICES: TimeDelta = TimeDelta::days(180);
+
+/// A delivery was given up.
+pub const DELIVERY_DEAD: Kind = Kind::shown("delivery.dead");
+
+/// The kinds of this part.
+pub const KINDS: &[Kind] = &[DELIVERY_DEAD];
+
+/// Whom a notice is for. Whoever caused it is told only when named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum To {
+    /// One person.
+    Person(Uuid),
+    /// Everybody active whose roles have this permission.
+    Permission(String),
+    /// Everybody active who has this role.
+    Role(String),
+}
+
+/// Something to tell.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Notice {
+    /// Whom.
+    pub to: To,
+    /// Values of its text.
+    pub values: BTreeMap<String, String>,
+    /// Where it leads: a path of this site, or empty.
+    pub href: String,
+}
+
+impl Notice {
+    /// A notice without values that leads to `href`.
+    #[must_use]
+    pub fn new(to: To, href: impl Into<String>) -> Self {
+        Self { to, values: BTreeMap::new(), href: href.into() }
+    }
+
+    /// Adds a value of its text.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.values.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Tells people, and the webhooks that want this kind, once the transaction has
+/// committed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn tell(tx: &mut Tx, kind: &Kind, notice: &Notice, now: DateTime<Utc>) -> Result<(), DbError> {
+    // A notice is strings alone, which JSON can hold.
+    let body = serde_json::to_value(notice).unwrap_or_default();
+    outbox::put(tx, &Message::new(Channel::Notice, kind.code, None, body), now).await
+}
+
+/// The texts of this part.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("texts/en.ftl")),
+    (Lang::Hi, include_str!("texts/hi.ftl")),
+    (Lang::Bn, include_str!("texts/bn.ftl")),
+    (Lang::Te, include_str!("texts/te.ftl")),
+];

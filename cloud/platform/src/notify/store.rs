@@ -1,0 +1,296 @@
+//! SQL of notices, preferences, and the sender of mail.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::Error;
+use uuid::Uuid;
+
+use crate::db::Tx;
+
+/// A person to be told.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    pub user_id: Uuid,
+    pub email: String,
+    pub name: String,
+    /// Empty: as the tenant.
+    pub language: String,
+    pub status: String,
+}
+
+pub(super) async fn reader(tx: &mut Tx, user: Uuid) -> Result<Option<Reader>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Reader,
+        "select user_id, email, name, language, status from users
+         where tenant_id = $1 and user_id = $2 and deleted_at is null",
+        tenant,
+        user,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Active people whose roles have the permission.
+pub(super) async fn with_permission(tx: &mut Tx, permission: &str) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select u.user_id from users u
+         where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
+           and exists (select from user_roles ur
+                       join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
+                       where ur.tenant_id = $1 and ur.user_id = u.user_id and r.permissions && array[$2, '*'])
+         order by u.user_id",
+        tenant,
+        permission,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Active people who have the role.
+pub(super) async fn with_role(tx: &mut Tx, role: &str) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select u.user_id from users u
+         where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
+           and exists (select from user_roles ur
+                       where ur.tenant_id = $1 and ur.user_id = u.user_id and ur.role = $2)
+         order by u.user_id",
+        tenant,
+        role,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// The tenant as its mail shows it.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    pub code: String,
+    pub name: String,
+    pub language: String,
+}
+
+pub(super) async fn sender(tx: &mut Tx) -> Result<Sender, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(Sender, "select code, name, language from control.tenants where tenant_id = $1", tenant)
+        .fetch_one(tx.conn())
+        .await
+}
+
+/// How the tenant's mail looks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailSettings {
+    /// Empty: the tenant's name.
+    pub sender_name: String,
+    /// Empty: none.
+    pub reply_to: String,
+    /// For a change that must not overwrite another's; 0 before the first.
+    pub version: i32,
+}
+
+pub(super) async fn mail_settings(tx: &mut Tx) -> Result<MailSettings, Error> {
+    let tenant = tx.tenant();
+    let found = sqlx::query_as!(
+        MailSettings,
+        "select sender_name, reply_to, version from mail_settings where tenant_id = $1",
+        tenant,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// `false` when somebody else changed them since `version`.
+pub(super) async fn mail_settings_set(tx: &mut Tx, new: &MailSettings) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into mail_settings as m (tenant_id, sender_name, reply_to) values ($1, $2, $3)
+         on conflict (tenant_id) do update
+         set sender_name = $2, reply_to = $3, version = m.version + 1 where m.version = $4",
+        tenant,
+        new.sender_name,
+        new.reply_to,
+        new.version,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// What these people want otherwise than a kind says: person, channel, whether.
+pub(super) async fn wishes(
+    tx: &mut Tx,
+    kind: &str,
+    users: &[Uuid],
+) -> Result<Vec<(Uuid, String, bool)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select user_id, channel, wanted from notice_preferences
+         where tenant_id = $1 and kind = $2 and user_id = any($3)",
+        tenant,
+        kind,
+        users,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.channel, row.wanted)).collect())
+}
+
+/// What one person wants otherwise than the kinds say: kind, channel, whether.
+pub(super) async fn own_wishes(tx: &mut Tx, user: Uuid) -> Result<Vec<(String, String, bool)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select kind, channel, wanted from notice_preferences where tenant_id = $1 and user_id = $2",
+        tenant,
+        user,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.kind, row.channel, row.wanted)).collect())
+}
+
+pub(super) async fn wish_set(
+    tx: &mut Tx,
+    user: Uuid,
+    kind: &str,
+    channel: &str,
+    wanted: bool,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into notice_preferences as p (tenant_id, user_id, kind, channel, wanted) values ($1, $2, $3, $4, $5)
+         on conflict (tenant_id, user_id, kind, channel)
+         do update set wanted = $5, version = p.version + 1 where p.wanted <> $5",
+        tenant,
+        user,
+        kind,
+        channel,
+        wanted,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Shows a notice to each of these people; `ids` are as many as `users`.
+pub(super) async fn notices_insert(
+    tx: &mut Tx,
+    ids: &[Uuid],
+    users: &[Uuid],
+    kind: &str,
+    details: &Value,
+    href: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into notices (tenant_id, notice_id, user_id, kind, details, href, told_at)
+         select $1, n.id, n.user_id, $4, $5, $6, $7 from unnest($2::uuid[], $3::uuid[]) as n(id, user_id)",
+        tenant,
+        ids,
+        users,
+        kind,
+        details,
+        href,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A notice as its reader sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub id: Uuid,
+    pub kind: String,
+    pub details: Value,
+    pub told_at: DateTime<Utc>,
+    pub read_at: Option<DateTime<Utc>>,
+}
+
+/// The person's notices, newest first, before `before`.
+pub(super) async fn notices(
+    tx: &mut Tx,
+    user: Uuid,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Shown>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Shown,
+        "select notice_id as id, kind, details, told_at, read_at from notices
+         where tenant_id = $1 and user_id = $2 and ($3::uuid is null or notice_id < $3)
+         order by notice_id desc limit $4",
+        tenant,
+        user,
+        before,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// How many the person has not read, counted up to a hundred.
+pub(super) async fn unread(tx: &mut Tx, user: Uuid) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from (
+               select from notices where tenant_id = $1 and user_id = $2 and read_at is null limit 100) n"#,
+        tenant,
+        user,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Marks one of the person's notices as read, or all of them; answers where it
+/// leads. `None` when there is none such.
+pub(super) async fn read(
+    tx: &mut Tx,
+    user: Uuid,
+    notice: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "update notices set read_at = coalesce(read_at, $4), version = version + 1
+         where tenant_id = $1 and user_id = $2 and notice_id = $3 returning href",
+        tenant,
+        user,
+        notice,
+        now,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+pub(super) async fn read_all(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update notices set read_at = $3, version = version + 1
+         where tenant_id = $1 and user_id = $2 and read_at is null",
+        tenant,
+        user,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Removes notices told before, some at a time.
+pub(super) async fn forget(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "delete from notices where tenant_id = $1 and notice_id in (
+             select notice_id from notices where tenant_id = $1 and told_at < $2 limit 1000)",
+        tenant,
+        before,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,297 @@
+//! What an administrator does with webhooks, and what a notice becomes for them.
+
+use std::net::IpAddr;
+
+use axum::http::StatusCode;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::store::{self, Webhook};
+use super::{guard, send};
+use crate::audit::{self, Entry};
+use crate::ctx::Cx;
+use crate::db::{Db, DbError, Tx};
+use crate::notify::{Kind, Notice};
+use crate::outbox::{self, Channel, Claimed, Message};
+use crate::secrets::{SecretError, Secrets};
+use crate::web::Problem;
+use crate::web::keys::Secret;
+
+/// Most webhooks of a tenant.
+const MOST: usize = 20;
+/// The kind of a request that an administrator sends to try it out.
+const TEST: &str = "webhook.test";
+
+/// How the body of a request is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Our own JSON.
+    Json,
+    /// What Slack takes, and others that are compatible with it.
+    Slack,
+}
+
+impl Form {
+    /// The name, as stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Slack => "slack",
+        }
+    }
+
+    /// The form of that name, [`Form::Json`] for one that is not known.
+    #[must_use]
+    pub fn parse(name: &str) -> Self {
+        if name == "slack" { Self::Slack } else { Self::Json }
+    }
+}
+
+/// Why something about webhooks was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// No name, or too long.
+    #[error("a name of 1 to 80 characters is expected")]
+    Name,
+    /// No address, not behind TLS, or a private one.
+    #[error("an address that begins with https:// and leads to the open internet is expected")]
+    Url,
+    /// A kind that no part declares.
+    #[error("there is no such kind of notice")]
+    Kind,
+    /// There are as many as there may be.
+    #[error("there are {MOST} webhooks already")]
+    TooMany,
+    /// No such webhook.
+    #[error("there is no such webhook")]
+    NotFound,
+    /// Somebody else changed it meanwhile.
+    #[error("somebody else changed this meanwhile")]
+    Stale,
+    /// A secret could not be sealed.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl WebhookError {
+    /// The key of its text; `None` for what is no mistake of the person.
+    #[must_use]
+    pub fn text_key(&self) -> Option<&'static str> {
+        match self {
+            Self::Name => Some("webhook-error-name"),
+            Self::Url => Some("webhook-error-url"),
+            Self::Kind => Some("webhook-error-kind"),
+            Self::TooMany => Some("webhook-error-many"),
+            Self::Stale => Some("error-conflict-stale"),
+            Self::NotFound | Self::Secret(_) | Self::Db(_) => None,
+        }
+    }
+}
+
+impl From<sqlx::Error> for WebhookError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::NotFound => Self::not_found(),
+            WebhookError::Stale => Self::conflict("conflict.stale", ""),
+            WebhookError::Db(error) => error.into(),
+            WebhookError::Secret(error) => Self::internal(error),
+            error => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "webhook.invalid", error.to_string()),
+        }
+    }
+}
+
+/// What a webhook's secret is sealed for.
+pub(in crate::notify) fn sealed_field(webhook: Uuid) -> String {
+    format!("webhook:{webhook}")
+}
+
+/// A webhook to be made.
+#[derive(Debug, Clone)]
+pub struct New {
+    /// For people.
+    pub name: String,
+    /// Where requests go.
+    pub url: String,
+    /// How their bodies are written.
+    pub form: Form,
+    /// Kinds of notices that it is told; none: every one.
+    pub kinds: Vec<String>,
+}
+
+/// The tenant's webhooks, by name.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(db: &Db, cx: &Cx) -> Result<Vec<Webhook>, WebhookError> {
+    db.tx(cx, async |tx| Ok(store::all(tx).await?)).await
+}
+
+/// Makes a webhook; answers its secret, which is told this once.
+///
+/// # Errors
+/// [`WebhookError`].
+pub async fn create(
+    db: &Db,
+    cx: &Cx,
+    secrets: &Secrets,
+    (kinds, private_too): (&[Kind], bool),
+    new: &New,
+) -> Result<Secret, WebhookError> {
+    let name = crate::people::clean_name(&new.name).ok_or(WebhookError::Name)?;
+    let url = new.url.trim();
+    let (_, host, ..) = send::address(url, private_too).ok_or(WebhookError::Url)?;
+    // Where a name leads is judged at each request; an address is told now.
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if !private_too && bare.parse::<IpAddr>().is_ok_and(|address| !guard::is_public(address)) {
+        return Err(WebhookError::Url);
+    }
+    if !new.kinds.iter().all(|code| kinds.iter().any(|kind| kind.code == code && !kind.personal)) {
+        return Err(WebhookError::Kind);
+    }
+    let (id, secret) = (Uuid::now_v7(), Secret::token());
+    let webhook = Webhook {
+        id,
+        name,
+        url: url.to_owned(),
+        form: new.form.name().to_owned(),
+        kinds: new.kinds.clone(),
+        secret: secrets.seal(cx.tenant, &sealed_field(id), secret.reveal().as_bytes())?,
+        active: true,
+        version: 1,
+    };
+    db.tx(cx, async |tx| {
+        if store::all(tx).await?.len() >= MOST {
+            return Err(WebhookError::TooMany);
+        }
+        store::insert(tx, &webhook).await?;
+        // An address may hold a secret of its own, as Slack's do.
+        let entry = Entry {
+            action: "webhook.create",
+            subject: &format!("webhook:{id}"),
+            after: Some(json!({ "host": host, "form": webhook.form, "kinds": webhook.kinds })),
+            ..Entry::default()
+        };
+        audit::record(tx, entry).await?;
+        Ok(())
+    })
+    .await?;
+    Ok(secret)
+}
+
+/// Stops a webhook for a while, or lets it go on.
+///
+/// # Errors
+/// [`WebhookError::NotFound`], [`WebhookError::Stale`].
+pub async fn activate(db: &Db, cx: &Cx, id: Uuid, version: i32, on: bool) -> Result<(), WebhookError> {
+    db.tx(cx, async |tx| {
+        let before = store::find(tx, id).await?.ok_or(WebhookError::NotFound)?;
+        if !store::active_set(tx, id, version, on).await? {
+            return Err(WebhookError::Stale);
+        }
+        let entry = Entry {
+            action: "webhook.active",
+            subject: &format!("webhook:{id}"),
+            before: Some(json!(before.active)),
+            after: Some(json!(on)),
+        };
+        audit::record(tx, entry).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Ends a webhook, and forgets its secret.
+///
+/// # Errors
+/// [`WebhookError::NotFound`].
+pub async fn delete(db: &Db, cx: &Cx, id: Uuid, now: DateTime<Utc>) -> Result<(), WebhookError> {
+    db.tx(cx, async |tx| {
+        if !store::delete(tx, id, now).await? {
+            return Err(WebhookError::NotFound);
+        }
+        let subject = format!("webhook:{id}");
+        audit::record(tx, Entry { action: "webhook.delete", subject: &subject, ..Entry::default() }).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Sends a webhook a request to try it out; it goes the way of all others.
+///
+/// # Errors
+/// [`WebhookError::NotFound`].
+pub async fn test(db: &Db, cx: &Cx, id: Uuid, text: &str, now: DateTime<Utc>) -> Result<(), WebhookError> {
+    db.tx(cx, async |tx| {
+        let webhook = store::find(tx, id).await?.ok_or(WebhookError::NotFound)?;
+        let told = Told { kind: TEST, tenant: "", text, values: json!({}), url: "" };
+        outbox::put(tx, &message(&webhook, &told, now), now).await?;
+        let subject = format!("webhook:{id}");
+        audit::record(tx, Entry { action: "webhook.test", subject: &subject, ..Entry::default() }).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// What a request tells.
+struct Told<'a> {
+    kind: &'a str,
+    tenant: &'a str,
+    text: &'a str,
+    values: serde_json::Value,
+    url: &'a str,
+}
+
+/// What a notice becomes for the tenant's webhooks that want its kind.
+pub(in crate::notify) async fn messages(
+    tx: &mut Tx,
+    claimed: &Claimed,
+    (kind, notice): (&Kind, &Notice),
+    (tenant, text, url): (&str, &str, &str),
+) -> Result<Vec<Message>, DbError> {
+    if kind.personal {
+        return Ok(Vec::new());
+    }
+    let values = serde_json::to_value(&notice.values).unwrap_or_default();
+    let told = Told { kind: kind.code, tenant, text, values, url };
+    let all = store::all(tx).await?.into_iter().filter(|webhook| {
+        webhook.active && (webhook.kinds.is_empty() || webhook.kinds.iter().any(|code| code == kind.code))
+    });
+    Ok(all.map(|webhook| message(&webhook, &told, claimed.put_at)).collect())
+}
+
+/// The message to one webhook. Its body is written here and kept as it is: each
+/// attempt sends the same.
+fn message(webhook: &Webhook, told: &Told<'_>, at: DateTime<Utc>) -> Message {
+    let mut message = Message::new(Channel::Webhook, told.kind, Some(webhook.id), json!({}));
+    let body = match Form::parse(&webhook.form) {
+        Form::Json => json!({
+            "id": message.id,
+            "kind": told.kind,
+            "tenant": told.tenant,
+            "at": at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "text": told.text,
+            "values": told.values,
+            "url": told.url,
+        }),
+        Form::Slack => json!({ "text": slack(told.text, told.url) }),
+    };
+    message.body = json!({ "send": body.to_string() });
+    message
+}
+
+/// A text and where it leads, as Slack writes them.
+pub(super) fn slack(text: &str, url: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    if url.is_empty() { escaped } else { format!("{escaped}\n<{url}>") }
+}

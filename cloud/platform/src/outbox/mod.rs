@@ -1,0 +1,315 @@
+//! What goes out after a commit: a message is written in the transaction of what
+//! it tells of, and a worker sends it once that transaction has committed.
+//!
+//! A message that was rolled back is not sent, and one that was committed is not
+//! lost. It is sent at least once: a worker claims it for a while, sends it, and
+//! marks it sent; only if it ends between sending and marking is the message sent
+//! again, by whoever claims it when that claim has run out. A mail then has the
+//! same Message-ID, a webhook the same delivery id.
+
+mod backoff;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::audit::{self, Entry};
+use crate::ctx::Cx;
+use crate::db::{Db, DbError, SystemTx, Tx};
+use crate::secrets::{SecretError, Secrets};
+
+pub use backoff::{LAST_ATTEMPT, wait};
+pub use store::{Listed, State};
+
+/// Channel on which a tenant's id is told when it has something to send.
+pub const WAKE: &str = "tracewright_outbox";
+/// How long a worker has a message before it is taken for lost there.
+pub const CLAIM: TimeDelta = TimeDelta::minutes(2);
+/// How long what was sent, or is not wanted any more, can be looked up.
+pub const KEEP_ENDED: TimeDelta = TimeDelta::days(30);
+/// How long what could not be sent can be sent again.
+pub const KEEP_DEAD: TimeDelta = TimeDelta::days(90);
+/// Longest error that is kept, in characters.
+const LONGEST_ERROR: usize = 500;
+
+/// By which way a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// To people inside the product, and from there on by what each of them wants.
+    Notice,
+    /// By e-mail to one person.
+    Mail,
+    /// To another system.
+    Webhook,
+}
+
+impl Channel {
+    /// The name, as stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Notice => "notice",
+            Self::Mail => "mail",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    fn parse(name: &str) -> Self {
+        match name {
+            "mail" => Self::Mail,
+            "webhook" => Self::Webhook,
+            _ => Self::Notice,
+        }
+    }
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its id; what it is known by on the other side.
+    pub id: Uuid,
+    /// By which way it goes.
+    pub channel: Channel,
+    /// What it tells of, as `noun.verb`.
+    pub kind: String,
+    /// The person or webhook that it is for.
+    pub target: Option<Uuid>,
+    /// What the channel needs to write it; no secret.
+    pub body: Value,
+    /// What of it is secret, sealed by [`seal`].
+    pub sealed: Option<Vec<u8>>,
+    /// After this it is of no use.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Message {
+    /// A message without a secret and without an end.
+    #[must_use]
+    pub fn new(channel: Channel, kind: &str, target: Option<Uuid>, body: Value) -> Self {
+        let id = Uuid::now_v7();
+        Self { id, channel, kind: kind.to_owned(), target, body, sealed: None, expires_at: None }
+    }
+
+    /// Adds a secret that only the worker opens.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub fn sealing(mut self, secrets: &Secrets, tenant: Uuid, plain: &[u8]) -> Result<Self, SecretError> {
+        self.sealed = Some(secrets.seal(tenant, &field(self.id), plain)?);
+        Ok(self)
+    }
+
+    /// It is of no use after `at`.
+    #[must_use]
+    pub fn until(mut self, at: DateTime<Utc>) -> Self {
+        self.expires_at = Some(at);
+        self
+    }
+}
+
+/// What a message's secret is sealed for.
+fn field(message: Uuid) -> String {
+    format!("outbox:{message}")
+}
+
+/// Writes a message; it is sent once the transaction has committed, and never if
+/// it does not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn put(tx: &mut Tx, message: &Message, now: DateTime<Utc>) -> Result<(), DbError> {
+    put_all(tx, std::slice::from_ref(message), now).await
+}
+
+/// [`put`] for many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn put_all(tx: &mut Tx, messages: &[Message], now: DateTime<Utc>) -> Result<(), DbError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    for message in messages {
+        store::insert(tx, message, now).await?;
+    }
+    Ok(store::wake(tx).await?)
+}
+
+/// A message that a worker has for itself until its claim runs out.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Its id.
+    pub id: Uuid,
+    /// The claim; what comes of another one is void.
+    pub claim: Uuid,
+    /// By which way it goes.
+    pub channel: Channel,
+    /// What it tells of.
+    pub kind: String,
+    /// The person or webhook that it is for.
+    pub target: Option<Uuid>,
+    /// What the channel needs to write it.
+    pub body: Value,
+    /// Its secret; see [`Claimed::secret`].
+    pub sealed: Option<Vec<u8>>,
+    /// Who put it.
+    pub by: String,
+    /// When it was put.
+    pub put_at: DateTime<Utc>,
+    /// Which attempt this is, from 1.
+    pub attempt: i32,
+}
+
+impl Claimed {
+    /// The message's secret; `None` when it has none.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub fn secret(&self, secrets: &Secrets, tenant: Uuid) -> Result<Option<Vec<u8>>, SecretError> {
+        let field = field(self.id);
+        self.sealed.as_ref().map(|sealed| secrets.open(tenant, &field, sealed)).transpose()
+    }
+}
+
+/// Claims messages that are due, the one that has waited longest first, at most
+/// `limit`; those of other workers are passed over. An attempt is counted before
+/// it is made, so that a message that ends its worker each time is dead one day.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Vec<Claimed>, DbError> {
+    store::void_expired(tx, now).await?;
+    store::bury_worn(tx, LAST_ATTEMPT, now).await?;
+    Ok(store::claim(tx, Uuid::now_v7(), limit, now + CLAIM, now).await?)
+}
+
+/// Why a message was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It may be sent later.
+    Again(String),
+    /// It will never be taken.
+    Never(String),
+    /// Nobody wants it any more.
+    Void(String),
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Sent.
+    Sent,
+    /// Waits for its next attempt.
+    Waits,
+    /// Given up until somebody sends it again.
+    Dead,
+    /// Not wanted any more.
+    Void,
+    /// Somebody else has it: this claim had run out.
+    Lost,
+}
+
+/// Notes what became of an attempt. `chance`, of 0 up to 1, spreads the next one.
+///
+/// # Errors
+/// Those of the database; the message is then due again when the claim runs out.
+pub async fn settle(
+    tx: &mut Tx,
+    claimed: &Claimed,
+    outcome: Result<(), Failure>,
+    chance: f64,
+    now: DateTime<Utc>,
+) -> Result<Settled, DbError> {
+    let (settled, error) = match outcome {
+        Ok(()) => (Settled::Sent, String::new()),
+        Err(Failure::Again(error)) if claimed.attempt < LAST_ATTEMPT => (Settled::Waits, error),
+        Err(Failure::Again(error) | Failure::Never(error)) => (Settled::Dead, error),
+        Err(Failure::Void(error)) => (Settled::Void, error),
+    };
+    let error: String = error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect();
+    let key = (claimed.id, claimed.claim);
+    let done = match settled {
+        Settled::Waits => store::retry(tx, key, &error, now + wait(claimed.attempt, chance)).await?,
+        Settled::Sent => store::end(tx, key, State::Sent, &error, now).await?,
+        Settled::Void => store::end(tx, key, State::Void, &error, now).await?,
+        _ => store::end(tx, key, State::Dead, &error, now).await?,
+    };
+    Ok(if done { settled } else { Settled::Lost })
+}
+
+/// Tenants that may have something to send, in order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn tenants(db: &Db) -> Result<Vec<Uuid>, DbError> {
+    db.system_tx(async |system: &mut SystemTx| Ok(store::tenants(system).await?)).await
+}
+
+/// Removes what ended long ago, some at a time; answers how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, DbError> {
+    Ok(store::forget(tx, now - KEEP_ENDED, now - KEEP_DEAD).await?)
+}
+
+/// Mail and webhooks' messages for people to see, newest first, before `before`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(
+    tx: &mut Tx,
+    state: Option<State>,
+    before: Option<Uuid>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Listed>, DbError> {
+    Ok(store::list(tx, state, before, limit, now).await?)
+}
+
+/// Has a message that is dead, or was sent, sent again from the first attempt on;
+/// `false` when there is none such, or its secret is gone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replay(db: &Db, cx: &Cx, message: Uuid, now: DateTime<Utc>) -> Result<bool, DbError> {
+    db.tx(cx, async |tx| {
+        if !store::replay(tx, message, now).await? {
+            return Ok(false);
+        }
+        let entry = Entry {
+            action: "delivery.replay",
+            subject: &format!("delivery:{message}"),
+            after: Some(json!({ "state": State::Waiting.name() })),
+            ..Entry::default()
+        };
+        audit::record(tx, entry).await?;
+        store::wake(tx).await?;
+        Ok(true)
+    })
+    .await
+}
+
+/// Brings the secrets of waiting messages under the key that seals now; answers
+/// how many were.
+///
+/// # Errors
+/// Those of the database. A secret that does not open stays as it is.
+pub async fn reseal(tx: &mut Tx, secrets: &Secrets) -> Result<usize, DbError> {
+    let tenant = tx.tenant();
+    let mut done = 0;
+    for (id, sealed) in store::sealed(tx).await? {
+        match secrets.reseal(tenant, &field(id), &sealed) {
+            Ok(Some(again)) => {
+                store::reseal(tx, id, &again).await?;
+                done += 1;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%tenant, message = %id, %error, "a secret was not sealed anew"),
+        }
+    }
+    Ok(done)
+}

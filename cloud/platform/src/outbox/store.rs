@@ -1,0 +1,319 @@
+//! All SQL of the outbox.
+
+use chrono::{DateTime, Utc};
+use sqlx::Error;
+use uuid::Uuid;
+
+use super::{Channel, Claimed, Message, WAKE};
+use crate::db::{SystemTx, Tx};
+
+/// How a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Will be sent.
+    Waiting,
+    /// Was sent.
+    Sent,
+    /// Could not be sent, and is not tried any more.
+    Dead,
+    /// Nobody wants it any more.
+    Void,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Sent, Self::Dead, Self::Void];
+
+    /// The name, as stored.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+            Self::Void => "void",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+pub(super) async fn insert(tx: &mut Tx, message: &Message, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into outbox (tenant_id, message_id, channel, kind, target, body, sealed, due_at, expires_at, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8)",
+        tenant,
+        message.id,
+        message.channel.name(),
+        message.kind,
+        message.target,
+        message.body,
+        message.sealed.as_deref(),
+        now,
+        message.expires_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Tells the workers, once this transaction commits.
+pub(super) async fn wake(tx: &mut Tx) -> Result<(), Error> {
+    let tenant = tx.tenant().to_string();
+    sqlx::query!("select pg_notify($1, $2)", WAKE, tenant).execute(tx.conn()).await?;
+    Ok(())
+}
+
+pub(super) async fn void_expired(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update outbox set state = 'void', last_error = 'expired', ended_at = $2, sealed = null,
+                           claim = null, version = version + 1
+         where tenant_id = $1 and state = 'waiting' and due_at <= $2 and expires_at <= $2",
+        tenant,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Gives up what was claimed for the last time and never settled.
+pub(super) async fn bury_worn(tx: &mut Tx, last: i32, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update outbox set state = 'dead', ended_at = $3, claim = null, version = version + 1,
+                           last_error = case when last_error = '' then 'no attempt came to an end' else last_error end
+         where tenant_id = $1 and state = 'waiting' and due_at <= $3 and attempts >= $2",
+        tenant,
+        last,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn claim(
+    tx: &mut Tx,
+    claim: Uuid,
+    limit: i64,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        // Materialized: planned into the update, the limit would hold for each row.
+        "with due as materialized (
+             select message_id from outbox
+             where tenant_id = $1 and state = 'waiting' and due_at <= $5
+             order by due_at, message_id limit $3 for update skip locked)
+         update outbox o set attempts = o.attempts + 1, due_at = $4, claim = $2, version = o.version + 1
+         from due
+         where o.tenant_id = $1 and o.message_id = due.message_id
+         returning o.message_id, o.channel, o.kind, o.target, o.body, o.sealed, o.created_by, o.created_at,
+                   o.attempts",
+        tenant,
+        claim,
+        limit,
+        until,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut claimed: Vec<Claimed> = rows
+        .into_iter()
+        .map(|row| Claimed {
+            id: row.message_id,
+            claim,
+            channel: Channel::parse(&row.channel),
+            kind: row.kind,
+            target: row.target,
+            body: row.body,
+            sealed: row.sealed,
+            by: row.created_by,
+            put_at: row.created_at,
+            attempt: row.attempts,
+        })
+        .collect();
+    claimed.sort_by_key(|message| message.id);
+    Ok(claimed)
+}
+
+/// Has it tried again later; `false` when the claim had run out.
+pub(super) async fn retry(
+    tx: &mut Tx,
+    (message, claim): (Uuid, Uuid),
+    error: &str,
+    due_at: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update outbox set due_at = $5, last_error = $4, claim = null, version = version + 1
+         where tenant_id = $1 and message_id = $2 and claim = $3 and state = 'waiting'",
+        tenant,
+        message,
+        claim,
+        error,
+        due_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Ends it; `false` when the claim had run out. A secret stays with the dead
+/// alone, which may be sent again.
+pub(super) async fn end(
+    tx: &mut Tx,
+    (message, claim): (Uuid, Uuid),
+    state: State,
+    error: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update outbox set state = $4, last_error = $5, ended_at = $6, claim = null, version = version + 1,
+                           sealed = case when $4 = 'dead' then sealed end
+         where tenant_id = $1 and message_id = $2 and claim = $3 and state = 'waiting'",
+        tenant,
+        message,
+        claim,
+        state.name(),
+        error,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn tenants(tx: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
+    sqlx::query_scalar!("select tenant_id from control.tenants where status = 'active' order by tenant_id")
+        .fetch_all(tx.conn())
+        .await
+}
+
+pub(super) async fn forget(
+    tx: &mut Tx,
+    ended_before: DateTime<Utc>,
+    dead_before: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "delete from outbox where tenant_id = $1 and message_id in (
+             select message_id from outbox
+             where tenant_id = $1 and state <> 'waiting' and ended_at < $2
+               and (state <> 'dead' or ended_at < $3)
+             limit 1000)",
+        tenant,
+        ended_before,
+        dead_before,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// A message as an administrator sees it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its id.
+    pub id: Uuid,
+    /// `notice`, `mail`, `webhook`.
+    pub channel: String,
+    /// What it tells of.
+    pub kind: String,
+    /// The person's e-mail or the webhook's name; empty when there is none any more.
+    pub to: String,
+    /// See [`State`].
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// Why the last attempt failed; empty when none did.
+    pub last_error: String,
+    /// When it was put.
+    pub created_at: DateTime<Utc>,
+    /// When it is tried next, if it waits.
+    pub due_at: DateTime<Utc>,
+    /// Whether it can be sent again.
+    pub replayable: bool,
+}
+
+pub(super) async fn list(
+    tx: &mut Tx,
+    state: Option<State>,
+    before: Option<Uuid>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Listed>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Listed,
+        r#"select message_id as id, channel, kind,
+                  coalesce((select email from users u where u.tenant_id = $1 and u.user_id = o.target),
+                           (select name from webhooks w where w.tenant_id = $1 and w.webhook_id = o.target),
+                           '') as "to!", state, attempts, last_error, created_at, due_at,
+                  (state = 'dead' and coalesce(expires_at > $5, true)
+                   or state = 'sent' and channel = 'webhook') as "replayable!"
+           from outbox o
+           where tenant_id = $1 and channel <> 'notice' and ($2::text is null or state = $2)
+             and ($3::uuid is null or message_id < $3)
+           order by message_id desc limit $4"#,
+        tenant,
+        state.map(State::name),
+        before,
+        limit,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A mail that was sent is not sent again: what its link was is gone.
+pub(super) async fn replay(tx: &mut Tx, message: Uuid, now: DateTime<Utc>) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update outbox set state = 'waiting', attempts = 0, due_at = $3, ended_at = null, last_error = '',
+                           version = version + 1
+         where tenant_id = $1 and message_id = $2
+           and (state = 'dead' and (expires_at is null or expires_at > $3)
+                or state = 'sent' and channel = 'webhook')",
+        tenant,
+        message,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn sealed(tx: &mut Tx) -> Result<Vec<(Uuid, Vec<u8>)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select message_id, sealed as "sealed!" from outbox
+           where tenant_id = $1 and sealed is not null and state in ('waiting', 'dead')"#,
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.message_id, row.sealed)).collect())
+}
+
+pub(super) async fn reseal(tx: &mut Tx, message: Uuid, sealed: &[u8]) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update outbox set sealed = $3 where tenant_id = $1 and message_id = $2",
+        tenant,
+        message,
+        sealed,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

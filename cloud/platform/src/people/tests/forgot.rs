@@ -1,0 +1,199 @@
+//! A forgotten password, from the page to the mail and back.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::notify::{self, Courier, MailConfig, Mailer};
+use crate::secrets::Secrets;
+use crate::testing::MailServer;
+
+/// An office with pages, a mail server, and a worker between them.
+struct Site {
+    office: Office,
+    server: MailServer,
+    router: Router,
+    stop: CancellationToken,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Site {
+    async fn new() -> Self {
+        let office = Office::new().await;
+        let server = MailServer::start().await;
+        let secrets = Secrets::passing().unwrap();
+        let state = AppState::builder(office.test.db.clone())
+            .permissions(PERMISSIONS)
+            .texts(TEXTS)
+            .texts(notify::TEXTS)
+            .kinds(crate::people::KINDS)
+            .secrets(secrets.clone())
+            .mails(true)
+            .build();
+        let config = MailConfig { smtp_url: server.url(), from: "Tracewright <noreply@tw.example>".into() };
+        let courier = Courier {
+            mailer: Some(Mailer::new(&config).unwrap()),
+            web: notify::WebSender::new(false).unwrap(),
+            secrets,
+            i18n: std::sync::Arc::clone(&state.i18n),
+            kinds: state.kinds.as_slice().into(),
+            public_url: "http://tw.test".into(),
+        };
+        let stop = CancellationToken::new();
+        tokio::spawn(notify::worker::run(office.test.db.clone(), courier, stop.clone()));
+        let router = crate::web::app(state, crate::people::router());
+        Self { office, server, router, stop }
+    }
+
+    fn browser(&self) -> Browser {
+        Browser { router: self.router.clone(), cookie: String::new() }
+    }
+
+    fn browser_at(&self, address: &str) -> Browser {
+        let address = SocketAddr::new(address.parse::<IpAddr>().unwrap(), 1);
+        Browser {
+            router: self.router.clone().layer(axum::Extension(ConnectInfo(address))),
+            cookie: String::new(),
+        }
+    }
+}
+
+fn form(text: &str) -> String {
+    text.replace('@', "%40").replace(' ', "+")
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_set_anew_by_mail() {
+    let site = Site::new().await;
+    site.office.active("a@saif.example", &["VIEWER"]).await;
+    let mut old = site.browser();
+    let sign_in = form(&format!("email=a@saif.example&password={PASSWORD}&next=/account"));
+    old.send("POST", "/signin", &sign_in).await;
+    assert_eq!(old.send("GET", "/account", "").await.0, StatusCode::OK);
+
+    let mut browser = site.browser();
+    let (_, _, page) = browser.send("GET", "/signin", "").await;
+    assert!(page.contains("href=\"/forgot\""), "{page}");
+    let (_, _, known) = browser.send("POST", "/forgot", &form("email= A@Saif.example")).await;
+    let (_, _, unknown) = browser.send("POST", "/forgot", &form("email=nobody@saif.example")).await;
+    assert!(known.contains("If this e-mail is known here") && known == unknown, "the same answer");
+    let (status, ..) = browser.send("POST", "/forgot", "email=nonsense").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    let mail = site.server.wait_for(1).await.pop().unwrap();
+    assert_eq!(mail.to, ["a@saif.example"]);
+    assert_eq!(mail.header("subject"), "A new password for Tracewright");
+    let link = mail.link();
+    let path = link.strip_prefix("http://tw.test").unwrap().to_owned();
+    assert!(!format!("{:?}", site.office.audit().await).contains(path.rsplit('/').next().unwrap()));
+    let (status, _, page) = browser.send("GET", &path, "").await;
+    assert!(status == StatusCode::OK && page.contains("A new password"), "{page}");
+    let body = form(&format!("name=Ananya Sen&password={OTHER}"));
+    let (status, ..) = browser.send("POST", &path, &body).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.send("GET", "/account", "").await.0, StatusCode::OK);
+    let (status, headers, _) = old.send("GET", "/account", "").await;
+    assert_eq!(
+        (status, headers["location"].to_str().unwrap()),
+        (StatusCode::SEE_OTHER, "/signin?next=/account"),
+        "sessions of the old password ended"
+    );
+    assert!(site.office.signs_in("a@saif.example", OTHER).await);
+    assert!(!site.office.signs_in("a@saif.example", PASSWORD).await);
+    let (status, ..) = browser.send("POST", &path, &body).await;
+    assert_eq!(status, StatusCode::GONE, "works once");
+    let told = site.server.wait_for(2).await.pop().unwrap();
+    assert_eq!(told.header("subject"), "Your password was changed");
+    assert!(site.office.audit().await.iter().any(|row| row.starts_with("user.forgot")));
+}
+
+#[tokio::test]
+async fn asking_is_throttled_by_e_mail_and_by_address() {
+    let site = Site::new().await;
+    site.office.active("a@saif.example", &["VIEWER"]).await;
+    let mut first = None;
+    for _ in 0..8 {
+        let (status, _, page) = site.browser().send("POST", "/forgot", &form("email=a@saif.example")).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(first.get_or_insert_with(|| page.clone()), &page, "the same answer");
+    }
+    site.server.wait_for(3).await;
+    let mut last = String::new();
+    for n in 0..21 {
+        let body = form(&format!("email=nobody{n}@saif.example"));
+        (_, _, last) = site.browser_at("10.0.0.7").send("POST", "/forgot", &body).await;
+    }
+    assert!(last.contains("Too many tries"), "{last}");
+    let (_, _, page) =
+        site.browser_at("10.0.0.8").send("POST", "/forgot", &form("email=b@saif.example")).await;
+    assert!(!page.contains("Too many tries"));
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(site.server.got().len(), 3);
+    // Signing in is counted apart: whoever asks for links locks nobody out.
+    assert!(site.office.signs_in("a@saif.example", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn only_active_people_get_a_link_and_those_of_every_tenant() {
+    let site = Site::new().await;
+    let db = &site.office.test.db;
+    site.office.invite("new@saif.example", &["VIEWER"]).await;
+    let gone = site.office.active("gone@saif.example", &["VIEWER"]).await;
+    let version = service::find(db, &site.office.cx, gone).await.unwrap().version;
+    service::enable(db, &site.office.cx, gone, version, false).await.unwrap();
+    let both = "both@saif.example";
+    site.office.active(both, &["VIEWER"]).await;
+    let other = Cx::system(site.office.test.tenant("OTHR", &[]).await);
+    let invitation = Invitation { email: both.into(), name: "B".into(), roles: vec!["VIEWER".into()] };
+    let (_, link) = links::invite(db, &other, &invitation, None, site.office.now).await.unwrap();
+    links::accept(db, link.reveal(), "B", PASSWORD, site.office.now).await.unwrap();
+    for email in ["new@saif.example", "gone@saif.example", both] {
+        site.browser().send("POST", "/forgot", &form(&format!("email={email}"))).await;
+    }
+    let got = site.server.wait_for(2).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(site.server.got().len(), 2);
+    assert!(got.iter().all(|mail| mail.to == [both]), "{got:?}");
+    let mut from: Vec<bool> = got.iter().map(|mail| mail.part("text/plain").contains("OTHR")).collect();
+    from.sort_unstable();
+    assert_eq!(from, [false, true], "each names its tenant");
+}
+
+#[tokio::test]
+async fn an_invitation_goes_by_mail_and_is_shown_to_nobody() {
+    let site = Site::new().await;
+    site.office.active("boss@saif.example", &[ADMIN]).await;
+    let mut boss = site.browser();
+    boss.send("POST", "/signin", &form(&format!("email=boss@saif.example&password={PASSWORD}"))).await;
+    let (status, _, page) =
+        boss.send("POST", "/users", &form("email=new@saif.example&name=Lakshmi&role=VIEWER")).await;
+    assert!(status == StatusCode::OK && page.contains("on its way to new@saif.example"), "{page}");
+    assert!(!page.contains("/invitation/"), "{page}");
+    let mail = site.server.wait_for(1).await.pop().unwrap();
+    assert_eq!(mail.to, ["new@saif.example"]);
+    let path = mail.link().strip_prefix("http://tw.test").unwrap().to_owned();
+    let (status, _, page) = site.browser().send("GET", &path, "").await;
+    assert!(status == StatusCode::OK && page.contains("Welcome"), "{page}");
+
+    // Asked for on the person's page, a link is shown as before.
+    let person = page_of(&mut boss, "Lakshmi").await;
+    let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "").await;
+    assert!(page.contains("/invitation/"), "{page}");
+    let (_, _, page) = boss.send("POST", &format!("/users/{person}/link"), "by_mail=true").await;
+    assert!(!page.contains("/invitation/") && page.contains("on its way"), "{page}");
+    site.server.wait_for(2).await;
+}
+
+/// The id of a person, as the list has it.
+async fn page_of(browser: &mut Browser, name: &str) -> String {
+    let (_, _, page) = browser.send("GET", "/users", "").await;
+    let before = page.split(&format!(">{name}<")).next().unwrap();
+    before.rsplit("/users/").next().unwrap().split('"').next().unwrap().to_owned()
+}

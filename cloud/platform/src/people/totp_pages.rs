@@ -1,0 +1,173 @@
+//! The second step on the own account's page, on a person's, and on the roles'.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use chrono::Utc;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::error::PeopleError;
+use super::pages::{form, say, unprocessable};
+use super::second_step::{self, Enrolment, Standing};
+use super::step_pages::enrolment_html;
+use super::{ROLE_MANAGE, USER_MANAGE};
+use crate::i18n::Texts;
+use crate::web::{AppState, Caller, Problem, Shell};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/account/totp", get(page).post(begin))
+        .route("/account/totp/confirm", post(confirm))
+        .route("/account/totp/codes", post(new_codes))
+        .route("/account/totp/off", post(turn_off))
+        .route("/users/{id}/totp", post(reset))
+        .route("/roles/{code}/totp", post(require))
+}
+
+#[derive(Template)]
+#[template(path = "people/totp.html")]
+struct Page<'a> {
+    texts: &'a Texts,
+    standing: Standing,
+    enrolment: Option<Enrolment>,
+    /// Shown this once.
+    codes: Vec<String>,
+    error: Option<String>,
+}
+
+async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    codes: Vec<String>,
+    error: Option<String>,
+) -> Result<Response, Problem> {
+    let user = caller.person()?;
+    let standing = second_step::standing(&state.db, &caller.cx, user).await?;
+    let enrolment = second_step::pending(&state.db, &caller.cx, &state.secrets, user).await?;
+    let shell = Shell::new(state, caller, caller.t("people-totp"), "");
+    let failed = error.is_some();
+    let view = Page { texts: &caller.texts, standing, enrolment, codes, error };
+    let page = shell.page(headers, &view)?;
+    Ok(if failed { unprocessable(page) } else { page })
+}
+
+async fn told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    error: PeopleError,
+) -> Result<Response, Problem> {
+    let error = say(&caller.texts, error)?;
+    show(state, caller, headers, Vec::new(), Some(error)).await
+}
+
+async fn page(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    show(&state, &caller, &headers, Vec::new(), None).await
+}
+
+#[derive(Deserialize)]
+struct Begun {
+    present: String,
+}
+
+async fn begin(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Begun>, FormRejection>,
+) -> Result<Response, Problem> {
+    let user = caller.person()?;
+    let Begun { present } = form(sent)?;
+    match second_step::begin(&state.db, &caller.cx, &state.secrets, user, &present).await {
+        Ok(()) => Ok(Redirect::to("/account/totp").into_response()),
+        Err(error) => told(&state, &caller, &headers, error).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    code: String,
+}
+
+async fn confirm(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    let user = caller.person()?;
+    let Typed { code } = form(sent)?;
+    let both = (user, code.as_str());
+    let done =
+        second_step::confirm(&state.db, &caller.cx, &state.secrets, both, caller.session, Utc::now()).await;
+    match done {
+        Ok(codes) => show(&state, &caller, &headers, codes, None).await,
+        Err(error) => told(&state, &caller, &headers, error).await,
+    }
+}
+
+async fn new_codes(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    let user = caller.person()?;
+    let Typed { code } = form(sent)?;
+    match second_step::new_codes(&state.db, &caller.cx, &state.secrets, (user, &code), Utc::now()).await {
+        Ok(codes) => show(&state, &caller, &headers, codes, None).await,
+        Err(error) => told(&state, &caller, &headers, error).await,
+    }
+}
+
+async fn turn_off(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    let user = caller.person()?;
+    let Typed { code } = form(sent)?;
+    match second_step::turn_off(&state.db, &caller.cx, &state.secrets, (user, &code), Utc::now()).await {
+        Ok(()) => Ok(Redirect::to("/account?done").into_response()),
+        Err(error) => told(&state, &caller, &headers, error).await,
+    }
+}
+
+async fn reset(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    second_step::reset(&state.db, &caller.cx, id, Utc::now()).await?;
+    Ok(Redirect::to(&format!("/users/{id}")).into_response())
+}
+
+#[derive(Deserialize)]
+struct Required {
+    version: i32,
+    on: bool,
+}
+
+async fn require(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(code): Path<String>,
+    sent: Result<Form<Required>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let Required { version, on } = form(sent)?;
+    second_step::require(&state.db, &caller.cx, &code, version, on).await?;
+    Ok(Redirect::to("/roles").into_response())
+}
