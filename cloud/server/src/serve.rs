@@ -126,15 +126,19 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
 
 /// Pages and API, or health alone where this process does not serve them.
 fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages: bool) -> Router {
+    let masters_texts = platform::masters::texts();
     let state = AppState::builder(db.clone())
         .secure(config.secure_cookies)
         .nav(trace::pages::NAV)
+        .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
+        .permissions(&platform::masters::permissions())
         .permissions(platform::people::PERMISSIONS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
+        .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .build();
     let health =
         Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
@@ -143,6 +147,7 @@ fn app(db: &platform::db::Db, config: &Config, committed: Committed, with_pages:
             .merge(platform::web::routes())
             .merge(platform::seed::router())
             .merge(platform::people::router())
+            .merge(platform::masters::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {

@@ -18,6 +18,7 @@ mod throttle;
 
 pub use error::PeopleError;
 pub use links::{INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link};
+pub(crate) use model::email;
 pub use model::{ADMIN, BUILT_IN, Role, Status, User};
 pub use pages::router;
 pub use service::{list, roles, roles_ensure};
