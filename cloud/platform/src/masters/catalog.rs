@@ -64,9 +64,9 @@ impl Catalog {
                      and c.relnamespace = 'public'::regnamespace";
         let listed = |array: &str, relation: &str| {
             format!(
-                "array(select a.attname::text from unnest({array}) with ordinality as k(n, o)
-                 join pg_attribute a on a.attrelid = {relation} and a.attnum = k.n
-                 where a.attname <> 'tenant_id' order by k.o)"
+                "array(select a.attname::text from unnest({array}) with ordinality as listed(n, o)
+                 join pg_attribute a on a.attrelid = {relation} and a.attnum = listed.n
+                 where a.attname <> 'tenant_id' order by listed.o)"
             )
         };
         let columns = format!(

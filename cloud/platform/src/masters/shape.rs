@@ -90,7 +90,7 @@ pub(super) struct Referrer {
 pub(super) struct Check {
     pub name: String,
     pub expression: String,
-    /// The fields that it is about; a mistake is told at the last.
+    /// The columns that it is about.
     pub fields: Vec<String>,
 }
 

@@ -144,8 +144,10 @@ async fn judge(tx: &mut Tx, shape: &Shape, drafts: &mut [Draft]) -> Result<(), M
         if check.fields.iter().any(|field| draft.is_wrong(field)) {
             continue;
         }
-        let field = check.fields.iter().rev().find(|field| shape.column(field).is_some());
-        let field = field.cloned().unwrap_or_default();
+        // The last of them, as people go through the fields.
+        let last =
+            shape.columns.iter().rev().find(|column| check.fields.iter().any(|f| f == column.field.name));
+        let field = last.map(|column| column.field.name.to_owned()).unwrap_or_default();
         let found = draft.row.get(&field).map(Kind::plain).unwrap_or_default();
         draft.wrong(&field, found, Wrong::new(format!("check-{}", check.name)));
     }
@@ -287,14 +289,13 @@ async fn keep(
     store::rows_update(tx, shape, &rows(Done::Changed)).await?;
     let changed = || drafts.iter().zip(&fates).filter(|(_, fate)| **fate != Done::Same);
     let entries: Vec<Kept> = changed()
-        .map(|(draft, fate)| {
+        .map(|(draft, _)| {
             let before = draft.change.before.as_ref();
             let usual = match before {
                 None => "master.create",
                 Some(before) if before.deleted => "master.restore",
                 Some(_) => "master.update",
             };
-            let _ = fate;
             entry(
                 shape,
                 action.unwrap_or(usual),

@@ -31,8 +31,9 @@ fn items(bad: bool) -> (String, Vec<(usize, &'static str, &'static str)>) {
         ];
         if bad && n % 125 == 0 {
             let line = n + 1;
+            let code = format!("IT {n}");
             let (at, value, field, key) = match (n / 125) % 8 {
-                0 => (0, "IT 7", "item", "code"),
+                0 => (0, code.as_str(), "item", "code"),
                 1 => (1, "", "names", "english"),
                 2 => (2, "raw", "type_code", "type_code"),
                 3 => (3, "pzs", "base_unit", "missing-near"),

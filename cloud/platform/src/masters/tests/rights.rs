@@ -81,7 +81,7 @@ impl Site {
         request = match who {
             As::Key(key) => request.header(header::AUTHORIZATION, format!("Bearer {key}")),
             As::Session(token) => request
-                .header(header::COOKIE, format!("tw_session={token}"))
+                .header(header::COOKIE, format!("tws={token}"))
                 .header(header::ACCEPT, "text/html")
                 .header("sec-fetch-site", "same-origin"),
         };
