@@ -18,6 +18,15 @@ begin
         source || '_search', (select string_agg(quote_ident(k), ', ') from unnest(keys) k));
 end $$;
 
+-- Lists of what was deleted stay as quick as the others.
+create procedure app.keep_deleted(target text, keys text[])
+    language plpgsql as $$
+begin
+    execute format(
+        'create index %I on %I (tenant_id, %s) where deleted_at is not null', target || '_deleted', target,
+        (select string_agg(quote_ident(k), ', ') from unnest(keys) k));
+end $$;
+
 -- What every new master's table has besides its own columns.
 create procedure app.keep_master(target text, keys text[], searched text[])
     language plpgsql as $$
@@ -33,11 +42,13 @@ begin
     execute format(
         'grant select, insert, update, delete on %I to tracewright_app, tracewright_ingest, tracewright_system',
         target);
+    call app.keep_deleted(target, keys);
     foreach source in array searched loop
         call app.searchable(target, source, keys);
     end loop;
 end $$;
 revoke execute on procedure app.searchable(text, text, text[]) from public;
+revoke execute on procedure app.keep_deleted(text, text[]) from public;
 revoke execute on procedure app.keep_master(text, text[], text[]) from public;
 
 -- ------------------------------------------------------- items and units ---
@@ -105,6 +116,7 @@ alter table items
     add constraint items_units_differ check (second_unit <> base_unit),
     add foreign key (tenant_id, category) references item_categories (tenant_id, category),
     add foreign key (tenant_id, tax_rate) references tax_rates (tenant_id, tax_rate);
+call app.keep_deleted('items', '{item}');
 call app.searchable('items', 'item', '{item}');
 call app.searchable('items', 'name', '{item}');
 create index items_category on items (tenant_id, category, item);
@@ -237,6 +249,7 @@ alter table partners
     add constraint partners_roles check (roles <@ array['supplier', 'customer']),
     add foreign key (tenant_id, payment_terms) references payment_terms (tenant_id, payment_terms),
     add foreign key (tenant_id, currency) references currencies (tenant_id, currency);
+call app.keep_deleted('partners', '{partner}');
 call app.searchable('partners', 'partner', '{partner}');
 call app.searchable('partners', 'name', '{partner}');
 create index partners_supplier on partners (tenant_id, is_supplier, partner);
@@ -263,6 +276,7 @@ create index contacts_partner on contacts (tenant_id, partner, contact);
 alter table operators
     add constraint operators_name_length check (char_length(name) <= 120),
     add constraint operators_language check (language in ('en', 'hi', 'bn', 'te'));
+call app.keep_deleted('operators', '{operator_id}');
 call app.searchable('operators', 'operator_id', '{operator_id}');
 call app.searchable('operators', 'name', '{operator_id}');
 create index operators_badge on operators (tenant_id, badge_hash);
@@ -273,6 +287,7 @@ alter table reasons
         generated always as (lower(coalesce(texts ->> 'en', reason))) stored,
     add constraint reasons_purpose check (purpose in
         ('scrap', 'rework', 'hold', 'no_order', 'correct', 'reprint', 'return', 'spoiled'));
+call app.keep_deleted('reasons', '{reason}');
 call app.searchable('reasons', 'reason', '{reason}');
 create index reasons_name_search on reasons (tenant_id, name_search, reason);
 create index reasons_purpose_reason on reasons (tenant_id, purpose, reason);

@@ -49,7 +49,7 @@ fn values(shape: &Shape, stored: &Stored) -> Vec<Value> {
 /// A text that no spreadsheet takes for a formula; numbers stay as they are.
 fn harmless(text: String) -> String {
     let number = text.parse::<Decimal>().is_ok();
-    if text.starts_with(FORMULA) && !number { format!("'{text}") } else { text }
+    if text.trim_start_matches('\'').starts_with(FORMULA) && !number { format!("'{text}") } else { text }
 }
 
 fn line(cells: impl IntoIterator<Item = String>) -> Vec<u8> {
@@ -156,6 +156,7 @@ mod tests {
     fn no_cell_becomes_a_formula() {
         assert_eq!(harmless("=1+1".into()), "'=1+1");
         assert_eq!(harmless("@SUM(A1)".into()), "'@SUM(A1)");
+        assert_eq!(harmless("'=1".into()), "''=1", "and comes back as it was");
         assert_eq!(harmless("-5.25".into()), "-5.25");
         assert_eq!(harmless("Steel".into()), "Steel");
     }

@@ -10,7 +10,7 @@ use super::shape::Shape;
 use super::store::{self, Audited};
 use super::{MastersError, Row};
 use crate::db::Tx;
-use crate::i18n::Texts;
+use crate::i18n::{Lang, Texts};
 
 /// Most entries that are told.
 const MOST: i64 = 200;
@@ -106,6 +106,6 @@ fn changes(shape: &Shape, entry: &Audited, texts: &Texts) -> Vec<Change> {
 
 /// Every language of a text: `Gear · गियर`.
 fn names_of(value: &Value) -> String {
-    let names = value.as_object().into_iter().flatten().map(|(_, text)| Kind::plain(text));
+    let names = Lang::ALL.iter().filter_map(|lang| value.get(lang.code())).map(Kind::plain);
     names.collect::<Vec<_>>().join(" · ")
 }

@@ -214,15 +214,15 @@ pub async fn restore(db: &Db, cx: &Cx, shape: &Shape, key: &str) -> Result<Saved
     .await
 }
 
-/// Codes and names that a field may refer to, whose code or name begins so; a few
-/// dozen of them.
+/// Codes and names that a field may refer to, whose code or name begins so; a
+/// hundred at most.
 pub(super) async fn options(
     tx: &mut Tx,
     shapes: &Shapes,
     reference: &Reference,
     begins: &str,
 ) -> Result<Vec<(String, String)>, MastersError> {
-    const FEW: usize = 30;
+    const FEW: usize = 100;
     let of_table: Vec<&Shape> =
         shapes.iter().filter(|shape| shape.master.table == reference.target.table).collect();
     if of_table.is_empty() {

@@ -100,6 +100,11 @@ fn draft(shape: &Shape, mut change: Change) -> Draft {
         let id = Uuid::new_v4().simple().to_string().to_uppercase();
         change.cells.insert(key.to_owned(), format!("{prefix}{}", &id[..12]));
     }
+    if let (Some(member), None) = (shape.master.member, &change.before)
+        && change.cells.get(member.list).is_none_or(|given| given.trim().is_empty())
+    {
+        change.cells.insert(member.list.to_owned(), member.member.to_owned());
+    }
     let before = change.before.as_ref().map(|before| &before.row);
     let (row, mistakes) = check::row(shape, &change.cells, before);
     let line = change.line;

@@ -430,9 +430,6 @@ pub(super) async fn restore(
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Typed(Vec<(String, String)>);
-
 #[derive(Template)]
 #[template(
     source = "{% for (code, name) in options %}<option value=\"{{ code }}\">{{ name }}</option>{% endfor %}",
@@ -451,7 +448,7 @@ pub(super) async fn options(
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
-    let Typed(pairs) = query(&uri)?;
+    let pairs = query::<Vec<(String, String)>>(&uri)?;
     let begins =
         pairs.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default();
     let begins: String = begins.chars().filter(|c| !c.is_control()).take(60).collect();

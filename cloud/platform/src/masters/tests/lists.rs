@@ -103,6 +103,7 @@ async fn lists_go_along_an_index_under_row_level_security() {
     let cases = [
         &[][..],
         &[("sort", "-item")],
+        &[("deleted", "true")],
         &[("sort", "name")],
         &[("sort", "-name")],
         &[("category", "NONE")],
