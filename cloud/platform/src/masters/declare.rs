@@ -6,6 +6,12 @@ use crate::web::Permission;
 
 use super::{Row, Wrong};
 
+/// Turns the secrets of a row into what is kept of them; see [`Master::seal`].
+pub type Seal = fn(&mut Row, Option<&Row>) -> Result<(), String>;
+
+/// Judges a text; see [`Field::rule`].
+pub type Rule = fn(&str) -> Result<(), Wrong>;
+
 /// One master over its table.
 #[derive(Debug, Clone, Copy)]
 pub struct Master {
@@ -41,7 +47,7 @@ pub struct Master {
     pub derive: Option<fn(&mut Row)>,
     /// Turns fields that are secret into what is kept of them. Slow: it runs apart
     /// from the runtime's own threads. Gets the row as it was.
-    pub seal: Option<fn(&mut Row, Option<&Row>) -> Result<(), String>>,
+    pub seal: Option<Seal>,
     /// What plants are told of a row.
     pub told: Option<Told>,
 }
@@ -208,7 +214,7 @@ pub struct Field {
     /// It holds keys of this master, or `plants`, and has no foreign key.
     pub refers: Option<&'static str>,
     /// Beyond the table's own checks.
-    pub rule: Option<fn(&str) -> Result<(), Wrong>>,
+    pub rule: Option<Rule>,
     /// A text of several lines.
     pub lines: bool,
 }
@@ -262,7 +268,7 @@ impl Field {
 
     /// A rule beyond the table's own checks.
     #[must_use]
-    pub const fn rule(self, rule: fn(&str) -> Result<(), Wrong>) -> Self {
+    pub const fn rule(self, rule: Rule) -> Self {
         Self { rule: Some(rule), ..self }
     }
 
