@@ -80,6 +80,7 @@ impl TestDb {
                             .execute(tx.conn())
                             .await?;
                 crate::people::roles_ensure(tx).await?;
+                crate::masters::begin(tx).await?;
                 let company = Uuid::now_v7();
                 sqlx::query("insert into companies (tenant_id, company_id, code, name) values ($1, $2, 'C1', 'C1')")
                     .bind(tenant)

@@ -125,6 +125,28 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/audit", Admin, Nothing),
     ("GET", "/audit.csv", Admin, Nothing),
     ("GET", "/api/v1/audit", Admin, Nothing),
+    ("GET", "/masters", Reader, Nothing),
+    ("GET", "/masters/{master}", Reader, Nothing),
+    ("POST", "/masters/{master}", Writer, Form("partner=NEW&name=New&roles=supplier")),
+    ("GET", "/masters/{master}/new", Writer, Nothing),
+    ("GET", "/masters/{master}/row/{*code}", Reader, Nothing),
+    ("POST", "/masters/{master}/row/{*code}", Writer, Form("version=1&name=Changed")),
+    ("POST", "/masters/{master}/delete/{*code}", Writer, Form("version=2")),
+    ("POST", "/masters/{master}/restore/{*code}", Writer, Form("")),
+    ("GET", "/masters/{master}/options/{field}", Writer, Nothing),
+    ("GET", "/masters/{master}/export", Reader, Nothing),
+    ("GET", "/masters/{master}/import", Writer, Nothing),
+    ("POST", "/masters/{master}/import", Writer, Nothing),
+    ("GET", "/api/v1/masters", Reader, Nothing),
+    ("GET", "/api/v1/masters/{master}", Reader, Nothing),
+    ("POST", "/api/v1/masters/{master}", Writer, Json(r#"{"partner":"NEW2","name":"New"}"#)),
+    ("GET", "/api/v1/masters/{master}/rows/{*code}", Reader, Nothing),
+    ("PATCH", "/api/v1/masters/{master}/rows/{*code}", Writer, Json(r#"{"version":1,"name":"Changed"}"#)),
+    ("DELETE", "/api/v1/masters/{master}/rows/{*code}", Writer, Nothing),
+    ("POST", "/api/v1/masters/{master}/restore/{*code}", Writer, Nothing),
+    ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
+    ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
+    ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -139,6 +161,8 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{id}", HOLD)
         .replace("{notice}", HOLD)
         .replace("{list}", "suppliers")
+        .replace("{master}", "suppliers")
+        .replace("{field}", "payment_terms")
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
@@ -309,7 +333,16 @@ async fn another_tenant_sees_and_changes_nothing() {
     let site = Site::new().await;
     // The marks are there to be seen by their own tenant.
     let reader = &site.keys[0].1;
-    for pattern in ["/api/v1/exceptions", "/api/v1/holds", "/api/v1/reference", "/holds"] {
+    for pattern in [
+        "/api/v1/exceptions",
+        "/api/v1/holds",
+        "/api/v1/reference",
+        "/holds",
+        "/masters/{master}",
+        "/masters/{master}/row/{*code}",
+        "/masters/{master}/export",
+        "/api/v1/masters/{master}",
+    ] {
         let (_, body) = site.call("GET", pattern, Nothing, Some(reader)).await;
         assert!(body.contains(MARK), "{pattern} does not show its own tenant the mark: {body}");
     }

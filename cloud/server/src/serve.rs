@@ -149,14 +149,17 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
 
 /// What every handler is given.
 fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) -> AppState {
+    let masters_texts = platform::masters::texts();
     AppState::builder(db.clone())
         .secure(config.secure_cookies)
         .nav(trace::pages::NAV)
+        .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
         .nav(platform::audit::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
+        .permissions(&platform::masters::permissions())
         .permissions(platform::people::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
@@ -165,6 +168,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .kinds(platform::notify::KINDS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
+        .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
         .secrets(secrets)
@@ -184,6 +188,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::people::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
+            .merge(platform::masters::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {

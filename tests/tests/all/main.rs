@@ -5,6 +5,7 @@ mod edge_link;
 mod faults;
 mod mosquitto;
 mod office_pages;
+mod office_tenant;
 mod pymodbus;
 mod queries;
 mod reference_shapes;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::web::EVERY;
+use crate::web::{EVERY, grants};
 
 /// How a person stands with the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Role {
     /// Whether the role has the permission.
     #[must_use]
     pub fn has(&self, code: &str) -> bool {
-        self.permissions.iter().any(|held| held == EVERY || held == code)
+        self.permissions.iter().any(|held| grants(held, code))
     }
 
     /// The key of a built-in role's name.
@@ -117,6 +117,9 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "reference.read",
             "reference.write",
             "user.read",
+            "masters.*.view",
+            "masters.*.edit",
+            "masters.*.delete",
         ],
     ),
     (
@@ -129,20 +132,103 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "hold.release",
             "plant.read",
             "reference.read",
+            "masters.*.view",
+            "masters.reasons.edit",
         ],
     ),
     (
         "SUPERVISOR",
-        &["trace.read", "exception.read", "hold.read", "hold.place", "plant.read", "reference.read"],
+        &[
+            "trace.read",
+            "exception.read",
+            "hold.read",
+            "hold.place",
+            "plant.read",
+            "reference.read",
+            "masters.*.view",
+        ],
     ),
-    ("STOREKEEPER", &["trace.read", "exception.read", "hold.read", "plant.read", "reference.read"]),
-    ("BUYER", &["trace.read", "plant.read", "reference.read", "reference.write"]),
-    ("PLANNER", &["trace.read", "exception.read", "plant.read", "reference.read", "reference.write"]),
-    ("SALES", &["trace.read", "plant.read", "reference.read"]),
+    (
+        "STOREKEEPER",
+        &[
+            "trace.read",
+            "exception.read",
+            "hold.read",
+            "plant.read",
+            "reference.read",
+            "masters.*.view",
+            "masters.bins.edit",
+            "masters.warehouses.edit",
+        ],
+    ),
+    (
+        "BUYER",
+        &[
+            "trace.read",
+            "plant.read",
+            "reference.read",
+            "reference.write",
+            "masters.*.view",
+            "masters.items.edit",
+            "masters.suppliers.edit",
+            "masters.contacts.edit",
+        ],
+    ),
+    (
+        "PLANNER",
+        &[
+            "trace.read",
+            "exception.read",
+            "plant.read",
+            "reference.read",
+            "reference.write",
+            "masters.*.view",
+            "masters.items.edit",
+            "masters.shifts.edit",
+            "masters.stations.edit",
+            "masters.machines.edit",
+        ],
+    ),
+    (
+        "SALES",
+        &[
+            "trace.read",
+            "plant.read",
+            "reference.read",
+            "masters.*.view",
+            "masters.customers.edit",
+            "masters.contacts.edit",
+        ],
+    ),
     ("SERVICE", &["trace.read", "hold.read", "plant.read"]),
-    ("ACCOUNTANT", &["trace.read", "reference.read"]),
-    ("DEPT_HEAD", &["trace.read", "exception.read", "plant.read", "reference.read", "user.read"]),
-    ("AUDITOR", &["trace.read", "exception.read", "hold.read", "plant.read", "reference.read", "user.read"]),
+    (
+        "ACCOUNTANT",
+        &[
+            "trace.read",
+            "reference.read",
+            "masters.*.view",
+            "masters.tax_rates.edit",
+            "masters.payment_terms.edit",
+            "masters.currencies.edit",
+            "masters.currency_rates.edit",
+        ],
+    ),
+    (
+        "DEPT_HEAD",
+        &["trace.read", "exception.read", "plant.read", "reference.read", "user.read", "masters.*.view"],
+    ),
+    (
+        "AUDITOR",
+        &[
+            "trace.read",
+            "exception.read",
+            "hold.read",
+            "plant.read",
+            "reference.read",
+            "user.read",
+            "masters.*.view",
+        ],
+    ),
     ("VIEWER", &["trace.read", "plant.read"]),
 ];
 

@@ -106,6 +106,10 @@ impl<'a> Writer<'a> {
     }
 
     async fn items(&mut self, tx: &mut Tx) -> Result<(), sqlx::Error> {
+        let base = self.reference.items.iter().map(|item| item.base_unit.clone());
+        let second = self.reference.items.iter().filter_map(|item| item.second_unit.clone());
+        let units: Vec<String> = base.chain(second).collect();
+        store::units_ensure(tx, &units).await?;
         let mut changes = Vec::new();
         for item in &self.reference.items {
             changes.push(store::item_upsert(tx, item).await?);
@@ -209,6 +213,7 @@ impl<'a> Writer<'a> {
 
     async fn places_and_reasons(&mut self, tx: &mut Tx) -> Result<(), sqlx::Error> {
         for place in &self.reference.locations {
+            store::bin_upsert(tx, place).await?;
             self.rows.push(Row {
                 kind: "location".into(),
                 id: row_id(&place.location, Some(&place.plant)),

@@ -12,7 +12,7 @@ mod plant_file;
 mod read;
 mod reference_file;
 mod report;
-mod secrets;
+pub(crate) mod secrets;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -38,6 +38,7 @@ use tokens::Waiting;
 
 pub use api::{OPERATOR_WRITE, PERMISSIONS, REFERENCE_READ, REFERENCE_WRITE, router};
 pub use mistake::{Mistake, SeedErrors};
+pub(crate) use read::nearest;
 pub use report::{Count, Made, SeedReport, Token};
 
 /// What a run made and changed in each tenant, by its name, for the audit.

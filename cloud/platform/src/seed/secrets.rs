@@ -30,7 +30,7 @@ fn failed(error: impl std::fmt::Display) -> SeedErrors {
 
 /// The PIN's hash as argon2id in PHC form; `existing` if that is of this PIN
 /// and costs the same, since a new salt would look like a new PIN.
-pub(super) fn pin_hash(pin: &str, existing: Option<&str>) -> Result<String, SeedErrors> {
+pub(crate) fn pin_hash(pin: &str, existing: Option<&str>) -> Result<String, SeedErrors> {
     let argon2 = argon2()?;
     if let Some(text) = existing
         && let Ok(hash) = PasswordHash::new(text)
@@ -47,12 +47,12 @@ pub(super) fn pin_hash(pin: &str, existing: Option<&str>) -> Result<String, Seed
 }
 
 /// SHA-256 of the badge's code.
-pub(super) fn badge_hash(badge: &str) -> [u8; 32] {
+pub(crate) fn badge_hash(badge: &str) -> [u8; 32] {
     Sha256::digest(badge.as_bytes()).into()
 }
 
 /// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::Error;
 
 use super::check::KnownOperator;
-use super::model::{BomLine, Item, Operator, Order, OrderLine, Partner, Reason, Texts};
+use super::model::{BomLine, Item, Location, Operator, Order, OrderLine, Partner, Reason, Texts};
 use crate::db::Tx;
 
 fn json(texts: &Texts) -> Value {
@@ -128,6 +128,55 @@ pub(super) async fn bom_lines_trim(tx: &mut Tx, parent: &str, keep: &[i32]) -> R
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// Makes masters of units that items use; those that are there stay as they are.
+pub(super) async fn units_ensure(tx: &mut Tx, units: &[String]) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into units as t (tenant_id, unit, name, dimension, decimals) \
+         select distinct $1::uuid, u, u, 'other', 6::smallint from unnest($2::text[]) as u \
+         where u ~ '^[^[:space:]:]{1,12}$' \
+         on conflict (tenant_id, unit) do update set deleted_at = null, version = t.version + 1 \
+         where t.deleted_at is not null",
+        tenant,
+        units,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A location is a bin; the warehouse that it has there stays.
+pub(super) async fn bin_upsert(tx: &mut Tx, row: &Location) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "insert into bins as t (tenant_id, plant, bin, name) values ($1, $2, $3, $4) \
+         on conflict (tenant_id, plant, bin) do update \
+         set name = $4, deleted_at = null, version = t.version + 1 \
+         where t.name <> $4 or t.deleted_at is not null",
+        tenant,
+        row.plant,
+        row.location,
+        row.name,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn bin_withdraw(tx: &mut Tx, plant: &str, bin: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update bins set deleted_at = now(), version = version + 1 \
+         where tenant_id = $1 and plant = $2 and bin = $3 and deleted_at is null",
+        tenant,
+        plant,
+        bin,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// A partner keeps the roles that it has besides.

@@ -140,6 +140,7 @@ pub async fn tenant_upsert(system: &mut SystemTx, new: &NewTenant) -> Result<Ups
         .enter(&cx, async |tx| {
             store::counters_insert(tx).await?;
             crate::people::roles_ensure(tx).await?;
+            crate::masters::begin(tx).await?;
             agent_upsert(tx, &NewAgent::Office).await
         })
         .await?;

@@ -56,6 +56,9 @@ pub fn icon(name: &str) -> &'static str {
             r#"<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>"#
         ),
         "chart" => svg!(r#"<path d="M4 20h16M6.5 16.5v-5M12 16.5v-11M17.5 16.5v-8"/>"#),
+        "masters" => svg!(
+            r#"<ellipse cx="12" cy="6" rx="7.5" ry="2.8"/><path d="M4.5 6v12c0 1.5 3.4 2.8 7.5 2.8s7.5-1.3 7.5-2.8V6M4.5 12c0 1.5 3.4 2.8 7.5 2.8s7.5-1.3 7.5-2.8"/>"#
+        ),
         "menu" => svg!(r#"<path d="M4 7h16M4 12h16M4 17h16"/>"#),
         "close" => svg!(r#"<path d="m6 6 12 12M18 6 6 18"/>"#),
         "theme" => {

@@ -32,7 +32,7 @@ pub(crate) use origin::{local_path, require_same};
 pub use problem::{FieldError, Problem};
 pub use query::query;
 pub use request_id::RequestId;
-pub use rights::{EVERY, Permission, Rights};
+pub use rights::{EVERY, Permission, Rights, grants};
 pub use scope::{Scope, Scopes};
 pub use shell::Shell;
 pub use signin::routes;

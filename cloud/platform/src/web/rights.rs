@@ -44,6 +44,19 @@ impl Permission {
 /// Stands for every permission in a role.
 pub const EVERY: &str = "*";
 
+/// Whether holding `held` grants `wanted`. A part `*` of either stands for any
+/// one part: a role with `masters.*.view` sees masters that are added later, and
+/// whoever asks for `masters.*.view` asks for any of them.
+#[must_use]
+pub fn grants(held: &str, wanted: &str) -> bool {
+    if held == EVERY || held == wanted {
+        return true;
+    }
+    let (held, wanted) = (held.split('.'), wanted.split('.'));
+    held.clone().count() == wanted.clone().count()
+        && held.zip(wanted).all(|(held, wanted)| held == wanted || held == EVERY || wanted == EVERY)
+}
+
 /// What one caller may do.
 #[derive(Debug, Clone)]
 pub enum Rights {
@@ -65,7 +78,9 @@ impl Rights {
     pub fn has(&self, permission: &Permission) -> bool {
         match self {
             Self::Key(scopes) => scopes.has(permission.key_scope),
-            Self::Person(codes) => codes.contains(EVERY) || codes.contains(permission.code),
+            Self::Person(codes) => {
+                codes.contains(permission.code) || codes.iter().any(|held| grants(held, permission.code))
+            }
         }
     }
 }
@@ -88,5 +103,15 @@ mod tests {
         let key = Rights::Key(Scopes::of(&[Scope::Write]));
         assert!(key.has(&look) && key.has(&place) && !key.has(&manage));
         assert_eq!(place.text_key(), "permission-hold-place");
+    }
+
+    #[test]
+    fn a_star_stands_for_any_one_part() {
+        assert!(grants("masters.*.view", "masters.units.view"));
+        assert!(grants("masters.units.view", "masters.*.view"));
+        assert!(!grants("masters.*.view", "masters.units.edit"));
+        assert!(!grants("masters.units.edit", "masters.*.view"));
+        assert!(!grants("masters.*", "masters.units.view") && !grants("hold.*", "masters.units"));
+        assert!(grants(EVERY, "masters.units.view") && !grants("masters.units.view", "hold.read"));
     }
 }

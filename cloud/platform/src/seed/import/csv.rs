@@ -75,7 +75,7 @@ impl Sheet<'_> {
             .from_reader(text.as_bytes());
         let mut rows = Vec::new();
         let mut width = None;
-        let mut lines = Lines { text, at: 0, line: 1 };
+        let mut lines = Lines::new(text);
         for record in reader.records() {
             let cells = match record {
                 Ok(cells) => cells,
@@ -191,15 +191,20 @@ impl Sheet<'_> {
 
 /// Counts lines as a person does; the reader's own count lags behind where a
 /// line ends with CR and LF.
-struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a str,
     at: usize,
     line: usize,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    /// Of this text.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, line: 1 }
+    }
+
     /// The line, from 1, of a record; asked for in their order.
-    fn of(&mut self, position: &csv::Position) -> usize {
+    pub(crate) fn of(&mut self, position: &csv::Position) -> usize {
         let begin = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(self.text.len());
         let rest = self.text.as_bytes().get(begin..).unwrap_or_default();
         let begin = begin + rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();

@@ -18,6 +18,7 @@ use super::mistake::{Mistake, SeedErrors};
 use super::read::{Basis, MAX_FILE_BYTES, SourceFile};
 use super::{Count, check, masters, reference_file};
 
+pub(crate) use csv::Lines;
 pub use lists::List;
 pub use withdraw::{WithdrawError, withdraw};
 

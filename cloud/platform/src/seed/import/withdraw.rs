@@ -130,6 +130,7 @@ async fn take_away(tx: &mut Tx, list: List, code: &str) -> Result<Gone, Withdraw
             let (plant, location) = code.split_once('/').ok_or_else(|| form("PLANT/LOCATION"))?;
             let id = row_id(location, Some(plant));
             let known = reference::is_published(tx, "location", &id).await?;
+            store::bin_withdraw(tx, plant, location).await.map_err(DbError::from)?;
             (Ok(known), gone("location", id, false))
         }
         _ => (store::reason_withdraw(tx, code).await, gone("reason", code.to_owned(), false)),

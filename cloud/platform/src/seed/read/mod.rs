@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 pub(super) use nearest::did_you_mean;
+pub(crate) use nearest::nearest;
 pub(super) use section::Section;
 use toml_edit::Document;
 

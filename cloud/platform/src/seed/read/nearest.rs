@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The known word nearest to `word`, if it is near enough to be meant.
-pub(in crate::seed) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let word: Vec<char> = word.to_lowercase().chars().collect();
     if word.is_empty() || word.len() > LONGEST {
         return None;

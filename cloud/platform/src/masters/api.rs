@@ -1,0 +1,469 @@
+//! Masters as JSON, under `/api/v1/masters`.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::check::Cells;
+use super::kind::Kind;
+use super::shape::{Column, Shape, Shapes};
+use super::sheet::{self, Sheet};
+use super::store::Stored;
+use super::{ANY_VIEW, Engine, ListQuery, MastersError, Row, export, history, import, list, service};
+use crate::i18n::Lang;
+use crate::web::{AppState, Caller, Permission, Problem, query};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/v1/masters", get(all))
+        .route("/api/v1/masters/{master}", get(rows).post(create))
+        .route("/api/v1/masters/{master}/rows/{*code}", get(one).patch(update).delete(delete))
+        .route("/api/v1/masters/{master}/restore/{*code}", post(restore))
+        .route("/api/v1/masters/{master}/history/{*code}", get(changes))
+        .route("/api/v1/masters/{master}/export", get(exported))
+        .route(
+            "/api/v1/masters/{master}/import",
+            post(imported).layer(DefaultBodyLimit::max(sheet::MAX_BYTES)),
+        )
+}
+
+/// Which right a request asks for.
+pub(super) enum Right {
+    View,
+    Edit,
+    Delete,
+}
+
+/// The master of this name, if the caller has the right to it. Somebody without
+/// any right learns nothing of which masters there are.
+pub(super) async fn open(
+    state: &AppState,
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+    right: Right,
+) -> Result<(Arc<Shapes>, &'static super::Master), Problem> {
+    caller.require(&ANY_VIEW)?;
+    let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
+    let master = shapes.find(name).map_err(|error| error.problem(&caller.texts))?.master;
+    let permission: &Permission = match right {
+        Right::View => &master.permissions.view,
+        Right::Edit => &master.permissions.edit,
+        Right::Delete => &master.permissions.delete,
+    };
+    caller.require(permission)?;
+    Ok((shapes, master))
+}
+
+// --- what there is ----------------------------------------------------------------
+
+#[derive(Debug, Serialize)]
+struct Described {
+    name: &'static str,
+    title: String,
+    key: &'static [&'static str],
+    filters: &'static [&'static str],
+    fields: Vec<DescribedField>,
+}
+
+#[derive(Debug, Serialize)]
+struct DescribedField {
+    name: &'static str,
+    label: String,
+    kind: &'static str,
+    required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest: Option<usize>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    choices: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refers_to: Option<String>,
+    sortable: bool,
+}
+
+/// The masters that the caller may see, and their fields.
+async fn all(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&ANY_VIEW)?;
+    let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
+    let seen = shapes.iter().filter(|shape| caller.may(&shape.master.permissions.view));
+    let described: Vec<Described> = seen.map(|shape| describe(shape, &caller)).collect();
+    Ok(Json(json!({ "masters": described })))
+}
+
+fn describe(shape: &Shape, caller: &Caller) -> Described {
+    let field = |column: &Column| {
+        let name = column.field.name;
+        let (kind, longest, choices) = match &column.kind {
+            Kind::Text { longest, .. } => ("text", Some(*longest), Vec::new()),
+            Kind::Choice(words) => ("choice", None, words.clone()),
+            Kind::Whole(_) => ("integer", None, Vec::new()),
+            Kind::Decimal { .. } => ("decimal", None, Vec::new()),
+            Kind::Flag => ("boolean", None, Vec::new()),
+            Kind::Date => ("date", None, Vec::new()),
+            Kind::Time => ("time", None, Vec::new()),
+            Kind::Codes(words) => ("codes", None, words.clone()),
+            Kind::Names => ("texts", None, Vec::new()),
+            Kind::Secret => ("secret", None, Vec::new()),
+        };
+        DescribedField {
+            name,
+            label: caller.t(&column.field.text_key()),
+            kind,
+            required: column.required,
+            longest,
+            choices,
+            refers_to: shape.reference_of(name).map(|reference| reference.target.table.clone()),
+            sortable: shape.sorts_by(name),
+        }
+    };
+    Described {
+        name: shape.master.name,
+        title: caller.t(&shape.master.text_key()),
+        key: shape.master.key,
+        filters: shape.master.filters,
+        fields: shape.columns.iter().map(field).collect(),
+    }
+}
+
+// --- rows -------------------------------------------------------------------------
+
+#[derive(Debug, Serialize)]
+struct OneRow {
+    key: String,
+    version: i32,
+    deleted: bool,
+    updated_at: Option<DateTime<Utc>>,
+    updated_by: String,
+    values: Row,
+}
+
+/// A row as it is told: what is secret stays.
+fn told(shape: &Shape, stored: Stored) -> OneRow {
+    let key = shape.key_of(&stored.row);
+    let shown = shape.columns.iter().filter(|column| column.kind != Kind::Secret);
+    let values = shown.filter_map(|column| {
+        let name = column.field.name;
+        Some((name.to_owned(), stored.row.get(name)?.clone()))
+    });
+    OneRow {
+        key,
+        version: stored.version,
+        deleted: stored.deleted,
+        updated_at: stored.updated_at,
+        values: values.collect(),
+        updated_by: stored.updated_by,
+    }
+}
+
+/// A row with its version as its ETag.
+fn answer(status: StatusCode, row: OneRow) -> Response {
+    let tag = format!("\"{}\"", row.version);
+    (status, [(header::ETAG, tag)], Json(row)).into_response()
+}
+
+async fn rows(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Json<Value>, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let pairs = query::<Vec<(String, String)>>(&uri)?;
+    let found = async {
+        let shape = shapes.find(&name)?;
+        let asked = ListQuery::read(shape, pairs)?;
+        let page = state.db.tx(&caller.cx, async |tx| list(tx, shape, &asked).await).await?;
+        let rows: Vec<OneRow> = page.rows.into_iter().map(|row| told(shape, row)).collect();
+        Ok(Json(json!({ "rows": rows, "next": page.next })))
+    };
+    found.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+async fn one(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let found = async {
+        let shape = shapes.find(&name)?;
+        let stored = state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await?;
+        Ok(answer(StatusCode::OK, told(shape, stored)))
+    };
+    found.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+/// What a JSON object gives, by the names of inputs, and its `version` apart.
+fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
+    let invalid = |detail: String| Problem::bad_request("request.invalid", detail);
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
+    let Value::Object(object) = value else {
+        return Err(invalid("An object is expected, with a value for each field.".to_owned()));
+    };
+    let mut cells = Cells::new();
+    let mut version = None;
+    for (name, value) in object {
+        match value {
+            Value::Number(number) if name == "version" => {
+                version = number.as_i64().and_then(|version| i32::try_from(version).ok());
+            }
+            Value::Object(names) => {
+                // A language that is not named is taken away.
+                for lang in Lang::ALL {
+                    cells.insert(format!("{name}.{}", lang.code()), String::new());
+                }
+                for (lang, text) in names {
+                    cells.insert(format!("{name}.{lang}"), Kind::plain(&text));
+                }
+            }
+            value => drop(cells.insert(name, Kind::plain(&value))),
+        }
+    }
+    Ok((cells, version))
+}
+
+async fn create(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (cells, _) = cells(&bytes)?;
+    let made = async {
+        let shape = shapes.find(&name)?;
+        let saved = service::create(&state.db, &caller.cx, shape, cells).await?;
+        Ok(answer(StatusCode::CREATED, told(shape, saved.stored)))
+    };
+    made.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+/// The version that the caller saw: of `If-Match`, else of the body.
+fn seen(headers: &HeaderMap, of_body: Option<i32>) -> Option<i32> {
+    let tag = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
+    tag.and_then(|tag| tag.trim_start_matches("W/").trim_matches('"').parse().ok()).or(of_body)
+}
+
+async fn update(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (cells, version) = cells(&bytes)?;
+    let made = async {
+        let shape = shapes.find(&name)?;
+        // Whoever cannot see the row is not told how to change it.
+        state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await?;
+        let Some(version) = seen(&headers, version) else { return Ok(None) };
+        let saved = service::update(&state.db, &caller.cx, shape, &key, version, cells).await?;
+        Ok(Some(answer(StatusCode::OK, told(shape, saved.stored))))
+    };
+    let made = made.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
+    made.ok_or_else(|| {
+        let detail = "Say which version you saw: in If-Match as the row's ETag, or as `version`.";
+        Problem::new(StatusCode::PRECONDITION_REQUIRED, "conflict.no_version", detail)
+    })
+}
+
+async fn delete(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let version = seen(&headers, None);
+    let done = async {
+        let shape = shapes.find(&name)?;
+        service::delete(&state.db, &caller.cx, &shapes, shape, &key, version).await
+    };
+    done.await.map_err(|error| error.problem(&caller.texts))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn restore(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let done = async {
+        let shape = shapes.find(&name)?;
+        let saved = service::restore(&state.db, &caller.cx, shape, &key).await?;
+        Ok(answer(StatusCode::OK, told(shape, saved.stored)))
+    };
+    done.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+async fn changes(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+) -> Result<Json<Value>, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let texts = &caller.texts;
+    let found = async {
+        let shape = shapes.find(&name)?;
+        state
+            .db
+            .tx(&caller.cx, async |tx| {
+                let stored = service::find(tx, shape, &key, false).await?;
+                history::history(tx, shape, &key, &stored.row, texts).await
+            })
+            .await
+    };
+    let entries = found.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
+    let entry = |entry: history::Entry| {
+        let changes: Vec<Value> = entry
+            .changes
+            .into_iter()
+            .map(|change| match change.hidden {
+                true => json!({ "field": change.field, "hidden": true }),
+                false => json!({ "field": change.field, "before": change.before, "after": change.after }),
+            })
+            .collect();
+        json!({ "at": entry.at, "by": entry.by, "action": entry.action, "changes": changes })
+    };
+    Ok(Json(json!({ "entries": entries.into_iter().map(entry).collect::<Vec<_>>() })))
+}
+
+// --- files ------------------------------------------------------------------------
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ImportQuery {
+    dry_run: bool,
+}
+
+async fn imported(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    uri: Uri,
+    bytes: Bytes,
+) -> Result<Json<import::Report>, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let asked = query::<ImportQuery>(&uri)?;
+    let report = take_in(&state, &caller, &shapes, &name, bytes, asked.dry_run).await;
+    Ok(Json(report.map_err(|error| error.problem(&caller.texts))?))
+}
+
+/// Reads a file and imports it.
+pub(super) async fn take_in(
+    state: &AppState,
+    caller: &Caller,
+    shapes: &Shapes,
+    name: &str,
+    bytes: Bytes,
+    dry_run: bool,
+) -> Result<import::Report, MastersError> {
+    let shape = shapes.find(name)?;
+    let read = tokio::task::spawn_blocking(move || Sheet::read(&bytes)).await;
+    let sheet = read
+        .map_err(|error| MastersError::Fault(error.to_string()))?
+        .map_err(|mistake| MastersError::Mistakes(vec![mistake]))?;
+    let languages = Lang::ALL.map(|lang| state.texts(lang));
+    let heads = import::heads(shape, &languages);
+    import::import(&state.db, &caller.cx, shape, &sheet, &heads, dry_run).await
+}
+
+async fn exported(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    export_of(&state, &engine, &caller, &name, &uri).await
+}
+
+/// The file of an export, as API and pages answer it: `format=csv`, `xlsx`, or
+/// `template` for heads alone; filters as of a list.
+pub(super) async fn export_of(
+    state: &AppState,
+    engine: &Engine,
+    caller: &Caller,
+    name: &str,
+    uri: &Uri,
+) -> Result<Response, Problem> {
+    let (shapes, master) = open(state, engine, caller, name, Right::View).await?;
+    let mut pairs = query::<Vec<(String, String)>>(uri)?;
+    let format = pairs.iter().position(|(name, _)| name == "format").map(|at| pairs.remove(at).1);
+    let made = async {
+        let shape = shapes.find(name)?;
+        let asked = ListQuery::read(shape, pairs)?;
+        match format.as_deref().unwrap_or("csv") {
+            "csv" => {
+                let (db, cx, shapes) = (state.db.clone(), caller.cx.clone(), Arc::clone(&shapes));
+                let body = export::csv(db, cx, shapes, master.name, asked);
+                Ok(file("text/csv; charset=utf-8", master.name, "csv", body.into_response()))
+            }
+            "xlsx" => {
+                let bytes = export::xlsx(&state.db, &caller.cx, shape, asked).await?;
+                let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+                Ok(file(kind, master.name, "xlsx", bytes.into_response()))
+            }
+            "template" => {
+                let bytes = export::template(shape);
+                Ok(file("text/csv; charset=utf-8", master.name, "csv", bytes.into_response()))
+            }
+            _ => Err(MastersError::Parameter("format")),
+        }
+    };
+    made.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+fn file(kind: &'static str, name: &str, ending: &str, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let told = HeaderValue::from_str(&format!("attachment; filename=\"{name}.{ending}\""));
+    if let Ok(told) = told {
+        headers.insert(header::CONTENT_DISPOSITION, told);
+    }
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_becomes_what_a_form_would_send() {
+        let (given, version) = cells(
+            br#"{"version":3,"item":"A","names":{"en":"Bolt"},"inspect":true,"plants":["KOL","VSK"],"gtin":null,"days":5}"#,
+        )
+        .unwrap();
+        assert_eq!(version, Some(3));
+        assert_eq!(given["names.en"], "Bolt");
+        assert_eq!((given["names.hi"].as_str(), given["gtin"].as_str()), ("", ""));
+        assert_eq!(
+            (given["inspect"].as_str(), given["plants"].as_str(), given["days"].as_str()),
+            ("true", "KOL;VSK", "5")
+        );
+        assert!(cells(b"[1]").is_err() && cells(b"{").is_err());
+    }
+}

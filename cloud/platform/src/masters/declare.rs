@@ -1,0 +1,292 @@
+//! What a declaration of a master says. All of it is constant: a declaration is
+//! data, and a test holds each against its table.
+
+use crate::reference;
+use crate::web::Permission;
+
+use super::{Row, Wrong};
+
+/// Turns the secrets of a row into what is kept of them; see [`Master::seal`].
+pub type Seal = fn(&mut Row, Option<&Row>) -> Result<(), String>;
+
+/// Judges a text; see [`Field::rule`].
+pub type Rule = fn(&str) -> Result<(), Wrong>;
+
+/// One master over its table.
+#[derive(Debug, Clone, Copy)]
+pub struct Master {
+    /// In addresses, permissions and texts: `item_categories`. Its text is
+    /// `master-item_categories`, what it is for `master-item_categories-lead`.
+    pub name: &'static str,
+    /// The table, in the schema `public`.
+    pub table: &'static str,
+    /// The columns that name a row, beside the tenant; never changed once written.
+    pub key: &'static [&'static str],
+    /// The column that people know a row by.
+    pub title: &'static str,
+    /// What people see and enter, in this order.
+    pub fields: &'static [Field],
+    /// Columns that a search looks at, by their beginning, in this order; each
+    /// has its `…_search` beside it (`app.searchable`).
+    pub search: &'static [&'static str],
+    /// Columns by which a list can be narrowed; each leads an index.
+    pub filters: &'static [&'static str],
+    /// Columns whose values no two rows may share, where they have one.
+    pub unique: &'static [&'static str],
+    /// Where the table holds other masters' rows too: which are this one's.
+    pub member: Option<Member>,
+    /// What uses a row besides the masters that refer to it.
+    pub used_in: &'static [Use],
+    /// Where the page of all masters shows it.
+    pub group: Group,
+    /// Who may see, write and delete.
+    pub permissions: Permissions,
+    /// A row that comes without a key gets one that begins so and says nothing.
+    pub opaque_key: Option<&'static str>,
+    /// Fills columns that follow from others.
+    pub derive: Option<fn(&mut Row)>,
+    /// Turns fields that are secret into what is kept of them. Slow: it runs apart
+    /// from the runtime's own threads. Gets the row as it was.
+    pub seal: Option<Seal>,
+    /// What plants are told of a row.
+    pub told: Option<Told>,
+}
+
+impl Master {
+    /// What most masters leave as it is.
+    pub const NEW: Self = Self {
+        name: "",
+        table: "",
+        key: &[],
+        title: "name",
+        fields: &[],
+        search: &[],
+        filters: &[],
+        unique: &[],
+        member: None,
+        used_in: &[],
+        group: Group::Items,
+        permissions: Permissions {
+            view: Permission::read(""),
+            edit: Permission::write(""),
+            delete: Permission::write(""),
+        },
+        opaque_key: None,
+        derive: None,
+        seal: None,
+        told: None,
+    };
+
+    /// The key of its name in the plural.
+    #[must_use]
+    pub fn text_key(&self) -> String {
+        format!("master-{}", self.name)
+    }
+
+    /// As the audit names a row.
+    #[must_use]
+    pub fn subject(&self, key: &str) -> String {
+        format!("{}:{key}", self.name)
+    }
+}
+
+/// Rows of a shared table are a master's by a member of a list of theirs.
+#[derive(Debug, Clone, Copy)]
+pub struct Member {
+    /// The list: `roles`.
+    pub list: &'static str,
+    /// The member: `supplier`.
+    pub member: &'static str,
+    /// The generated column that says so, which has an index: `is_supplier`.
+    pub column: &'static str,
+}
+
+/// A table, not a master's, whose rows use a master's.
+#[derive(Debug, Clone, Copy)]
+pub struct Use {
+    /// The table.
+    pub table: &'static str,
+    /// Its column with the master's key.
+    pub column: &'static str,
+    /// Its column that names the user to people.
+    pub name: &'static str,
+    /// SQL about its rows, aliased `u`: which of them count.
+    pub when: &'static str,
+    /// The key of a text that says what it is, with `$name`.
+    pub text: &'static str,
+}
+
+/// What plants are told.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// The kind of reference row.
+    pub kind: &'static str,
+    /// The rows, for a row of the master and the tenant's plants. A row that was
+    /// deleted comes with `true`.
+    pub rows: fn(&Row, bool, &[String]) -> Vec<reference::Row>,
+    /// Ids under which the audit has what was told of a row.
+    pub subjects: fn(&Row) -> Vec<String>,
+}
+
+/// Where the page of all masters shows one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Items and units.
+    Items,
+    /// Suppliers, customers, contacts.
+    Partners,
+    /// Taxes, terms, currencies.
+    Money,
+    /// Places, machines, people of a plant.
+    Plant,
+}
+
+impl Group {
+    /// All, in order.
+    pub const ALL: [Self; 4] = [Self::Items, Self::Partners, Self::Plant, Self::Money];
+
+    /// The key of its text.
+    #[must_use]
+    pub fn text_key(self) -> &'static str {
+        match self {
+            Self::Items => "masters-group-items",
+            Self::Partners => "masters-group-partners",
+            Self::Money => "masters-group-money",
+            Self::Plant => "masters-group-plant",
+        }
+    }
+}
+
+/// The rights of one master; made by `permissions!`.
+#[derive(Debug, Clone, Copy)]
+pub struct Permissions {
+    /// List, look, history, export.
+    pub view: Permission,
+    /// Create, change, import.
+    pub edit: Permission,
+    /// Delete and restore.
+    pub delete: Permission,
+}
+
+impl Permissions {
+    /// All three.
+    #[must_use]
+    pub fn all(&self) -> [Permission; 3] {
+        [self.view, self.edit, self.delete]
+    }
+}
+
+/// The rights of the master of this name. With `admin` an access key needs the
+/// highest scope to change anything.
+macro_rules! permissions {
+    ($name:literal) => {
+        $crate::masters::Permissions {
+            view: $crate::web::Permission::read(concat!("masters.", $name, ".view")),
+            edit: $crate::web::Permission::write(concat!("masters.", $name, ".edit")),
+            delete: $crate::web::Permission::write(concat!("masters.", $name, ".delete")),
+        }
+    };
+    (admin $name:literal) => {
+        $crate::masters::Permissions {
+            view: $crate::web::Permission::read(concat!("masters.", $name, ".view")),
+            edit: $crate::web::Permission::admin(concat!("masters.", $name, ".edit")),
+            delete: $crate::web::Permission::admin(concat!("masters.", $name, ".delete")),
+        }
+    };
+}
+pub(super) use permissions;
+
+/// One field of a master: a column, and what the catalogue cannot say of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// The column; of a secret, the name under which it is entered.
+    pub name: &'static str,
+    /// The key of its label, where that is not `field-<name>`.
+    pub label: Option<&'static str>,
+    /// Lists show it.
+    pub listed: bool,
+    /// It must be there, though the table would do without.
+    pub needed: bool,
+    /// The audit says that it changed, and not how.
+    pub personal: bool,
+    /// Only what [`Master::seal`] makes of it is kept, in this column.
+    pub secret: Option<&'static str>,
+    /// It holds keys of this master, or `plants`, and has no foreign key.
+    pub refers: Option<&'static str>,
+    /// Beyond the table's own checks.
+    pub rule: Option<Rule>,
+    /// A text of several lines.
+    pub lines: bool,
+}
+
+impl Field {
+    /// A field over the column of this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            label: None,
+            listed: false,
+            needed: false,
+            personal: false,
+            secret: None,
+            refers: None,
+            rule: None,
+            lines: false,
+        }
+    }
+
+    /// A field that is kept only as what the master's `seal` makes of it.
+    #[must_use]
+    pub const fn secret(name: &'static str, column: &'static str) -> Self {
+        Self { secret: Some(column), ..Self::new(name) }
+    }
+
+    /// Lists show it.
+    #[must_use]
+    pub const fn listed(self) -> Self {
+        Self { listed: true, ..self }
+    }
+
+    /// It must be there, though the table would do without.
+    #[must_use]
+    pub const fn needed(self) -> Self {
+        Self { needed: true, ..self }
+    }
+
+    /// The audit says that it changed, and not how.
+    #[must_use]
+    pub const fn personal(self) -> Self {
+        Self { personal: true, ..self }
+    }
+
+    /// It holds keys of this master, or of `plants`.
+    #[must_use]
+    pub const fn refers(self, master: &'static str) -> Self {
+        Self { refers: Some(master), ..self }
+    }
+
+    /// A rule beyond the table's own checks.
+    #[must_use]
+    pub const fn rule(self, rule: Rule) -> Self {
+        Self { rule: Some(rule), ..self }
+    }
+
+    /// A text of several lines.
+    #[must_use]
+    pub const fn lines(self) -> Self {
+        Self { lines: true, ..self }
+    }
+
+    /// Another label than `field-<name>`.
+    #[must_use]
+    pub const fn label(self, key: &'static str) -> Self {
+        Self { label: Some(key), ..self }
+    }
+
+    /// The key of its label.
+    #[must_use]
+    pub fn text_key(&self) -> String {
+        self.label.map_or_else(|| format!("field-{}", self.name), str::to_owned)
+    }
+}

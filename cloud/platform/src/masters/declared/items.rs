@@ -1,0 +1,114 @@
+//! Items, their categories, units and conversions.
+
+use serde_json::Value;
+
+use super::super::declare::permissions;
+use super::super::{Field, Group, Master, Row, Use, publish, rules};
+
+/// What is bought, made, kept and sold.
+pub(super) const ITEMS: Master = Master {
+    name: "items",
+    table: "items",
+    key: &["item"],
+    fields: &[
+        Field::new("item").listed().rule(rules::code),
+        Field::new("names").listed().needed(),
+        Field::new("type_code").listed().rule(rules::type_code),
+        Field::new("category").listed(),
+        Field::new("base_unit").listed().refers("units"),
+        Field::new("second_unit").refers("units"),
+        Field::new("tracking").listed(),
+        Field::new("shelf_life_days"),
+        Field::new("inspect"),
+        Field::new("gtin").rule(rules::gtin),
+        Field::new("hsn"),
+        Field::new("tax_rate"),
+        Field::new("description").lines(),
+    ],
+    search: &["item", "name"],
+    filters: &["category", "type_code", "tracking"],
+    unique: &["gtin"],
+    used_in: &[
+        Use { table: "bom_lines", column: "child", name: "parent", when: "true", text: "masters-used-bom" },
+        Use { table: "bom_lines", column: "parent", name: "parent", when: "true", text: "masters-used-bom" },
+        Use {
+            table: "orders",
+            column: "item",
+            name: "number",
+            when: "u.status = 'open'",
+            text: "masters-used-order",
+        },
+        Use {
+            table: "order_lines",
+            column: "item",
+            name: "number",
+            when: "exists (select from orders o where o.tenant_id = u.tenant_id and o.type = u.type
+                   and o.number = u.number and o.status = 'open')",
+            text: "masters-used-order",
+        },
+    ],
+    group: Group::Items,
+    permissions: permissions!("items"),
+    derive: Some(english_name),
+    told: Some(publish::ITEM),
+    ..Master::NEW
+};
+
+/// The name, by which items are searched and sorted, is the English one.
+fn english_name(row: &mut Row) {
+    let english = row.get("names").and_then(|names| names.get("en")).cloned().unwrap_or(Value::Null);
+    row.insert("name".to_owned(), english);
+}
+
+/// Groups of items, one within the other.
+pub(super) const CATEGORIES: Master = Master {
+    name: "item_categories",
+    table: "item_categories",
+    key: &["category"],
+    fields: &[
+        Field::new("category").listed().rule(rules::code),
+        Field::new("name").listed(),
+        Field::new("parent").listed().label("field-parent_category"),
+        Field::new("description").lines(),
+    ],
+    search: &["category", "name"],
+    group: Group::Items,
+    permissions: permissions!("item_categories"),
+    ..Master::NEW
+};
+
+/// What quantities are counted and measured in.
+pub(super) const UNITS: Master = Master {
+    name: "units",
+    table: "units",
+    key: &["unit"],
+    fields: &[
+        Field::new("unit").listed().rule(rules::unit),
+        Field::new("name").listed(),
+        Field::new("dimension").listed(),
+        Field::new("decimals").listed(),
+        Field::new("tax_code").listed(),
+    ],
+    search: &["unit", "name"],
+    group: Group::Items,
+    permissions: permissions!("units"),
+    ..Master::NEW
+};
+
+/// How much of one unit another is.
+pub(super) const CONVERSIONS: Master = Master {
+    name: "unit_conversions",
+    table: "unit_conversions",
+    key: &["item", "from_unit", "to_unit"],
+    title: "from_unit",
+    fields: &[
+        Field::new("from_unit").listed(),
+        Field::new("to_unit").listed(),
+        Field::new("factor").listed(),
+        Field::new("item").listed().refers("items").label("field-only_item"),
+    ],
+    search: &["item", "from_unit"],
+    group: Group::Items,
+    permissions: permissions!("unit_conversions"),
+    ..Master::NEW
+};

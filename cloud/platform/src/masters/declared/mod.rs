@@ -1,0 +1,30 @@
+//! The masters that there are.
+
+mod items;
+mod money;
+mod partners;
+mod plant;
+
+use super::Master;
+
+/// All, in the order in which people see them within their groups.
+pub(super) const ALL: &[Master] = &[
+    items::ITEMS,
+    items::CATEGORIES,
+    items::UNITS,
+    items::CONVERSIONS,
+    partners::SUPPLIERS,
+    partners::CUSTOMERS,
+    partners::CONTACTS,
+    plant::WAREHOUSES,
+    plant::BINS,
+    plant::STATIONS,
+    plant::MACHINES,
+    plant::SHIFTS,
+    plant::OPERATORS,
+    plant::REASONS,
+    money::TAX_RATES,
+    money::PAYMENT_TERMS,
+    money::CURRENCIES,
+    money::CURRENCY_RATES,
+];

@@ -1,0 +1,103 @@
+//! Why a command on a master failed.
+
+use axum::http::StatusCode;
+
+use super::Mistake;
+use crate::db::DbError;
+use crate::i18n::Texts;
+use crate::web::{FieldError, Problem};
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MastersError {
+    /// There is no such master or row.
+    #[error("not found")]
+    NotFound,
+    /// Somebody else changed the row meanwhile.
+    #[error("changed meanwhile")]
+    Stale,
+    /// Every mistake in what was sent.
+    #[error("{} mistakes", .0.len())]
+    Mistakes(Vec<Mistake>),
+    /// Other rows use the row; they are named.
+    #[error("in use")]
+    InUse(Vec<Used>),
+    /// A list was asked for in a way that there is not; says which parameter.
+    #[error("parameter {0}")]
+    Parameter(&'static str),
+    /// A file holds more than is taken at once.
+    #[error("more than {0} rows")]
+    TooMany(usize),
+    /// A declaration does not fit its table: a mistake in the program.
+    #[error("declaration: {0}")]
+    Declaration(String),
+    /// Something failed that has nothing to do with what was sent.
+    #[error("{0}")]
+    Fault(String),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// What uses a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// The key of a text that says what it is, with `$name`.
+    pub text: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Used {
+    /// In the reader's language.
+    #[must_use]
+    pub fn say(&self, texts: &Texts) -> String {
+        texts.t1(&self.text, "name", &self.name)
+    }
+}
+
+impl From<sqlx::Error> for MastersError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl MastersError {
+    /// As it is answered, in the caller's language.
+    #[must_use]
+    pub fn problem(self, texts: &Texts) -> Problem {
+        match self {
+            Self::NotFound => Problem::not_found(),
+            Self::Stale => Problem::conflict("conflict.stale", ""),
+            Self::Mistakes(mistakes) => mistaken(&mistakes, texts),
+            Self::InUse(used) => {
+                let names: Vec<String> = used.iter().map(|used| used.say(texts)).collect();
+                Problem::conflict("masters.in_use", texts.t1("masters-in-use", "names", names.join(", ")))
+            }
+            Self::Parameter(name) => Problem::bad_request(
+                "query.parameter",
+                format!("The parameter {name} has a value that this list does not know."),
+            ),
+            Self::TooMany(most) => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "masters.too_many",
+                texts.t1("masters-too-many", "most", most),
+            ),
+            Self::Declaration(detail) | Self::Fault(detail) => Problem::internal(detail),
+            Self::Db(error) => error.into(),
+        }
+    }
+}
+
+fn mistaken(mistakes: &[Mistake], texts: &Texts) -> Problem {
+    let errors: Vec<FieldError> = mistakes
+        .iter()
+        .map(|mistake| FieldError {
+            field: mistake.field.clone(),
+            row: mistake.row,
+            detail: format!("{} {}", mistake.wrong.what(texts), mistake.wrong.fix(texts)),
+        })
+        .collect();
+    let detail = texts.count("masters-mistakes", errors.len());
+    Problem { detail, ..Problem::invalid("masters.invalid", errors) }
+}

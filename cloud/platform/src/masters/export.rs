@@ -1,0 +1,163 @@
+//! Exports a master, as CSV without end in memory, or as an Excel workbook.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use rust_decimal::Decimal;
+use rust_xlsxwriter::{Format, Workbook};
+use serde_json::Value;
+
+use super::kind::Kind;
+use super::list::{self, ListQuery};
+use super::shape::{Shape, Shapes};
+use super::store::Stored;
+use super::{MastersError, check};
+use crate::ctx::Cx;
+use crate::db::Db;
+
+/// Rows that are read at once.
+const BATCH: usize = 2000;
+/// Most rows of a workbook, which is made in memory.
+const MOST_IN_WORKBOOK: usize = 50_000;
+/// Beginnings by which a spreadsheet takes a text for a formula.
+pub(super) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// The heads of an export: the inputs by which an import reads it again. What is
+/// secret has none.
+fn inputs(shape: &Shape) -> Vec<String> {
+    let shown = shape.columns.iter().filter(|column| column.kind != Kind::Secret);
+    shown.flat_map(check::inputs).collect()
+}
+
+/// One row, a value for each head.
+fn values(shape: &Shape, stored: &Stored) -> Vec<Value> {
+    let mut values = Vec::new();
+    for column in shape.columns.iter().filter(|column| column.kind != Kind::Secret) {
+        let value = stored.row.get(column.field.name);
+        if column.kind == Kind::Names {
+            for input in check::inputs(column) {
+                let lang = input.rsplit('.').next().unwrap_or_default();
+                values.push(value.and_then(|names| names.get(lang)).cloned().unwrap_or_default());
+            }
+        } else {
+            values.push(value.cloned().unwrap_or_default());
+        }
+    }
+    values
+}
+
+/// A text that no spreadsheet takes for a formula; numbers stay as they are.
+fn harmless(text: String) -> String {
+    let number = text.parse::<Decimal>().is_ok();
+    if text.trim_start_matches('\'').starts_with(FORMULA) && !number { format!("'{text}") } else { text }
+}
+
+fn line(cells: impl IntoIterator<Item = String>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = writer.write_record(cells);
+    // Memory takes what is written to it.
+    if written.is_err() { Vec::new() } else { writer.into_inner().unwrap_or_default() }
+}
+
+/// An empty table with the heads, to be filled in.
+pub(super) fn template(shape: &Shape) -> Vec<u8> {
+    let all = shape.columns.iter().flat_map(check::inputs);
+    line(all)
+}
+
+/// The list as CSV, read piece by piece while it is sent.
+pub(super) fn csv(db: Db, cx: Cx, shapes: Arc<Shapes>, name: &'static str, query: ListQuery) -> Body {
+    struct Walk {
+        db: Db,
+        cx: Cx,
+        shapes: Arc<Shapes>,
+        query: Option<ListQuery>,
+        begun: bool,
+    }
+    let walk = Walk { db, cx, shapes, query: Some(ListQuery { limit: BATCH, ..query }), begun: false };
+    let pieces = futures_util::stream::try_unfold(walk, move |mut walk| async move {
+        let Some(query) = walk.query.take() else { return Ok::<_, std::io::Error>(None) };
+        let shapes = Arc::clone(&walk.shapes);
+        let shape = shapes.find(name).map_err(std::io::Error::other)?;
+        let page = walk.db.tx(&walk.cx, async |tx| list::list(tx, shape, &query).await).await;
+        let page = page.map_err(std::io::Error::other)?;
+        let mut piece = if walk.begun { Vec::new() } else { line(inputs(shape)) };
+        for row in &page.rows {
+            let cells = values(shape, row).into_iter().map(|value| harmless(Kind::plain(&value)));
+            piece.extend(line(cells));
+        }
+        walk.begun = true;
+        walk.query = page.next.map(|after| ListQuery { after, ..query });
+        Ok(Some((bytes::Bytes::from(piece), walk)))
+    });
+    Body::from_stream(pieces)
+}
+
+/// The list as a workbook.
+///
+/// # Errors
+/// [`MastersError::TooMany`] rows for one.
+pub(super) async fn xlsx(db: &Db, cx: &Cx, shape: &Shape, query: ListQuery) -> Result<Vec<u8>, MastersError> {
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut query = Some(ListQuery { limit: BATCH, ..query });
+    while let Some(asked) = query.take() {
+        let page = db.tx(cx, async |tx| list::list(tx, shape, &asked).await).await?;
+        rows.extend(page.rows.iter().map(|row| values(shape, row)));
+        if rows.len() > MOST_IN_WORKBOOK {
+            return Err(MastersError::TooMany(MOST_IN_WORKBOOK));
+        }
+        query = page.next.map(|after| ListQuery { after, ..asked });
+    }
+    let (heads, name) = (inputs(shape), shape.master.name);
+    let made = tokio::task::spawn_blocking(move || workbook(name, &heads, &rows));
+    let made = made.await.map_err(|error| MastersError::Fault(error.to_string()))?;
+    made.map_err(|error| MastersError::Fault(error.to_string()))
+}
+
+fn workbook(
+    name: &str,
+    heads: &[String],
+    rows: &[Vec<Value>],
+) -> Result<Vec<u8>, rust_xlsxwriter::XlsxError> {
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.set_name(name.chars().take(31).collect::<String>())?;
+    let bold = Format::new().set_bold();
+    for (column, head) in (0_u16..).zip(heads) {
+        sheet.write_string_with_format(0, column, head, &bold)?;
+        sheet.set_column_width(column, 18)?;
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    for (line, row) in (1_u32..).zip(rows) {
+        for (column, value) in (0_u16..).zip(row) {
+            match value {
+                Value::Number(number) => {
+                    sheet.write_number(line, column, number.as_f64().unwrap_or_default())?;
+                }
+                Value::Bool(flag) => {
+                    sheet.write_boolean(line, column, *flag)?;
+                }
+                Value::Null => {}
+                // Decimals as texts too: a spreadsheet's numbers lose digits.
+                value => {
+                    sheet.write_string(line, column, Kind::plain(value))?;
+                }
+            }
+        }
+    }
+    book.save_to_buffer()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_becomes_a_formula() {
+        assert_eq!(harmless("=1+1".into()), "'=1+1");
+        assert_eq!(harmless("@SUM(A1)".into()), "'@SUM(A1)");
+        assert_eq!(harmless("'=1".into()), "''=1", "and comes back as it was");
+        assert_eq!(harmless("-5.25".into()), "-5.25");
+        assert_eq!(harmless("Steel".into()), "Steel");
+    }
+}

@@ -1,0 +1,111 @@
+//! What became of a row, from the audit.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::kind::Kind;
+use super::shape::Shape;
+use super::store::{self, Audited};
+use super::{MastersError, Row};
+use crate::db::Tx;
+use crate::i18n::{Lang, Texts};
+
+/// Most entries that are told.
+const MOST: i64 = 200;
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who: a person's name, else an opaque id.
+    pub by: String,
+    /// What was done, as the audit says it.
+    pub action: String,
+    /// Which fields, and how they were and are.
+    pub changes: Vec<Change>,
+}
+
+/// One field that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Change {
+    pub field: String,
+    pub label: String,
+    pub before: String,
+    pub after: String,
+    /// That it changed is known, and how is not kept.
+    pub hidden: bool,
+}
+
+/// The changes of a row, the newest first.
+pub(super) async fn history(
+    tx: &mut Tx,
+    shape: &Shape,
+    key: &str,
+    row: &Row,
+    texts: &Texts,
+) -> Result<Vec<Entry>, MastersError> {
+    let mut subjects = vec![shape.master.subject(key)];
+    if let Some(told) = shape.master.told {
+        subjects.extend((told.subjects)(row));
+    }
+    let mut found = store::audited(tx, &subjects, MOST).await?;
+    // What plants were told of a change is no change of its own.
+    let own: BTreeSet<DateTime<Utc>> =
+        found.iter().filter(|entry| entry.action.starts_with("master.")).map(|entry| entry.at).collect();
+    found.retain(|entry| entry.action.starts_with("master.") || !own.contains(&entry.at));
+    let actors: Vec<String> = found.iter().map(|entry| entry.actor.clone()).collect();
+    let names = store::people(tx, &actors).await?;
+    let entries = found.into_iter().map(|entry| Entry {
+        at: entry.at,
+        by: names.get(&entry.actor).cloned().unwrap_or_else(|| entry.actor.clone()),
+        changes: changes(shape, &entry, texts),
+        action: entry.action,
+    });
+    Ok(entries.collect())
+}
+
+fn changes(shape: &Shape, entry: &Audited, texts: &Texts) -> Vec<Change> {
+    let empty = Row::new();
+    let object = |value: &Option<Value>| value.as_ref().and_then(Value::as_object).cloned();
+    let (before, after) = (object(&entry.before), object(&entry.after));
+    // Of what was deleted all is gone; that it was says enough.
+    let Some(after) = after else { return Vec::new() };
+    let before = before.unwrap_or(empty);
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort_by_key(|name| shape.columns.iter().position(|column| column.field.name == **name));
+    names.dedup();
+    let blank = |value: &Value| value.is_null() || Kind::plain(value).is_empty() && !value.is_object();
+    let mut changes = Vec::new();
+    for name in names {
+        let (was, is) = (before.get(name).unwrap_or(&Value::Null), after.get(name).unwrap_or(&Value::Null));
+        if was == is || (blank(was) && blank(is)) {
+            continue;
+        }
+        let column = shape.column(name);
+        let hidden = column.is_none_or(|c| c.field.personal || c.kind == Kind::Secret) && is == "changed";
+        let show = |value: &Value| match column {
+            Some(column) if column.kind == Kind::Names => names_of(value),
+            Some(column) => column.kind.show(value, texts),
+            None if value.is_object() => names_of(value),
+            None => Kind::plain(value),
+        };
+        let label = column.map_or_else(|| format!("field-{name}"), |column| column.field.text_key());
+        changes.push(Change {
+            field: name.clone(),
+            label: texts.or(&label, name),
+            before: show(was),
+            after: if hidden { String::new() } else { show(is) },
+            hidden,
+        });
+    }
+    changes
+}
+
+/// Every language of a text: `Gear · गियर`.
+fn names_of(value: &Value) -> String {
+    let names = Lang::ALL.iter().filter_map(|lang| value.get(lang.code())).map(Kind::plain);
+    names.collect::<Vec<_>>().join(" · ")
+}

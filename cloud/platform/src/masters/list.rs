@@ -1,0 +1,203 @@
+//! Lists of a master: narrowed, sorted, searched, page by page after a key, so
+//! that a page of a million rows costs what a page of a hundred does.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::kind::Kind;
+use super::shape::{Shape, Sort};
+use super::store::{self, Stored};
+use super::{MastersError, Row};
+use crate::db::Tx;
+
+/// Rows of a page, unless the caller wants fewer.
+pub(super) const PAGE: usize = 50;
+/// Most rows of a page.
+pub(super) const MOST: usize = 500;
+
+/// What a list is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// The beginning of a code or name, in any case.
+    pub q: String,
+    /// A field; with `-` before it, the other way round. Empty: by key.
+    pub sort: String,
+    /// Values by field.
+    pub filters: BTreeMap<String, String>,
+    /// Deleted rows instead of those that stand.
+    pub deleted: bool,
+    /// As the page before said.
+    pub after: String,
+    /// Rows at most; 0 for as many as is usual.
+    pub limit: usize,
+}
+
+impl ListQuery {
+    /// From a query string's pairs; filters of `shape` by their name.
+    ///
+    /// # Errors
+    /// [`MastersError::Parameter`].
+    pub fn read(shape: &Shape, pairs: Vec<(String, String)>) -> Result<Self, MastersError> {
+        let mut query = Self::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "q" => query.q = value.trim().to_owned(),
+                "sort" => query.sort = value,
+                "after" => query.after = value,
+                "deleted" => {
+                    query.deleted = match value.as_str() {
+                        "true" => true,
+                        "" | "false" => false,
+                        _ => return Err(MastersError::Parameter("deleted")),
+                    }
+                }
+                "limit" => {
+                    let limit: usize = value.parse().map_err(|_| MastersError::Parameter("limit"))?;
+                    query.limit = limit.clamp(1, MOST);
+                }
+                _ => {
+                    let filter = shape.master.filters.iter().find(|filter| **filter == name);
+                    let filter = filter.ok_or(MastersError::Parameter("of this name"))?;
+                    let column = shape.column(filter).ok_or(MastersError::Parameter(filter))?;
+                    match column.kind.read(&value).map_err(|_| MastersError::Parameter(filter))? {
+                        serde_json::Value::Null => {}
+                        value => drop(query.filters.insert(name, Kind::plain(&value))),
+                    }
+                }
+            }
+        }
+        if query.q.chars().any(|c| c == '\0') || query.q.chars().count() > 100 {
+            return Err(MastersError::Parameter("q"));
+        }
+        order(shape, &query)?;
+        Ok(query)
+    }
+
+    /// The query string that leads to the same list, without its place in it.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(&str, &str)> {
+        let mut pairs = Vec::new();
+        if !self.q.is_empty() {
+            pairs.push(("q", self.q.as_str()));
+        }
+        if !self.sort.is_empty() {
+            pairs.push(("sort", self.sort.as_str()));
+        }
+        pairs.extend(self.filters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        if self.deleted {
+            pairs.push(("deleted", "true"));
+        }
+        pairs
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The rows, in order.
+    pub rows: Vec<Stored>,
+    /// Pass it as `after` for the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// One way through a table, along an index.
+#[derive(Debug, Clone)]
+pub(super) struct Lane {
+    /// The column before the key's.
+    pub column: Option<String>,
+    pub descending: bool,
+    /// A column and how it must begin, in lower case.
+    pub begins: Option<(String, String)>,
+    /// What was told by an earlier way.
+    pub not: Vec<(String, String)>,
+}
+
+/// Where a page ended: the way, the column's value, the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    lane: usize,
+    pub value: Option<String>,
+    pub key: Vec<String>,
+}
+
+impl Place {
+    fn write(&self) -> String {
+        let json = serde_json::json!([self.lane, self.value, self.key]);
+        URL_SAFE_NO_PAD.encode(json.to_string())
+    }
+
+    pub(super) fn read(shape: &Shape, text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (lane, value, key): (usize, Option<String>, Vec<String>) = serde_json::from_slice(&bytes).ok()?;
+        let clean = |text: &String| !text.contains('\0');
+        // It came back from the caller, who may have changed it.
+        let known = shape.key_parts(&key.join(":"))?;
+        (known == key && value.iter().all(clean)).then_some(Self { lane, value, key })
+    }
+}
+
+fn order<'s>(shape: &'s Shape, query: &ListQuery) -> Result<(&'s Sort, bool), MastersError> {
+    let (field, descending) =
+        query.sort.strip_prefix('-').map_or((query.sort.as_str(), false), |f| (f, true));
+    let field = if shape.master.key.first() == Some(&field) { "" } else { field };
+    let sort = shape.sorts.iter().find(|sort| sort.field == field);
+    sort.map(|sort| (sort, descending)).ok_or(MastersError::Parameter("sort"))
+}
+
+/// The ways that make up the list: one, or of a search one for each column.
+pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, MastersError> {
+    let (sort, descending) = order(shape, query)?;
+    if query.q.is_empty() {
+        let column = sort.column.clone();
+        return Ok(vec![Lane { column, descending, begins: None, not: Vec::new() }]);
+    }
+    let wanted = query.q.to_lowercase();
+    let columns: Vec<String> = shape.master.search.iter().map(|name| format!("{name}_search")).collect();
+    let pair = |column: &String| (column.clone(), wanted.clone());
+    let lane = |(at, column): (usize, &String)| Lane {
+        column: Some(column.clone()),
+        descending: false,
+        begins: Some(pair(column)),
+        not: columns.iter().take(at).map(pair).collect(),
+    };
+    Ok(columns.iter().enumerate().map(lane).collect())
+}
+
+/// A page of the list.
+///
+/// # Errors
+/// [`MastersError::Parameter`]; else those of the database.
+pub async fn list(tx: &mut Tx, shape: &Shape, query: &ListQuery) -> Result<Page, MastersError> {
+    let limit = if query.limit == 0 { PAGE } else { query.limit };
+    let lanes = lanes(shape, query)?;
+    let mut place = match query.after.as_str() {
+        "" => None,
+        text => Some(Place::read(shape, text).ok_or(MastersError::Parameter("after"))?),
+    };
+    let first = place.as_ref().map_or(0, |place| place.lane);
+    let mut found: Vec<(usize, Stored)> = Vec::new();
+    for (at, lane) in lanes.iter().enumerate().skip(first) {
+        let want = limit + 1 - found.len();
+        let rows = store::rows(tx, shape, query, lane, place.as_ref(), want).await?;
+        found.extend(rows.into_iter().map(|row| (at, row)));
+        place = None;
+        if found.len() > limit {
+            break;
+        }
+    }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|(at, last)| end(shape, *at, last).write());
+    Ok(Page { rows: found.into_iter().map(|(_, row)| row).collect(), next })
+}
+
+fn end(shape: &Shape, lane: usize, last: &Stored) -> Place {
+    let text = |row: &Row, name: &str| row.get(name).map(Kind::plain).unwrap_or_default();
+    Place {
+        lane,
+        value: last.sort_value.clone(),
+        key: shape.master.key.iter().map(|name| text(&last.row, name)).collect(),
+    }
+}

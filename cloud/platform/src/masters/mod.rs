@@ -1,0 +1,132 @@
+//! Masters: plain tables that one engine lists, edits, imports and exports from
+//! a declaration each.
+//!
+//! A [`Master`] says what Postgres' catalogue cannot: names, order, which columns
+//! are the key, what is personal, what plants are told. Types, lengths, defaults,
+//! checks and foreign keys are read from the catalogue, once. Names that go into
+//! SQL come from declarations and the catalogue alone, values are always bound.
+//!
+//! `docs/adding-a-master.md` says how to add one.
+
+mod api;
+mod catalog;
+mod check;
+mod declare;
+mod declared;
+mod error;
+mod export;
+mod history;
+mod import;
+mod kind;
+mod list;
+mod pages;
+mod publish;
+mod rules;
+mod service;
+mod shape;
+mod sheet;
+mod store;
+#[cfg(test)]
+mod tests;
+mod write;
+mod wrong;
+
+use std::sync::Arc;
+
+use axum::{Extension, Router};
+use tokio::sync::OnceCell;
+
+pub use declare::{Field, Group, Master, Member, Permissions, Use};
+pub use error::MastersError;
+pub use import::{Report, import};
+pub use list::{ListQuery, Page, list};
+pub use service::{Saved, create, delete, restore, update};
+pub use shape::{Shape, Shapes};
+pub use sheet::{Format, Sheet};
+pub use wrong::{Mistake, Wrong};
+
+use crate::db::{Db, DbError, Tx};
+use crate::i18n::Lang;
+use crate::web::{AppState, NavItem, Permission};
+
+/// A row: its columns, each in the one JSON form of its kind. Numbers with
+/// decimals are texts, days and times of day are ISO texts.
+pub type Row = serde_json::Map<String, serde_json::Value>;
+
+/// See any master at all.
+pub const ANY_VIEW: Permission = Permission::read("masters.*.view");
+
+/// The side navigation of masters.
+pub const NAV: [NavItem; 1] =
+    [NavItem { href: "/masters", label_key: "nav-masters", icon: "masters", permission: ANY_VIEW }];
+
+/// What the endpoints of all declared masters ask for.
+#[must_use]
+pub fn permissions() -> Vec<Permission> {
+    declared::ALL.iter().flat_map(|master| master.permissions.all()).collect()
+}
+
+/// The texts of masters: those of the bundles, and one for each permission.
+#[must_use]
+pub fn texts() -> [(Lang, String); 4] {
+    [
+        (Lang::En, include_str!("texts/en.ftl")),
+        (Lang::Hi, include_str!("texts/hi.ftl")),
+        (Lang::Bn, include_str!("texts/bn.ftl")),
+        (Lang::Te, include_str!("texts/te.ftl")),
+    ]
+    .map(|(lang, source)| (lang, format!("{source}\n{}", permission_texts(source))))
+}
+
+/// `permission-masters-units-view = …`, made of the master's name and the
+/// pattern for the right.
+fn permission_texts(source: &str) -> String {
+    let pattern = |right: &str| {
+        let key = format!("masters-right-{right} = ");
+        source.lines().find_map(|line| line.strip_prefix(key.as_str())).unwrap_or("{ $master }")
+    };
+    let mut out = String::new();
+    for master in declared::ALL {
+        for permission in master.permissions.all() {
+            let right = permission.code.rsplit('.').next().unwrap_or_default();
+            let text = pattern(right).replace("$master", &format!("master-{}", master.name));
+            out.push_str(&format!("{} = {text}\n", permission.text_key()));
+        }
+    }
+    out
+}
+
+/// The engine: every declared master with what the catalogue says of it, read
+/// when first asked for.
+#[derive(Debug, Default)]
+pub struct Engine {
+    shapes: OnceCell<Arc<Shapes>>,
+}
+
+impl Engine {
+    /// The masters.
+    ///
+    /// # Errors
+    /// [`MastersError::Declaration`] when a declaration does not fit its table;
+    /// else those of the database.
+    pub async fn shapes(&self, db: &Db) -> Result<Arc<Shapes>, MastersError> {
+        self.shapes
+            .get_or_try_init(|| async { Shapes::read(db, declared::ALL).await.map(Arc::new) })
+            .await
+            .cloned()
+    }
+}
+
+/// Pages and API of all masters.
+pub fn router() -> Router<AppState> {
+    api::router().merge(pages::router()).layer(Extension(Arc::new(Engine::default())))
+}
+
+/// Gives a tenant the units, currencies and tax rates that it begins with; those
+/// that are there stay as they are.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn begin(tx: &mut Tx) -> Result<(), DbError> {
+    Ok(store::begin(tx).await?)
+}

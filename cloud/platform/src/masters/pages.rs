@@ -1,0 +1,70 @@
+//! Pages of masters: which there are, lists, one row, import.
+
+mod form;
+mod import;
+mod rows;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+
+use super::declare::Group;
+use super::{ANY_VIEW, Engine, Master, sheet};
+use crate::i18n::Texts;
+use crate::web::{AppState, Caller, Problem, Shell};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/masters", get(all))
+        .route("/masters/{master}", get(rows::list).post(form::create))
+        .route("/masters/{master}/new", get(form::blank))
+        .route("/masters/{master}/row/{*code}", get(form::one).post(form::update))
+        .route("/masters/{master}/delete/{*code}", post(form::delete))
+        .route("/masters/{master}/restore/{*code}", post(form::restore))
+        .route("/masters/{master}/options/{field}", get(form::options))
+        .route("/masters/{master}/export", get(rows::export))
+        .route(
+            "/masters/{master}/import",
+            get(import::page).post(import::send).layer(DefaultBodyLimit::max(sheet::MAX_BYTES + 64 * 1024)),
+        )
+}
+
+/// A text as a part of an address has it.
+fn url_text(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':');
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[derive(Template)]
+#[template(path = "masters/all.html")]
+struct All<'a> {
+    texts: &'a Texts,
+    groups: Vec<(Group, Vec<&'static Master>)>,
+}
+
+/// The masters that the caller may see.
+async fn all(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.require(&ANY_VIEW)?;
+    let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
+    let seen: Vec<&'static Master> = shapes
+        .iter()
+        .map(|shape| shape.master)
+        .filter(|master| caller.may(&master.permissions.view))
+        .collect();
+    let groups = Group::ALL.map(|group| (group, seen.iter().copied().filter(|m| m.group == group).collect()));
+    let groups = groups.into_iter().filter(|(_, masters): &(Group, Vec<_>)| !masters.is_empty()).collect();
+    let shell = Shell::new(&state, &caller, caller.t("masters-title"), "/masters");
+    shell.page(&headers, &All { texts: &caller.texts, groups })
+}

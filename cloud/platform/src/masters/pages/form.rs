@@ -1,0 +1,462 @@
+//! The form of one row: create, change, delete, restore; and its history.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::super::api::{Right, open};
+use super::super::check::{self, Cells};
+use super::super::history::{self, Entry};
+use super::super::import::label;
+use super::super::kind::{self, Kind};
+use super::super::shape::{Column, Shape, Shapes};
+use super::super::store::Stored;
+use super::super::{Engine, Master, MastersError, Mistake, service};
+use super::url_text;
+use crate::db::Tx;
+use crate::i18n::Texts;
+use crate::web::{AppState, Caller, Problem, Shell, query};
+
+#[derive(Template)]
+#[template(path = "masters/form.html")]
+struct FormPage<'a> {
+    texts: &'a Texts,
+    zone: chrono_tz::Tz,
+    master: &'static Master,
+    /// The row's name and key; none of a new one.
+    title: String,
+    key: String,
+    /// Where the form is sent.
+    address: String,
+    version: i32,
+    is_new: bool,
+    deleted: bool,
+    inputs: Vec<Input>,
+    /// Mistakes of the row as a whole, and what became of a command.
+    told: Vec<String>,
+    may_edit: bool,
+    may_delete: bool,
+    delete_address: String,
+    restore_address: String,
+    history: Vec<Entry>,
+}
+
+/// One input of the form.
+pub(super) struct Input {
+    name: String,
+    label: String,
+    value: String,
+    /// `text`, `lines`, `choice`, `many`, `flag`, `number`, `date`, `time`, `secret`.
+    kind: &'static str,
+    required: bool,
+    /// It cannot be changed.
+    fixed: bool,
+    longest: Option<usize>,
+    /// Values, what they are called, and whether they are chosen.
+    choices: Vec<(String, String, bool)>,
+    /// Codes that are offered while one types, and where more are.
+    options: Option<(String, Vec<(String, String)>)>,
+    lang: String,
+    hint: String,
+    error: Option<(String, String)>,
+}
+
+/// What the form shows: the row's values, or what was typed.
+struct Filled<'a> {
+    stored: Option<&'a Stored>,
+    typed: Option<&'a Cells>,
+    mistakes: &'a [Mistake],
+}
+
+pub(super) async fn blank(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let filled = Filled { stored: None, typed: None, mistakes: &[] };
+    show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
+}
+
+pub(super) async fn one(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let stored = find(&state, &caller, &shapes, &name, &key).await?;
+    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
+    show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await
+}
+
+async fn find(
+    state: &AppState,
+    caller: &Caller,
+    shapes: &Shapes,
+    name: &str,
+    key: &str,
+) -> Result<Stored, Problem> {
+    let found = async {
+        let shape = shapes.find(name)?;
+        state.db.tx(&caller.cx, async |tx| service::find(tx, shape, key, false).await).await
+    };
+    found.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+#[expect(clippy::too_many_arguments, reason = "one page, from many commands")]
+async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    shapes: &Shapes,
+    name: &str,
+    key: &str,
+    filled: Filled<'_>,
+    mut told: Vec<String>,
+) -> Result<Response, Problem> {
+    let texts = &caller.texts;
+    let shape = shapes.find(name).map_err(|error| error.problem(texts))?;
+    let master = shape.master;
+    let made = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let inputs = inputs(tx, shapes, shape, &filled, texts).await?;
+            let history = match filled.stored {
+                Some(stored) => history::history(tx, shape, key, &stored.row, texts).await?,
+                None => Vec::new(),
+            };
+            Ok::<_, MastersError>((inputs, history))
+        })
+        .await;
+    let (inputs, history) = made.map_err(|error| error.problem(texts))?;
+    let known =
+        |mistake: &&Mistake| !inputs.iter().any(|input| input.error.is_some() && shown_at(mistake, input));
+    told.extend(filled.mistakes.iter().filter(known).map(|mistake| {
+        let Mistake { field, wrong, .. } = mistake;
+        format!("{field}: {} {}", wrong.what(texts), wrong.fix(texts))
+    }));
+    let title = match filled.stored {
+        Some(stored) => shape.title_of(&stored.row),
+        None => texts.t("masters-new"),
+    };
+    let stored = filled.stored;
+    let address = |verb: &str| format!("/masters/{}/{verb}/{}", master.name, url_text(key));
+    let page = FormPage {
+        texts,
+        zone: caller.zone,
+        master,
+        key: key.to_owned(),
+        address: if stored.is_some() { address("row") } else { format!("/masters/{}", master.name) },
+        version: stored.map_or(0, |stored| stored.version),
+        is_new: stored.is_none(),
+        deleted: stored.is_some_and(|stored| stored.deleted),
+        inputs,
+        told,
+        may_edit: caller.may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
+        may_delete: caller.may(&master.permissions.delete) && stored.is_some(),
+        delete_address: address("delete"),
+        restore_address: address("restore"),
+        history,
+        title: title.clone(),
+    };
+    let title = format!("{title} · {}", texts.t(&master.text_key()));
+    Shell::new(state, caller, title, "/masters").page(headers, &page)
+}
+
+/// Whether a mistake stands beside this input.
+fn shown_at(mistake: &Mistake, input: &Input) -> bool {
+    input.name == mistake.field || input.name.strip_suffix(".en") == Some(&mistake.field)
+}
+
+async fn inputs(
+    tx: &mut Tx,
+    shapes: &Shapes,
+    shape: &Shape,
+    filled: &Filled<'_>,
+    texts: &Texts,
+) -> Result<Vec<Input>, MastersError> {
+    let mut inputs = Vec::new();
+    for column in &shape.columns {
+        for name in check::inputs(column) {
+            let mut input = input(shape, column, name, filled, texts);
+            if matches!(column.kind, Kind::Text { .. } | Kind::Codes(_))
+                && let Some(reference) = shape.reference_of(column.field.name)
+            {
+                let offered = service::options(tx, shapes, reference, "").await?;
+                if reference.several {
+                    input.kind = "many";
+                    let held: Vec<&str> = input.value.split(';').collect();
+                    input.choices = offered
+                        .into_iter()
+                        .map(|(code, name)| {
+                            let chosen = held.contains(&code.as_str());
+                            (code.clone(), format!("{code} · {name}"), chosen)
+                        })
+                        .collect();
+                } else {
+                    let more = format!("/masters/{}/options/{}", shape.master.name, column.field.name);
+                    input.options = Some((more, offered));
+                }
+            }
+            input.error = filled
+                .mistakes
+                .iter()
+                .find(|mistake| shown_at(mistake, &input))
+                .map(|mistake| (mistake.wrong.what(texts), mistake.wrong.fix(texts)));
+            inputs.push(input);
+        }
+    }
+    Ok(inputs)
+}
+
+fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, texts: &Texts) -> Input {
+    let lang = match column.kind {
+        Kind::Names => name.rsplit('.').next().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    };
+    let of_row = || {
+        let value = filled.stored.and_then(|stored| stored.row.get(column.field.name));
+        match (&column.kind, value) {
+            (Kind::Secret, _) => String::new(),
+            (Kind::Names, Some(names)) => names.get(&lang).map(Kind::plain).unwrap_or_default(),
+            (_, Some(value)) => Kind::plain(value),
+            (_, None) => column.default.as_ref().map(Kind::plain).unwrap_or_default(),
+        }
+    };
+    let value = match filled.typed {
+        Some(_) if column.kind == Kind::Secret => String::new(),
+        Some(typed) => typed.get(&name).cloned().unwrap_or_else(of_row),
+        None => of_row(),
+    };
+    let (kind, longest) = match &column.kind {
+        Kind::Text { lines: true, longest } => ("lines", Some(*longest)),
+        Kind::Text { longest, .. } => ("text", Some(*longest)),
+        Kind::Choice(_) => ("choice", None),
+        Kind::Whole(_) | Kind::Decimal { .. } => ("number", None),
+        Kind::Flag => ("flag", None),
+        Kind::Date => ("date", None),
+        Kind::Time => ("time", None),
+        Kind::Codes(words) if words.is_empty() => ("text", None),
+        Kind::Codes(_) => ("many", None),
+        Kind::Names => ("text", Some(120)),
+        Kind::Secret => ("secret", Some(64)),
+    };
+    let words: &[String] = match &column.kind {
+        Kind::Choice(words) | Kind::Codes(words) => words,
+        _ => &[],
+    };
+    let held: Vec<&str> = value.split(';').collect();
+    let choices =
+        words.iter().map(|word| (word.clone(), kind::choice(texts, word), held.contains(&word.as_str())));
+    let of_new = filled.stored.is_none();
+    let own = shape.master.member.map(|member| member.member);
+    let choices = choices.map(|(word, said, chosen)| {
+        let chosen = chosen
+            || (of_new
+                && own == Some(word.as_str())
+                && shape.master.member.is_some_and(|m| m.list == column.field.name));
+        (word, said, chosen)
+    });
+    let hint = match (&column.kind, of_new, shape.master.opaque_key) {
+        (Kind::Secret, false, _) => texts.t("masters-secret-hint"),
+        (_, true, Some(_)) if column.is_key => texts.t("masters-opaque-hint"),
+        _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.field.name), ""),
+    };
+    let first = lang.is_empty() || lang == "en";
+    let opaque = shape.master.opaque_key.is_some() && column.is_key;
+    Input {
+        label: label(column.field, &column.kind, &name, texts),
+        choices: choices.collect(),
+        kind,
+        required: column.required && first && !opaque && (of_new || column.kind != Kind::Secret),
+        fixed: column.is_key && filled.stored.is_some(),
+        longest,
+        options: None,
+        hint,
+        error: None,
+        lang,
+        value,
+        name,
+    }
+}
+
+/// What a form sent, by input; of several with one name, all where the field
+/// holds several, else the last.
+fn typed(shape: &Shape, sent: Vec<(String, String)>) -> (Cells, i32) {
+    let mut cells = Cells::new();
+    let mut version = 0;
+    for (name, value) in sent {
+        if name == "version" {
+            version = value.parse().unwrap_or(0);
+            continue;
+        }
+        let several = shape.column(&name).is_some_and(|column| matches!(column.kind, Kind::Codes(_)));
+        match cells.get_mut(&name) {
+            Some(before) if several => {
+                if !value.is_empty() {
+                    before.push(';');
+                    before.push_str(&value);
+                }
+            }
+            _ => drop(cells.insert(name, value)),
+        }
+    }
+    (cells, version)
+}
+
+type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
+
+fn pairs(sent: Sent) -> Result<Vec<(String, String)>, Problem> {
+    let Form(pairs) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    Ok(pairs)
+}
+
+pub(super) async fn create(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
+    let (cells, _) = typed(shape, pairs(sent)?);
+    match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
+        Ok(saved) => Ok(to_row(&name, &saved.key)),
+        Err(MastersError::Mistakes(mistakes)) => {
+            let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes };
+            let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
+            Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY))
+        }
+        Err(error) => Err(error.problem(&caller.texts)),
+    }
+}
+
+fn to_row(name: &str, key: &str) -> Response {
+    Redirect::to(&format!("/masters/{name}/row/{}", url_text(key))).into_response()
+}
+
+fn with_status(mut response: Response, status: StatusCode) -> Response {
+    *response.status_mut() = status;
+    response
+}
+
+pub(super) async fn update(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+    headers: HeaderMap,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let stored = find(&state, &caller, &shapes, &name, &key).await?;
+    let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
+    let (cells, version) = typed(shape, pairs(sent)?);
+    let (mistakes, told, status) =
+        match service::update(&state.db, &caller.cx, shape, &key, version, cells.clone()).await {
+            Ok(saved) => return Ok(to_row(&name, &saved.key)),
+            Err(MastersError::Mistakes(mistakes)) => (mistakes, Vec::new(), StatusCode::UNPROCESSABLE_ENTITY),
+            // What was typed stays beside what somebody else wrote meanwhile.
+            Err(MastersError::Stale) => (Vec::new(), vec![caller.t("masters-stale")], StatusCode::CONFLICT),
+            Err(error) => return Err(error.problem(&caller.texts)),
+        };
+    let filled = Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes };
+    let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, told).await?;
+    Ok(with_status(page, status))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Seen {
+    version: i32,
+}
+
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+    headers: HeaderMap,
+    sent: Result<Form<Seen>, FormRejection>,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let stored = find(&state, &caller, &shapes, &name, &key).await?;
+    let Form(Seen { version }) =
+        sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
+    let told = match service::delete(&state.db, &caller.cx, &shapes, shape, &key, Some(version)).await {
+        Ok(()) => return Ok(Redirect::to(&format!("/masters/{name}")).into_response()),
+        Err(MastersError::InUse(used)) => {
+            let names: Vec<String> = used.iter().map(|used| used.say(&caller.texts)).collect();
+            caller.texts.t1("masters-in-use", "names", names.join(", "))
+        }
+        Err(MastersError::Stale) => caller.t("masters-stale"),
+        Err(error) => return Err(error.problem(&caller.texts)),
+    };
+    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
+    let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, vec![told]).await?;
+    Ok(with_status(page, StatusCode::CONFLICT))
+}
+
+pub(super) async fn restore(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let stored = find(&state, &caller, &shapes, &name, &key).await?;
+    let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
+    match service::restore(&state.db, &caller.cx, shape, &key).await {
+        Ok(saved) => Ok(to_row(&name, &saved.key)),
+        Err(MastersError::Mistakes(mistakes)) => {
+            let filled = Filled { stored: Some(&stored), typed: None, mistakes: &mistakes };
+            let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await?;
+            Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY))
+        }
+        Err(error) => Err(error.problem(&caller.texts)),
+    }
+}
+
+#[derive(Template)]
+#[template(
+    source = "{% for (code, name) in options %}<option value=\"{{ code }}\">{{ name }}</option>{% endfor %}",
+    ext = "html"
+)]
+struct Options {
+    options: Vec<(String, String)>,
+}
+
+/// Codes that a field may refer to, while one types.
+pub(super) async fn options(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, field)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Html<String>, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let pairs = query::<Vec<(String, String)>>(&uri)?;
+    let begins =
+        pairs.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default();
+    let begins: String = begins.chars().filter(|c| !c.is_control()).take(60).collect();
+    let found = async {
+        let shape = shapes.find(&name)?;
+        let reference = shape.reference_of(&field).ok_or(MastersError::NotFound)?;
+        state.db.tx(&caller.cx, async |tx| service::options(tx, &shapes, reference, &begins).await).await
+    };
+    let options = found.await.map_err(|error| error.problem(&caller.texts))?;
+    Ok(Html(Options { options }.render()?))
+}

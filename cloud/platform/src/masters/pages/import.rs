@@ -1,0 +1,129 @@
+//! The page that imports a file: first tried, then written.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::super::api::{Right, open, take_in};
+use super::super::import::Report;
+use super::super::{Engine, Master, MastersError, Mistake, check};
+use crate::i18n::Texts;
+use crate::web::{AppState, Caller, Problem, Shell};
+
+/// Most mistakes that a page shows; the API tells all of more.
+const MOST_SHOWN: usize = 2000;
+
+#[derive(Template)]
+#[template(path = "masters/import.html")]
+struct ImportPage<'a> {
+    texts: &'a Texts,
+    master: &'static Master,
+    columns: Vec<(String, String, bool)>,
+    outcome: String,
+}
+
+#[derive(Template)]
+#[template(path = "masters/outcome.html")]
+struct Outcome<'a> {
+    texts: &'a Texts,
+    master: &'static Master,
+    report: Option<Report>,
+    mistakes: &'a [Mistake],
+    /// How many there are of what, in words.
+    counts: String,
+    /// There are more mistakes than are shown.
+    more: bool,
+}
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    show(&state, &engine, &caller, &headers, &name, String::new()).await
+}
+
+async fn show(
+    state: &AppState,
+    engine: &Engine,
+    caller: &Caller,
+    headers: &HeaderMap,
+    name: &str,
+    outcome: String,
+) -> Result<Response, Problem> {
+    let (shapes, master) = open(state, engine, caller, name, Right::Edit).await?;
+    let shape = shapes.find(name).map_err(|error| error.problem(&caller.texts))?;
+    let texts = &caller.texts;
+    let mut columns = Vec::new();
+    for column in &shape.columns {
+        for input in check::inputs(column) {
+            let label = super::super::import::label(column.field, &column.kind, &input, texts);
+            let first = !input.contains('.') || input.ends_with(".en");
+            columns.push((input, label, column.required && first));
+        }
+    }
+    let shell = Shell::new(state, caller, texts.t("masters-import"), "/masters");
+    shell.page(headers, &ImportPage { texts, master, columns, outcome })
+}
+
+/// What the form sent: the file, and whether it is to be written.
+async fn sent(headers: &HeaderMap, bytes: Bytes) -> Result<(Bytes, bool), Problem> {
+    let invalid = |error: multer::Error| Problem::bad_request("request.invalid", error.to_string());
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind).map_err(invalid)?;
+    let body = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes)]);
+    let mut parts = multer::Multipart::new(body, boundary);
+    let (mut file, mut write) = (Bytes::new(), false);
+    while let Some(part) = parts.next_field().await.map_err(invalid)? {
+        match part.name() {
+            Some("file") => file = part.bytes().await.map_err(invalid)?,
+            Some("write") => write = part.text().await.map_err(invalid)? == "true",
+            _ => {}
+        }
+    }
+    Ok((file, write))
+}
+
+pub(super) async fn send(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let (shapes, master) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (file, write) = sent(&headers, bytes).await?;
+    let texts = &caller.texts;
+    let done = take_in(&state, &caller, &shapes, &name, file, !write).await;
+    let (report, mistakes) = match done {
+        Ok(report) => (Some(report), Vec::new()),
+        Err(MastersError::Mistakes(mistakes)) => (None, mistakes),
+        Err(error) => return Err(error.problem(texts)),
+    };
+    let status = if report.is_some() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let shown = mistakes.get(..MOST_SHOWN).unwrap_or(&mistakes);
+    let counts = match &report {
+        Some(Report { created, changed, same, .. }) => {
+            [("created", created), ("changed", changed), ("same", same)]
+                .map(|(what, count)| texts.count(&format!("masters-import-{what}"), *count))
+                .join(" · ")
+        }
+        None => texts.count("masters-mistakes", mistakes.len()),
+    };
+    let more = mistakes.len() > shown.len();
+    let outcome = Outcome { texts, master, report, mistakes: shown, counts, more }.render()?;
+    if headers.contains_key("hx-request") {
+        return Ok((status, Html(outcome)).into_response());
+    }
+    let mut page = show(&state, &engine, &caller, &headers, &name, outcome).await?;
+    *page.status_mut() = status;
+    Ok(page)
+}

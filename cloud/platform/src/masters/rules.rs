@@ -1,0 +1,140 @@
+//! Rules of single values that a table's checks cannot say well: codes, check
+//! digits, badges.
+
+use super::Wrong;
+
+/// Longest code.
+const LONGEST_CODE: usize = 40;
+
+/// The code of a row: as in the reference data of plants.
+pub(super) fn code(text: &str) -> Result<(), Wrong> {
+    let ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    let head = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    // An address would lose a part that is only points.
+    let parts = text.split('/').all(|part| !part.is_empty() && part.bytes().any(|b| b != b'.'));
+    if head && parts && text.len() <= LONGEST_CODE && text.bytes().all(ok) {
+        Ok(())
+    } else {
+        Err(Wrong::new("code").with("most", LONGEST_CODE))
+    }
+}
+
+/// The code of a unit.
+pub(super) fn unit(text: &str) -> Result<(), Wrong> {
+    let fits =
+        (1..=12).contains(&text.chars().count()) && !text.chars().any(|c| c.is_whitespace() || c == ':');
+    if fits && !matches!(text, "." | "..") { Ok(()) } else { Err(Wrong::new("unit")) }
+}
+
+/// The type in a UID.
+pub(super) fn type_code(text: &str) -> Result<(), Wrong> {
+    text.parse::<uid::TypeCode>().map(|_| ()).map_err(|_| Wrong::new("type_code"))
+}
+
+/// A GTIN of 14 digits with its check digit.
+pub(super) fn gtin(text: &str) -> Result<(), Wrong> {
+    if text.len() != 14 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Wrong::new("gtin"));
+    }
+    let digit = |b: u8| u32::from(b - b'0');
+    let weights = [3, 1].into_iter().cycle();
+    let sum: u32 = text.bytes().take(13).zip(weights).map(|(b, weight)| digit(b) * weight).sum();
+    let check = (10 - sum % 10) % 10;
+    if text.bytes().last().map(digit) == Some(check) {
+        Ok(())
+    } else {
+        Err(Wrong::new("gtin-check").with("digit", check))
+    }
+}
+
+/// A GSTIN: two digits of the state, ten characters of the PAN, an entity, Z, and
+/// a check character (base 36, weights 1 and 2 in turn).
+pub(super) fn gstin(text: &str) -> Result<(), Wrong> {
+    let bytes = text.as_bytes();
+    let digits =
+        |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|s| s.iter().all(u8::is_ascii_digit));
+    let letters = |range: std::ops::Range<usize>| {
+        bytes.get(range).is_some_and(|s| s.iter().all(u8::is_ascii_uppercase))
+    };
+    let alphanumeric =
+        |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    let formed = bytes.len() == 15
+        && digits(0..2)
+        && letters(2..7)
+        && digits(7..11)
+        && letters(11..12)
+        && alphanumeric(12)
+        && bytes.get(13) == Some(&b'Z')
+        && alphanumeric(14);
+    if !formed {
+        return Err(Wrong::new("gstin"));
+    }
+    let value = |b: u8| u32::from(if b.is_ascii_digit() { b - b'0' } else { b - b'A' + 10 });
+    let weights = [1, 2].into_iter().cycle();
+    let sum: u32 = bytes
+        .iter()
+        .take(14)
+        .zip(weights)
+        .map(|(b, weight)| value(*b) * weight)
+        .map(|product| product / 36 + product % 36)
+        .sum();
+    let check = (36 - sum % 36) % 36;
+    if bytes.last().is_some_and(|b| value(*b) == check) {
+        Ok(())
+    } else {
+        let should = char::from_digit(check, 36).unwrap_or('?').to_ascii_uppercase();
+        Err(Wrong::new("gstin-check").with("digit", should))
+    }
+}
+
+/// Where mail goes.
+pub(super) fn email(text: &str) -> Result<(), Wrong> {
+    crate::people::clean_email(text).map(|_| ()).ok_or_else(|| Wrong::new("email"))
+}
+
+/// A number to call: digits, and what people put between them.
+pub(super) fn phone(text: &str) -> Result<(), Wrong> {
+    let ok = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | ' ' | '(' | ')' | '/');
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    if (5..=20).contains(&digits) && text.chars().all(ok) { Ok(()) } else { Err(Wrong::new("phone")) }
+}
+
+/// What is on a badge, as a scanner reads it.
+pub(super) fn badge(text: &str) -> Result<(), Wrong> {
+    let fits = (4..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    if fits { Ok(()) } else { Err(Wrong::new("badge")) }
+}
+
+/// A PIN.
+pub(super) fn pin(text: &str) -> Result<(), Wrong> {
+    let fits = (4..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if fits { Ok(()) } else { Err(Wrong::new("pin")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_digits() {
+        assert!(gtin("08901234567890").is_ok());
+        assert_eq!(gtin("08901234567891").unwrap_err().args, [("digit", "0".to_owned())]);
+        assert_eq!(gtin("8901234567890").unwrap_err().key, "gtin");
+        // The example of the tax office's own pages.
+        assert!(gstin("27AAPFU0939F1ZV").is_ok());
+        assert_eq!(gstin("27AAPFU0939F1ZW").unwrap_err().args, [("digit", "V".to_owned())]);
+        assert_eq!(gstin("27aapfu0939f1zv").unwrap_err().key, "gstin");
+    }
+
+    #[test]
+    fn codes_can_stand_in_addresses() {
+        for good in ["RM-STEEL", "po/2026/1", "A", "a.b_c"] {
+            assert!(code(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-A", "A B", "A/../B", "A//B", "A/", "ä", "A:B", &"A".repeat(41)] {
+            assert!(code(bad).is_err(), "{bad}");
+        }
+        assert!(unit("m²").is_ok() && unit("k g").is_err() && unit("..").is_err());
+        assert!(phone("+91 33 2222 1111").is_ok() && phone("call me").is_err());
+    }
+}

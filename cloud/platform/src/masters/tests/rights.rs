@@ -1,0 +1,276 @@
+//! Who may do what, and the API and pages as a program and a browser meet them.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use serde_json::json;
+use tower::ServiceExt;
+
+use super::*;
+use crate::people;
+use crate::web::{AppState, Scope, keys};
+
+const PASSWORD: &str = "monsoon kettle ninety brass";
+
+struct Site {
+    office: Office,
+    router: Router,
+}
+
+/// Who asks: an access key, or the session of a person.
+enum As<'a> {
+    Key(&'a str),
+    Session(&'a str),
+}
+
+impl Site {
+    async fn new() -> Self {
+        let office = Office::new().await;
+        let texts = super::super::texts();
+        let state = AppState::builder(office.test.db.clone())
+            .nav(super::super::NAV)
+            .permissions(&super::super::permissions())
+            .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
+            .build();
+        Self { router: crate::web::app(state, super::super::router()), office }
+    }
+
+    async fn key(&self, scope: Scope) -> String {
+        let made = keys::create(&self.office.test.db, self.office.tenant, "tests", &[scope], None).await;
+        made.unwrap().reveal().to_owned()
+    }
+
+    /// A session of somebody whose one role has these permissions.
+    async fn person(&self, email: &str, permissions: &[&str]) -> String {
+        let (db, cx) = (&self.office.test.db, &self.office.cx);
+        let now = chrono::Utc::now();
+        let invitation =
+            people::Invitation { email: email.into(), name: "Ananya".into(), roles: vec!["VIEWER".into()] };
+        let (_, link) = people::invite(db, cx, &invitation, None, now).await.unwrap();
+        people::accept(db, link.reveal(), "Ananya", PASSWORD, now).await.unwrap();
+        let held: Vec<String> = permissions.iter().map(|code| (*code).to_owned()).collect();
+        let set: Result<(), DbError> = db
+            .tx(cx, async |tx| {
+                let sql = "update roles set permissions = $2 where tenant_id = $1 and role = 'VIEWER'";
+                sqlx::query(sql).bind(cx.tenant).bind(held).execute(tx.conn()).await?;
+                Ok(())
+            })
+            .await;
+        set.unwrap();
+        let attempt = people::Attempt {
+            email: email.into(),
+            password: PASSWORD.into(),
+            address: None,
+            browser: String::new(),
+        };
+        match people::sign_in(db, &attempt, now).await.unwrap() {
+            people::SignedIn::Yes(token) => token.reveal().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn call(
+        &self,
+        who: &As<'_>,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: impl Into<Body>,
+    ) -> (StatusCode, HeaderMap, String) {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "tw.test");
+        request = match who {
+            As::Key(key) => request.header(header::AUTHORIZATION, format!("Bearer {key}")),
+            As::Session(token) => request
+                .header(header::COOKIE, format!("tws={token}"))
+                .header(header::ACCEPT, "text/html")
+                .header("sec-fetch-site", "same-origin"),
+        };
+        if !kind.is_empty() {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, headers, String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    async fn status(&self, who: &As<'_>, method: &str, path: &str, body: &str) -> StatusCode {
+        let kind = if method == "POST" && !path.starts_with("/api/") {
+            "application/x-www-form-urlencoded"
+        } else {
+            "application/json"
+        };
+        self.call(who, method, path, kind, body.to_owned()).await.0
+    }
+}
+
+#[tokio::test]
+async fn each_right_opens_one_master_and_one_kind_of_act() {
+    let site = Site::new().await;
+    let unit = r#"{"unit":"keg","name":"Keg"}"#;
+    let form = "unit=vat&name=Vat&dimension=volume&decimals=0";
+    let viewer = site.person("a@saif.example", &["masters.units.view"]).await;
+    let viewer = As::Session(&viewer);
+    for (method, path, body, expected) in [
+        ("GET", "/masters", "", StatusCode::OK),
+        ("GET", "/masters/units", "", StatusCode::OK),
+        ("GET", "/masters/units/row/kg", "", StatusCode::OK),
+        ("GET", "/masters/units/export", "", StatusCode::OK),
+        ("GET", "/masters/units/new", "", StatusCode::FORBIDDEN),
+        ("GET", "/masters/units/import", "", StatusCode::FORBIDDEN),
+        ("POST", "/masters/units", form, StatusCode::FORBIDDEN),
+        ("POST", "/masters/units/delete/kg", "version=1", StatusCode::FORBIDDEN),
+        ("GET", "/masters/items", "", StatusCode::FORBIDDEN),
+        ("GET", "/api/v1/masters/items", "", StatusCode::FORBIDDEN),
+        ("GET", "/api/v1/masters/units", "", StatusCode::OK),
+        ("POST", "/api/v1/masters/units", unit, StatusCode::FORBIDDEN),
+        ("PATCH", "/api/v1/masters/units/rows/kg", r#"{"version":1,"name":"K"}"#, StatusCode::FORBIDDEN),
+        ("DELETE", "/api/v1/masters/units/rows/kg", "", StatusCode::FORBIDDEN),
+        ("POST", "/api/v1/masters/units/import", "unit,name\nx,X\n", StatusCode::FORBIDDEN),
+        ("GET", "/masters/nonsense", "", StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(site.status(&viewer, method, path, body).await, expected, "{method} {path}");
+    }
+    let (_, _, page) = site.call(&viewer, "GET", "/masters", "", "").await;
+    assert!(page.contains("/masters/units") && !page.contains("/masters/items\""), "only what may be seen");
+    let (_, _, page) = site.call(&viewer, "GET", "/masters/units", "", "").await;
+    assert!(!page.contains("/masters/units/new"), "no button for what may not be done");
+
+    let editor = site.person("b@saif.example", &["masters.*.view", "masters.units.edit"]).await;
+    let editor = As::Session(&editor);
+    assert_eq!(site.status(&editor, "POST", "/masters/units", form).await, StatusCode::SEE_OTHER);
+    assert_eq!(site.status(&editor, "GET", "/masters/items", "").await, StatusCode::OK);
+    assert_eq!(site.status(&editor, "POST", "/masters/items", "item=X").await, StatusCode::FORBIDDEN);
+    assert_eq!(
+        site.status(&editor, "POST", "/masters/units/delete/vat", "version=1").await,
+        StatusCode::FORBIDDEN
+    );
+
+    let nobody = site.person("c@saif.example", &["trace.read"]).await;
+    for path in ["/masters", "/masters/units", "/masters/nonsense", "/api/v1/masters"] {
+        assert_eq!(
+            site.status(&As::Session(&nobody), "GET", path, "").await,
+            StatusCode::FORBIDDEN,
+            "{path}"
+        );
+    }
+    // What stands in operators' rows opens stations.
+    let (write, admin) = (site.key(Scope::Write).await, site.key(Scope::Admin).await);
+    let person = r#"{"operator_id":"P-9","name":"Ravi","badge":"BADGE-9"}"#;
+    assert_eq!(
+        site.status(&As::Key(&write), "POST", "/api/v1/masters/operators", person).await,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        site.status(&As::Key(&admin), "POST", "/api/v1/masters/operators", person).await,
+        StatusCode::CREATED
+    );
+    let (_, _, told) = site.call(&As::Key(&admin), "GET", "/api/v1/masters/operators/rows/P-9", "", "").await;
+    assert!(told.contains("Ravi") && !told.contains("badge") && !told.contains("pin_hash"), "{told}");
+    let (_, _, page) = site.call(&As::Key(&admin), "GET", "/masters/operators/row/P-9", "", "").await;
+    assert!(!page.contains("BADGE-9"), "a badge is never shown");
+}
+
+#[tokio::test]
+async fn the_api_keeps_versions_and_tells_every_error() {
+    let site = Site::new().await;
+    let key = site.key(Scope::Write).await;
+    let who = As::Key(&key);
+    let json = "application/json";
+    let item = r#"{"item":"A/B","names":{"en":"Bolt"},"type_code":"RM","base_unit":"pcs","tracking":"lot"}"#;
+    let (status, headers, body) = site.call(&who, "POST", "/api/v1/masters/items", json, item).await;
+    assert_eq!((status, headers[header::ETAG].to_str().unwrap()), (StatusCode::CREATED, "\"1\""), "{body}");
+    let path = "/api/v1/masters/items/rows/A/B";
+    let (status, _, body) = site.call(&who, "PATCH", path, json, r#"{"hsn":"7318"}"#).await;
+    assert_eq!(status, StatusCode::PRECONDITION_REQUIRED, "{body}");
+    let (status, headers, body) = site.call(&who, "PATCH", path, json, r#"{"hsn":"7318","version":1}"#).await;
+    assert_eq!((status, headers[header::ETAG].to_str().unwrap()), (StatusCode::OK, "\"2\""), "{body}");
+    let (status, _, body) = site.call(&who, "PATCH", path, json, r#"{"hsn":"7319","version":1}"#).await;
+    assert!(status == StatusCode::CONFLICT && body.contains("conflict.stale"), "{body}");
+    let (status, _, body) =
+        site.call(&who, "PATCH", path, json, r#"{"hsn":"1","tracking":"x","version":2}"#).await;
+    let told: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (status, told["code"].as_str()),
+        (StatusCode::UNPROCESSABLE_ENTITY, Some("masters.invalid")),
+        "{body}"
+    );
+    let fields: Vec<&str> =
+        told["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["tracking", "hsn"]);
+
+    let (_, _, body) = site.call(&who, "GET", "/api/v1/masters/items?q=a&limit=1", "", "").await;
+    let list: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&list["rows"][0]["key"], &list["next"]), (&json!("A/B"), &Value::Null), "{body}");
+    let (_, _, body) = site.call(&who, "GET", "/api/v1/masters/items/history/A/B", "", "").await;
+    assert!(body.contains("master.update") && body.contains("7318"), "{body}");
+    let (status, _, body) = site.call(&who, "GET", "/api/v1/masters/items?sort=description", "", "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    let (_, _, body) = site.call(&who, "GET", "/api/v1/masters", "", "").await;
+    let all: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(all["masters"].as_array().unwrap().len(), 18);
+
+    let csv = "item,names.en,type_code,base_unit,tracking\nC,Cog,RM,pcs,unit\nD,,RM,pcs,unit\n";
+    let path = "/api/v1/masters/items/import?dry_run=true";
+    let (status, _, body) = site.call(&who, "POST", path, "text/csv", csv).await;
+    let told: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &told["errors"][0]["row"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!(3)), "{body}");
+    let good = csv.replace("D,,", "D,Dog,");
+    let (_, _, body) = site.call(&who, "POST", path, "text/csv", good).await;
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["created"], 2, "{body}");
+
+    let (status, ..) = site.call(&who, "DELETE", "/api/v1/masters/items/rows/A/B", "", "").await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let (status, ..) = site.call(&who, "POST", "/api/v1/masters/items/restore/A/B", "", "").await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_pages_keep_what_was_typed_beside_what_is_wrong() {
+    let site = Site::new().await;
+    let session =
+        site.person("a@saif.example", &["masters.*.view", "masters.*.edit", "masters.*.delete"]).await;
+    let who = As::Session(&session);
+    let form = "application/x-www-form-urlencoded";
+    let sent =
+        "item=X+1&names.en=Bolt&names.hi=&type_code=RM&base_unit=kgs&tracking=lot&inspect=false&inspect=true";
+    let (status, _, page) = site.call(&who, "POST", "/masters/items", form, sent).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("value=\"X 1\"") && page.contains("Did you mean kg?"), "{page}");
+    assert!(
+        page.contains("aria-describedby=\"err-item\"") && page.contains("id=\"err-base_unit\""),
+        "{page}"
+    );
+    let good = sent.replace("X+1", "X-1").replace("kgs", "kg");
+    let (status, headers, _) = site.call(&who, "POST", "/masters/items", form, good).await;
+    assert_eq!(
+        (status, headers[header::LOCATION].to_str().unwrap()),
+        (StatusCode::SEE_OTHER, "/masters/items/row/X-1")
+    );
+    let (_, _, page) = site.call(&who, "GET", "/masters/items/row/X-1", "", "").await;
+    assert!(page.contains("name=\"version\" value=\"1\"") && page.contains("Created"), "{page}");
+    let change = "version=1&names.en=Bolt+M6";
+    let (status, ..) = site.call(&who, "POST", "/masters/items/row/X-1", form, change).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (status, _, page) =
+        site.call(&who, "POST", "/masters/items/row/X-1", form, "version=1&names.en=Mine").await;
+    assert!(status == StatusCode::CONFLICT && page.contains("value=\"Mine\""), "{status}");
+    let (status, _, page) = site.call(&who, "POST", "/masters/units/delete/kg", form, "version=1").await;
+    assert!(status == StatusCode::CONFLICT && page.contains("item X-1"), "{status} {page}");
+    let (_, _, options) =
+        site.call(&who, "GET", "/masters/items/options/base_unit?base_unit=k", "", "").await;
+    assert!(options.contains("value=\"kg\"") && !options.contains("value=\"pcs\""), "{options}");
+
+    let part = |write: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"u.csv\"\r\nContent-Type: text/csv\r\n\r\n\
+             unit,name\nkeg,Keg\n\r\n--b\r\nContent-Disposition: form-data; name=\"write\"\r\n\r\n{write}\r\n--b--\r\n"
+        )
+    };
+    let kind = "multipart/form-data; boundary=b";
+    let (status, _, page) = site.call(&who, "POST", "/masters/units/import", kind, part("false")).await;
+    assert!(status == StatusCode::OK && page.contains("Nothing was written yet"), "{page}");
+    let (_, _, page) = site.call(&who, "POST", "/masters/units/import", kind, part("true")).await;
+    assert!(page.contains("1 new"), "{page}");
+    assert_eq!(site.office.find("units", "keg").await.row["name"], "Keg");
+}
