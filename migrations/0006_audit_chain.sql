@@ -27,6 +27,19 @@ grant select, insert, delete on audit_unchained to tracewright_ingest;
 grant select on audit_chain to tracewright_app, tracewright_system;
 grant select, insert on audit_chain to tracewright_ingest;
 
+-- What was written before there was a chain.
+do $$
+declare
+    tenant uuid;
+begin
+    for tenant in select tenant_id from control.tenants loop
+        perform set_config('app.tenant_id', tenant::text, true);
+        insert into audit_unchained (tenant_id, audit_id)
+            select tenant_id, audit_id from audit_log where tenant_id = tenant;
+    end loop;
+    perform set_config('app.tenant_id', '', true);
+end $$;
+
 create function app.note_unchained() returns trigger language plpgsql as $$
 begin
     insert into audit_unchained (tenant_id, audit_id) values (new.tenant_id, new.audit_id);

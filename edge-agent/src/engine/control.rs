@@ -13,7 +13,7 @@ use super::writer::Writer;
 use crate::journal::{Place, Quarantined, ReferenceRow, Verified, WriteSet};
 use crate::mint::{Granted, Mint};
 use crate::reference::Reference;
-use crate::station::types::Label;
+use crate::station::types::{Label, Touched};
 
 /// Chunks of one version that came so far.
 pub(super) struct Staged {
@@ -193,13 +193,14 @@ impl Writer {
         }
         let stored = self.journal.labels(&[answer.key]).await?.remove(&answer.key);
         let known = stored.and_then(|json| serde_json::from_str::<Label>(&json).ok());
-        // The cloud keeps no such layer of its own.
-        told.here = None;
+        // Of no concern to the cloud.
+        told.told_at = None;
+        told.touched = Touched::default();
         let known = known.unwrap_or_else(|| Label::new(answer.key));
-        let label = crate::station::learn(known.clone(), told);
-        if label == known {
+        if known.known() && known.told_at.is_none() {
             return Ok(());
         }
+        let label = crate::station::learn(known, told, (self.state.settings.now)());
         let json = serde_json::to_string(&label)
             .map_err(|e| EngineError::Label { key: answer.key, detail: e.to_string() })?;
         let set = WriteSet { labels: vec![(answer.key, json)], ..WriteSet::default() };
@@ -214,7 +215,11 @@ impl Writer {
     /// leaves only if its contents may.
     async fn wonder(&mut self, children: &[i64]) -> Result<(), EngineError> {
         let here = self.journal.labels(children).await?;
-        let strange = children.iter().filter(|key| !here.contains_key(key));
+        let known = |key: &&i64| {
+            let label = here.get(*key).and_then(|json| serde_json::from_str::<Label>(json).ok());
+            label.is_some_and(|label| label.known())
+        };
+        let strange = children.iter().filter(|key| !known(key));
         let room = MAX_UNKNOWN.saturating_sub(self.state.unknown.len());
         self.state.unknown.extend(strange.take(room));
         Ok(())

@@ -29,6 +29,9 @@ use crate::station::{self, PinProof};
 /// Sessions of the past that are kept per station.
 const PAST_KEPT: usize = 50;
 
+/// How long what the cloud told of a label counts without being asked again.
+const TOLD_COUNTS: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+
 /// What deciding looks at besides the group.
 pub(super) struct Context<'a> {
     pub agent_id: Uuid,
@@ -121,11 +124,20 @@ impl Context<'_> {
             let before = group.labels_for(&[key]);
             let label = delta.labels.get(&key).or(before.get(&key)).filter(|label| label.known());
             // What the cloud told may have changed since: it did not know all of the
-            // other plants, and rework may have freed what was rejected there.
-            let doubtful = |label: &Label| label.here.is_some() && reply.colour == Colour::Red;
+            // other plants, and what was rejected there may be free by now, or the
+            // other way round.
+            let doubtful = |label: &Label| {
+                let told = |at: DateTime<Utc>| reply.colour == Colour::Red || self.now - at > TOLD_COUNTS;
+                label.told_at.is_some_and(told)
+            };
             if label.is_none_or(doubtful) {
                 delta.unknown.push(key);
             }
+            // A package leaves only if its contents may, so they have to be known.
+            let package = label.filter(|label| label.package && label.told_at.is_some());
+            let inside = package.map(|label| group.labels_for(&label.children)).unwrap_or_default();
+            let children = package.map(|label| label.children.as_slice()).unwrap_or_default();
+            delta.unknown.extend(children.iter().filter(|key| !inside.get(key).is_some_and(Label::known)));
         }
         let answer = answer(self.speaker, &language, reply, &input.input_id, true);
         delta.input = Some(self.input(&station.code, &input.input_id, &answer)?);

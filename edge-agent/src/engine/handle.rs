@@ -52,7 +52,7 @@ struct Shared {
     status: watch::Receiver<Arc<Status>>,
     stations: HashMap<String, Door>,
     /// Held while a PIN is looked at.
-    proving: tokio::sync::Mutex<()>,
+    proving: Arc<tokio::sync::Mutex<()>>,
     jobs: Mutex<Option<mpsc::Receiver<PrintJob>>>,
     uplink: watch::Sender<UplinkState>,
 }
@@ -77,7 +77,7 @@ impl Handle {
                 .into_iter()
                 .map(|(code, view)| (code, Door { view, turn: tokio::sync::Mutex::default() }))
                 .collect(),
-            proving: tokio::sync::Mutex::default(),
+            proving: Arc::default(),
             jobs: Mutex::new(Some(parts.jobs)),
             uplink: watch::channel(UplinkState::default()).0,
         }))
@@ -360,8 +360,13 @@ impl Handle {
             station::typed_pin(&view.session, &scanned, &reference)?
         };
         // One at a time: each takes 19 MiB.
-        let _one = self.0.proving.lock().await;
-        tokio::task::spawn_blocking(|| typed.prove()).await.ok()
+        let one = self.0.proving.clone().lock_owned().await;
+        let proven = tokio::task::spawn_blocking(move || {
+            // Also where nobody waits for it any more.
+            let _one = one;
+            typed.prove()
+        });
+        proven.await.ok()
     }
 
     /// Whether the station still shows that this very reading was not recorded: it

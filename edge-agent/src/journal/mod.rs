@@ -195,6 +195,9 @@ impl Journal {
                 aside.harmless()
             });
         }
+        // What is left of a torn commit must not stay behind the commits to come, with
+        // the same salts.
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&mut self.conn).await?;
         self.searched = deep;
         let verified =
             if deep { self.verify().await.map(|v| v.quarantined) } else { self.verify_tail().await };

@@ -48,49 +48,12 @@ pub fn fold(labels: &mut HashMap<i64, Label>, event: &v1::Event) {
 /// it: then links and quantities are reversed even where later events have come
 /// between.
 pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Option<&v1::Event>) {
-    let mut alone = alone(labels, event, corrected);
-    fold_layer(labels, event, corrected, false);
-    if alone.is_empty() {
-        return;
-    }
-    let told: Vec<i64> = alone.keys().copied().collect();
-    // Its other labels take part, since what an event does to one may hang on them.
-    let subjects = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
-    for key in subjects.map(|subject| subject.key) {
-        if let (false, Some(label)) = (alone.contains_key(&key), labels.get(&key)) {
-            alone.insert(key, label.clone());
-        }
-    }
-    fold_layer(&mut alone, event, corrected, true);
-    for key in told {
-        if let (Some(label), Some(here)) = (labels.get_mut(&key), alone.remove(&key)) {
-            label.here = Some(Box::new(here));
-        }
-    }
-}
-
-/// What was recorded here alone of those labels of which the cloud told.
-fn alone(
-    labels: &HashMap<i64, Label>,
-    event: &v1::Event,
-    corrected: Option<&v1::Event>,
-) -> HashMap<i64, Label> {
-    let subjects = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
-    let named = subjects.filter_map(|subject| labels.get(&subject.key));
-    named.filter_map(|label| Some((label.key, *label.here.clone()?))).collect()
-}
-
-/// Applies an event to one layer: all that is known, or what was recorded here
-/// alone.
-fn fold_layer(
-    labels: &mut HashMap<i64, Label>,
-    event: &v1::Event,
-    corrected: Option<&v1::Event>,
-    alone: bool,
-) {
     let stage = event.stage();
     let id = Uuid::from_slice(&event.event_id).ok();
     let nothing = changes_nothing(stage) || reads_only(event);
+    let subjects = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
+    let named = subjects.filter_map(|subject| labels.get(&subject.key));
+    let told: Vec<Label> = named.filter(|label| label.told_at.is_some()).cloned().collect();
     let mut keys: Vec<i64> = Vec::new();
     for subject in event.subjects.iter().filter(|subject| subject.key > 0) {
         let label = labels.entry(subject.key).or_insert_with(|| Label::new(subject.key));
@@ -101,19 +64,19 @@ fn fold_layer(
                 remember(label);
             }
         }
-        // What an event here says of a label that the cloud told of, the cloud told.
-        if !alone || subject.mint {
-            learn(label, subject);
-        }
+        learn(label, subject);
     }
     if stage == Stage::Correct {
         correct(labels, event, corrected);
     } else {
         for subject in event.subjects.iter().filter(|subject| subject.key > 0) {
-            note_touched(labels, event, subject, alone);
+            note_touched(labels, event, subject);
             apply(labels, event, subject);
         }
         expiry(labels, event);
+    }
+    if !told.is_empty() {
+        note_changed(labels, told);
     }
     if can_be_corrected(stage) && !reads_only(event) {
         keys.iter().for_each(|key| remember_decision(labels, *key, event));
@@ -133,8 +96,7 @@ fn fold_layer(
 /// Keeps what the label is now, for a CORRECT.
 fn remember(label: &mut Label) {
     label.before = None;
-    let before = Label { here: None, ..label.clone() };
-    label.before = Some(Box::new(before));
+    label.before = Some(Box::new(label.clone()));
 }
 
 /// Readings of a machine: they stand beside what is done, and are not what is taken
@@ -187,10 +149,11 @@ fn here(event: &v1::Event) -> Custody {
     Custody::Location { place: event.location.clone() }
 }
 
-/// Keeps what an event sets of a label of which nothing else is known here, or
-/// that the cloud told of.
-fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject, alone: bool) {
-    let Some(label) = labels.get_mut(&subject.key).filter(|label| alone || !label.known()) else {
+/// Keeps what an event sets of a label of which nothing else is known here, or of
+/// which the cloud told.
+fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
+    let asked = |label: &&mut Label| !label.known() || label.told_at.is_some();
+    let Some(label) = labels.get_mut(&subject.key).filter(asked) else {
         return;
     };
     // Tried on labels in opposite states: a state that changes in neither is left
@@ -210,7 +173,7 @@ fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v
         let mut alone = HashMap::from([(subject.key, probe.clone())]);
         apply(&mut alone, event, subject);
         let Some(after) = alone.get(&subject.key) else { continue };
-        set.life |= after.life != probe.life;
+        set.life |= ended_or_begun(probe.life, after.life);
         set.quality |= after.quality != probe.quality;
         set.order |= after.order != probe.order;
         set.quantity |= after.quantity != probe.quantity;
@@ -219,6 +182,39 @@ fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v
         // that takes it out says where it is.
         let inside = matches!(probe.custody, Custody::Parent { .. });
         set.custody |= inside && after.custody != probe.custody;
+        set.more |= differs(&after, &probe);
+    }
+}
+
+/// Whether its life has changed, other than that what was expected has come.
+fn ended_or_begun(was: Life, is: Life) -> bool {
+    was != is && (was, is) != (Life::Expected, Life::Active)
+}
+
+/// Whether they differ in more than their states.
+fn differs(one: &Label, other: &Label) -> bool {
+    one.operations != other.operations
+        || one.children != other.children
+        || one.holds != other.holds
+        || one.issued != other.issued
+}
+
+/// Keeps what an event has changed of labels of which the cloud told: what it did to
+/// one may hang on another.
+fn note_changed(labels: &mut HashMap<i64, Label>, before: Vec<Label>) {
+    for was in before {
+        let Some(label) = labels.get_mut(&was.key) else { continue };
+        let more = differs(label, &was);
+        let now = (label.life, label.quality, label.custody.clone(), label.order.clone(), label.quantity);
+        // A correction takes back what was set here, and what was set stays noted.
+        let set = &mut label.touched;
+        set.join(was.touched);
+        set.life |= ended_or_begun(was.life, now.0);
+        set.quality |= now.1 != was.quality;
+        set.custody |= now.2 != was.custody;
+        set.order |= now.3 != was.order;
+        set.quantity |= now.4 != was.quantity;
+        set.more |= more;
     }
 }
 
@@ -574,7 +570,6 @@ fn correct(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Optio
         };
         let mut now = label.clone();
         now.before = None;
-        now.here = None;
         match label.before.take().filter(|_| label.last_event == Some(id)) {
             Some(before) => restore(label, *before),
             None => later.push(key),

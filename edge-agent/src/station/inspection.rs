@@ -232,6 +232,8 @@ struct Verdict {
 /// `bad` may have been entered as well. Where it is not known how much there is,
 /// nothing is made up: what was not named stays open.
 fn verdict(good: bool, total: Option<Decimal>, typed: Option<Decimal>, bad: Option<Decimal>) -> Verdict {
+    // Nothing of it is bad: that is no reason to fail it, but for the whole.
+    let typed = typed.filter(|typed| good || !typed.is_zero());
     let (accepted, rejected) = match total {
         Some(total) => {
             let typed = typed.unwrap_or(total).min(total);
@@ -306,5 +308,7 @@ mod tests {
         assert_eq!(of(true, None, None, Some(5)), "? 5 PARTIAL");
         assert_eq!(of(false, None, None, None), "0 ? FAILED");
         assert_eq!(of(false, None, Some(5), None), "? 5 PARTIAL");
+        assert_eq!(of(false, Some(1), Some(0), None), "0 1 FAILED");
+        assert_eq!(of(false, None, Some(0), None), "0 ? FAILED");
     }
 }

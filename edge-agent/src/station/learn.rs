@@ -2,32 +2,54 @@
 //! it answered. The answer may be older than what happened here, since events
 //! wait for the network as well.
 
-use super::types::{Custody, Label, Life, Touched};
+use chrono::{DateTime, Utc};
+
+use super::types::{Custody, Label, Life};
 
 /// The label with what `told` knows of it. Every state that an event recorded
 /// here has set stays; what the label is, and every other state, comes from the
 /// cloud. Holds are those of both.
 ///
-/// A later answer takes the place of an earlier one. A label that is known from
-/// here alone is not changed by any.
+/// A later answer takes the place of an earlier one as long as nothing has happened
+/// here but that it was moved: whatever else has, the cloud may not have heard of
+/// it yet. A label that is known from here alone is not changed by any answer.
 #[must_use]
-pub fn learn(known: Label, told: Label) -> Label {
-    let Some(here) = &known.here else {
-        if known.known() {
-            return known;
+pub fn learn(known: Label, told: Label, now: DateTime<Utc>) -> Label {
+    let told_at = Some(now);
+    match (known.told_at, known.known()) {
+        (None, true) => known,
+        (None, false) => {
+            let touched = known.touched;
+            Label { told_at, touched, ..lay(known, told) }
         }
-        let here = Some(Box::new(known.clone()));
-        return Label { here, ..lay(known, told) };
-    };
-    let mut label = lay(Label::clone(here), told);
-    if here.last_event.is_some() {
-        // What was taken out here may not have reached the cloud yet.
-        label.children = known.children;
+        (Some(_), _) if known.touched.moved_at_most() => Label { told_at, ..renew(known, told) },
+        (Some(_), _) => Label { told_at, ..known },
     }
-    if here.touched.quantity {
-        label.quantity = known.quantity;
+}
+
+/// The later answer, with what is known from here: where it is, and what was done.
+fn renew(known: Label, told: Label) -> Label {
+    // A correction of the last move returns to where it was, and is no older for it.
+    let before = known.before.map(|before| Box::new(renew(*before, told.clone())));
+    let custody = if known.touched.custody { known.custody } else { told.custody.clone() };
+    // It is here, so it is expected no longer.
+    let arrived = known.touched.custody && told.life == Life::Expected;
+    Label {
+        life: if arrived { Life::Active } else { told.life },
+        custody,
+        before,
+        count: known.count,
+        last_stage: known.last_stage,
+        last_station: known.last_station,
+        last_event: known.last_event,
+        last_input: known.last_input,
+        last_events: known.last_events,
+        print: known.print,
+        reprints: known.reprints,
+        touched: known.touched,
+        told_at: known.told_at,
+        ..told
     }
-    Label { here: known.here, ..label }
 }
 
 /// What the cloud told, beneath what was recorded here.
@@ -80,8 +102,5 @@ fn lay(known: Label, told: Label) -> Label {
     label.operations.extend(more);
     let more: Vec<_> = told.children.into_iter().filter(|child| !label.children.contains(child)).collect();
     label.children.extend(more);
-    if label.known() {
-        label.touched = Touched::default();
-    }
     label
 }

@@ -102,9 +102,28 @@ pub struct Touched {
     pub quantity: bool,
     /// Its holds were released.
     pub released: bool,
+    /// Operations, contents, holds, or what was issued of it.
+    pub more: bool,
 }
 
 impl Touched {
+    /// Whether nothing was set but where it is.
+    #[must_use]
+    pub fn moved_at_most(&self) -> bool {
+        Self { custody: false, ..*self } == Self::default()
+    }
+
+    /// Adds what another set.
+    pub fn join(&mut self, other: Self) {
+        self.life |= other.life;
+        self.quality |= other.quality;
+        self.custody |= other.custody;
+        self.order |= other.order;
+        self.quantity |= other.quantity;
+        self.released |= other.released;
+        self.more |= other.more;
+    }
+
     /// Whether nothing was set.
     #[must_use]
     pub fn none(&self) -> bool {
@@ -184,14 +203,12 @@ pub struct Label {
     /// When its lot expires.
     #[serde(default)]
     pub expires_on: Option<NaiveDate>,
-    /// What was set here before the cloud told what it is.
+    /// What was set here of a label that is not known from here, or was not at first.
     #[serde(default, skip_serializing_if = "Touched::none")]
     pub touched: Touched,
-    /// Where the cloud told what it is: what was recorded here alone, so that a
-    /// later answer of the cloud takes the place of the earlier one. Its own
-    /// `here` is empty.
+    /// When the cloud last told what it is; none where it is known from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub here: Option<Box<Label>>,
+    pub told_at: Option<DateTime<Utc>>,
     /// The label as it was before `last_event`, so that a CORRECT can restore
     /// it; its own `before` is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -229,7 +246,7 @@ impl Label {
             holds: Vec::new(),
             expires_on: None,
             touched: Touched::default(),
-            here: None,
+            told_at: None,
             before: None,
         }
     }

@@ -147,7 +147,13 @@ fn strays(plant: &PlantFile) -> anyhow::Result<StraySettings> {
         link: link(plant, "unknown-stations", "")?,
         scan_pattern: of_plant(&broker.scan_topic),
         feedback_pattern: of_plant(&broker.feedback_topic),
-        known: plant.stations.iter().filter_map(|station| plant.scan_topic(station)).collect(),
+        stations: plant.stations.iter().map(|station| station.code.clone()).collect(),
+        topics: plant
+            .stations
+            .iter()
+            .flat_map(|station| [plant.scan_topic(station), plant.feedback_topic(station)])
+            .flatten()
+            .collect(),
     })
 }
 

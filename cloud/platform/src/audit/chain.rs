@@ -1,6 +1,6 @@
 //! The chain over the audit log: each entry's hash covers the one before it and
-//! its own row, so that a row that was changed, taken out or put in behind the
-//! application's back shows. The form is in `docs/audit.md`.
+//! its own row, so that one that was changed or taken out behind the application's
+//! back shows. What it proves, what it does not, and the form: `docs/audit.md`.
 
 use std::collections::HashMap;
 

@@ -250,7 +250,8 @@ pub async fn label(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Option<LabelRo
                 order by t.left_at desc limit 1) as to_plant,
                array(select c.key from uid_registry c where c.tenant_id = $1 and c.parent_key = $2
                      order by c.key limit 1000) as "children!",
-               exists (select from uid_links l where l.tenant_id = $1 and l.to_key = $2 and l.kind = 3) as "package!",
+               coalesce((select sum(case effect when 1 then 1 when 3 then -1 else 0 end) from uid_links l
+                         where l.tenant_id = $1 and l.to_key = $2 and l.kind = 3), 0) > 0 as "package!",
                (select o.expires_on from lots o where o.tenant_id = $1 and o.lot_id = r.lot_id) as expires_on
            from uid_registry r where r.tenant_id = $1 and r.key = $2"#,
         tenant,

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, Publish, QoS, SubscribeReasonCode};
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, Publish, QoS, SubscribeReasonCode, mqttbytes};
 use tokio_util::sync::CancellationToken;
 
 use super::settings::MqttSettings;
@@ -30,8 +30,10 @@ pub struct StraySettings {
     pub scan_pattern: String,
     /// Its topic of answers with `{station}` in it.
     pub feedback_pattern: String,
-    /// The topics of the stations that there are.
-    pub known: HashSet<String>,
+    /// The stations that there are, whatever they scan by.
+    pub stations: HashSet<String>,
+    /// The topics that they scan and are answered on.
+    pub topics: HashSet<String>,
 }
 
 impl StraySettings {
@@ -39,12 +41,14 @@ impl StraySettings {
     /// only a part of a level of the topic, for which MQTT has no filter.
     #[must_use]
     pub fn filter(&self) -> Option<String> {
-        wildcard(&self.scan_pattern)
+        // An answer that looks like a scan would be answered, and that answer again.
+        let answer = self.feedback_pattern.replace(STATION, "x");
+        wildcard(&self.scan_pattern).filter(|filter| !mqttbytes::matches(&answer, filter))
     }
 
     /// The station that a topic names, where it is none of the plant's.
     fn stranger<'t>(&self, topic: &'t str) -> Option<&'t str> {
-        if self.known.contains(topic) {
+        if self.topics.contains(topic) {
             return None;
         }
         let mut found = None;
@@ -57,7 +61,7 @@ impl StraySettings {
                 false => return None,
             }
         }
-        found.filter(|_| levels.next().is_none())
+        found.filter(|station| levels.next().is_none() && !self.stations.contains(*station))
     }
 }
 
@@ -179,7 +183,8 @@ mod tests {
             link,
             scan_pattern: pattern.into(),
             feedback_pattern: "tw/KOL/{station}/feedback".into(),
-            known: HashSet::from(["tw/KOL/DOCK1/scan".into()]),
+            stations: HashSet::from(["DOCK1".into(), "DOCK2".into()]),
+            topics: HashSet::from(["dock1/scan".into(), "tw/KOL/OTHER/scan".into()]),
         }
     }
 
@@ -188,9 +193,15 @@ mod tests {
         let settings = settings("tw/KOL/{station}/scan");
         assert_eq!(settings.filter().as_deref(), Some("tw/KOL/+/scan"));
         assert_eq!(settings.stranger("tw/KOL/NOWHERE/scan"), Some("NOWHERE"));
-        for topic in
-            ["tw/KOL/DOCK1/scan", "tw/VSK/X/scan", "tw/KOL/X/scan/more", "tw/KOL/X", "tw/KOL/X/feedback"]
-        {
+        for topic in [
+            "tw/KOL/DOCK1/scan",
+            "tw/KOL/DOCK2/scan",
+            "tw/KOL/OTHER/scan",
+            "tw/VSK/X/scan",
+            "tw/KOL/X/scan/more",
+            "tw/KOL/X",
+            "tw/KOL/X/feedback",
+        ] {
             assert_eq!(settings.stranger(topic), None, "{topic}");
         }
     }
@@ -199,5 +210,9 @@ mod tests {
     fn a_station_that_is_part_of_a_level_has_no_filter() {
         assert_eq!(settings("scan-{station}").filter(), None);
         assert_eq!(settings("a/x{station}/scan").filter(), None);
+        // An answer would be taken for a scan.
+        let looped =
+            StraySettings { feedback_pattern: "scan/{station}-fb".into(), ..settings("scan/{station}") };
+        assert_eq!(looped.filter(), None);
     }
 }

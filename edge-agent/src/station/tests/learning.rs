@@ -20,7 +20,7 @@ fn told(plant: &Plant, short: &str) -> Label {
 fn answer(plant: &mut Plant, told: Label) {
     let key = told.key;
     let known = plant.labels.remove(&key).unwrap_or_else(|| Label::new(key));
-    plant.labels.insert(key, learn(known, told));
+    plant.labels.insert(key, learn(known, told, plant.now.to_utc()));
 }
 
 #[test]
@@ -168,32 +168,80 @@ fn a_later_answer_takes_the_place_of_the_first() {
 }
 
 #[test]
-fn what_happened_here_after_the_first_answer_outlasts_the_later_one() {
+fn where_it_was_moved_here_outlasts_a_later_answer_and_its_correction() {
     let mut plant = Plant::stocked();
-    let first = Label { children: vec![5, 6], package: true, ..told(&plant, "RM99") };
+    let first = Label { quality: QualityState::Rejected, ..told(&plant, "RM99") };
     answer(&mut plant, first.clone());
     plant.play("STORAGE", &[("RACK-1", "green place.set"), ("RM99", "amber note.away STORAGE")]);
-    plant.play(
-        "INSPECTION",
+    // The cloud has not heard of the move, but of the rework where it came from.
+    answer(&mut plant, Label { quality: QualityState::Unrestricted, ..first.clone() });
+    let label = plant.label("RM99");
+    assert_eq!(label.custody, Custody::Location { place: "RACK-1".to_owned() });
+    assert_eq!(label.quality, QualityState::Unrestricted);
+    plant.play("STORAGE", &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT")]);
+    assert_eq!(plant.label("RM99").custody, first.custody);
+    answer(&mut plant, Label { quality: QualityState::Rejected, ..first });
+    assert_eq!(plant.label("RM99").quality, QualityState::Rejected, "corrected, it is no better");
+}
+
+/// Whatever the cloud says of it later: it may not have heard of this.
+#[test]
+fn what_was_judged_or_used_here_is_not_changed_by_a_later_answer() {
+    let judged = |expected: QualityState, acts: &[(&str, &str)]| {
+        let mut plant = Plant::stocked();
+        let first = told(&plant, "RM99");
+        answer(&mut plant, first.clone());
+        plant.play("INSPECTION", acts);
+        for quality in [QualityState::Unrestricted, QualityState::InInspection, QualityState::Rejected] {
+            answer(&mut plant, Label { quality, order: Some("WO-9".to_owned()), ..first.clone() });
+            let label = plant.label("RM99");
+            assert_eq!((label.quality, label.order.as_deref()), (expected, None), "{acts:?}");
+        }
+        plant
+    };
+    let fail = [
+        ("RM99", "amber note.away"),
+        ("0.5", "amber measured.out"),
+        ("FAIL", "amber inspect.failed INSPECTION"),
+    ];
+    let mut plant = judged(QualityState::Rejected, &fail);
+    // Reworked here, it waits for inspection here.
+    plant.play("REWORK", &[("RM99", "amber note.away REWORK")]);
+    assert_eq!(plant.label("RM99").quality, QualityState::InInspection);
+    let free = told(&plant, "RM99");
+    answer(&mut plant, free);
+    assert_eq!(plant.label("RM99").quality, QualityState::InInspection);
+    judged(
+        QualityState::Unrestricted,
         &[
-            ("RM99", "green inspect.unit"),
-            ("0.5", "amber measured.out"),
-            ("FAIL", "amber inspect.failed INSPECTION"),
+            ("RM99", "amber note.away"),
+            ("0.1", "green measured"),
+            ("PASS", "green inspect.passed INSPECTION"),
         ],
     );
-    // The cloud has heard of none of that.
-    answer(&mut plant, Label { order: Some("WO-9".to_owned()), ..first });
-    let label = plant.label("RM99").clone();
-    assert_eq!(label.custody, Custody::Location { place: "RACK-1".to_owned() });
-    assert_eq!((label.quality, label.order.as_deref()), (QualityState::Rejected, Some("WO-9")));
-    // Taken back here, it is again what the cloud says, and what was before.
-    plant.play("INSPECTION", &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT")]);
-    let label = plant.label("RM99");
-    assert_eq!(label.quality, QualityState::Unrestricted);
-    assert_eq!(label.custody, Custody::Location { place: "RACK-1".to_owned() });
-    let again = Label { quality: QualityState::InInspection, ..told(&plant, "RM99") };
-    answer(&mut plant, again);
-    assert_eq!(plant.label("RM99").quality, QualityState::InInspection);
+}
+
+#[test]
+fn what_was_taken_out_here_stays_out_and_a_correction_brings_it_back() {
+    let mut plant = Plant::stocked();
+    let first = Label { container: true, quantity: Some(decimal("10")), ..told(&plant, "RM99") };
+    answer(&mut plant, first.clone());
+    plant.play(
+        "ISSUE",
+        &[
+            ("WO-1", "green order.chosen"),
+            ("QTY-2", "green quantity.kept"),
+            ("RM99", "amber note.away ISSUE_TO_PRODUCTION"),
+        ],
+    );
+    for amount in ["10", "8"] {
+        answer(&mut plant, Label { quantity: Some(decimal(amount)), ..first.clone() });
+        assert_eq!(plant.label("RM99").quantity, Some(decimal("8")), "told {amount}");
+    }
+    plant.play("ISSUE", &[("CORRECT", "green correct.last"), ("DONE", "green corrected CORRECT")]);
+    assert_eq!(plant.label("RM99").quantity, Some(decimal("10")));
+    answer(&mut plant, Label { quantity: Some(decimal("8")), ..first });
+    assert_eq!(plant.label("RM99").quantity, Some(decimal("10")), "it has not heard of the correction");
 }
 
 #[test]
@@ -201,5 +249,5 @@ fn what_is_known_from_here_is_not_changed_by_an_answer() {
     let plant = Plant::stocked();
     let known = plant.labels.values().find(|label| label.known()).unwrap().clone();
     let told = Label { item: "OTHER".to_owned(), quality: QualityState::Rejected, ..Label::new(known.key) };
-    assert_eq!(learn(known.clone(), told), known);
+    assert_eq!(learn(known.clone(), told, plant.now.to_utc()), known);
 }
