@@ -6,6 +6,7 @@
 
 mod error;
 mod forgot;
+mod link_pages;
 mod links;
 mod model;
 mod pages;

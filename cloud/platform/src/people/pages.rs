@@ -1,14 +1,13 @@
-//! Pages of people: the list, one person, roles, the own account, and the form
-//! behind a link.
+//! Pages of people: the list, one person, roles, and the own account.
 
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -18,13 +17,10 @@ use super::links::{self, Invitation};
 use super::model::{ADMIN, Role, Status, User};
 use super::second_step::{self, Standing};
 use super::service::{self, Profile};
-use super::signin::{self, Attempt, Session, SignedIn};
+use super::signin::{self, Session};
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ};
 use crate::i18n::{Lang, Texts};
-use crate::web::{
-    AppState, Caller, Permission, Problem, Shell, Visitor, client_of, query, require_same, set_session,
-    set_step, step_path,
-};
+use crate::web::{AppState, Caller, Permission, Problem, Shell, query};
 
 /// The pages of people.
 pub fn router() -> Router<AppState> {
@@ -39,7 +35,7 @@ pub fn router() -> Router<AppState> {
         .route("/account", get(account).post(set_profile))
         .route("/account/password", post(change_password))
         .route("/account/sessions", post(end_sessions))
-        .route("/invitation/{link}", get(invitation).post(accept))
+        .merge(super::link_pages::router())
         .merge(super::forgot::router())
         .merge(super::step_pages::router())
         .merge(super::totp_pages::router())
@@ -584,101 +580,4 @@ async fn end_sessions(
     let id = Some(id.as_str()).filter(|id| !id.is_empty());
     let done = signin::end(&state.db, &caller.cx, person, id, caller.session).await.map(|_| ());
     account_or_told(&state, &caller, &headers, done).await
-}
-
-// --- behind a link -----------------------------------------------------------------
-
-#[derive(Template)]
-#[template(path = "people/invitation.html")]
-struct InvitationPage<'a> {
-    title: String,
-    texts: &'a Texts,
-    link: &'a str,
-    email: &'a str,
-    name: &'a str,
-    shortest: usize,
-    reset: bool,
-    error: Option<String>,
-}
-
-async fn invitation(
-    State(state): State<AppState>,
-    visitor: Visitor,
-    Path(link): Path<String>,
-) -> Result<Response, Problem> {
-    let found = links::find(&state.db, &link, Utc::now()).await?;
-    let page = match &found {
-        Some(found) => page(&visitor.texts, &link, found, &found.name, None).render()?,
-        None => gone(&visitor.texts).render()?,
-    };
-    let status = if found.is_some() { StatusCode::OK } else { StatusCode::GONE };
-    Ok((status, Html(page)).into_response())
-}
-
-fn page<'a>(
-    texts: &'a Texts,
-    link: &'a str,
-    found: &'a links::Invited,
-    name: &'a str,
-    error: Option<String>,
-) -> InvitationPage<'a> {
-    let title = texts.t(if found.reset { "people-reset-title" } else { "people-invitation-title" });
-    let (email, reset) = (found.email.as_str(), found.reset);
-    InvitationPage { title, texts, link, email, name, shortest: super::password::SHORTEST, reset, error }
-}
-
-/// What is behind a link that is not valid any more.
-fn gone(texts: &Texts) -> InvitationPage<'_> {
-    let title = texts.t("error-title");
-    InvitationPage { title, texts, link: "", email: "", name: "", shortest: 0, reset: false, error: None }
-}
-
-#[derive(Deserialize)]
-struct Accepted {
-    name: String,
-    password: String,
-}
-
-async fn accept(
-    State(state): State<AppState>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    Path(link): Path<String>,
-    client: crate::web::Client,
-    sent: Result<Form<Accepted>, FormRejection>,
-) -> Result<Response, Problem> {
-    require_same(&headers)?;
-    let Accepted { name, password } = form(sent)?;
-    let now: DateTime<Utc> = Utc::now();
-    match links::accept(&state.db, &link, &name, &password, now).await {
-        Ok(invited) => {
-            let (address, browser) = client_of(&client, &headers);
-            let attempt = Attempt { email: invited.email, password: String::new(), address, browser };
-            let signed =
-                signin::sign_in_after_link(&state.db, invited.tenant, invited.user, &attempt, now).await?;
-            Ok(match signed {
-                SignedIn::Yes(token) => {
-                    let mut response = Redirect::to("/").into_response();
-                    set_session(&state, &mut response, &token);
-                    response
-                }
-                SignedIn::Step(token) => {
-                    let mut response = Redirect::to(&step_path("/")).into_response();
-                    set_step(&state, &mut response, &token);
-                    response
-                }
-                SignedIn::No | SignedIn::Wait(_) => Redirect::to("/signin").into_response(),
-            })
-        }
-        Err(error) => {
-            let found = links::find(&state.db, &link, now).await?;
-            let told = say(&visitor.texts, error)?;
-            let made = match &found {
-                Some(found) => page(&visitor.texts, &link, found, &name, Some(told)).render()?,
-                None => gone(&visitor.texts).render()?,
-            };
-            let status = if found.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::GONE };
-            Ok((status, Html(made)).into_response())
-        }
-    }
 }

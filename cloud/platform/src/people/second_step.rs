@@ -181,18 +181,36 @@ enum Wish {
     Off,
 }
 
+/// What became of a code. No error: what was counted has to be committed.
+enum Judged {
+    /// Right; new backup codes, where there are some.
+    Right(Vec<String>),
+    Wrong,
+    Wait(DateTime<Utc>),
+}
+
+impl Judged {
+    fn done(self) -> Result<Vec<String>, PeopleError> {
+        match self {
+            Self::Right(codes) => Ok(codes),
+            Self::Wrong => Err(PeopleError::Code),
+            Self::Wait(until) => Err(PeopleError::Wait(until)),
+        }
+    }
+}
+
 /// Judges a code of the own account, counted as at sign-in, and does what it was
-/// typed for. `None`: the code is wrong.
+/// typed for.
 async fn with_code(
     system: &mut SystemTx,
     cx: &Cx,
     secrets: &Secrets,
     (user, typed, wish): (Uuid, &str, Wish),
     now: DateTime<Utc>,
-) -> Result<Option<Vec<String>>, PeopleError> {
+) -> Result<Judged, PeopleError> {
     let counted = Counted::Code(user);
     if let Some(until) = signin::count(system, &counted, now).await? {
-        return Err(PeopleError::Wait(until));
+        return Ok(Judged::Wait(until));
     }
     let judge = system.enter(cx, async |tx| {
         let row = totp_store::totp(tx, user).await?.ok_or(PeopleError::NotFound)?;
@@ -216,11 +234,11 @@ async fn with_code(
             }
         }
     });
-    let judged = judge.await?;
-    if judged.is_some() {
-        store::try_succeeded(system, &counted.subject(), None).await?;
-    }
-    Ok(judged)
+    let Some(codes) = judge.await? else {
+        return Ok(Judged::Wrong);
+    };
+    store::try_succeeded(system, &counted.subject(), None).await?;
+    Ok(Judged::Right(codes))
 }
 
 /// Takes the first code on the own account's page; every session but `keep` ends.
@@ -238,15 +256,15 @@ pub async fn confirm(
 ) -> Result<Vec<String>, PeopleError> {
     let judged = db
         .system_tx(async |system| {
-            let codes = with_code(system, cx, secrets, (user, typed, Wish::Confirm), now).await?;
-            if codes.is_some() {
+            let judged = with_code(system, cx, secrets, (user, typed, Wish::Confirm), now).await?;
+            if let Judged::Right(_) = judged {
                 let keep = keep.as_ref().map(|hash| &hash.0[..]);
                 store::sessions_end(system, cx.tenant, user, None, keep).await?;
             }
-            Ok::<_, PeopleError>(codes)
+            Ok::<_, PeopleError>(judged)
         })
         .await?;
-    judged.ok_or(PeopleError::Code)
+    judged.done()
 }
 
 /// Gives a person new backup codes; those before are void.
@@ -260,10 +278,10 @@ pub async fn new_codes(
     (user, typed): (Uuid, &str),
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, PeopleError> {
-    let codes = db
+    let judged = db
         .system_tx(async |system| with_code(system, cx, secrets, (user, typed, Wish::NewCodes), now).await)
         .await?;
-    codes.ok_or(PeopleError::Code)
+    judged.done()
 }
 
 /// Has codes asked for no more.
@@ -281,7 +299,7 @@ pub async fn turn_off(
     let done = db
         .system_tx(async |system| with_code(system, cx, secrets, (user, typed, Wish::Off), now).await)
         .await?;
-    done.map(drop).ok_or(PeopleError::Code)
+    done.done().map(drop)
 }
 
 /// An administrator forgets a person's codes, who lost them; the person's sessions

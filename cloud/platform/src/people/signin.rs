@@ -96,7 +96,9 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
     .await
 }
 
-/// Counts a try; answers until when to wait, if it must not be judged.
+/// Counts a try; answers until when to wait, if it must not be judged. What it will
+/// cost when it fails is noted before it is judged, so that many at once are no way
+/// around it; a success takes that back.
 pub(super) async fn count(
     system: &mut SystemTx,
     counted: &Counted<'_>,
@@ -104,14 +106,12 @@ pub(super) async fn count(
 ) -> Result<Option<DateTime<Utc>>, PeopleError> {
     let subject = counted.subject();
     let (tries, locked) = store::try_count(system, &subject, counted.window(), now).await?;
-    if locked.is_some() {
-        return Ok(locked);
-    }
-    let lock = throttle::until(counted, tries, now);
-    if let Some(until) = lock {
+    if locked.is_none()
+        && let Some(until) = throttle::until(counted, tries, now)
+    {
         store::try_lock(system, &subject, until).await?;
     }
-    Ok(lock)
+    Ok(locked)
 }
 
 struct Candidate {

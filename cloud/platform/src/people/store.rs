@@ -144,7 +144,7 @@ pub(super) async fn try_succeeded(
 ) -> Result<(), Error> {
     sqlx::query!("delete from control.signin_tries where subject = $1", account).execute(tx.conn()).await?;
     sqlx::query!(
-        "update control.signin_tries set tries = greatest(tries - 1, 0) where subject = $1",
+        "update control.signin_tries set tries = greatest(tries - 1, 0), locked_until = null where subject = $1",
         address.unwrap_or_default(),
     )
     .execute(tx.conn())

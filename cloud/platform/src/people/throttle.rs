@@ -66,8 +66,8 @@ impl Counted<'_> {
             // A whole office may share one address.
             Self::Address(_) => (tries > 60).then(|| TimeDelta::minutes(15)),
             // Mail that nobody asked for is a nuisance.
-            Self::Forgot(_) => (tries > 3).then(|| TimeDelta::hours(1)),
-            Self::ForgotAddress(_) => (tries > 20).then(|| TimeDelta::minutes(15)),
+            Self::Forgot(_) => (tries > 2).then(|| TimeDelta::hours(1)),
+            Self::ForgotAddress(_) => (tries > 19).then(|| TimeDelta::minutes(15)),
         }
     }
 }

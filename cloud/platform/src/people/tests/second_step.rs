@@ -175,7 +175,7 @@ async fn wrong_codes_cost_time_as_wrong_passwords_do() {
     site.let_time_pass().await;
     let mut last = String::new();
     // Each try from a sign-in of its own: what is counted is the person.
-    for _ in 0..6 {
+    for _ in 0..7 {
         let (mut browser, _) = site.typed("a@saif.example").await;
         (_, _, last) = browser.send("POST", "/signin/step", "code=000000").await;
     }
@@ -184,6 +184,29 @@ async fn wrong_codes_cost_time_as_wrong_passwords_do() {
     let body = format!("code={}", totp::shown(&key, Utc::now()));
     let (_, _, page) = browser.send("POST", "/signin/step", &body).await;
     assert!(page.contains("Too many tries") && !signed_in(&mut browser).await, "also the right one waits");
+}
+
+#[tokio::test]
+async fn a_wait_on_the_own_account_ends() {
+    let site = Site::new().await;
+    let user = site.office.active("a@saif.example", &["VIEWER"]).await;
+    let (key, _) = site.enrolled("a@saif.example").await;
+    site.let_time_pass().await;
+    let (db, cx) = (&site.office.test.db, &site.office.cx);
+    let now = site.office.now;
+    let at = async |code: &str, now| {
+        crate::people::second_step::new_codes(db, cx, &site.secrets, (user, code), now).await
+    };
+    for _ in 0..6 {
+        assert!(matches!(at("000000", now).await, Err(PeopleError::Code)));
+    }
+    let minute = now + TimeDelta::minutes(1);
+    for _ in 0..2 {
+        let waits = at(&totp::shown(&key, now), now).await;
+        assert!(matches!(waits, Err(PeopleError::Wait(until)) if until == minute), "{waits:?}");
+    }
+    let later = minute + TimeDelta::seconds(1);
+    assert_eq!(at(&totp::shown(&key, later), later).await.unwrap().len(), totp::BACKUP_CODES);
 }
 
 #[tokio::test]
