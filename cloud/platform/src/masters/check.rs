@@ -99,6 +99,10 @@ fn one(shape: &Shape, column: &Column, cells: &Cells, was: Option<&Value>) -> Re
             _ => empty(column).map(Some),
         };
     }
+    // A rule that came later does not lock what was written before.
+    if was == Some(&value) {
+        return Ok(Some(value));
+    }
     if let (Some(rule), Value::String(text)) = (column.field.rule, &value) {
         rule(text)?;
     }
