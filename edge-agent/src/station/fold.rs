@@ -182,7 +182,7 @@ fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v
         // that takes it out says where it is.
         let inside = matches!(probe.custody, Custody::Parent { .. });
         set.custody |= inside && after.custody != probe.custody;
-        set.more |= differs(&after, &probe);
+        set.more |= differs(after, &probe);
     }
 }
 
