@@ -226,6 +226,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "plant.read",
             "reference.read",
             "user.read",
+            "audit.read",
             "masters.*.view",
         ],
     ),

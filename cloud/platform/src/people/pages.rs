@@ -368,6 +368,17 @@ async fn new_link(
 
 // --- roles ---------------------------------------------------------------------
 
+/// Rights over masters, of which there are three for each: shown apart.
+fn of_masters(permission: &Permission) -> bool {
+    permission.code.starts_with("masters.")
+}
+
+/// How many of them a role has, as "12/54".
+fn held_of_masters(role: &Role, permissions: &[Permission]) -> String {
+    let all = || permissions.iter().filter(|permission| of_masters(permission));
+    format!("{}/{}", all().filter(|permission| role.has(permission.code)).count(), all().count())
+}
+
 #[derive(Template)]
 #[template(path = "people/roles.html")]
 struct Roles<'a> {
