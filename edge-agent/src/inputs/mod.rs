@@ -20,7 +20,7 @@ pub mod mqtt;
 pub mod tcp;
 
 pub use backoff::Backoff;
-pub use counters::{Count, Flag};
+pub use counters::{Count, Flag, Sightings};
 
 /// Longest text of one reading, in bytes. Inputs refuse longer ones before they
 /// reach the [`Intake`].

@@ -3,11 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::inputs::Count;
+use crate::inputs::Sightings;
 use crate::inputs::modbus::ModbusStats;
 use crate::inputs::mqtt::MqttStats;
 use crate::inputs::tcp::TcpStats;
+
+/// How long a person is told of what needs no answer from the agent.
+const TOLD_FOR: Duration = Duration::from_secs(3600);
 
 /// The counters of every input that runs.
 #[derive(Debug, Clone, Default)]
@@ -22,9 +26,9 @@ struct Inner {
     /// By machine; those of one bus share them.
     modbus: BTreeMap<String, Arc<ModbusStats>>,
     /// Scans of stations that there are not.
-    strays: Option<Arc<Count>>,
+    strays: Option<Arc<Sightings>>,
     /// Connections that the agent's own broker ended.
-    cut_off: Option<Arc<Count>>,
+    cut_off: Option<Arc<Sightings>>,
 }
 
 /// One metric: its name without the common beginning, its kind, what it says,
@@ -55,12 +59,12 @@ impl Meters {
     }
 
     /// Scans over MQTT of stations that the plant file does not have.
-    pub fn strays(&self, count: Arc<Count>) {
+    pub fn strays(&self, count: Arc<Sightings>) {
         self.lock().strays = Some(count);
     }
 
     /// Connections that the agent's own broker ended.
-    pub fn cut_off(&self, count: Arc<Count>) {
+    pub fn cut_off(&self, count: Arc<Sightings>) {
         self.lock().cut_off = Some(count);
     }
 
@@ -109,8 +113,8 @@ impl Meters {
         let told = [
             (mqtt().any(|s| !s.ready.get()), "scanner.not-connected"),
             (mqtt().any(|s| s.overflowed.get() > 0), "scanner.overflow"),
-            (inner.cut_off.as_ref().is_some_and(|count| count.get() > 0), "scanner.cut-off"),
-            (inner.strays.as_ref().is_some_and(|count| count.get() > 0), "scanner.unknown-station"),
+            (inner.cut_off.as_ref().is_some_and(|seen| seen.within(TOLD_FOR)), "scanner.cut-off"),
+            (inner.strays.as_ref().is_some_and(|seen| seen.within(TOLD_FOR)), "scanner.unknown-station"),
             (tcp().any(|s| s.lost.get() > 0), "scanner.lost"),
             (
                 mqtt().any(|s| s.unsent_answers.get() > 0) || tcp().any(|s| s.unsent_answers.get() > 0),

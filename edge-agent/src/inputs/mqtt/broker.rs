@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use crate::inputs::Count;
+use crate::inputs::Sightings;
 
 /// How long one side of a connection may go on when the other has closed.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -94,7 +94,7 @@ pub struct Broker {
     relay: JoinHandle<()>,
     /// Closed when its thread ends.
     thread: oneshot::Receiver<()>,
-    cut: Arc<Count>,
+    cut: Arc<Sightings>,
 }
 
 impl Drop for Broker {
@@ -132,7 +132,7 @@ impl Broker {
         if timeout(START_TIMEOUT, listening).await != Ok(true) {
             return Err(BrokerError::Start(address));
         }
-        let cut = Arc::<Count>::default();
+        let cut = Arc::<Sightings>::default();
         let relay = tokio::spawn(relay(front, inner, settings.max_connections.max(1), cut.clone()));
         tracing::info!(%address, "the embedded MQTT broker listens");
         Ok(Self { address, relay, thread: gone, cut })
@@ -146,7 +146,7 @@ impl Broker {
 
     /// Connections that it ended though the client had not taken leave, live:
     /// packets above its limit, wrong logins.
-    pub fn cut_off(&self) -> Arc<Count> {
+    pub fn cut_off(&self) -> Arc<Sightings> {
         Arc::clone(&self.cut)
     }
 
@@ -173,7 +173,7 @@ fn front(listen: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), Br
 
 /// Takes clients, so many at once, and connects each to the broker. One more is
 /// turned away: whoever is at work keeps its connection.
-async fn relay(front: tokio::net::TcpListener, inner: SocketAddr, most: usize, cut: Arc<Count>) {
+async fn relay(front: tokio::net::TcpListener, inner: SocketAddr, most: usize, cut: Arc<Sightings>) {
     let mut clients = JoinSet::new();
     loop {
         while clients.try_join_next().is_some() {}

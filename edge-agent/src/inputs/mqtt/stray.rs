@@ -10,7 +10,7 @@ use rumqttc::{AsyncClient, Event, MqttOptions, Packet, Publish, QoS, SubscribeRe
 use tokio_util::sync::CancellationToken;
 
 use super::settings::MqttSettings;
-use crate::inputs::{Backoff, CODE_UNKNOWN_STATION, Count, Intake};
+use crate::inputs::{Backoff, CODE_UNKNOWN_STATION, Intake, Sightings};
 
 /// Where a topic pattern names its station.
 const STATION: &str = "{station}";
@@ -78,7 +78,7 @@ pub fn wildcard(pattern: &str) -> Option<String> {
 pub struct Strays {
     settings: StraySettings,
     intake: Arc<dyn Intake>,
-    count: Arc<Count>,
+    count: Arc<Sightings>,
     stop: CancellationToken,
 }
 
@@ -91,7 +91,7 @@ impl Strays {
 
     /// Scans of unknown stations so far, live.
     #[must_use]
-    pub fn count(&self) -> Arc<Count> {
+    pub fn count(&self) -> Arc<Sightings> {
         Arc::clone(&self.count)
     }
 

@@ -156,6 +156,11 @@ pub struct Person {
 }
 
 impl Person {
+    /// Somebody with this scanner.
+    pub fn with(scanner: Scanner) -> Self {
+        Self { scanner }
+    }
+
     /// Scans what must be taken.
     pub async fn take(&mut self, code: &str) -> Answer {
         let answer = self.scan(code).await;
