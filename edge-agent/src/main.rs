@@ -159,7 +159,7 @@ fn write_cards(file: &Path, data_dir: Option<PathBuf>, out: &Path) -> anyhow::Re
 fn uid_check(texts: &[String], tenant: Option<uid::TenantCode>) -> ExitCode {
     let mut all_valid = true;
     for text in texts {
-        let judged = judge(text, tenant);
+        let judged = uid::judge(text, tenant);
         all_valid &= judged.is_ok();
         let said = match &judged {
             Ok(uid) => format!("valid: {uid}"),
@@ -168,37 +168,4 @@ fn uid_check(texts: &[String], tenant: Option<uid::TenantCode>) -> ExitCode {
         println!("{text}: {said}");
     }
     if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The UID of a text, or why there is none; places are counted in the text as it
-/// was given. A text may name any tenant.
-fn judge(text: &str, tenant: Option<uid::TenantCode>) -> Result<uid::Uid, String> {
-    let scanned = uid::clean_scan(text);
-    let judged = match tenant {
-        Some(own) => scanned.uid(own),
-        None => scanned.uid_of_any().ok_or(
-            "cannot be judged: a serial number does not say whose it is; name the tenant with --tenant",
-        )?,
-    };
-    judged.map_err(|error| format!("not valid: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_is_judged_as_it_was_given() {
-        let uid = "UID-SAIF-KOL-RM-000001-A7";
-        assert_eq!(judge(uid, None).unwrap().to_string(), uid);
-        assert_eq!(judge(&format!("]d1{}", uid.to_lowercase()), None).unwrap().to_string(), uid);
-        let place = |text: &str| uid::clean_scan(text).uid_of_any().unwrap().unwrap_err().fault().at;
-        let wrong = "UID-SAIF-KOL-RM-000001-A8";
-        assert_eq!(place(&format!("]d1{wrong}")), place(wrong) + 3);
-        assert!(judge(&format!("]d1{wrong}"), None).unwrap_err().starts_with("not valid: "));
-        let serial = judge(uid, None).unwrap().serial().to_string();
-        let link = format!("https://id.example.com/01/09506000134352/21/{serial}");
-        assert!(judge(&link, None).unwrap_err().contains("--tenant"), "nobody can say");
-        assert_eq!(judge(&link, "SAIF".parse().ok()).unwrap().to_string(), uid);
-    }
 }
