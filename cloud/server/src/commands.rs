@@ -444,7 +444,7 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
         println!("{} seals from now on", secrets.add_key()?);
     }
     let mut done = 0;
-    for tenant in platform::outbox::tenants(db).await? {
+    for tenant in tenancy::active_ids(db).await? {
         let cx = Cx::system(tenant);
         done += db
             .tx(&cx, async |tx| {

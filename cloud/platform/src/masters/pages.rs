@@ -16,7 +16,7 @@ use axum::{Extension, Router};
 use super::declare::Group;
 use super::{ANY_VIEW, Engine, Master, sheet};
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell};
+use crate::web::{AppState, Caller, Problem, Shell, escaped};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -36,10 +36,7 @@ pub(super) fn router() -> Router<AppState> {
 
 /// A text as a part of an address has it.
 fn url_text(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':');
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    escaped(text, b"-_./:")
 }
 
 #[derive(Template)]

@@ -20,7 +20,7 @@ use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::outbox::{self, Listed, State as Stands};
 use crate::people::{clean_email, clean_name};
-use crate::web::{AppState, Caller, Problem, Shell, query};
+use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -131,11 +131,8 @@ async fn show(
         done: asked.done.is_some(),
         error,
     };
-    let mut response = shell.page(headers, &view)?;
-    if failed {
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    }
-    Ok(response)
+    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, shell.page(headers, &view)?).into_response())
 }
 
 async fn again(
@@ -164,7 +161,7 @@ async fn set_mail(
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&MANAGE)?;
-    let Form(typed) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    let typed = form(sent)?;
     let Typed { sender_name, reply_to, version } = typed;
     let name = if sender_name.trim().is_empty() { Some(String::new()) } else { clean_name(&sender_name) };
     let reply = if reply_to.trim().is_empty() { Some(String::new()) } else { clean_email(&reply_to) };

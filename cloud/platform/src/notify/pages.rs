@@ -18,7 +18,7 @@ use super::preferences::{self, APP, MAIL};
 use super::{ByMail, Kind, store};
 use crate::db::DbError;
 use crate::i18n::{Texts, Value as Text};
-use crate::web::{AppState, Caller, Problem, Shell, local_path, query};
+use crate::web::{AppState, Caller, Problem, Shell, form, local_path, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -198,7 +198,7 @@ async fn set(
     sent: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     let user = caller.person()?;
-    let Form(ticked) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    let ticked = form(sent)?;
     let wanted =
         |kind: &Kind, channel: &str| ticked.iter().any(|(name, value)| name == channel && value == kind.code);
     state

@@ -15,6 +15,7 @@ use super::{Courier, KEEP_NOTICES, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::outbox::{self, Settled};
+use crate::tenancy;
 
 /// Most messages that a tenant's turn takes on; they are sent at once.
 pub const BATCH: i64 = 8;
@@ -66,7 +67,7 @@ pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
     let mut forgot: Option<Instant> = None;
     while !stop.is_cancelled() {
         if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
-            match outbox::tenants(&db).await {
+            match tenancy::active_ids(&db).await {
                 Ok(tenants) => {
                     if forgot.is_none_or(|forgot| forgot.elapsed() >= FORGET) {
                         forget(&db, &tenants, Utc::now()).await;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError, SystemTx, Tx};
+use crate::db::{Db, DbError, Tx};
 use crate::secrets::{SecretError, Secrets};
 
 pub use backoff::{LAST_ATTEMPT, wait};
@@ -238,14 +238,6 @@ pub async fn settle(
         _ => store::end(tx, key, State::Dead, &error, now).await?,
     };
     Ok(if done { settled } else { Settled::Lost })
-}
-
-/// Tenants that may have something to send, in order.
-///
-/// # Errors
-/// Those of the database.
-pub async fn tenants(db: &Db) -> Result<Vec<Uuid>, DbError> {
-    db.system_tx(async |system: &mut SystemTx| Ok(store::tenants(system).await?)).await
 }
 
 /// Removes what ended long ago, some at a time; answers how many.

@@ -5,7 +5,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::{Channel, Claimed, Message, WAKE};
-use crate::db::{SystemTx, Tx};
+use crate::db::Tx;
 
 /// How a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,12 +191,6 @@ pub(super) async fn end(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() > 0)
-}
-
-pub(super) async fn tenants(tx: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
-    sqlx::query_scalar!("select tenant_id from control.tenants where status = 'active' order by tenant_id")
-        .fetch_all(tx.conn())
-        .await
 }
 
 pub(super) async fn forget(

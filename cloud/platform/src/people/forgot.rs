@@ -61,7 +61,7 @@ async fn ask(
     sent: Result<Form<Asked>, FormRejection>,
 ) -> Result<Response, Problem> {
     require_same(&headers)?;
-    let Asked { email } = super::pages::form(sent)?;
+    let Asked { email } = crate::web::form(sent)?;
     let now = Utc::now();
     if !state.mails {
         return Ok(show(&state, &visitor, false, None)?.into_response());

@@ -11,10 +11,12 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::links;
-use super::pages::{form, say};
+use super::pages::say;
 use super::signin::{self, Attempt, SignedIn};
 use crate::i18n::Texts;
-use crate::web::{AppState, Problem, Visitor, client_of, require_same, set_session, set_step, step_path};
+use crate::web::{
+    AppState, Problem, Visitor, client_of, form, require_same, set_session, set_step, step_path,
+};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/invitation/{link}", get(invitation).post(accept))

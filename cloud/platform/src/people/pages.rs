@@ -20,7 +20,7 @@ use super::service::{self, Profile};
 use super::signin::{self, Session};
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ};
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Permission, Problem, Shell, query};
+use crate::web::{AppState, Caller, Permission, Problem, Shell, escaped, form, query};
 
 /// The pages of people.
 pub fn router() -> Router<AppState> {
@@ -54,12 +54,6 @@ pub(super) fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> 
     }
 }
 
-/// What a form sent, or the problem with it.
-pub(super) fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
-    let Form(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
-    Ok(value)
-}
-
 /// Name of a role in the reader's language.
 fn role_name(texts: &Texts, role: &Role) -> String {
     if role.built_in { texts.t(&role.text_key()) } else { role.name.clone() }
@@ -77,11 +71,6 @@ fn status_class(status: &Status) -> &'static str {
         Status::Active => "is-good",
         Status::Disabled => "is-bad",
     }
-}
-
-pub(super) fn unprocessable(mut response: Response) -> Response {
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    response
 }
 
 // --- the list ------------------------------------------------------------------
@@ -161,7 +150,7 @@ async fn show_list(
         users.pop();
     }
     let next = users.last().filter(|_| more).map(|last| {
-        let name: String = url_text(&last.name);
+        let name = escaped(&last.name, b"");
         format!("/users?name={name}&id={}", last.id)
     });
     let roles = service::roles(&state.db, &caller.cx).await?;
@@ -179,21 +168,6 @@ async fn show_list(
         mails: state.mails,
     };
     shell.page(headers, &view)
-}
-
-/// A text as a query string has it.
-fn url_text(text: &str) -> String {
-    text.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02X}")
-                }
-            },
-        )
-        .collect()
 }
 
 async fn invite(
@@ -219,7 +193,7 @@ async fn invite(
         Err(error) => {
             let told = say(&caller.texts, error)?;
             let page = show_list(&state, &caller, &headers, &first, typed, Some(told), None).await?;
-            Ok(unprocessable(page))
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
     }
 }
@@ -295,7 +269,8 @@ async fn done_or_told(
         Ok(()) => Ok(Redirect::to(&format!("/users/{id}")).into_response()),
         Err(error) => {
             let told = say(&caller.texts, error)?;
-            Ok(unprocessable(show_one(state, caller, headers, id, Some(told), None).await?))
+            let page = show_one(state, caller, headers, id, Some(told), None).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
     }
 }
@@ -418,7 +393,8 @@ async fn roles_or_told(
         Ok(()) => Ok(Redirect::to("/roles").into_response()),
         Err(error) => {
             let told = say(&caller.texts, error)?;
-            Ok(unprocessable(show_roles(state, caller, headers, Some(told)).await?))
+            let page = show_roles(state, caller, headers, Some(told)).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
     }
 }
@@ -524,7 +500,8 @@ async fn account_or_told(
         Ok(()) => Ok(Redirect::to("/account?done").into_response()),
         Err(error) => {
             let told = say(&caller.texts, error)?;
-            Ok(unprocessable(show_account(state, caller, headers, Some(told), false).await?))
+            let page = show_account(state, caller, headers, Some(told), false).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
     }
 }

@@ -95,7 +95,7 @@ async fn choose(
     sent: Result<Form<Sent>, FormRejection>,
 ) -> Result<Response, Problem> {
     require_same(&headers)?;
-    let sent = super::pages::form(sent)?;
+    let sent = crate::web::form(sent)?;
     let token = step_of(&headers).unwrap_or_default();
     let tenant = sent.tenant.unwrap_or_default();
     match steps::choose(&state.db, token, tenant, Utc::now()).await? {
@@ -121,7 +121,7 @@ async fn answer(
     sent: Result<Form<Sent>, FormRejection>,
 ) -> Result<Response, Problem> {
     require_same(&headers)?;
-    let sent = super::pages::form(sent)?;
+    let sent = crate::web::form(sent)?;
     let token = step_of(&headers).unwrap_or_default();
     let now = Utc::now();
     let texts = &visitor.texts;

@@ -10,6 +10,8 @@ use ring::hmac;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::web::escaped;
+
 /// Seconds for which a code is shown.
 const STEP: i64 = 30;
 /// Bytes of a secret, as RFC 4226 advises.
@@ -71,13 +73,7 @@ pub fn typed(secret: &[u8]) -> String {
 
 /// The address that an app reads from the square code.
 pub fn address(secret: &[u8], tenant: &str, email: &str) -> String {
-    let part = |text: &str| {
-        let byte = |byte: u8| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        };
-        text.bytes().map(byte).collect::<String>()
-    };
+    let part = |text: &str| escaped(text, b"-._");
     let issuer = part(&format!("Tracewright {tenant}"));
     let secret = BASE32_NOPAD.encode(secret);
     format!(

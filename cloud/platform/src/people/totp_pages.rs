@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -12,12 +12,12 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::pages::{form, say, unprocessable};
+use super::pages::say;
 use super::second_step::{self, Enrolment, Standing};
 use super::step_pages::enrolment_html;
 use super::{ROLE_MANAGE, USER_MANAGE};
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell};
+use crate::web::{AppState, Caller, Problem, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -54,7 +54,7 @@ async fn show(
     let failed = error.is_some();
     let view = Page { texts: &caller.texts, standing, enrolment, codes, error };
     let page = shell.page(headers, &view)?;
-    Ok(if failed { unprocessable(page) } else { page })
+    Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, page).into_response() } else { page })
 }
 
 async fn told(

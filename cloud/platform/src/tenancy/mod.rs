@@ -192,6 +192,14 @@ pub async fn ids(db: &Db) -> Result<Vec<Uuid>, DbError> {
     db.system_tx(async |system| Ok(store::tenant_ids(system).await?)).await
 }
 
+/// Tenants that are not suspended, in the order of their ids.
+///
+/// # Errors
+/// The database.
+pub async fn active_ids(db: &Db) -> Result<Vec<Uuid>, DbError> {
+    db.system_tx(async |system| Ok(store::active_ids(system).await?)).await
+}
+
 /// As [`find_tenant`], within a transaction.
 ///
 /// # Errors

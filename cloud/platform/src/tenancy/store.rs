@@ -165,6 +165,12 @@ pub(super) async fn agent_upsert(
     Ok(upserted(id, made > 0, false))
 }
 
+pub(super) async fn active_ids(system: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
+    sqlx::query_scalar!("select tenant_id from control.tenants where status = 'active' order by tenant_id")
+        .fetch_all(system.conn())
+        .await
+}
+
 pub(super) async fn tenant_ids(system: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
     sqlx::query_scalar!("select tenant_id from control.tenants order by tenant_id")
         .fetch_all(system.conn())

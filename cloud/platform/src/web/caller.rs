@@ -10,6 +10,7 @@ use chrono::Utc;
 use chrono_tz::Tz;
 use uuid::Uuid;
 
+use super::escape::escaped;
 use super::keys::{self, Access, Bearer, SecretHash};
 use super::origin::{is_safe, require_same};
 use super::{AppState, Permission, Problem, RequestId, Rights, cookies};
@@ -135,15 +136,7 @@ fn sign_in_path(next: &str) -> String {
     if next == "/" {
         return "/signin".to_owned();
     }
-    let mut path = String::from("/signin?next=");
-    for byte in next.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.') {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+    format!("/signin?next={}", escaped(next, b"/-_."))
 }
 
 impl<S> FromRequestParts<S> for Caller

@@ -1,6 +1,7 @@
-//! Query strings, with their mistakes told.
+//! Query strings and forms, with their mistakes told.
 
-use axum::extract::Query;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Query};
 use axum::http::Uri;
 use serde::de::DeserializeOwned;
 
@@ -14,5 +15,14 @@ use super::Problem;
 pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let Query(value) = Query::<T>::try_from_uri(uri)
         .map_err(|error| Problem::bad_request("query.parameter", error.body_text()))?;
+    Ok(value)
+}
+
+/// What a form sent. A handler calls it after it has asked who calls, as [`query`].
+///
+/// # Errors
+/// 400 `request.invalid`, naming what is wrong.
+pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
+    let Form(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
     Ok(value)
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use chrono::Utc;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, query};
+use platform::web::{AppState, Caller, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -100,7 +100,7 @@ pub(super) async fn place(
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&HOLD_PLACE)?;
-    let Form(typed) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    let typed = form(sent)?;
     let wish = Wish {
         uid: typed.uid.clone(),
         lot: None,

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::Utc;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, query};
+use platform::web::{AppState, Caller, Problem, Shell, escaped, query};
 use serde::Deserialize;
 
 use super::say::{self, Zones};
@@ -73,14 +73,7 @@ struct Ends<'a> {
 
 /// A query as part of an address.
 pub(super) fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
+    escaped(text, b"-_.~")
 }
 
 /// `GET /trace?q=`, `GET /search?q=`: straight to the UID that a code stands

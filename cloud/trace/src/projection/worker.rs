@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, DbError, Tx};
+use platform::tenancy;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -115,7 +116,7 @@ pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
     let mut looked: Option<Instant> = None;
     while !stop.is_cancelled() {
         if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
-            match all_tenants(&db).await {
+            match tenancy::active_ids(&db).await {
                 Ok(tenants) => work.busy.extend(tenants),
                 Err(error) => tracing::warn!(%error, "the projection cannot list tenants"),
             }
@@ -146,10 +147,6 @@ pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
             }
         }
     }
-}
-
-async fn all_tenants(db: &Db) -> Result<Vec<Uuid>, ProjectionError> {
-    db.system_tx(async |tx| Ok(queue::tenants(tx).await?)).await
 }
 
 /// Applies all batches of a tenant that are committed; answers how many.

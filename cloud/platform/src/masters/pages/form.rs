@@ -21,7 +21,7 @@ use super::super::{Engine, Master, MastersError, Mistake, service};
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, query};
+use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
 #[derive(Template)]
 #[template(path = "masters/form.html")]
@@ -316,11 +316,6 @@ fn typed(shape: &Shape, sent: Vec<(String, String)>) -> (Cells, i32) {
 
 type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
 
-fn pairs(sent: Sent) -> Result<Vec<(String, String)>, Problem> {
-    let Form(pairs) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
-    Ok(pairs)
-}
-
 pub(super) async fn create(
     State(state): State<AppState>,
     Extension(engine): Extension<Arc<Engine>>,
@@ -331,13 +326,13 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
-    let (cells, _) = typed(shape, pairs(sent)?);
+    let (cells, _) = typed(shape, form(sent)?);
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
             let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes };
             let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
-            Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY))
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
         Err(error) => Err(error.problem(&caller.texts)),
     }
@@ -345,11 +340,6 @@ pub(super) async fn create(
 
 fn to_row(name: &str, key: &str) -> Response {
     Redirect::to(&format!("/masters/{name}/row/{}", url_text(key))).into_response()
-}
-
-fn with_status(mut response: Response, status: StatusCode) -> Response {
-    *response.status_mut() = status;
-    response
 }
 
 pub(super) async fn update(
@@ -363,7 +353,7 @@ pub(super) async fn update(
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
-    let (cells, version) = typed(shape, pairs(sent)?);
+    let (cells, version) = typed(shape, form(sent)?);
     let (mistakes, told, status) =
         match service::update(&state.db, &caller.cx, shape, &key, version, cells.clone()).await {
             Ok(saved) => return Ok(to_row(&name, &saved.key)),
@@ -374,7 +364,7 @@ pub(super) async fn update(
         };
     let filled = Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, told).await?;
-    Ok(with_status(page, status))
+    Ok((status, page).into_response())
 }
 
 #[derive(Debug, Deserialize)]
@@ -392,8 +382,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
-    let Form(Seen { version }) =
-        sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    let Seen { version } = form(sent)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let told = match service::delete(&state.db, &caller.cx, &shapes, shape, &key, Some(version)).await {
         Ok(()) => return Ok(Redirect::to(&format!("/masters/{name}")).into_response()),
@@ -406,7 +395,7 @@ pub(super) async fn delete(
     };
     let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, vec![told]).await?;
-    Ok(with_status(page, StatusCode::CONFLICT))
+    Ok((StatusCode::CONFLICT, page).into_response())
 }
 
 pub(super) async fn restore(
@@ -424,7 +413,7 @@ pub(super) async fn restore(
         Err(MastersError::Mistakes(mistakes)) => {
             let filled = Filled { stored: Some(&stored), typed: None, mistakes: &mistakes };
             let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await?;
-            Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY))
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
         Err(error) => Err(error.problem(&caller.texts)),
     }

@@ -123,7 +123,6 @@ pub(super) async fn send(
     if headers.contains_key("hx-request") {
         return Ok((status, Html(outcome)).into_response());
     }
-    let mut page = show(&state, &engine, &caller, &headers, &name, outcome).await?;
-    *page.status_mut() = status;
-    Ok(page)
+    let page = show(&state, &engine, &caller, &headers, &name, outcome).await?;
+    Ok((status, page).into_response())
 }

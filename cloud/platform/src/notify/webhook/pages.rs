@@ -15,7 +15,7 @@ use super::service::{self, Form, New, WebhookError};
 use super::store::Webhook;
 use crate::i18n::Texts;
 use crate::notify::{Kind, MANAGE};
-use crate::web::{AppState, Caller, Problem, Shell};
+use crate::web::{AppState, Caller, Problem, Shell, form};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
@@ -92,11 +92,8 @@ async fn show(
     let failed = error.is_some();
     let shell = Shell::new(state, caller, caller.t("webhook-title"), "/deliveries");
     let view = Page { texts: &caller.texts, webhooks, kinds, typed, secret, error };
-    let mut response = shell.page(headers, &view)?;
-    if failed {
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    }
-    Ok(response)
+    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, shell.page(headers, &view)?).into_response())
 }
 
 async fn page(
@@ -120,11 +117,6 @@ async fn told(
         Some(key) => show(state, caller, headers, typed, None, Some(caller.t(key))).await,
         None => Err(error.into()),
     }
-}
-
-fn form<T>(sent: Result<Sent<T>, FormRejection>) -> Result<T, Problem> {
-    let Sent(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
-    Ok(value)
 }
 
 async fn create(

@@ -1,7 +1,7 @@
 //! What is to be done: batches, cursors, and which UIDs they concern.
 
 use chrono::{DateTime, Utc};
-use platform::db::{SystemTx, Tx};
+use platform::db::Tx;
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -42,13 +42,6 @@ impl Ranges {
             tos: batches.iter().map(|batch| batch.to_seq).collect(),
         }
     }
-}
-
-/// Tenants that are at work.
-pub async fn tenants(tx: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
-    sqlx::query_scalar!("select tenant_id from control.tenants where status = 'active' order by tenant_id")
-        .fetch_all(tx.conn())
-        .await
 }
 
 /// Takes the cursor for this transaction; `None` while another worker has it.
