@@ -41,6 +41,10 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// Who mails come from: `Tracewright <noreply@example.com>`.
     pub mail_from: Option<String>,
+    /// What whoever reports mail that bounced, of any tenant, shows at
+    /// `/api/v1/mail/bounces`: at least 24 characters. Tenants have tokens of their own
+    /// besides.
+    pub bounce_token: Option<String>,
     /// Keys under which sensitive fields are sealed, each `name:base64`, the last one
     /// for what is sealed from now on. The file `secrets.keys` in the state folder
     /// when left out, made at first use.
@@ -65,6 +69,7 @@ impl Default for Config {
             public_url: None,
             smtp_url: None,
             mail_from: None,
+            bounce_token: None,
             secret_keys: Vec::new(),
             webhooks_private: false,
         }
@@ -96,6 +101,7 @@ impl Config {
             "public_url",
             "smtp_url",
             "mail_from",
+            "bounce_token",
             "secret_keys",
             "webhooks_private",
         ];
@@ -125,6 +131,16 @@ impl Config {
         // Where a request says that it went is no address to send to others.
         self.public_url.as_ref().context("smtp_url needs public_url, where links in mails lead")?;
         Ok(Some(Mailer::new(&MailConfig { smtp_url, from })?))
+    }
+
+    /// The token of reports of bounced mail.
+    ///
+    /// # Errors
+    /// When it is too short to be safe.
+    pub fn bounce_token(&self) -> anyhow::Result<Option<String>> {
+        let long_enough = self.bounce_token.as_ref().is_none_or(|token| token.len() >= 24);
+        anyhow::ensure!(long_enough, "bounce_token: 24 characters or more are expected");
+        Ok(self.bounce_token.clone())
     }
 
     /// The keys of sensitive fields.

@@ -81,6 +81,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
+    config.bounce_token()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some());
     if parts.contains(&Part::Worker) {
         let (audited, stopped) = (db.clone(), stop.clone());
@@ -174,6 +175,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
+        .bounce_token(config.bounce_token.clone())
         .build()
 }
 

@@ -1,16 +1,19 @@
 //! Takes a claimed message where it belongs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::mail::{self, Letter, Mailer, Written};
+use super::address::{self, Unreachable};
+use super::digest::{DIGEST, Digest};
+use super::mail::{self, Letter, MailFailure, Mailer, Written};
 use super::webhook::{self, Call};
-use super::{DELIVERY_DEAD, Kind, MANAGE, Notice, To, WebSender, fan_out, store};
+use super::{ByMail, DELIVERY_DEAD, Kind, MANAGE, Notice, To, WebSender, fan_out, store, times};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::i18n::{I18n, Lang, Texts, Value as Text};
+use crate::i18n::{I18n, Lang, Texts, Value as Text, zone};
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
 
@@ -43,6 +46,25 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+/// Why a message was not sent, and what else follows from that.
+struct Unsent {
+    failure: Failure,
+    /// The address that mail does not reach.
+    unreachable: Option<Unreachable>,
+}
+
+impl From<Failure> for Unsent {
+    fn from(failure: Failure) -> Self {
+        Self { failure, unreachable: None }
+    }
+}
+
+impl From<DbError> for Unsent {
+    fn from(error: DbError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
 impl Courier {
     /// Sends one message and notes what became of it.
     ///
@@ -60,23 +82,41 @@ impl Courier {
         let outcome = match claimed.channel {
             Channel::Notice => return self.spread(db, &cx, claimed, chance, now).await,
             Channel::Mail => self.mail(db, &cx, claimed, now).await,
-            Channel::Webhook => self.webhook(db, &cx, claimed, now).await,
+            Channel::Webhook => self.webhook(db, &cx, claimed, now).await.map_err(Unsent::from),
         };
         db.tx(&cx, async |tx| {
-            let error = outcome.as_ref().err().cloned();
-            let settled = outbox::settle(tx, claimed, outcome.clone(), chance, now).await?;
-            if settled == Settled::Dead && claimed.kind != DELIVERY_DEAD.code {
-                let told = match error {
-                    Some(Failure::Again(text) | Failure::Never(text) | Failure::Void(text)) => text,
-                    None => String::new(),
-                };
-                let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
-                    .with("error", told);
-                super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
+            let failed = outcome.as_ref().err();
+            let sent = failed.map_or(Ok(()), |unsent| Err(unsent.failure.clone()));
+            let settled = outbox::settle(tx, claimed, sent, chance, now).await?;
+            if let (Settled::Dead, Some(unsent)) = (settled, failed) {
+                self.gave_up(tx, claimed, unsent, now).await?;
             }
             Ok(settled)
         })
         .await
+    }
+
+    /// Tells who looks after deliveries that a message was given up.
+    async fn gave_up(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        unsent: &Unsent,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbError> {
+        if let Some(unreachable) = &unsent.unreachable {
+            address::mark(tx, unreachable, now).await?;
+        } else if claimed.kind != DELIVERY_DEAD.code {
+            let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
+                .with("error", unsent.failure.text());
+            super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The kind of that code, among those that a person chooses from.
+    fn kind(&self, code: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.code == code)
     }
 
     /// A notice becomes what each person is told, in one transaction with its end.
@@ -88,7 +128,7 @@ impl Courier {
         chance: f64,
         now: DateTime<Utc>,
     ) -> Result<Settled, DbError> {
-        let kind = self.kinds.iter().find(|kind| kind.code == claimed.kind);
+        let kind = self.kind(&claimed.kind);
         let notice = serde_json::from_value::<Notice>(claimed.body.clone());
         db.tx(cx, async |tx| {
             let (Some(kind), Ok(notice)) = (kind, &notice) else {
@@ -105,10 +145,14 @@ impl Courier {
         .await
     }
 
-    /// A text in a language, with the values of a notice.
-    pub(super) fn say(&self, lang: Lang, kind: &Kind, notice: &Notice) -> String {
+    /// The text of a notice in a language; the code of a kind that nobody declares
+    /// any more.
+    pub(super) fn say(&self, lang: Lang, code: &str, values: &BTreeMap<String, String>) -> String {
+        let Some(kind) = self.kind(code) else {
+            return code.to_owned();
+        };
         let values: Vec<(&str, Text<'_>)> =
-            notice.values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
+            values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
         self.i18n.t(lang, &kind.text_key(), &values)
     }
 
@@ -128,14 +172,12 @@ impl Courier {
         self.web.send(&call).await
     }
 
-    async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Failure> {
-        let mailer =
-            self.mailer.as_ref().ok_or_else(|| Failure::Again("no mail server is configured".to_owned()))?;
-        let letter: Letter = serde_json::from_value(claimed.body.clone())
-            .map_err(|error| Failure::Never(error.to_string()))?;
+    async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Unsent> {
+        let again = |error: &dyn std::fmt::Display| Failure::Again(error.to_string());
+        let mailer = self.mailer.as_ref().ok_or_else(|| again(&"no mail server is configured"))?;
         let secret = claimed
             .secret(&self.secrets, cx.tenant)
-            .map_err(|error| Failure::Again(error.to_string()))?
+            .map_err(|error| again(&error))?
             .map(|secret| String::from_utf8_lossy(&secret).into_owned());
         let (reader, sender, settings) = db
             .tx(cx, async |tx| {
@@ -149,21 +191,52 @@ impl Courier {
         let reader = reader
             .filter(|reader| reader.status != "disabled")
             .ok_or_else(|| Failure::Void("the person is not there any more".to_owned()))?;
+        // What somebody asked for (a link, a code) is sent whatever else holds.
+        let kind = self.kind(&claimed.kind);
+        let asked_for = kind.is_none() && claimed.kind != DIGEST;
+        if reader.unreachable && !asked_for {
+            let told = "mail does not reach this address, until it is confirmed";
+            return Err(Failure::Void(told.to_owned()).into());
+        }
+        let may_wait = !asked_for && kind.is_none_or(|kind| kind.mail != ByMail::Always);
+        let in_zone = zone(mail::time_zone(&reader, &sender));
+        if let Some(until) = times::quiet_until(reader.quiet(), in_zone, now).filter(|_| may_wait) {
+            return Err(Failure::Later(until).into());
+        }
         let texts = Texts::new(Arc::clone(&self.i18n), mail::language(&reader, &sender));
-        let link = (!letter.href.is_empty())
-            .then(|| format!("{}{}{}", self.public_url, letter.href, secret.unwrap_or_default()));
-        let (subject, text, html) = mail::write(&letter, link.as_deref(), &reader, &sender, &texts)
-            .map_err(|error| Failure::Again(error.to_string()))?;
+        let never = |error: serde_json::Error| Failure::Never(error.to_string());
+        let content = if claimed.kind == DIGEST {
+            let digest: Digest = serde_json::from_value(claimed.body.clone()).map_err(never)?;
+            mail::digest(&digest, self, in_zone, &reader, &sender, &texts)
+        } else {
+            let mut letter: Letter = serde_json::from_value(claimed.body.clone()).map_err(never)?;
+            let mut secret = secret.unwrap_or_default();
+            if letter.href.is_empty() {
+                letter.values.insert("code".to_owned(), std::mem::take(&mut secret));
+            }
+            let link =
+                (!letter.href.is_empty()).then(|| format!("{}{}{secret}", self.public_url, letter.href));
+            mail::letter(&letter, link, &reader, &sender, &texts)
+        };
         let written = Written {
             id: claimed.id,
             reader: &reader,
             sender: &sender,
             settings: &settings,
-            subject,
-            text,
-            html,
+            content: content.write(&texts).map_err(|error| again(&error))?,
             now,
         };
-        mailer.send(&written).await
+        mailer.send(&written).await.map_err(|MailFailure { failure, about_the_address }| {
+            let unreachable = about_the_address.then(|| Unreachable {
+                user_id: reader.user_id,
+                name: reader.name.clone(),
+                email: reader.email.clone(),
+                reason: failure.text().to_owned(),
+                source: "refused".to_owned(),
+                message_id: claimed.id,
+                since: now,
+            });
+            Unsent { failure, unreachable }
+        })
     }
 }

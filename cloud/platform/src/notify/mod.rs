@@ -6,13 +6,17 @@
 //! transaction of what happened. Who is told by which way is found out after the
 //! commit, by [`worker`].
 
+mod address;
+mod contact;
 mod courier;
 mod deliveries;
+mod digest;
 mod fan_out;
 mod mail;
 mod pages;
 mod preferences;
 mod store;
+mod times;
 mod webhook;
 pub mod worker;
 
@@ -31,13 +35,17 @@ use crate::i18n::{Lang, Sources};
 use crate::outbox::{self, Channel, Message};
 use crate::web::{AppState, NavItem, Permission};
 
+pub use address::Unreachable;
+pub use contact::CodeError;
 pub use courier::Courier;
 pub use mail::{Letter, MailConfig, MailError, Mailer};
+pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
+pub use times::{Pace, Times};
 pub use webhook::{WebSender, reseal};
 
 /// The pages of notices, deliveries and webhooks.
 pub fn router() -> Router<AppState> {
-    pages::router().merge(deliveries::router()).merge(webhook::router())
+    pages::router().merge(deliveries::router()).merge(address::router()).merge(webhook::router())
 }
 
 /// The side navigation of this part.
@@ -65,25 +73,33 @@ pub struct Kind {
     pub mail: ByMail,
     /// About the reader's own account: no webhook is told of it.
     pub personal: bool,
+    /// Whoever has a page open is shown it there at once.
+    pub urgent: bool,
 }
 
 impl Kind {
     /// A kind that is shown, and goes by mail only where somebody asks for it.
     #[must_use]
     pub const fn shown(code: &'static str) -> Self {
-        Self { code, mail: ByMail::Off, personal: false }
+        Self { code, mail: ByMail::Off, personal: false, urgent: false }
     }
 
     /// A kind that goes by mail too.
     #[must_use]
     pub const fn mailed(code: &'static str) -> Self {
-        Self { code, mail: ByMail::On, personal: false }
+        Self { code, mail: ByMail::On, personal: false, urgent: false }
     }
 
     /// A kind about the reader's own account, always mailed.
     #[must_use]
     pub const fn own(code: &'static str) -> Self {
-        Self { code, mail: ByMail::Always, personal: true }
+        Self { code, mail: ByMail::Always, personal: true, urgent: false }
+    }
+
+    /// Shown at once to whoever has a page open.
+    #[must_use]
+    pub const fn urgent(self) -> Self {
+        Self { urgent: true, ..self }
     }
 
     /// The key of its text.
@@ -115,8 +131,14 @@ const KEEP_NOTICES: TimeDelta = TimeDelta::days(180);
 /// A delivery was given up.
 pub const DELIVERY_DEAD: Kind = Kind::shown("delivery.dead");
 
+/// Mail does not reach somebody's address.
+pub const MAIL_UNREACHABLE: Kind = Kind::shown("mail.unreachable");
+/// Mail does not reach the reader's own address, so it is not told by mail.
+pub const ACCOUNT_UNREACHABLE: Kind =
+    Kind { code: "account.unreachable", mail: ByMail::Off, personal: true, urgent: true };
+
 /// The kinds of this part.
-pub const KINDS: &[Kind] = &[DELIVERY_DEAD];
+pub const KINDS: &[Kind] = &[DELIVERY_DEAD, MAIL_UNREACHABLE, ACCOUNT_UNREACHABLE];
 
 /// Whom a notice is for. Whoever caused it is told only when named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Courier, KEEP_NOTICES, store};
+use super::{Courier, KEEP_NOTICES, digest, store};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Tx};
 use crate::outbox::{self, Settled};
 use crate::tenancy;
 
@@ -44,7 +44,11 @@ pub struct Turn {
 /// The database. What was sent by then may be sent again when its claim runs out.
 pub async fn turn(db: &Db, courier: &Courier, tenant: Uuid, now: DateTime<Utc>) -> Result<Turn, DbError> {
     let cx = Cx::system(tenant);
-    let claimed = db.tx(&cx, async |tx| outbox::claim(tx, BATCH, now).await).await?;
+    let claim = async |tx: &mut Tx| {
+        digest::write_due(tx, now).await?;
+        outbox::claim(tx, BATCH, now).await
+    };
+    let claimed = db.tx(&cx, claim).await?;
     let sends = claimed.iter().map(|message| courier.deliver(db, tenant, message, rand::random(), now));
     let mut turn = Turn { claimed: claimed.len(), ..Turn::default() };
     for settled in join_all(sends).await {

@@ -50,6 +50,8 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// What proves that a report of bounced mail, of any tenant, is true.
+    pub bounce_token: Option<String>,
 }
 
 impl Deref for AppState {
@@ -74,6 +76,7 @@ impl AppState {
             secrets: Secrets::none(),
             mails: false,
             private_webhooks: false,
+            bounce_token: None,
         }
     }
 
@@ -102,6 +105,7 @@ pub struct Builder {
     secrets: Secrets,
     mails: bool,
     private_webhooks: bool,
+    bounce_token: Option<String>,
 }
 
 impl Builder {
@@ -154,6 +158,13 @@ impl Builder {
         self
     }
 
+    /// What proves that a report of bounced mail, of any tenant, is true.
+    #[must_use]
+    pub fn bounce_token(mut self, token: Option<String>) -> Self {
+        self.bounce_token = token;
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -175,6 +186,7 @@ impl Builder {
                 secrets: self.secrets,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                bounce_token: self.bounce_token,
             }),
         }
     }
