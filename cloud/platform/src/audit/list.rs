@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::store::{self, Shown};
@@ -17,8 +18,9 @@ pub const MOST: usize = 500;
 const MAX_TEXT: usize = 200;
 
 /// What is asked, as a query string says it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = AuditAsked)]
 pub struct Asked {
     /// Who: `user:<id>`, `key:<id>`, `system`.
     pub actor: String,
@@ -33,6 +35,7 @@ pub struct Asked {
     /// Where the answer before ended.
     pub after: String,
     /// Rows of one answer.
+    #[schema(minimum = 1, maximum = 500, default = 100)]
     pub limit: Option<usize>,
 }
 
@@ -52,7 +55,7 @@ pub struct Filter {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AuditEntry {
     /// Id.
     pub audit_id: Uuid,
@@ -73,7 +76,7 @@ pub struct AuditEntry {
 }
 
 /// A page of the audit, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AuditPage {
     /// This page.
     pub entries: Vec<AuditEntry>,

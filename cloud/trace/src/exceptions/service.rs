@@ -15,7 +15,8 @@ pub use super::store::Filter;
 /// Most exceptions on one page.
 pub const MOST_LIMIT: usize = 500;
 
-const STATUSES: [&str; 3] = ["open", "assigned", "resolved"];
+/// The statuses that there are.
+pub const STATUSES: [&str; 3] = ["open", "assigned", "resolved"];
 
 /// A page of exceptions, newest first. An empty status means the open ones.
 ///
