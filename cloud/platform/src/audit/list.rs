@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::store::{self, Shown};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
-use crate::web::Problem;
+use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
 
 /// Most rows of one answer.
 pub const MOST: usize = 500;
@@ -133,11 +133,8 @@ impl Asked {
         if self.after.is_empty() {
             return Ok(None);
         }
-        let place = self.after.split_once('.').and_then(|(at, id)| {
-            Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
-        });
-        let what = "is not what an answer gave as `next`";
-        place.map(Some).ok_or_else(|| Problem::bad_request("query.parameter", what).field("after", what))
+        let place = parse_place(&self.after).map(Some);
+        place.ok_or_else(|| Problem::bad_request("query.parameter", NOT_A_PLACE).field("after", NOT_A_PLACE))
     }
 }
 
@@ -160,12 +157,8 @@ pub async fn page(db: &Db, cx: &Cx, zone: Tz, asked: &Asked) -> Result<AuditPage
         db.tx(cx, async |tx| Ok::<_, DbError>(store::list(tx, &filter, after, want).await?)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(place_of);
+    let next = rows.last().filter(|_| more).map(|row| place(row.at, row.audit_id));
     Ok(AuditPage { entries: rows.into_iter().map(AuditEntry::from).collect(), next })
-}
-
-fn place_of(row: &Shown) -> String {
-    format!("{}.{}", row.at.timestamp_micros(), row.audit_id)
 }
 
 impl From<Shown> for AuditEntry {
