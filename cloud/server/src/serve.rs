@@ -188,6 +188,7 @@ fn operations() -> Vec<Operation> {
         trace::explore::api::operations(),
         platform::seed::operations(),
         platform::audit::operations(),
+        platform::notify::operations(),
         platform::openapi::operations(),
     ]
     .concat()

@@ -32,6 +32,7 @@ use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
+use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::web::{AppState, NavItem, Permission};
 
@@ -46,6 +47,12 @@ pub use webhook::{WebSender, reseal};
 /// The pages of notices, deliveries and webhooks.
 pub fn router() -> Router<AppState> {
     pages::router().merge(deliveries::router()).merge(address::router()).merge(webhook::router())
+}
+
+/// What the routes of the API here are, for its description.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    address::api::operations()
 }
 
 /// The side navigation of this part.

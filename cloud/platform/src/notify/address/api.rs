@@ -10,10 +10,13 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use utoipa::ToSchema;
+
 use super::{Bounce, is_token, message_of, take};
 use crate::ctx::Cx;
 use crate::db::DbError;
 use crate::notify::MANAGE;
+use crate::openapi::{Operation, group};
 use crate::tenancy;
 use crate::web::{AppState, Caller, FieldError, Problem};
 
@@ -21,17 +24,37 @@ pub(super) fn router() -> Router<AppState> {
     Router::new().route("/api/v1/mail/bounces", post(bounces))
 }
 
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let report =
+        Operation::post("/api/v1/mail/bounces", "reportBounces", "Reports mail that did not arrive after all")
+            .note(
+                "Of mails that this cloud sent, by their Message-ID. Besides an access key, the token that \
+                 Deliveries, Unreachable addresses makes is taken as `Bearer`, and the operator's \
+                 `bounce_token`, which is good for every tenant. A report may be sent again.",
+            )
+            .needs(&MANAGE)
+            .takes::<Reports>()
+            .answers::<Taken>();
+    group("Mail", [report])
+}
+
 /// Most reports of one request.
 const MOST: usize = 500;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BounceReports)]
 struct Reports {
+    /// At most 500.
+    #[schema(max_items = 500)]
     bounces: Vec<Report>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BounceReport)]
 struct Report {
     /// The Message-ID of the mail, as its header has it.
     message_id: String,
@@ -44,8 +67,9 @@ struct Report {
     reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = BounceType)]
 enum Type {
     /// The address is not there.
     Hard,
@@ -56,7 +80,8 @@ enum Type {
 }
 
 /// What became of the reports.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = BouncesTaken)]
 struct Taken {
     /// Of mails that were found.
     taken: usize,

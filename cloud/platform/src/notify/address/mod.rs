@@ -2,7 +2,7 @@
 //! a mail service reports afterwards. No notice is mailed to such an address until
 //! its person has confirmed it, or has another one.
 
-mod api;
+pub mod api;
 mod pages;
 mod store;
 #[cfg(test)]
