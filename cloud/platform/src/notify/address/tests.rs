@@ -176,7 +176,7 @@ async fn what_bounces_later_is_reported_by_its_message_id() {
     assert_eq!(post.ask(state).await, ["dead 550 5.1.1 gone"]);
     // Reported again, by the cloud's own token: nobody is told twice.
     assert_eq!(report(&admin, "the-token-of-the-whole-cloud", &hard).await, (200, taken));
-    post.send_all().await;
+    turn(&post.test.db, &post.courier, post.tenant, Utc::now()).await.unwrap();
     let told = post.ask("select kind from notices where kind like '%unreachable' order by kind").await;
     assert_eq!(told, ["account.unreachable", "mail.unreachable"]);
     // An administrator lets mail go there again.
