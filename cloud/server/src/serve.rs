@@ -13,6 +13,7 @@ use chrono::Utc;
 use platform::authority::{self, Authority};
 use platform::files::Files;
 use platform::notify::{Courier, WebSender};
+use platform::openapi::Operation;
 use platform::secrets::Secrets;
 use platform::web::AppState;
 use tokio::net::TcpListener;
@@ -196,10 +197,24 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .texts(platform::audit::TEXTS)
         .texts(platform::files::TEXTS)
         .files(files)
+        .texts(platform::openapi::TEXTS)
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
         .build()
+}
+
+/// What the routes under `/api` are; a part that has some declares them. Those of
+/// masters are made of their declarations.
+fn operations() -> Vec<Operation> {
+    [
+        trace::explore::api::operations(),
+        platform::seed::operations(),
+        platform::audit::operations(),
+        platform::files::operations(),
+        platform::openapi::operations(),
+    ]
+    .concat()
 }
 
 /// Pages and API, or health alone where this process does not serve them.
@@ -215,6 +230,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::notify::router())
             .merge(platform::masters::router())
             .merge(platform::files::router())
+            .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {
@@ -256,6 +272,9 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod api_tests;
 #[cfg(test)]
 #[path = "matrix_tests.rs"]
 mod matrix_tests;

@@ -11,6 +11,7 @@ use super::kind::Kind;
 use super::model::{disposition, hex};
 use super::store::Sent;
 use super::{Files, FilesError};
+use crate::web::not_modified;
 
 /// Nothing in a file runs, and it is shown as no page of ours.
 const POLICY: &str = "default-src 'none'; sandbox";
@@ -51,17 +52,12 @@ fn part(headers: &HeaderMap, size: u64, tag: &str) -> Part {
     if range.start < size && range.start < range.end { Part::Some(range) } else { Part::Outside }
 }
 
-/// Whether `If-None-Match` names the tag.
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
-}
-
 /// The answer to a request for a version's bytes.
 pub(super) async fn answer(files: &Files, headers: &HeaderMap, sent: &Sent) -> Result<Response, FilesError> {
     let size = sent.size.unsigned_abs();
     let tag = format!("\"{}\"", hex(&sent.sha256));
-    let mut response = if is_known(headers, &tag) {
+    let known = HeaderValue::from_str(&tag).is_ok_and(|tag| not_modified(headers, &tag));
+    let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         match part(headers, size, &tag) {

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use axum::Router;
 use futures_util::future::BoxFuture;
 
+pub use api::operations;
 pub use depot::{Depot, S3Config};
 pub use error::FilesError;
 pub use model::{Listed, VersionOf};

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::FilesError;
@@ -12,7 +13,8 @@ use crate::web::escaped;
 const LONGEST_NAME: usize = 200;
 
 /// One version of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FileVersion)]
 pub struct VersionOf {
     /// Counted from 1.
     pub number: i32,
@@ -39,7 +41,8 @@ impl VersionOf {
 }
 
 /// A file with its versions, the present one first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = File)]
 pub struct Listed {
     /// Its id.
     pub id: Uuid,

@@ -124,7 +124,7 @@ async fn a_program_keeps_versions_and_reads_parts() {
     // A new version; the old one stays. Who saw another row is refused.
     let (status, ..) =
         site.call(&key, "PUT", &format!("{content}?name=a.txt"), &[("if-match", "\"7\"")], "x").await;
-    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!(status, StatusCode::PRECONDITION_FAILED);
     let (status, _, bytes) = site
         .call(&key, "PUT", &format!("{content}?name=notes.bat"), &[("if-match", "\"1\"")], "del *.*")
         .await;
