@@ -27,16 +27,19 @@ pub(super) fn router() -> Router<AppState> {
 /// What the routes here are, for the description of the API.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    let report =
-        Operation::post("/api/v1/mail/bounces", "reportBounces", "Reports mail that did not arrive after all")
-            .note(
-                "Of mails that this cloud sent, by their Message-ID. Besides an access key, the token that \
+    let report = Operation::post(
+        "/api/v1/mail/bounces",
+        "reportBounces",
+        "Reports mail that did not arrive after all",
+    )
+    .note(
+        "Of mails that this cloud sent, by their Message-ID. Besides an access key, the token that \
                  Deliveries, Unreachable addresses makes is taken as `Bearer`, and the operator's \
                  `bounce_token`, which is good for every tenant. A report may be sent again.",
-            )
-            .needs(&MANAGE)
-            .takes::<Reports>()
-            .answers::<Taken>();
+    )
+    .needs(&MANAGE)
+    .takes::<Reports>()
+    .answers::<Taken>();
     group("Mail", [report])
 }
 
