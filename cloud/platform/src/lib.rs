@@ -7,6 +7,7 @@ pub mod authority;
 pub mod ctx;
 pub mod db;
 pub mod i18n;
+pub mod idempotency;
 pub mod masters;
 pub mod migrate;
 pub mod notify;
