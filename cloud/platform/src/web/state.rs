@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::db::Db;
+use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
 use crate::secrets::Secrets;
@@ -47,6 +48,8 @@ pub struct Inner {
     pub kinds: Vec<Kind>,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
+    /// Files that are attached to things.
+    pub files: Files,
     /// Whether mail can be sent.
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
@@ -79,6 +82,7 @@ impl AppState {
             permissions: Vec::new(),
             kinds: Vec::new(),
             secrets: Secrets::none(),
+            files: Files::none(),
             mails: false,
             private_webhooks: false,
             rates: Rates::default(),
@@ -110,6 +114,7 @@ pub struct Builder {
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
     secrets: Secrets,
+    files: Files,
     mails: bool,
     private_webhooks: bool,
     rates: Rates,
@@ -150,6 +155,13 @@ impl Builder {
     #[must_use]
     pub fn secrets(mut self, secrets: Secrets) -> Self {
         self.secrets = secrets;
+        self
+    }
+
+    /// Keeps attached files there.
+    #[must_use]
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = files;
         self
     }
 
@@ -207,6 +219,7 @@ impl Builder {
                 permissions: self.permissions,
                 kinds: self.kinds,
                 secrets: self.secrets,
+                files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
                 rate_limits: RateLimits::new(self.rates),
