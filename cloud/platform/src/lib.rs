@@ -13,6 +13,7 @@ pub mod masters;
 pub mod migrate;
 pub mod notify;
 pub mod openapi;
+pub mod outbound;
 pub mod outbox;
 pub mod people;
 pub mod postgres;

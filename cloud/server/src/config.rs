@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use platform::files::{Depot, Files, Limits, S3Config};
-use platform::notify::{MailConfig, Mailer};
+use platform::notify::{MailConfig, Mailer, SmsProvider};
 use platform::secrets::{self, Secrets};
 use platform::web::{Network, Rate, Rates};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,9 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// Who mails come from: `Tracewright <noreply@example.com>`.
     pub mail_from: Option<String>,
+    /// The provider of text messages, a table `[sms]`: `url`, `body`, `token` and others,
+    /// see docs/notices.md. Tenants may have their own. None are sent when left out.
+    pub sms: Option<SmsProvider>,
     /// What whoever reports mail that bounced, of any tenant, shows at
     /// `/api/v1/mail/bounces`: at least 24 characters. Tenants have tokens of their own
     /// besides.
@@ -116,6 +119,7 @@ impl Default for Config {
             public_url: None,
             smtp_url: None,
             mail_from: None,
+            sms: None,
             bounce_token: None,
             secret_keys: Vec::new(),
             webhooks_private: false,
@@ -162,6 +166,7 @@ impl Config {
             "public_url",
             "smtp_url",
             "mail_from",
+            "sms",
             "bounce_token",
             "secret_keys",
             "webhooks_private",
@@ -212,6 +217,22 @@ impl Config {
         // Where a request says that it went is no address to send to others.
         self.public_url.as_ref().context("smtp_url needs public_url, where links in mails lead")?;
         Ok(Some(Mailer::new(&MailConfig { smtp_url, from })?))
+    }
+
+    /// The provider of text messages.
+    ///
+    /// # Errors
+    /// When something of it is not right; all of it is named.
+    pub fn sms(&self) -> anyhow::Result<Option<SmsProvider>> {
+        let Some(provider) = &self.sms else {
+            return Ok(None);
+        };
+        let mut wrong: Vec<&str> =
+            provider.mistakes(self.webhooks_private).into_iter().map(|(field, _)| field).collect();
+        wrong.dedup();
+        anyhow::ensure!(wrong.is_empty(), "sms: {} not right, see docs/notices.md", wrong.join(", "));
+        self.public_url.as_ref().context("sms needs public_url, where links in messages lead")?;
+        Ok(Some(provider.clone()))
     }
 
     /// The token of reports of bounced mail.
@@ -329,6 +350,22 @@ mod tests {
         };
         assert!(told("s3://files").contains("files_s3_access_key"));
         assert!(told("gs://files").contains("s3://bucket"));
+    }
+
+    #[test]
+    fn a_provider_of_text_messages_is_read_from_a_table_and_judged_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("cloud.toml");
+        let table = |body: &str| {
+            let text = format!("public_url = \"https://tw.example\"\n[sms]\n{body}");
+            std::fs::write(&file, text).unwrap();
+            Config::load(Some(&file)).unwrap().sms().map_err(|error| error.to_string())
+        };
+        let right = "url = \"https://sms.example/\"\nform = \"form\"\nbody = \"to={number}&text={text}\"\n\
+                     token = \"t\"\nheaders = { Authorization = \"Bearer {token}\" }\nper_tenant = 100\n";
+        assert_eq!(table(right).unwrap().unwrap().per_tenant, 100);
+        let wrong = table("url = \"http://sms.example/\"\nbody = \"to={nobody}\"\n").unwrap_err();
+        assert!(wrong.starts_with("sms: url, body not right"), "{wrong}");
     }
 
     #[tokio::test]

@@ -12,8 +12,9 @@ use axum::routing::get;
 use chrono::Utc;
 use platform::authority::{self, Authority};
 use platform::files::Files;
-use platform::notify::{Courier, WebSender};
+use platform::notify::Courier;
 use platform::openapi::Operation;
+use platform::outbound::HttpClient;
 use platform::secrets::Secrets;
 use platform::web::AppState;
 use tokio::net::TcpListener;
@@ -88,6 +89,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let mailer = config.mailer()?;
     config.bounce_token()?;
     config.proxies()?;
+    let sms = config.sms()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
         let (audited, stopped) = (db.clone(), stop.clone());
@@ -97,7 +99,8 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         });
         let courier = Courier {
             mailer,
-            web: WebSender::new(config.webhooks_private).context("setting up TLS of webhooks")?,
+            web: HttpClient::new(config.webhooks_private).context("setting up TLS of webhooks")?,
+            sms,
             secrets,
             i18n: Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
@@ -209,6 +212,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .rates(config.rates())
         .trusted_proxies(proxies)
         .request_timeout(Duration::from_secs(config.request_timeout_seconds.max(1).into()))
+        .sms(config.sms.clone())
         .build()
 }
 

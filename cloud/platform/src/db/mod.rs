@@ -5,11 +5,13 @@
 
 mod claim;
 mod connect;
+mod ears;
 mod error;
 mod listen;
 
 pub use claim::{Claim, under};
 pub use connect::PoolSizes;
+pub use ears::Ears;
 pub use error::{DbError, Problem};
 pub use listen::{Listener, Told};
 

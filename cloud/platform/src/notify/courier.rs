@@ -10,10 +10,11 @@ use super::address::{self, Unreachable};
 use super::digest::{DIGEST, Digest};
 use super::mail::{self, Letter, MailFailure, Mailer, Written};
 use super::webhook::{self, Call};
-use super::{ByMail, DELIVERY_DEAD, Kind, MANAGE, Notice, To, WebSender, fan_out, store, times};
+use super::{ByMail, DELIVERY_DEAD, Kind, MANAGE, Notice, To, fan_out, sms, store, times};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::{I18n, Lang, Texts, Value as Text, zone};
+use crate::outbound::HttpClient;
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
 
@@ -22,8 +23,10 @@ use crate::secrets::Secrets;
 pub struct Courier {
     /// The way to the mail server, where one is configured.
     pub mailer: Option<Mailer>,
-    /// Sends the requests of webhooks.
-    pub web: WebSender,
+    /// Sends the requests of webhooks and to providers of text messages.
+    pub web: HttpClient,
+    /// The provider of text messages of all tenants that have no own.
+    pub sms: Option<sms::Provider>,
     /// Opens what was sealed.
     pub secrets: Secrets,
     /// All texts.
@@ -47,15 +50,31 @@ impl From<sqlx::Error> for Failure {
 }
 
 /// Why a message was not sent, and what else follows from that.
-struct Unsent {
+pub(super) struct Unsent {
     failure: Failure,
-    /// The address that mail does not reach.
-    unreachable: Option<Unreachable>,
+    then: Then,
+}
+
+/// What follows from a message that was given up.
+enum Then {
+    /// Who looks after deliveries is told.
+    Tell,
+    /// Mail does not reach the address.
+    Unreachable(Unreachable),
+    /// As many were sent as may be in a day.
+    Bound(sms::Bound),
+}
+
+impl Unsent {
+    /// Given up, since as many were sent as may be in a day.
+    pub(super) fn over(bound: sms::Bound) -> Self {
+        Self { failure: Failure::Never(bound.told.clone()), then: Then::Bound(bound) }
+    }
 }
 
 impl From<Failure> for Unsent {
     fn from(failure: Failure) -> Self {
-        Self { failure, unreachable: None }
+        Self { failure, then: Then::Tell }
     }
 }
 
@@ -81,15 +100,22 @@ impl Courier {
         let cx = Cx::system(tenant);
         let outcome = match claimed.channel {
             Channel::Notice => return self.spread(db, &cx, claimed, chance, now).await,
-            Channel::Mail => self.mail(db, &cx, claimed, now).await,
-            Channel::Webhook => self.webhook(db, &cx, claimed, now).await.map_err(Unsent::from),
+            Channel::Mail => self.mail(db, &cx, claimed, now).await.map(|()| String::new()),
+            Channel::Webhook => {
+                self.webhook(db, &cx, claimed, now).await.map(|()| String::new()).map_err(Unsent::from)
+            }
+            Channel::Sms => sms::send(self, db, &cx, claimed, now).await,
         };
         db.tx(&cx, async |tx| {
             let failed = outcome.as_ref().err();
+            let reference = outcome.as_ref().ok().filter(|reference| !reference.is_empty());
             let sent = failed.map_or(Ok(()), |unsent| Err(unsent.failure.clone()));
             let settled = outbox::settle(tx, claimed, sent, chance, now).await?;
             if let (Settled::Dead, Some(unsent)) = (settled, failed) {
                 self.gave_up(tx, claimed, unsent, now).await?;
+            }
+            if let (Settled::Sent, Some(reference)) = (settled, reference) {
+                outbox::refer(tx, claimed.id, reference).await?;
             }
             Ok(settled)
         })
@@ -104,18 +130,21 @@ impl Courier {
         unsent: &Unsent,
         now: DateTime<Utc>,
     ) -> Result<(), DbError> {
-        if let Some(unreachable) = &unsent.unreachable {
-            address::mark(tx, unreachable, now).await?;
-        } else if claimed.kind != DELIVERY_DEAD.code {
-            let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
-                .with("error", unsent.failure.text());
-            super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
+        match &unsent.then {
+            Then::Unreachable(unreachable) => drop(address::mark(tx, unreachable, now).await?),
+            Then::Bound(bound) => sms::tell_bound(tx, bound, now).await?,
+            Then::Tell if claimed.kind == DELIVERY_DEAD.code => {}
+            Then::Tell => {
+                let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
+                    .with("error", unsent.failure.text());
+                super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
+            }
         }
         Ok(())
     }
 
     /// The kind of that code, among those that a person chooses from.
-    fn kind(&self, code: &str) -> Option<&Kind> {
+    pub(super) fn kind(&self, code: &str) -> Option<&Kind> {
         self.kinds.iter().find(|kind| kind.code == code)
     }
 
@@ -169,7 +198,7 @@ impl Courier {
             .map_err(|error| Failure::Again(error.to_string()))?;
         let body = claimed.body.get("send").and_then(|body| body.as_str()).unwrap_or_default().to_owned();
         let call = Call { id: claimed.id, kind: &claimed.kind, url: &found.url, secret: &secret, body, now };
-        self.web.send(&call).await
+        webhook::send(&self.web, &call).await
     }
 
     async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Unsent> {
@@ -227,7 +256,7 @@ impl Courier {
             now,
         };
         mailer.send(&written).await.map_err(|MailFailure { failure, about_the_address }| {
-            let unreachable = about_the_address.then(|| Unreachable {
+            let then = about_the_address.then(|| Unreachable {
                 user_id: reader.user_id,
                 name: reader.name.clone(),
                 email: reader.email.clone(),
@@ -236,7 +265,7 @@ impl Courier {
                 message_id: claimed.id,
                 since: now,
             });
-            Unsent { failure, unreachable }
+            Unsent { failure, then: then.map_or(Then::Tell, Then::Unreachable) }
         })
     }
 }

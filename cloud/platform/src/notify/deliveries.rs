@@ -43,7 +43,7 @@ struct Page<'a> {
     others: &'static [&'static str],
     asked: Asked,
     states: [Stands; 4],
-    channels: [Channel; 2],
+    channels: [Channel; 3],
     messages: Vec<Listed>,
     next: Option<String>,
     settings: MailSettings,
@@ -80,7 +80,15 @@ impl Page<'_> {
 }
 
 /// Kinds of messages that are no notices.
-const OTHERS: &[&str] = &["people.invite", "people.reset", "address.code", "notice.digest", "webhook.test"];
+const OTHERS: &[&str] = &[
+    "people.invite",
+    "people.reset",
+    "address.code",
+    "notice.digest",
+    "phone.code",
+    "sms.test",
+    "webhook.test",
+];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

@@ -1,5 +1,5 @@
-//! What people and other systems are told: notices inside the product, mail, and
-//! webhooks, all by way of the [`crate::outbox`].
+//! What people and other systems are told: notices inside the product, mail, text
+//! messages, and webhooks, all by way of the [`crate::outbox`].
 //!
 //! A part declares its kinds ([`Kind`]), gives them to the server's list and their
 //! texts to its own (`notice-…` and `notice-kind-…`), and calls [`tell`] in the
@@ -15,6 +15,7 @@ mod fan_out;
 mod mail;
 mod pages;
 mod preferences;
+mod sms;
 mod store;
 mod times;
 mod webhook;
@@ -34,6 +35,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
+use crate::secrets::Secrets;
 use crate::web::{AppState, NavItem, Permission};
 
 pub use address::Unreachable;
@@ -41,12 +43,16 @@ pub use contact::CodeError;
 pub use courier::Courier;
 pub use mail::{Letter, MailConfig, MailError, Mailer};
 pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
+pub use sms::Provider as SmsProvider;
 pub use times::{Pace, Times};
-pub use webhook::{WebSender, reseal};
 
 /// The pages of notices, deliveries and webhooks.
 pub fn router() -> Router<AppState> {
-    pages::router().merge(deliveries::router()).merge(address::router()).merge(webhook::router())
+    pages::router()
+        .merge(deliveries::router())
+        .merge(address::router())
+        .merge(sms::router())
+        .merge(webhook::router())
 }
 
 /// What the routes of the API here are, for its description.
@@ -144,8 +150,20 @@ pub const MAIL_UNREACHABLE: Kind = Kind::shown("mail.unreachable");
 pub const ACCOUNT_UNREACHABLE: Kind =
     Kind { code: "account.unreachable", mail: ByMail::Off, personal: true, urgent: true };
 
+/// As many text messages were sent in a day as may be.
+pub const SMS_BOUND: Kind = Kind::shown("sms.bound");
+
 /// The kinds of this part.
-pub const KINDS: &[Kind] = &[DELIVERY_DEAD, MAIL_UNREACHABLE, ACCOUNT_UNREACHABLE];
+pub const KINDS: &[Kind] = &[DELIVERY_DEAD, MAIL_UNREACHABLE, ACCOUNT_UNREACHABLE, SMS_BOUND];
+
+/// Brings what is sealed here under the key that seals now: secrets of webhooks,
+/// numbers of people, the token of a provider; answers how many were.
+///
+/// # Errors
+/// Those of the database. What does not open stays as it is.
+pub async fn reseal(tx: &mut Tx, secrets: &Secrets) -> Result<usize, DbError> {
+    Ok(webhook::reseal(tx, secrets).await? + sms::reseal(tx, secrets).await?)
+}
 
 /// Whom a notice is for. Whoever caused it is told only when named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,8 +18,8 @@ use super::address::{self, Unreachable};
 use super::contact::{self, Way};
 use super::preferences::{self, Choice, PreferenceError};
 use super::times::{Pace, Times, clock, minutes};
-use super::{Kind, store};
-use crate::db::DbError;
+use super::{Kind, sms, store};
+use crate::db::{DbError, Tx};
 use crate::i18n::{Texts, Value as Text};
 use crate::web::{AppState, Caller, Problem, Shell, form, local_path, query};
 
@@ -204,6 +204,9 @@ struct Settings<'a> {
     times: Times,
     zone: Tz,
     mails: bool,
+    /// Whether text messages can be sent.
+    by_sms: bool,
+    phone: Option<sms::Number>,
     unreachable: Option<Unreachable>,
     /// A code is on its way to the address.
     code_sent: bool,
@@ -255,11 +258,15 @@ async fn show_settings(
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
     let (choices, times) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
-    let (unreachable, code_sent) = state
+    let now = Utc::now();
+    let (by_sms, phone, unreachable, code_sent) = state
         .db
         .tx(&caller.cx, async |tx| {
+            let by_sms = sms::usable(tx, state.sms.as_ref()).await?;
+            let phone = sms::standing(tx, user, now).await?;
             let unreachable = address::of_person(tx, user).await?;
-            Ok::<_, DbError>((unreachable, contact::pending(tx, (user, Way::Mail), Utc::now()).await?))
+            let code_sent = contact::pending(tx, (user, Way::Mail), now).await?;
+            Ok::<_, DbError>((by_sms, phone, unreachable, code_sent))
         })
         .await?;
     let shell = Shell::new(state, caller, caller.t("notice-settings"), "/notices");
@@ -269,6 +276,8 @@ async fn show_settings(
         times,
         zone: caller.zone,
         mails: state.mails,
+        by_sms,
+        phone,
         unreachable,
         code_sent,
         done,
@@ -302,10 +311,15 @@ async fn set(
     let user = caller.person()?;
     let sent = form(sent)?;
     let (mut choices, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let usable = async |tx: &mut Tx| sms::usable(tx, state.sms.as_ref()).await;
+    let by_sms = state.db.tx(&caller.cx, usable).await?;
     for choice in &mut choices {
         let code = choice.kind.code;
         choice.app = sent.iter().any(|(name, value)| name == "app" && value == code);
         // What the form did not ask stays.
+        if by_sms {
+            choice.sms = sent.iter().any(|(name, value)| name == "sms" && value == code);
+        }
         let by_mail = sent.iter().find(|(name, _)| name.strip_prefix("mail:") == Some(code));
         if let Some((_, pace)) = by_mail.filter(|_| state.mails) {
             choice.mail = Pace::parse(pace);

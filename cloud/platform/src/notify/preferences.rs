@@ -13,6 +13,7 @@ use crate::web::Problem;
 /// The channels that a person chooses among, as stored.
 pub(super) const APP: &str = "app";
 pub(super) const MAIL: &str = "mail";
+pub(super) const SMS: &str = "sms";
 
 /// What a person wants of a kind by one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +26,14 @@ pub struct Wish {
 
 /// Whether and how fast a person is told by this channel: as the person wishes,
 /// else as the kind says. A kind that is always mailed asks nobody, and one about
-/// the own account is always shown.
+/// the own account is always shown. Text messages come to whoever asks for them.
 #[must_use]
 pub(super) fn wants(kind: &Kind, channel: &str, wish: Option<Wish>) -> Option<Pace> {
     let of_kind = |wanted| Wish { wanted, pace: Pace::Now };
     let wish = match (channel, kind.mail) {
         (MAIL, ByMail::Always) => of_kind(true),
         (MAIL, by_mail) => wish.unwrap_or(of_kind(by_mail == ByMail::On)),
+        (SMS, _) => wish.unwrap_or(of_kind(false)),
         _ if kind.personal => of_kind(true),
         _ => wish.unwrap_or(of_kind(true)),
     };
@@ -62,6 +64,8 @@ pub struct Choice {
     pub app: bool,
     /// Whether and how fast it comes by mail.
     pub mail: Option<Pace>,
+    /// Whether it comes by text message.
+    pub sms: bool,
 }
 
 impl Choice {
@@ -147,6 +151,7 @@ pub async fn of_person(
         kind: *kind,
         app: wants(kind, APP, wish(kind, APP)).is_some(),
         mail: wants(kind, MAIL, wish(kind, MAIL)),
+        sms: wants(kind, SMS, wish(kind, SMS)).is_some(),
     });
     Ok((choices.collect(), times))
 }
@@ -162,6 +167,7 @@ pub async fn choices_set(db: &Db, cx: &Cx, user: Uuid, choices: &[Choice]) -> Re
         if !choice.app_fixed() {
             wishes.push((choice.kind.code, APP, Wish { wanted: choice.app, pace: Pace::Now }));
         }
+        wishes.push((choice.kind.code, SMS, Wish { wanted: choice.sms, pace: Pace::Now }));
         if !choice.mail_fixed() {
             let wish = Wish { wanted: choice.mail.is_some(), pace: choice.mail.unwrap_or(Pace::Now) };
             wishes.push((choice.kind.code, MAIL, wish));
@@ -227,6 +233,7 @@ mod tests {
         assert!(!is(&shown, APP, no) && is(&shown, MAIL, yes));
         assert!(!is(&mailed, MAIL, no));
         assert!(is(&own, MAIL, no) && is(&own, APP, no));
+        assert!(!is(&own, SMS, None) && !is(&mailed, SMS, None) && is(&shown, SMS, yes));
         assert_eq!(wants(&mailed, MAIL, daily), Some(Pace::Daily));
         assert_eq!(wants(&own, MAIL, daily), Some(Pace::Now), "about the own account: at once");
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));

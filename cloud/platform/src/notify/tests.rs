@@ -7,6 +7,7 @@ use super::*;
 use crate::ctx::Cx;
 use crate::db::Db;
 use crate::i18n::{I18n, SHELL, assert_complete};
+use crate::outbound::HttpClient;
 use crate::outbox::CLAIM;
 use crate::people;
 use crate::secrets::Secrets;
@@ -61,7 +62,8 @@ impl Post {
         let i18n = I18n::new().with_all(TEXTS).with_all(people::TEXTS).with_all(TEST_TEXTS);
         let courier = Courier {
             mailer: Some(Mailer::new(&config).unwrap()),
-            web: WebSender::new(true).unwrap(),
+            web: HttpClient::new(true).unwrap(),
+            sms: None,
             secrets: Secrets::passing().unwrap(),
             i18n: Arc::new(i18n),
             kinds: KINDS.iter().chain(people::KINDS).chain(&[SHOWN, MAILED]).copied().collect(),
@@ -127,7 +129,7 @@ impl Post {
 
     /// How mail of a kind comes to a person.
     pub async fn wish(&self, user: Uuid, kind: &Kind, mail: Option<Pace>) {
-        let choice = Choice { kind: *kind, app: true, mail };
+        let choice = Choice { kind: *kind, app: true, mail, sms: false };
         choices_set(&self.test.db, &self.cx, user, &[choice]).await.unwrap();
     }
 
@@ -322,6 +324,15 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub async fn new(post: &Post, email: &str, roles: &[&str]) -> (Uuid, Self) {
+        Self::with(post, email, roles, None).await
+    }
+
+    /// Where the cloud has a provider of text messages.
+    pub async fn with_sms(post: &Post, email: &str, roles: &[&str]) -> (Uuid, Self) {
+        Self::with(post, email, roles, post.courier.sms.clone()).await
+    }
+
+    async fn with(post: &Post, email: &str, roles: &[&str], sms: Option<SmsProvider>) -> (Uuid, Self) {
         let user = post.person(email, "", roles).await;
         let token = crate::web::keys::Secret::token();
         let done: Result<(), DbError> = post
@@ -349,6 +360,7 @@ impl Reader {
             .texts(TEST_TEXTS)
             .secrets(post.courier.secrets.clone())
             .mails(true)
+            .sms(sms)
             .bounce_token(Some("the-token-of-the-whole-cloud".into()))
             .build();
         let router = crate::web::app(state, router());

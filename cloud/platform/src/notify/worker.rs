@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Courier, KEEP_NOTICES, digest, store};
+use super::{Courier, KEEP_NOTICES, digest, sms, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::idempotency;
@@ -139,6 +139,7 @@ async fn forget(db: &Db, tenants: &[Uuid], now: DateTime<Utc>) {
                 outbox::forget(tx, now).await?;
                 store::forget(tx, now - KEEP_NOTICES).await?;
                 idempotency::forget(tx, now).await?;
+                sms::forget(tx, now).await?;
                 Ok(())
             })
             .await;
@@ -151,27 +152,17 @@ async fn forget(db: &Db, tenants: &[Uuid], now: DateTime<Utc>) {
 /// Hears which tenants have something new; `None` when something may have been
 /// missed.
 async fn listen(db: Db, told: mpsc::Sender<Option<Uuid>>, stop: CancellationToken) {
+    let mut ears = db.ears(&[outbox::WAKE]);
     let hear = async {
         loop {
-            if let Err(error) = hear(&db, &told).await {
-                tracing::warn!(%error, "listening for the outbox");
+            let tenant = ears.next().await.and_then(|told| told.payload.parse().ok());
+            if told.send(tenant).await.is_err() {
+                return;
             }
-            tokio::time::sleep(Duration::from_secs(2)).await;
         }
     };
     tokio::select! {
         () = stop.cancelled() => {}
         () = hear => {}
-    }
-}
-
-async fn hear(db: &Db, told: &mpsc::Sender<Option<Uuid>>) -> Result<(), DbError> {
-    let mut listener = db.listen(&[outbox::WAKE]).await?;
-    let mut tenant = None;
-    loop {
-        if told.send(tenant).await.is_err() {
-            return Ok(());
-        }
-        tenant = listener.recv().await?.and_then(|told| told.payload.parse().ok());
     }
 }

@@ -46,6 +46,8 @@ pub enum Channel {
     Mail,
     /// To another system.
     Webhook,
+    /// By text message to one person.
+    Sms,
 }
 
 impl Channel {
@@ -56,16 +58,19 @@ impl Channel {
             Self::Notice => "notice",
             Self::Mail => "mail",
             Self::Webhook => "webhook",
+            Self::Sms => "sms",
         }
     }
 
     /// Those that leave the product.
-    pub const OUTSIDE: [Self; 2] = [Self::Mail, Self::Webhook];
+    pub const OUTSIDE: [Self; 3] = [Self::Mail, Self::Sms, Self::Webhook];
 
     /// The channel of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Notice, Self::Mail, Self::Webhook].into_iter().find(|channel| channel.name() == name)
+        [Self::Notice, Self::Mail, Self::Webhook, Self::Sms]
+            .into_iter()
+            .find(|channel| channel.name() == name)
     }
 }
 
@@ -263,6 +268,14 @@ pub async fn settle(
 /// An error as it is kept.
 fn kept(error: &str) -> String {
     error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect()
+}
+
+/// Notes what the other side calls a message that it took.
+///
+/// # Errors
+/// Those of the database.
+pub async fn refer(tx: &mut Tx, message: Uuid, reference: &str) -> Result<(), DbError> {
+    Ok(store::refer(tx, message, reference).await?)
 }
 
 /// Notes that a mail which was sent did not arrive.

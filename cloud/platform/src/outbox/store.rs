@@ -189,6 +189,19 @@ pub(super) async fn postpone(
     Ok(done.rows_affected() > 0)
 }
 
+pub(super) async fn refer(tx: &mut Tx, message: Uuid, reference: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update outbox set reference = $3, version = version + 1 where tenant_id = $1 and message_id = $2",
+        tenant,
+        message,
+        reference,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Notes that what was sent did not arrive.
 pub(super) async fn bounced(
     tx: &mut Tx,
@@ -262,7 +275,7 @@ pub(super) async fn forget(
 pub struct Listed {
     /// Its id.
     pub id: Uuid,
-    /// `notice`, `mail`, `webhook`.
+    /// `notice`, `mail`, `webhook`, `sms`.
     pub channel: String,
     /// What it tells of.
     pub kind: String,
@@ -274,6 +287,8 @@ pub struct Listed {
     pub attempts: i32,
     /// Why the last attempt failed; empty when none did.
     pub last_error: String,
+    /// What the other side calls it; empty where it does not say.
+    pub reference: String,
     /// When it was put.
     pub created_at: DateTime<Utc>,
     /// When it is tried next, if it waits.
@@ -295,7 +310,7 @@ pub(super) async fn list(
         r#"select message_id as id, channel, kind,
                   coalesce((select email from users u where u.tenant_id = $1 and u.user_id = o.target),
                            (select name from webhooks w where w.tenant_id = $1 and w.webhook_id = o.target),
-                           '') as "to!", state, attempts, last_error, created_at, due_at,
+                           '') as "to!", state, attempts, last_error, reference, created_at, due_at,
                   (state = 'dead' and coalesce(expires_at > $5, true)
                    or state = 'sent' and channel = 'webhook') as "replayable!"
            from outbox o

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
-use crate::notify::Kind;
+use crate::notify::{Kind, SmsProvider};
 use crate::secrets::Secrets;
 
 use super::{Network, Permission, RateLimits, Rates};
@@ -62,6 +62,8 @@ pub struct Inner {
     pub trusted_proxies: Vec<Network>,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// The provider of text messages of tenants that have no own.
+    pub sms: Option<SmsProvider>,
 }
 
 impl Deref for AppState {
@@ -91,6 +93,7 @@ impl AppState {
             rates: Rates::default(),
             trusted_proxies: Vec::new(),
             request_timeout: Duration::from_secs(120),
+            sms: None,
         }
     }
 
@@ -124,6 +127,7 @@ pub struct Builder {
     rates: Rates,
     trusted_proxies: Vec<Network>,
     request_timeout: Duration,
+    sms: Option<SmsProvider>,
 }
 
 impl Builder {
@@ -211,6 +215,13 @@ impl Builder {
         self
     }
 
+    /// The provider of text messages of tenants that have no own.
+    #[must_use]
+    pub fn sms(mut self, provider: Option<SmsProvider>) -> Self {
+        self.sms = provider;
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -237,6 +248,7 @@ impl Builder {
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,
                 request_timeout: self.request_timeout,
+                sms: self.sms,
             }),
         }
     }

@@ -22,12 +22,14 @@ const TRIES: i32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     Mail,
+    Sms,
 }
 
 impl Way {
     fn name(self) -> &'static str {
         match self {
             Self::Mail => "mail",
+            Self::Sms => "sms",
         }
     }
 }

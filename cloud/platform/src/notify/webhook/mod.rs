@@ -7,15 +7,13 @@
 //! - `Tracewright-Signature`: `t=<seconds since 1970>,v1=<hex>`, where `v1` is the
 //!   HMAC-SHA-256 over `<t>.<body>` under the webhook's secret
 
-mod guard;
 mod pages;
 mod send;
 mod service;
 mod store;
 
 pub(super) use pages::router;
-pub(super) use send::Call;
-pub use send::WebSender;
+pub(super) use send::{Call, send};
 pub(super) use service::{messages, sealed_field};
 pub(super) use store::find;
 

@@ -1,9 +1,9 @@
-//! Which addresses a webhook may reach. A tenant says where its webhooks go; it
-//! must not reach through them what stands beside the cloud.
+//! Which addresses may be reached. A tenant says where its requests go; it must not
+//! reach through them what stands beside the cloud.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::outbox::Failure;
+use super::CallError;
 
 /// Whether an address is one of the open internet.
 pub(super) fn is_public(address: IpAddr) -> bool {
@@ -49,25 +49,29 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 /// ask for the name again could answer others.
 ///
 /// # Errors
-/// [`Failure::Again`] when the name is not known now; [`Failure::Never`] when it
+/// [`CallError::Unreached`] when the name is not known now; [`CallError::Refused`] when it
 /// leads to private addresses alone.
-pub(super) async fn reachable(host: &str, port: u16, private_too: bool) -> Result<Vec<SocketAddr>, Failure> {
+pub(super) async fn reachable(
+    host: &str,
+    port: u16,
+    private_too: bool,
+) -> Result<Vec<SocketAddr>, CallError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let all: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
         Err(_) => tokio::net::lookup_host((bare, port))
             .await
-            .map_err(|error| Failure::Again(format!("{host}: {error}")))?
+            .map_err(|error| CallError::Unreached(format!("{host}: {error}")))?
             .collect(),
     };
     if all.is_empty() {
-        return Err(Failure::Again(format!("{host} has no address")));
+        return Err(CallError::Unreached(format!("{host} has no address")));
     }
     let good: Vec<SocketAddr> =
         all.into_iter().filter(|address| private_too || is_public(address.ip())).collect();
     if good.is_empty() {
-        return Err(Failure::Never(format!(
-            "{host} leads to a private address, which webhooks may not reach"
+        return Err(CallError::Refused(format!(
+            "{host} leads to a private address, which may not be reached"
         )));
     }
     Ok(good)
@@ -142,11 +146,11 @@ mod tests {
     async fn a_name_is_judged_by_where_it_leads() {
         for host in ["localhost", "127.0.0.1", "[::1]", "169.254.169.254"] {
             let refused = reachable(host, 80, false).await;
-            assert!(matches!(refused, Err(Failure::Never(_))), "{host}: {refused:?}");
+            assert!(matches!(refused, Err(CallError::Refused(_))), "{host}: {refused:?}");
         }
         let allowed = reachable("localhost", 80, true).await.unwrap();
         assert!(allowed.iter().all(|address| address.ip().is_loopback()));
         assert_eq!(reachable("1.1.1.1", 443, false).await.unwrap(), ["1.1.1.1:443".parse().unwrap()]);
-        assert!(matches!(reachable("nowhere.invalid", 80, false).await, Err(Failure::Again(_))));
+        assert!(matches!(reachable("nowhere.invalid", 80, false).await, Err(CallError::Unreached(_))));
     }
 }
