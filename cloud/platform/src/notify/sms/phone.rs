@@ -148,7 +148,7 @@ pub(super) async fn set(
         }
         let code = contact::issue(tx, secrets, (user, Way::Sms), now).await?;
         store::phone_set(tx, user, &sealed, &ending).await?;
-        record(tx, user, "phone.set", json!({ "ending": ending })).await?;
+        record(tx, user, "phone.set", json!({})).await?;
         let letter = Letter::new("sms-code", "");
         let message = Message::new(Channel::Sms, CODE, Some(user), letter.body())
             .until(now + contact::LIFETIME)
