@@ -19,7 +19,6 @@ pub(super) use pages::router;
 pub use phone::{Number, PhoneError, standing};
 pub use provider::Provider;
 pub(super) use send::{Bound, send};
-pub use settings::{Settings, SettingsError};
 
 use super::{MANAGE, Notice, SMS_BOUND, To};
 use crate::db::{DbError, Tx};

@@ -39,9 +39,8 @@ struct Page<'a> {
     longest: usize,
     /// The cloud has a provider, which is used where the tenant's own is not.
     of_cloud: Option<&'a Provider>,
-    /// Parts that were sent today, and how many may be.
-    sent: i32,
-    bound: i32,
+    /// Parts that were sent today, of how many may be.
+    sent: String,
     done: bool,
     errors: Vec<String>,
 }
@@ -97,8 +96,7 @@ async fn show(
         places: PLACES,
         longest: LONGEST,
         of_cloud,
-        sent,
-        bound,
+        sent: format!("{sent} / {bound}"),
         done,
         errors,
     };

@@ -10,6 +10,7 @@ use axum::routing::any;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use super::settings::{Settings, SettingsError};
 use super::*;
 use crate::ctx::Cx;
 use crate::db::Db;
