@@ -12,5 +12,6 @@ mod queries;
 mod reference_shapes;
 mod spec_example;
 mod support;
+mod tenant_moves;
 mod terminal;
 mod whole_path;

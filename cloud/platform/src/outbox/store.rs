@@ -65,8 +65,7 @@ pub(super) async fn insert(tx: &mut Tx, message: &Message, now: DateTime<Utc>) -
 /// Tells the workers, once this transaction commits.
 pub(super) async fn wake(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant().to_string();
-    sqlx::query!("select pg_notify($1, $2)", WAKE, tenant).execute(tx.conn()).await?;
-    Ok(())
+    tx.tell(WAKE, &tenant).await
 }
 
 pub(super) async fn void_expired(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Error> {

@@ -153,6 +153,7 @@ where
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
             let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
+            access.standing.require()?;
             return Ok(Self::new(&state, access, None, parts));
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
@@ -161,6 +162,7 @@ where
             }
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
+                access.standing.require()?;
                 return Ok(Self::new(&state, access, keys::hash_of_token(token), parts));
             }
         }

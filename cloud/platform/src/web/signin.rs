@@ -120,6 +120,7 @@ async fn submit(
                 return Ok(response);
             }
             SignedIn::No => (None, texts.t("signin-failed-password")),
+            SignedIn::Suspended => (None, texts.t("error-tenant-suspended")),
             SignedIn::Wait(until) => {
                 let minutes = (until - now).num_seconds().div_euclid(60) + 1;
                 (None, texts.count("signin-wait", minutes))
@@ -127,6 +128,7 @@ async fn submit(
         }
     } else {
         match keys::verify(&state.db, form.key.trim(), now).await? {
+            Some(access) if !access.standing.admits() => (None, texts.t("error-tenant-suspended")),
             Some(access) => (keys::start_key_session(&state.db, &access, now).await?, String::new()),
             None => (None, texts.t("signin-failed")),
         }

@@ -59,6 +59,9 @@ error-request-invalid = The request could not be read.
 error-conflict-exists = There is one with this key already.
 error-conflict-stale = Somebody else changed this meanwhile. Load it again.
 error-busy = The system is busy. Please try again in a moment.
+error-tenant-away = The database of your organisation cannot be reached just now. Nothing is lost; please try again in a few minutes.
+error-tenant-moving = Your organisation is being moved to another database, and can only be read for a short while. Please try again in a minute.
+error-tenant-suspended = Your organisation is suspended. Nobody can sign in, and nothing is lost. Please ask whoever runs this system.
 error-internal = Something went wrong on our side. It has been recorded.
 
 month-1 = Jan

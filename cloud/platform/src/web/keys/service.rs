@@ -13,6 +13,7 @@ use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::i18n::{Lang, zone};
 use crate::people::{self, Standing};
+use crate::tenancy;
 use crate::web::{Rights, Scope, Scopes};
 
 /// How long a browser stays signed in.
@@ -33,6 +34,8 @@ pub struct Access {
     pub language: Option<Lang>,
     /// Its time zone.
     pub zone: Tz,
+    /// Whether it is let in; whoever serves the access has to ask.
+    pub standing: tenancy::Standing,
     /// The name of the key or person.
     pub name: String,
     /// What it may do.
@@ -68,6 +71,7 @@ impl Access {
             tenant_name: row.tenant_name,
             language: Lang::parse(&row.tenant_language),
             zone: zone(&row.tenant_time_zone),
+            standing: tenancy::Standing::of(&row.tenant_status),
             name: row.name,
             rights: Rights::Key(Scopes::parse(&row.scopes)),
             bearer: Bearer::Key(key),
@@ -82,6 +86,7 @@ impl Access {
             tenant_name: row.tenant_name,
             language: Lang::parse(&person.language).or_else(|| Lang::parse(&row.tenant_language)),
             zone: zone(zone_name),
+            standing: tenancy::Standing::of(&row.tenant_status),
             name: person.name,
             rights: Rights::of_person(person.permissions),
             bearer: Bearer::Person(user),
@@ -122,6 +127,8 @@ fn subject(key: SecretHash) -> String {
 }
 
 async fn record(tx: &mut SystemTx, cx: &Cx, entry: Entry<'_>) -> Result<(), DbError> {
+    // The tenant's commits first: what its audit tells of may not have come about,
+    // and nothing comes about that it does not tell of.
     tx.enter(cx, async |tx| audit::record(tx, entry.clone()).await).await
 }
 
@@ -206,7 +213,7 @@ pub async fn list(db: &Db, tenant: Uuid) -> Result<Vec<Listed>, DbError> {
 }
 
 /// Whom the key speaks for; `None` alike for one that is unknown, malformed,
-/// expired or revoked, and for a tenant that is suspended.
+/// expired or revoked.
 ///
 /// # Errors
 /// When the database refuses.
@@ -262,6 +269,7 @@ pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<
             return Ok(None);
         };
         let look = async |tx: &mut Tx| Ok::<_, DbError>(people::standing(tx, user).await?);
+        // Reads alone: whatever commits first, nothing changes.
         let person = tx.enter(&Cx::system(row.tenant_id), look).await?;
         Ok(person.map(|person| Access::of_person(row, user, person)))
     })
