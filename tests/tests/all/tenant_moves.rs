@@ -69,7 +69,8 @@ async fn a_plant_streams_while_its_tenant_is_moved_there_and_back() {
         let (answer, new) = lab.agent.receive(&mut dock, 5).await;
         assert!(answer.taken(), "{answer:?}");
         uids.extend(new);
-        let moving = lab.tenant(&["move", TENANT, "--to", to]);
+        let args = ["move", TENANT, "--to", to];
+        let moving = lab.tenant(&args);
         let receiving = async {
             let mut more = Vec::new();
             for _ in 0..6 {

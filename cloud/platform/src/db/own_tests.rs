@@ -198,3 +198,28 @@ async fn pools_to_own_databases_are_bounded() {
     assert!(open <= 8, "{open} connections to own databases");
     db.close().await;
 }
+
+/// A notification inside a tenant's own database is heard by nobody: everybody listens
+/// at the home database. So no other part may send one by itself.
+#[test]
+fn nobody_notifies_but_by_tell() {
+    fn look(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("src/db") {
+                look(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                if text.contains(concat!("pg_", "notify(")) {
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for part in ["platform/src", "trace/src", "server/src"] {
+        let cloud = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        look(&cloud.join(part), &mut found);
+    }
+    assert!(found.is_empty(), "use Tx::tell: {found:?}");
+}

@@ -8,6 +8,8 @@ pub(super) mod rows;
 pub(super) mod tables;
 
 #[cfg(test)]
+mod file_tests;
+#[cfg(test)]
 mod tests;
 
 pub(super) use rows::{clear, copy, sum};
