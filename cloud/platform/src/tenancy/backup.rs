@@ -28,7 +28,7 @@ const EXPORT: &str = "tracewright-tenant-export";
 
 /// Columns that an export leaves out, wherever they are: what a person or program proves
 /// itself with, and what is sealed.
-pub(super) const SECRET: [&str; 9] = [
+pub(super) const SECRET: [&str; 12] = [
     "password_hash",
     "pin_hash",
     "badge_hash",
@@ -38,6 +38,10 @@ pub(super) const SECRET: [&str; 9] = [
     "code_hash",
     "token_hash",
     "key_hash",
+    "smtp_password",
+    // What was asked and answered under an idempotency key.
+    "request",
+    "answer",
 ];
 
 /// What an archive of a tenant says of itself.

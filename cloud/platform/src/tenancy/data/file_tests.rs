@@ -275,8 +275,18 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
 /// put on one side or the other.
 #[tokio::test]
 async fn an_export_tells_no_secret() {
-    const PLAIN: [&str; 9] =
-        ["payload", "chain_hash", "salt", "hash", "note_hash", "fingerprint", "sha256", "content", "digest"];
+    const PLAIN: [&str; 10] = [
+        "payload",
+        "chain_hash",
+        "salt",
+        "hash",
+        "note_hash",
+        "fingerprint",
+        "sha256",
+        "content",
+        "digest",
+        "logo",
+    ];
     let test = TestDb::new().await;
     let tenant = furnished(&test, "AAAA").await;
     let mut owner = test.owner.connect().await.unwrap();
