@@ -9,6 +9,7 @@ mod metrics;
 mod progress;
 mod serve;
 mod tenant;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
