@@ -206,9 +206,9 @@ async fn work(config: &Config, db: &Db, command: TenantCommand) -> anyhow::Resul
         TenantCommand::Suspend { code, reason } => standing(db, &code, Standing::Suspended, &reason).await,
         TenantCommand::Resume { code } => standing(db, &code, Standing::Active, "").await,
         TenantCommand::Move(args) => moving(db, &args).await,
-        TenantCommand::Backup { code, file } => backup(db, &code, file).await,
-        TenantCommand::Restore(args) => restore(db, &args).await,
-        TenantCommand::Export { code, file } => export(db, &code, file).await,
+        TenantCommand::Backup { code, file } => backup(config, db, &code, file).await,
+        TenantCommand::Restore(args) => restore(config, db, &args).await,
+        TenantCommand::Export { code, file } => export(config, db, &code, file).await,
         TenantCommand::Erase(args) => erase(config, db, &args).await,
         TenantCommand::Erased { file } => erased(&file),
     }
@@ -271,28 +271,32 @@ fn told(manifest: &Manifest) -> String {
     format!("{} tables, {rows} rows", manifest.tables.len())
 }
 
-async fn backup(db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn backup(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
     let file = named(code, file, "twbackup");
+    let files = config.files()?;
     let mut progress = Progress::new();
-    let done = tenancy::backup::backup(db, tenant.id, &file, Utc::now(), &mut progress.watch()).await;
+    let depot = Some(files.depot()?);
+    let done = tenancy::backup::backup(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
     progress.end();
     println!("{}: {} of {code}", file.display(), told(&done?));
     println!("It holds secrets and personal data. To put it back elsewhere, take the keys of secrets along.");
     Ok(())
 }
 
-async fn export(db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn export(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
     let file = named(code, file, "zip");
+    let files = config.files()?;
     let mut progress = Progress::new();
-    let done = tenancy::backup::export(db, tenant.id, &file, Utc::now(), &mut progress.watch()).await;
+    let depot = Some(files.depot()?);
+    let done = tenancy::backup::export(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
     progress.end();
     println!("{}: {} of {code}, without what is secret", file.display(), told(&done?));
     Ok(())
 }
 
-async fn restore(db: &Db, args: &RestoreArgs) -> anyhow::Result<()> {
+async fn restore(config: &Config, db: &Db, args: &RestoreArgs) -> anyhow::Result<()> {
     let placement = args.placement.on(args.server.as_deref())?;
     if args.dry_run {
         let manifest = tenancy::restore::look(&args.file)?;
@@ -306,10 +310,11 @@ async fn restore(db: &Db, args: &RestoreArgs) -> anyhow::Result<()> {
         );
         return Ok(());
     }
+    let files = config.files()?;
+    let (wanted, depot) = ((&placement, args.replace), Some(files.depot()?));
     let mut progress = Progress::new();
     let mut watch = progress.watch();
-    let done =
-        tenancy::restore::restore(db, &args.file, &placement, args.replace, Utc::now(), &mut watch).await;
+    let done = tenancy::restore::restore(db, &args.file, wanted, depot, Utc::now(), &mut watch).await;
     drop(watch);
     progress.end();
     let restored = done?;
@@ -336,10 +341,13 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
             line.trim().to_owned()
         }
     };
+    let files = config.files()?;
+    let depot = Some(files.depot()?);
     let mut progress = Progress::new();
     let mut watch = progress.watch();
     let confirmed = (typed.as_str(), args.by.as_str());
-    let done = tenancy::erase::erase(db, &authority, tenant.id, confirmed, Utc::now(), &mut watch).await;
+    let done =
+        tenancy::erase::erase(db, &authority, tenant.id, confirmed, depot, Utc::now(), &mut watch).await;
     drop(watch);
     progress.end();
     let text = serde_json::to_string_pretty(&done?)?;

@@ -14,10 +14,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::data::archive::{Entry, Writer};
+use super::data::attached::{self, Attached};
 use super::data::rows::{act_for, begin_snapshot, copy_out};
 use super::data::{self, At, DataError, Table, Watch, control, of_tenants, tell};
 use super::{databases, moves, store};
 use crate::db::{Db, DbError, SHARED, end};
+use crate::files::Depot;
 use crate::migrate;
 
 /// What the manifest of a backup calls itself.
@@ -65,10 +67,13 @@ pub struct Manifest {
     pub tables: Vec<Entry>,
     /// What the control schema has of it.
     pub control: Vec<Entry>,
+    /// The bytes of what is attached.
+    #[serde(default)]
+    pub files: Vec<Attached>,
 }
 
-/// Writes everything of a tenant to a file; answers its manifest. The file is whole, or
-/// not there. It holds secrets and personal data: only its owner may read it.
+/// Writes everything of a tenant to a file, with what is attached in the store `files`;
+/// answers its manifest. The file is whole, or not there. It holds secrets and personal data: only its owner may read it.
 ///
 /// # Errors
 /// [`DataError`]; [`DataError::Refused`] while the tenant is being moved, or when there
@@ -77,6 +82,7 @@ pub async fn backup(
     db: &Db,
     tenant: Uuid,
     path: &Path,
+    files: Option<&Depot>,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<Manifest, DataError> {
@@ -94,6 +100,9 @@ pub async fn backup(
         let entry = at_table(home, &table, tenant, &name, "", &mut archive, watch).await?;
         manifest.control.push(entry);
     }
+    if let Some(files) = files {
+        manifest.files = attached::take(files, tenant, path, &mut archive, watch).await?;
+    }
     archive.finish(&manifest)?;
     at.end().await;
     Ok(manifest)
@@ -108,6 +117,7 @@ pub async fn export(
     db: &Db,
     tenant: Uuid,
     path: &Path,
+    files: Option<&Depot>,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<Manifest, DataError> {
@@ -121,6 +131,9 @@ pub async fn export(
         let how = "with (format csv, header)";
         let entry = at_table(&mut at.data, &table, tenant, &name, how, &mut archive, watch).await?;
         manifest.tables.push(entry);
+    }
+    if let Some(files) = files {
+        manifest.files = attached::take(files, tenant, path, &mut archive, watch).await?;
     }
     archive.finish(&manifest)?;
     at.end().await;
@@ -176,6 +189,7 @@ impl Snapshot {
             name: self.name.clone(),
             tables: Vec::new(),
             control: Vec::new(),
+            files: Vec::new(),
         })
     }
 

@@ -16,6 +16,7 @@ use super::data::{self, At, DataError, Watch, control, of_tenants, tell};
 use super::{Standing, databases, moves, store};
 use crate::authority::{self, Authority};
 use crate::db::{Db, DbError, SHARED, end};
+use crate::files::{Depot, erase_tenant};
 
 /// What was erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl Certificate {
 }
 
 /// Erases a suspended tenant, or goes on with an erasure that was cut short. `typed` is
-/// its code, typed again.
+/// its code, typed again; `files` is the store of attached files.
 ///
 /// # Errors
 /// [`DataError::Refused`] when it is not suspended, being moved, or the code is another.
@@ -86,6 +87,7 @@ pub async fn erase(
     authority: &Authority,
     tenant: Uuid,
     (typed, by): (&str, &str),
+    files: Option<&Depot>,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<Certificate, DataError> {
@@ -106,7 +108,7 @@ pub async fn erase(
             "a move of it was cut short; run it again to end it, or take it back".to_owned(),
         ));
     }
-    let done = erased(db, authority, &known, by, now, watch).await;
+    let done = erased(db, authority, &known, by, files, now, watch).await;
     end(held).await;
     done
 }
@@ -116,6 +118,7 @@ async fn erased(
     authority: &Authority,
     known: &super::Tenant,
     by: &str,
+    files: Option<&Depot>,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<Certificate, DataError> {
@@ -142,6 +145,10 @@ async fn erased(
             data::clear(&mut home, known.id, watch).await?;
             end(home).await;
         }
+    }
+    // The bytes of files go after the rows that name them.
+    if let Some(files) = files {
+        erase_tenant(files, known.id).await?;
     }
     statement.ended_at = Some(now);
     let text = json!(statement).to_string();

@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::backup::{FORMAT, Manifest, VERSION};
 use super::data::archive::{Entry as Filed, Reader};
+use super::data::attached;
 use super::data::rows::{act_for, begin, commit, door, land};
 use super::data::tables::{of_control, quoted};
 use super::data::{self, At, DataError, Table, Watch, control, of_tenants, tell};
@@ -28,6 +29,7 @@ use super::{Placement, Standing, databases, moves};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SHARED, end};
+use crate::files::Depot;
 use crate::migrate;
 
 /// Reads the manifest of a backup, and all of it against that.
@@ -44,14 +46,17 @@ pub fn look(path: &Path) -> Result<Manifest, DataError> {
     if manifest.version > VERSION || manifest.schema_version > migrate::version() {
         return refuse("a newer program wrote it; put it back with that one".to_owned());
     }
-    archive.check(&manifest.tables)?;
-    archive.check(&manifest.control)?;
+    let tables = manifest.tables.iter().chain(&manifest.control);
+    archive.check(tables.map(|entry| (entry.path.as_str(), entry.bytes, entry.sha256.as_str())))?;
+    let files = manifest.files.iter();
+    archive.check(files.map(|file| (file.path.as_str(), file.bytes, file.sha256.as_str())))?;
     Ok(manifest)
 }
 
 /// Puts a tenant back. With `replace` the tenant of today, which is suspended, gives way
 /// to that of the backup; its certificates, keys and addresses of people stay beside
-/// those of the backup, so that what was revoked since is revoked.
+/// those of the backup, so that what was revoked since is revoked. `files` is the store
+/// of attached files.
 ///
 /// # Errors
 /// [`DataError`]; [`DataError::Refused`] when the tenant or its code is there and not to
@@ -59,15 +64,15 @@ pub fn look(path: &Path) -> Result<Manifest, DataError> {
 pub async fn restore(
     db: &Db,
     path: &Path,
-    placement: &Placement,
-    replace: bool,
+    (placement, replace): (&Placement, bool),
+    files: Option<&Depot>,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<RestoredTenant, DataError> {
     tell(watch, At::Step("reading the file through"))?;
     let manifest = look(path)?;
     let held = moves::hold(db, manifest.tenant).await?;
-    let done = restored(db, path, &manifest, (placement, replace), now, watch).await;
+    let done = restored(db, path, &manifest, (placement, replace), files, now, watch).await;
     end(held).await;
     let tenant = done?;
     if *placement == Placement::Shared {
@@ -81,6 +86,7 @@ async fn restored(
     path: &Path,
     manifest: &Manifest,
     (placement, replace): (&Placement, bool),
+    files: Option<&Depot>,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<RestoredTenant, DataError> {
@@ -95,6 +101,7 @@ async fn restored(
     act_for(&mut there, manifest.tenant).await?;
     tell(watch, At::Step("putting everything in"))?;
     put_in(&mut there, path, manifest, &name, watch).await?;
+    attached::put_back(files, manifest.tenant, path, &manifest.files).await?;
     tell(watch, At::Step("bringing it up to date"))?;
     migrate::migrate(&db.owner_of(&name, server)?).await?;
     databases::found_ready(db, &name).await?;

@@ -89,6 +89,18 @@ impl Writer {
         self.zip.write_all(bytes).map_err(|error| failed(&self.aside, error))
     }
 
+    /// Writes all that a file of the disk holds.
+    pub fn write_all_of(&mut self, file: &mut File, from: &Path) -> Result<(), DataError> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let read = file.read(&mut buffer).map_err(|error| failed(from, error))?;
+            match buffer.get(..read) {
+                Some(chunk) if !chunk.is_empty() => self.write(chunk)?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
     /// Bytes of the present file until now.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -148,19 +160,32 @@ impl Reader {
         serde_json::from_slice(&text).map_err(|error| form(&path, format!("its manifest: {error}")))
     }
 
-    /// Whether every file is as the manifest has it.
-    pub fn check(&mut self, entries: &[Entry]) -> Result<(), DataError> {
+    /// Writes a file of the archive to the disk.
+    pub fn write_to(&mut self, name: &str, to: &Path) -> Result<(), DataError> {
+        let mut file = File::create(to).map_err(|error| failed(to, error))?;
+        let mut chunks = self.read(name)?;
+        while let Some(chunk) = chunks.next()? {
+            file.write_all(chunk).map_err(|error| failed(to, error))?;
+        }
+        Ok(())
+    }
+
+    /// Whether every file is as the manifest has it: name, bytes, SHA-256.
+    pub fn check<'a>(
+        &mut self,
+        entries: impl Iterator<Item = (&'a str, u64, &'a str)>,
+    ) -> Result<(), DataError> {
         let path = self.path.clone();
-        for entry in entries {
+        for (name, size, sha256) in entries {
             let mut hash = Sha256::new();
             let mut bytes = 0_u64;
-            let mut read = self.read(&entry.path)?;
+            let mut read = self.read(name)?;
             while let Some(chunk) = read.next()? {
                 hash.update(chunk);
                 bytes += chunk.len() as u64;
             }
-            if bytes != entry.bytes || hex(&hash.finalize()) != entry.sha256 {
-                return Err(form(&path, format!("{} is damaged: it is not what was written", entry.path)));
+            if bytes != size || hex(&hash.finalize()) != sha256 {
+                return Err(form(&path, format!("{name} is damaged: it is not what was written")));
             }
         }
         Ok(())

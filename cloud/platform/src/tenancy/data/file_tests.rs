@@ -123,14 +123,14 @@ crate::in_every_placement! {
         let (before, beside) = (everything(&test, tenant).await, everything(&test, other).await);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.twbackup");
-        let manifest = backup(&test.db, tenant, &file, now(), &mut go_on).await.unwrap();
+        let manifest = backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
         assert_eq!((manifest.code.as_str(), manifest.tables.len()), ("AAAA", look(&file).unwrap().tables.len()));
-        let again = backup(&test.db, tenant, &file, now(), &mut go_on).await;
+        let again = backup(&test.db, tenant, &file, None, now(), &mut go_on).await;
         assert!(matches!(again, Err(DataError::Refused(_))), "a backup is never written over");
 
         suspend(&test, tenant).await;
         let authority = authority(&test).await;
-        let done = erase(&test.db, &authority, tenant, ("AAAA", "me"), now(), &mut go_on).await.unwrap();
+        let done = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
         let stated = done.check().unwrap();
         for (table, sum) in &before {
             let erased = stated.tables.iter().find(|one| one.table == *table).unwrap();
@@ -141,7 +141,7 @@ crate::in_every_placement! {
         assert_eq!(everything(&test, other).await, beside);
 
         for placement in [OWN, Placement::Shared] {
-            let back = restore(&test.db, &file, &placement, false, now(), &mut go_on).await.unwrap();
+            let back = restore(&test.db, &file, (&placement, false), None, now(), &mut go_on).await.unwrap();
             assert_eq!((back.id, back.agents.len()), (tenant, 1));
             assert!(back.generation > 1_000_000_000, "{}", back.generation);
             assert_eq!(everything(&test, tenant).await, before);
@@ -154,11 +154,11 @@ crate::in_every_placement! {
                 Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(tx.conn()).await?)
             }).await;
             assert_eq!(generation.unwrap(), back.generation);
-            let again = restore(&test.db, &file, &placement, false, now(), &mut go_on).await;
+            let again = restore(&test.db, &file, (&placement, false), None, now(), &mut go_on).await;
             assert!(matches!(again, Err(DataError::Refused(_))), "it is here already");
             run(&test, tenant, "delete from reasons where tenant_id = $1 and reason = 'none'").await;
             suspend(&test, tenant).await;
-            erase(&test.db, &authority, tenant, ("AAAA", "me"), now(), &mut go_on).await.unwrap();
+            erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
         }
         assert_eq!(everything(&test, other).await, beside);
     }
@@ -188,15 +188,15 @@ async fn a_restore_in_place_replaces_a_suspended_tenant_alone() {
     let tenant = furnished(&test, "AAAA").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.twbackup");
-    backup(&test.db, tenant, &file, now(), &mut go_on).await.unwrap();
+    backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
     let before = everything(&test, tenant).await;
     run(&test, tenant, "delete from stock_ledger where tenant_id = $1").await;
     let keys = crate::web::keys::list(&test.db, tenant).await.unwrap();
     crate::web::keys::revoke(&test.db, tenant, &keys[0].id, now()).await.unwrap().unwrap();
-    let active = restore(&test.db, &file, &OWN, true, now(), &mut go_on).await;
+    let active = restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await;
     assert!(matches!(active, Err(DataError::Refused(why)) if why.contains("suspended")));
     suspend(&test, tenant).await;
-    restore(&test.db, &file, &OWN, true, now(), &mut go_on).await.unwrap();
+    restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await.unwrap();
     assert_eq!(everything(&test, tenant).await, before);
     let known = tenancy::find_tenant(&test.db, "AAAA").await.unwrap().unwrap();
     assert!(known.placement.starts_with("tw_aaaa_") && !Standing::of(&known.status).admits());
@@ -216,7 +216,7 @@ async fn a_damaged_file_changes_nothing() {
     let tenant = furnished(&test, "AAAA").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.twbackup");
-    backup(&test.db, tenant, &file, now(), &mut go_on).await.unwrap();
+    backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
     assert_eq!(
         std::fs::metadata(&file).unwrap().permissions().mode() & 0o077,
         0,
@@ -232,7 +232,7 @@ async fn a_damaged_file_changes_nothing() {
     assert!(look(&file).is_err());
     std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
     suspend(&test, tenant).await;
-    let done = restore(&test.db, &file, &OWN, true, now(), &mut go_on).await;
+    let done = restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await;
     assert!(matches!(done, Err(DataError::Form { .. })), "{done:?}");
     assert_eq!(tenancy::databases(&test.db).await.unwrap().len(), 1);
 }
@@ -242,10 +242,10 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
     let test = TestDb::new().await;
     let tenant = furnished(&test, "AAAA").await;
     let authority = authority(&test).await;
-    let active = erase(&test.db, &authority, tenant, ("AAAA", "me"), now(), &mut go_on).await;
+    let active = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await;
     assert!(matches!(active, Err(DataError::Refused(why)) if why.contains("suspend")));
     suspend(&test, tenant).await;
-    let wrong = erase(&test.db, &authority, tenant, ("BBBB", "me"), now(), &mut go_on).await;
+    let wrong = erase(&test.db, &authority, tenant, ("BBBB", "me"), None, now(), &mut go_on).await;
     assert!(matches!(wrong, Err(DataError::Refused(why)) if why.contains("typed")));
     let before = everything(&test, tenant).await;
     let mut told = 0;
@@ -253,9 +253,9 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
         told += 1;
         if told > 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let stopped = erase(&test.db, &authority, tenant, ("AAAA", "me"), now(), &mut cut).await;
+    let stopped = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut cut).await;
     assert!(matches!(stopped, Err(DataError::Stopped)));
-    let done = erase(&test.db, &authority, tenant, ("AAAA", "me"), now(), &mut go_on).await.unwrap();
+    let done = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
     let Statement { tables, by, ended_at, .. } = done.check().unwrap();
     assert!(by == "me" && ended_at.is_some());
     for (table, sum) in before {
@@ -306,7 +306,7 @@ async fn an_export_tells_no_secret() {
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.zip");
-    let manifest = export(&test.db, tenant, &file, now(), &mut go_on).await.unwrap();
+    let manifest = export(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
     let entry = manifest.tables.iter().find(|entry| entry.path == "users.csv").unwrap();
     assert!(
         entry.columns.contains(&"email".to_owned()) && !entry.columns.contains(&"password_hash".to_owned())
@@ -319,4 +319,34 @@ async fn an_export_tells_no_secret() {
     }
     let rows = csv::Reader::from_reader(text.as_slice()).records().count();
     assert_eq!(rows, 300);
+}
+
+/// What is attached goes along, and goes away.
+#[tokio::test]
+async fn attached_files_go_along() {
+    let test = TestDb::new().await;
+    let (tenant, other) = (furnished(&test, "AAAA").await, Uuid::now_v7());
+    let folder = tempfile::tempdir().unwrap();
+    let depot = crate::files::Depot::folder(&folder.path().join("files")).unwrap();
+    let at = |tenant: Uuid| depot.folder_of(tenant).unwrap();
+    for (owner, name, bytes) in [(tenant, "aa-1", "one"), (tenant, "bb-2", "two"), (other, "cc-3", "theirs")]
+    {
+        std::fs::create_dir_all(at(owner)).unwrap();
+        std::fs::write(at(owner).join(name), bytes).unwrap();
+    }
+    let file = folder.path().join("a.twbackup");
+    let manifest = backup(&test.db, tenant, &file, Some(&depot), now(), &mut go_on).await.unwrap();
+    assert_eq!(
+        manifest.files.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(),
+        ["files/aa-1", "files/bb-2"]
+    );
+    suspend(&test, tenant).await;
+    let authority = authority(&test).await;
+    erase(&test.db, &authority, tenant, ("AAAA", "me"), Some(&depot), now(), &mut go_on).await.unwrap();
+    assert!(!at(tenant).exists() && at(other).join("cc-3").exists());
+    let nowhere = restore(&test.db, &file, (&OWN, false), None, now(), &mut go_on).await;
+    assert!(matches!(nowhere, Err(DataError::Refused(why)) if why.contains("store of files")));
+    restore(&test.db, &file, (&OWN, false), Some(&depot), now(), &mut go_on).await.unwrap();
+    assert_eq!(std::fs::read_to_string(at(tenant).join("bb-2")).unwrap(), "two");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside the file");
 }

@@ -3,6 +3,7 @@
 //! be forgotten.
 
 pub(super) mod archive;
+pub(super) mod attached;
 pub(super) mod control;
 pub(super) mod rows;
 pub(super) mod tables;
@@ -18,6 +19,7 @@ pub(super) use tables::{Table, of_tenants};
 use std::ops::ControlFlow;
 
 use crate::db::DbError;
+use crate::files::FilesError;
 
 /// What a long command is at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,9 @@ pub enum DataError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The store of attached files.
+    #[error("attached files: {0}")]
+    Files(#[from] FilesError),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
