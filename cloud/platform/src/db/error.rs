@@ -17,6 +17,9 @@ pub enum DbError {
         /// Why, for an operator.
         detail: String,
     },
+    /// The request that this was done for is carried out by another process.
+    #[error("another process carries this request out")]
+    Superseded,
 }
 
 /// A failure, sorted by what a caller can do about it.
@@ -45,6 +48,7 @@ impl DbError {
         let error = match self {
             Self::Sqlx(error) => error,
             Self::Away { .. } => return Problem::Away,
+            Self::Superseded => return Problem::Contended,
             Self::Migrate(_) => return Problem::Fault,
         };
         match error {

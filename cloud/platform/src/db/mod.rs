@@ -5,12 +5,14 @@
 //! know which database a tenant lives in: [`Db`] picks it by the tenant of the
 //! [`Cx`].
 
+mod claim;
 mod connect;
 mod error;
 mod listen;
 mod own;
 mod system;
 
+pub use claim::{Claim, under};
 pub use connect::PoolSizes;
 pub use error::{DbError, Problem};
 pub use listen::{Listener, Told};
@@ -246,7 +248,11 @@ impl Db {
         E: From<DbError>,
         F: AsyncFnOnce(&mut Tx) -> Result<T, E>,
     {
-        match f(&mut tx).await {
+        let marked = match f(&mut tx).await {
+            Ok(value) => claim::mark(&mut tx).await.map(|()| value).map_err(E::from),
+            Err(error) => Err(error),
+        };
+        match marked {
             Ok(value) => {
                 let told = std::mem::take(&mut tx.told);
                 tx.inner.commit().await.map_err(DbError::from)?;

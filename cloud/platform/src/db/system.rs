@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::connect::Role;
-use super::{Db, DbError, Known, SHARED, Told, Tx, begin, roll_back};
+use super::{Db, DbError, Known, SHARED, Told, Tx, begin, claim, roll_back};
 use crate::ctx::Cx;
 
 /// A transaction on the control schema: tenants, keys, sessions, certificates.
@@ -117,6 +117,19 @@ impl SystemTx {
         }
     }
 
+    /// Marks the claim of this task, if it has one, in the database of its tenant.
+    async fn mark(&mut self) -> Result<(), DbError> {
+        let Some(claim) = claim::current() else { return Ok(()) };
+        let mut wrote = claim::wrote(&mut self.tx).await?;
+        for tx in &mut self.own {
+            wrote |= claim::wrote(tx).await?;
+        }
+        if !wrote {
+            return Ok(());
+        }
+        self.enter(&Cx::system(claim.tenant), async |tx| claim::apply(tx, &claim).await).await
+    }
+
     async fn commit(self) -> Result<(), DbError> {
         let Self { tx, db, own, home_first } = self;
         let mut home = Some(tx);
@@ -145,7 +158,11 @@ impl Db {
     {
         let tx = begin(&self.inner.home.system).await?;
         let mut system = SystemTx { tx, db: self.clone(), own: Vec::new(), home_first: false };
-        match f(&mut system).await {
+        let marked = match f(&mut system).await {
+            Ok(value) => system.mark().await.map(|()| value).map_err(E::from),
+            Err(error) => Err(error),
+        };
+        match marked {
             Ok(value) => {
                 system.commit().await?;
                 Ok(value)
