@@ -6,6 +6,7 @@
 
 mod error;
 mod forgot;
+mod limits_pages;
 mod link_pages;
 mod links;
 mod model;
@@ -28,11 +29,11 @@ pub use error::PeopleError;
 pub use links::{
     FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,
 };
-pub use model::{ADMIN, BUILT_IN, Role, Status, User};
+pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
 pub use second_step::reseal;
-pub use service::{list, roles, roles_ensure};
+pub use service::{give, limit_set, limits, list, plants, roles, roles_ensure, roles_set};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use store::{Standing, standing};
 
