@@ -17,7 +17,7 @@ use super::*;
 
 /// Who may call a route, at the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+pub(super) enum Who {
     Anyone,
     Reader,
     Writer,
@@ -30,7 +30,7 @@ use Who::{Admin, Anyone, Person, Reader, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
-enum Sends {
+pub(super) enum Sends {
     Nothing,
     Form(&'static str),
     Json(&'static str),
@@ -47,7 +47,7 @@ const UID: &str = "UID-SAIF-KOL-RM-000001-A7";
 const HOLD: &str = "01900000-0000-7000-8000-000000000001";
 
 /// Method, pattern, who, and a request that would do something.
-const ROUTES: &[(&str, &str, Who, Sends)] = &[
+pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/healthz", Anyone, Nothing),
     ("GET", "/metrics", Anyone, Nothing),
     ("GET", "/favicon.ico", Anyone, Nothing),
@@ -155,6 +155,9 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("GET", "/api", Reader, Nothing),
+    ("GET", "/api/operations/{operation}", Reader, Nothing),
+    ("GET", "/api/openapi.json", Anyone, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -174,6 +177,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
+        .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
         .replace("{name}", "app.css");
     match pattern {

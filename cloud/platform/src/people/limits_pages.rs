@@ -8,16 +8,33 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::error::PeopleError;
 use super::pages::roles_or_told;
 use super::{ROLE_MANAGE, service};
-use crate::web::{Amount, AppState, Caller, Problem, form};
+use crate::openapi::{Operation, group};
+use crate::web::{Amount, AppState, Caller, Problem, form, json};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/roles/{code}/limit", post(set))
         .route("/api/v1/roles/{code}/limits", get(list).put(put))
+}
+
+/// What the routes here are, for the description of the API.
+pub(super) fn operations() -> Vec<Operation> {
+    let path = "/api/v1/roles/{code}/limits";
+    let list = Operation::get(path, "listRoleLimits", "Up to which amounts a role has permissions")
+        .needs(&ROLE_MANAGE)
+        .answers::<Limits>()
+        .fails(404, "not_found", "There is no such role.");
+    let put = Operation::put(path, "setRoleLimit", "Sets such an amount, or takes it away")
+        .needs(&ROLE_MANAGE)
+        .takes::<Limit>()
+        .answers::<Limits>()
+        .fails(422, "people.invalid", "There is no such role or permission, or the amount is not right.");
+    group("People", [list, put])
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,18 +78,23 @@ async fn set(
 }
 
 /// A limit, as the API tells and takes it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RoleLimit)]
 struct Limit {
+    /// Code of a permission whose documents have an amount.
     permission: String,
     /// Null takes the limit away.
     amount: Option<Decimal>,
+    /// ISO 4217, such as INR.
     #[serde(default)]
     currency: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RoleLimits)]
 struct Limits {
+    /// One for each permission that has one.
     limits: Vec<Limit>,
 }
 
@@ -101,7 +123,7 @@ async fn put(
     sent: Result<Json<Limit>, JsonRejection>,
 ) -> Result<Json<Limits>, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    let Json(limit) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    let limit = json(sent)?;
     let amount = limit.amount.map(|amount| Amount { amount, currency: limit.currency });
     let of = (code.as_str(), limit.permission.as_str());
     service::limit_set(&state.db, &caller.cx, &state.permissions, of, amount.as_ref()).await?;

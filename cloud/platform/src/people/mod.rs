@@ -39,6 +39,7 @@ pub(crate) use store::{Standing, standing};
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
+use crate::openapi::Operation;
 use crate::web::{NavItem, Permission};
 
 /// See who there is.
@@ -62,6 +63,12 @@ pub const KINDS: &[Kind] = &[ACCOUNT_PASSWORD, ACCOUNT_TOTP_ON, ACCOUNT_TOTP_OFF
 
 /// What the endpoints here ask for.
 pub const PERMISSIONS: &[Permission] = &[USER_READ, USER_MANAGE, ROLE_MANAGE];
+
+/// What the routes here are under `/api`, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    limits_pages::operations()
+}
 
 /// The side navigation of people.
 pub const NAV: [NavItem; 2] = [
