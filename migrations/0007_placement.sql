@@ -68,12 +68,14 @@ alter table control.restores
 -- Begins a tenant's transaction: who acts for whom, and whether this is the place.
 -- The lock is what a move waits for; read after it, so that nothing is written to a
 -- place that the tenant is leaving.
-create function app.enter(tenant uuid, actor text, origin text, out placement text, out paused boolean)
+create function app.enter(
+        tenant uuid, actor text, origin text, plants text, out placement text, out paused boolean)
     language plpgsql as $$
 begin
     perform set_config('app.tenant_id', tenant::text, true),
             set_config('app.actor', actor, true),
-            set_config('app.origin', origin, true);
+            set_config('app.origin', origin, true),
+            set_config('app.plants', plants, true);
     perform pg_advisory_xact_lock_shared(hashtextextended('tenant ' || tenant::text, 0));
     select t.placement, t.paused_at is not null into placement, paused
     from control.tenants t where t.tenant_id = tenant;

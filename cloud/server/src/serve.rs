@@ -217,6 +217,7 @@ fn operations() -> Vec<Operation> {
         trace::explore::api::operations(),
         platform::seed::operations(),
         platform::audit::operations(),
+        platform::people::operations(),
         platform::files::operations(),
         platform::openapi::operations(),
     ]

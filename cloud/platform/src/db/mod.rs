@@ -28,7 +28,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use connect::{Pool, Role};
 use own::Opened;
 
@@ -97,6 +97,7 @@ impl Pools {
 pub struct Tx {
     inner: Transaction<'static, Postgres>,
     tenant: Uuid,
+    plants: Plants,
     /// In a database of the tenant's own: its share of the connections to those.
     permit: Option<OwnedSemaphorePermit>,
     /// What is told once it has committed; only in a database of the tenant's own.
@@ -121,6 +122,13 @@ impl Tx {
         self.tenant
     }
 
+    /// The plants whose rows this transaction is for. Tables under
+    /// `app.protect_plant` show no others; a query on another table with a plant
+    /// says `($n::text[] is null or plant = any($n))` with their codes.
+    pub fn plants(&self) -> &Plants {
+        &self.plants
+    }
+
     /// Tells whoever [listens](Db::listen), once this commits. Whatever matters has
     /// to be looked up as well: of a tenant in a database of its own it is told after
     /// the commit, and a crash in between leaves it untold.
@@ -138,13 +146,16 @@ impl Tx {
     }
 
     async fn enter(&mut self, cx: &Cx) -> Result<Entered, DbError> {
-        let (placement,): (Option<String>,) = sqlx::query_as("select placement from app.enter($1, $2, $3)")
-            .bind(cx.tenant)
-            .bind(&cx.actor)
-            .bind(cx.origin.as_deref().unwrap_or_default())
-            .fetch_one(&mut *self.inner)
-            .await?;
+        let (placement,): (Option<String>,) =
+            sqlx::query_as("select placement from app.enter($1, $2, $3, $4)")
+                .bind(cx.tenant)
+                .bind(&cx.actor)
+                .bind(cx.origin.as_deref().unwrap_or_default())
+                .bind(cx.plants.setting())
+                .fetch_one(&mut *self.inner)
+                .await?;
         self.tenant = cx.tenant;
+        self.plants = cx.plants.clone();
         Ok(Entered { placement })
     }
 }
@@ -299,7 +310,13 @@ impl Db {
 }
 
 async fn begin(pool: &Pool) -> Result<Tx, DbError> {
-    Ok(Tx { inner: pool.begin().await?, tenant: Uuid::nil(), permit: None, told: Vec::new() })
+    Ok(Tx {
+        inner: pool.begin().await?,
+        tenant: Uuid::nil(),
+        plants: Plants::All,
+        permit: None,
+        told: Vec::new(),
+    })
 }
 
 /// A roll-back that fails leaves a dead connection, which the pool discards;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::connect::Role;
 use super::{Db, DbError, Known, SHARED, Told, Tx, begin, claim, roll_back};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 
 /// A transaction on the control schema: tenants, keys, sessions, certificates.
 /// It has no tenant, and so sees no row of any.
@@ -87,10 +87,14 @@ impl SystemTx {
     }
 
     async fn leave(&mut self) -> Result<(), DbError> {
-        sqlx::query("select set_config('app.tenant_id', '', true), set_config('app.actor', '', true)")
-            .execute(&mut *self.tx.inner)
-            .await?;
+        sqlx::query(
+            "select set_config('app.tenant_id', '', true), set_config('app.actor', '', true), \
+             set_config('app.plants', '', true)",
+        )
+        .execute(&mut *self.tx.inner)
+        .await?;
         self.tx.tenant = Uuid::nil();
+        self.tx.plants = Plants::All;
         Ok(())
     }
 

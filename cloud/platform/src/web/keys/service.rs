@@ -9,7 +9,7 @@ use super::secret::{hash_of_key, hash_of_token};
 use super::store::{self, KeyRow, SessionRow};
 use super::{Secret, SecretHash};
 use crate::audit::{self, Entry};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::i18n::{Lang, zone};
 use crate::people::{self, Standing};
@@ -73,7 +73,7 @@ impl Access {
             zone: zone(&row.tenant_time_zone),
             standing: tenancy::Standing::of(&row.tenant_status),
             name: row.name,
-            rights: Rights::Key(Scopes::parse(&row.scopes)),
+            rights: Rights::Key(Scopes::parse(&row.scopes), Plants::stored(row.plants)),
             bearer: Bearer::Key(key),
         })
     }
@@ -87,14 +87,15 @@ impl Access {
             language: Lang::parse(&person.language).or_else(|| Lang::parse(&row.tenant_language)),
             zone: zone(zone_name),
             standing: tenancy::Standing::of(&row.tenant_status),
+            rights: Rights::of_grants(person.grants()),
             name: person.name,
-            rights: Rights::of_person(person.permissions),
             bearer: Bearer::Person(user),
         }
     }
 }
 
-/// Makes an access key, which is shown to the person now and never again.
+/// Makes an access key for all plants, which is shown to the person now and never
+/// again.
 ///
 /// # Errors
 /// When the database refuses.
@@ -105,14 +106,30 @@ pub async fn create(
     scopes: &[Scope],
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<Secret, DbError> {
+    create_at(db, tenant, name, scopes, &Plants::All, expires_at).await
+}
+
+/// Makes an access key for these plants; see [`create`].
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create_at(
+    db: &Db,
+    tenant: Uuid,
+    name: &str,
+    scopes: &[Scope],
+    plants: &Plants,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<Secret, DbError> {
     let key = Secret::key();
     let scopes = Scopes::of(scopes).names();
+    let codes = plants.codes();
     db.system_tx(async |tx| {
-        store::key_insert(tx, key.hash(), tenant, name, &scopes, expires_at).await?;
+        store::key_insert(tx, key.hash(), tenant, name, (&scopes, codes.as_deref()), expires_at).await?;
         let entry = Entry {
             action: "key.create",
             subject: &subject(key.hash()),
-            after: Some(json!({ "name": name, "scopes": scopes, "expires_at": expires_at })),
+            after: Some(json!({ "name": name, "scopes": scopes, "plants": codes, "expires_at": expires_at })),
             ..Entry::default()
         };
         record(tx, &Cx::system(tenant), entry).await
@@ -185,6 +202,8 @@ pub struct Listed {
     pub name: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// Where.
+    pub plants: Plants,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it ends by itself.
@@ -204,6 +223,7 @@ pub async fn list(db: &Db, tenant: Uuid) -> Result<Vec<Listed>, DbError> {
             id: SecretHash(row.key_hash.try_into().ok()?).short(),
             name: row.name,
             scopes: row.scopes,
+            plants: Plants::stored(row.plants),
             created_at: row.created_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
@@ -235,7 +255,7 @@ pub async fn start_key_session(
     access: &Access,
     now: DateTime<Utc>,
 ) -> Result<Option<Secret>, DbError> {
-    let (Bearer::Key(key), Rights::Key(scopes)) = (access.bearer, &access.rights) else {
+    let (Bearer::Key(key), Rights::Key(scopes, _)) = (access.bearer, &access.rights) else {
         return Ok(None);
     };
     let token = Secret::token();
@@ -332,7 +352,7 @@ pub async fn redeem_code(db: &Db, code: &str, now: DateTime<Utc>) -> Result<Opti
         // Nobody is told this key: it only carries the session.
         let (key, token) = (Secret::key().hash(), Secret::token());
         let until = now + SESSION_LIFETIME;
-        store::key_insert(tx, key, row.tenant_id, &row.name, &row.scopes, Some(until)).await?;
+        store::key_insert(tx, key, row.tenant_id, &row.name, (&row.scopes, None), Some(until)).await?;
         store::session_insert(tx, token.hash(), row.tenant_id, key, now, until).await?;
         let actor = subject(key);
         let entry = Entry {
