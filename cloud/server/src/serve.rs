@@ -188,6 +188,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
         .permissions(platform::people::PERMISSIONS)
+        .permissions(&[platform::web::keys::KEY_MANAGE])
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
@@ -218,6 +219,9 @@ fn operations() -> Vec<Operation> {
         platform::seed::operations(),
         platform::audit::operations(),
         platform::files::operations(),
+        platform::people::operations(),
+        platform::notify::operations(),
+        platform::web::keys::operations(),
         platform::openapi::operations(),
     ]
     .concat()

@@ -4,6 +4,7 @@
 //! `invitations`, `signin_tries`, and the sessions that stand on a person. An
 //! access key is no person, see [`crate::web::keys`].
 
+mod api;
 mod error;
 mod forgot;
 mod link_pages;
@@ -24,6 +25,7 @@ mod totp;
 mod totp_pages;
 mod totp_store;
 
+pub use api::operations;
 pub use error::PeopleError;
 pub use links::{
     FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,

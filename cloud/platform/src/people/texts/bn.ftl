@@ -148,3 +148,4 @@ people-step-tenant-lead = আপনার ই-মেল ও পাসওয়�
 people-totp-change = পরিবর্তন করুন
 people-print = ছাপান
 people-invite-mail = আমন্ত্রণ পাঠান
+permission-key-manage = অ্যাক্সেস কী তৈরি ও বন্ধ করা

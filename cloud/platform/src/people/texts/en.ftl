@@ -148,3 +148,4 @@ people-step-tenant-lead = Your e-mail and password open several.
 people-totp-change = Change
 people-print = Print
 people-invite-mail = Send an invitation
+permission-key-manage = Make and end access keys

@@ -148,3 +148,4 @@ people-step-tenant-lead = आपका ई-मेल और पासवर्�
 people-totp-change = बदलें
 people-print = छापें
 people-invite-mail = आमंत्रण भेजें
+permission-key-manage = एक्सेस कुंजियाँ बनाना और समाप्त करना

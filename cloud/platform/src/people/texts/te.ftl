@@ -148,3 +148,4 @@ people-step-tenant-lead = మీ ఇ-మెయిల్, పాస్‌వర�
 people-totp-change = మార్చండి
 people-print = ముద్రించండి
 people-invite-mail = ఆహ్వానం పంపండి
+permission-key-manage = యాక్సెస్ కీలను తయారు చేయడం, ముగించడం
