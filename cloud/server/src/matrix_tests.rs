@@ -90,6 +90,14 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/roles", Admin, Nothing),
     ("POST", "/roles", Admin, Form("code=NEW&name=New")),
     ("POST", "/roles/{code}", Admin, Form("version=0")),
+    ("POST", "/roles/{code}/limit", Admin, Form("permission=hold.place&amount=50000&currency=INR")),
+    ("GET", "/api/v1/roles/{code}/limits", Admin, Nothing),
+    (
+        "PUT",
+        "/api/v1/roles/{code}/limits",
+        Admin,
+        Json(r#"{"permission":"hold.place","amount":"1","currency":"INR"}"#),
+    ),
     ("GET", "/account", Person, Nothing),
     ("POST", "/account", Person, Form("name=New&language=en&time_zone=")),
     ("POST", "/account/password", Person, Form("present=a&password=b")),
@@ -426,3 +434,6 @@ async fn another_tenant_sees_and_changes_nothing() {
     let (_, body) = site.call("GET", "/api/v1/holds", Nothing, Some(reader)).await;
     assert!(body.contains("placed"), "a stranger released the hold: {body}");
 }
+
+#[path = "matrix_rights_tests.rs"]
+mod rights;

@@ -19,7 +19,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use connect::{Pool, Role};
 
 /// Handle to one database. Cheap to clone; all clones share its connections.
@@ -40,6 +40,7 @@ struct Pools {
 pub struct Tx {
     inner: Transaction<'static, Postgres>,
     tenant: Uuid,
+    plants: Plants,
 }
 
 impl Tx {
@@ -54,17 +55,26 @@ impl Tx {
         self.tenant
     }
 
+    /// The plants whose rows this transaction is for. Tables under
+    /// `app.protect_plant` show no others; a query on another table with a plant
+    /// says `($n::text[] is null or plant = any($n))` with their codes.
+    pub fn plants(&self) -> &Plants {
+        &self.plants
+    }
+
     async fn apply(&mut self, cx: &Cx) -> Result<(), DbError> {
         sqlx::query(
             "select set_config('app.tenant_id', $1, true), set_config('app.actor', $2, true), \
-             set_config('app.origin', $3, true)",
+             set_config('app.origin', $3, true), set_config('app.plants', $4, true)",
         )
         .bind(cx.tenant.to_string())
         .bind(&cx.actor)
         .bind(cx.origin.as_deref().unwrap_or_default())
+        .bind(cx.plants.setting())
         .execute(&mut *self.inner)
         .await?;
         self.tenant = cx.tenant;
+        self.plants = cx.plants.clone();
         Ok(())
     }
 }
@@ -91,11 +101,15 @@ impl SystemTx {
     {
         self.tx.apply(cx).await?;
         let value = f(&mut self.tx).await?;
-        sqlx::query("select set_config('app.tenant_id', '', true), set_config('app.actor', '', true)")
-            .execute(&mut *self.tx.inner)
-            .await
-            .map_err(DbError::from)?;
+        sqlx::query(
+            "select set_config('app.tenant_id', '', true), set_config('app.actor', '', true), \
+             set_config('app.plants', '', true)",
+        )
+        .execute(&mut *self.tx.inner)
+        .await
+        .map_err(DbError::from)?;
         self.tx.tenant = Uuid::nil();
+        self.tx.plants = Plants::All;
         Ok(value)
     }
 }
@@ -171,7 +185,7 @@ impl Db {
 }
 
 async fn begin(pool: &Pool) -> Result<Tx, DbError> {
-    Ok(Tx { inner: pool.begin().await?, tenant: Uuid::nil() })
+    Ok(Tx { inner: pool.begin().await?, tenant: Uuid::nil(), plants: Plants::All })
 }
 
 async fn finish<T, E, F>(mut tx: Tx, f: F) -> Result<T, E>

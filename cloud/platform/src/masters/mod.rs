@@ -22,6 +22,7 @@ mod kind;
 mod list;
 mod operations;
 mod pages;
+mod places;
 mod publish;
 mod rules;
 mod service;
@@ -45,7 +46,7 @@ pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
 pub use service::{Saved, create, delete, restore, update};
-pub use shape::{Shape, Shapes};
+pub use shape::{Column, Shape, Shapes};
 pub use sheet::{Format, Sheet};
 pub use wrong::{Mistake, Wrong};
 
@@ -119,6 +120,15 @@ impl Engine {
             .await
             .cloned()
     }
+}
+
+/// Names of the masters whose rows belong to plants.
+///
+/// # Errors
+/// As [`Engine::shapes`].
+pub async fn of_plants(db: &Db) -> Result<Vec<&'static str>, MastersError> {
+    let shapes = Engine::default().shapes(db).await?;
+    Ok(shapes.iter().filter(|shape| shape.place.is_some()).map(|shape| shape.master.name).collect())
 }
 
 /// Pages and API of all masters.

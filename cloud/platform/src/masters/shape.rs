@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use super::catalog::{self, Catalog};
 use super::kind::{Kind, LONGEST_TEXT};
+use super::places::Place;
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
 
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
 /// The organisation's plants, to which masters refer though they are none here.
-const PLANTS: &str = "plants";
+pub(super) const PLANTS: &str = "plants";
 
 /// All masters.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct Shape {
     pub(super) read: Vec<String>,
     /// How a list can be sorted, the key first.
     pub(super) sorts: Vec<Sort>,
+    /// How rows belong to plants.
+    pub(super) place: Option<Place>,
 }
 
 /// One field.
@@ -250,9 +253,11 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         expression: check.expression.clone(),
         fields: check.columns.clone(),
     });
+    let references = references(master, masters, catalog)?;
     let shape = Shape {
         master,
-        references: references(master, masters, catalog)?,
+        place: Place::of(&columns, &references),
+        references,
         referrers: Vec::new(),
         checks: judged.collect(),
         types,

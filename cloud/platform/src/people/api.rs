@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::links::{self, Invitation};
-use super::model::{Role, User};
+use super::model::{Given, Role, Status, User};
 use super::signin::{self, Session};
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, service};
+use crate::ctx::Plants;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, not_modified, query};
 
@@ -143,16 +144,42 @@ struct Person {
     name: String,
     /// invited, active, disabled.
     status: &'static str,
-    /// Codes, such as `QUALITY_ENGINEER`.
-    roles: Vec<String>,
+    roles: Vec<RoleAt>,
     last_signed_in_at: Option<DateTime<Utc>>,
     version: i32,
 }
 
+/// A role, and where it is given.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UserRole)]
+struct RoleAt {
+    /// Such as `QUALITY_ENGINEER`.
+    role: String,
+    /// Codes of plants; null for all.
+    #[schema(max_items = 500)]
+    plants: Option<Vec<String>>,
+}
+
+impl From<RoleAt> for Given {
+    fn from(at: RoleAt) -> Self {
+        Self { role: at.role, plants: Plants::stored(at.plants) }
+    }
+}
+
 impl From<User> for Person {
     fn from(user: User) -> Self {
-        let User { id, email, name, status, roles, last_signed_in_at, version } = user;
-        Self { id, email, name, status: status.name(), roles, last_signed_in_at, version }
+        let at =
+            |role: &String| RoleAt { role: role.clone(), plants: user.role_at(role).and_then(Plants::codes) };
+        Self {
+            roles: user.roles.iter().map(at).collect(),
+            id: user.id,
+            email: user.email.clone(),
+            name: user.name.clone(),
+            status: user.status.name(),
+            last_signed_in_at: user.last_signed_in_at,
+            version: user.version,
+        }
     }
 }
 
@@ -199,6 +226,10 @@ struct NewUser {
     #[serde(default)]
     #[schema(max_items = 100)]
     roles: Vec<String>,
+    /// Where the roles are given; null for all plants.
+    #[serde(default)]
+    #[schema(max_items = 500)]
+    plants: Option<Vec<String>>,
 }
 
 /// A person who has a link to set a password.
@@ -224,8 +255,8 @@ async fn invite(
     sent: Result<Json<NewUser>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Linked>), Problem> {
     caller.require(&USER_MANAGE)?;
-    let NewUser { email, name, roles } = json(sent)?;
-    let invitation = Invitation { email, name, roles };
+    let NewUser { email, name, roles, plants } = json(sent)?;
+    let invitation = Invitation { email, name, roles, plants: Plants::stored(plants) };
     let (id, link) = links::invite(&state.db, &caller.cx, &invitation, state.by_mail(), Utc::now()).await?;
     Ok((StatusCode::CREATED, Json(Linked::of(id, state.mails, link.reveal()))))
 }
@@ -250,9 +281,8 @@ async fn one(
 #[serde(deny_unknown_fields)]
 #[schema(as = NewUserRoles)]
 struct NewRoles {
-    /// Codes, such as `QUALITY_ENGINEER`.
     #[schema(max_items = 100)]
-    roles: Vec<String>,
+    roles: Vec<RoleAt>,
 }
 
 async fn set_roles(
@@ -262,8 +292,8 @@ async fn set_roles(
     sent: Result<Json<NewRoles>, JsonRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    let NewRoles { roles } = json(sent)?;
-    service::roles_set(&state.db, &caller.cx, id, &roles).await?;
+    let given: Vec<Given> = json(sent)?.roles.into_iter().map(Given::from).collect();
+    service::give(&state.db, &caller.cx, id, &given).await?;
     Ok(answer(service::find(&state.db, &caller.cx, id).await?))
 }
 

@@ -5,10 +5,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::model::{self, Status};
-use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, store, totp_store};
+use super::model::{self, Given, Status};
+use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, service, store, totp_store};
 use crate::audit::{self, Entry};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::{Db, SystemTx, Tx};
 use crate::notify::{self, Letter, Notice, To};
 use crate::outbox::{self, Channel, Message};
@@ -31,6 +31,15 @@ pub struct Invitation {
     pub name: String,
     /// Codes of roles.
     pub roles: Vec<String>,
+    /// Where they are given.
+    pub plants: Plants,
+}
+
+impl Invitation {
+    fn given(&self) -> Vec<Given> {
+        let given = |role: &String| Given { role: role.clone(), plants: self.plants.clone() };
+        self.roles.iter().map(given).collect()
+    }
 }
 
 /// What a mail with a link says.
@@ -77,23 +86,21 @@ pub async fn invite(
             return Err(PeopleError::Exists);
         }
         let make = system.enter(cx, async |tx| {
-            let known = store::roles(tx).await?;
-            if !invitation.roles.iter().all(|role| known.iter().any(|known| known.code == *role)) {
-                return Err(PeopleError::Role);
-            }
+            let given = invitation.given();
+            service::judge(tx, &given).await?;
             store::user_insert(tx, user, &email, &name).await?;
-            store::roles_set(tx, user, &invitation.roles).await?;
+            store::roles_set(tx, user, &given).await?;
             let entry = Entry {
                 action: "user.invite",
                 subject: &format!("user:{user}"),
-                after: Some(json!({ "roles": invitation.roles, "by_mail": by_mail.is_some() })),
+                after: Some(json!({ "roles": service::told(&given), "by_mail": by_mail.is_some() })),
                 ..Entry::default()
             };
             audit::record(tx, entry).await?;
             if let Some(secrets) = by_mail {
                 put(tx, secrets, user, "invite", &link, (now, expires)).await?;
             }
-            Ok(())
+            Ok::<_, PeopleError>(())
         });
         make.await?;
         store::invitation_insert(system, &link.hash().0, cx.tenant, user, "invite", expires).await?;

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::web::{EVERY, grants};
+use crate::ctx::Plants;
+use crate::web::{Amount, EVERY, grants};
 
 /// How a person stands with the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +62,48 @@ pub struct User {
     pub status: Status,
     /// Codes of the roles, in order.
     pub roles: Vec<String>,
+    /// Where each of them was given, in the same order.
+    pub plants: Vec<Plants>,
     /// When the person last signed in.
     pub last_signed_in_at: Option<DateTime<Utc>>,
     /// For a change that must not overwrite another's.
     pub version: i32,
+}
+
+impl User {
+    /// Where the person has the role; `None` if not at all.
+    #[must_use]
+    pub fn role_at(&self, role: &str) -> Option<&Plants> {
+        self.roles.iter().position(|held| held == role).and_then(|at| self.plants.get(at))
+    }
+}
+
+/// A role given to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Code of the role.
+    pub role: String,
+    /// Where.
+    pub plants: Plants,
+}
+
+impl Given {
+    /// The role, at all plants.
+    #[must_use]
+    pub fn everywhere(role: impl Into<String>) -> Self {
+        Self { role: role.into(), plants: Plants::All }
+    }
+}
+
+/// Up to which amount a role has a permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleLimit {
+    /// Code of the role.
+    pub role: String,
+    /// Code of the permission.
+    pub permission: String,
+    /// The limit.
+    pub limit: Amount,
 }
 
 /// A role.

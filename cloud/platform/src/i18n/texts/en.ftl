@@ -86,3 +86,10 @@ ago-days = { $count ->
     [one] { $count } day ago
    *[other] { $count } days ago
  }
+error-auth-all_plants = You have this right at some plants. This concerns all of them.
+error-auth-plant = You may not do this at the plant { $plant }.
+error-auth-lacks = It takes the right “{ $right }”.
+error-auth-amount = { $right }: you may up to { $limit }; this is { $amount }. Somebody with a higher limit has to.
+error-auth-amount-currency = { $right }: you may up to { $limit }, and this is { $amount } in another currency. Somebody without a limit has to.
+error-hold-elsewhere = The hold stands on units of other plants too, where you may not release.
+error-masters-other_plant = This belongs to other plants too, where you may not change it.

@@ -86,3 +86,10 @@ ago-days = { $count ->
     [one] { $count } రోజు క్రితం
    *[other] { $count } రోజుల క్రితం
  }
+error-auth-all_plants = ఈ హక్కు మీకు కొన్ని ప్లాంట్లలో ఉంది. ఇది అన్ని ప్లాంట్లకు సంబంధించింది.
+error-auth-plant = { $plant } ప్లాంట్‌లో మీరు దీన్ని చేయలేరు.
+error-auth-lacks = దీనికి ఈ హక్కు కావాలి: “{ $right }”.
+error-auth-amount = { $right }: మీ పరిమితి { $limit }; ఇది { $amount }. ఎక్కువ పరిమితి ఉన్నవారు చేయాలి.
+error-auth-amount-currency = { $right }: మీ పరిమితి { $limit }, ఇది వేరే కరెన్సీలో { $amount }. పరిమితి లేనివారు చేయాలి.
+error-hold-elsewhere = ఈ నిలుపుదల వేరే ప్లాంట్ల యూనిట్లపై కూడా ఉంది, అక్కడ మీరు విడుదల చేయలేరు.
+error-masters-other_plant = ఇది వేరే ప్లాంట్లకు కూడా చెందింది, అక్కడ మీరు మార్చలేరు.

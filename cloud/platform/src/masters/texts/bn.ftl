@@ -373,3 +373,5 @@ masters-wrong-check-partners_country_check = এটি দেশের কোড
 masters-fix-check-partners_country_check = দুটি বড় অক্ষর লিখুন, যেমন IN।
 masters-wrong-check-payment_terms_discount = ছাড়ের সময় পরিশোধের সময়ের চেয়ে লম্বা।
 masters-fix-check-payment_terms_discount = শর্তের দিনের চেয়ে বেশি নয় এমন দিন লিখুন।
+masters-wrong-other-plant = এটি এমন কারখানার যেখানে আপনি কিছু বদলাতে পারেন না।
+masters-fix-other-plant = নিজের কোনো কারখানা বাছুন, বা যাঁর সেখানে অধিকার আছে তাঁকে বলুন।

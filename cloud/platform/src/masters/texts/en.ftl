@@ -373,3 +373,5 @@ masters-wrong-check-partners_country_check = This is no code of a country.
 masters-fix-check-partners_country_check = Use two capital letters, such as IN.
 masters-wrong-check-payment_terms_discount = The discount lasts longer than the term itself.
 masters-fix-check-payment_terms_discount = Use at most as many days as the term has.
+masters-wrong-other-plant = This is at a plant where you may not change anything.
+masters-fix-other-plant = Use one of your own plants, or ask somebody whose rights reach there.

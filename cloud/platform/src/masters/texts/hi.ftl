@@ -373,3 +373,5 @@ masters-wrong-check-partners_country_check = यह देश का कोड �
 masters-fix-check-partners_country_check = दो बड़े अक्षर लिखें, जैसे IN।
 masters-wrong-check-payment_terms_discount = छूट की अवधि भुगतान अवधि से लंबी है।
 masters-fix-check-payment_terms_discount = अवधि जितने ही दिन लिखें, अधिक नहीं।
+masters-wrong-other-plant = यह ऐसे संयंत्र का है जहाँ आप कुछ नहीं बदल सकते।
+masters-fix-other-plant = अपना कोई संयंत्र चुनें, या जिसे वहाँ अधिकार है उससे कहें।

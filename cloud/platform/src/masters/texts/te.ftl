@@ -373,3 +373,5 @@ masters-wrong-check-partners_country_check = ఇది దేశం కోడ్
 masters-fix-check-partners_country_check = రెండు పెద్ద అక్షరాలు వాడండి, IN వంటివి.
 masters-wrong-check-payment_terms_discount = తగ్గింపు కాలం చెల్లింపు కాలం కంటే ఎక్కువ.
 masters-fix-check-payment_terms_discount = కాలంలో ఉన్న రోజులకు మించకుండా వాడండి.
+masters-wrong-other-plant = ఇది మీరు ఏదీ మార్చలేని ప్లాంట్‌లో ఉంది.
+masters-fix-other-plant = మీ ప్లాంట్లలో ఒకదాన్ని వాడండి, లేదా అక్కడ హక్కు ఉన్నవారిని అడగండి.

@@ -165,7 +165,12 @@ async fn only_active_people_get_a_link_and_those_of_every_tenant() {
     let both = "both@saif.example";
     site.office.active(both, &["VIEWER"]).await;
     let other = Cx::system(site.office.test.tenant("OTHR", &[]).await);
-    let invitation = Invitation { email: both.into(), name: "B".into(), roles: vec!["VIEWER".into()] };
+    let invitation = Invitation {
+        email: both.into(),
+        name: "B".into(),
+        roles: vec!["VIEWER".into()],
+        ..Invitation::default()
+    };
     let (_, link) = links::invite(db, &other, &invitation, None, site.office.now).await.unwrap();
     links::accept(db, link.reveal(), "B", PASSWORD, site.office.now).await.unwrap();
     for email in ["new@saif.example", "gone@saif.example", both] {

@@ -288,8 +288,12 @@ async fn one_password_of_two_tenants_asks_which() {
     let db = &site.office.test.db;
     site.office.active("a@saif.example", &["VIEWER"]).await;
     let other = site.office.test.tenant("OTHR", &[]).await;
-    let invitation =
-        Invitation { email: "a@saif.example".into(), name: "A".into(), roles: vec!["VIEWER".into()] };
+    let invitation = Invitation {
+        email: "a@saif.example".into(),
+        name: "A".into(),
+        roles: vec!["VIEWER".into()],
+        ..Invitation::default()
+    };
     let (_, link) = links::invite(db, &Cx::system(other), &invitation, None, site.office.now).await.unwrap();
     links::accept(db, link.reveal(), "A", PASSWORD, site.office.now).await.unwrap();
     let third = site.office.test.tenant("THRD", &[]).await;

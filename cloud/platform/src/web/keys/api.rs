@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::service::{self, Listed, NewKey};
+use crate::ctx::Plants;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Permission, Problem, Scope, json};
 
@@ -39,7 +40,7 @@ pub fn operations() -> Vec<Operation> {
         .needs(&KEY_MANAGE)
         .takes::<New>()
         .creates::<Made>()
-        .fails(403, "key.beyond", "The scope is beyond the caller's own rights.")
+        .fails(403, "key.beyond", "The scope or a plant is beyond the caller's own rights.")
         .fails(422, "key.invalid", "No name, or an end that lies behind."),
         Operation::delete(
             "/api/v1/access-keys/{key}",
@@ -70,6 +71,8 @@ struct One {
     name: String,
     /// read, write, admin.
     scopes: Vec<String>,
+    /// Codes of plants; null for all.
+    plants: Option<Vec<String>>,
     created_at: DateTime<Utc>,
     /// When it ends by itself.
     expires_at: Option<DateTime<Utc>>,
@@ -79,8 +82,8 @@ struct One {
 
 impl From<Listed> for One {
     fn from(key: Listed) -> Self {
-        let Listed { id, name, scopes, created_at, expires_at, revoked_at } = key;
-        Self { id, name, scopes, created_at, expires_at, revoked_at }
+        let Listed { id, name, scopes, plants, created_at, expires_at, revoked_at } = key;
+        Self { id, name, scopes, plants: plants.codes(), created_at, expires_at, revoked_at }
     }
 }
 
@@ -122,6 +125,10 @@ struct New {
     #[schema(min_length = 1, max_length = 80)]
     name: String,
     scope: KeyScope,
+    /// Codes of plants; null for all.
+    #[serde(default)]
+    #[schema(max_items = 500)]
+    plants: Option<Vec<String>>,
     /// When it ends by itself; null for never.
     #[serde(default)]
     expires_at: Option<DateTime<Utc>>,
@@ -138,13 +145,21 @@ struct Made {
 }
 
 /// Refuses to give away more than the caller has.
-fn require_within(state: &AppState, caller: &Caller, scope: Scope) -> Result<(), Problem> {
+fn require_within(state: &AppState, caller: &Caller, scope: Scope, plants: &Plants) -> Result<(), Problem> {
     let granted = state.permissions.iter().filter(|permission| permission.key_scope <= scope);
-    let beyond = granted.filter(|permission| !caller.may(permission)).count();
+    let within = |permission: &Permission| {
+        let own = caller.plants(permission);
+        match plants.codes() {
+            None => own.is_all(),
+            Some(codes) => codes.iter().all(|plant| own.has(plant)),
+        }
+    };
+    let beyond = granted.filter(|permission| !within(permission)).count();
     if beyond == 0 {
         return Ok(());
     }
-    let detail = format!("The key would have {beyond} permissions that you have not.");
+    let detail =
+        format!("The key would have {beyond} permissions that you have not, or not at these plants.");
     Err(Problem::new(StatusCode::FORBIDDEN, "key.beyond", detail))
 }
 
@@ -154,9 +169,9 @@ async fn create(
     sent: Result<Json<New>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     caller.require(&KEY_MANAGE)?;
-    let New { name, scope, expires_at } = json(sent)?;
-    let scope = scope.scope();
-    require_within(&state, &caller, scope)?;
+    let New { name, scope, plants, expires_at } = json(sent)?;
+    let (scope, plants) = (scope.scope(), Plants::stored(plants));
+    require_within(&state, &caller, scope, &plants)?;
     let mut problem = Problem::invalid("key.invalid", Vec::new());
     let clean = crate::people::clean_name(&name);
     if clean.is_none() {
@@ -165,10 +180,16 @@ async fn create(
     if expires_at.is_some_and(|at| at <= Utc::now()) {
         problem = problem.field("expires_at", "It lies behind; choose a time to come.");
     }
+    let known = crate::people::plants(&state.db, &caller.cx).await?;
+    for code in plants.codes().into_iter().flatten() {
+        if !known.iter().any(|(plant, _)| *plant == code) {
+            problem = problem.field("plants", format!("There is no plant {code}."));
+        }
+    }
     let Some(name) = clean.filter(|_| problem.errors.is_empty()) else {
         return Err(Problem::invalid("key.invalid", problem.errors));
     };
-    let new = NewKey { name: &name, scopes: &[scope], expires_at };
+    let new = NewKey { name: &name, scopes: &[scope], plants: &plants, expires_at };
     let key = service::create_by(&state.db, &caller.cx, &new).await?;
     Ok((StatusCode::CREATED, Json(Made { id: key.hash().short(), key: key.reveal().to_owned() })))
 }

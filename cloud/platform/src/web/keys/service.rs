@@ -9,7 +9,7 @@ use super::secret::{hash_of_key, hash_of_token};
 use super::store::{self, KeyRow, SessionRow};
 use super::{Secret, SecretHash};
 use crate::audit::{self, Entry};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::i18n::{Lang, zone};
 use crate::people::{self, Standing};
@@ -69,7 +69,7 @@ impl Access {
             language: Lang::parse(&row.tenant_language),
             zone: zone(&row.tenant_time_zone),
             name: row.name,
-            rights: Rights::Key(Scopes::parse(&row.scopes)),
+            rights: Rights::Key(Scopes::parse(&row.scopes), Plants::stored(row.plants)),
             bearer: Bearer::Key(key),
         })
     }
@@ -82,14 +82,15 @@ impl Access {
             tenant_name: row.tenant_name,
             language: Lang::parse(&person.language).or_else(|| Lang::parse(&row.tenant_language)),
             zone: zone(zone_name),
+            rights: Rights::of_grants(person.grants()),
             name: person.name,
-            rights: Rights::of_person(person.permissions),
             bearer: Bearer::Person(user),
         }
     }
 }
 
-/// Makes an access key, which is shown to the person now and never again.
+/// Makes an access key for all plants, which is shown to the person now and never
+/// again.
 ///
 /// # Errors
 /// When the database refuses.
@@ -100,7 +101,22 @@ pub async fn create(
     scopes: &[Scope],
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<Secret, DbError> {
-    create_by(db, &Cx::system(tenant), &NewKey { name, scopes, expires_at }).await
+    create_at(db, tenant, name, scopes, &Plants::All, expires_at).await
+}
+
+/// Makes an access key for these plants; see [`create`].
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create_at(
+    db: &Db,
+    tenant: Uuid,
+    name: &str,
+    scopes: &[Scope],
+    plants: &Plants,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<Secret, DbError> {
+    create_by(db, &Cx::system(tenant), &NewKey { name, scopes, plants, expires_at }).await
 }
 
 /// An access key to be made.
@@ -110,6 +126,8 @@ pub struct NewKey<'a> {
     pub name: &'a str,
     /// What it may do.
     pub scopes: &'a [Scope],
+    /// Where.
+    pub plants: &'a Plants,
     /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
 }
@@ -119,15 +137,16 @@ pub struct NewKey<'a> {
 /// # Errors
 /// When the database refuses.
 pub async fn create_by(db: &Db, cx: &Cx, new: &NewKey<'_>) -> Result<Secret, DbError> {
-    let NewKey { name, expires_at, .. } = *new;
+    let NewKey { name, plants, expires_at, .. } = *new;
     let key = Secret::key();
     let scopes = Scopes::of(new.scopes).names();
+    let codes = plants.codes();
     db.system_tx(async |tx| {
-        store::key_insert(tx, key.hash(), cx.tenant, name, &scopes, expires_at).await?;
+        store::key_insert(tx, key.hash(), cx.tenant, name, (&scopes, codes.as_deref()), expires_at).await?;
         let entry = Entry {
             action: "key.create",
             subject: &subject(key.hash()),
-            after: Some(json!({ "name": name, "scopes": scopes, "expires_at": expires_at })),
+            after: Some(json!({ "name": name, "scopes": scopes, "plants": codes, "expires_at": expires_at })),
             ..Entry::default()
         };
         record(tx, cx, entry).await
@@ -206,6 +225,8 @@ pub struct Listed {
     pub name: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// Where.
+    pub plants: Plants,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it ends by itself.
@@ -225,6 +246,7 @@ pub async fn list(db: &Db, tenant: Uuid) -> Result<Vec<Listed>, DbError> {
             id: SecretHash(row.key_hash.try_into().ok()?).short(),
             name: row.name,
             scopes: row.scopes,
+            plants: Plants::stored(row.plants),
             created_at: row.created_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
@@ -256,7 +278,7 @@ pub async fn start_key_session(
     access: &Access,
     now: DateTime<Utc>,
 ) -> Result<Option<Secret>, DbError> {
-    let (Bearer::Key(key), Rights::Key(scopes)) = (access.bearer, &access.rights) else {
+    let (Bearer::Key(key), Rights::Key(scopes, _)) = (access.bearer, &access.rights) else {
         return Ok(None);
     };
     let token = Secret::token();
@@ -352,7 +374,7 @@ pub async fn redeem_code(db: &Db, code: &str, now: DateTime<Utc>) -> Result<Opti
         // Nobody is told this key: it only carries the session.
         let (key, token) = (Secret::key().hash(), Secret::token());
         let until = now + SESSION_LIFETIME;
-        store::key_insert(tx, key, row.tenant_id, &row.name, &row.scopes, Some(until)).await?;
+        store::key_insert(tx, key, row.tenant_id, &row.name, (&row.scopes, None), Some(until)).await?;
         store::session_insert(tx, token.hash(), row.tenant_id, key, now, until).await?;
         let actor = subject(key);
         let entry = Entry {

@@ -11,6 +11,7 @@ pub(super) struct KeyRow {
     pub key_hash: Vec<u8>,
     pub name: String,
     pub scopes: Vec<String>,
+    pub plants: Option<Vec<String>>,
     pub tenant_id: Uuid,
     pub tenant_code: String,
     pub tenant_name: String,
@@ -30,16 +31,17 @@ pub(super) async fn key_insert(
     hash: SecretHash,
     tenant: Uuid,
     name: &str,
-    scopes: &[String],
+    (scopes, plants): (&[String], Option<&[String]>),
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "insert into control.access_keys (key_hash, tenant_id, name, scopes, expires_at)
-         values ($1, $2, $3, $4, $5)",
+        "insert into control.access_keys (key_hash, tenant_id, name, scopes, plants, expires_at)
+         values ($1, $2, $3, $4, $5, $6)",
         &hash.0[..],
         tenant,
         name,
         scopes,
+        plants,
         expires_at,
     )
     .execute(tx.conn())
@@ -71,6 +73,7 @@ pub(super) struct ListedRow {
     pub key_hash: Vec<u8>,
     pub name: String,
     pub scopes: Vec<String>,
+    pub plants: Option<Vec<String>>,
     pub created_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
@@ -80,7 +83,7 @@ pub(super) struct ListedRow {
 pub(super) async fn key_list(tx: &mut SystemTx, tenant: Uuid) -> Result<Vec<ListedRow>, DbError> {
     Ok(sqlx::query_as!(
         ListedRow,
-        "select key_hash, name, scopes, created_at, expires_at, revoked_at from control.access_keys
+        "select key_hash, name, scopes, plants, created_at, expires_at, revoked_at from control.access_keys
          where tenant_id = $1 order by created_at desc, key_hash",
         tenant,
     )
@@ -95,7 +98,7 @@ pub(super) async fn key_find(
 ) -> Result<Option<KeyRow>, DbError> {
     Ok(sqlx::query_as!(
         KeyRow,
-        "select k.key_hash, k.name, k.scopes, t.tenant_id, t.code as tenant_code,
+        "select k.key_hash, k.name, k.scopes, k.plants, t.tenant_id, t.code as tenant_code,
                 t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone
          from control.access_keys k join control.tenants t using (tenant_id)
          where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
