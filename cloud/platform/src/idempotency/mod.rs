@@ -77,7 +77,7 @@ async fn carried_out(
     body: Body,
     next: Next,
 ) -> Result<Response, Problem> {
-    let key = request::key(key)?;
+    let key = request::key(key, &parts)?;
     let bytes = request::body(body).await?;
     let hash = request::hash(&parts, &bytes);
     let claim =
