@@ -171,6 +171,34 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api", Reader, Nothing),
     ("GET", "/api/operations/{operation}", Reader, Nothing),
     ("GET", "/api/openapi.json", Anyone, Nothing),
+    ("GET", "/api/v1/notices", Person, Nothing),
+    ("POST", "/api/v1/notices/read", Person, Nothing),
+    ("POST", "/api/v1/notices/{notice}/read", Person, Nothing),
+    ("GET", "/api/v1/notices/preferences", Person, Nothing),
+    ("PUT", "/api/v1/notices/preferences", Person, Json(r#"{"kinds":[]}"#)),
+    ("GET", "/api/v1/deliveries", Admin, Nothing),
+    ("POST", "/api/v1/deliveries/{id}/again", Admin, Nothing),
+    ("GET", "/api/v1/webhooks", Admin, Nothing),
+    ("POST", "/api/v1/webhooks", Admin, Json(r#"{"name":"New","url":"https://hooks.example.com/"}"#)),
+    ("GET", "/api/v1/webhooks/{id}", Admin, Nothing),
+    ("PATCH", "/api/v1/webhooks/{id}", Admin, Json(r#"{"active":false,"version":1}"#)),
+    ("POST", "/api/v1/webhooks/{id}/test", Admin, Nothing),
+    ("DELETE", "/api/v1/webhooks/{id}", Admin, Nothing),
+    ("GET", "/api/v1/users", Reader, Nothing),
+    ("POST", "/api/v1/users", Admin, Json(r#"{"email":"new@saif.example","name":"New"}"#)),
+    ("GET", "/api/v1/users/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/users/{id}/roles", Admin, Json(r#"{"roles":[]}"#)),
+    ("PUT", "/api/v1/users/{id}/status", Admin, Json(r#"{"active":false,"version":1}"#)),
+    ("POST", "/api/v1/users/{id}/link", Admin, Nothing),
+    ("GET", "/api/v1/roles", Admin, Nothing),
+    ("POST", "/api/v1/roles", Admin, Json(r#"{"code":"NEWER","name":"Newer"}"#)),
+    ("PUT", "/api/v1/roles/{code}/permissions", Admin, Json(r#"{"permissions":[],"version":1}"#)),
+    ("GET", "/api/v1/account/sessions", Person, Nothing),
+    ("DELETE", "/api/v1/account/sessions", Person, Nothing),
+    ("DELETE", "/api/v1/account/sessions/{session}", Person, Nothing),
+    ("GET", "/api/v1/access-keys", Admin, Nothing),
+    ("POST", "/api/v1/access-keys", Admin, Json(r#"{"name":"New","scope":"read"}"#)),
+    ("DELETE", "/api/v1/access-keys/{key}", Admin, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -193,6 +221,8 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{code}", "nonsense")
         .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
+        .replace("{session}", "nonsense")
+        .replace("{key}", "nonsense")
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),

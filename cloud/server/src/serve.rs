@@ -188,6 +188,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
         .permissions(platform::people::PERMISSIONS)
+        .permissions(&[platform::web::keys::KEY_MANAGE])
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
@@ -219,6 +220,8 @@ fn operations() -> Vec<Operation> {
         platform::audit::operations(),
         platform::people::operations(),
         platform::files::operations(),
+        platform::notify::operations(),
+        platform::web::keys::operations(),
         platform::openapi::operations(),
     ]
     .concat()

@@ -119,12 +119,13 @@ impl Courier {
         };
         let found = db.tx(cx, find).await?.filter(|webhook| webhook.active);
         let found = found.ok_or_else(|| Failure::Void("the webhook was stopped or deleted".to_owned()))?;
-        let secret = self
+        let plain = self
             .secrets
             .open(cx.tenant, &webhook::sealed_field(found.id), &found.secret)
             .map_err(|error| Failure::Again(error.to_string()))?;
         let body = claimed.body.get("send").and_then(|body| body.as_str()).unwrap_or_default().to_owned();
-        let call = Call { id: claimed.id, kind: &claimed.kind, url: &found.url, secret: &secret, body, now };
+        let (secret, url) = webhook::opened(&plain, &found.url);
+        let call = Call { id: claimed.id, kind: &claimed.kind, url, secret, body, now };
         self.web.send(&call).await
     }
 

@@ -4,6 +4,7 @@
 //! `invitations`, `signin_tries`, and the sessions that stand on a person. An
 //! access key is no person, see [`crate::web::keys`].
 
+mod api;
 mod error;
 mod forgot;
 mod limits_pages;
@@ -67,7 +68,7 @@ pub const PERMISSIONS: &[Permission] = &[USER_READ, USER_MANAGE, ROLE_MANAGE];
 /// What the routes here are under `/api`, for the description of the API.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    limits_pages::operations()
+    [api::operations(), limits_pages::operations()].concat()
 }
 
 /// The side navigation of people.

@@ -30,6 +30,7 @@ pub fn routes() -> Router<AppState> {
         .route("/language", post(choose_language))
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
+        .merge(keys::router())
 }
 
 #[derive(Template)]

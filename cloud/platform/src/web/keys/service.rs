@@ -121,18 +121,40 @@ pub async fn create_at(
     plants: &Plants,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<Secret, DbError> {
+    create_by(db, &Cx::system(tenant), &NewKey { name, scopes, plants, expires_at }).await
+}
+
+/// An access key to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewKey<'a> {
+    /// What it is for.
+    pub name: &'a str,
+    /// What it may do.
+    pub scopes: &'a [Scope],
+    /// Where.
+    pub plants: &'a Plants,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Makes an access key of the caller's tenant, which the audit has as the caller's act.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create_by(db: &Db, cx: &Cx, new: &NewKey<'_>) -> Result<Secret, DbError> {
+    let NewKey { name, plants, expires_at, .. } = *new;
     let key = Secret::key();
-    let scopes = Scopes::of(scopes).names();
+    let scopes = Scopes::of(new.scopes).names();
     let codes = plants.codes();
     db.system_tx(async |tx| {
-        store::key_insert(tx, key.hash(), tenant, name, (&scopes, codes.as_deref()), expires_at).await?;
+        store::key_insert(tx, key.hash(), cx.tenant, name, (&scopes, codes.as_deref()), expires_at).await?;
         let entry = Entry {
             action: "key.create",
             subject: &subject(key.hash()),
             after: Some(json!({ "name": name, "scopes": scopes, "plants": codes, "expires_at": expires_at })),
             ..Entry::default()
         };
-        record(tx, &Cx::system(tenant), entry).await
+        record(tx, cx, entry).await
     })
     .await?;
     Ok(key)
@@ -174,11 +196,19 @@ async fn record_sign_in(
 /// # Errors
 /// When the database refuses.
 pub async fn revoke(db: &Db, tenant: Uuid, id: &str, now: DateTime<Utc>) -> Result<Option<String>, DbError> {
+    revoke_by(db, &Cx::system(tenant), id, now).await
+}
+
+/// [`revoke`], as the caller's act in the audit.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn revoke_by(db: &Db, cx: &Cx, id: &str, now: DateTime<Utc>) -> Result<Option<String>, DbError> {
     let Some(begins) = SecretHash::begins(id) else {
         return Ok(None);
     };
     db.system_tx(async |tx| {
-        let Some(name) = store::key_revoke(tx, tenant, &begins, now).await? else {
+        let Some(name) = store::key_revoke(tx, cx.tenant, &begins, now).await? else {
             return Ok(None);
         };
         let entry = Entry {
@@ -187,7 +217,7 @@ pub async fn revoke(db: &Db, tenant: Uuid, id: &str, now: DateTime<Utc>) -> Resu
             before: Some(json!({ "name": name })),
             ..Entry::default()
         };
-        record(tx, &Cx::system(tenant), entry).await?;
+        record(tx, cx, entry).await?;
         Ok(Some(name))
     })
     .await
