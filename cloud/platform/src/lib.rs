@@ -20,3 +20,4 @@ pub mod seed;
 pub mod tenancy;
 pub mod testing;
 pub mod web;
+pub mod workflow;

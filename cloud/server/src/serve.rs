@@ -94,8 +94,14 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             secrets,
             i18n: Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
+            subjects: state.subjects.clone(),
             public_url: config.url(),
         };
+        let (approvals, subjects, stopped) = (db.clone(), state.subjects.clone(), stop.clone());
+        running.spawn(async move {
+            platform::workflow::worker::run(approvals, subjects, stopped).await;
+            Ok(())
+        });
         let (outbox, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::notify::worker::run(outbox, courier, stopped).await;
@@ -153,6 +159,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
     AppState::builder(db.clone())
         .secure(config.secure_cookies)
         .nav(trace::pages::NAV)
+        .nav(platform::workflow::NAV)
         .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
@@ -161,16 +168,20 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
         .permissions(platform::people::PERMISSIONS)
+        .permissions(platform::workflow::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
+        .kinds(platform::workflow::KINDS)
         .kinds(platform::people::KINDS)
         .kinds(platform::notify::KINDS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
+        .texts(platform::workflow::TEXTS)
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
+        .subjects(platform::workflow::subjects())
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
@@ -188,6 +199,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::people::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
+            .merge(platform::workflow::router())
             .merge(platform::masters::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)

@@ -120,6 +120,10 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.*.edit",
             "masters.*.delete",
+            "request.raise",
+            "workflow.decide",
+            "workflow.read",
+            "request.read",
         ],
     ),
     (
@@ -134,6 +138,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "reference.read",
             "masters.*.view",
             "masters.reasons.edit",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -146,6 +152,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "plant.read",
             "reference.read",
             "masters.*.view",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -159,6 +167,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.bins.edit",
             "masters.warehouses.edit",
+            "request.raise",
         ],
     ),
     (
@@ -172,6 +181,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.items.edit",
             "masters.suppliers.edit",
             "masters.contacts.edit",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -187,6 +198,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.shifts.edit",
             "masters.stations.edit",
             "masters.machines.edit",
+            "request.raise",
         ],
     ),
     (
@@ -198,9 +210,10 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.customers.edit",
             "masters.contacts.edit",
+            "request.raise",
         ],
     ),
-    ("SERVICE", &["trace.read", "hold.read", "plant.read"]),
+    ("SERVICE", &["trace.read", "hold.read", "plant.read", "request.raise"]),
     (
         "ACCOUNTANT",
         &[
@@ -211,11 +224,22 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.payment_terms.edit",
             "masters.currencies.edit",
             "masters.currency_rates.edit",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
         "DEPT_HEAD",
-        &["trace.read", "exception.read", "plant.read", "reference.read", "user.read", "masters.*.view"],
+        &[
+            "trace.read",
+            "exception.read",
+            "plant.read",
+            "reference.read",
+            "user.read",
+            "masters.*.view",
+            "request.raise",
+            "workflow.decide",
+        ],
     ),
     (
         "AUDITOR",
@@ -228,6 +252,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "user.read",
             "audit.read",
             "masters.*.view",
+            "workflow.read",
+            "request.read",
         ],
     ),
     ("VIEWER", &["trace.read", "plant.read"]),

@@ -7,6 +7,7 @@ use crate::db::Db;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
 use crate::secrets::Secrets;
+use crate::workflow::Subjects;
 
 use super::Permission;
 
@@ -44,6 +45,8 @@ pub struct Inner {
     pub permissions: Vec<Permission>,
     /// Every kind of notice that there is, in the order in which people see them.
     pub kinds: Vec<Kind>,
+    /// Every kind of document that workflows are for.
+    pub subjects: Subjects,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
     /// Whether mail can be sent.
@@ -71,6 +74,7 @@ impl AppState {
             nav: Vec::new(),
             permissions: Vec::new(),
             kinds: Vec::new(),
+            subjects: Subjects::default(),
             secrets: Secrets::none(),
             mails: false,
             private_webhooks: false,
@@ -99,6 +103,7 @@ pub struct Builder {
     nav: Vec<NavItem>,
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
+    subjects: Subjects,
     secrets: Secrets,
     mails: bool,
     private_webhooks: bool,
@@ -130,6 +135,13 @@ impl Builder {
     #[must_use]
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds.extend_from_slice(kinds);
+        self
+    }
+
+    /// The kinds of documents that workflows are for.
+    #[must_use]
+    pub fn subjects(mut self, subjects: Subjects) -> Self {
+        self.subjects = subjects;
         self
     }
 
@@ -172,6 +184,7 @@ impl Builder {
                 nav: self.nav,
                 permissions: self.permissions,
                 kinds: self.kinds,
+                subjects: self.subjects,
                 secrets: self.secrets,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
