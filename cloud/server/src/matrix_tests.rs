@@ -17,7 +17,7 @@ use super::*;
 
 /// Who may call a route, at the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+pub(super) enum Who {
     Anyone,
     Reader,
     Writer,
@@ -30,7 +30,7 @@ use Who::{Admin, Anyone, Person, Reader, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
-enum Sends {
+pub(super) enum Sends {
     Nothing,
     Form(&'static str),
     Json(&'static str),
@@ -47,7 +47,7 @@ const UID: &str = "UID-SAIF-KOL-RM-000001-A7";
 const HOLD: &str = "01900000-0000-7000-8000-000000000001";
 
 /// Method, pattern, who, and a request that would do something.
-const ROUTES: &[(&str, &str, Who, Sends)] = &[
+pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/healthz", Anyone, Nothing),
     ("GET", "/metrics", Anyone, Nothing),
     ("GET", "/favicon.ico", Anyone, Nothing),
@@ -125,6 +125,61 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/audit", Admin, Nothing),
     ("GET", "/audit.csv", Admin, Nothing),
     ("GET", "/api/v1/audit", Admin, Nothing),
+    ("GET", "/approvals", Person, Nothing),
+    ("POST", "/approvals/bulk", Person, Form("chosen=01900000-0000-7000-8000-000000000001%3A1")),
+    ("GET", "/approvals/all", Reader, Nothing),
+    ("GET", "/approvals/report", Reader, Nothing),
+    ("GET", "/approvals/away", Person, Nothing),
+    ("POST", "/approvals/away", Person, Form("delegate=&from=2026-11-26T10%3A00&until=2026-11-27T10%3A00")),
+    ("POST", "/approvals/away/{delegation}/end", Person, Form("")),
+    ("GET", "/approvals/{instance}", Reader, Nothing),
+    ("POST", "/approvals/{instance}/decide", Person, Form("round=1&action=APPROVE")),
+    ("POST", "/approvals/{instance}/cancel", Person, Form("")),
+    ("GET", "/workflows", Reader, Nothing),
+    ("POST", "/workflows", Admin, Form("source=%7B%7D")),
+    ("GET", "/workflows/new", Admin, Nothing),
+    ("POST", "/workflows/try", Admin, Form("source=%7B%7D")),
+    ("GET", "/workflows/{id}", Reader, Nothing),
+    ("POST", "/workflows/{id}", Admin, Form("version=1&source=%7B%7D")),
+    ("POST", "/workflows/{id}/publish", Admin, Form("version=1")),
+    ("POST", "/workflows/{id}/retire", Admin, Form("")),
+    ("POST", "/workflows/{id}/discard", Admin, Form("version=1")),
+    ("POST", "/workflows/{id}/clone", Admin, Form("workflow=other")),
+    ("POST", "/workflows/triggers/{id}/token", Admin, Form("")),
+    ("POST", "/hooks/workflow/{tenant}/{token}", Anyone, Json(r#"{"id":"1","subject":"x"}"#)),
+    ("GET", "/requests", Reader, Nothing),
+    ("POST", "/requests", Writer, Form("workflow=nothing&subject=Bearings")),
+    ("GET", "/requests/new", Writer, Nothing),
+    ("GET", "/requests/{id}", Reader, Nothing),
+    ("POST", "/requests/{id}", Writer, Form("subject=Bearings&version=1")),
+    ("POST", "/requests/{id}/done", Writer, Form("")),
+    ("POST", "/requests/{id}/cancel", Writer, Form("")),
+    ("GET", "/api/v1/workflows/inbox", Person, Nothing),
+    ("GET", "/api/v1/workflows/definitions", Reader, Nothing),
+    ("POST", "/api/v1/workflows/definitions", Admin, Json(r#"{"definition":{}}"#)),
+    ("GET", "/api/v1/workflows/definitions/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/workflows/definitions/{id}", Admin, Json(r#"{"definition":{},"version":1}"#)),
+    ("DELETE", "/api/v1/workflows/definitions/{id}", Admin, Nothing),
+    ("POST", "/api/v1/workflows/definitions/{id}/publish", Admin, Json(r#"{"version":1}"#)),
+    ("POST", "/api/v1/workflows/definitions/{id}/retire", Admin, Nothing),
+    ("POST", "/api/v1/workflows/definitions/{id}/clone", Admin, Json("{}")),
+    ("POST", "/api/v1/workflows/simulate", Admin, Json(r#"{"definition":{}}"#)),
+    ("GET", "/api/v1/workflows/instances", Reader, Nothing),
+    ("GET", "/api/v1/workflows/instances/{instance}", Reader, Nothing),
+    ("POST", "/api/v1/workflows/instances/{instance}/approve", Person, Json(r#"{"round":1}"#)),
+    ("POST", "/api/v1/workflows/instances/{instance}/reject", Person, Json(r#"{"round":1}"#)),
+    ("POST", "/api/v1/workflows/instances/{instance}/send-back", Person, Json(r#"{"round":1}"#)),
+    ("POST", "/api/v1/workflows/instances/{instance}/cancel", Person, Json("{}")),
+    ("GET", "/api/v1/workflows/delegations", Person, Nothing),
+    ("POST", "/api/v1/workflows/delegations", Person, Json("{}")),
+    ("DELETE", "/api/v1/workflows/delegations/{delegation}", Person, Nothing),
+    ("GET", "/api/v1/workflows/report", Reader, Nothing),
+    ("GET", "/api/v1/requests", Reader, Nothing),
+    ("POST", "/api/v1/requests", Writer, Json(r#"{"workflow":"nothing","subject":"Bearings"}"#)),
+    ("GET", "/api/v1/requests/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/requests/{id}", Writer, Json(r#"{"subject":"Bearings","version":1}"#)),
+    ("POST", "/api/v1/requests/{id}/done", Writer, Nothing),
+    ("POST", "/api/v1/requests/{id}/cancel", Writer, Nothing),
     ("GET", "/masters", Reader, Nothing),
     ("GET", "/masters/{master}", Reader, Nothing),
     ("POST", "/masters/{master}", Writer, Form("partner=NEW&name=New&roles=supplier")),
@@ -147,6 +202,9 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("GET", "/api", Reader, Nothing),
+    ("GET", "/api/operations/{operation}", Reader, Nothing),
+    ("GET", "/api/openapi.json", Anyone, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -160,16 +218,22 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{direction}", "backward")
         .replace("{id}", HOLD)
         .replace("{notice}", HOLD)
+        .replace("{instance}", HOLD)
+        .replace("{delegation}", HOLD)
+        .replace("{tenant}", "SAIF")
+        .replace("{token}", "nonsense")
         .replace("{list}", "suppliers")
         .replace("{master}", "suppliers")
         .replace("{field}", "payment_terms")
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
+        .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
+        "/api/v1/workflows/definitions/{id}" if method == "DELETE" => format!("{path}?version=1"),
         "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
         _ => path,
     }
@@ -255,6 +319,13 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
         format!("insert into outbox (tenant_id, message_id, channel, kind, body, state, due_at, last_error)
                  values ('{victim}', '{hold}', 'mail', '{MARK}', '{{}}', 'dead', now(), '{MARK}')"),
+        format!("insert into workflow_definitions (tenant_id, definition_id, workflow, revision, state, name, source)
+                 values ('{victim}', '{hold}', 'marked', 1, 'draft', '{MARK}', '{MARK}')"),
+        format!("insert into workflow_instances (tenant_id, instance_id, definition_id, workflow, subject_kind,
+                     subject_id, title, state, started_at)
+                 values ('{victim}', '{hold}', '{hold}', 'marked', 'request', '{hold}', '{MARK}', 'INITIATED', now())"),
+        format!("insert into requests (tenant_id, request_id, number, workflow, subject)
+                 values ('{victim}', '{hold}', 1, 'marked', '{MARK}')"),
         format!("insert into webhooks (tenant_id, webhook_id, name, url, secret)
                  values ('{victim}', '{hold}', '{MARK}', 'https://{MARK}', '\\x00')"),
         format!("insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
@@ -338,6 +409,16 @@ async fn another_tenant_sees_and_changes_nothing() {
         "/api/v1/holds",
         "/api/v1/reference",
         "/holds",
+        "/workflows",
+        "/workflows/{id}",
+        "/approvals/all",
+        "/requests",
+        "/requests/{id}",
+        "/api/v1/workflows/definitions",
+        "/api/v1/workflows/definitions/{id}",
+        "/api/v1/workflows/instances",
+        "/api/v1/requests",
+        "/api/v1/requests/{id}",
         "/masters/{master}",
         "/masters/{master}/row/{*code}",
         "/masters/{master}/export",

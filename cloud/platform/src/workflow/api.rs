@@ -2,12 +2,13 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::definitions::{self, Tried, Unwritten};
@@ -25,7 +26,8 @@ use super::store::report::{self, Kept};
 use super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, view};
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, FieldError, Problem, query};
+use crate::openapi::{Operation, group};
+use crate::web::{AppState, Caller, FieldError, IfMatch, Problem, etag, json, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -37,19 +39,136 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/workflows/definitions/{id}/clone", post(clone))
         .route("/api/v1/workflows/simulate", post(simulate))
         .route("/api/v1/workflows/instances", get(all))
-        .route("/api/v1/workflows/instances/{id}", get(instance))
-        .route("/api/v1/workflows/instances/{id}/approve", post(approve))
-        .route("/api/v1/workflows/instances/{id}/reject", post(reject))
-        .route("/api/v1/workflows/instances/{id}/send-back", post(send_back))
-        .route("/api/v1/workflows/instances/{id}/cancel", post(cancel))
+        .route("/api/v1/workflows/instances/{instance}", get(instance))
+        .route("/api/v1/workflows/instances/{instance}/approve", post(approve))
+        .route("/api/v1/workflows/instances/{instance}/reject", post(reject))
+        .route("/api/v1/workflows/instances/{instance}/send-back", post(send_back))
+        .route("/api/v1/workflows/instances/{instance}/cancel", post(cancel))
         .route("/api/v1/workflows/delegations", get(delegations_list).post(delegate))
-        .route("/api/v1/workflows/delegations/{id}", axum::routing::delete(delegation_end))
+        .route("/api/v1/workflows/delegations/{delegation}", axum::routing::delete(delegation_end))
         .route("/api/v1/workflows/report", get(times))
 }
 
-fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    let Json(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
-    Ok(value)
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let root = "/api/v1/workflows";
+    let inbox = Operation::get(
+        format!("{root}/inbox"),
+        "listApprovals",
+        "What waits for the caller, the most urgent first",
+    )
+    .person()
+    .query::<After>()
+    .answers::<Page>();
+    let list = Operation::get(format!("{root}/definitions"), "listWorkflows", "Drafts, and what is in force")
+        .needs(&READ)
+        .answers::<Definitions>();
+    let create = Operation::post(format!("{root}/definitions"), "draftWorkflow", "Begins a draft")
+        .needs(&DEFINITION_EDIT)
+        .takes::<Draft>()
+        .creates::<Made>()
+        .fails(422, "workflow.definition", "Mistakes: `field` is the path, `row` the line.")
+        .fails(409, "workflow.draft_exists", "There is a draft of this workflow and plant.");
+    let of = format!("{root}/definitions/{{id}}");
+    let one = Operation::get(of.clone(), "getWorkflow", "One revision with its text")
+        .uuid("id")
+        .needs(&READ)
+        .answers::<Written>()
+        .tagged();
+    let change = Operation::put(of.clone(), "changeWorkflow", "Changes a draft")
+        .uuid("id")
+        .needs(&DEFINITION_EDIT)
+        .takes::<Draft>()
+        .may_match()
+        .ends();
+    let discard = Operation::delete(of.clone(), "discardWorkflow", "Throws a draft away")
+        .uuid("id")
+        .needs(&DEFINITION_EDIT)
+        .query::<Seen>()
+        .may_match()
+        .ends();
+    let publish = Operation::post(format!("{of}/publish"), "publishWorkflow", "Puts a draft into force")
+        .note("What runs goes on by the revision that it began with.")
+        .uuid("id")
+        .needs(&DEFINITION_PUBLISH)
+        .takes::<Seen>()
+        .may_match()
+        .ends();
+    let retire = Operation::post(format!("{of}/retire"), "retireWorkflow", "Takes a workflow out of force")
+        .uuid("id")
+        .needs(&DEFINITION_PUBLISH)
+        .ends();
+    let clone = Operation::post(format!("{of}/clone"), "copyWorkflow", "Begins a draft from a revision")
+        .uuid("id")
+        .needs(&DEFINITION_EDIT)
+        .takes::<Copy>()
+        .creates::<Made>();
+    let simulate = Operation::post(
+        format!("{root}/simulate"),
+        "simulateWorkflow",
+        "What would become of an example; nothing is kept",
+    )
+    .needs(&DEFINITION_EDIT)
+    .takes::<Trial>()
+    .answers::<Simulated>();
+    let all = Operation::get(
+        format!("{root}/instances"),
+        "listInstances",
+        "Everybody's documents on their way, newest first",
+    )
+    .needs(&READ)
+    .query::<Wanted>()
+    .answers::<Rows>();
+    let instance = Operation::get(
+        format!("{root}/instances/{{instance}}"),
+        "getInstance",
+        "One document on its way, with its history",
+    )
+    .uuid("instance")
+    .signed_in()
+    .answers::<Whole>();
+    let decision = |action: &str, id: &str, summary: &str| {
+        Operation::post(format!("{root}/instances/{{instance}}/{action}"), id, summary)
+            .uuid("instance")
+            .person()
+            .takes::<Decided>()
+            .answers::<Standing>()
+            .fails(409, "workflow.settled", "The round is over: somebody else settled it.")
+    };
+    let approve = decision("approve", "approveInstance", "Approves the stage that is open");
+    let reject = decision("reject", "rejectInstance", "Rejects it; a comment is needed");
+    let send_back =
+        decision("send-back", "sendInstanceBack", "Sends it back to the starter or an earlier stage");
+    let cancel = decision("cancel", "cancelInstance", "Takes it back: its starter, or who manages workflows");
+    let lent = Operation::get(format!("{root}/delegations"), "listDelegations", "Who stands in for whom")
+        .note("The caller's; everybody's for who manages workflows.")
+        .person()
+        .answers::<Delegations>();
+    let lend = Operation::post(
+        format!("{root}/delegations"),
+        "delegate",
+        "Lets somebody decide while another is away",
+    )
+    .person()
+    .takes::<Lend>()
+    .creates::<Delegation>();
+    let end =
+        Operation::delete(format!("{root}/delegations/{{delegation}}"), "endDelegation", "Ends one early")
+            .uuid("delegation")
+            .person()
+            .ends();
+    let times = Operation::get(format!("{root}/report"), "approvalTimes", "How stages kept their times")
+        .needs(&READ)
+        .query::<Range>()
+        .answers::<Times>();
+    group(
+        "Workflows",
+        [
+            inbox, list, create, one, change, discard, publish, retire, clone, simulate, all, instance,
+            approve, reject, send_back, cancel, lent, lend, end, times,
+        ],
+    )
 }
 
 /// Mistakes of a definition: each with its path and line.
@@ -70,8 +189,17 @@ fn unwritten(texts: &Texts, error: Unwritten) -> Problem {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// A problem of a change, with the status that belongs to how its version was said.
+fn stale(seen: IfMatch, texts: &Texts, error: Unwritten) -> Problem {
+    match error {
+        Unwritten::Error(WorkflowError::Stale) => seen.stale(),
+        other => unwritten(texts, other),
+    }
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = InboxAsked)]
 struct After {
     after: Option<String>,
     limit: Option<usize>,
@@ -92,7 +220,8 @@ async fn waiting(State(state): State<AppState>, caller: Caller, uri: Uri) -> Res
 
 // --- definitions ---------------------------------------------------------------
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkflowDefinitions)]
 struct Definitions {
     definitions: Vec<Revision>,
 }
@@ -106,16 +235,18 @@ async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<Defi
 }
 
 /// A draft as a program sends it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WorkflowDraft)]
 struct Draft {
     /// Code of the plant that it is for; null for every plant without one of its own.
     #[serde(default)]
     plant: Option<String>,
     /// The definition: JSON, or its text.
+    #[schema(value_type = Object)]
     definition: Value,
     /// For a change: the version that was seen.
     #[serde(default)]
-    version: i32,
+    version: Option<i32>,
 }
 
 impl Draft {
@@ -128,7 +259,8 @@ impl Draft {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeWorkflow)]
 struct Made {
     definition_id: Uuid,
 }
@@ -156,11 +288,12 @@ async fn one(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
-) -> Result<Json<Written>, Problem> {
+) -> Result<([(HeaderName, HeaderValue); 1], Json<Written>), Problem> {
     caller.require(&READ)?;
     let found =
         state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::find(tx, id, false).await?)).await?;
-    Ok(Json(found.ok_or_else(Problem::not_found)?))
+    let found = found.ok_or_else(Problem::not_found)?;
+    Ok(([etag(found.revision.version)], Json(found)))
 }
 
 /// `PUT /api/v1/workflows/definitions/{id}`
@@ -168,25 +301,29 @@ async fn change(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    headers: HeaderMap,
     sent: Result<Json<Draft>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&DEFINITION_EDIT)?;
     let draft = json(sent)?;
+    let seen = IfMatch::of(&headers);
+    let version = seen.or(draft.version)?;
     state
         .db
         .tx(&caller.cx, async |tx| {
-            definitions::change(tx, &state.subjects, id, draft.version, &draft.source()).await
+            definitions::change(tx, &state.subjects, id, version, &draft.source()).await
         })
         .await
-        .map_err(|error| unwritten(&caller.texts, error))?;
+        .map_err(|error| stale(seen, &caller.texts, error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Which version somebody saw.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = WorkflowSeen)]
 struct Seen {
-    version: i32,
+    version: Option<i32>,
 }
 
 /// `DELETE /api/v1/workflows/definitions/{id}?version=`
@@ -194,11 +331,17 @@ async fn discard(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    headers: HeaderMap,
     uri: Uri,
 ) -> Result<StatusCode, Problem> {
     caller.require(&DEFINITION_EDIT)?;
-    let seen = query::<Seen>(&uri)?;
-    state.db.tx(&caller.cx, async |tx| definitions::discard(tx, id, seen.version).await).await?;
+    let seen = IfMatch::of(&headers);
+    let version = seen.or(query::<Seen>(&uri)?.version)?;
+    state
+        .db
+        .tx(&caller.cx, async |tx| definitions::discard(tx, id, version).await)
+        .await
+        .map_err(|error| stale(seen, &caller.texts, error.into()))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -207,16 +350,18 @@ async fn publish(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    headers: HeaderMap,
     sent: Result<Json<Seen>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&DEFINITION_PUBLISH)?;
-    let seen = json(sent)?;
+    let seen = IfMatch::of(&headers);
+    let version = seen.or(json(sent)?.version)?;
     let now = Utc::now();
     state
         .db
-        .tx(&caller.cx, async |tx| definitions::publish(tx, &state.subjects, id, seen.version, now).await)
+        .tx(&caller.cx, async |tx| definitions::publish(tx, &state.subjects, id, version, now).await)
         .await
-        .map_err(|error| unwritten(&caller.texts, error))?;
+        .map_err(|error| stale(seen, &caller.texts, error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -232,8 +377,9 @@ async fn retire(
 }
 
 /// Under which name and for which plant a copy is made.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = WorkflowCopy)]
 struct Copy {
     workflow_id: Option<String>,
     plant: Option<String>,
@@ -260,18 +406,23 @@ async fn clone(
 }
 
 /// A definition and a document to try it on.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WorkflowTrial)]
 struct Trial {
+    /// The definition: JSON, or its text.
+    #[schema(value_type = Object)]
     definition: Value,
     /// Fields as conditions know them; numbers as strings.
     #[serde(default)]
+    #[schema(value_type = Object)]
     example: Value,
     /// Who would start it.
     #[serde(default)]
     starter: Option<Uuid>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SimulatedWorkflow)]
 struct Simulated {
     stages: Vec<Tried>,
 }
@@ -285,7 +436,7 @@ async fn simulate(
     caller.require(&DEFINITION_EDIT)?;
     let trial = json(sent)?;
     let now = Utc::now();
-    let draft = Draft { plant: None, definition: trial.definition, version: 0 };
+    let draft = Draft { plant: None, definition: trial.definition, version: None };
     let stages = state
         .db
         .tx(&caller.cx, async |tx| {
@@ -300,8 +451,9 @@ async fn simulate(
 
 // --- instances -----------------------------------------------------------------
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = InstancesAsked)]
 struct Wanted {
     state: String,
     before: Option<Uuid>,
@@ -309,7 +461,8 @@ struct Wanted {
 }
 
 /// An instance in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstanceRow)]
 struct Row {
     instance_id: Uuid,
     workflow: String,
@@ -322,7 +475,8 @@ struct Row {
     started_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstanceRows)]
 struct Rows {
     instances: Vec<Row>,
     /// Pass as `before` for the next page; null on the last.
@@ -370,7 +524,8 @@ async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<
 }
 
 /// One thing that happened.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstanceEvent)]
 struct Past {
     at: DateTime<Utc>,
     what: String,
@@ -381,7 +536,8 @@ struct Past {
 }
 
 /// An instance with what happened and who is asked.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WholeInstance)]
 struct Whole {
     instance_id: Uuid,
     definition_id: Uuid,
@@ -390,6 +546,7 @@ struct Whole {
     subject_id: Uuid,
     title: String,
     plant: Option<String>,
+    #[schema(value_type = Object)]
     document: Value,
     state: String,
     stage: i16,
@@ -406,7 +563,7 @@ struct Whole {
     history: Vec<Past>,
 }
 
-/// `GET /api/v1/workflows/instances/{id}`
+/// `GET /api/v1/workflows/instances/{instance}`
 async fn instance(
     State(state): State<AppState>,
     caller: Caller,
@@ -455,8 +612,9 @@ async fn instance(
 }
 
 /// A decision as a program sends it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = ApprovalDecision)]
 struct Decided {
     /// The round that was seen.
     round: i32,
@@ -484,7 +642,7 @@ async fn decide(
     Ok(Json(standing))
 }
 
-/// `POST /api/v1/workflows/instances/{id}/approve`
+/// `POST /api/v1/workflows/instances/{instance}/approve`
 async fn approve(
     State(state): State<AppState>,
     caller: Caller,
@@ -494,7 +652,7 @@ async fn approve(
     decide(&state, &caller, id, Action::Approve, sent).await
 }
 
-/// `POST /api/v1/workflows/instances/{id}/reject`
+/// `POST /api/v1/workflows/instances/{instance}/reject`
 async fn reject(
     State(state): State<AppState>,
     caller: Caller,
@@ -504,7 +662,7 @@ async fn reject(
     decide(&state, &caller, id, Action::Reject, sent).await
 }
 
-/// `POST /api/v1/workflows/instances/{id}/send-back`
+/// `POST /api/v1/workflows/instances/{instance}/send-back`
 async fn send_back(
     State(state): State<AppState>,
     caller: Caller,
@@ -514,15 +672,15 @@ async fn send_back(
     decide(&state, &caller, id, Action::SendBack, sent).await
 }
 
-/// `POST /api/v1/workflows/instances/{id}/cancel`
+/// `POST /api/v1/workflows/instances/{instance}/cancel`
 async fn cancel(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
     sent: Result<Json<Decided>, JsonRejection>,
 ) -> Result<Json<Standing>, Problem> {
+    let person = Some(caller.person()?);
     let manages = caller.may(&MANAGE);
-    let person = if manages { caller.person().ok() } else { Some(caller.person()?) };
     let said = json(sent)?;
     let now = Utc::now();
     let standing = state
@@ -536,7 +694,7 @@ async fn cancel(
 
 // --- standing in, and times ------------------------------------------------------
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Delegations {
     delegations: Vec<Delegation>,
 }
@@ -547,7 +705,7 @@ async fn delegations_list(
     State(state): State<AppState>,
     caller: Caller,
 ) -> Result<Json<Delegations>, Problem> {
-    let person = if caller.may(&MANAGE) { None } else { Some(caller.person()?) };
+    let person = Some(caller.person()?).filter(|_| !caller.may(&MANAGE));
     let delegations = state
         .db
         .tx(&caller.cx, async |tx| Ok::<_, DbError>(people::delegations(tx, person, 500).await?))
@@ -556,7 +714,8 @@ async fn delegations_list(
 }
 
 /// Who stands in for whom.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = DelegationWish)]
 struct Lend {
     /// Who is away; left out: the caller.
     #[serde(default)]
@@ -604,18 +763,19 @@ fn said(texts: &Texts, error: WorkflowError) -> Problem {
     }
 }
 
-/// `DELETE /api/v1/workflows/delegations/{id}`
+/// `DELETE /api/v1/workflows/delegations/{delegation}`
 async fn delegation_end(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
-    let person = if caller.may(&MANAGE) { None } else { Some(caller.person()?) };
+    let person = Some(caller.person()?).filter(|_| !caller.may(&MANAGE));
     state.db.tx(&caller.cx, async |tx| delegations::revoke(tx, id, person, Utc::now()).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApprovalTimes)]
 struct Times {
     stages: Vec<Kept>,
 }

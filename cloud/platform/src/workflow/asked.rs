@@ -82,7 +82,8 @@ pub(super) async fn seats(
 }
 
 /// Somebody who is asked, and for whom if for somebody else.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AskedPerson)]
 pub struct Asked {
     /// Who.
     pub user_id: Uuid,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::asked::{self, Asked};
@@ -70,7 +71,7 @@ pub async fn create(
     Ok(id)
 }
 
-/// Changes a draft.
+/// Changes a draft; `version` is the one that was seen, `None` whichever stands.
 ///
 /// # Errors
 /// [`Unwritten`]; another `workflow_id` than the draft's is a mistake.
@@ -78,7 +79,7 @@ pub async fn change(
     tx: &mut Tx,
     subjects: &Subjects,
     id: Uuid,
-    version: i32,
+    version: Option<i32>,
     source: &str,
 ) -> Result<(), Unwritten> {
     let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
@@ -96,6 +97,7 @@ pub async fn change(
     if written.revision.state != "draft" {
         return Err(WorkflowError::NotDraft.into());
     }
+    let version = version.unwrap_or(written.revision.version);
     if !definitions::update(tx, id, version, &definition.name, source).await? {
         return Err(WorkflowError::Stale.into());
     }
@@ -108,12 +110,12 @@ pub async fn change(
 ///
 /// # Errors
 /// [`WorkflowError::NotDraft`], [`WorkflowError::Stale`].
-pub async fn discard(tx: &mut Tx, id: Uuid, version: i32) -> Result<(), WorkflowError> {
+pub async fn discard(tx: &mut Tx, id: Uuid, version: Option<i32>) -> Result<(), WorkflowError> {
     let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
     if written.revision.state != "draft" {
         return Err(WorkflowError::NotDraft);
     }
-    if !definitions::delete(tx, id, version).await? {
+    if !definitions::delete(tx, id, version.unwrap_or(written.revision.version)).await? {
         return Err(WorkflowError::Stale);
     }
     let before = json!({ "workflow": written.revision.workflow, "source": written.source });
@@ -130,7 +132,7 @@ pub async fn publish(
     tx: &mut Tx,
     subjects: &Subjects,
     id: Uuid,
-    version: i32,
+    version: Option<i32>,
     now: DateTime<Utc>,
 ) -> Result<(), Unwritten> {
     let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
@@ -140,7 +142,7 @@ pub async fn publish(
     }
     let plant = written.revision.plant.as_deref();
     definitions::retire(tx, &written.revision.workflow, plant).await?;
-    if !definitions::publish(tx, id, version, now).await? {
+    if !definitions::publish(tx, id, version.unwrap_or(written.revision.version), now).await? {
         return Err(WorkflowError::Stale.into());
     }
     triggers::arm(tx, &definition, plant, now).await?;
@@ -202,8 +204,18 @@ async fn note(tx: &mut Tx, action: &str, id: Uuid, before: Option<Json>, after: 
     audit::record(tx, Entry { action, subject: &format!("definition:{id}"), before, after }).await
 }
 
+/// A condition of a stage, judged for an example.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TriedCondition {
+    /// As it was written.
+    pub condition: String,
+    /// Whether it holds; null where the example lacks a value, and the stage is asked.
+    pub holds: Option<bool>,
+}
+
 /// What a stage would do with an example.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = TriedStage)]
 pub struct Tried {
     /// Counted from 1.
     pub stage: usize,
@@ -211,8 +223,8 @@ pub struct Tried {
     pub name: String,
     /// Whether it would be asked.
     pub applies: bool,
-    /// Its conditions, and whether each holds; `null` where the example lacks a value.
-    pub conditions: Vec<(String, Option<bool>)>,
+    /// Its conditions, each judged.
+    pub conditions: Vec<TriedCondition>,
     /// How many approvals it would take.
     pub needed: u16,
     /// Roles and people that are asked.
@@ -248,7 +260,10 @@ pub async fn simulate(
         let conditions = stage
             .conditions
             .iter()
-            .map(|condition| (condition.source.clone(), condition.holds(example).ok()))
+            .map(|condition| TriedCondition {
+                condition: condition.source.clone(),
+                holds: condition.holds(example).ok(),
+            })
             .collect();
         let (seats, needed) = asked::seats(tx, definition, stage, starter).await?;
         let asked = asked::asked(tx, &seats, starter, definition.own_allowed, now).await?;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::asked;
@@ -18,7 +19,8 @@ use crate::db::{DbError, Tx};
 use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
 
 /// Something that waits for a person's decision.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = WaitingApproval)]
 pub struct Entry {
     /// The instance.
     pub instance_id: Uuid,
@@ -57,7 +59,8 @@ pub struct Entry {
 }
 
 /// A page of what waits for a person, the most urgent first.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[schema(as = ApprovalInbox)]
 pub struct Page {
     /// This page.
     pub entries: Vec<Entry>,

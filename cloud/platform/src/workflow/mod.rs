@@ -36,6 +36,7 @@ pub mod worker;
 use axum::Router;
 
 use crate::i18n::{Lang, Sources};
+use crate::openapi::Operation;
 use crate::web::{AppState, NavItem, Permission};
 
 pub use condition::{Field, Type};
@@ -79,6 +80,12 @@ pub const NAV: [NavItem; 3] = [
 /// The pages and the API of workflows and requests.
 pub fn router() -> Router<AppState> {
     pages::router().merge(api::router()).merge(hooks::router()).merge(requests::router())
+}
+
+/// What the routes of workflows and requests under `/api` are.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    [api::operations(), requests::operations()].concat()
 }
 
 /// The texts of workflows.

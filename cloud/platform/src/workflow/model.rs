@@ -1,11 +1,13 @@
 //! States, actions, and the table by which an instance moves.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// How an instance stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = WorkflowState)]
 pub enum State {
     /// With its starter: not yet under way, or sent back.
     Initiated,
@@ -101,8 +103,9 @@ pub fn follow(state: State, step: Step) -> Option<State> {
 }
 
 /// What an approver may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = WorkflowAction)]
 pub enum Action {
     /// Yes.
     Approve,

@@ -43,7 +43,8 @@ pub struct Starting<'a> {
 }
 
 /// How an instance stands now.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = WorkflowStanding)]
 pub struct Standing {
     /// The instance.
     pub instance_id: Uuid,

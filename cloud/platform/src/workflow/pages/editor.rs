@@ -321,7 +321,9 @@ pub(super) async fn save(
     let source = lines(&typed.source);
     let saved = state
         .db
-        .tx(&caller.cx, async |tx| definitions::change(tx, &state.subjects, id, typed.version, &source).await)
+        .tx(&caller.cx, async |tx| {
+            definitions::change(tx, &state.subjects, id, Some(typed.version), &source).await
+        })
         .await;
     match saved {
         Ok(()) => Ok(to(id)),
@@ -356,7 +358,9 @@ pub(super) async fn publish(
     let now = Utc::now();
     let done = state
         .db
-        .tx(&caller.cx, async |tx| definitions::publish(tx, &state.subjects, id, typed.version, now).await)
+        .tx(&caller.cx, async |tx| {
+            definitions::publish(tx, &state.subjects, id, Some(typed.version), now).await
+        })
         .await;
     match done {
         Ok(()) => Ok(to(id)),
@@ -388,7 +392,7 @@ pub(super) async fn discard(
 ) -> Result<Response, Problem> {
     caller.require(&DEFINITION_EDIT)?;
     let typed = form(sent)?;
-    match state.db.tx(&caller.cx, async |tx| definitions::discard(tx, id, typed.version).await).await {
+    match state.db.tx(&caller.cx, async |tx| definitions::discard(tx, id, Some(typed.version)).await).await {
         Ok(()) => Ok(Redirect::to("/workflows").into_response()),
         Err(error) => refused(&state, &caller, &headers, Some(id), None, error.into()).await,
     }

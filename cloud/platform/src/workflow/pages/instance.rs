@@ -208,8 +208,8 @@ pub(super) async fn cancel(
     Path(id): Path<Uuid>,
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
+    let person = Some(caller.person()?);
     let manages = caller.may(&MANAGE);
-    let person = if manages { caller.person().ok() } else { Some(caller.person()?) };
     let typed = form(sent)?;
     let now = Utc::now();
     let done = state

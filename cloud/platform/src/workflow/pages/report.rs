@@ -7,6 +7,7 @@ use axum::response::Response;
 use chrono::{DateTime, Days, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::super::READ;
 use super::super::store::report::{self, Kept};
@@ -45,10 +46,13 @@ pub(super) fn share(row: &Kept) -> Option<i64> {
 }
 
 /// Days of a report; empty for the last thirty.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = ReportDays)]
 pub(in crate::workflow) struct Range {
+    /// First day, in the tenant's time zone; left out: thirty days before the last.
     from: String,
+    /// Last day, included; left out: today.
     to: String,
 }
 

@@ -2,19 +2,21 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::pages::{Asked, visible};
-use super::service::{self, Origin, Typed};
+use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE};
 use crate::db::DbError;
-use crate::web::{AppState, Caller, Problem, query};
+use crate::openapi::{Operation, group};
+use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, query};
 use crate::workflow::MANAGE;
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
@@ -27,10 +29,48 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/requests/{id}/cancel", post(cancel))
 }
 
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let list = Operation::get("/api/v1/requests", "listRequests", "Requests, newest first")
+        .note("The caller's own; everybody's by `whose=all` for who may see them, and for access keys.")
+        .signed_in()
+        .query::<Asked>()
+        .answers::<Page>();
+    let raise =
+        Operation::post("/api/v1/requests", "raiseRequest", "Raises a request and sends it on its way")
+            .needs(&REQUEST_RAISE)
+            .takes::<Typed>()
+            .creates::<Request>()
+            .fails(422, "workflow.no_definition", "No such workflow is published for this plant.");
+    let one = Operation::get("/api/v1/requests/{id}", "getRequest", "One request, and where it is")
+        .uuid("id")
+        .signed_in()
+        .answers::<Whole>()
+        .tagged();
+    let change = Operation::put("/api/v1/requests/{id}", "changeRequest", "Changes a request that came back")
+        .note("It is sent once more from the first stage on. Workflow and plant stay.")
+        .uuid("id")
+        .needs(&REQUEST_RAISE)
+        .takes::<Typed>()
+        .may_match()
+        .answers::<Request>();
+    let done = Operation::post("/api/v1/requests/{id}/done", "completeRequest", "What was approved is done")
+        .uuid("id")
+        .needs(&REQUEST_RAISE)
+        .ends();
+    let cancel = Operation::post("/api/v1/requests/{id}/cancel", "cancelRequest", "Takes a request back")
+        .uuid("id")
+        .needs(&REQUEST_RAISE)
+        .ends();
+    group("Requests", [list, raise, one, change, done, cancel])
+}
+
 /// Requests of one page.
 const PAGE: i64 = 100;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RequestPage)]
 struct Page {
     requests: Vec<Listed>,
     /// Pass as `before` for the next page; null on the last.
@@ -56,7 +96,8 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
 }
 
 /// A request, and where it is on its way.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WholeRequest)]
 struct Whole {
     #[serde(flatten)]
     request: Request,
@@ -68,7 +109,7 @@ async fn one(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
-) -> Result<Json<Whole>, Problem> {
+) -> Result<([(HeaderName, HeaderValue); 1], Json<Whole>), Problem> {
     let whole = state
         .db
         .tx(&caller.cx, async |tx| {
@@ -77,12 +118,7 @@ async fn one(
             Ok::<_, WorkflowError>(Whole { request, standing })
         })
         .await?;
-    Ok(Json(whole))
-}
-
-fn json(sent: Result<Json<Typed>, JsonRejection>) -> Result<Typed, Problem> {
-    let Json(typed) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
-    Ok(typed)
+    Ok(([etag(whole.request.version)], Json(whole)))
 }
 
 /// `POST /api/v1/requests`
@@ -112,10 +148,13 @@ async fn change(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    headers: HeaderMap,
     sent: Result<Json<Typed>, JsonRejection>,
 ) -> Result<Json<Request>, Problem> {
     caller.require(&REQUEST_RAISE)?;
     let typed = json(sent)?;
+    let seen = IfMatch::of(&headers);
+    let version = seen.or(typed.version)?;
     let person = caller.person().ok();
     let now = Utc::now();
     let request = state
@@ -124,10 +163,13 @@ async fn change(
             let request = visible(tx, &caller, id).await?;
             let typed = Typed { plant: request.plant.unwrap_or_default(), ..typed.clone() };
             let new = service::check(tx, &typed).await?;
-            service::change(tx, &state.subjects, id, &new, typed.version, person, now).await
+            service::change(tx, &state.subjects, id, &new, version, person, now).await
         })
         .await
-        .map_err(|error| error.problem(|key| caller.t(key)))?;
+        .map_err(|error| match error {
+            RequestError::Workflow(WorkflowError::Stale) => seen.stale(),
+            error => error.problem(|key| caller.t(key)),
+        })?;
     Ok(Json(request))
 }
 

@@ -15,6 +15,7 @@ use super::subject::{After, News, Outcome, Subject};
 use crate::db::{DbError, Tx};
 use crate::web::{AppState, Permission};
 
+pub use api::operations;
 pub use service::{Checked, MAX_SUBJECT, Origin, RequestError, Typed, cancel, change, check, done, raise};
 pub use store::{Listed, Request};
 

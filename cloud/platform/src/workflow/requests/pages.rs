@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::service::{self, Origin, RequestError, Typed};
@@ -76,8 +77,9 @@ impl List<'_> {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = RequestsAsked)]
 pub(super) struct Asked {
     /// `all` for everybody's, where the reader may see them.
     pub whose: String,
@@ -315,7 +317,7 @@ async fn show(
         currency: request.currency.clone(),
         plant: request.plant.clone().unwrap_or_default(),
         department: request.department_id.map(|id| id.to_string()).unwrap_or_default(),
-        version: request.version,
+        version: Some(request.version),
     });
     let department = request.department_id.and_then(|id| {
         let found = choices.departments.iter().find(|(known, ..)| *known == id);

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::store::{self, Request};
@@ -24,8 +25,9 @@ pub const MAX_SUBJECT: usize = 200;
 pub const MAX_TEXT: usize = 10_000;
 
 /// A request as a form or a program sends it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = RequestWish)]
 pub struct Typed {
     /// Which workflow; not for a change.
     pub workflow: String,
@@ -42,7 +44,7 @@ pub struct Typed {
     /// Id of a department, or empty.
     pub department: String,
     /// For a change: the version that was seen.
-    pub version: i32,
+    pub version: Option<i32>,
 }
 
 /// Why a request was not taken.
@@ -211,7 +213,7 @@ pub async fn change(
     subjects: &Subjects,
     request: Uuid,
     new: &Checked,
-    version: i32,
+    version: Option<i32>,
     person: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Request, RequestError> {
@@ -228,7 +230,7 @@ pub async fn change(
         amount: new.amount,
         currency: new.currency.clone(),
         department_id: new.department.as_ref().map(|(id, _)| *id),
-        version,
+        version: version.unwrap_or(before.version),
         ..before.clone()
     };
     if !store::update(tx, &request).await? {

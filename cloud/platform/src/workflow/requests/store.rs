@@ -5,12 +5,13 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value as Json;
 use sqlx::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::Tx;
 
 /// A request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Request {
     /// Its id.
     pub request_id: Uuid,
@@ -24,6 +25,7 @@ pub struct Request {
     #[serde(rename = "text")]
     pub body: String,
     /// In `currency`; null where it is not about money.
+    #[schema(value_type = Option<String>)]
     pub amount: Option<Decimal>,
     /// `INR`.
     pub currency: String,
@@ -34,6 +36,7 @@ pub struct Request {
     /// What raised it where no person did: an event, `schedule`, `webhook`, `api`.
     pub source: String,
     /// What the event or the webhook said.
+    #[schema(value_type = Object)]
     pub details: Json,
     /// Who raised it.
     pub raised_by: Option<Uuid>,
@@ -148,7 +151,8 @@ pub(super) async fn state_set(tx: &mut Tx, request: Uuid, state: &str) -> Result
 }
 
 /// A request in a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ListedRequest)]
 pub struct Listed {
     /// Its id.
     pub request_id: Uuid,
@@ -159,6 +163,7 @@ pub struct Listed {
     /// What it is about.
     pub subject: String,
     /// In `currency`.
+    #[schema(value_type = Option<String>)]
     pub amount: Option<Decimal>,
     /// `INR`.
     pub currency: String,

@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::Tx;
 
 /// A revision of a workflow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WorkflowRevision)]
 pub struct Revision {
     /// Its id.
     pub definition_id: Uuid,
@@ -29,7 +31,8 @@ pub struct Revision {
 }
 
 /// A revision with the JSON that it was written in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WrittenWorkflow)]
 pub struct Written {
     /// Which one.
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::Tx;
@@ -125,7 +126,7 @@ pub(in super::super) async fn tenant_zone(tx: &mut Tx) -> Result<String, Error> 
 }
 
 /// A time in which one person decides for another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Delegation {
     /// Its id.
     pub delegation_id: Uuid,

@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::Error;
+use utoipa::ToSchema;
 
 use crate::db::Tx;
 
 /// How a stage of a workflow kept its times.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = StageTimes)]
 pub struct Kept {
     /// Which workflow.
     pub workflow: String,

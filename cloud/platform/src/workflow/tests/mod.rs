@@ -114,7 +114,7 @@ impl Office {
             .db
             .tx(&cx, async |tx| {
                 let id = definitions::create(tx, &self.subjects, plant, source).await?;
-                definitions::publish(tx, &self.subjects, id, 1, self.now).await?;
+                definitions::publish(tx, &self.subjects, id, Some(1), self.now).await?;
                 Ok(id)
             })
             .await;
