@@ -45,6 +45,14 @@ impl Page<'_> {
         self.names.get(person).cloned().unwrap_or_default()
     }
 
+    fn chosen(&self, id: &Uuid) -> bool {
+        if self.typed.person.is_empty() { *id == self.person } else { self.typed.person == id.to_string() }
+    }
+
+    fn may_choose(&self, id: &Uuid) -> bool {
+        self.may_manage || *id != self.person
+    }
+
     fn standing(&self, row: &Delegation) -> (&'static str, &'static str) {
         match row {
             row if row.revoked_at.is_some() => ("workflow-away-ended", ""),

@@ -103,14 +103,7 @@ pub(super) struct Typed {
     plant: String,
     source: String,
     workflow: String,
-    #[serde(flatten)]
-    example: Trial,
-}
-
-/// The fields of the trial, named apart from the definition's own plant.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Trial {
+    /// The fields of the trial, named apart from the definition's own plant.
     try_amount: String,
     try_plant: String,
     try_department: String,
@@ -123,9 +116,9 @@ impl Typed {
 
     fn example(&self) -> Example {
         Example {
-            amount: self.example.try_amount.clone(),
-            plant: self.example.try_plant.clone(),
-            department: self.example.try_department.clone(),
+            amount: self.try_amount.clone(),
+            plant: self.try_plant.clone(),
+            department: self.try_department.clone(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::super::error::WorkflowError;
 use super::super::model::{self, Action, Step};
 use super::super::run::{self, Decision};
 use super::super::show::{self, Shown};
+use super::super::store::rounds::Taken;
 use super::super::view::{self, Drawn};
 use super::super::{MANAGE, REQUEST_READ};
 use super::say;
@@ -39,6 +40,15 @@ struct Page<'a> {
 impl Page<'_> {
     fn name(&self, person: &Option<Uuid>) -> String {
         person.and_then(|person| self.shown.names.get(&person).cloned()).unwrap_or_default()
+    }
+
+    fn state(&self) -> (String, &'static str) {
+        let state = run::state_of(&self.shown.instance);
+        (self.texts.t(&state.text_key()), view::state_class(state))
+    }
+
+    fn who(&self, taken: &Taken) -> String {
+        view::who(self.texts, &self.shown.roles, &self.shown.names, &taken.seat.who)
     }
 
     fn due(&self) -> Option<(String, &'static str)> {

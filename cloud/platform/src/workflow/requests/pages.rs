@@ -72,6 +72,10 @@ impl List<'_> {
         row.raised_by.and_then(|person| self.names.get(&person).cloned()).unwrap_or_default()
     }
 
+    fn is_asked(&self, state: &str) -> bool {
+        self.asked.state == state
+    }
+
     fn amount(&self, row: &Listed) -> Option<String> {
         Some(format!("{} {}", self.texts.money(&row.amount?), row.currency))
     }

@@ -101,7 +101,7 @@ async fn a_rejection_ends_it_and_what_is_sent_back_comes_again() {
                     &office.subjects,
                     request.request_id,
                     &new,
-                    version,
+                    Some(version),
                     Some(person),
                     office.now,
                 )
