@@ -320,7 +320,7 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into outbox (tenant_id, message_id, channel, kind, body, state, due_at, last_error)
                  values ('{victim}', '{hold}', 'mail', '{MARK}', '{{}}', 'dead', now(), '{MARK}')"),
         format!("insert into workflow_definitions (tenant_id, definition_id, workflow, revision, state, name, source)
-                 values ('{victim}', '{hold}', 'marked', 1, 'draft', '{MARK}', '{MARK}')"),
+                 values ('{victim}', '{hold}', 'marked', 1, 'published', '{MARK}', '{MARK}')"),
         format!("insert into workflow_instances (tenant_id, instance_id, definition_id, workflow, subject_kind,
                      subject_id, title, state, started_at)
                  values ('{victim}', '{hold}', '{hold}', 'marked', 'request', '{hold}', '{MARK}', 'INITIATED', now())"),

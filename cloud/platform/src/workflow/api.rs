@@ -442,7 +442,8 @@ async fn simulate(
         .tx(&caller.cx, async |tx| {
             let read = definitions::check(tx, &state.subjects, &draft.source()).await?;
             let definition = read.map_err(Unwritten::Mistakes)?;
-            Ok(definitions::simulate(tx, &definition, &trial.example, trial.starter, now).await?)
+            let tried = definitions::simulate(tx, &definition, &trial.example, trial.starter, now).await?;
+            Ok::<_, Unwritten>(tried)
         })
         .await
         .map_err(|error: Unwritten| unwritten(&caller.texts, error))?;

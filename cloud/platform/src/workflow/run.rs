@@ -307,7 +307,7 @@ pub async fn cancel(
 ) -> Result<Standing, WorkflowError> {
     let comment = text(comment, MAX_COMMENT)?;
     let mut instance = instances::lock(tx, instance).await?.ok_or(WorkflowError::NotFound)?;
-    if !manages && (person.is_none() || instance.starter != person) {
+    if !manages && instance.starter != person {
         return Err(WorkflowError::NotYours);
     }
     let state = state_of(&instance);
