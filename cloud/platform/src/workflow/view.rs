@@ -21,11 +21,7 @@ pub(super) async fn roles(tx: &mut Tx) -> Result<Roles, DbError> {
 }
 
 /// Names of people.
-pub(super) async fn names(
-    tx: &mut Tx,
-    wanted: impl IntoIterator<Item = Uuid>,
-) -> Result<BTreeMap<Uuid, String>, DbError> {
-    let mut wanted: Vec<Uuid> = wanted.into_iter().collect();
+pub(super) async fn names(tx: &mut Tx, mut wanted: Vec<Uuid>) -> Result<BTreeMap<Uuid, String>, DbError> {
     wanted.sort_unstable();
     wanted.dedup();
     Ok(people::names(tx, &wanted).await?.into_iter().collect())

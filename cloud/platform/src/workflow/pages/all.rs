@@ -63,7 +63,7 @@ pub(super) async fn page(
         .db
         .tx(&caller.cx, async |tx| {
             let rows = instances::list(tx, wanted, asked.before, PAGE + 1).await?;
-            let names = view::names(tx, rows.iter().filter_map(|row| row.starter)).await?;
+            let names = view::names(tx, rows.iter().filter_map(|row| row.starter).collect()).await?;
             Ok::<_, DbError>((rows, names))
         })
         .await?;

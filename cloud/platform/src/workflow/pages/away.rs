@@ -101,7 +101,8 @@ async fn show(
         .tx(&caller.cx, async |tx| {
             let people = people::people(tx, 2000).await?;
             let rows = people::delegations(tx, (!may_manage).then_some(person), MOST).await?;
-            let names = view::names(tx, rows.iter().flat_map(|row| [row.person, row.delegate])).await?;
+            let names =
+                view::names(tx, rows.iter().flat_map(|row| [row.person, row.delegate]).collect()).await?;
             Ok::<_, DbError>((people, rows, names))
         })
         .await?;

@@ -123,7 +123,7 @@ async fn list(
         .db
         .tx(&caller.cx, async |tx| {
             let rows = store::list(tx, whose, asked.wanted(), asked.before, PAGE + 1).await?;
-            let names = view::names(tx, rows.iter().filter_map(|row| row.raised_by)).await?;
+            let names = view::names(tx, rows.iter().filter_map(|row| row.raised_by).collect()).await?;
             Ok::<_, DbError>((rows, names))
         })
         .await?;
@@ -308,7 +308,7 @@ async fn show(
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, caller, id).await?;
             let standing = run::standing(tx, KIND, id).await?;
-            let names = view::names(tx, request.raised_by).await?;
+            let names = view::names(tx, request.raised_by.into_iter().collect()).await?;
             Ok::<_, WorkflowError>((request, standing, names, choices(tx).await?))
         })
         .await?;
