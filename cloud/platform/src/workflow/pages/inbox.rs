@@ -45,6 +45,10 @@ impl Inbox<'_> {
         amount(self.texts, entry.amount.as_deref(), entry.currency.as_deref())
     }
 
+    fn told(&self) -> Option<String> {
+        Some(self.texts.count("workflow-bulk-done", self.done?))
+    }
+
     fn bulk(&self) -> bool {
         self.entries.iter().any(|entry| entry.bulk)
     }
