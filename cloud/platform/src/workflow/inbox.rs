@@ -127,21 +127,24 @@ async fn entries(
     for taken in rounds::seats_of(tx, &instances, &numbers).await? {
         seats.entry(taken.instance_id).or_default().push(taken.seat);
     }
+    let wanted: BTreeMap<Uuid, String> =
+        rows.iter().map(|row| (row.definition_id, row.workflow.clone())).collect();
     let mut known: BTreeMap<Uuid, Definition> = BTreeMap::new();
+    for (id, workflow) in wanted {
+        let Some(written) = definitions::find(tx, id, false).await? else { continue };
+        match asked::definition(tx, subjects, &workflow, &written.source).await {
+            Ok(definition) => drop(known.insert(id, definition)),
+            Err(WorkflowError::Db(error)) => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
     let mut wanted: Vec<Uuid> = rows.iter().filter_map(|row| row.starter).collect();
     wanted.extend(decider.lent.iter().map(|lent| lent.person));
     let names: BTreeMap<Uuid, String> = people::names(tx, &wanted).await?.into_iter().collect();
     let mut entries = Vec::new();
     for row in rows {
-        if !known.contains_key(&row.definition_id) {
-            let Some(written) = definitions::find(tx, row.definition_id, false).await? else { continue };
-            match asked::definition(tx, subjects, &row.workflow, &written.source).await {
-                Ok(definition) => drop(known.insert(row.definition_id, definition)),
-                Err(WorkflowError::Db(error)) => return Err(error.into()),
-                Err(_) => continue,
-            }
-        }
-        let definition = &known[&row.definition_id];
+        // What cannot be read any more waits on its own page.
+        let Some(definition) = known.get(&row.definition_id) else { continue };
         let of = seats.get(&row.instance_id).map(Vec::as_slice).unwrap_or_default();
         let Ok((at, on_behalf_of)) = rules::seat_for(of, decider, row.starter, definition.own_allowed) else {
             continue;

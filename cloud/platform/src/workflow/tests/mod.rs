@@ -38,6 +38,7 @@ fn texts_are_complete() {
         WorkflowError::Refused(Refusal::OwnDocument),
         WorkflowError::Refused(Refusal::Decided),
         WorkflowError::Action,
+        WorkflowError::Bulk,
         WorkflowError::Stage,
         WorkflowError::Comment,
         WorkflowError::NotYours,
