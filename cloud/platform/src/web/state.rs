@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::db::Db;
+use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
 use crate::secrets::Secrets;
@@ -49,6 +50,8 @@ pub struct Inner {
     pub subjects: Subjects,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
+    /// Files that are attached to things.
+    pub files: Files,
     /// Whether mail can be sent.
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
@@ -76,6 +79,7 @@ impl AppState {
             kinds: Vec::new(),
             subjects: Subjects::default(),
             secrets: Secrets::none(),
+            files: Files::none(),
             mails: false,
             private_webhooks: false,
         }
@@ -105,6 +109,7 @@ pub struct Builder {
     kinds: Vec<Kind>,
     subjects: Subjects,
     secrets: Secrets,
+    files: Files,
     mails: bool,
     private_webhooks: bool,
 }
@@ -152,6 +157,13 @@ impl Builder {
         self
     }
 
+    /// Keeps attached files there.
+    #[must_use]
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
     /// Whether mail can be sent.
     #[must_use]
     pub fn mails(mut self, mails: bool) -> Self {
@@ -186,6 +198,7 @@ impl Builder {
                 kinds: self.kinds,
                 subjects: self.subjects,
                 secrets: self.secrets,
+                files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
             }),
