@@ -88,6 +88,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let mailer = config.mailer()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
+        let (approvals, subjects, stopped) = (db.clone(), state.subjects.clone(), stop.clone());
+        running.spawn(async move {
+            platform::workflow::worker::run(approvals, subjects, stopped).await;
+            Ok(())
+        });
         let (audited, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::audit::run(audited, stopped).await;
@@ -102,9 +107,6 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             subjects: state.subjects.clone(),
             public_url: config.url(),
         };
-        let (approvals, subjects, stopped) = (db.clone(), state.subjects.clone(), stop.clone());
-        running.spawn(async move {
-            platform::workflow::worker::run(approvals, subjects, stopped).await;
         let (swept, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::files::sweep::run(swept, files, stopped).await;
