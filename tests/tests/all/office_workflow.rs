@@ -30,7 +30,7 @@ async fn a_request_is_approved_in_telugu() {
     let ravi = link("ravi@saif.example", "Ravi Teja", "BUYER").await;
     let lata = link("lata@saif.example", "Lata Devi", "DEPT_HEAD").await;
 
-    publish(&browser, &url, &priya).await;
+    publish(&browser, &priya).await;
     let request = raise(&browser, &url, &ravi).await;
     approve(&browser, &url, &lata).await;
 
@@ -81,7 +81,7 @@ async fn type_source(browser: &Browser, source: &str) {
     browser.run(set, json!([source])).await;
 }
 
-async fn publish(browser: &Browser, url: &str, link: &str) {
+async fn publish(browser: &Browser, link: &str) {
     accept(browser, link).await;
     browser.click("#sidebar a[href='/workflows']").await;
     browser.says("h1", "Workflows").await;
