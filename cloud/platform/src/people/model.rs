@@ -120,6 +120,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.*.edit",
             "masters.*.delete",
+            "numbering.read",
+            "numbering.lease",
         ],
     ),
     (
@@ -211,6 +213,10 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.payment_terms.edit",
             "masters.currencies.edit",
             "masters.currency_rates.edit",
+            "masters.document_series.edit",
+            "numbering.read",
+            "numbering.void",
+            "numbering.lease",
         ],
     ),
     (
@@ -228,6 +234,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "user.read",
             "audit.read",
             "masters.*.view",
+            "numbering.read",
         ],
     ),
     ("VIEWER", &["trace.read", "plant.read"]),

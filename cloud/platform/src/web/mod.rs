@@ -32,7 +32,7 @@ pub use icon::icon;
 pub use layers::wrap;
 pub(crate) use origin::{local_path, require_same};
 pub use problem::{FieldError, Problem};
-pub use query::{form, query};
+pub use query::{form, json, query};
 pub use request_id::RequestId;
 pub use rights::{EVERY, Permission, Rights, grants};
 pub use scope::{Scope, Scopes};

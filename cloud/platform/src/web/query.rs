@@ -1,6 +1,7 @@
-//! Query strings and forms, with their mistakes told.
+//! Query strings, forms and JSON, with their mistakes told.
 
-use axum::extract::rejection::FormRejection;
+use axum::Json;
+use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, Query};
 use axum::http::Uri;
 use serde::de::DeserializeOwned;
@@ -24,5 +25,15 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
 /// 400 `request.invalid`, naming what is wrong.
 pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
     let Form(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    Ok(value)
+}
+
+/// What a program sent as JSON. A handler calls it after it has asked who calls, as
+/// [`query`].
+///
+/// # Errors
+/// 400 `request.invalid`, naming what is wrong.
+pub fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    let Json(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
     Ok(value)
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::db::Db;
 use crate::i18n::{I18n, Lang, Sources, Texts};
+use crate::masters::Engine;
 use crate::notify::Kind;
+use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
 
 use super::Permission;
@@ -50,6 +52,12 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// What one can search, in order.
+    pub searchers: Vec<Searcher>,
+    /// Pages and actions that one goes to by their names, besides the navigation.
+    pub commands: Vec<Command>,
+    /// The masters.
+    pub masters: Arc<Engine>,
 }
 
 impl Deref for AppState {
@@ -74,6 +82,8 @@ impl AppState {
             secrets: Secrets::none(),
             mails: false,
             private_webhooks: false,
+            searchers: Vec::new(),
+            commands: Vec::new(),
         }
     }
 
@@ -102,6 +112,8 @@ pub struct Builder {
     secrets: Secrets,
     mails: bool,
     private_webhooks: bool,
+    searchers: Vec<Searcher>,
+    commands: Vec<Command>,
 }
 
 impl Builder {
@@ -154,6 +166,20 @@ impl Builder {
         self
     }
 
+    /// Adds what a part lets one search.
+    #[must_use]
+    pub fn searchers(mut self, searchers: &[Searcher]) -> Self {
+        self.searchers.extend_from_slice(searchers);
+        self
+    }
+
+    /// Adds pages and actions that one goes to by their names.
+    #[must_use]
+    pub fn commands(mut self, commands: impl IntoIterator<Item = Command>) -> Self {
+        self.commands.extend(commands);
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -175,6 +201,9 @@ impl Builder {
                 secrets: self.secrets,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                searchers: self.searchers,
+                commands: self.commands,
+                masters: Arc::new(Engine::default()),
             }),
         }
     }
