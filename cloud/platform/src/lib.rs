@@ -11,6 +11,7 @@ pub mod masters;
 pub mod migrate;
 pub mod notify;
 pub mod numbering;
+pub mod openapi;
 pub mod outbox;
 pub mod people;
 pub mod postgres;

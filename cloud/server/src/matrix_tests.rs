@@ -17,7 +17,7 @@ use super::*;
 
 /// Who may call a route, at the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+pub(super) enum Who {
     Anyone,
     /// Somebody signed in, who finds what they may see.
     Signed,
@@ -32,7 +32,7 @@ use Who::{Admin, Anyone, Person, Reader, Signed, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
-enum Sends {
+pub(super) enum Sends {
     Nothing,
     Form(&'static str),
     Json(&'static str),
@@ -49,7 +49,7 @@ const UID: &str = "UID-SAIF-KOL-RM-000001-A7";
 const HOLD: &str = "01900000-0000-7000-8000-000000000001";
 
 /// Method, pattern, who, and a request that would do something.
-const ROUTES: &[(&str, &str, Who, Sends)] = &[
+pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/healthz", Anyone, Nothing),
     ("GET", "/metrics", Anyone, Nothing),
     ("GET", "/favicon.ico", Anyone, Nothing),
@@ -180,6 +180,9 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
         Json(r#"{"seq":1,"date":"2026-04-01","document":"sales_invoice:1"}"#),
     ),
     ("POST", "/api/v1/numbering/leases/{id}/close", Writer, Json(r#"{"reason":"lost"}"#)),
+    ("GET", "/api", Reader, Nothing),
+    ("GET", "/api/operations/{operation}", Reader, Nothing),
+    ("GET", "/api/openapi.json", Anyone, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -199,6 +202,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
+        .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
         .replace("{name}", "app.css");
     match pattern {

@@ -19,6 +19,7 @@ mod history;
 mod import;
 mod kind;
 mod list;
+mod operations;
 mod pages;
 mod publish;
 mod rules;
@@ -41,6 +42,7 @@ pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, 
 pub use error::MastersError;
 pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
+pub use operations::operations;
 pub use search::{SEARCHERS, commands};
 pub use service::{Saved, create, delete, restore, update};
 pub use shape::{Shape, Shapes};

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::NumberingError;
 use super::store::{self, Issued, Narrow};
@@ -13,23 +14,32 @@ const PAGE: usize = 50;
 const MOST: usize = 500;
 
 /// What is asked, as a query string says it; empty is any.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = NumbersQuery)]
 pub(super) struct Asked {
+    /// The code of a series.
+    #[schema(max_length = 60)]
     pub series: String,
     /// `issued` or `void`.
     pub status: String,
     /// How the number begins.
+    #[schema(max_length = 60)]
     pub q: String,
     /// As the page before said.
     pub after: String,
+    /// Rows at most.
+    #[schema(minimum = 1, maximum = 500)]
     pub limit: Option<usize>,
 }
 
 /// One page: the newest first, or by number where a beginning is asked for.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[schema(as = NumbersPage)]
 pub(super) struct Page {
+    /// The numbers.
     pub numbers: Vec<Issued>,
+    /// Pass as `after` for the next page.
     pub next: Option<String>,
 }
 

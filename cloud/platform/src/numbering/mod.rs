@@ -22,6 +22,7 @@ use axum::http::StatusCode;
 use chrono::NaiveDate;
 use serde_json::json;
 
+pub use api::operations;
 pub(crate) use judge::judge;
 pub use kinds::{DocumentKind, KINDS, codes, kind};
 pub use lease::{Closing, MOST_LENT, close, lease, use_leased};

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Need;
@@ -206,7 +207,8 @@ pub(super) async fn numbers_void(
 }
 
 /// A number that was given out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, ToSchema)]
+#[schema(as = IssuedNumber)]
 pub struct Issued {
     /// Whose.
     pub company: String,
@@ -345,7 +347,8 @@ pub(super) async fn counter_next(tx: &mut Tx, series: &str, period: NaiveDate) -
 
 /// What a period of a series gave out: the table of documents issued that GSTR-1
 /// asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SeriesPeriod)]
 pub struct Period {
     /// Its first day.
     pub period_from: NaiveDate,
@@ -442,7 +445,8 @@ pub(super) async fn neighbours(tx: &mut Tx, company: &str, kind: &str) -> Result
 }
 
 /// A range that is lent, or was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = NumberLease)]
 pub struct Lease {
     /// Its id.
     pub lease_id: Uuid,

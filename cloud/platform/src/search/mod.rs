@@ -13,8 +13,10 @@ use std::pin::Pin;
 
 use axum::Router;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use commands::Command;
+pub use pages::operations;
 
 use crate::db::Tx;
 use crate::i18n::{Lang, Sources};
@@ -71,7 +73,8 @@ impl Ask<'_> {
 }
 
 /// Something that was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FoundThing)]
 pub struct Hit {
     /// What kind of thing it is, in the caller's language. Hits of one group stand
     /// together.
@@ -100,7 +103,8 @@ pub type Finding<'a> = Pin<Box<dyn Future<Output = Result<Vec<Hit>, Problem>> + 
 pub type Searcher = for<'a> fn(&'a mut Tx, &'a Ask<'a>) -> Finding<'a>;
 
 /// Hits of one group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FoundGroup)]
 pub struct Group {
     /// What they are.
     pub name: String,

@@ -6,20 +6,42 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{FEW, Group, MANY, find, meant};
 use crate::i18n::Texts;
+use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/search", get(page)).route("/search/box", get(found)).route("/api/v1/find", get(api))
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What the route here is, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let find =
+        Operation::get("/api/v1/find", "find", "What begins so, of everything that the caller may see")
+            .signed_in()
+            .query::<Asked>()
+            .answers::<Everything>();
+    group("Search", [find])
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FoundThings)]
+struct Everything {
+    /// What was found, by kind.
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = FindQuery)]
 struct Asked {
+    /// The beginning of a code, name or number, in any case.
+    #[schema(max_length = 100)]
     q: String,
 }
 
@@ -66,9 +88,9 @@ async fn page(
 }
 
 /// `GET /api/v1/find?q=`
-async fn api(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Value>, Problem> {
+async fn api(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Everything>, Problem> {
     let asked = query::<Asked>(&uri)?;
     let text = asked.q.trim();
     let groups = if text.is_empty() { Vec::new() } else { find(&state, &caller, text, MANY).await? };
-    Ok(Json(json!({ "groups": groups })))
+    Ok(Json(Everything { groups }))
 }
