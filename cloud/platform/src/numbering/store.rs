@@ -84,14 +84,16 @@ pub(super) async fn counter_take(
     .await
 }
 
-/// The next number of a block that nobody else is taking from just now.
+/// The next number of a block that nobody else is taking from just now. Materialized:
+/// looked for again within the join, another block could be found as well.
 pub(super) async fn block_take(tx: &mut Tx, series: &str, period: NaiveDate) -> Result<Option<i64>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
-        r#"update document_blocks b set next = b.next + 1
-           from (select first from document_blocks
-                 where tenant_id = $1 and series = $2 and period_from = $3 and next <= last
-                 order by first limit 1 for update skip locked) free
+        r#"with free as materialized (
+             select first from document_blocks
+             where tenant_id = $1 and series = $2 and period_from = $3 and next <= last
+             order by first limit 1 for update skip locked)
+           update document_blocks b set next = b.next + 1 from free
            where b.tenant_id = $1 and b.series = $2 and b.period_from = $3 and b.first = free.first
            returning b.next - 1 as "seq!""#,
         tenant,
