@@ -242,7 +242,6 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::search::router())
             .merge(platform::masters::router(&state))
             .merge(platform::numbering::router())
-            .merge(platform::masters::router())
             .merge(platform::files::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));
