@@ -28,7 +28,65 @@
     hiding = setTimeout(() => { box.hidden = true; }, 12000);
   };
 
+  // The search: results under its box, walked through by keys.
+  const found = () => byId("found");
+  const options = () => [...(found()?.querySelectorAll("[role=option]") || [])];
+  const closeFound = () => {
+    const box = found();
+    if (!box || box.hidden) return;
+    box.hidden = true;
+    byId("search").setAttribute("aria-expanded", "false");
+    byId("search").removeAttribute("aria-activedescendant");
+  };
+  const openFound = () => {
+    const box = found();
+    if (!box || !box.childElementCount || document.activeElement?.id !== "search") return;
+    box.hidden = false;
+    byId("search").setAttribute("aria-expanded", "true");
+  };
+  const chosenOption = () => found()?.querySelector("[aria-selected=true]");
+  const choose = (option) => {
+    chosenOption()?.setAttribute("aria-selected", "false");
+    if (!option) { byId("search").removeAttribute("aria-activedescendant"); return; }
+    option.setAttribute("aria-selected", "true");
+    option.scrollIntoView({ block: "nearest" });
+    byId("search").setAttribute("aria-activedescendant", option.id);
+  };
+  const seek = () => {
+    const search = byId("search");
+    if (!search) return;
+    search.focus();
+    search.select();
+    search.dispatchEvent(new CustomEvent("tw-find"));
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "search" || event.isComposing) return;
+    const all = options();
+    const at = all.indexOf(chosenOption());
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (found().hidden) { openFound(); return; }
+      if (!all.length) return;
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      choose(all[(at + step + all.length + (at < 0 && step < 0 ? 1 : 0)) % all.length]);
+    } else if (event.key === "Enter" && at >= 0 && !found().hidden) {
+      event.preventDefault();
+      all[at].click();
+    } else if (event.key === "Escape" && !found().hidden) {
+      event.preventDefault();
+      closeFound();
+    }
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target?.id === "found") openFound();
+  });
+  document.addEventListener("focusin", (event) => {
+    if (event.target.id === "search") openFound();
+    else if (!event.target.closest?.(".tw-search")) closeFound();
+  });
+
   document.addEventListener("click", (event) => {
+    if (!event.target.closest(".tw-search") || event.target.closest("#found a")) closeFound();
     const at = event.target.closest("[data-tw]");
     switch (at?.dataset.tw) {
       case "theme": {
@@ -65,8 +123,10 @@
     }
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      const search = byId("search");
-      if (search) { event.preventDefault(); search.focus(); search.select(); }
+      if (byId("search")) { event.preventDefault(); seek(); }
+    }
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+      if (byId("search")) { event.preventDefault(); seek(); }
     }
   });
 
@@ -133,6 +193,7 @@
       else link.removeAttribute("aria-current");
     }
     closeNav();
+    closeFound();
   });
 
   // An error is shown, and never put into the page as it came.

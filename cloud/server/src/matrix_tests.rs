@@ -19,6 +19,8 @@ use super::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
     Anyone,
+    /// Somebody signed in, who finds what they may see.
+    Signed,
     Reader,
     Writer,
     Admin,
@@ -26,7 +28,7 @@ pub(super) enum Who {
     Person,
 }
 
-use Who::{Admin, Anyone, Person, Reader, Writer};
+use Who::{Admin, Anyone, Person, Reader, Signed, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +64,9 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/", Reader, Nothing),
     ("GET", "/live", Reader, Nothing),
     ("GET", "/live/counts", Reader, Nothing),
-    ("GET", "/search", Reader, Nothing),
+    ("GET", "/search", Signed, Nothing),
+    ("GET", "/search/box", Signed, Nothing),
+    ("GET", "/api/v1/find", Signed, Nothing),
     ("GET", "/trace", Reader, Nothing),
     ("GET", "/trace/{uid}", Reader, Nothing),
     ("GET", "/trace/{uid}/tree/{direction}", Reader, Nothing),
@@ -202,6 +206,35 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("GET", "/numbering", Reader, Nothing),
+    ("GET", "/numbering/preview", Reader, Nothing),
+    ("GET", "/numbering/series/{*code}", Reader, Nothing),
+    ("POST", "/numbering/lend/{*code}", Writer, Form("date=2026-04-01&count=5&holder=agent%3AKOL")),
+    ("POST", "/numbering/skip/{*code}", Writer, Form("date=2026-04-01&reason=spoilt")),
+    ("POST", "/numbering/leases/{id}", Writer, Form("outcome=burn&reason=lost")),
+    ("POST", "/numbering/void", Writer, Form("company=C1&kind=sales_invoice&number=X1&reason=spoilt")),
+    ("GET", "/api/v1/numbering/next", Reader, Nothing),
+    ("GET", "/api/v1/numbering/numbers", Reader, Nothing),
+    ("GET", "/api/v1/numbering/series/{*code}", Reader, Nothing),
+    (
+        "POST",
+        "/api/v1/numbering/void",
+        Writer,
+        Json(r#"{"company":"C1","kind":"sales_invoice","number":"X1","reason":"spoilt"}"#),
+    ),
+    (
+        "POST",
+        "/api/v1/numbering/leases",
+        Writer,
+        Json(r#"{"series":"MARK-OF-SAIF","date":"2026-04-01","count":5,"holder":"agent:KOL"}"#),
+    ),
+    (
+        "POST",
+        "/api/v1/numbering/leases/{id}/use",
+        Writer,
+        Json(r#"{"seq":1,"date":"2026-04-01","document":"sales_invoice:1"}"#),
+    ),
+    ("POST", "/api/v1/numbering/leases/{id}/close", Writer, Json(r#"{"reason":"lost"}"#)),
     ("GET", "/files/on/{kind}/{*code}", Reader, Nothing),
     ("POST", "/files/on/{kind}/{*code}", Writer, Nothing),
     ("GET", "/files/{id}/content", Reader, Nothing),
@@ -246,6 +279,9 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{link}", "nonsense")
         .replace("{name}", "app.css");
     match pattern {
+        "/search" | "/search/box" | "/api/v1/find" | "/trace" | "/api/v1/search" => {
+            format!("{path}?q={MARK}")
+        }
         "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
         "/api/v1/workflows/definitions/{id}" if method == "DELETE" => format!("{path}?version=1"),
         "/api/v1/files" if method == "GET" => format!("{path}?kind=suppliers&key={MARK}"),
@@ -338,6 +374,12 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into hold_members (tenant_id, hold_id, key) values ('{victim}', '{hold}', {key})"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
+        format!("insert into document_series (tenant_id, series, name, kind, company, pattern)
+                 values ('{victim}', '{MARK}', '{MARK}', 'sales_invoice', 'C1', 'MARK/{{FY}}/{{SEQ}}')"),
+        format!("insert into document_periods (tenant_id, series, period_from, first, next)
+                 values ('{victim}', '{MARK}', '2026-04-01', 1, 3)"),
+        format!("insert into document_leases (tenant_id, lease_id, series, period_from, first, last, holder)
+                 values ('{victim}', '{hold}', '{MARK}', '2026-04-01', 1, 2, '{MARK}')"),
         format!("insert into outbox (tenant_id, message_id, channel, kind, body, state, due_at, last_error)
                  values ('{victim}', '{hold}', 'mail', '{MARK}', '{{}}', 'dead', now(), '{MARK}')"),
         format!("insert into workflow_definitions (tenant_id, definition_id, workflow, revision, state, name, source)
@@ -444,6 +486,9 @@ async fn another_tenant_sees_and_changes_nothing() {
         "/api/v1/workflows/instances",
         "/api/v1/requests",
         "/api/v1/requests/{id}",
+        "/numbering",
+        "/numbering/series/{*code}",
+        "/api/v1/numbering/series/{*code}",
         "/files/on/{kind}/{*code}",
         "/api/v1/files",
         "/masters/{master}",
@@ -453,6 +498,11 @@ async fn another_tenant_sees_and_changes_nothing() {
     ] {
         let (_, body) = site.call("GET", pattern, Nothing, Some(reader)).await;
         assert!(body.contains(MARK), "{pattern} does not show its own tenant the mark: {body}");
+    }
+    for pattern in ["/search/box", "/api/v1/find"] {
+        let (_, body) = site.call("GET", pattern, Nothing, Some(reader)).await;
+        assert!(body.contains("/masters/suppliers/row/"), "{pattern} does not find the supplier: {body}");
+        assert!(body.contains(UID), "{pattern} does not find the lot: {body}");
     }
     for pattern in ["/deliveries", "/webhooks"] {
         let (_, body) = site.call("GET", pattern, Nothing, Some(&site.keys[2].1)).await;

@@ -194,6 +194,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
+        .permissions(platform::numbering::PERMISSIONS)
         .permissions(platform::people::PERMISSIONS)
         .permissions(platform::workflow::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
@@ -206,8 +207,16 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .texts(platform::people::TEXTS)
         .texts(platform::workflow::TEXTS)
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
+        .texts(platform::numbering::TEXTS)
         .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
+        .searchers(&trace::explore::find::SEARCHERS)
+        .searchers(&platform::masters::SEARCHERS)
+        .searchers(&platform::numbering::SEARCHERS)
+        .searchers(&platform::people::SEARCHERS)
+        .commands(platform::masters::commands())
+        .commands(platform::numbering::commands())
+        .texts(platform::search::TEXTS)
         .texts(platform::files::TEXTS)
         .files(files)
         .texts(platform::openapi::TEXTS)
@@ -229,6 +238,8 @@ fn operations() -> Vec<Operation> {
         platform::seed::operations(),
         platform::audit::operations(),
         platform::workflow::operations(),
+        platform::numbering::operations(),
+        platform::search::operations(),
         platform::files::operations(),
         platform::openapi::operations(),
     ]
@@ -248,6 +259,9 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::notify::router())
             .merge(platform::workflow::router())
             .merge(platform::masters::router())
+            .merge(platform::search::router())
+            .merge(platform::masters::router(&state))
+            .merge(platform::numbering::router())
             .merge(platform::files::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));

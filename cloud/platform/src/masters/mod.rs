@@ -24,6 +24,7 @@ mod operations;
 mod pages;
 mod publish;
 mod rules;
+mod search;
 mod service;
 mod shape;
 mod sheet;
@@ -39,11 +40,12 @@ use axum::{Extension, Router};
 use tokio::sync::OnceCell;
 
 pub use attach::subjects;
-pub use declare::{Field, Group, Master, Member, Permissions, Use};
+pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, Member, Permissions, Use};
 pub use error::MastersError;
 pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
+pub use search::{SEARCHERS, commands};
 pub use service::{Saved, create, delete, restore, update};
 pub use shape::{Shape, Shapes};
 pub use sheet::{Format, Sheet};
@@ -122,8 +124,8 @@ impl Engine {
 }
 
 /// Pages and API of all masters.
-pub fn router() -> Router<AppState> {
-    api::router().merge(pages::router()).layer(Extension(Arc::new(Engine::default())))
+pub fn router(state: &AppState) -> Router<AppState> {
+    api::router().merge(pages::router()).layer(Extension(Arc::clone(&state.masters)))
 }
 
 /// Gives a tenant the units, currencies and tax rates that it begins with; those

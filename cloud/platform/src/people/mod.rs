@@ -11,6 +11,7 @@ mod links;
 mod model;
 mod pages;
 mod password;
+mod search;
 mod second_step;
 mod service;
 mod signin;
@@ -31,6 +32,7 @@ pub use links::{
 pub use model::{ADMIN, BUILT_IN, Role, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
+pub use search::SEARCHERS;
 pub use second_step::reseal;
 pub use service::{list, roles, roles_ensure};
 pub use signin::{Attempt, Session, SignedIn, sign_in};

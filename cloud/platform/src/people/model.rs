@@ -124,6 +124,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "workflow.decide",
             "workflow.read",
             "request.read",
+            "numbering.read",
+            "numbering.lease",
         ],
     ),
     (
@@ -226,6 +228,10 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.currency_rates.edit",
             "request.raise",
             "workflow.decide",
+            "masters.document_series.edit",
+            "numbering.read",
+            "numbering.void",
+            "numbering.lease",
         ],
     ),
     (
@@ -254,6 +260,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "workflow.read",
             "request.read",
+            "numbering.read",
         ],
     ),
     ("VIEWER", &["trace.read", "plant.read"]),

@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
+use crate::masters::Engine;
 use crate::notify::Kind;
+use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
 use crate::workflow::Subjects;
 
@@ -57,6 +59,12 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// What one can search, in order.
+    pub searchers: Vec<Searcher>,
+    /// Pages and actions that one goes to by their names, besides the navigation.
+    pub commands: Vec<Command>,
+    /// The masters.
+    pub masters: Arc<Engine>,
     /// How many requests somebody may make.
     pub rate_limits: RateLimits,
     /// Proxies that say where a request came from.
@@ -89,6 +97,8 @@ impl AppState {
             files: Files::none(),
             mails: false,
             private_webhooks: false,
+            searchers: Vec::new(),
+            commands: Vec::new(),
             rates: Rates::default(),
             trusted_proxies: Vec::new(),
             request_timeout: Duration::from_secs(120),
@@ -122,6 +132,8 @@ pub struct Builder {
     files: Files,
     mails: bool,
     private_webhooks: bool,
+    searchers: Vec<Searcher>,
+    commands: Vec<Command>,
     rates: Rates,
     trusted_proxies: Vec<Network>,
     request_timeout: Duration,
@@ -212,6 +224,20 @@ impl Builder {
         self
     }
 
+    /// Adds what a part lets one search.
+    #[must_use]
+    pub fn searchers(mut self, searchers: &[Searcher]) -> Self {
+        self.searchers.extend_from_slice(searchers);
+        self
+    }
+
+    /// Adds pages and actions that one goes to by their names.
+    #[must_use]
+    pub fn commands(mut self, commands: impl IntoIterator<Item = Command>) -> Self {
+        self.commands.extend(commands);
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -235,6 +261,9 @@ impl Builder {
                 files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                searchers: self.searchers,
+                commands: self.commands,
+                masters: Arc::new(Engine::default()),
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,
                 request_timeout: self.request_timeout,
