@@ -282,7 +282,6 @@ fn sample(method: &str, pattern: &str) -> String {
         "/search" | "/search/box" | "/api/v1/find" | "/trace" | "/api/v1/search" => {
             format!("{path}?q={MARK}")
         }
-        "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
         "/api/v1/workflows/definitions/{id}" if method == "DELETE" => format!("{path}?version=1"),
         "/api/v1/files" if method == "GET" => format!("{path}?kind=suppliers&key={MARK}"),
         "/api/v1/files" => format!("{path}?kind=suppliers&key={MARK}&name=a.txt"),

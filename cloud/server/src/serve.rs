@@ -258,7 +258,6 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::audit::router())
             .merge(platform::notify::router())
             .merge(platform::workflow::router())
-            .merge(platform::masters::router())
             .merge(platform::search::router())
             .merge(platform::masters::router(&state))
             .merge(platform::numbering::router())

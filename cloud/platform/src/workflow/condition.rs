@@ -250,7 +250,7 @@ impl Judge<'_> {
 
 /// An operator as people write it: `_>_` is `>`.
 fn spelled(name: &str) -> String {
-    name.replace('_', "").replace('@', "")
+    name.replace(['_', '@'], "")
 }
 
 /// A value while a condition is reckoned.

@@ -192,14 +192,6 @@ pub struct Deadlines {
     pub escalate: Option<DateTime<Utc>>,
 }
 
-impl Deadlines {
-    /// The next moment at which something is to be done.
-    #[must_use]
-    pub fn first(&self) -> Option<DateTime<Utc>> {
-        [self.remind, self.due, self.escalate].into_iter().flatten().min()
-    }
-}
-
 impl Stage {
     /// Its deadlines when it opens at `opened`. Unless it says otherwise, those
     /// asked are reminded when three quarters of the time are gone.

@@ -206,11 +206,11 @@ async fn show_new(
     Shell::new(state, caller, caller.t("request-new"), "/requests").page(headers, &view)
 }
 
+/// Mistakes by field, and what is wrong with the whole.
+type Told = (Vec<(&'static str, &'static str)>, Option<String>);
+
 /// What was wrong, to be shown beside its fields.
-fn told(
-    texts: &Texts,
-    error: RequestError,
-) -> Result<(Vec<(&'static str, &'static str)>, Option<String>), Problem> {
+fn told(texts: &Texts, error: RequestError) -> Result<Told, Problem> {
     match error {
         RequestError::Fields(wrong) => Ok((wrong, None)),
         RequestError::Workflow(WorkflowError::Db(error)) => Err(error.into()),
