@@ -7,6 +7,7 @@ mod faults;
 mod mosquitto;
 mod office_pages;
 mod office_tenant;
+mod office_workflow;
 mod pymodbus;
 mod queries;
 mod reference_shapes;

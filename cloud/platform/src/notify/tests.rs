@@ -65,6 +65,7 @@ impl Post {
             secrets: Secrets::passing().unwrap(),
             i18n: Arc::new(i18n),
             kinds: KINDS.iter().chain(people::KINDS).chain(&[SHOWN, MAILED]).copied().collect(),
+            subjects: crate::workflow::subjects(),
             public_url: "https://tw.example".into(),
         };
         let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap();

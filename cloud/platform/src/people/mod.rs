@@ -13,6 +13,7 @@ mod links;
 mod model;
 mod pages;
 mod password;
+mod search;
 mod second_step;
 mod service;
 mod signin;
@@ -33,6 +34,7 @@ pub use links::{
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
+pub use search::SEARCHERS;
 pub use second_step::reseal;
 pub use service::{give, limit_set, limits, list, plants, roles, roles_ensure, roles_set};
 pub use signin::{Attempt, Session, SignedIn, sign_in};

@@ -718,6 +718,34 @@ pub(super) async fn tenant_code(tx: &mut Tx) -> Result<String, Error> {
         .await
 }
 
+/// People whose name or e-mail begins so, by name; `to` is the upper bound.
+pub(super) async fn users_beginning(
+    tx: &mut Tx,
+    from: &str,
+    to: &str,
+    limit: i64,
+) -> Result<Vec<(Uuid, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select user_id as "user_id!", name as "name!", email as "email!" from (
+             (select user_id, name, email, name_search from users
+              where tenant_id = $1 and deleted_at is null and name_search >= $2 and name_search < $3
+              order by name_search, user_id limit $4)
+             union
+             (select user_id, name, email, name_search from users
+              where tenant_id = $1 and deleted_at is null and email_search >= $2 and email_search < $3
+              order by email_search, user_id limit $4)) found
+           order by name_search, user_id limit $4"#,
+        tenant,
+        from,
+        to,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.name, row.email)).collect())
+}
+
 /// Names of the people among the actors, by `user:…`.
 pub(crate) async fn names_of(tx: &mut Tx, actors: &[String]) -> Result<HashMap<String, String>, Error> {
     let tenant = tx.tenant();

@@ -44,6 +44,7 @@ impl Site {
             secrets,
             i18n: std::sync::Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
+            subjects: state.subjects.clone(),
             public_url: "http://tw.test".into(),
         };
         let stop = CancellationToken::new();
