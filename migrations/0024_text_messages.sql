@@ -3,7 +3,7 @@
 
 alter table outbox drop constraint outbox_channel_check;
 alter table outbox
-    add constraint outbox_channel_check check (channel in ('notice', 'mail', 'webhook', 'sms')),
+    add constraint outbox_channel_check check (channel in ('notice', 'mail', 'webhook', 'event', 'sms')),
     -- What the other side calls it, where it says so.
     add column reference text not null default '';
 alter table notice_preferences drop constraint notice_preferences_channel_check;

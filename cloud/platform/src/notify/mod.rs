@@ -7,6 +7,7 @@
 //! commit, by [`worker`].
 
 mod address;
+mod api;
 mod contact;
 mod courier;
 mod deliveries;
@@ -49,6 +50,7 @@ pub use times::{Pace, Times};
 /// The pages of notices, deliveries and webhooks.
 pub fn router() -> Router<AppState> {
     pages::router()
+        .merge(api::router())
         .merge(deliveries::router())
         .merge(address::router())
         .merge(sms::router())
@@ -58,7 +60,7 @@ pub fn router() -> Router<AppState> {
 /// What the routes of the API here are, for its description.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    address::api::operations()
+    [api::operations(), webhook::operations(), address::api::operations()].concat()
 }
 
 /// The side navigation of this part.

@@ -46,6 +46,8 @@ pub enum Channel {
     Mail,
     /// To another system.
     Webhook,
+    /// To the workflows that start by it; it leaves the product by no way.
+    Event,
     /// By text message to one person.
     Sms,
 }
@@ -58,6 +60,7 @@ impl Channel {
             Self::Notice => "notice",
             Self::Mail => "mail",
             Self::Webhook => "webhook",
+            Self::Event => "event",
             Self::Sms => "sms",
         }
     }
@@ -68,7 +71,7 @@ impl Channel {
     /// The channel of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Notice, Self::Mail, Self::Webhook, Self::Sms]
+        [Self::Notice, Self::Mail, Self::Webhook, Self::Event, Self::Sms]
             .into_iter()
             .find(|channel| channel.name() == name)
     }
