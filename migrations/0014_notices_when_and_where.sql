@@ -78,8 +78,7 @@ create table contact_codes (
     tenant_id  uuid not null,
     user_id    uuid not null,
     channel    text not null check (channel in ('mail', 'sms')),
-    -- The code, sealed.
-    code       bytea not null,
+    code_sealed bytea not null,
     -- Wrong ones that were typed.
     tries      integer not null default 0,
     sent_at    timestamptz not null,

@@ -14,8 +14,8 @@ create table sms_settings (
     tenant_id uuid primary key references control.tenants,
     -- How the provider is reached; without its token.
     config    jsonb not null,
-    -- The token, sealed; null for none.
-    token     bytea,
+    -- Null for none.
+    token_sealed bytea,
     -- Used in place of the cloud's.
     active    boolean not null,
     version   integer not null default 1
@@ -26,8 +26,8 @@ call app.keep_authors('sms_settings');
 create table user_phones (
     tenant_id   uuid not null,
     user_id     uuid not null,
-    -- E.164, sealed.
-    number      bytea not null,
+    -- E.164.
+    number_sealed bytea not null,
     -- Its last digits, by which its owner knows it.
     ending      text not null,
     -- Until then only a code goes there.

@@ -17,10 +17,10 @@ pub(super) async fn put(
 ) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "insert into contact_codes as c (tenant_id, user_id, channel, code, sent_at, expires_at)
+        "insert into contact_codes as c (tenant_id, user_id, channel, code_sealed, sent_at, expires_at)
          values ($1, $2, $3, $4, $5, $6)
          on conflict (tenant_id, user_id, channel) do update
-         set code = $4, tries = 0, sent_at = $5, expires_at = $6, version = c.version + 1
+         set code_sealed = $4, tries = 0, sent_at = $5, expires_at = $6, version = c.version + 1
          where c.sent_at <= $7",
         tenant,
         user,
@@ -42,7 +42,7 @@ pub(super) async fn find(
 ) -> Result<Option<(Vec<u8>, i32, DateTime<Utc>)>, Error> {
     let tenant = tx.tenant();
     let row = sqlx::query!(
-        "select code, tries, expires_at from contact_codes
+        "select code_sealed, tries, expires_at from contact_codes
          where tenant_id = $1 and user_id = $2 and channel = $3 for update",
         tenant,
         user,
@@ -50,7 +50,7 @@ pub(super) async fn find(
     )
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|row| (row.code, row.tries, row.expires_at)))
+    Ok(row.map(|row| (row.code_sealed, row.tries, row.expires_at)))
 }
 
 pub(super) async fn count(tx: &mut Tx, (user, channel): (Uuid, &str)) -> Result<(), Error> {

@@ -22,7 +22,7 @@ pub(super) async fn provider(tx: &mut Tx) -> Result<Option<Kept>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Kept,
-        "select config, token, active, version from sms_settings where tenant_id = $1",
+        "select config, token_sealed as token, active, version from sms_settings where tenant_id = $1",
         tenant,
     )
     .fetch_optional(tx.conn())
@@ -33,9 +33,9 @@ pub(super) async fn provider(tx: &mut Tx) -> Result<Option<Kept>, Error> {
 pub(super) async fn provider_set(tx: &mut Tx, new: &Kept) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "insert into sms_settings as s (tenant_id, config, token, active) values ($1, $2, $3, $4)
+        "insert into sms_settings as s (tenant_id, config, token_sealed, active) values ($1, $2, $3, $4)
          on conflict (tenant_id) do update
-         set config = $2, token = $3, active = $4, version = s.version + 1 where s.version = $5",
+         set config = $2, token_sealed = $3, active = $4, version = s.version + 1 where s.version = $5",
         tenant,
         new.config,
         new.token.as_deref(),
@@ -49,7 +49,7 @@ pub(super) async fn provider_set(tx: &mut Tx, new: &Kept) -> Result<bool, Error>
 
 pub(super) async fn token_set(tx: &mut Tx, token: &[u8]) -> Result<(), Error> {
     let tenant = tx.tenant();
-    sqlx::query!("update sms_settings set token = $2 where tenant_id = $1", tenant, token)
+    sqlx::query!("update sms_settings set token_sealed = $2 where tenant_id = $1", tenant, token)
         .execute(tx.conn())
         .await?;
     Ok(())
@@ -68,7 +68,7 @@ pub(super) async fn phone(tx: &mut Tx, user: Uuid) -> Result<Option<Phone>, Erro
     let tenant = tx.tenant();
     sqlx::query_as!(
         Phone,
-        "select number, ending, verified_at from user_phones where tenant_id = $1 and user_id = $2",
+        "select number_sealed as number, ending, verified_at from user_phones where tenant_id = $1 and user_id = $2",
         tenant,
         user,
     )
@@ -80,9 +80,9 @@ pub(super) async fn phone(tx: &mut Tx, user: Uuid) -> Result<Option<Phone>, Erro
 pub(super) async fn phone_set(tx: &mut Tx, user: Uuid, number: &[u8], ending: &str) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "insert into user_phones as p (tenant_id, user_id, number, ending) values ($1, $2, $3, $4)
+        "insert into user_phones as p (tenant_id, user_id, number_sealed, ending) values ($1, $2, $3, $4)
          on conflict (tenant_id, user_id) do update
-         set number = $3, ending = $4, verified_at = null, version = p.version + 1",
+         set number_sealed = $3, ending = $4, verified_at = null, version = p.version + 1",
         tenant,
         user,
         number,
@@ -131,16 +131,16 @@ pub(super) async fn verified(tx: &mut Tx, users: &[Uuid]) -> Result<Vec<Uuid>, E
 pub(super) async fn phones(tx: &mut Tx) -> Result<Vec<(Uuid, Vec<u8>)>, Error> {
     let tenant = tx.tenant();
     let rows =
-        sqlx::query!("select user_id, number from user_phones where tenant_id = $1 for update", tenant)
+        sqlx::query!("select user_id, number_sealed from user_phones where tenant_id = $1 for update", tenant)
             .fetch_all(tx.conn())
             .await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.number)).collect())
+    Ok(rows.into_iter().map(|row| (row.user_id, row.number_sealed)).collect())
 }
 
 pub(super) async fn number_set(tx: &mut Tx, user: Uuid, number: &[u8]) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "update user_phones set number = $3 where tenant_id = $1 and user_id = $2",
+        "update user_phones set number_sealed = $3 where tenant_id = $1 and user_id = $2",
         tenant,
         user,
         number,

@@ -147,7 +147,7 @@ async fn a_number_gets_a_code_and_nothing_else_until_it_is_verified() {
     // The number and the code are nowhere in clear.
     for sql in [
         "select coalesce(body::text, '') || coalesce(encode(sealed, 'escape'), '') from outbox",
-        "select encode(number, 'escape') from user_phones",
+        "select encode(number_sealed, 'escape') from user_phones",
         "select coalesce(after::text, '') from audit_log",
     ] {
         let kept = site.post.ask(sql).await.concat();
@@ -314,7 +314,7 @@ async fn a_tenant_brings_its_own_provider_and_its_token_is_sealed() {
     assert!(matches!(set(own.provider(), 0).await, Err(SettingsError::Stale)));
     // Left empty, the token stays.
     set(Provider { token: String::new(), sender: "OWN".into(), ..own.provider() }, 1).await.unwrap();
-    let kept = "select config::text || coalesce(encode(token, 'escape'), '') from sms_settings
+    let kept = "select config::text || coalesce(encode(token_sealed, 'escape'), '') from sms_settings
                 union all select coalesce(after::text, '') from audit_log";
     assert!(!site.post.ask(kept).await.concat().contains("provider-token"));
     site.post.tell(&MAILED, To::Person(one)).await;
