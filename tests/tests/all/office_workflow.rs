@@ -18,7 +18,8 @@ async fn a_request_is_approved_in_telugu() {
     let layout = Layout::new(&folder.state()).unwrap();
     let [http, grpc] = free_ports();
     let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants = ["kolkata.toml"].map(|name| layout.root.join("plant-configs").join(name));
+    let plants =
+        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
     cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
     let url = cloud.url();
     let link = async |email: &str, name: &str, role: &str| {
