@@ -183,7 +183,7 @@ async fn a_notice_reaches_whoever_it_is_for_by_the_ways_they_want() {
     assert!(telugu.part("text/html").contains("lang=\"te\""));
 
     // Who turns mail off gets none, and who asks for it does.
-    let wish = async |user, kind: Kind, wanted| {
+    let wish = async |user: Uuid, kind: Kind, wanted: bool| {
         post.wish(user, &kind, wanted.then_some(Pace::Now)).await;
     };
     wish(te, MAILED, false).await;
