@@ -109,7 +109,7 @@ impl Provider {
                 wrong.push((field, key));
             }
         };
-        let host = self.url.splitn(4, '/').nth(2).unwrap_or_default();
+        let host = self.url.split('/').nth(2).unwrap_or_default();
         let sample = fill(&self.url, &|_| "1".to_owned());
         let reachable = sample.as_ref().is_some_and(|url| outbound::target(url, private_too).is_some());
         check("url", reachable && !host.contains('{'), "sms-error-url");

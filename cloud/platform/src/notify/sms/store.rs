@@ -130,10 +130,12 @@ pub(super) async fn verified(tx: &mut Tx, users: &[Uuid]) -> Result<Vec<Uuid>, E
 
 pub(super) async fn phones(tx: &mut Tx) -> Result<Vec<(Uuid, Vec<u8>)>, Error> {
     let tenant = tx.tenant();
-    let rows =
-        sqlx::query!("select user_id, number_sealed from user_phones where tenant_id = $1 for update", tenant)
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query!(
+        "select user_id, number_sealed from user_phones where tenant_id = $1 for update",
+        tenant
+    )
+    .fetch_all(tx.conn())
+    .await?;
     Ok(rows.into_iter().map(|row| (row.user_id, row.number_sealed)).collect())
 }
 

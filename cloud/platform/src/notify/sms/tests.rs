@@ -20,18 +20,20 @@ use crate::notify::{Choice, Courier, Kind, Times, choices_set, times_set};
 use crate::outbox::CLAIM;
 use crate::people;
 
+/// What is answered, and what was sent.
+type Kept = Arc<Mutex<(StatusCode, Value, Vec<(HeaderMap, Value)>)>>;
+
 /// A provider that keeps what it is sent and answers as told.
 #[derive(Clone)]
 struct Gateway {
     url: String,
-    state: Arc<Mutex<(StatusCode, Value, Vec<(HeaderMap, Value)>)>>,
+    state: Kept,
 }
 
 impl Gateway {
     async fn start() -> Self {
         let state = Arc::new(Mutex::new((StatusCode::CREATED, json!({ "sid": "SM1" }), Vec::new())));
-        type Shared = Arc<Mutex<(StatusCode, Value, Vec<(HeaderMap, Value)>)>>;
-        let take = |State(state): State<Shared>, headers: HeaderMap, body: axum::body::Bytes| async move {
+        let take = |State(state): State<Kept>, headers: HeaderMap, body: axum::body::Bytes| async move {
             let mut state = state.lock().unwrap();
             state.2.push((headers, serde_json::from_slice(&body).unwrap_or_default()));
             (state.0, axum::Json(state.1.clone()))
