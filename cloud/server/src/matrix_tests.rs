@@ -132,7 +132,7 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
             "url=&method=POST&form=json&headers=&body=&sender=&token=&id_pointer=&error_pointer=&entity=&templates=&per_person=1&per_tenant=1&version=0",
         ),
     ),
-    ("POST", "/deliveries/sms/test", Person, Form("")),
+    ("POST", "/deliveries/sms/test", Admin, Form("")),
     ("GET", "/deliveries", Admin, Nothing),
     ("POST", "/deliveries/again", Admin, Form("state=dead")),
     ("GET", "/deliveries/addresses", Admin, Nothing),

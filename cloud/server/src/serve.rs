@@ -244,7 +244,6 @@ fn operations() -> Vec<Operation> {
         trace::explore::api::operations(),
         platform::seed::operations(),
         platform::audit::operations(),
-        platform::notify::operations(),
         platform::people::operations(),
         platform::workflow::operations(),
         platform::numbering::operations(),
