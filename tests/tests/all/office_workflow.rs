@@ -7,7 +7,7 @@ use simulators::demo::layout::Layout;
 use simulators::demo::world::TENANT;
 
 use crate::support::browser::Browser;
-use crate::support::{Folder, free_ports};
+use crate::support::{Folder, free_ports, until};
 
 const PASSWORD: &str = "monsoon kettle ninety brass";
 
@@ -18,7 +18,8 @@ async fn a_request_is_approved_in_telugu() {
     let layout = Layout::new(&folder.state()).unwrap();
     let [http, grpc] = free_ports();
     let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants = ["kolkata.toml"].map(|name| layout.root.join("plant-configs").join(name));
+    let plants =
+        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
     cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
     let url = cloud.url();
     let link = async |email: &str, name: &str, role: &str| {
@@ -30,15 +31,18 @@ async fn a_request_is_approved_in_telugu() {
     let ravi = link("ravi@saif.example", "Ravi Teja", "BUYER").await;
     let lata = link("lata@saif.example", "Lata Devi", "DEPT_HEAD").await;
 
+    accept(&browser, &lata).await;
     publish(&browser, &priya).await;
     let request = raise(&browser, &url, &ravi).await;
-    approve(&browser, &url, &lata).await;
+    approve(&browser, &url).await;
 
     // Whoever raised it is told, and says that it is done.
-    leave(&browser, &url).await;
     sign_in(&browser, &url, "ravi@saif.example").await;
-    browser.open(&format!("{url}/notices")).await;
-    browser.says("#main", "Approved: RQ-000001").await;
+    until("whoever raised it is told", async || {
+        browser.open(&format!("{url}/notices")).await;
+        browser.text("#main").await.contains("Approved: RQ-000001")
+    })
+    .await;
     browser.pictures("workflow-notice").await;
     browser.open(&request).await;
     browser.says(".tw-state", "Approved").await;
@@ -48,7 +52,10 @@ async fn a_request_is_approved_in_telugu() {
     browser.says(".tw-state", "Completed").await;
     browser.says("#main", "Lata Devi approved: Department Head Approval").await;
     browser.pictures("workflow-history").await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    // A definition with mistakes is answered by 422, of which the browser complains.
+    let mut complaints = browser.complaints().await;
+    complaints.retain(|complaint| !complaint.contains("422"));
+    assert_eq!(complaints, Vec::<String>::new());
     browser.close().await;
     cloud.stop().await.unwrap();
 }
@@ -62,12 +69,8 @@ async fn accept(browser: &Browser, link: &str) {
     browser.find("#sidebar").await;
 }
 
-async fn leave(browser: &Browser, url: &str) {
-    browser.open(&format!("{url}/signin")).await;
-    browser.page.delete_all_cookies().await.unwrap();
-}
-
 async fn sign_in(browser: &Browser, url: &str, email: &str) {
+    browser.page.delete_all_cookies().await.unwrap();
     browser.open(&format!("{url}/signin")).await;
     browser.click("#email").await;
     browser.press(email).await;
@@ -139,8 +142,8 @@ async fn raise(browser: &Browser, url: &str, link: &str) -> String {
     address
 }
 
-async fn approve(browser: &Browser, url: &str, link: &str) {
-    accept(browser, link).await;
+async fn approve(browser: &Browser, url: &str) {
+    sign_in(browser, url, "lata@saif.example").await;
     browser.open(&format!("{url}/approvals")).await;
     browser.says("#main", "Bearings for line 2").await;
     browser.pictures("workflow-inbox").await;
