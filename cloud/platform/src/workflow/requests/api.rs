@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::pages::{Asked, visible};
+use super::pages::{Asked, owner, visible};
 use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE};
@@ -155,12 +155,12 @@ async fn change(
     let typed = json(sent)?;
     let seen = IfMatch::of(&headers);
     let version = seen.or(typed.version)?;
-    let person = caller.person().ok();
     let now = Utc::now();
     let request = state
         .db
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, &caller, id).await?;
+            let person = owner(&caller, &request);
             let typed = Typed { plant: request.plant.unwrap_or_default(), ..typed.clone() };
             let new = service::check(tx, &typed).await?;
             service::change(tx, &state.subjects, id, &new, version, person, now).await

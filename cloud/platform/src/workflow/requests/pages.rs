@@ -277,6 +277,12 @@ impl One<'_> {
     }
 }
 
+/// In whose name the caller changes a request: what no person raised is whoever's that
+/// manages workflows.
+pub(super) fn owner(caller: &Caller, request: &Request) -> Option<Uuid> {
+    caller.person().ok().filter(|_| request.raised_by.is_some() || !caller.may(&MANAGE))
+}
+
 /// A request that the caller may see: everybody's, or the own.
 pub(super) async fn visible(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Request, WorkflowError> {
     let request = store::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
@@ -302,7 +308,6 @@ async fn show(
     wrong: Vec<(&'static str, &'static str)>,
     error: Option<String>,
 ) -> Result<Response, Problem> {
-    let person = caller.person().ok();
     let (request, standing, names, choices) = state
         .db
         .tx(&caller.cx, async |tx| {
@@ -312,7 +317,7 @@ async fn show(
             Ok::<_, WorkflowError>((request, standing, names, choices(tx).await?))
         })
         .await?;
-    let own = person.is_some() && request.raised_by == person;
+    let own = caller.may(&REQUEST_RAISE) && request.raised_by == owner(caller, &request);
     let typed = typed.unwrap_or_else(|| Typed {
         workflow: request.workflow.clone(),
         subject: request.subject.clone(),
@@ -354,12 +359,12 @@ async fn change(
 ) -> Result<Response, Problem> {
     caller.require(&REQUEST_RAISE)?;
     let typed = form(sent)?;
-    let person = caller.person().ok();
     let now = Utc::now();
     let changed = state
         .db
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, &caller, id).await?;
+            let person = owner(&caller, &request);
             // Its plant stays: the definition by which it goes is the plant's.
             let typed = Typed { plant: request.plant.unwrap_or_default(), ..typed.clone() };
             let new = service::check(tx, &typed).await?;

@@ -287,3 +287,4 @@ workflow-needed = { $count ->
     [one] One approval is needed.
    *[other] { $count } approvals are needed.
  }
+workflow-history-started-itself = Started by itself
