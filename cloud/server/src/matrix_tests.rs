@@ -280,7 +280,7 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/api/v1/users/{id}/link", Admin, Nothing),
     ("GET", "/api/v1/roles", Admin, Nothing),
     ("POST", "/api/v1/roles", Admin, Json(r#"{"code":"NEWER","name":"Newer"}"#)),
-    ("PUT", "/api/v1/roles/{code}/permissions", Admin, Json(r#"{"permissions":[],"version":99}"#)),
+    ("PUT", "/api/v1/roles/{code}/permissions", Admin, Json(r#"{"permissions":[],"version":1}"#)),
     ("GET", "/api/v1/account/sessions", Person, Nothing),
     ("DELETE", "/api/v1/account/sessions", Person, Nothing),
     ("DELETE", "/api/v1/account/sessions/{session}", Person, Nothing),
