@@ -287,3 +287,4 @@ workflow-needed = { $count ->
     [one] One approval is needed.
    *[other] { $count } approvals are needed.
  }
+error-workflow-amount = The amount is beyond what you may decide.

@@ -266,3 +266,4 @@ workflow-left-minutes = { $count } నిమిషాలు మిగిలా�
 workflow-left-hours = { $count } గంటలు మిగిలాయి
 workflow-left-days = { $count } రోజులు మిగిలాయి
 workflow-needed = { $count } ఆమోదాలు అవసరం.
+error-workflow-amount = మొత్తం మీరు నిర్ణయించగల పరిమితికి మించి ఉంది.
