@@ -119,9 +119,11 @@ async fn list(
 ) -> Result<Response, Problem> {
     let asked = query::<Asked>(&uri)?;
     let whose = asked.whose(&caller)?;
+    // Everybody's: at the plants where the caller may see them.
+    let cx = if whose.is_none() { caller.at(&REQUEST_READ) } else { caller.cx.clone() };
     let (mut rows, names) = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&cx, async |tx| {
             let rows = store::list(tx, whose, asked.wanted(), asked.before, PAGE + 1).await?;
             let names = view::names(tx, rows.iter().filter_map(|row| row.raised_by).collect()).await?;
             Ok::<_, DbError>((rows, names))
@@ -187,7 +189,7 @@ impl New<'_> {
 }
 
 async fn new(State(state): State<AppState>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     show_new(&state, &caller, &headers, Typed::default(), Vec::new(), None).await
 }
 
@@ -215,6 +217,7 @@ fn told(texts: &Texts, error: RequestError) -> Result<Told, Problem> {
         RequestError::Fields(wrong) => Ok((wrong, None)),
         RequestError::Workflow(WorkflowError::Db(error)) => Err(error.into()),
         RequestError::Workflow(WorkflowError::NotFound) => Err(Problem::not_found()),
+        RequestError::Problem(problem) => Err(problem),
         RequestError::Workflow(error) => Ok((Vec::new(), Some(texts.t(&error.text_key())))),
     }
 }
@@ -225,7 +228,7 @@ async fn raise(
     headers: HeaderMap,
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let typed = form(sent)?;
     let person = caller.person().ok();
     let now = Utc::now();
@@ -234,6 +237,7 @@ async fn raise(
         .db
         .tx(&caller.cx, async |tx| {
             let new = service::check(tx, &typed).await?;
+            caller.require_maybe_at(&REQUEST_RAISE, new.plant()).map_err(RequestError::Problem)?;
             service::raise(tx, &state.subjects, &new, person, &origin, now).await
         })
         .await;
@@ -357,7 +361,7 @@ async fn change(
     Path(id): Path<Uuid>,
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let typed = form(sent)?;
     let now = Utc::now();
     let changed = state
@@ -387,7 +391,7 @@ async fn done(
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let now = Utc::now();
     let ended = state
         .db
@@ -404,7 +408,7 @@ async fn cancel(
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let now = Utc::now();
     let ended = state
         .db

@@ -288,3 +288,4 @@ workflow-needed = { $count ->
    *[other] { $count } approvals are needed.
  }
 workflow-history-started-itself = Started by itself
+error-workflow-amount = The amount is beyond what you may decide.
