@@ -83,6 +83,18 @@ impl Caller {
         Err(Problem::new(StatusCode::FORBIDDEN, "auth.plant", detail).lacks(permission))
     }
 
+    /// [`Caller::require_at`] for a document of a plant, [`Caller::require`] for one of
+    /// none.
+    ///
+    /// # Errors
+    /// Those of the two.
+    pub fn require_maybe_at(&self, permission: &Permission, plant: Option<&str>) -> Result<(), Problem> {
+        match plant {
+            Some(plant) => self.require_at(permission, plant),
+            None => self.require(permission),
+        }
+    }
+
     /// Whether the caller has the permission, at some plant at least.
     #[must_use]
     pub fn may(&self, permission: &Permission) -> bool {
@@ -121,10 +133,7 @@ impl Caller {
         amount: Decimal,
         currency: &str,
     ) -> Result<(), Problem> {
-        match plant {
-            Some(plant) => self.require_at(permission, plant)?,
-            None => self.require(permission)?,
-        }
+        self.require_maybe_at(permission, plant)?;
         let beyond = match limits::allows(&self.rights, permission, plant, amount, currency) {
             Ok(()) => return Ok(()),
             Err(beyond) => beyond,
