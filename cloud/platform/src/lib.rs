@@ -2,6 +2,7 @@
 //! certificate authority for plants, sign-in, reference data, and the web shell.
 //! Knows no module.
 
+pub mod admin;
 pub mod audit;
 pub mod authority;
 pub mod ctx;
@@ -12,6 +13,7 @@ pub mod migrate;
 pub mod notify;
 pub mod outbox;
 pub mod people;
+pub mod plans;
 pub mod postgres;
 mod private_file;
 pub mod reference;

@@ -24,9 +24,11 @@ enum Who {
     Admin,
     /// Somebody signed in, not a key.
     Person,
+    /// A super-administrator: nobody of a tenant, whatever the rights.
+    Super,
 }
 
-use Who::{Admin, Anyone, Person, Reader, Writer};
+use Who::{Admin, Anyone, Person, Reader, Super, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +149,40 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("GET", "/plan", Admin, Nothing),
+    ("GET", "/plan/usage.csv", Admin, Nothing),
+    ("GET", "/api/v1/plan", Admin, Nothing),
+    ("GET", "/admin/signin", Anyone, Nothing),
+    ("POST", "/admin/signin", Anyone, Form("email=nobody%40saif.example&password=wrong")),
+    ("GET", "/admin/signin/code", Anyone, Nothing),
+    ("POST", "/admin/signin/code", Anyone, Form("code=123456")),
+    ("POST", "/admin/signout", Anyone, Form("")),
+    ("GET", "/admin/invitation/{link}", Anyone, Nothing),
+    ("POST", "/admin/invitation/{link}", Anyone, Form("name=New&password=b")),
+    ("GET", "/admin", Super, Nothing),
+    ("POST", "/admin/tenants", Super, Form("code=NEWT")),
+    ("GET", "/admin/tenants/new", Super, Nothing),
+    ("GET", "/admin/tenants/{tenant}", Super, Nothing),
+    ("POST", "/admin/tenants/{tenant}/plan", Super, Form("plan=STANDARD&version=0")),
+    ("POST", "/admin/tenants/{tenant}/trial", Super, Form("days=3&version=0")),
+    ("POST", "/admin/tenants/{tenant}/status", Super, Form("active=true&version=0")),
+    ("GET", "/admin/usage.csv", Super, Nothing),
+    ("GET", "/admin/plans", Super, Nothing),
+    ("POST", "/admin/plans", Super, Form("plan=NEWPLAN&name=New&placement=shared")),
+    ("GET", "/admin/plans/{plan}", Super, Nothing),
+    ("POST", "/admin/plans/{plan}", Super, Form("name=Trial&placement=shared&version=1")),
+    ("GET", "/admin/admins", Super, Nothing),
+    ("POST", "/admin/admins", Super, Form("email=other%40cloud.example&name=Other")),
+    ("POST", "/admin/admins/{admin}/status", Super, Form("version=1&active=false")),
+    ("GET", "/admin/audit", Super, Nothing),
+    ("GET", "/api/v1/admin/tenants", Super, Nothing),
+    ("GET", "/api/v1/admin/tenants/{tenant}", Super, Nothing),
+    ("POST", "/api/v1/admin/tenants/{tenant}/plan", Super, Json(r#"{"plan":"STANDARD","version":0}"#)),
+    ("POST", "/api/v1/admin/tenants/{tenant}/trial", Super, Json(r#"{"days":3,"version":0}"#)),
+    ("POST", "/api/v1/admin/tenants/{tenant}/status", Super, Json(r#"{"active":true,"version":0}"#)),
+    ("GET", "/api/v1/admin/plans", Super, Nothing),
+    ("GET", "/api/v1/admin/usage", Super, Nothing),
+    ("GET", "/api/v1/admin/audit", Super, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -167,9 +203,13 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
         .replace("{link}", "nonsense")
+        .replace("{tenant}", HOLD)
+        .replace("{admin}", HOLD)
+        .replace("{plan}", "TRIAL")
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
+        "/admin/usage.csv" | "/api/v1/admin/usage" => format!("{path}?month=2026-11"),
         "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
         _ => path,
     }
@@ -228,7 +268,36 @@ impl Site {
         if !kind.is_empty() {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        self.answer(pattern, request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// As a browser with this cookie.
+    async fn as_browser(
+        &self,
+        method: &str,
+        pattern: &str,
+        sends: Sends,
+        cookie: &str,
+    ) -> (StatusCode, String) {
+        let (kind, body) = match sends {
+            Nothing => ("text/plain", ""),
+            Form(body) => ("application/x-www-form-urlencoded", body),
+            Json(body) => ("application/json", body),
+            Csv(body) => ("text/csv", body),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(sample(method, pattern))
+            .header(header::HOST, "tw.test")
+            .header(header::COOKIE, cookie)
+            .header(header::ACCEPT, "text/html")
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, kind);
+        self.answer(pattern, request.body(Body::from(body)).unwrap()).await
+    }
+
+    async fn answer(&self, pattern: &str, request: Request<Body>) -> (StatusCode, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         // The live page never ends; its first bytes are enough.
         if pattern == "/live" && status.is_success() {
@@ -303,6 +372,10 @@ async fn every_endpoint_asks_who_calls() {
         assert!(!body.contains(MARK), "{method} {pattern} shows nobody what is the tenant's");
         for (who, key) in &site.keys {
             let (status, body) = site.call(method, pattern, sends, Some(key)).await;
+            if least == Super {
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {pattern} as {who:?}: {body}");
+                continue;
+            }
             let refused = status == StatusCode::FORBIDDEN;
             assert_eq!(refused, *who < least, "{method} {pattern} as {who:?}: {status} {body}");
             assert!(
@@ -364,4 +437,94 @@ async fn another_tenant_sees_and_changes_nothing() {
     }
     let (_, body) = site.call("GET", "/api/v1/holds", Nothing, Some(reader)).await;
     assert!(body.contains("placed"), "a stranger released the hold: {body}");
+}
+
+#[tokio::test]
+async fn super_administrators_and_tenants_are_nothing_to_each_other() {
+    let site = Site::new().await;
+    let (session, key) = super_administrator(&site).await;
+    let theirs = format!("twa={session}");
+    // Neither their session nor their key opens anything of a tenant.
+    for &(method, pattern, least, sends) in ROUTES {
+        if matches!(least, Anyone | Super) {
+            continue;
+        }
+        let (status, body) = site.as_browser(method, pattern, sends, &theirs).await;
+        let out = matches!(status, StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED);
+        assert!(
+            out && !body.contains(MARK),
+            "{method} {pattern} with a super-administrator's cookie: {status}"
+        );
+        // A session is of one kind: under the tenants' name it is nothing either.
+        let (status, _) = site.as_browser(method, pattern, sends, &format!("tws={session}")).await;
+        let out = matches!(status, StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED);
+        assert!(out, "{method} {pattern} with a super-administrator's token as a tenant's: {status}");
+        let (status, _) = site.call(method, pattern, sends, Some(&key)).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {pattern} with a super-administrator's key");
+    }
+    // Theirs open what is theirs, and show nothing of a tenant's.
+    for &(method, pattern, least, sends) in ROUTES {
+        if least != Super {
+            continue;
+        }
+        let (status, body) = match pattern.starts_with("/api/") {
+            true => site.call(method, pattern, sends, Some(&key)).await,
+            false => site.as_browser(method, pattern, sends, &theirs).await,
+        };
+        let in_ = !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        assert!(in_ && !status.is_server_error(), "{method} {pattern}: {status} {body}");
+        assert!(!body.contains(MARK), "{method} {pattern} shows a tenant's row");
+    }
+}
+
+/// A session and a key of a super-administrator, made behind the pages' back: how one
+/// gets them is tested where it is written.
+async fn super_administrator(site: &Site) -> (String, String) {
+    let who = platform::admin::log::Who::system();
+    let now = Utc::now();
+    let invited =
+        platform::admin::invite(&site._test.db, &who, "root@cloud.example", "Root", now).await.unwrap();
+    let done: Result<(), DbError> = site
+        ._test
+        .db
+        .system_tx(async |system| {
+            sqlx::query("update control.admins set status = 'active'").execute(system.conn()).await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    let key = platform::admin::key(&site._test.db, "root@cloud.example", "matrix", 1, now).await.unwrap();
+    // The same secret as a session of the browser.
+    let session = key.strip_prefix(platform::admin::KEY_PREFIX).unwrap().to_owned();
+    let done: Result<(), DbError> = site
+        ._test
+        .db
+        .system_tx(async |system| {
+            sqlx::query(
+                "insert into control.admin_sessions (token_hash, admin_id, kind, created_at, expires_at)
+                 select sha256(convert_to($2, 'UTF8')), admin_id, 'session', created_at, expires_at
+                 from control.admin_sessions where admin_id = $1 and kind = 'key'",
+            )
+            .bind(invited.id)
+            .bind(&session)
+            .execute(system.conn())
+            .await?;
+            Ok(())
+        })
+        .await;
+    // One secret is one thing: the key gives way to a session, and another key is made.
+    assert!(done.is_err(), "a token is a session and a key at once");
+    let other = platform::admin::key(&site._test.db, "root@cloud.example", "other", 1, now).await.unwrap();
+    let done: Result<(), DbError> = site
+        ._test
+        .db
+        .system_tx(async |system| {
+            sqlx::query("update control.admin_sessions set kind = 'session' where name = 'matrix'")
+                .execute(system.conn())
+                .await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    (session, other)
 }

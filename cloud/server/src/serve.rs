@@ -101,6 +101,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             platform::notify::worker::run(outbox, courier, stopped).await;
             Ok(())
         });
+        let (metered, stopped) = (db.clone(), stop.clone());
+        running.spawn(async move {
+            platform::plans::run(metered, stopped).await;
+            Ok(())
+        });
         let (db, committed, stop) = (db.clone(), committed.clone(), stop.clone());
         running.spawn(async move {
             trace::projection::run(db, committed, stop).await;
@@ -109,6 +114,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     let listener = listen(config.http_listen, "http_listen").await?;
     let http = listener.local_addr()?;
+    let (counting, stopped) = (state.clone(), stop.clone());
+    running.spawn(async move {
+        platform::plans::count_calls(counting, stopped).await;
+        Ok(())
+    });
     let app = app(state, committed, parts.contains(&Part::Api));
     let served = stop.clone();
     running.spawn(async move {
@@ -156,20 +166,25 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
+        .nav(platform::plans::NAV)
         .nav(platform::audit::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
         .permissions(platform::people::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
+        .permissions(platform::plans::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
         .kinds(platform::people::KINDS)
         .kinds(platform::notify::KINDS)
+        .kinds(platform::plans::KINDS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::notify::TEXTS)
+        .texts(platform::plans::TEXTS)
+        .texts(platform::admin::TEXTS)
         .texts(platform::audit::TEXTS)
         .secrets(secrets)
         .mails(mails)
@@ -188,6 +203,8 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::people::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
+            .merge(platform::plans::router())
+            .merge(platform::admin::router())
             .merge(platform::masters::router())
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)

@@ -12,6 +12,7 @@ use crate::ctx::Cx;
 use crate::db::{Db, SystemTx, Tx};
 use crate::notify::{self, Letter, Notice, To};
 use crate::outbox::{self, Channel, Message};
+use crate::plans::{self, Limit};
 use crate::secrets::Secrets;
 use crate::web::keys::{Secret, SecretHash, hash_of_token};
 
@@ -81,6 +82,7 @@ pub async fn invite(
             if !invitation.roles.iter().all(|role| known.iter().any(|known| known.code == *role)) {
                 return Err(PeopleError::Role);
             }
+            plans::admit(tx, Limit::Users).await?;
             store::user_insert(tx, user, &email, &name).await?;
             store::roles_set(tx, user, &invitation.roles).await?;
             let entry = Entry {

@@ -10,7 +10,7 @@ mod link_pages;
 mod links;
 mod model;
 mod pages;
-mod password;
+pub(crate) mod password;
 mod second_step;
 mod service;
 mod signin;
@@ -20,7 +20,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
-mod totp;
+pub(crate) mod totp;
 mod totp_pages;
 mod totp_store;
 
@@ -31,10 +31,17 @@ pub use links::{
 pub use model::{ADMIN, BUILT_IN, Role, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
+pub use password::Weakness;
+pub(crate) use second_step::Enrolment;
 pub use second_step::reseal;
+#[cfg(test)]
+pub(crate) use service::enable;
 pub use service::{list, roles, roles_ensure};
+pub(crate) use signin::count as count_try;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
-pub(crate) use store::{Standing, standing};
+pub(crate) use step_pages::enrolment_html;
+pub(crate) use store::{Standing, standing, try_succeeded};
+pub(crate) use throttle::Counted;
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;

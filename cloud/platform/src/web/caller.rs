@@ -77,6 +77,9 @@ impl Caller {
     fn new(state: &AppState, access: Access, session: Option<SecretHash>, parts: &Parts) -> Self {
         let language = language(&parts.headers, access.language);
         let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        if parts.uri.path().starts_with("/api/") {
+            state.calls.count(access.tenant);
+        }
         Self {
             cx: Cx { origin, ..Cx::new(access.tenant, access.actor()) },
             tenant_code: access.tenant_code,
@@ -210,6 +213,11 @@ pub(super) fn language(headers: &HeaderMap, tenant: Option<Lang>) -> Lang {
         .or(tenant)
         .or_else(|| headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Lang::negotiate))
         .unwrap_or_default()
+}
+
+/// The language chosen in this browser, else the browser's own.
+pub(crate) fn language_of(headers: &HeaderMap) -> Lang {
+    language(headers, None)
 }
 
 /// Somebody who need not be signed in; only the language is known.

@@ -25,12 +25,14 @@ mod signin;
 mod state;
 
 pub use assets::asset;
+pub(crate) use caller::language_of;
 pub use caller::{Caller, Denied, Visitor};
 pub use client::{Client, client_of};
+pub(crate) use cookies::get as cookie_of;
 pub use escape::escaped;
 pub use icon::icon;
 pub use layers::wrap;
-pub(crate) use origin::{local_path, require_same};
+pub(crate) use origin::{is_safe, local_path, require_same};
 pub use problem::{FieldError, Problem};
 pub use query::{form, query};
 pub use request_id::RequestId;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::db::Db;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
+use crate::plans::Calls;
 use crate::secrets::Secrets;
 
 use super::Permission;
@@ -50,6 +51,8 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// Requests to the API that are not written down yet.
+    pub calls: Calls,
 }
 
 impl Deref for AppState {
@@ -175,6 +178,7 @@ impl Builder {
                 secrets: self.secrets,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                calls: Calls::default(),
             }),
         }
     }
