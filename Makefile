@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The tests and the demo use the committed query data, never a stray database.
 export SQLX_OFFLINE ?= true
 
-.PHONY: help setup setup-tests demo demo-check test lint bench bench-full audit sqlx
+.PHONY: help setup setup-tests demo demo-check test lint bench bench-full audit sqlx openapi
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -42,6 +42,9 @@ bench-full: setup ## the same at ten million rows
 
 audit: ## licences, bans, sources, advisories where reachable
 	@deploy/audit.sh
+
+openapi: setup ## renew docs/openapi.json, the copy of the API's description
+	@TRACEWRIGHT_RENEW=1 $(CARGO) test --workspace --lib --bins --locked -q the_document_is_the_one
 
 sqlx: setup ## refresh the committed query data from a migrated database
 	@deploy/sqlx.sh

@@ -76,6 +76,32 @@
     if (button) setTimeout(() => { button.disabled = true; }, 0);
   });
 
+  // A call of the API, tried from its page with the session that is there.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-try]");
+    if (!form) return;
+    event.preventDefault();
+    const query = new URLSearchParams();
+    let path = form.dataset.try;
+    for (const [name, value] of new FormData(form)) {
+      if (path.includes(`{${name}}`)) path = path.replace(`{${name}}`, encodeURIComponent(value));
+      else if (value) query.append(name, value);
+    }
+    const url = query.size ? `${path}?${query}` : path;
+    const box = form.parentElement.querySelector("[data-tried]");
+    const [line, body] = [box.querySelector("p"), box.querySelector("pre")];
+    box.hidden = false;
+    line.textContent = `GET ${url}`;
+    body.textContent = "…";
+    try {
+      const answer = await fetch(url, { headers: { accept: "application/json" } });
+      const text = await answer.text();
+      line.textContent = `GET ${url} → ${answer.status}`;
+      try { body.textContent = JSON.stringify(JSON.parse(text), null, 2).slice(0, 200000); }
+      catch { body.textContent = text.slice(0, 200000); }
+    } catch { body.textContent = ""; toast(document.body.dataset.offline); }
+  });
+
   // The page's place in the navigation, told by the server with each part.
   document.addEventListener("tw-nav", (event) => {
     for (const link of document.querySelectorAll("#sidebar a[href]")) {

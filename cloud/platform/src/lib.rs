@@ -11,6 +11,7 @@ pub mod i18n;
 pub mod masters;
 pub mod migrate;
 pub mod notify;
+pub mod openapi;
 pub mod outbox;
 pub mod people;
 pub mod plans;

@@ -17,7 +17,7 @@ use super::*;
 
 /// Who may call a route, at the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+pub(super) enum Who {
     Anyone,
     Reader,
     Writer,
@@ -32,7 +32,7 @@ use Who::{Admin, Anyone, Person, Reader, Super, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
-enum Sends {
+pub(super) enum Sends {
     Nothing,
     Form(&'static str),
     Json(&'static str),
@@ -49,7 +49,7 @@ const UID: &str = "UID-SAIF-KOL-RM-000001-A7";
 const HOLD: &str = "01900000-0000-7000-8000-000000000001";
 
 /// Method, pattern, who, and a request that would do something.
-const ROUTES: &[(&str, &str, Who, Sends)] = &[
+pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/healthz", Anyone, Nothing),
     ("GET", "/metrics", Anyone, Nothing),
     ("GET", "/favicon.ico", Anyone, Nothing),
@@ -175,19 +175,27 @@ const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/admin/admins", Super, Form("email=other%40cloud.example&name=Other")),
     ("POST", "/admin/admins/{admin}/status", Super, Form("version=1&active=false")),
     ("GET", "/admin/audit", Super, Nothing),
-    ("GET", "/api/v1/admin/tenants", Super, Nothing),
-    ("GET", "/api/v1/admin/tenants/{tenant}", Super, Nothing),
-    ("POST", "/api/v1/admin/tenants/{tenant}/plan", Super, Json(r#"{"plan":"STANDARD","version":0}"#)),
-    ("POST", "/api/v1/admin/tenants/{tenant}/trial", Super, Json(r#"{"days":3,"version":0}"#)),
-    ("POST", "/api/v1/admin/tenants/{tenant}/status", Super, Json(r#"{"active":true,"version":0}"#)),
-    ("GET", "/api/v1/admin/plans", Super, Nothing),
-    ("GET", "/api/v1/admin/usage", Super, Nothing),
-    ("GET", "/api/v1/admin/audit", Super, Nothing),
+    ("GET", "/admin/api/tenants", Super, Nothing),
+    ("GET", "/admin/api/tenants/{tenant}", Super, Nothing),
+    ("POST", "/admin/api/tenants/{tenant}/plan", Super, Json(r#"{"plan":"STANDARD","version":0}"#)),
+    ("POST", "/admin/api/tenants/{tenant}/trial", Super, Json(r#"{"days":3,"version":0}"#)),
+    ("POST", "/admin/api/tenants/{tenant}/status", Super, Json(r#"{"active":true,"version":0}"#)),
+    ("GET", "/admin/api/plans", Super, Nothing),
+    ("GET", "/admin/api/usage", Super, Nothing),
+    ("GET", "/admin/api/audit", Super, Nothing),
+    ("GET", "/api", Reader, Nothing),
+    ("GET", "/api/operations/{operation}", Reader, Nothing),
+    ("GET", "/api/openapi.json", Anyone, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
     ("DELETE", "/api/v1/reference/{list}/{*code}", Writer, Nothing),
 ];
+
+/// Whether programs call it.
+fn is_api(pattern: &str) -> bool {
+    pattern.starts_with("/api/") || pattern.starts_with("/admin/api/")
+}
 
 /// A path of the pattern, with a query where the route wants one.
 fn sample(method: &str, pattern: &str) -> String {
@@ -202,6 +210,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
+        .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
         .replace("{tenant}", HOLD)
         .replace("{admin}", HOLD)
@@ -209,7 +218,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
-        "/admin/usage.csv" | "/api/v1/admin/usage" => format!("{path}?month=2026-11"),
+        "/admin/usage.csv" | "/admin/api/usage" => format!("{path}?month=2026-11"),
         "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
         _ => path,
     }
@@ -256,7 +265,7 @@ impl Site {
         if let Some(key) = key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
-        if !pattern.starts_with("/api/") {
+        if !is_api(pattern) {
             request = request.header(header::ACCEPT, "text/html").header("sec-fetch-site", "same-origin");
         }
         let (kind, body) = match sends {
@@ -364,7 +373,7 @@ async fn every_endpoint_asks_who_calls() {
                 status != StatusCode::UNAUTHORIZED && !status.is_server_error(),
                 "{method} {pattern}: {status}"
             ),
-            _ if pattern.starts_with("/api/") => {
+            _ if is_api(pattern) => {
                 assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {pattern} as nobody");
             }
             _ => assert_eq!(status, StatusCode::SEE_OTHER, "{method} {pattern} as nobody"),
@@ -467,7 +476,7 @@ async fn super_administrators_and_tenants_are_nothing_to_each_other() {
         if least != Super {
             continue;
         }
-        let (status, body) = match pattern.starts_with("/api/") {
+        let (status, body) = match is_api(pattern) {
             true => site.call(method, pattern, sends, Some(&key)).await,
             false => site.as_browser(method, pattern, sends, &theirs).await,
         };

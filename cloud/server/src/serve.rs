@@ -12,6 +12,7 @@ use axum::routing::get;
 use chrono::Utc;
 use platform::authority::{self, Authority};
 use platform::notify::{Courier, WebSender};
+use platform::openapi::Operation;
 use platform::secrets::Secrets;
 use platform::web::AppState;
 use tokio::net::TcpListener;
@@ -186,10 +187,24 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .texts(platform::plans::TEXTS)
         .texts(platform::admin::TEXTS)
         .texts(platform::audit::TEXTS)
+        .texts(platform::openapi::TEXTS)
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
         .build()
+}
+
+/// What the routes under `/api` are; a part that has some declares them. Those of
+/// masters are made of their declarations.
+fn operations() -> Vec<Operation> {
+    [
+        trace::explore::api::operations(),
+        platform::seed::operations(),
+        platform::audit::operations(),
+        platform::plans::operations(),
+        platform::openapi::operations(),
+    ]
+    .concat()
 }
 
 /// Pages and API, or health alone where this process does not serve them.
@@ -206,6 +221,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::plans::router())
             .merge(platform::admin::router())
             .merge(platform::masters::router())
+            .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)
     } else {
@@ -247,6 +263,9 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod api_tests;
 #[cfg(test)]
 #[path = "matrix_tests.rs"]
 mod matrix_tests;

@@ -19,24 +19,24 @@ use crate::web::{AppState, Problem, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/admin/tenants", get(list))
-        .route("/api/v1/admin/tenants/{tenant}", get(one))
-        .route("/api/v1/admin/tenants/{tenant}/plan", post(give))
-        .route("/api/v1/admin/tenants/{tenant}/trial", post(extend))
-        .route("/api/v1/admin/tenants/{tenant}/status", post(set_status))
-        .route("/api/v1/admin/plans", get(plans))
-        .route("/api/v1/admin/usage", get(usage))
-        .route("/api/v1/admin/audit", get(log))
+        .route("/admin/api/tenants", get(list))
+        .route("/admin/api/tenants/{tenant}", get(one))
+        .route("/admin/api/tenants/{tenant}/plan", post(give))
+        .route("/admin/api/tenants/{tenant}/trial", post(extend))
+        .route("/admin/api/tenants/{tenant}/status", post(set_status))
+        .route("/admin/api/plans", get(plans))
+        .route("/admin/api/usage", get(usage))
+        .route("/admin/api/audit", get(log))
 }
 
-/// `GET /api/v1/admin/tenants?q=&status=&plan=&erase=&after=`
+/// `GET /admin/api/tenants?q=&status=&plan=&erase=&after=`
 async fn list(State(state): State<AppState>, _caller: AdminCaller, uri: Uri) -> Result<Json<Value>, Problem> {
     let asked = query::<Asked>(&uri)?;
     let (rows, next) = tenants::list(&state.db, &asked, Utc::now()).await?;
     Ok(Json(json!({ "tenants": rows, "next": next })))
 }
 
-/// `GET /api/v1/admin/tenants/{tenant}`
+/// `GET /admin/api/tenants/{tenant}`
 async fn one(
     State(state): State<AppState>,
     _caller: AdminCaller,
@@ -114,7 +114,7 @@ async fn set_status(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /api/v1/admin/plans`
+/// `GET /admin/api/plans`
 async fn plans(State(state): State<AppState>, _caller: AdminCaller) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "plans": service::plans(&state.db).await? })))
 }
@@ -124,7 +124,7 @@ struct Month {
     month: String,
 }
 
-/// `GET /api/v1/admin/usage?month=2026-11`
+/// `GET /admin/api/usage?month=2026-11`
 async fn usage(
     State(state): State<AppState>,
     _caller: AdminCaller,
@@ -143,7 +143,7 @@ async fn usage(
     Ok(Json(json!({ "month": month, "tenants": lines })))
 }
 
-/// `GET /api/v1/admin/audit?actor=&subject=&acts=&before=`
+/// `GET /admin/api/audit?actor=&subject=&acts=&before=`
 async fn log(State(state): State<AppState>, _caller: AdminCaller, uri: Uri) -> Result<Json<Value>, Problem> {
     let asked = query::<AskedLog>(&uri)?;
     let (rows, next) = audit_pages::rows(&state, &asked).await?;

@@ -77,7 +77,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         let state = AppState::from_ref(state);
-        let api = parts.uri.path().starts_with("/api/");
+        let api = parts.uri.path().starts_with("/admin/api/");
         // The API takes keys alone, pages take sessions alone.
         let token = match parts.headers.get(header::AUTHORIZATION) {
             Some(given) => {

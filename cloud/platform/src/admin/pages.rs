@@ -19,8 +19,8 @@ use crate::db::DbError;
 use crate::i18n::{Lang, Texts};
 use crate::plans::service::{self, Aimed, PlanError};
 use crate::plans::store::billing;
-use crate::plans::{Bar, Plan, csv, csv_line};
-use crate::web::{AppState, Problem, escaped, form, query};
+use crate::plans::{Bar, COLUMNS, Plan, cells, csv_file};
+use crate::web::{AppState, Problem, csv_line, escaped, form, harmless, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -285,11 +285,10 @@ async fn usage_file(
         Problem::bad_request("query.parameter", detail).field("month", detail)
     })?;
     let lines = state.db.system_tx(async |system| Ok::<_, DbError>(billing(system, first).await?)).await?;
-    let mut text =
-        String::from("tenant,name,plan,month,events,people,active_people,plants,stored_bytes,api_calls\r\n");
+    let mut text = csv_line(["tenant", "name", "plan"].into_iter().chain(COLUMNS));
     for line in lines {
-        let name = crate::audit::quoted(&line.tenant);
-        text.push_str(&format!("{},{name},{},{}", line.code, line.plan, csv_line(&line.usage)));
+        let whose = [line.code, harmless(line.tenant), line.plan];
+        text.extend(csv_line(whose.into_iter().chain(cells(&line.usage))));
     }
-    Ok(csv(text, &format!("usage-{month}.csv")))
+    Ok(csv_file(text, &format!("usage-{month}.csv")))
 }

@@ -7,10 +7,21 @@ use axum::{Json, Router};
 
 use super::AUDIT_READ;
 use super::list::{self, Asked, AuditPage};
+use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Problem, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/api/v1/audit", get(entries))
+}
+
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let list = Operation::get("/api/v1/audit", "listAudit", "Who changed what, newest first")
+        .needs(&AUDIT_READ)
+        .query::<Asked>()
+        .answers::<AuditPage>();
+    group("Audit", [list])
 }
 
 /// `GET /api/v1/audit`

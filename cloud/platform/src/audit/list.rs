@@ -4,12 +4,13 @@ use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::store::{self, Shown};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
-use crate::web::Problem;
+use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
 
 /// Most rows of one answer.
 pub const MOST: usize = 500;
@@ -17,8 +18,9 @@ pub const MOST: usize = 500;
 const MAX_TEXT: usize = 200;
 
 /// What is asked, as a query string says it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = AuditAsked)]
 pub struct Asked {
     /// Who: `user:<id>`, `key:<id>`, `system`.
     pub actor: String,
@@ -33,6 +35,7 @@ pub struct Asked {
     /// Where the answer before ended.
     pub after: String,
     /// Rows of one answer.
+    #[schema(minimum = 1, maximum = 500, default = 100)]
     pub limit: Option<usize>,
 }
 
@@ -52,7 +55,7 @@ pub struct Filter {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AuditEntry {
     /// Id.
     pub audit_id: Uuid,
@@ -73,7 +76,7 @@ pub struct AuditEntry {
 }
 
 /// A page of the audit, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AuditPage {
     /// This page.
     pub entries: Vec<AuditEntry>,
@@ -130,11 +133,8 @@ impl Asked {
         if self.after.is_empty() {
             return Ok(None);
         }
-        let place = self.after.split_once('.').and_then(|(at, id)| {
-            Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
-        });
-        let what = "is not what an answer gave as `next`";
-        place.map(Some).ok_or_else(|| Problem::bad_request("query.parameter", what).field("after", what))
+        let place = parse_place(&self.after).map(Some);
+        place.ok_or_else(|| Problem::bad_request("query.parameter", NOT_A_PLACE).field("after", NOT_A_PLACE))
     }
 }
 
@@ -157,12 +157,8 @@ pub async fn page(db: &Db, cx: &Cx, zone: Tz, asked: &Asked) -> Result<AuditPage
         db.tx(cx, async |tx| Ok::<_, DbError>(store::list(tx, &filter, after, want).await?)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(place_of);
+    let next = rows.last().filter(|_| more).map(|row| place(row.at, row.audit_id));
     Ok(AuditPage { entries: rows.into_iter().map(AuditEntry::from).collect(), next })
-}
-
-fn place_of(row: &Shown) -> String {
-    format!("{}.{}", row.at.timestamp_micros(), row.audit_id)
 }
 
 impl From<Shown> for AuditEntry {

@@ -15,6 +15,7 @@ mod store;
 mod tests;
 mod worker;
 
+pub use api::operations;
 pub use worker::run;
 
 use axum::Router;

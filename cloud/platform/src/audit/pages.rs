@@ -112,11 +112,11 @@ async fn file(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
     caller.require(&AUDIT_READ)?;
     let mut asked = Asked { limit: Some(list::MOST), ..query::<Asked>(&uri)? };
     let subject = kept(&asked);
-    let (mut text, mut rows) = (sheet::HEAD.to_owned(), 0);
+    let (mut text, mut rows) = (sheet::HEAD.as_bytes().to_vec(), 0);
     loop {
         let page = list::page(&state.db, &caller.cx, caller.zone, &asked).await?;
         rows += page.entries.len();
-        text.extend(page.entries.iter().map(sheet::line));
+        text.extend(page.entries.iter().flat_map(sheet::line));
         match page.next {
             Some(next) if rows < MAX_FILE => asked.after = next,
             _ => break,

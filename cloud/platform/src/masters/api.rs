@@ -19,7 +19,9 @@ use super::sheet::{self, Sheet};
 use super::store::Stored;
 use super::{ANY_VIEW, Engine, ListQuery, MastersError, Row, export, history, import, list, service};
 use crate::i18n::Lang;
-use crate::web::{AppState, Caller, Permission, Problem, query};
+use crate::web::{
+    AppState, Caller, IfMatch, Permission, Problem, etag, media_type, not_modified, query, sent_as,
+};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -169,8 +171,7 @@ fn told(shape: &Shape, stored: Stored) -> OneRow {
 
 /// A row with its version as its ETag.
 fn answer(status: StatusCode, row: OneRow) -> Response {
-    let tag = format!("\"{}\"", row.version);
-    (status, [(header::ETAG, tag)], Json(row)).into_response()
+    (status, [etag(row.version)], Json(row)).into_response()
 }
 
 async fn rows(
@@ -197,11 +198,16 @@ async fn one(
     Extension(engine): Extension<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
     let found = async {
         let shape = shapes.find(&name)?;
         let stored = state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await?;
+        let tag = etag(stored.version);
+        if not_modified(&headers, &tag.1) {
+            return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
+        }
         Ok(answer(StatusCode::OK, told(shape, stored)))
     };
     found.await.map_err(|error: MastersError| error.problem(&caller.texts))
@@ -236,14 +242,20 @@ fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
     Ok((cells, version))
 }
 
+fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if sent_as(headers) == "application/json" { Ok(()) } else { Err(media_type("application/json")) }
+}
+
 async fn create(
     State(state): State<AppState>,
     Extension(engine): Extension<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
+    headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    require_json(&headers)?;
     let (cells, _) = cells(&bytes)?;
     let made = async {
         let shape = shapes.find(&name)?;
@@ -251,12 +263,6 @@ async fn create(
         Ok(answer(StatusCode::CREATED, told(shape, saved.stored)))
     };
     made.await.map_err(|error: MastersError| error.problem(&caller.texts))
-}
-
-/// The version that the caller saw: of `If-Match`, else of the body.
-fn seen(headers: &HeaderMap, of_body: Option<i32>) -> Option<i32> {
-    let tag = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
-    tag.and_then(|tag| tag.trim_start_matches("W/").trim_matches('"').parse().ok()).or(of_body)
 }
 
 async fn update(
@@ -268,20 +274,25 @@ async fn update(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    require_json(&headers)?;
     let (cells, version) = cells(&bytes)?;
-    let made = async {
-        let shape = shapes.find(&name)?;
-        // Whoever cannot see the row is not told how to change it.
-        state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await?;
-        let Some(version) = seen(&headers, version) else { return Ok(None) };
-        let saved = service::update(&state.db, &caller.cx, shape, &key, version, cells).await?;
-        Ok(Some(answer(StatusCode::OK, told(shape, saved.stored))))
-    };
-    let made = made.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
-    made.ok_or_else(|| {
-        let detail = "Say which version you saw: in If-Match as the row's ETag, or as `version`.";
-        Problem::new(StatusCode::PRECONDITION_REQUIRED, "conflict.no_version", detail)
-    })
+    let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
+    // Whoever cannot see the row is not told how to change it.
+    let found = state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await;
+    let found = found.map_err(|error: MastersError| error.problem(&caller.texts))?;
+    let if_match = IfMatch::of(&headers);
+    let version = if_match.or(version)?.unwrap_or(found.version);
+    let saved = service::update(&state.db, &caller.cx, shape, &key, version, cells).await;
+    let saved = saved.map_err(|error| told_stale(error, if_match, &caller))?;
+    Ok(answer(StatusCode::OK, told(shape, saved.stored)))
+}
+
+/// A stale version is told by the way in which it was said.
+fn told_stale(error: MastersError, if_match: IfMatch, caller: &Caller) -> Problem {
+    match error {
+        MastersError::Stale => if_match.stale(),
+        error => error.problem(&caller.texts),
+    }
 }
 
 async fn delete(
@@ -292,12 +303,16 @@ async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
-    let version = seen(&headers, None);
+    let if_match = IfMatch::of(&headers);
+    let version = match if_match {
+        IfMatch::Absent => None,
+        said => said.or(None)?,
+    };
     let done = async {
         let shape = shapes.find(&name)?;
         service::delete(&state.db, &caller.cx, &shapes, shape, &key, version).await
     };
-    done.await.map_err(|error| error.problem(&caller.texts))?;
+    done.await.map_err(|error| told_stale(error, if_match, &caller))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

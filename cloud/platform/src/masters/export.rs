@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use rust_decimal::Decimal;
 use rust_xlsxwriter::{Format, Workbook};
 use serde_json::Value;
 
@@ -14,14 +13,12 @@ use super::store::Stored;
 use super::{MastersError, check};
 use crate::ctx::Cx;
 use crate::db::Db;
+use crate::web::{csv_line, harmless};
 
 /// Rows that are read at once.
 const BATCH: usize = 2000;
 /// Most rows of a workbook, which is made in memory.
 const MOST_IN_WORKBOOK: usize = 50_000;
-/// Beginnings by which a spreadsheet takes a text for a formula.
-pub(super) const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
-
 /// The heads of an export: the inputs by which an import reads it again. What is
 /// secret has none.
 fn inputs(shape: &Shape) -> Vec<String> {
@@ -46,23 +43,10 @@ fn values(shape: &Shape, stored: &Stored) -> Vec<Value> {
     values
 }
 
-/// A text that no spreadsheet takes for a formula; numbers stay as they are.
-fn harmless(text: String) -> String {
-    let number = text.parse::<Decimal>().is_ok();
-    if text.trim_start_matches('\'').starts_with(FORMULA) && !number { format!("'{text}") } else { text }
-}
-
-fn line(cells: impl IntoIterator<Item = String>) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = writer.write_record(cells);
-    // Memory takes what is written to it.
-    if written.is_err() { Vec::new() } else { writer.into_inner().unwrap_or_default() }
-}
-
 /// An empty table with the heads, to be filled in.
 pub(super) fn template(shape: &Shape) -> Vec<u8> {
     let all = shape.columns.iter().flat_map(check::inputs);
-    line(all)
+    csv_line(all)
 }
 
 /// The list as CSV, read piece by piece while it is sent.
@@ -81,10 +65,10 @@ pub(super) fn csv(db: Db, cx: Cx, shapes: Arc<Shapes>, name: &'static str, query
         let shape = shapes.find(name).map_err(std::io::Error::other)?;
         let page = walk.db.tx(&walk.cx, async |tx| list::list(tx, shape, &query).await).await;
         let page = page.map_err(std::io::Error::other)?;
-        let mut piece = if walk.begun { Vec::new() } else { line(inputs(shape)) };
+        let mut piece = if walk.begun { Vec::new() } else { csv_line(inputs(shape)) };
         for row in &page.rows {
             let cells = values(shape, row).into_iter().map(|value| harmless(Kind::plain(&value)));
-            piece.extend(line(cells));
+            piece.extend(csv_line(cells));
         }
         walk.begun = true;
         walk.query = page.next.map(|after| ListQuery { after, ..query });
@@ -146,18 +130,4 @@ fn workbook(
         }
     }
     book.save_to_buffer()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_cell_becomes_a_formula() {
-        assert_eq!(harmless("=1+1".into()), "'=1+1");
-        assert_eq!(harmless("@SUM(A1)".into()), "'@SUM(A1)");
-        assert_eq!(harmless("'=1".into()), "''=1", "and comes back as it was");
-        assert_eq!(harmless("-5.25".into()), "-5.25");
-        assert_eq!(harmless("Steel".into()), "Steel");
-    }
 }

@@ -13,7 +13,7 @@ use crate::i18n::{Lang, Texts};
 /// Longest text where the table does not say.
 pub(super) const LONGEST_TEXT: usize = 200;
 /// Longest text in one language of several.
-const LONGEST_NAME: usize = 120;
+pub(super) const LONGEST_NAME: usize = 120;
 /// Most codes of a list.
 const MOST_CODES: usize = 100;
 

@@ -127,7 +127,7 @@ fn csv(bytes: &[u8]) -> Result<Sheet, Mistake> {
 /// for a formula.
 fn unquoted(cell: &str) -> String {
     match cell.strip_prefix('\'') {
-        Some(rest) if rest.trim_start_matches('\'').starts_with(super::export::FORMULA) => rest.to_owned(),
+        Some(rest) if rest.trim_start_matches('\'').starts_with(crate::web::FORMULA) => rest.to_owned(),
         _ => cell.to_owned(),
     }
 }

@@ -66,7 +66,8 @@ impl Limit {
 }
 
 /// What a plan allows; `None` is as much as one likes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = PlanLimits)]
 pub struct Limits {
     /// People who have an account.
     pub users: Option<i32>,

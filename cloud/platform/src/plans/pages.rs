@@ -13,7 +13,7 @@ use super::store::{self, Usage};
 use super::{PLAN_READ, service};
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell};
+use crate::web::{AppState, Caller, Problem, Shell, csv_line};
 
 /// Months that are shown.
 pub(super) const MONTHS: i64 = 13;
@@ -140,29 +140,30 @@ async fn file(State(state): State<AppState>, caller: Caller) -> Result<Response,
     let tenant = caller.cx.tenant;
     let months =
         state.db.system_tx(async |system| Ok::<_, DbError>(store::usage(system, tenant, 120).await?)).await?;
-    let mut text = String::from("month,events,people,active_people,plants,stored_bytes,api_calls\r\n");
-    for usage in months {
-        text.push_str(&csv_line(&usage));
-    }
-    Ok(csv(text, "usage.csv"))
+    let mut text = csv_line(COLUMNS);
+    text.extend(months.iter().flat_map(|usage| csv_line(cells(usage))));
+    Ok(csv_file(text, "usage.csv"))
 }
 
-/// Numbers and a month need no quotes.
-pub(crate) fn csv_line(usage: &Usage) -> String {
-    format!(
-        "{},{},{},{},{},{},{}\r\n",
-        usage.month.format("%Y-%m"),
-        usage.events,
-        usage.people,
-        usage.active_people,
-        usage.plants,
-        usage.stored_bytes,
-        usage.api_calls
-    )
+/// Names of the cells of a month.
+pub(crate) const COLUMNS: [&str; 7] =
+    ["month", "events", "people", "active_people", "plants", "stored_bytes", "api_calls"];
+
+/// A month as cells.
+pub(crate) fn cells(usage: &Usage) -> [String; 7] {
+    [
+        usage.month.format("%Y-%m").to_string(),
+        usage.events.to_string(),
+        usage.people.to_string(),
+        usage.active_people.to_string(),
+        usage.plants.to_string(),
+        usage.stored_bytes.to_string(),
+        usage.api_calls.to_string(),
+    ]
 }
 
 /// A CSV file to be kept.
-pub(crate) fn csv(text: String, name: &str) -> Response {
+pub(crate) fn csv_file(text: Vec<u8>, name: &str) -> Response {
     let kind = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),

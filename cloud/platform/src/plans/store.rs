@@ -326,15 +326,24 @@ pub(crate) async fn counts_set(
 }
 
 /// What a tenant used in a month.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = MonthUsed)]
 pub(crate) struct Usage {
+    /// Its first day.
     pub month: NaiveDate,
+    /// Events of all streams.
     pub events: i64,
+    /// Who had an account when it was counted last.
     pub people: i32,
+    /// Who of them signed in.
     pub active_people: i32,
+    /// Plants.
     pub plants: i32,
+    /// Bytes that were kept.
     pub stored_bytes: i64,
+    /// Requests to the API.
     pub api_calls: i64,
+    /// When it was counted last.
     pub metered_at: DateTime<Utc>,
 }
 

@@ -3,16 +3,18 @@
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::import::{self, Form, ImportReport, List, MAX_BYTES, Upload, WithdrawError};
 use super::{Mistake, SeedErrors};
+use crate::openapi::{Operation, group};
 use crate::reference;
-use crate::web::{AppState, Caller, FieldError, Permission, Problem, query};
+use crate::web::{AppState, Caller, FieldError, Permission, Problem, media_type, query, sent_as};
 
 /// The routes under `/api/v1/reference`.
 pub fn router() -> Router<AppState> {
@@ -21,6 +23,48 @@ pub fn router() -> Router<AppState> {
         .route("/api/v1/reference/{list}", post(import_list))
         .route("/api/v1/reference/{list}/{*code}", delete(withdraw))
         .layer(DefaultBodyLimit::max(MAX_BYTES))
+}
+
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let invalid = "Rows and fields that are not right; each is named, and nothing was written.";
+    let operations = [
+        Operation::get("/api/v1/reference", "listReference", "What plants are told, by kind")
+            .needs(&REFERENCE_READ)
+            .query::<ListQuery>()
+            .answers::<Rows>(),
+        Operation::post("/api/v1/reference", "importReference", "Writes masters and open orders of several lists")
+            .note("An object of lists, each an array of rows; or the same as TOML. All of it is written, or nothing.")
+            .needs(&OPERATOR_WRITE)
+            .query::<ImportQuery>()
+            .takes_json(json!({ "type": "object", "additionalProperties": { "type": "array", "items": { "type": "object" } } }))
+            .also_takes("application/toml")
+            .example(json!({ "suppliers": [{ "code": "ACME", "name": "Acme Castings", "place": "Pune" }] }))
+            .answers::<Imported>()
+            .fails(422, "reference.invalid", invalid),
+        Operation::post("/api/v1/reference/{list}", "importReferenceList", "Writes rows of one list")
+            .note("An array of rows, or CSV with the names of fields in its first line. All of it is written, or nothing. \
+                   The list `operators` needs `operator.write`.")
+            .needs(&REFERENCE_WRITE)
+            .choice("list", List::names())
+            .query::<ImportQuery>()
+            .takes_json(json!({ "type": "array", "items": { "type": "object" } }))
+            .also_takes("text/csv")
+            .example(json!([{ "code": "ACME", "name": "Acme Castings", "place": "Pune" }]))
+            .answers::<Imported>()
+            .fails(404, "reference.list", "There is no such list.")
+            .fails(422, "reference.invalid", invalid),
+        Operation::delete("/api/v1/reference/{list}/{*code}", "withdrawReference", "Withdraws a row: plants forget it")
+            .needs(&REFERENCE_WRITE)
+            .choice("list", List::names())
+            .means("code", "The row's key, as the list has it.")
+            .ends()
+            .fails(400, "reference.code", "It is not the key of a row of this list.")
+            .fails(404, "reference.not_found", "There is no such row.")
+            .fails(409, "reference.in_use", "Others use it; they are named."),
+    ];
+    group("Reference data of plants", operations)
 }
 
 /// See what the plants are told.
@@ -37,20 +81,23 @@ fn permission_of(list: List) -> &'static Permission {
     if list.name() == "operators" { &OPERATOR_WRITE } else { &REFERENCE_WRITE }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct ImportQuery {
+    /// Everything is tried, and nothing kept.
     dry_run: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReferenceImport)]
 struct Imported {
     dry_run: bool,
     lists: Vec<ImportedList>,
     published_rows: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReferenceImportList)]
 struct ImportedList {
     name: &'static str,
     rows: usize,
@@ -65,20 +112,6 @@ impl From<ImportReport> for Imported {
     }
 }
 
-/// The media type of what was sent, without its parameters.
-fn media_type(headers: &HeaderMap) -> &str {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    given.split(';').next().unwrap_or_default().trim()
-}
-
-fn unsupported(expected: &str) -> Problem {
-    Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "request.media_type",
-        format!("Send {expected}, and say so in Content-Type."),
-    )
-}
-
 async fn import_all(
     State(state): State<AppState>,
     caller: Caller,
@@ -89,10 +122,10 @@ async fn import_all(
     caller.require(&REFERENCE_WRITE)?;
     // It may hold people.
     caller.require(&OPERATOR_WRITE)?;
-    let form = match media_type(&headers) {
+    let form = match sent_as(&headers) {
         "application/json" => Form::Json,
         "application/toml" => Form::Toml,
-        _ => return Err(unsupported("application/json or application/toml")),
+        _ => return Err(media_type("application/json or application/toml")),
     };
     let asked = query::<ImportQuery>(&uri)?;
     run(&state, &caller, form, bytes, asked.dry_run).await
@@ -108,10 +141,10 @@ async fn import_list(
 ) -> Result<Json<Imported>, Problem> {
     let list = find(&list)?;
     caller.require(permission_of(list))?;
-    let form = match media_type(&headers) {
+    let form = match sent_as(&headers) {
         "application/json" => Form::JsonRows(list),
         "text/csv" => Form::Csv(list),
-        _ => return Err(unsupported("text/csv or application/json")),
+        _ => return Err(media_type("text/csv or application/json")),
     };
     let asked = query::<ImportQuery>(&uri)?;
     run(&state, &caller, form, bytes, asked.dry_run).await
@@ -191,15 +224,20 @@ async fn withdraw(
 /// Most rows of one page.
 const MOST_ROWS: i64 = 500;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 struct ListQuery {
+    /// item, bom_line, order, operator, hold, location, reason.
     kind: String,
+    /// Where the answer before ended: its `next`.
     after: String,
+    /// Rows at most.
+    #[schema(minimum = 1, maximum = 500, default = 100)]
     limit: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReferenceRows)]
 struct Rows {
     /// The tenant's version; an agent that has applied it knows all of this.
     version: i64,
@@ -209,7 +247,8 @@ struct Rows {
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReferenceRow)]
 struct OneRow {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -36,7 +36,7 @@ use plant_file::PlantFile;
 use read::{Basis, SourceFile};
 use tokens::Waiting;
 
-pub use api::{OPERATOR_WRITE, PERMISSIONS, REFERENCE_READ, REFERENCE_WRITE, router};
+pub use api::{OPERATOR_WRITE, PERMISSIONS, REFERENCE_READ, REFERENCE_WRITE, operations, router};
 pub use mistake::{Mistake, SeedErrors};
 pub(crate) use read::nearest;
 pub use report::{Count, Made, SeedReport, Token};

@@ -77,7 +77,7 @@ impl Caller {
     fn new(state: &AppState, access: Access, session: Option<SecretHash>, parts: &Parts) -> Self {
         let language = language(&parts.headers, access.language);
         let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        if parts.uri.path().starts_with("/api/") {
+        if parts.uri.path().starts_with("/api/v1/") {
             state.calls.count(access.tenant);
         }
         Self {

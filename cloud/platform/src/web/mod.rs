@@ -15,14 +15,17 @@ mod icon;
 pub mod keys;
 mod layers;
 mod origin;
+mod place;
 mod problem;
 mod query;
 mod request_id;
 mod rights;
 mod scope;
+mod sheet;
 mod shell;
 mod signin;
 mod state;
+mod version;
 
 pub use assets::asset;
 pub(crate) use caller::language_of;
@@ -33,15 +36,19 @@ pub use escape::escaped;
 pub use icon::icon;
 pub use layers::wrap;
 pub(crate) use origin::{is_safe, local_path, require_same};
+pub use place::{NOT_A_PLACE, parse_place, place};
 pub use problem::{FieldError, Problem};
-pub use query::{form, query};
+pub use query::{form, json, json_or_default, media_type, query, sent_as};
 pub use request_id::RequestId;
 pub use rights::{EVERY, Permission, Rights, grants};
 pub use scope::{Scope, Scopes};
+pub(crate) use sheet::FORMULA;
+pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
 pub use signin::routes;
 pub(crate) use signin::{end_step, set_language, set_session, set_step, step_of, step_path};
 pub use state::{AppState, Builder, NavItem};
+pub use version::{IfMatch, etag, not_modified};
 
 /// The whole site: `pages` of all parts beside sign-in and assets, with what
 /// every request needs around them.

@@ -1,8 +1,10 @@
-//! Query strings and forms, with their mistakes told.
+//! Query strings, forms and JSON, with their mistakes told.
 
-use axum::extract::rejection::FormRejection;
+use axum::Json;
+use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, Query};
-use axum::http::Uri;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
@@ -25,4 +27,66 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
 pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
     let Form(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
     Ok(value)
+}
+
+/// The JSON that a program sent. A handler calls it after it has asked who calls,
+/// as [`query`].
+///
+/// # Errors
+/// 415 `request.media_type` when it does not say that it is JSON, 413
+/// `request.too_large`, 400 `request.malformed` when it is none, 422
+/// `request.invalid` when it is of another form than expected.
+pub fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    let error = match sent {
+        Ok(Json(value)) => return Ok(value),
+        Err(error) => error,
+    };
+    let text = error.body_text();
+    Err(match error {
+        JsonRejection::MissingJsonContentType(_) => media_type("application/json"),
+        JsonRejection::JsonSyntaxError(_) => Problem::bad_request("request.malformed", text),
+        JsonRejection::JsonDataError(_) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", text)
+        }
+        error => match error.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", "")
+            }
+            _ => Problem::bad_request("request.invalid", text),
+        },
+    })
+}
+
+/// [`json`] for a body that may be left out.
+///
+/// # Errors
+/// As [`json`].
+pub fn json_or_default<T: Default>(
+    headers: &HeaderMap,
+    sent: Result<Json<T>, JsonRejection>,
+) -> Result<T, Problem> {
+    let empty = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
+        && !headers.contains_key(header::TRANSFER_ENCODING);
+    match sent {
+        Err(JsonRejection::MissingJsonContentType(_)) if empty => Ok(T::default()),
+        sent => json(sent),
+    }
+}
+
+/// 415: the body is not of the media type that is taken here.
+#[must_use]
+pub fn media_type(expected: &str) -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "request.media_type",
+        format!("Send {expected}, and say so in Content-Type."),
+    )
+}
+
+/// The media type of what was sent, without its parameters; empty when it is not
+/// said.
+#[must_use]
+pub fn sent_as(headers: &HeaderMap) -> &str {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim()
 }

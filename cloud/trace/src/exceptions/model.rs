@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// An exception.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ExceptionView {
     /// Id.
     pub exception_id: Uuid,
@@ -33,7 +34,7 @@ pub struct ExceptionView {
 }
 
 /// A page of exceptions, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ExceptionPage {
     /// This page.
     pub exceptions: Vec<ExceptionView>,

@@ -1,9 +1,8 @@
 //! Lists exceptions.
 
-use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use platform::db::Db;
-use uuid::Uuid;
+use platform::web::{NOT_A_PLACE, parse_place, place};
 
 use super::model::{ExceptionPage, ExceptionView};
 use super::store;
@@ -15,7 +14,8 @@ pub use super::store::Filter;
 /// Most exceptions on one page.
 pub const MOST_LIMIT: usize = 500;
 
-const STATUSES: [&str; 3] = ["open", "assigned", "resolved"];
+/// The statuses that there are.
+pub const STATUSES: [&str; 3] = ["open", "assigned", "resolved"];
 
 /// A page of exceptions, newest first. An empty status means the open ones.
 ///
@@ -44,17 +44,19 @@ pub async fn list(
             return Err(TraceError::Parameter { field, problem: "holds a NUL".into() });
         }
     }
-    let after = after.map(cursor).transpose()?;
+    let after = after
+        .map(|after| {
+            parse_place(after)
+                .ok_or_else(|| TraceError::Parameter { field: "after", problem: NOT_A_PLACE.into() })
+        })
+        .transpose()?;
     db.tx(cx, async |tx| {
         let tenant = own_code(tx).await?;
         let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);
         let mut rows = store::list(tx, &filter, after, want).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows
-            .last()
-            .filter(|_| more)
-            .map(|row| format!("{}.{}", row.opened_at.timestamp_micros(), row.exception_id));
+        let next = rows.last().filter(|_| more).map(|row| place(row.opened_at, row.exception_id));
         let exceptions = rows
             .into_iter()
             .map(|row| ExceptionView {
@@ -74,17 +76,4 @@ pub async fn list(
         Ok(ExceptionPage { exceptions, next })
     })
     .await
-}
-
-fn cursor(after: &str) -> Result<(DateTime<Utc>, Uuid), TraceError> {
-    after
-        .split_once('.')
-        .and_then(|(at, id)| {
-            let at = DateTime::from_timestamp_micros(at.parse().ok()?)?;
-            Some((at, id.parse().ok()?))
-        })
-        .ok_or_else(|| TraceError::Parameter {
-            field: "after",
-            problem: "is not what an answer gave as `next`".into(),
-        })
 }

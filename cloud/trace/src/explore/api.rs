@@ -2,12 +2,14 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
-use platform::web::{AppState, Caller, Problem, query};
+use platform::openapi::{Operation, group};
+use platform::web::{AppState, Caller, Problem, json, json_or_default, query};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::error::TraceError;
 use super::graph::Direction;
@@ -33,6 +35,72 @@ pub fn router() -> Router<AppState> {
         .route("/api/v1/holds/{id}/release", post(release_hold))
 }
 
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let of_uid = |operation: Operation| {
+        operation
+            .needs(&TRACE_READ)
+            .means("uid", "A UID, or any code that leads to one: an alias, a link, a scan.")
+            .fails(400, "uid.checksum", "It is meant to be a UID, and wrong; `code` says in which part.")
+            .fails(404, "uid.unknown", "Nothing is known by this code.")
+            .fails(404, "uid.foreign", "A UID of another tenant.")
+            .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
+    };
+    let traces = [
+        of_uid(Operation::get(
+            "/api/v1/trace/{uid}",
+            "traceUnit",
+            "A unit's life: states, events, relatives",
+        ))
+        .query::<TraceQuery>()
+        .answers::<Trace>(),
+        of_uid(Operation::get("/api/v1/trace/{uid}/backward", "traceBackward", "What a unit was made from"))
+            .query::<WalkQuery>()
+            .answers::<Walk>(),
+        of_uid(Operation::get("/api/v1/trace/{uid}/forward", "traceForward", "What was made from a unit"))
+            .query::<WalkQuery>()
+            .answers::<Walk>(),
+        Operation::get("/api/v1/search", "search", "Finds units by UID, alias, supplier's lot or document")
+            .needs(&TRACE_READ)
+            .query::<SearchQuery>()
+            .answers::<Found>()
+            .fails(400, "query.empty", "Nothing was asked for."),
+        Operation::get("/api/v1/exceptions", "listExceptions", "Facts that disagree, newest first")
+            .needs(&EXCEPTION_READ)
+            .query::<ExceptionQuery>()
+            .choice("status", exceptions::STATUSES)
+            .answers::<ExceptionPage>(),
+        Operation::get("/api/v1/agents", "listAgents", "Plants, and how current each is")
+            .needs(&PLANT_READ)
+            .answers::<Agents>(),
+    ];
+    let holds = [
+        Operation::get("/api/v1/holds", "listHolds", "Holds, newest first")
+            .needs(&HOLD_READ)
+            .query::<HoldQuery>()
+            .choice("status", holding::STATUSES)
+            .answers::<HoldPage>(),
+        Operation::post("/api/v1/holds", "placeHold", "Places a hold and tells the plants")
+            .needs(&HOLD_PLACE)
+            .takes::<Wish>()
+            .creates::<Held>()
+            .fails(400, "hold.reason", "No reason, or too long a one.")
+            .fails(400, "hold.too_many", "It would hold more units than one hold may.")
+            .fails(400, "hold.unknown", "There is no such unit or lot.")
+            .fails(404, "uid.unknown", "Nothing is known by this code.")
+            .fails(409, "uid.ambiguous", "The code stands for several UIDs."),
+        Operation::post("/api/v1/holds/{id}/release", "releaseHold", "Releases a hold and tells the plants")
+            .needs(&HOLD_RELEASE)
+            .uuid("id")
+            .may_take::<Release>()
+            .answers::<Held>()
+            .fails(400, "hold.reason", "Too long a reason.")
+            .fails(409, "hold.released", "It is released already."),
+    ];
+    [group("Trace", traces), group("Holds", holds)].concat()
+}
+
 impl From<TraceError> for Problem {
     fn from(error: TraceError) -> Self {
         match error {
@@ -50,12 +118,16 @@ impl From<TraceError> for Problem {
 }
 
 /// Parameters of a walk.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(crate) struct WalkQuery {
+    /// Steps at most; 64 when left out.
     pub depth: Option<i32>,
+    /// UIDs of one page at most.
     pub limit: Option<usize>,
+    /// Only links that are open now, without what was taken out again.
     pub as_built: bool,
+    /// Where the answer before ended: its `next`.
     pub after: Option<String>,
 }
 
@@ -84,9 +156,10 @@ async fn trace(
 }
 
 /// Which page of the events.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(crate) struct TraceQuery {
+    /// Older events: `events_next` of the answer before.
     pub after: Option<String>,
 }
 
@@ -112,11 +185,14 @@ async fn forward(
     Ok(Json(walk::walk(&state.db, &caller.cx, &uid, Direction::Forward, &ask, Utc::now()).await?))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct SearchQuery {
+    /// The beginning of a UID, an alias, a supplier's lot or a document's number.
     q: String,
+    /// Where the answer before ended: its `next`.
     after: Option<String>,
+    /// Results of one page at most.
     limit: Option<usize>,
 }
 
@@ -131,13 +207,19 @@ async fn find(
     Ok(Json(search::search(&state.db, &caller.cx, &asked.q, asked.after.as_deref(), limit).await?))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct ExceptionQuery {
+    /// The open ones when left out.
     status: String,
+    /// Such as `uid.consumed_twice`.
     kind: String,
+    /// A plant's code.
     plant: String,
+    /// Where the answer before ended: its `next`.
     after: Option<String>,
+    /// Rows of one page at most.
+    #[schema(minimum = 1, maximum = 500, default = 100)]
     limit: Option<usize>,
 }
 
@@ -154,7 +236,7 @@ async fn list_exceptions(
 }
 
 /// All streams of facts, and how current each is.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, ToSchema)]
 struct Agents {
     agents: Vec<AgentView>,
 }
@@ -164,11 +246,15 @@ async fn agents(State(state): State<AppState>, caller: Caller) -> Result<Json<Ag
     Ok(Json(Agents { agents: service::agents(&state.db, &caller.cx, Utc::now()).await? }))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct HoldQuery {
+    /// The placed ones when left out.
     status: String,
+    /// Where the answer before ended: its `next`.
     after: Option<String>,
+    /// Rows of one page at most.
+    #[schema(minimum = 1, maximum = 500, default = 100)]
     limit: Option<usize>,
 }
 
@@ -183,12 +269,6 @@ async fn list_holds(
     Ok(Json(holding::list(&state.db, &caller.cx, &asked.status, asked.after.as_deref(), limit).await?))
 }
 
-/// A JSON body, or the problem with it.
-fn body<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    let Json(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
-    Ok(value)
-}
-
 async fn place_hold(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
@@ -196,14 +276,17 @@ async fn place_hold(
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Held>), Problem> {
     caller.require(&HOLD_PLACE)?;
-    let held = holding::place(&state.db, &caller.cx, &committed, &body(sent)?, Utc::now()).await?;
+    let held = holding::place(&state.db, &caller.cx, &committed, &json(sent)?, Utc::now()).await?;
     Ok((StatusCode::CREATED, Json(held)))
 }
 
 /// Why a hold is released; may be left out.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = HoldRelease)]
 struct Release {
+    /// Why.
+    #[schema(max_length = 500)]
     reason: String,
 }
 
@@ -212,9 +295,10 @@ async fn release_hold(
     Extension(committed): Extension<Committed>,
     caller: Caller,
     Path(id): Path<uuid::Uuid>,
-    sent: Option<Json<Release>>,
+    headers: HeaderMap,
+    sent: Result<Json<Release>, JsonRejection>,
 ) -> Result<Json<Held>, Problem> {
     caller.require(&HOLD_RELEASE)?;
-    let Json(why) = sent.unwrap_or_default();
+    let why = json_or_default(&headers, sent)?;
     Ok(Json(holding::release(&state.db, &caller.cx, &committed, id, &why.reason, Utc::now()).await?))
 }

@@ -5,6 +5,7 @@ use platform::ctx::Cx;
 use platform::db::{Db, DbError};
 use platform::web::Problem;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::error::TraceError;
@@ -16,9 +17,13 @@ use crate::ingest::Committed;
 /// Most holds on one page.
 pub const MOST_LIMIT: usize = 500;
 
+/// The statuses that there are.
+pub const STATUSES: [&str; 2] = ["placed", "released"];
+
 /// What is to be held. Either `uid` (any code) or `lot`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = HoldWish)]
 pub struct Wish {
     /// A UID or a code that stands for one.
     pub uid: String,
@@ -29,11 +34,12 @@ pub struct Wish {
     /// And everything made from it, as known now.
     pub descendants: bool,
     /// Why.
+    #[schema(max_length = 500)]
     pub reason: String,
 }
 
 /// A hold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HoldView {
     /// Id.
     pub hold_id: Uuid,
@@ -58,7 +64,7 @@ pub struct HoldView {
 }
 
 /// A page of holds, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HoldPage {
     /// This page.
     pub holds: Vec<HoldView>,
@@ -67,7 +73,8 @@ pub struct HoldPage {
 }
 
 /// A hold that was placed or released.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HoldChanged)]
 pub struct Held {
     /// Id.
     pub hold_id: Uuid,
@@ -182,7 +189,7 @@ pub async fn list(
         return Err(TraceError::Parameter { field: "limit", problem });
     }
     let status = if status.is_empty() { "placed" } else { status };
-    if !["placed", "released"].contains(&status) {
+    if !STATUSES.contains(&status) {
         return Err(TraceError::Parameter { field: "status", problem: "is none of placed, released".into() });
     }
     let before = after.map(str::parse).transpose().map_err(|_| TraceError::Parameter {

@@ -4,11 +4,12 @@
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A UID's life. `uid` and `lifecycle` are the specification's form, exactly;
 /// the other keys stand beside it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Trace {
     /// Canonical text.
     pub uid: String,
@@ -48,7 +49,7 @@ pub struct Trace {
 }
 
 /// One stage, in the specification's form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LifecycleEntry {
     /// Stage name, such as `GRN`.
     pub stage: String,
@@ -61,7 +62,7 @@ pub struct LifecycleEntry {
 }
 
 /// An item, as far as a label knows it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Item {
     /// Item code; empty when not known.
     pub code: String,
@@ -76,7 +77,7 @@ pub struct Item {
 }
 
 /// A lot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lot {
     /// Id.
     pub lot_id: Uuid,
@@ -97,7 +98,7 @@ pub struct Lot {
 }
 
 /// The three states and the holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StateView {
     /// expected, active, consumed, scrapped.
     pub life: String,
@@ -118,7 +119,7 @@ pub struct StateView {
 }
 
 /// A hold on a UID.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HoldRef {
     /// Id.
     pub hold_id: Uuid,
@@ -129,7 +130,7 @@ pub struct HoldRef {
 }
 
 /// A UID that this one is in, or that is in it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Relative {
     /// Which.
     pub uid: String,
@@ -144,7 +145,7 @@ pub struct Relative {
 }
 
 /// An event in full.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EventView {
     /// For reference by people and corrections.
     pub event_id: Uuid,
@@ -213,7 +214,7 @@ pub struct EventView {
 }
 
 /// A measured value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ReadingView {
     /// Name.
     pub name: String,
@@ -234,7 +235,7 @@ pub struct ReadingView {
 }
 
 /// How far an answer reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CurrentTo {
     /// The last batch committed before the answer was read; decimal text.
     pub batch_id: String,
@@ -243,7 +244,7 @@ pub struct CurrentTo {
 }
 
 /// A plant that may know more than the cloud.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PlantBehind {
     /// Plant code.
     pub plant: String,
@@ -256,7 +257,7 @@ pub struct PlantBehind {
 }
 
 /// A genealogy walked from one UID.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Walk {
     /// Where it began.
     pub uid: String,
@@ -291,7 +292,7 @@ pub struct Walk {
 }
 
 /// A UID reached.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct WalkNode {
     /// Which.
     pub uid: String,
@@ -328,7 +329,7 @@ pub struct WalkNode {
 }
 
 /// A link.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct WalkEdge {
     /// Became, or became part of, …
     pub from: String,
@@ -347,7 +348,7 @@ pub struct WalkEdge {
 }
 
 /// Where a backward walk ends.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Sources {
     /// Lots of everything reached.
     pub lots: Vec<Lot>,
@@ -370,7 +371,7 @@ pub struct Sources {
 }
 
 /// A reading outside its limits.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ReadingRef {
     /// Of what; of a load one of its members.
     pub uid: String,
@@ -397,7 +398,7 @@ pub struct ReadingRef {
 }
 
 /// An inspection, in short.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct InspectionRef {
     /// Of what.
     pub uid: String,
@@ -415,7 +416,7 @@ pub struct InspectionRef {
 
 /// Where a forward walk ends: each UID reached counts once, by where the
 /// outermost thing around it is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub struct Destinations {
     /// Sent to customers.
     pub dispatches: Vec<DispatchRef>,
@@ -438,7 +439,7 @@ pub struct Destinations {
 }
 
 /// Labels of one item at one plant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Pile {
     /// Plant code.
     pub plant: String,
@@ -453,7 +454,7 @@ pub struct Pile {
 }
 
 /// Something sent to a customer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DispatchRef {
     /// What was sent.
     pub uid: String,
@@ -470,7 +471,7 @@ pub struct DispatchRef {
 }
 
 /// A page of search results.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Found {
     /// Results, best kind first.
     pub hits: Vec<Hit>,
@@ -479,7 +480,7 @@ pub struct Found {
 }
 
 /// Something found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Hit {
     /// What matched: uid, alias, supplier_lot, document.
     pub by: &'static str,
@@ -494,7 +495,7 @@ pub struct Hit {
 }
 
 /// A stream of facts and how current it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AgentView {
     /// Id.
     pub agent_id: Uuid,

@@ -1,0 +1,186 @@
+//! The description of the API is held against the routes, and against the copy in
+//! `docs/openapi.json`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use platform::openapi::{self, Access};
+use platform::testing::TestDb;
+use platform::web::{Scope, keys};
+use serde_json::Value;
+use tower::ServiceExt;
+use trace::ingest::Committed;
+
+use super::matrix_tests::{ROUTES, Who};
+use super::*;
+
+/// How the copy in the repository is renewed.
+const RENEW: &str = "run `make openapi` and look at what changed";
+
+async fn all(test: &TestDb) -> Vec<Operation> {
+    openapi::with_masters(&test.db, &operations()).await.unwrap()
+}
+
+/// Routes that are pages, though they stand under `/api`.
+fn is_page(pattern: &str) -> bool {
+    pattern.starts_with("/api/operations/")
+}
+
+#[tokio::test]
+async fn every_route_of_the_api_is_described_and_nothing_else_is() {
+    let test = TestDb::new().await;
+    let declared = all(&test).await;
+    let described: BTreeSet<(String, String)> =
+        declared.iter().map(|operation| (operation.method(), operation.route().to_owned())).collect();
+    let routed: BTreeSet<(String, String)> = ROUTES
+        .iter()
+        .filter(|(_, pattern, ..)| pattern.starts_with("/api/") && !is_page(pattern))
+        .map(|(method, pattern, ..)| ((*method).to_owned(), (*pattern).to_owned()))
+        .collect();
+    let bare: Vec<_> = routed.difference(&described).collect();
+    assert!(
+        bare.is_empty(),
+        "routes without a description; see docs/api.md, \"Adding an endpoint\": {bare:?}"
+    );
+    let stray: Vec<_> = described.difference(&routed).collect();
+    assert!(stray.is_empty(), "described, and no route of the matrix: {stray:?}");
+    let mistakes = openapi::mistakes(&declared);
+    assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+}
+
+#[tokio::test]
+async fn who_may_call_is_told_as_it_is() {
+    let test = TestDb::new().await;
+    for operation in all(&test).await {
+        let of = |(method, pattern, ..): &&(&str, &str, Who, _)| {
+            *method == operation.method() && *pattern == operation.route()
+        };
+        let least = ROUTES.iter().find(of).map(|(_, _, who, _)| *who).unwrap();
+        let told = match operation.access() {
+            Access::Public | Access::Unsaid => Who::Anyone,
+            Access::SignedIn => Who::Reader,
+            Access::Person => Who::Person,
+            Access::Needs(permission) => match permission.key_scope {
+                Scope::Read => Who::Reader,
+                Scope::Write => Who::Writer,
+                Scope::Admin => Who::Admin,
+            },
+        };
+        // Of masters the matrix calls one, and others may ask for more.
+        let fits = told == least || (operation.route().contains("{master}") && told > least);
+        assert!(
+            fits,
+            "{} {} is described for {told:?}, and open to {least:?}",
+            operation.method(),
+            operation.path()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_the_one_in_the_repository() {
+    let test = TestDb::new().await;
+    let told = openapi::document(&all(&test).await);
+    let mut text = String::new();
+    write(&told, 0, 0, &mut text);
+    text.push('\n');
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    if std::env::var_os("TRACEWRIGHT_RENEW").is_some() {
+        std::fs::write(&path, text).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let line = kept.lines().zip(text.lines()).position(|(kept, now)| kept != now);
+    assert!(
+        kept == text,
+        "docs/openapi.json is not what the API is now, from line {:?} on: {RENEW}",
+        line.map(|line| line + 1)
+    );
+    assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), told);
+}
+
+/// JSON for people to compare: what fits stands on one line.
+fn write(value: &Value, depth: usize, used: usize, out: &mut String) {
+    let compact = value.to_string();
+    if compact.len() + used <= 110 || !(value.is_object() || value.is_array()) {
+        out.push_str(&compact);
+        return;
+    }
+    let indent = "  ".repeat(depth + 1);
+    let (open, close) = if value.is_object() { ('{', '}') } else { ('[', ']') };
+    out.push(open);
+    let mut first = true;
+    let mut begin = |out: &mut String| {
+        out.push_str(if first { "\n" } else { ",\n" });
+        out.push_str(&indent);
+        first = false;
+    };
+    match value {
+        Value::Object(fields) => {
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort();
+            for name in names {
+                begin(out);
+                let key = format!("{}: ", Value::from(name.as_str()));
+                out.push_str(&key);
+                write(&fields[name], depth + 1, indent.len() + key.len(), out);
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                begin(out);
+                write(value, depth + 1, indent.len(), out);
+            }
+        }
+        _ => {}
+    }
+    out.push('\n');
+    out.push_str(&"  ".repeat(depth));
+    out.push(close);
+}
+
+#[tokio::test]
+async fn the_document_is_served_to_anybody_and_every_operation_has_a_page() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("SAIF", &["KOL"]).await;
+    let key = keys::create(&test.db, tenant, "reader", &[Scope::Read], None).await.unwrap();
+    let state = state(&test.db, &Config::default(), Secrets::passing().unwrap(), true);
+    let router = app(state, Committed::default(), true);
+    let ask = async |path: &str, tag: Option<&str>, key: Option<&str>| {
+        let mut request = Request::builder().uri(path).header(header::HOST, "tw.test");
+        if let Some(tag) = tag {
+            request = request.header(header::IF_NONE_MATCH, tag);
+        }
+        if let Some(key) = key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        (parts, String::from_utf8(axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap())
+    };
+    let (parts, body) = ask("/api/openapi.json", None, None).await;
+    assert_eq!(parts.status, StatusCode::OK);
+    let document: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"].as_object().unwrap().len() > 100, "masters are described one by one");
+    let tag = parts.headers[header::ETAG].to_str().unwrap().to_owned();
+    let (parts, body) = ask("/api/openapi.json", Some(&tag), None).await;
+    assert_eq!((parts.status, body.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    let key = Some(key.reveal());
+    let (parts, page) = ask("/api", None, key).await;
+    assert_eq!(parts.status, StatusCode::OK);
+    for operation in all(&test).await {
+        let address = format!("/api/operations/{}", operation.id());
+        assert!(page.contains(&format!("\"{address}\"")), "{address} is not on the page");
+        let (parts, one) = ask(&address, None, key).await;
+        assert_eq!(parts.status, StatusCode::OK, "{address}");
+        assert!(one.contains(operation.path()), "{address} does not say {}", operation.path());
+    }
+    let (parts, page) = ask("/api?q=post+hold", None, key).await;
+    assert_eq!(parts.status, StatusCode::OK);
+    assert!(page.contains("releaseHold") && !page.contains("listHolds"), "the search narrows");
+    let (parts, _) = ask("/api/operations/nothing", None, key).await;
+    assert_eq!(parts.status, StatusCode::NOT_FOUND);
+}
