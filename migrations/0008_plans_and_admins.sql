@@ -178,7 +178,7 @@ call app.keep_authors('tenant_settings');
 -- The tenant's own mail server; without a host the cloud's is used.
 alter table mail_settings
     add column smtp_host     text not null default '' check (char_length(smtp_host) <= 253),
-    add column smtp_port     integer not null default 465 check (smtp_port in (25, 465, 587, 2525)),
+    add column smtp_port     integer not null default 465 check (smtp_port between 1 and 65535),
     add column smtp_security text not null default 'tls' check (smtp_security in ('tls', 'starttls')),
     add column smtp_user     text not null default '' check (char_length(smtp_user) <= 254),
     -- Sealed.

@@ -14,6 +14,7 @@ use platform::authority::{self, Authority};
 use platform::notify::{Courier, WebSender};
 use platform::openapi::Operation;
 use platform::secrets::Secrets;
+use platform::settings::OwnMail;
 use platform::web::AppState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -91,6 +92,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         });
         let courier = Courier {
             mailer,
+            own: Arc::new(OwnMail::new(config.webhooks_private)),
             web: WebSender::new(config.webhooks_private).context("setting up TLS of webhooks")?,
             secrets,
             i18n: Arc::clone(&state.i18n),
@@ -168,6 +170,8 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
         .nav(platform::plans::NAV)
+        .nav(platform::organisation::NAV)
+        .nav(platform::settings::NAV)
         .nav(platform::audit::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
@@ -175,6 +179,8 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .permissions(platform::people::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::plans::PERMISSIONS)
+        .permissions(platform::organisation::PERMISSIONS)
+        .permissions(platform::settings::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
         .kinds(platform::people::KINDS)
@@ -186,6 +192,8 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .texts(platform::notify::TEXTS)
         .texts(platform::plans::TEXTS)
         .texts(platform::admin::TEXTS)
+        .texts(platform::organisation::TEXTS)
+        .texts(platform::settings::TEXTS)
         .texts(platform::audit::TEXTS)
         .texts(platform::openapi::TEXTS)
         .secrets(secrets)
@@ -220,6 +228,8 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::notify::router())
             .merge(platform::plans::router())
             .merge(platform::admin::router())
+            .merge(platform::organisation::router())
+            .merge(platform::settings::router())
             .merge(platform::masters::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));

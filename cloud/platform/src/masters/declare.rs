@@ -139,11 +139,13 @@ pub enum Group {
     Money,
     /// Places, machines, people of a plant.
     Plant,
+    /// Companies, departments, cost centres.
+    Organisation,
 }
 
 impl Group {
     /// All, in order.
-    pub const ALL: [Self; 4] = [Self::Items, Self::Partners, Self::Plant, Self::Money];
+    pub const ALL: [Self; 5] = [Self::Items, Self::Partners, Self::Plant, Self::Organisation, Self::Money];
 
     /// The key of its text.
     #[must_use]
@@ -153,6 +155,7 @@ impl Group {
             Self::Partners => "masters-group-partners",
             Self::Money => "masters-group-money",
             Self::Plant => "masters-group-plant",
+            Self::Organisation => "masters-group-organisation",
         }
     }
 }

@@ -13,12 +13,15 @@ use crate::db::{Db, DbError, Tx};
 use crate::i18n::{I18n, Lang, Texts, Value as Text};
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
+use crate::settings::OwnMail;
 
 /// What it takes to send.
 #[derive(Clone)]
 pub struct Courier {
     /// The way to the mail server, where one is configured.
     pub mailer: Option<Mailer>,
+    /// The ways to tenants' own mail servers.
+    pub own: Arc<OwnMail>,
     /// Sends the requests of webhooks.
     pub web: WebSender,
     /// Opens what was sealed.
@@ -129,41 +132,62 @@ impl Courier {
     }
 
     async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Failure> {
-        let mailer =
-            self.mailer.as_ref().ok_or_else(|| Failure::Again("no mail server is configured".to_owned()))?;
+        let own = self.own.of(db, cx, &self.secrets).await?;
+        let mailer = own
+            .as_ref()
+            .or(self.mailer.as_ref())
+            .ok_or_else(|| Failure::Again("no mail server is configured".to_owned()))?;
         let letter: Letter = serde_json::from_value(claimed.body.clone())
             .map_err(|error| Failure::Never(error.to_string()))?;
         let secret = claimed
             .secret(&self.secrets, cx.tenant)
             .map_err(|error| Failure::Again(error.to_string()))?
             .map(|secret| String::from_utf8_lossy(&secret).into_owned());
-        let (reader, sender, settings) = db
-            .tx(cx, async |tx| {
-                let reader = match claimed.target {
-                    Some(user) => store::reader(tx, user).await?,
-                    None => None,
-                };
-                Ok::<_, DbError>((reader, store::sender(tx).await?, store::mail_settings(tx).await?))
-            })
-            .await?;
-        let reader = reader
-            .filter(|reader| reader.status != "disabled")
-            .ok_or_else(|| Failure::Void("the person is not there any more".to_owned()))?;
-        let texts = Texts::new(Arc::clone(&self.i18n), mail::language(&reader, &sender));
         let link = (!letter.href.is_empty())
             .then(|| format!("{}{}{}", self.public_url, letter.href, secret.unwrap_or_default()));
-        let (subject, text, html) = mail::write(&letter, link.as_deref(), &reader, &sender, &texts)
-            .map_err(|error| Failure::Again(error.to_string()))?;
-        let written = Written {
-            id: claimed.id,
-            reader: &reader,
-            sender: &sender,
-            settings: &settings,
-            subject,
-            text,
-            html,
-            now,
-        };
-        mailer.send(&written).await
+        let whose = (claimed.id, claimed.target);
+        send(db, cx, &self.i18n, mailer, whose, (&letter, link.as_deref()), now).await
     }
+}
+
+/// Writes a letter to one person and sends it.
+async fn send(
+    db: &Db,
+    cx: &Cx,
+    i18n: &Arc<I18n>,
+    mailer: &Mailer,
+    (id, to): (Uuid, Option<Uuid>),
+    (letter, link): (&Letter, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let (reader, sender, settings) = db
+        .tx(cx, async |tx| {
+            let reader = match to {
+                Some(user) => store::reader(tx, user).await?,
+                None => None,
+            };
+            Ok::<_, DbError>((reader, store::sender(tx).await?, store::mail_settings(tx).await?))
+        })
+        .await?;
+    let reader = reader
+        .filter(|reader| reader.status != "disabled")
+        .ok_or_else(|| Failure::Void("the person is not there any more".to_owned()))?;
+    let texts = Texts::new(Arc::clone(i18n), mail::language(&reader, &sender));
+    let (subject, text, html) = mail::write(letter, link, &reader, &sender, &texts)
+        .map_err(|error| Failure::Again(error.to_string()))?;
+    let (reader, sender, settings) = (&reader, &sender, &settings);
+    mailer.send(&Written { id, reader, sender, settings, subject, text, html, now }).await
+}
+
+/// Sends a person a letter of this text now, past the outbox: to try a mail server.
+pub(crate) async fn try_out(
+    db: &Db,
+    cx: &Cx,
+    i18n: &Arc<I18n>,
+    mailer: &Mailer,
+    (user, text): (Uuid, &str),
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let letter = Letter::new(text, "");
+    send(db, cx, i18n, mailer, (Uuid::now_v7(), Some(user)), (&letter, None), now).await
 }

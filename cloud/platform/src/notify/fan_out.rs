@@ -10,6 +10,7 @@ use super::{Courier, Kind, Letter, Notice, To, store, webhook};
 use crate::db::{DbError, Tx};
 use crate::i18n::Lang;
 use crate::outbox::{self, Channel, Claimed, Message};
+use crate::settings;
 
 /// Shows the notice to those who want to see it, and writes the messages of those
 /// who want mail, where mail can be sent, and of the webhooks that want its kind.
@@ -28,7 +29,7 @@ pub(super) async fn fan_out(
     let details = serde_json::to_value(&notice.values).unwrap_or_default();
     store::notices_insert(tx, &ids, &shown, kind.code, &details, &notice.href, claimed.put_at).await?;
     let mut messages = Vec::new();
-    if courier.mailer.is_some() {
+    if courier.mailer.is_some() || settings::has_own_mail(tx).await? {
         let letter =
             Letter { text: kind.text_key(), values: notice.values.clone(), href: notice.href.clone() };
         for person in preferences::told(kind, MAIL, &people, &wishes) {

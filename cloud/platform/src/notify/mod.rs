@@ -32,7 +32,8 @@ use crate::outbox::{self, Channel, Message};
 use crate::web::{AppState, NavItem, Permission};
 
 pub use courier::Courier;
-pub use mail::{Letter, MailConfig, MailError, Mailer};
+pub(crate) use courier::try_out;
+pub use mail::{Letter, MailConfig, MailError, Mailer, Server};
 pub use webhook::{WebSender, reseal};
 
 /// The pages of notices, deliveries and webhooks.

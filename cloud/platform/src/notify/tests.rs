@@ -61,6 +61,7 @@ impl Post {
         let i18n = I18n::new().with_all(TEXTS).with_all(people::TEXTS).with_all(TEST_TEXTS);
         let courier = Courier {
             mailer: Some(Mailer::new(&config).unwrap()),
+            own: std::sync::Arc::default(),
             web: WebSender::new(true).unwrap(),
             secrets: Secrets::passing().unwrap(),
             i18n: Arc::new(i18n),

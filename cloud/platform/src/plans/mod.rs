@@ -67,3 +67,15 @@ pub const TEXTS: Sources<'static> = [
 pub fn router() -> Router<AppState> {
     pages::router().merge(api::router())
 }
+
+/// Gives a tenant a plan, for tests of other parts.
+#[cfg(test)]
+pub(crate) async fn give_for_test(
+    db: &crate::db::Db,
+    tenant: uuid::Uuid,
+    plan: &str,
+    now: chrono::DateTime<chrono::Utc>,
+) {
+    let aimed = service::Aimed { tenant, version: 0 };
+    service::plan_give(db, &crate::admin::log::Who::system(), aimed, plan, now).await.unwrap();
+}

@@ -10,12 +10,14 @@ use chrono::Utc;
 use chrono_tz::Tz;
 use uuid::Uuid;
 
+use super::client;
 use super::escape::escaped;
 use super::keys::{self, Access, Bearer, SecretHash};
 use super::origin::{is_safe, require_same};
 use super::{AppState, Permission, Problem, RequestId, Rights, cookies};
 use crate::ctx::Cx;
 use crate::i18n::{Lang, Texts};
+use crate::settings::Brand;
 
 /// Who asks. A handler that takes one is for signed-in callers only.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub struct Caller {
     pub language: Lang,
     /// All texts, in that language.
     pub texts: Texts,
+    /// How the tenant's pages look, where it has a look of its own.
+    pub brand: Option<Brand>,
 }
 
 impl Caller {
@@ -74,7 +78,13 @@ impl Caller {
         self.texts.t(key)
     }
 
-    fn new(state: &AppState, access: Access, session: Option<SecretHash>, parts: &Parts) -> Self {
+    fn new(
+        state: &AppState,
+        access: Access,
+        session: Option<SecretHash>,
+        parts: &Parts,
+        brand: Option<Brand>,
+    ) -> Self {
         let language = language(&parts.headers, access.language);
         let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         if parts.uri.path().starts_with("/api/v1/") {
@@ -91,8 +101,25 @@ impl Caller {
             session,
             language,
             texts: state.texts(language),
+            brand,
         }
     }
+}
+
+/// Whether somebody of the tenant may come from where this request does; answers how
+/// its pages look.
+async fn pass(state: &AppState, access: &Access, parts: &Parts) -> Result<Option<Brand>, Problem> {
+    let door = state.doors.of(&state.db, access.tenant).await?;
+    let address = client::address_of(parts);
+    if door.admits(address) {
+        return Ok(door.brand);
+    }
+    let texts = state.texts(language(&parts.headers, access.language));
+    let told = match address {
+        Some(address) => texts.t1("settings-outside", "address", address.to_canonical()),
+        None => texts.t("settings-outside-unknown"),
+    };
+    Err(Problem::new(StatusCode::FORBIDDEN, "auth.address", told))
 }
 
 /// Why a request got no caller.
@@ -156,7 +183,8 @@ where
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
             let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
-            return Ok(Self::new(&state, access, None, parts));
+            let brand = pass(&state, &access, parts).await?;
+            return Ok(Self::new(&state, access, None, parts, brand));
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
             if !is_safe(&parts.method) {
@@ -164,7 +192,8 @@ where
             }
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
-                return Ok(Self::new(&state, access, keys::hash_of_token(token), parts));
+                let brand = pass(&state, &access, parts).await?;
+                return Ok(Self::new(&state, access, keys::hash_of_token(token), parts, brand));
             }
         }
         if !is_page(parts) {

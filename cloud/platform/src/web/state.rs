@@ -8,6 +8,7 @@ use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
 use crate::plans::Calls;
 use crate::secrets::Secrets;
+use crate::settings::Doors;
 
 use super::Permission;
 
@@ -53,6 +54,8 @@ pub struct Inner {
     pub private_webhooks: bool,
     /// Requests to the API that are not written down yet.
     pub calls: Calls,
+    /// From where tenants may be reached, and how they look.
+    pub doors: Doors,
 }
 
 impl Deref for AppState {
@@ -179,6 +182,7 @@ impl Builder {
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
                 calls: Calls::default(),
+                doors: Doors::default(),
             }),
         }
     }

@@ -2,6 +2,7 @@
 
 mod items;
 mod money;
+mod organisation;
 mod partners;
 mod plant;
 
@@ -16,6 +17,9 @@ pub(super) const ALL: &[Master] = &[
     partners::SUPPLIERS,
     partners::CUSTOMERS,
     partners::CONTACTS,
+    organisation::COMPANIES,
+    organisation::DEPARTMENTS,
+    organisation::COST_CENTRES,
     plant::WAREHOUSES,
     plant::BINS,
     plant::STATIONS,

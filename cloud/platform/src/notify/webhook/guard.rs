@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::outbox::Failure;
 
 /// Whether an address is one of the open internet.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(in crate::notify) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
@@ -51,7 +51,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 /// # Errors
 /// [`Failure::Again`] when the name is not known now; [`Failure::Never`] when it
 /// leads to private addresses alone.
-pub(super) async fn reachable(host: &str, port: u16, private_too: bool) -> Result<Vec<SocketAddr>, Failure> {
+pub(in crate::notify) async fn reachable(
+    host: &str,
+    port: u16,
+    private_too: bool,
+) -> Result<Vec<SocketAddr>, Failure> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let all: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
@@ -67,7 +71,7 @@ pub(super) async fn reachable(host: &str, port: u16, private_too: bool) -> Resul
         all.into_iter().filter(|address| private_too || is_public(address.ip())).collect();
     if good.is_empty() {
         return Err(Failure::Never(format!(
-            "{host} leads to a private address, which webhooks may not reach"
+            "{host} leads to a private address, which may not be reached from here"
         )));
     }
     Ok(good)

@@ -7,7 +7,7 @@
 //! - `Tracewright-Signature`: `t=<seconds since 1970>,v1=<hex>`, where `v1` is the
 //!   HMAC-SHA-256 over `<t>.<body>` under the webhook's secret
 
-mod guard;
+pub(super) mod guard;
 mod pages;
 mod send;
 mod service;
