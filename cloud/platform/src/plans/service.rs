@@ -169,14 +169,6 @@ pub(crate) async fn plan_save(db: &Db, who: &Who, plan: &Plan, now: DateTime<Utc
     .await
 }
 
-/// How a tenant stands with its plan.
-///
-/// # Errors
-/// The database.
-pub(crate) async fn subscription(db: &Db, tenant: Uuid) -> Result<Subscription, DbError> {
-    db.system_tx(async |system| Ok(store::subscription(system, tenant).await?)).await
-}
-
 /// Copies what the plan allows to where the tenant's own transactions see it;
 /// answers it.
 ///

@@ -170,7 +170,11 @@ async fn a_trial_is_told_of_then_ends_then_is_listed() {
         assert_eq!(told("trial.ends").await, expected, "day {day}");
     }
     // Extended: it goes on, and is told of again.
-    let standing = async || service::subscription(db, tenant).await.unwrap();
+    let standing = async || {
+        let found: Result<_, DbError> =
+            db.system_tx(async |system| Ok(store::subscription(system, tenant).await?)).await;
+        found.unwrap()
+    };
     let version = standing().await.version;
     let aimed = Aimed { tenant, version };
     service::trial_extend(db, &who, aimed, 10, after(29)).await.unwrap();

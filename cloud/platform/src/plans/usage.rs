@@ -12,8 +12,8 @@ use super::model::{Held, bytes, mark};
 use super::{PLAN_EVENTS, PLAN_STORAGE, service, storage, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::i18n::zone;
-use crate::notify::{self, Kind, Notice, To};
+use crate::i18n::{grouped_number, zone};
+use crate::notify::{self, Notice, To};
 use crate::people::ADMIN;
 
 /// Batches of one step.
@@ -109,11 +109,12 @@ async fn warn(
     (month, events, stored): (NaiveDate, i64, i64),
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    let watched: [(&Kind, i64, Option<i64>, fn(i64) -> String); 2] = [
-        (&PLAN_EVENTS, events, held.limits.events_month, |count| crate::i18n::grouped_number(count)),
-        (&PLAN_STORAGE, stored, held.limits.storage_bytes, bytes),
+    let watched = [
+        (&PLAN_EVENTS, events, held.limits.events_month),
+        (&PLAN_STORAGE, stored, held.limits.storage_bytes),
     ];
-    for (kind, used, allowed, shown) in watched {
+    for (kind, used, allowed) in watched {
+        let shown = |count| if *kind == PLAN_STORAGE { bytes(count) } else { grouped_number(count) };
         let (Some(mark), Some(allowed)) = (mark(used, allowed), allowed) else {
             continue;
         };
