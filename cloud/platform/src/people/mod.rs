@@ -40,7 +40,7 @@ pub use service::{list, roles, roles_ensure};
 pub(crate) use signin::count as count_try;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use step_pages::enrolment_html;
-pub(crate) use store::{Standing, standing, try_succeeded};
+pub(crate) use store::{Standing, names_of, standing, try_succeeded};
 pub(crate) use throttle::Counted;
 
 use crate::i18n::{Lang, Sources};

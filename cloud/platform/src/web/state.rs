@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::db::Db;
+use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
 use crate::plans::Calls;
@@ -48,6 +49,8 @@ pub struct Inner {
     pub kinds: Vec<Kind>,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
+    /// Files that are attached to things.
+    pub files: Files,
     /// Whether mail can be sent.
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
@@ -78,6 +81,7 @@ impl AppState {
             permissions: Vec::new(),
             kinds: Vec::new(),
             secrets: Secrets::none(),
+            files: Files::none(),
             mails: false,
             private_webhooks: false,
         }
@@ -106,6 +110,7 @@ pub struct Builder {
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
     secrets: Secrets,
+    files: Files,
     mails: bool,
     private_webhooks: bool,
 }
@@ -146,6 +151,13 @@ impl Builder {
         self
     }
 
+    /// Keeps attached files there.
+    #[must_use]
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
     /// Whether mail can be sent.
     #[must_use]
     pub fn mails(mut self, mails: bool) -> Self {
@@ -179,6 +191,7 @@ impl Builder {
                 permissions: self.permissions,
                 kinds: self.kinds,
                 secrets: self.secrets,
+                files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
                 calls: Calls::default(),

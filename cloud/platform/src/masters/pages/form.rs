@@ -44,6 +44,8 @@ struct FormPage<'a> {
     may_delete: bool,
     delete_address: String,
     restore_address: String,
+    /// The row's files.
+    files_at: String,
     history: Vec<Entry>,
 }
 
@@ -166,6 +168,7 @@ async fn show(
         may_delete: caller.may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
+        files_at: format!("/files/on/{}/{}", master.name, url_text(key)),
         history,
         title: title.clone(),
     };
