@@ -301,8 +301,7 @@ impl Site {
             (Admin, key(victim, Scope::Admin).await),
         ];
         let stranger = key(other, Scope::Admin).await;
-        Self { router, test, keys, stranger }
-        Self { router, _test: test, _folder: folder, keys, stranger }
+        Self { router, test, _folder: folder, keys, stranger }
     }
 
     async fn call(
