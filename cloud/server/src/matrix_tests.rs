@@ -272,7 +272,6 @@ fn sample(method: &str, pattern: &str) -> String {
 struct Site {
     router: Router,
     test: TestDb,
-    _test: TestDb,
     _folder: tempfile::TempDir,
     /// Keys of the victim tenant by scope, and the strongest key of another.
     keys: [(Who, String); 3],
