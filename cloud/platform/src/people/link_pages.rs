@@ -101,9 +101,7 @@ async fn accept(
                     set_step(&state, &mut response, &token);
                     response
                 }
-                SignedIn::No | SignedIn::Suspended(_) | SignedIn::Wait(_) => {
-                    Redirect::to("/signin").into_response()
-                }
+                SignedIn::No | SignedIn::Wait(_) => Redirect::to("/signin").into_response(),
             })
         }
         Err(error) => {

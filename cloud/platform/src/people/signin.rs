@@ -53,8 +53,6 @@ pub enum SignedIn {
     /// The password is right, and something else is asked for: the token of the
     /// sign-in under way.
     Step(Secret),
-    /// The password is right, and the organisation of this name is suspended.
-    Suspended(String),
     /// E-mail or password are wrong, or the person is not active; which of them
     /// is not told.
     No,
@@ -78,22 +76,16 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
                     return Ok::<_, PeopleError>(Err(until));
                 }
             }
-            let suspended = store::logins_suspended(system, &email).await?;
-            let active = store::logins(system, &email).await?;
-            Ok(Ok((candidates(system, active).await?, candidates(system, suspended).await?)))
+            candidates(system, &email).await.map(Ok)
         })
         .await?;
-    let (candidates, suspended) = match candidates {
+    let candidates = match candidates {
         Ok(candidates) => candidates,
         Err(until) => return Ok(SignedIn::Wait(until)),
     };
-    // One password is judged in any case, so that an answer takes as long.
-    let proved = match candidates.is_empty() && !suspended.is_empty() {
-        true => Vec::new(),
-        false => judge(candidates, &attempt.password).await,
-    };
+    let proved = judge(candidates, &attempt.password).await;
     if proved.is_empty() {
-        return shut_out(db, suspended, &attempt.password).await;
+        return Ok(SignedIn::No);
     }
     db.system_tx(async |system| {
         let address = address.map(|address| address.subject());
@@ -128,9 +120,9 @@ struct Candidate {
     hash: String,
 }
 
-async fn candidates(system: &mut SystemTx, logins: Vec<(Uuid, Uuid)>) -> Result<Vec<Candidate>, PeopleError> {
+async fn candidates(system: &mut SystemTx, email: &str) -> Result<Vec<Candidate>, PeopleError> {
     let mut found = Vec::new();
-    for (tenant, user) in logins {
+    for (tenant, user) in store::logins(system, email).await? {
         let look = async |tx: &mut crate::db::Tx| Ok::<_, PeopleError>(store::credentials(tx, user).await?);
         let known = system.enter(&Cx::system(tenant), look).await?;
         let hash = known
@@ -139,20 +131,6 @@ async fn candidates(system: &mut SystemTx, logins: Vec<(Uuid, Uuid)>) -> Result<
         found.extend(hash.map(|hash| Candidate { tenant, user, hash }));
     }
     Ok(found)
-}
-
-/// Whoever knows the password of a suspended organisation is told that it is one;
-/// nobody else is.
-async fn shut_out(db: &Db, suspended: Vec<Candidate>, typed: &str) -> Result<SignedIn, PeopleError> {
-    if suspended.is_empty() {
-        return Ok(SignedIn::No);
-    }
-    let proved = judge(suspended, typed).await;
-    let Some((tenant, _)) = proved.first().copied() else {
-        return Ok(SignedIn::No);
-    };
-    let find = async |system: &mut SystemTx| Ok::<_, PeopleError>(store::tenant_name(system, tenant).await?);
-    Ok(db.system_tx(find).await?.map_or(SignedIn::No, SignedIn::Suspended))
 }
 
 /// The tenants and persons whose password it is.

@@ -24,24 +24,6 @@ pub(super) async fn logins(tx: &mut SystemTx, email: &str) -> Result<Vec<(Uuid, 
     Ok(rows.into_iter().map(|row| (row.tenant_id, row.user_id)).collect())
 }
 
-/// Suspended tenants that a person of this e-mail is in, as [`logins`].
-pub(super) async fn logins_suspended(tx: &mut SystemTx, email: &str) -> Result<Vec<(Uuid, Uuid)>, Error> {
-    let rows = sqlx::query!(
-        "select l.tenant_id, l.user_id from control.logins l join control.tenants t using (tenant_id)
-         where l.email = $1 and t.status = 'suspended' order by l.tenant_id limit 2",
-        email,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.user_id)).collect())
-}
-
-pub(super) async fn tenant_name(tx: &mut SystemTx, tenant: Uuid) -> Result<Option<String>, Error> {
-    sqlx::query_scalar!("select name from control.tenants where tenant_id = $1", tenant)
-        .fetch_optional(tx.conn())
-        .await
-}
-
 /// `false` when the tenant has somebody of this e-mail already.
 pub(super) async fn login_insert(
     tx: &mut SystemTx,

@@ -119,7 +119,6 @@ async fn submit(
                 set_step(&state, &mut response, &token);
                 return Ok(response);
             }
-            SignedIn::Suspended(name) => (None, texts.t1("signin-suspended", "name", name)),
             SignedIn::No => (None, texts.t("signin-failed-password")),
             SignedIn::Wait(until) => {
                 let minutes = (until - now).num_seconds().div_euclid(60) + 1;

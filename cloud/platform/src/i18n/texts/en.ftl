@@ -32,7 +32,6 @@ signin-forgot = Forgotten your password?
 signin-by-key = Use an access key instead
 signin-submit-key = Sign in with the key
 signin-failed-password = E-mail or password are not right.
-signin-suspended = { $name } is suspended. Its data is safe and its plants go on. Ask your administrator, or whoever runs Tracewright for you.
 signin-wait = { $count ->
     [one] Too many tries. Wait a minute, then try again.
    *[other] Too many tries. Wait { $count } minutes, then try again.
