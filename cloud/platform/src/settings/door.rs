@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::address::{self, Network};
+use super::address;
 use super::store;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
+use crate::web::Network;
 
 /// How long it is good. Another process may have changed it meanwhile.
 const GOOD_FOR: Duration = Duration::from_secs(5);

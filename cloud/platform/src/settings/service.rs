@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::address::{self, Network};
+use super::address;
 use super::colour::{Colour, READABLE};
 use super::store::{self, General, Settings, Smtp};
 use crate::audit::{self, Entry};
@@ -16,6 +16,7 @@ use crate::i18n::Lang;
 use crate::people::{clean_email, clean_name};
 use crate::plans::{self, Denied, Feature};
 use crate::secrets::{SecretError, Secrets};
+use crate::web::Network;
 
 /// What the password of the mail server is sealed for.
 pub(crate) const SMTP_FIELD: &str = "smtp";

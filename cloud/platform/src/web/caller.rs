@@ -10,10 +10,11 @@ use chrono::Utc;
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use super::client;
+use super::client::Client;
 use super::escape::escaped;
 use super::keys::{self, Access, Bearer, SecretHash};
 use super::origin::{is_safe, require_same};
+use super::rates::Slot;
 use super::{AppState, Permission, Problem, RequestId, Rights, cookies};
 use crate::ctx::Cx;
 use crate::i18n::{Lang, Texts};
@@ -78,6 +79,22 @@ impl Caller {
         self.texts.t(key)
     }
 
+    /// The caller, if not beyond its limit.
+    fn counted(
+        state: &AppState,
+        access: Access,
+        session: Option<SecretHash>,
+        parts: &Parts,
+        brand: Option<Brand>,
+    ) -> Result<Self, Denied> {
+        let caller = Self::new(state, access, session, parts, brand);
+        let left = state.rate_limits.caller(&caller.cx.actor)?;
+        if let Some(slot) = parts.extensions.get::<Slot>() {
+            slot.put(left);
+        }
+        Ok(caller)
+    }
+
     fn new(
         state: &AppState,
         access: Access,
@@ -110,13 +127,13 @@ impl Caller {
 /// its pages look.
 async fn pass(state: &AppState, access: &Access, parts: &Parts) -> Result<Option<Brand>, Problem> {
     let door = state.doors.of(&state.db, access.tenant).await?;
-    let address = client::address_of(parts);
+    let address = Client::of(&parts.extensions, &parts.headers, &state.trusted_proxies).0;
     if door.admits(address) {
         return Ok(door.brand);
     }
     let texts = state.texts(language(&parts.headers, access.language));
     let told = match address {
-        Some(address) => texts.t1("settings-outside", "address", address.to_canonical()),
+        Some(address) => texts.t1("settings-outside", "address", address),
         None => texts.t("settings-outside-unknown"),
     };
     Err(Problem::new(StatusCode::FORBIDDEN, "auth.address", told))
@@ -178,13 +195,17 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         let state = AppState::from_ref(state);
+        // A layer has asked already.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let now = Utc::now();
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
             let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
             let brand = pass(&state, &access, parts).await?;
-            return Ok(Self::new(&state, access, None, parts, brand));
+            return Self::counted(&state, access, None, parts, brand);
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
             if !is_safe(&parts.method) {
@@ -193,7 +214,7 @@ where
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
                 let brand = pass(&state, &access, parts).await?;
-                return Ok(Self::new(&state, access, keys::hash_of_token(token), parts, brand));
+                return Self::counted(&state, access, keys::hash_of_token(token), parts, brand);
             }
         }
         if !is_page(parts) {
