@@ -70,3 +70,7 @@ create table cost_centres (
 );
 call app.keep_master('cost_centres', '{cost_centre}', '{cost_centre,name}');
 create index cost_centres_department on cost_centres (tenant_id, plant, department, cost_centre);
+
+-- Both are a plant's, and shown to whose rights reach there.
+call app.protect_plant('departments');
+call app.protect_plant('cost_centres');

@@ -9,9 +9,10 @@ use crate::i18n::Texts;
 use crate::web::Problem;
 
 /// Entries of the navigation: address, key of the text, icon.
-const NAV: [(&str, &str, &str); 4] = [
+const NAV: [(&str, &str, &str); 5] = [
     ("/admin", "admin-nav-tenants", "plant"),
     ("/admin/plans", "admin-nav-plans", "order"),
+    ("/admin/databases", "admin-nav-databases", "masters"),
     ("/admin/admins", "admin-nav-admins", "people"),
     ("/admin/audit", "admin-nav-audit", "proof"),
 ];

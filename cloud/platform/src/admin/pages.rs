@@ -20,6 +20,7 @@ use crate::i18n::{Lang, Texts};
 use crate::plans::service::{self, Aimed, PlanError};
 use crate::plans::store::billing;
 use crate::plans::{Bar, COLUMNS, Plan, cells, csv_file};
+use crate::tenancy::{self, Database};
 use crate::web::{AppState, Problem, csv_line, escaped, form, harmless, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -31,6 +32,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/admin/tenants/{tenant}/plan", post(give))
         .route("/admin/tenants/{tenant}/trial", post(extend))
         .route("/admin/tenants/{tenant}/status", post(set_status))
+        .route("/admin/databases", get(databases))
         .route("/admin/usage.csv", get(usage_file))
 }
 
@@ -263,6 +265,35 @@ fn here(state: &AppState, headers: &HeaderMap, link: &str) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let scheme = if state.secure { "https" } else { "http" };
     format!("{scheme}://{host}/invitation/{link}")
+}
+
+// --- databases -------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "admin/databases.html")]
+struct DatabasesPage<'a> {
+    texts: &'a Texts,
+    now: DateTime<Utc>,
+    rows: Vec<Database>,
+    /// The migration that this cloud has.
+    newest: i64,
+}
+
+/// The class of a database's state.
+fn database_class(state: &str) -> &'static str {
+    match state {
+        "ready" => "is-good",
+        "behind" | "away" => "is-bad",
+        _ => "is-warn",
+    }
+}
+
+/// `GET /admin/databases`
+async fn databases(State(state): State<AppState>, caller: AdminCaller) -> Result<Response, Problem> {
+    let rows = tenancy::databases(&state.db).await?;
+    let newest = crate::migrate::version();
+    let view = DatabasesPage { texts: &caller.texts, now: Utc::now(), rows, newest };
+    frame::page(&caller, &caller.t("admin-databases"), "/admin/databases", &view)
 }
 
 // --- bills -----------------------------------------------------------------------

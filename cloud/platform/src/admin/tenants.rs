@@ -9,14 +9,14 @@ use uuid::Uuid;
 use super::log::{self, Who};
 use super::store::{self, AgentRow, Asked, TenantFacts, TenantRow};
 use crate::audit::Entry;
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
 use crate::i18n::Lang;
 use crate::people::{self, ADMIN, Invitation, PeopleError, clean_email, clean_name};
 use crate::plans::service::{self, Aimed, PlanError};
 use crate::plans::store::{Subscription, Usage, usage};
 use crate::secrets::Secrets;
-use crate::tenancy::{self, NewTenant};
+use crate::tenancy::{self, NewTenant, Placement};
 use crate::web::keys::Secret;
 
 /// Tenants of one page.
@@ -145,29 +145,35 @@ pub(super) async fn make(
     if !wrong.is_empty() {
         return Err(MakeError::Invalid(wrong));
     }
-    let tenant = db
-        .system_tx(async |system| {
-            let new = NewTenant {
-                code: typed.code.clone(),
-                slug: None,
-                name: typed.name.trim().to_owned(),
-                time_zone: typed.time_zone.clone(),
-                language: typed.language.clone(),
-            };
-            let made = tenancy::tenant_upsert(system, &new).await?;
-            let entry = Entry {
-                action: "tenant.create",
-                subject: &format!("tenant:{}", made.id),
-                after: Some(json!({ "code": new.code, "name": new.name, "time_zone": new.time_zone })),
-                ..Entry::default()
-            };
-            log::record(system, who, entry, now).await?;
-            Ok::<_, DbError>(made.id)
-        })
-        .await?;
+    let own = plans.iter().any(|plan| plan.plan == typed.plan && plan.placement == "own");
+    let placement = if own { Placement::Own { server: String::new() } } else { Placement::Shared };
+    let new = NewTenant {
+        code: typed.code.clone(),
+        slug: None,
+        name: typed.name.trim().to_owned(),
+        time_zone: typed.time_zone.clone(),
+        language: typed.language.clone(),
+        currency: "INR".to_owned(),
+        features: Vec::new(),
+    };
+    let tenant = tenancy::create(db, &new, &placement).await?.id;
+    db.system_tx(async |system| {
+        let entry = Entry {
+            action: "tenant.create",
+            subject: &format!("tenant:{tenant}"),
+            after: Some(json!({ "code": new.code, "name": new.name, "own_database": own })),
+            ..Entry::default()
+        };
+        log::record(system, who, entry, now).await
+    })
+    .await?;
     service::plan_give(db, who, Aimed { tenant, version: 0 }, &typed.plan, now).await?;
-    let invitation =
-        Invitation { email: typed.email.clone(), name: typed.person.clone(), roles: vec![ADMIN.to_owned()] };
+    let invitation = Invitation {
+        email: typed.email.clone(),
+        name: typed.person.clone(),
+        roles: vec![ADMIN.to_owned()],
+        plants: Plants::All,
+    };
     let cx = Cx { origin: who.origin.clone(), ..Cx::new(tenant, who.actor.as_str()) };
     let (_, link) = people::invite(db, &cx, &invitation, by_mail, now).await?;
     Ok(Made { tenant, link })

@@ -6,13 +6,16 @@ use serde_json::Value;
 
 use super::catalog::{self, Catalog};
 use super::kind::{Kind, LONGEST_TEXT};
+use super::places::Place;
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
 
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
 /// The organisation's plants, to which masters refer though they are none here.
-const PLANTS: &str = "plants";
+pub(super) const PLANTS: &str = "plants";
+/// Tables of the organisation, to which masters refer though they are none here.
+const ORGANISATION: [&str; 2] = ["companies", "plants"];
 
 /// All masters.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Shape {
     pub(super) read: Vec<String>,
     /// How a list can be sorted, the key first.
     pub(super) sorts: Vec<Sort>,
+    /// How rows belong to plants.
+    pub(super) place: Option<Place>,
 }
 
 /// One field.
@@ -107,7 +112,7 @@ impl Shapes {
     /// Holds each declaration against its table.
     pub(super) async fn read(db: &Db, masters: &'static [Master]) -> Result<Self, MastersError> {
         let mut tables: BTreeSet<&str> = masters.iter().map(|master| master.table).collect();
-        tables.insert(PLANTS);
+        tables.extend(ORGANISATION);
         let tables: Vec<&str> = tables.into_iter().collect();
         let catalog =
             db.system_tx(async |tx| Catalog::read(tx, &tables).await.map_err(MastersError::from)).await?;
@@ -250,9 +255,11 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         expression: check.expression.clone(),
         fields: check.columns.clone(),
     });
+    let references = references(master, masters, catalog)?;
     let shape = Shape {
         master,
-        references: references(master, masters, catalog)?,
+        place: Place::of(&columns, &references),
+        references,
         referrers: Vec::new(),
         checks: judged.collect(),
         types,
@@ -303,6 +310,7 @@ fn column(
 
 fn kind(type_name: &str, field: &Field, rules: catalog::Rules) -> Option<Kind> {
     Some(match type_name {
+        "text" if field.words.is_some() => Kind::Choice(field.words.map(|words| words()).unwrap_or_default()),
         "text" if !rules.choices.is_empty() => Kind::Choice(rules.choices),
         "text" => Kind::Text { longest: rules.longest.unwrap_or(LONGEST_TEXT), lines: field.lines },
         "smallint" | "integer" => Kind::Whole(rules.range),
@@ -330,7 +338,8 @@ fn references(
     };
     let mut found = Vec::new();
     for key in catalog.foreign_keys.iter().filter(|key| key.table_name == master.table) {
-        let known = key.target == PLANTS || masters.iter().any(|master| master.table == key.target);
+        let known = ORGANISATION.contains(&key.target.as_str())
+            || masters.iter().any(|master| master.table == key.target);
         let named =
             key.columns.last().is_some_and(|last| master.fields.iter().any(|field| field.name == last));
         if known && named {
@@ -344,8 +353,8 @@ fn references(
     }
     for field in master.fields {
         let Some(to) = field.refers else { continue };
-        let target = if to == PLANTS {
-            Target { table: PLANTS.into(), columns: vec!["code".into()], title: "name".into() }
+        let target = if ORGANISATION.contains(&to) {
+            Target { table: to.into(), columns: vec!["code".into()], title: "name".into() }
         } else {
             let other = masters.iter().find(|master| master.name == to && master.key.len() == 1);
             let other =

@@ -13,6 +13,7 @@ use crate::admin::log::{self, Who};
 use crate::audit::Entry;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
+use crate::tenancy::{self, Standing};
 use crate::web::{FieldError, Problem};
 
 /// Most people or plants that a limit may say.
@@ -277,9 +278,6 @@ async fn change(
             return Err(PlanError::Stale);
         }
         let after = changed(&change, &before, store::plans(system).await?, now)?;
-        if let Change::Status(why) = change {
-            store::status_set(system, aimed.tenant, why.is_some()).await?;
-        }
         if !store::subscription_set(system, aimed.tenant, &after, now).await? {
             return Err(PlanError::Stale);
         }
@@ -342,5 +340,14 @@ pub(crate) async fn suspend(
     why: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), PlanError> {
-    change(db, who, aimed, Change::Status(why), now).await
+    change(db, who, aimed, Change::Status(why), now).await?;
+    // After what is noted, and as often as one likes: a crash in between is mended by
+    // doing it again.
+    let (standing, reason) = match why {
+        Some("trial") => (Standing::Suspended, "The trial has ended."),
+        Some(_) => (Standing::Suspended, ""),
+        None => (Standing::Active, ""),
+    };
+    tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?;
+    Ok(())
 }

@@ -173,21 +173,6 @@ pub(crate) async fn subscription_set(
     Ok(done.rows_affected() > 0)
 }
 
-/// Suspends an active tenant, or lets a suspended one in again; one that is neither
-/// (it is being moved, or erased) stays as it is.
-pub(crate) async fn status_set(tx: &mut SystemTx, tenant: Uuid, suspended: bool) -> Result<(), Error> {
-    let (from, to) = if suspended { ("active", "suspended") } else { ("suspended", "active") };
-    sqlx::query!(
-        "update control.tenants set status = $3 where tenant_id = $1 and status = $2",
-        tenant,
-        from,
-        to
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// Tenants that are on a trial.
 pub(crate) async fn on_trial(tx: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
     sqlx::query_scalar!(

@@ -8,7 +8,7 @@ use super::model::Limits;
 use super::service::{self, Aimed, PlanError};
 use super::{Calls, Limit, Plan, store, trials, usage};
 use crate::admin::log::{self, Who};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
 use crate::people::{self, ADMIN, Invitation, PeopleError};
 use crate::testing::TestDb;
@@ -55,7 +55,12 @@ async fn small_plan(db: &Db, tenant: Uuid, now: DateTime<Utc>) {
 }
 
 fn somebody(name: &str) -> Invitation {
-    Invitation { email: format!("{name}@saif.example"), name: name.into(), roles: vec![ADMIN.into()] }
+    Invitation {
+        email: format!("{name}@saif.example"),
+        name: name.into(),
+        roles: vec![ADMIN.into()],
+        plants: Plants::All,
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use super::super::{Engine, Master, MastersError, Mistake, service};
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Permission, Problem, Shell, form, query};
 
 #[derive(Template)]
 #[template(path = "masters/form.html")]
@@ -44,6 +44,9 @@ struct FormPage<'a> {
     may_delete: bool,
     delete_address: String,
     restore_address: String,
+    aside: Option<&'static str>,
+    /// A page about the row, and the key of its text.
+    link: Option<(String, &'static str)>,
     /// The row's files.
     files_at: String,
     history: Vec<Entry>,
@@ -83,7 +86,7 @@ pub(super) async fn blank(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let filled = Filled { stored: None, typed: None, mistakes: &[] };
     show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
 }
@@ -95,7 +98,7 @@ pub(super) async fn one(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
     show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await
@@ -153,6 +156,10 @@ async fn show(
     };
     let stored = filled.stored;
     let address = |verb: &str| format!("/masters/{}/{verb}/{}", master.name, url_text(key));
+    let may = |permission: &Permission| {
+        let plants = caller.plants(permission);
+        stored.map_or(!plants.is_none(), |stored| shape.owns(&stored.row, &plants))
+    };
     let page = FormPage {
         texts,
         zone: caller.zone,
@@ -164,10 +171,15 @@ async fn show(
         deleted: stored.is_some_and(|stored| stored.deleted),
         inputs,
         told,
-        may_edit: caller.may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
-        may_delete: caller.may(&master.permissions.delete) && stored.is_some(),
+        may_edit: may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
+        may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
+        aside: master.aside,
+        link: master
+            .link
+            .filter(|_| stored.is_some())
+            .map(|link| (format!("{}{}", link.one, url_text(key)), link.text)),
         files_at: format!("/files/on/{}/{}", master.name, url_text(key)),
         history,
         title: title.clone(),
@@ -327,7 +339,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, _) = typed(shape, form(sent)?);
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
@@ -353,7 +365,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, version) = typed(shape, form(sent)?);
@@ -383,7 +395,7 @@ pub(super) async fn delete(
     headers: HeaderMap,
     sent: Result<Form<Seen>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let Seen { version } = form(sent)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
@@ -408,7 +420,7 @@ pub(super) async fn restore(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     match service::restore(&state.db, &caller.cx, shape, &key).await {
@@ -439,7 +451,7 @@ pub(super) async fn options(
     Path((name, field)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let begins =
         pairs.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default();

@@ -75,7 +75,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let (shapes, master) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, master, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
@@ -123,7 +123,10 @@ fn view<'a>(
         }),
         same,
         later: !query.after.is_empty(),
-        may_edit: caller.may(&master.permissions.edit),
+        may_edit: match shape.place {
+            Some(_) => caller.may(&master.permissions.edit),
+            None => caller.rights.has_everywhere(&master.permissions.edit),
+        },
     }
 }
 
