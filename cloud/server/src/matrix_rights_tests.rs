@@ -346,8 +346,8 @@ async fn plant_marks(test: &TestDb, tenant: Uuid) {
                  values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', '\\x01', '{{KOL}}')"),
         format!("insert into document_series (tenant_id, series, name, kind, company, plant, pattern)
                  values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', 'sales_invoice', 'C1', 'KOL', 'KOL/{{FY}}/{{SEQ}}')"),
-        format!("insert into departments (tenant_id, plant, department, name) values ('{tenant}', 'KOL', '{KEY_OF_KOL}', '{OF_KOL}')"),
-        format!("insert into cost_centres (tenant_id, cost_centre, name, plant, department)
+        format!("insert into departments (tenant_id, plant, code, name) values ('{tenant}', 'KOL', '{KEY_OF_KOL}', '{OF_KOL}')"),
+        format!("insert into cost_centres (tenant_id, code, name, plant, department)
                  values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', 'KOL', '{KEY_OF_KOL}')"),
         format!("insert into reference_rows (tenant_id, kind, id, plant, version, body)
                  values ('{tenant}', 'item', '{OF_KOL}', 'KOL', 1, '{{}}')"),

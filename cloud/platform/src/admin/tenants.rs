@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::log::{self, Who};
@@ -156,7 +157,7 @@ pub(super) async fn make(
         currency: "INR".to_owned(),
         features: Vec::new(),
     };
-    let tenant = tenancy::create(db, &new, &placement).await?.id;
+    let tenant = create(db, &new, placement).await?;
     db.system_tx(async |system| {
         let entry = Entry {
             action: "tenant.create",
@@ -177,4 +178,13 @@ pub(super) async fn make(
     let cx = Cx { origin: who.origin.clone(), ..Cx::new(tenant, who.actor.as_str()) };
     let (_, link) = people::invite(db, &cx, &invitation, by_mail, now).await?;
     Ok(Made { tenant, link })
+}
+
+/// Makes the tenant, on a thread of its own: to bring a new database up to date is no
+/// work that may move between threads, as that of a handler must.
+async fn create(db: &Db, new: &NewTenant, placement: Placement) -> Result<Uuid, MakeError> {
+    let (db, new, here) = (db.clone(), new.clone(), Handle::current());
+    let made = tokio::task::spawn_blocking(move || here.block_on(tenancy::create(&db, &new, &placement)));
+    let made = made.await.map_err(|error| DbError::from(sqlx::Error::Protocol(error.to_string())))?;
+    Ok(made?.id)
 }

@@ -75,7 +75,7 @@ pub enum PeopleError {
     Secret(#[from] SecretError),
     /// The tenant's plan allows no more people.
     #[error(transparent)]
-    Limit(#[from] Reached),
+    PlanLimit(#[from] Reached),
     /// The database failed; nothing changed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -120,7 +120,7 @@ impl PeopleError {
             Self::Code => "people-error-code",
             Self::Wait(_) => "people-error-wait",
             Self::Required => "people-error-required",
-            Self::Limit(_) => "plan-reached-users",
+            Self::PlanLimit(_) => "plan-reached-users",
             Self::NoRandom | Self::Secret(_) | Self::Db(_) => "error-internal",
         }
     }
@@ -129,7 +129,7 @@ impl PeopleError {
 impl From<Denied> for PeopleError {
     fn from(denied: Denied) -> Self {
         match denied {
-            Denied::Reached(reached) => Self::Limit(reached),
+            Denied::Reached(reached) => Self::PlanLimit(reached),
             Denied::Db(error) => Self::Db(error),
             // People are no feature.
             Denied::Feature { .. } => Self::NotFound,
@@ -155,7 +155,7 @@ impl From<PeopleError> for Problem {
                 return error.into();
             }
             PeopleError::Stale => return Self::conflict("conflict.stale", ""),
-            PeopleError::Limit(reached) => return reached.clone().into(),
+            PeopleError::PlanLimit(reached) => return reached.clone().into(),
             PeopleError::Exists => Self::conflict("people.exists", &detail),
             PeopleError::LastAdministrator => Self::conflict("people.last_administrator", &detail),
             PeopleError::LinkGone => Self::new(StatusCode::GONE, "people.link", &detail),

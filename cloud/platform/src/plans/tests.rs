@@ -73,7 +73,7 @@ async fn a_limit_of_people_is_asked_for_where_they_come_in() {
     small_plan(db, tenant, now).await;
     invite("two").await.unwrap();
     let refused = invite("three").await.unwrap_err();
-    let PeopleError::Limit(reached) = refused else { panic!("{refused:?}") };
+    let PeopleError::PlanLimit(reached) = refused else { panic!("{refused:?}") };
     assert_eq!((reached.allowed, reached.used, reached.limit), (2, 2, Limit::Users));
     assert_eq!(reached.contact, "sales@cloud.example");
     // Nothing of the person is there: neither account nor sign-in.
@@ -84,7 +84,7 @@ async fn a_limit_of_people_is_asked_for_where_they_come_in() {
     let all = people::list(db, &cx, ("", Uuid::nil()), 10).await.unwrap();
     let version = all.iter().find(|user| user.id == first).unwrap().version;
     let back = people::enable(db, &cx, first, version, true).await;
-    assert!(matches!(back, Err(PeopleError::Limit(_))), "{back:?}");
+    assert!(matches!(back, Err(PeopleError::PlanLimit(_))), "{back:?}");
     // Two at once: one of them gets the last place.
     run(db, tenant, "update users set status = 'disabled' where email like 'three%'").await;
     let (four, five) = tokio::join!(invite("four"), invite("five"));
