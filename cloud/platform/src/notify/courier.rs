@@ -17,6 +17,7 @@ use crate::i18n::{I18n, Lang, Texts, Value as Text, zone};
 use crate::outbound::HttpClient;
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
+use crate::settings::OwnMail;
 use crate::workflow::{self, Event, Subjects};
 
 /// What it takes to send.
@@ -24,6 +25,8 @@ use crate::workflow::{self, Event, Subjects};
 pub struct Courier {
     /// The way to the mail server, where one is configured.
     pub mailer: Option<Mailer>,
+    /// The ways to tenants' own mail servers.
+    pub own: Arc<OwnMail>,
     /// Sends the requests of webhooks and to providers of text messages.
     pub web: HttpClient,
     /// The provider of text messages of all tenants that have no own.
@@ -235,7 +238,11 @@ impl Courier {
 
     async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Unsent> {
         let again = |error: &dyn std::fmt::Display| Failure::Again(error.to_string());
-        let mailer = self.mailer.as_ref().ok_or_else(|| again(&"no mail server is configured"))?;
+        let own = self.own.of(db, cx, &self.secrets).await?;
+        let mailer = own
+            .as_ref()
+            .or(self.mailer.as_ref())
+            .ok_or_else(|| again(&"no mail server is configured"))?;
         let secret = claimed
             .secret(&self.secrets, cx.tenant)
             .map_err(|error| again(&error))?
@@ -300,4 +307,31 @@ impl Courier {
             Unsent { failure, then: then.map_or(Then::Tell, Then::Unreachable) }
         })
     }
+}
+
+/// Sends a person a letter of this text now, past the outbox: to try a mail server.
+pub(crate) async fn try_out(
+    db: &Db,
+    cx: &Cx,
+    i18n: &Arc<I18n>,
+    mailer: &Mailer,
+    (user, text): (Uuid, &str),
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let (reader, sender, settings) = db
+        .tx(cx, async |tx| {
+            let reader = store::reader(tx, user).await?;
+            Ok::<_, DbError>((reader, store::sender(tx).await?, store::mail_settings(tx).await?))
+        })
+        .await?;
+    let reader = reader
+        .filter(|reader| reader.status != "disabled")
+        .ok_or_else(|| Failure::Void("the person is not there any more".to_owned()))?;
+    let texts = Texts::new(Arc::clone(i18n), mail::language(&reader, &sender));
+    let content = mail::letter(&Letter::new(text, ""), None, &reader, &sender, &texts)
+        .write(&texts)
+        .map_err(|error| Failure::Again(error.to_string()))?;
+    let (id, reader, sender, settings) = (Uuid::now_v7(), &reader, &sender, &settings);
+    let written = Written { id, reader, sender, settings, content, now };
+    mailer.send(&written).await.map_err(|failed| failed.failure)
 }

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use super::address;
 use super::courier::Courier;
 use super::digest::Digest;
 use super::store::{MailSettings, Reader, Sender};
+use super::webhook::guard;
 use crate::i18n::{Lang, Texts, Value as Text};
 use crate::outbox::Failure;
 
@@ -68,6 +71,29 @@ pub struct MailConfig {
     pub smtp_url: String,
     /// `Tracewright <noreply@example.com>`.
     pub from: String,
+}
+
+/// A tenant's own mail server.
+#[derive(Clone)]
+pub struct Server {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The connection begins in clear, and goes on over TLS.
+    pub starttls: bool,
+    /// Who signs in; empty: nobody.
+    pub user: String,
+    /// With what.
+    pub password: String,
+    /// Whom mail comes from.
+    pub from: String,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 /// Why mail cannot be sent as configured.
@@ -248,6 +274,37 @@ impl Mailer {
             .timeout(Some(TIMEOUT))
             .build();
         Ok(Self { transport, from })
+    }
+
+    /// The way to a tenant's own server, always over TLS. Its name is looked up once,
+    /// and the connection is made to an address that was judged: a tenant must not
+    /// reach through its mail what stands beside the cloud, unless `private_too`.
+    ///
+    /// # Errors
+    /// [`Failure`] when the name is not known, or leads to private addresses alone.
+    pub async fn to(server: &Server, private_too: bool) -> Result<Self, Failure> {
+        let never = |error: &dyn std::fmt::Display| Failure::Never(error.to_string());
+        let address: Address = server.from.parse().map_err(|error| never(&error))?;
+        let reachable = guard::reachable(&server.host, server.port, private_too).await?;
+        let to =
+            reachable.first().ok_or_else(|| Failure::Again(format!("{} has no address", server.host)))?;
+        let parameters = TlsParameters::new(server.host.clone()).map_err(|error| never(&error))?;
+        let tls = match (server.starttls, private_too) {
+            (false, _) => Tls::Wrapper(parameters),
+            (true, false) => Tls::Required(parameters),
+            // Within the own network, a server may do without.
+            (true, true) => Tls::Opportunistic(parameters),
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(to.ip().to_string())
+            .port(server.port)
+            .tls(tls)
+            .hello_name(ClientId::Domain(address.domain().to_owned()))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS))
+            .timeout(Some(TIMEOUT));
+        if !server.user.is_empty() {
+            builder = builder.credentials(Credentials::new(server.user.clone(), server.password.clone()));
+        }
+        Ok(Self { transport: builder.build(), from: Mailbox::new(None, address) })
     }
 
     /// Sends a letter. Its Message-ID is that of the message, however often it is

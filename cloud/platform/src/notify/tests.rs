@@ -62,6 +62,7 @@ impl Post {
         let i18n = I18n::new().with_all(TEXTS).with_all(people::TEXTS).with_all(TEST_TEXTS);
         let courier = Courier {
             mailer: Some(Mailer::new(&config).unwrap()),
+            own: std::sync::Arc::default(),
             web: HttpClient::new(true).unwrap(),
             sms: None,
             secrets: Secrets::passing().unwrap(),

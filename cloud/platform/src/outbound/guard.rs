@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::CallError;
 
 /// Whether an address is one of the open internet.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
@@ -51,7 +51,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 /// # Errors
 /// [`CallError::Unreached`] when the name is not known now; [`CallError::Refused`] when it
 /// leads to private addresses alone.
-pub(super) async fn reachable(
+pub(crate) async fn reachable(
     host: &str,
     port: u16,
     private_too: bool,
@@ -71,7 +71,7 @@ pub(super) async fn reachable(
         all.into_iter().filter(|address| private_too || is_public(address.ip())).collect();
     if good.is_empty() {
         return Err(CallError::Refused(format!(
-            "{host} leads to a private address, which may not be reached"
+            "{host} leads to a private address, which may not be reached from here"
         )));
     }
     Ok(good)

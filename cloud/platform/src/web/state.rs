@@ -9,8 +9,10 @@ use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::masters::Engine;
 use crate::notify::{Kind, SmsProvider};
+use crate::plans::Calls;
 use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
+use crate::settings::Doors;
 use crate::workflow::Subjects;
 
 use super::{Network, Permission, RateLimits, Rates};
@@ -59,6 +61,10 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// Requests to the API that are not written down yet.
+    pub calls: Calls,
+    /// From where tenants may be reached, and how they look.
+    pub doors: Doors,
     /// What one can search, in order.
     pub searchers: Vec<Searcher>,
     /// Pages and actions that one goes to by their names, besides the navigation.
@@ -283,6 +289,8 @@ impl Builder {
                 files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                calls: Calls::default(),
+                doors: Doors::default(),
                 searchers: self.searchers,
                 commands: self.commands,
                 masters: Arc::new(Engine::default()),

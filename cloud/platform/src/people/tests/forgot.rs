@@ -40,6 +40,7 @@ impl Site {
         let config = MailConfig { smtp_url: server.url(), from: "Tracewright <noreply@tw.example>".into() };
         let courier = Courier {
             mailer: Some(Mailer::new(&config).unwrap()),
+            own: std::sync::Arc::default(),
             web: crate::outbound::HttpClient::new(false).unwrap(),
             sms: None,
             secrets,
