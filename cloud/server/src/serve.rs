@@ -108,7 +108,6 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             web: HttpClient::new(config.webhooks_private).context("setting up TLS of webhooks")?,
             sms,
             own: Arc::new(OwnMail::new(config.webhooks_private)),
-            web: WebSender::new(config.webhooks_private).context("setting up TLS of webhooks")?,
             secrets,
             i18n: Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
@@ -296,7 +295,6 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::admin::router())
             .merge(platform::organisation::router())
             .merge(platform::settings::router())
-            .merge(platform::masters::router())
             .merge(platform::workflow::router())
             .merge(platform::search::router())
             .merge(platform::masters::router(&state))

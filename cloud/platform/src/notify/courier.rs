@@ -239,10 +239,8 @@ impl Courier {
     async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Unsent> {
         let again = |error: &dyn std::fmt::Display| Failure::Again(error.to_string());
         let own = self.own.of(db, cx, &self.secrets).await?;
-        let mailer = own
-            .as_ref()
-            .or(self.mailer.as_ref())
-            .ok_or_else(|| again(&"no mail server is configured"))?;
+        let mailer =
+            own.as_ref().or(self.mailer.as_ref()).ok_or_else(|| again(&"no mail server is configured"))?;
         let secret = claimed
             .secret(&self.secrets, cx.tenant)
             .map_err(|error| again(&error))?

@@ -23,8 +23,8 @@ use super::address;
 use super::courier::Courier;
 use super::digest::Digest;
 use super::store::{MailSettings, Reader, Sender};
-use super::webhook::guard;
 use crate::i18n::{Lang, Texts, Value as Text};
+use crate::outbound::guard;
 use crate::outbox::Failure;
 
 /// Longest that one command of the mail server may take.

@@ -3,7 +3,7 @@
 //! and over TLS: a name is looked up once, the addresses are judged, and the
 //! connection is made to one of those.
 
-mod guard;
+pub(crate) mod guard;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

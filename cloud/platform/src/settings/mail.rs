@@ -264,9 +264,7 @@ async fn test(
 }
 
 async fn send(state: &AppState, caller: &Caller, user: Uuid) -> TestedMail {
-    let told = |failure| match failure {
-        Failure::Again(text) | Failure::Never(text) | Failure::Void(text) => text,
-    };
+    let told = |failure: Failure| failure.text().to_owned();
     let own = OwnMail::new(state.private_webhooks);
     let mailer = own.of(&state.db, &caller.cx, &state.secrets).await.map_err(told)?;
     let mailer = mailer.ok_or_else(|| caller.t("settings-mail-none"))?;
