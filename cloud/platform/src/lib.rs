@@ -22,4 +22,5 @@ pub mod secrets;
 pub mod seed;
 pub mod tenancy;
 pub mod testing;
+pub mod views;
 pub mod web;

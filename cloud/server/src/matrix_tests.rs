@@ -147,10 +147,14 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/rows/{*code}", Reader, Nothing),
     ("PATCH", "/api/v1/masters/{master}/rows/{*code}", Writer, Json(r#"{"version":1,"name":"Changed"}"#)),
     ("DELETE", "/api/v1/masters/{master}/rows/{*code}", Writer, Nothing),
+    ("GET", "/api/v1/masters/{master}/at/{plant}/{*code}", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/restore/{*code}", Writer, Nothing),
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("POST", "/views", Writer, Form("list=suppliers&name=Mine&shared=true&back=%2Fmasters%2Fsuppliers")),
+    ("POST", "/views/{id}/delete", Writer, Form("back=%2Fmasters%2Fsuppliers")),
+    ("GET", "/api/v1/scan", Reader, Nothing),
     ("GET", "/numbering", Reader, Nothing),
     ("GET", "/numbering/preview", Reader, Nothing),
     ("GET", "/numbering/series/{*code}", Reader, Nothing),
@@ -199,6 +203,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{list}", "suppliers")
         .replace("{master}", "suppliers")
         .replace("{field}", "payment_terms")
+        .replace("{plant}", "KOL")
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
@@ -292,6 +297,8 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into hold_members (tenant_id, hold_id, key) values ('{victim}', '{hold}', {key})"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
+        format!("insert into list_views (tenant_id, view_id, list, owner, shared, name, query)
+                 values ('{victim}', '{hold}', 'suppliers', 'user:x', true, '{MARK}', '')"),
         format!("insert into document_series (tenant_id, series, name, kind, company, pattern)
                  values ('{victim}', '{MARK}', '{MARK}', 'sales_invoice', 'C1', 'MARK/{{FY}}/{{SEQ}}')"),
         format!("insert into document_periods (tenant_id, series, period_from, first, next)

@@ -1,5 +1,6 @@
 //! Masters as JSON, under `/api/v1/masters`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -13,21 +14,27 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::check::Cells;
+use super::extra::OWN;
 use super::kind::Kind;
-use super::shape::{Column, Shape, Shapes};
+use super::shape::{Column, Place, Shape, Shapes};
 use super::sheet::{self, Sheet};
 use super::store::Stored;
-use super::{ANY_VIEW, Engine, ListQuery, MastersError, Row, export, history, import, list, service};
+use super::{
+    ANY_VIEW, Engine, ListQuery, MastersError, Row, at_plant, export, history, import, list, service,
+};
 use crate::i18n::Lang;
+use crate::tenancy;
 use crate::web::{
     AppState, Caller, IfMatch, Permission, Problem, etag, media_type, not_modified, query, sent_as,
 };
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
+        .route("/api/v1/scan", get(super::barcodes::scan))
         .route("/api/v1/masters", get(all))
         .route("/api/v1/masters/{master}", get(rows).post(create))
         .route("/api/v1/masters/{master}/rows/{*code}", get(one).patch(update).delete(delete))
+        .route("/api/v1/masters/{master}/at/{plant}/{*code}", get(at))
         .route("/api/v1/masters/{master}/restore/{*code}", post(restore))
         .route("/api/v1/masters/{master}/history/{*code}", get(changes))
         .route("/api/v1/masters/{master}/export", get(exported))
@@ -62,7 +69,8 @@ pub(super) async fn open(
         Right::Delete => &master.permissions.delete,
     };
     caller.require(permission)?;
-    Ok((shapes, master))
+    let shapes = engine.widened(&state.db, &caller.cx, name).await;
+    Ok((shapes.map_err(|error| error.problem(&caller.texts))?, master))
 }
 
 // --- what there is ----------------------------------------------------------------
@@ -78,7 +86,7 @@ struct Described {
 
 #[derive(Debug, Serialize)]
 struct DescribedField {
-    name: &'static str,
+    name: String,
     label: String,
     kind: &'static str,
     required: bool,
@@ -99,14 +107,19 @@ async fn all(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&ANY_VIEW)?;
     let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
-    let seen = shapes.iter().filter(|shape| caller.may(&shape.master.permissions.view));
-    let described: Vec<Described> = seen.map(|shape| describe(shape, &caller)).collect();
+    let mut described: Vec<Described> = Vec::new();
+    for shape in shapes.iter().filter(|shape| caller.may(&shape.master.permissions.view)) {
+        let wider = engine.widened(&state.db, &caller.cx, shape.master.name).await;
+        let wider = wider.map_err(|error| error.problem(&caller.texts))?;
+        let shape = wider.find(shape.master.name).map_err(|error| error.problem(&caller.texts))?;
+        described.push(describe(shape, &caller));
+    }
     Ok(Json(json!({ "masters": described })))
 }
 
 fn describe(shape: &Shape, caller: &Caller) -> Described {
     let field = |column: &Column| {
-        let name = column.field.name;
+        let name = column.name.as_str();
         let (kind, longest, choices) = match &column.kind {
             Kind::Text { longest, .. } => ("text", Some(*longest), Vec::new()),
             Kind::Choice(words) => ("choice", None, words.clone()),
@@ -120,8 +133,8 @@ fn describe(shape: &Shape, caller: &Caller) -> Described {
             Kind::Secret => ("secret", None, Vec::new()),
         };
         DescribedField {
-            name,
-            label: caller.t(&column.field.text_key()),
+            name: name.to_owned(),
+            label: column.said(&caller.texts),
             kind,
             required: column.required,
             longest,
@@ -154,17 +167,38 @@ struct OneRow {
 /// A row as it is told: what is secret stays.
 fn told(shape: &Shape, stored: Stored) -> OneRow {
     let key = shape.key_of(&stored.row);
-    let shown = shape.columns.iter().filter(|column| column.kind != Kind::Secret);
-    let values = shown.filter_map(|column| {
-        let name = column.field.name;
-        Some((name.to_owned(), stored.row.get(name)?.clone()))
-    });
+    let mut values = Row::new();
+    let mut beside: BTreeMap<&str, BTreeMap<&str, Row>> = BTreeMap::new();
+    for column in shape.columns.iter().filter(|column| column.kind != Kind::Secret) {
+        let name = column.name.as_str();
+        let value = stored.row.get(name).cloned();
+        match (column.place, name.split_once('@')) {
+            (Place::Own, _) => {
+                let own = beside.entry("custom").or_default().entry("").or_default();
+                own.insert(name.trim_start_matches(OWN).to_owned(), value.unwrap_or_default());
+            }
+            (Place::Plant, Some((field, plant))) => {
+                if let Some(value) = value.filter(|value| !value.is_null()) {
+                    let at = beside.entry("at").or_default().entry(plant).or_default();
+                    at.insert(field.to_owned(), value);
+                }
+            }
+            _ => values.extend(value.map(|value| (name.to_owned(), value))),
+        }
+    }
+    for (name, parts) in beside {
+        let value = match name {
+            "custom" => parts.into_values().next().unwrap_or_default().into(),
+            _ => json!(parts),
+        };
+        values.insert(name.to_owned(), value);
+    }
     OneRow {
         key,
         version: stored.version,
         deleted: stored.deleted,
         updated_at: stored.updated_at,
-        values: values.collect(),
+        values,
         updated_by: stored.updated_by,
     }
 }
@@ -213,6 +247,32 @@ async fn one(
     found.await.map_err(|error: MastersError| error.problem(&caller.texts))
 }
 
+/// A row as it is at a plant.
+async fn at(
+    State(state): State<AppState>,
+    Extension(engine): Extension<Arc<Engine>>,
+    caller: Caller,
+    Path((name, plant, key)): Path<(String, String, String)>,
+) -> Result<Response, Problem> {
+    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let found = async {
+        let shape = shapes.find(&name)?;
+        let (mut stored, plants) = state
+            .db
+            .tx(&caller.cx, async |tx| {
+                let stored = service::find(tx, shape, &key, false).await?;
+                Ok::<_, MastersError>((stored, tenancy::plant_codes(tx).await?))
+            })
+            .await?;
+        if !plants.contains(&plant) {
+            return Err(MastersError::NotFound);
+        }
+        stored.row = at_plant(shape, &stored.row, &plant);
+        Ok(answer(StatusCode::OK, told(shape, stored)))
+    };
+    found.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
 /// What a JSON object gives, by the names of inputs, and its `version` apart.
 fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
     let invalid = |detail: String| Problem::bad_request("request.invalid", detail);
@@ -226,6 +286,21 @@ fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
         match value {
             Value::Number(number) if name == "version" => {
                 version = number.as_i64().and_then(|version| i32::try_from(version).ok());
+            }
+            Value::Object(own) if name == "custom" => {
+                for (field, value) in own {
+                    cells.insert(format!("{OWN}{field}"), Kind::plain(&value));
+                }
+            }
+            Value::Object(plants) if name == "at" => {
+                for (plant, fields) in plants {
+                    let Value::Object(fields) = fields else {
+                        return Err(invalid(format!("at.{plant}: an object is expected.")));
+                    };
+                    for (field, value) in fields {
+                        cells.insert(format!("{field}@{plant}"), Kind::plain(&value));
+                    }
+                }
             }
             Value::Object(names) => {
                 // A language that is not named is taken away.
@@ -479,6 +554,9 @@ mod tests {
             (given["inspect"].as_str(), given["plants"].as_str(), given["days"].as_str()),
             ("true", "KOL;VSK", "5")
         );
+        let (given, _) = cells(br#"{"custom":{"colour":"red"},"at":{"KOL":{"days":3}}}"#).unwrap();
+        assert_eq!((given["custom.colour"].as_str(), given["days@KOL"].as_str()), ("red", "3"));
+        assert!(cells(b"{\"at\":{\"KOL\":1}}").is_err());
         assert!(cells(b"[1]").is_err() && cells(b"{").is_err());
     }
 }

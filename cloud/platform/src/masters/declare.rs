@@ -274,6 +274,11 @@ pub struct Field {
     pub lines: bool,
     /// The words that may stand here, where the program and not the table knows them.
     pub words: Option<fn() -> Vec<String>>,
+    /// A plant may have its own value of it.
+    pub per_plant: bool,
+    /// What a plant's own value refers to: a master of places within plants, by its
+    /// last key column.
+    pub at_plant: Option<&'static str>,
 }
 
 impl Field {
@@ -291,6 +296,8 @@ impl Field {
             rule: None,
             lines: false,
             words: None,
+            per_plant: false,
+            at_plant: None,
         }
     }
 
@@ -328,6 +335,18 @@ impl Field {
     #[must_use]
     pub const fn rule(self, rule: Rule) -> Self {
         Self { rule: Some(rule), ..self }
+    }
+
+    /// A plant may have its own value of it: see `docs/adding-a-master.md`.
+    #[must_use]
+    pub const fn per_plant(self) -> Self {
+        Self { per_plant: true, ..self }
+    }
+
+    /// As [`Field::per_plant`]; a plant's own value is a row of this master there.
+    #[must_use]
+    pub const fn at_plant(self, master: &'static str) -> Self {
+        Self { at_plant: Some(master), ..self.per_plant() }
     }
 
     /// One of the words that the program knows.

@@ -30,7 +30,7 @@ fn inputs(shape: &Shape) -> Vec<String> {
 fn values(shape: &Shape, stored: &Stored) -> Vec<Value> {
     let mut values = Vec::new();
     for column in shape.columns.iter().filter(|column| column.kind != Kind::Secret) {
-        let value = stored.row.get(column.field.name);
+        let value = stored.row.get(&column.name);
         if column.kind == Kind::Names {
             for input in check::inputs(column) {
                 let lang = input.rsplit('.').next().unwrap_or_default();

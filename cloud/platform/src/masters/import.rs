@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::check::{self, Cells};
 use super::kind::Kind;
 use super::service::{key_of, there_already};
-use super::shape::Shape;
+use super::shape::{Column, Shape};
 use super::sheet::Sheet;
 use super::store;
 use super::write::{self, Change, Done};
@@ -49,9 +49,7 @@ pub fn heads(shape: &Shape, languages: &[Texts]) -> BTreeMap<String, String> {
     for column in &shape.columns {
         for input in check::inputs(column) {
             for texts in languages {
-                heads
-                    .entry(label(column.field, &column.kind, &input, texts).to_lowercase())
-                    .or_insert(input.clone());
+                heads.entry(label(column, &input, texts).to_lowercase()).or_insert(input.clone());
             }
         }
     }
@@ -63,9 +61,9 @@ pub fn heads(shape: &Shape, languages: &[Texts]) -> BTreeMap<String, String> {
 }
 
 /// The label of an input: the field's, and the language of one of several.
-pub(super) fn label(field: &super::Field, kind: &Kind, input: &str, texts: &Texts) -> String {
-    let label = texts.t(&field.text_key());
-    match (kind, input.rsplit_once('.')) {
+pub(super) fn label(column: &Column, input: &str, texts: &Texts) -> String {
+    let label = column.said(texts);
+    match (&column.kind, input.rsplit_once('.')) {
         (Kind::Names, Some((_, lang))) => format!("{label} ({lang})"),
         _ => label,
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::extra::{self, Bounds};
 use super::kind::Kind;
 use super::shape::{Shape, Sort};
 use super::store::{self, Stored};
@@ -24,8 +25,11 @@ pub struct ListQuery {
     pub q: String,
     /// A field; with `-` before it, the other way round. Empty: by key.
     pub sort: String,
-    /// Values by field.
+    /// Values by field; of the tenant's own fields (`custom.colour`) also `….from`
+    /// and `….to`.
     pub filters: BTreeMap<String, String>,
+    /// Where the values of own fields lie, for those among the filters.
+    pub(super) own: Vec<Bounds>,
     /// Deleted rows instead of those that stand.
     pub deleted: bool,
     /// As the page before said.
@@ -57,6 +61,7 @@ impl ListQuery {
                     let limit: usize = value.parse().map_err(|_| MastersError::Parameter("limit"))?;
                     query.limit = limit.clamp(1, MOST);
                 }
+                own if own.starts_with(extra::OWN) => query.narrow(shape, own, value)?,
                 _ => {
                     let filter = shape.master.filters.iter().find(|filter| **filter == name);
                     let filter = filter.ok_or(MastersError::Parameter("of this name"))?;
@@ -73,6 +78,33 @@ impl ListQuery {
         }
         order(shape, &query)?;
         Ok(query)
+    }
+
+    /// Narrows the list by an own field: `custom.colour`, `custom.weight.from`.
+    fn narrow(&mut self, shape: &Shape, name: &str, value: String) -> Result<(), MastersError> {
+        const WRONG: MastersError = MastersError::Parameter("of an own field");
+        if value.trim().is_empty() {
+            return Ok(());
+        }
+        let (whole, part) = match name.rsplit_once('.') {
+            Some((whole, part @ ("from" | "to"))) => (whole, part),
+            _ => (name, ""),
+        };
+        let column = shape.column(whole).ok_or(MastersError::Parameter("of this name"))?;
+        if !part.is_empty() && !extra::by_range(&column.kind) {
+            return Err(WRONG);
+        }
+        let field = whole.trim_start_matches(extra::OWN);
+        // A code that it refers to is meant whole.
+        let part = if part.is_empty() && shape.reference_of(whole).is_some() { "is" } else { part };
+        let bounds = extra::narrow(&column.kind, field, part, &value).map_err(|_| WRONG)?;
+        match self.own.iter_mut().find(|known| known.field == field && !known.exact && !bounds.exact) {
+            Some(known) if part == "from" => known.from = bounds.from,
+            Some(known) => known.to = bounds.to,
+            None => self.own.push(bounds),
+        }
+        self.filters.insert(name.to_owned(), value.trim().to_owned());
+        Ok(())
     }
 
     /// The query string that leads to the same list, without its place in it.
@@ -112,6 +144,8 @@ pub(super) struct Lane {
     pub begins: Option<(String, String)>,
     /// What was told by an earlier way.
     pub not: Vec<(String, String)>,
+    /// The values of an own field that lead to the rows, in their order.
+    pub lead: Option<Bounds>,
 }
 
 /// Where a page ended: the way, the column's value, the key.
@@ -150,8 +184,10 @@ fn order<'s>(shape: &'s Shape, query: &ListQuery) -> Result<(&'s Sort, bool), Ma
 pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, MastersError> {
     let (sort, descending) = order(shape, query)?;
     if query.q.is_empty() {
-        let column = sort.column.clone();
-        return Ok(vec![Lane { column, descending, begins: None, not: Vec::new() }]);
+        // Values that narrow also order: few rows of many are found at once.
+        let lead = query.own.first().cloned();
+        let column = sort.column.clone().filter(|_| lead.is_none());
+        return Ok(vec![Lane { column, descending, begins: None, not: Vec::new(), lead }]);
     }
     let wanted = query.q.to_lowercase();
     let columns: Vec<String> = shape.master.search.iter().map(|name| format!("{name}_search")).collect();
@@ -161,6 +197,7 @@ pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, Maste
         descending: false,
         begins: Some(pair(column)),
         not: columns.iter().take(at).map(pair).collect(),
+        lead: None,
     };
     Ok(columns.iter().enumerate().map(lane).collect())
 }

@@ -9,12 +9,14 @@
 //! `docs/adding-a-master.md` says how to add one.
 
 mod api;
+mod barcodes;
 mod catalog;
 mod check;
 mod declare;
 mod declared;
 mod error;
 mod export;
+mod extra;
 mod history;
 mod import;
 mod kind;
@@ -30,6 +32,7 @@ mod sheet;
 mod store;
 #[cfg(test)]
 mod tests;
+mod variants;
 mod write;
 mod wrong;
 
@@ -38,8 +41,10 @@ use std::sync::Arc;
 use axum::{Extension, Router};
 use tokio::sync::OnceCell;
 
+pub use barcodes::{Scanned, scanned};
 pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, Member, Permissions, Use};
 pub use error::MastersError;
+pub use extra::at_plant;
 pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
@@ -49,6 +54,7 @@ pub use shape::{Shape, Shapes};
 pub use sheet::{Format, Sheet};
 pub use wrong::{Mistake, Wrong};
 
+use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
 use crate::web::{AppState, NavItem, Permission};
@@ -118,6 +124,18 @@ impl Engine {
             .get_or_try_init(|| async { Shapes::read(db, declared::ALL).await.map(Arc::new) })
             .await
             .cloned()
+    }
+}
+
+impl Engine {
+    /// The masters as a tenant has them: one with its own fields, and with those of
+    /// its plants.
+    ///
+    /// # Errors
+    /// As [`Engine::shapes`]; [`MastersError::NotFound`] when there is no such master.
+    pub async fn widened(&self, db: &Db, cx: &Cx, name: &str) -> Result<Arc<Shapes>, MastersError> {
+        let shapes = self.shapes(db).await?;
+        db.tx(cx, async |tx| extra::widened(tx, &shapes, name).await).await
     }
 }
 

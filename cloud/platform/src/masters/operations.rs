@@ -27,6 +27,7 @@ pub async fn operations(db: &Db) -> Result<Vec<Operation>, MastersError> {
         .needs(&ANY_VIEW)
         .answers_json(200, described())],
     );
+    all.extend(super::barcodes::operations());
     all.extend(shapes.iter().flat_map(of_master));
     Ok(all)
 }
@@ -148,8 +149,18 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
     .schema("ImportReport", report())
     .fails(413, "masters.too_many", "More rows than are taken at once.")
     .fails(422, "masters.invalid", "Rows and fields that are not right; each is named.");
+    let at = Operation::get(
+        route("/at/{plant}/{*code}"),
+        format!("get{word}AtPlant"),
+        &format!("One of the {words}, with what is other at this plant"),
+    )
+    .under(path("/at/{plant}/{code}"))
+    .needs(&permissions.view)
+    .means("plant", "The plant's code.")
+    .answers_json(200, row.clone());
+    let per_plant = shape.columns.iter().any(|column| column.field.per_plant);
     let narrowed = |operation: Operation| narrowed(shape, operation);
-    let all = [
+    let mut all = vec![
         narrowed(list.answers_json(200, page)),
         schemas(create),
         keyed(one),
@@ -160,6 +171,9 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
         narrowed(export),
         import,
     ];
+    if per_plant {
+        all.push(keyed(at));
+    }
     let title: String =
         words.chars().take(1).flat_map(char::to_uppercase).chain(words.chars().skip(1)).collect();
     group(&format!("Master: {title}"), all)
@@ -176,7 +190,7 @@ fn camel(name: &str) -> String {
 
 /// What narrows and orders a list.
 fn narrowed(shape: &Shape, operation: Operation) -> Operation {
-    let sorts = shape.columns.iter().map(|column| column.field.name).filter(|name| shape.sorts_by(name));
+    let sorts = shape.columns.iter().map(|column| column.name.as_str()).filter(|name| shape.sorts_by(name));
     let sorts: Vec<String> = sorts.flat_map(|name| [name.to_owned(), format!("-{name}")]).collect();
     let mut operation = operation
         .query_with(
@@ -266,21 +280,38 @@ fn or_null(mut schema: Value) -> Value {
 fn values(shape: &Shape) -> Value {
     let shown = shape.columns.iter().filter(|column| column.kind != Kind::Secret);
     let properties: Map<String, Value> =
-        shown.map(|column| (column.field.name.to_owned(), or_null(kind_of(&column.kind, false)))).collect();
+        shown.map(|column| (column.name.clone(), or_null(kind_of(&column.kind, false)))).collect();
+    let properties = beside(shape, properties);
     json!({ "type": "object", "properties": properties })
+}
+
+/// What every master may have besides: own fields of the tenant, values of plants.
+fn beside(shape: &Shape, mut properties: Map<String, Value>) -> Map<String, Value> {
+    let own = json!({ "type": "object", "description": "The organisation's own fields, by name." });
+    properties.insert("custom".to_owned(), own);
+    if shape.columns.iter().any(|column| column.field.per_plant) {
+        let at = json!({
+            "type": "object",
+            "description": "By plant: fields that are other there than for all.",
+            "additionalProperties": { "type": "object" },
+        });
+        properties.insert("at".to_owned(), at);
+    }
+    properties
 }
 
 /// The fields of a row as it is given: a new one, or a change.
 fn input(shape: &Shape, new: bool) -> Value {
     let mut properties: Map<String, Value> = Map::new();
-    let mut required: Vec<&str> = Vec::new();
+    let mut required: Vec<String> = Vec::new();
     for column in &shape.columns {
         let must = column.required && shape.master.opaque_key.is_none_or(|_| !column.is_key);
-        properties.insert(column.field.name.to_owned(), given(column, must));
+        properties.insert(column.name.clone(), given(column, must));
         if new && must {
-            required.push(column.field.name);
+            required.push(column.name.clone());
         }
     }
+    properties = beside(shape, properties);
     if !new {
         let version = json!({
             "type": "integer", "minimum": 1, "maximum": i32::MAX,

@@ -19,6 +19,20 @@ pub(super) fn code(text: &str) -> Result<(), Wrong> {
     }
 }
 
+/// The name of a tenant's own field: as a column's.
+pub(super) fn own_field(text: &str) -> Result<(), Wrong> {
+    let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let head = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let fits = head && text.len() <= 30 && text.bytes().all(ok) && !matches!(text, "from" | "to");
+    if fits { Ok(()) } else { Err(Wrong::new("own-name")) }
+}
+
+/// What a scanner reads off goods.
+pub(super) fn barcode(text: &str) -> Result<(), Wrong> {
+    let fits = (1..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    if fits { Ok(()) } else { Err(Wrong::new("barcode")) }
+}
+
 /// The code of a unit.
 pub(super) fn unit(text: &str) -> Result<(), Wrong> {
     let fits =

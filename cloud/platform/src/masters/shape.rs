@@ -1,13 +1,15 @@
 //! A declaration together with what the catalogue says of its table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::catalog::{self, Catalog};
-use super::kind::{Kind, LONGEST_TEXT};
+use super::kind::{self, Kind, LONGEST_TEXT};
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
+use crate::i18n::Texts;
 
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
@@ -17,11 +19,11 @@ const ORGANISATION: [&str; 2] = ["companies", "plants"];
 /// All masters.
 #[derive(Debug)]
 pub struct Shapes {
-    all: Vec<Shape>,
+    all: Vec<Arc<Shape>>,
 }
 
 /// One master, as the engine works with it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shape {
     /// Its declaration.
     pub master: &'static Master,
@@ -44,8 +46,19 @@ pub struct Shape {
 }
 
 /// One field.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Column {
+    /// By which forms, files and rows have it: `item`, `custom.colour`,
+    /// `lead_time_days@KOL`.
+    pub name: String,
+    /// Where its value lies.
+    pub(super) place: Place,
+    /// What it is called.
+    pub(super) label: Label,
+    /// Lists show it.
+    pub listed: bool,
+    /// All of a text must match it.
+    pub(super) pattern: Option<regex::Regex>,
     /// As declared.
     pub field: &'static Field,
     /// What it holds.
@@ -58,10 +71,45 @@ pub struct Column {
     pub is_key: bool,
 }
 
+/// Where the value of a field lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a column of the master's table.
+    Table,
+    /// Among the tenant's own fields.
+    Own,
+    /// Among the values of plants.
+    Plant,
+}
+
+/// What a field is called.
+#[derive(Debug, Clone)]
+pub(super) enum Label {
+    /// As the texts say.
+    Text,
+    /// As the tenant says, by language.
+    Own(Map<String, Value>),
+    /// As the texts say, at this plant.
+    At(String),
+}
+
+impl Column {
+    /// What it is called, in the reader's language.
+    #[must_use]
+    pub fn said(&self, texts: &Texts) -> String {
+        match &self.label {
+            Label::Text => texts.t(&self.field.text_key()),
+            Label::Own(labels) => kind::name_in(labels, texts.lang),
+            Label::At(plant) => format!("{} · {plant}", texts.t(&self.field.text_key())),
+        }
+    }
+}
+
 /// Rows refer to rows of another table by these columns.
 #[derive(Debug, Clone)]
 pub(super) struct Reference {
-    /// Here; the last is the field that names the other row.
+    /// Here; the last is the field that names the other row. One that begins with `@`
+    /// is not a column but the value itself: the plant of a plant's own value.
     pub columns: Vec<String>,
     pub target: Target,
     /// The field holds several.
@@ -119,12 +167,21 @@ impl Shapes {
         for (shape, referrers) in all.iter_mut().zip(referrers) {
             shape.referrers = referrers;
         }
-        Ok(Self { all })
+        Ok(Self { all: all.into_iter().map(Arc::new).collect() })
+    }
+
+    /// The same, with this shape in the place of the one of its master.
+    pub(super) fn with(&self, shape: Shape) -> Self {
+        let mut all = self.all.clone();
+        if let Some(old) = all.iter_mut().find(|old| old.master.name == shape.master.name) {
+            *old = Arc::new(shape);
+        }
+        Self { all }
     }
 
     /// All, as declared.
     pub fn iter(&self) -> impl Iterator<Item = &Shape> {
-        self.all.iter()
+        self.all.iter().map(Arc::as_ref)
     }
 
     /// The master of this name.
@@ -132,7 +189,7 @@ impl Shapes {
     /// # Errors
     /// [`MastersError::NotFound`].
     pub fn find(&self, name: &str) -> Result<&Shape, MastersError> {
-        self.all.iter().find(|shape| shape.master.name == name).ok_or(MastersError::NotFound)
+        self.iter().find(|shape| shape.master.name == name).ok_or(MastersError::NotFound)
     }
 }
 
@@ -140,7 +197,20 @@ impl Shape {
     /// The field of this name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.field.name == name)
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The same with more fields, which lie beside the table.
+    pub(super) fn wider(&self, columns: Vec<Column>, references: Vec<Reference>) -> Self {
+        let mut wider = self.clone();
+        wider.columns.extend(columns);
+        wider.references.extend(references);
+        wider
+    }
+
+    /// Whether it has fields beside its table.
+    pub(super) fn is_wider(&self) -> bool {
+        self.columns.iter().any(|column| column.place != Place::Table)
     }
 
     /// The key of a row, as addresses and the audit have it.
@@ -233,12 +303,12 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         written.push(master.title.to_owned());
     }
     for key in master.key {
-        if !columns.iter().any(|column| column.is_key && column.field.name == *key) {
+        if !columns.iter().any(|column| column.is_key && column.name == *key) {
             return Err(wrong(master, format!("its key column {key} is no field")));
         }
     }
     let mut read = written.clone();
-    read.extend(columns.iter().filter(|c| c.field.secret.is_none()).map(|c| c.field.name.to_owned()));
+    read.extend(columns.iter().filter(|c| c.field.secret.is_none()).map(|c| c.name.clone()));
     read.push(master.title.to_owned());
     let once: BTreeSet<String> = read.into_iter().collect();
     let judged = checks.iter().filter(|check| match check.columns.as_slice() {
@@ -293,7 +363,12 @@ fn column(
     };
     let default = found.default_text.as_deref().filter(|_| !found.generated).and_then(catalog::default);
     Ok(Column {
+        name: field.name.to_owned(),
         field,
+        place: Place::Table,
+        label: Label::Text,
+        listed: field.listed,
+        pattern: None,
         kind,
         required: field.needed || (found.required && default.is_none()),
         default,

@@ -11,7 +11,9 @@ use sqlx::query::QueryScalar;
 use sqlx::{AssertSqlSafe, Error, Postgres};
 
 use super::Row;
+use super::barcodes::Scanned;
 use super::declare::Use;
+use super::extra::{self, Bounds};
 use super::kind::Kind;
 use super::list::{Lane, ListQuery, Place};
 use super::shape::{Check, Reference, Referrer, Shape};
@@ -79,7 +81,7 @@ fn stored(shape: &Shape, json: Value) -> Result<Stored, Error> {
     let updated_by = text(row.remove("tw_updated_by")).unwrap_or_default();
     let sort_value = text(row.remove("tw_sort"));
     for column in &shape.columns {
-        if let Some(value) = row.get_mut(column.field.name) {
+        if let Some(value) = row.get_mut(&column.name) {
             *value = column.kind.stored(value.take());
         }
     }
@@ -107,7 +109,7 @@ pub(super) fn page_sql(
     if let Some(member) = shape.master.member {
         conditions.push(format!("t.{}", quoted(member.column)));
     }
-    for (name, value) in &query.filters {
+    for (name, value) in query.filters.iter().filter(|(name, _)| !name.starts_with(extra::OWN)) {
         conditions.push(format!("t.{} = {}", quoted(name), bind(value, shape.type_of(name))));
     }
     // A beginning is a range: under row-level security `like` uses no index.
@@ -123,6 +125,45 @@ pub(super) fn page_sql(
         conditions.push(format!("not ({})", range(told)));
     }
     let key = shape.master.key;
+    // The values of one own field lead to the rows; other ones are asked of each row.
+    let lead = lane.lead.as_ref();
+    for bounds in query.own.iter().filter(|bounds| Some(*bounds) != lead) {
+        let here = match key {
+            [one] => format!("t.{}::text", quoted(one)),
+            several => format!("concat_ws(':', {})", joined(several, |name| format!("t.{}", quoted(name)))),
+        };
+        let within = within(shape, bounds, "w", &mut bind);
+        conditions
+            .push(format!("exists (select from custom_values w where {within} and w.row_key = {here})"));
+    }
+    if let Some(bounds) = lead {
+        let within = within(shape, bounds, "v", &mut bind);
+        conditions.push(within);
+        for (at, name) in key.iter().enumerate() {
+            let part = match key.len() {
+                1 => "v.row_key".to_owned(),
+                _ => format!("split_part(v.row_key, ':', {})", at + 1),
+            };
+            let typed = match shape.type_of(name) {
+                "text" => part,
+                other => format!("{part}::{other}"),
+            };
+            conditions.push(format!("t.{} = {typed}", quoted(name)));
+        }
+        if let Some(place) = after {
+            let value = bind(place.value.as_deref().unwrap_or_default(), "text");
+            let row_key = bind(&place.key.join(":"), "text");
+            conditions.push(format!("(v.sorted, v.row_key) > ({value}, {row_key})"));
+        }
+        let sql = format!(
+            "select to_jsonb(r) from (select {}, v.sorted as tw_sort from custom_values v, {} t where {} \
+             order by v.sorted, v.row_key limit {limit}) r",
+            columns(shape),
+            quoted(shape.master.table),
+            conditions.join(" and "),
+        );
+        return (sql, bound);
+    }
     let first = lane.column.as_deref();
     if let Some(place) = after {
         let mut values: Vec<String> = Vec::new();
@@ -148,6 +189,23 @@ pub(super) fn page_sql(
     (sql, bound)
 }
 
+/// Where the values of an own field must lie, as a condition on `custom_values`.
+fn within(
+    shape: &Shape,
+    bounds: &Bounds,
+    alias: &str,
+    bind: &mut impl FnMut(&str, &str) -> String,
+) -> String {
+    let (master, field) = (bind(shape.master.name, "text"), bind(&bounds.field, "text"));
+    let from = bind(&bounds.from, "text");
+    let range = if bounds.exact {
+        format!("{alias}.sorted = {from}")
+    } else {
+        format!("{alias}.sorted >= {from} and {alias}.sorted < {}", bind(&bounds.to, "text"))
+    };
+    format!("{alias}.tenant_id = $1 and {alias}.master = {master} and {alias}.field = {field} and {range}")
+}
+
 /// Rows along a lane, in its order.
 pub(super) async fn rows(
     tx: &mut Tx,
@@ -164,7 +222,10 @@ pub(super) async fn rows(
         statement = statement.bind(value);
     }
     let found = statement.fetch_all(tx.conn()).await?;
-    found.into_iter().map(|json| stored(shape, json)).collect()
+    let mut rows = found.into_iter().map(|json| stored(shape, json)).collect::<Result<Vec<_>, _>>()?;
+    let mut filled: Vec<&mut Row> = rows.iter_mut().map(|stored| &mut stored.row).collect();
+    extra::fill(tx, shape, &mut filled).await?;
+    Ok(rows)
 }
 
 /// Rows by their keys, deleted or not, of this master or another of the table;
@@ -190,8 +251,10 @@ pub(super) async fn rows_by_key(
         if lock { " for update of t" } else { "" },
     );
     let found = scalar::<Value>(sql).bind(tenant).bind(Value::Array(wanted)).fetch_all(tx.conn()).await?;
-    let rows = found.into_iter().map(|json| stored(shape, json).map(|row| (shape.key_of(&row.row), row)));
-    rows.collect()
+    let mut rows = found.into_iter().map(|json| stored(shape, json)).collect::<Result<Vec<_>, _>>()?;
+    let mut filled: Vec<&mut Row> = rows.iter_mut().map(|stored| &mut stored.row).collect();
+    extra::fill(tx, shape, &mut filled).await?;
+    Ok(rows.into_iter().map(|row| (shape.key_of(&row.row), row)).collect())
 }
 
 /// Rows as JSON with only what is written, numbered from 0 in their order.
@@ -473,4 +536,66 @@ pub(super) async fn begin(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query("select app.begin_masters($1)").bind(tenant).execute(tx.conn()).await?;
     Ok(())
+}
+
+/// What these codes stand for, of those that are known: barcodes, and GTINs of items.
+pub(super) async fn barcodes(tx: &mut Tx, codes: &[String]) -> Result<Vec<Scanned>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Scanned,
+        r#"select barcode as "barcode!", item as "item!", unit as "unit!", quantity as "quantity!" from (
+             select b.barcode, b.item, coalesce(b.unit, i.base_unit) as unit,
+                    trim_scale(b.quantity)::text as quantity
+             from item_barcodes b
+             join items i on i.tenant_id = $1 and i.item = b.item and i.deleted_at is null
+             where b.tenant_id = $1 and b.barcode = any($2) and b.deleted_at is null
+             union all
+             select i.gtin, i.item, i.base_unit, '1'
+             from items i where i.tenant_id = $1 and i.gtin = any($2) and i.deleted_at is null) found"#,
+        tenant,
+        codes,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// The attributes of items, each with its values.
+pub(super) async fn attributes(tx: &mut Tx) -> Result<Vec<(String, Vec<String>)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select attribute, choices from item_attributes where tenant_id = $1 and deleted_at is null",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.attribute, row.choices)).collect())
+}
+
+/// The variants of these items: the item, of which, and by what it differs.
+pub(super) async fn variants(
+    tx: &mut Tx,
+    models: &[String],
+) -> Result<Vec<(String, String, Vec<String>)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select item, variant_of as "variant_of!", variant from items
+           where tenant_id = $1 and variant_of = any($2) and deleted_at is null"#,
+        tenant,
+        models,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.item, row.variant_of, row.variant)).collect())
+}
+
+/// Those of these items that are variants themselves.
+pub(super) async fn variants_among(tx: &mut Tx, items: &[String]) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select item from items where tenant_id = $1 and item = any($2) and variant_of is not null",
+        tenant,
+        items,
+    )
+    .fetch_all(tx.conn())
+    .await
 }

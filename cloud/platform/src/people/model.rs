@@ -122,6 +122,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.delete",
             "numbering.read",
             "numbering.lease",
+            "views.share",
         ],
     ),
     (

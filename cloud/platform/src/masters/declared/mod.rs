@@ -3,6 +3,7 @@
 mod items;
 mod money;
 mod numbers;
+mod own;
 mod partners;
 mod plant;
 
@@ -14,6 +15,8 @@ pub(super) const ALL: &[Master] = &[
     items::CATEGORIES,
     items::UNITS,
     items::CONVERSIONS,
+    items::BARCODES,
+    items::ATTRIBUTES,
     partners::SUPPLIERS,
     partners::CUSTOMERS,
     partners::CONTACTS,
@@ -29,4 +32,5 @@ pub(super) const ALL: &[Master] = &[
     money::CURRENCIES,
     money::CURRENCY_RATES,
     numbers::DOCUMENT_SERIES,
+    own::CUSTOM_FIELDS,
 ];

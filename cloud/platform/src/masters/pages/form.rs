@@ -15,7 +15,7 @@ use super::super::check::{self, Cells};
 use super::super::history::{self, Entry};
 use super::super::import::label;
 use super::super::kind::{self, Kind};
-use super::super::shape::{Column, Shape, Shapes};
+use super::super::shape::{Column, Label, Place, Shape, Shapes};
 use super::super::store::Stored;
 use super::super::{Engine, Master, MastersError, Mistake, service};
 use super::url_text;
@@ -38,6 +38,9 @@ struct FormPage<'a> {
     is_new: bool,
     deleted: bool,
     inputs: Vec<Input>,
+    /// The inputs of each plant's own values, and whether they are shown at once.
+    plants: Vec<(String, Vec<Input>)>,
+    plants_open: bool,
     /// Mistakes of the row as a whole, and what became of a command.
     told: Vec<String>,
     may_edit: bool,
@@ -58,6 +61,8 @@ pub(super) struct Input {
     /// `text`, `lines`, `choice`, `many`, `flag`, `number`, `date`, `time`, `secret`.
     kind: &'static str,
     required: bool,
+    /// It can be emptied again: nothing stands in its place.
+    clears: bool,
     /// It cannot be changed.
     fixed: bool,
     longest: Option<usize>,
@@ -66,6 +71,8 @@ pub(super) struct Input {
     /// Codes that are offered while one types, and where more are.
     options: Option<(String, Vec<(String, String)>)>,
     lang: String,
+    /// The plant whose own value it is.
+    plant: String,
     hint: String,
     error: Option<(String, String)>,
 }
@@ -148,6 +155,16 @@ async fn show(
         let Mistake { field, wrong, .. } = mistake;
         format!("{field}: {} {}", wrong.what(texts), wrong.fix(texts))
     }));
+    let mut inputs = inputs;
+    let mut plants: Vec<(String, Vec<Input>)> = Vec::new();
+    for input in inputs.extract_if(.., |input| !input.plant.is_empty()) {
+        match plants.iter_mut().find(|(plant, _)| *plant == input.plant) {
+            Some((_, of_plant)) => of_plant.push(input),
+            None => plants.push((input.plant.clone(), vec![input])),
+        }
+    }
+    let told_here = |input: &Input| !input.value.is_empty() || input.error.is_some();
+    let plants_open = plants.iter().flat_map(|(_, inputs)| inputs).any(told_here);
     let title = match filled.stored {
         Some(stored) => shape.title_of(&stored.row),
         None => texts.t("masters-new"),
@@ -164,6 +181,8 @@ async fn show(
         is_new: stored.is_none(),
         deleted: stored.is_some_and(|stored| stored.deleted),
         inputs,
+        plants,
+        plants_open,
         told,
         may_edit: caller.may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
         may_delete: caller.may(&master.permissions.delete) && stored.is_some(),
@@ -198,7 +217,7 @@ async fn inputs(
         for name in check::inputs(column) {
             let mut input = input(shape, column, name, filled, texts);
             if matches!(column.kind, Kind::Text { .. } | Kind::Codes(_))
-                && let Some(reference) = shape.reference_of(column.field.name)
+                && let Some(reference) = shape.reference_of(&column.name)
             {
                 let offered = service::options(tx, shapes, reference, "").await?;
                 if reference.several {
@@ -212,7 +231,7 @@ async fn inputs(
                         })
                         .collect();
                 } else {
-                    let more = format!("/masters/{}/options/{}", shape.master.name, column.field.name);
+                    let more = format!("/masters/{}/options/{}", shape.master.name, column.name);
                     input.options = Some((more, offered));
                 }
             }
@@ -233,7 +252,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         _ => String::new(),
     };
     let of_row = || {
-        let value = filled.stored.and_then(|stored| stored.row.get(column.field.name));
+        let value = filled.stored.and_then(|stored| stored.row.get(&column.name));
         match (&column.kind, value) {
             (Kind::Secret, _) => String::new(),
             (Kind::Names, Some(names)) => names.get(&lang).map(Kind::plain).unwrap_or_default(),
@@ -251,6 +270,8 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         Kind::Text { longest, .. } => ("text", Some(*longest)),
         Kind::Choice(_) => ("choice", None),
         Kind::Whole(_) | Kind::Decimal { .. } => ("number", None),
+        // No own value is neither yes nor no.
+        Kind::Flag if column.place == Place::Plant => ("choice", None),
         Kind::Flag => ("flag", None),
         Kind::Date => ("date", None),
         Kind::Time => ("time", None),
@@ -264,6 +285,9 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         _ => &[],
     };
     let held: Vec<&str> = value.split(';').collect();
+    let yes_no = [("true", "masters-yes"), ("false", "masters-no")];
+    let of_flag = yes_no.iter().filter(|_| kind == "choice" && column.kind == Kind::Flag);
+    let of_flag = of_flag.map(|(word, key)| ((*word).to_owned(), texts.t(key), value == *word));
     let choices =
         words.iter().map(|word| (word.clone(), kind::choice(texts, word), held.contains(&word.as_str())));
     let of_new = filled.stored.is_none();
@@ -272,27 +296,33 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         let chosen = chosen
             || (of_new
                 && own == Some(word.as_str())
-                && shape.master.member.is_some_and(|m| m.list == column.field.name));
+                && shape.master.member.is_some_and(|m| column.name == m.list));
         (word, said, chosen)
     });
+    let choices = choices.chain(of_flag);
     let hint = match (&column.kind, of_new, shape.master.opaque_key) {
         (Kind::Secret, false, _) => texts.t("masters-secret-hint"),
         (_, true, Some(_)) if column.is_key => texts.t("masters-opaque-hint"),
-        _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.field.name), ""),
+        _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.name), ""),
     };
     let first = lang.is_empty() || lang == "en";
     let opaque = shape.master.opaque_key.is_some() && column.is_key;
     Input {
-        label: label(column.field, &column.kind, &name, texts),
+        label: label(column, &name, texts),
         choices: choices.collect(),
         kind,
         required: column.required && first && !opaque && (of_new || column.kind != Kind::Secret),
+        clears: !column.required && column.default.is_none(),
         fixed: column.is_key && filled.stored.is_some(),
         longest,
         options: None,
         hint,
         error: None,
         lang,
+        plant: match &column.label {
+            Label::At(plant) => plant.clone(),
+            _ => String::new(),
+        },
         value,
         name,
     }

@@ -1,6 +1,7 @@
 //! The engine over a real Postgres.
 
 mod declared;
+mod extra;
 mod files;
 mod lists;
 mod rights;
