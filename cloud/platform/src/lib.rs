@@ -6,6 +6,7 @@ pub mod audit;
 pub mod authority;
 pub mod ctx;
 pub mod db;
+pub mod files;
 pub mod i18n;
 pub mod masters;
 pub mod migrate;

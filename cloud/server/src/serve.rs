@@ -11,6 +11,7 @@ use axum::Router;
 use axum::routing::get;
 use chrono::Utc;
 use platform::authority::{self, Authority};
+use platform::files::Files;
 use platform::notify::{Courier, WebSender};
 use platform::openapi::Operation;
 use platform::secrets::Secrets;
@@ -24,7 +25,7 @@ use trace::ingest::{Committed, Ingest};
 
 use crate::config::Config;
 use crate::database::Database;
-use crate::metrics;
+use crate::{metrics, tls};
 
 /// How long requests and streams may take to end once told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -80,9 +81,12 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         let stop = stop.clone();
         running.spawn(async move { edge.serve(listener, tls, stop).await.context("serving plants") });
     }
+    // What is wrong with a certificate is said before anything is served.
+    let tls = config.tls(Utc::now())?;
+    let files = config.files()?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
-    let state = state(&db, &config, secrets.clone(), mailer.is_some());
+    let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
         let (audited, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
@@ -97,6 +101,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             kinds: state.kinds.as_slice().into(),
             public_url: config.url(),
         };
+        let (swept, stopped) = (db.clone(), stop.clone());
+        running.spawn(async move {
+            platform::files::sweep::run(swept, files, stopped).await;
+            Ok(())
+        });
         let (outbox, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::notify::worker::run(outbox, courier, stopped).await;
@@ -112,13 +121,27 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let http = listener.local_addr()?;
     let app = app(state, committed, parts.contains(&Part::Api));
     let served = stop.clone();
-    running.spawn(async move {
-        let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service)
-            .with_graceful_shutdown(served.cancelled_owned())
-            .await
-            .context("serving pages")
-    });
+    if let Some(tls) = tls {
+        let (watched, stopped) = (tls.clone(), stop.clone());
+        running.spawn(async move {
+            watched.watch(tls::LOOK, stopped).await;
+            Ok(())
+        });
+        running.spawn(async move { tls.serve(listener, app, served).await });
+    } else {
+        running.spawn(async move {
+            let service = app.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service)
+                .with_graceful_shutdown(served.cancelled_owned())
+                .await
+                .context("serving pages")
+        });
+    }
+    if let Some(at) = config.redirect_listen {
+        let listener = listen(at, "redirect_listen").await?;
+        let (url, stop) = (config.url(), stop.clone());
+        running.spawn(async move { tls::redirect(listener, url, stop).await });
+    }
     write_addresses(&config, http, grpc)?;
     tracing::info!(%http, ?grpc, ?parts, "the cloud runs");
 
@@ -149,10 +172,10 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
 }
 
 /// What every handler is given.
-fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) -> AppState {
+fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, files: Files) -> AppState {
     let masters_texts = platform::masters::texts();
     AppState::builder(db.clone())
-        .secure(config.secure_cookies)
+        .secure(config.secure_cookies || config.tls_certificate.is_some())
         .nav(trace::pages::NAV)
         .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
@@ -183,6 +206,8 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .commands(platform::masters::commands())
         .commands(platform::numbering::commands())
         .texts(platform::search::TEXTS)
+        .texts(platform::files::TEXTS)
+        .files(files)
         .texts(platform::openapi::TEXTS)
         .secrets(secrets)
         .mails(mails)
@@ -199,6 +224,7 @@ fn operations() -> Vec<Operation> {
         platform::audit::operations(),
         platform::numbering::operations(),
         platform::search::operations(),
+        platform::files::operations(),
         platform::openapi::operations(),
     ]
     .concat()
@@ -219,6 +245,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::masters::router(&state))
             .merge(platform::numbering::router())
             .merge(platform::views::router())
+            .merge(platform::files::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)

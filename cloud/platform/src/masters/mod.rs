@@ -9,6 +9,7 @@
 //! `docs/adding-a-master.md` says how to add one.
 
 mod api;
+mod attach;
 mod barcodes;
 mod catalog;
 mod check;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use axum::{Extension, Router};
 use tokio::sync::OnceCell;
 
+pub use attach::subjects;
 pub use barcodes::{Scanned, scanned};
 pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, Member, Permissions, Use};
 pub use error::MastersError;

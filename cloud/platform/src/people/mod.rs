@@ -36,7 +36,7 @@ pub use search::SEARCHERS;
 pub use second_step::reseal;
 pub use service::{list, roles, roles_ensure};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
-pub(crate) use store::{Standing, standing};
+pub(crate) use store::{Standing, names_of, standing};
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;

@@ -1,6 +1,8 @@
 //! All SQL of people: their look-up at sign-in, links and tries in the control
 //! schema, and their rows in the tenant's.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Error;
 use uuid::Uuid;
@@ -602,4 +604,19 @@ pub(super) async fn users_beginning(
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|row| (row.user_id, row.name, row.email)).collect())
+}
+
+/// Names of the people among the actors, by `user:…`.
+pub(crate) async fn names_of(tx: &mut Tx, actors: &[String]) -> Result<HashMap<String, String>, Error> {
+    let tenant = tx.tenant();
+    let ids: Vec<Uuid> =
+        actors.iter().filter_map(|actor| actor.strip_prefix("user:")?.parse().ok()).collect();
+    let rows = sqlx::query!(
+        "select user_id, name from users where tenant_id = $1 and user_id = any($2)",
+        tenant,
+        &ids
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (format!("user:{}", row.user_id), row.name)).collect())
 }

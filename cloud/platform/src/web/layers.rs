@@ -42,6 +42,7 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
     // A path can hold a secret (a sign-in code), its pattern cannot.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let span = tracing::info_span!("request", id = %id.0);
+    name_host(&mut request);
     let asker = faces::Asker::of(&request);
     let takes_gzip = assets::takes_gzip(request.headers());
     request.extensions_mut().insert(id.clone());
@@ -69,6 +70,18 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
         "served"
     );
     response
+}
+
+/// HTTP/2 names the host in the request's own address: from here on it stands in
+/// the header, as of HTTP/1.1.
+fn name_host(request: &mut Request) {
+    if request.headers().contains_key(header::HOST) {
+        return;
+    }
+    let named = request.uri().authority().and_then(|at| HeaderValue::from_str(at.as_str()).ok());
+    if let Some(named) = named {
+        request.headers_mut().insert(header::HOST, named);
+    }
 }
 
 /// Runs a request to its end. hyper drops the future of a caller that hangs up;

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::db::Db;
+use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::masters::Engine;
 use crate::notify::Kind;
@@ -48,6 +49,8 @@ pub struct Inner {
     pub kinds: Vec<Kind>,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
+    /// Files that are attached to things.
+    pub files: Files,
     /// Whether mail can be sent.
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
@@ -80,6 +83,7 @@ impl AppState {
             permissions: Vec::new(),
             kinds: Vec::new(),
             secrets: Secrets::none(),
+            files: Files::none(),
             mails: false,
             private_webhooks: false,
             searchers: Vec::new(),
@@ -110,6 +114,7 @@ pub struct Builder {
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
     secrets: Secrets,
+    files: Files,
     mails: bool,
     private_webhooks: bool,
     searchers: Vec<Searcher>,
@@ -149,6 +154,13 @@ impl Builder {
     #[must_use]
     pub fn secrets(mut self, secrets: Secrets) -> Self {
         self.secrets = secrets;
+        self
+    }
+
+    /// Keeps attached files there.
+    #[must_use]
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = files;
         self
     }
 
@@ -199,6 +211,7 @@ impl Builder {
                 permissions: self.permissions,
                 kinds: self.kinds,
                 secrets: self.secrets,
+                files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
                 searchers: self.searchers,

@@ -50,6 +50,8 @@ struct FormPage<'a> {
     aside: Option<&'static str>,
     /// A page about the row, and the key of its text.
     link: Option<(String, &'static str)>,
+    /// The row's files.
+    files_at: String,
     history: Vec<Entry>,
 }
 
@@ -193,6 +195,7 @@ async fn show(
             .link
             .filter(|_| stored.is_some())
             .map(|link| (format!("{}{}", link.one, url_text(key)), link.text)),
+        files_at: format!("/files/on/{}/{}", master.name, url_text(key)),
         history,
         title: title.clone(),
     };
