@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::declare::{Candidate, Fault, Judging};
-use super::{Wrong, rules, store};
+use super::{Wrong, item_store, rules};
 use crate::db::{DbError, Tx};
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Permission, Problem, query};
@@ -86,7 +86,7 @@ pub async fn scanned(tx: &mut Tx, code: &str) -> Result<Option<Scanned>, DbError
     }
     let candidates = candidates(code);
     let mut found: BTreeMap<usize, Scanned> = BTreeMap::new();
-    for row in store::barcodes(tx, &candidates).await? {
+    for row in item_store::barcodes(tx, &candidates).await? {
         // The code as it was scanned comes before the same with other zeros.
         let at = candidates.iter().position(|candidate| *candidate == row.barcode).unwrap_or(usize::MAX);
         found.entry(at).or_insert(row);

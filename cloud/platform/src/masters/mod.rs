@@ -20,6 +20,7 @@ mod export;
 mod extra;
 mod history;
 mod import;
+mod item_store;
 mod kind;
 mod list;
 mod operations;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::declare::{Candidate, Fault, Judging};
-use super::{Row, Wrong, store};
+use super::{Row, Wrong, item_store};
 use crate::db::{DbError, Tx};
 
 /// Judges items that are to be written, as far as variants go.
@@ -35,17 +35,17 @@ async fn judged(tx: &mut Tx, rows: &[Candidate<'_>]) -> Result<Vec<Fault>, DbErr
     if !rows.iter().any(|candidate| concerned(&candidate)) {
         return Ok(Vec::new());
     }
-    let attributes: BTreeMap<String, Vec<String>> = store::attributes(tx).await?.into_iter().collect();
+    let attributes: BTreeMap<String, Vec<String>> = item_store::attributes(tx).await?.into_iter().collect();
     let models: Vec<String> =
         rows.iter().map(|candidate| of(candidate.row, "variant_of").to_owned()).collect();
     let mut taken: BTreeMap<(String, BTreeSet<String>), String> = BTreeMap::new();
     let written: BTreeSet<&str> = rows.iter().map(|candidate| of(candidate.row, "item")).collect();
-    for (item, model, variant) in store::variants(tx, &models).await? {
+    for (item, model, variant) in item_store::variants(tx, &models).await? {
         if !written.contains(item.as_str()) {
             taken.insert((model, variant.into_iter().collect()), item);
         }
     }
-    let nested: BTreeSet<String> = store::variants_among(tx, &models).await?.into_iter().collect();
+    let nested: BTreeSet<String> = item_store::variants_among(tx, &models).await?.into_iter().collect();
     let mut faults = Vec::new();
     for (at, candidate) in rows.iter().enumerate() {
         let row = candidate.row;
