@@ -129,6 +129,8 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/audit", Admin, Nothing),
     ("GET", "/audit.csv", Admin, Nothing),
     ("GET", "/api/v1/audit", Admin, Nothing),
+    ("GET", "/items/variants/{*code}", Reader, Nothing),
+    ("POST", "/items/variants/{*code}", Writer, Form("size=M")),
     ("GET", "/masters", Reader, Nothing),
     ("GET", "/masters/{master}", Reader, Nothing),
     ("POST", "/masters/{master}", Writer, Form("partner=NEW&name=New&roles=supplier")),

@@ -3,6 +3,7 @@
 mod form;
 mod import;
 mod rows;
+mod variants;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use crate::web::{AppState, Caller, Problem, Shell, escaped};
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/masters", get(all))
+        .route("/items/variants/{*code}", get(variants::page).post(variants::make))
         .route("/masters/{master}", get(rows::list).post(form::create))
         .route("/masters/{master}/new", get(form::blank))
         .route("/masters/{master}/row/{*code}", get(form::one).post(form::update))

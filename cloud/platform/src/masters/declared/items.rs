@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::declare::permissions;
+use super::super::declare::{Link, permissions};
 use super::super::{Field, Group, Master, Row, Use, barcodes, publish, rules, variants};
 
 /// What is bought, made, kept and sold.
@@ -59,6 +59,7 @@ pub(super) const ITEMS: Master = Master {
     derive: Some(english_name),
     told: Some(publish::ITEM),
     judge: Some(variants::judge),
+    link: Some(Link { all: "/masters/item_attributes", one: "/items/variants/", text: "variants-title" }),
     ..Master::NEW
 };
 

@@ -78,6 +78,8 @@ fn every_mistake_has_words() {
     let sources = [
         include_str!("../check.rs"),
         include_str!("../extra/judge.rs"),
+        include_str!("../barcodes.rs"),
+        include_str!("../variants.rs"),
         include_str!("../import.rs"),
         include_str!("../kind.rs"),
         include_str!("../rules.rs"),

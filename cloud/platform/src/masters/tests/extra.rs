@@ -241,6 +241,19 @@ async fn variants_differ_by_known_attributes_and_each_once() {
     let nested = office.create("items", &variant("B", &[("variant_of", "A"), ("variant", "size:L")])).await;
     assert_eq!(fields(nested), [pair("variant_of", "variant-nested")]);
     assert_eq!(office.listed(&[("variant_of", "BOLT-M6")]).await, ["A"]);
+    // Those that there are not yet are made, as the item itself is.
+    let (db, cx) = (&office.test.db, &office.cx);
+    let shapes = office.wide("items").await;
+    let items = shapes.find("items").unwrap();
+    let all = [("size".to_owned(), ["S", "M", "L"].map(str::to_owned).to_vec())].into();
+    assert_eq!(super::super::variants::make(db, cx, items, "BOLT-M6", &all).await.unwrap(), 2);
+    assert_eq!(office.listed(&[("variant_of", "BOLT-M6")]).await, ["A", "BOLT-M6-L", "BOLT-M6-S"]);
+    let made = office.find("items", "BOLT-M6-S").await.row;
+    assert_eq!((&made["name"], &made["tracking"]), (&"Bolt M6 S".into(), &"lot".into()));
+    assert_eq!(super::super::variants::make(db, cx, items, "BOLT-M6", &all).await.unwrap(), 0, "all there");
+    let strange = [("colour".to_owned(), vec!["red".to_owned()])].into();
+    let told = super::super::variants::make(db, cx, items, "BOLT-M6", &strange).await;
+    assert_eq!(fields(told), [pair("variant", "variant-value")]);
 }
 
 #[tokio::test]
