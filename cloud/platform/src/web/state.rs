@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::db::Db;
 use crate::files::Files;
@@ -11,7 +12,7 @@ use crate::notify::Kind;
 use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
 
-use super::Permission;
+use super::{Network, Permission, RateLimits, Rates};
 
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,12 @@ pub struct Inner {
     pub commands: Vec<Command>,
     /// The masters.
     pub masters: Arc<Engine>,
+    /// How many requests somebody may make.
+    pub rate_limits: RateLimits,
+    /// Proxies that say where a request came from.
+    pub trusted_proxies: Vec<Network>,
+    /// How long a request may take.
+    pub request_timeout: Duration,
 }
 
 impl Deref for AppState {
@@ -88,6 +95,9 @@ impl AppState {
             private_webhooks: false,
             searchers: Vec::new(),
             commands: Vec::new(),
+            rates: Rates::default(),
+            trusted_proxies: Vec::new(),
+            request_timeout: Duration::from_secs(120),
         }
     }
 
@@ -119,6 +129,9 @@ pub struct Builder {
     private_webhooks: bool,
     searchers: Vec<Searcher>,
     commands: Vec<Command>,
+    rates: Rates,
+    trusted_proxies: Vec<Network>,
+    request_timeout: Duration,
 }
 
 impl Builder {
@@ -171,6 +184,27 @@ impl Builder {
         self
     }
 
+    /// How many requests a caller and an address may make.
+    #[must_use]
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
+        self
+    }
+
+    /// Proxies that say, in `X-Forwarded-For`, where a request came from.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: Vec<Network>) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// How long a request may take before it is given up.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
     /// Whether webhooks may reach private addresses.
     #[must_use]
     pub fn private_webhooks(mut self, allowed: bool) -> Self {
@@ -217,6 +251,9 @@ impl Builder {
                 searchers: self.searchers,
                 commands: self.commands,
                 masters: Arc::new(Engine::default()),
+                rate_limits: RateLimits::new(self.rates),
+                trusted_proxies: self.trusted_proxies,
+                request_timeout: self.request_timeout,
             }),
         }
     }
