@@ -130,6 +130,30 @@
     }
   });
 
+  // Rows by keyboard: j and k go on and back, the letter of a button or box goes to
+  // it; pressing it stays with the reader.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
+    const rows = [...document.querySelectorAll("[data-row]")];
+    if (!rows.length) return;
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    if (event.key === "j" || event.key === "k") {
+      const next = rows[Math.min(rows.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)))];
+      event.preventDefault();
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
+      return;
+    }
+    if (!/^[a-z]$/.test(event.key)) return;
+    const row = at >= 0 ? rows[at] : rows.length === 1 ? rows[0] : null;
+    const found = row?.querySelector(`[data-key="${event.key}"]`);
+    if (!found) return;
+    event.preventDefault();
+    found.focus();
+    if (found.type === "checkbox") found.click();
+  });
+
   // A form that wants one click only.
   document.addEventListener("submit", (event) => {
     const button = event.target.querySelector("[data-once]");

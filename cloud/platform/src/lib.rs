@@ -26,3 +26,4 @@ pub mod tenancy;
 pub mod testing;
 pub mod views;
 pub mod web;
+pub mod workflow;

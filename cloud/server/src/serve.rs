@@ -89,6 +89,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     config.proxies()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
+        let (approvals, subjects, stopped) = (db.clone(), state.subjects.clone(), stop.clone());
+        running.spawn(async move {
+            platform::workflow::worker::run(approvals, subjects, stopped).await;
+            Ok(())
+        });
         let (audited, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::audit::run(audited, stopped).await;
@@ -100,6 +105,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             secrets,
             i18n: Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
+            subjects: state.subjects.clone(),
             public_url: config.url(),
         };
         let (swept, stopped) = (db.clone(), stop.clone());
@@ -180,6 +186,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
     AppState::builder(db.clone())
         .secure(config.secure_cookies || config.tls_certificate.is_some())
         .nav(trace::pages::NAV)
+        .nav(platform::workflow::NAV)
         .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
@@ -190,13 +197,17 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(platform::numbering::PERMISSIONS)
         .permissions(platform::views::PERMISSIONS)
         .permissions(platform::people::PERMISSIONS)
+        .permissions(&[platform::web::keys::KEY_MANAGE])
+        .permissions(platform::workflow::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
+        .kinds(platform::workflow::KINDS)
         .kinds(platform::people::KINDS)
         .kinds(platform::notify::KINDS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
+        .texts(platform::workflow::TEXTS)
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::numbering::TEXTS)
         .texts(platform::views::TEXTS)
@@ -212,6 +223,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .texts(platform::files::TEXTS)
         .files(files)
         .texts(platform::openapi::TEXTS)
+        .subjects(platform::workflow::subjects())
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
@@ -228,9 +240,13 @@ fn operations() -> Vec<Operation> {
         trace::explore::api::operations(),
         platform::seed::operations(),
         platform::audit::operations(),
+        platform::people::operations(),
+        platform::workflow::operations(),
         platform::numbering::operations(),
         platform::search::operations(),
         platform::files::operations(),
+        platform::notify::operations(),
+        platform::web::keys::operations(),
         platform::openapi::operations(),
     ]
     .concat()
@@ -247,6 +263,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::people::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
+            .merge(platform::workflow::router())
             .merge(platform::search::router())
             .merge(platform::masters::router(&state))
             .merge(platform::numbering::router())

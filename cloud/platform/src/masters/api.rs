@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::check::Cells;
 use super::extra::OWN;
 use super::kind::Kind;
-use super::shape::{Column, Place, Shape, Shapes};
+use super::shape::{Column, Lies, Shape, Shapes};
 use super::sheet::{self, Sheet};
 use super::store::Stored;
 use super::{
@@ -52,25 +52,32 @@ pub(super) enum Right {
 }
 
 /// The master of this name, if the caller has the right to it. Somebody without
-/// any right learns nothing of which masters there are.
+/// any right learns nothing of which masters there are. The caller comes back with a
+/// context of the plants where it has the right.
 pub(super) async fn open(
     state: &AppState,
     engine: &Engine,
-    caller: &Caller,
+    mut caller: Caller,
     name: &str,
     right: Right,
-) -> Result<(Arc<Shapes>, &'static super::Master), Problem> {
+) -> Result<(Arc<Shapes>, &'static super::Master, Caller), Problem> {
     caller.require(&ANY_VIEW)?;
     let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
-    let master = shapes.find(name).map_err(|error| error.problem(&caller.texts))?.master;
+    let shape = shapes.find(name).map_err(|error| error.problem(&caller.texts))?;
+    let master = shape.master;
     let permission: &Permission = match right {
         Right::View => &master.permissions.view,
         Right::Edit => &master.permissions.edit,
         Right::Delete => &master.permissions.delete,
     };
-    caller.require(permission)?;
+    if shape.place.is_some() {
+        caller.require_somewhere(permission)?;
+    } else {
+        caller.require(permission)?;
+    }
+    caller.cx = caller.at(permission);
     let shapes = engine.widened(&state.db, &caller.cx, name).await;
-    Ok((shapes.map_err(|error| error.problem(&caller.texts))?, master))
+    Ok((shapes.map_err(|error| error.problem(&caller.texts))?, master, caller))
 }
 
 // --- what there is ----------------------------------------------------------------
@@ -172,12 +179,12 @@ fn told(shape: &Shape, stored: Stored) -> OneRow {
     for column in shape.columns.iter().filter(|column| column.kind != Kind::Secret) {
         let name = column.name.as_str();
         let value = stored.row.get(name).cloned();
-        match (column.place, name.split_once('@')) {
-            (Place::Own, _) => {
+        match (column.lies, name.split_once('@')) {
+            (Lies::Own, _) => {
                 let own = beside.entry("custom").or_default().entry("").or_default();
                 own.insert(name.trim_start_matches(OWN).to_owned(), value.unwrap_or_default());
             }
-            (Place::Plant, Some((field, plant))) => {
+            (Lies::Plant, Some((field, plant))) => {
                 if let Some(value) = value.filter(|value| !value.is_null()) {
                     let at = beside.entry("at").or_default().entry(plant).or_default();
                     at.insert(field.to_owned(), value);
@@ -215,7 +222,7 @@ async fn rows(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Json<Value>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
@@ -234,7 +241,7 @@ async fn one(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let found = async {
         let shape = shapes.find(&name)?;
         let stored = state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await?;
@@ -254,7 +261,7 @@ async fn at(
     caller: Caller,
     Path((name, plant, key)): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let found = async {
         let shape = shapes.find(&name)?;
         let (mut stored, plants) = state
@@ -329,7 +336,7 @@ async fn create(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     require_json(&headers)?;
     let (cells, _) = cells(&bytes)?;
     let made = async {
@@ -348,7 +355,7 @@ async fn update(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     require_json(&headers)?;
     let (cells, version) = cells(&bytes)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
@@ -377,7 +384,7 @@ async fn delete(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let if_match = IfMatch::of(&headers);
     let version = match if_match {
         IfMatch::Absent => None,
@@ -397,7 +404,7 @@ async fn restore(
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let done = async {
         let shape = shapes.find(&name)?;
         let saved = service::restore(&state.db, &caller.cx, shape, &key).await?;
@@ -412,7 +419,7 @@ async fn changes(
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let texts = &caller.texts;
     let found = async {
         let shape = shapes.find(&name)?;
@@ -455,7 +462,7 @@ async fn imported(
     uri: Uri,
     bytes: Bytes,
 ) -> Result<Json<import::Report>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let asked = query::<ImportQuery>(&uri)?;
     let report = take_in(&state, &caller, &shapes, &name, bytes, asked.dry_run).await;
     Ok(Json(report.map_err(|error| error.problem(&caller.texts))?))
@@ -499,7 +506,7 @@ pub(super) async fn export_of(
     name: &str,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    let (shapes, master) = open(state, engine, caller, name, Right::View).await?;
+    let (shapes, master, caller) = open(state, engine, caller.clone(), name, Right::View).await?;
     let mut pairs = query::<Vec<(String, String)>>(uri)?;
     let format = pairs.iter().position(|(name, _)| name == "format").map(|at| pairs.remove(at).1);
     let made = async {

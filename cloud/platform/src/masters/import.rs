@@ -119,6 +119,10 @@ pub async fn import(
                         let line = change.line.unwrap_or_default();
                         change.mistakes.push(at_key(shape, line, &change.cells, wrong));
                     }
+                    Some(before) if !shape.owns(&before.row, tx.plants()) => {
+                        let line = change.line.unwrap_or_default();
+                        change.mistakes.push(at_key(shape, line, &change.cells, Wrong::new("other-plant")));
+                    }
                     before => change.before = before.cloned(),
                 }
             }

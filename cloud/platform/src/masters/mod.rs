@@ -25,6 +25,7 @@ mod kind;
 mod list;
 mod operations;
 mod pages;
+mod places;
 mod publish;
 mod rules;
 mod search;
@@ -53,7 +54,7 @@ pub use list::{ListQuery, Page, list};
 pub use operations::operations;
 pub use search::{SEARCHERS, commands};
 pub use service::{Saved, create, delete, restore, update};
-pub use shape::{Shape, Shapes};
+pub use shape::{Column, Shape, Shapes};
 pub use sheet::{Format, Sheet};
 pub use wrong::{Mistake, Wrong};
 
@@ -140,6 +141,15 @@ impl Engine {
         let shapes = self.shapes(db).await?;
         db.tx(cx, async |tx| extra::widened(tx, &shapes, name).await).await
     }
+}
+
+/// Names of the masters whose rows belong to plants.
+///
+/// # Errors
+/// As [`Engine::shapes`].
+pub async fn of_plants(db: &Db) -> Result<Vec<&'static str>, MastersError> {
+    let shapes = Engine::default().shapes(db).await?;
+    Ok(shapes.iter().filter(|shape| shape.place.is_some()).map(|shape| shape.master.name).collect())
 }
 
 /// Pages and API of all masters.

@@ -42,7 +42,9 @@ async fn rows(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
         let mut hits = Vec::new();
         for shape in shapes.iter().filter(|shape| ask.caller.may(&shape.master.permissions.view)) {
             let query = ListQuery { q: ask.text.to_owned(), limit: ask.limit, ..ListQuery::default() };
-            for row in list(tx, shape, &query).await?.rows {
+            let plants = ask.caller.plants(&shape.master.permissions.view);
+            let rows = list(tx, shape, &query).await?.rows;
+            for row in rows.into_iter().filter(|row| shape.sees(&row.row, &plants)) {
                 hits.push(hit(shape, &row, ask.text, texts));
             }
         }

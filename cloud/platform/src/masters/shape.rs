@@ -7,12 +7,15 @@ use serde_json::{Map, Value};
 
 use super::catalog::{self, Catalog};
 use super::kind::{self, Kind, LONGEST_TEXT};
+use super::places::Place;
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
 use crate::i18n::Texts;
 
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
+/// The organisation's plants, to which masters refer though they are none here.
+pub(super) const PLANTS: &str = "plants";
 /// Tables of the organisation, to which masters refer though they are none here.
 const ORGANISATION: [&str; 2] = ["companies", "plants"];
 
@@ -43,6 +46,8 @@ pub struct Shape {
     pub(super) read: Vec<String>,
     /// How a list can be sorted, the key first.
     pub(super) sorts: Vec<Sort>,
+    /// How rows belong to plants.
+    pub(super) place: Option<Place>,
 }
 
 /// One field.
@@ -52,7 +57,7 @@ pub struct Column {
     /// `lead_time_days@KOL`.
     pub name: String,
     /// Where its value lies.
-    pub(super) place: Place,
+    pub(super) lies: Lies,
     /// What it is called.
     pub(super) label: Label,
     /// Lists show it.
@@ -73,7 +78,7 @@ pub struct Column {
 
 /// Where the value of a field lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Lies {
     /// In a column of the master's table.
     Table,
     /// Among the tenant's own fields.
@@ -210,7 +215,7 @@ impl Shape {
 
     /// Whether it has fields beside its table.
     pub(super) fn is_wider(&self) -> bool {
-        self.columns.iter().any(|column| column.place != Place::Table)
+        self.columns.iter().any(|column| column.lies != Lies::Table)
     }
 
     /// The key of a row, as addresses and the audit have it.
@@ -320,9 +325,11 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         expression: check.expression.clone(),
         fields: check.columns.clone(),
     });
+    let references = references(master, masters, catalog)?;
     let shape = Shape {
         master,
-        references: references(master, masters, catalog)?,
+        place: Place::of(&columns, &references),
+        references,
         referrers: Vec::new(),
         checks: judged.collect(),
         types,
@@ -365,7 +372,7 @@ fn column(
     Ok(Column {
         name: field.name.to_owned(),
         field,
-        place: Place::Table,
+        lies: Lies::Table,
         label: Label::Text,
         listed: field.listed,
         pattern: None,

@@ -80,6 +80,7 @@ pub(super) async fn write(
         }
         member(shape, &mut draft.row);
     }
+    at_own_plants(tx, shape, &mut drafts);
     judge(tx, shape, &mut drafts).await?;
     for reference in &shape.references {
         lead_somewhere(tx, shape, reference, &mut drafts).await?;
@@ -139,6 +140,17 @@ fn member(shape: &Shape, row: &mut Row) {
         Value::Array(list) if list.iter().any(|held| held == member.member) => {}
         Value::Array(list) => list.push(member.member.into()),
         other => *other = Value::Array(vec![member.member.into()]),
+    }
+}
+
+/// Notes rows that would be at plants where the caller may not write.
+fn at_own_plants(tx: &Tx, shape: &Shape, drafts: &mut [Draft]) {
+    let Some(place) = shape.place else { return };
+    for draft in drafts {
+        if !draft.is_wrong(place.field()) && !shape.owns(&draft.row, tx.plants()) {
+            let found = draft.row.get(place.field()).map(Kind::plain).unwrap_or_default();
+            draft.wrong(place.field(), found, Wrong::new("other-plant"));
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::web::{EVERY, grants};
+use crate::ctx::Plants;
+use crate::web::{Amount, EVERY, grants};
 
 /// How a person stands with the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +62,48 @@ pub struct User {
     pub status: Status,
     /// Codes of the roles, in order.
     pub roles: Vec<String>,
+    /// Where each of them was given, in the same order.
+    pub plants: Vec<Plants>,
     /// When the person last signed in.
     pub last_signed_in_at: Option<DateTime<Utc>>,
     /// For a change that must not overwrite another's.
     pub version: i32,
+}
+
+impl User {
+    /// Where the person has the role; `None` if not at all.
+    #[must_use]
+    pub fn role_at(&self, role: &str) -> Option<&Plants> {
+        self.roles.iter().position(|held| held == role).and_then(|at| self.plants.get(at))
+    }
+}
+
+/// A role given to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Code of the role.
+    pub role: String,
+    /// Where.
+    pub plants: Plants,
+}
+
+impl Given {
+    /// The role, at all plants.
+    #[must_use]
+    pub fn everywhere(role: impl Into<String>) -> Self {
+        Self { role: role.into(), plants: Plants::All }
+    }
+}
+
+/// Up to which amount a role has a permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleLimit {
+    /// Code of the role.
+    pub role: String,
+    /// Code of the permission.
+    pub permission: String,
+    /// The limit.
+    pub limit: Amount,
 }
 
 /// A role.
@@ -120,6 +159,10 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.*.edit",
             "masters.*.delete",
+            "request.raise",
+            "workflow.decide",
+            "workflow.read",
+            "request.read",
             "numbering.read",
             "numbering.lease",
             "views.share",
@@ -137,6 +180,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "reference.read",
             "masters.*.view",
             "masters.reasons.edit",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -149,6 +194,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "plant.read",
             "reference.read",
             "masters.*.view",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -162,6 +209,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.bins.edit",
             "masters.warehouses.edit",
+            "request.raise",
         ],
     ),
     (
@@ -175,6 +223,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.items.edit",
             "masters.suppliers.edit",
             "masters.contacts.edit",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -190,6 +240,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.shifts.edit",
             "masters.stations.edit",
             "masters.machines.edit",
+            "request.raise",
         ],
     ),
     (
@@ -201,9 +252,10 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.customers.edit",
             "masters.contacts.edit",
+            "request.raise",
         ],
     ),
-    ("SERVICE", &["trace.read", "hold.read", "plant.read"]),
+    ("SERVICE", &["trace.read", "hold.read", "plant.read", "request.raise"]),
     (
         "ACCOUNTANT",
         &[
@@ -214,6 +266,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.payment_terms.edit",
             "masters.currencies.edit",
             "masters.currency_rates.edit",
+            "request.raise",
+            "workflow.decide",
             "masters.document_series.edit",
             "numbering.read",
             "numbering.void",
@@ -222,7 +276,16 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
     ),
     (
         "DEPT_HEAD",
-        &["trace.read", "exception.read", "plant.read", "reference.read", "user.read", "masters.*.view"],
+        &[
+            "trace.read",
+            "exception.read",
+            "plant.read",
+            "reference.read",
+            "user.read",
+            "masters.*.view",
+            "request.raise",
+            "workflow.decide",
+        ],
     ),
     (
         "AUDITOR",
@@ -235,6 +298,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "user.read",
             "audit.read",
             "masters.*.view",
+            "workflow.read",
+            "request.read",
             "numbering.read",
         ],
     ),

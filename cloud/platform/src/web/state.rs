@@ -11,6 +11,7 @@ use crate::masters::Engine;
 use crate::notify::Kind;
 use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
+use crate::workflow::Subjects;
 
 use super::{Network, Permission, RateLimits, Rates};
 
@@ -48,6 +49,8 @@ pub struct Inner {
     pub permissions: Vec<Permission>,
     /// Every kind of notice that there is, in the order in which people see them.
     pub kinds: Vec<Kind>,
+    /// Every kind of document that workflows are for.
+    pub subjects: Subjects,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
     /// Files that are attached to things.
@@ -89,6 +92,7 @@ impl AppState {
             nav: Vec::new(),
             permissions: Vec::new(),
             kinds: Vec::new(),
+            subjects: Subjects::default(),
             secrets: Secrets::none(),
             files: Files::none(),
             mails: false,
@@ -123,6 +127,7 @@ pub struct Builder {
     nav: Vec<NavItem>,
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
+    subjects: Subjects,
     secrets: Secrets,
     files: Files,
     mails: bool,
@@ -160,6 +165,13 @@ impl Builder {
     #[must_use]
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds.extend_from_slice(kinds);
+        self
+    }
+
+    /// The kinds of documents that workflows are for.
+    #[must_use]
+    pub fn subjects(mut self, subjects: Subjects) -> Self {
+        self.subjects = subjects;
         self
     }
 
@@ -244,6 +256,7 @@ impl Builder {
                 nav: self.nav,
                 permissions: self.permissions,
                 kinds: self.kinds,
+                subjects: self.subjects,
                 secrets: self.secrets,
                 files: self.files,
                 mails: self.mails,

@@ -10,6 +10,7 @@ pub mod holding;
 pub mod model;
 pub mod names;
 pub mod order;
+pub mod scope;
 pub mod search;
 pub mod service;
 pub(crate) mod store;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::declare::Field;
 use super::super::kind::{Kind, LONGEST_TEXT, Range};
-use super::super::shape::{Column, Label, Place};
+use super::super::shape::{Column, Label, Lies};
 use super::OWN;
 use super::store::OwnField;
 
@@ -43,7 +43,7 @@ pub(super) fn column(own: OwnField) -> (Column, Option<String>) {
     let column = Column {
         name: format!("{OWN}{}", own.field),
         field: if own.personal { &PERSONAL } else { &PLAIN },
-        place: Place::Own,
+        lies: Lies::Own,
         label: Label::Own(labels),
         // A default stands for what is not given.
         required: own.needed && default.is_none(),
@@ -67,7 +67,7 @@ pub(super) fn at_plant(central: &Column, plant: &str) -> Column {
     Column {
         name: format!("{}@{plant}", central.name),
         field: central.field,
-        place: Place::Plant,
+        lies: Lies::Plant,
         label: Label::At(plant.to_owned()),
         required: false,
         listed: false,

@@ -21,7 +21,7 @@ pub(super) use sorted::{narrow, sorted};
 pub(super) use store::{Bounds, users_of};
 
 use super::kind::Kind;
-use super::shape::{Column, Place, Reference, Shape, Shapes, Target};
+use super::shape::{Column, Lies, Reference, Shape, Shapes, Target};
 use super::{MastersError, Row};
 use crate::db::Tx;
 use crate::tenancy;
@@ -98,12 +98,12 @@ pub(super) async fn fill(tx: &mut Tx, shape: &Shape, rows: &mut [&mut Row]) -> R
         let value = column.kind.read(&text).unwrap_or_else(|_| text.into());
         rows.get_mut(*at.get(key)?)?.insert(name, value)
     };
-    if shape.columns.iter().any(|column| column.place == Place::Own) {
+    if shape.columns.iter().any(|column| column.lies == Lies::Own) {
         for (key, field, text) in store::own_values(tx, shape.master.name, &keys).await? {
             put(&key, format!("{OWN}{field}"), text);
         }
     }
-    if shape.columns.iter().any(|column| column.place == Place::Plant) {
+    if shape.columns.iter().any(|column| column.lies == Lies::Plant) {
         for (key, field, plant, text) in store::plant_values(tx, shape.master.name, &keys).await? {
             put(&key, format!("{field}@{plant}"), text);
         }
@@ -113,7 +113,7 @@ pub(super) async fn fill(tx: &mut Tx, shape: &Shape, rows: &mut [&mut Row]) -> R
 
 /// Whether a row is as it was beside its table.
 pub(super) fn same(shape: &Shape, before: &Row, after: &Row) -> bool {
-    let beside = shape.columns.iter().filter(|column| column.place != Place::Table);
+    let beside = shape.columns.iter().filter(|column| column.lies != Lies::Table);
     let of = |row: &Row, name: &str| row.get(name).cloned().unwrap_or_default();
     let mut names = beside.map(|column| column.name.as_str());
     names.all(|name| of(before, name) == of(after, name))
@@ -134,7 +134,7 @@ pub(super) async fn write(
     let mut changes = store::Changes::default();
     for (before, after) in rows {
         let key = shape.key_of(after);
-        for column in shape.columns.iter().filter(|column| column.place != Place::Table) {
+        for column in shape.columns.iter().filter(|column| column.lies != Lies::Table) {
             let was = before.and_then(|before| before.get(&column.name)).unwrap_or(&Value::Null);
             let is = after.get(&column.name).unwrap_or(&Value::Null);
             if was == is {
@@ -158,7 +158,7 @@ pub(super) async fn write(
 #[must_use]
 pub fn at_plant(shape: &Shape, row: &Row, plant: &str) -> Row {
     let mut there = row.clone();
-    for column in shape.columns.iter().filter(|column| column.place == Place::Plant) {
+    for column in shape.columns.iter().filter(|column| column.lies == Lies::Plant) {
         let value = there.remove(&column.name);
         if let (Some((field, of)), Some(value)) = (column.name.split_once('@'), value)
             && of == plant

@@ -15,13 +15,13 @@ use super::super::check::{self, Cells};
 use super::super::history::{self, Entry};
 use super::super::import::label;
 use super::super::kind::{self, Kind};
-use super::super::shape::{Column, Label, Place, Shape, Shapes};
+use super::super::shape::{Column, Label, Lies, Shape, Shapes};
 use super::super::store::Stored;
 use super::super::{Engine, Master, MastersError, Mistake, service};
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Permission, Problem, Shell, form, query};
 
 #[derive(Template)]
 #[template(path = "masters/form.html")]
@@ -93,7 +93,7 @@ pub(super) async fn blank(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let filled = Filled { stored: None, typed: None, mistakes: &[] };
     show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
 }
@@ -105,7 +105,7 @@ pub(super) async fn one(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
     show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await
@@ -173,6 +173,10 @@ async fn show(
     };
     let stored = filled.stored;
     let address = |verb: &str| format!("/masters/{}/{verb}/{}", master.name, url_text(key));
+    let may = |permission: &Permission| {
+        let plants = caller.plants(permission);
+        stored.map_or(!plants.is_none(), |stored| shape.owns(&stored.row, &plants))
+    };
     let page = FormPage {
         texts,
         zone: caller.zone,
@@ -186,8 +190,8 @@ async fn show(
         plants,
         plants_open,
         told,
-        may_edit: caller.may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
-        may_delete: caller.may(&master.permissions.delete) && stored.is_some(),
+        may_edit: may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
+        may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
         aside: master.aside,
@@ -274,7 +278,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         Kind::Choice(_) => ("choice", None),
         Kind::Whole(_) | Kind::Decimal { .. } => ("number", None),
         // No own value is neither yes nor no.
-        Kind::Flag if column.place == Place::Plant => ("choice", None),
+        Kind::Flag if column.lies == Lies::Plant => ("choice", None),
         Kind::Flag => ("flag", None),
         Kind::Date => ("date", None),
         Kind::Time => ("time", None),
@@ -365,7 +369,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, _) = typed(shape, form(sent)?);
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
@@ -391,7 +395,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, version) = typed(shape, form(sent)?);
@@ -421,7 +425,7 @@ pub(super) async fn delete(
     headers: HeaderMap,
     sent: Result<Form<Seen>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let Seen { version } = form(sent)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
@@ -446,7 +450,7 @@ pub(super) async fn restore(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     match service::restore(&state.db, &caller.cx, shape, &key).await {
@@ -477,7 +481,7 @@ pub(super) async fn options(
     Path((name, field)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let begins =
         pairs.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default();

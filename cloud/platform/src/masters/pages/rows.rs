@@ -11,7 +11,7 @@ use axum::response::Response;
 use super::super::api::{Right, export_of, open};
 use super::super::extra;
 use super::super::kind::{self, Kind};
-use super::super::shape::{Column, Place, Shape, Shapes};
+use super::super::shape::{Column, Lies, Shape, Shapes};
 use super::super::store::Stored;
 use super::super::{Engine, ListQuery, Master, MastersError, Page, service};
 use super::url_text;
@@ -82,7 +82,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let (shapes, master) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, master, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
@@ -125,7 +125,7 @@ fn view<'a>(
         kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let carried = pairs_text(&carried);
     let columns =
-        shape.columns.iter().filter(|column| column.place != Place::Plant && column.kind != Kind::Secret);
+        shape.columns.iter().filter(|column| column.lies != Lies::Plant && column.kind != Kind::Secret);
     let columns = columns.map(|column| {
         let shown = listed.iter().any(|shown| shown.name == column.name);
         (column.name.clone(), column.said(texts), shown)
@@ -156,7 +156,10 @@ fn view<'a>(
         menu,
         kept,
         later: !query.after.is_empty(),
-        may_edit: caller.may(&master.permissions.edit),
+        may_edit: match shape.place {
+            Some(_) => caller.may(&master.permissions.edit),
+            None => caller.rights.has_everywhere(&master.permissions.edit),
+        },
     }
 }
 
@@ -166,7 +169,7 @@ fn is_number(kind: &Kind) -> bool {
 
 /// The columns that a list shows: those that were chosen, else the usual ones.
 fn listed<'s>(shape: &'s Shape, chosen: &[String]) -> Vec<&'s Column> {
-    let shown = |column: &&Column| column.place != Place::Plant && column.kind != Kind::Secret;
+    let shown = |column: &&Column| column.lies != Lies::Plant && column.kind != Kind::Secret;
     let chosen: Vec<&Column> = chosen.iter().filter_map(|name| shape.column(name)).filter(shown).collect();
     if chosen.is_empty() { shape.columns.iter().filter(|column| column.listed).collect() } else { chosen }
 }
@@ -240,7 +243,7 @@ async fn filters(
             date: false,
         });
     }
-    for column in shape.columns.iter().filter(|column| column.place == Place::Own) {
+    for column in shape.columns.iter().filter(|column| column.lies == Lies::Own) {
         own_filters(tx, shapes, shape, column, query, texts, &mut filters).await?;
     }
     Ok(filters)

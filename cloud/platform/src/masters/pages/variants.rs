@@ -51,7 +51,7 @@ async fn show(
     item: &str,
     told: Vec<String>,
 ) -> Result<Response, Problem> {
-    let (shapes, master) = open(state, engine, caller, ITEMS, Right::View).await?;
+    let (shapes, master, caller) = open(state, engine, caller.clone(), ITEMS, Right::View).await?;
     let texts = &caller.texts;
     let found = async {
         let shape = shapes.find(ITEMS)?;
@@ -70,7 +70,7 @@ async fn show(
     let may_make = caller.may(&master.permissions.edit);
     let title = format!("{name} · {}", texts.t("variants-title"));
     let page = Page { texts, item, name, variants, attributes, told, may_make };
-    Shell::new(state, caller, title, "/masters").page(headers, &page)
+    Shell::new(state, &caller, title, "/masters").page(headers, &page)
 }
 
 /// `POST /items/variants/{code}`: makes what was ticked.
@@ -82,7 +82,7 @@ pub(super) async fn make(
     headers: HeaderMap,
     sent: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, ITEMS, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, ITEMS, Right::Edit).await?;
     let mut chosen: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (attribute, value) in form(sent)? {
         chosen.entry(attribute).or_default().push(value);

@@ -50,8 +50,12 @@ impl Site {
     async fn person(&self, email: &str, permissions: &[&str]) -> String {
         let (db, cx) = (&self.office.test.db, &self.office.cx);
         let now = chrono::Utc::now();
-        let invitation =
-            people::Invitation { email: email.into(), name: "Ananya".into(), roles: vec!["VIEWER".into()] };
+        let invitation = people::Invitation {
+            email: email.into(),
+            name: "Ananya".into(),
+            roles: vec!["VIEWER".into()],
+            ..people::Invitation::default()
+        };
         let (_, link) = people::invite(db, cx, &invitation, None, now).await.unwrap();
         people::accept(db, link.reveal(), "Ananya", PASSWORD, now).await.unwrap();
         let held: Vec<String> = permissions.iter().map(|code| (*code).to_owned()).collect();
