@@ -143,3 +143,7 @@ create unique index list_views_default on list_views (tenant_id, list, owner) wh
 call app.keep_authors('list_views');
 call app.protect('list_views');
 grant select, insert, update, delete on list_views to tracewright_app, tracewright_ingest, tracewright_system;
+
+-- ---------------------------------------------------------------- search ---
+
+call app.searchable('requests', 'subject', '{request_id}');

@@ -214,6 +214,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
         .searchers(&trace::explore::find::SEARCHERS)
+        .searchers(&platform::workflow::SEARCHERS)
         .searchers(&platform::masters::SEARCHERS)
         .searchers(&platform::numbering::SEARCHERS)
         .searchers(&platform::people::SEARCHERS)
