@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::links::{self, Invitation};
-use super::model::{Given, Role, Status, User};
+use super::model::{Given, Role, User};
 use super::signin::{self, Session};
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, service};
 use crate::ctx::Plants;
