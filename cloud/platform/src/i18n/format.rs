@@ -73,6 +73,11 @@ pub fn zone(name: &str) -> Tz {
     name.parse().unwrap_or(Tz::UTC)
 }
 
+/// A whole number, grouped, where no language is at hand.
+pub(crate) fn grouped_number(n: i64) -> String {
+    grouped(&n.to_string())
+}
+
 /// Groups the digits before the point: the last three, then pairs.
 pub(super) fn grouped(number: &str) -> String {
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("−", rest));

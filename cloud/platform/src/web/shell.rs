@@ -7,6 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::keys::Bearer;
 use super::{AppState, Caller, NavItem, Problem};
 use crate::i18n::Texts;
+use crate::settings::Brand;
 
 /// The frame of one page: side navigation, search, language, account.
 ///
@@ -35,6 +36,19 @@ struct Page<'a> {
     nav: &'a [NavItem],
     content: &'a str,
     has_account: bool,
+    brand: Option<Brand>,
+}
+
+impl Page<'_> {
+    /// The version of the tenant's colours, if it has some.
+    fn colours(&self) -> Option<i32> {
+        self.brand.filter(|brand| brand.colours).map(|brand| brand.version)
+    }
+
+    /// The version of the tenant's logo, if it has one.
+    fn logo(&self) -> Option<i32> {
+        self.brand.filter(|brand| brand.logo).map(|brand| brand.version)
+    }
 }
 
 #[derive(Template)]
@@ -108,6 +122,7 @@ impl<'a> Shell<'a> {
             texts: &self.caller.texts,
             nav: &self.nav,
             content,
+            brand: self.caller.brand,
             has_account: matches!(self.caller.bearer, Bearer::Person(_)),
         };
         Ok(Html(page.render()?))
