@@ -14,6 +14,7 @@ pub mod notify;
 pub mod openapi;
 pub mod outbox;
 pub mod people;
+pub mod personal;
 pub mod postgres;
 mod private_file;
 pub mod reference;

@@ -451,7 +451,8 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
                 let codes = people::reseal(tx, &secrets).await?;
                 let webhooks = platform::notify::reseal(tx, &secrets).await?;
                 let messages = platform::outbox::reseal(tx, &secrets).await?;
-                Ok::<_, DbError>(codes + webhooks + messages)
+                let fields = platform::masters::reseal(tx, &secrets).await?;
+                anyhow::Ok(codes + webhooks + messages + fields)
             })
             .await?;
     }

@@ -181,12 +181,14 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
         .nav(platform::audit::NAV)
+        .nav(platform::personal::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
         .permissions(platform::people::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
+        .permissions(platform::personal::PERMISSIONS)
         .kinds(trace::holds::KINDS)
         .kinds(platform::people::KINDS)
         .kinds(platform::notify::KINDS)
@@ -195,6 +197,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
+        .texts(platform::personal::TEXTS)
         .texts(platform::files::TEXTS)
         .files(files)
         .texts(platform::openapi::TEXTS)
@@ -212,6 +215,7 @@ fn operations() -> Vec<Operation> {
         platform::seed::operations(),
         platform::audit::operations(),
         platform::files::operations(),
+        platform::personal::operations(),
         platform::openapi::operations(),
     ]
     .concat()
@@ -228,7 +232,8 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::people::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
-            .merge(platform::masters::router())
+            .merge(platform::masters::router(state.secrets.clone()))
+            .merge(platform::personal::router())
             .merge(platform::files::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));

@@ -24,6 +24,7 @@ mod operations;
 mod pages;
 mod publish;
 mod rules;
+mod sensitive;
 mod service;
 mod shape;
 mod sheet;
@@ -44,6 +45,7 @@ pub use error::MastersError;
 pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
+pub use sensitive::{SENSITIVE_VIEW, reseal, revealed};
 pub use service::{Saved, create, delete, restore, update};
 pub use shape::{Shape, Shapes};
 pub use sheet::{Format, Sheet};
@@ -51,6 +53,7 @@ pub use wrong::{Mistake, Wrong};
 
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
+use crate::secrets::Secrets;
 use crate::web::{AppState, NavItem, Permission};
 
 /// A row: its columns, each in the one JSON form of its kind. Numbers with
@@ -67,7 +70,8 @@ pub const NAV: [NavItem; 1] =
 /// What the endpoints of all declared masters ask for.
 #[must_use]
 pub fn permissions() -> Vec<Permission> {
-    declared::ALL.iter().flat_map(|master| master.permissions.all()).collect()
+    let all = declared::ALL.iter().flat_map(|master| master.permissions.all());
+    all.chain([SENSITIVE_VIEW]).collect()
 }
 
 /// The texts of masters: those of the bundles, and one for each permission.
@@ -102,12 +106,19 @@ fn permission_texts(source: &str) -> String {
 
 /// The engine: every declared master with what the catalogue says of it, read
 /// when first asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
+    secrets: Secrets,
     shapes: OnceCell<Arc<Shapes>>,
 }
 
 impl Engine {
+    /// An engine that seals sensitive fields by `secrets`.
+    #[must_use]
+    pub fn new(secrets: Secrets) -> Self {
+        Self { secrets, shapes: OnceCell::new() }
+    }
+
     /// The masters.
     ///
     /// # Errors
@@ -115,15 +126,17 @@ impl Engine {
     /// else those of the database.
     pub async fn shapes(&self, db: &Db) -> Result<Arc<Shapes>, MastersError> {
         self.shapes
-            .get_or_try_init(|| async { Shapes::read(db, declared::ALL).await.map(Arc::new) })
+            .get_or_try_init(|| async {
+                Shapes::read(db, declared::ALL, self.secrets.clone()).await.map(Arc::new)
+            })
             .await
             .cloned()
     }
 }
 
 /// Pages and API of all masters.
-pub fn router() -> Router<AppState> {
-    api::router().merge(pages::router()).layer(Extension(Arc::new(Engine::default())))
+pub fn router(secrets: Secrets) -> Router<AppState> {
+    api::router().merge(pages::router()).layer(Extension(Arc::new(Engine::new(secrets))))
 }
 
 /// Gives a tenant the units, currencies and tax rates that it begins with; those

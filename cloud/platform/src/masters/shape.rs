@@ -8,6 +8,7 @@ use super::catalog::{self, Catalog};
 use super::kind::{Kind, LONGEST_TEXT};
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
+use crate::secrets::Secrets;
 
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
@@ -41,6 +42,8 @@ pub struct Shape {
     pub(super) read: Vec<String>,
     /// How a list can be sorted, the key first.
     pub(super) sorts: Vec<Sort>,
+    /// Seals and opens sensitive fields.
+    pub(super) secrets: Secrets,
 }
 
 /// One field.
@@ -105,7 +108,11 @@ pub(super) struct Sort {
 
 impl Shapes {
     /// Holds each declaration against its table.
-    pub(super) async fn read(db: &Db, masters: &'static [Master]) -> Result<Self, MastersError> {
+    pub(super) async fn read(
+        db: &Db,
+        masters: &'static [Master],
+        secrets: Secrets,
+    ) -> Result<Self, MastersError> {
         let mut tables: BTreeSet<&str> = masters.iter().map(|master| master.table).collect();
         tables.insert(PLANTS);
         let tables: Vec<&str> = tables.into_iter().collect();
@@ -113,7 +120,7 @@ impl Shapes {
             db.system_tx(async |tx| Catalog::read(tx, &tables).await.map_err(MastersError::from)).await?;
         let mut all = Vec::new();
         for master in masters {
-            all.push(shape(master, masters, &catalog)?);
+            all.push(shape(master, masters, &catalog, &secrets)?);
         }
         let referrers: Vec<Vec<Referrer>> = all.iter().map(|shape| referrers(shape, &all)).collect();
         for (shape, referrers) in all.iter_mut().zip(referrers) {
@@ -201,7 +208,12 @@ fn wrong(master: &Master, what: impl std::fmt::Display) -> MastersError {
     MastersError::Declaration(format!("{}: {what}", master.name))
 }
 
-fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Result<Shape, MastersError> {
+fn shape(
+    master: &'static Master,
+    masters: &[Master],
+    catalog: &Catalog,
+    secrets: &Secrets,
+) -> Result<Shape, MastersError> {
     let of_table: Vec<&catalog::Column> =
         catalog.columns.iter().filter(|column| column.table_name == master.table).collect();
     if of_table.is_empty() {
@@ -228,6 +240,7 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         if !generated(column) {
             written.push(column.to_owned());
         }
+        written.extend(field.sealed.map(str::to_owned));
     }
     if !generated(master.title) && !written.iter().any(|name| name == master.title) {
         written.push(master.title.to_owned());
@@ -259,6 +272,7 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         written,
         read: once.into_iter().collect(),
         sorts: sorts(master, catalog),
+        secrets: secrets.clone(),
         columns,
     };
     check_indexes(&shape, catalog)?;

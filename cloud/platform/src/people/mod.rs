@@ -32,7 +32,7 @@ pub use model::{ADMIN, BUILT_IN, Role, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
 pub use second_step::reseal;
-pub use service::{list, roles, roles_ensure};
+pub use service::{list, may_go, roles, roles_ensure};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use store::{Standing, names_of, standing};
 

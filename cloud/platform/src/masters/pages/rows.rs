@@ -12,7 +12,7 @@ use super::super::api::{Right, export_of, open};
 use super::super::kind::{self, Kind};
 use super::super::shape::{Column, Shape, Shapes};
 use super::super::store::Stored;
-use super::super::{Engine, ListQuery, Master, MastersError, Page, service};
+use super::super::{Engine, ListQuery, Master, MastersError, Page, SENSITIVE_VIEW, service};
 use super::url_text;
 use crate::i18n::Texts;
 use crate::web::{AppState, Caller, Problem, Shell, query};
@@ -79,7 +79,8 @@ pub(super) async fn list(
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
-        let asked = ListQuery::read(shape, pairs)?;
+        let sensitive = caller.may(&SENSITIVE_VIEW);
+        let asked = ListQuery { sensitive, ..ListQuery::read(shape, pairs)? };
         state
             .db
             .tx(&caller.cx, async |tx| {
