@@ -15,8 +15,9 @@ use crate::secrets::{SecretError, Secrets};
 use crate::seed::secrets::hex;
 use crate::web::Permission;
 
-/// See what is sealed in masters' rows, and take it out with an export.
-pub const SENSITIVE_VIEW: Permission = Permission::admin("masters.sensitive.view");
+/// See what is sealed in masters' rows, and take it out with an export. Its name is
+/// not under `masters`, so that `masters.*.view` does not hold it.
+pub const SENSITIVE_VIEW: Permission = Permission::admin("sensitive.view");
 
 /// What is entered to take a value away; nothing entered leaves it.
 pub(super) const NONE: &str = "-";

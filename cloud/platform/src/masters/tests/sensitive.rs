@@ -40,6 +40,14 @@ async fn they_are_sealed_for_their_row_and_found_by_their_value() {
     assert_eq!(office.keys("suppliers", &query("acme", true)).await, ["ACME"], "and once only");
 }
 
+#[test]
+fn to_see_every_master_is_not_to_see_what_is_sealed() {
+    let code = crate::masters::SENSITIVE_VIEW.code;
+    for held in ["masters.*.view", "masters.*.*", "masters.suppliers.view"] {
+        assert!(!crate::web::grants(held, code), "{held}");
+    }
+}
+
 #[tokio::test]
 async fn the_same_again_is_no_change_and_a_dash_takes_it_away() {
     let office = Office::new().await;
