@@ -52,7 +52,6 @@ struct PersonPage<'a> {
     consents: Vec<Consent>,
     sections: Vec<Readable>,
     told: Option<String>,
-    done: bool,
     may_manage: bool,
     /// Where the person is put right.
     rectify: String,
@@ -94,7 +93,6 @@ async fn show(
     headers: &HeaderMap,
     person: &Person,
     told: Option<String>,
-    done: bool,
 ) -> Result<Response, Problem> {
     let made = async {
         let document = service::open(&state.db, &state.secrets, &caller.cx, person, Utc::now()).await?;
@@ -114,7 +112,6 @@ async fn show(
         consents,
         sections: readable(&document),
         told,
-        done,
         may_manage: caller.may(&PERSONAL_MANAGE),
         rectify,
     };
@@ -129,7 +126,7 @@ async fn one(
 ) -> Result<Response, Problem> {
     caller.require(&PERSONAL_READ)?;
     let person = person(&kind, &key)?;
-    show(&state, &caller, &headers, &person, None, false).await
+    show(&state, &caller, &headers, &person, None).await
 }
 
 async fn export(
@@ -195,7 +192,7 @@ async fn after(
         Ok(()) => Ok(Redirect::to(&address("of", person)).into_response()),
         Err(error) => match error.say(&caller.texts) {
             Some(said) => {
-                let page = show(state, caller, headers, person, Some(said), false).await?;
+                let page = show(state, caller, headers, person, Some(said)).await?;
                 Ok((StatusCode::CONFLICT, page).into_response())
             }
             None => Err(error.problem(&caller.texts)),
