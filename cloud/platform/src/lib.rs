@@ -8,6 +8,7 @@ pub mod ctx;
 pub mod db;
 pub mod files;
 pub mod i18n;
+pub mod idempotency;
 pub mod masters;
 pub mod migrate;
 pub mod notify;

@@ -11,6 +11,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use platform::files::{Depot, Files, Limits, S3Config};
 use platform::notify::{MailConfig, Mailer};
 use platform::secrets::{self, Secrets};
+use platform::web::{Network, Rate, Rates};
 use serde::{Deserialize, Serialize};
 
 use crate::tls::Tls;
@@ -60,6 +61,19 @@ pub struct Config {
     /// Webhooks of tenants may reach private and loopback addresses, and go without
     /// TLS. Only where every tenant is trusted with what stands beside the cloud.
     pub webhooks_private: bool,
+    /// Proxies before this server, by address or network (`10.0.0.0/8`): only these
+    /// say, in `X-Forwarded-For`, where a request came from.
+    pub trusted_proxies: Vec<String>,
+    /// Requests that one key or person may make at once; 0: no limit.
+    pub rate_caller_burst: u32,
+    /// How many of them come back each second.
+    pub rate_caller_per_second: u32,
+    /// Requests that may come from one address at once; 0: no limit.
+    pub rate_address_burst: u32,
+    /// How many of them come back each second.
+    pub rate_address_per_second: u32,
+    /// Seconds after which a request is given up.
+    pub request_timeout_seconds: u32,
     /// Where attached files lie: a folder, or `s3://bucket`. `files` in the state
     /// folder when left out.
     pub files_store: Option<String>,
@@ -81,6 +95,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let rates = Rates::default();
         let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
         Self {
             state_dir: home.join(".local/state/tracewright"),
@@ -99,6 +114,12 @@ impl Default for Config {
             mail_from: None,
             secret_keys: Vec::new(),
             webhooks_private: false,
+            trusted_proxies: Vec::new(),
+            rate_caller_burst: rates.caller.burst,
+            rate_caller_per_second: rates.caller.per_second,
+            rate_address_burst: rates.address.burst,
+            rate_address_per_second: rates.address.per_second,
+            request_timeout_seconds: 120,
             files_store: None,
             files_s3_endpoint: None,
             files_s3_region: None,
@@ -138,6 +159,12 @@ impl Config {
             "mail_from",
             "secret_keys",
             "webhooks_private",
+            "trusted_proxies",
+            "rate_caller_burst",
+            "rate_caller_per_second",
+            "rate_address_burst",
+            "rate_address_per_second",
+            "request_timeout_seconds",
             "tls_certificate",
             "tls_key",
             "redirect_listen",
@@ -179,6 +206,24 @@ impl Config {
         // Where a request says that it went is no address to send to others.
         self.public_url.as_ref().context("smtp_url needs public_url, where links in mails lead")?;
         Ok(Some(Mailer::new(&MailConfig { smtp_url, from })?))
+    }
+
+    /// How many requests somebody may make.
+    #[must_use]
+    pub fn rates(&self) -> Rates {
+        Rates {
+            caller: Rate { burst: self.rate_caller_burst, per_second: self.rate_caller_per_second },
+            address: Rate { burst: self.rate_address_burst, per_second: self.rate_address_per_second },
+        }
+    }
+
+    /// Proxies that say where a request came from.
+    ///
+    /// # Errors
+    /// When one is no address or network.
+    pub fn proxies(&self) -> anyhow::Result<Vec<Network>> {
+        let read = |text: &String| text.parse().map_err(|error: String| anyhow::anyhow!(error));
+        self.trusted_proxies.iter().map(read).collect::<anyhow::Result<_>>().context("trusted_proxies")
     }
 
     /// Certificate and key of pages and API; `None` for plain HTTP.

@@ -86,6 +86,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let files = config.files()?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
+    config.proxies()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
         let (audited, stopped) = (db.clone(), stop.clone());
@@ -174,6 +175,8 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
 /// What every handler is given.
 fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, files: Files) -> AppState {
     let masters_texts = platform::masters::texts();
+    // They were judged before anything was started.
+    let proxies = config.proxies().unwrap_or_default();
     AppState::builder(db.clone())
         .secure(config.secure_cookies || config.tls_certificate.is_some())
         .nav(trace::pages::NAV)
@@ -204,6 +207,9 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
+        .rates(config.rates())
+        .trusted_proxies(proxies)
+        .request_timeout(Duration::from_secs(config.request_timeout_seconds.max(1).into()))
         .build()
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::escape::escaped;
 use super::keys::{self, Access, Bearer, SecretHash};
 use super::origin::{is_safe, require_same};
+use super::rates::Slot;
 use super::{AppState, Permission, Problem, RequestId, Rights, cookies};
 use crate::ctx::Cx;
 use crate::i18n::{Lang, Texts};
@@ -72,6 +73,21 @@ impl Caller {
     #[must_use]
     pub fn t(&self, key: &str) -> String {
         self.texts.t(key)
+    }
+
+    /// The caller, if not beyond its limit.
+    fn counted(
+        state: &AppState,
+        access: Access,
+        session: Option<SecretHash>,
+        parts: &Parts,
+    ) -> Result<Self, Denied> {
+        let caller = Self::new(state, access, session, parts);
+        let left = state.rate_limits.caller(&caller.cx.actor)?;
+        if let Some(slot) = parts.extensions.get::<Slot>() {
+            slot.put(left);
+        }
+        Ok(caller)
     }
 
     fn new(state: &AppState, access: Access, session: Option<SecretHash>, parts: &Parts) -> Self {
@@ -148,12 +164,16 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         let state = AppState::from_ref(state);
+        // A layer has asked already.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let now = Utc::now();
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
             let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
-            return Ok(Self::new(&state, access, None, parts));
+            return Self::counted(&state, access, None, parts);
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
             if !is_safe(&parts.method) {
@@ -161,7 +181,7 @@ where
             }
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
-                return Ok(Self::new(&state, access, keys::hash_of_token(token), parts));
+                return Self::counted(&state, access, keys::hash_of_token(token), parts);
             }
         }
         if !is_page(parts) {

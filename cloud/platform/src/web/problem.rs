@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::rates::retry_after;
 use crate::db::{self, DbError};
 
 /// One mistake in what was sent; all of them are told at once.
@@ -34,13 +35,15 @@ pub struct Problem {
     pub detail: String,
     /// Mistakes by field and row.
     pub errors: Vec<FieldError>,
+    /// Seconds after which it may go better.
+    pub retry_after: Option<u64>,
 }
 
 impl Problem {
     /// A problem; `detail` empty means the text `error-<code>`.
     #[must_use]
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new() }
+        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
     /// 400: what was sent cannot be understood.
@@ -148,7 +151,7 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+                retry_after(headers, self.retry_after.unwrap_or(2));
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::db::Db;
 use crate::files::Files;
@@ -9,7 +10,7 @@ use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
 use crate::secrets::Secrets;
 
-use super::Permission;
+use super::{Network, Permission, RateLimits, Rates};
 
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,12 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// How many requests somebody may make.
+    pub rate_limits: RateLimits,
+    /// Proxies that say where a request came from.
+    pub trusted_proxies: Vec<Network>,
+    /// How long a request may take.
+    pub request_timeout: Duration,
 }
 
 impl Deref for AppState {
@@ -78,6 +85,9 @@ impl AppState {
             files: Files::none(),
             mails: false,
             private_webhooks: false,
+            rates: Rates::default(),
+            trusted_proxies: Vec::new(),
+            request_timeout: Duration::from_secs(120),
         }
     }
 
@@ -107,6 +117,9 @@ pub struct Builder {
     files: Files,
     mails: bool,
     private_webhooks: bool,
+    rates: Rates,
+    trusted_proxies: Vec<Network>,
+    request_timeout: Duration,
 }
 
 impl Builder {
@@ -159,6 +172,27 @@ impl Builder {
         self
     }
 
+    /// How many requests a caller and an address may make.
+    #[must_use]
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
+        self
+    }
+
+    /// Proxies that say, in `X-Forwarded-For`, where a request came from.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: Vec<Network>) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// How long a request may take before it is given up.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
     /// Whether webhooks may reach private addresses.
     #[must_use]
     pub fn private_webhooks(mut self, allowed: bool) -> Self {
@@ -188,6 +222,9 @@ impl Builder {
                 files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                rate_limits: RateLimits::new(self.rates),
+                trusted_proxies: self.trusted_proxies,
+                request_timeout: self.request_timeout,
             }),
         }
     }
