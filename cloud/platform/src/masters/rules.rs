@@ -95,7 +95,7 @@ pub(super) fn pan(text: &str) -> Result<(), Wrong> {
             _ => b.is_ascii_uppercase(),
         })
         // The fourth says what kind of person it is.
-        && text.bytes().nth(3).is_some_and(|b| b"ABCFGHJLPT".contains(&b));
+        && text.as_bytes().get(3).is_some_and(|b| b"ABCFGHJLPT".contains(b));
     if formed { Ok(()) } else { Err(Wrong::new("pan")) }
 }
 

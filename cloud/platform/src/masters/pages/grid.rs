@@ -69,7 +69,7 @@ struct Cell {
 
 /// Inputs of a grid: what is secret, of several lines or of several choices is
 /// left to the form; of names the English one and the reader's.
-fn inputs<'s>(shape: &'s Shape, lang: Lang) -> Vec<(&'s Column, String)> {
+fn inputs(shape: &Shape, lang: Lang) -> Vec<(&Column, String)> {
     let mut inputs = Vec::new();
     for column in &shape.columns {
         let name = column.field.name;
