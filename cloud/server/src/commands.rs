@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
-use platform::ctx::Cx;
+use platform::ctx::{Cx, Plants};
 use platform::db::{Db, DbError};
 use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
-use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, Tenant};
+use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, RestoredTenant, Tenant};
 use platform::web::{Scope, keys};
 
 use crate::config::Config;
@@ -81,6 +81,10 @@ pub enum KeyCommand {
         /// What it may do; may be given several times.
         #[arg(long = "scope", required = true)]
         scopes: Vec<String>,
+        /// Code of a plant where it may; may be given several times. All plants,
+        /// when left out.
+        #[arg(long = "plant")]
+        plants: Vec<String>,
         /// Days until it expires; never, when left out.
         #[arg(long)]
         days: Option<u32>,
@@ -215,7 +219,8 @@ async fn agent_of(db: &Db, tenant: &Tenant, name: &str) -> anyhow::Result<tenanc
     found.with_context(|| format!("tenant {} has no agent {name}; it has {}", tenant.code, known.join(", ")))
 }
 
-async fn open_authority(config: &Config, db: &Db) -> anyhow::Result<Authority> {
+/// The authority of this cloud.
+pub async fn open_authority(config: &Config, db: &Db) -> anyhow::Result<Authority> {
     let master = authority::master_key(&config.state_dir)?;
     Ok(Authority::open(db, &master, Utc::now()).await?)
 }
@@ -253,9 +258,16 @@ pub async fn token(config: &Config, args: TokenArgs) -> anyhow::Result<()> {
 /// `cloud restored`.
 pub async fn restored(config: &Config) -> anyhow::Result<()> {
     let database = Database::attach(config).await?;
-    for tenant in tenancy::restored(&database.db).await? {
+    print_restored(&tenancy::restored(&database.db).await?);
+    database.close().await;
+    Ok(())
+}
+
+/// What an operator has to look at after a restore.
+pub fn print_restored(tenants: &[RestoredTenant]) {
+    for tenant in tenants {
         println!("tenant {}: generation {}", tenant.code, tenant.generation);
-        for RestoredAgent { agent, holds } in tenant.agents {
+        for RestoredAgent { agent, holds } in &tenant.agents {
             println!(
                 "  agent {} is let in: {} certificates and {} unused tokens are good",
                 agent.name, holds.certificates, holds.tokens
@@ -266,8 +278,6 @@ pub async fn restored(config: &Config) -> anyhow::Result<()> {
         "Whatever was revoked after the backup is good again: revoke it anew with `cloud agent revoke`.\n\
          For {ADOPT_DAYS} days certificates that the backup lacks are let in, each with an exception."
     );
-    database.close().await;
-    Ok(())
 }
 
 /// `cloud agent …`.
@@ -308,11 +318,12 @@ pub async fn access_key(config: &Config, command: KeyCommand) -> anyhow::Result<
     let database = Database::attach(config).await?;
     let db = &database.db;
     match command {
-        KeyCommand::Create { name, tenant: code, scopes, days } => {
+        KeyCommand::Create { name, tenant: code, scopes, plants, days } => {
             let scopes = scopes.iter().map(|word| scope(word)).collect::<anyhow::Result<Vec<Scope>>>()?;
             let tenant = tenant(db, &code).await?;
             let expires = days.map(|days| Utc::now() + TimeDelta::days(i64::from(days)));
-            let key = keys::create(db, tenant.id, &name, &scopes, expires).await?;
+            let plants = plants_of(db, &tenant, &plants).await?;
+            let key = keys::create_at(db, tenant.id, &name, &scopes, &plants, expires).await?;
             println!("{}", key.reveal());
         }
         KeyCommand::List { tenant: code } => {
@@ -324,7 +335,8 @@ pub async fn access_key(config: &Config, command: KeyCommand) -> anyhow::Result<
                     (None, Some(at)) => format!("until {}", at.date_naive()),
                     (None, None) => "no end".to_owned(),
                 };
-                println!("{}  {}  {}  {}", key.id, state, key.scopes.join(","), key.name);
+                let plants = key.plants.codes().map_or("all plants".to_owned(), |codes| codes.join(","));
+                println!("{}  {}  {}  {}  {}", key.id, state, key.scopes.join(","), plants, key.name);
             }
         }
         KeyCommand::Revoke { id, tenant: code } => {
@@ -336,6 +348,24 @@ pub async fn access_key(config: &Config, command: KeyCommand) -> anyhow::Result<
     }
     database.close().await;
     Ok(())
+}
+
+/// The plants of these codes; all of them for none.
+async fn plants_of(db: &Db, tenant: &Tenant, codes: &[String]) -> anyhow::Result<Plants> {
+    if codes.is_empty() {
+        return Ok(Plants::All);
+    }
+    let known: Vec<String> =
+        people::plants(db, &Cx::system(tenant.id)).await?.into_iter().map(|(code, _)| code).collect();
+    for code in codes {
+        anyhow::ensure!(
+            known.contains(code),
+            "tenant {} has no plant {code}; it has {}",
+            tenant.code,
+            known.join(", ")
+        );
+    }
+    Ok(Plants::some(codes))
 }
 
 fn scope(word: &str) -> anyhow::Result<Scope> {
@@ -395,7 +425,7 @@ pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Invite { email, name, roles, tenant: code, url } => {
             let tenant = tenant(db, &code).await?;
-            let invitation = people::Invitation { email, name, roles };
+            let invitation = people::Invitation { email, name, roles, ..people::Invitation::default() };
             let (_, link) = people::invite(db, &Cx::system(tenant.id), &invitation, None, Utc::now()).await?;
             page(url, &link);
         }

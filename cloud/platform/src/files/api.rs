@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::service::{self, Goes, Right};
 use super::{FilesError, Listed, content, spool};
+use crate::db::Tx;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, IfMatch, Permission, Problem, etag, not_modified, query};
 
@@ -49,13 +50,15 @@ pub fn operations() -> Vec<Operation> {
             .note(note)
             .needs(&FILES_VIEW)
             .query::<Of>()
-            .answers::<FileList>(),
+            .answers::<FileList>()
+            .fails(404, "not_found", "There is no such row."),
         kept(
             Operation::post("/api/v1/files", "addFile", "Attaches a file: the body is its content")
                 .note(note)
                 .needs(&FILES_EDIT)
                 .query::<New>()
-                .creates::<Listed>(),
+                .creates::<Listed>()
+                .fails(404, "not_found", "There is no such row."),
         ),
         of_file(Operation::get("/api/v1/files/{id}", "getFile", "A file with its versions"))
             .needs(&FILES_VIEW)
@@ -148,8 +151,14 @@ fn told(error: FilesError, if_match: IfMatch, caller: &Caller) -> Problem {
 async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<FileList>, Problem> {
     service::gate(&state.files, &caller, Right::View)?;
     let of: Of = query(&uri)?;
-    service::subject(&state.files, &caller, &of.kind, Right::View)?;
-    let found = state.db.tx(&caller.cx, async |tx| service::list(tx, &of.kind, &of.key).await).await;
+    let subject = service::subject(&state.files, &caller, &of.kind, Right::View)?;
+    let look = async |tx: &mut Tx| {
+        if !service::is_seen(tx, subject, &of.key).await? {
+            return Ok(Vec::new());
+        }
+        service::list(tx, &of.kind, &of.key).await
+    };
+    let found: Result<_, FilesError> = state.db.tx(&caller.cx, look).await;
     let found = found.map_err(|error| error.problem(&caller.texts))?;
     Ok(Json(FileList { files: found }))
 }

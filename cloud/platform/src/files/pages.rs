@@ -86,7 +86,10 @@ async fn render(
     let found = state
         .db
         .tx(&caller.cx, async |tx| {
-            let files = service::list(tx, subject.kind, key).await?;
+            let files = match service::is_seen(tx, subject, key).await? {
+                true => service::list(tx, subject.kind, key).await?,
+                false => Vec::new(),
+            };
             let actors =
                 files.iter().flat_map(|file| &file.versions).map(|version| version.created_by.clone());
             let names = people::names_of(tx, &actors.collect::<Vec<_>>()).await?;

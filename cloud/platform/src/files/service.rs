@@ -233,6 +233,12 @@ pub(super) fn subject<'f>(
     Ok(subject)
 }
 
+/// Whether the subject is one of the transaction's plants, or of none: of another
+/// plant's nothing is shown.
+pub(super) async fn is_seen(tx: &mut Tx, subject: &Subject, key: &str) -> Result<bool, DbError> {
+    if tx.plants().is_all() { Ok(true) } else { (subject.stands)(tx, subject.kind, key).await }
+}
+
 /// A file whose subject the caller has the right to.
 pub(super) async fn open(
     db: &Db,
@@ -243,8 +249,9 @@ pub(super) async fn open(
 ) -> Result<Listed, Problem> {
     let found = db.tx(&caller.cx, async |tx| Ok::<_, FilesError>(store::one(tx, id).await?)).await;
     let found = found.map_err(|error| error.problem(&caller.texts))?.ok_or_else(Problem::not_found)?;
-    subject(files, caller, &found.subject_kind, right)?;
-    Ok(found)
+    let subject = subject(files, caller, &found.subject_kind, right)?;
+    let seen = db.tx(&caller.cx, async |tx| is_seen(tx, subject, &found.subject_key).await).await?;
+    if seen { Ok(found) } else { Err(Problem::not_found()) }
 }
 
 /// What is needed to send a version; the present one when none is named.

@@ -49,24 +49,31 @@ pub(super) enum Right {
 }
 
 /// The master of this name, if the caller has the right to it. Somebody without
-/// any right learns nothing of which masters there are.
+/// any right learns nothing of which masters there are. The caller comes back with a
+/// context of the plants where it has the right.
 pub(super) async fn open(
     state: &AppState,
     engine: &Engine,
-    caller: &Caller,
+    mut caller: Caller,
     name: &str,
     right: Right,
-) -> Result<(Arc<Shapes>, &'static super::Master), Problem> {
+) -> Result<(Arc<Shapes>, &'static super::Master, Caller), Problem> {
     caller.require(&ANY_VIEW)?;
     let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
-    let master = shapes.find(name).map_err(|error| error.problem(&caller.texts))?.master;
+    let shape = shapes.find(name).map_err(|error| error.problem(&caller.texts))?;
+    let master = shape.master;
     let permission: &Permission = match right {
         Right::View => &master.permissions.view,
         Right::Edit => &master.permissions.edit,
         Right::Delete => &master.permissions.delete,
     };
-    caller.require(permission)?;
-    Ok((shapes, master))
+    if shape.place.is_some() {
+        caller.require_somewhere(permission)?;
+    } else {
+        caller.require(permission)?;
+    }
+    caller.cx = caller.at(permission);
+    Ok((shapes, master, caller))
 }
 
 // --- what there is ----------------------------------------------------------------
@@ -190,11 +197,11 @@ async fn rows(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Json<Value>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
-        let sensitive = caller.may(&SENSITIVE_VIEW);
+        let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
         let asked = ListQuery { sensitive, ..ListQuery::read(shape, pairs)? };
         let page = state.db.tx(&caller.cx, async |tx| list(tx, shape, &asked).await).await?;
         let rows: Vec<OneRow> = page.rows.into_iter().map(|row| told(shape, row)).collect();
@@ -211,7 +218,7 @@ async fn one(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let asked = query::<OneQuery>(&uri)?;
     if asked.sensitive {
         caller.require(&SENSITIVE_VIEW)?;
@@ -293,7 +300,7 @@ async fn create(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     require_json(&headers)?;
     let (cells, _) = cells(&bytes)?;
     let made = async {
@@ -312,7 +319,7 @@ async fn update(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     require_json(&headers)?;
     let (cells, version) = cells(&bytes)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
@@ -341,7 +348,7 @@ async fn delete(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let if_match = IfMatch::of(&headers);
     let version = match if_match {
         IfMatch::Absent => None,
@@ -361,7 +368,7 @@ async fn restore(
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let done = async {
         let shape = shapes.find(&name)?;
         let saved = service::restore(&state.db, &caller.cx, shape, &key).await?;
@@ -376,7 +383,7 @@ async fn changes(
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let texts = &caller.texts;
     let found = async {
         let shape = shapes.find(&name)?;
@@ -419,7 +426,7 @@ async fn imported(
     uri: Uri,
     bytes: Bytes,
 ) -> Result<Json<import::Report>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let asked = query::<ImportQuery>(&uri)?;
     let report = take_in(&state, &caller, &shapes, &name, bytes, asked.dry_run).await;
     Ok(Json(report.map_err(|error| error.problem(&caller.texts))?))
@@ -463,7 +470,7 @@ pub(super) async fn export_of(
     name: &str,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    let (shapes, master) = open(state, engine, caller, name, Right::View).await?;
+    let (shapes, master, caller) = open(state, engine, caller.clone(), name, Right::View).await?;
     let mut pairs = query::<Vec<(String, String)>>(uri)?;
     let format = pairs.iter().position(|(name, _)| name == "format").map(|at| pairs.remove(at).1);
     let open_all = pairs.iter().position(|(name, _)| name == "sensitive").map(|at| pairs.remove(at).1);

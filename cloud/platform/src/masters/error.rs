@@ -16,6 +16,9 @@ pub enum MastersError {
     /// Somebody else changed the row meanwhile.
     #[error("changed meanwhile")]
     Stale,
+    /// The row is of another plant too, or of all, where the caller may not change.
+    #[error("of other plants")]
+    OtherPlant,
     /// Every mistake in what was sent.
     #[error("{} mistakes", .0.len())]
     Mistakes(Vec<Mistake>),
@@ -68,6 +71,7 @@ impl MastersError {
     pub fn problem(self, texts: &Texts) -> Problem {
         match self {
             Self::NotFound => Problem::not_found(),
+            Self::OtherPlant => Problem::new(StatusCode::FORBIDDEN, "masters.other_plant", ""),
             Self::Stale => Problem::conflict("conflict.stale", ""),
             Self::Mistakes(mistakes) => mistaken(&mistakes, texts),
             Self::InUse(used) => {

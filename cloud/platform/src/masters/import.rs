@@ -136,6 +136,10 @@ pub(super) async fn import_seen(
                         let line = change.line.unwrap_or_default();
                         change.mistakes.push(at_key(shape, line, &change.cells, wrong));
                     }
+                    Some(before) if !shape.owns(&before.row, tx.plants()) => {
+                        let line = change.line.unwrap_or_default();
+                        change.mistakes.push(at_key(shape, line, &change.cells, Wrong::new("other-plant")));
+                    }
                     before => {
                         let line = change.line.unwrap_or_default();
                         let wrong = match (seen.get(&line), before) {

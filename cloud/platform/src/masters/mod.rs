@@ -22,8 +22,10 @@ mod kind;
 mod list;
 mod operations;
 mod pages;
+mod places;
 mod publish;
 mod rules;
+mod search;
 mod sensitive;
 mod service;
 mod shape;
@@ -40,14 +42,15 @@ use axum::{Extension, Router};
 use tokio::sync::OnceCell;
 
 pub use attach::subjects;
-pub use declare::{Field, Group, Master, Member, Permissions, Use};
+pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, Member, Permissions, Use};
 pub use error::MastersError;
 pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
+pub use search::{SEARCHERS, commands};
 pub use sensitive::{SENSITIVE_VIEW, reseal, revealed};
 pub use service::{Saved, create, delete, restore, update};
-pub use shape::{Shape, Shapes};
+pub use shape::{Column, Shape, Shapes};
 pub use sheet::{Format, Sheet};
 pub use wrong::{Mistake, Wrong};
 
@@ -112,6 +115,12 @@ pub struct Engine {
     shapes: OnceCell<Arc<Shapes>>,
 }
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new(Secrets::none())
+    }
+}
+
 impl Engine {
     /// An engine that seals sensitive fields by `secrets`.
     #[must_use]
@@ -134,9 +143,18 @@ impl Engine {
     }
 }
 
+/// Names of the masters whose rows belong to plants.
+///
+/// # Errors
+/// As [`Engine::shapes`].
+pub async fn of_plants(db: &Db) -> Result<Vec<&'static str>, MastersError> {
+    let shapes = Engine::default().shapes(db).await?;
+    Ok(shapes.iter().filter(|shape| shape.place.is_some()).map(|shape| shape.master.name).collect())
+}
+
 /// Pages and API of all masters.
-pub fn router(secrets: Secrets) -> Router<AppState> {
-    api::router().merge(pages::router()).layer(Extension(Arc::new(Engine::new(secrets))))
+pub fn router(state: &AppState) -> Router<AppState> {
+    api::router().merge(pages::router()).layer(Extension(Arc::clone(&state.masters)))
 }
 
 /// Gives a tenant the units, currencies and tax rates that it begins with; those

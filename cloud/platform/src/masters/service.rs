@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::check::{self, Cells};
 use super::error::Used;
 use super::kind::Kind;
-use super::shape::{Reference, Shape, Shapes};
+use super::shape::{PLANTS, Reference, Shape, Shapes};
 use super::store::{self, Stored};
 use super::write::{self, Change};
 use super::{ListQuery, MastersError, Mistake, Row, Wrong, list};
@@ -29,7 +29,15 @@ pub struct Saved {
 pub(super) async fn find(tx: &mut Tx, shape: &Shape, key: &str, lock: bool) -> Result<Stored, MastersError> {
     let parts = shape.key_parts(key).ok_or(MastersError::NotFound)?;
     let found = store::rows_by_key(tx, shape, &[parts], lock).await?.into_values().next();
-    found.filter(|found| shape.holds(&found.row)).ok_or(MastersError::NotFound)
+    let plants = tx.plants();
+    found
+        .filter(|found| shape.holds(&found.row) && shape.sees(&found.row, plants))
+        .ok_or(MastersError::NotFound)
+}
+
+/// Refuses to change a row that is not of the transaction's plants alone.
+fn own(tx: &Tx, shape: &Shape, before: &Stored) -> Result<(), MastersError> {
+    if shape.owns(&before.row, tx.plants()) { Ok(()) } else { Err(MastersError::OtherPlant) }
 }
 
 /// What is wrong with making a row where there is one.
@@ -106,6 +114,7 @@ pub async fn update(
         if before.deleted {
             return Err(MastersError::NotFound);
         }
+        own(tx, shape, &before)?;
         if before.version != version {
             return Err(MastersError::Stale);
         }
@@ -141,6 +150,7 @@ pub async fn delete(
         if before.deleted {
             return Err(MastersError::NotFound);
         }
+        own(tx, shape, &before)?;
         if version.is_some_and(|version| version != before.version) {
             return Err(MastersError::Stale);
         }
@@ -208,6 +218,7 @@ pub async fn restore(db: &Db, cx: &Cx, shape: &Shape, key: &str) -> Result<Saved
         if !before.deleted {
             return Err(MastersError::NotFound);
         }
+        own(tx, shape, &before)?;
         let change = Change { line: None, cells: Cells::new(), before: Some(before), mistakes: Vec::new() };
         saved(tx, shape, change).await
     })
@@ -226,7 +237,12 @@ pub(super) async fn options(
     let of_table: Vec<&Shape> =
         shapes.iter().filter(|shape| shape.master.table == reference.target.table).collect();
     if of_table.is_empty() {
-        return Ok(store::options(tx, reference, 200).await?);
+        let mut found = store::options(tx, reference, 200).await?;
+        if reference.target.table == PLANTS {
+            let own = tx.plants();
+            found.retain(|(code, _)| own.has(code));
+        }
+        return Ok(found);
     }
     let code = reference.target.columns.last().cloned().unwrap_or_default();
     let query = ListQuery { q: begins.trim().to_owned(), limit: FEW, ..ListQuery::default() };

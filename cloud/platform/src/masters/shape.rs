@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::catalog::{self, Catalog};
 use super::kind::{Kind, LONGEST_TEXT};
+use super::places::Place;
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
 use crate::secrets::Secrets;
@@ -13,7 +14,9 @@ use crate::secrets::Secrets;
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
 /// The organisation's plants, to which masters refer though they are none here.
-const PLANTS: &str = "plants";
+pub(super) const PLANTS: &str = "plants";
+/// Tables of the organisation, to which masters refer though they are none here.
+const ORGANISATION: [&str; 2] = ["companies", "plants"];
 
 /// All masters.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub struct Shape {
     pub(super) sorts: Vec<Sort>,
     /// Seals and opens sensitive fields.
     pub(super) secrets: Secrets,
+    /// How rows belong to plants.
+    pub(super) place: Option<Place>,
 }
 
 /// One field.
@@ -114,7 +119,7 @@ impl Shapes {
         secrets: Secrets,
     ) -> Result<Self, MastersError> {
         let mut tables: BTreeSet<&str> = masters.iter().map(|master| master.table).collect();
-        tables.insert(PLANTS);
+        tables.extend(ORGANISATION);
         let tables: Vec<&str> = tables.into_iter().collect();
         let catalog =
             db.system_tx(async |tx| Catalog::read(tx, &tables).await.map_err(MastersError::from)).await?;
@@ -263,9 +268,11 @@ fn shape(
         expression: check.expression.clone(),
         fields: check.columns.clone(),
     });
+    let references = references(master, masters, catalog)?;
     let shape = Shape {
         master,
-        references: references(master, masters, catalog)?,
+        place: Place::of(&columns, &references),
+        references,
         referrers: Vec::new(),
         checks: judged.collect(),
         types,
@@ -317,6 +324,7 @@ fn column(
 
 fn kind(type_name: &str, field: &Field, rules: catalog::Rules) -> Option<Kind> {
     Some(match type_name {
+        "text" if field.words.is_some() => Kind::Choice(field.words.map(|words| words()).unwrap_or_default()),
         "text" if !rules.choices.is_empty() => Kind::Choice(rules.choices),
         "text" => Kind::Text { longest: rules.longest.unwrap_or(LONGEST_TEXT), lines: field.lines },
         "smallint" | "integer" => Kind::Whole(rules.range),
@@ -344,7 +352,8 @@ fn references(
     };
     let mut found = Vec::new();
     for key in catalog.foreign_keys.iter().filter(|key| key.table_name == master.table) {
-        let known = key.target == PLANTS || masters.iter().any(|master| master.table == key.target);
+        let known = ORGANISATION.contains(&key.target.as_str())
+            || masters.iter().any(|master| master.table == key.target);
         let named =
             key.columns.last().is_some_and(|last| master.fields.iter().any(|field| field.name == last));
         if known && named {
@@ -358,8 +367,8 @@ fn references(
     }
     for field in master.fields {
         let Some(to) = field.refers else { continue };
-        let target = if to == PLANTS {
-            Target { table: PLANTS.into(), columns: vec!["code".into()], title: "name".into() }
+        let target = if ORGANISATION.contains(&to) {
+            Target { table: to.into(), columns: vec!["code".into()], title: "name".into() }
         } else {
             let other = masters.iter().find(|master| master.name == to && master.key.len() == 1);
             let other =

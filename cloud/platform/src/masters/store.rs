@@ -13,8 +13,10 @@ use sqlx::{AssertSqlSafe, Error, Postgres};
 use super::declare::Use;
 use super::kind::Kind;
 use super::list::{Lane, ListQuery, Place};
+use super::places;
 use super::shape::{Check, Reference, Referrer, Shape};
 use super::{Master, Row};
+use crate::ctx::Plants;
 use crate::db::Tx;
 
 /// A row as it stands.
@@ -37,6 +39,11 @@ pub struct Stored {
 /// A name in SQL.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Codes as Postgres reads an array from a text.
+fn array(codes: &[String]) -> String {
+    format!("{{{}}}", joined(codes, quoted))
 }
 
 fn joined(names: impl IntoIterator<Item = impl AsRef<str>>, each: impl Fn(&str) -> String) -> String {
@@ -95,6 +102,7 @@ pub(super) fn page_sql(
     lane: &Lane,
     after: Option<&Place>,
     limit: usize,
+    plants: &Plants,
 ) -> (String, Vec<String>) {
     let mut bound: Vec<String> = Vec::new();
     let mut bind = |value: &str, type_name: &str| {
@@ -109,6 +117,21 @@ pub(super) fn page_sql(
     }
     for (name, value) in &query.filters {
         conditions.push(format!("t.{} = {}", quoted(name), bind(value, shape.type_of(name))));
+    }
+    if let (Some(place), Some(mut codes)) = (shape.place, plants.codes()) {
+        let column = quoted(place.field());
+        let condition = match place {
+            places::Place::One(name) => {
+                codes.push(String::new());
+                let own = format!("t.{column} = any({})", bind(&array(&codes), "text[]"));
+                let required = shape.column(name).is_some_and(|column| column.required);
+                if required { own } else { format!("({own} or t.{column} is null)") }
+            }
+            places::Place::Several(_) => {
+                format!("(t.{column} && {} or t.{column} = '{{}}')", bind(&array(&codes), "text[]"))
+            }
+        };
+        conditions.push(condition);
     }
     // A beginning is a range: under row-level security `like` uses no index.
     let mut range = |(column, begins): &(String, String)| {
@@ -161,7 +184,8 @@ pub(super) async fn rows(
     limit: usize,
 ) -> Result<Vec<Stored>, Error> {
     let tenant = tx.tenant();
-    let (sql, bound) = page_sql(shape, query, lane, after, limit);
+    let plants = tx.plants().clone();
+    let (sql, bound) = page_sql(shape, query, lane, after, limit, &plants);
     let mut statement = scalar::<Value>(sql).bind(tenant);
     for value in bound {
         statement = statement.bind(value);
@@ -388,7 +412,8 @@ pub(super) async fn row_mark(tx: &mut Tx, shape: &Shape, key: &[String], deleted
     Ok(())
 }
 
-/// Whether there is a row of this key, deleted or not.
+/// Whether there is a row of this key, deleted or not, that the transaction's plants
+/// show.
 pub(super) async fn row_stands(tx: &mut Tx, master: &Master, key: &[&str]) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let at =
@@ -397,6 +422,18 @@ pub(super) async fn row_stands(tx: &mut Tx, master: &Master, key: &[&str]) -> Re
     if let Some(member) = master.member {
         conditions.push(format!("t.{}", quoted(member.column)));
     }
+    let plants = tx.plants().codes();
+    let has = |name: &str| master.fields.iter().any(|field| field.name == name);
+    let number = key.len() + 2;
+    let place = if has("plant") {
+        Some(format!("(coalesce(t.plant, '') = '' or t.plant = any(${number}))"))
+    } else if has("plants") {
+        Some(format!("(t.plants = '{{}}' or t.plants && ${number})"))
+    } else {
+        None
+    };
+    let place = place.filter(|_| plants.is_some());
+    conditions.extend(place.clone());
     let sql = format!(
         "select exists (select from {} t where t.tenant_id = $1 and {})",
         quoted(master.table),
@@ -405,6 +442,9 @@ pub(super) async fn row_stands(tx: &mut Tx, master: &Master, key: &[&str]) -> Re
     let mut statement = scalar::<bool>(sql).bind(tenant);
     for part in key {
         statement = statement.bind((*part).to_owned());
+    }
+    if place.is_some() {
+        statement = statement.bind(plants);
     }
     statement.fetch_one(tx.conn()).await
 }

@@ -103,6 +103,7 @@ pub(super) fn schemas() -> [(String, Value); 2] {
             "detail": { "type": "string", "description": "What is wrong in this case, for a person." },
             "code": { "type": "string", "description": "Stable, for programs.", "examples": ["conflict.stale"] },
             "errors": { "type": "array", "items": { "$ref": "#/components/schemas/FieldError" } },
+            "permission": { "type": "string", "description": "The right that the caller lacks, of a 403.", "examples": ["hold.place"] },
             "instance": { "type": "string", "description": "The id of the request.", "examples": ["urn:tracewright:request:0190…"] },
         },
     });

@@ -24,6 +24,15 @@ pub enum PeopleError {
     /// A role code that the tenant does not have, or not the form of one.
     #[error("there is no such role")]
     Role,
+    /// A plant that the tenant does not have, or none where some were to be named.
+    #[error("there is no such plant")]
+    Plant,
+    /// The administrator's role is for all plants.
+    #[error("an administrator is one of all plants")]
+    AdminEverywhere,
+    /// Not an amount of money and a currency.
+    #[error("an amount from 0 with at most six decimals, and a currency of three letters, are expected")]
+    Limit,
     /// A permission that no part declares.
     #[error("there is no such permission")]
     Permission,
@@ -75,7 +84,9 @@ impl PeopleError {
         match self {
             Self::Email | Self::Exists => Some("email"),
             Self::Name => Some("name"),
-            Self::Role => Some("role"),
+            Self::Role | Self::AdminEverywhere => Some("role"),
+            Self::Plant => Some("plant"),
+            Self::Limit => Some("amount"),
             Self::Weak(_) => Some("password"),
             Self::WrongPassword => Some("present"),
             Self::Code => Some("code"),
@@ -91,6 +102,9 @@ impl PeopleError {
             Self::Name => "people-error-name",
             Self::Exists => "people-error-exists",
             Self::Role => "people-error-role",
+            Self::Plant => "people-error-plant",
+            Self::AdminEverywhere => "people-error-admin-everywhere",
+            Self::Limit => "people-error-limit",
             Self::Permission => "people-error-permission",
             Self::AdminRole => "people-error-admin-role",
             Self::Weak(weakness) => weakness.text_key(),

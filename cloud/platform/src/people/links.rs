@@ -5,14 +5,16 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::model::{self, Status};
-use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, store, totp_store};
+use super::model::{self, Given, Status};
+use super::store::Login;
+use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, service, store, totp_store};
 use crate::audit::{self, Entry};
-use crate::ctx::Cx;
-use crate::db::{Db, SystemTx, Tx};
+use crate::ctx::{Cx, Plants};
+use crate::db::{Db, Problem, SystemTx, Tx};
 use crate::notify::{self, Letter, Notice, To};
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
+use crate::tenancy::Standing;
 use crate::web::keys::{Secret, SecretHash, hash_of_token};
 
 /// How long an invitation works.
@@ -31,6 +33,15 @@ pub struct Invitation {
     pub name: String,
     /// Codes of roles.
     pub roles: Vec<String>,
+    /// Where they are given.
+    pub plants: Plants,
+}
+
+impl Invitation {
+    fn given(&self) -> Vec<Given> {
+        let given = |role: &String| Given { role: role.clone(), plants: self.plants.clone() };
+        self.roles.iter().map(given).collect()
+    }
 }
 
 /// What a mail with a link says.
@@ -73,27 +84,29 @@ pub async fn invite(
     let (user, link) = (Uuid::now_v7(), Secret::token());
     let expires = now + INVITATION_LIFETIME;
     db.system_tx(async |system| {
-        if !store::login_insert(system, &email, cx.tenant, user).await? {
-            return Err(PeopleError::Exists);
-        }
+        // An address with nobody behind it is harmless, and the next invitation takes
+        // it over; a mail with a link that is not known here would not be.
+        system.home_first();
+        let user = store::login_claim(system, &email, cx.tenant, user).await?;
         let make = system.enter(cx, async |tx| {
-            let known = store::roles(tx).await?;
-            if !invitation.roles.iter().all(|role| known.iter().any(|known| known.code == *role)) {
-                return Err(PeopleError::Role);
+            if store::user(tx, user, false).await?.is_some() {
+                return Err(PeopleError::Exists);
             }
+            let given = invitation.given();
+            service::judge(tx, &given).await?;
             store::user_insert(tx, user, &email, &name).await?;
-            store::roles_set(tx, user, &invitation.roles).await?;
+            store::roles_set(tx, user, &given).await?;
             let entry = Entry {
                 action: "user.invite",
                 subject: &format!("user:{user}"),
-                after: Some(json!({ "roles": invitation.roles, "by_mail": by_mail.is_some() })),
+                after: Some(json!({ "roles": service::told(&given), "by_mail": by_mail.is_some() })),
                 ..Entry::default()
             };
             audit::record(tx, entry).await?;
             if let Some(secrets) = by_mail {
                 put(tx, secrets, user, "invite", &link, (now, expires)).await?;
             }
-            Ok(())
+            Ok::<_, PeopleError>(())
         });
         make.await?;
         store::invitation_insert(system, &link.hash().0, cx.tenant, user, "invite", expires).await?;
@@ -117,6 +130,8 @@ pub async fn link(
 ) -> Result<Secret, PeopleError> {
     let link = Secret::token();
     db.system_tx(async |system| {
+        // No mail may lead to a link that is not known here.
+        system.home_first();
         let find = system.enter(cx, async |tx| {
             let found = store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)?;
             if found.status == Status::Disabled {
@@ -157,7 +172,12 @@ pub(super) async fn forgot(
     now: DateTime<Utc>,
 ) -> Result<(), PeopleError> {
     db.system_tx(async |system| {
-        for (tenant, user) in store::logins(system, email).await? {
+        // As in `link`.
+        system.home_first();
+        for Login { tenant, user, status } in store::logins(system, email).await? {
+            if !Standing::of(&status).admits() {
+                continue;
+            }
             let (link, expires) = (Secret::token(), now + FORGOT_LIFETIME);
             let cx = Cx::system(tenant);
             let put = system.enter(&cx, async |tx| {
@@ -172,7 +192,15 @@ pub(super) async fn forgot(
                 }
                 Ok::<_, PeopleError>(active)
             });
-            if put.await? {
+            let put = match put.await {
+                // Nor is the person's other organisation concerned.
+                Err(PeopleError::Db(error)) if error.problem() == Problem::Away => {
+                    tracing::warn!(%tenant, %error, "a forgotten password is not mailed");
+                    continue;
+                }
+                put => put?,
+            };
+            if put {
                 store::invitation_insert(system, &link.hash().0, tenant, user, "reset", expires).await?;
             }
         }
@@ -244,6 +272,8 @@ pub async fn accept(
         if !store::invitation_use(system, &hash.0, now).await? {
             return Err(PeopleError::LinkGone);
         }
+        // The tenant's commits first: until the link is used up it can be used again,
+        // and then ends the sessions.
         store::sessions_end(system, invited.tenant, invited.user, None, None).await?;
         totp_store::steps_end(system, invited.tenant, invited.user).await?;
         let actor = format!("user:{}", invited.user);

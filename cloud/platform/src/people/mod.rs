@@ -4,13 +4,16 @@
 //! `invitations`, `signin_tries`, and the sessions that stand on a person. An
 //! access key is no person, see [`crate::web::keys`].
 
+mod api;
 mod error;
 mod forgot;
+mod limits_pages;
 mod link_pages;
 mod links;
 mod model;
 mod pages;
 mod password;
+mod search;
 mod second_step;
 mod service;
 mod signin;
@@ -28,16 +31,18 @@ pub use error::PeopleError;
 pub use links::{
     FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,
 };
-pub use model::{ADMIN, BUILT_IN, Role, Status, User};
+pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
+pub use search::SEARCHERS;
 pub use second_step::reseal;
-pub use service::{list, may_go, roles, roles_ensure};
+pub use service::{give, limit_set, limits, list, may_go, plants, roles, roles_ensure, roles_set};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use store::{Standing, names_of, standing};
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
+use crate::openapi::Operation;
 use crate::web::{NavItem, Permission};
 
 /// See who there is.
@@ -61,6 +66,12 @@ pub const KINDS: &[Kind] = &[ACCOUNT_PASSWORD, ACCOUNT_TOTP_ON, ACCOUNT_TOTP_OFF
 
 /// What the endpoints here ask for.
 pub const PERMISSIONS: &[Permission] = &[USER_READ, USER_MANAGE, ROLE_MANAGE];
+
+/// What the routes here are under `/api`, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    [api::operations(), limits_pages::operations()].concat()
+}
 
 /// The side navigation of people.
 pub const NAV: [NavItem; 2] = [

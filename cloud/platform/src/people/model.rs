@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::web::{EVERY, grants};
+use crate::ctx::Plants;
+use crate::web::{Amount, EVERY, grants};
 
 /// How a person stands with the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +62,48 @@ pub struct User {
     pub status: Status,
     /// Codes of the roles, in order.
     pub roles: Vec<String>,
+    /// Where each of them was given, in the same order.
+    pub plants: Vec<Plants>,
     /// When the person last signed in.
     pub last_signed_in_at: Option<DateTime<Utc>>,
     /// For a change that must not overwrite another's.
     pub version: i32,
+}
+
+impl User {
+    /// Where the person has the role; `None` if not at all.
+    #[must_use]
+    pub fn role_at(&self, role: &str) -> Option<&Plants> {
+        self.roles.iter().position(|held| held == role).and_then(|at| self.plants.get(at))
+    }
+}
+
+/// A role given to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Code of the role.
+    pub role: String,
+    /// Where.
+    pub plants: Plants,
+}
+
+impl Given {
+    /// The role, at all plants.
+    #[must_use]
+    pub fn everywhere(role: impl Into<String>) -> Self {
+        Self { role: role.into(), plants: Plants::All }
+    }
+}
+
+/// Up to which amount a role has a permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleLimit {
+    /// Code of the role.
+    pub role: String,
+    /// Code of the permission.
+    pub permission: String,
+    /// The limit.
+    pub limit: Amount,
 }
 
 /// A role.
@@ -120,6 +159,12 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.*.edit",
             "masters.*.delete",
+            "request.raise",
+            "workflow.decide",
+            "workflow.read",
+            "request.read",
+            "numbering.read",
+            "numbering.lease",
         ],
     ),
     (
@@ -134,6 +179,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "reference.read",
             "masters.*.view",
             "masters.reasons.edit",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -146,6 +193,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "plant.read",
             "reference.read",
             "masters.*.view",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -159,6 +208,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.bins.edit",
             "masters.warehouses.edit",
+            "request.raise",
         ],
     ),
     (
@@ -172,6 +222,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.items.edit",
             "masters.suppliers.edit",
             "masters.contacts.edit",
+            "request.raise",
+            "workflow.decide",
         ],
     ),
     (
@@ -187,6 +239,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.shifts.edit",
             "masters.stations.edit",
             "masters.machines.edit",
+            "request.raise",
         ],
     ),
     (
@@ -198,9 +251,10 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "masters.customers.edit",
             "masters.contacts.edit",
+            "request.raise",
         ],
     ),
-    ("SERVICE", &["trace.read", "hold.read", "plant.read"]),
+    ("SERVICE", &["trace.read", "hold.read", "plant.read", "request.raise"]),
     (
         "ACCOUNTANT",
         &[
@@ -211,11 +265,26 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.payment_terms.edit",
             "masters.currencies.edit",
             "masters.currency_rates.edit",
+            "request.raise",
+            "workflow.decide",
+            "masters.document_series.edit",
+            "numbering.read",
+            "numbering.void",
+            "numbering.lease",
         ],
     ),
     (
         "DEPT_HEAD",
-        &["trace.read", "exception.read", "plant.read", "reference.read", "user.read", "masters.*.view"],
+        &[
+            "trace.read",
+            "exception.read",
+            "plant.read",
+            "reference.read",
+            "user.read",
+            "masters.*.view",
+            "request.raise",
+            "workflow.decide",
+        ],
     ),
     (
         "AUDITOR",
@@ -228,6 +297,9 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "user.read",
             "audit.read",
             "masters.*.view",
+            "workflow.read",
+            "request.read",
+            "numbering.read",
         ],
     ),
     ("VIEWER", &["trace.read", "plant.read"]),

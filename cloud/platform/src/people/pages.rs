@@ -14,13 +14,14 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::links::{self, Invitation};
-use super::model::{ADMIN, Role, Status, User};
+use super::model::{ADMIN, Given, Role, RoleLimit, Status, User};
 use super::second_step::{self, Standing};
 use super::service::{self, Profile};
 use super::signin::{self, Session};
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ};
+use crate::ctx::Plants;
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Permission, Problem, Shell, escaped, form, query};
+use crate::web::{Amount, AppState, Caller, Permission, Problem, Shell, escaped, form, query};
 
 /// The pages of people.
 pub fn router() -> Router<AppState> {
@@ -32,9 +33,11 @@ pub fn router() -> Router<AppState> {
         .route("/users/{id}/link", post(new_link))
         .route("/roles", get(roles).post(create_role))
         .route("/roles/{code}", post(set_permissions))
+        .merge(super::limits_pages::router())
         .route("/account", get(account).post(set_profile))
         .route("/account/password", post(change_password))
         .route("/account/sessions", post(end_sessions))
+        .merge(super::api::router())
         .merge(super::link_pages::router())
         .merge(super::forgot::router())
         .merge(super::step_pages::router())
@@ -59,10 +62,26 @@ fn role_name(texts: &Texts, role: &Role) -> String {
     if role.built_in { texts.t(&role.text_key()) } else { role.name.clone() }
 }
 
-/// Names of a person's roles.
-fn role_names(texts: &Texts, all: &[Role], held: &[String]) -> String {
-    let names = all.iter().filter(|role| held.contains(&role.code)).map(|role| role_name(texts, role));
-    names.collect::<Vec<_>>().join(", ")
+/// Names of a person's roles, each with its plants where it is not for all.
+fn role_names(texts: &Texts, all: &[Role], user: &User) -> String {
+    let name = |role: &Role| {
+        let name = role_name(texts, role);
+        match user.role_at(&role.code)?.codes() {
+            None => Some(name),
+            Some(codes) => Some(format!("{name} ({})", codes.join(", "))),
+        }
+    };
+    all.iter().filter_map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a person has a role at this plant, and not at all of them.
+fn is_at(user: &User, role: &Role, plant: &str) -> bool {
+    user.role_at(&role.code).is_some_and(|plants| !plants.is_all() && plants.has(plant))
+}
+
+/// A role that can be given for some plants only.
+fn by_plant(role: &Role) -> bool {
+    role.code != ADMIN
 }
 
 fn status_class(status: &Status) -> &'static str {
@@ -83,6 +102,7 @@ struct Users<'a> {
     may_manage: bool,
     users: Vec<User>,
     roles: Vec<Role>,
+    plants: Vec<(String, String)>,
     next: Option<String>,
     typed: Invited,
     error: Option<String>,
@@ -108,12 +128,20 @@ impl Told {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct Invited {
     email: String,
     name: String,
     role: String,
+    plants: Vec<String>,
+}
+
+impl Invited {
+    fn of(boxes: &Boxes) -> Self {
+        let one = |name: &str| ticked(boxes, name).pop().unwrap_or_default();
+        let plants = ticked(boxes, "plant");
+        Self { email: one("email"), name: one("name"), role: one("role"), plants }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -154,13 +182,15 @@ async fn show_list(
         format!("/users?name={name}&id={}", last.id)
     });
     let roles = service::roles(&state.db, &caller.cx).await?;
+    let plants = service::plants(&state.db, &caller.cx).await?;
     let shell = Shell::new(state, caller, caller.t("people-users-title"), "/users");
     let view = Users {
         texts: &caller.texts,
         zone: caller.zone,
-        may_manage: caller.may(&USER_MANAGE),
+        may_manage: caller.rights.has_everywhere(&USER_MANAGE),
         users,
         roles,
+        plants,
         next,
         typed,
         error,
@@ -174,12 +204,13 @@ async fn invite(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    sent: Result<Form<Invited>, FormRejection>,
+    sent: Result<Form<Boxes>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    let typed = form(sent)?;
+    let typed = Invited::of(&form(sent)?);
     let roles = if typed.role.is_empty() { Vec::new() } else { vec![typed.role.clone()] };
-    let invitation = Invitation { email: typed.email.clone(), name: typed.name.clone(), roles };
+    let plants = chosen(&typed.plants);
+    let invitation = Invitation { email: typed.email.clone(), name: typed.name.clone(), roles, plants };
     let first = After::default();
     match links::invite(&state.db, &caller.cx, &invitation, state.by_mail(), Utc::now()).await {
         Ok((_, link)) => {
@@ -215,6 +246,7 @@ struct One<'a> {
     may_manage: bool,
     user: User,
     roles: Vec<Role>,
+    plants: Vec<(String, String)>,
     error: Option<String>,
     link: Option<Told>,
     mails: bool,
@@ -241,14 +273,16 @@ async fn show_one(
 ) -> Result<Response, Problem> {
     let user = service::find(&state.db, &caller.cx, id).await?;
     let roles = service::roles(&state.db, &caller.cx).await?;
+    let plants = service::plants(&state.db, &caller.cx).await?;
     let standing = second_step::standing(&state.db, &caller.cx, id).await?;
     let shell = Shell::new(state, caller, user.name.clone(), "/users");
     let view = One {
         texts: &caller.texts,
         zone: caller.zone,
-        may_manage: caller.may(&USER_MANAGE),
+        may_manage: caller.rights.has_everywhere(&USER_MANAGE),
         user,
         roles,
+        plants,
         error,
         link,
         mails: state.mails,
@@ -282,6 +316,11 @@ fn ticked(boxes: &Boxes, name: &str) -> Vec<String> {
     boxes.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
 }
 
+/// The plants that were ticked; none is all.
+fn chosen(codes: &[String]) -> Plants {
+    if codes.is_empty() { Plants::All } else { Plants::some(codes) }
+}
+
 fn version(boxes: &Boxes) -> i32 {
     boxes.iter().find(|(key, _)| key == "version").and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
@@ -294,8 +333,12 @@ async fn set_roles(
     sent: Result<Form<Boxes>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    let roles = ticked(&form(sent)?, "role");
-    let done = service::roles_set(&state.db, &caller.cx, id, &roles).await;
+    let boxes = form(sent)?;
+    let given: Vec<Given> = ticked(&boxes, "role")
+        .into_iter()
+        .map(|role| Given { plants: chosen(&ticked(&boxes, &format!("at.{role}"))), role })
+        .collect();
+    let done = service::give(&state.db, &caller.cx, id, &given).await;
     done_or_told(&state, &caller, &headers, id, done).await
 }
 
@@ -360,6 +403,7 @@ struct Roles<'a> {
     texts: &'a Texts,
     roles: Vec<Role>,
     permissions: &'a [Permission],
+    limits: Vec<RoleLimit>,
     error: Option<String>,
 }
 
@@ -379,11 +423,26 @@ async fn show_roles(
     error: Option<String>,
 ) -> Result<Response, Problem> {
     let roles = service::roles(&state.db, &caller.cx).await?;
+    let limits = service::limits(&state.db, &caller.cx).await?;
     let shell = Shell::new(state, caller, caller.t("people-roles-title"), "/roles");
-    shell.page(headers, &Roles { texts: &caller.texts, roles, permissions: &state.permissions, error })
+    shell
+        .page(headers, &Roles { texts: &caller.texts, roles, permissions: &state.permissions, limits, error })
 }
 
-async fn roles_or_told(
+impl Roles<'_> {
+    /// The permissions of a role whose documents have an amount, and up to which the
+    /// role has each.
+    fn limited(&self, role: &Role) -> Vec<(Permission, Option<&Amount>)> {
+        let limit = |permission: &Permission| {
+            let own = |limit: &&RoleLimit| limit.role == role.code && limit.permission == permission.code;
+            self.limits.iter().find(own).map(|limit| &limit.limit)
+        };
+        let held = self.permissions.iter().filter(|known| known.has_amount && role.has(known.code));
+        held.map(|permission| (*permission, limit(permission))).collect()
+    }
+}
+
+pub(super) async fn roles_or_told(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,

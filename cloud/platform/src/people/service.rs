@@ -3,19 +3,20 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use serde_json::json;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::model::{self, ADMIN, BUILT_IN, Role, Status, User};
+use super::model::{self, ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 use super::{ACCOUNT_PASSWORD, password, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
 use crate::notify::{self, Notice, To};
-use crate::web::Permission;
 use crate::web::keys::SecretHash;
+use crate::web::{Amount, EVERY, Permission};
 
 /// Makes the built-in roles of a new tenant; those that it has stay as they are.
 ///
@@ -53,28 +54,142 @@ pub async fn roles(db: &Db, cx: &Cx) -> Result<Vec<Role>, PeopleError> {
     db.tx(cx, async |tx| Ok(store::roles(tx).await?)).await
 }
 
-/// Gives a person these roles and no others.
+/// Codes and names of the tenant's plants, by code.
 ///
 /// # Errors
-/// When a role is not there, the person is not, or nobody would be left to
-/// administer.
+/// [`PeopleError::Db`].
+pub async fn plants(db: &Db, cx: &Cx) -> Result<Vec<(String, String)>, PeopleError> {
+    db.tx(cx, async |tx| Ok(store::plants(tx).await?)).await
+}
+
+/// Gives a person these roles and no others. One that the person has already stays
+/// where it was given; others are given at all plants.
+///
+/// # Errors
+/// As [`give`].
 pub async fn roles_set(db: &Db, cx: &Cx, user: Uuid, roles: &[String]) -> Result<(), PeopleError> {
+    let before = find(db, cx, user).await?;
+    let given: Vec<Given> = roles
+        .iter()
+        .map(|role| Given { role: role.clone(), plants: before.role_at(role).cloned().unwrap_or_default() })
+        .collect();
+    give(db, cx, user, &given).await
+}
+
+/// Gives a person these roles at these plants, and no others.
+///
+/// # Errors
+/// When a role or a plant is not there, the person is not, somebody would be
+/// administrator of some plants, or nobody would be left to administer.
+pub async fn give(db: &Db, cx: &Cx, user: Uuid, given: &[Given]) -> Result<(), PeopleError> {
     db.tx(cx, async |tx| {
-        let known = store::roles(tx).await?;
-        if !roles.iter().all(|role| known.iter().any(|known| known.code == *role)) {
-            return Err(PeopleError::Role);
-        }
+        judge(tx, given).await?;
         let holders = store::holders(tx, ADMIN).await?;
         let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
-        if !roles.iter().any(|role| role == ADMIN) {
+        if !given.iter().any(|given| given.role == ADMIN) {
             somebody_else_stays(&holders, user)?;
         }
-        store::roles_set(tx, user, roles).await?;
+        store::roles_set(tx, user, given).await?;
+        let was: Vec<Given> = before
+            .roles
+            .into_iter()
+            .zip(before.plants)
+            .map(|(role, plants)| Given { role, plants })
+            .collect();
         let entry = Entry {
             action: "user.roles",
             subject: &format!("user:{user}"),
-            before: Some(json!(before.roles)),
-            after: Some(json!(roles)),
+            before: Some(told(&was)),
+            after: Some(told(given)),
+        };
+        audit::record(tx, entry).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// As the audit tells roles that were given: codes of plants by role, or `*`.
+pub(super) fn told(given: &[Given]) -> Value {
+    let plants = |given: &Given| given.plants.codes().map_or(json!(EVERY), |codes| json!(codes));
+    given.iter().map(|given| (given.role.clone(), plants(given))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Whether roles can be given so.
+pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleError> {
+    let roles = store::roles(tx).await?;
+    if !given.iter().all(|given| roles.iter().any(|known| known.code == given.role)) {
+        return Err(PeopleError::Role);
+    }
+    let plants = store::plants(tx).await?;
+    for given in given {
+        let codes = given.plants.codes();
+        if codes.is_some() && given.role == ADMIN {
+            return Err(PeopleError::AdminEverywhere);
+        }
+        let known = |code: &String| plants.iter().any(|(known, _)| known == code);
+        if codes.is_some_and(|codes| codes.is_empty() || !codes.iter().all(known)) {
+            return Err(PeopleError::Plant);
+        }
+    }
+    Ok(())
+}
+
+/// Up to which amounts roles have permissions.
+///
+/// # Errors
+/// [`PeopleError::Db`].
+pub async fn limits(db: &Db, cx: &Cx) -> Result<Vec<RoleLimit>, PeopleError> {
+    db.tx(cx, async |tx| Ok(store::limits(tx).await?)).await
+}
+
+/// Sets up to which amount a role has a permission; `None` takes the limit away.
+/// `all` are the permissions that there are.
+///
+/// # Errors
+/// When the role or the permission is not there, the permission knows no amounts,
+/// the role is the administrator's, or the amount is not right.
+pub async fn limit_set(
+    db: &Db,
+    cx: &Cx,
+    all: &[Permission],
+    (role, permission): (&str, &str),
+    limit: Option<&Amount>,
+) -> Result<(), PeopleError> {
+    if role == ADMIN {
+        return Err(PeopleError::AdminRole);
+    }
+    if !all.iter().any(|known| known.code == permission && known.has_amount) {
+        return Err(PeopleError::Permission);
+    }
+    let most = Decimal::new(999_999_999_999, 0);
+    let currency = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
+    if limit.is_some_and(|limit| {
+        limit.amount.is_sign_negative()
+            || limit.amount > most
+            || limit.amount.normalize().scale() > 6
+            || !currency(&limit.currency)
+    }) {
+        return Err(PeopleError::Limit);
+    }
+    db.tx(cx, async |tx| {
+        if !store::roles(tx).await?.iter().any(|known| known.code == role) {
+            return Err(PeopleError::Role);
+        }
+        let held = store::limits(tx).await?;
+        let before = held.into_iter().find(|held| held.role == role && held.permission == permission);
+        let told = |limit: &Amount| {
+            json!({ "permission": permission, "amount": limit.amount.normalize(), "currency": limit.currency })
+        };
+        let before = before.map(|before| before.limit);
+        if before.as_ref() == limit {
+            return Ok(());
+        }
+        store::limit_set(tx, role, permission, limit).await?;
+        let entry = Entry {
+            action: "role.limit",
+            subject: &format!("role:{role}"),
+            before: Some(before.as_ref().map_or_else(|| json!({ "permission": permission }), told)),
+            after: Some(limit.map_or_else(|| json!({ "permission": permission }), told)),
         };
         audit::record(tx, entry).await?;
         Ok(())
@@ -100,6 +215,8 @@ fn somebody_else_stays(holders: &[(Uuid, Status)], user: Uuid) -> Result<(), Peo
 /// left to administer.
 pub async fn enable(db: &Db, cx: &Cx, user: Uuid, version: i32, on: bool) -> Result<(), PeopleError> {
     db.system_tx(async |system| {
+        // The tenant's commits first: nobody disabled gets in, whatever sessions there
+        // are.
         let change = system.enter(cx, async |tx| {
             let holders = store::holders(tx, ADMIN).await?;
             let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
@@ -260,6 +377,9 @@ pub async fn password_change(
     password::judge(new, &person.email, &person.name)?;
     let kept = password::hash(new.to_owned()).await.ok_or(PeopleError::NoRandom)?;
     db.system_tx(async |system| {
+        // Sessions that ended for nothing are harmless, and the present password works
+        // until it is changed.
+        system.home_first();
         let keep = keep.as_ref().map(|hash| &hash.0[..]);
         store::sessions_end(system, cx.tenant, user, None, keep).await?;
         totp_store::steps_end(system, cx.tenant, user).await?;

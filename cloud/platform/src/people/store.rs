@@ -1,37 +1,52 @@
 //! All SQL of people: their look-up at sign-in, links and tries in the control
 //! schema, and their rows in the tenant's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
-use super::model::{Role, Status, User};
+use super::model::{Given, Role, RoleLimit, Status, User};
+use crate::ctx::Plants;
 use crate::db::{SystemTx, Tx};
+use crate::tenancy;
+use crate::web::{Amount, EVERY, Grant};
 
 // --- control schema ------------------------------------------------------------
 
+/// A tenant that a person is in.
+pub(super) struct Login {
+    pub tenant: Uuid,
+    pub user: Uuid,
+    pub status: String,
+}
+
 /// Tenants that a person of this e-mail is in, at most eight: each costs a hash.
-pub(super) async fn logins(tx: &mut SystemTx, email: &str) -> Result<Vec<(Uuid, Uuid)>, Error> {
-    let rows = sqlx::query!(
-        "select l.tenant_id, l.user_id from control.logins l join control.tenants t using (tenant_id)
-         where l.email = $1 and t.status = 'active' order by l.tenant_id limit 8",
+/// Those that are not let in come last.
+pub(super) async fn logins(tx: &mut SystemTx, email: &str) -> Result<Vec<Login>, Error> {
+    sqlx::query_as!(
+        Login,
+        r#"select l.tenant_id as tenant, l.user_id as "user", t.status
+         from control.logins l join control.tenants t using (tenant_id)
+         where l.email = $1 order by t.status, l.tenant_id limit 8"#,
         email,
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.user_id)).collect())
+    .await
 }
 
-/// `false` when the tenant has somebody of this e-mail already.
-pub(super) async fn login_insert(
+/// The id behind this e-mail in the tenant: the given one, unless there is one
+/// already.
+pub(super) async fn login_claim(
     tx: &mut SystemTx,
     email: &str,
     tenant: Uuid,
     user: Uuid,
-) -> Result<bool, Error> {
-    let done = sqlx::query!(
+) -> Result<Uuid, Error> {
+    sqlx::query!(
         "insert into control.logins (email, tenant_id, user_id) values ($1, $2, $3) on conflict do nothing",
         email,
         tenant,
@@ -39,7 +54,13 @@ pub(super) async fn login_insert(
     )
     .execute(tx.conn())
     .await?;
-    Ok(done.rows_affected() > 0)
+    sqlx::query_scalar!(
+        "select user_id from control.logins where email = $1 and tenant_id = $2",
+        email,
+        tenant,
+    )
+    .fetch_one(tx.conn())
+    .await
 }
 
 /// Keeps a link, and ends those that the person had before.
@@ -79,13 +100,15 @@ pub(super) async fn invitation_find(
     now: DateTime<Utc>,
 ) -> Result<Option<(Uuid, Uuid, String)>, Error> {
     let row = sqlx::query!(
-        "select i.tenant_id, i.user_id, i.purpose from control.invitations i join control.tenants t using (tenant_id)
-         where i.token_hash = $1 and i.used_at is null and i.expires_at > $2 and t.status = 'active'",
+        "select i.tenant_id, i.user_id, i.purpose, t.status
+         from control.invitations i join control.tenants t using (tenant_id)
+         where i.token_hash = $1 and i.used_at is null and i.expires_at > $2",
         token,
         now,
     )
     .fetch_optional(tx.conn())
     .await?;
+    let row = row.filter(|row| tenancy::Standing::of(&row.status).admits());
     Ok(row.map(|row| (row.tenant_id, row.user_id, row.purpose)))
 }
 
@@ -263,8 +286,38 @@ pub(crate) struct Standing {
     pub language: String,
     /// Empty: as the tenant.
     pub time_zone: String,
-    /// Of all roles together.
-    pub permissions: Vec<String>,
+    /// The roles, as [`Standing::grants`] reads them.
+    pub held: Value,
+}
+
+impl Standing {
+    /// The roles: what each may do, where, and up to which amount.
+    pub(crate) fn grants(&self) -> Vec<Grant> {
+        serde_json::from_value::<Vec<HeldRow>>(self.held.clone())
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "a person's roles cannot be read");
+                Vec::new()
+            })
+            .into_iter()
+            .map(|row| Grant {
+                permissions: row.permissions,
+                plants: Plants::stored(row.plants),
+                limits: row
+                    .limits
+                    .into_iter()
+                    .map(|(permission, (amount, currency))| (permission, Amount { amount, currency }))
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+/// One role of a person.
+#[derive(serde::Deserialize)]
+struct HeldRow {
+    permissions: Vec<String>,
+    plants: Option<Vec<String>>,
+    limits: BTreeMap<String, (Decimal, String)>,
 }
 
 /// How an active person stands now: a right that was taken is gone with the next
@@ -274,10 +327,13 @@ pub(crate) async fn standing(tx: &mut Tx, user: Uuid) -> Result<Option<Standing>
     sqlx::query_as!(
         Standing,
         r#"select u.name, u.language, u.time_zone,
-                  array(select distinct p from user_roles ur
-                        join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
-                        cross join unnest(r.permissions) p
-                        where ur.tenant_id = $1 and ur.user_id = $2) as "permissions!"
+                  (select coalesce(jsonb_agg(jsonb_build_object('permissions', r.permissions, 'plants', ur.plants,
+                          'limits', (select coalesce(jsonb_object_agg(l.permission,
+                                                     jsonb_build_array(l.amount::text, l.currency)), '{}')
+                                     from role_limits l where l.tenant_id = $1 and l.role = r.role))), '[]')
+                   from user_roles ur
+                   join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
+                   where ur.tenant_id = $1 and ur.user_id = $2) as "held!"
            from users u
            where u.tenant_id = $1 and u.user_id = $2 and u.status = 'active' and u.deleted_at is null"#,
         tenant,
@@ -293,6 +349,7 @@ struct UserRow {
     name: String,
     status: String,
     roles: Vec<String>,
+    plants: Vec<String>,
     last_signed_in_at: Option<DateTime<Utc>>,
     version: i32,
 }
@@ -305,10 +362,16 @@ impl From<UserRow> for User {
             name: row.name,
             status: Status::parse(&row.status),
             roles: row.roles,
+            plants: row.plants.iter().map(|text| plants_of(text)).collect(),
             last_signed_in_at: row.last_signed_in_at,
             version: row.version,
         }
     }
+}
+
+/// Where a role was given, as the queries here tell it: `*`, or codes.
+fn plants_of(text: &str) -> Plants {
+    if text == EVERY { Plants::All } else { Plants::some(text.split(',')) }
 }
 
 /// People by name and id, after `after`.
@@ -318,7 +381,9 @@ pub(super) async fn users(tx: &mut Tx, after: (&str, Uuid), limit: i64) -> Resul
         UserRow,
         r#"select user_id, email, name, status, last_signed_in_at, version,
                   array(select role from user_roles r where r.tenant_id = $1 and r.user_id = u.user_id
-                        order by role) as "roles!"
+                        order by role) as "roles!",
+                  array(select coalesce(array_to_string(r.plants, ','), '*') from user_roles r
+                        where r.tenant_id = $1 and r.user_id = u.user_id order by role) as "plants!"
            from users u
            where tenant_id = $1 and deleted_at is null and (name, user_id) > ($2, $3)
            order by name, user_id limit $4"#,
@@ -349,7 +414,9 @@ pub(super) async fn user(tx: &mut Tx, user: Uuid, for_update: bool) -> Result<Op
         UserRow,
         r#"select user_id, email, name, status, last_signed_in_at, version,
                   array(select role from user_roles r where r.tenant_id = $1 and r.user_id = u.user_id
-                        order by role) as "roles!"
+                        order by role) as "roles!",
+                  array(select coalesce(array_to_string(r.plants, ','), '*') from user_roles r
+                        where r.tenant_id = $1 and r.user_id = u.user_id order by role) as "plants!"
            from users u where tenant_id = $1 and user_id = $2 and deleted_at is null"#,
         tenant,
         user,
@@ -366,7 +433,8 @@ pub(super) async fn holders(tx: &mut Tx, role: &str) -> Result<Vec<(Uuid, Status
     let rows = sqlx::query!(
         "select u.user_id, u.status from users u
          where u.tenant_id = $1 and u.deleted_at is null
-           and exists (select from user_roles r where r.tenant_id = $1 and r.user_id = u.user_id and r.role = $2)
+           and exists (select from user_roles r where r.tenant_id = $1 and r.user_id = u.user_id and r.role = $2
+                      and r.plants is null)
          order by u.user_id for update of u",
         tenant,
         role,
@@ -476,22 +544,94 @@ pub(super) async fn signed_in(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> Re
     Ok(())
 }
 
-pub(super) async fn roles_set(tx: &mut Tx, user: Uuid, roles: &[String]) -> Result<(), Error> {
+/// Gives a person these roles and no others.
+pub(super) async fn roles_set(tx: &mut Tx, user: Uuid, given: &[Given]) -> Result<(), Error> {
     let tenant = tx.tenant();
+    let roles: Vec<String> = given.iter().map(|given| given.role.clone()).collect();
     sqlx::query!(
         "delete from user_roles where tenant_id = $1 and user_id = $2 and role <> all($3)",
         tenant,
         user,
-        roles,
+        &roles,
     )
     .execute(tx.conn())
     .await?;
-    sqlx::query!(
-        "insert into user_roles (tenant_id, user_id, role)
-         select $1, $2, role from unnest($3::text[]) as role on conflict do nothing",
+    for given in given {
+        let plants = given.plants.codes();
+        sqlx::query!(
+            "insert into user_roles (tenant_id, user_id, role, plants) values ($1, $2, $3, $4)
+             on conflict (tenant_id, user_id, role) do update set plants = excluded.plants",
+            tenant,
+            user,
+            given.role,
+            plants.as_deref(),
+        )
+        .execute(tx.conn())
+        .await?;
+    }
+    Ok(())
+}
+
+/// Codes and names of the tenant's plants, by code.
+pub(super) async fn plants(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select code, name from plants where tenant_id = $1 and deleted_at is null order by code",
         tenant,
-        user,
-        roles,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.code, row.name)).collect())
+}
+
+/// The limits of all roles.
+pub(super) async fn limits(tx: &mut Tx) -> Result<Vec<RoleLimit>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select role, permission, amount, currency from role_limits where tenant_id = $1 order by role, permission",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let limit = |amount, currency| Amount { amount, currency };
+    Ok(rows
+        .into_iter()
+        .map(|row| RoleLimit {
+            role: row.role,
+            permission: row.permission,
+            limit: limit(row.amount, row.currency),
+        })
+        .collect())
+}
+
+/// Sets a limit, or takes it away.
+pub(super) async fn limit_set(
+    tx: &mut Tx,
+    role: &str,
+    permission: &str,
+    limit: Option<&Amount>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    let Some(limit) = limit else {
+        sqlx::query!(
+            "delete from role_limits where tenant_id = $1 and role = $2 and permission = $3",
+            tenant,
+            role,
+            permission,
+        )
+        .execute(tx.conn())
+        .await?;
+        return Ok(());
+    };
+    sqlx::query!(
+        "insert into role_limits (tenant_id, role, permission, amount, currency) values ($1, $2, $3, $4, $5)
+         on conflict (tenant_id, role, permission)
+         do update set amount = excluded.amount, currency = excluded.currency, version = role_limits.version + 1",
+        tenant,
+        role,
+        permission,
+        limit.amount,
+        limit.currency,
     )
     .execute(tx.conn())
     .await?;
@@ -576,6 +716,34 @@ pub(super) async fn tenant_code(tx: &mut Tx) -> Result<String, Error> {
     sqlx::query_scalar!("select code from control.tenants where tenant_id = $1", tenant)
         .fetch_one(tx.conn())
         .await
+}
+
+/// People whose name or e-mail begins so, by name; `to` is the upper bound.
+pub(super) async fn users_beginning(
+    tx: &mut Tx,
+    from: &str,
+    to: &str,
+    limit: i64,
+) -> Result<Vec<(Uuid, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select user_id as "user_id!", name as "name!", email as "email!" from (
+             (select user_id, name, email, name_search from users
+              where tenant_id = $1 and deleted_at is null and name_search >= $2 and name_search < $3
+              order by name_search, user_id limit $4)
+             union
+             (select user_id, name, email, name_search from users
+              where tenant_id = $1 and deleted_at is null and email_search >= $2 and email_search < $3
+              order by email_search, user_id limit $4)) found
+           order by name_search, user_id limit $4"#,
+        tenant,
+        from,
+        to,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.name, row.email)).collect())
 }
 
 /// Names of the people among the actors, by `user:…`.

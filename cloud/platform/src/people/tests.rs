@@ -8,16 +8,16 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::links::{self, Invitation};
-use super::model::{ADMIN, Status};
+use super::model::{ADMIN, Given, Status};
 use super::service;
 use super::signin::{self, Attempt, SignedIn, sign_in};
 use super::{PERMISSIONS, PeopleError, TEXTS};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::DbError;
 use crate::i18n::{SHELL, assert_complete};
 use crate::testing::TestDb;
 use crate::web::keys;
-use crate::web::{AppState, Permission};
+use crate::web::{Amount, AppState, Permission, limits};
 
 mod forgot;
 mod second_step;
@@ -62,6 +62,7 @@ impl Office {
             email: email.into(),
             name: "Ananya Sen".into(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            ..Invitation::default()
         };
         let (user, link) = links::invite(&self.test.db, &self.cx, &invitation, None, self.now).await.unwrap();
         (user, link.reveal().to_owned())
@@ -102,19 +103,28 @@ impl Office {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     let office = Office::new().await;
     let (user, link) = office.invite("  Ananya@Saif.example ", &["QUALITY_ENGINEER"]).await;
     assert!(!office.signs_in("ananya@saif.example", PASSWORD).await, "not before a password is set");
     let db = &office.test.db;
-    let again = Invitation { email: "ananya@saif.example".into(), name: "A".into(), roles: vec![] };
+    let again = Invitation {
+        email: "ananya@saif.example".into(),
+        name: "A".into(),
+        roles: vec![],
+        ..Invitation::default()
+    };
     assert!(matches!(
         links::invite(db, &office.cx, &again, None, office.now).await,
         Err(PeopleError::Exists)
     ));
-    let nobody =
-        Invitation { email: "b@saif.example".into(), name: "B".into(), roles: vec!["NOBODY".into()] };
+    let nobody = Invitation {
+        email: "b@saif.example".into(),
+        name: "B".into(),
+        roles: vec!["NOBODY".into()],
+        ..Invitation::default()
+    };
     assert!(matches!(links::invite(db, &office.cx, &nobody, None, office.now).await, Err(PeopleError::Role)));
 
     let accept =
@@ -133,7 +143,7 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     };
     let access = keys::verify_session(db, token.reveal(), office.now).await.unwrap().unwrap();
     assert_eq!((access.actor(), access.name.as_str()), (format!("user:{user}"), "Ananya S"));
-    assert!(access.rights.has(&Permission::write("hold.place")) && !access.rights.has(&super::USER_MANAGE));
+    assert!(access.rights.has(&Permission::write("hold.place")) && !access.rights.has(&crate::people::USER_MANAGE));
     let first = links::link(db, &office.cx, user, None, office.now).await.unwrap();
     let second = links::link(db, &office.cx, user, None, office.now).await.unwrap();
     assert!(matches!(accept(first.reveal(), OTHER, office.now).await, Err(PeopleError::LinkGone)));
@@ -145,6 +155,7 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     let told: Vec<&String> =
         audit.iter().filter(|row| row.contains("nanya") || row.contains("argon2")).collect();
     assert_eq!(told, Vec::<&String>::new(), "names nobody");
+}
 }
 
 #[tokio::test]
@@ -200,7 +211,7 @@ async fn many_tries_at_once_are_no_way_around_the_count() {
     assert_eq!(judged.iter().filter(|done| matches!(done, SignedIn::No)).count(), 6);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
     let office = Office::new().await;
     let (db, cx) = (&office.test.db, &office.cx);
@@ -210,9 +221,9 @@ async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
         panic!("does not sign in")
     };
     let standing = async || keys::verify_session(db, token.reveal(), office.now).await.unwrap();
-    assert!(!standing().await.unwrap().rights.has(&super::USER_READ));
+    assert!(!standing().await.unwrap().rights.has(&crate::people::USER_READ));
     service::roles_set(db, cx, clerk, &["AUDITOR".into()]).await.unwrap();
-    assert!(standing().await.unwrap().rights.has(&super::USER_READ), "from the next request on");
+    assert!(standing().await.unwrap().rights.has(&crate::people::USER_READ), "from the next request on");
 
     let version = service::find(db, cx, clerk).await.unwrap().version;
     assert!(matches!(service::enable(db, cx, clerk, version + 7, false).await, Err(PeopleError::Stale)));
@@ -235,6 +246,7 @@ async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
     service::roles_set(db, cx, boss, &[]).await.unwrap();
     assert!(last(service::roles_set(db, cx, second, &[]).await));
     assert_eq!(service::find(db, cx, second).await.unwrap().status, Status::Active);
+}
 }
 
 #[tokio::test]
@@ -266,7 +278,7 @@ async fn roles_are_the_tenants_to_shape_but_for_the_administrators() {
     );
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn an_own_account_changes_its_password_and_ends_its_sessions() {
     let office = Office::new().await;
     let user = office.active("a@saif.example", &["VIEWER"]).await;
@@ -302,14 +314,19 @@ async fn an_own_account_changes_its_password_and_ends_its_sessions() {
         office.signs_in("a@saif.example", OTHER).await && !office.signs_in("a@saif.example", PASSWORD).await
     );
 }
+}
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn one_person_of_two_tenants_comes_in_by_either_password() {
     let office = Office::new().await;
     office.active("a@saif.example", &["VIEWER"]).await;
     let other = office.test.tenant("OTHR", &[]).await;
-    let invitation =
-        Invitation { email: "a@saif.example".into(), name: "A".into(), roles: vec!["VIEWER".into()] };
+    let invitation = Invitation {
+        email: "a@saif.example".into(),
+        name: "A".into(),
+        roles: vec!["VIEWER".into()],
+        ..Invitation::default()
+    };
     let (_, link) =
         links::invite(&office.test.db, &Cx::system(other), &invitation, None, office.now).await.unwrap();
     links::accept(&office.test.db, link.reveal(), "A", OTHER, office.now).await.unwrap();
@@ -321,6 +338,7 @@ async fn one_person_of_two_tenants_comes_in_by_either_password() {
             keys::verify_session(&office.test.db, token.reveal(), office.now).await.unwrap().unwrap();
         assert_eq!(access.tenant, tenant);
     }
+}
 }
 
 // --- as a browser sees it --------------------------------------------------------
@@ -431,4 +449,70 @@ async fn the_pages_lead_from_an_invitation_to_an_office_of_people() {
     assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/roles"));
     let (status, _, page) = other.send("GET", "/roles", "").await;
     assert!(status == StatusCode::OK && page.contains("Plant manager"), "{page}");
+}
+
+const APPROVE: Permission = Permission::write("purchase.approve").with_amount();
+
+#[tokio::test]
+async fn roles_are_given_at_plants_and_up_to_amounts() {
+    let office = Office::new().await;
+    let (db, cx) = (&office.test.db, &office.cx);
+    office.active("boss@saif.example", &[ADMIN]).await;
+    let clerk = office.active("clerk@saif.example", &["VIEWER"]).await;
+    let SignedIn::Yes(token) = office.try_at("clerk@saif.example", PASSWORD, office.now, "").await else {
+        panic!("does not sign in")
+    };
+    let rights = async || keys::verify_session(db, token.reveal(), office.now).await.unwrap().unwrap().rights;
+    let look = Permission::read("trace.read");
+    assert!(rights().await.has_everywhere(&look));
+    let at = |role: &str, codes: &[&str]| Given { role: role.into(), plants: Plants::some(codes.to_vec()) };
+    service::give(db, cx, clerk, &[at("BUYER", &["KOL"]), Given::everywhere("SERVICE")]).await.unwrap();
+    let user = service::find(db, cx, clerk).await.unwrap();
+    assert_eq!((user.roles.len(), user.role_at("BUYER")), (2, Some(&Plants::some(["KOL"]))));
+    let write = Permission::write("reference.write");
+    let now = rights().await;
+    assert!(now.has_at(&write, "KOL") && !now.has_at(&write, "VSK") && now.has_everywhere(&look));
+    // Who is given a further role keeps the others where they were.
+    service::roles_set(db, cx, clerk, &["BUYER".into(), "SALES".into()]).await.unwrap();
+    let user = service::find(db, cx, clerk).await.unwrap();
+    assert_eq!(user.role_at("BUYER"), Some(&Plants::some(["KOL"])));
+    assert_eq!(user.role_at("SALES"), Some(&Plants::All));
+
+    let error = async |given: Given| service::give(db, cx, clerk, &[given]).await.unwrap_err();
+    assert!(matches!(error(at("BUYER", &["ZZZ"])).await, PeopleError::Plant));
+    assert!(matches!(error(at("BUYER", &[])).await, PeopleError::Plant));
+    assert!(matches!(error(at(ADMIN, &["KOL"])).await, PeopleError::AdminEverywhere));
+    assert!(matches!(error(at("NOBODY", &["KOL"])).await, PeopleError::Role));
+
+    let all = [APPROVE, write];
+    let inr = |amount: i64| Amount { amount: amount.into(), currency: "INR".into() };
+    let set = async |of, limit: Option<Amount>| service::limit_set(db, cx, &all, of, limit.as_ref()).await;
+    set(("SALES", APPROVE.code), Some(inr(50_000))).await.unwrap();
+    assert_eq!(service::limits(db, cx).await.unwrap().len(), 1);
+    for (of, limit) in [
+        (("SALES", write.code), inr(1)),
+        (("NOBODY", APPROVE.code), inr(1)),
+        ((ADMIN, APPROVE.code), inr(1)),
+        (("SALES", APPROVE.code), inr(-1)),
+        (("SALES", APPROVE.code), Amount { currency: "rupees".into(), ..inr(1) }),
+    ] {
+        assert!(set(of, Some(limit.clone())).await.is_err(), "{of:?} {limit:?}");
+    }
+    let role = service::roles(db, cx).await.unwrap().into_iter().find(|role| role.code == "SALES").unwrap();
+    let held = [APPROVE.code.to_owned()];
+    service::role_permissions_set(db, cx, &all, "SALES", role.version, &held).await.unwrap();
+    let ask = |rights, amount: i64| limits::allows(&rights, &APPROVE, Some("KOL"), amount.into(), "INR");
+    assert_eq!(ask(rights().await, 50_000), Ok(()));
+    assert_eq!(ask(rights().await, 60_000), Err(limits::Beyond::Limit(inr(50_000))));
+    set(("SALES", APPROVE.code), None).await.unwrap();
+    assert_eq!(ask(rights().await, 60_000), Ok(()), "from the next request on");
+    let audit = office.audit().await;
+    for told in ["role.limit {\"permission\": \"purchase.approve\"}", "\"BUYER\": [\"KOL\"]"] {
+        assert!(audit.iter().any(|row| row.contains(told)), "{told}: {audit:?}");
+    }
+
+    let scopes = [crate::web::Scope::Write];
+    let key = keys::create_at(db, office.tenant, "k", &scopes, &Plants::some(["KOL"]), None).await.unwrap();
+    let access = keys::verify(db, key.reveal(), office.now).await.unwrap().unwrap();
+    assert!(access.rights.has_at(&write, "KOL") && !access.rights.has_at(&write, "VSK"));
 }

@@ -28,9 +28,9 @@ pub(super) async fn document(
             let mut sections = store::sections(tx, person).await?;
             if let Some(master) = person.kind.master() {
                 let sealed = masters::revealed(tx, secrets, master, &person.key).await?;
-                sections.push(("sealed", json!([sealed])));
+                sections.push(store::section("sealed", json!([sealed])));
                 let attached = files::list(tx, master, &person.key).await?;
-                sections.push(("files", serde_json::to_value(attached).unwrap_or_default()));
+                sections.push(store::section("files", serde_json::to_value(attached).unwrap_or_default()));
             }
             Ok(sections)
         })
@@ -41,8 +41,7 @@ pub(super) async fn document(
         };
         sections.extend(db.system_tx(held).await?);
     }
-    let sections: Map<String, Value> =
-        sections.into_iter().map(|(name, rows)| (name.to_owned(), rows)).collect();
+    let sections: Map<String, Value> = sections.into_iter().collect();
     Ok(json!({
         "person": { "kind": person.kind.name(), "key": person.key },
         "made_at": now,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::Error;
+use sqlx::{AssertSqlSafe, Error};
 use uuid::Uuid;
 
 use super::model::{Kind, Person};
@@ -65,7 +65,11 @@ pub(super) async fn names(tx: &mut Tx, person: &Person) -> Result<Option<(String
 }
 
 /// A section of what is held: its name, and its rows.
-pub(super) type Section = (&'static str, Value);
+pub(super) type Section = (String, Value);
+
+pub(super) fn section(name: &str, rows: Value) -> Section {
+    (name.to_owned(), rows)
+}
 
 /// What the tenant's tables hold of the person, but for sealed fields and files.
 pub(super) async fn sections(tx: &mut Tx, person: &Person) -> Result<Vec<Section>, Error> {
@@ -123,7 +127,12 @@ pub(super) async fn sections(tx: &mut Tx, person: &Person) -> Result<Vec<Section
     )
     .fetch_one(tx.conn())
     .await?;
-    sections.extend([("consents", consents), ("requests", requests), ("changes_of", about), ("acts", by)]);
+    sections.extend([
+        section("consents", consents),
+        section("requests", requests),
+        section("changes_of", about),
+        section("acts", by),
+    ]);
     Ok(sections)
 }
 
@@ -143,15 +152,6 @@ async fn user_sections(tx: &mut Tx, user: Uuid) -> Result<Vec<Section>, Error> {
     )
     .fetch_one(tx.conn())
     .await?;
-    let notices = sqlx::query_scalar!(
-        r#"select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'details', details, 'told_at', told_at,
-               'read_at', read_at) order by told_at), '[]') as "rows!"
-           from notices where tenant_id = $1 and user_id = $2"#,
-        tenant,
-        user,
-    )
-    .fetch_one(tx.conn())
-    .await?;
     let mails = sqlx::query_scalar!(
         r#"select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'state', state, 'put_at', created_at)
                order by created_at), '[]') as "rows!"
@@ -161,21 +161,9 @@ async fn user_sections(tx: &mut Tx, user: Uuid) -> Result<Vec<Section>, Error> {
     )
     .fetch_one(tx.conn())
     .await?;
-    let wishes = sqlx::query_scalar!(
-        r#"select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'by', channel, 'wanted', wanted)), '[]')
-               as "rows!"
-           from notice_preferences where tenant_id = $1 and user_id = $2"#,
-        tenant,
-        user,
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    Ok(vec![
-        ("account", account.unwrap_or_default()),
-        ("notices", notices),
-        ("mails", mails),
-        ("preferences", wishes),
-    ])
+    let mut sections = vec![section("account", account.unwrap_or_default()), section("mails", mails)];
+    sections.extend(hanging_sections(tx, user).await?);
+    Ok(sections)
 }
 
 async fn operator_sections(tx: &mut Tx, key: &str) -> Result<Vec<Section>, Error> {
@@ -201,7 +189,7 @@ async fn operator_sections(tx: &mut Tx, key: &str) -> Result<Vec<Section>, Error
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok(vec![("master", row.unwrap_or_default()), ("work", work)])
+    Ok(vec![section("master", row.unwrap_or_default()), section("work", work)])
 }
 
 async fn contact_sections(tx: &mut Tx, key: &str) -> Result<Vec<Section>, Error> {
@@ -216,7 +204,7 @@ async fn contact_sections(tx: &mut Tx, key: &str) -> Result<Vec<Section>, Error>
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok(vec![("master", row.unwrap_or_default())])
+    Ok(vec![section("master", row.unwrap_or_default())])
 }
 
 /// What the control schema holds of a user.
@@ -242,7 +230,7 @@ pub(super) async fn control_sections(
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok(vec![("sign_in", logins), ("sessions", sessions)])
+    Ok(vec![section("sign_in", logins), section("sessions", sessions)])
 }
 
 /// Writes down that something was asked, and what came of it.
@@ -400,16 +388,52 @@ pub(super) async fn user_erase(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> R
     )
     .execute(tx.conn())
     .await?;
-    for sql in [
-        "delete from user_roles where tenant_id = $1 and user_id = $2",
-        "delete from user_totp where tenant_id = $1 and user_id = $2",
-        "delete from notices where tenant_id = $1 and user_id = $2",
-        "delete from notice_preferences where tenant_id = $1 and user_id = $2",
-        "delete from outbox where tenant_id = $1 and target = $2",
-    ] {
-        sqlx::query(sql).bind(tenant).bind(user).execute(tx.conn()).await?;
+    sqlx::query("delete from outbox where tenant_id = $1 and target = $2")
+        .bind(tenant)
+        .bind(user)
+        .execute(tx.conn())
+        .await?;
+    for table in hanging(tx).await? {
+        let sql = format!("delete from {table} where tenant_id = $1 and user_id = $2");
+        sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(user).execute(tx.conn()).await?;
     }
     Ok(())
+}
+
+/// Tables whose rows hang on a user by `user_id`, and are the user's own: roles, codes,
+/// notices, wishes. What a user did refers to them by other names, and stays.
+async fn hanging(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar(
+        "select distinct c.conrelid::regclass::text from pg_constraint c
+         join pg_attribute a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
+         where c.contype = 'f' and c.confrelid = 'public.users'::regclass and a.attname = 'user_id'
+         order by 1",
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What [`hanging`] tables hold of a user, one section each, without bytes: those are
+/// secrets and hashes.
+async fn hanging_sections(tx: &mut Tx, user: Uuid) -> Result<Vec<(String, Value)>, Error> {
+    let tenant = tx.tenant();
+    let mut sections = Vec::new();
+    for table in hanging(tx).await? {
+        let bytes: Vec<String> = sqlx::query_scalar(
+            "select attname::text from pg_attribute
+             where attrelid = $1::text::regclass and atttypid = 'bytea'::regtype and attnum > 0",
+        )
+        .bind(&table)
+        .fetch_all(tx.conn())
+        .await?;
+        let sql = format!(
+            "select coalesce(jsonb_agg(to_jsonb(t) - $3::text[] - '{{tenant_id,user_id}}'::text[]), '[]')
+             from {table} t where tenant_id = $1 and user_id = $2"
+        );
+        let rows = sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant).bind(user).bind(bytes);
+        sections.push((table, rows.fetch_one(tx.conn()).await?));
+    }
+    Ok(sections)
 }
 
 /// Ends everything of a user in the control schema: sign-in, sessions, links.
@@ -487,56 +511,46 @@ pub(super) async fn contact_erase(tx: &mut Tx, key: &str, now: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Takes a text of the person out of what other people were told and wrote:
-/// messages on their way, notices, exceptions, notes of events.
+/// Tables in which people write of each other, or are told of each other.
+const SPOKEN: &[&str] = &[
+    "outbox",
+    "notices",
+    "exceptions",
+    "event_notes",
+    "file_versions",
+    "digest_entries",
+    "requests",
+    "workflow_instances",
+    "workflow_rounds",
+    "workflow_seats",
+    "workflow_delegations",
+];
+
+/// Takes a text of the person out of what other people were told and wrote.
 pub(super) async fn scrub(tx: &mut Tx, text: &str) -> Result<(), Error> {
     let tenant = tx.tenant();
+    let columns: Vec<(String, String, String)> = sqlx::query_as(
+        "select c.oid::regclass::text, quote_ident(a.attname), a.atttypid::regtype::text
+         from pg_attribute a join pg_class c on c.oid = a.attrelid
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname = any ($1)
+           and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+           and a.atttypid in ('text'::regtype, 'jsonb'::regtype)
+           and not exists (select from pg_index i where i.indrelid = c.oid and i.indisunique
+                           and a.attnum = any (i.indkey))",
+    )
+    .bind(SPOKEN)
+    .fetch_all(tx.conn())
+    .await?;
     // As it stands within JSON, without the quotes.
     let json = serde_json::to_string(text).unwrap_or_default();
-    let json = json.trim_matches('"').to_owned();
-    sqlx::query!(
-        "update outbox set body = replace(body::text, $2, 'erased')::jsonb,
-             last_error = replace(last_error, $3, 'erased')
-         where tenant_id = $1 and (position($2 in body::text) > 0 or position($3 in last_error) > 0)",
-        tenant,
-        json,
-        text,
-    )
-    .execute(tx.conn())
-    .await?;
-    sqlx::query!(
-        "update notices set details = replace(details::text, $2, 'erased')::jsonb
-         where tenant_id = $1 and position($2 in details::text) > 0",
-        tenant,
-        json,
-    )
-    .execute(tx.conn())
-    .await?;
-    sqlx::query!(
-        "update exceptions set detail = replace(detail::text, $2, 'erased')::jsonb,
-             resolution = replace(resolution, $3, 'erased')
-         where tenant_id = $1 and (position($2 in detail::text) > 0 or position($3 in resolution) > 0)",
-        tenant,
-        json,
-        text,
-    )
-    .execute(tx.conn())
-    .await?;
-    sqlx::query!(
-        "update event_notes set note = replace(note, $2, 'erased')
-         where tenant_id = $1 and position($2 in note) > 0",
-        tenant,
-        text,
-    )
-    .execute(tx.conn())
-    .await?;
-    sqlx::query!(
-        "update file_versions set name = replace(name, $2, 'erased')
-         where tenant_id = $1 and position($2 in name) > 0",
-        tenant,
-        text,
-    )
-    .execute(tx.conn())
-    .await?;
+    let json = json.trim_matches('"');
+    for (table, column, kind) in columns {
+        let sql = format!(
+            "update {table} set {column} = replace({column}::text, $2, 'erased')::{kind}
+             where tenant_id = $1 and position($2 in {column}::text) > 0"
+        );
+        let held = if kind == "jsonb" { json } else { text };
+        sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(held).execute(tx.conn()).await?;
+    }
     Ok(())
 }

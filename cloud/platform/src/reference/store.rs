@@ -77,10 +77,11 @@ pub(super) async fn rows_write(tx: &mut Tx, above: i64, rows: &[&Row]) -> Result
 
 pub(super) async fn notify(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant().to_string();
-    sqlx::query!("select pg_notify($1, $2)", CHANNEL, tenant).execute(tx.conn()).await?;
-    Ok(())
+    tx.tell(CHANNEL, &tenant).await
 }
 
+/// Rows of a kind by id. Of a transaction for some plants those that are told there,
+/// and what every plant is told, but for holds, which name units of any plant.
 pub(super) async fn rows_standing(
     tx: &mut Tx,
     kind: &str,
@@ -88,14 +89,20 @@ pub(super) async fn rows_standing(
     limit: i64,
 ) -> Result<Vec<Standing>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         Standing,
         "select kind, id, nullif(plant, '') as plant, version, body from reference_rows \
-         where tenant_id = $1 and kind = $2 and id > $3 and not deleted order by id limit $4",
+         where tenant_id = $1 and kind = $2 and id > $3 and not deleted \
+           and ($5::text[] is null or plant = any($5) \
+                or (plant = '' and kind <> 'hold' \
+                    and (kind <> 'operator' or body->'plants' = '[]' or body->'plants' ?| $5))) \
+         order by id limit $4",
         tenant,
         kind,
         after,
         limit,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await

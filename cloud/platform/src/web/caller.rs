@@ -8,14 +8,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::Utc;
 use chrono_tz::Tz;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::escape::escaped;
 use super::keys::{self, Access, Bearer, SecretHash};
+use super::limits::{self, Beyond};
 use super::origin::{is_safe, require_same};
 use super::rates::Slot;
-use super::{AppState, Permission, Problem, RequestId, Rights, cookies};
-use crate::ctx::Cx;
+use super::{AppState, Permission, Problem, RequestId, Rights, Scope, cookies};
+use crate::ctx::{Cx, Plants};
 use crate::i18n::{Lang, Texts};
 
 /// Who asks. A handler that takes one is for signed-in callers only.
@@ -44,18 +46,102 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Refuses a caller who lacks the permission.
+    /// Refuses a caller who lacks the permission, for what belongs to no plant
+    /// (items, people, settings). To see such a thing the right at one plant is
+    /// enough; to change it, it must be held at all of them.
+    ///
+    /// # Errors
+    /// 403 `auth.forbidden`, or `auth.all_plants` where the right is held at some.
+    pub fn require(&self, permission: &Permission) -> Result<(), Problem> {
+        self.require_somewhere(permission)?;
+        if permission.key_scope == Scope::Read || self.rights.has_everywhere(permission) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::FORBIDDEN, "auth.all_plants", "").lacks(permission))
+    }
+
+    /// Refuses a caller who lacks the permission at every plant: the first question
+    /// of a handler whose plant shows later. [`Caller::require_at`] or
+    /// [`Caller::at`] must follow.
     ///
     /// # Errors
     /// 403 `auth.forbidden`.
-    pub fn require(&self, permission: &Permission) -> Result<(), Problem> {
-        if self.may(permission) { Ok(()) } else { Err(Problem::forbidden()) }
+    pub fn require_somewhere(&self, permission: &Permission) -> Result<(), Problem> {
+        if self.may(permission) { Ok(()) } else { Err(Problem::forbidden().lacks(permission)) }
     }
 
-    /// Whether the caller has the permission.
+    /// Refuses a caller who lacks the permission at this plant.
+    ///
+    /// # Errors
+    /// 403 `auth.forbidden`, or `auth.plant` where the right is held at others.
+    pub fn require_at(&self, permission: &Permission, plant: &str) -> Result<(), Problem> {
+        self.require_somewhere(permission)?;
+        if self.may_at(permission, plant) {
+            return Ok(());
+        }
+        let detail = self.texts.t1("error-auth-plant", "plant", plant);
+        Err(Problem::new(StatusCode::FORBIDDEN, "auth.plant", detail).lacks(permission))
+    }
+
+    /// Whether the caller has the permission, at some plant at least.
     #[must_use]
     pub fn may(&self, permission: &Permission) -> bool {
         self.rights.has(permission)
+    }
+
+    /// Whether the caller has the permission at this plant.
+    #[must_use]
+    pub fn may_at(&self, permission: &Permission, plant: &str) -> bool {
+        self.rights.has_at(permission, plant)
+    }
+
+    /// Where the caller has the permission.
+    #[must_use]
+    pub fn plants(&self, permission: &Permission) -> Plants {
+        self.rights.plants(permission)
+    }
+
+    /// For the database, at the plants where the caller has this permission: rows of
+    /// others are not seen. (`cx` sees those of every plant where the caller has
+    /// any right.)
+    #[must_use]
+    pub fn at(&self, permission: &Permission) -> Cx {
+        self.cx.at(self.plants(permission))
+    }
+
+    /// Refuses an amount beyond the caller's limit, and says what the limit is.
+    /// `plant` is that of the document.
+    ///
+    /// # Errors
+    /// 403 `auth.forbidden`, or `auth.amount`.
+    pub fn require_amount(
+        &self,
+        permission: &Permission,
+        plant: Option<&str>,
+        amount: Decimal,
+        currency: &str,
+    ) -> Result<(), Problem> {
+        match plant {
+            Some(plant) => self.require_at(permission, plant)?,
+            None => self.require(permission)?,
+        }
+        let beyond = match limits::allows(&self.rights, permission, plant, amount, currency) {
+            Ok(()) => return Ok(()),
+            Err(beyond) => beyond,
+        };
+        let money = |amount: &Decimal, currency: &str| format!("{} {currency}", self.texts.money(amount));
+        let (key, limit) = match &beyond {
+            Beyond::NoRight => return Err(Problem::forbidden().lacks(permission)),
+            Beyond::Limit(limit) => ("error-auth-amount", limit),
+            Beyond::Currency(limit) => ("error-auth-amount-currency", limit),
+        };
+        let right = self.t(&permission.text_key());
+        let limit = money(&limit.amount, &limit.currency);
+        let asked = money(&amount, currency);
+        let detail = self
+            .texts
+            .with(key, &[("right", right.into()), ("limit", limit.into()), ("amount", asked.into())]);
+        Err(Problem::new(StatusCode::FORBIDDEN, "auth.amount", detail).lacks(permission))
     }
 
     /// The person, for what a key has not: an account.
@@ -94,7 +180,7 @@ impl Caller {
         let language = language(&parts.headers, access.language);
         let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Self {
-            cx: Cx { origin, ..Cx::new(access.tenant, access.actor()) },
+            cx: Cx { origin, plants: access.rights.anywhere(), ..Cx::new(access.tenant, access.actor()) },
             tenant_code: access.tenant_code,
             tenant_name: access.tenant_name,
             zone: access.zone,
@@ -173,6 +259,7 @@ where
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
             let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
+            access.standing.require()?;
             return Self::counted(&state, access, None, parts);
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
@@ -181,6 +268,7 @@ where
             }
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
+                access.standing.require()?;
                 return Self::counted(&state, access, keys::hash_of_token(token), parts);
             }
         }

@@ -131,6 +131,11 @@ fn said(texts: &Texts, mut problem: Problem) -> Problem {
     if problem.detail.is_empty() {
         let fallback = problem.status.canonical_reason().unwrap_or("Error");
         problem.detail = texts.or(&problem.text_key(), fallback);
+        let right = problem.permission.map(|code| format!("permission-{}", code.replace('.', "-")));
+        if let Some(right) = right.filter(|key| texts.has(key)) {
+            problem.detail =
+                format!("{} {}", problem.detail, texts.t1("error-auth-lacks", "right", texts.t(&right)));
+        }
     }
     problem
 }

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::Permission;
 use super::rates::retry_after;
 use crate::db::{self, DbError};
 
@@ -35,6 +36,8 @@ pub struct Problem {
     pub detail: String,
     /// Mistakes by field and row.
     pub errors: Vec<FieldError>,
+    /// The permission that the caller lacks, of a 403.
+    pub permission: Option<&'static str>,
     /// Seconds after which it may go better.
     pub retry_after: Option<u64>,
 }
@@ -43,7 +46,14 @@ impl Problem {
     /// A problem; `detail` empty means the text `error-<code>`.
     #[must_use]
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), retry_after: None }
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            permission: None,
+            retry_after: None,
+        }
     }
 
     /// 400: what was sent cannot be understood.
@@ -81,6 +91,13 @@ impl Problem {
     #[must_use]
     pub fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "auth.forbidden", "")
+    }
+
+    /// Says which permission the caller lacks.
+    #[must_use]
+    pub fn lacks(mut self, permission: &Permission) -> Self {
+        self.permission = Some(permission.code);
+        self
     }
 
     /// 500. The cause is logged, and not told.
@@ -122,6 +139,8 @@ impl Problem {
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             errors: &'a [FieldError],
             #[serde(skip_serializing_if = "Option::is_none")]
+            permission: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             instance: Option<String>,
         }
         let body = Body {
@@ -131,6 +150,7 @@ impl Problem {
             detail: &self.detail,
             code: &self.code,
             errors: &self.errors,
+            permission: self.permission,
             instance: instance.map(|id| format!("urn:tracewright:request:{id}")),
         };
         serde_json::to_vec(&body).unwrap_or_default()
@@ -170,6 +190,11 @@ impl From<DbError> for Problem {
                 tracing::warn!(%error, "database busy or out of reach");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "")
             }
+            db::Problem::Away => {
+                tracing::error!(%error, "a tenant's own database cannot be used");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "tenant.away", "")
+            }
+            db::Problem::Moving => Self::new(StatusCode::SERVICE_UNAVAILABLE, "tenant.moving", ""),
             db::Problem::Fault => Self::internal(error),
         }
     }

@@ -7,8 +7,11 @@ use std::time::Duration;
 use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
+use crate::masters::Engine;
 use crate::notify::Kind;
+use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
+use crate::workflow::Subjects;
 
 use super::{Network, Permission, RateLimits, Rates};
 
@@ -46,6 +49,8 @@ pub struct Inner {
     pub permissions: Vec<Permission>,
     /// Every kind of notice that there is, in the order in which people see them.
     pub kinds: Vec<Kind>,
+    /// Every kind of document that workflows are for.
+    pub subjects: Subjects,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
     /// Files that are attached to things.
@@ -54,6 +59,12 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// What one can search, in order.
+    pub searchers: Vec<Searcher>,
+    /// Pages and actions that one goes to by their names, besides the navigation.
+    pub commands: Vec<Command>,
+    /// The masters.
+    pub masters: Arc<Engine>,
     /// How many requests somebody may make.
     pub rate_limits: RateLimits,
     /// Proxies that say where a request came from.
@@ -81,10 +92,13 @@ impl AppState {
             nav: Vec::new(),
             permissions: Vec::new(),
             kinds: Vec::new(),
+            subjects: Subjects::default(),
             secrets: Secrets::none(),
             files: Files::none(),
             mails: false,
             private_webhooks: false,
+            searchers: Vec::new(),
+            commands: Vec::new(),
             rates: Rates::default(),
             trusted_proxies: Vec::new(),
             request_timeout: Duration::from_secs(120),
@@ -113,10 +127,13 @@ pub struct Builder {
     nav: Vec<NavItem>,
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
+    subjects: Subjects,
     secrets: Secrets,
     files: Files,
     mails: bool,
     private_webhooks: bool,
+    searchers: Vec<Searcher>,
+    commands: Vec<Command>,
     rates: Rates,
     trusted_proxies: Vec<Network>,
     request_timeout: Duration,
@@ -148,6 +165,13 @@ impl Builder {
     #[must_use]
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds.extend_from_slice(kinds);
+        self
+    }
+
+    /// The kinds of documents that workflows are for.
+    #[must_use]
+    pub fn subjects(mut self, subjects: Subjects) -> Self {
+        self.subjects = subjects;
         self
     }
 
@@ -200,6 +224,20 @@ impl Builder {
         self
     }
 
+    /// Adds what a part lets one search.
+    #[must_use]
+    pub fn searchers(mut self, searchers: &[Searcher]) -> Self {
+        self.searchers.extend_from_slice(searchers);
+        self
+    }
+
+    /// Adds pages and actions that one goes to by their names.
+    #[must_use]
+    pub fn commands(mut self, commands: impl IntoIterator<Item = Command>) -> Self {
+        self.commands.extend(commands);
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -218,10 +256,14 @@ impl Builder {
                 nav: self.nav,
                 permissions: self.permissions,
                 kinds: self.kinds,
+                subjects: self.subjects,
+                masters: Arc::new(Engine::new(self.secrets.clone())),
                 secrets: self.secrets,
                 files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                searchers: self.searchers,
+                commands: self.commands,
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,
                 request_timeout: self.request_timeout,

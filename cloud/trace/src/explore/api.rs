@@ -149,10 +149,10 @@ async fn trace(
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Trace>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<TraceQuery>(&uri)?;
     let after = asked.after.as_deref();
-    Ok(Json(service::trace_after(&state.db, &caller.cx, &uid, after, Utc::now()).await?))
+    Ok(Json(service::trace_after(&state.db, &caller.at(&TRACE_READ), &uid, after, Utc::now()).await?))
 }
 
 /// Which page of the events.
@@ -169,9 +169,11 @@ async fn backward(
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Walk>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let ask = query::<WalkQuery>(&uri)?.ask();
-    Ok(Json(walk::walk(&state.db, &caller.cx, &uid, Direction::Backward, &ask, Utc::now()).await?))
+    Ok(Json(
+        walk::walk(&state.db, &caller.at(&TRACE_READ), &uid, Direction::Backward, &ask, Utc::now()).await?,
+    ))
 }
 
 async fn forward(
@@ -180,9 +182,11 @@ async fn forward(
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Walk>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let ask = query::<WalkQuery>(&uri)?.ask();
-    Ok(Json(walk::walk(&state.db, &caller.cx, &uid, Direction::Forward, &ask, Utc::now()).await?))
+    Ok(Json(
+        walk::walk(&state.db, &caller.at(&TRACE_READ), &uid, Direction::Forward, &ask, Utc::now()).await?,
+    ))
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -201,10 +205,12 @@ async fn find(
     caller: Caller,
     uri: axum::http::Uri,
 ) -> Result<Json<Found>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<SearchQuery>(&uri)?;
     let limit = asked.limit.unwrap_or(50);
-    Ok(Json(search::search(&state.db, &caller.cx, &asked.q, asked.after.as_deref(), limit).await?))
+    Ok(Json(
+        search::search(&state.db, &caller.at(&TRACE_READ), &asked.q, asked.after.as_deref(), limit).await?,
+    ))
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -228,11 +234,14 @@ async fn list_exceptions(
     caller: Caller,
     uri: axum::http::Uri,
 ) -> Result<Json<ExceptionPage>, Problem> {
-    caller.require(&EXCEPTION_READ)?;
+    caller.require_somewhere(&EXCEPTION_READ)?;
     let asked = query::<ExceptionQuery>(&uri)?;
     let filter = exceptions::Filter { status: asked.status, kind: asked.kind, plant: asked.plant };
     let limit = asked.limit.unwrap_or(100);
-    Ok(Json(exceptions::list(&state.db, &caller.cx, filter, asked.after.as_deref(), limit).await?))
+    Ok(Json(
+        exceptions::list(&state.db, &caller.at(&EXCEPTION_READ), filter, asked.after.as_deref(), limit)
+            .await?,
+    ))
 }
 
 /// All streams of facts, and how current each is.
@@ -242,8 +251,8 @@ struct Agents {
 }
 
 async fn agents(State(state): State<AppState>, caller: Caller) -> Result<Json<Agents>, Problem> {
-    caller.require(&PLANT_READ)?;
-    Ok(Json(Agents { agents: service::agents(&state.db, &caller.cx, Utc::now()).await? }))
+    caller.require_somewhere(&PLANT_READ)?;
+    Ok(Json(Agents { agents: service::agents(&state.db, &caller.at(&PLANT_READ), Utc::now()).await? }))
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -263,10 +272,13 @@ async fn list_holds(
     caller: Caller,
     uri: axum::http::Uri,
 ) -> Result<Json<HoldPage>, Problem> {
-    caller.require(&HOLD_READ)?;
+    caller.require_somewhere(&HOLD_READ)?;
     let asked = query::<HoldQuery>(&uri)?;
     let limit = asked.limit.unwrap_or(100);
-    Ok(Json(holding::list(&state.db, &caller.cx, &asked.status, asked.after.as_deref(), limit).await?))
+    Ok(Json(
+        holding::list(&state.db, &caller.at(&HOLD_READ), &asked.status, asked.after.as_deref(), limit)
+            .await?,
+    ))
 }
 
 async fn place_hold(
@@ -275,8 +287,9 @@ async fn place_hold(
     caller: Caller,
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Held>), Problem> {
-    caller.require(&HOLD_PLACE)?;
-    let held = holding::place(&state.db, &caller.cx, &committed, &json(sent)?, Utc::now()).await?;
+    caller.require_somewhere(&HOLD_PLACE)?;
+    let held =
+        holding::place(&state.db, &caller.at(&HOLD_PLACE), &committed, &json(sent)?, Utc::now()).await?;
     Ok((StatusCode::CREATED, Json(held)))
 }
 
@@ -298,7 +311,10 @@ async fn release_hold(
     headers: HeaderMap,
     sent: Result<Json<Release>, JsonRejection>,
 ) -> Result<Json<Held>, Problem> {
-    caller.require(&HOLD_RELEASE)?;
+    caller.require_somewhere(&HOLD_RELEASE)?;
     let why = json_or_default(&headers, sent)?;
-    Ok(Json(holding::release(&state.db, &caller.cx, &committed, id, &why.reason, Utc::now()).await?))
+    Ok(Json(
+        holding::release(&state.db, &caller.at(&HOLD_RELEASE), &committed, id, &why.reason, Utc::now())
+            .await?,
+    ))
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::error::TraceError;
 use super::service::{own_code, resolve, uid_text};
-use super::store::holding as store;
+use super::store::{holding as store, scope};
 use crate::holds::{self, HoldError, Scope};
 use crate::ingest::Committed;
 
@@ -91,6 +91,9 @@ pub enum HoldingError {
     /// The hold itself.
     #[error(transparent)]
     Hold(#[from] HoldError),
+    /// It holds units at plants where the caller may not release.
+    #[error("the hold stands on units of other plants too, where you may not release")]
+    Elsewhere,
 }
 
 impl From<DbError> for HoldingError {
@@ -103,6 +106,7 @@ impl From<HoldingError> for Problem {
     fn from(error: HoldingError) -> Self {
         match error {
             HoldingError::Trace(error) => error.into(),
+            HoldingError::Elsewhere => Self::new(axum::http::StatusCode::FORBIDDEN, "hold.elsewhere", ""),
             HoldingError::Hold(HoldError::Db(error)) => error.into(),
             HoldingError::Hold(HoldError::Ingest(error)) => Self::internal(error),
             HoldingError::Hold(error) => {
@@ -119,7 +123,8 @@ impl From<HoldingError> for Problem {
     }
 }
 
-/// Places a hold and tells the plants.
+/// Places a hold and tells the plants. What is named must be, or have been, at a
+/// plant of the caller's; held is all of it, wherever it is by now.
 ///
 /// # Errors
 /// [`HoldingError`]; nothing is held then.
@@ -133,7 +138,15 @@ pub async fn place(
     let done = db
         .tx(cx, async |tx| {
             let scope = match wish.lot {
-                Some(lot) => Scope::Lot { lot, descendants: wish.descendants },
+                Some(lot) => {
+                    let plants = tx.plants().codes();
+                    if let Some(plants) = plants
+                        && !scope::lot_seen(tx, lot, &plants).await.map_err(TraceError::from)?
+                    {
+                        return Err(HoldError::Unknown.into());
+                    }
+                    Scope::Lot { lot, descendants: wish.descendants }
+                }
                 None => {
                     let key = resolve(tx, &wish.uid).await?.uid.key().get();
                     let lot = if wish.whole_lot {
@@ -155,7 +168,8 @@ pub async fn place(
     Ok(Held { hold_id: done.hold_id, members: done.members })
 }
 
-/// Releases a hold and tells the plants.
+/// Releases a hold and tells the plants. All that it holds must be at plants of the
+/// caller's.
 ///
 /// # Errors
 /// [`HoldingError`].
@@ -167,8 +181,19 @@ pub async fn release(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Held, HoldingError> {
-    let done =
-        db.tx(cx, async |tx| Ok::<_, HoldingError>(holds::release(tx, hold_id, reason, now).await?)).await?;
+    let done = db
+        .tx(cx, async |tx| {
+            if let Some(plants) = tx.plants().codes() {
+                let reach = scope::hold_reach(tx, hold_id, &plants).await.map_err(TraceError::from)?;
+                match reach {
+                    (true, false) => {}
+                    (true, true) => return Err(HoldingError::Elsewhere),
+                    (false, _) => return Err(HoldError::NotFound.into()),
+                }
+            }
+            Ok::<_, HoldingError>(holds::release(tx, hold_id, reason, now).await?)
+        })
+        .await?;
     committed.announce(done.batch);
     Ok(Held { hold_id: done.hold_id, members: done.members })
 }

@@ -3,12 +3,14 @@
 pub mod api;
 pub mod code;
 pub mod error;
+pub mod find;
 pub mod graph;
 pub mod history;
 pub mod holding;
 pub mod model;
 pub mod names;
 pub mod order;
+pub mod scope;
 pub mod search;
 pub mod service;
 pub(crate) mod store;

@@ -6,6 +6,7 @@ use uid::TenantCode;
 
 use super::error::TraceError;
 use super::model::{Found, Hit};
+use super::scope;
 use super::service::{own_code, uid_text};
 use super::store::label;
 use super::store::search::{self as store, After, FoundRow};
@@ -89,6 +90,10 @@ pub async fn search_in(
         rows.truncate(room);
         place = After::default();
         let last = rows.last().map(|row| format!("{number}.{}.{}", row.key, row.text));
+        // A page may be shorter by what is at other plants, and still have a next one.
+        let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
+        let seen = scope::seen(tx, &keys).await?;
+        rows.retain(|row| seen.contains(&row.key));
         hits.extend(rows.into_iter().map(|row| {
             let uid = uid_text(own, row.key);
             // A UID search matches the UID itself.

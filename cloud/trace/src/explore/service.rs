@@ -12,7 +12,7 @@ use super::code::{self, Code};
 use super::error::TraceError;
 use super::model::{AgentView, Item, Lot, Relative, StateView, Trace};
 use super::store::label::{self, Place, Registered, RelativeRow};
-use super::{history, names};
+use super::{history, names, scope};
 use crate::projection::PROJECTION;
 use crate::projection::state::{Custody, Life, Quality};
 
@@ -50,7 +50,12 @@ pub async fn own_code(tx: &mut Tx) -> Result<TenantCode, TraceError> {
 pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Resolved, TraceError> {
     let tenant = own_code(tx).await?;
     let (candidates, otherwise) = match code::read(text, tenant) {
-        Code::Uid(uid) => return Ok(Resolved { tenant, uid }),
+        Code::Uid(uid) => {
+            if scope::seen(tx, &[uid.key().get()]).await?.is_empty() {
+                return Err(TraceError::Unknown(uid.to_string()));
+            }
+            return Ok(Resolved { tenant, uid });
+        }
         Code::Foreign(uid) => return Err(TraceError::Foreign(uid)),
         Code::Empty => return Err(TraceError::Empty),
         // Somebody's serial may look like a UID: what is known by it comes first.
@@ -58,7 +63,9 @@ pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Resolved, TraceError> {
         Code::Alias(candidates) => (candidates, TraceError::Unknown(text.trim().chars().take(60).collect())),
     };
     for candidate in candidates {
-        let keys = label::alias_keys(tx, &candidate).await?;
+        let mut keys = label::alias_keys(tx, &candidate).await?;
+        let seen = scope::seen(tx, &keys).await?;
+        keys.retain(|key| seen.contains(key));
         match keys.as_slice() {
             [] => {}
             [key] => {
@@ -141,11 +148,14 @@ pub async fn trace_after_in(
     let current_to = label::current_to(tx).await?;
     let through = label::projected_to(tx, PROJECTION).await?;
     let registered = label::registered(tx, &[key]).await?.into_iter().next();
-    let (events, next) = label::events(tx, key, after.as_ref()).await?;
+    let (mut events, next) = label::events(tx, key, after.as_ref()).await?;
     if registered.is_none() && events.is_empty() {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
-    let mut readings = label::readings(tx, &events).await?;
+    let plants = tx.plants().clone();
+    let own: Vec<_> = events.iter().filter(|event| plants.has(&event.plant)).cloned().collect();
+    let mut readings = label::readings(tx, &own).await?;
+    scope::limit_events(&mut events, &plants);
     let more_readings = cut(&mut readings, label::MOST_READINGS);
     let lot = match registered.as_ref().and_then(|row| row.lot_id) {
         Some(id) => label::lots(tx, &[id]).await?.into_iter().next(),
@@ -168,7 +178,7 @@ pub async fn trace_after_in(
     let mut state = state_view(tenant, registered.as_ref());
     state.holds = holds;
     state.through_batch = through.to_string();
-    Ok(Trace {
+    let mut trace = Trace {
         uid: resolved.uid.to_string(),
         lifecycle,
         item: item(registered.as_ref()),
@@ -186,7 +196,9 @@ pub async fn trace_after_in(
         aliases,
         current_to,
         plants_behind,
-    })
+    };
+    scope::limit_trace(&mut trace, &plants);
+    Ok(trace)
 }
 
 /// Cuts a list of one more than may be shown; says whether there was more.

@@ -10,7 +10,7 @@ use super::walk::Ask;
 use super::{search, service, text, walk};
 use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn the_specifications_example_answers_in_its_form() {
     let mut site = Site::new().await;
     example(&mut site);
@@ -44,6 +44,7 @@ async fn the_specifications_example_answers_in_its_form() {
     assert_eq!(answer["state"]["through_batch"], "1");
     let shown = text::render(&trace);
     assert!(shown.contains("PROCUREMENT") && shown.contains("HEAT-77"), "{shown}");
+}
 }
 
 #[tokio::test]
@@ -189,7 +190,7 @@ async fn depth_and_pages_are_kept() {
     assert_eq!(error.unwrap_err().status(), 400);
 }
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn recall_follows_what_ever_was_and_as_built_what_is() {
     let mut site = Site::new().await;
     let (part, whole, wrong) = (uid("KOL", "SP", 1), uid("KOL", "FG", 1), uid("KOL", "FG", 2));
@@ -220,6 +221,7 @@ async fn recall_follows_what_ever_was_and_as_built_what_is() {
         trace.events.iter().filter(|event| event.corrected).map(|event| event.event_id).collect();
     assert_eq!(corrected, [mistake]);
     assert_eq!(trace.state.custody, "location");
+}
 }
 
 #[tokio::test]
@@ -275,7 +277,7 @@ async fn a_package_of_ten_thousand_is_walked_in_pages() {
     assert_eq!(ends.with_customers.iter().map(|pile| pile.labels).sum::<usize>(), 2);
 }
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn search_finds_by_prefix_lot_document_and_alias() {
     let mut site = Site::new().await;
     example(&mut site);
@@ -314,6 +316,7 @@ async fn search_finds_by_prefix_lot_document_and_alias() {
     }
     seen.dedup();
     assert_eq!(seen.len(), 9);
+}
 }
 
 #[tokio::test]
@@ -461,4 +464,69 @@ async fn a_long_life_is_told_in_pages_and_never_without_its_beginning() {
     let error =
         service::trace_after(&site.db.db, &site.cx(), EXAMPLE, Some("x"), Utc::now()).await.unwrap_err();
     assert_eq!(error.status(), 400);
+}
+
+#[tokio::test]
+async fn who_is_limited_to_a_plant_sees_units_that_were_there_and_not_how_others_made_them() {
+    let mut site = Site::new().await;
+    example(&mut site);
+    let alone = uid("KOL", "RM", 2);
+    site.say("KOL", event(Stage::Grn, "2025-01-18T15:00:00Z").mint(&alone, Role::Output, "STEEL-10"));
+    let mut worked = event(Stage::Operation, "2025-01-20T10:00:00Z").part(EXAMPLE, Role::Subject);
+    worked.operator_id = "op-7".into();
+    worked.machine = "BENCH-1".into();
+    site.say("KOL", worked);
+    let mut sent = event(Stage::Storage, "2025-01-22T10:00:00Z").part(EXAMPLE, Role::Subject);
+    sent.operator_id = "op-8".into();
+    sent.location = "RACK-9".into();
+    site.say("VSK", sent);
+    let motor = uid("VSK", "FG", 1);
+    site.say(
+        "VSK",
+        event(Stage::Assembly, "2025-01-23T09:00:00Z")
+            .action(Action::Add)
+            .mint(&motor, Role::Parent, "MOTOR")
+            .part(EXAMPLE, Role::Child)
+            .part(&alone, Role::Child),
+    );
+    site.settle().await;
+    let (db, now) = (&site.db.db, Utc::now());
+    let at = |plant: &str| site.cx().at(platform::ctx::Plants::some([plant]));
+
+    let whole = service::trace(db, &site.cx(), EXAMPLE, now).await.unwrap();
+    let here = service::trace(db, &at("VSK"), EXAMPLE, now).await.unwrap();
+    assert_eq!((here.uid, here.plant.as_str()), (whole.uid, "VSK"));
+    assert_eq!(here.events.len(), whole.events.len(), "no event is left out");
+    for event in &here.events {
+        let own = event.plant == "VSK";
+        let told = !(event.operator.is_empty()
+            && event.machine.is_empty()
+            && event.location.is_empty()
+            && event.reference.is_empty());
+        assert!(own || !told, "{event:?}");
+    }
+    assert!(here.events.iter().any(|event| event.operator == "op-8" && event.location == "RACK-9"));
+    let grn = here.lifecycle.iter().find(|entry| entry.stage == "GRN").unwrap();
+    assert_eq!(
+        (grn.timestamp.as_str(), &grn.reference, &grn.location),
+        ("2025-01-18T14:20:00Z", &None, &None)
+    );
+
+    // It left KOL, which goes on seeing it, and the motor by its genealogy.
+    let there = service::trace(db, &at("KOL"), EXAMPLE, now).await.unwrap();
+    assert_eq!((there.plant.as_str(), there.state.location.as_str()), ("VSK", ""));
+    let ask = Ask::default();
+    let forward = walk::walk(db, &at("KOL"), EXAMPLE, Direction::Forward, &ask, now).await.unwrap();
+    assert_eq!((forward.nodes[0].uid.as_str(), forward.nodes[0].item.as_str()), (motor.as_str(), "MOTOR"));
+    assert!(matches!(service::trace(db, &at("KOL"), &motor, now).await, Err(TraceError::Unknown(_))));
+    let back = walk::walk(db, &at("VSK"), &motor, Direction::Backward, &ask, now).await.unwrap();
+    let sources = back.sources.unwrap();
+    assert_eq!((sources.operators, sources.machines), (vec!["op-8".to_owned()], Vec::<String>::new()));
+
+    let elsewhere = site.cx().at(platform::ctx::Plants::none());
+    assert!(matches!(service::trace(db, &elsewhere, EXAMPLE, now).await, Err(TraceError::Unknown(_))));
+    assert!(matches!(service::trace(db, &elsewhere, "SN-4711", now).await, Err(TraceError::Unknown(_))));
+    assert!(search::search(db, &elsewhere, "UID-SAIF", None, 50).await.unwrap().hits.is_empty());
+    assert_eq!(search::search(db, &at("KOL"), "UID-SAIF", None, 50).await.unwrap().hits.len(), 2);
+    assert!(service::agents(db, &at("KOL"), now).await.unwrap().iter().all(|agent| agent.plant == "KOL"));
 }

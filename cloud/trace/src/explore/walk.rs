@@ -14,11 +14,11 @@ use super::graph::{Direction, Graph};
 use super::model::{
     Destinations, DispatchRef, InspectionRef, Lot, Pile, ReadingRef, Sources, Walk, WalkEdge, WalkNode,
 };
-use super::names;
 use super::service::{FRESH, resolve, uid_text};
 use super::store::corrections;
 use super::store::label::{self, Registered};
 use super::store::walk as store;
+use super::{names, scope};
 use crate::projection::state::{Custody, Life, Quality};
 
 /// Deepest walk that may be asked for.
@@ -136,7 +136,12 @@ async fn walk_of(
     let (nodes, edges) = describe(tx, tenant, &graph, page).await?;
     let next = page.last().filter(|_| more).map(|(level, key)| format!("{level}.{key}"));
     let first = with_ends && after.is_none();
-    let keys = graph.keys(start);
+    let plants = tx.plants().clone();
+    let mut keys = graph.keys(start);
+    if !plants.is_all() && first {
+        let seen = scope::seen(tx, &keys).await?;
+        keys.retain(|key| seen.contains(key));
+    }
     let sources = match direction {
         Direction::Backward if first => Some(sources(tx, tenant, &keys).await?),
         _ => None,
@@ -145,7 +150,7 @@ async fn walk_of(
         Direction::Forward if first => Some(destinations(tx, tenant, &keys).await?),
         _ => None,
     };
-    Ok(Walk {
+    let mut walk = Walk {
         uid: resolved.uid.to_string(),
         direction: if direction == Direction::Backward { "backward" } else { "forward" },
         mode: if ask.as_built { "as_built" } else { "recall" },
@@ -160,7 +165,14 @@ async fn walk_of(
         destinations,
         current_to,
         plants_behind: label::plants_behind(tx, now - FRESH).await?,
-    })
+    };
+    if !plants.is_all() {
+        let of_page: Vec<i64> = page.iter().map(|&(_, key)| key).collect();
+        let seen = scope::seen(tx, &of_page).await?;
+        let seen = seen.into_iter().map(|key| uid_text(tenant, key)).collect();
+        scope::limit_walk(&mut walk, &plants, &seen);
+    }
+    Ok(walk)
 }
 
 async fn describe(

@@ -38,7 +38,7 @@ impl Source {
     /// The context of its transactions.
     #[must_use]
     pub fn cx(&self) -> Cx {
-        Cx { tenant: self.tenant, actor: format!("agent:{}", self.agent_id), origin: None }
+        Cx::new(self.tenant, format!("agent:{}", self.agent_id))
     }
 
     fn stream(&self, epoch: i32) -> Stream {

@@ -46,7 +46,7 @@ pub(super) async fn page(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(&EXCEPTION_READ)?;
+    caller.require_somewhere(&EXCEPTION_READ)?;
     let asked = query::<Asked>(&uri)?;
     let status = if asked.status.is_empty() { "open".to_owned() } else { asked.status };
     let kept = [("kind", &asked.kind), ("plant", &asked.plant)]
@@ -55,12 +55,14 @@ pub(super) async fn page(
         .map(|(name, value)| format!("&{name}={}", encoded(value)))
         .collect::<String>();
     let filter = Filter { status: status.clone(), kind: asked.kind, plant: asked.plant };
-    let page = service::list(&state.db, &caller.cx, filter, asked.after.as_deref(), 50)
+    let page = service::list(&state.db, &caller.at(&EXCEPTION_READ), filter, asked.after.as_deref(), 50)
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let zones = state
         .db
-        .tx(&caller.cx, async |tx| Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone)))
+        .tx(&caller.at(&EXCEPTION_READ), async |tx| {
+            Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone))
+        })
         .await?;
     let next =
         page.next.as_ref().map(|next| format!("/exceptions?status={status}{kept}&after={}", encoded(next)));

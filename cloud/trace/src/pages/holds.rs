@@ -58,7 +58,7 @@ pub(super) async fn page(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(&HOLD_READ)?;
+    caller.require_somewhere(&HOLD_READ)?;
     let asked = query::<Asked>(&uri)?;
     let typed = Typed { uid: asked.uid, ..Typed::default() };
     show(&state, &caller, &headers, &asked.status, asked.after.as_deref(), &typed, None).await
@@ -74,7 +74,7 @@ async fn show(
     error: Option<String>,
 ) -> Result<Response, Problem> {
     let status = if status.is_empty() { "placed" } else { status };
-    let page = holding::list(&state.db, &caller.cx, status, after, 50).await?;
+    let page = holding::list(&state.db, &caller.at(&HOLD_READ), status, after, 50).await?;
     let next = page.next.as_ref().map(|next| format!("/holds?status={status}&after={next}"));
     let shell = Shell::new(state, caller, caller.t("trace-holds-title"), "/holds");
     let view = Page {
@@ -99,7 +99,7 @@ pub(super) async fn place(
     headers: HeaderMap,
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(&HOLD_PLACE)?;
+    caller.require_somewhere(&HOLD_PLACE)?;
     let typed = form(sent)?;
     let wish = Wish {
         uid: typed.uid.clone(),
@@ -108,7 +108,7 @@ pub(super) async fn place(
         descendants: typed.descendants.is_some(),
         reason: typed.reason.clone(),
     };
-    match holding::place(&state.db, &caller.cx, &committed, &wish, Utc::now()).await {
+    match holding::place(&state.db, &caller.at(&HOLD_PLACE), &committed, &wish, Utc::now()).await {
         Ok(_) => Ok(Redirect::to("/holds").into_response()),
         Err(error) => {
             let told = match &error {
@@ -116,7 +116,7 @@ pub(super) async fn place(
                 HoldingError::Trace(trace) => {
                     caller.texts.or(&format!("error-{}", trace.code().replace('.', "-")), &error.to_string())
                 }
-                HoldingError::Hold(_) => {
+                HoldingError::Hold(_) | HoldingError::Elsewhere => {
                     let text = error.to_string();
                     let problem = Problem::from(error);
                     if problem.status.is_server_error() {
@@ -139,7 +139,7 @@ pub(super) async fn release(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Redirect, Problem> {
-    caller.require(&HOLD_RELEASE)?;
-    holding::release(&state.db, &caller.cx, &committed, id, "", Utc::now()).await?;
+    caller.require_somewhere(&HOLD_RELEASE)?;
+    holding::release(&state.db, &caller.at(&HOLD_RELEASE), &committed, id, "", Utc::now()).await?;
     Ok(Redirect::to("/holds"))
 }

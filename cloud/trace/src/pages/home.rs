@@ -66,7 +66,7 @@ pub(super) async fn page(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let now = Utc::now();
     let live = render_live(&state, &caller, now).await?;
     let counts = render_counts(&state, &caller, now).await?;
@@ -76,20 +76,20 @@ pub(super) async fn page(
 
 /// `GET /live`: the part that changes every two seconds.
 pub(super) async fn live(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     Ok(Html(render_live(&state, &caller, Utc::now()).await?))
 }
 
 /// `GET /live/counts`: the part that costs more, every fifteen.
 pub(super) async fn counts(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     Ok(Html(render_counts(&state, &caller, Utc::now()).await?))
 }
 
 async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<String, Problem> {
     let view = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&TRACE_READ), async |tx| {
             let tenant = service::own_code(tx).await?;
             let mut agents = label::agents(tx, now - FRESH).await?;
             agents.retain(|agent| agent.kind == "plant");
@@ -118,9 +118,10 @@ async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> R
 async fn render_counts(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<String, Problem> {
     let plants = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&TRACE_READ), async |tx| {
             let mut plants = Vec::new();
-            for (code, zone) in store::zones(tx).await? {
+            let own = tx.plants().clone();
+            for (code, zone) in store::zones(tx).await?.into_iter().filter(|(code, _)| own.has(code)) {
                 let zone = platform::i18n::zone(&zone);
                 let midnight = now.with_timezone(&zone).date_naive().and_time(chrono::NaiveTime::MIN);
                 // A day without a midnight (summer time) begins when it begins.

@@ -27,9 +27,9 @@ pub(super) async fn page(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(&PLANT_READ)?;
+    caller.require_somewhere(&PLANT_READ)?;
     let now = Utc::now();
-    let agents = service::agents(&state.db, &caller.cx, now).await?;
+    let agents = service::agents(&state.db, &caller.at(&PLANT_READ), now).await?;
     let shell = Shell::new(&state, &caller, caller.t("trace-plants-title"), "/plants");
     shell.page(&headers, &Plants { texts: &caller.texts, agents, now })
 }

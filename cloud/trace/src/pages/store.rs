@@ -34,6 +34,7 @@ pub struct LineRow {
 /// answer costs the same whatever there is.
 pub async fn latest(tx: &mut Tx, limit: i64) -> Result<Vec<LineRow>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         LineRow,
         r#"select e.stage, e.action, e.occurred_at, e.plant, e.location, e.reference_number, s.key as "key?",
@@ -42,6 +43,7 @@ pub async fn latest(tx: &mut Tx, limit: i64) -> Result<Vec<LineRow>, Error> {
                  from ingest_batches where tenant_id = $1 order by batch_id desc limit $2) b
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
                and e.seq >= b.from_seq and e.seq <= b.to_seq
+               and ($3::text[] is null or e.plant = any($3))
            left join lateral (
                select p.key, p.item from event_subjects p
                where p.tenant_id = $1 and p.agent_id = e.agent_id and p.epoch = e.epoch and p.seq = e.seq
@@ -52,6 +54,7 @@ pub async fn latest(tx: &mut Tx, limit: i64) -> Result<Vec<LineRow>, Error> {
            limit $2"#,
         tenant,
         limit,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await

@@ -76,7 +76,7 @@ pub(super) fn encoded(text: &str) -> String {
     escaped(text, b"-_.~")
 }
 
-/// `GET /trace?q=`, `GET /search?q=`: straight to the UID that a code stands
+/// `GET /trace?q=`: straight to the UID that a code stands
 /// for, else what begins with it.
 pub(super) async fn search(
     State(state): State<AppState>,
@@ -84,7 +84,7 @@ pub(super) async fn search(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<Asked>(&uri)?;
     let mut view = SearchPage { texts: &caller.texts, query: &asked.q, error: None, found: None, next: None };
     let mut status = StatusCode::OK;
@@ -92,14 +92,15 @@ pub(super) async fn search(
         let resolved = if asked.after.is_some() {
             Err(TraceError::Empty)
         } else {
-            service::trace(&state.db, &caller.cx, &asked.q, Utc::now()).await
+            service::trace(&state.db, &caller.at(&TRACE_READ), &asked.q, Utc::now()).await
         };
         match resolved {
             Ok(trace) => return Ok(Redirect::to(&format!("/trace/{}", trace.uid)).into_response()),
             Err(TraceError::Db(error)) => return Err(error.into()),
             Err(problem) => {
                 let found =
-                    finding::search(&state.db, &caller.cx, &asked.q, asked.after.as_deref(), 50).await?;
+                    finding::search(&state.db, &caller.at(&TRACE_READ), &asked.q, asked.after.as_deref(), 50)
+                        .await?;
                 if found.hits.is_empty() {
                     status = StatusCode::NOT_FOUND;
                     view.error = Some(match &problem {
@@ -134,11 +135,11 @@ pub(super) async fn page(
     Path(uid): Path<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<TraceQuery>(&uri)?;
     let (trace, zones) = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&TRACE_READ), async |tx| {
             let trace = service::trace_after_in(tx, &uid, asked.after.as_deref(), Utc::now()).await?;
             Ok::<_, TraceError>((trace, Zones::new(store::zones(tx).await?, caller.zone)))
         })
@@ -173,10 +174,10 @@ pub(super) async fn tree(
     Path((uid, way)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<TreeQuery>(&uri)?;
     let ask = Ask { depth: 1, limit: BRANCH, as_built: asked.as_built, after: asked.after };
-    let walk = walk::branch(&state.db, &caller.cx, &uid, direction(&way)?, &ask, Utc::now())
+    let walk = walk::branch(&state.db, &caller.at(&TRACE_READ), &uid, direction(&way)?, &ask, Utc::now())
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let via = asked.via.split(',').filter_map(|uid| uid.parse::<uid::Uid>().ok());
@@ -191,12 +192,12 @@ pub(super) async fn ends(
     caller: Caller,
     Path((uid, way)): Path<(String, String)>,
 ) -> Result<Html<String>, Problem> {
-    caller.require(&TRACE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
     let ask = Ask { depth: 50, limit: 1, ..Ask::default() };
     let way = direction(&way)?;
     let (walk, zones) = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&TRACE_READ), async |tx| {
             let walk = walk::walk_in(tx, &uid, way, &ask, Utc::now()).await?;
             Ok::<_, TraceError>((walk, Zones::new(store::zones(tx).await?, caller.zone)))
         })

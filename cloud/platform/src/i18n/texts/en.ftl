@@ -62,6 +62,9 @@ error-request-malformed = What was sent is not valid JSON.
 error-conflict-exists = There is one with this key already.
 error-conflict-stale = Somebody else changed this meanwhile. Load it again.
 error-busy = The system is busy. Please try again in a moment.
+error-tenant-away = The database of your organisation cannot be reached just now. Nothing is lost; please try again in a few minutes.
+error-tenant-moving = Your organisation is being moved to another database, and can only be read for a short while. Please try again in a minute.
+error-tenant-suspended = Your organisation is suspended. Nobody can sign in, and nothing is lost. Please ask whoever runs this system.
 error-timeout = This took too long and was given up. Please try again later.
 error-limit-caller = You sent too many requests. Please go on in a moment.
 error-limit-address = Too many requests came from your network. Please go on in a moment.
@@ -86,3 +89,10 @@ ago-days = { $count ->
     [one] { $count } day ago
    *[other] { $count } days ago
  }
+error-auth-all_plants = You have this right at some plants. This concerns all of them.
+error-auth-plant = You may not do this at the plant { $plant }.
+error-auth-lacks = It takes the right “{ $right }”.
+error-auth-amount = { $right }: you may up to { $limit }; this is { $amount }. Somebody with a higher limit has to.
+error-auth-amount-currency = { $right }: you may up to { $limit }, and this is { $amount } in another currency. Somebody without a limit has to.
+error-hold-elsewhere = The hold stands on units of other plants too, where you may not release.
+error-masters-other_plant = This belongs to other plants too, where you may not change it.

@@ -21,7 +21,7 @@ use super::super::{Engine, Master, MastersError, Mistake, Row, SENSITIVE_VIEW, s
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Permission, Problem, Shell, form, query};
 
 #[derive(Template)]
 #[template(path = "masters/form.html")]
@@ -46,6 +46,9 @@ struct FormPage<'a> {
     restore_address: String,
     /// The same page with sensitive fields open, for who may see them.
     show_address: Option<String>,
+    aside: Option<&'static str>,
+    /// A page about the row, and the key of its text.
+    link: Option<(String, &'static str)>,
     /// The row's files.
     files_at: String,
     history: Vec<Entry>,
@@ -89,7 +92,7 @@ pub(super) async fn blank(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let filled = Filled { stored: None, typed: None, mistakes: &[], opened: None };
     show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
 }
@@ -102,9 +105,9 @@ pub(super) async fn one(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::View).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let asked = query::<Shown>(&uri)?;
-    let open_too = asked.show == "sensitive" && caller.may(&SENSITIVE_VIEW);
+    let open_too = asked.show == "sensitive" && caller.require(&SENSITIVE_VIEW).is_ok();
     let found = async {
         let shape = shapes.find(&name)?;
         state.db.tx(&caller.cx, async |tx| seen(tx, shape, &key, open_too).await).await
@@ -173,6 +176,10 @@ async fn show(
     };
     let stored = filled.stored;
     let address = |verb: &str| format!("/masters/{}/{verb}/{}", master.name, url_text(key));
+    let may = |permission: &Permission| {
+        let plants = caller.plants(permission);
+        stored.map_or(!plants.is_none(), |stored| shape.owns(&stored.row, &plants))
+    };
     let page = FormPage {
         texts,
         zone: caller.zone,
@@ -184,15 +191,20 @@ async fn show(
         deleted: stored.is_some_and(|stored| stored.deleted),
         inputs,
         told,
-        may_edit: caller.may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
-        may_delete: caller.may(&master.permissions.delete) && stored.is_some(),
+        may_edit: may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
+        may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
         show_address: (stored.is_some()
             && filled.opened.is_none()
-            && caller.may(&SENSITIVE_VIEW)
+            && caller.require(&SENSITIVE_VIEW).is_ok()
             && shape.columns.iter().any(|column| column.field.sealed.is_some()))
         .then(|| format!("{}?show=sensitive", address("row"))),
+        aside: master.aside,
+        link: master
+            .link
+            .filter(|_| stored.is_some())
+            .map(|link| (format!("{}{}", link.one, url_text(key)), link.text)),
         files_at: format!("/files/on/{}/{}", master.name, url_text(key)),
         history,
         title: title.clone(),
@@ -365,7 +377,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, _) = typed(shape, form(sent)?);
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
@@ -391,7 +403,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, version) = typed(shape, form(sent)?);
@@ -421,7 +433,7 @@ pub(super) async fn delete(
     headers: HeaderMap,
     sent: Result<Form<Seen>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let Seen { version } = form(sent)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
@@ -446,7 +458,7 @@ pub(super) async fn restore(
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Delete).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Delete).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     match service::restore(&state.db, &caller.cx, shape, &key).await {
@@ -477,7 +489,7 @@ pub(super) async fn options(
     Path((name, field)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let begins =
         pairs.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default();

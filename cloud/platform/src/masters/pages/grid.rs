@@ -145,7 +145,7 @@ pub(super) async fn page(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
@@ -223,7 +223,7 @@ pub(super) async fn send(
     headers: HeaderMap,
     sent: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let (shapes, _) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let lines = lines(form(sent)?);
     let done = keep(&state, &caller, &shapes, &name, &lines).await;
     let texts = &caller.texts;

@@ -58,7 +58,7 @@ async fn show(
     name: &str,
     outcome: String,
 ) -> Result<Response, Problem> {
-    let (shapes, master) = open(state, engine, caller, name, Right::Edit).await?;
+    let (shapes, master, caller) = open(state, engine, caller.clone(), name, Right::Edit).await?;
     let shape = shapes.find(name).map_err(|error| error.problem(&caller.texts))?;
     let texts = &caller.texts;
     let mut columns = Vec::new();
@@ -69,7 +69,7 @@ async fn show(
             columns.push((input, label, column.required && first));
         }
     }
-    let shell = Shell::new(state, caller, texts.t("masters-import"), "/masters");
+    let shell = Shell::new(state, &caller, texts.t("masters-import"), "/masters");
     shell.page(headers, &ImportPage { texts, master, columns, outcome })
 }
 
@@ -99,7 +99,7 @@ pub(super) async fn send(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (shapes, master) = open(&state, &engine, &caller, &name, Right::Edit).await?;
+    let (shapes, master, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let (file, write) = sent(&headers, bytes).await?;
     let texts = &caller.texts;
     let done = take_in(&state, &caller, &shapes, &name, file, !write).await;

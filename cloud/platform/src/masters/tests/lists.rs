@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use super::super::list::Lane;
 use super::super::store::page_sql;
 use super::*;
+use crate::ctx::Plants;
 
 async fn many(office: &Office, count: i32) {
     let rows = format!(
@@ -117,10 +118,10 @@ async fn lists_go_along_an_index_under_row_level_security() {
             office.test.db.tx(&office.cx, async |tx| list(tx, items, &query).await).await;
         let next = page.unwrap().next;
         for lane in super::super::list::lanes(office.tenant, items, &query).unwrap() {
-            statements.push((pairs, page_sql(items, &query, &lane, None, 51)));
+            statements.push((pairs, page_sql(items, &query, &lane, None, 51, &Plants::All)));
             if let Some(next) = &next {
                 let place = super::super::list::Place::read(items, next).unwrap();
-                statements.push((pairs, page_sql(items, &query, &lane, Some(&place), 51)));
+                statements.push((pairs, page_sql(items, &query, &lane, Some(&place), 51, &Plants::All)));
             }
         }
     }
@@ -128,7 +129,9 @@ async fn lists_go_along_an_index_under_row_level_security() {
         let query = read(&office, "items", &[("q", search)]).unwrap();
         let lanes: Vec<Lane> = super::super::list::lanes(office.tenant, items, &query).unwrap();
         assert_eq!(lanes.len(), 2);
-        statements.extend(lanes.iter().map(|lane| (&[][..], page_sql(items, &query, lane, None, 51))));
+        statements.extend(
+            lanes.iter().map(|lane| (&[][..], page_sql(items, &query, lane, None, 51, &Plants::All))),
+        );
     }
     for (pairs, (sql, bound)) in statements {
         let tenant = office.tenant;

@@ -30,9 +30,16 @@ impl Site {
         let state = AppState::builder(office.test.db.clone())
             .nav(super::super::NAV)
             .permissions(&super::super::permissions())
+            .secrets(Secrets::passing().unwrap())
             .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
             .build();
-        Self { router: crate::web::app(state, super::super::router(Secrets::passing().unwrap())), office }
+        Self {
+            router: {
+                let pages = super::super::router(&state);
+                crate::web::app(state, pages)
+            },
+            office,
+        }
     }
 
     async fn key(&self, scope: Scope) -> String {
@@ -44,8 +51,12 @@ impl Site {
     async fn person(&self, email: &str, permissions: &[&str]) -> String {
         let (db, cx) = (&self.office.test.db, &self.office.cx);
         let now = chrono::Utc::now();
-        let invitation =
-            people::Invitation { email: email.into(), name: "Ananya".into(), roles: vec!["VIEWER".into()] };
+        let invitation = people::Invitation {
+            email: email.into(),
+            name: "Ananya".into(),
+            roles: vec!["VIEWER".into()],
+            ..people::Invitation::default()
+        };
         let (_, link) = people::invite(db, cx, &invitation, None, now).await.unwrap();
         people::accept(db, link.reveal(), "Ananya", PASSWORD, now).await.unwrap();
         let held: Vec<String> = permissions.iter().map(|code| (*code).to_owned()).collect();

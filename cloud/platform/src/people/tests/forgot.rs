@@ -44,6 +44,7 @@ impl Site {
             secrets,
             i18n: std::sync::Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
+            subjects: state.subjects.clone(),
             public_url: "http://tw.test".into(),
         };
         let stop = CancellationToken::new();
@@ -83,7 +84,7 @@ fn form(text: &str) -> String {
     text.replace('@', "%40").replace(' ', "+")
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_forgotten_password_is_set_anew_by_mail() {
     let site = Site::new().await;
     site.office.active("a@saif.example", &["VIEWER"]).await;
@@ -127,6 +128,7 @@ async fn a_forgotten_password_is_set_anew_by_mail() {
     assert_eq!(told.header("subject"), "Your password was changed");
     assert!(site.office.audit().await.iter().any(|row| row.starts_with("user.forgot")));
 }
+}
 
 #[tokio::test]
 async fn asking_is_throttled_by_e_mail_and_by_address() {
@@ -165,7 +167,12 @@ async fn only_active_people_get_a_link_and_those_of_every_tenant() {
     let both = "both@saif.example";
     site.office.active(both, &["VIEWER"]).await;
     let other = Cx::system(site.office.test.tenant("OTHR", &[]).await);
-    let invitation = Invitation { email: both.into(), name: "B".into(), roles: vec!["VIEWER".into()] };
+    let invitation = Invitation {
+        email: both.into(),
+        name: "B".into(),
+        roles: vec!["VIEWER".into()],
+        ..Invitation::default()
+    };
     let (_, link) = links::invite(db, &other, &invitation, None, site.office.now).await.unwrap();
     links::accept(db, link.reveal(), "B", PASSWORD, site.office.now).await.unwrap();
     for email in ["new@saif.example", "gone@saif.example", both] {

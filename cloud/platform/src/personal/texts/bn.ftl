@@ -39,7 +39,6 @@ personal-wrong-consent = কী উদ্দেশ্যে (১২০ অক্
 personal-section-account = অ্যাকাউন্ট
 personal-section-notices = বিজ্ঞপ্তি
 personal-section-mails = মেল
-personal-section-preferences = পছন্দ
 personal-section-sign_in = সাইন-ইন
 personal-section-sessions = সেশন
 personal-section-master = মাস্টার তথ্য

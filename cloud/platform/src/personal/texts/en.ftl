@@ -39,7 +39,6 @@ personal-wrong-consent = Say for what (up to 120 characters) and which wording (
 personal-section-account = Account
 personal-section-notices = Notices
 personal-section-mails = Mails
-personal-section-preferences = Preferences
 personal-section-sign_in = Sign-in
 personal-section-sessions = Sessions
 personal-section-master = Master data

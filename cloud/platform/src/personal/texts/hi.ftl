@@ -39,7 +39,6 @@ personal-wrong-consent = किसके लिए (120 अक्षर तक) 
 personal-section-account = खाता
 personal-section-notices = सूचनाएँ
 personal-section-mails = मेल
-personal-section-preferences = पसंद
 personal-section-sign_in = साइन-इन
 personal-section-sessions = सत्र
 personal-section-master = मास्टर डेटा

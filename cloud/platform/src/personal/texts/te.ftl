@@ -39,7 +39,6 @@ personal-wrong-consent = దేని కోసం (120 అక్షరాల �
 personal-section-account = ఖాతా
 personal-section-notices = నోటీసులు
 personal-section-mails = మెయిల్‌లు
-personal-section-preferences = ఇష్టాలు
 personal-section-sign_in = సైన్-ఇన్
 personal-section-sessions = సెషన్‌లు
 personal-section-master = మాస్టర్ డేటా

@@ -11,11 +11,13 @@ pub(super) struct KeyRow {
     pub key_hash: Vec<u8>,
     pub name: String,
     pub scopes: Vec<String>,
+    pub plants: Option<Vec<String>>,
     pub tenant_id: Uuid,
     pub tenant_code: String,
     pub tenant_name: String,
     pub tenant_language: String,
     pub tenant_time_zone: String,
+    pub tenant_status: String,
 }
 
 /// A code that was just used up.
@@ -30,16 +32,17 @@ pub(super) async fn key_insert(
     hash: SecretHash,
     tenant: Uuid,
     name: &str,
-    scopes: &[String],
+    (scopes, plants): (&[String], Option<&[String]>),
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "insert into control.access_keys (key_hash, tenant_id, name, scopes, expires_at)
-         values ($1, $2, $3, $4, $5)",
+        "insert into control.access_keys (key_hash, tenant_id, name, scopes, plants, expires_at)
+         values ($1, $2, $3, $4, $5, $6)",
         &hash.0[..],
         tenant,
         name,
         scopes,
+        plants,
         expires_at,
     )
     .execute(tx.conn())
@@ -71,6 +74,7 @@ pub(super) struct ListedRow {
     pub key_hash: Vec<u8>,
     pub name: String,
     pub scopes: Vec<String>,
+    pub plants: Option<Vec<String>>,
     pub created_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
@@ -80,7 +84,7 @@ pub(super) struct ListedRow {
 pub(super) async fn key_list(tx: &mut SystemTx, tenant: Uuid) -> Result<Vec<ListedRow>, DbError> {
     Ok(sqlx::query_as!(
         ListedRow,
-        "select key_hash, name, scopes, created_at, expires_at, revoked_at from control.access_keys
+        "select key_hash, name, scopes, plants, created_at, expires_at, revoked_at from control.access_keys
          where tenant_id = $1 order by created_at desc, key_hash",
         tenant,
     )
@@ -95,11 +99,11 @@ pub(super) async fn key_find(
 ) -> Result<Option<KeyRow>, DbError> {
     Ok(sqlx::query_as!(
         KeyRow,
-        "select k.key_hash, k.name, k.scopes, t.tenant_id, t.code as tenant_code,
-                t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone
+        "select k.key_hash, k.name, k.scopes, k.plants, t.tenant_id, t.code as tenant_code,
+                t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone,
+                t.status as tenant_status
          from control.access_keys k join control.tenants t using (tenant_id)
-         where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
-           and t.status = 'active'",
+         where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)",
         &hash.0[..],
         now,
     )
@@ -137,6 +141,7 @@ pub(super) struct SessionRow {
     pub tenant_name: String,
     pub tenant_language: String,
     pub tenant_time_zone: String,
+    pub tenant_status: String,
     pub user_id: Option<Uuid>,
     pub key_hash: Option<Vec<u8>>,
 }
@@ -149,9 +154,9 @@ pub(super) async fn session_find(
     Ok(sqlx::query_as!(
         SessionRow,
         "select t.tenant_id, t.code as tenant_code, t.name as tenant_name, t.language as tenant_language,
-                t.time_zone as tenant_time_zone, s.user_id, s.key_hash
+                t.time_zone as tenant_time_zone, t.status as tenant_status, s.user_id, s.key_hash
          from control.sessions s join control.tenants t using (tenant_id)
-         where s.token_hash = $1 and s.expires_at > $2 and t.status = 'active'",
+         where s.token_hash = $1 and s.expires_at > $2",
         &token.0[..],
         now,
     )

@@ -22,7 +22,8 @@ pub struct HoldRow {
     pub first_key: Option<i64>,
 }
 
-/// Holds of one status, newest first; ids of holds are ordered by time.
+/// Holds of one status, newest first; ids of holds are ordered by time. Of a
+/// transaction for some plants those that hold something there, and the own ones.
 pub async fn list(
     tx: &mut Tx,
     status: &str,
@@ -30,17 +31,23 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<HoldRow>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         HoldRow,
         r#"select h.hold_id, h.reason, h.scope, h.status, h.placed_by, h.placed_at, h.released_by, h.released_at,
                   h.members, h.first_key
            from holds h
            where h.tenant_id = $1 and h.status = $2 and ($3::uuid is null or h.hold_id < $3)
+             and ($5::text[] is null or h.placed_by = app.actor()
+                  or exists (select from hold_members m
+                             join uid_registry r on r.tenant_id = $1 and r.key = m.key
+                             where m.tenant_id = $1 and m.hold_id = h.hold_id and r.plant = any($5)))
            order by h.hold_id desc limit $4"#,
         tenant,
         status,
         before,
         limit,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await

@@ -447,6 +447,7 @@ pub async fn plants_behind(tx: &mut Tx, fresh_since: DateTime<Utc>) -> Result<Ve
 /// All streams; `fresh_since` decides who counts as connected.
 pub async fn agents(tx: &mut Tx, fresh_since: DateTime<Utc>) -> Result<Vec<AgentView>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         AgentView,
         r#"select a.agent_id, a.name, a.kind, coalesce(a.plant_code, '') as "plant!", a.status,
@@ -456,10 +457,11 @@ pub async fn agents(tx: &mut Tx, fresh_since: DateTime<Utc>) -> Result<Vec<Agent
                   coalesce(a.software, '') as "software!"
            from agents a
            left join ingest_cursors c on c.tenant_id = a.tenant_id and c.agent_id = a.agent_id and c.epoch = a.epoch
-           where a.tenant_id = $1
+           where a.tenant_id = $1 and ($3::text[] is null or a.plant_code = any($3))
            order by a.kind desc, a.name"#,
         tenant,
         fresh_since,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await

@@ -4,5 +4,6 @@
 pub(crate) mod corrections;
 pub(crate) mod holding;
 pub(crate) mod label;
+pub(crate) mod scope;
 pub(crate) mod search;
 pub(crate) mod walk;

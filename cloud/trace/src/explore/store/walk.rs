@@ -116,17 +116,19 @@ pub async fn lot_ids(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Uuid>, Error> {
 /// refusals, nor of `void` events, which never were.
 pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_scalar!(
         "select distinct e.machine from event_subjects s \
          join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
              and e.seq = s.seq \
          where s.tenant_id = $1 and s.key = any($2) and e.machine <> '' and e.stage <> 37 \
-           and e.event_id <> all($3) \
+           and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5)) \
          order by 1 limit $4",
         tenant,
         keys,
         void,
         MOST_ENDS + 1,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await
@@ -135,17 +137,19 @@ pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<St
 /// People who worked on these UIDs, as [`machines`].
 pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_scalar!(
         "select distinct e.operator_id from event_subjects s \
          join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch \
              and e.seq = s.seq \
          where s.tenant_id = $1 and s.key = any($2) and e.operator_id <> '' and e.stage <> 37 \
-           and e.event_id <> all($3) \
+           and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5)) \
          order by 1 limit $4",
         tenant,
         keys,
         void,
         MOST_ENDS + 1,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await
@@ -154,6 +158,7 @@ pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<S
 /// How many readings there are of these UIDs, and how many outside their limits.
 pub async fn readings_count(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<(i64, i64), Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     let row = sqlx::query!(
         r#"select count(*) as "taken!", count(*) filter (where r.value < r.low or r.value > r.high) as "outside!"
            from (select distinct agent_id, epoch, seq from event_subjects
@@ -162,10 +167,11 @@ pub async fn readings_count(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<
                and e.seq = s.seq
            join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
                and r.seq = s.seq
-           where e.stage <> 37 and e.event_id <> all($3)"#,
+           where e.stage <> 37 and e.event_id <> all($3) and ($4::text[] is null or e.plant = any($4))"#,
         tenant,
         keys,
         void,
+        plants.as_deref(),
     )
     .fetch_one(tx.conn())
     .await?;
@@ -193,6 +199,7 @@ pub struct EndReading {
 /// [`MOST_ENDS`]; of a load one of its members that are asked for.
 pub async fn readings_outside(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<EndReading>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         EndReading,
         r#"select s.key as "key!", e.event_id, r.name, r.value, r.unit, r.low, r.high, e.plant, e.machine,
@@ -203,12 +210,14 @@ pub async fn readings_outside(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Resul
                and e.seq = s.seq
            join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
                and r.seq = s.seq
-           where e.stage <> 37 and e.event_id <> all($3) and (r.value < r.low or r.value > r.high)
+           where e.stage <> 37 and e.event_id <> all($3) and ($5::text[] is null or e.plant = any($5))
+             and (r.value < r.low or r.value > r.high)
            order by r.taken_at, e.event_id, r.ordinal limit $4"#,
         tenant,
         keys,
         void,
         MOST_ENDS + 1,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await
@@ -237,6 +246,7 @@ pub async fn end_events(
     void: &[Uuid],
 ) -> Result<Vec<EndEvent>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         EndEvent,
         r#"select distinct s.key, e.event_id, e.reference_number,
@@ -251,13 +261,14 @@ pub async fn end_events(
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                and e.seq = s.seq
            where s.tenant_id = $1 and s.key = any($2) and e.stage = any($3)
-             and e.event_id <> all($5)
+             and e.event_id <> all($5) and ($6::text[] is null or e.plant = any($6))
            order by e.occurred_at, s.key limit $4"#,
         tenant,
         keys,
         stages,
         MOST_ENDS + 1,
         void,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await

@@ -1,0 +1,370 @@
+//! Every endpoint, called by each role that tenants begin with, and by somebody of
+//! another plant. Generated from the table of all routes; what is not as it should be
+//! yet is listed here, and the lists may only shrink.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use platform::ctx::{Cx, Plants};
+use platform::db::DbError;
+use platform::people::{self, Attempt, BUILT_IN, Given, Invitation, SignedIn};
+use platform::testing::TestDb;
+use platform::web::{EVERY, grants};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::*;
+
+/// Routes for whoever is signed in, as somebody or by a key: the description of the
+/// API, which is the same for everybody.
+const SIGNED_IN: &[&str] = &["/api", "/api/operations/{operation}"];
+/// Routes that refuse somebody without any role and do not say for want of which
+/// right: files ask for that of whatever they are attached to.
+const SAYS_NO_RIGHT: &[&str] = &[
+    "/files/on/{kind}/{*code}",
+    "/files/{id}/content",
+    "/files/{id}/version",
+    "/files/{id}/delete",
+    "/files/{id}/restore",
+    "/api/v1/files",
+    "/api/v1/files/{id}",
+    "/api/v1/files/{id}/content",
+    "/api/v1/files/{id}/restore",
+];
+/// Routes that show, or let somebody change, what is of another plant.
+const LEAKS: &[&str] = &[];
+
+const PASSWORD: &str = "monsoon kettle ninety brass";
+/// Stands in every row of the plant KOL.
+const OF_KOL: &str = "MARK-OF-KOL";
+/// The key of the rows of masters.
+const KEY_OF_KOL: &str = "KEY-OF-KOL";
+/// A UID that was born at KOL, and is there.
+const UID_OF_KOL: &str = "UID-SAIF-KOL-RM-000002-AE";
+/// A hold on it.
+const HOLD_OF_KOL: &str = "01900000-0000-7000-8000-000000000002";
+
+/// A tenant with plants KOL and VSK, and a person who is given roles in turn.
+struct Office {
+    router: Router,
+    test: TestDb,
+    _folder: tempfile::TempDir,
+    cx: Cx,
+    user: Uuid,
+}
+
+impl Office {
+    async fn new() -> Self {
+        let test = TestDb::new().await;
+        let tenant = test.tenant("SAIF", &["KOL", "VSK"]).await;
+        plant_marks(&test, tenant).await;
+        let folder = tempfile::tempdir().unwrap();
+        // A person who calls every endpoint as every role calls often.
+        let state_dir = folder.path().to_owned();
+        let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
+        let files = config.files().unwrap();
+        std::fs::write(folder.path().join("files").join("x"), "x").unwrap();
+        let state = state(&test.db, &config, Secrets::passing().unwrap(), true, files);
+        let router = app(state, Committed::default(), true);
+        let cx = Cx::new(tenant, "user:tests");
+        let now = Utc::now();
+        let join = async |email: &str, roles: Vec<String>| {
+            let invitation =
+                Invitation { email: email.into(), name: "Ananya".into(), roles, plants: Plants::All };
+            let (user, link) = people::invite(&test.db, &cx, &invitation, None, now).await.unwrap();
+            people::accept(&test.db, link.reveal(), "Ananya", PASSWORD, now).await.unwrap();
+            user
+        };
+        // Somebody has to stay an administrator.
+        join("boss@saif.example", vec![people::ADMIN.into()]).await;
+        let user = join("a@saif.example", Vec::new()).await;
+        Self { router, test, _folder: folder, cx, user }
+    }
+
+    /// The token of a new session, with these roles from now on.
+    async fn signed_in(&self, given: &[Given]) -> String {
+        people::give(&self.test.db, &self.cx, self.user, given).await.unwrap();
+        let attempt = Attempt {
+            email: "a@saif.example".into(),
+            password: PASSWORD.into(),
+            address: None,
+            browser: "tests".into(),
+        };
+        match people::sign_in(&self.test.db, &attempt, Utc::now()).await.unwrap() {
+            SignedIn::Yes(token) => token.reveal().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// As a program asks, so that errors come as problems.
+    async fn call(&self, token: &str, method: &str, path: &str, sends: Sends) -> (StatusCode, String) {
+        let (kind, body) = match sends {
+            Nothing => ("application/json", ""),
+            Form(body) => ("application/x-www-form-urlencoded", body),
+            Json(body) => ("application/json", body),
+            Csv(body) => ("text/csv", body),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "tw.test")
+            .header(header::COOKIE, format!("tws={token}"))
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, kind)
+            .body(Body::from(body))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// One text that SQL answers within the tenant.
+    async fn ask(&self, sql: &'static str) -> String {
+        let asked: Result<String, DbError> = self
+            .test
+            .db
+            .tx(&self.cx, async |tx| Ok(sqlx::query_scalar(sql).fetch_one(tx.conn()).await?))
+            .await;
+        asked.unwrap()
+    }
+}
+
+/// Routes on which who calls may matter; whoever signs out, signs out.
+fn asked() -> impl Iterator<Item = &'static (&'static str, &'static str, Who, Sends)> {
+    ROUTES.iter().filter(|(_, pattern, ..)| *pattern != "/signout")
+}
+
+/// The right that a refusal names.
+fn lacking(body: &str) -> Option<String> {
+    let problem: serde_json::Value = serde_json::from_str(body).ok()?;
+    Some(problem.get("permission")?.as_str()?.to_owned())
+}
+
+#[tokio::test]
+async fn each_built_in_role_may_what_it_says_and_no_more() {
+    let office = Office::new().await;
+    let token = office.signed_in(&[]).await;
+    let mut takes: BTreeMap<(&str, &str), String> = BTreeMap::new();
+    for &(method, pattern, least, sends) in asked() {
+        let (status, body) = office.call(&token, method, &sample(method, pattern), sends).await;
+        assert!(!status.is_server_error(), "{method} {pattern} without a role: {status} {body}");
+        if matches!(least, Anyone | Person) || SIGNED_IN.contains(&pattern) {
+            assert_ne!(status, StatusCode::FORBIDDEN, "{method} {pattern} without a role: {body}");
+            continue;
+        }
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {pattern} without a role: {body}");
+        match lacking(&body) {
+            Some(permission) => drop(takes.insert((method, pattern), permission)),
+            None => assert!(SAYS_NO_RIGHT.contains(&pattern), "{method} {pattern} says no right: {body}"),
+        }
+    }
+    assert!(takes.len() > 60, "only {} routes take a right", takes.len());
+    for (role, permissions) in BUILT_IN {
+        let has = |wanted: &str| permissions.iter().any(|held| grants(held, wanted));
+        let token = office.signed_in(&[Given::everywhere(*role)]).await;
+        for &(method, pattern, _, sends) in asked() {
+            let Some(wanted) = takes.get(&(method, pattern)) else { continue };
+            let (status, body) = office.call(&token, method, &sample(method, pattern), sends).await;
+            assert!(!status.is_server_error(), "{method} {pattern} as {role}: {status} {body}");
+            if status == StatusCode::FORBIDDEN {
+                // It may be another right than the first one that is asked for.
+                let named = lacking(&body).unwrap_or_default();
+                assert!(!named.is_empty() && !has(&named), "{method} {pattern} as {role}: {body}");
+            } else {
+                assert!(has(wanted), "{method} {pattern} lets {role} in without {wanted}: {status} {body}");
+            }
+        }
+    }
+}
+
+/// Paths of a route that lead to rows of KOL: of masters, to those of each one that
+/// belongs to plants.
+fn paths_to_kol(method: &str, pattern: &str, masters: &[&str]) -> Vec<String> {
+    let one = |master: &str| {
+        let key = if matches!(master, "warehouses" | "machines" | "operators") {
+            KEY_OF_KOL.to_owned()
+        } else {
+            format!("KOL:{KEY_OF_KOL}")
+        };
+        let pattern = if pattern.contains("{master}") || pattern.contains("{kind}") {
+            pattern.replace("{*code}", &key).replace("{field}", "plant").replace("{kind}", master)
+        } else {
+            pattern.to_owned()
+        };
+        sample(method, &pattern.replace("{master}", master))
+            .replace(UID, UID_OF_KOL)
+            .replace(HOLD, HOLD_OF_KOL)
+            .replace(MARK, OF_KOL)
+    };
+    if pattern.contains("{master}") || pattern.contains("{kind}") {
+        masters.iter().map(|master| one(master)).collect()
+    } else {
+        vec![one("")]
+    }
+}
+
+/// What is sent to a route: of masters a change that fits every one.
+fn sent(method: &str, pattern: &str, sends: Sends) -> Sends {
+    match (method, pattern) {
+        (_, "/holds") if method == "POST" => Form("uid=UID-SAIF-KOL-RM-000002-AE&reason=cracks"),
+        ("POST", "/api/v1/holds") => Json(r#"{"uid":"UID-SAIF-KOL-RM-000002-AE","reason":"cracks"}"#),
+        ("POST", "/masters/{master}/row/{*code}") => Form("version=1&name=Changed"),
+        ("POST", "/masters/{master}/delete/{*code}") => Form("version=1"),
+        _ => sends,
+    }
+}
+
+/// The state of all that a stranger to KOL might change.
+const UNTOUCHED: &str = "
+    select (select string_agg(status, ',') from holds) || ' ' ||
+           (select string_agg(version || name || (deleted_at is null), ',') from
+               (select version, name, deleted_at from warehouses union all
+                select version, name, deleted_at from bins union all
+                select version, name, deleted_at from stations union all
+                select version, name, deleted_at from machines union all
+                select version, name, deleted_at from shifts union all
+                select version, name, deleted_at from operators) m) || ' ' ||
+           (select string_agg(status, ',') from exceptions)";
+
+#[tokio::test]
+async fn somebody_of_another_plant_gets_nothing_of_this_one() {
+    let office = Office::new().await;
+    let masters = platform::masters::of_plants(&office.test.db).await.unwrap();
+    let before = office.ask(UNTOUCHED).await;
+    let everything = |plants| [Given { role: "EVERYTHING".into(), plants }];
+    let mut shown: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut leaks: BTreeSet<&str> = BTreeSet::new();
+    // Those who look first: what KOL shows to whom.
+    for (who, plants) in
+        [("all", Plants::All), ("KOL", Plants::some(["KOL"])), ("VSK", Plants::some(["VSK"]))]
+    {
+        let token = office.signed_in(&everything(plants)).await;
+        for &(method, pattern, ..) in asked().filter(|(method, ..)| *method == "GET") {
+            for path in paths_to_kol(method, pattern, &masters) {
+                let (status, body) = office.call(&token, method, &path, Nothing).await;
+                assert!(!status.is_server_error(), "{method} {path} as {who}: {status} {body}");
+                // What was asked for may be repeated in an answer that found nothing.
+                let mark = if path.contains(OF_KOL) { UID_OF_KOL } else { OF_KOL };
+                if body.contains(mark) {
+                    shown.entry(path).or_default().insert(who);
+                    if who == "VSK" {
+                        leaks.insert(pattern);
+                    }
+                }
+            }
+        }
+    }
+    // Somebody of KOL sees what somebody of all plants sees of it.
+    let less: Vec<&String> = shown
+        .iter()
+        .filter(|(_, who)| who.contains("all") && !who.contains("KOL"))
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(
+        less,
+        ["/audit", "/audit.csv", "/api/v1/audit"]
+            .iter()
+            .filter(|path| shown.contains_key(**path))
+            .collect::<Vec<_>>(),
+        "is not shown at KOL"
+    );
+    for master in &masters {
+        let path = format!("/masters/{master}");
+        assert!(shown.contains_key(&path), "add a row of the plant KOL to plant_marks: {path} shows none");
+    }
+    for path in ["/exceptions", "/holds", "/plants", "/api/v1/agents", "/api/v1/reference?kind=item"] {
+        assert!(shown.contains_key(path), "{path} shows no mark of KOL: {shown:?}");
+    }
+    assert!(shown.contains_key(&format!("/trace/{UID_OF_KOL}")), "{shown:?}");
+    assert!(shown.len() > 25, "{shown:?}");
+
+    // Then whoever changes.
+    let token = office.signed_in(&everything(Plants::some(["VSK"]))).await;
+    for &(method, pattern, _, sends) in asked().filter(|(method, ..)| *method != "GET") {
+        for path in paths_to_kol(method, pattern, &masters) {
+            let (status, body) = office.call(&token, method, &path, sent(method, pattern, sends)).await;
+            assert!(!status.is_server_error(), "{method} {path}: {status} {body}");
+            let named = path.contains(KEY_OF_KOL) || path.contains(HOLD_OF_KOL);
+            let refused = matches!(status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN);
+            if body.contains(OF_KOL) && !path.contains(OF_KOL) || (named && !refused) {
+                leaks.insert(pattern);
+            }
+        }
+    }
+    assert_eq!(office.ask(UNTOUCHED).await, before, "somebody of VSK changed what is of KOL");
+    assert_eq!(leaks, LEAKS.iter().copied().collect(), "routes that lead to another plant's rows");
+
+    // Whoever may at KOL, may.
+    let token = office.signed_in(&everything(Plants::some(["KOL"]))).await;
+    for (method, path, body, expected) in [
+        (
+            "POST",
+            format!("/masters/stations/row/KOL:{KEY_OF_KOL}"),
+            Form("version=1&name=Mine"),
+            StatusCode::SEE_OTHER,
+        ),
+        ("POST", "/masters/stations".into(), Form("plant=KOL&station=S9&name=New"), StatusCode::SEE_OTHER),
+        (
+            "POST",
+            "/masters/stations".into(),
+            Form("plant=VSK&station=S9&name=New"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            "POST",
+            "/masters/units".into(),
+            Form("unit=vat&name=Vat&dimension=volume&decimals=0"),
+            StatusCode::FORBIDDEN,
+        ),
+        ("GET", "/masters/units".into(), Nothing, StatusCode::OK),
+        ("POST", format!("/api/v1/holds/{HOLD_OF_KOL}/release"), Json("{}"), StatusCode::OK),
+    ] {
+        let (status, told) = office.call(&token, method, &path, body).await;
+        assert_eq!(status, expected, "{method} {path}: {told}");
+    }
+}
+
+/// Rows of the plant KOL, of every kind that an endpoint shows.
+async fn plant_marks(test: &TestDb, tenant: Uuid) {
+    let key = UID_OF_KOL.parse::<uid::Uid>().unwrap().key().get();
+    let rows = [
+        format!("insert into roles (tenant_id, role, name, permissions) values ('{tenant}', 'EVERYTHING', 'Everything', '{{{EVERY}}}')"),
+        format!("insert into warehouses (tenant_id, warehouse, name, plant) values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', 'KOL')"),
+        format!("insert into bins (tenant_id, plant, bin, name) values ('{tenant}', 'KOL', '{KEY_OF_KOL}', '{OF_KOL}')"),
+        format!("insert into stations (tenant_id, plant, station, name) values ('{tenant}', 'KOL', '{KEY_OF_KOL}', '{OF_KOL}')"),
+        format!("insert into machines (tenant_id, machine, name, plant) values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', 'KOL')"),
+        format!("insert into shifts (tenant_id, plant, shift, name, starts, ends)
+                 values ('{tenant}', 'KOL', '{KEY_OF_KOL}', '{OF_KOL}', '06:00', '14:00')"),
+        format!("insert into operators (tenant_id, operator_id, name, badge_hash, plants)
+                 values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', '\\x01', '{{KOL}}')"),
+        format!("insert into reference_rows (tenant_id, kind, id, plant, version, body)
+                 values ('{tenant}', 'item', '{OF_KOL}', 'KOL', 1, '{{}}')"),
+        format!("insert into exceptions (tenant_id, exception_id, kind, fingerprint, plant, key, document, detail)
+                 values ('{tenant}', '{HOLD_OF_KOL}', 'uid.overdrawn', 'x', 'KOL', {key}, '{OF_KOL}', '{{}}')"),
+        format!("insert into holds (tenant_id, hold_id, reason, scope) values ('{tenant}', '{HOLD_OF_KOL}', '{OF_KOL}', '{{}}')"),
+        format!("insert into hold_members (tenant_id, hold_id, key) values ('{tenant}', '{HOLD_OF_KOL}', {key})"),
+        format!("insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
+                 values ('{tenant}', '{HOLD_OF_KOL}', '{OF_KOL}', '{OF_KOL}', '{OF_KOL}', '')"),
+        format!("insert into uid_registry (tenant_id, key, item, lot_id, plant, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
+                 values ('{tenant}', {key}, '{OF_KOL}', '{HOLD_OF_KOL}', 'KOL', '{HOLD_OF_KOL}', 1, 1, now(), now(), 3)"),
+        format!("insert into file_contents (tenant_id, sha256, size, object) values ('{tenant}', sha256('x'), 1, 'x')"),
+        format!("insert into files (tenant_id, file_id, subject_kind, subject_key)
+                 values ('{tenant}', '{HOLD_OF_KOL}', 'warehouses', '{KEY_OF_KOL}')"),
+        format!("insert into file_versions (tenant_id, file_id, number, name, media_type, sha256)
+                 values ('{tenant}', '{HOLD_OF_KOL}', 1, '{OF_KOL}', 'text/plain', sha256('x'))"),
+        format!("update agents set software = '{OF_KOL}' where tenant_id = '{tenant}' and plant_code = 'KOL'"),
+    ];
+    let cx = Cx::system(tenant);
+    let done: Result<(), DbError> = test
+        .db
+        .tx(&cx, async |tx| {
+            for row in &rows {
+                sqlx::query(sqlx::AssertSqlSafe(row.clone())).execute(tx.conn()).await?;
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+}
