@@ -18,7 +18,8 @@ async fn files_and_lines_as_people_use_them() {
     let layout = Layout::new(&folder.state()).unwrap();
     let [http, grpc] = free_ports();
     let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants = [layout.root.join("plant-configs/kolkata.toml")];
+    let plants =
+        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
     cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
     let url = cloud.url();
     let invite =
