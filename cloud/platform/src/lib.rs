@@ -20,6 +20,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod people;
 pub mod plans;
+pub mod personal;
 pub mod postgres;
 mod private_file;
 pub mod reference;

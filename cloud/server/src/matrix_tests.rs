@@ -232,6 +232,8 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/masters/{master}/restore/{*code}", Writer, Form("")),
     ("GET", "/masters/{master}/options/{field}", Writer, Nothing),
     ("GET", "/masters/{master}/export", Reader, Nothing),
+    ("GET", "/masters/{master}/grid", Writer, Nothing),
+    ("POST", "/masters/{master}/grid", Writer, Form("r.0.partner=NEW3&r.0.name=New&r.0.roles=supplier")),
     ("GET", "/masters/{master}/import", Writer, Nothing),
     ("POST", "/masters/{master}/import", Writer, Nothing),
     ("GET", "/api/v1/masters", Reader, Nothing),
@@ -293,6 +295,23 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api", Reader, Nothing),
     ("GET", "/api/operations/{operation}", Reader, Nothing),
     ("GET", "/api/openapi.json", Anyone, Nothing),
+    ("GET", "/personal", Admin, Nothing),
+    ("GET", "/personal/of/{person}/{*code}", Admin, Nothing),
+    ("POST", "/personal/export/{person}/{*code}", Admin, Form("")),
+    ("POST", "/personal/erase/{person}/{*code}", Admin, Form("confirm=")),
+    ("POST", "/personal/consents/{person}/{*code}", Admin, Form("purpose=Photos&text_version=1")),
+    ("POST", "/personal/withdraw/{person}/{consent}/{*code}", Admin, Form("")),
+    ("GET", "/api/v1/personal", Admin, Nothing),
+    ("GET", "/api/v1/personal/export/{person}/{*code}", Admin, Nothing),
+    ("POST", "/api/v1/personal/erase/{person}/{*code}", Admin, Nothing),
+    ("GET", "/api/v1/personal/consents/{person}/{*code}", Admin, Nothing),
+    (
+        "POST",
+        "/api/v1/personal/consents/{person}/{*code}",
+        Admin,
+        Json(r#"{"purpose":"Photos","text_version":"1"}"#),
+    ),
+    ("POST", "/api/v1/personal/withdraw/{person}/{consent}/{*code}", Admin, Nothing),
     ("GET", "/api/v1/notices", Person, Nothing),
     ("POST", "/api/v1/notices/read", Person, Nothing),
     ("POST", "/api/v1/notices/{notice}/read", Person, Nothing),
@@ -413,6 +432,8 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{list}", "suppliers")
         .replace("{master}", "suppliers")
         .replace("{kind}", "suppliers")
+        .replace("{person}", "contact")
+        .replace("{consent}", HOLD)
         .replace("{field}", "payment_terms")
         .replace("{plant}", "KOL")
         .replace("{*code}", MARK)
@@ -540,6 +561,7 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
     let hold: Uuid = HOLD.parse().unwrap();
     let rows = [
         format!("insert into partners (tenant_id, partner, name, roles) values ('{victim}', '{MARK}', '{MARK}', '{{supplier}}')"),
+        format!("insert into contacts (tenant_id, contact, partner, name) values ('{victim}', '{MARK}', '{MARK}', '{MARK}')"),
         format!("insert into reference_rows (tenant_id, kind, id, version, body)
                  values ('{victim}', 'item', '{MARK}', 1, '{{\"item\": \"{MARK}\"}}')"),
         format!("insert into exceptions (tenant_id, exception_id, kind, fingerprint, key, document, detail)

@@ -210,6 +210,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .nav(platform::organisation::NAV)
         .nav(platform::settings::NAV)
         .nav(platform::audit::NAV)
+        .nav(platform::personal::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
@@ -223,6 +224,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(platform::organisation::PERMISSIONS)
         .permissions(platform::settings::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
+        .permissions(platform::personal::PERMISSIONS)
         .kinds(trace::holds::KINDS)
         .kinds(platform::workflow::KINDS)
         .kinds(platform::people::KINDS)
@@ -240,6 +242,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .texts(platform::organisation::TEXTS)
         .texts(platform::settings::TEXTS)
         .texts(platform::audit::TEXTS)
+        .texts(platform::personal::TEXTS)
         .searchers(&trace::explore::find::SEARCHERS)
         .searchers(&platform::workflow::SEARCHERS)
         .searchers(&platform::masters::SEARCHERS)
@@ -276,6 +279,7 @@ fn operations() -> Vec<Operation> {
         platform::numbering::operations(),
         platform::search::operations(),
         platform::files::operations(),
+        platform::personal::operations(),
         platform::notify::operations(),
         platform::web::keys::operations(),
         platform::openapi::operations(),
@@ -298,6 +302,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::admin::router())
             .merge(platform::organisation::router())
             .merge(platform::settings::router())
+            .merge(platform::personal::router())
             .merge(platform::workflow::router())
             .merge(platform::search::router())
             .merge(platform::masters::router(&state))

@@ -20,8 +20,10 @@ use super::shape::{Column, Lies, Shape, Shapes};
 use super::sheet::{self, Sheet};
 use super::store::Stored;
 use super::{
-    ANY_VIEW, Engine, ListQuery, MastersError, Row, at_plant, export, history, import, list, service,
+    ANY_VIEW, Engine, ListQuery, MastersError, Row, SENSITIVE_VIEW, at_plant, export, history, import, list,
+    sensitive, service,
 };
+use crate::db::Tx;
 use crate::i18n::Lang;
 use crate::tenancy;
 use crate::web::{
@@ -137,6 +139,7 @@ fn describe(shape: &Shape, caller: &Caller) -> Described {
             Kind::Time => ("time", None, Vec::new()),
             Kind::Codes(words) => ("codes", None, words.clone()),
             Kind::Names => ("texts", None, Vec::new()),
+            Kind::Secret if column.field.sealed.is_some() => ("sensitive", None, Vec::new()),
             Kind::Secret => ("secret", None, Vec::new()),
         };
         DescribedField {
@@ -169,6 +172,9 @@ struct OneRow {
     updated_at: Option<DateTime<Utc>>,
     updated_by: String,
     values: Row,
+    /// Sensitive fields, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensitive: Option<Row>,
 }
 
 /// A row as it is told: what is secret stays.
@@ -206,6 +212,7 @@ fn told(shape: &Shape, stored: Stored) -> OneRow {
         deleted: stored.deleted,
         updated_at: stored.updated_at,
         values,
+        sensitive: None,
         updated_by: stored.updated_by,
     }
 }
@@ -226,7 +233,8 @@ async fn rows(
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
-        let asked = ListQuery::read(shape, pairs)?;
+        let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
+        let asked = ListQuery { sensitive, ..ListQuery::read(shape, pairs)? };
         let page = state.db.tx(&caller.cx, async |tx| list(tx, shape, &asked).await).await?;
         let rows: Vec<OneRow> = page.rows.into_iter().map(|row| told(shape, row)).collect();
         Ok(Json(json!({ "rows": rows, "next": page.next })))
@@ -240,16 +248,22 @@ async fn one(
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
+    let asked = query::<OneQuery>(&uri)?;
+    if asked.sensitive {
+        caller.require(&SENSITIVE_VIEW)?;
+    }
     let found = async {
         let shape = shapes.find(&name)?;
-        let stored = state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await?;
+        let read = async |tx: &mut Tx| seen(tx, shape, &key, asked.sensitive).await;
+        let (stored, sensitive) = state.db.tx(&caller.cx, read).await?;
         let tag = etag(stored.version);
-        if not_modified(&headers, &tag.1) {
+        if !asked.sensitive && not_modified(&headers, &tag.1) {
             return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
         }
-        Ok(answer(StatusCode::OK, told(shape, stored)))
+        Ok(answer(StatusCode::OK, OneRow { sensitive, ..told(shape, stored) }))
     };
     found.await.map_err(|error: MastersError| error.problem(&caller.texts))
 }
@@ -278,6 +292,29 @@ async fn at(
         Ok(answer(StatusCode::OK, told(shape, stored)))
     };
     found.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OneQuery {
+    /// Sensitive fields are shown, and that is written down.
+    sensitive: bool,
+}
+
+/// A row, and with `open` its sensitive fields, which is then in the audit.
+pub(super) async fn seen(
+    tx: &mut Tx,
+    shape: &Shape,
+    key: &str,
+    open: bool,
+) -> Result<(Stored, Option<Row>), MastersError> {
+    let stored = service::find(tx, shape, key, false).await?;
+    if !open {
+        return Ok((stored, None));
+    }
+    let values = sensitive::reveal_all(tx.tenant(), shape, &stored.row)?;
+    sensitive::record_read(tx, "master.read", &shape.master.subject(key)).await?;
+    Ok((stored, Some(values)))
 }
 
 /// What a JSON object gives, by the names of inputs, and its `version` apart.
@@ -509,9 +546,21 @@ pub(super) async fn export_of(
     let (shapes, master, caller) = open(state, engine, caller.clone(), name, Right::View).await?;
     let mut pairs = query::<Vec<(String, String)>>(uri)?;
     let format = pairs.iter().position(|(name, _)| name == "format").map(|at| pairs.remove(at).1);
+    let open_all = pairs.iter().position(|(name, _)| name == "sensitive").map(|at| pairs.remove(at).1);
+    let open_all = open_all.is_some_and(|value| value == "true");
+    if open_all {
+        caller.require(&SENSITIVE_VIEW)?;
+    }
     let made = async {
         let shape = shapes.find(name)?;
-        let asked = ListQuery::read(shape, pairs)?;
+        let asked = ListQuery { open: open_all, ..ListQuery::read(shape, pairs)? };
+        if open_all {
+            let record = async |tx: &mut Tx| {
+                let subject = format!("master:{}", master.name);
+                sensitive::record_read(tx, "master.export_sensitive", &subject).await
+            };
+            state.db.tx(&caller.cx, record).await?;
+        }
         match format.as_deref().unwrap_or("csv") {
             "csv" => {
                 let (db, cx, shapes) = (state.db.clone(), caller.cx.clone(), Arc::clone(&shapes));

@@ -270,6 +270,9 @@ pub struct Field {
     pub personal: bool,
     /// Only what [`Master::seal`] makes of it is kept, in this column.
     pub secret: Option<&'static str>,
+    /// What is kept of it is sealed, and shown by right: in `secret`, with what it
+    /// is found by in this column.
+    pub sealed: Option<&'static str>,
     /// It holds keys of this master, or `plants`, and has no foreign key.
     pub refers: Option<&'static str>,
     /// Beyond the table's own checks.
@@ -296,6 +299,7 @@ impl Field {
             needed: false,
             personal: false,
             secret: None,
+            sealed: None,
             refers: None,
             rule: None,
             lines: false,
@@ -309,6 +313,13 @@ impl Field {
     #[must_use]
     pub const fn secret(name: &'static str, column: &'static str) -> Self {
         Self { secret: Some(column), ..Self::new(name) }
+    }
+
+    /// A sensitive field: kept sealed in the first column, and found by its exact
+    /// value through a keyed hash in the second.
+    #[must_use]
+    pub const fn sensitive(name: &'static str, column: &'static str, index: &'static str) -> Self {
+        Self { secret: Some(column), sealed: Some(index), ..Self::new(name) }
     }
 
     /// Lists show it.

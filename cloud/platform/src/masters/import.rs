@@ -84,6 +84,21 @@ pub async fn import(
     heads: &BTreeMap<String, String>,
     dry_run: bool,
 ) -> Result<Report, MastersError> {
+    import_seen(db, cx, shape, sheet, heads, dry_run, &HashMap::new()).await
+}
+
+/// [`import`] of lines of which a version was seen: one that was changed since is a
+/// mistake, and so is a new one (version 0) whose key is there. A line that is not
+/// among them goes over whatever is there.
+pub(super) async fn import_seen(
+    db: &Db,
+    cx: &Cx,
+    shape: &Shape,
+    sheet: &Sheet,
+    heads: &BTreeMap<String, String>,
+    dry_run: bool,
+    seen: &HashMap<usize, i32>,
+) -> Result<Report, MastersError> {
     let (columns, mut mistakes) = columns(shape, sheet, heads);
     mistakes.extend(sheet.mistakes.iter().cloned());
     let rows: Vec<(usize, Cells)> =
@@ -123,7 +138,21 @@ pub async fn import(
                         let line = change.line.unwrap_or_default();
                         change.mistakes.push(at_key(shape, line, &change.cells, Wrong::new("other-plant")));
                     }
-                    before => change.before = before.cloned(),
+                    before => {
+                        let line = change.line.unwrap_or_default();
+                        let wrong = match (seen.get(&line), before) {
+                            (Some(0), Some(before)) => Some(there_already(shape, before)),
+                            (Some(seen), Some(before)) if *seen != before.version => {
+                                Some(Wrong::new("stale"))
+                            }
+                            (Some(seen), None) if *seen > 0 => Some(Wrong::new("stale")),
+                            _ => None,
+                        };
+                        if let Some(wrong) = wrong {
+                            change.mistakes.push(at_key(shape, line, &change.cells, wrong));
+                        }
+                        change.before = before.cloned();
+                    }
                 }
             }
             let written = write::write(tx, shape, changes, Some("master.import")).await;

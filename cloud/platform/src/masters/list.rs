@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 
 use super::extra::{self, Bounds};
 use super::kind::Kind;
 use super::shape::{Shape, Sort};
 use super::store::{self, Stored};
-use super::{MastersError, Row};
+use super::{MastersError, Row, sensitive};
 use crate::db::Tx;
 
 /// Rows of a page, unless the caller wants fewer.
@@ -36,6 +37,10 @@ pub struct ListQuery {
     pub after: String,
     /// Rows at most; 0 for as many as is usual.
     pub limit: usize,
+    /// Sensitive fields are searched too, by their exact value.
+    pub sensitive: bool,
+    /// An export holds sensitive fields, opened.
+    pub open: bool,
 }
 
 impl ListQuery {
@@ -146,6 +151,8 @@ pub(super) struct Lane {
     pub descending: bool,
     /// A column and how it must begin, in lower case.
     pub begins: Option<(String, String)>,
+    /// A column, and values one of which must stand there.
+    pub equals: Option<(String, Vec<String>)>,
     /// What was told by an earlier way.
     pub not: Vec<(String, String)>,
     /// The values of an own field that lead to the rows, in their order.
@@ -185,13 +192,13 @@ fn order<'s>(shape: &'s Shape, query: &ListQuery) -> Result<(&'s Sort, bool), Ma
 }
 
 /// The ways that make up the list: one, or of a search one for each column.
-pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, MastersError> {
+pub(super) fn lanes(tenant: Uuid, shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, MastersError> {
     let (sort, descending) = order(shape, query)?;
     if query.q.is_empty() {
         // Values that narrow also order: few rows of many are found at once.
         let lead = query.own.first().cloned();
         let column = sort.column.clone().filter(|_| lead.is_none());
-        return Ok(vec![Lane { column, descending, begins: None, not: Vec::new(), lead }]);
+        return Ok(vec![Lane { column, descending, begins: None, equals: None, not: Vec::new(), lead }]);
     }
     let wanted = query.q.to_lowercase();
     let columns: Vec<String> = shape.master.search.iter().map(|name| format!("{name}_search")).collect();
@@ -200,10 +207,19 @@ pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, Maste
         column: Some(column.clone()),
         descending: false,
         begins: Some(pair(column)),
+        equals: None,
         not: columns.iter().take(at).map(pair).collect(),
         lead: None,
     };
-    Ok(columns.iter().enumerate().map(lane).collect())
+    let mut lanes: Vec<Lane> = columns.iter().enumerate().map(lane).collect();
+    if query.sensitive {
+        for (column, values) in sensitive::lookups(tenant, shape, &query.q)? {
+            let equals = Some((column.to_owned(), values));
+            let not = columns.iter().map(pair).collect();
+            lanes.push(Lane { column: None, descending: false, begins: None, equals, not, lead: None });
+        }
+    }
+    Ok(lanes)
 }
 
 /// A page of the list.
@@ -212,7 +228,7 @@ pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, Maste
 /// [`MastersError::Parameter`]; else those of the database.
 pub async fn list(tx: &mut Tx, shape: &Shape, query: &ListQuery) -> Result<Page, MastersError> {
     let limit = if query.limit == 0 { PAGE } else { query.limit };
-    let lanes = lanes(shape, query)?;
+    let lanes = lanes(tx.tenant(), shape, query)?;
     let mut place = match query.after.as_str() {
         "" => None,
         text => Some(Place::read(shape, text).ok_or(MastersError::Parameter("after"))?),

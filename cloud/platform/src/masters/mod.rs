@@ -29,6 +29,7 @@ mod places;
 mod publish;
 mod rules;
 mod search;
+mod sensitive;
 mod service;
 mod shape;
 mod sheet;
@@ -53,6 +54,7 @@ pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
 pub use search::{SEARCHERS, commands};
+pub use sensitive::{SENSITIVE_VIEW, reseal, revealed};
 pub use service::{Saved, create, delete, restore, update};
 pub use shape::{Column, Shape, Shapes};
 pub use sheet::{Format, Sheet};
@@ -61,6 +63,7 @@ pub use wrong::{Mistake, Wrong};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
+use crate::secrets::Secrets;
 use crate::web::{AppState, NavItem, Permission};
 
 /// A row: its columns, each in the one JSON form of its kind. Numbers with
@@ -77,7 +80,8 @@ pub const NAV: [NavItem; 1] =
 /// What the endpoints of all declared masters ask for.
 #[must_use]
 pub fn permissions() -> Vec<Permission> {
-    declared::ALL.iter().flat_map(|master| master.permissions.all()).collect()
+    let all = declared::ALL.iter().flat_map(|master| master.permissions.all());
+    all.chain([SENSITIVE_VIEW]).collect()
 }
 
 /// The texts of masters: those of the bundles, and one for each permission.
@@ -112,12 +116,25 @@ fn permission_texts(source: &str) -> String {
 
 /// The engine: every declared master with what the catalogue says of it, read
 /// when first asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
+    secrets: Secrets,
     shapes: OnceCell<Arc<Shapes>>,
 }
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new(Secrets::none())
+    }
+}
+
 impl Engine {
+    /// An engine that seals sensitive fields by `secrets`.
+    #[must_use]
+    pub fn new(secrets: Secrets) -> Self {
+        Self { secrets, shapes: OnceCell::new() }
+    }
+
     /// The masters.
     ///
     /// # Errors
@@ -125,7 +142,9 @@ impl Engine {
     /// else those of the database.
     pub async fn shapes(&self, db: &Db) -> Result<Arc<Shapes>, MastersError> {
         self.shapes
-            .get_or_try_init(|| async { Shapes::read(db, declared::ALL).await.map(Arc::new) })
+            .get_or_try_init(|| async {
+                Shapes::read(db, declared::ALL, self.secrets.clone()).await.map(Arc::new)
+            })
             .await
             .cloned()
     }

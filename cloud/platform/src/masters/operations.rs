@@ -10,13 +10,14 @@ use super::{ANY_VIEW, Engine, MastersError};
 use crate::db::Db;
 use crate::i18n::Lang;
 use crate::openapi::{Operation, group, reference};
+use crate::secrets::Secrets;
 
 /// The operations of all masters.
 ///
 /// # Errors
 /// When a declaration does not fit its table; those of the database.
 pub async fn operations(db: &Db) -> Result<Vec<Operation>, MastersError> {
-    let shapes = Engine::default().shapes(db).await?;
+    let shapes = Engine::new(Secrets::none()).shapes(db).await?;
     let mut all = group(
         "Masters",
         [Operation::get(

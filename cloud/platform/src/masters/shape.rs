@@ -11,6 +11,7 @@ use super::places::Place;
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
 use crate::i18n::Texts;
+use crate::secrets::Secrets;
 
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
@@ -46,6 +47,8 @@ pub struct Shape {
     pub(super) read: Vec<String>,
     /// How a list can be sorted, the key first.
     pub(super) sorts: Vec<Sort>,
+    /// Seals and opens sensitive fields.
+    pub(super) secrets: Secrets,
     /// How rows belong to plants.
     pub(super) place: Option<Place>,
 }
@@ -158,7 +161,11 @@ pub(super) struct Sort {
 
 impl Shapes {
     /// Holds each declaration against its table.
-    pub(super) async fn read(db: &Db, masters: &'static [Master]) -> Result<Self, MastersError> {
+    pub(super) async fn read(
+        db: &Db,
+        masters: &'static [Master],
+        secrets: Secrets,
+    ) -> Result<Self, MastersError> {
         let mut tables: BTreeSet<&str> = masters.iter().map(|master| master.table).collect();
         tables.extend(ORGANISATION);
         let tables: Vec<&str> = tables.into_iter().collect();
@@ -166,7 +173,7 @@ impl Shapes {
             db.system_tx(async |tx| Catalog::read(tx, &tables).await.map_err(MastersError::from)).await?;
         let mut all = Vec::new();
         for master in masters {
-            all.push(shape(master, masters, &catalog)?);
+            all.push(shape(master, masters, &catalog, &secrets)?);
         }
         let referrers: Vec<Vec<Referrer>> = all.iter().map(|shape| referrers(shape, &all)).collect();
         for (shape, referrers) in all.iter_mut().zip(referrers) {
@@ -276,7 +283,12 @@ fn wrong(master: &Master, what: impl std::fmt::Display) -> MastersError {
     MastersError::Declaration(format!("{}: {what}", master.name))
 }
 
-fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Result<Shape, MastersError> {
+fn shape(
+    master: &'static Master,
+    masters: &[Master],
+    catalog: &Catalog,
+    secrets: &Secrets,
+) -> Result<Shape, MastersError> {
     let of_table: Vec<&catalog::Column> =
         catalog.columns.iter().filter(|column| column.table_name == master.table).collect();
     if of_table.is_empty() {
@@ -303,6 +315,7 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         if !generated(column) {
             written.push(column.to_owned());
         }
+        written.extend(field.sealed.map(str::to_owned));
     }
     if !generated(master.title) && !written.iter().any(|name| name == master.title) {
         written.push(master.title.to_owned());
@@ -336,6 +349,7 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         written,
         read: once.into_iter().collect(),
         sorts: sorts(master, catalog),
+        secrets: secrets.clone(),
         columns,
     };
     check_indexes(&shape, catalog)?;

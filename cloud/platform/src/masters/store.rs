@@ -143,8 +143,11 @@ pub(super) fn page_sql(
     if let Some(begins) = &lane.begins {
         conditions.push(range(begins));
     }
-    for told in &lane.not {
-        conditions.push(format!("not ({})", range(told)));
+    let told: Vec<String> = lane.not.iter().map(|told| format!("not ({})", range(told))).collect();
+    conditions.extend(told);
+    if let Some((column, values)) = &lane.equals {
+        let any: Vec<String> = values.iter().map(|value| bind(value, "bytea")).collect();
+        conditions.push(format!("t.{} in ({})", quoted(column), any.join(", ")));
     }
     let key = shape.master.key;
     // The values of one own field lead to the rows; other ones are asked of each row.
@@ -508,6 +511,74 @@ pub(super) async fn row_stands(tx: &mut Tx, master: &Master, key: &[&str]) -> Re
     statement.fetch_one(tx.conn()).await
 }
 
+/// Sensitive fields are of masters whose key is one text.
+fn key_column(master: &Master) -> String {
+    quoted(master.key.first().copied().unwrap_or_default())
+}
+
+/// What is sealed in a column of a row.
+pub(super) async fn sealed_one(
+    tx: &mut Tx,
+    master: &Master,
+    column: &str,
+    key: &str,
+) -> Result<Option<Vec<u8>>, Error> {
+    let tenant = tx.tenant();
+    let sql = format!(
+        "select {} from {} where tenant_id = $1 and {} = $2",
+        quoted(column),
+        quoted(master.table),
+        key_column(master),
+    );
+    let found =
+        scalar::<Option<Vec<u8>>>(sql).bind(tenant).bind(key.to_owned()).fetch_optional(tx.conn()).await?;
+    Ok(found.flatten())
+}
+
+/// Keys of rows with something in a sealed column, and what; locked until the
+/// commit.
+pub(super) async fn sealed_all(
+    tx: &mut Tx,
+    master: &Master,
+    column: &str,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let tenant = tx.tenant();
+    let sql = format!(
+        "select {0}, {1} from {2} where tenant_id = $1 and {1} is not null for update",
+        key_column(master),
+        quoted(column),
+        quoted(master.table),
+    );
+    sqlx::query_as(AssertSqlSafe(sql)).bind(tenant).fetch_all(tx.conn()).await
+}
+
+/// Writes a sealed column and what it is found by.
+pub(super) async fn sealed_set(
+    tx: &mut Tx,
+    master: &Master,
+    (column, index): (&str, &str),
+    key: &str,
+    sealed: &[u8],
+    found_by: &[u8],
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    let sql = format!(
+        "update {} set {} = $3, {} = $4 where tenant_id = $1 and {} = $2",
+        quoted(master.table),
+        quoted(column),
+        quoted(index),
+        key_column(master),
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(tenant)
+        .bind(key.to_owned())
+        .bind(sealed.to_vec())
+        .bind(found_by.to_vec())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Most rows that are named as using another.
 const MOST_USES: usize = 12;
 
@@ -580,5 +651,6 @@ pub(super) async fn audited(tx: &mut Tx, subjects: &[String], limit: i64) -> Res
 pub(super) async fn begin(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query("select app.begin_masters($1)").bind(tenant).execute(tx.conn()).await?;
+    sqlx::query("select app.begin_retention($1)").bind(tenant).execute(tx.conn()).await?;
     Ok(())
 }

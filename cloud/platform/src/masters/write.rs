@@ -12,7 +12,7 @@ use super::extra;
 use super::kind::Kind;
 use super::shape::{Reference, Shape};
 use super::store::{self, Stored};
-use super::{MastersError, Mistake, Row, Wrong};
+use super::{MastersError, Mistake, Row, Wrong, sensitive};
 use crate::audit::{self, Kept};
 use crate::db::Tx;
 use crate::reference;
@@ -74,6 +74,7 @@ pub(super) async fn write(
     }
     let drafts: Vec<Draft> = changes.into_iter().map(|change| draft(shape, change)).collect();
     let mut drafts = seal(shape, drafts).await?;
+    close(tx.tenant(), shape, &mut drafts)?;
     for draft in &mut drafts {
         if let Some(derive) = shape.master.derive {
             derive(&mut draft.row);
@@ -118,6 +119,16 @@ fn draft(shape: &Shape, mut change: Change) -> Draft {
         }
     }
     Draft { change, row }
+}
+
+/// Sensitive fields become what is kept of them. The same value again keeps its
+/// seal; a dash takes it away.
+fn close(tenant: Uuid, shape: &Shape, drafts: &mut [Draft]) -> Result<(), MastersError> {
+    for draft in drafts {
+        let key = shape.key_of(&draft.row);
+        sensitive::seal(tenant, shape, &key, &mut draft.row)?;
+    }
+    Ok(())
 }
 
 /// Secrets become what is kept of them, apart from the runtime's own threads.

@@ -31,6 +31,7 @@ pub(super) const ALL: &[Master] = &[
     plant::SHIFTS,
     plant::OPERATORS,
     plant::REASONS,
+    plant::RETENTION_RULES,
     money::TAX_RATES,
     money::PAYMENT_TERMS,
     money::CURRENCIES,

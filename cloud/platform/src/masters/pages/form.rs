@@ -10,14 +10,14 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{Right, open};
+use super::super::api::{Right, open, seen};
 use super::super::check::{self, Cells};
 use super::super::history::{self, Entry};
 use super::super::import::label;
 use super::super::kind::{self, Kind};
 use super::super::shape::{Column, Label, Lies, Shape, Shapes};
 use super::super::store::Stored;
-use super::super::{Engine, Master, MastersError, Mistake, service};
+use super::super::{Engine, Master, MastersError, Mistake, Row, SENSITIVE_VIEW, sensitive, service};
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
@@ -47,6 +47,8 @@ struct FormPage<'a> {
     may_delete: bool,
     delete_address: String,
     restore_address: String,
+    /// The same page with sensitive fields open, for who may see them.
+    show_address: Option<String>,
     aside: Option<&'static str>,
     /// A page about the row, and the key of its text.
     link: Option<(String, &'static str)>,
@@ -76,6 +78,8 @@ pub(super) struct Input {
     /// The plant whose own value it is.
     plant: String,
     hint: String,
+    /// What stands in its place while a value is not shown.
+    mask: &'static str,
     error: Option<(String, String)>,
 }
 
@@ -84,6 +88,8 @@ struct Filled<'a> {
     stored: Option<&'a Stored>,
     typed: Option<&'a Cells>,
     mistakes: &'a [Mistake],
+    /// Sensitive fields, where they are shown.
+    opened: Option<&'a Row>,
 }
 
 pub(super) async fn blank(
@@ -94,7 +100,7 @@ pub(super) async fn blank(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
-    let filled = Filled { stored: None, typed: None, mistakes: &[] };
+    let filled = Filled { stored: None, typed: None, mistakes: &[], opened: None };
     show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
 }
 
@@ -104,11 +110,25 @@ pub(super) async fn one(
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
-    let stored = find(&state, &caller, &shapes, &name, &key).await?;
-    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
+    let asked = query::<Shown>(&uri)?;
+    let open_too = asked.show == "sensitive" && caller.require(&SENSITIVE_VIEW).is_ok();
+    let found = async {
+        let shape = shapes.find(&name)?;
+        state.db.tx(&caller.cx, async |tx| seen(tx, shape, &key, open_too).await).await
+    };
+    let (stored, opened) = found.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
+    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: opened.as_ref() };
     show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    /// `sensitive`: sealed fields are shown, which is in the audit.
+    show: String,
 }
 
 async fn find(
@@ -194,6 +214,11 @@ async fn show(
         may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
+        show_address: (stored.is_some()
+            && filled.opened.is_none()
+            && caller.require(&SENSITIVE_VIEW).is_ok()
+            && shape.columns.iter().any(|column| column.field.sealed.is_some()))
+        .then(|| format!("{}?show=sensitive", address("row"))),
         aside: master.aside,
         link: master
             .link
@@ -261,14 +286,17 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
     let of_row = || {
         let value = filled.stored.and_then(|stored| stored.row.get(&column.name));
         match (&column.kind, value) {
-            (Kind::Secret, _) => String::new(),
+            (Kind::Secret, _) => {
+                let opened = filled.opened.and_then(|opened| opened.get(column.field.name));
+                opened.map(Kind::plain).unwrap_or_default()
+            }
             (Kind::Names, Some(names)) => names.get(&lang).map(Kind::plain).unwrap_or_default(),
             (_, Some(value)) => Kind::plain(value),
             (_, None) => column.default.as_ref().map(Kind::plain).unwrap_or_default(),
         }
     };
     let value = match filled.typed {
-        Some(_) if column.kind == Kind::Secret => String::new(),
+        Some(_) if column.kind == Kind::Secret && column.field.sealed.is_none() => String::new(),
         Some(typed) => typed.get(&name).cloned().unwrap_or_else(of_row),
         None => of_row(),
     };
@@ -285,6 +313,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         Kind::Codes(words) if words.is_empty() => ("text", None),
         Kind::Codes(_) => ("many", None),
         Kind::Names => ("text", Some(120)),
+        Kind::Secret if column.field.sealed.is_some() => ("text", Some(64)),
         Kind::Secret => ("secret", Some(64)),
     };
     let words: &[String] = match &column.kind {
@@ -308,6 +337,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
     });
     let choices = choices.chain(of_flag);
     let hint = match (&column.kind, of_new, shape.master.opaque_key) {
+        (Kind::Secret, ..) if column.field.sealed.is_some() => texts.t("masters-sensitive-hint"),
         (Kind::Secret, false, _) => texts.t("masters-secret-hint"),
         (_, true, Some(_)) if column.is_key => texts.t("masters-opaque-hint"),
         _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.name), ""),
@@ -324,6 +354,14 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         longest,
         options: None,
         hint,
+        mask: match (column.field.sealed, column.field.secret, filled.stored) {
+            (Some(_), Some(name), Some(stored))
+                if filled.opened.is_none() && stored.row.get(name).is_some_and(|value| !value.is_null()) =>
+            {
+                sensitive::MASK
+            }
+            _ => "",
+        },
         error: None,
         lang,
         plant: match &column.label {
@@ -375,7 +413,7 @@ pub(super) async fn create(
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes };
+            let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes, opened: None };
             let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
@@ -407,7 +445,7 @@ pub(super) async fn update(
             Err(MastersError::Stale) => (Vec::new(), vec![caller.t("masters-stale")], StatusCode::CONFLICT),
             Err(error) => return Err(error.problem(&caller.texts)),
         };
-    let filled = Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes };
+    let filled = Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes, opened: None };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, told).await?;
     Ok((status, page).into_response())
 }
@@ -438,7 +476,7 @@ pub(super) async fn delete(
         Err(MastersError::Stale) => caller.t("masters-stale"),
         Err(error) => return Err(error.problem(&caller.texts)),
     };
-    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
+    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: None };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, vec![told]).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
 }
@@ -456,7 +494,7 @@ pub(super) async fn restore(
     match service::restore(&state.db, &caller.cx, shape, &key).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled { stored: Some(&stored), typed: None, mistakes: &mistakes };
+            let filled = Filled { stored: Some(&stored), typed: None, mistakes: &mistakes, opened: None };
             let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }

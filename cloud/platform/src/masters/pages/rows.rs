@@ -13,7 +13,7 @@ use super::super::extra;
 use super::super::kind::{self, Kind};
 use super::super::shape::{Column, Lies, Shape, Shapes};
 use super::super::store::Stored;
-use super::super::{Engine, ListQuery, Master, MastersError, Page, service};
+use super::super::{Engine, ListQuery, Master, MastersError, Page, SENSITIVE_VIEW, service};
 use super::url_text;
 use crate::i18n::Texts;
 use crate::views::{self, Menu, Resolved, VIEWS_SHARE};
@@ -86,11 +86,12 @@ pub(super) async fn list(
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
+        let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
         state
             .db
             .tx(&caller.cx, async |tx| {
                 let resolved = views::resolve(tx, &caller.cx, &name, pairs.clone()).await?;
-                let asked = ListQuery::read(shape, resolved.pairs.clone())?;
+                let asked = ListQuery { sensitive, ..ListQuery::read(shape, resolved.pairs.clone())? };
                 let page = super::super::list(tx, shape, &asked).await?;
                 Ok::<_, MastersError>((
                     page,

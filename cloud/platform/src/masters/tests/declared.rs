@@ -127,7 +127,7 @@ async fn a_declaration_that_does_not_fit_is_refused() {
     }];
     let test = TestDb::new().await;
     for (masters, says) in [(WRONG, "colour"), (SLOW, "no index begins with (tenant_id, dimension)")] {
-        let told = Shapes::read(&test.db, masters).await.unwrap_err().to_string();
+        let told = Shapes::read(&test.db, masters, Secrets::none()).await.unwrap_err().to_string();
         assert!(told.contains(says), "{told}");
     }
     assert!(declared::ALL.len() >= 22);
