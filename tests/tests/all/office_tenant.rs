@@ -163,7 +163,7 @@ async fn own_things(browser: &Browser, url: &str) {
 
     browser.open(&format!("{url}/masters/items/row/IT-04000")).await;
     fill(browser, &[("custom.colour", "red"), ("lead_time_days", "14")]).await;
-    let open = "document.querySelector('.tw-plants').open = true";
+    let open = "document.querySelector('.tw-at-plants').open = true";
     browser.run(open, json!([])).await;
     browser.pictures("tenant-item-own").await;
     browser.click("#main form button.btn-primary").await;

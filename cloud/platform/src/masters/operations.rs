@@ -74,11 +74,18 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
         .answers_json(201, row.clone())
         .tagged()
         .fails(422, "masters.invalid", "A field is not right; each is named.");
+    let sealed = shape.columns.iter().any(|column| column.field.sealed.is_some());
+    let opens = |operation: Operation, text: &str| match sealed {
+        true => operation
+            .query_with("sensitive", json!({ "type": "boolean", "default": false, "description": text })),
+        false => operation,
+    };
     let one = Operation::get(route("/rows/{*code}"), format!("get{word}"), &format!("One of the {words}"))
         .under(path("/rows/{code}"))
         .needs(&permissions.view)
         .answers_json(200, row.clone())
         .tagged();
+    let one = opens(one, "Sensitive fields are shown; it needs `sensitive.view`, and is in the audit.");
     let update = Operation::patch(
         route("/rows/{*code}"),
         format!("update{word}"),
@@ -133,6 +140,8 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
         )
         .answers_file(&["text/csv", XLSX])
         .fails(413, "masters.too_many", "More rows than a workbook takes.");
+    let export =
+        opens(export, "Sensitive fields go out too; it needs `sensitive.view`, and is in the audit.");
     let import = Operation::post(
         route("/import"),
         format!("import{word}"),
@@ -352,6 +361,7 @@ fn row_of(word: &str) -> Value {
             "updated_at": { "type": ["string", "null"], "format": "date-time" },
             "updated_by": { "type": "string" },
             "values": reference(&format!("{word}Values")),
+            "sensitive": { "type": "object", "description": "Sensitive fields, where they were asked for." },
         },
     })
 }
@@ -417,7 +427,7 @@ fn described() -> Value {
                         "label": { "type": "string" },
                         "kind": { "enum": [
                             "text", "choice", "integer", "decimal", "boolean", "date", "time", "codes", "texts",
-                            "secret",
+                            "secret", "sensitive",
                         ] },
                         "required": { "type": "boolean" },
                         "longest": { "type": "integer" },

@@ -79,6 +79,7 @@ async fn erase_in(tx: &mut Tx, person: &Person, now: DateTime<Utc>) -> Result<Ve
     }
     let mut objects = Vec::new();
     if let Some(master) = person.kind.master() {
+        store::own_erase(tx, master, &person.key).await?;
         objects = files::purge_subject(tx, master, &person.key).await?;
     }
     match person.kind {

@@ -9,6 +9,7 @@ use crate::ctx::Cx;
 use crate::db::Db;
 use crate::files;
 use crate::masters;
+use crate::notify;
 use crate::secrets::Secrets;
 
 /// The document: who, when it was made, and a list of rows for each section.
@@ -26,7 +27,15 @@ pub(super) async fn document(
                 return Err(PersonalError::NotFound);
             }
             let mut sections = store::sections(tx, person).await?;
+            if let Some(user) = person.user()
+                && let Some((field, sealed)) = notify::sealed_phone(tx, user).await?
+            {
+                let number = secrets.open(tx.tenant(), &field, &sealed)?;
+                let number = String::from_utf8_lossy(&number);
+                sections.push(store::section("phone", json!([{ "phone": number }])));
+            }
             if let Some(master) = person.kind.master() {
+                sections.extend(store::own_sections(tx, master, &person.key).await?);
                 let sealed = masters::revealed(tx, secrets, master, &person.key).await?;
                 sections.push(store::section("sealed", json!([sealed])));
                 let attached = files::list(tx, master, &person.key).await?;
@@ -69,9 +78,11 @@ pub(super) fn readable(document: &Value) -> Vec<Readable> {
         let more = rows.len().saturating_sub(SHOWN);
         // The newest are the last.
         let shown = rows.iter().skip(more).filter_map(Value::as_object);
-        let rows = shown
-            .map(|row| row.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect());
-        Readable { name: name.clone(), rows: rows.collect(), more }
+        let rows = shown.map(|row| {
+            let told = row.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?)));
+            told.collect::<Vec<_>>()
+        });
+        Readable { name: name.clone(), rows: rows.filter(|row| !row.is_empty()).collect(), more }
     };
     sections.into_iter().flatten().map(one).collect()
 }

@@ -47,6 +47,12 @@ impl Kind {
         format!("personal-kind-{}", self.name())
     }
 
+    /// The kind of people who are rows of this master, if they are.
+    #[must_use]
+    pub fn of_master(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.master() == Some(name))
+    }
+
     /// The master whose row the person is, if it is one.
     pub(super) fn master(self) -> Option<&'static str> {
         match self {

@@ -161,7 +161,20 @@ async fn user_sections(tx: &mut Tx, user: Uuid) -> Result<Vec<Section>, Error> {
     )
     .fetch_one(tx.conn())
     .await?;
-    let mut sections = vec![section("account", account.unwrap_or_default()), section("mails", mails)];
+    let views = sqlx::query_scalar!(
+        r#"select coalesce(jsonb_agg(jsonb_build_object('list', list, 'name', name, 'query', query,
+               'shared', shared) order by list, name), '[]') as "rows!"
+           from list_views where tenant_id = $1 and owner = 'user:' || $2::text"#,
+        tenant,
+        user.to_string(),
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let mut sections = vec![
+        section("account", account.unwrap_or_default()),
+        section("mails", mails),
+        section("views", views),
+    ];
     sections.extend(hanging_sections(tx, user).await?);
     Ok(sections)
 }
@@ -205,6 +218,54 @@ async fn contact_sections(tx: &mut Tx, key: &str) -> Result<Vec<Section>, Error>
     .fetch_one(tx.conn())
     .await?;
     Ok(vec![section("master", row.unwrap_or_default())])
+}
+
+/// What the organisation's own fields, and values of plants, say of a person who is a
+/// row of a master.
+pub(super) async fn own_sections(tx: &mut Tx, master: &str, key: &str) -> Result<Vec<Section>, Error> {
+    let tenant = tx.tenant();
+    let own = sqlx::query_scalar!(
+        r#"select coalesce(jsonb_agg(jsonb_build_object('field', field, 'value', value) order by field), '[]') as "rows!"
+           from custom_values where tenant_id = $1 and master = $2 and row_key = $3"#,
+        tenant,
+        master,
+        key,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let at_plants = sqlx::query_scalar!(
+        r#"select coalesce(jsonb_agg(jsonb_build_object('field', field, 'plant', plant, 'value', value)
+               order by field, plant), '[]') as "rows!"
+           from plant_values where tenant_id = $1 and master = $2 and row_key = $3"#,
+        tenant,
+        master,
+        key,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(vec![section("own_fields", own), section("at_plants", at_plants)])
+}
+
+/// Takes away what [`own_sections`] tells.
+pub(super) async fn own_erase(tx: &mut Tx, master: &str, key: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "delete from custom_values where tenant_id = $1 and master = $2 and row_key = $3",
+        tenant,
+        master,
+        key,
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query!(
+        "delete from plant_values where tenant_id = $1 and master = $2 and row_key = $3",
+        tenant,
+        master,
+        key,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// What the control schema holds of a user.
@@ -393,6 +454,14 @@ pub(super) async fn user_erase(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> R
         .bind(user)
         .execute(tx.conn())
         .await?;
+    // Views for all stay with those who use them.
+    sqlx::query!(
+        "delete from list_views where tenant_id = $1 and owner = 'user:' || $2::text and not shared",
+        tenant,
+        user.to_string(),
+    )
+    .execute(tx.conn())
+    .await?;
     for table in hanging(tx).await? {
         let sql = format!("delete from {table} where tenant_id = $1 and user_id = $2");
         sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(user).execute(tx.conn()).await?;

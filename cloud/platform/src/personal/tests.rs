@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::*;
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::DbError;
 use crate::files::{Depot, Files, Goes, Limits, spool, upload};
 use crate::i18n::assert_complete;
@@ -77,8 +77,12 @@ impl Site {
 
     async fn person(&self, email: &str, name: &str, role: &str) -> Uuid {
         let now = Utc::now();
-        let invitation =
-            people::Invitation { email: email.into(), name: name.into(), roles: vec![role.into()] };
+        let invitation = people::Invitation {
+            email: email.into(),
+            name: name.into(),
+            roles: vec![role.into()],
+            plants: Plants::All,
+        };
         let (user, link) =
             people::invite(&self.test.db, &self.cx, &invitation, Some(&self.secrets), now).await.unwrap();
         people::accept(&self.test.db, link.reveal(), name, PASSWORD, now).await.unwrap();
@@ -178,6 +182,19 @@ async fn of_a_user_nothing_is_left_anywhere() {
               values ($tenant, gen_random_uuid(), 1, 1, '', 'Ravi Teja saw a crack')",
     )
     .await;
+    // What is his own: a phone, a view of a list.
+    let sealed = site.secrets.seal(site.tenant, &format!("phone:{user}"), b"+919876543210").unwrap();
+    site.run(&format!(
+        "insert into user_phones (tenant_id, user_id, number_sealed, ending)
+              values ($tenant, '{user}', '\\x{}', '43210')",
+        crate::seed::secrets::hex(&sealed)
+    ))
+    .await;
+    site.run(&format!(
+        "insert into list_views (tenant_id, view_id, list, owner, name, query)
+              values ($tenant, gen_random_uuid(), 'items', 'user:{user}', 'Of Ravi Teja', 'q=a')"
+    ))
+    .await;
     let before = site.places("Ravi Teja").await;
     for table in ["users.name", "outbox.body", "notices.details", "exceptions.detail"] {
         assert!(before.iter().any(|place| place == table), "{table} is not among {before:?}");
@@ -189,6 +206,8 @@ async fn of_a_user_nothing_is_left_anywhere() {
     let sections = &copy["sections"];
     assert_eq!(sections["account"][0]["email"], "ravi.teja@saif.example");
     assert_eq!(sections["sessions"][0]["address"], "10.1.2.3");
+    assert_eq!(sections["phone"][0]["phone"], "+919876543210");
+    assert_eq!(sections["views"][0]["name"], "Of Ravi Teja");
     assert!(!copy.to_string().contains("argon2"), "no hash of a password leaves");
     let (status, page) = site.get("GET", &format!("/personal/of/user/{user}"), "").await;
     assert!(status == StatusCode::OK && page.contains("Ravi Teja"), "{page}");
@@ -291,6 +310,16 @@ async fn a_contact_goes_with_files_and_consents_are_written_down() {
     let given =
         [("contact", "C-1"), ("partner", "ACME"), ("name", "Meera Nair"), ("email", "meera@acme.example")];
     site.create("contacts", &given).await;
+    // The organisation's own field says something of her too.
+    let own = [("master", "contacts"), ("field", "birthday"), ("labels.en", "Birthday"), ("kind", "text")];
+    site.create("custom_fields", &own).await;
+    let wide = Engine::new(site.secrets.clone()).widened(&site.test.db, &site.cx, "contacts").await.unwrap();
+    let said = [("custom.birthday".to_owned(), "Born in Thrissur".to_owned())].into();
+    masters::update(&site.test.db, &site.cx, wide.find("contacts").unwrap(), "C-1", 1, said).await.unwrap();
+    assert!(
+        site.places("Thrissur").await.iter().all(|place| !place.starts_with("audit")),
+        "nor in the audit"
+    );
     let sent = futures_util::stream::iter([Ok::<_, std::io::Error>("a passport".into())]);
     let spooled = spool(&site.files, sent).await.unwrap();
     let goes = Goes::To(site.files.subject("contacts").unwrap(), "C-1");
@@ -307,12 +336,13 @@ async fn a_contact_goes_with_files_and_consents_are_written_down() {
     let copy = open(&site.test.db, &site.secrets, &site.cx, &person, now).await.unwrap();
     assert_eq!(copy["sections"]["consents"][0]["purpose"], "Newsletter");
     assert!(copy["sections"]["consents"][0]["withdrawn_at"].is_string());
+    assert_eq!(copy["sections"]["own_fields"][0]["value"], "Born in Thrissur");
     assert_eq!(copy["sections"]["files"][0]["versions"][0]["name"], "Meera Nair.txt");
 
     let (_, page) = site.get("GET", "/personal?q=meera", "").await;
     assert!(page.contains("/personal/of/contact/C-1"), "{page}");
     site.erase(&person, now).await.unwrap();
-    for text in ["Meera", "meera@acme.example"] {
+    for text in ["Meera", "meera@acme.example", "Thrissur"] {
         assert_eq!(site.places(text).await, Vec::<String>::new(), "{text}");
     }
     let folder = site.folder.path().join(site.tenant.to_string());

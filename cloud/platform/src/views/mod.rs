@@ -141,6 +141,12 @@ impl Menu {
         self.views.iter().find(|view| Some(view.view_id) == self.current).map(|view| view.name.as_str())
     }
 
+    /// Whether this view is the one that is shown.
+    #[must_use]
+    pub fn is_shown(&self, view: &View) -> bool {
+        self.current == Some(view.view_id)
+    }
+
     /// The query that would be kept, as pairs, for a form to carry.
     #[must_use]
     pub fn pairs(&self) -> Pairs {

@@ -19,8 +19,9 @@ pub(in crate::masters) fn by_range(kind: &Kind) -> bool {
     matches!(kind, Kind::Decimal { .. } | Kind::Date)
 }
 
-/// The column of an own field, and the master that it refers to.
-pub(super) fn column(own: OwnField) -> (Column, Option<String>) {
+/// The column of an own field, and the master that it refers to. Whatever is said of
+/// people (`of_people`) is personal, marked or not.
+pub(super) fn column(own: OwnField, of_people: bool) -> (Column, Option<String>) {
     let kind = match own.kind.as_str() {
         "number" => Kind::Decimal {
             whole: WHOLE,
@@ -42,7 +43,7 @@ pub(super) fn column(own: OwnField) -> (Column, Option<String>) {
     };
     let column = Column {
         name: format!("{OWN}{}", own.field),
-        field: if own.personal { &PERSONAL } else { &PLAIN },
+        field: if own.personal || of_people { &PERSONAL } else { &PLAIN },
         lies: Lies::Own,
         label: Label::Own(labels),
         // A default stands for what is not given.

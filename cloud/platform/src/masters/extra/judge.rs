@@ -71,7 +71,7 @@ fn alone(row: &Row) -> Result<(), (&'static str, Wrong)> {
     }
     let default = text(row, "default_value");
     if !default.is_empty() {
-        let (column, _) = field::column(defined(row));
+        let (column, _) = field::column(defined(row), false);
         let read = column.kind.read(default);
         let fits = column.pattern.as_ref().is_none_or(|pattern| pattern.is_match(default));
         if let Err(wrong) = read {

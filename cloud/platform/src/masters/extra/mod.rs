@@ -24,6 +24,7 @@ use super::kind::Kind;
 use super::shape::{Column, Lies, Reference, Shape, Shapes, Target};
 use super::{MastersError, Row};
 use crate::db::Tx;
+use crate::personal;
 use crate::tenancy;
 
 /// Before the name of a tenant's own field.
@@ -43,8 +44,9 @@ pub(super) async fn widened(
     let shape = shapes.find(name)?;
     let mut columns: Vec<Column> = Vec::new();
     let mut references: Vec<Reference> = Vec::new();
+    let of_people = personal::Kind::of_master(name).is_some();
     for own in store::fields(tx, name).await? {
-        let (column, refers) = field::column(own);
+        let (column, refers) = field::column(own, of_people);
         if let Some(target) = refers.and_then(|refers| target(shapes, &refers)) {
             references.push(Reference { columns: vec![column.name.clone()], target, several: false });
         }

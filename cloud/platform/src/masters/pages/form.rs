@@ -287,7 +287,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         let value = filled.stored.and_then(|stored| stored.row.get(&column.name));
         match (&column.kind, value) {
             (Kind::Secret, _) => {
-                let opened = filled.opened.and_then(|opened| opened.get(column.field.name));
+                let opened = filled.opened.and_then(|opened| opened.get(&column.name));
                 opened.map(Kind::plain).unwrap_or_default()
             }
             (Kind::Names, Some(names)) => names.get(&lang).map(Kind::plain).unwrap_or_default(),

@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::super::api::{Right, open};
 use super::super::import::{self, label};
 use super::super::kind::{self, Kind};
-use super::super::shape::{Column, Shape, Shapes};
+use super::super::shape::{Column, Lies, Shape, Shapes};
 use super::super::store::Stored;
-use super::super::{Engine, ListQuery, Master, MastersError, Mistake, Sheet};
+use super::super::{Engine, ListQuery, Master, MastersError, Mistake, SENSITIVE_VIEW, Sheet};
 use crate::i18n::{Lang, Texts};
 use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
@@ -67,12 +67,12 @@ struct Cell {
     wrong: Option<String>,
 }
 
-/// Inputs of a grid: what is secret, of several lines or of several choices is
-/// left to the form; of names the English one and the reader's.
+/// Inputs of a grid: what is secret, of several lines or of single plants is left to
+/// the form; of names the English one and the reader's.
 fn inputs(shape: &Shape, lang: Lang) -> Vec<(&Column, String)> {
     let mut inputs = Vec::new();
-    for column in &shape.columns {
-        let name = column.field.name;
+    for column in shape.columns.iter().filter(|column| column.lies != Lies::Plant) {
+        let name = column.name.as_str();
         match &column.kind {
             Kind::Secret | Kind::Text { lines: true, .. } => {}
             Kind::Names => {
@@ -88,7 +88,7 @@ fn inputs(shape: &Shape, lang: Lang) -> Vec<(&Column, String)> {
 }
 
 fn value_of(column: &Column, input: &str, stored: Option<&Stored>) -> String {
-    let value = stored.and_then(|stored| stored.row.get(column.field.name));
+    let value = stored.and_then(|stored| stored.row.get(&column.name));
     match (&column.kind, value, stored) {
         (Kind::Names, Some(names), _) => {
             names.get(input.rsplit('.').next().unwrap_or_default()).map(Kind::plain).unwrap_or_default()
@@ -121,7 +121,7 @@ fn row(
         let value = value(column, &input);
         Cell {
             name: format!("r.{at}.{input}"),
-            label: label(column.field, &column.kind, &input, texts),
+            label: label(column, &input, texts),
             fixed: column.is_key && version > 0,
             number: matches!(column.kind, Kind::Whole(_) | Kind::Decimal { .. }),
             longest: if let Kind::Text { longest, .. } = &column.kind { Some(*longest) } else { None },
@@ -149,7 +149,8 @@ pub(super) async fn page(
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
-        let asked = ListQuery { limit: MOST, ..ListQuery::read(shape, pairs)? };
+        let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
+        let asked = ListQuery { limit: MOST, sensitive, ..ListQuery::read(shape, pairs)? };
         let list = async |tx: &mut crate::db::Tx| super::super::list(tx, shape, &asked).await;
         state.db.tx(&caller.cx, list).await
     };
@@ -176,8 +177,8 @@ fn show(
 ) -> Result<Response, Problem> {
     let (texts, master) = (&caller.texts, shape.master);
     let heads = inputs(shape, texts.lang).into_iter().map(|(column, input)| Head {
-        label: label(column.field, &column.kind, &input, texts),
-        required: column.required && (!input.contains('.') || input.ends_with(".en")),
+        label: label(column, &input, texts),
+        required: column.required && (column.kind != Kind::Names || input.ends_with(".en")),
     });
     let page = GridPage {
         texts,
@@ -235,7 +236,7 @@ pub(super) async fn send(
     let shape = shapes.find(&name).map_err(|error| error.problem(texts))?;
     let said = |mistake: &Mistake| format!("{} {}", mistake.wrong.what(texts), mistake.wrong.fix(texts));
     let shown: Vec<String> =
-        inputs(shape, texts.lang).into_iter().map(|(column, _)| column.field.name.to_owned()).collect();
+        inputs(shape, texts.lang).into_iter().map(|(column, _)| column.name.clone()).collect();
     let rows = lines.iter().enumerate().map(|(place, (at, (version, cells)))| {
         let value = |_: &Column, input: &str| cells.get(input).cloned().unwrap_or_default();
         let wrong = |input: &str| {

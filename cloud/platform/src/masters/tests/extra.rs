@@ -4,6 +4,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::super::{at_plant, delete, export, history, import, sheet::Sheet, update};
 use super::*;
+use crate::ctx::Plants;
 use crate::i18n::Lang;
 
 impl Office {
@@ -341,8 +342,8 @@ async fn lists_narrowed_by_own_fields_go_along_an_index() {
     let shape = shapes.find("items").unwrap();
     for given in [("custom.colour", "red"), ("custom.colour", "blue"), ("custom.weight.from", "19000")] {
         let query = ListQuery::read(shape, vec![(given.0.to_owned(), given.1.to_owned())]).unwrap();
-        for lane in super::super::list::lanes(shape, &query).unwrap() {
-            let (sql, bound) = super::super::store::page_sql(shape, &query, &lane, None, 51);
+        for lane in super::super::list::lanes(office.tenant, shape, &query).unwrap() {
+            let (sql, bound) = super::super::store::page_sql(shape, &query, &lane, None, 51, &Plants::All);
             let plan: Result<Vec<String>, DbError> = office
                 .test
                 .db
