@@ -41,6 +41,10 @@ pub(super) const SECRET: [&str; 16] = [
     "token_hash",
     "key_hash",
     "smtp_password",
+    "bounce_token_hash",
+    "code_sealed",
+    "token_sealed",
+    "number_sealed",
     // What was asked and answered under an idempotency key.
     "request",
     "answer",
