@@ -176,7 +176,7 @@ async fn judge(tx: &mut Tx, shape: &Shape, drafts: &mut [Draft]) -> Result<(), M
             continue;
         }
         // The last of them, as people go through the fields.
-        let last = shape.columns.iter().rev().find(|column| check.fields.iter().any(|f| *f == column.name));
+        let last = shape.columns.iter().rev().find(|column| check.fields.contains(&column.name));
         let field = last.map(|column| column.name.clone()).unwrap_or_default();
         let found = draft.row.get(&field).map(Kind::plain).unwrap_or_default();
         draft.wrong(&field, found, Wrong::new(format!("check-{}", check.name)));

@@ -30,7 +30,7 @@ const EXPORT: &str = "tracewright-tenant-export";
 
 /// Columns that an export leaves out, wherever they are: what a person or program proves
 /// itself with, and what is sealed.
-pub(super) const SECRET: [&str; 16] = [
+pub(super) const SECRET: [&str; 20] = [
     "password_hash",
     "pin_hash",
     "badge_hash",
