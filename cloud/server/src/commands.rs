@@ -482,7 +482,8 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
                 let webhooks = platform::notify::reseal(tx, &secrets).await?;
                 let messages = platform::outbox::reseal(tx, &secrets).await?;
                 let servers = platform::settings::reseal(tx, &secrets).await?;
-                Ok::<_, DbError>(codes + webhooks + messages + servers)
+                let fields = platform::masters::reseal(tx, &secrets).await?;
+                anyhow::Ok(codes + webhooks + messages + servers + fields)
             })
             .await?;
     }

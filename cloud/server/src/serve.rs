@@ -210,10 +210,12 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .nav(platform::organisation::NAV)
         .nav(platform::settings::NAV)
         .nav(platform::audit::NAV)
+        .nav(platform::personal::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
         .permissions(platform::numbering::PERMISSIONS)
+        .permissions(platform::views::PERMISSIONS)
         .permissions(platform::people::PERMISSIONS)
         .permissions(&[platform::web::keys::KEY_MANAGE])
         .permissions(platform::workflow::PERMISSIONS)
@@ -222,6 +224,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(platform::organisation::PERMISSIONS)
         .permissions(platform::settings::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
+        .permissions(platform::personal::PERMISSIONS)
         .kinds(trace::holds::KINDS)
         .kinds(platform::workflow::KINDS)
         .kinds(platform::people::KINDS)
@@ -232,13 +235,16 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .texts(platform::workflow::TEXTS)
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::numbering::TEXTS)
+        .texts(platform::views::TEXTS)
         .texts(platform::notify::TEXTS)
         .texts(platform::plans::TEXTS)
         .texts(platform::admin::TEXTS)
         .texts(platform::organisation::TEXTS)
         .texts(platform::settings::TEXTS)
         .texts(platform::audit::TEXTS)
+        .texts(platform::personal::TEXTS)
         .searchers(&trace::explore::find::SEARCHERS)
+        .searchers(&platform::workflow::SEARCHERS)
         .searchers(&platform::masters::SEARCHERS)
         .searchers(&platform::numbering::SEARCHERS)
         .searchers(&platform::people::SEARCHERS)
@@ -273,6 +279,7 @@ fn operations() -> Vec<Operation> {
         platform::numbering::operations(),
         platform::search::operations(),
         platform::files::operations(),
+        platform::personal::operations(),
         platform::notify::operations(),
         platform::web::keys::operations(),
         platform::openapi::operations(),
@@ -295,10 +302,12 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::admin::router())
             .merge(platform::organisation::router())
             .merge(platform::settings::router())
+            .merge(platform::personal::router())
             .merge(platform::workflow::router())
             .merge(platform::search::router())
             .merge(platform::masters::router(&state))
             .merge(platform::numbering::router())
+            .merge(platform::views::router())
             .merge(platform::files::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));

@@ -60,6 +60,7 @@ async fn an_office_is_set_up_by_its_own_people() {
         format!("{url}{}", &ravi.as_str().unwrap()[ravi.as_str().unwrap().find("/invitation/").unwrap()..]);
 
     masters(&browser, &folder, &url).await;
+    own_things(&browser, &url).await;
 
     // What she did stands in the audit, under her name.
     browser.click("#sidebar a[href='/audit']").await;
@@ -131,6 +132,92 @@ async fn masters(browser: &Browser, folder: &Folder, url: &str) {
     browser.click("#main tbody a").await;
     browser.says("h1", "Item 4000").await;
     browser.pictures("tenant-item").await;
+}
+
+/// Fills inputs of the page's form by their names, and sends it.
+async fn fill(browser: &Browser, values: &[(&str, &str)]) {
+    browser.find("#main form [name]").await;
+    let script = "for (const [name, value] of arguments[0]) { \
+                  const input = document.querySelector(`#main form [name='${name}']:not([type=hidden])`); \
+                  if (input.type === 'checkbox') input.checked = value === 'true'; else input.value = value; \
+                  input.dispatchEvent(new Event('input', { bubbles: true })); }";
+    browser.run(script, json!([values])).await;
+}
+
+/// What an organisation sets up itself: a field of its own, a view, a series of
+/// numbers; and all of it is found from one box, by keys.
+async fn own_things(browser: &Browser, url: &str) {
+    browser.open(&format!("{url}/masters/custom_fields/new")).await;
+    let colour = [
+        ("master", "items"),
+        ("field", "colour"),
+        ("labels.en", "Colour"),
+        ("kind", "choice"),
+        ("choices", "red;blue"),
+        ("listed", "true"),
+    ];
+    fill(browser, &colour).await;
+    browser.pictures("tenant-own-field").await;
+    browser.click("#main form button.btn-primary").await;
+    browser.says("h1", "Colour").await;
+
+    browser.open(&format!("{url}/masters/items/row/IT-04000")).await;
+    fill(browser, &[("custom.colour", "red"), ("lead_time_days", "14")]).await;
+    let open = "document.querySelector('.tw-at-plants').open = true";
+    browser.run(open, json!([])).await;
+    browser.pictures("tenant-item-own").await;
+    browser.click("#main form button.btn-primary").await;
+    browser.says(".tw-history", "Colour").await;
+
+    browser.open(&format!("{url}/masters/items?custom.colour=red")).await;
+    browser.says("#main tbody", "IT-04000").await;
+    browser.click(".tw-views summary").await;
+    browser.pictures("tenant-views").await;
+    browser.click("#view-name").await;
+    browser.press("Red ones\u{e007}").await;
+    browser.says(".tw-views summary", "Red ones").await;
+    browser.says("#main tbody", "red").await;
+
+    browser.open(&format!("{url}/masters/document_series/new")).await;
+    browser.find("#opt-company option").await;
+    let company = browser.run("return document.querySelector('#opt-company option').value", json!([])).await;
+    let series = [
+        ("series", "INV"),
+        ("name", "Tax invoices"),
+        ("kind", "sales_invoice"),
+        ("company", company.as_str().unwrap()),
+        ("pattern", "INVOICE/{FY}/{SEQ}"),
+    ];
+    fill(browser, &series).await;
+    browser.says(".tw-aside", "19 characters").await;
+    fill(browser, &[("pattern", "INV/{FY}/{SEQ}")]).await;
+    browser.says(".tw-aside", "15 / 16").await;
+    browser.pictures("tenant-series").await;
+    browser.click("#main form button.btn-primary").await;
+    browser.says("h1", "Tax invoices").await;
+    browser.open(&format!("{url}/numbering/series/INV")).await;
+    browser.click("#skip-reason").await;
+    browser.press("Spoilt form\u{e007}").await;
+    browser.says("table", "00001").await;
+    browser.pictures("tenant-series-numbers").await;
+    browser.open(&format!("{url}/numbering")).await;
+    browser.says("#main", "Spoilt form").await;
+    browser.pictures("tenant-numbering").await;
+
+    // By keys alone: into the box, to the second result and back, and there.
+    browser.find("main").await;
+    browser.press("/").await;
+    browser.says("#found", "Masters").await;
+    browser.press("it-04000").await;
+    browser.says("#found", "Item 4000").await;
+    browser.pictures("tenant-search-box").await;
+    browser.press("\u{e015}\u{e007}").await;
+    browser.says("h1", "Item 4000").await;
+    browser.press("\u{e009}k").await;
+    browser.press("\u{e000}new: tax").await;
+    browser.says("#found", "New: Tax rates").await;
+    browser.press("\u{e015}\u{e007}").await;
+    browser.says(".tw-crumbs", "Tax rates").await;
 }
 
 /// 5,000 items; every 125th names a unit that there is not.

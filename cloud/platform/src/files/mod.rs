@@ -31,7 +31,7 @@ pub use api::operations;
 pub use depot::{Depot, S3Config};
 pub use error::FilesError;
 pub use model::{Listed, VersionOf};
-pub use service::{Goes, delete, list, restore, upload, used};
+pub use service::{Goes, delete, list, purge_subject, restore, upload, used};
 pub use spool::{Spooled, spool};
 pub use tenant::{copy_tenant, erase_tenant, folder_of};
 
@@ -119,6 +119,14 @@ impl Files {
     /// [`FilesError::Off`].
     pub fn depot(&self) -> Result<&Depot, FilesError> {
         self.inner.depot.as_ref().ok_or(FilesError::Off)
+    }
+
+    /// Removes the bytes of an object that no row names any more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove(&self, object: &str) -> Result<(), FilesError> {
+        self.depot()?.remove(object).await
     }
 
     /// How much is taken.

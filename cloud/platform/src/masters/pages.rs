@@ -1,8 +1,10 @@
 //! Pages of masters: which there are, lists, one row, import.
 
 mod form;
+mod grid;
 mod import;
 mod rows;
+mod variants;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use crate::web::{AppState, Caller, Problem, Shell, escaped};
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/masters", get(all))
+        .route("/items/variants/{*code}", get(variants::page).post(variants::make))
         .route("/masters/{master}", get(rows::list).post(form::create))
         .route("/masters/{master}/new", get(form::blank))
         .route("/masters/{master}/row/{*code}", get(form::one).post(form::update))
@@ -28,6 +31,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/masters/{master}/restore/{*code}", post(form::restore))
         .route("/masters/{master}/options/{field}", get(form::options))
         .route("/masters/{master}/export", get(rows::export))
+        .route("/masters/{master}/grid", get(grid::page).post(grid::send))
         .route(
             "/masters/{master}/import",
             get(import::page).post(import::send).layer(DefaultBodyLimit::max(sheet::MAX_BYTES + 64 * 1024)),

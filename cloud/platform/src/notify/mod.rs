@@ -45,7 +45,7 @@ pub use courier::Courier;
 pub(crate) use courier::try_out;
 pub use mail::{Letter, MailConfig, MailError, Mailer, Server};
 pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
-pub use sms::Provider as SmsProvider;
+pub use sms::{Provider as SmsProvider, sealed as sealed_phone};
 pub use times::{Pace, Times};
 
 /// The pages of notices, deliveries and webhooks.

@@ -42,7 +42,7 @@ use crate::web::{AppState, NavItem, Permission};
 pub use condition::{Field, Type};
 pub use error::WorkflowError;
 pub use model::{Action, State, TRANSITIONS};
-pub use requests::{REQUEST_RAISE, REQUEST_READ, Requests};
+pub use requests::{REQUEST_RAISE, REQUEST_READ, Requests, SEARCHERS};
 pub use rules::Refusal;
 pub use run::{Decision, Standing, Starting, cancel, complete, decide, resubmit, standing, start};
 pub use subject::{After, News, Outcome, Subject, Subjects};

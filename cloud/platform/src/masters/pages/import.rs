@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::super::api::{Right, open, take_in};
 use super::super::import::Report;
+use super::super::kind::Kind;
 use super::super::{Engine, Master, MastersError, Mistake, check};
 use crate::i18n::Texts;
 use crate::web::{AppState, Caller, Problem, Shell};
@@ -64,8 +65,8 @@ async fn show(
     let mut columns = Vec::new();
     for column in &shape.columns {
         for input in check::inputs(column) {
-            let label = super::super::import::label(column.field, &column.kind, &input, texts);
-            let first = !input.contains('.') || input.ends_with(".en");
+            let label = super::super::import::label(column, &input, texts);
+            let first = column.kind != Kind::Names || input.ends_with(".en");
             columns.push((input, label, column.required && first));
         }
     }

@@ -30,6 +30,7 @@ impl Site {
         let state = AppState::builder(office.test.db.clone())
             .nav(super::super::NAV)
             .permissions(&super::super::permissions())
+            .secrets(Secrets::passing().unwrap())
             .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
             .build();
         Self {
