@@ -477,8 +477,9 @@ impl Site {
         let files = config.files().unwrap();
         // The bytes of the file among the marks.
         std::fs::write(folder.path().join("files").join(MARK), "x").unwrap();
-        let state = state(&test.db, &config, Secrets::passing().unwrap(), true, files);
-        let router = app(state, Committed::default(), true);
+        let modules = modules::all(&Committed::default());
+        let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
+        let router = app(state, modules, true);
         let key = async |tenant, scope| {
             keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
         };

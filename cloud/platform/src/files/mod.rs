@@ -37,7 +37,7 @@ pub use tenant::{copy_tenant, erase_tenant, folder_of};
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Permission};
+use crate::web::{AppState, Module, Permission};
 
 /// The texts of files.
 pub const TEXTS: Sources<'static> = [
@@ -146,4 +146,16 @@ impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Files({:?})", self.inner.limits)
     }
+}
+
+/// What the server has to know of files.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("files")
+        .routes(router())
+        .operations(operations())
+        .texts(TEXTS)
+        .job("removing what nobody names", |state, stop| async move {
+            sweep::run(state.db.clone(), state.files.clone(), stop).await
+        })
 }

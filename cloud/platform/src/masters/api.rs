@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ struct DescribedField {
 /// The masters that the caller may see, and their fields.
 async fn all(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&ANY_VIEW)?;
@@ -224,7 +224,7 @@ fn answer(status: StatusCode, row: OneRow) -> Response {
 
 async fn rows(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     uri: Uri,
@@ -244,7 +244,7 @@ async fn rows(
 
 async fn one(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -271,7 +271,7 @@ async fn one(
 /// A row as it is at a plant.
 async fn at(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, plant, key)): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
@@ -367,7 +367,7 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 async fn create(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -386,7 +386,7 @@ async fn create(
 
 async fn update(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -416,7 +416,7 @@ fn told_stale(error: MastersError, if_match: IfMatch, caller: &Caller) -> Proble
 
 async fn delete(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -437,7 +437,7 @@ async fn delete(
 
 async fn restore(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
@@ -452,7 +452,7 @@ async fn restore(
 
 async fn changes(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
@@ -493,7 +493,7 @@ struct ImportQuery {
 
 async fn imported(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     uri: Uri,
@@ -526,7 +526,7 @@ pub(super) async fn take_in(
 
 async fn exported(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     uri: Uri,

@@ -42,7 +42,7 @@ mod wrong;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
+use axum::Router;
 use tokio::sync::OnceCell;
 
 pub use attach::subjects;
@@ -64,7 +64,7 @@ use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
 use crate::secrets::Secrets;
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 /// A row: its columns, each in the one JSON form of its kind. Numbers with
 /// decimals are texts, days and times of day are ISO texts.
@@ -172,8 +172,8 @@ pub async fn of_plants(db: &Db) -> Result<Vec<&'static str>, MastersError> {
 }
 
 /// Pages and API of all masters.
-pub fn router(state: &AppState) -> Router<AppState> {
-    api::router().merge(pages::router()).layer(Extension(Arc::clone(&state.masters)))
+pub fn router() -> Router<AppState> {
+    api::router().merge(pages::router())
 }
 
 /// Gives a tenant the units, currencies and tax rates that it begins with; those
@@ -183,4 +183,18 @@ pub fn router(state: &AppState) -> Router<AppState> {
 /// [`DbError`].
 pub async fn begin(tx: &mut Tx) -> Result<(), DbError> {
     Ok(store::begin(tx).await?)
+}
+
+/// What the server has to know of masters.
+#[must_use]
+pub fn module() -> Module {
+    let texts = texts();
+    Module::new("masters")
+        .routes(router())
+        .nav(NAV)
+        .permissions(permissions())
+        .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
+        .searchers(&SEARCHERS)
+        .commands(commands())
+        .attached(subjects())
 }

@@ -9,11 +9,11 @@ mod variants;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 
 use super::declare::Group;
 use super::{ANY_VIEW, Engine, Master, sheet};
@@ -53,7 +53,7 @@ struct All<'a> {
 /// The masters that the caller may see.
 async fn all(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

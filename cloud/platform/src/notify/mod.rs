@@ -37,7 +37,7 @@ use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 pub use address::Unreachable;
 pub use contact::CodeError;
@@ -224,3 +224,15 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Bn, include_str!("texts/bn.ftl")),
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
+
+/// What the server has to know of notices and what is sent.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("notify")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .kinds(KINDS)
+}

@@ -50,7 +50,7 @@ pub(crate) use throttle::Counted;
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
 use crate::openapi::Operation;
-use crate::web::{NavItem, Permission};
+use crate::web::{Module, NavItem, Permission};
 
 /// See who there is.
 pub const USER_READ: Permission = Permission::read("user.read");
@@ -93,3 +93,16 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Bn, include_str!("texts/bn.ftl")),
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
+
+/// What the server has to know of people and roles.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("people")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .kinds(KINDS)
+        .searchers(&SEARCHERS)
+}

@@ -24,7 +24,7 @@ pub use model::{Kind, Person, PersonalError};
 pub use service::{erase, export, open};
 
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 /// Look at what is held of a person, and take it out for them.
 pub const PERSONAL_READ: Permission = Permission::admin("personal.read");
@@ -49,4 +49,15 @@ pub const TEXTS: Sources<'static> = [
 /// Pages and API.
 pub fn router() -> Router<AppState> {
     pages::router().merge(api::router())
+}
+
+/// What the server has to know of personal data.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("personal")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
 }

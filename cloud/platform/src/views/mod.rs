@@ -19,7 +19,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Permission};
+use crate::web::{AppState, Module, Permission};
 
 /// Keep views for all, and take such away.
 pub const VIEWS_SHARE: Permission = Permission::write("views.share");
@@ -186,4 +186,10 @@ pub(crate) async fn keep(tx: &mut Tx, cx: &Cx, keep: &Keep) -> Result<Uuid, DbEr
         audit::record(tx, Entry { action: "view.share", subject: &subject, before: None, after }).await?;
     }
     Ok(id)
+}
+
+/// What the server has to know of saved views.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("views").routes(router()).permissions(PERMISSIONS.iter().copied()).texts(TEXTS)
 }

@@ -37,7 +37,7 @@ use axum::Router;
 
 use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 pub use condition::{Field, Type};
 pub use error::WorkflowError;
@@ -95,3 +95,20 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Bn, include_str!("texts/bn.ftl")),
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
+
+/// What the server has to know of workflows and requests.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("workflow")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .kinds(KINDS)
+        .searchers(&SEARCHERS)
+        .subjects([&Requests as &'static dyn Subject])
+        .job("deadlines, schedules and starts", |state, stop| async move {
+            worker::run(state.db.clone(), state.subjects.clone(), stop).await;
+        })
+}

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -94,7 +93,7 @@ struct Filled<'a> {
 
 pub(super) async fn blank(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -106,7 +105,7 @@ pub(super) async fn blank(
 
 pub(super) async fn one(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -401,7 +400,7 @@ type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
 
 pub(super) async fn create(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -427,7 +426,7 @@ fn to_row(name: &str, key: &str) -> Response {
 
 pub(super) async fn update(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -457,7 +456,7 @@ pub(super) struct Seen {
 
 pub(super) async fn delete(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -483,7 +482,7 @@ pub(super) async fn delete(
 
 pub(super) async fn restore(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -514,7 +513,7 @@ struct Options {
 /// Codes that a field may refer to, while one types.
 pub(super) async fn options(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, field)): Path<(String, String)>,
     uri: Uri,

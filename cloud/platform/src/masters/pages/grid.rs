@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -139,7 +138,7 @@ fn empty(shape: &Shape, texts: &Texts, at: &str) -> GridRow {
 
 pub(super) async fn page(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -218,7 +217,7 @@ fn lines(sent: Vec<(String, String)>) -> Lines {
 
 pub(super) async fn send(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,

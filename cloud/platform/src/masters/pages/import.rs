@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -43,7 +42,7 @@ struct Outcome<'a> {
 
 pub(super) async fn page(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -94,7 +93,7 @@ async fn sent(headers: &HeaderMap, bytes: Bytes) -> Result<(Bytes, bool), Proble
 
 pub(super) async fn send(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
@@ -76,7 +75,7 @@ fn pairs_text(pairs: &[(&str, &str)]) -> String {
 
 pub(super) async fn list(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -289,7 +288,7 @@ async fn own_filters(
 
 pub(super) async fn export(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     uri: Uri,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -35,7 +34,7 @@ struct Page<'a> {
 /// `GET /items/variants/{code}`
 pub(super) async fn page(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(item): Path<String>,
     headers: HeaderMap,
@@ -76,7 +75,7 @@ async fn show(
 /// `POST /items/variants/{code}`: makes what was ticked.
 pub(super) async fn make(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(item): Path<String>,
     headers: HeaderMap,

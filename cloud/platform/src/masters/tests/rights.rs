@@ -35,7 +35,7 @@ impl Site {
             .build();
         Self {
             router: {
-                let pages = super::super::router(&state);
+                let pages = super::super::router();
                 crate::web::app(state, pages)
             },
             office,
