@@ -467,7 +467,7 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
         );
         println!("{} seals from now on", secrets.add_key()?);
     }
-    let mut done = 0;
+    let mut done = platform::tokens::reseal(db, &secrets).await?;
     for tenant in tenancy::active_ids(db).await? {
         let cx = Cx::system(tenant);
         done += db

@@ -176,6 +176,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
+        .public_url(&config.url())
         .build()
 }
 
@@ -187,6 +188,7 @@ fn operations() -> Vec<Operation> {
         platform::seed::operations(),
         platform::audit::operations(),
         platform::people::operations(),
+        platform::tokens::operations(),
         platform::openapi::operations(),
     ]
     .concat()
@@ -201,6 +203,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::web::routes())
             .merge(platform::seed::router())
             .merge(platform::people::router())
+            .merge(platform::tokens::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
             .merge(platform::masters::router())

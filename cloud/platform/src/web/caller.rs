@@ -18,6 +18,7 @@ use super::origin::{is_safe, require_same};
 use super::{AppState, Permission, Problem, RequestId, Rights, Scope, cookies};
 use crate::ctx::{Cx, Plants};
 use crate::i18n::{Lang, Texts};
+use crate::tokens;
 
 /// Who asks. A handler that takes one is for signed-in callers only.
 #[derive(Debug, Clone)]
@@ -237,7 +238,13 @@ where
         let now = Utc::now();
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
-            let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
+            // A key has no dots, a signed token two.
+            let access = if key.contains('.') {
+                tokens::verify(&state.db, &state.public_url, key, now).await
+            } else {
+                keys::verify(&state.db, key, now).await
+            };
+            let access = access.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
             return Ok(Self::new(&state, access, None, parts));
         }

@@ -50,6 +50,9 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// The address by which people and programs reach this cloud, without a slash at
+    /// its end.
+    pub public_url: String,
 }
 
 impl Deref for AppState {
@@ -74,6 +77,7 @@ impl AppState {
             secrets: Secrets::none(),
             mails: false,
             private_webhooks: false,
+            public_url: "http://localhost".to_owned(),
         }
     }
 
@@ -102,6 +106,7 @@ pub struct Builder {
     secrets: Secrets,
     mails: bool,
     private_webhooks: bool,
+    public_url: String,
 }
 
 impl Builder {
@@ -154,6 +159,13 @@ impl Builder {
         self
     }
 
+    /// The address by which people and programs reach this cloud.
+    #[must_use]
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.public_url = url.trim_end_matches('/').to_owned();
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -175,6 +187,7 @@ impl Builder {
                 secrets: self.secrets,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                public_url: self.public_url,
             }),
         }
     }

@@ -12,3 +12,4 @@ pub use service::{
     Access, Bearer, CODE_LIFETIME, Listed, SESSION_LIFETIME, create, create_at, create_code, end_session,
     list, redeem_code, revoke, start_key_session, verify, verify_session,
 };
+pub(crate) use service::of_hash;

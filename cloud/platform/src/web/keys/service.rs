@@ -60,6 +60,15 @@ impl Access {
         }
     }
 
+    /// The scopes of an access key; of a person none.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<String> {
+        match &self.rights {
+            Rights::Key(scopes, _) => scopes.names(),
+            Rights::Person(_) => Vec::new(),
+        }
+    }
+
     fn of_key(row: KeyRow) -> Option<Self> {
         let key = SecretHash(row.key_hash.try_into().ok()?);
         Some(Self {
@@ -236,6 +245,15 @@ pub async fn verify(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<Acc
     };
     let row = db.system_tx(async |tx| store::key_find(tx, hash, now).await).await?;
     Ok(row.and_then(Access::of_key))
+}
+
+/// Whom a key speaks for whose hash is known, as [`verify`].
+pub(crate) async fn of_hash(
+    tx: &mut SystemTx,
+    key: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Access>, DbError> {
+    Ok(store::key_find(tx, key, now).await?.and_then(Access::of_key))
 }
 
 /// Signs a browser in by its key; returns the session's token. `None` for an
