@@ -19,6 +19,6 @@ pub mod reference;
 pub mod secrets;
 pub mod seed;
 pub mod tenancy;
-pub mod tokens;
 pub mod testing;
+pub mod tokens;
 pub mod web;

@@ -103,6 +103,8 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ),
     ("GET", "/account", Person, Nothing),
     ("POST", "/account", Person, Form("name=New&language=en&time_zone=")),
+    ("POST", "/account/plant", Person, Form("plant=KOL")),
+    ("POST", "/account/theme", Person, Form("theme=dark")),
     ("POST", "/account/password", Person, Form("present=a&password=b")),
     ("POST", "/account/sessions", Person, Form("")),
     ("GET", "/notices", Person, Nothing),

@@ -297,7 +297,8 @@ impl Operation {
     #[must_use]
     pub fn takes_form<T: ToSchema>(mut self) -> Self {
         let schema = self.refer::<T>();
-        self.body = Some(Content { kinds: vec!["application/x-www-form-urlencoded"], schema, required: true });
+        self.body =
+            Some(Content { kinds: vec!["application/x-www-form-urlencoded"], schema, required: true });
         self
     }
 

@@ -14,6 +14,8 @@ mod pages;
 mod password;
 mod second_step;
 mod service;
+mod settings;
+mod settings_pages;
 mod signin;
 mod step_pages;
 mod steps;

@@ -1,7 +1,7 @@
 //! `POST /api/v1/token`, its revocation, and the keys that others check tokens with.
 
-use axum::extract::{Form, State};
 use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};

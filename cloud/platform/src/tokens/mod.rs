@@ -15,6 +15,6 @@ mod tests;
 
 pub use api::{operations, router};
 pub use service::{
-    ACCESS_LIFETIME, FAMILY_LIFETIME, Issued, KEY_LIFETIME, REFRESH_LIFETIME, TokenError, end, issue, refresh,
-    reseal, verify,
+    ACCESS_LIFETIME, FAMILY_LIFETIME, Issued, KEY_LIFETIME, REFRESH_LIFETIME, TokenError, end, issue,
+    refresh, reseal, verify,
 };

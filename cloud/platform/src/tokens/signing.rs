@@ -151,7 +151,8 @@ mod tests {
         let forged = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&forged).unwrap());
         assert_eq!(ask(&format!("{head}.{forged}.{signature}"), &key, now), None);
         for alg in ["none", "HS256"] {
-            let head = URL_SAFE_NO_PAD.encode(json!({ "alg": alg, "typ": "at+jwt", "kid": "k1" }).to_string());
+            let head =
+                URL_SAFE_NO_PAD.encode(json!({ "alg": alg, "typ": "at+jwt", "kid": "k1" }).to_string());
             assert!(read(&format!("{head}.{body}.{signature}")).is_none(), "{alg}");
             assert!(read(&format!("{head}.{body}.")).is_none(), "{alg}");
         }

@@ -42,7 +42,9 @@ pub(super) async fn public_key(
 
 /// One process at a time makes a new key.
 pub(super) async fn keys_lock(tx: &mut SystemTx) -> Result<(), DbError> {
-    sqlx::query!("select pg_advisory_xact_lock(hashtext('control.signing_keys'))").fetch_one(tx.conn()).await?;
+    sqlx::query!("select pg_advisory_xact_lock(hashtext('control.signing_keys'))")
+        .fetch_one(tx.conn())
+        .await?;
     Ok(())
 }
 

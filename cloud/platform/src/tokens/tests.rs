@@ -59,7 +59,9 @@ async fn a_token_has_the_rights_of_its_key_and_is_soon_over() {
     assert!(access.rights.has_at(&place, "KOL") && !access.rights.has_at(&place, "VSK"));
     assert_eq!(access.tenant, office.tenant);
     assert!(!office.opens(&issued.access, office.now + ACCESS_LIFETIME).await, "it is over");
-    assert!(verify(&office.test.db, "https://other.test", &issued.access, office.now).await.unwrap().is_none());
+    assert!(
+        verify(&office.test.db, "https://other.test", &issued.access, office.now).await.unwrap().is_none()
+    );
     let wrong = issue(&office.test.db, &office.secrets, ISSUER, "twk_wrong", "", office.now).await;
     assert!(matches!(wrong, Err(TokenError::Key)));
     // Revoking the key ends what stands on it with the next request.
@@ -156,8 +158,7 @@ async fn a_client_signs_in_calls_refreshes_and_signs_out_over_http() {
     let (status, told) = send("POST", "/api/v1/token", None, by_form).await;
     assert_eq!((status, told["token_type"].as_str()), (StatusCode::OK, Some("Bearer")), "{told}");
     let basic = Some(format!("Basic {}", STANDARD.encode(format!("erp:{key}"))));
-    let (status, told) =
-        send("POST", "/api/v1/token", basic, "grant_type=client_credentials".into()).await;
+    let (status, told) = send("POST", "/api/v1/token", basic, "grant_type=client_credentials".into()).await;
     assert_eq!((status, told["expires_in"].as_i64()), (StatusCode::OK, Some(600)), "{told}");
     let bearer = |told: &Value| Some(format!("Bearer {}", told["access_token"].as_str().unwrap()));
     let path = "/api/v1/reference?kind=item";

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::escape::escaped;
-use super::keys::{self, Access, Bearer, SecretHash};
+use super::keys::{self, Access, Bearer, SecretHash, Settings};
 use super::limits::{self, Beyond};
 use super::origin::{is_safe, require_same};
 use super::{AppState, Permission, Problem, RequestId, Rights, Scope, cookies};
@@ -43,6 +43,8 @@ pub struct Caller {
     pub language: Lang,
     /// All texts, in that language.
     pub texts: Texts,
+    /// What the person has set up.
+    pub settings: Settings,
 }
 
 impl Caller {
@@ -107,6 +109,17 @@ impl Caller {
     #[must_use]
     pub fn at(&self, permission: &Permission) -> Cx {
         self.cx.at(self.plants(permission))
+    }
+
+    /// As [`Caller::at`], at the plant in focus alone where there is one: for lists, and
+    /// for forms, which begin with it.
+    #[must_use]
+    pub fn in_focus(&self, permission: &Permission) -> Cx {
+        let plants = self.plants(permission);
+        match &self.settings.focus {
+            Some(focus) if plants.has(focus) => self.cx.at(Plants::some([focus])),
+            _ => self.cx.at(plants),
+        }
     }
 
     /// Refuses an amount beyond the caller's limit, and says what the limit is.
@@ -174,7 +187,8 @@ impl Caller {
             bearer: access.bearer,
             session,
             language,
-            texts: state.texts(language),
+            texts: state.texts(language).in_form(access.settings.form),
+            settings: access.settings,
         }
     }
 }
@@ -288,7 +302,7 @@ fn is_page(parts: &Parts) -> bool {
 }
 
 /// The path of the page that the request was made from, if it is ours.
-pub(super) fn here(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn here(headers: &HeaderMap) -> Option<&str> {
     let from = headers.get("hx-current-url").or_else(|| headers.get(header::REFERER))?.to_str().ok()?;
     let (_, rest) = from.split_once("://")?;
     let (host, _) = rest.split_once('/')?;

@@ -29,6 +29,7 @@ mod state;
 mod version;
 
 pub use assets::asset;
+pub(crate) use caller::here;
 pub use caller::{Caller, Denied, Visitor};
 pub use client::{Client, client_of};
 pub use escape::escaped;
@@ -45,7 +46,7 @@ pub(crate) use sheet::FORMULA;
 pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
 pub use signin::routes;
-pub(crate) use signin::{end_step, set_language, set_session, set_step, step_of, step_path};
+pub(crate) use signin::{after_sign_in, end_step, set_language, set_session, set_step, step_of, step_path};
 pub use state::{AppState, Builder, NavItem};
 pub use version::{IfMatch, etag, not_modified};
 

@@ -90,3 +90,6 @@ error-token-grant = grant_type=client_credentials বা grant_type=refresh_toke
 error-token-key = অ্যাক্সেস কী বৈধ নয়।
 error-token-refresh = রিফ্রেশ টোকেনটি আর বৈধ নয়। অ্যাক্সেস কী দিয়ে সাইন ইন করুন।
 error-token-reused = রিফ্রেশ টোকেনটি দ্বিতীয়বার এসেছে। এই সাইন-ইনের সব টোকেন বাতিল; অ্যাক্সেস কী দিয়ে সাইন ইন করুন।
+shell-plant = কারখানা
+shell-plants-all = সব
+shell-plants-every = সব কারখানা

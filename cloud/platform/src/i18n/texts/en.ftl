@@ -93,3 +93,6 @@ error-token-grant = Say grant_type=client_credentials or grant_type=refresh_toke
 error-token-key = The access key is not valid.
 error-token-refresh = The refresh token is not valid any more. Sign in by the access key.
 error-token-reused = The refresh token came a second time. All tokens of this sign-in are void; sign in by the access key.
+shell-plant = Plant
+shell-plants-all = All
+shell-plants-every = All plants

@@ -90,3 +90,6 @@ error-token-grant = grant_type=client_credentials या grant_type=refresh_toke
 error-token-key = पहुँच कुंजी मान्य नहीं है।
 error-token-refresh = रिफ़्रेश टोकन अब मान्य नहीं है। पहुँच कुंजी से साइन इन करें।
 error-token-reused = रिफ़्रेश टोकन दूसरी बार आया। इस साइन-इन के सभी टोकन रद्द हैं; पहुँच कुंजी से साइन इन करें।
+shell-plant = संयंत्र
+shell-plants-all = सभी
+shell-plants-every = सभी संयंत्र

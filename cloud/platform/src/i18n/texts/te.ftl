@@ -93,3 +93,6 @@ error-token-grant = grant_type=client_credentials లేదా grant_type=refres
 error-token-key = యాక్సెస్ కీ చెల్లదు.
 error-token-refresh = రిఫ్రెష్ టోకెన్ ఇక చెల్లదు. యాక్సెస్ కీతో సైన్ ఇన్ చేయండి.
 error-token-reused = రిఫ్రెష్ టోకెన్ రెండోసారి వచ్చింది. ఈ సైన్-ఇన్ టోకెన్లన్నీ రద్దయ్యాయి; యాక్సెస్ కీతో సైన్ ఇన్ చేయండి.
+shell-plant = ప్లాంట్
+shell-plants-all = అన్నీ
+shell-plants-every = అన్ని ప్లాంట్లు

@@ -82,7 +82,7 @@ pub(super) async fn list(
         let asked = ListQuery::read(shape, pairs)?;
         state
             .db
-            .tx(&caller.cx, async |tx| {
+            .tx(&caller.in_focus(&master.permissions.view), async |tx| {
                 let page = super::super::list(tx, shape, &asked).await?;
                 Ok::<_, MastersError>((
                     page,
