@@ -4,7 +4,7 @@
 #
 #   deploy/setup.sh            what the demo needs
 #   deploy/setup.sh --tests    also what only tests need (Mosquitto, Chromium,
-#                              fonts, the pymodbus simulator)
+#                              fonts, the pymodbus simulator, axe-core)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -105,6 +105,7 @@ if [ "$need_tests" = yes ]; then
     if [ "${#missing[@]}" -gt 0 ]; then
         apt_install "${missing[@]}" || without "${missing[*]} (as root: apt-get install ${missing[*]})"
     fi
+    npm_ci deploy/axe
     if ! pymodbus_is_there; then
         say "fetching pymodbus"
         mkdir -p .cache
