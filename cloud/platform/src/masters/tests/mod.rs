@@ -3,6 +3,7 @@
 mod declared;
 mod files;
 mod lists;
+mod places;
 mod rights;
 mod row;
 mod told;
