@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The tests and the demo use the committed query data, never a stray database.
 export SQLX_OFFLINE ?= true
 
-.PHONY: help setup setup-tests demo demo-check test lint bench bench-full audit sqlx openapi
+.PHONY: help setup setup-tests demo demo-check test lint bench bench-full audit sqlx openapi fuzz-api
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -45,6 +45,10 @@ audit: ## licences, bans, sources, advisories where reachable
 
 openapi: setup ## renew docs/openapi.json, the copy of the API's description
 	@TRACEWRIGHT_RENEW=1 $(CARGO) test --workspace --lib --bins --locked -q the_document_is_the_one
+
+fuzz-api: setup ## fuzz the API by its own description, four minutes (FUZZ_SECONDS=…)
+	@$(CARGO) build --workspace --bins --locked
+	@deploy/fuzz-api.sh
 
 sqlx: setup ## refresh the committed query data from a migrated database
 	@deploy/sqlx.sh

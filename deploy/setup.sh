@@ -4,7 +4,8 @@
 #
 #   deploy/setup.sh            what the demo needs
 #   deploy/setup.sh --tests    also what only tests need (Mosquitto, Chromium,
-#                              fonts, the pymodbus simulator, axe-core)
+#                              fonts, the pymodbus simulator, the moto store,
+#                              axe-core)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -92,31 +93,36 @@ without() { # without WHAT: the tests that need it are skipped, but never in CI
 }
 
 if [ "$need_tests" = yes ]; then
-    python=.cache/pymodbus/bin/python
-    pymodbus_is_there() {
-        "$python" -c '' 2>/dev/null && cmp -s deploy/pymodbus.txt .cache/pymodbus/installed.txt
+    # Python packages of one file, each in an environment of its own under .cache.
+    python_is_there() { # python_is_there NAME
+        ".cache/$1/bin/python" -c '' 2>/dev/null && cmp -s "deploy/$1.txt" ".cache/$1/installed.txt"
+    }
+    python_fetch() { # python_fetch NAME
+        local python=".cache/$1/bin/python"
+        python_is_there "$1" && return 0
+        say "fetching $1"
+        mkdir -p .cache
+        # An environment that still works is kept, since a test may be using it.
+        if { "$python" -m pip --version >/dev/null 2>&1 ||
+             python3 -m venv --clear ".cache/$1" >/dev/null 2>&1; } &&
+           "$python" -m pip install -q --disable-pip-version-check -r "deploy/$1.txt"; then
+            cp "deploy/$1.txt" ".cache/$1/installed.txt"
+        else
+            without "$1"
+        fi
     }
     missing=()
     have mosquitto || [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
     have chromium || missing+=(chromium)
     have chromedriver || missing+=(chromium-driver)
     [ -e /usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf ] || missing+=(fonts-noto-core)
-    pymodbus_is_there || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    { python_is_there pymodbus && python_is_there moto; } ||
+        python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     if [ "${#missing[@]}" -gt 0 ]; then
         apt_install "${missing[@]}" || without "${missing[*]} (as root: apt-get install ${missing[*]})"
     fi
     npm_ci deploy/axe
-    if ! pymodbus_is_there; then
-        say "fetching pymodbus"
-        mkdir -p .cache
-        # An environment that still works is kept, since a test may be using it.
-        if { "$python" -m pip --version >/dev/null 2>&1 ||
-             python3 -m venv --clear .cache/pymodbus >/dev/null 2>&1; } &&
-           "$python" -m pip install -q --disable-pip-version-check -r deploy/pymodbus.txt; then
-            cp deploy/pymodbus.txt .cache/pymodbus/installed.txt
-        else
-            without pymodbus
-        fi
-    fi
+    python_fetch pymodbus    # machines over Modbus
+    python_fetch moto        # an S3-compatible store
 fi
 say "ready"

@@ -146,7 +146,7 @@ async fn the_document_is_served_to_anybody_and_every_operation_has_a_page() {
     let test = TestDb::new().await;
     let tenant = test.tenant("SAIF", &["KOL"]).await;
     let key = keys::create(&test.db, tenant, "reader", &[Scope::Read], None).await.unwrap();
-    let state = state(&test.db, &Config::default(), Secrets::passing().unwrap(), true);
+    let state = state(&test.db, &Config::default(), Secrets::passing().unwrap(), true, Files::none());
     let router = app(state, Committed::default(), true);
     let ask = async |path: &str, tag: Option<&str>, key: Option<&str>| {
         let mut request = Request::builder().uri(path).header(header::HOST, "tw.test");

@@ -5,11 +5,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use platform::files::{Depot, Files, Limits, S3Config};
 use platform::notify::{MailConfig, Mailer};
 use platform::secrets::{self, Secrets};
+use platform::web::{Network, Rate, Rates};
 use serde::{Deserialize, Serialize};
+
+use crate::tls::Tls;
 
 /// All settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,8 +30,16 @@ pub struct Config {
     pub grpc_names: Vec<String>,
     /// `postgres://…`; the embedded server when left out.
     pub database_url: Option<String>,
-    /// The pages are behind TLS (a proxy's), so cookies are sent over it only.
+    /// The pages are behind TLS (a proxy's), so cookies are sent over it only. With
+    /// `tls_certificate` they always are.
     pub secure_cookies: bool,
+    /// Certificate of pages and API as PEM, with those that lead to its root; over
+    /// plain HTTP, as behind a proxy, when left out. Read again when it changes.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its key as PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Where plain HTTP is sent on to `public_url`, such as `0.0.0.0:80`.
+    pub redirect_listen: Option<SocketAddr>,
     /// Structured logs (JSON) instead of text.
     pub log_json: bool,
     /// Hours after which an event is surely in a backup that would be restored, so
@@ -48,10 +61,41 @@ pub struct Config {
     /// Webhooks of tenants may reach private and loopback addresses, and go without
     /// TLS. Only where every tenant is trusted with what stands beside the cloud.
     pub webhooks_private: bool,
+    /// Proxies before this server, by address or network (`10.0.0.0/8`): only these
+    /// say, in `X-Forwarded-For`, where a request came from.
+    pub trusted_proxies: Vec<String>,
+    /// Requests that one key or person may make at once; 0: no limit.
+    pub rate_caller_burst: u32,
+    /// How many of them come back each second.
+    pub rate_caller_per_second: u32,
+    /// Requests that may come from one address at once; 0: no limit.
+    pub rate_address_burst: u32,
+    /// How many of them come back each second.
+    pub rate_address_per_second: u32,
+    /// Seconds after which a request is given up.
+    pub request_timeout_seconds: u32,
+    /// Where attached files lie: a folder, or `s3://bucket`. `files` in the state
+    /// folder when left out.
+    pub files_store: Option<String>,
+    /// Address of an S3-compatible store other than Amazon's.
+    pub files_s3_endpoint: Option<String>,
+    /// Its region.
+    pub files_s3_region: Option<String>,
+    /// Who asks it.
+    pub files_s3_access_key: String,
+    /// And by which secret.
+    pub files_s3_secret_key: String,
+    /// The largest file, in megabytes.
+    pub files_largest_mb: u64,
+    /// What a tenant's files may take together, in megabytes.
+    pub files_quota_mb: u64,
+    /// Days after which a deleted file goes for good.
+    pub files_keep_deleted_days: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
+        let rates = Rates::default();
         let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
         Self {
             state_dir: home.join(".local/state/tracewright"),
@@ -60,6 +104,9 @@ impl Default for Config {
             grpc_names: vec!["localhost".into(), "127.0.0.1".into()],
             database_url: None,
             secure_cookies: false,
+            tls_certificate: None,
+            tls_key: None,
+            redirect_listen: None,
             log_json: false,
             backup_horizon_hours: None,
             public_url: None,
@@ -67,6 +114,20 @@ impl Default for Config {
             mail_from: None,
             secret_keys: Vec::new(),
             webhooks_private: false,
+            trusted_proxies: Vec::new(),
+            rate_caller_burst: rates.caller.burst,
+            rate_caller_per_second: rates.caller.per_second,
+            rate_address_burst: rates.address.burst,
+            rate_address_per_second: rates.address.per_second,
+            request_timeout_seconds: 120,
+            files_store: None,
+            files_s3_endpoint: None,
+            files_s3_region: None,
+            files_s3_access_key: String::new(),
+            files_s3_secret_key: String::new(),
+            files_largest_mb: 100,
+            files_quota_mb: 10 * 1024,
+            files_keep_deleted_days: 90,
         }
     }
 }
@@ -98,6 +159,23 @@ impl Config {
             "mail_from",
             "secret_keys",
             "webhooks_private",
+            "trusted_proxies",
+            "rate_caller_burst",
+            "rate_caller_per_second",
+            "rate_address_burst",
+            "rate_address_per_second",
+            "request_timeout_seconds",
+            "tls_certificate",
+            "tls_key",
+            "redirect_listen",
+            "files_store",
+            "files_s3_endpoint",
+            "files_s3_region",
+            "files_s3_access_key",
+            "files_s3_secret_key",
+            "files_largest_mb",
+            "files_quota_mb",
+            "files_keep_deleted_days",
         ];
         figment
             .merge(Env::prefixed("TRACEWRIGHT_").only(&keys))
@@ -108,7 +186,10 @@ impl Config {
     /// Address of the pages, without a slash at the end: as configured, else where
     /// they are served.
     pub fn url(&self) -> String {
-        let url = self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.http_listen));
+        let url = self.public_url.clone().unwrap_or_else(|| {
+            let scheme = if self.tls_certificate.is_some() { "https" } else { "http" };
+            format!("{scheme}://{}", self.http_listen)
+        });
         url.trim_end_matches('/').to_owned()
     }
 
@@ -125,6 +206,72 @@ impl Config {
         // Where a request says that it went is no address to send to others.
         self.public_url.as_ref().context("smtp_url needs public_url, where links in mails lead")?;
         Ok(Some(Mailer::new(&MailConfig { smtp_url, from })?))
+    }
+
+    /// How many requests somebody may make.
+    #[must_use]
+    pub fn rates(&self) -> Rates {
+        Rates {
+            caller: Rate { burst: self.rate_caller_burst, per_second: self.rate_caller_per_second },
+            address: Rate { burst: self.rate_address_burst, per_second: self.rate_address_per_second },
+        }
+    }
+
+    /// Proxies that say where a request came from.
+    ///
+    /// # Errors
+    /// When one is no address or network.
+    pub fn proxies(&self) -> anyhow::Result<Vec<Network>> {
+        let read = |text: &String| text.parse().map_err(|error: String| anyhow::anyhow!(error));
+        self.trusted_proxies.iter().map(read).collect::<anyhow::Result<_>>().context("trusted_proxies")
+    }
+
+    /// Certificate and key of pages and API; `None` for plain HTTP.
+    ///
+    /// # Errors
+    /// When one of the two is missing, or they cannot serve now.
+    pub fn tls(&self, now: DateTime<Utc>) -> anyhow::Result<Option<Tls>> {
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Tls::load(certificate, key, now).map(Some),
+            (None, None) => Ok(None),
+            (Some(_), None) => anyhow::bail!("tls_certificate needs tls_key"),
+            (None, Some(_)) => anyhow::bail!("tls_key needs tls_certificate"),
+        }
+    }
+
+    /// Where attached files lie, and how much is taken.
+    ///
+    /// # Errors
+    /// When a setting is not right, or the folder cannot be made.
+    pub fn files(&self) -> anyhow::Result<Files> {
+        let own = self.state_dir.join("files");
+        let depot = match self.files_store.as_deref().map(|store| (store, store.strip_prefix("s3://"))) {
+            None => Depot::folder(&own),
+            Some((folder, None)) => {
+                anyhow::ensure!(!folder.contains("://"), "files_store is a folder, or s3://bucket");
+                Depot::folder(Path::new(folder))
+            }
+            Some((_, Some(bucket))) => {
+                anyhow::ensure!(
+                    !self.files_s3_access_key.is_empty() && !self.files_s3_secret_key.is_empty(),
+                    "files_store in a bucket needs files_s3_access_key and files_s3_secret_key"
+                );
+                let config = S3Config {
+                    bucket: bucket.trim_end_matches('/').to_owned(),
+                    endpoint: self.files_s3_endpoint.clone(),
+                    region: self.files_s3_region.clone(),
+                    access_key: self.files_s3_access_key.clone(),
+                    secret_key: self.files_s3_secret_key.clone(),
+                };
+                Depot::s3(&config, &own)
+            }
+        };
+        let limits = Limits {
+            largest: self.files_largest_mb << 20,
+            quota: self.files_quota_mb << 20,
+            keep_deleted_days: self.files_keep_deleted_days,
+        };
+        Ok(Files::new(depot.context("files_store")?, limits, platform::masters::subjects()))
     }
 
     /// The keys of sensitive fields.
@@ -152,6 +299,20 @@ mod tests {
         std::fs::write(&file, "http_lisen = \"127.0.0.1:0\"\n").unwrap();
         let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());
         assert!(error.contains("http_lisen"), "{error}");
+    }
+
+    #[test]
+    fn files_lie_in_a_folder_or_a_bucket() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config { state_dir: dir.path().to_owned(), ..Config::default() };
+        config.files().unwrap();
+        assert!(dir.path().join("files").is_dir());
+        let mut told = |store: &str| {
+            config.files_store = Some(store.to_owned());
+            format!("{:#}", config.files().map(drop).unwrap_err())
+        };
+        assert!(told("s3://files").contains("files_s3_access_key"));
+        assert!(told("gs://files").contains("s3://bucket"));
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ mod config;
 mod database;
 mod metrics;
 mod serve;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

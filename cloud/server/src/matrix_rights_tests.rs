@@ -20,8 +20,18 @@ use super::*;
 /// API, which is the same for everybody.
 const SIGNED_IN: &[&str] = &["/api", "/api/operations/{operation}"];
 /// Routes that refuse somebody without any role and do not say for want of which
-/// right.
-const SAYS_NO_RIGHT: &[&str] = &[];
+/// right: files ask for that of whatever they are attached to.
+const SAYS_NO_RIGHT: &[&str] = &[
+    "/files/on/{kind}/{*code}",
+    "/files/{id}/content",
+    "/files/{id}/version",
+    "/files/{id}/delete",
+    "/files/{id}/restore",
+    "/api/v1/files",
+    "/api/v1/files/{id}",
+    "/api/v1/files/{id}/content",
+    "/api/v1/files/{id}/restore",
+];
 /// Routes that show, or let somebody change, what is of another plant.
 const LEAKS: &[&str] = &[];
 
@@ -39,6 +49,7 @@ const HOLD_OF_KOL: &str = "01900000-0000-7000-8000-000000000002";
 struct Office {
     router: Router,
     test: TestDb,
+    _folder: tempfile::TempDir,
     cx: Cx,
     user: Uuid,
 }
@@ -48,8 +59,13 @@ impl Office {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL", "VSK"]).await;
         plant_marks(&test, tenant).await;
-        let config = Config::default();
-        let state = state(&test.db, &config, Secrets::passing().unwrap(), true);
+        let folder = tempfile::tempdir().unwrap();
+        // A person who calls every endpoint as every role calls often.
+        let state_dir = folder.path().to_owned();
+        let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
+        let files = config.files().unwrap();
+        std::fs::write(folder.path().join("files").join("x"), "x").unwrap();
+        let state = state(&test.db, &config, Secrets::passing().unwrap(), true, files);
         let router = app(state, Committed::default(), true);
         let cx = Cx::new(tenant, "user:tests");
         let now = Utc::now();
@@ -63,7 +79,7 @@ impl Office {
         // Somebody has to stay an administrator.
         join("boss@saif.example", vec![people::ADMIN.into()]).await;
         let user = join("a@saif.example", Vec::new()).await;
-        Self { router, test, cx, user }
+        Self { router, test, _folder: folder, cx, user }
     }
 
     /// The token of a new session, with these roles from now on.
@@ -172,8 +188,8 @@ fn paths_to_kol(method: &str, pattern: &str, masters: &[&str]) -> Vec<String> {
         } else {
             format!("KOL:{KEY_OF_KOL}")
         };
-        let pattern = if pattern.contains("{master}") {
-            pattern.replace("{*code}", &key).replace("{field}", "plant")
+        let pattern = if pattern.contains("{master}") || pattern.contains("{kind}") {
+            pattern.replace("{*code}", &key).replace("{field}", "plant").replace("{kind}", master)
         } else {
             pattern.to_owned()
         };
@@ -182,7 +198,7 @@ fn paths_to_kol(method: &str, pattern: &str, masters: &[&str]) -> Vec<String> {
             .replace(HOLD, HOLD_OF_KOL)
             .replace(MARK, OF_KOL)
     };
-    if pattern.contains("{master}") {
+    if pattern.contains("{master}") || pattern.contains("{kind}") {
         masters.iter().map(|master| one(master)).collect()
     } else {
         vec![one("")]
@@ -333,6 +349,11 @@ async fn plant_marks(test: &TestDb, tenant: Uuid) {
                  values ('{tenant}', '{HOLD_OF_KOL}', '{OF_KOL}', '{OF_KOL}', '{OF_KOL}', '')"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, plant, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{tenant}', {key}, '{OF_KOL}', '{HOLD_OF_KOL}', 'KOL', '{HOLD_OF_KOL}', 1, 1, now(), now(), 3)"),
+        format!("insert into file_contents (tenant_id, sha256, size, object) values ('{tenant}', sha256('x'), 1, 'x')"),
+        format!("insert into files (tenant_id, file_id, subject_kind, subject_key)
+                 values ('{tenant}', '{HOLD_OF_KOL}', 'warehouses', '{KEY_OF_KOL}')"),
+        format!("insert into file_versions (tenant_id, file_id, number, name, media_type, sha256)
+                 values ('{tenant}', '{HOLD_OF_KOL}', 1, '{OF_KOL}', 'text/plain', sha256('x'))"),
         format!("update agents set software = '{OF_KOL}' where tenant_id = '{tenant}' and plant_code = 'KOL'"),
     ];
     let cx = Cx::system(tenant);

@@ -160,6 +160,19 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("GET", "/files/on/{kind}/{*code}", Reader, Nothing),
+    ("POST", "/files/on/{kind}/{*code}", Writer, Nothing),
+    ("GET", "/files/{id}/content", Reader, Nothing),
+    ("POST", "/files/{id}/version", Writer, Nothing),
+    ("POST", "/files/{id}/delete", Writer, Form("version=1")),
+    ("POST", "/files/{id}/restore", Writer, Form("")),
+    ("GET", "/api/v1/files", Reader, Nothing),
+    ("POST", "/api/v1/files", Writer, Nothing),
+    ("GET", "/api/v1/files/{id}", Reader, Nothing),
+    ("DELETE", "/api/v1/files/{id}", Writer, Nothing),
+    ("GET", "/api/v1/files/{id}/content", Reader, Nothing),
+    ("PUT", "/api/v1/files/{id}/content", Writer, Nothing),
+    ("POST", "/api/v1/files/{id}/restore", Writer, Nothing),
     ("GET", "/api", Reader, Nothing),
     ("GET", "/api/operations/{operation}", Reader, Nothing),
     ("GET", "/api/openapi.json", Anyone, Nothing),
@@ -178,6 +191,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{notice}", HOLD)
         .replace("{list}", "suppliers")
         .replace("{master}", "suppliers")
+        .replace("{kind}", "suppliers")
         .replace("{field}", "payment_terms")
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
@@ -187,6 +201,8 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
+        "/api/v1/files" if method == "GET" => format!("{path}?kind=suppliers&key={MARK}"),
+        "/api/v1/files" => format!("{path}?kind=suppliers&key={MARK}&name=a.txt"),
         "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
         _ => path,
     }
@@ -195,6 +211,7 @@ fn sample(method: &str, pattern: &str) -> String {
 struct Site {
     router: Router,
     _test: TestDb,
+    _folder: tempfile::TempDir,
     /// Keys of the victim tenant by scope, and the strongest key of another.
     keys: [(Who, String); 3],
     stranger: String,
@@ -206,8 +223,12 @@ impl Site {
         let victim = test.tenant("SAIF", &["KOL"]).await;
         let other = test.tenant("OTHR", &["KOL"]).await;
         plant_marks(&test, victim).await;
-        let config = Config::default();
-        let state = state(&test.db, &config, Secrets::passing().unwrap(), true);
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { state_dir: folder.path().to_owned(), ..Config::default() };
+        let files = config.files().unwrap();
+        // The bytes of the file among the marks.
+        std::fs::write(folder.path().join("files").join(MARK), "x").unwrap();
+        let state = state(&test.db, &config, Secrets::passing().unwrap(), true, files);
         let router = app(state, Committed::default(), true);
         let key = async |tenant, scope| {
             keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
@@ -218,7 +239,7 @@ impl Site {
             (Admin, key(victim, Scope::Admin).await),
         ];
         let stranger = key(other, Scope::Admin).await;
-        Self { router, _test: test, keys, stranger }
+        Self { router, _test: test, _folder: folder, keys, stranger }
     }
 
     async fn call(
@@ -274,6 +295,10 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
                  values ('{victim}', '{hold}', 'mail', '{MARK}', '{{}}', 'dead', now(), '{MARK}')"),
         format!("insert into webhooks (tenant_id, webhook_id, name, url, secret)
                  values ('{victim}', '{hold}', '{MARK}', 'https://{MARK}', '\\x00')"),
+        format!("insert into file_contents (tenant_id, sha256, size, object) values ('{victim}', sha256('{MARK}'), 1, '{MARK}')"),
+        format!("insert into files (tenant_id, file_id, subject_kind, subject_key) values ('{victim}', '{hold}', 'suppliers', '{MARK}')"),
+        format!("insert into file_versions (tenant_id, file_id, number, name, media_type, sha256)
+                 values ('{victim}', '{hold}', 1, '{MARK}', 'text/plain', sha256('{MARK}'))"),
         format!("insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
                  values ('{victim}', '{hold}', '{MARK}', '{MARK}', '{MARK}', '')"),
     ];
@@ -355,6 +380,8 @@ async fn another_tenant_sees_and_changes_nothing() {
         "/api/v1/holds",
         "/api/v1/reference",
         "/holds",
+        "/files/on/{kind}/{*code}",
+        "/api/v1/files",
         "/masters/{master}",
         "/masters/{master}/row/{*code}",
         "/masters/{master}/export",

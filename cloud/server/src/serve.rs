@@ -11,6 +11,7 @@ use axum::Router;
 use axum::routing::get;
 use chrono::Utc;
 use platform::authority::{self, Authority};
+use platform::files::Files;
 use platform::notify::{Courier, WebSender};
 use platform::openapi::Operation;
 use platform::secrets::Secrets;
@@ -24,7 +25,7 @@ use trace::ingest::{Committed, Ingest};
 
 use crate::config::Config;
 use crate::database::Database;
-use crate::metrics;
+use crate::{metrics, tls};
 
 /// How long requests and streams may take to end once told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -80,9 +81,14 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         let stop = stop.clone();
         running.spawn(async move { edge.serve(listener, tls, stop).await.context("serving plants") });
     }
+    // What is wrong with a certificate is said before anything is served.
+    let tls = config.tls(Utc::now())?;
+    let files = config.files()?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
+    config.proxies()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some());
+    let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
         let (audited, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
@@ -97,6 +103,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             kinds: state.kinds.as_slice().into(),
             public_url: config.url(),
         };
+        let (swept, stopped) = (db.clone(), stop.clone());
+        running.spawn(async move {
+            platform::files::sweep::run(swept, files, stopped).await;
+            Ok(())
+        });
         let (outbox, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::notify::worker::run(outbox, courier, stopped).await;
@@ -112,13 +123,27 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let http = listener.local_addr()?;
     let app = app(state, committed, parts.contains(&Part::Api));
     let served = stop.clone();
-    running.spawn(async move {
-        let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service)
-            .with_graceful_shutdown(served.cancelled_owned())
-            .await
-            .context("serving pages")
-    });
+    if let Some(tls) = tls {
+        let (watched, stopped) = (tls.clone(), stop.clone());
+        running.spawn(async move {
+            watched.watch(tls::LOOK, stopped).await;
+            Ok(())
+        });
+        running.spawn(async move { tls.serve(listener, app, served).await });
+    } else {
+        running.spawn(async move {
+            let service = app.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service)
+                .with_graceful_shutdown(served.cancelled_owned())
+                .await
+                .context("serving pages")
+        });
+    }
+    if let Some(at) = config.redirect_listen {
+        let listener = listen(at, "redirect_listen").await?;
+        let (url, stop) = (config.url(), stop.clone());
+        running.spawn(async move { tls::redirect(listener, url, stop).await });
+    }
     write_addresses(&config, http, grpc)?;
     tracing::info!(%http, ?grpc, ?parts, "the cloud runs");
 
@@ -149,10 +174,12 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
 }
 
 /// What every handler is given.
-fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) -> AppState {
+fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, files: Files) -> AppState {
     let masters_texts = platform::masters::texts();
+    // They were judged before anything was started.
+    let proxies = config.proxies().unwrap_or_default();
     AppState::builder(db.clone())
-        .secure(config.secure_cookies)
+        .secure(config.secure_cookies || config.tls_certificate.is_some())
         .nav(trace::pages::NAV)
         .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
@@ -172,11 +199,16 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool) 
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
+        .texts(platform::files::TEXTS)
+        .files(files)
         .texts(platform::openapi::TEXTS)
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
         .public_url(&config.url())
+        .rates(config.rates())
+        .trusted_proxies(proxies)
+        .request_timeout(Duration::from_secs(config.request_timeout_seconds.max(1).into()))
         .build()
 }
 
@@ -189,6 +221,7 @@ fn operations() -> Vec<Operation> {
         platform::audit::operations(),
         platform::people::operations(),
         platform::tokens::operations(),
+        platform::files::operations(),
         platform::openapi::operations(),
     ]
     .concat()
@@ -207,6 +240,7 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::audit::router())
             .merge(platform::notify::router())
             .merge(platform::masters::router())
+            .merge(platform::files::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));
         platform::web::wrap(pages, state)

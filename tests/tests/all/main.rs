@@ -11,6 +11,7 @@ mod office_tenant;
 mod pymodbus;
 mod queries;
 mod reference_shapes;
+mod s3;
 mod spec_example;
 mod support;
 mod terminal;

@@ -9,6 +9,9 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("migrating the database: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The request that this was done for is carried out by another process.
+    #[error("another process carries this request out")]
+    Superseded,
 }
 
 /// A failure, sorted by what a caller can do about it.
@@ -29,8 +32,10 @@ pub enum Problem {
 impl DbError {
     /// What a caller can do about it.
     pub fn problem(&self) -> Problem {
-        let Self::Sqlx(error) = self else {
-            return Problem::Fault;
+        let error = match self {
+            Self::Sqlx(error) => error,
+            Self::Superseded => return Problem::Contended,
+            Self::Migrate(_) => return Problem::Fault,
         };
         match error {
             sqlx::Error::RowNotFound => Problem::NotFound,

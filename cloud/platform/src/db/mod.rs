@@ -3,10 +3,12 @@
 //! Pools are private here, so no other part can run a statement outside a
 //! transaction, or inside one whose tenant was never set.
 
+mod claim;
 mod connect;
 mod error;
 mod listen;
 
+pub use claim::{Claim, under};
 pub use connect::PoolSizes;
 pub use error::{DbError, Problem};
 pub use listen::{Listener, Told};
@@ -160,16 +162,8 @@ impl Db {
         F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
     {
         let mut system = SystemTx { tx: begin(&self.pools.system).await? };
-        match f(&mut system).await {
-            Ok(value) => {
-                system.tx.inner.commit().await.map_err(DbError::from)?;
-                Ok(value)
-            }
-            Err(error) => {
-                roll_back(system.tx).await;
-                Err(error)
-            }
-        }
+        let done = f(&mut system).await;
+        end(system.tx, done).await
     }
 
     /// Closes every connection, after the transactions under way are done.
@@ -199,7 +193,17 @@ where
     E: From<DbError>,
     F: AsyncFnOnce(&mut Tx) -> Result<T, E>,
 {
-    match f(&mut tx).await {
+    let done = f(&mut tx).await;
+    end(tx, done).await
+}
+
+/// Commits what was done, or rolls back.
+async fn end<T, E: From<DbError>>(mut tx: Tx, done: Result<T, E>) -> Result<T, E> {
+    let marked = match done {
+        Ok(value) => claim::mark(&mut tx).await.map(|()| value).map_err(E::from),
+        Err(error) => Err(error),
+    };
+    match marked {
         Ok(value) => {
             tx.inner.commit().await.map_err(DbError::from)?;
             Ok(value)

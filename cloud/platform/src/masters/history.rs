@@ -11,6 +11,7 @@ use super::store::{self, Audited};
 use super::{MastersError, Row};
 use crate::db::Tx;
 use crate::i18n::{Lang, Texts};
+use crate::people;
 
 /// Most entries that are told.
 const MOST: i64 = 200;
@@ -57,7 +58,7 @@ pub(super) async fn history(
         found.iter().filter(|entry| entry.action.starts_with("master.")).map(|entry| entry.at).collect();
     found.retain(|entry| entry.action.starts_with("master.") || !own.contains(&entry.at));
     let actors: Vec<String> = found.iter().map(|entry| entry.actor.clone()).collect();
-    let names = store::people(tx, &actors).await?;
+    let names = people::names_of(tx, &actors).await?;
     let entries = found.into_iter().map(|entry| Entry {
         at: entry.at,
         by: names.get(&entry.actor).cloned().unwrap_or_else(|| entry.actor.clone()),

@@ -9,6 +9,7 @@
 //! `docs/adding-a-master.md` says how to add one.
 
 mod api;
+mod attach;
 mod catalog;
 mod check;
 mod declare;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use axum::{Extension, Router};
 use tokio::sync::OnceCell;
 
+pub use attach::subjects;
 pub use declare::{Field, Group, Master, Member, Permissions, Use};
 pub use error::MastersError;
 pub use import::{Report, import};

@@ -10,12 +10,12 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;
 use sqlx::{AssertSqlSafe, Error, Postgres};
 
-use super::Row;
 use super::declare::Use;
 use super::kind::Kind;
 use super::list::{Lane, ListQuery, Place};
 use super::places;
 use super::shape::{Check, Reference, Referrer, Shape};
+use super::{Master, Row};
 use crate::ctx::Plants;
 use crate::db::Tx;
 
@@ -409,6 +409,43 @@ pub(super) async fn row_mark(tx: &mut Tx, shape: &Shape, key: &[String], deleted
     Ok(())
 }
 
+/// Whether there is a row of this key, deleted or not, that the transaction's plants
+/// show.
+pub(super) async fn row_stands(tx: &mut Tx, master: &Master, key: &[&str]) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let at =
+        master.key.iter().enumerate().map(|(at, name)| format!("t.{}::text = ${}", quoted(name), at + 2));
+    let mut conditions: Vec<String> = at.collect();
+    if let Some(member) = master.member {
+        conditions.push(format!("t.{}", quoted(member.column)));
+    }
+    let plants = tx.plants().codes();
+    let has = |name: &str| master.fields.iter().any(|field| field.name == name);
+    let number = key.len() + 2;
+    let place = if has("plant") {
+        Some(format!("(coalesce(t.plant, '') = '' or t.plant = any(${number}))"))
+    } else if has("plants") {
+        Some(format!("(t.plants = '{{}}' or t.plants && ${number})"))
+    } else {
+        None
+    };
+    let place = place.filter(|_| plants.is_some());
+    conditions.extend(place.clone());
+    let sql = format!(
+        "select exists (select from {} t where t.tenant_id = $1 and {})",
+        quoted(master.table),
+        conditions.join(" and "),
+    );
+    let mut statement = scalar::<bool>(sql).bind(tenant);
+    for part in key {
+        statement = statement.bind((*part).to_owned());
+    }
+    if place.is_some() {
+        statement = statement.bind(plants);
+    }
+    statement.fetch_one(tx.conn()).await
+}
+
 /// Most rows that are named as using another.
 const MOST_USES: usize = 12;
 
@@ -475,21 +512,6 @@ pub(super) async fn audited(tx: &mut Tx, subjects: &[String], limit: i64) -> Res
     )
     .fetch_all(tx.conn())
     .await
-}
-
-/// Names of the people among the actors, by `user:…`.
-pub(super) async fn people(tx: &mut Tx, actors: &[String]) -> Result<HashMap<String, String>, Error> {
-    let tenant = tx.tenant();
-    let ids: Vec<uuid::Uuid> =
-        actors.iter().filter_map(|actor| actor.strip_prefix("user:")?.parse().ok()).collect();
-    let rows = sqlx::query!(
-        "select user_id, name from users where tenant_id = $1 and user_id = any($2)",
-        tenant,
-        &ids
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (format!("user:{}", row.user_id), row.name)).collect())
 }
 
 /// See [`super::begin`].

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{Courier, KEEP_NOTICES, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
+use crate::idempotency;
 use crate::outbox::{self, Settled};
 use crate::tenancy;
 
@@ -133,6 +134,7 @@ async fn forget(db: &Db, tenants: &[Uuid], now: DateTime<Utc>) {
             .tx(&Cx::system(*tenant), async |tx| {
                 outbox::forget(tx, now).await?;
                 store::forget(tx, now - KEEP_NOTICES).await?;
+                idempotency::forget(tx, now).await?;
                 Ok(())
             })
             .await;

@@ -93,6 +93,9 @@ pub(super) fn is_write(operation: &Operation) -> bool {
 fn parameters(operation: &Operation) -> Vec<Value> {
     let mut parameters = operation.parameters.clone();
     let mut share = |name: &str| parameters.push(shared::parameter_of(name));
+    if is_write(operation) && operation.access != Access::Public {
+        share("IdempotencyKey");
+    }
     match operation.if_match {
         IfMatch::No => {}
         // As `version` in the body it does as well, so that no schema can ask for it.
@@ -116,6 +119,9 @@ fn answers(operation: &Operation) -> Value {
         let mut headers = Map::new();
         if operation.tagged {
             headers.insert("ETag".into(), json!({ "$ref": "#/components/headers/ETag" }));
+        }
+        if is_write(operation) {
+            headers.insert("Idempotency-Replayed".into(), json!({ "$ref": "#/components/headers/Replayed" }));
         }
         let mut answer = json!({ "description": text });
         if !headers.is_empty() {
@@ -163,7 +169,7 @@ pub(super) fn errors(operation: &Operation) -> Vec<(u16, &'static str)> {
         statuses.extend([409, 422]);
     }
     if operation.body.is_some() {
-        statuses.extend([413, 415]);
+        statuses.extend([408, 413, 415]);
     }
     match operation.if_match {
         IfMatch::No => {}

@@ -118,7 +118,7 @@ pub(super) fn example(document: &Value, schema: &Value) -> Value {
 fn one_of(document: &Value, schema: &Value, depth: usize) -> Value {
     let schema = target(document, bare(schema));
     for told in ["example", "default", "const"] {
-        if let Some(value) = schema.get(told).filter(|value| !value.is_null()) {
+        if let Some(value) = schema.get(told).filter(|value| !value.is_null() && *value != "") {
             return value.clone();
         }
     }

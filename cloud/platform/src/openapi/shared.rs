@@ -16,11 +16,13 @@ that an answer holds is the caller's tenant's.
 request, which `X-Request-Id` carries too. An unknown path answers 404, a method that a path does not have \
 405 with `Allow`.
 
-**Versions.** A resource with an `ETag` is changed under `If-Match`; a stale one answers 412.
+**Writes** take `Idempotency-Key`: the same request under the same key is carried out once, and answered as \
+before. **Versions.** A resource with an `ETag` is changed under `If-Match`; a stale one answers 412.
 
 **Lists** are read page by page: pass `next` as `after`, until it is null or not there.
 
-**Numbers.** Amounts and quantities are decimal texts, never floats. Times are UTC, RFC 3339.";
+**Numbers.** Amounts and quantities are decimal texts, never floats. Times are UTC, RFC 3339. \
+**Limits.** `RateLimit` and `RateLimit-Policy` tell what is left; beyond it, 429 with `Retry-After`.";
 
 /// Errors by status: the name of the shared answer, and what it means.
 const ERRORS: &[(u16, &str, &str)] = &[
@@ -30,12 +32,21 @@ const ERRORS: &[(u16, &str, &str)] = &[
     (404, "NotFound", "There is no such thing in this tenant."),
     (405, "MethodNotAllowed", "The path has not this method; `Allow` names those that it has."),
     (408, "Timeout", "The body did not come in time."),
-    (409, "Conflict", "It does not fit the state of things."),
+    (
+        409,
+        "Conflict",
+        "It does not fit the state of things, or a request with this `Idempotency-Key` is still carried out.",
+    ),
     (410, "Gone", "It was there, and is no more."),
     (412, "PreconditionFailed", "Somebody else changed it since the version in `If-Match`."),
     (413, "TooLarge", "The body is larger than what is taken here."),
     (415, "UnsupportedMediaType", "The body is of another media type than what is taken here."),
-    (422, "Unprocessable", "Understood, and not acceptable; `errors` names every mistake."),
+    (
+        422,
+        "Unprocessable",
+        "Understood, and not acceptable; `errors` names every mistake. Or the `Idempotency-Key` was used for \
+         another request.",
+    ),
     (428, "PreconditionRequired", "It must be said which version was seen: in `If-Match`, or as `version`."),
     (429, "TooManyRequests", "Too many requests; `Retry-After` says when to go on."),
     (500, "Internal", "A mistake of the server, which its log has under the request's id."),
@@ -59,7 +70,7 @@ pub(super) fn problem(text: &str, status: u16) -> Value {
     });
     let header = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
     match status {
-        429 | 503 => answer["headers"] = json!({ "Retry-After": header("RetryAfter") }),
+        409 | 429 | 503 => answer["headers"] = json!({ "Retry-After": header("RetryAfter") }),
         405 => answer["headers"] = json!({ "Allow": header("Allow") }),
         _ => {}
     }
@@ -106,6 +117,12 @@ pub(super) fn parameter_of(name: &str) -> Value {
 
 pub(super) fn parameters() -> Value {
     json!({
+        "IdempotencyKey": {
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "Chosen by the caller, one for each intention: a UUID serves. The same request under \
+                            the same key within a day is not carried out again, and answered as the first time.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]{1,200}$" },
+        },
         "IfMatch": {
             "name": "If-Match", "in": "header", "required": false,
             "description": "The `ETag` of the version that the caller saw.",
@@ -124,6 +141,13 @@ pub(super) fn headers() -> Value {
     json!({
         "RequestId": text("The id of the request, as the log has it. One that the caller sent is kept."),
         "ETag": text("The version of the resource, for `If-Match` and `If-None-Match`."),
+        "Replayed": text("`true` where this is the answer of an earlier request under the same `Idempotency-Key`."),
+        "RateLimit": text(
+            "What is left of the caller's limit: `\"caller\";r=<requests>;t=<seconds until it is full again>`."
+        ),
+        "RateLimitPolicy": text(
+            "The limit: `\"caller\";q=<requests at once>;w=<seconds in which as many come back>`."
+        ),
         "Allow": text("The methods of the path."),
         "RetryAfter": { "description": "Seconds to wait.", "schema": { "type": "integer", "minimum": 0 } },
     })

@@ -37,7 +37,7 @@ pub use pages::router;
 pub use second_step::reseal;
 pub use service::{give, limit_set, limits, list, plants, roles, roles_ensure, roles_set};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
-pub(crate) use store::{Standing, standing};
+pub(crate) use store::{Standing, names_of, standing};
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;

@@ -1,7 +1,7 @@
 //! All SQL of people: their look-up at sign-in, links and tries in the control
 //! schema, and their rows in the tenant's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -727,4 +727,19 @@ pub(super) async fn tenant_code(tx: &mut Tx) -> Result<String, Error> {
     sqlx::query_scalar!("select code from control.tenants where tenant_id = $1", tenant)
         .fetch_one(tx.conn())
         .await
+}
+
+/// Names of the people among the actors, by `user:…`.
+pub(crate) async fn names_of(tx: &mut Tx, actors: &[String]) -> Result<HashMap<String, String>, Error> {
+    let tenant = tx.tenant();
+    let ids: Vec<Uuid> =
+        actors.iter().filter_map(|actor| actor.strip_prefix("user:")?.parse().ok()).collect();
+    let rows = sqlx::query!(
+        "select user_id, name from users where tenant_id = $1 and user_id = any($2)",
+        tenant,
+        &ids
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (format!("user:{}", row.user_id), row.name)).collect())
 }

@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::web::network;
+
 /// What tries are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted<'a> {
@@ -26,11 +28,7 @@ impl Counted<'_> {
     /// The name of its row; an e-mail is not told by it.
     #[must_use]
     pub fn subject(&self) -> String {
-        // A person at home has a /64 of addresses.
-        let network = |address: &IpAddr| match address {
-            IpAddr::V6(address) => format!("{:x?}", &address.segments()[..4]),
-            IpAddr::V4(address) => address.to_string(),
-        };
+        let network = |address: &IpAddr| network(*address).to_string();
         let (kind, text) = match self {
             Self::Account(email) => ("account", (*email).to_owned()),
             Self::Address(address) => ("address", network(address)),

@@ -15,6 +15,7 @@ use super::escape::escaped;
 use super::keys::{self, Access, Bearer, SecretHash, Settings};
 use super::limits::{self, Beyond};
 use super::origin::{is_safe, require_same};
+use super::rates::Slot;
 use super::{AppState, Permission, Problem, RequestId, Rights, Scope, cookies};
 use crate::ctx::{Cx, Plants};
 use crate::i18n::{Lang, Texts};
@@ -174,6 +175,21 @@ impl Caller {
         self.texts.t(key)
     }
 
+    /// The caller, if not beyond its limit.
+    fn counted(
+        state: &AppState,
+        access: Access,
+        session: Option<SecretHash>,
+        parts: &Parts,
+    ) -> Result<Self, Denied> {
+        let caller = Self::new(state, access, session, parts);
+        let left = state.rate_limits.caller(&caller.cx.actor)?;
+        if let Some(slot) = parts.extensions.get::<Slot>() {
+            slot.put(left);
+        }
+        Ok(caller)
+    }
+
     fn new(state: &AppState, access: Access, session: Option<SecretHash>, parts: &Parts) -> Self {
         let language = language(&parts.headers, access.language);
         let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
@@ -249,6 +265,10 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Denied> {
         let state = AppState::from_ref(state);
+        // A layer has asked already.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let now = Utc::now();
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
@@ -260,7 +280,7 @@ where
             };
             let access = access.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
-            return Ok(Self::new(&state, access, None, parts));
+            return Self::counted(&state, access, None, parts);
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
             if !is_safe(&parts.method) {
@@ -268,7 +288,7 @@ where
             }
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
-                return Ok(Self::new(&state, access, keys::hash_of_token(token), parts));
+                return Self::counted(&state, access, keys::hash_of_token(token), parts);
             }
         }
         if !is_page(parts) {

@@ -43,11 +43,16 @@ struct ErrorPage<'a> {
 }
 
 /// The answer as its asker can read it; one that is no error stays as it is.
-pub(super) fn present(state: &AppState, asker: &Asker, id: &RequestId, answer: Response) -> Response {
+pub(super) async fn present(
+    state: &AppState,
+    asker: &Asker,
+    id: &RequestId,
+    mut answer: Response,
+) -> Response {
     let problem = match answer.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
         None => match plain(&answer) {
-            Some(problem) => problem,
+            Some(problem) => explained(problem, &mut answer).await,
             None => return answer,
         },
     };
@@ -98,7 +103,9 @@ fn plain(answer: &Response) -> Option<Problem> {
     let code = match status {
         StatusCode::NOT_FOUND => "not_found",
         StatusCode::METHOD_NOT_ALLOWED => "request.method",
+        StatusCode::REQUEST_TIMEOUT => "request.timeout",
         StatusCode::PAYLOAD_TOO_LARGE => "request.too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "request.media_type",
         StatusCode::UNAUTHORIZED => "auth.required",
         StatusCode::FORBIDDEN => "auth.forbidden",
         StatusCode::SERVICE_UNAVAILABLE => "busy",
@@ -106,6 +113,17 @@ fn plain(answer: &Response) -> Option<Problem> {
         _ => "request.invalid",
     };
     Some(Problem::new(status, code, ""))
+}
+
+/// The problem with what axum said of it: which part of a path or a body it could not
+/// read. What goes wrong on our side is not told.
+async fn explained(mut problem: Problem, answer: &mut Response) -> Problem {
+    if matches!(problem.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) {
+        let body = std::mem::take(answer.body_mut());
+        let said = axum::body::to_bytes(body, 4096).await.unwrap_or_default();
+        problem.detail = String::from_utf8_lossy(&said).into_owned();
+    }
+    problem
 }
 
 /// The problem with a text for its detail, where it came without one.

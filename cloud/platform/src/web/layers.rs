@@ -13,8 +13,11 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::origin::is_safe;
+use super::rates::Slot;
 use super::request_id::{self, RequestId};
-use super::{AppState, Problem, assets, compress, faces};
+use super::slow::{self, Coming};
+use super::{AppState, Client, Problem, assets, compress, faces};
+use crate::idempotency;
 
 /// The most that a request may carry, unless its route says otherwise with a
 /// `DefaultBodyLimit` of its own.
@@ -31,6 +34,7 @@ pub fn wrap(router: Router<AppState>, state: AppState) -> Router {
     router
         .fallback(async || Problem::not_found())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(state.clone(), idempotency::once))
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)
 }
@@ -42,13 +46,29 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
     // A path can hold a secret (a sign-in code), its pattern cannot.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let span = tracing::info_span!("request", id = %id.0);
+    name_host(&mut request);
     let asker = faces::Asker::of(&request);
     let takes_gzip = assets::takes_gzip(request.headers());
+    let (slot, coming) = (Slot::default(), Coming::now());
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(slot.clone());
+    let client = Client::of(request.extensions(), request.headers(), &state.trusted_proxies);
+    let request = request.map(|body| slow::watched(body, slow::PAUSE, &coming));
 
-    let answer = run(&method, request, next).instrument(span.clone()).await;
-    let answer = answer.unwrap_or_else(|panic| span.in_scope(|| Problem::internal(panic)).into_response());
-    let response = faces::present(&state, &asker, &id, answer);
+    let answer = match state.rate_limits.address(client.0) {
+        Ok(()) => run((&state, &coming), &method, request, next).instrument(span.clone()).await,
+        Err(problem) => Ok(problem.into_response()),
+    };
+    let answer = match answer {
+        // Whatever the handler made of a body that ended too soon.
+        Ok(_) if coming.is_late() => {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "request.timeout", "").into_response()
+        }
+        Ok(answer) => answer,
+        Err(panic) => span.in_scope(|| Problem::internal(panic)).into_response(),
+    };
+    let mut response = faces::present(&state, &asker, &id, answer).await;
+    slot.tell(response.headers_mut());
     let mut response = compress::gzip(response, takes_gzip).await;
     protect(&state, &mut response);
     let took = begun.elapsed();
@@ -71,18 +91,52 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
     response
 }
 
+/// HTTP/2 names the host in the request's own address: from here on it stands in
+/// the header, as of HTTP/1.1.
+fn name_host(request: &mut Request) {
+    if request.headers().contains_key(header::HOST) {
+        return;
+    }
+    let named = request.uri().authority().and_then(|at| HeaderValue::from_str(at.as_str()).ok());
+    if let Some(named) = named {
+        request.headers_mut().insert(header::HOST, named);
+    }
+}
+
 /// Runs a request to its end. hyper drops the future of a caller that hangs up;
-/// what changes something is therefore a task of its own, which nobody drops.
-async fn run(method: &Method, request: Request, next: Next) -> Result<Response, String> {
+/// what changes something is therefore a task of its own, which nobody drops. One
+/// that takes too long is given up, and what it did not commit is rolled back.
+async fn run(
+    (state, coming): (&AppState, &Coming),
+    method: &Method,
+    request: Request,
+    next: Next,
+) -> Result<Response, String> {
+    let over = coming.over(state.request_timeout);
     let work = next.run(request);
     if is_safe(method) {
-        return AssertUnwindSafe(work).catch_unwind().await.map_err(told);
+        return tokio::select! {
+            done = AssertUnwindSafe(work).catch_unwind() => done.map_err(told),
+            () = over => Ok(too_long()),
+        };
     }
-    match tokio::spawn(work.in_current_span()).await {
-        Ok(response) => Ok(response),
-        Err(error) if error.is_panic() => Err(told(error.into_panic())),
-        Err(error) => Err(error.to_string()),
+    let mut work = tokio::spawn(work.in_current_span());
+    tokio::select! {
+        done = &mut work => match done {
+            Ok(response) => Ok(response),
+            Err(error) if error.is_panic() => Err(told(error.into_panic())),
+            Err(error) => Err(error.to_string()),
+        },
+        () = over => {
+            work.abort();
+            Ok(too_long())
+        }
     }
+}
+
+fn too_long() -> Response {
+    tracing::warn!("a request took too long and was given up");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "").into_response()
 }
 
 fn told(panic: Box<dyn Any + Send>) -> String {

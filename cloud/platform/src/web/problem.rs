@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Permission;
+use super::rates::retry_after;
 use crate::db::{self, DbError};
 
 /// One mistake in what was sent; all of them are told at once.
@@ -37,13 +38,22 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The permission that the caller lacks, of a 403.
     pub permission: Option<&'static str>,
+    /// Seconds after which it may go better.
+    pub retry_after: Option<u64>,
 }
 
 impl Problem {
     /// A problem; `detail` empty means the text `error-<code>`.
     #[must_use]
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), permission: None }
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            permission: None,
+            retry_after: None,
+        }
     }
 
     /// 400: what was sent cannot be understood.
@@ -161,7 +171,7 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+                retry_after(headers, self.retry_after.unwrap_or(2));
             }
             _ => {}
         }

@@ -2,13 +2,15 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::db::Db;
+use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::notify::Kind;
 use crate::secrets::Secrets;
 
-use super::Permission;
+use super::{Network, Permission, RateLimits, Rates};
 
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +48,8 @@ pub struct Inner {
     pub kinds: Vec<Kind>,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
+    /// Files that are attached to things.
+    pub files: Files,
     /// Whether mail can be sent.
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
@@ -53,6 +57,12 @@ pub struct Inner {
     /// The address by which people and programs reach this cloud, without a slash at
     /// its end.
     pub public_url: String,
+    /// How many requests somebody may make.
+    pub rate_limits: RateLimits,
+    /// Proxies that say where a request came from.
+    pub trusted_proxies: Vec<Network>,
+    /// How long a request may take.
+    pub request_timeout: Duration,
 }
 
 impl Deref for AppState {
@@ -75,9 +85,13 @@ impl AppState {
             permissions: Vec::new(),
             kinds: Vec::new(),
             secrets: Secrets::none(),
+            files: Files::none(),
             mails: false,
             private_webhooks: false,
             public_url: "http://localhost".to_owned(),
+            rates: Rates::default(),
+            trusted_proxies: Vec::new(),
+            request_timeout: Duration::from_secs(120),
         }
     }
 
@@ -104,9 +118,13 @@ pub struct Builder {
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
     secrets: Secrets,
+    files: Files,
     mails: bool,
     private_webhooks: bool,
     public_url: String,
+    rates: Rates,
+    trusted_proxies: Vec<Network>,
+    request_timeout: Duration,
 }
 
 impl Builder {
@@ -145,10 +163,38 @@ impl Builder {
         self
     }
 
+    /// Keeps attached files there.
+    #[must_use]
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
     /// Whether mail can be sent.
     #[must_use]
     pub fn mails(mut self, mails: bool) -> Self {
         self.mails = mails;
+        self
+    }
+
+    /// How many requests a caller and an address may make.
+    #[must_use]
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
+        self
+    }
+
+    /// Proxies that say, in `X-Forwarded-For`, where a request came from.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: Vec<Network>) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
+    /// How long a request may take before it is given up.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
         self
     }
 
@@ -185,9 +231,13 @@ impl Builder {
                 permissions: self.permissions,
                 kinds: self.kinds,
                 secrets: self.secrets,
+                files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
                 public_url: self.public_url,
+                rate_limits: RateLimits::new(self.rates),
+                trusted_proxies: self.trusted_proxies,
+                request_timeout: self.request_timeout,
             }),
         }
     }

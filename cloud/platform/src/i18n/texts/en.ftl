@@ -56,11 +56,15 @@ error-not_found = There is nothing here, or it is not yours to see.
 error-request-method = This address does not take such a request.
 error-request-too_large = What was sent is too large.
 error-request-invalid = The request could not be read.
+error-request-timeout = What was sent did not arrive in time. Please send it again.
 error-request-media_type = What was sent is of a kind that is not taken here.
 error-request-malformed = What was sent is not valid JSON.
 error-conflict-exists = There is one with this key already.
 error-conflict-stale = Somebody else changed this meanwhile. Load it again.
 error-busy = The system is busy. Please try again in a moment.
+error-timeout = This took too long and was given up. Please try again later.
+error-limit-caller = You sent too many requests. Please go on in a moment.
+error-limit-address = Too many requests came from your network. Please go on in a moment.
 error-internal = Something went wrong on our side. It has been recorded.
 
 month-1 = Jan

@@ -45,6 +45,8 @@ struct FormPage<'a> {
     may_delete: bool,
     delete_address: String,
     restore_address: String,
+    /// The row's files.
+    files_at: String,
     history: Vec<Entry>,
 }
 
@@ -172,6 +174,7 @@ async fn show(
         may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
+        files_at: format!("/files/on/{}/{}", master.name, url_text(key)),
         history,
         title: title.clone(),
     };

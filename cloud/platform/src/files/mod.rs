@@ -1,0 +1,141 @@
+//! Files that people attach to documents and to rows of masters: versions, hashes,
+//! kinds judged by content, kept on disk or in an S3-compatible store.
+//!
+//! Tables: `files`, `file_versions`, `file_contents`, `file_usage`. The bytes are
+//! written first, under the tenant's id, and recorded in a transaction after; what
+//! a crash leaves between is swept away ([`sweep`]). Who may see and change what a
+//! file is attached to may see and change the file ([`Subject`]).
+
+mod api;
+mod content;
+mod depot;
+mod error;
+mod kind;
+mod model;
+mod pages;
+mod s3;
+mod service;
+mod spool;
+mod store;
+pub mod sweep;
+mod tenant;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use futures_util::future::BoxFuture;
+
+pub use api::operations;
+pub use depot::{Depot, S3Config};
+pub use error::FilesError;
+pub use model::{Listed, VersionOf};
+pub use service::{Goes, delete, list, restore, upload, used};
+pub use spool::{Spooled, spool};
+pub use tenant::{copy_tenant, erase_tenant, folder_of};
+
+use crate::db::{DbError, Tx};
+use crate::i18n::{Lang, Sources};
+use crate::web::{AppState, Permission};
+
+/// The texts of files.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("texts/en.ftl")),
+    (Lang::Hi, include_str!("texts/hi.ftl")),
+    (Lang::Bn, include_str!("texts/bn.ftl")),
+    (Lang::Te, include_str!("texts/te.ftl")),
+];
+
+/// The component on pages, and the API.
+pub fn router() -> Router<AppState> {
+    pages::router().merge(api::router())
+}
+
+/// A kind of thing that files are attached to.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject {
+    /// Its name in addresses: `items`.
+    pub kind: &'static str,
+    /// Whoever has it sees the files.
+    pub view: Permission,
+    /// Whoever has it adds, replaces, deletes and restores them.
+    pub edit: Permission,
+    /// Whether there is one of this key; gets the kind and the key.
+    pub stands: Stands,
+    /// The page of one, by kind and key; a path of this site.
+    pub href: fn(&str, &str) -> String,
+}
+
+/// Whether there is such a thing in the transaction's tenant.
+pub type Stands = for<'a> fn(&'a mut Tx, &'static str, &'a str) -> BoxFuture<'a, Result<bool, DbError>>;
+
+/// How much is taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of the largest file.
+    pub largest: u64,
+    /// Bytes of all contents of a tenant together.
+    pub quota: u64,
+    /// Days after which a deleted file goes for good.
+    pub keep_deleted_days: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { largest: 100 << 20, quota: 10 << 30, keep_deleted_days: 90 }
+    }
+}
+
+/// Where files lie, how much is taken, and what they can be attached to; cheap to
+/// clone.
+#[derive(Clone)]
+pub struct Files {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    depot: Option<Depot>,
+    limits: Limits,
+    subjects: Vec<Subject>,
+}
+
+impl Files {
+    /// Files in `depot`.
+    #[must_use]
+    pub fn new(depot: Depot, limits: Limits, subjects: Vec<Subject>) -> Self {
+        Self { inner: Arc::new(Inner { depot: Some(depot), limits, subjects }) }
+    }
+
+    /// No files at all: whoever asks is told so.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { inner: Arc::new(Inner { depot: None, limits: Limits::default(), subjects: Vec::new() }) }
+    }
+
+    /// Where they lie.
+    ///
+    /// # Errors
+    /// [`FilesError::Off`].
+    pub fn depot(&self) -> Result<&Depot, FilesError> {
+        self.inner.depot.as_ref().ok_or(FilesError::Off)
+    }
+
+    /// How much is taken.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.inner.limits
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn subject(&self, kind: &str) -> Option<&Subject> {
+        self.inner.subjects.iter().find(|subject| subject.kind == kind)
+    }
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Files({:?})", self.inner.limits)
+    }
+}

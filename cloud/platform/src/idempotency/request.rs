@@ -1,0 +1,124 @@
+//! What a request under a key is, and what is kept of its answer.
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::{REPLAYED, kept_headers};
+use crate::db::Claim;
+use crate::web::{Problem, sent_as};
+
+/// Longest key.
+const MAX_KEY: usize = 200;
+/// Largest body of a request under a key; no route takes a larger one.
+const MAX_REQUEST: usize = 32 * 1024 * 1024;
+/// Largest answer that is kept.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// The key, if it can be one.
+///
+/// # Errors
+/// 400 `idempotency.key`.
+pub(super) fn key(value: &HeaderValue) -> Result<String, Problem> {
+    let text = value.to_str().unwrap_or_default();
+    let fits = (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let detail =
+        format!("Idempotency-Key is 1 to {MAX_KEY} printable characters without spaces, such as a UUID.");
+    Err(Problem::bad_request("idempotency.key", detail))
+}
+
+/// The whole body, which is part of what the request is.
+///
+/// # Errors
+/// 413 `request.too_large`, 400 when it does not arrive.
+pub(super) async fn body(body: Body) -> Result<Bytes, Problem> {
+    let told = body.size_hint().lower();
+    if told > MAX_REQUEST as u64 {
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""));
+    }
+    to_bytes(body, MAX_REQUEST).await.map_err(|error| match is_length(&error) {
+        true => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""),
+        false => Problem::bad_request("request.invalid", ""),
+    })
+}
+
+fn is_length(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// What makes a request this one.
+pub(super) fn hash(parts: &Parts, body: &[u8]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    for part in [parts.method.as_str(), path, sent_as(&parts.headers)] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(body);
+    hash.finalize().to_vec()
+}
+
+/// What an answer is sealed for.
+pub(super) fn purpose(claim: &Claim) -> String {
+    format!("idempotency:{}:{}", claim.caller, claim.key)
+}
+
+/// An answer as it is kept: headers as JSON with their length before them, then the
+/// body.
+#[derive(Debug)]
+pub(super) struct Kept {
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Kept {
+    /// The answer, and what is kept of it; `None` for one that is too large or is
+    /// made as it is sent.
+    pub(super) async fn of(answer: Response) -> (Response, Option<Vec<u8>>) {
+        let size = answer.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+        if size.is_none_or(|size| size > MAX_ANSWER) {
+            return (answer, None);
+        }
+        let (parts, body) = answer.into_parts();
+        // Its exact size is known: it is there already.
+        let body = to_bytes(body, MAX_ANSWER).await.unwrap_or_default();
+        let headers = serde_json::to_vec(&kept_headers(&parts.headers)).unwrap_or_default();
+        let length = u32::try_from(headers.len()).unwrap_or_default().to_be_bytes();
+        let plain = [&length[..], &headers, &body].concat();
+        (Response::from_parts(parts, Body::from(body)), Some(plain))
+    }
+
+    /// What was kept; `None` when it is not of this form.
+    pub(super) fn read(plain: &[u8]) -> Option<Self> {
+        let (length, rest) = plain.split_first_chunk::<4>()?;
+        let (headers, body) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        Some(Self { headers: serde_json::from_slice(headers).ok()?, body: body.to_vec() })
+    }
+
+    /// The answer again.
+    pub(super) fn answer(self, status: StatusCode) -> Response {
+        let mut answer = Response::new(Body::from(self.body));
+        *answer.status_mut() = status;
+        for (name, value) in self.headers {
+            let named = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value));
+            if let (Ok(name), Ok(value)) = named {
+                answer.headers_mut().insert(name, value);
+            }
+        }
+        answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        answer
+    }
+}
