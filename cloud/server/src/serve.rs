@@ -87,7 +87,6 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
     config.proxies()?;
-    let state = state(&db, &config, secrets.clone(), mailer.is_some());
     let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
         let (audited, stopped) = (db.clone(), stop.clone());
