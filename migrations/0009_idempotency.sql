@@ -28,4 +28,4 @@ call app.keep_authors('idempotency_keys');
 create index idempotency_keys_expires on idempotency_keys (tenant_id, expires_at);
 
 call app.protect('idempotency_keys');
-grant select, insert, update, delete on idempotency_keys to tracewright_app, tracewright_system;
+grant select, insert, update, delete on idempotency_keys to tracewright_app, tracewright_ingest, tracewright_system;
