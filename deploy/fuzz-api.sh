@@ -31,7 +31,7 @@ cloud=target/debug/cloud
 export TRACEWRIGHT_STATE_DIR=$dir/state TRACEWRIGHT_HTTP_LISTEN=127.0.0.1:0 TRACEWRIGHT_GRPC_LISTEN=127.0.0.1:0
 # The fuzzer is meant to be faster than people; its own limits have a test.
 export TRACEWRIGHT_RATE_CALLER_BURST=0 TRACEWRIGHT_RATE_ADDRESS_BURST=0
-"$cloud" serve >"$dir/cloud.log" 2>&1 &
+"$cloud" serve --roles api >"$dir/cloud.log" 2>&1 &
 pid=$!
 stop() {
     kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
@@ -60,6 +60,7 @@ validate(json.load(urllib.request.urlopen(sys.argv[1])))
 PY
 say "the description is valid OpenAPI 3.1; fuzzing http://$http, seed $seed"
 
+# Who ends the own key or session asks nothing more: those two are left to the tests.
 # --- the runs -------------------------------------------------------------------
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance
 checks=$checks,response_schema_conformance,unsupported_method,allow_header_conformance,use_after_free
@@ -74,7 +75,7 @@ run() { # run NAME SECONDS HEADER...
     (cd "$dir" && "$top/.cache/fuzz/bin/schemathesis" --config-file "$top/deploy/fuzz.toml" run "http://$http/api/openapi.json" \
         --url "http://$http" -c "$checks" -m all --max-time "$time" --seed "$seed" --continue-on-failure \
         --generation-database none --suppress-health-check all --request-timeout 20 --warnings off \
-        --no-color "${headers[@]}" ${FUZZ_ARGS:-} >"$name.txt" 2>&1) || failed="$failed $name"
+        --no-color --exclude-operation-id-regex '^(revokeAccessKey|endSession)$' "${headers[@]}" ${FUZZ_ARGS:-} >"$name.txt" 2>&1) || failed="$failed $name"
     grep -E '^(Summary|Test cases|  ([0-9]+ )?(generated|passed|failed))|=+ .* in .*=+$' "$dir/$name.txt" | tail -4 || true
 }
 for scope in read write admin; do

@@ -32,7 +32,65 @@
     hiding = setTimeout(() => { box.hidden = true; }, 12000);
   };
 
+  // The search: results under its box, walked through by keys.
+  const found = () => byId("found");
+  const options = () => [...(found()?.querySelectorAll("[role=option]") || [])];
+  const closeFound = () => {
+    const box = found();
+    if (!box || box.hidden) return;
+    box.hidden = true;
+    byId("search").setAttribute("aria-expanded", "false");
+    byId("search").removeAttribute("aria-activedescendant");
+  };
+  const openFound = () => {
+    const box = found();
+    if (!box || !box.childElementCount || document.activeElement?.id !== "search") return;
+    box.hidden = false;
+    byId("search").setAttribute("aria-expanded", "true");
+  };
+  const chosenOption = () => found()?.querySelector("[aria-selected=true]");
+  const choose = (option) => {
+    chosenOption()?.setAttribute("aria-selected", "false");
+    if (!option) { byId("search").removeAttribute("aria-activedescendant"); return; }
+    option.setAttribute("aria-selected", "true");
+    option.scrollIntoView({ block: "nearest" });
+    byId("search").setAttribute("aria-activedescendant", option.id);
+  };
+  const seek = () => {
+    const search = byId("search");
+    if (!search) return;
+    search.focus();
+    search.select();
+    search.dispatchEvent(new CustomEvent("tw-find"));
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "search" || event.isComposing) return;
+    const all = options();
+    const at = all.indexOf(chosenOption());
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (found().hidden) { openFound(); return; }
+      if (!all.length) return;
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      choose(all[(at + step + all.length + (at < 0 && step < 0 ? 1 : 0)) % all.length]);
+    } else if (event.key === "Enter" && at >= 0 && !found().hidden) {
+      event.preventDefault();
+      all[at].click();
+    } else if (event.key === "Escape" && !found().hidden) {
+      event.preventDefault();
+      closeFound();
+    }
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target?.id === "found") openFound();
+  });
+  document.addEventListener("focusin", (event) => {
+    if (event.target.id === "search") openFound();
+    else if (!event.target.closest?.(".tw-search")) closeFound();
+  });
+
   document.addEventListener("click", (event) => {
+    if (!event.target.closest(".tw-search") || event.target.closest("#found a")) closeFound();
     const at = event.target.closest("[data-tw]");
     switch (at?.dataset.tw) {
       case "theme": {
@@ -73,9 +131,35 @@
     }
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      const search = byId("search");
-      if (search) { event.preventDefault(); search.focus(); search.select(); }
+      if (byId("search")) { event.preventDefault(); seek(); }
     }
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+      if (byId("search")) { event.preventDefault(); seek(); }
+    }
+  });
+
+  // Rows by keyboard: j and k go on and back, the letter of a button or box goes to
+  // it; pressing it stays with the reader.
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
+    const rows = [...document.querySelectorAll("[data-row]")];
+    if (!rows.length) return;
+    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    if (event.key === "j" || event.key === "k") {
+      const next = rows[Math.min(rows.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)))];
+      event.preventDefault();
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
+      return;
+    }
+    if (!/^[a-z]$/.test(event.key)) return;
+    const row = at >= 0 ? rows[at] : rows.length === 1 ? rows[0] : null;
+    const found = row?.querySelector(`[data-key="${event.key}"]`);
+    if (!found) return;
+    event.preventDefault();
+    found.focus();
+    if (found.type === "checkbox") found.click();
   });
 
   // A form that wants one click only.
@@ -117,6 +201,7 @@
       else link.removeAttribute("aria-current");
     }
     closeNav();
+    closeFound();
   });
 
   // An error is shown, and never put into the page as it came.

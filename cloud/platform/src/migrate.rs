@@ -1,7 +1,7 @@
 //! Brings a database's schema up to date.
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::db::DbError;
@@ -19,4 +19,31 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), DbError> {
     MIGRATIONS.run(&mut connection).await?;
     connection.close().await?;
     Ok(())
+}
+
+/// The last migration that this program knows: databases at another one are behind.
+#[must_use]
+pub fn version() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// As [`migrate`], only up to a migration of before: for data that is of that time.
+///
+/// # Errors
+/// As [`migrate`]; also when there is no such migration.
+pub(crate) async fn migrate_to(options: &PgConnectOptions, version: i64) -> Result<(), DbError> {
+    let mut connection = options.clone().options([("client_min_messages", "warning")]).connect().await?;
+    MIGRATIONS.run_to(version, &mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// The last migration that the database of this connection has.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn version_of(connection: &mut PgConnection) -> Result<i64, DbError> {
+    Ok(sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
+        .fetch_one(connection)
+        .await?)
 }

@@ -15,9 +15,10 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::ctx::Cx;
-use crate::db::{Db, DbError, PoolSizes};
+use crate::db::{Db, DbError, PoolSizes, SHARED};
 use crate::migrate::migrate;
 use crate::postgres::{Durability, Embedded};
+use crate::tenancy::{self, NewAgent, NewCompany, NewPlant, NewTenant, Placement};
 
 const TEMPLATE: &str = "template_tracewright";
 
@@ -56,74 +57,118 @@ impl TestDb {
         Self { db: Db::new(owner.clone(), PoolSizes { app: 6, ingest: 4, system: 3 }), owner }
     }
 
-    /// A tenant with one company, the plants named, their agents and an office.
-    /// Returns the tenant's id; agents' ids are those of `agents.name = plant`.
+    /// A tenant with one company, the plants named, their agents and an office, placed
+    /// as [`placed`] says. Returns the tenant's id; agents' ids are those of
+    /// `agents.name = plant`.
     ///
     /// # Panics
     /// When the database refuses.
     pub async fn tenant(&self, code: &str, plants: &[&str]) -> Uuid {
-        let tenant = Uuid::now_v7();
-        let cx = Cx::new(tenant, "system");
+        let placed = PLACED.try_with(|placed| *placed).unwrap_or(Placed::Shared);
+        let placement = match placed {
+            Placed::Shared => Placement::Shared,
+            Placed::Own | Placed::Moved => Placement::Own { server: String::new() },
+        };
+        let new = NewTenant { code: code.to_owned(), name: code.to_owned(), ..NewTenant::default() };
+        let tenant = tenancy::create(&self.db, &new, &placement).await.expect("a test tenant").id;
+        let company = NewCompany { code: "C1".to_owned(), name: "C1".to_owned() };
         let made: Result<(), DbError> = self
             .db
-            .system_tx(async |system| {
-                sqlx::query("insert into control.tenants (tenant_id, code, name) values ($1, $2, $2)")
-                    .bind(tenant)
-                    .bind(code)
-                    .execute(system.conn())
-                    .await?;
-                sqlx::query("select app.add_tenant_partitions($1)").bind(tenant).execute(system.conn()).await?;
-                system
-                    .enter(&cx, async |tx| {
-                        sqlx::query("insert into tenant_counters (tenant_id) values ($1)")
-                            .bind(tenant)
-                            .execute(tx.conn())
-                            .await?;
-                crate::people::roles_ensure(tx).await?;
-                crate::masters::begin(tx).await?;
-                let company = Uuid::now_v7();
-                sqlx::query("insert into companies (tenant_id, company_id, code, name) values ($1, $2, 'C1', 'C1')")
-                    .bind(tenant)
-                    .bind(company)
-                    .execute(tx.conn())
-                    .await?;
+            .tx(&Cx::system(tenant), async |tx| {
+                let company = tenancy::company_upsert(tx, &company).await?.id;
                 for plant in plants {
-                    sqlx::query(
-                        "insert into plants (tenant_id, plant_id, company_id, code, name, time_zone)
-                         values ($1, $2, $3, $4, $4, 'Asia/Kolkata')",
-                    )
-                    .bind(tenant)
-                    .bind(Uuid::now_v7())
-                    .bind(company)
-                    .bind(plant)
-                    .execute(tx.conn())
-                    .await?;
-                    sqlx::query(
-                        "insert into agents (tenant_id, agent_id, name, kind, plant_code, status)
-                         values ($1, $2, $3, 'plant', $3, 'enrolled')",
-                    )
-                    .bind(tenant)
-                    .bind(Uuid::now_v7())
-                    .bind(plant)
-                    .execute(tx.conn())
-                    .await?;
+                    let new = NewPlant {
+                        company,
+                        code: (*plant).to_owned(),
+                        slug: None,
+                        name: (*plant).to_owned(),
+                        time_zone: "Asia/Kolkata".to_owned(),
+                        languages: vec!["en".to_owned()],
+                    };
+                    tenancy::plant_upsert(tx, &new).await?;
+                    tenancy::agent_upsert(tx, &NewAgent::Plant((*plant).to_owned())).await?;
                 }
-                sqlx::query(
-                    "insert into agents (tenant_id, agent_id, name, kind, status)
-                     values ($1, $2, 'office', 'office', 'enrolled')",
-                )
-                .bind(tenant)
-                .bind(Uuid::now_v7())
-                .execute(tx.conn())
-                .await?;
+                let sql = "update agents set status = 'enrolled' where tenant_id = $1";
+                sqlx::query(sql).bind(tenant).execute(tx.conn()).await?;
                 Ok(())
-                    })
-                    .await
             })
             .await;
         made.expect("a test tenant");
+        if placed == Placed::Moved {
+            let mut watch = |_: &tenancy::At| std::ops::ControlFlow::Continue(());
+            let moved = tenancy::move_to(&self.db, tenant, &Placement::Shared, &mut watch).await;
+            moved.expect("a test tenant moves");
+        }
         tenant
     }
+
+    /// The superuser's login to the database where the tenant lives.
+    ///
+    /// # Panics
+    /// When there is no such tenant.
+    pub async fn owner_of(&self, tenant: Uuid) -> PgConnectOptions {
+        let found: Result<String, DbError> = self
+            .db
+            .system_tx(async |system| {
+                let sql = "select placement from control.tenants where tenant_id = $1";
+                Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(system.conn()).await?)
+            })
+            .await;
+        match found.expect("the tenant's placement").as_str() {
+            SHARED => self.owner.clone(),
+            own => self.owner.clone().database(own),
+        }
+    }
+}
+
+/// Where [`TestDb::tenant`] puts tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// Into the shared database.
+    Shared,
+    /// Each into a database of its own.
+    Own,
+    /// Each into a database of its own, and moved to the shared one.
+    Moved,
+}
+
+tokio::task_local! {
+    static PLACED: Placed;
+}
+
+/// Runs a test whose tenants are placed so.
+pub async fn placed<T>(placed: Placed, test: impl Future<Output = T>) -> T {
+    PLACED.scope(placed, Box::pin(test)).await
+}
+
+/// Makes each test into one for every placement: what holds for a tenant holds
+/// wherever it lives.
+#[macro_export]
+macro_rules! in_every_placement {
+    ($($(#[$meta:meta])* async fn $name:ident() $body:block)*) => {$(
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn body() $body
+
+            #[tokio::test]
+            async fn shared() {
+                $crate::testing::placed($crate::testing::Placed::Shared, body()).await;
+            }
+
+            #[tokio::test]
+            async fn own() {
+                $crate::testing::placed($crate::testing::Placed::Own, body()).await;
+            }
+
+            #[tokio::test]
+            async fn moved() {
+                $crate::testing::placed($crate::testing::Placed::Moved, body()).await;
+            }
+        }
+    )*};
 }
 
 /// Starts the server in a thread of its own: it must outlive the runtime of the

@@ -60,7 +60,7 @@ async fn who_may_call_is_told_as_it_is() {
         let least = ROUTES.iter().find(of).map(|(_, _, who, _)| *who).unwrap();
         let told = match operation.access() {
             Access::Public | Access::Unsaid => Who::Anyone,
-            Access::SignedIn => Who::Reader,
+            Access::SignedIn => Who::Signed,
             Access::Person => Who::Person,
             Access::Needs(permission) => match permission.key_scope {
                 Scope::Read => Who::Reader,

@@ -10,7 +10,7 @@ use platform::ctx::{Cx, Plants};
 use platform::db::{Db, DbError};
 use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
-use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, Tenant};
+use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, RestoredTenant, Tenant};
 use platform::web::{Scope, keys};
 
 use crate::config::Config;
@@ -219,7 +219,8 @@ async fn agent_of(db: &Db, tenant: &Tenant, name: &str) -> anyhow::Result<tenanc
     found.with_context(|| format!("tenant {} has no agent {name}; it has {}", tenant.code, known.join(", ")))
 }
 
-async fn open_authority(config: &Config, db: &Db) -> anyhow::Result<Authority> {
+/// The authority of this cloud.
+pub async fn open_authority(config: &Config, db: &Db) -> anyhow::Result<Authority> {
     let master = authority::master_key(&config.state_dir)?;
     Ok(Authority::open(db, &master, Utc::now()).await?)
 }
@@ -257,9 +258,16 @@ pub async fn token(config: &Config, args: TokenArgs) -> anyhow::Result<()> {
 /// `cloud restored`.
 pub async fn restored(config: &Config) -> anyhow::Result<()> {
     let database = Database::attach(config).await?;
-    for tenant in tenancy::restored(&database.db).await? {
+    print_restored(&tenancy::restored(&database.db).await?);
+    database.close().await;
+    Ok(())
+}
+
+/// What an operator has to look at after a restore.
+pub fn print_restored(tenants: &[RestoredTenant]) {
+    for tenant in tenants {
         println!("tenant {}: generation {}", tenant.code, tenant.generation);
-        for RestoredAgent { agent, holds } in tenant.agents {
+        for RestoredAgent { agent, holds } in &tenant.agents {
             println!(
                 "  agent {} is let in: {} certificates and {} unused tokens are good",
                 agent.name, holds.certificates, holds.tokens
@@ -270,8 +278,6 @@ pub async fn restored(config: &Config) -> anyhow::Result<()> {
         "Whatever was revoked after the backup is good again: revoke it anew with `cloud agent revoke`.\n\
          For {ADOPT_DAYS} days certificates that the backup lacks are let in, each with an exception."
     );
-    database.close().await;
-    Ok(())
 }
 
 /// `cloud agent …`.

@@ -1,18 +1,33 @@
 //! Settings of the cloud: defaults, then a TOML file, then `TRACEWRIGHT_…` in
 //! the environment; later ones win.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use platform::db::{Owns, Server};
 use platform::files::{Depot, Files, Limits, S3Config};
 use platform::notify::{MailConfig, Mailer};
 use platform::secrets::{self, Secrets};
 use platform::web::{Network, Rate, Rates};
 use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgConnectOptions;
+
+/// A further database server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// `postgres://…`.
+    pub url: String,
+    /// Where it stands.
+    #[serde(default)]
+    pub region: String,
+}
 
 use crate::tls::Tls;
 
@@ -33,6 +48,15 @@ pub struct Config {
     /// The pages are behind TLS (a proxy's), so cookies are sent over it only. With
     /// `tls_certificate` they always are.
     pub secure_cookies: bool,
+    /// Where the server of that database stands, as contracts name it (`in-west`).
+    pub region: String,
+    /// Further servers for tenants' own databases, by name: `url` logs in as an owner who
+    /// may make databases and roles, `region` is where it stands.
+    pub database_servers: BTreeMap<String, ServerConfig>,
+    /// Most connections of this process to all own databases together.
+    pub own_connections: u32,
+    /// Most own databases to which this process keeps connections.
+    pub own_databases: usize,
     /// Certificate of pages and API as PEM, with those that lead to its root; over
     /// plain HTTP, as behind a proxy, when left out. Read again when it changes.
     pub tls_certificate: Option<PathBuf>,
@@ -103,6 +127,10 @@ impl Default for Config {
             grpc_listen: ([127, 0, 0, 1], 17443).into(),
             grpc_names: vec!["localhost".into(), "127.0.0.1".into()],
             database_url: None,
+            region: String::new(),
+            database_servers: BTreeMap::new(),
+            own_connections: Owns::default().connections,
+            own_databases: Owns::default().databases,
             secure_cookies: false,
             tls_certificate: None,
             tls_key: None,
@@ -151,6 +179,10 @@ impl Config {
             "grpc_listen",
             "grpc_names",
             "database_url",
+            "region",
+            "database_servers",
+            "own_connections",
+            "own_databases",
             "secure_cookies",
             "log_json",
             "backup_horizon_hours",
@@ -206,6 +238,25 @@ impl Config {
         // Where a request says that it went is no address to send to others.
         self.public_url.as_ref().context("smtp_url needs public_url, where links in mails lead")?;
         Ok(Some(Mailer::new(&MailConfig { smtp_url, from })?))
+    }
+
+    /// What is configured of tenants' own databases.
+    ///
+    /// # Errors
+    /// When the address of a server is not right.
+    pub fn owns(&self) -> anyhow::Result<Owns> {
+        let mut servers = BTreeMap::new();
+        for (name, server) in &self.database_servers {
+            let options = PgConnectOptions::from_str(&server.url)
+                .with_context(|| format!("database_servers.{name}.url is not right"))?;
+            servers.insert(name.clone(), Server { options, region: server.region.clone() });
+        }
+        Ok(Owns {
+            servers,
+            region: self.region.clone(),
+            connections: self.own_connections,
+            databases: self.own_databases,
+        })
     }
 
     /// How many requests somebody may make.
@@ -289,6 +340,22 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn further_servers_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("cloud.toml");
+        std::fs::write(
+            &file,
+            "region = \"in-east\"\n[database_servers.mumbai]\nurl = \"postgres://o@db.example/x\"\nregion = \"in-west\"\n",
+        )
+        .unwrap();
+        let owns = Config::load(Some(&file)).unwrap().owns().unwrap();
+        assert_eq!((owns.region.as_str(), owns.servers["mumbai"].region.as_str()), ("in-east", "in-west"));
+        std::fs::write(&file, "[database_servers.mumbai]\nurl = \"no address\"\n").unwrap();
+        let error = format!("{:#}", Config::load(Some(&file)).unwrap().owns().unwrap_err());
+        assert!(error.contains("database_servers.mumbai.url"), "{error}");
+    }
 
     #[test]
     fn a_file_may_set_and_a_mistake_is_named() {

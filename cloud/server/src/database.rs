@@ -5,6 +5,7 @@ use std::str::FromStr;
 use anyhow::Context;
 use platform::db::{Db, PoolSizes};
 use platform::postgres::{self, Durability, Embedded};
+use platform::tenancy;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::config::Config;
@@ -36,7 +37,18 @@ impl Database {
             }
         };
         platform::migrate::migrate(&owner).await?;
-        Ok(Self::open(owner, server))
+        let this = Self::open(config, owner, server)?;
+        for one in tenancy::migrate_all(&this.db).await? {
+            if !one.serves() {
+                tracing::error!(
+                    database = one.name,
+                    state = one.state,
+                    detail = one.detail,
+                    "a tenant's own database cannot be used; its tenant is refused until `cloud migrate` succeeds"
+                );
+            }
+        }
+        Ok(this)
     }
 
     /// For a command: the database of a cloud that runs, else as [`Self::start`].
@@ -47,14 +59,14 @@ impl Database {
         if config.database_url.is_none() {
             let base = config.state_dir.join("postgres");
             if let Some(owner) = postgres::running(&base, postgres::DATABASE).await {
-                return Ok(Self::open(owner, None));
+                return Self::open(config, owner, None);
             }
         }
         Self::start(config).await
     }
 
-    fn open(owner: PgConnectOptions, server: Option<Embedded>) -> Self {
-        Self { db: Db::new(owner, PoolSizes::default()), server }
+    fn open(config: &Config, owner: PgConnectOptions, server: Option<Embedded>) -> anyhow::Result<Self> {
+        Ok(Self { db: Db::with_owns(owner, PoolSizes::default(), config.owns()?), server })
     }
 
     /// Closes every connection, then stops the embedded server.

@@ -6,7 +6,9 @@ mod commands;
 mod config;
 mod database;
 mod metrics;
+mod progress;
 mod serve;
+mod tenant;
 mod tls;
 
 use std::path::PathBuf;
@@ -38,6 +40,11 @@ enum Command {
     Import(commands::ImportArgs),
     /// Withdraw masters or open orders: plants forget them.
     Withdraw(commands::WithdrawArgs),
+    /// Tenants: where they live, whether they are let in.
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Bring the home database and every tenant's own database up to date.
+    Migrate,
     /// Print a new enrolment token for a plant's agent.
     Token(commands::TokenArgs),
     /// Say that a backup of the database was put back; run it before the cloud serves
@@ -105,6 +112,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Seed(args) => commands::seed(&config, args).await,
             Command::Import(args) => commands::import(&config, args).await,
             Command::Withdraw(args) => commands::withdraw(&config, args).await,
+            Command::Tenant(command) => tenant::run(&config, command).await,
+            Command::Migrate => tenant::migrate(&config).await,
             Command::Token(args) => commands::token(&config, args).await,
             Command::Restored => commands::restored(&config).await,
             Command::Agent(command) => commands::agent(&config, command).await,

@@ -19,6 +19,8 @@ use super::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
     Anyone,
+    /// Somebody signed in, who finds what they may see.
+    Signed,
     Reader,
     Writer,
     Admin,
@@ -26,7 +28,7 @@ pub(super) enum Who {
     Person,
 }
 
-use Who::{Admin, Anyone, Person, Reader, Writer};
+use Who::{Admin, Anyone, Person, Reader, Signed, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +64,9 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/", Reader, Nothing),
     ("GET", "/live", Reader, Nothing),
     ("GET", "/live/counts", Reader, Nothing),
-    ("GET", "/search", Reader, Nothing),
+    ("GET", "/search", Signed, Nothing),
+    ("GET", "/search/box", Signed, Nothing),
+    ("GET", "/api/v1/find", Signed, Nothing),
     ("GET", "/trace", Reader, Nothing),
     ("GET", "/trace/{uid}", Reader, Nothing),
     ("GET", "/trace/{uid}/tree/{direction}", Reader, Nothing),
@@ -138,6 +142,61 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/audit", Admin, Nothing),
     ("GET", "/audit.csv", Admin, Nothing),
     ("GET", "/api/v1/audit", Admin, Nothing),
+    ("GET", "/approvals", Person, Nothing),
+    ("POST", "/approvals/bulk", Person, Form("chosen=01900000-0000-7000-8000-000000000001%3A1")),
+    ("GET", "/approvals/all", Reader, Nothing),
+    ("GET", "/approvals/report", Reader, Nothing),
+    ("GET", "/approvals/away", Person, Nothing),
+    ("POST", "/approvals/away", Person, Form("delegate=&from=2026-11-26T10%3A00&until=2026-11-27T10%3A00")),
+    ("POST", "/approvals/away/{delegation}/end", Person, Form("")),
+    ("GET", "/approvals/{instance}", Reader, Nothing),
+    ("POST", "/approvals/{instance}/decide", Person, Form("round=1&action=APPROVE")),
+    ("POST", "/approvals/{instance}/cancel", Person, Form("")),
+    ("GET", "/workflows", Reader, Nothing),
+    ("POST", "/workflows", Admin, Form("source=%7B%7D")),
+    ("GET", "/workflows/new", Admin, Nothing),
+    ("POST", "/workflows/try", Admin, Form("source=%7B%7D")),
+    ("GET", "/workflows/{id}", Reader, Nothing),
+    ("POST", "/workflows/{id}", Admin, Form("version=1&source=%7B%7D")),
+    ("POST", "/workflows/{id}/publish", Admin, Form("version=1")),
+    ("POST", "/workflows/{id}/retire", Admin, Form("")),
+    ("POST", "/workflows/{id}/discard", Admin, Form("version=1")),
+    ("POST", "/workflows/{id}/clone", Admin, Form("workflow=other")),
+    ("POST", "/workflows/triggers/{id}/token", Admin, Form("")),
+    ("POST", "/hooks/workflow/{tenant}/{token}", Anyone, Json(r#"{"id":"1","subject":"x"}"#)),
+    ("GET", "/requests", Reader, Nothing),
+    ("POST", "/requests", Writer, Form("workflow=nothing&subject=Bearings")),
+    ("GET", "/requests/new", Writer, Nothing),
+    ("GET", "/requests/{id}", Reader, Nothing),
+    ("POST", "/requests/{id}", Writer, Form("subject=Bearings&version=1")),
+    ("POST", "/requests/{id}/done", Writer, Form("")),
+    ("POST", "/requests/{id}/cancel", Writer, Form("")),
+    ("GET", "/api/v1/workflows/inbox", Person, Nothing),
+    ("GET", "/api/v1/workflows/definitions", Reader, Nothing),
+    ("POST", "/api/v1/workflows/definitions", Admin, Json(r#"{"definition":{}}"#)),
+    ("GET", "/api/v1/workflows/definitions/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/workflows/definitions/{id}", Admin, Json(r#"{"definition":{},"version":1}"#)),
+    ("DELETE", "/api/v1/workflows/definitions/{id}", Admin, Nothing),
+    ("POST", "/api/v1/workflows/definitions/{id}/publish", Admin, Json(r#"{"version":1}"#)),
+    ("POST", "/api/v1/workflows/definitions/{id}/retire", Admin, Nothing),
+    ("POST", "/api/v1/workflows/definitions/{id}/clone", Admin, Json("{}")),
+    ("POST", "/api/v1/workflows/simulate", Admin, Json(r#"{"definition":{}}"#)),
+    ("GET", "/api/v1/workflows/instances", Reader, Nothing),
+    ("GET", "/api/v1/workflows/instances/{instance}", Reader, Nothing),
+    ("POST", "/api/v1/workflows/instances/{instance}/approve", Person, Json(r#"{"round":1}"#)),
+    ("POST", "/api/v1/workflows/instances/{instance}/reject", Person, Json(r#"{"round":1}"#)),
+    ("POST", "/api/v1/workflows/instances/{instance}/send-back", Person, Json(r#"{"round":1}"#)),
+    ("POST", "/api/v1/workflows/instances/{instance}/cancel", Person, Json("{}")),
+    ("GET", "/api/v1/workflows/delegations", Person, Nothing),
+    ("POST", "/api/v1/workflows/delegations", Person, Json("{}")),
+    ("DELETE", "/api/v1/workflows/delegations/{delegation}", Person, Nothing),
+    ("GET", "/api/v1/workflows/report", Reader, Nothing),
+    ("GET", "/api/v1/requests", Reader, Nothing),
+    ("POST", "/api/v1/requests", Writer, Json(r#"{"workflow":"nothing","subject":"Bearings"}"#)),
+    ("GET", "/api/v1/requests/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/requests/{id}", Writer, Json(r#"{"subject":"Bearings","version":1}"#)),
+    ("POST", "/api/v1/requests/{id}/done", Writer, Nothing),
+    ("POST", "/api/v1/requests/{id}/cancel", Writer, Nothing),
     ("GET", "/masters", Reader, Nothing),
     ("GET", "/masters/{master}", Reader, Nothing),
     ("POST", "/masters/{master}", Writer, Form("partner=NEW&name=New&roles=supplier")),
@@ -160,6 +219,35 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("GET", "/numbering", Reader, Nothing),
+    ("GET", "/numbering/preview", Reader, Nothing),
+    ("GET", "/numbering/series/{*code}", Reader, Nothing),
+    ("POST", "/numbering/lend/{*code}", Writer, Form("date=2026-04-01&count=5&holder=agent%3AKOL")),
+    ("POST", "/numbering/skip/{*code}", Writer, Form("date=2026-04-01&reason=spoilt")),
+    ("POST", "/numbering/leases/{id}", Writer, Form("outcome=burn&reason=lost")),
+    ("POST", "/numbering/void", Writer, Form("company=C1&kind=sales_invoice&number=X1&reason=spoilt")),
+    ("GET", "/api/v1/numbering/next", Reader, Nothing),
+    ("GET", "/api/v1/numbering/numbers", Reader, Nothing),
+    ("GET", "/api/v1/numbering/series/{*code}", Reader, Nothing),
+    (
+        "POST",
+        "/api/v1/numbering/void",
+        Writer,
+        Json(r#"{"company":"C1","kind":"sales_invoice","number":"X1","reason":"spoilt"}"#),
+    ),
+    (
+        "POST",
+        "/api/v1/numbering/leases",
+        Writer,
+        Json(r#"{"series":"MARK-OF-SAIF","date":"2026-04-01","count":5,"holder":"agent:KOL"}"#),
+    ),
+    (
+        "POST",
+        "/api/v1/numbering/leases/{id}/use",
+        Writer,
+        Json(r#"{"seq":1,"date":"2026-04-01","document":"sales_invoice:1"}"#),
+    ),
+    ("POST", "/api/v1/numbering/leases/{id}/close", Writer, Json(r#"{"reason":"lost"}"#)),
     ("GET", "/files/on/{kind}/{*code}", Reader, Nothing),
     ("POST", "/files/on/{kind}/{*code}", Writer, Nothing),
     ("GET", "/files/{id}/content", Reader, Nothing),
@@ -176,6 +264,34 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api", Reader, Nothing),
     ("GET", "/api/operations/{operation}", Reader, Nothing),
     ("GET", "/api/openapi.json", Anyone, Nothing),
+    ("GET", "/api/v1/notices", Person, Nothing),
+    ("POST", "/api/v1/notices/read", Person, Nothing),
+    ("POST", "/api/v1/notices/{notice}/read", Person, Nothing),
+    ("GET", "/api/v1/notices/preferences", Person, Nothing),
+    ("PUT", "/api/v1/notices/preferences", Person, Json(r#"{"kinds":[]}"#)),
+    ("GET", "/api/v1/deliveries", Admin, Nothing),
+    ("POST", "/api/v1/deliveries/{id}/again", Admin, Nothing),
+    ("GET", "/api/v1/webhooks", Admin, Nothing),
+    ("POST", "/api/v1/webhooks", Admin, Json(r#"{"name":"New","url":"https://hooks.example.com/"}"#)),
+    ("GET", "/api/v1/webhooks/{id}", Admin, Nothing),
+    ("PATCH", "/api/v1/webhooks/{id}", Admin, Json(r#"{"active":false,"version":1}"#)),
+    ("POST", "/api/v1/webhooks/{id}/test", Admin, Nothing),
+    ("DELETE", "/api/v1/webhooks/{id}", Admin, Nothing),
+    ("GET", "/api/v1/users", Reader, Nothing),
+    ("POST", "/api/v1/users", Admin, Json(r#"{"email":"new@saif.example","name":"New"}"#)),
+    ("GET", "/api/v1/users/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/users/{id}/roles", Admin, Json(r#"{"roles":[]}"#)),
+    ("PUT", "/api/v1/users/{id}/status", Admin, Json(r#"{"active":false,"version":1}"#)),
+    ("POST", "/api/v1/users/{id}/link", Admin, Nothing),
+    ("GET", "/api/v1/roles", Admin, Nothing),
+    ("POST", "/api/v1/roles", Admin, Json(r#"{"code":"NEWER","name":"Newer"}"#)),
+    ("PUT", "/api/v1/roles/{code}/permissions", Admin, Json(r#"{"permissions":[],"version":1}"#)),
+    ("GET", "/api/v1/account/sessions", Person, Nothing),
+    ("DELETE", "/api/v1/account/sessions", Person, Nothing),
+    ("DELETE", "/api/v1/account/sessions/{session}", Person, Nothing),
+    ("GET", "/api/v1/access-keys", Admin, Nothing),
+    ("POST", "/api/v1/access-keys", Admin, Json(r#"{"name":"New","scope":"read"}"#)),
+    ("DELETE", "/api/v1/access-keys/{key}", Admin, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
@@ -189,6 +305,10 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{direction}", "backward")
         .replace("{id}", HOLD)
         .replace("{notice}", HOLD)
+        .replace("{instance}", HOLD)
+        .replace("{delegation}", HOLD)
+        .replace("{tenant}", "SAIF")
+        .replace("{token}", "nonsense")
         .replace("{list}", "suppliers")
         .replace("{master}", "suppliers")
         .replace("{kind}", "suppliers")
@@ -198,9 +318,14 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{code}", "nonsense")
         .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
+        .replace("{session}", "nonsense")
+        .replace("{key}", "nonsense")
         .replace("{name}", "app.css");
     match pattern {
-        "/search" | "/trace" | "/api/v1/search" => format!("{path}?q={MARK}"),
+        "/search" | "/search/box" | "/api/v1/find" | "/trace" | "/api/v1/search" => {
+            format!("{path}?q={MARK}")
+        }
+        "/api/v1/workflows/definitions/{id}" if method == "DELETE" => format!("{path}?version=1"),
         "/api/v1/files" if method == "GET" => format!("{path}?kind=suppliers&key={MARK}"),
         "/api/v1/files" => format!("{path}?kind=suppliers&key={MARK}&name=a.txt"),
         "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
@@ -291,8 +416,21 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into hold_members (tenant_id, hold_id, key) values ('{victim}', '{hold}', {key})"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
+        format!("insert into document_series (tenant_id, series, name, kind, company, pattern)
+                 values ('{victim}', '{MARK}', '{MARK}', 'sales_invoice', 'C1', 'MARK/{{FY}}/{{SEQ}}')"),
+        format!("insert into document_periods (tenant_id, series, period_from, first, next)
+                 values ('{victim}', '{MARK}', '2026-04-01', 1, 3)"),
+        format!("insert into document_leases (tenant_id, lease_id, series, period_from, first, last, holder)
+                 values ('{victim}', '{hold}', '{MARK}', '2026-04-01', 1, 2, '{MARK}')"),
         format!("insert into outbox (tenant_id, message_id, channel, kind, body, state, due_at, last_error)
                  values ('{victim}', '{hold}', 'mail', '{MARK}', '{{}}', 'dead', now(), '{MARK}')"),
+        format!("insert into workflow_definitions (tenant_id, definition_id, workflow, revision, state, name, source)
+                 values ('{victim}', '{hold}', 'marked', 1, 'published', '{MARK}', '{MARK}')"),
+        format!("insert into workflow_instances (tenant_id, instance_id, definition_id, workflow, subject_kind,
+                     subject_id, title, state, started_at)
+                 values ('{victim}', '{hold}', '{hold}', 'marked', 'request', '{hold}', '{MARK}', 'INITIATED', now())"),
+        format!("insert into requests (tenant_id, request_id, number, workflow, subject)
+                 values ('{victim}', '{hold}', 1, 'marked', '{MARK}')"),
         format!("insert into webhooks (tenant_id, webhook_id, name, url, secret)
                  values ('{victim}', '{hold}', '{MARK}', 'https://{MARK}', '\\x00')"),
         format!("insert into file_contents (tenant_id, sha256, size, object) values ('{victim}', sha256('{MARK}'), 1, '{MARK}')"),
@@ -380,6 +518,19 @@ async fn another_tenant_sees_and_changes_nothing() {
         "/api/v1/holds",
         "/api/v1/reference",
         "/holds",
+        "/workflows",
+        "/workflows/{id}",
+        "/approvals/all",
+        "/requests",
+        "/requests/{id}",
+        "/api/v1/workflows/definitions",
+        "/api/v1/workflows/definitions/{id}",
+        "/api/v1/workflows/instances",
+        "/api/v1/requests",
+        "/api/v1/requests/{id}",
+        "/numbering",
+        "/numbering/series/{*code}",
+        "/api/v1/numbering/series/{*code}",
         "/files/on/{kind}/{*code}",
         "/api/v1/files",
         "/masters/{master}",
@@ -389,6 +540,11 @@ async fn another_tenant_sees_and_changes_nothing() {
     ] {
         let (_, body) = site.call("GET", pattern, Nothing, Some(reader)).await;
         assert!(body.contains(MARK), "{pattern} does not show its own tenant the mark: {body}");
+    }
+    for pattern in ["/search/box", "/api/v1/find"] {
+        let (_, body) = site.call("GET", pattern, Nothing, Some(reader)).await;
+        assert!(body.contains("/masters/suppliers/row/"), "{pattern} does not find the supplier: {body}");
+        assert!(body.contains(UID), "{pattern} does not find the lot: {body}");
     }
     for pattern in ["/deliveries", "/webhooks"] {
         let (_, body) = site.call("GET", pattern, Nothing, Some(&site.keys[2].1)).await;

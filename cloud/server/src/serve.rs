@@ -89,6 +89,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     config.proxies()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
+        let (approvals, subjects, stopped) = (db.clone(), state.subjects.clone(), stop.clone());
+        running.spawn(async move {
+            platform::workflow::worker::run(approvals, subjects, stopped).await;
+            Ok(())
+        });
         let (audited, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::audit::run(audited, stopped).await;
@@ -100,6 +105,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             secrets,
             i18n: Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
+            subjects: state.subjects.clone(),
             public_url: config.url(),
         };
         let (swept, stopped) = (db.clone(), stop.clone());
@@ -180,6 +186,7 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
     AppState::builder(db.clone())
         .secure(config.secure_cookies || config.tls_certificate.is_some())
         .nav(trace::pages::NAV)
+        .nav(platform::workflow::NAV)
         .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
@@ -187,20 +194,34 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
         .permissions(&platform::masters::permissions())
+        .permissions(platform::numbering::PERMISSIONS)
         .permissions(platform::people::PERMISSIONS)
+        .permissions(&[platform::web::keys::KEY_MANAGE])
+        .permissions(platform::workflow::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
+        .kinds(platform::workflow::KINDS)
         .kinds(platform::people::KINDS)
         .kinds(platform::notify::KINDS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
+        .texts(platform::workflow::TEXTS)
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
+        .texts(platform::numbering::TEXTS)
         .texts(platform::notify::TEXTS)
         .texts(platform::audit::TEXTS)
+        .searchers(&trace::explore::find::SEARCHERS)
+        .searchers(&platform::masters::SEARCHERS)
+        .searchers(&platform::numbering::SEARCHERS)
+        .searchers(&platform::people::SEARCHERS)
+        .commands(platform::masters::commands())
+        .commands(platform::numbering::commands())
+        .texts(platform::search::TEXTS)
         .texts(platform::files::TEXTS)
         .files(files)
         .texts(platform::openapi::TEXTS)
+        .subjects(platform::workflow::subjects())
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
@@ -220,7 +241,12 @@ fn operations() -> Vec<Operation> {
         platform::audit::operations(),
         platform::people::operations(),
         platform::tokens::operations(),
+        platform::workflow::operations(),
+        platform::numbering::operations(),
+        platform::search::operations(),
         platform::files::operations(),
+        platform::notify::operations(),
+        platform::web::keys::operations(),
         platform::openapi::operations(),
     ]
     .concat()
@@ -238,7 +264,10 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::tokens::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
-            .merge(platform::masters::router())
+            .merge(platform::workflow::router())
+            .merge(platform::search::router())
+            .merge(platform::masters::router(&state))
+            .merge(platform::numbering::router())
             .merge(platform::files::router())
             .merge(platform::openapi::router(operations()))
             .merge(trace::router(committed));

@@ -56,7 +56,7 @@ async fn audited(count: usize) -> (TestDb, uuid::Uuid, sqlx::PgConnection) {
     for n in 0..count {
         say(&test, tenant, &format!("plant:{n}")).await;
     }
-    let mut owner = test.owner.connect().await.unwrap();
+    let mut owner = test.owner_of(tenant).await.connect().await.unwrap();
     let set = format!("select set_config('app.tenant_id', '{tenant}', false)");
     sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut owner).await.unwrap();
     (test, tenant, owner)
@@ -83,7 +83,7 @@ async fn look(test: &TestDb, tenant: uuid::Uuid, kept: Option<chain::Head>) -> c
     chain::verify(&test.db, tenant, kept, |_| ()).await.unwrap()
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn rows_are_chained_after_the_commit_and_each_once() {
     let (test, tenant, _) = audited(1200).await;
     let before = look(&test, tenant, None).await;
@@ -97,6 +97,7 @@ async fn rows_are_chained_after_the_commit_and_each_once() {
     assert_eq!(report, chain::Report { entries: all, unchained: 1, breaks: Vec::new() });
     chained(&test, tenant).await;
     assert_eq!(look(&test, tenant, Some(head)).await.breaks, []);
+}
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub mod tls;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use rcgen::{Issuer, KeyPair};
+use rcgen::{Issuer, KeyPair, SigningKey};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::json;
@@ -26,9 +26,10 @@ pub use seal::{MasterKey, SealError};
 use crate::audit;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx};
+use crate::tenancy::Standing;
 
-/// Postgres channel on which revocations are told: `tenant_uuid:agent_uuid`.
-/// Whoever keeps a stream open listens, and closes it.
+/// Postgres channel on which revocations are told, `tenant_uuid:agent_uuid`, and
+/// suspensions, `tenant_uuid:`. Whoever keeps a stream open listens, and closes it.
 pub const REVOKED_CHANNEL: &str = "tracewright_revoked";
 
 const SEAL_PURPOSE: &str = "authority key";
@@ -183,6 +184,15 @@ impl Authority {
         &self.certificate_pem
     }
 
+    /// Signs what the cloud states, such as that a tenant was erased: ECDSA (P-256,
+    /// SHA-256), in DER.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Make`].
+    pub fn sign(&self, text: &[u8]) -> Result<Vec<u8>, AuthorityError> {
+        Ok(self.issuer.key().sign(text)?)
+    }
+
     /// The authority's certificate.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
@@ -270,7 +280,7 @@ pub async fn identify_for_renewal(
         if row.revoked {
             return Err(Refusal::Revoked);
         }
-        if !row.tenant_active {
+        if !Standing::of(&row.tenant_status).admits() {
             return Err(Refusal::Suspended);
         }
         let known = system
@@ -306,6 +316,8 @@ pub async fn revoke_agent(
     agent: Uuid,
     now: DateTime<Utc>,
 ) -> Result<u64, AuthorityError> {
+    // The tenant's commits first: an agent whose row says so is refused, whatever
+    // certificates it holds.
     system
         .enter(&Cx::system(tenant), async |tx| {
             let known = store::agent_find(tx, agent).await?.ok_or(AuthorityError::UnknownAgent)?;
@@ -347,6 +359,22 @@ pub fn parse_revocation(payload: &str) -> Option<(Uuid, Uuid)> {
 /// SHA-256 of a certificate.
 pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate).into()
+}
+
+/// Whether this authority, by its certificate in PEM, has [signed](Authority::sign) the
+/// text.
+#[must_use]
+pub fn has_signed(certificate_pem: &str, text: &[u8], signature: &[u8]) -> bool {
+    let Ok(certificate) = CertificateDer::from_pem_slice(certificate_pem.as_bytes()) else {
+        return false;
+    };
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(&certificate) else {
+        return false;
+    };
+    let key = &parsed.public_key().subject_public_key.data;
+    ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_ASN1, key)
+        .verify(text, signature)
+        .is_ok()
 }
 
 /// The master key of the state folder, made at first start.

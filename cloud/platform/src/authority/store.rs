@@ -66,7 +66,7 @@ pub(super) struct CertificateRow {
     pub tenant_id: Uuid,
     pub agent_id: Uuid,
     pub tenant_code: String,
-    pub tenant_active: bool,
+    pub tenant_status: String,
     pub not_after: DateTime<Utc>,
     pub adopted: bool,
     pub revoked: bool,
@@ -79,7 +79,7 @@ pub(super) async fn certificate_find(
     Ok(sqlx::query_as!(
         CertificateRow,
         r#"select c.tenant_id, c.agent_id, t.code as tenant_code,
-                  t.status = 'active' as "tenant_active!", c.not_after,
+                  t.status as tenant_status, c.not_after,
                   c.adopted_at is not null as "adopted!", c.revoked_at is not null as "revoked!"
            from control.certificates c join control.tenants t using (tenant_id)
            where c.fingerprint = $1"#,
@@ -101,7 +101,8 @@ pub(super) async fn certificate_adopt(
         "insert into control.certificates (fingerprint, tenant_id, agent_id, issued_at, not_after, adopted_at)
          select $1, t.tenant_id, $3, $4, $5, now() from control.tenants t
          where t.tenant_id = $2 and exists (
-             select from control.restores r where r.restored_at >= $4 and r.adopt_until > now())
+             select from control.restores r where r.restored_at >= $4 and r.adopt_until > now()
+                and (r.tenant_id is null or r.tenant_id = $2))
          on conflict (fingerprint) do nothing",
         fingerprint,
         said.tenant,
@@ -166,8 +167,5 @@ pub(super) async fn agent_set_status(tx: &mut Tx, agent: Uuid, status: &str) -> 
 
 /// Tells every process of the cloud, once this transaction has committed.
 pub(super) async fn revocation_notify(system: &mut SystemTx, payload: &str) -> Result<(), DbError> {
-    sqlx::query!("select pg_notify($1, $2)", super::REVOKED_CHANNEL, payload)
-        .fetch_one(system.conn())
-        .await?;
-    Ok(())
+    Ok(system.tell(super::REVOKED_CHANNEL, payload).await?)
 }

@@ -32,19 +32,35 @@ pub async fn under<F: Future>(claim: Claim, work: F) -> F::Output {
     CLAIM.scope(Arc::new(claim), work).await
 }
 
-/// Marks the claim of this task, if it has one and the transaction wrote something.
+/// The claim of this task, if it has one.
+pub(super) fn current() -> Option<Arc<Claim>> {
+    CLAIM.try_with(Arc::clone).ok()
+}
+
+/// Marks the claim of this task, if it has one and the transaction of its tenant wrote
+/// something.
 ///
 /// # Errors
 /// [`DbError::Superseded`]; the transaction must not be committed then.
 pub(super) async fn mark(tx: &mut Tx) -> Result<(), DbError> {
-    let Ok(claim) = CLAIM.try_with(Arc::clone) else { return Ok(()) };
-    let wrote = sqlx::query_scalar!(r#"select pg_current_xact_id_if_assigned() is not null as "wrote!""#)
-        .fetch_one(&mut *tx.inner)
-        .await?;
-    if !wrote {
-        return Ok(());
+    match current() {
+        Some(claim) if wrote(tx).await? => apply(tx, &claim).await,
+        _ => Ok(()),
     }
-    // A transaction of the control schema has no tenant; it is at its end.
+}
+
+/// Whether the transaction wrote something.
+pub(super) async fn wrote(tx: &mut Tx) -> Result<bool, DbError> {
+    Ok(sqlx::query_scalar!(r#"select pg_current_xact_id_if_assigned() is not null as "wrote!""#)
+        .fetch_one(&mut *tx.inner)
+        .await?)
+}
+
+/// Marks a claim, in the database of its tenant.
+///
+/// # Errors
+/// As [`mark`].
+pub(super) async fn apply(tx: &mut Tx, claim: &Claim) -> Result<(), DbError> {
     sqlx::query!(r#"select set_config('app.tenant_id', $1, true) as "set""#, claim.tenant.to_string())
         .fetch_one(&mut *tx.inner)
         .await?;

@@ -55,8 +55,9 @@ impl Role {
     }
 }
 
-/// A pool whose connections act as `role`. Connects when first used.
-pub(super) fn pool(options: &PgConnectOptions, role: Role, size: u32) -> Pool {
+/// A pool whose connections act as `role`. Connects when first used, and closes
+/// what was idle for so long.
+pub(super) fn pool(options: &PgConnectOptions, role: Role, size: u32, idle: Duration) -> Pool {
     let options = options.clone().application_name(role.name()).statement_cache_capacity(256).options([
         ("role", role.name()),
         // A generic plan would plan and lock every tenant's partition.
@@ -71,7 +72,7 @@ pub(super) fn pool(options: &PgConnectOptions, role: Role, size: u32) -> Pool {
     PoolOptions::new()
         .max_connections(size.max(1))
         .acquire_timeout(Duration::from_secs(15))
-        .idle_timeout(Duration::from_secs(300))
+        .idle_timeout(idle)
         // A caller that goes away can leave its transaction open on the
         // connection (sqlx 0.9.0); the next caller would act inside it, as the
         // tenant before. Settings are local to the transaction, so ending it

@@ -9,6 +9,14 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("migrating the database: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The tenant's own database cannot be used now; others are not concerned.
+    #[error("the database {database}: {detail}")]
+    Away {
+        /// Its name.
+        database: String,
+        /// Why, for an operator.
+        detail: String,
+    },
     /// The request that this was done for is carried out by another process.
     #[error("another process carries this request out")]
     Superseded,
@@ -19,6 +27,11 @@ pub enum DbError {
 pub enum Problem {
     /// Out of reach or out of connections: try again later.
     Unavailable,
+    /// The tenant's own database is out of reach or behind: try again later, and an
+    /// operator has to look.
+    Away,
+    /// The tenant is being moved and may only be read: try again soon.
+    Moving,
     /// Another transaction was in the way: try the whole command again.
     Contended,
     /// A row with this key exists already.
@@ -34,6 +47,7 @@ impl DbError {
     pub fn problem(&self) -> Problem {
         let error = match self {
             Self::Sqlx(error) => error,
+            Self::Away { .. } => return Problem::Away,
             Self::Superseded => return Problem::Contended,
             Self::Migrate(_) => return Problem::Fault,
         };
@@ -46,6 +60,8 @@ impl DbError {
             | sqlx::Error::WorkerCrashed => Problem::Unavailable,
             sqlx::Error::Database(told) => match told.code().as_deref() {
                 Some("23505") => Problem::Exists,
+                // Transactions only read while their tenant is being moved.
+                Some("25006") => Problem::Moving,
                 // serialization failure, deadlock, lock not available, cancelled
                 Some("40001" | "40P01" | "55P03" | "57014") => Problem::Contended,
                 // shutting down, crashed, starting up, too many connections, connection lost
@@ -60,6 +76,6 @@ impl DbError {
 
     /// Whether the same work may succeed if tried again.
     pub fn is_transient(&self) -> bool {
-        matches!(self.problem(), Problem::Unavailable | Problem::Contended)
+        matches!(self.problem(), Problem::Unavailable | Problem::Away | Problem::Moving | Problem::Contended)
     }
 }

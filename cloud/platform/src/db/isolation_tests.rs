@@ -221,3 +221,104 @@ async fn among_three_hundred_tenants_a_plan_touches_one_partition() {
         assert!(locks <= 16, "{parent}: {locks} locks");
     }
 }
+
+/// What grows without end is read along an index, in one partition, under the policy,
+/// also among many tenants.
+#[tokio::test]
+async fn paths_that_grow_follow_their_indexes_among_three_hundred_tenants() {
+    const PATHS: [(&str, &str); 26] = [
+        ("lifecycle_events", "event_id = '00000000-0000-0000-0000-000000000001'"),
+        ("lifecycle_events", "plant = 'x7' and occurred_at > now() - interval '1 hour'"),
+        ("lifecycle_events", "reference_number = 'x77'"),
+        ("event_subjects", "key = 77"),
+        ("event_subjects", "agent_id = '00000000-0000-0000-0000-000000000001' and epoch = 1 and seq = 7"),
+        ("event_references", "number >= 'x77' and number < 'x78'"),
+        ("event_readings", "name = 'x7' and taken_at > now() - interval '1 hour'"),
+        ("uid_registry", "key = 77"),
+        ("uid_registry", "item = 'x77'"),
+        ("uid_registry", "lot_id = '00000000-0000-0000-0000-000000000001'"),
+        ("uid_registry", "parent_key = 77"),
+        ("uid_links", "from_key = 77"),
+        ("uid_links", "to_key = 77"),
+        ("stock_ledger", "plant = 'x77' and item = 'x77'"),
+        ("stock_ledger", "key = 77"),
+        ("audit_log", "true order by at desc, audit_id desc limit 50"),
+        ("audit_log", "actor = 'x77' order by at desc, audit_id desc limit 50"),
+        ("ingest_batches", "batch_id > 4990 order by batch_id limit 32"),
+        ("exceptions", "status = 'x77' order by opened_at desc, exception_id limit 50"),
+        ("outbox", "state = 'waiting' and due_at <= now() order by due_at limit 8"),
+        ("reference_rows", "version > 4990"),
+        ("hold_members", "key = 77"),
+        ("parked_events", "projection = 'x77' and key = 77"),
+        ("uid_aliases", "alias >= 'x77' and alias < 'x78'"),
+        ("lots", "supplier_lot >= 'x77' and supplier_lot < 'x78'"),
+        ("notices", "user_id = '00000000-0000-0000-0000-000000000001' and read_at is null"),
+    ];
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let mut owner = test.owner.connect().await.unwrap();
+    for _ in 0..10 {
+        sqlx::query("select app.add_tenant_partitions(gen_random_uuid()) from generate_series(1, 30)")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+    }
+    // Without their checks.
+    tables(&mut owner).await;
+    sqlx::raw_sql("set session_replication_role = replica").execute(&mut owner).await.unwrap();
+    let names: std::collections::BTreeSet<&str> = PATHS.iter().map(|(table, _)| *table).collect();
+    for name in &names {
+        let insert: String = sqlx::query_scalar(
+            "select format('insert into %s (%s) select %s from generate_series(1, 5000) n', $1::regclass,
+                    string_agg(quote_ident(a.attname), ', '), string_agg(case
+                        when a.attname = 'tenant_id' then '''$tenant'''
+                        when t.typname = 'uuid' then 'gen_random_uuid()'
+                        when t.typname = 'int8' then 'n'
+                        when t.typname in ('int2', 'int4') then '(n % 9 + 1)'
+                        when t.typname = 'numeric' then 'n' when t.typcategory = 'B' then 'false'
+                        when t.typname = 'date' then 'current_date'
+                        when t.typcategory = 'D' then 'now() - n * interval ''1 minute'''
+                        when t.typcategory = 'A' then '''{}''' when t.typname = 'bytea' then '''\\x00'''
+                        when t.typname = 'jsonb' then '''{}''' else '''x'' || n' end, ', '))
+             from pg_attribute a join pg_type t on t.oid = a.atttypid
+             where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''",
+        )
+        .bind(name)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+        let insert = insert.replace("$tenant", &tenant.to_string());
+        sqlx::raw_sql(AssertSqlSafe(insert.clone()))
+            .execute(&mut owner)
+            .await
+            .unwrap_or_else(|error| panic!("{insert}: {error}"));
+        // Only what was filled: three hundred empty partitions take their time.
+        let filled: String = sqlx::query_scalar("select coalesce(to_regclass($1)::text, $2)")
+            .bind(format!("{name}_{}", tenant.simple()))
+            .bind(name)
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("analyze {filled}"))).execute(&mut owner).await.unwrap();
+    }
+    for (table, path) in PATHS {
+        let plan: serde_json::Value = test
+            .db
+            .tx(&Cx::new(tenant, "test"), async |tx| {
+                let sql =
+                    format!("explain (format json) select * from {table} where tenant_id = $1 and {path}");
+                Ok::<_, DbError>(
+                    sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant).fetch_one(tx.conn()).await?,
+                )
+            })
+            .await
+            .unwrap();
+        let plan = plan.to_string();
+        assert!(!plan.contains("Seq Scan") && plan.contains("Index"), "{table}: {path}\n{plan}");
+        let read: Vec<&str> =
+            plan.split("\"Relation Name\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let partition = format!("{table}_{}", tenant.simple());
+        assert!(read.iter().all(|read| *read == table || *read == partition), "{table}: {path}\n{plan}");
+        assert_eq!(read.len(), 1, "{table}: {path}\n{plan}");
+    }
+}

@@ -6,8 +6,9 @@ use sqlx::postgres::PgListener;
 use super::connect::{self, Role};
 use super::{Db, DbError};
 
-/// Hears what transactions have told by `pg_notify`, once they committed, on a
-/// connection of its own. It only makes things quicker: what is told while the
+/// Hears what transactions have [told](super::Tx::tell), once they committed, on a
+/// connection of its own: of tenants in every database, since all of them tell at the
+/// home database. It only makes things quicker: what is told while the
 /// connection is lost is never heard, so whatever matters is looked up as well.
 #[allow(clippy::disallowed_types)]
 pub struct Listener {
@@ -31,7 +32,7 @@ impl Db {
     pub async fn listen(&self, channels: &[&str]) -> Result<Listener, DbError> {
         // Listening outlives transactions, and release would end it: the
         // connection comes from a pool of one that is kept by the listener.
-        let pool = connect::pool(&self.pools.options, Role::App, 1);
+        let pool = connect::pool(&self.inner.options, Role::App, 1, super::IDLE);
         #[allow(clippy::disallowed_types)]
         let mut inner = PgListener::connect_with(&pool).await?;
         inner.ignore_pool_close_event(true);

@@ -1,38 +1,95 @@
 //! The only way to the database: a transaction that knows its tenant.
 //!
 //! Pools are private here, so no other part can run a statement outside a
-//! transaction, or inside one whose tenant was never set.
+//! transaction, or inside one whose tenant was never set. Nor does any other part
+//! know which database a tenant lives in: [`Db`] picks it by the tenant of the
+//! [`Cx`].
 
 mod claim;
 mod connect;
 mod error;
 mod listen;
+mod own;
+mod system;
 
 pub use claim::{Claim, under};
 pub use connect::PoolSizes;
 pub use error::{DbError, Problem};
 pub use listen::{Listener, Told};
+pub(crate) use own::{Known, end};
+pub use own::{Owns, SHARED, Server};
+pub use system::SystemTx;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, Postgres, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::ctx::{Cx, Plants};
 use connect::{Pool, Role};
+use own::Opened;
 
-/// Handle to one database. Cheap to clone; all clones share its connections.
+/// How long an idle connection to the home database is kept.
+const IDLE: Duration = Duration::from_secs(300);
+/// A tenant that was moved in the middle is looked for this often.
+const LOOKS: usize = 4;
+
+/// Handle to the databases. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
 pub struct Db {
-    pools: Arc<Pools>,
+    inner: Arc<Inner>,
 }
 
+struct Inner {
+    home: Pools,
+    own: Opened,
+    options: PgConnectOptions,
+}
+
+/// The connections to one database, by role.
 struct Pools {
     app: Pool,
     ingest: Pool,
     system: Pool,
-    options: PgConnectOptions,
+}
+
+impl Pools {
+    fn new(options: &PgConnectOptions, sizes: PoolSizes, idle: Duration) -> Self {
+        Self {
+            app: connect::pool(options, Role::App, sizes.app, idle),
+            ingest: connect::pool(options, Role::Ingest, sizes.ingest, idle),
+            system: connect::pool(options, Role::System, sizes.system, idle),
+        }
+    }
+
+    fn of(&self, role: Role) -> &Pool {
+        match role {
+            Role::App => &self.app,
+            Role::Ingest => &self.ingest,
+            Role::System => &self.system,
+        }
+    }
+
+    fn size(&self) -> u32 {
+        self.app.size() + self.ingest.size() + self.system.size()
+    }
+
+    fn idle(&self) -> usize {
+        self.app.num_idle() + self.ingest.num_idle() + self.system.num_idle()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.idle() == self.size() as usize
+    }
+
+    async fn close(&self) {
+        self.app.close().await;
+        self.ingest.close().await;
+        self.system.close().await;
+    }
 }
 
 /// A transaction of one tenant. Row-level security shows it that tenant's rows
@@ -41,6 +98,16 @@ pub struct Tx {
     inner: Transaction<'static, Postgres>,
     tenant: Uuid,
     plants: Plants,
+    /// In a database of the tenant's own: its share of the connections to those.
+    permit: Option<OwnedSemaphorePermit>,
+    /// What is told once it has committed; only in a database of the tenant's own.
+    told: Vec<Told>,
+}
+
+/// What a database says of a tenant for whom a transaction begins.
+struct Entered {
+    /// Where the tenant lives; `None` when the database knows no such tenant.
+    placement: Option<String>,
 }
 
 impl Tx {
@@ -62,55 +129,34 @@ impl Tx {
         &self.plants
     }
 
-    async fn apply(&mut self, cx: &Cx) -> Result<(), DbError> {
-        sqlx::query(
-            "select set_config('app.tenant_id', $1, true), set_config('app.actor', $2, true), \
-             set_config('app.origin', $3, true), set_config('app.plants', $4, true)",
-        )
-        .bind(cx.tenant.to_string())
-        .bind(&cx.actor)
-        .bind(cx.origin.as_deref().unwrap_or_default())
-        .bind(cx.plants.setting())
-        .execute(&mut *self.inner)
-        .await?;
-        self.tenant = cx.tenant;
-        self.plants = cx.plants.clone();
+    /// Tells whoever [listens](Db::listen), once this commits. Whatever matters has
+    /// to be looked up as well: of a tenant in a database of its own it is told after
+    /// the commit, and a crash in between leaves it untold.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn tell(&mut self, channel: &str, payload: &str) -> Result<(), sqlx::Error> {
+        if self.permit.is_some() {
+            // Everybody listens at the home database.
+            self.told.push(Told { channel: channel.to_owned(), payload: payload.to_owned() });
+            return Ok(());
+        }
+        sqlx::query("select pg_notify($1, $2)").bind(channel).bind(payload).execute(&mut *self.inner).await?;
         Ok(())
     }
-}
 
-/// A transaction on the control schema: tenants, keys, sessions, certificates.
-/// It has no tenant, and so sees no row of any.
-pub struct SystemTx {
-    tx: Tx,
-}
-
-impl SystemTx {
-    /// The connection, to run statements on.
-    pub fn conn(&mut self) -> &mut PgConnection {
-        self.tx.conn()
-    }
-
-    /// Runs `f` on the rows of one tenant, within this same transaction: for a
-    /// change of the control schema and of the tenant that must not come apart
-    /// (an enrolment uses up its token and raises the agent's epoch).
-    pub async fn enter<T, E, F>(&mut self, cx: &Cx, f: F) -> Result<T, E>
-    where
-        E: From<DbError>,
-        F: AsyncFnOnce(&mut Tx) -> Result<T, E>,
-    {
-        self.tx.apply(cx).await?;
-        let value = f(&mut self.tx).await?;
-        sqlx::query(
-            "select set_config('app.tenant_id', '', true), set_config('app.actor', '', true), \
-             set_config('app.plants', '', true)",
-        )
-        .execute(&mut *self.tx.inner)
-        .await
-        .map_err(DbError::from)?;
-        self.tx.tenant = Uuid::nil();
-        self.tx.plants = Plants::All;
-        Ok(value)
+    async fn enter(&mut self, cx: &Cx) -> Result<Entered, DbError> {
+        let (placement,): (Option<String>,) =
+            sqlx::query_as("select placement from app.enter($1, $2, $3, $4)")
+                .bind(cx.tenant)
+                .bind(&cx.actor)
+                .bind(cx.origin.as_deref().unwrap_or_default())
+                .bind(cx.plants.setting())
+                .fetch_one(&mut *self.inner)
+                .await?;
+        self.tenant = cx.tenant;
+        self.plants = cx.plants.clone();
+        Ok(Entered { placement })
     }
 }
 
@@ -120,27 +166,27 @@ impl Db {
     /// Connections are made when first used, so this does not wait.
     #[must_use]
     pub fn new(options: PgConnectOptions, sizes: PoolSizes) -> Self {
-        Self {
-            pools: Arc::new(Pools {
-                app: connect::pool(&options, Role::App, sizes.app),
-                ingest: connect::pool(&options, Role::Ingest, sizes.ingest),
-                system: connect::pool(&options, Role::System, sizes.system),
-                options,
-            }),
-        }
+        Self::with_owns(options, sizes, Owns::default())
+    }
+
+    /// As [`Db::new`], with what is configured of tenants' own databases.
+    #[must_use]
+    pub fn with_owns(options: PgConnectOptions, sizes: PoolSizes, owns: Owns) -> Self {
+        let home = Pools::new(&options, sizes, IDLE);
+        Self { inner: Arc::new(Inner { home, own: Opened::new(owns), options }) }
     }
 
     /// Runs `f` in one transaction of the caller's tenant, as the application
-    /// role. `Ok` commits; `Err`, a panic, or a caller that goes away rolls
-    /// back, and nothing of the tenant stays behind on the connection.
+    /// role, in the database where the tenant lives. `Ok` commits; `Err`, a panic,
+    /// or a caller that goes away rolls back, and nothing of the tenant stays behind
+    /// on the connection.
     pub async fn tx<T, E, F>(&self, cx: &Cx, f: F) -> Result<T, E>
     where
         E: From<DbError>,
         F: AsyncFnOnce(&mut Tx) -> Result<T, E>,
     {
-        let mut tx = begin(&self.pools.app).await?;
-        tx.apply(cx).await?;
-        finish(tx, f).await
+        let tx = self.begin(cx, Role::App).await?;
+        self.finish(tx, f).await
     }
 
     /// As [`Db::tx`], as the role that writes the facts of agents; its
@@ -150,69 +196,127 @@ impl Db {
         E: From<DbError>,
         F: AsyncFnOnce(&mut Tx) -> Result<T, E>,
     {
-        let mut tx = begin(&self.pools.ingest).await?;
-        tx.apply(cx).await?;
-        finish(tx, f).await
+        let tx = self.begin(cx, Role::Ingest).await?;
+        self.finish(tx, f).await
     }
 
-    /// Runs `f` in one transaction on the control schema, without a tenant.
-    pub async fn system_tx<T, E, F>(&self, f: F) -> Result<T, E>
+    /// A transaction in the database where the tenant lives. It is looked for where
+    /// it was last, and the home database says where else; each says whether it is
+    /// the right one, so that what was remembered need not be true.
+    async fn begin(&self, cx: &Cx, role: Role) -> Result<Tx, DbError> {
+        let own = &self.inner.own;
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let Some(place) = own.place(cx.tenant) else {
+                let mut tx = begin(self.inner.home.of(role)).await?;
+                match tx.enter(cx).await?.placement {
+                    Some(elsewhere) if elsewhere != SHARED => own.remember(cx.tenant, Some(&elsewhere)),
+                    _ => return Ok(tx),
+                }
+                roll_back(tx).await;
+                continue;
+            };
+            let known = async || {
+                self.system_tx(async |system| Ok::<_, DbError>(system::known(system.conn(), &place).await?))
+                    .await
+            };
+            let begun = match self.begin_own(&place, role, known).await {
+                Ok(mut tx) => match tx.enter(cx).await?.placement {
+                    Some(here) if *here == *place => return Ok(tx),
+                    _ => {
+                        roll_back(tx).await;
+                        Err(DbError::Away {
+                            database: place.to_string(),
+                            detail: "it does not hold the tenant".to_owned(),
+                        })
+                    }
+                },
+                Err(error) => Err(error),
+            };
+            let Err(error): Result<(), DbError> = begun else { continue };
+            // It may have been moved: the home database knows.
+            own.remember(cx.tenant, None);
+            if looks >= LOOKS || !self.has_moved(cx, &place, &error).await? {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Whether it is worth to look for the tenant again, after its place failed.
+    async fn has_moved(&self, cx: &Cx, from: &str, error: &DbError) -> Result<bool, DbError> {
+        if matches!(error, DbError::Sqlx(sqlx::Error::PoolClosed)) {
+            return Ok(true);
+        }
+        let mut tx = begin(&self.inner.home.app).await?;
+        let now = tx.enter(cx).await?.placement;
+        roll_back(tx).await;
+        Ok(now.is_some_and(|now| now != from))
+    }
+
+    async fn finish<T, E, F>(&self, mut tx: Tx, f: F) -> Result<T, E>
     where
         E: From<DbError>,
-        F: AsyncFnOnce(&mut SystemTx) -> Result<T, E>,
+        F: AsyncFnOnce(&mut Tx) -> Result<T, E>,
     {
-        let mut system = SystemTx { tx: begin(&self.pools.system).await? };
-        let done = f(&mut system).await;
-        end(system.tx, done).await
+        let marked = match f(&mut tx).await {
+            Ok(value) => claim::mark(&mut tx).await.map(|()| value).map_err(E::from),
+            Err(error) => Err(error),
+        };
+        match marked {
+            Ok(value) => {
+                let told = std::mem::take(&mut tx.told);
+                tx.inner.commit().await.map_err(DbError::from)?;
+                self.tell(told).await;
+                Ok(value)
+            }
+            Err(error) => {
+                roll_back(tx).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells at the home database what was committed in another; it only makes
+    /// things quicker, so a failure is no matter.
+    async fn tell(&self, told: Vec<Told>) {
+        for Told { channel, payload } in told {
+            let telling = sqlx::query("select pg_notify($1, $2)").bind(&channel).bind(&payload);
+            if let Err(error) = telling.execute(&self.inner.home.app).await {
+                tracing::debug!(%error, channel, "not told");
+            }
+        }
     }
 
     /// Closes every connection, after the transactions under way are done.
     pub async fn close(&self) {
-        self.pools.app.close().await;
-        self.pools.ingest.close().await;
-        self.pools.system.close().await;
+        self.inner.own.close().await;
+        self.inner.home.close().await;
     }
 
-    /// Connections open now, and idle among them, by role; for metrics.
-    pub fn connections(&self) -> [(&'static str, u32, usize); 3] {
+    /// Connections open now, and idle among them, by role, and to own databases
+    /// together; for metrics.
+    pub fn connections(&self) -> [(&'static str, u32, usize); 4] {
+        let home = &self.inner.home;
         let count = |name, pool: &Pool| (name, pool.size(), pool.num_idle());
+        let (open, idle) = self.inner.own.connections();
         [
-            count("app", &self.pools.app),
-            count("ingest", &self.pools.ingest),
-            count("system", &self.pools.system),
+            count("app", &home.app),
+            count("ingest", &home.ingest),
+            count("system", &home.system),
+            ("own", open, idle),
         ]
     }
 }
 
 async fn begin(pool: &Pool) -> Result<Tx, DbError> {
-    Ok(Tx { inner: pool.begin().await?, tenant: Uuid::nil(), plants: Plants::All })
-}
-
-async fn finish<T, E, F>(mut tx: Tx, f: F) -> Result<T, E>
-where
-    E: From<DbError>,
-    F: AsyncFnOnce(&mut Tx) -> Result<T, E>,
-{
-    let done = f(&mut tx).await;
-    end(tx, done).await
-}
-
-/// Commits what was done, or rolls back.
-async fn end<T, E: From<DbError>>(mut tx: Tx, done: Result<T, E>) -> Result<T, E> {
-    let marked = match done {
-        Ok(value) => claim::mark(&mut tx).await.map(|()| value).map_err(E::from),
-        Err(error) => Err(error),
-    };
-    match marked {
-        Ok(value) => {
-            tx.inner.commit().await.map_err(DbError::from)?;
-            Ok(value)
-        }
-        Err(error) => {
-            roll_back(tx).await;
-            Err(error)
-        }
-    }
+    Ok(Tx {
+        inner: pool.begin().await?,
+        tenant: Uuid::nil(),
+        plants: Plants::All,
+        permit: None,
+        told: Vec::new(),
+    })
 }
 
 /// A roll-back that fails leaves a dead connection, which the pool discards;
@@ -227,5 +331,7 @@ async fn roll_back(tx: Tx) {
 mod catalog_tests;
 #[cfg(test)]
 mod isolation_tests;
+#[cfg(test)]
+mod own_tests;
 #[cfg(test)]
 mod tests;

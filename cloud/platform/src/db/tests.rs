@@ -280,7 +280,7 @@ async fn in_transaction(test: &TestDb) -> i64 {
 /// The tenant as the next user of an application connection would find it
 /// before anything was set.
 async fn raw_tenant(db: &Db) -> String {
-    let mut tx = super::begin(&db.pools.app).await.unwrap();
+    let mut tx = super::begin(&db.inner.home.app).await.unwrap();
     sqlx::query_scalar("select coalesce(current_setting('app.tenant_id', true), '')")
         .fetch_one(tx.conn())
         .await

@@ -50,13 +50,15 @@ pub fn operations() -> Vec<Operation> {
             .note(note)
             .needs(&FILES_VIEW)
             .query::<Of>()
-            .answers::<FileList>(),
+            .answers::<FileList>()
+            .fails(404, "not_found", "There is no such row."),
         kept(
             Operation::post("/api/v1/files", "addFile", "Attaches a file: the body is its content")
                 .note(note)
                 .needs(&FILES_EDIT)
                 .query::<New>()
-                .creates::<Listed>(),
+                .creates::<Listed>()
+                .fails(404, "not_found", "There is no such row."),
         ),
         of_file(Operation::get("/api/v1/files/{id}", "getFile", "A file with its versions"))
             .needs(&FILES_VIEW)

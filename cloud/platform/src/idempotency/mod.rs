@@ -53,7 +53,7 @@ enum Found {
 
 /// The layer. A request without a key, or from nobody, goes on as it is.
 pub(crate) async fn once(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let writes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let writes = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     let Some(key) = request.headers().get(KEY).cloned() else { return next.run(request).await };
     if !writes || !request.uri().path().starts_with("/api/") {
         return next.run(request).await;
@@ -77,7 +77,7 @@ async fn carried_out(
     body: Body,
     next: Next,
 ) -> Result<Response, Problem> {
-    let key = request::key(key)?;
+    let key = request::key(key, &parts)?;
     let bytes = request::body(body).await?;
     let hash = request::hash(&parts, &bytes);
     let claim =

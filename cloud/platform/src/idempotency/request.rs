@@ -18,15 +18,21 @@ const MAX_REQUEST: usize = 32 * 1024 * 1024;
 /// Largest answer that is kept.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// The key, if it can be one.
+/// The key as it is kept, if it can be one: with what it is for, the method and the
+/// path. A path that has not the method answers so, whatever the key was used for.
 ///
 /// # Errors
 /// 400 `idempotency.key`.
-pub(super) fn key(value: &HeaderValue) -> Result<String, Problem> {
+pub(super) fn key(value: &HeaderValue, parts: &Parts) -> Result<String, Problem> {
     let text = value.to_str().unwrap_or_default();
     let fits = (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if fits {
-        return Ok(text.to_owned());
+        let mut target = Sha256::new();
+        target.update(parts.method.as_str());
+        target.update([0]);
+        target.update(parts.uri.path());
+        let target: String = target.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        return Ok(format!("{text} {target}"));
     }
     let detail =
         format!("Idempotency-Key is 1 to {MAX_KEY} printable characters without spaces, such as a UUID.");

@@ -1,6 +1,10 @@
 //! What a declaration of a master says. All of it is constant: a declaration is
 //! data, and a test holds each against its table.
 
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::db::{DbError, Tx};
 use crate::reference;
 use crate::web::Permission;
 
@@ -11,6 +15,32 @@ pub type Seal = fn(&mut Row, Option<&Row>) -> Result<(), String>;
 
 /// Judges a text; see [`Field::rule`].
 pub type Rule = fn(&str) -> Result<(), Wrong>;
+
+/// Judges rows together with what is there already; see [`Master::judge`].
+pub type Judge = for<'a> fn(&'a mut Tx, &'a [Candidate<'a>]) -> Judging<'a>;
+
+/// What a [`Judge`] answers, in time: every mistake of all rows.
+pub type Judging<'a> = Pin<Box<dyn Future<Output = Result<Vec<Fault>, DbError>> + Send + 'a>>;
+
+/// A row that is to be written, without a mistake of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// As it is to be.
+    pub row: &'a Row,
+    /// As it is, where it is there already.
+    pub before: Option<&'a Row>,
+}
+
+/// What a [`Judge`] found wrong.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The place of the candidate.
+    pub at: usize,
+    /// The field to mend.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub wrong: Wrong,
+}
 
 /// One master over its table.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +80,25 @@ pub struct Master {
     pub seal: Option<Seal>,
     /// What plants are told of a row.
     pub told: Option<Told>,
+    /// Judges what the row alone cannot show: other rows, what was made of it. Runs
+    /// under a lock of the table.
+    pub judge: Option<Judge>,
+    /// An address whose answer stands beside the form and follows what is typed,
+    /// with the inputs as its query.
+    pub aside: Option<&'static str>,
+    /// A page about its rows that the module behind it has.
+    pub link: Option<Link>,
+}
+
+/// A page of a module about a master's rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Link {
+    /// About all: `/numbering`.
+    pub all: &'static str,
+    /// About one, before its key: `/numbering/series/`.
+    pub one: &'static str,
+    /// The key of the text that leads there.
+    pub text: &'static str,
 }
 
 impl Master {
@@ -75,6 +124,9 @@ impl Master {
         derive: None,
         seal: None,
         told: None,
+        judge: None,
+        aside: None,
+        link: None,
     };
 
     /// The key of its name in the plural.
@@ -139,11 +191,13 @@ pub enum Group {
     Money,
     /// Places, machines, people of a plant.
     Plant,
+    /// Numbers of documents, fields of one's own.
+    Setup,
 }
 
 impl Group {
     /// All, in order.
-    pub const ALL: [Self; 4] = [Self::Items, Self::Partners, Self::Plant, Self::Money];
+    pub const ALL: [Self; 5] = [Self::Items, Self::Partners, Self::Plant, Self::Money, Self::Setup];
 
     /// The key of its text.
     #[must_use]
@@ -153,6 +207,7 @@ impl Group {
             Self::Partners => "masters-group-partners",
             Self::Money => "masters-group-money",
             Self::Plant => "masters-group-plant",
+            Self::Setup => "masters-group-setup",
         }
     }
 }
@@ -217,6 +272,8 @@ pub struct Field {
     pub rule: Option<Rule>,
     /// A text of several lines.
     pub lines: bool,
+    /// The words that may stand here, where the program and not the table knows them.
+    pub words: Option<fn() -> Vec<String>>,
 }
 
 impl Field {
@@ -233,6 +290,7 @@ impl Field {
             refers: None,
             rule: None,
             lines: false,
+            words: None,
         }
     }
 
@@ -270,6 +328,12 @@ impl Field {
     #[must_use]
     pub const fn rule(self, rule: Rule) -> Self {
         Self { rule: Some(rule), ..self }
+    }
+
+    /// One of the words that the program knows.
+    #[must_use]
+    pub const fn words(self, words: fn() -> Vec<String>) -> Self {
+        Self { words: Some(words), ..self }
     }
 
     /// A text of several lines.

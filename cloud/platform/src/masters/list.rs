@@ -72,6 +72,10 @@ impl ListQuery {
             return Err(MastersError::Parameter("q"));
         }
         order(shape, &query)?;
+        // Now, and not in the middle of a file that is sent already.
+        if !query.after.is_empty() && Place::read(shape, &query.after).is_none() {
+            return Err(MastersError::Parameter("after"));
+        }
         Ok(query)
     }
 

@@ -25,6 +25,7 @@ mod pages;
 mod places;
 mod publish;
 mod rules;
+mod search;
 mod service;
 mod shape;
 mod sheet;
@@ -40,11 +41,12 @@ use axum::{Extension, Router};
 use tokio::sync::OnceCell;
 
 pub use attach::subjects;
-pub use declare::{Field, Group, Master, Member, Permissions, Use};
+pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, Member, Permissions, Use};
 pub use error::MastersError;
 pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
+pub use search::{SEARCHERS, commands};
 pub use service::{Saved, create, delete, restore, update};
 pub use shape::{Column, Shape, Shapes};
 pub use sheet::{Format, Sheet};
@@ -132,8 +134,8 @@ pub async fn of_plants(db: &Db) -> Result<Vec<&'static str>, MastersError> {
 }
 
 /// Pages and API of all masters.
-pub fn router() -> Router<AppState> {
-    api::router().merge(pages::router()).layer(Extension(Arc::new(Engine::default())))
+pub fn router(state: &AppState) -> Router<AppState> {
+    api::router().merge(pages::router()).layer(Extension(Arc::clone(&state.masters)))
 }
 
 /// Gives a tenant the units, currencies and tax rates that it begins with; those

@@ -14,6 +14,8 @@ use crate::db::Db;
 pub(super) const SEPARATOR: char = ':';
 /// The organisation's plants, to which masters refer though they are none here.
 pub(super) const PLANTS: &str = "plants";
+/// Tables of the organisation, to which masters refer though they are none here.
+const ORGANISATION: [&str; 2] = ["companies", "plants"];
 
 /// All masters.
 #[derive(Debug)]
@@ -110,7 +112,7 @@ impl Shapes {
     /// Holds each declaration against its table.
     pub(super) async fn read(db: &Db, masters: &'static [Master]) -> Result<Self, MastersError> {
         let mut tables: BTreeSet<&str> = masters.iter().map(|master| master.table).collect();
-        tables.insert(PLANTS);
+        tables.extend(ORGANISATION);
         let tables: Vec<&str> = tables.into_iter().collect();
         let catalog =
             db.system_tx(async |tx| Catalog::read(tx, &tables).await.map_err(MastersError::from)).await?;
@@ -308,6 +310,7 @@ fn column(
 
 fn kind(type_name: &str, field: &Field, rules: catalog::Rules) -> Option<Kind> {
     Some(match type_name {
+        "text" if field.words.is_some() => Kind::Choice(field.words.map(|words| words()).unwrap_or_default()),
         "text" if !rules.choices.is_empty() => Kind::Choice(rules.choices),
         "text" => Kind::Text { longest: rules.longest.unwrap_or(LONGEST_TEXT), lines: field.lines },
         "smallint" | "integer" => Kind::Whole(rules.range),
@@ -335,7 +338,8 @@ fn references(
     };
     let mut found = Vec::new();
     for key in catalog.foreign_keys.iter().filter(|key| key.table_name == master.table) {
-        let known = key.target == PLANTS || masters.iter().any(|master| master.table == key.target);
+        let known = ORGANISATION.contains(&key.target.as_str())
+            || masters.iter().any(|master| master.table == key.target);
         let named =
             key.columns.last().is_some_and(|last| master.fields.iter().any(|field| field.name == last));
         if known && named {
@@ -349,8 +353,8 @@ fn references(
     }
     for field in master.fields {
         let Some(to) = field.refers else { continue };
-        let target = if to == PLANTS {
-            Target { table: PLANTS.into(), columns: vec!["code".into()], title: "name".into() }
+        let target = if ORGANISATION.contains(&to) {
+            Target { table: to.into(), columns: vec!["code".into()], title: "name".into() }
         } else {
             let other = masters.iter().find(|master| master.name == to && master.key.len() == 1);
             let other =

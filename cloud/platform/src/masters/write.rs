@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::check::{self, Cells};
+use super::declare::{Candidate, Fault};
 use super::kind::Kind;
 use super::shape::{Reference, Shape};
 use super::store::{self, Stored};
@@ -67,7 +68,7 @@ pub(super) async fn write(
     changes: Vec<Change>,
     action: Option<&'static str>,
 ) -> Result<Vec<(Row, Done)>, MastersError> {
-    if !shape.master.unique.is_empty() {
+    if !shape.master.unique.is_empty() || shape.master.judge.is_some() {
         store::lock(tx, shape).await?;
     }
     let drafts: Vec<Draft> = changes.into_iter().map(|change| draft(shape, change)).collect();
@@ -86,6 +87,7 @@ pub(super) async fn write(
     for column in shape.master.unique {
         only_once(tx, shape, column, &mut drafts).await?;
     }
+    judge_together(tx, shape, &mut drafts).await?;
     let mistakes: Vec<Mistake> = drafts.iter().flat_map(|draft| in_order(shape, draft)).collect();
     if !mistakes.is_empty() {
         return Err(MastersError::Mistakes(mistakes));
@@ -272,6 +274,29 @@ async fn only_once(
                 Wrong::new("taken").with("key", key),
             );
         }
+    }
+    Ok(())
+}
+
+/// What the declaration itself judges, of rows that are right so far.
+async fn judge_together(tx: &mut Tx, shape: &Shape, drafts: &mut [Draft]) -> Result<(), MastersError> {
+    let Some(judge) = shape.master.judge else { return Ok(()) };
+    let right: Vec<usize> = (0..drafts.len())
+        .filter(|at| drafts.get(*at).is_some_and(|d| d.change.mistakes.is_empty()))
+        .collect();
+    let faults = {
+        let candidate = |at: &usize| {
+            let draft = drafts.get(*at)?;
+            let before = draft.change.before.as_ref().map(|before| &before.row);
+            Some(Candidate { row: &draft.row, before })
+        };
+        let candidates: Vec<Candidate<'_>> = right.iter().filter_map(candidate).collect();
+        judge(tx, &candidates).await?
+    };
+    for Fault { at, field, wrong } in faults {
+        let Some(draft) = right.get(at).and_then(|at| drafts.get_mut(*at)) else { continue };
+        let found = draft.row.get(field).map(Kind::plain).unwrap_or_default();
+        draft.wrong(field, found, wrong);
     }
     Ok(())
 }

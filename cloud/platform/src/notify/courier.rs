@@ -13,6 +13,7 @@ use crate::db::{Db, DbError, Tx};
 use crate::i18n::{I18n, Lang, Texts, Value as Text};
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
+use crate::workflow::{self, Event, Subjects};
 
 /// What it takes to send.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Courier {
     pub i18n: Arc<I18n>,
     /// Every kind of notice that there is.
     pub kinds: Arc<[Kind]>,
+    /// Every kind of document that workflows are for.
+    pub subjects: Subjects,
     /// Address of the pages, as people reach them; without a slash at the end.
     pub public_url: String,
 }
@@ -59,6 +62,7 @@ impl Courier {
         let cx = Cx::system(tenant);
         let outcome = match claimed.channel {
             Channel::Notice => return self.spread(db, &cx, claimed, chance, now).await,
+            Channel::Event => return self.start(db, &cx, claimed, chance, now).await,
             Channel::Mail => self.mail(db, &cx, claimed, now).await,
             Channel::Webhook => self.webhook(db, &cx, claimed, now).await,
         };
@@ -99,6 +103,33 @@ impl Courier {
             let settled = outbox::settle(tx, claimed, Ok(()), chance, now).await?;
             if settled == Settled::Sent {
                 fan_out::fan_out(tx, self, claimed, kind, notice, now).await?;
+                let fields = serde_json::to_value(&notice.values).unwrap_or_default();
+                let event = Event { name: kind.code.to_owned(), fields, document: None };
+                workflow::hear(tx, &self.subjects, &event, now).await?;
+            }
+            Ok(settled)
+        })
+        .await
+    }
+
+    /// Workflows start by what happened, in one transaction with the end of its message.
+    async fn start(
+        &self,
+        db: &Db,
+        cx: &Cx,
+        claimed: &Claimed,
+        chance: f64,
+        now: DateTime<Utc>,
+    ) -> Result<Settled, DbError> {
+        let event = serde_json::from_value::<Event>(claimed.body.clone());
+        db.tx(cx, async |tx| {
+            let Ok(event) = &event else {
+                let failure = Failure::Never("this is no event".to_owned());
+                return outbox::settle(tx, claimed, Err(failure), chance, now).await;
+            };
+            let settled = outbox::settle(tx, claimed, Ok(()), chance, now).await?;
+            if settled == Settled::Sent {
+                workflow::hear(tx, &self.subjects, event, now).await?;
             }
             Ok(settled)
         })
@@ -119,12 +150,13 @@ impl Courier {
         };
         let found = db.tx(cx, find).await?.filter(|webhook| webhook.active);
         let found = found.ok_or_else(|| Failure::Void("the webhook was stopped or deleted".to_owned()))?;
-        let secret = self
+        let plain = self
             .secrets
             .open(cx.tenant, &webhook::sealed_field(found.id), &found.secret)
             .map_err(|error| Failure::Again(error.to_string()))?;
         let body = claimed.body.get("send").and_then(|body| body.as_str()).unwrap_or_default().to_owned();
-        let call = Call { id: claimed.id, kind: &claimed.kind, url: &found.url, secret: &secret, body, now };
+        let (secret, url) = webhook::opened(&plain, &found.url);
+        let call = Call { id: claimed.id, kind: &claimed.kind, url, secret, body, now };
         self.web.send(&call).await
     }
 

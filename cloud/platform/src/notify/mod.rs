@@ -6,6 +6,7 @@
 //! transaction of what happened. Who is told by which way is found out after the
 //! commit, by [`worker`].
 
+mod api;
 mod courier;
 mod deliveries;
 mod fan_out;
@@ -28,6 +29,7 @@ use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
+use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::web::{AppState, NavItem, Permission};
 
@@ -37,7 +39,13 @@ pub use webhook::{WebSender, reseal};
 
 /// The pages of notices, deliveries and webhooks.
 pub fn router() -> Router<AppState> {
-    pages::router().merge(deliveries::router()).merge(webhook::router())
+    pages::router().merge(api::router()).merge(deliveries::router()).merge(webhook::router())
+}
+
+/// What the routes of the API here are, for its description.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    [api::operations(), webhook::operations()].concat()
 }
 
 /// The side navigation of this part.

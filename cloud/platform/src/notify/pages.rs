@@ -41,7 +41,7 @@ struct Line {
 }
 
 /// The text of a notice; the kind itself where nobody declares it any more.
-fn text_of(texts: &Texts, kinds: &[Kind], code: &str, details: &Value) -> String {
+pub(super) fn text_of(texts: &Texts, kinds: &[Kind], code: &str, details: &Value) -> String {
     let Some(kind) = kinds.iter().find(|kind| kind.code == code) else {
         return code.to_owned();
     };

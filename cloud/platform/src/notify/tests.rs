@@ -65,6 +65,7 @@ impl Post {
             secrets: Secrets::passing().unwrap(),
             i18n: Arc::new(i18n),
             kinds: KINDS.iter().chain(people::KINDS).chain(&[SHOWN, MAILED]).copied().collect(),
+            subjects: crate::workflow::subjects(),
             public_url: "https://tw.example".into(),
         };
         let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap();
@@ -138,7 +139,7 @@ impl Post {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_notice_reaches_whoever_it_is_for_by_the_ways_they_want() {
     let post = Post::new().await;
     let one = post.person("one@saif.example", "", &["SUPERVISOR"]).await;
@@ -189,6 +190,7 @@ async fn a_notice_reaches_whoever_it_is_for_by_the_ways_they_want() {
     let to: Vec<String> = post.server.got()[2..].iter().flat_map(|got| got.to.clone()).collect();
     assert_eq!(to, ["one@saif.example", "one@saif.example"], "a mail about the own account always comes");
 }
+}
 
 #[tokio::test]
 async fn what_the_mail_server_refuses_is_tried_again_or_given_up() {
@@ -220,7 +222,7 @@ async fn what_the_mail_server_refuses_is_tried_again_or_given_up() {
     assert_eq!(post.server.got().len(), 1);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_crash_between_commit_and_mark_loses_nothing_and_repeats_under_one_id() {
     let post = Post::new().await;
     let one = post.person("one@saif.example", "", &[]).await;
@@ -249,6 +251,7 @@ async fn a_crash_between_commit_and_mark_loses_nothing_and_repeats_under_one_id(
     assert!(ids[0] == ids[1] && ids[2] == ids[3] && ids[0] != ids[2], "{ids:?}");
     assert!(ids[0].ends_with("@tw.example>"), "{ids:?}");
     assert_eq!(post.ask("select kind from notices").await.len(), 2, "shown once each");
+}
 }
 
 #[tokio::test]

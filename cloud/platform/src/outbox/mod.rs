@@ -44,6 +44,8 @@ pub enum Channel {
     Mail,
     /// To another system.
     Webhook,
+    /// To the workflows that start by it; it leaves the product by no way.
+    Event,
 }
 
 impl Channel {
@@ -54,6 +56,7 @@ impl Channel {
             Self::Notice => "notice",
             Self::Mail => "mail",
             Self::Webhook => "webhook",
+            Self::Event => "event",
         }
     }
 
@@ -61,6 +64,7 @@ impl Channel {
         match name {
             "mail" => Self::Mail,
             "webhook" => Self::Webhook,
+            "event" => Self::Event,
             _ => Self::Notice,
         }
     }

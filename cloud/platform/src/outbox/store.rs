@@ -65,8 +65,7 @@ pub(super) async fn insert(tx: &mut Tx, message: &Message, now: DateTime<Utc>) -
 /// Tells the workers, once this transaction commits.
 pub(super) async fn wake(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant().to_string();
-    sqlx::query!("select pg_notify($1, $2)", WAKE, tenant).execute(tx.conn()).await?;
-    Ok(())
+    tx.tell(WAKE, &tenant).await
 }
 
 pub(super) async fn void_expired(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Error> {
@@ -256,7 +255,7 @@ pub(super) async fn list(
                   (state = 'dead' and coalesce(expires_at > $5, true)
                    or state = 'sent' and channel = 'webhook') as "replayable!"
            from outbox o
-           where tenant_id = $1 and channel <> 'notice' and ($2::text is null or state = $2)
+           where tenant_id = $1 and channel not in ('notice', 'event') and ($2::text is null or state = $2)
              and ($3::uuid is null or message_id < $3)
            order by message_id desc limit $4"#,
         tenant,

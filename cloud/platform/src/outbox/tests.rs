@@ -50,7 +50,7 @@ impl Box {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn only_what_was_committed_is_sent() {
     let outbox = Box::new().await;
     let failed: Result<(), DbError> = outbox
@@ -68,6 +68,7 @@ async fn only_what_was_committed_is_sent() {
     assert_eq!((claimed.len(), claimed[0].id, claimed[0].attempt), (1, id, 1));
     assert_eq!(outbox.settle(&claimed[0], Ok(()), outbox.now).await, Settled::Sent);
     assert_eq!(outbox.settle(&claimed[0], Ok(()), outbox.now).await, Settled::Lost, "it ended");
+}
 }
 
 #[tokio::test]
@@ -143,7 +144,7 @@ async fn a_message_that_ends_its_worker_each_time_is_dead_one_day() {
     );
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn secrets_are_sealed_and_gone_once_nobody_needs_them() {
     let outbox = Box::new().await;
     let secrets = Secrets::passing().unwrap();
@@ -173,6 +174,7 @@ async fn secrets_are_sealed_and_gone_once_nobody_needs_them() {
     outbox.put_message(&late).await;
     assert_eq!(outbox.claim_at(1, outbox.now + TimeDelta::hours(1)).await.len(), 0);
     assert_eq!(outbox.states().await[1].0, "void");
+}
 }
 
 #[tokio::test]

@@ -101,7 +101,9 @@ async fn accept(
                     set_step(&state, &mut response, &token);
                     response
                 }
-                SignedIn::No | SignedIn::Wait(_) => Redirect::to("/signin").into_response(),
+                SignedIn::No | SignedIn::Suspended | SignedIn::Wait(_) => {
+                    Redirect::to("/signin").into_response()
+                }
             })
         }
         Err(error) => {

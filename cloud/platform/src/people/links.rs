@@ -6,13 +6,15 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::{self, Given, Status};
+use super::store::Login;
 use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, service, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
-use crate::db::{Db, SystemTx, Tx};
+use crate::db::{Db, Problem, SystemTx, Tx};
 use crate::notify::{self, Letter, Notice, To};
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
+use crate::tenancy::Standing;
 use crate::web::keys::{Secret, SecretHash, hash_of_token};
 
 /// How long an invitation works.
@@ -82,10 +84,14 @@ pub async fn invite(
     let (user, link) = (Uuid::now_v7(), Secret::token());
     let expires = now + INVITATION_LIFETIME;
     db.system_tx(async |system| {
-        if !store::login_insert(system, &email, cx.tenant, user).await? {
-            return Err(PeopleError::Exists);
-        }
+        // An address with nobody behind it is harmless, and the next invitation takes
+        // it over; a mail with a link that is not known here would not be.
+        system.home_first();
+        let user = store::login_claim(system, &email, cx.tenant, user).await?;
         let make = system.enter(cx, async |tx| {
+            if store::user(tx, user, false).await?.is_some() {
+                return Err(PeopleError::Exists);
+            }
             let given = invitation.given();
             service::judge(tx, &given).await?;
             store::user_insert(tx, user, &email, &name).await?;
@@ -124,6 +130,8 @@ pub async fn link(
 ) -> Result<Secret, PeopleError> {
     let link = Secret::token();
     db.system_tx(async |system| {
+        // No mail may lead to a link that is not known here.
+        system.home_first();
         let find = system.enter(cx, async |tx| {
             let found = store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)?;
             if found.status == Status::Disabled {
@@ -164,7 +172,12 @@ pub(super) async fn forgot(
     now: DateTime<Utc>,
 ) -> Result<(), PeopleError> {
     db.system_tx(async |system| {
-        for (tenant, user) in store::logins(system, email).await? {
+        // As in `link`.
+        system.home_first();
+        for Login { tenant, user, status } in store::logins(system, email).await? {
+            if !Standing::of(&status).admits() {
+                continue;
+            }
             let (link, expires) = (Secret::token(), now + FORGOT_LIFETIME);
             let cx = Cx::system(tenant);
             let put = system.enter(&cx, async |tx| {
@@ -179,7 +192,15 @@ pub(super) async fn forgot(
                 }
                 Ok::<_, PeopleError>(active)
             });
-            if put.await? {
+            let put = match put.await {
+                // Nor is the person's other organisation concerned.
+                Err(PeopleError::Db(error)) if error.problem() == Problem::Away => {
+                    tracing::warn!(%tenant, %error, "a forgotten password is not mailed");
+                    continue;
+                }
+                put => put?,
+            };
+            if put {
                 store::invitation_insert(system, &link.hash().0, tenant, user, "reset", expires).await?;
             }
         }
@@ -251,6 +272,8 @@ pub async fn accept(
         if !store::invitation_use(system, &hash.0, now).await? {
             return Err(PeopleError::LinkGone);
         }
+        // The tenant's commits first: until the link is used up it can be used again,
+        // and then ends the sessions.
         store::sessions_end(system, invited.tenant, invited.user, None, None).await?;
         totp_store::steps_end(system, invited.tenant, invited.user).await?;
         let actor = format!("user:{}", invited.user);

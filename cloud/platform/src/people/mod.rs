@@ -4,6 +4,7 @@
 //! `invitations`, `signin_tries`, and the sessions that stand on a person. An
 //! access key is no person, see [`crate::web::keys`].
 
+mod api;
 mod error;
 mod forgot;
 mod limits_pages;
@@ -12,6 +13,7 @@ mod links;
 mod model;
 mod pages;
 mod password;
+mod search;
 mod second_step;
 mod service;
 mod settings;
@@ -34,6 +36,7 @@ pub use links::{
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
+pub use search::SEARCHERS;
 pub use second_step::reseal;
 pub use service::{give, limit_set, limits, list, plants, roles, roles_ensure, roles_set};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
@@ -69,7 +72,7 @@ pub const PERMISSIONS: &[Permission] = &[USER_READ, USER_MANAGE, ROLE_MANAGE];
 /// What the routes here are under `/api`, for the description of the API.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    limits_pages::operations()
+    [api::operations(), limits_pages::operations()].concat()
 }
 
 /// The side navigation of people.

@@ -39,6 +39,7 @@ pub fn router() -> Router<AppState> {
         .route("/account", get(account).post(set_profile))
         .route("/account/password", post(change_password))
         .route("/account/sessions", post(end_sessions))
+        .merge(super::api::router())
         .merge(super::link_pages::router())
         .merge(super::forgot::router())
         .merge(super::step_pages::router())

@@ -212,6 +212,7 @@ async fn with_code(
     if let Some(until) = signin::count(system, &counted, now).await? {
         return Ok(Judged::Wait(until));
     }
+    // The tenant's commits first: a code is used up before anything stands on it.
     let judge = system.enter(cx, async |tx| {
         let row = totp_store::totp(tx, user).await?.ok_or(PeopleError::NotFound)?;
         let on = row.confirmed_at.is_some();
@@ -309,6 +310,8 @@ pub async fn turn_off(
 /// [`PeopleError::NotFound`] when there is nothing to forget.
 pub async fn reset(db: &Db, cx: &Cx, user: Uuid, now: DateTime<Utc>) -> Result<(), PeopleError> {
     db.system_tx(async |system| {
+        // Sessions that ended for nothing are harmless, and it can be done again.
+        system.home_first();
         let forget = system.enter(cx, async |tx| {
             store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
             if !totp_store::totp_delete(tx, user).await? {

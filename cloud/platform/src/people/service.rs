@@ -213,6 +213,8 @@ fn somebody_else_stays(holders: &[(Uuid, Status)], user: Uuid) -> Result<(), Peo
 /// left to administer.
 pub async fn enable(db: &Db, cx: &Cx, user: Uuid, version: i32, on: bool) -> Result<(), PeopleError> {
     db.system_tx(async |system| {
+        // The tenant's commits first: nobody disabled gets in, whatever sessions there
+        // are.
         let change = system.enter(cx, async |tx| {
             let holders = store::holders(tx, ADMIN).await?;
             let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
@@ -339,6 +341,9 @@ pub async fn password_change(
     password::judge(new, &person.email, &person.name)?;
     let kept = password::hash(new.to_owned()).await.ok_or(PeopleError::NoRandom)?;
     db.system_tx(async |system| {
+        // Sessions that ended for nothing are harmless, and the present password works
+        // until it is changed.
+        system.home_first();
         let keep = keep.as_ref().map(|hash| &hash.0[..]);
         store::sessions_end(system, cx.tenant, user, None, keep).await?;
         totp_store::steps_end(system, cx.tenant, user).await?;

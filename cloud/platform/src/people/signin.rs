@@ -9,11 +9,13 @@ use uuid::Uuid;
 use super::error::PeopleError;
 use super::model::{self, Status};
 use super::steps::{self, From};
+use super::store::Login;
 use super::throttle::{self, Counted};
 use super::{password, settings, store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::{Db, SystemTx};
+use crate::db::{Db, DbError, Problem, SystemTx};
+use crate::tenancy::Standing;
 use crate::web::keys::{SESSION_LIFETIME, Secret, SecretHash};
 
 /// Longest description of a browser that is kept.
@@ -53,6 +55,8 @@ pub enum SignedIn {
     /// The password is right, and something else is asked for: the token of the
     /// sign-in under way.
     Step(Secret),
+    /// The password is right, and the organisation is not let in.
+    Suspended,
     /// E-mail or password are wrong, or the person is not active; which of them
     /// is not told.
     No,
@@ -83,10 +87,17 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
         Ok(candidates) => candidates,
         Err(until) => return Ok(SignedIn::Wait(until)),
     };
+    let (candidates, away) = candidates;
     let proved = judge(candidates, &attempt.password).await;
-    if proved.is_empty() {
-        return Ok(SignedIn::No);
-    }
+    let admitted: Vec<(Uuid, Uuid)> =
+        proved.iter().filter(|one| one.admitted).map(|one| (one.tenant, one.user)).collect();
+    let proved = match (admitted.is_empty(), away) {
+        (false, _) => admitted,
+        // Whether it is this person's cannot be told.
+        (true, Some(error)) => return Err(error.into()),
+        (true, None) if proved.is_empty() => return Ok(SignedIn::No),
+        (true, None) => return Ok(SignedIn::Suspended),
+    };
     db.system_tx(async |system| {
         let address = address.map(|address| address.subject());
         store::try_succeeded(system, &account.subject(), address.as_deref()).await?;
@@ -117,31 +128,44 @@ pub(super) async fn count(
 struct Candidate {
     tenant: Uuid,
     user: Uuid,
+    admitted: bool,
     hash: String,
 }
 
-async fn candidates(system: &mut SystemTx, email: &str) -> Result<Vec<Candidate>, PeopleError> {
-    let mut found = Vec::new();
-    for (tenant, user) in store::logins(system, email).await? {
+/// Whom the e-mail may mean; and the failure of a tenant's own database, which keeps
+/// nobody out of another organisation.
+async fn candidates(
+    system: &mut SystemTx,
+    email: &str,
+) -> Result<(Vec<Candidate>, Option<DbError>), PeopleError> {
+    let (mut found, mut away) = (Vec::new(), None);
+    for Login { tenant, user, status } in store::logins(system, email).await? {
         let look = async |tx: &mut crate::db::Tx| Ok::<_, PeopleError>(store::credentials(tx, user).await?);
-        let known = system.enter(&Cx::system(tenant), look).await?;
+        let known = match system.enter(&Cx::system(tenant), look).await {
+            Err(PeopleError::Db(error)) if error.problem() == Problem::Away => {
+                away = Some(error);
+                continue;
+            }
+            known => known?,
+        };
+        let admitted = Standing::of(&status).admits();
         let hash = known
             .filter(|known| Status::parse(&known.status) == Status::Active)
             .and_then(|known| known.password_hash);
-        found.extend(hash.map(|hash| Candidate { tenant, user, hash }));
+        found.extend(hash.map(|hash| Candidate { tenant, user, admitted, hash }));
     }
-    Ok(found)
+    Ok((found, away))
 }
 
-/// The tenants and persons whose password it is.
-async fn judge(candidates: Vec<Candidate>, typed: &str) -> Vec<(Uuid, Uuid)> {
+/// Those whose password it is.
+async fn judge(candidates: Vec<Candidate>, typed: &str) -> Vec<Candidate> {
     if candidates.is_empty() {
         password::verify(typed.to_owned(), None).await;
     }
     let mut proved = Vec::new();
     for candidate in candidates {
-        if password::verify(typed.to_owned(), Some(candidate.hash)).await {
-            proved.push((candidate.tenant, candidate.user));
+        if password::verify(typed.to_owned(), Some(candidate.hash.clone())).await {
+            proved.push(candidate);
         }
     }
     proved
@@ -163,6 +187,7 @@ pub(super) async fn start(
         .await?;
     let actor = format!("user:{user}");
     let cx = Cx::new(tenant, actor.as_str());
+    // The tenant's commits first: no session that its audit does not tell of.
     let note = system.enter(&cx, async |tx| {
         store::signed_in(tx, user, now).await?;
         let entry = Entry {
@@ -266,6 +291,8 @@ pub async fn end(
         if begins.is_some() && ended == 0 {
             return Err(PeopleError::NotFound);
         }
+        // The tenant's commits first: a session that is told to be ended, and is there
+        // still, can be ended again.
         let note = system.enter(cx, async |tx| {
             let entry = Entry {
                 action: "session.end",

@@ -209,6 +209,8 @@ pub async fn answer(
             return Ok(Answered::Wait(until));
         }
         let cx = Cx::new(tenant, format!("user:{user}"));
+        // The tenant's commits first: a code is used up before a session stands on it,
+        // and until there is one the step takes the next code.
         let judge = system.enter(&cx, async |tx| {
             let Some(row) = totp_store::totp(tx, user).await? else {
                 return Ok(None);

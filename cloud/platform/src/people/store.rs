@@ -13,30 +13,41 @@ use super::model::{Given, Role, RoleLimit, Status, User};
 use super::settings::Profile;
 use crate::ctx::Plants;
 use crate::db::{SystemTx, Tx};
+use crate::tenancy;
 use crate::web::{Amount, EVERY, Grant};
 
 // --- control schema ------------------------------------------------------------
 
+/// A tenant that a person is in.
+pub(super) struct Login {
+    pub tenant: Uuid,
+    pub user: Uuid,
+    pub status: String,
+}
+
 /// Tenants that a person of this e-mail is in, at most eight: each costs a hash.
-pub(super) async fn logins(tx: &mut SystemTx, email: &str) -> Result<Vec<(Uuid, Uuid)>, Error> {
-    let rows = sqlx::query!(
-        "select l.tenant_id, l.user_id from control.logins l join control.tenants t using (tenant_id)
-         where l.email = $1 and t.status = 'active' order by l.tenant_id limit 8",
+/// Those that are not let in come last.
+pub(super) async fn logins(tx: &mut SystemTx, email: &str) -> Result<Vec<Login>, Error> {
+    sqlx::query_as!(
+        Login,
+        r#"select l.tenant_id as tenant, l.user_id as "user", t.status
+         from control.logins l join control.tenants t using (tenant_id)
+         where l.email = $1 order by t.status, l.tenant_id limit 8"#,
         email,
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.user_id)).collect())
+    .await
 }
 
-/// `false` when the tenant has somebody of this e-mail already.
-pub(super) async fn login_insert(
+/// The id behind this e-mail in the tenant: the given one, unless there is one
+/// already.
+pub(super) async fn login_claim(
     tx: &mut SystemTx,
     email: &str,
     tenant: Uuid,
     user: Uuid,
-) -> Result<bool, Error> {
-    let done = sqlx::query!(
+) -> Result<Uuid, Error> {
+    sqlx::query!(
         "insert into control.logins (email, tenant_id, user_id) values ($1, $2, $3) on conflict do nothing",
         email,
         tenant,
@@ -44,7 +55,13 @@ pub(super) async fn login_insert(
     )
     .execute(tx.conn())
     .await?;
-    Ok(done.rows_affected() > 0)
+    sqlx::query_scalar!(
+        "select user_id from control.logins where email = $1 and tenant_id = $2",
+        email,
+        tenant,
+    )
+    .fetch_one(tx.conn())
+    .await
 }
 
 /// Keeps a link, and ends those that the person had before.
@@ -84,13 +101,15 @@ pub(super) async fn invitation_find(
     now: DateTime<Utc>,
 ) -> Result<Option<(Uuid, Uuid, String)>, Error> {
     let row = sqlx::query!(
-        "select i.tenant_id, i.user_id, i.purpose from control.invitations i join control.tenants t using (tenant_id)
-         where i.token_hash = $1 and i.used_at is null and i.expires_at > $2 and t.status = 'active'",
+        "select i.tenant_id, i.user_id, i.purpose, t.status
+         from control.invitations i join control.tenants t using (tenant_id)
+         where i.token_hash = $1 and i.used_at is null and i.expires_at > $2",
         token,
         now,
     )
     .fetch_optional(tx.conn())
     .await?;
+    let row = row.filter(|row| tenancy::Standing::of(&row.status).admits());
     Ok(row.map(|row| (row.tenant_id, row.user_id, row.purpose)))
 }
 
@@ -727,6 +746,34 @@ pub(super) async fn tenant_code(tx: &mut Tx) -> Result<String, Error> {
     sqlx::query_scalar!("select code from control.tenants where tenant_id = $1", tenant)
         .fetch_one(tx.conn())
         .await
+}
+
+/// People whose name or e-mail begins so, by name; `to` is the upper bound.
+pub(super) async fn users_beginning(
+    tx: &mut Tx,
+    from: &str,
+    to: &str,
+    limit: i64,
+) -> Result<Vec<(Uuid, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select user_id as "user_id!", name as "name!", email as "email!" from (
+             (select user_id, name, email, name_search from users
+              where tenant_id = $1 and deleted_at is null and name_search >= $2 and name_search < $3
+              order by name_search, user_id limit $4)
+             union
+             (select user_id, name, email, name_search from users
+              where tenant_id = $1 and deleted_at is null and email_search >= $2 and email_search < $3
+              order by email_search, user_id limit $4)) found
+           order by name_search, user_id limit $4"#,
+        tenant,
+        from,
+        to,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.name, row.email)).collect())
 }
 
 /// Names of the people among the actors, by `user:…`.

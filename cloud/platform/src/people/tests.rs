@@ -103,7 +103,7 @@ impl Office {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     let office = Office::new().await;
     let (user, link) = office.invite("  Ananya@Saif.example ", &["QUALITY_ENGINEER"]).await;
@@ -143,7 +143,7 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     };
     let access = keys::verify_session(db, token.reveal(), office.now).await.unwrap().unwrap();
     assert_eq!((access.actor(), access.name.as_str()), (format!("user:{user}"), "Ananya S"));
-    assert!(access.rights.has(&Permission::write("hold.place")) && !access.rights.has(&super::USER_MANAGE));
+    assert!(access.rights.has(&Permission::write("hold.place")) && !access.rights.has(&crate::people::USER_MANAGE));
     let first = links::link(db, &office.cx, user, None, office.now).await.unwrap();
     let second = links::link(db, &office.cx, user, None, office.now).await.unwrap();
     assert!(matches!(accept(first.reveal(), OTHER, office.now).await, Err(PeopleError::LinkGone)));
@@ -155,6 +155,7 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     let told: Vec<&String> =
         audit.iter().filter(|row| row.contains("nanya") || row.contains("argon2")).collect();
     assert_eq!(told, Vec::<&String>::new(), "names nobody");
+}
 }
 
 #[tokio::test]
@@ -210,7 +211,7 @@ async fn many_tries_at_once_are_no_way_around_the_count() {
     assert_eq!(judged.iter().filter(|done| matches!(done, SignedIn::No)).count(), 6);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
     let office = Office::new().await;
     let (db, cx) = (&office.test.db, &office.cx);
@@ -220,9 +221,9 @@ async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
         panic!("does not sign in")
     };
     let standing = async || keys::verify_session(db, token.reveal(), office.now).await.unwrap();
-    assert!(!standing().await.unwrap().rights.has(&super::USER_READ));
+    assert!(!standing().await.unwrap().rights.has(&crate::people::USER_READ));
     service::roles_set(db, cx, clerk, &["AUDITOR".into()]).await.unwrap();
-    assert!(standing().await.unwrap().rights.has(&super::USER_READ), "from the next request on");
+    assert!(standing().await.unwrap().rights.has(&crate::people::USER_READ), "from the next request on");
 
     let version = service::find(db, cx, clerk).await.unwrap().version;
     assert!(matches!(service::enable(db, cx, clerk, version + 7, false).await, Err(PeopleError::Stale)));
@@ -245,6 +246,7 @@ async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
     service::roles_set(db, cx, boss, &[]).await.unwrap();
     assert!(last(service::roles_set(db, cx, second, &[]).await));
     assert_eq!(service::find(db, cx, second).await.unwrap().status, Status::Active);
+}
 }
 
 #[tokio::test]
@@ -276,7 +278,7 @@ async fn roles_are_the_tenants_to_shape_but_for_the_administrators() {
     );
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn an_own_account_changes_its_password_and_ends_its_sessions() {
     let office = Office::new().await;
     let user = office.active("a@saif.example", &["VIEWER"]).await;
@@ -312,8 +314,9 @@ async fn an_own_account_changes_its_password_and_ends_its_sessions() {
         office.signs_in("a@saif.example", OTHER).await && !office.signs_in("a@saif.example", PASSWORD).await
     );
 }
+}
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn one_person_of_two_tenants_comes_in_by_either_password() {
     let office = Office::new().await;
     office.active("a@saif.example", &["VIEWER"]).await;
@@ -335,6 +338,7 @@ async fn one_person_of_two_tenants_comes_in_by_either_password() {
             keys::verify_session(&office.test.db, token.reveal(), office.now).await.unwrap().unwrap();
         assert_eq!(access.tenant, tenant);
     }
+}
 }
 
 // --- as a browser sees it --------------------------------------------------------

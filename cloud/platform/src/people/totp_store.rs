@@ -5,6 +5,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::db::{SystemTx, Tx};
+use crate::tenancy::Standing;
 
 /// What a person's codes are made from.
 pub(super) struct TotpRow {
@@ -263,14 +264,15 @@ pub(super) async fn steps_end(tx: &mut SystemTx, tenant: Uuid, user: Uuid) -> Re
     Ok(())
 }
 
-/// Names of these tenants that are active.
+/// Names of these tenants that are let in.
 pub(super) async fn tenant_names(tx: &mut SystemTx, tenants: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
     let rows = sqlx::query!(
-        "select tenant_id, name from control.tenants where tenant_id = any($1) and status = 'active'
+        "select tenant_id, name, status from control.tenants where tenant_id = any($1)
          order by name, tenant_id",
         tenants,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.name)).collect())
+    let admitted = rows.into_iter().filter(|row| Standing::of(&row.status).admits());
+    Ok(admitted.map(|row| (row.tenant_id, row.name)).collect())
 }

@@ -77,8 +77,7 @@ pub(super) async fn rows_write(tx: &mut Tx, above: i64, rows: &[&Row]) -> Result
 
 pub(super) async fn notify(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant().to_string();
-    sqlx::query!("select pg_notify($1, $2)", CHANNEL, tenant).execute(tx.conn()).await?;
-    Ok(())
+    tx.tell(CHANNEL, &tenant).await
 }
 
 /// Rows of a kind by id. Of a transaction for some plants those that are told there,

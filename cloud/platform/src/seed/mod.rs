@@ -200,6 +200,7 @@ async fn organisation(
                     name: file.tenant_name.value.clone(),
                     time_zone: file.time_zone.clone(),
                     language: file.languages.first().cloned().unwrap_or_else(|| "en".to_owned()),
+                    ..NewTenant::default()
                 };
                 let made = tenancy::tenant_upsert(system, &new).await?;
                 report.organisation.push(Made { what: format!("tenant {code}"), change: made.change });

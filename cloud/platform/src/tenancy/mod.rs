@@ -4,18 +4,33 @@
 //! Every upsert is safe to call again: a row that is as asked stays untouched,
 //! version and all.
 
+pub mod backup;
+pub mod config;
+mod create;
+mod data;
+mod databases;
+pub mod erase;
+mod moves;
+pub mod restore;
 mod restored;
+mod standing;
 mod store;
 #[cfg(test)]
 mod tests;
 mod token;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::ctx::Cx;
-use crate::db::{Db, DbError, SystemTx, Tx};
+use crate::db::{Db, DbError, SHARED, SystemTx, Tx};
 
+pub use create::{Placement, create};
+pub use data::{At, DataError, Watch};
+pub use databases::{Database, databases, migrate_all};
+pub use moves::{Moved, move_to, take_back};
 pub use restored::{ADOPT_DAYS, LetIn, RestoredAgent, RestoredTenant, restored};
+pub use standing::{Standing, set_standing};
 pub use token::{
     NewToken, Redeemed, TOKEN_PREFIX, TOKEN_VALID_FOR, TokenError, TokenText, issue_token, issue_token_for,
     redeem_token, redeem_token_in, token_is_open,
@@ -57,6 +72,24 @@ pub struct NewTenant {
     pub time_zone: String,
     /// Language code; only when the tenant is made.
     pub language: String,
+    /// ISO 4217 code; only when the tenant is made.
+    pub currency: String,
+    /// What of the product it uses, by name; only when the tenant is made.
+    pub features: Vec<String>,
+}
+
+impl Default for NewTenant {
+    fn default() -> Self {
+        Self {
+            code: String::new(),
+            slug: None,
+            name: String::new(),
+            time_zone: "UTC".into(),
+            language: "en".into(),
+            currency: "INR".into(),
+            features: Vec::new(),
+        }
+    }
 }
 
 /// A company (legal entity) as it should be.
@@ -105,12 +138,22 @@ pub struct Tenant {
     pub slug: Option<String>,
     /// For people.
     pub name: String,
-    /// `active` or `suspended`.
+    /// `active` or `suspended`; [`Standing`] judges it.
     pub status: String,
+    /// Why it is suspended, for people.
+    pub status_reason: String,
     /// IANA name.
     pub time_zone: String,
     /// Language code.
     pub language: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// `shared`, or the name of its own database.
+    pub placement: String,
+    /// Since when it may only be read, because it is being moved.
+    pub paused_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
 }
 
 /// An agent as it is.
@@ -126,25 +169,37 @@ pub struct Agent {
     pub status: String,
 }
 
-/// Makes the tenant with its partitions, its counters and its office agent, or
-/// brings it up to date.
+/// Makes the tenant in the shared database, with its partitions, its counters and its
+/// office agent, or brings it up to date wherever it lives. [`create()`] makes one
+/// elsewhere.
 ///
 /// # Errors
 /// [`DbError`]; [`Problem::Exists`](crate::db::Problem::Exists) when another
 /// tenant has the slug.
 pub async fn tenant_upsert(system: &mut SystemTx, new: &NewTenant) -> Result<Upserted, DbError> {
-    let done = store::tenant_upsert(system, new).await?;
-    store::partitions_add(system, done.id).await?;
-    let cx = Cx::system(done.id);
+    let done = store::tenant_upsert(system, Uuid::now_v7(), SHARED, new).await?;
+    furnish(system, done.id).await?;
+    Ok(done)
+}
+
+/// What every tenant has; what is there already stays as it is.
+async fn furnish(system: &mut SystemTx, tenant: Uuid) -> Result<(), DbError> {
+    let row = store::tenant_row(system, tenant).await?;
+    // A tenant that lacks some of this is furnished when it is made again.
+    system.home_first();
     system
-        .enter(&cx, async |tx| {
+        .enter(&Cx::system(tenant), async |tx| {
+            if row.placement != SHARED {
+                databases::tenant_row_put(tx.conn(), &row).await?;
+            }
+            store::partitions_add(tx).await?;
             store::counters_insert(tx).await?;
             crate::people::roles_ensure(tx).await?;
             crate::masters::begin(tx).await?;
             agent_upsert(tx, &NewAgent::Office).await
         })
         .await?;
-    Ok(done)
+    Ok(())
 }
 
 /// Makes the company of the transaction's tenant, or brings it up to date.
@@ -184,6 +239,14 @@ pub async fn find_tenant(db: &Db, code: &str) -> Result<Option<Tenant>, DbError>
     db.system_tx(async |system| find_tenant_in(system, code).await).await
 }
 
+/// Every tenant, by code.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn tenants(db: &Db) -> Result<Vec<Tenant>, DbError> {
+    db.system_tx(async |system| Ok(store::tenants(system).await?)).await
+}
+
 /// Every tenant, suspended ones too, in the order of their ids.
 ///
 /// # Errors
@@ -192,7 +255,7 @@ pub async fn ids(db: &Db) -> Result<Vec<Uuid>, DbError> {
     db.system_tx(async |system| Ok(store::tenant_ids(system).await?)).await
 }
 
-/// Tenants that are not suspended, in the order of their ids.
+/// Tenants that are neither suspended nor being moved, in the order of their ids.
 ///
 /// # Errors
 /// The database.

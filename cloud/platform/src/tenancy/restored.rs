@@ -57,31 +57,42 @@ pub struct LetIn {
 pub async fn restored(db: &Db) -> Result<Vec<RestoredTenant>, DbError> {
     db.system_tx(async |system| {
         store::restore_insert(system, ADOPT_DAYS).await?;
-        let mut tenants = store::generations_raise(system).await?;
-        for tenant in &mut tenants {
+        let mut tenants = Vec::new();
+        for known in store::tenants(system).await? {
+            let mut tenant =
+                RestoredTenant { id: known.id, code: known.code, generation: 0, agents: Vec::new() };
             let holds = store::agents_let_in(system, tenant.id).await?;
-            let entry = Entry {
-                action: "tenant.restored",
-                subject: &format!("tenant:{}", tenant.id),
-                after: Some(json!({ "generation": tenant.generation })),
-                ..Entry::default()
-            };
-            let agents: Vec<Agent> = system
-                .enter(&Cx::system(tenant.id), async |tx| {
-                    audit::record(tx, entry.clone()).await?;
-                    Ok::<_, DbError>(store::agents(tx).await?)
-                })
-                .await?;
-            tenant.agents = agents
-                .into_iter()
-                .filter(|agent| agent.status != "revoked")
-                .filter_map(|agent| {
-                    let holds = *holds.iter().find(|h| h.agent == agent.id)?;
-                    (holds.certificates + holds.tokens > 0).then_some(RestoredAgent { agent, holds })
-                })
-                .collect();
+            // Whichever commits first: a generation that is raised twice is harmless.
+            let cx = Cx::system(tenant.id);
+            let raise = system.enter(&cx, async |tx| {
+                let generation = store::generation_raise(tx).await?;
+                let entry = Entry {
+                    action: "tenant.restored",
+                    subject: &format!("tenant:{}", tx.tenant()),
+                    after: Some(json!({ "generation": generation })),
+                    ..Entry::default()
+                };
+                audit::record(tx, entry).await?;
+                Ok::<_, DbError>((generation, store::agents(tx).await?))
+            });
+            let agents: Vec<Agent>;
+            (tenant.generation, agents) = raise.await?;
+            tenant.agents = let_in(agents, &holds);
+            tenants.push(tenant);
         }
         Ok(tenants)
     })
     .await
+}
+
+/// Of these agents those that are let in, and by what.
+pub(super) fn let_in(agents: Vec<Agent>, holds: &[LetIn]) -> Vec<RestoredAgent> {
+    agents
+        .into_iter()
+        .filter(|agent| agent.status != "revoked")
+        .filter_map(|agent| {
+            let holds = *holds.iter().find(|h| h.agent == agent.id)?;
+            (holds.certificates + holds.tokens > 0).then_some(RestoredAgent { agent, holds })
+        })
+        .collect()
 }

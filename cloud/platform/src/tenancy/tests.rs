@@ -12,6 +12,7 @@ fn new_tenant(name: &str) -> NewTenant {
         name: name.into(),
         time_zone: "Asia/Kolkata".into(),
         language: "en".into(),
+        ..NewTenant::default()
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::store;
+use super::{Standing, store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx};
@@ -156,6 +156,9 @@ pub async fn issue_token_for(db: &Db, new: NewToken) -> Result<String, TokenErro
     let seconds = i64::try_from(new.valid_for.as_secs()).unwrap_or(i64::MAX).min(366 * 24 * 3600);
     let cx = Cx::system(new.tenant);
     db.system_tx(async |system| {
+        // A token that nobody was shown is harmless; a revoked agent that is expected
+        // again, with its earlier tokens still good, would not be.
+        system.home_first();
         let agent = system
             .enter(&cx, async |tx| store::agent_by_id(tx, new.agent).await.map_err(DbError::from))
             .await?
@@ -205,7 +208,8 @@ pub async fn redeem_token(db: &Db, text: &str) -> Result<Redeemed, TokenError> {
 }
 
 /// Uses a token up, within the transaction of the enrolment: it stays unused if
-/// that fails.
+/// that fails. A tenant in a database of its own commits first, so that an enrolment
+/// that was cut short can be done again with the same token.
 ///
 /// # Errors
 /// As [`redeem_token`].
@@ -224,7 +228,7 @@ pub async fn redeem_token_in(system: &mut SystemTx, text: &str) -> Result<Redeem
         .enter(&cx, async |tx| store::agent_by_id(tx, row.agent_id).await.map_err(DbError::from))
         .await?;
     match agent {
-        Some(agent) if agent.status != "revoked" && row.status == "active" => {
+        Some(agent) if agent.status != "revoked" && Standing::of(&row.status).admits() => {
             let subject = format!("agent:{}", row.agent_id);
             let entry = Entry {
                 action: "token.redeem",

@@ -280,6 +280,7 @@ where
             };
             let access = access.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
+            access.standing.require()?;
             return Self::counted(&state, access, None, parts);
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
@@ -288,6 +289,7 @@ where
             }
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
+                access.standing.require()?;
                 return Self::counted(&state, access, keys::hash_of_token(token), parts);
             }
         }

@@ -59,6 +59,9 @@ pub fn icon(name: &str) -> &'static str {
         "masters" => svg!(
             r#"<ellipse cx="12" cy="6" rx="7.5" ry="2.8"/><path d="M4.5 6v12c0 1.5 3.4 2.8 7.5 2.8s7.5-1.3 7.5-2.8V6M4.5 12c0 1.5 3.4 2.8 7.5 2.8s7.5-1.3 7.5-2.8"/>"#
         ),
+        "workflow" => svg!(
+            r#"<rect x="3.5" y="4" width="7" height="5.5" rx="1"/><rect x="13.5" y="14.5" width="7" height="5.5" rx="1"/><path d="M7 9.5v7.8h6.5M10.5 15l2.5 2.3-2.5 2.2"/>"#
+        ),
         "menu" => svg!(r#"<path d="M4 7h16M4 12h16M4 17h16"/>"#),
         "close" => svg!(r#"<path d="m6 6 12 12M18 6 6 18"/>"#),
         "theme" => {

@@ -190,6 +190,11 @@ impl From<DbError> for Problem {
                 tracing::warn!(%error, "database busy or out of reach");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "")
             }
+            db::Problem::Away => {
+                tracing::error!(%error, "a tenant's own database cannot be used");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "tenant.away", "")
+            }
+            db::Problem::Moving => Self::new(StatusCode::SERVICE_UNAVAILABLE, "tenant.moving", ""),
             db::Problem::Fault => Self::internal(error),
         }
     }

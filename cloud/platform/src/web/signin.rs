@@ -30,6 +30,7 @@ pub fn routes() -> Router<AppState> {
         .route("/language", post(choose_language))
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
+        .merge(keys::router())
 }
 
 #[derive(Template)]
@@ -120,6 +121,7 @@ async fn submit(
                 return Ok(response);
             }
             SignedIn::No => (None, texts.t("signin-failed-password")),
+            SignedIn::Suspended => (None, texts.t("error-tenant-suspended")),
             SignedIn::Wait(until) => {
                 let minutes = (until - now).num_seconds().div_euclid(60) + 1;
                 (None, texts.count("signin-wait", minutes))
@@ -127,6 +129,7 @@ async fn submit(
         }
     } else {
         match keys::verify(&state.db, form.key.trim(), now).await? {
+            Some(access) if !access.standing.admits() => (None, texts.t("error-tenant-suspended")),
             Some(access) => (keys::start_key_session(&state.db, &access, now).await?, String::new()),
             None => (None, texts.t("signin-failed")),
         }

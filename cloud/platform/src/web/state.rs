@@ -7,8 +7,11 @@ use std::time::Duration;
 use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
+use crate::masters::Engine;
 use crate::notify::Kind;
+use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
+use crate::workflow::Subjects;
 
 use super::{Network, Permission, RateLimits, Rates};
 
@@ -46,6 +49,8 @@ pub struct Inner {
     pub permissions: Vec<Permission>,
     /// Every kind of notice that there is, in the order in which people see them.
     pub kinds: Vec<Kind>,
+    /// Every kind of document that workflows are for.
+    pub subjects: Subjects,
     /// Seals and opens sensitive fields.
     pub secrets: Secrets,
     /// Files that are attached to things.
@@ -57,6 +62,12 @@ pub struct Inner {
     /// The address by which people and programs reach this cloud, without a slash at
     /// its end.
     pub public_url: String,
+    /// What one can search, in order.
+    pub searchers: Vec<Searcher>,
+    /// Pages and actions that one goes to by their names, besides the navigation.
+    pub commands: Vec<Command>,
+    /// The masters.
+    pub masters: Arc<Engine>,
     /// How many requests somebody may make.
     pub rate_limits: RateLimits,
     /// Proxies that say where a request came from.
@@ -84,11 +95,14 @@ impl AppState {
             nav: Vec::new(),
             permissions: Vec::new(),
             kinds: Vec::new(),
+            subjects: Subjects::default(),
             secrets: Secrets::none(),
             files: Files::none(),
             mails: false,
             private_webhooks: false,
             public_url: "http://localhost".to_owned(),
+            searchers: Vec::new(),
+            commands: Vec::new(),
             rates: Rates::default(),
             trusted_proxies: Vec::new(),
             request_timeout: Duration::from_secs(120),
@@ -117,11 +131,14 @@ pub struct Builder {
     nav: Vec<NavItem>,
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
+    subjects: Subjects,
     secrets: Secrets,
     files: Files,
     mails: bool,
     private_webhooks: bool,
     public_url: String,
+    searchers: Vec<Searcher>,
+    commands: Vec<Command>,
     rates: Rates,
     trusted_proxies: Vec<Network>,
     request_timeout: Duration,
@@ -153,6 +170,13 @@ impl Builder {
     #[must_use]
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds.extend_from_slice(kinds);
+        self
+    }
+
+    /// The kinds of documents that workflows are for.
+    #[must_use]
+    pub fn subjects(mut self, subjects: Subjects) -> Self {
+        self.subjects = subjects;
         self
     }
 
@@ -212,6 +236,20 @@ impl Builder {
         self
     }
 
+    /// Adds what a part lets one search.
+    #[must_use]
+    pub fn searchers(mut self, searchers: &[Searcher]) -> Self {
+        self.searchers.extend_from_slice(searchers);
+        self
+    }
+
+    /// Adds pages and actions that one goes to by their names.
+    #[must_use]
+    pub fn commands(mut self, commands: impl IntoIterator<Item = Command>) -> Self {
+        self.commands.extend(commands);
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -230,11 +268,15 @@ impl Builder {
                 nav: self.nav,
                 permissions: self.permissions,
                 kinds: self.kinds,
+                subjects: self.subjects,
                 secrets: self.secrets,
                 files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
                 public_url: self.public_url,
+                searchers: self.searchers,
+                commands: self.commands,
+                masters: Arc::new(Engine::default()),
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,
                 request_timeout: self.request_timeout,

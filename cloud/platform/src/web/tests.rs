@@ -3,4 +3,5 @@
 mod client;
 mod frame;
 mod hang_up;
+mod rates;
 mod sign_in;

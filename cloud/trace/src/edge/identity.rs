@@ -158,6 +158,8 @@ pub async fn enrol(
         let (tenant, agent_id) = (redeemed.tenant, redeemed.agent_id);
         authority::revoke_certificates(system, tenant, agent_id, now).await?;
         let issued = authority.issue_agent(system, tenant, agent_id, &request.csr_pem, now).await?;
+        // The tenant's commits first: an epoch that nobody was told is harmless, and the
+        // token is good until its certificate is kept.
         let epoch = system
             .enter(&Cx::system(tenant), async |tx| {
                 if store::agent_enrolled_before(tx, tenant, agent_id).await? {

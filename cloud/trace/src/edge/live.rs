@@ -15,6 +15,8 @@ pub enum Close {
     Superseded,
     /// Its certificate was revoked.
     Revoked,
+    /// Its tenant was suspended.
+    Suspended,
     /// The process is going down.
     Shutdown,
 }
@@ -74,11 +76,16 @@ impl Live {
         self.state().streams.values().map(|s| s.fingerprint).collect()
     }
 
-    /// Closes the streams that use one of these certificates.
+    /// Closes the streams that use one of these certificates, which are revoked.
     pub fn revoke(&self, fingerprints: &[Fingerprint]) {
+        self.close(fingerprints, Close::Revoked);
+    }
+
+    /// Closes the streams that use one of these certificates.
+    pub fn close(&self, fingerprints: &[Fingerprint], why: Close) {
         for stream in self.state().streams.values() {
             if fingerprints.contains(&stream.fingerprint) {
-                let _ = stream.close.send(Some(Close::Revoked));
+                let _ = stream.close.send(Some(why));
             }
         }
     }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use platform::authority::Authority;
 use platform::db::DbError;
+use platform::tenancy::Standing;
 use proto::v1::edge_link_server::EdgeLinkServer;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -32,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::ingest::Ingest;
-use live::{Fingerprint, Live};
+use live::{Close, Fingerprint, Live};
 use reference::References;
 
 /// How often revocations are looked up for the streams that are open, in case a
@@ -145,13 +146,18 @@ async fn watch_revocations(shared: Arc<Shared>, told: Arc<Notify>, stop: Cancell
             continue;
         }
         let asked: Vec<&[u8]> = open.iter().map(|f| f.as_slice()).collect();
-        let found: Result<Vec<Vec<u8>>, DbError> =
-            shared.ingest.db().system_tx(async |system| Ok(store::revoked(system, &asked).await?)).await;
+        let found: Result<Vec<store::Shut>, DbError> =
+            shared.ingest.db().system_tx(async |system| Ok(store::shut(system, &asked).await?)).await;
         match found {
-            Ok(revoked) => {
-                let revoked: Vec<Fingerprint> =
-                    revoked.into_iter().filter_map(|f| f.try_into().ok()).collect();
-                shared.live.revoke(&revoked);
+            Ok(shut) => {
+                for one in shut {
+                    let Ok(fingerprint) = Fingerprint::try_from(one.fingerprint) else { continue };
+                    let admitted = Standing::of(&one.tenant_status).admits();
+                    if one.revoked || !admitted {
+                        let why = if one.revoked { Close::Revoked } else { Close::Suspended };
+                        shared.live.close(&[fingerprint], why);
+                    }
+                }
             }
             Err(error) => tracing::warn!(%error, "looking up revocations"),
         }

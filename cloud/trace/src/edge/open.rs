@@ -31,9 +31,9 @@ pub enum OpenError {
     /// The Hello makes no sense.
     #[error("{0}")]
     Hello(String),
-    /// The tenant may not use the cloud now.
-    #[error("the tenant is suspended")]
-    Suspended,
+    /// The tenant is not here, or not any more.
+    #[error("the tenant is not known here")]
+    UnknownTenant,
     /// Ingest.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -78,10 +78,7 @@ pub struct Opened {
 /// [`OpenError`]; nothing was changed then.
 pub async fn open(tx: &mut Tx, source: &Source, said: &v1::Hello) -> Result<Opened, OpenError> {
     let hello = check(said)?;
-    let tenant = store::tenant(tx, source.tenant).await?.ok_or(OpenError::Suspended)?;
-    if tenant.status != "active" {
-        return Err(OpenError::Suspended);
-    }
+    let tenant = store::tenant(tx, source.tenant).await?.ok_or(OpenError::UnknownTenant)?;
     // Something that only a cloud can have given, and this one does not know.
     let mut forgotten = false;
     let mut older = Vec::with_capacity(hello.older.len());

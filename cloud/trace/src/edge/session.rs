@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use platform::db::Problem;
 use proto::v1::{self, AgentMessage, CloudMessage, agent_message, cloud_message::Message};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -54,6 +55,7 @@ pub(super) async fn run(
             let (code, status) = match close {
                 Close::Superseded => ("superseded", Status::aborted("this agent has opened another stream")),
                 Close::Revoked => ("revoked", Status::permission_denied("this certificate is revoked")),
+                Close::Suspended => ("suspended", Status::permission_denied("the tenant is suspended")),
                 Close::Shutdown => ("shutdown", Status::unavailable("the cloud is restarting")),
             };
             tracing::info!(%agent, code, "closed an agent's stream");
@@ -82,6 +84,9 @@ impl From<IngestError> for End {
             IngestError::Limit(what) => Status::invalid_argument(what),
             IngestError::Epoch => Status::failed_precondition(error.to_string()),
             IngestError::UnknownAgent | IngestError::Revoked => Status::permission_denied(error.to_string()),
+            IngestError::Db(error) if error.problem() == Problem::Moving => {
+                Status::unavailable("the tenant is being moved; try again soon")
+            }
             IngestError::Db(error) => {
                 tracing::error!(%error, "storing a batch");
                 Status::unavailable("the cloud's database does not answer; try again")
@@ -106,7 +111,7 @@ impl From<OpenError> for End {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Hello(what) => Self::Refused(Status::invalid_argument(what)),
-            OpenError::Suspended => Self::Refused(Status::permission_denied("the tenant is suspended")),
+            OpenError::UnknownTenant => Self::Refused(Status::permission_denied(error.to_string())),
             OpenError::Ingest(error) => error.into(),
             OpenError::Lease(LeaseError::Db(error)) | OpenError::Db(error) => error.into(),
             OpenError::Lease(error) => Self::Refused(Status::failed_precondition(error.to_string())),

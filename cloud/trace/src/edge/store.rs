@@ -11,13 +11,11 @@ use uuid::Uuid;
 pub struct TenantRow {
     /// Raised when the tenant's data was restored.
     pub generation: i64,
-    /// `active` or `suspended`.
-    pub status: String,
 }
 
 /// The tenant.
 pub async fn tenant(tx: &mut Tx, tenant: Uuid) -> Result<Option<TenantRow>, Error> {
-    sqlx::query_as!(TenantRow, "select generation, status from control.tenants where tenant_id = $1", tenant,)
+    sqlx::query_as!(TenantRow, "select generation from control.tenants where tenant_id = $1", tenant,)
         .fetch_optional(tx.conn())
         .await
 }
@@ -149,11 +147,23 @@ pub async fn agent_enrol(
     .await
 }
 
-/// Which of these certificates are revoked.
-pub async fn revoked(system: &mut SystemTx, fingerprints: &[&[u8]]) -> Result<Vec<Vec<u8>>, Error> {
-    sqlx::query_scalar!(
-        "select fingerprint from control.certificates \
-         where fingerprint = any($1) and revoked_at is not null",
+/// How a certificate of an open stream stands.
+pub struct Shut {
+    /// The certificate.
+    pub fingerprint: Vec<u8>,
+    /// It was revoked.
+    pub revoked: bool,
+    /// Its tenant's status.
+    pub tenant_status: String,
+}
+
+/// How these certificates stand now.
+pub async fn shut(system: &mut SystemTx, fingerprints: &[&[u8]]) -> Result<Vec<Shut>, Error> {
+    sqlx::query_as!(
+        Shut,
+        r#"select c.fingerprint, c.revoked_at is not null as "revoked!", t.status as tenant_status
+           from control.certificates c join control.tenants t using (tenant_id)
+           where c.fingerprint = any($1)"#,
         fingerprints as _,
     )
     .fetch_all(system.conn())

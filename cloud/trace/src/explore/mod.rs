@@ -3,6 +3,7 @@
 pub mod api;
 pub mod code;
 pub mod error;
+pub mod find;
 pub mod graph;
 pub mod history;
 pub mod holding;

@@ -10,7 +10,7 @@ use super::walk::Ask;
 use super::{search, service, text, walk};
 use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn the_specifications_example_answers_in_its_form() {
     let mut site = Site::new().await;
     example(&mut site);
@@ -44,6 +44,7 @@ async fn the_specifications_example_answers_in_its_form() {
     assert_eq!(answer["state"]["through_batch"], "1");
     let shown = text::render(&trace);
     assert!(shown.contains("PROCUREMENT") && shown.contains("HEAT-77"), "{shown}");
+}
 }
 
 #[tokio::test]
@@ -189,7 +190,7 @@ async fn depth_and_pages_are_kept() {
     assert_eq!(error.unwrap_err().status(), 400);
 }
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn recall_follows_what_ever_was_and_as_built_what_is() {
     let mut site = Site::new().await;
     let (part, whole, wrong) = (uid("KOL", "SP", 1), uid("KOL", "FG", 1), uid("KOL", "FG", 2));
@@ -220,6 +221,7 @@ async fn recall_follows_what_ever_was_and_as_built_what_is() {
         trace.events.iter().filter(|event| event.corrected).map(|event| event.event_id).collect();
     assert_eq!(corrected, [mistake]);
     assert_eq!(trace.state.custody, "location");
+}
 }
 
 #[tokio::test]
@@ -275,7 +277,7 @@ async fn a_package_of_ten_thousand_is_walked_in_pages() {
     assert_eq!(ends.with_customers.iter().map(|pile| pile.labels).sum::<usize>(), 2);
 }
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn search_finds_by_prefix_lot_document_and_alias() {
     let mut site = Site::new().await;
     example(&mut site);
@@ -314,6 +316,7 @@ async fn search_finds_by_prefix_lot_document_and_alias() {
     }
     seen.dedup();
     assert_eq!(seen.len(), 9);
+}
 }
 
 #[tokio::test]

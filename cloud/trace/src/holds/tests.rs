@@ -17,7 +17,7 @@ fn label(key: i64, descendants: bool) -> Scope {
     Scope::Label { key, descendants }
 }
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn a_hold_is_a_fact_and_reaches_the_plants() {
     let world = World::new().await;
     let lot = Uuid::now_v7();
@@ -69,6 +69,7 @@ async fn a_hold_is_a_fact_and_reaches_the_plants() {
     let audited = "select count(*) from audit_log where subject like 'hold:%' and \
                    (action, actor) in (('hold.place', 'user:7'), ('hold.release', 'user:8'))";
     assert_eq!(world.count(audited).await, 3);
+}
 }
 
 #[tokio::test]

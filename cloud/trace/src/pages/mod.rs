@@ -48,7 +48,6 @@ pub fn router() -> Router<AppState> {
         .route("/", get(home::page))
         .route("/live", get(home::live))
         .route("/live/counts", get(home::counts))
-        .route("/search", get(trace::search))
         .route("/trace", get(trace::search))
         .route("/trace/{uid}", get(trace::page))
         .route("/trace/{uid}/tree/{direction}", get(trace::tree))

@@ -248,7 +248,7 @@ async fn pages_are_served() {
 
     let (status, _) = web.get("/trace?q=SN-4711").await;
     assert_eq!(status, StatusCode::SEE_OTHER);
-    let (status, page) = web.get("/search?q=GRN-2025").await;
+    let (status, page) = web.get("/trace?q=GRN-2025").await;
     assert_eq!(status, StatusCode::OK);
     assert!(page.contains(EXAMPLE), "{page}");
     let (status, page) = web.get("/trace?q=UID-SAIF-KOL-RM-000001-A8").await;

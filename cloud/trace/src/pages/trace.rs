@@ -76,7 +76,7 @@ pub(super) fn encoded(text: &str) -> String {
     escaped(text, b"-_.~")
 }
 
-/// `GET /trace?q=`, `GET /search?q=`: straight to the UID that a code stands
+/// `GET /trace?q=`: straight to the UID that a code stands
 /// for, else what begins with it.
 pub(super) async fn search(
     State(state): State<AppState>,

@@ -16,7 +16,7 @@ fn grn(own: &str, at: &str) -> proto::v1::Event {
     event(Stage::Grn, at).mint(own, Role::Subject, "BOLT").at("STORE")
 }
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn receipts_move_stock_states_and_orders() {
     let mut site = Site::new().await;
     site.sql(
@@ -54,6 +54,7 @@ async fn receipts_move_stock_states_and_orders() {
     assert_eq!(site.ask(OPEN).await, "");
     assert!(!site.ask("select quantity::text from stock_ledger where stage = 36").await.is_empty());
     let _ = EXAMPLE;
+}
 }
 
 #[tokio::test]

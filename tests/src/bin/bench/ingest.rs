@@ -141,6 +141,7 @@ async fn tenant(db: &Db, code: &str, agent: Uuid) -> anyhow::Result<Uuid> {
         name: code.into(),
         time_zone: "Asia/Kolkata".into(),
         language: "en".into(),
+        ..NewTenant::default()
     };
     let made: Result<Uuid, DbError> =
         db.system_tx(async |system| Ok(tenancy::tenant_upsert(system, &new).await?.id)).await;

@@ -7,7 +7,7 @@ mod clock;
 mod cloned;
 mod damage;
 mod full_disk;
-mod lab;
+pub mod lab;
 mod nonsense;
 mod random;
 mod restored_agent;

@@ -2,6 +2,7 @@
 
 mod items;
 mod money;
+mod numbers;
 mod partners;
 mod plant;
 
@@ -27,4 +28,5 @@ pub(super) const ALL: &[Master] = &[
     money::PAYMENT_TERMS,
     money::CURRENCIES,
     money::CURRENCY_RATES,
+    numbers::DOCUMENT_SERIES,
 ];

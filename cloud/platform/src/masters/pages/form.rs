@@ -45,6 +45,9 @@ struct FormPage<'a> {
     may_delete: bool,
     delete_address: String,
     restore_address: String,
+    aside: Option<&'static str>,
+    /// A page about the row, and the key of its text.
+    link: Option<(String, &'static str)>,
     /// The row's files.
     files_at: String,
     history: Vec<Entry>,
@@ -174,6 +177,11 @@ async fn show(
         may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
+        aside: master.aside,
+        link: master
+            .link
+            .filter(|_| stored.is_some())
+            .map(|link| (format!("{}{}", link.one, url_text(key)), link.text)),
         files_at: format!("/files/on/{}/{}", master.name, url_text(key)),
         history,
         title: title.clone(),

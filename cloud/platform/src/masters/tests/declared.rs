@@ -74,6 +74,8 @@ fn every_mistake_has_words() {
         include_str!("../service.rs"),
         include_str!("../sheet.rs"),
         include_str!("../write.rs"),
+        include_str!("../../numbering/judge.rs"),
+        include_str!("../../numbering/pattern.rs"),
     ];
     let texts = super::super::texts();
     let mut count = 0;

@@ -51,7 +51,7 @@ fn items(bad: bool) -> (String, Vec<(usize, &'static str, &'static str)>) {
     (text, wrong)
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn of_five_thousand_items_all_forty_bad_rows_are_named_at_once() {
     let office = Office::new().await;
     let (text, wrong) = items(true);
@@ -78,6 +78,7 @@ async fn of_five_thousand_items_all_forty_bad_rows_are_named_at_once() {
         office.value("select to_jsonb(count(*)) from audit_log where action = 'master.import'").await,
         5000
     );
+}
 }
 
 #[tokio::test]
@@ -128,7 +129,7 @@ async fn a_file_changes_what_it_names_and_no_more() {
     assert_eq!(import(&office, "item_categories", file.as_bytes(), false).await.unwrap().created, 2);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn what_is_exported_is_imported_again() {
     let office = Office::new().await;
     for n in 0..30 {
@@ -175,4 +176,5 @@ async fn what_is_exported_is_imported_again() {
     let told = mistakes(import(&office, "currency_rates", &bytes, true).await);
     let expected = [("currency", "missing"), ("valid_on", "date"), ("rate", "above")];
     assert_eq!(told, expected.map(|(field, key)| (Some(5), field.to_owned(), key.to_owned())));
+}
 }

@@ -32,7 +32,13 @@ impl Site {
             .permissions(&super::super::permissions())
             .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
             .build();
-        Self { router: crate::web::app(state, super::super::router()), office }
+        Self {
+            router: {
+                let pages = super::super::router(&state);
+                crate::web::app(state, pages)
+            },
+            office,
+        }
     }
 
     async fn key(&self, scope: Scope) -> String {

@@ -44,7 +44,7 @@ async fn every_mistake_of_a_form_is_told_at_once() {
     assert_eq!(fields(office.create("items", &[]).await).len(), 5, "what is required");
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_row_is_created_changed_deleted_and_restored_and_history_tells() {
     let office = Office::new().await;
     let (db, cx, items) = (&office.test.db, &office.cx, office.shape("items"));
@@ -85,6 +85,7 @@ async fn a_row_is_created_changed_deleted_and_restored_and_history_tells() {
     let changed: Vec<(&str, &str, &str)> =
         told[2].changes.iter().map(|c| (c.label.as_str(), c.before.as_str(), c.after.as_str())).collect();
     assert_eq!(changed, [("Name", "Bolt M6", "Bolt M6 · బోల్ట్"), ("Shelf life, days", "", "90")]);
+}
 }
 
 #[tokio::test]

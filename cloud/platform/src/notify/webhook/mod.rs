@@ -7,22 +7,30 @@
 //! - `Tracewright-Signature`: `t=<seconds since 1970>,v1=<hex>`, where `v1` is the
 //!   HMAC-SHA-256 over `<t>.<body>` under the webhook's secret
 
+mod api;
 mod guard;
 mod pages;
 mod send;
 mod service;
 mod store;
 
-pub(super) use pages::router;
+pub(super) use api::operations;
 pub(super) use send::Call;
 pub use send::WebSender;
-pub(super) use service::{messages, sealed_field};
+pub(super) use service::{messages, opened, sealed_field};
 pub(super) use store::find;
 
+use axum::Router;
 use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
 use crate::secrets::Secrets;
+use crate::web::AppState;
+
+/// The pages and the API of webhooks.
+pub(super) fn router() -> Router<AppState> {
+    pages::router().merge(api::router())
+}
 
 /// Brings the secrets of a tenant's webhooks under the key that seals now; answers
 /// how many were.

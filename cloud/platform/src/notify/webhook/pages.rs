@@ -135,7 +135,7 @@ async fn create(
     };
     let may = (state.kinds.as_slice(), state.private_webhooks);
     match service::create(&state.db, &caller.cx, &state.secrets, may, &new).await {
-        Ok(secret) => {
+        Ok((_, secret)) => {
             let secret = Some(secret.reveal().to_owned());
             show(&state, &caller, &headers, Typed::default(), secret, None).await
         }

@@ -116,6 +116,29 @@ pub(in crate::notify) fn sealed_field(webhook: Uuid) -> String {
     format!("webhook:{webhook}")
 }
 
+/// What is sealed of a webhook: its secret, and the whole of its address, which may
+/// hold a secret too, as Slack's do.
+fn sealed(secret: &str, url: &str) -> String {
+    format!("{secret}\n{url}")
+}
+
+/// The secret, and where requests go. One that was made before addresses were sealed
+/// has its own beside it.
+pub(in crate::notify) fn opened<'w>(plain: &'w [u8], kept: &'w str) -> (&'w [u8], &'w str) {
+    let at = plain.iter().position(|byte| *byte == b'\n');
+    let parts = at.and_then(|at| Some((plain.get(..at)?, std::str::from_utf8(plain.get(at + 1..)?).ok()?)));
+    parts.unwrap_or((plain, kept))
+}
+
+/// An address as it may be shown: without what stands past the host.
+fn shown(url: &str) -> String {
+    let begins = url.find("://").map_or(0, |at| at + 3);
+    match url.get(begins..).and_then(|rest| rest.find(['/', '?', '#'])) {
+        Some(at) if begins + at + 1 < url.len() => format!("{}/…", &url[..begins + at]),
+        _ => url.to_owned(),
+    }
+}
+
 /// A webhook to be made.
 #[derive(Debug, Clone)]
 pub struct New {
@@ -137,7 +160,7 @@ pub async fn list(db: &Db, cx: &Cx) -> Result<Vec<Webhook>, WebhookError> {
     db.tx(cx, async |tx| Ok(store::all(tx).await?)).await
 }
 
-/// Makes a webhook; answers its secret, which is told this once.
+/// Makes a webhook; answers its id, and its secret, which is told this once.
 ///
 /// # Errors
 /// [`WebhookError`].
@@ -147,7 +170,7 @@ pub async fn create(
     secrets: &Secrets,
     (kinds, private_too): (&[Kind], bool),
     new: &New,
-) -> Result<Secret, WebhookError> {
+) -> Result<(Uuid, Secret), WebhookError> {
     let name = crate::people::clean_name(&new.name).ok_or(WebhookError::Name)?;
     let url = new.url.trim();
     let (_, host, ..) = send::address(url, private_too).ok_or(WebhookError::Url)?;
@@ -163,10 +186,10 @@ pub async fn create(
     let webhook = Webhook {
         id,
         name,
-        url: url.to_owned(),
+        url: shown(url),
         form: new.form.name().to_owned(),
         kinds: new.kinds.clone(),
-        secret: secrets.seal(cx.tenant, &sealed_field(id), secret.reveal().as_bytes())?,
+        secret: secrets.seal(cx.tenant, &sealed_field(id), sealed(secret.reveal(), url).as_bytes())?,
         active: true,
         version: 1,
     };
@@ -186,7 +209,7 @@ pub async fn create(
         Ok(())
     })
     .await?;
-    Ok(secret)
+    Ok((id, secret))
 }
 
 /// Stops a webhook for a while, or lets it go on.
@@ -294,4 +317,23 @@ fn message(webhook: &Webhook, told: &Told<'_>, at: DateTime<Utc>) -> Message {
 pub(super) fn slack(text: &str, url: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     if url.is_empty() { escaped } else { format!("{escaped}\n<{url}>") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret_and_opens_whole() {
+        let url = "https://hooks.slack.example/services/T0/B0/xyz?a=b";
+        assert_eq!(shown(url), "https://hooks.slack.example/…");
+        assert_eq!(shown("https://a.example:8443?key=1"), "https://a.example:8443/…");
+        assert_eq!(
+            (shown("https://a.example/"), shown("https://a.example")),
+            ("https://a.example/".to_owned(), "https://a.example".to_owned())
+        );
+        let plain = sealed("secret", url);
+        assert_eq!(opened(plain.as_bytes(), "shown"), (&b"secret"[..], url));
+        assert_eq!(opened(b"secret", "https://old.example/x"), (&b"secret"[..], "https://old.example/x"));
+    }
 }

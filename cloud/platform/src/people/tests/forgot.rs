@@ -44,6 +44,7 @@ impl Site {
             secrets,
             i18n: std::sync::Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
+            subjects: state.subjects.clone(),
             public_url: "http://tw.test".into(),
         };
         let stop = CancellationToken::new();
@@ -83,7 +84,7 @@ fn form(text: &str) -> String {
     text.replace('@', "%40").replace(' ', "+")
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_forgotten_password_is_set_anew_by_mail() {
     let site = Site::new().await;
     site.office.active("a@saif.example", &["VIEWER"]).await;
@@ -126,6 +127,7 @@ async fn a_forgotten_password_is_set_anew_by_mail() {
     let told = site.server.wait_for(2).await.pop().unwrap();
     assert_eq!(told.header("subject"), "Your password was changed");
     assert!(site.office.audit().await.iter().any(|row| row.starts_with("user.forgot")));
+}
 }
 
 #[tokio::test]

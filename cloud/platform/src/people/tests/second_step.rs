@@ -86,7 +86,7 @@ async fn signed_in(browser: &mut Browser) -> bool {
     browser.send("GET", "/account", "").await.0 == StatusCode::OK
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_person_turns_it_on_and_is_asked_at_the_next_sign_in() {
     let site = Site::new().await;
     let user = site.office.active("a@saif.example", &["VIEWER"]).await;
@@ -140,6 +140,7 @@ async fn a_person_turns_it_on_and_is_asked_at_the_next_sign_in() {
     let kept = kept.unwrap();
     assert!(!kept.windows(key.len()).any(|window| window == key));
     assert_eq!(site.secrets.open(site.office.tenant, &format!("totp:{user}"), &kept).unwrap(), key);
+}
 }
 
 #[tokio::test]

@@ -148,6 +148,7 @@ people-step-tenant-lead = আপনার ই-মেল ও পাসওয়�
 people-totp-change = পরিবর্তন করুন
 people-print = ছাপান
 people-invite-mail = আমন্ত্রণ পাঠান
+permission-key-manage = অ্যাক্সেস কী তৈরি ও বন্ধ করা
 people-plants = কারখানা
 people-plants-hint = ভূমিকা শুধু কিছু কারখানায় দিতে সেগুলি বাছুন। কোনোটি না বাছলে তা সব কারখানার জন্য।
 people-role-plants = { $role }-এর কারখানা

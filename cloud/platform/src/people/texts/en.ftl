@@ -148,6 +148,7 @@ people-step-tenant-lead = Your e-mail and password open several.
 people-totp-change = Change
 people-print = Print
 people-invite-mail = Send an invitation
+permission-key-manage = Make and end access keys
 people-plants = Plants
 people-plants-hint = Tick plants to give a role there only. With none ticked it is for all plants.
 people-role-plants = Plants of { $role }

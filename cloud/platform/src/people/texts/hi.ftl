@@ -148,6 +148,7 @@ people-step-tenant-lead = आपका ई-मेल और पासवर्�
 people-totp-change = बदलें
 people-print = छापें
 people-invite-mail = आमंत्रण भेजें
+permission-key-manage = एक्सेस कुंजियाँ बनाना और समाप्त करना
 people-plants = संयंत्र
 people-plants-hint = भूमिका केवल कुछ संयंत्रों में देनी हो तो उन्हें चुनें। कोई न चुनने पर वह सभी संयंत्रों के लिए है।
 people-role-plants = { $role } के संयंत्र

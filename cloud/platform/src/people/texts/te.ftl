@@ -148,6 +148,7 @@ people-step-tenant-lead = మీ ఇ-మెయిల్, పాస్‌వర�
 people-totp-change = మార్చండి
 people-print = ముద్రించండి
 people-invite-mail = ఆహ్వానం పంపండి
+permission-key-manage = యాక్సెస్ కీలను తయారు చేయడం, ముగించడం
 people-plants = ప్లాంట్లు
 people-plants-hint = పాత్రను కొన్ని ప్లాంట్లలో మాత్రమే ఇవ్వడానికి వాటిని ఎంచుకోండి. ఏదీ ఎంచుకోకపోతే అది అన్ని ప్లాంట్లకు.
 people-role-plants = { $role } ప్లాంట్లు

@@ -165,7 +165,7 @@ async fn json_is_told_by_its_path_and_tried_without_keeping() {
     assert!(office.told("item", "RM-A").await[0].contains("A \\\"quoted\\\" part"));
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn what_is_withdrawn_is_forgotten_by_the_plants_and_kept_in_the_office() {
     let office = Office::new().await;
     office.withdraw("operators", "P-1001").await.unwrap();
@@ -200,6 +200,7 @@ async fn what_is_withdrawn_is_forgotten_by_the_plants_and_kept_in_the_office() {
     let (location, plant) = place[0].split_once('@').unwrap();
     office.withdraw("locations", &format!("{plant}/{location}")).await.unwrap();
     office.withdraw("reasons", "ORDER_LATE").await.unwrap();
+}
 }
 
 #[tokio::test]

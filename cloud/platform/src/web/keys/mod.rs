@@ -2,10 +2,13 @@
 //! that sign in once. Only hashes are stored: each secret is 256 random bits, so
 //! a plain hash keeps it, and looking it up by its hash tells nothing by time.
 
+mod api;
 mod secret;
 mod service;
 mod store;
 
+pub(crate) use api::router;
+pub use api::{KEY_MANAGE, operations};
 pub(crate) use secret::hash_of_token;
 pub use secret::{Secret, SecretHash};
 pub(crate) use service::of_hash;

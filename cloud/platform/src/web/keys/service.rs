@@ -13,6 +13,7 @@ use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::i18n::{Form, Lang, zone};
 use crate::people::{self, Standing};
+use crate::tenancy;
 use crate::web::{Rights, Scope, Scopes};
 
 /// How long a browser stays signed in.
@@ -33,6 +34,8 @@ pub struct Access {
     pub language: Option<Lang>,
     /// Its time zone.
     pub zone: Tz,
+    /// Whether it is let in; whoever serves the access has to ask.
+    pub standing: tenancy::Standing,
     /// The name of the key or person.
     pub name: String,
     /// What it may do.
@@ -94,6 +97,7 @@ impl Access {
             tenant_name: row.tenant_name,
             language: Lang::parse(&row.tenant_language),
             zone: zone(&row.tenant_time_zone),
+            standing: tenancy::Standing::of(&row.tenant_status),
             name: row.name,
             rights: Rights::Key(Scopes::parse(&row.scopes), Plants::stored(row.plants)),
             bearer: Bearer::Key(key),
@@ -126,6 +130,7 @@ impl Access {
             tenant_name: row.tenant_name,
             language: Lang::parse(&person.language).or_else(|| Lang::parse(&row.tenant_language)),
             zone: zone(zone_name),
+            standing: tenancy::Standing::of(&row.tenant_status),
             rights,
             settings,
             name: person.name,
@@ -161,18 +166,40 @@ pub async fn create_at(
     plants: &Plants,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<Secret, DbError> {
+    create_by(db, &Cx::system(tenant), &NewKey { name, scopes, plants, expires_at }).await
+}
+
+/// An access key to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewKey<'a> {
+    /// What it is for.
+    pub name: &'a str,
+    /// What it may do.
+    pub scopes: &'a [Scope],
+    /// Where.
+    pub plants: &'a Plants,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Makes an access key of the caller's tenant, which the audit has as the caller's act.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create_by(db: &Db, cx: &Cx, new: &NewKey<'_>) -> Result<Secret, DbError> {
+    let NewKey { name, plants, expires_at, .. } = *new;
     let key = Secret::key();
-    let scopes = Scopes::of(scopes).names();
+    let scopes = Scopes::of(new.scopes).names();
     let codes = plants.codes();
     db.system_tx(async |tx| {
-        store::key_insert(tx, key.hash(), tenant, name, (&scopes, codes.as_deref()), expires_at).await?;
+        store::key_insert(tx, key.hash(), cx.tenant, name, (&scopes, codes.as_deref()), expires_at).await?;
         let entry = Entry {
             action: "key.create",
             subject: &subject(key.hash()),
             after: Some(json!({ "name": name, "scopes": scopes, "plants": codes, "expires_at": expires_at })),
             ..Entry::default()
         };
-        record(tx, &Cx::system(tenant), entry).await
+        record(tx, cx, entry).await
     })
     .await?;
     Ok(key)
@@ -184,6 +211,8 @@ fn subject(key: SecretHash) -> String {
 }
 
 async fn record(tx: &mut SystemTx, cx: &Cx, entry: Entry<'_>) -> Result<(), DbError> {
+    // The tenant's commits first: what its audit tells of may not have come about,
+    // and nothing comes about that it does not tell of.
     tx.enter(cx, async |tx| audit::record(tx, entry.clone()).await).await
 }
 
@@ -212,11 +241,19 @@ async fn record_sign_in(
 /// # Errors
 /// When the database refuses.
 pub async fn revoke(db: &Db, tenant: Uuid, id: &str, now: DateTime<Utc>) -> Result<Option<String>, DbError> {
+    revoke_by(db, &Cx::system(tenant), id, now).await
+}
+
+/// [`revoke`], as the caller's act in the audit.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn revoke_by(db: &Db, cx: &Cx, id: &str, now: DateTime<Utc>) -> Result<Option<String>, DbError> {
     let Some(begins) = SecretHash::begins(id) else {
         return Ok(None);
     };
     db.system_tx(async |tx| {
-        let Some(name) = store::key_revoke(tx, tenant, &begins, now).await? else {
+        let Some(name) = store::key_revoke(tx, cx.tenant, &begins, now).await? else {
             return Ok(None);
         };
         let entry = Entry {
@@ -225,7 +262,7 @@ pub async fn revoke(db: &Db, tenant: Uuid, id: &str, now: DateTime<Utc>) -> Resu
             before: Some(json!({ "name": name })),
             ..Entry::default()
         };
-        record(tx, &Cx::system(tenant), entry).await?;
+        record(tx, cx, entry).await?;
         Ok(Some(name))
     })
     .await
@@ -271,7 +308,7 @@ pub async fn list(db: &Db, tenant: Uuid) -> Result<Vec<Listed>, DbError> {
 }
 
 /// Whom the key speaks for; `None` alike for one that is unknown, malformed,
-/// expired or revoked, and for a tenant that is suspended.
+/// expired or revoked.
 ///
 /// # Errors
 /// When the database refuses.
@@ -340,6 +377,7 @@ pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<
             return Ok(None);
         };
         let look = async |tx: &mut Tx| Ok::<_, DbError>(people::standing(tx, user).await?);
+        // Reads alone: whatever commits first, nothing changes.
         let person = tx.enter(&Cx::system(row.tenant_id), look).await?;
         Ok(person.map(|person| Access::of_person(row, user, person)))
     })

@@ -17,6 +17,7 @@ pub(super) struct KeyRow {
     pub tenant_name: String,
     pub tenant_language: String,
     pub tenant_time_zone: String,
+    pub tenant_status: String,
 }
 
 /// A code that was just used up.
@@ -99,10 +100,10 @@ pub(super) async fn key_find(
     Ok(sqlx::query_as!(
         KeyRow,
         "select k.key_hash, k.name, k.scopes, k.plants, t.tenant_id, t.code as tenant_code,
-                t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone
+                t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone,
+                t.status as tenant_status
          from control.access_keys k join control.tenants t using (tenant_id)
-         where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)
-           and t.status = 'active'",
+         where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)",
         &hash.0[..],
         now,
     )
@@ -140,6 +141,7 @@ pub(super) struct SessionRow {
     pub tenant_name: String,
     pub tenant_language: String,
     pub tenant_time_zone: String,
+    pub tenant_status: String,
     pub user_id: Option<Uuid>,
     pub key_hash: Option<Vec<u8>>,
     pub last_seen_at: Option<DateTime<Utc>>,
@@ -153,9 +155,10 @@ pub(super) async fn session_find(
     Ok(sqlx::query_as!(
         SessionRow,
         "select t.tenant_id, t.code as tenant_code, t.name as tenant_name, t.language as tenant_language,
-                t.time_zone as tenant_time_zone, s.user_id, s.key_hash, s.last_seen_at
+                t.time_zone as tenant_time_zone, t.status as tenant_status, s.user_id, s.key_hash,
+                s.last_seen_at
          from control.sessions s join control.tenants t using (tenant_id)
-         where s.token_hash = $1 and s.expires_at > $2 and t.status = 'active'",
+         where s.token_hash = $1 and s.expires_at > $2",
         &token.0[..],
         now,
     )

@@ -88,8 +88,14 @@ async fn a_suspended_tenant_is_refused() {
         })
         .await;
     done.unwrap();
-    assert_eq!(site.call("/api/change", &site.key).await.status, 401);
-    assert_eq!(site.look("/units", &session).await.status, 303);
+    let told = site.call("/api/change", &site.key).await;
+    assert_eq!((told.status.as_u16(), told.json()["code"].as_str()), (403, Some("tenant.suspended")));
+    let told = site.look("/units", &session).await;
+    assert_eq!(told.status, 403);
+    assert!(told.text().contains("suspended"), "{}", told.text());
+    let told = site.post("/signin", "", &format!("key={}", site.key)).await;
+    assert_eq!((told.status.as_u16(), told.header("set-cookie")), (422, ""));
+    assert!(told.text().contains("suspended"));
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Search by ranges. No LIKE: under a policy it would read the whole table.
 
+use chrono::{DateTime, Utc};
 use platform::db::Tx;
 use sqlx::Error;
+use uuid::Uuid;
 
 /// A UID that a search leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +133,68 @@ pub async fn by_document(
         to,
         after.text,
         after.key,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// An order that a search leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundOrder {
+    /// `po`, `prodorder`, `so`, `transfer`.
+    pub kind: String,
+    /// Its number.
+    pub number: String,
+    /// The other side.
+    pub partner: String,
+    /// What it makes.
+    pub item: String,
+    /// Its plant.
+    pub plant: String,
+}
+
+/// Orders whose number begins so, in lower case.
+pub async fn orders(tx: &mut Tx, from: &str, to: &str, limit: i64) -> Result<Vec<FoundOrder>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        FoundOrder,
+        r#"select type as "kind!", number, partner, item, plant from orders
+           where tenant_id = $1 and number_search >= $2 and number_search < $3
+           order by number_search, type, number limit $4"#,
+        tenant,
+        from,
+        to,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A hold that a search leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundHold {
+    /// Its id.
+    pub hold_id: Uuid,
+    /// Why it was placed.
+    pub reason: String,
+    /// `placed` or `released`.
+    pub status: String,
+    /// When it was placed.
+    pub placed_at: DateTime<Utc>,
+}
+
+/// Holds whose reason begins so, in lower case.
+pub async fn holds(tx: &mut Tx, from: &str, to: &str, limit: i64) -> Result<Vec<FoundHold>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        FoundHold,
+        "select hold_id, reason, status, placed_at from holds
+         where tenant_id = $1 and reason_search >= $2 and reason_search < $3
+         order by reason_search, hold_id limit $4",
+        tenant,
+        from,
+        to,
         limit,
     )
     .fetch_all(tx.conn())

@@ -2,7 +2,7 @@
 
 use super::*;
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn repeats_and_overlaps_store_nothing_twice() {
     let world = World::new().await;
     let mut journal = world.journal();
@@ -37,6 +37,7 @@ async fn repeats_and_overlaps_store_nothing_twice() {
     let ids: Vec<i64> = std::iter::from_fn(|| told.try_recv().ok()).map(|b| b.batch_id).collect();
     assert_eq!(ids, vec![1, 2, 3]);
     assert_eq!(world.count("select sum(to_seq - from_seq + 1)::bigint from ingest_batches").await, 10);
+}
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn many_streams_and_many_connections_at_once() {
     assert_eq!(world.count(holes).await, 0);
 }
 
-#[tokio::test]
+platform::in_every_placement! {
 async fn limits_epochs_and_strangers_are_refused() {
     let world = World::new().await;
     let mut journal = world.journal();
@@ -110,6 +111,7 @@ async fn limits_epochs_and_strangers_are_refused() {
     let refused = world.ingest.commit_batch(&stranger, journal.all()).await;
     assert!(matches!(refused, Err(IngestError::UnknownAgent)));
     assert_eq!(world.count("select count(*) from lifecycle_events").await, 0);
+}
 }
 
 #[tokio::test]

@@ -1,0 +1,69 @@
+//! What the search finds among masters, and the commands to go to them.
+
+use super::kind::Kind;
+use super::shape::Shape;
+use super::store::Stored;
+use super::{ANY_VIEW, ListQuery, MastersError, declared, list};
+use crate::db::Tx;
+use crate::i18n::Texts;
+use crate::search::{Ask, Command, Hit, Searcher};
+use crate::web::{Problem, escaped};
+
+/// Rows of all masters that the caller may see.
+pub const SEARCHERS: [Searcher; 1] = [|tx, ask| Box::pin(async move { rows(tx, ask).await })];
+
+/// The page of each master, and its form for a new row.
+#[must_use]
+pub fn commands() -> Vec<Command> {
+    let of = |master: &super::Master| {
+        let href = format!("/masters/{}", master.name);
+        let text = master.text_key();
+        [
+            Command {
+                href: href.clone(),
+                text: text.clone(),
+                new: false,
+                permission: master.permissions.view,
+            },
+            Command { href: format!("{href}/new"), text, new: true, permission: master.permissions.edit },
+        ]
+    };
+    declared::ALL.iter().flat_map(of).collect()
+}
+
+async fn rows(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
+    if !ask.caller.may(&ANY_VIEW) {
+        return Ok(Vec::new());
+    }
+    let texts = &ask.caller.texts;
+    let found = async {
+        let shapes = ask.state.masters.shapes(&ask.state.db).await?;
+        let mut hits = Vec::new();
+        for shape in shapes.iter().filter(|shape| ask.caller.may(&shape.master.permissions.view)) {
+            let query = ListQuery { q: ask.text.to_owned(), limit: ask.limit, ..ListQuery::default() };
+            for row in list(tx, shape, &query).await?.rows {
+                hits.push(hit(shape, &row, ask.text, texts));
+            }
+        }
+        Ok::<_, MastersError>(hits)
+    };
+    found.await.map_err(|error| error.problem(texts))
+}
+
+fn hit(shape: &Shape, stored: &Stored, wanted: &str, texts: &Texts) -> Hit {
+    let key = shape.key_of(&stored.row);
+    Hit {
+        group: texts.t(&shape.master.text_key()),
+        title: said(shape, stored, texts),
+        href: format!("/masters/{}/row/{}", shape.master.name, escaped(&key, b"-_./:")),
+        exact: key.eq_ignore_ascii_case(wanted),
+        detail: key,
+    }
+}
+
+/// The row's name, in the reader's language where it has one.
+fn said(shape: &Shape, stored: &Stored, texts: &Texts) -> String {
+    let names = shape.columns.iter().find(|column| column.kind == Kind::Names);
+    let named = names.and_then(|column| Some(column.kind.show(stored.row.get(column.field.name)?, texts)));
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| shape.title_of(&stored.row))
+}

@@ -1,0 +1,494 @@
+//! People, roles, and the own sessions, as JSON.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::error::PeopleError;
+use super::links::{self, Invitation};
+use super::model::{Given, Role, User};
+use super::signin::{self, Session};
+use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, service};
+use crate::ctx::Plants;
+use crate::openapi::{Operation, group};
+use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, not_modified, query};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/v1/users", get(list).post(invite))
+        .route("/api/v1/users/{id}", get(one))
+        .route("/api/v1/users/{id}/roles", put(set_roles))
+        .route("/api/v1/users/{id}/status", put(set_status))
+        .route("/api/v1/users/{id}/link", post(new_link))
+        .route("/api/v1/roles", get(roles).post(create_role))
+        .route("/api/v1/roles/{code}/permissions", put(set_permissions))
+        .route("/api/v1/account/sessions", get(sessions).delete(end_others))
+        .route("/api/v1/account/sessions/{session}", delete(end_one))
+}
+
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let invalid = "The e-mail, the name or a role is not right.";
+    let last = "Somebody active must stay who can administer.";
+    let people = [
+        Operation::get("/api/v1/users", "listUsers", "The people, by name")
+            .needs(&USER_READ)
+            .query::<After>()
+            .answers::<People>(),
+        Operation::post("/api/v1/users", "inviteUser", "Invites somebody")
+            .note("The link by which a password is set goes by mail; where no mail is sent it is told, this once.")
+            .needs(&USER_MANAGE)
+            .takes::<NewUser>()
+            .creates::<Linked>()
+            .fails(409, "people.exists", "There is somebody with this e-mail.")
+            .fails(422, "people.invalid", invalid),
+        Operation::get("/api/v1/users/{id}", "getUser", "One person")
+            .needs(&USER_READ)
+            .uuid("id")
+            .answers::<Person>()
+            .tagged(),
+        Operation::put("/api/v1/users/{id}/roles", "setUserRoles", "Gives a person these roles and no others")
+            .needs(&USER_MANAGE)
+            .uuid("id")
+            .takes::<NewRoles>()
+            .answers::<Person>()
+            .tagged()
+            .fails(409, "people.last_administrator", last)
+            .fails(422, "people.invalid", invalid),
+        Operation::put("/api/v1/users/{id}/status", "setUserStatus", "Shuts a person out, or lets in again")
+            .needs(&USER_MANAGE)
+            .uuid("id")
+            .takes::<NewStatus>()
+            .answers::<Person>()
+            .tagged()
+            .must_match()
+            .fails(409, "people.last_administrator", last),
+        Operation::post("/api/v1/users/{id}/link", "newUserLink", "Makes a new link to set a password")
+            .needs(&USER_MANAGE)
+            .uuid("id")
+            .answers::<Linked>(),
+        Operation::get("/api/v1/roles", "listRoles", "The roles, and what each may do")
+            .needs(&ROLE_MANAGE)
+            .answers::<Roles>(),
+        Operation::post("/api/v1/roles", "createRole", "Makes a role, without any permission yet")
+            .needs(&ROLE_MANAGE)
+            .takes::<NewRole>()
+            .creates::<OneRole>()
+            .tagged()
+            .fails(422, "people.invalid", "The code is taken or has not the form of one, or the name is not right."),
+        Operation::put("/api/v1/roles/{code}/permissions", "setRolePermissions", "Gives a role these permissions and no others")
+            .needs(&ROLE_MANAGE)
+            .takes::<NewPermissions>()
+            .answers::<OneRole>()
+            .tagged()
+            .must_match()
+            .fails(422, "people.invalid", "There is no such role or permission, or it is the administrator's role."),
+    ];
+    let own = [
+        Operation::get("/api/v1/account/sessions", "listSessions", "The own sessions, newest first")
+            .person()
+            .answers::<Sessions>(),
+        Operation::delete(
+            "/api/v1/account/sessions",
+            "endOtherSessions",
+            "Ends every own session but the one that asks",
+        )
+        .person()
+        .ends(),
+        Operation::delete("/api/v1/account/sessions/{session}", "endSession", "Ends one of the own sessions")
+            .person()
+            .ends(),
+    ];
+    [group("People", people), group("Own account", own)].concat()
+}
+
+/// Most people of one answer.
+const MOST: i64 = 200;
+
+// --- people -------------------------------------------------------------------------
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct After {
+    /// Where the answer before ended: its `next`.
+    after: String,
+    /// People at most.
+    #[schema(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+}
+
+/// A page of people.
+#[derive(Debug, Serialize, ToSchema)]
+struct People {
+    users: Vec<Person>,
+    /// Pass as `after` for the next page; null on the last.
+    next: Option<String>,
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
+struct Person {
+    /// Opaque; events and the audit name the person by it.
+    id: Uuid,
+    email: String,
+    name: String,
+    /// invited, active, disabled.
+    status: &'static str,
+    roles: Vec<RoleAt>,
+    last_signed_in_at: Option<DateTime<Utc>>,
+    version: i32,
+}
+
+/// A role, and where it is given.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UserRole)]
+struct RoleAt {
+    /// Such as `QUALITY_ENGINEER`.
+    role: String,
+    /// Codes of plants; null for all.
+    #[schema(max_items = 500)]
+    plants: Option<Vec<String>>,
+}
+
+impl From<RoleAt> for Given {
+    fn from(at: RoleAt) -> Self {
+        Self { role: at.role, plants: Plants::stored(at.plants) }
+    }
+}
+
+impl From<User> for Person {
+    fn from(user: User) -> Self {
+        let at =
+            |role: &String| RoleAt { role: role.clone(), plants: user.role_at(role).and_then(Plants::codes) };
+        Self {
+            roles: user.roles.iter().map(at).collect(),
+            id: user.id,
+            email: user.email.clone(),
+            name: user.name.clone(),
+            status: user.status.name(),
+            last_signed_in_at: user.last_signed_in_at,
+            version: user.version,
+        }
+    }
+}
+
+/// A person with the version as its tag.
+fn answer(user: User) -> Response {
+    ([etag(user.version)], Json(Person::from(user))).into_response()
+}
+
+async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<People>, Problem> {
+    caller.require(&USER_READ)?;
+    let asked = query::<After>(&uri)?;
+    let limit = asked.limit.unwrap_or(50);
+    let wrong =
+        |field: &str, what: String| Problem::bad_request("query.parameter", what.clone()).field(field, what);
+    if !(1..=MOST).contains(&limit) {
+        return Err(wrong("limit", format!("{limit} is not 1 to {MOST}")));
+    }
+    // The id has no point in it, the name may.
+    let place = match asked.after.as_str() {
+        "" => Some((Uuid::nil(), "")),
+        text => text.split_once('.').and_then(|(id, name)| Some((id.parse().ok()?, name))),
+    };
+    let place = place.filter(|(_, name)| !name.contains('\0'));
+    let (id, name) =
+        place.ok_or_else(|| wrong("after", "is not what an answer gave as `next`".to_owned()))?;
+    let mut users = service::list(&state.db, &caller.cx, (name, id), limit + 1).await?;
+    let more = i64::try_from(users.len()).is_ok_and(|count| count > limit);
+    if more {
+        users.pop();
+    }
+    let next = users.last().filter(|_| more).map(|last| format!("{}.{}", last.id, last.name));
+    Ok(Json(People { users: users.into_iter().map(Person::from).collect(), next }))
+}
+
+/// Somebody to be invited.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewUser {
+    #[schema(max_length = 254, example = "ananya.sen@example.com")]
+    email: String,
+    #[schema(min_length = 1, max_length = 80)]
+    name: String,
+    /// Codes of roles.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    roles: Vec<String>,
+    /// Where the roles are given; null for all plants.
+    #[serde(default)]
+    #[schema(max_items = 500)]
+    plants: Option<Vec<String>>,
+}
+
+/// A person who has a link to set a password.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UserLink)]
+struct Linked {
+    id: Uuid,
+    /// Whether the link is on its way by mail.
+    mailed: bool,
+    /// The path of the link, to be passed on; null where it is mailed.
+    link: Option<String>,
+}
+
+impl Linked {
+    fn of(id: Uuid, mailed: bool, link: &str) -> Self {
+        Self { id, mailed, link: (!mailed).then(|| format!("/invitation/{link}")) }
+    }
+}
+
+async fn invite(
+    State(state): State<AppState>,
+    caller: Caller,
+    sent: Result<Json<NewUser>, JsonRejection>,
+) -> Result<(StatusCode, Json<Linked>), Problem> {
+    caller.require(&USER_MANAGE)?;
+    let NewUser { email, name, roles, plants } = json(sent)?;
+    let invitation = Invitation { email, name, roles, plants: Plants::stored(plants) };
+    let (id, link) = links::invite(&state.db, &caller.cx, &invitation, state.by_mail(), Utc::now()).await?;
+    Ok((StatusCode::CREATED, Json(Linked::of(id, state.mails, link.reveal()))))
+}
+
+async fn one(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.require(&USER_READ)?;
+    let user = service::find(&state.db, &caller.cx, id).await?;
+    let tag = etag(user.version);
+    if not_modified(&headers, &tag.1) {
+        return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
+    }
+    Ok(answer(user))
+}
+
+/// Roles of a person.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewUserRoles)]
+struct NewRoles {
+    #[schema(max_items = 100)]
+    roles: Vec<RoleAt>,
+}
+
+async fn set_roles(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    sent: Result<Json<NewRoles>, JsonRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let given: Vec<Given> = json(sent)?.roles.into_iter().map(Given::from).collect();
+    service::give(&state.db, &caller.cx, id, &given).await?;
+    Ok(answer(service::find(&state.db, &caller.cx, id).await?))
+}
+
+/// How a person is to stand.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewUserStatus)]
+struct NewStatus {
+    active: bool,
+    /// The version that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
+}
+
+/// A stale version is told by the way in which it was said.
+fn told_stale(error: PeopleError, if_match: IfMatch) -> Problem {
+    match error {
+        PeopleError::Stale => if_match.stale(),
+        error => error.into(),
+    }
+}
+
+async fn set_status(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    sent: Result<Json<NewStatus>, JsonRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let NewStatus { active, version } = json(sent)?;
+    let found = service::find(&state.db, &caller.cx, id).await?;
+    let if_match = IfMatch::of(&headers);
+    let version = if_match.or(version)?.unwrap_or(found.version);
+    let done = service::enable(&state.db, &caller.cx, id, version, active).await;
+    done.map_err(|error| told_stale(error, if_match))?;
+    Ok(answer(service::find(&state.db, &caller.cx, id).await?))
+}
+
+async fn new_link(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Linked>, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let link = links::link(&state.db, &caller.cx, id, state.by_mail(), Utc::now()).await?;
+    Ok(Json(Linked::of(id, state.mails, link.reveal())))
+}
+
+// --- roles --------------------------------------------------------------------------
+
+/// All roles.
+#[derive(Debug, Serialize, ToSchema)]
+struct Roles {
+    roles: Vec<OneRole>,
+}
+
+/// A role.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Role)]
+struct OneRole {
+    /// Such as `QUALITY_ENGINEER`.
+    code: String,
+    /// In the tenant's words, or of a built-in one in the reader's language.
+    name: String,
+    /// Codes of permissions; a part `*` stands for any.
+    permissions: Vec<String>,
+    built_in: bool,
+    /// Whoever has it must have a second step of sign-in.
+    require_totp: bool,
+    version: i32,
+}
+
+impl OneRole {
+    fn of(role: Role, caller: &Caller) -> Self {
+        let name = if role.built_in { caller.t(&role.text_key()) } else { role.name };
+        let Role { code, permissions, built_in, require_totp, version, .. } = role;
+        Self { code, name, permissions, built_in, require_totp, version }
+    }
+}
+
+async fn find_role(state: &AppState, caller: &Caller, code: &str) -> Result<Option<Role>, Problem> {
+    let all = service::roles(&state.db, &caller.cx).await?;
+    Ok(all.into_iter().find(|role| role.code == code))
+}
+
+async fn roles(State(state): State<AppState>, caller: Caller) -> Result<Json<Roles>, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let all = service::roles(&state.db, &caller.cx).await?;
+    Ok(Json(Roles { roles: all.into_iter().map(|role| OneRole::of(role, &caller)).collect() }))
+}
+
+/// A role to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRole)]
+struct NewRole {
+    /// Letters, digits and `_`; kept in capitals.
+    #[schema(min_length = 2, max_length = 40)]
+    code: String,
+    #[schema(min_length = 1, max_length = 80)]
+    name: String,
+}
+
+async fn create_role(
+    State(state): State<AppState>,
+    caller: Caller,
+    sent: Result<Json<NewRole>, JsonRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let NewRole { code, name } = json(sent)?;
+    service::role_create(&state.db, &caller.cx, &code, &name).await?;
+    let code = code.trim().to_uppercase().replace([' ', '-'], "_");
+    let made = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    Ok((StatusCode::CREATED, [etag(made.version)], Json(OneRole::of(made, &caller))).into_response())
+}
+
+/// What a role may do.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRolePermissions)]
+struct NewPermissions {
+    /// Codes of permissions.
+    #[schema(max_items = 2000)]
+    permissions: Vec<String>,
+    /// The version that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
+}
+
+async fn set_permissions(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+    sent: Result<Json<NewPermissions>, JsonRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let NewPermissions { permissions, version } = json(sent)?;
+    let found = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    let if_match = IfMatch::of(&headers);
+    let version = if_match.or(version)?.unwrap_or(found.version);
+    let all = &state.permissions;
+    let done = service::role_permissions_set(&state.db, &caller.cx, all, &code, version, &permissions).await;
+    done.map_err(|error| told_stale(error, if_match))?;
+    let role = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    Ok(([etag(role.version)], Json(OneRole::of(role, &caller))).into_response())
+}
+
+// --- own sessions -------------------------------------------------------------------
+
+/// The own sessions.
+#[derive(Debug, Serialize, ToSchema)]
+struct Sessions {
+    sessions: Vec<OneSession>,
+}
+
+/// A signed-in browser.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
+struct OneSession {
+    id: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    /// Where it was started from.
+    address: String,
+    /// What the browser said it is.
+    browser: String,
+    /// The one that asks.
+    current: bool,
+}
+
+impl From<Session> for OneSession {
+    fn from(session: Session) -> Self {
+        let Session { id, created_at, expires_at, address, browser, current } = session;
+        Self { id, created_at, expires_at, address, browser, current }
+    }
+}
+
+async fn sessions(State(state): State<AppState>, caller: Caller) -> Result<Json<Sessions>, Problem> {
+    let person = caller.person()?;
+    let found = signin::sessions(&state.db, caller.cx.tenant, person, caller.session, Utc::now()).await?;
+    Ok(Json(Sessions { sessions: found.into_iter().map(OneSession::from).collect() }))
+}
+
+async fn end_others(State(state): State<AppState>, caller: Caller) -> Result<StatusCode, Problem> {
+    let person = caller.person()?;
+    signin::end(&state.db, &caller.cx, person, None, caller.session).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end_one(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(session): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let person = caller.person()?;
+    signin::end(&state.db, &caller.cx, person, Some(&session), caller.session).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

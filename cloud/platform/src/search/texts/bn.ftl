@@ -1,0 +1,11 @@
+search-title = খোঁজ
+search-lead = UID, লট, নথি, আইটেম, অংশীদার, মানুষ ও পাতা, শুরু দিয়ে।
+search-for = “{ $text }” দিয়ে শুরু
+search-none = “{ $text }” দিয়ে কিছু শুরু হয় না।
+search-none-hint = কম অক্ষর লিখুন, বা লেবেল স্ক্যান করুন।
+search-new = নতুন: { $name }
+search-pages = পাতা
+search-commands = কাজ
+search-keys-move = সরুন
+search-keys-open = খুলুন
+search-keys-close = বন্ধ

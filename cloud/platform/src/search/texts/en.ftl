@@ -1,0 +1,11 @@
+search-title = Search
+search-lead = UIDs, lots, documents, items, partners, people and pages, by how they begin.
+search-for = What begins with “{ $text }”
+search-none = Nothing begins with “{ $text }”.
+search-none-hint = Try fewer characters, or scan the label.
+search-new = New: { $name }
+search-pages = Pages
+search-commands = Commands
+search-keys-move = move
+search-keys-open = open
+search-keys-close = close

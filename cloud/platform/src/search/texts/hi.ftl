@@ -1,0 +1,11 @@
+search-title = खोज
+search-lead = UID, लॉट, दस्तावेज़, आइटम, भागीदार, लोग और पृष्ठ, उनकी शुरुआत से।
+search-for = “{ $text }” से शुरू होने वाले
+search-none = “{ $text }” से कुछ शुरू नहीं होता।
+search-none-hint = कम वर्ण लिखें, या लेबल स्कैन करें।
+search-new = नया: { $name }
+search-pages = पृष्ठ
+search-commands = आदेश
+search-keys-move = चलें
+search-keys-open = खोलें
+search-keys-close = बंद

@@ -1,0 +1,11 @@
+search-title = వెతుకులాట
+search-lead = UIDలు, లాట్‌లు, పత్రాలు, వస్తువులు, భాగస్వాములు, వ్యక్తులు, పేజీలు, మొదలు బట్టి.
+search-for = “{ $text }”తో మొదలయ్యేవి
+search-none = “{ $text }”తో ఏదీ మొదలవదు.
+search-none-hint = తక్కువ అక్షరాలు రాయండి, లేదా లేబుల్ స్కాన్ చేయండి.
+search-new = కొత్త: { $name }
+search-pages = పేజీలు
+search-commands = ఆదేశాలు
+search-keys-move = కదలండి
+search-keys-open = తెరవండి
+search-keys-close = మూసేయండి

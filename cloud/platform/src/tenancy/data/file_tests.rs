@@ -1,0 +1,352 @@
+//! A tenant alone in a file, put back from it, and erased.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, ConnectOptions};
+use uuid::Uuid;
+
+use super::rows::{Sum, act_for};
+use super::*;
+use crate::authority::{Authority, MasterKey};
+use crate::ctx::Cx;
+use crate::db::DbError;
+use crate::tenancy::backup::{SECRET, backup, export};
+use crate::tenancy::erase::{Certificate, Statement, erase};
+use crate::tenancy::restore::{look, restore};
+use crate::tenancy::{self, Placement, Standing};
+use crate::testing::TestDb;
+
+const OWN: Placement = Placement::Own { server: String::new() };
+
+fn go_on(_: &At) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap()
+}
+
+/// All rows of a tenant wherever it lives, but for the audit, which tells of what is
+/// done to it.
+async fn everything(test: &TestDb, tenant: Uuid) -> BTreeMap<String, Sum> {
+    let mut owner = test.owner_of(tenant).await.connect().await.unwrap();
+    act_for(&mut owner, tenant).await.unwrap();
+    let mut all = BTreeMap::new();
+    for table in of_tenants(&mut owner).await.unwrap() {
+        if !table.name.contains("audit_") {
+            all.insert(table.name.clone(), sum(&mut owner, &table, tenant).await.unwrap());
+        }
+    }
+    all
+}
+
+async fn run(test: &TestDb, tenant: Uuid, sql: &str) -> u64 {
+    let done: Result<u64, DbError> = test
+        .db
+        .tx(&Cx::system(tenant), async |tx| {
+            let sql = AssertSqlSafe(sql.to_owned());
+            Ok(sqlx::query(sql).bind(tenant).execute(tx.conn()).await?.rows_affected())
+        })
+        .await;
+    done.unwrap()
+}
+
+async fn control(test: &TestDb, tenant: Uuid, sql: &str) -> i64 {
+    let done: Result<i64, DbError> = test
+        .db
+        .system_tx(async |system| {
+            let sql = AssertSqlSafe(sql.to_owned());
+            Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(system.conn()).await?)
+        })
+        .await;
+    done.unwrap()
+}
+
+/// A tenant with something in several tables, and with what the control schema has of
+/// one.
+async fn furnished(test: &TestDb, code: &str) -> Uuid {
+    let tenant = test.tenant(code, &["KOL", "VSK"]).await;
+    run(
+        test,
+        tenant,
+        "insert into reasons (tenant_id, reason, purpose, texts)
+         select $1, 'R' || n, 'scrap', jsonb_build_object('en', e'a\\tb\\\\' || n) from generate_series(1, 300) n",
+    )
+    .await;
+    run(
+        test,
+        tenant,
+        "insert into item_categories (tenant_id, category, name, parent)
+         values ($1, 'B', 'b', 'A'), ($1, 'A', 'a', null)",
+    )
+    .await;
+    run(
+        test,
+        tenant,
+        "insert into stock_ledger (tenant_id, agent_id, epoch, seq, ordinal, plant, location, item, key, quantity,
+             unit, occurred_at, stage)
+         select $1, gen_random_uuid(), 1, n, 0, 'KOL', 'L', 'I', n, n * 0.000001, 'kg', now(), 1
+         from generate_series(1, 500) n",
+    )
+    .await;
+    let key = tenancy_key(test, tenant).await;
+    assert!(!key.is_empty());
+    let agents = test.db.tx(&Cx::system(tenant), async |tx| tenancy::agents(tx).await).await.unwrap();
+    tenancy::issue_token(&test.db, [7; 32], tenant, agents[0].id).await.unwrap();
+    tenant
+}
+
+async fn tenancy_key(test: &TestDb, tenant: Uuid) -> String {
+    let key = crate::web::keys::create(&test.db, tenant, "office", &[crate::web::Scope::Read], None).await;
+    key.unwrap().reveal().to_owned()
+}
+
+async fn suspend(test: &TestDb, tenant: Uuid) {
+    tenancy::set_standing(&test.db, tenant, Standing::Suspended, "leaving", now()).await.unwrap();
+}
+
+async fn authority(test: &TestDb) -> Authority {
+    let dir = tempfile::tempdir().unwrap();
+    let master = MasterKey::load_or_create(&dir.path().join("master.key")).unwrap();
+    Authority::open(&test.db, &master, now()).await.unwrap()
+}
+
+crate::in_every_placement! {
+    /// Backed up, erased and put back, a tenant has what it had, and nothing else has
+    /// changed.
+    async fn what_is_erased_comes_back_from_its_backup() {
+        let test = TestDb::new().await;
+        let (tenant, other) = (furnished(&test, "AAAA").await, furnished(&test, "BBBB").await);
+        let (before, beside) = (everything(&test, tenant).await, everything(&test, other).await);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.twbackup");
+        let manifest = backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
+        assert_eq!((manifest.code.as_str(), manifest.tables.len()), ("AAAA", look(&file).unwrap().tables.len()));
+        let again = backup(&test.db, tenant, &file, None, now(), &mut go_on).await;
+        assert!(matches!(again, Err(DataError::Refused(_))), "a backup is never written over");
+
+        suspend(&test, tenant).await;
+        let authority = authority(&test).await;
+        let done = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
+        let stated = done.check().unwrap();
+        for (table, sum) in &before {
+            let erased = stated.tables.iter().find(|one| one.table == *table).unwrap();
+            assert_eq!(i64::try_from(erased.rows).unwrap(), sum.rows, "{table}");
+        }
+        assert!(stated.tables.iter().any(|one| one.table == "control.access_keys" && one.rows == 1));
+        nothing_is_left(&test, tenant).await;
+        assert_eq!(everything(&test, other).await, beside);
+
+        for placement in [OWN, Placement::Shared] {
+            let back = restore(&test.db, &file, (&placement, false), None, now(), &mut go_on).await.unwrap();
+            assert_eq!((back.id, back.agents.len()), (tenant, 1));
+            assert!(back.generation > 1_000_000_000, "{}", back.generation);
+            assert_eq!(everything(&test, tenant).await, before);
+            assert_eq!(control(&test, tenant, "select count(*) from control.access_keys where tenant_id = $1").await, 1);
+            let lives = tenancy::tenants(&test.db).await.unwrap().into_iter().find(|one| one.id == tenant).unwrap();
+            assert_eq!(lives.placement == "shared", placement == Placement::Shared);
+            // What a plant is told when it is next in touch.
+            let generation: Result<i64, DbError> = test.db.tx(&Cx::system(tenant), async |tx| {
+                let sql = "select generation from control.tenants where tenant_id = $1";
+                Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(tx.conn()).await?)
+            }).await;
+            assert_eq!(generation.unwrap(), back.generation);
+            let again = restore(&test.db, &file, (&placement, false), None, now(), &mut go_on).await;
+            assert!(matches!(again, Err(DataError::Refused(_))), "it is here already");
+            run(&test, tenant, "delete from reasons where tenant_id = $1 and reason = 'none'").await;
+            suspend(&test, tenant).await;
+            erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
+        }
+        assert_eq!(everything(&test, other).await, beside);
+    }
+}
+
+async fn nothing_is_left(test: &TestDb, tenant: Uuid) {
+    let mut owner = test.owner.connect().await.unwrap();
+    act_for(&mut owner, tenant).await.unwrap();
+    let mut tables = of_tenants(&mut owner).await.unwrap();
+    tables.extend(tables::of_control(&mut owner).await.unwrap());
+    for table in tables {
+        assert_eq!(sum(&mut owner, &table, tenant).await.unwrap().rows, 0, "{}", table.name);
+    }
+    let partitions: i64 = sqlx::query_scalar("select count(*) from pg_class where relname like '%' || $1")
+        .bind(tenant.simple().to_string())
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(partitions, 0);
+}
+
+/// The tenant of today gives way: what was done since is gone, and what was revoked since
+/// stays revoked.
+#[tokio::test]
+async fn a_restore_in_place_replaces_a_suspended_tenant_alone() {
+    let test = TestDb::new().await;
+    let tenant = furnished(&test, "AAAA").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.twbackup");
+    backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
+    let before = everything(&test, tenant).await;
+    run(&test, tenant, "delete from stock_ledger where tenant_id = $1").await;
+    let keys = crate::web::keys::list(&test.db, tenant).await.unwrap();
+    crate::web::keys::revoke(&test.db, tenant, &keys[0].id, now()).await.unwrap().unwrap();
+    let active = restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await;
+    assert!(matches!(active, Err(DataError::Refused(why)) if why.contains("suspended")));
+    suspend(&test, tenant).await;
+    restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await.unwrap();
+    assert_eq!(everything(&test, tenant).await, before);
+    let known = tenancy::find_tenant(&test.db, "AAAA").await.unwrap().unwrap();
+    assert!(known.placement.starts_with("tw_aaaa_") && !Standing::of(&known.status).admits());
+    let keys = crate::web::keys::list(&test.db, tenant).await.unwrap();
+    assert!(keys.len() == 1 && keys[0].revoked_at.is_some(), "{keys:?}");
+    // Nothing is left where it lived.
+    let mut owner = test.owner.connect().await.unwrap();
+    act_for(&mut owner, tenant).await.unwrap();
+    for table in of_tenants(&mut owner).await.unwrap() {
+        assert_eq!(sum(&mut owner, &table, tenant).await.unwrap().rows, 0, "{}", table.name);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_changes_nothing() {
+    let test = TestDb::new().await;
+    let tenant = furnished(&test, "AAAA").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.twbackup");
+    backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o077,
+        0,
+        "only its owner may read it"
+    );
+    let whole = std::fs::read(&file).unwrap();
+    // In the middle of a table's rows.
+    let name = b"tables/public.reasons.copy";
+    let at = whole.windows(name.len()).position(|bytes| bytes == name).unwrap() + 300;
+    let mut bytes = whole.clone();
+    bytes[at] ^= 0x40;
+    std::fs::write(&file, &bytes).unwrap();
+    assert!(look(&file).is_err());
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    suspend(&test, tenant).await;
+    let done = restore(&test.db, &file, (&OWN, true), None, now(), &mut go_on).await;
+    assert!(matches!(done, Err(DataError::Form { .. })), "{done:?}");
+    assert_eq!(tenancy::databases(&test.db).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
+    let test = TestDb::new().await;
+    let tenant = furnished(&test, "AAAA").await;
+    let authority = authority(&test).await;
+    let active = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await;
+    assert!(matches!(active, Err(DataError::Refused(why)) if why.contains("suspend")));
+    suspend(&test, tenant).await;
+    let wrong = erase(&test.db, &authority, tenant, ("BBBB", "me"), None, now(), &mut go_on).await;
+    assert!(matches!(wrong, Err(DataError::Refused(why)) if why.contains("typed")));
+    let before = everything(&test, tenant).await;
+    let mut told = 0;
+    let mut cut = |_: &At| {
+        told += 1;
+        if told > 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let stopped = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut cut).await;
+    assert!(matches!(stopped, Err(DataError::Stopped)));
+    let done = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
+    let Statement { tables, by, ended_at, .. } = done.check().unwrap();
+    assert!(by == "me" && ended_at.is_some());
+    for (table, sum) in before {
+        let erased = tables.iter().find(|one| one.table == table).unwrap();
+        assert_eq!(i64::try_from(erased.rows).unwrap(), sum.rows, "{table}: as it was at the beginning");
+    }
+    nothing_is_left(&test, tenant).await;
+    let forged = Certificate { statement: done.statement.replace("\"me\"", "\"you\""), ..done.clone() };
+    assert!(forged.check().is_err());
+    assert_eq!(
+        control(&test, tenant, "select count(*) from control.erasures where $1::uuid is not null").await,
+        1
+    );
+}
+
+/// Whatever looks like a proof of somebody is left out of exports; a new column has to be
+/// put on one side or the other.
+#[tokio::test]
+async fn an_export_tells_no_secret() {
+    const PLAIN: [&str; 10] = [
+        "payload",
+        "chain_hash",
+        "salt",
+        "hash",
+        "note_hash",
+        "fingerprint",
+        "sha256",
+        "content",
+        "digest",
+        "logo",
+    ];
+    let test = TestDb::new().await;
+    let tenant = furnished(&test, "AAAA").await;
+    let mut owner = test.owner.connect().await.unwrap();
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "select c.relname::text, a.attname::text from pg_attribute a join pg_class c on c.oid = a.attrelid
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+           and a.attnum > 0 and not a.attisdropped
+           and (a.atttypid = 'bytea'::regtype or a.attname ~ '(hash|secret|password|token)')",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    assert!(columns.len() > 6);
+    for (table, column) in columns {
+        let known = SECRET.contains(&column.as_str()) != PLAIN.contains(&column.as_str());
+        assert!(known || column.ends_with("_at"), "{table}.{column}: is it secret?");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.zip");
+    let manifest = export(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
+    let entry = manifest.tables.iter().find(|entry| entry.path == "users.csv").unwrap();
+    assert!(
+        entry.columns.contains(&"email".to_owned()) && !entry.columns.contains(&"password_hash".to_owned())
+    );
+    let mut archive = archive::Reader::open(&file).unwrap();
+    let mut text = Vec::new();
+    let mut chunks = archive.read("reasons.csv").unwrap();
+    while let Some(chunk) = chunks.next().unwrap() {
+        text.extend_from_slice(chunk);
+    }
+    let rows = csv::Reader::from_reader(text.as_slice()).records().count();
+    assert_eq!(rows, 300);
+}
+
+/// What is attached goes along, and goes away.
+#[tokio::test]
+async fn attached_files_go_along() {
+    let test = TestDb::new().await;
+    let (tenant, other) = (furnished(&test, "AAAA").await, Uuid::now_v7());
+    let folder = tempfile::tempdir().unwrap();
+    let depot = crate::files::Depot::folder(&folder.path().join("files")).unwrap();
+    let at = |tenant: Uuid| depot.folder_of(tenant).unwrap();
+    for (owner, name, bytes) in [(tenant, "aa-1", "one"), (tenant, "bb-2", "two"), (other, "cc-3", "theirs")]
+    {
+        std::fs::create_dir_all(at(owner)).unwrap();
+        std::fs::write(at(owner).join(name), bytes).unwrap();
+    }
+    let file = folder.path().join("a.twbackup");
+    let manifest = backup(&test.db, tenant, &file, Some(&depot), now(), &mut go_on).await.unwrap();
+    assert_eq!(
+        manifest.files.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(),
+        ["files/aa-1", "files/bb-2"]
+    );
+    suspend(&test, tenant).await;
+    let authority = authority(&test).await;
+    erase(&test.db, &authority, tenant, ("AAAA", "me"), Some(&depot), now(), &mut go_on).await.unwrap();
+    assert!(!at(tenant).exists() && at(other).join("cc-3").exists());
+    let nowhere = restore(&test.db, &file, (&OWN, false), None, now(), &mut go_on).await;
+    assert!(matches!(nowhere, Err(DataError::Refused(why)) if why.contains("store of files")));
+    restore(&test.db, &file, (&OWN, false), Some(&depot), now(), &mut go_on).await.unwrap();
+    assert_eq!(std::fs::read_to_string(at(tenant).join("bb-2")).unwrap(), "two");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside the file");
+}

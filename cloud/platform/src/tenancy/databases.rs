@@ -1,0 +1,196 @@
+//! Databases that hold one tenant alone: made, migrated, kept track of, dropped.
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+use super::store::{self, TenantRow};
+use crate::db::{Db, DbError, end};
+use crate::migrate;
+
+/// Databases that are migrated at once.
+const AT_ONCE: usize = 4;
+
+/// A database as the control schema knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// `shared` for the home database; else its name on its server.
+    pub name: String,
+    /// `shared` or `own`.
+    pub kind: String,
+    /// The server as the configuration names it; empty: that of the home database.
+    pub server: String,
+    /// Where it stands.
+    pub region: String,
+    /// `creating`, `ready`, `behind`, `away` or `dropping`.
+    pub state: String,
+    /// The last migration that it has.
+    pub schema_version: i64,
+    /// What was wrong when it was last looked at.
+    pub detail: String,
+    /// When that was.
+    pub looked_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Database {
+    /// Whether tenants in it are served.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.state == "ready"
+    }
+}
+
+/// Every database, the shared one first.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn databases(db: &Db) -> Result<Vec<Database>, DbError> {
+    db.system_tx(async |system| Ok(store::databases(system).await?)).await
+}
+
+/// Makes a database for a tenant of this code, with the whole schema and nothing in
+/// it; answers its name. What a crash leaves behind [`migrate_all`] clears away.
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn create(db: &Db, code: &str, server: &str) -> Result<String, DbError> {
+    let name = create_at(db, code, server, migrate::version()).await?;
+    found_ready(db, &name).await?;
+    Ok(name)
+}
+
+/// As [`create`], with the schema as it was at an earlier migration; nobody is let in
+/// before it is [found ready](found_ready).
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn create_at(db: &Db, code: &str, server: &str, version: i64) -> Result<String, DbError> {
+    let unique = Uuid::new_v4().simple().to_string();
+    let name = format!("tw_{}_{}", code.to_lowercase(), &unique[..8]);
+    let region = match server {
+        "" => db.owns().region.clone(),
+        server => db.owns().servers.get(server).map(|known| known.region.clone()).unwrap_or_default(),
+    };
+    let at = db.owner_at(&name, server)?;
+    db.system_tx(async |system| {
+        Ok::<_, DbError>(store::database_insert(system, &name, server, &region).await?)
+    })
+    .await?;
+    let mut connection = db.connect(&name, &at).await?;
+    // The name is letters, digits and underscores.
+    sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await?;
+    end(connection).await;
+    migrate::migrate_to(&db.owner_of(&name, server)?, version).await?;
+    let mut connection = db.connect_owner(&name, server).await?;
+    store::database_here(&mut connection, &name).await?;
+    end(connection).await;
+    Ok(name)
+}
+
+/// Notes that a database has the schema of today.
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn found_ready(db: &Db, name: &str) -> Result<(), DbError> {
+    look(db, name, "ready", migrate::version(), "").await
+}
+
+/// Removes a database from its server; what the control schema knows of it stays, until
+/// nobody refers to it.
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn drop_from_server(db: &Db, name: &str) -> Result<(), DbError> {
+    let server = server_of(db, name).await?;
+    give_up(db, name).await?;
+    db.forget(name).await;
+    let mut connection = db.connect(name, &db.owner_at(name, &server)?).await?;
+    // Other processes may hold idle connections to it.
+    sqlx::raw_sql(AssertSqlSafe(format!("drop database if exists {name} with (force)")))
+        .execute(&mut connection)
+        .await?;
+    end(connection).await;
+    Ok(())
+}
+
+/// Removes a database and everything in it. Nobody may live there any more.
+///
+/// # Errors
+/// [`DbError`]; it is marked to be dropped then, and [`migrate_all`] tries again.
+pub(super) async fn drop_database(db: &Db, name: &str) -> Result<(), DbError> {
+    drop_from_server(db, name).await?;
+    db.system_tx(async |system| Ok(store::database_delete(system, name).await?)).await
+}
+
+/// Marks a database to be dropped.
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn give_up(db: &Db, name: &str) -> Result<(), DbError> {
+    look(db, name, "dropping", 0, "").await
+}
+
+async fn look(db: &Db, name: &str, state: &str, version: i64, detail: &str) -> Result<(), DbError> {
+    db.system_tx(async |system| Ok(store::database_look(system, name, state, version, detail).await?)).await
+}
+
+/// Brings every own database up to date, and removes those that a crash left behind;
+/// answers how each of them stands. One that is out of reach, or whose migration
+/// fails, is noted and keeps no other waiting: its tenants are refused, with the
+/// problem `tenant.away`, until it is well.
+///
+/// # Errors
+/// When the home database fails.
+pub async fn migrate_all(db: &Db) -> Result<Vec<Database>, DbError> {
+    for left in db.system_tx(async |system| Ok::<_, DbError>(store::databases_left(system).await?)).await? {
+        if let Err(error) = drop_database(db, &left.name).await {
+            tracing::warn!(database = left.name, %error, "a database that is not needed is still there");
+        }
+    }
+    let own: Vec<Database> = databases(db).await?.into_iter().filter(|one| one.kind == "own").collect();
+    let migrated = stream::iter(&own).map(|one| async move {
+        if matches!(one.state.as_str(), "creating" | "dropping") {
+            return Ok(());
+        }
+        let (state, version, detail) = match migrate_one(db, one).await {
+            Ok(()) => ("ready", migrate::version(), String::new()),
+            Err(error @ DbError::Migrate(_)) => ("behind", one.schema_version, error.to_string()),
+            Err(error) => ("away", one.schema_version, error.to_string()),
+        };
+        look(db, &one.name, state, version, &detail).await
+    });
+    let done: Vec<Result<(), DbError>> = migrated.buffer_unordered(AT_ONCE).collect().await;
+    done.into_iter().collect::<Result<(), DbError>>()?;
+    databases(db).await
+}
+
+async fn migrate_one(db: &Db, one: &Database) -> Result<(), DbError> {
+    // Whether it answers at all; a migration itself may take its time.
+    let mut connection = db.connect_owner(&one.name, &one.server).await?;
+    connection.ping().await?;
+    migrate::migrate(&db.owner_of(&one.name, &one.server)?).await?;
+    let living =
+        db.system_tx(async |system| Ok::<_, DbError>(store::tenants_at(system, &one.name).await?)).await?;
+    for row in &living {
+        tenant_row_put(&mut connection, row).await?;
+    }
+    end(connection).await;
+    Ok(())
+}
+
+/// Puts the tenant's row into its own database, as the home database has it. The
+/// generation stays what it is there: it belongs to the data.
+pub(super) async fn tenant_row_put(connection: &mut PgConnection, row: &TenantRow) -> Result<(), DbError> {
+    Ok(store::tenant_row_put(connection, row).await?)
+}
+
+/// The server of a database.
+///
+/// # Errors
+/// [`DbError`], also when there is no such database.
+pub(super) async fn server_of(db: &Db, name: &str) -> Result<String, DbError> {
+    db.system_tx(async |system| Ok(store::server_of(system, name).await?)).await
+}

@@ -1,0 +1,290 @@
+//! Writing definitions: drafts, publishing, cloning, and trying one on an example.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::asked::{self, Asked};
+use super::definition::{Deadlines, Definition, Mistake};
+use super::error::WorkflowError;
+use super::store::definitions::{self, Written};
+use super::store::people;
+use super::subject::Subjects;
+use super::{read, triggers};
+use crate::audit::{self, Entry};
+use crate::db::{DbError, Problem, Tx};
+
+/// What reading a text came to.
+pub type Read = Result<Definition, Vec<Mistake>>;
+
+/// Reads a text as a definition of this tenant.
+///
+/// # Errors
+/// The database; mistakes are in the answer.
+pub async fn check(tx: &mut Tx, subjects: &Subjects, source: &str) -> Result<Read, DbError> {
+    let known = asked::known(tx, subjects, &asked::emails_in(source)).await?;
+    Ok(read::read(source, &known))
+}
+
+/// Why a draft was not kept or published.
+#[derive(Debug)]
+pub enum Unwritten {
+    /// Mistakes in its text.
+    Mistakes(Vec<Mistake>),
+    /// Something else.
+    Error(WorkflowError),
+}
+
+impl<E: Into<WorkflowError>> From<E> for Unwritten {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// Begins a draft. A text with mistakes is no draft.
+///
+/// # Errors
+/// [`Unwritten`]: its mistakes, or [`WorkflowError::DraftExists`].
+pub async fn create(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    plant: Option<&str>,
+    source: &str,
+) -> Result<Uuid, Unwritten> {
+    let definition = check(tx, subjects, source).await?.map_err(Unwritten::Mistakes)?;
+    if let Some(plant) = plant
+        && !people::plants(tx).await?.iter().any(|(code, ..)| code == plant)
+    {
+        return Err(WorkflowError::Field("plant", "workflow-wrong-plant").into());
+    }
+    let id = Uuid::now_v7();
+    definitions::insert(tx, id, &definition.workflow, plant, &definition.name, source).await.map_err(
+        |error| {
+            let error = DbError::from(error);
+            if error.problem() == Problem::Exists { WorkflowError::DraftExists } else { error.into() }
+        },
+    )?;
+    let after = json!({ "workflow": definition.workflow, "plant": plant, "source": source });
+    note(tx, "workflow.draft", id, None, after).await?;
+    Ok(id)
+}
+
+/// Changes a draft; `version` is the one that was seen, `None` whichever stands.
+///
+/// # Errors
+/// [`Unwritten`]; another `workflow_id` than the draft's is a mistake.
+pub async fn change(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    id: Uuid,
+    version: Option<i32>,
+    source: &str,
+) -> Result<(), Unwritten> {
+    let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
+    let definition = check(tx, subjects, source).await?.map_err(Unwritten::Mistakes)?;
+    if definition.workflow != written.revision.workflow {
+        let values = vec![("value", definition.workflow), ("expected", written.revision.workflow)];
+        let line = 1;
+        return Err(Unwritten::Mistakes(vec![Mistake {
+            path: "workflow_id".into(),
+            line,
+            key: "other-id",
+            values,
+        }]));
+    }
+    if written.revision.state != "draft" {
+        return Err(WorkflowError::NotDraft.into());
+    }
+    let version = version.unwrap_or(written.revision.version);
+    if !definitions::update(tx, id, version, &definition.name, source).await? {
+        return Err(WorkflowError::Stale.into());
+    }
+    let before = json!({ "source": written.source });
+    note(tx, "workflow.draft", id, Some(before), json!({ "source": source })).await?;
+    Ok(())
+}
+
+/// Throws a draft away.
+///
+/// # Errors
+/// [`WorkflowError::NotDraft`], [`WorkflowError::Stale`].
+pub async fn discard(tx: &mut Tx, id: Uuid, version: Option<i32>) -> Result<(), WorkflowError> {
+    let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
+    if written.revision.state != "draft" {
+        return Err(WorkflowError::NotDraft);
+    }
+    if !definitions::delete(tx, id, version.unwrap_or(written.revision.version)).await? {
+        return Err(WorkflowError::Stale);
+    }
+    let before = json!({ "workflow": written.revision.workflow, "source": written.source });
+    note(tx, "workflow.discard", id, Some(before), Json::Null).await?;
+    Ok(())
+}
+
+/// Puts a draft into force in place of the revision before. What runs goes on by
+/// the revision that it began with.
+///
+/// # Errors
+/// [`Unwritten`].
+pub async fn publish(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    id: Uuid,
+    version: Option<i32>,
+    now: DateTime<Utc>,
+) -> Result<(), Unwritten> {
+    let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
+    let definition = check(tx, subjects, &written.source).await?.map_err(Unwritten::Mistakes)?;
+    if written.revision.state != "draft" {
+        return Err(WorkflowError::NotDraft.into());
+    }
+    let plant = written.revision.plant.as_deref();
+    definitions::retire(tx, &written.revision.workflow, plant).await?;
+    if !definitions::publish(tx, id, version.unwrap_or(written.revision.version), now).await? {
+        return Err(WorkflowError::Stale.into());
+    }
+    triggers::arm(tx, &definition, plant, now).await?;
+    let after = json!({
+        "workflow": written.revision.workflow, "plant": plant, "revision": written.revision.revision,
+    });
+    note(tx, "workflow.publish", id, None, after).await?;
+    Ok(())
+}
+
+/// Takes a published workflow out of force; what runs goes on.
+///
+/// # Errors
+/// [`WorkflowError::NotFound`], [`WorkflowError::State`] when it is not in force.
+pub async fn retire(tx: &mut Tx, id: Uuid) -> Result<(), WorkflowError> {
+    let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
+    let plant = written.revision.plant.as_deref();
+    if written.revision.state != "published" {
+        return Err(WorkflowError::NotDraft);
+    }
+    definitions::retire(tx, &written.revision.workflow, plant).await?;
+    triggers::disarm(tx, &written.revision.workflow, plant).await?;
+    let after = json!({ "workflow": written.revision.workflow, "plant": plant, "state": "retired" });
+    note(tx, "workflow.retire", id, Some(json!({ "state": "published" })), after).await?;
+    Ok(())
+}
+
+/// Begins a draft from another revision: for the same workflow as its next one, for
+/// another plant, or under another name (`workflow`).
+///
+/// # Errors
+/// [`Unwritten`].
+pub async fn clone(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    id: Uuid,
+    workflow: Option<&str>,
+    plant: Option<&str>,
+) -> Result<Uuid, Unwritten> {
+    let written = definitions::find(tx, id, false).await?.ok_or(WorkflowError::NotFound)?;
+    let source = match workflow.filter(|workflow| *workflow != written.revision.workflow) {
+        Some(workflow) => renamed(&written, workflow),
+        None => written.source,
+    };
+    create(tx, subjects, plant, &source).await
+}
+
+/// The text with another `workflow_id`; all else stays as it was written.
+fn renamed(written: &Written, workflow: &str) -> String {
+    let mark = "\"workflow_id\"";
+    let Some(at) = written.source.find(mark) else { return written.source.clone() };
+    let (head, tail) = written.source.split_at(at + mark.len());
+    let old = Json::from(written.revision.workflow.as_str()).to_string();
+    format!("{head}{}", tail.replacen(&old, &Json::from(workflow).to_string(), 1))
+}
+
+async fn note(tx: &mut Tx, action: &str, id: Uuid, before: Option<Json>, after: Json) -> Result<(), DbError> {
+    let after = (!after.is_null()).then_some(after);
+    audit::record(tx, Entry { action, subject: &format!("definition:{id}"), before, after }).await
+}
+
+/// A condition of a stage, judged for an example.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TriedCondition {
+    /// As it was written.
+    pub condition: String,
+    /// Whether it holds; null where the example lacks a value, and the stage is asked.
+    pub holds: Option<bool>,
+}
+
+/// What a stage would do with an example.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = TriedStage)]
+pub struct Tried {
+    /// Counted from 1.
+    pub stage: usize,
+    /// Its name.
+    pub name: String,
+    /// Whether it would be asked.
+    pub applies: bool,
+    /// Its conditions, each judged.
+    pub conditions: Vec<TriedCondition>,
+    /// How many approvals it would take.
+    pub needed: u16,
+    /// Roles and people that are asked.
+    pub seats: usize,
+    /// Who would be asked, were it opened now.
+    pub asked: Vec<Asked>,
+    /// When those asked would be reminded, if every stage before took all of its time.
+    pub remind_at: Option<DateTime<Utc>>,
+    /// When it would be due.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When it would be escalated.
+    pub escalate_at: Option<DateTime<Utc>>,
+    /// To whom.
+    pub escalate_to: Option<String>,
+}
+
+/// What would become of a document like `example`, started now by `starter`. Nothing
+/// is written. Deadlines follow each other as if each stage took all of its time.
+///
+/// # Errors
+/// The database.
+pub async fn simulate(
+    tx: &mut Tx,
+    definition: &Definition,
+    example: &Json,
+    starter: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Tried>, DbError> {
+    let mut tried = Vec::new();
+    let mut opens = now;
+    for (at, stage) in definition.stages.iter().enumerate() {
+        let applies = Definition::applies(stage, example);
+        let conditions = stage
+            .conditions
+            .iter()
+            .map(|condition| TriedCondition {
+                condition: condition.source.clone(),
+                holds: condition.holds(example).ok(),
+            })
+            .collect();
+        let (seats, needed) = asked::seats(tx, definition, stage, starter).await?;
+        let asked = asked::asked(tx, &seats, starter, definition.own_allowed, now).await?;
+        let Deadlines { remind, due, escalate } =
+            if applies { stage.deadlines(opens) } else { Deadlines::default() };
+        if applies {
+            opens = due.unwrap_or(opens);
+        }
+        tried.push(Tried {
+            stage: at + 1,
+            name: stage.name.clone(),
+            applies,
+            conditions,
+            needed,
+            seats: seats.len(),
+            asked,
+            remind_at: remind,
+            due_at: due,
+            escalate_at: escalate,
+            escalate_to: stage.escalation.as_ref().map(|escalation| escalation.to.clone()),
+        });
+    }
+    Ok(tried)
+}

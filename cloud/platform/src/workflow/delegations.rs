@@ -1,0 +1,101 @@
+//! Who decides for whom while they are away.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::error::WorkflowError;
+use super::run::text;
+use super::store::people::{self, Delegation};
+use crate::audit::{self, Entry};
+use crate::db::Tx;
+
+/// Longest time that somebody stands in.
+pub const LONGEST: TimeDelta = TimeDelta::days(366);
+/// Longest reason.
+pub const MAX_REASON: usize = 200;
+
+/// A time in which one person is to decide for another.
+#[derive(Debug, Clone)]
+pub struct New<'a> {
+    /// Who is away.
+    pub person: Uuid,
+    /// Who decides.
+    pub delegate: Uuid,
+    /// From then on.
+    pub from: DateTime<Utc>,
+    /// Until before then.
+    pub until: DateTime<Utc>,
+    /// Why.
+    pub reason: &'a str,
+}
+
+/// Lets `delegate` decide what is asked of `person`. It does not reach further: what
+/// was lent to `person` by a third is not lent on.
+///
+/// # Errors
+/// [`WorkflowError::Field`].
+pub async fn create(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<Delegation, WorkflowError> {
+    let reason = text(new.reason, MAX_REASON)
+        .map_err(|_| WorkflowError::Field("reason", "workflow-delegation-wrong-reason"))?;
+    if new.person == new.delegate {
+        return Err(WorkflowError::Field("delegate", "workflow-delegation-wrong-self"));
+    }
+    if new.until <= new.from || new.until <= now || new.until - new.from > LONGEST {
+        return Err(WorkflowError::Field("until", "workflow-delegation-wrong-times"));
+    }
+    let active = people::holders(tx, &[], &[new.person, new.delegate], 2).await?;
+    if active.len() != 2 {
+        return Err(WorkflowError::Field("delegate", "workflow-delegation-wrong-person"));
+    }
+    let made = Delegation {
+        delegation_id: Uuid::now_v7(),
+        person: new.person,
+        delegate: new.delegate,
+        from_at: new.from,
+        until_at: new.until,
+        reason: reason.to_owned(),
+        revoked_at: None,
+        version: 1,
+    };
+    people::delegation_insert(tx, &made).await?;
+    let entry = Entry {
+        action: "workflow.delegate",
+        subject: &format!("delegation:{}", made.delegation_id),
+        before: None,
+        after: Some(json!({
+            "person": made.person, "delegate": made.delegate, "from": made.from_at, "until": made.until_at,
+        })),
+    };
+    audit::record(tx, entry).await?;
+    Ok(made)
+}
+
+/// Ends one early. `person` is whoever is away; `None` for somebody who manages
+/// workflows.
+///
+/// # Errors
+/// [`WorkflowError::NotFound`].
+pub async fn revoke(
+    tx: &mut Tx,
+    delegation: Uuid,
+    person: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    let found = people::delegation(tx, delegation).await?;
+    let found = found
+        .filter(|found| person.is_none_or(|person| found.person == person))
+        .ok_or(WorkflowError::NotFound)?;
+    if found.revoked_at.is_some() {
+        return Ok(());
+    }
+    people::delegation_revoke(tx, delegation, now).await?;
+    let entry = Entry {
+        action: "workflow.delegate_end",
+        subject: &format!("delegation:{delegation}"),
+        before: Some(json!({ "until": found.until_at })),
+        after: Some(json!({ "until": now })),
+    };
+    audit::record(tx, entry).await?;
+    Ok(())
+}

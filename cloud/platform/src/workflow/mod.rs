@@ -1,0 +1,97 @@
+//! Workflows: documents are approved, stage by stage, by those whom a definition
+//! names, in the time that it gives. How a module puts its documents under approval
+//! stands in `docs/workflow.md`.
+//!
+//! Tables: `workflow_definitions`, `workflow_instances`, `workflow_rounds`,
+//! `workflow_seats`, `workflow_history`, `workflow_delegations`, `workflow_triggers`,
+//! `workflow_calls`, and `requests`.
+
+mod api;
+mod asked;
+mod condition;
+mod deadlines;
+mod definition;
+mod definitions;
+mod delegations;
+mod error;
+mod hooks;
+mod inbox;
+mod lines;
+mod model;
+mod pages;
+mod read;
+pub mod requests;
+mod rules;
+mod run;
+mod show;
+mod store;
+mod subject;
+mod tell;
+#[cfg(test)]
+mod tests;
+mod triggers;
+mod view;
+pub mod worker;
+
+use axum::Router;
+
+use crate::i18n::{Lang, Sources};
+use crate::openapi::Operation;
+use crate::web::{AppState, NavItem, Permission};
+
+pub use condition::{Field, Type};
+pub use error::WorkflowError;
+pub use model::{Action, State, TRANSITIONS};
+pub use requests::{REQUEST_RAISE, REQUEST_READ, Requests};
+pub use rules::Refusal;
+pub use run::{Decision, Standing, Starting, cancel, complete, decide, resubmit, standing, start};
+pub use subject::{After, News, Outcome, Subject, Subjects};
+pub use tell::KINDS;
+pub use triggers::{Event, EventDocument, happened, hear};
+
+/// See definitions, everybody's instances, and the report on times.
+pub const READ: Permission = Permission::read("workflow.read");
+/// Be asked, and decide.
+pub const DECIDE: Permission = Permission::write("workflow.decide");
+/// Write drafts and try them.
+pub const DEFINITION_EDIT: Permission = Permission::admin("workflow.definition.edit");
+/// Put definitions into force and out of it.
+pub const DEFINITION_PUBLISH: Permission = Permission::admin("workflow.definition.publish");
+/// Take back others' documents, set who stands in for others, make webhooks.
+pub const MANAGE: Permission = Permission::admin("workflow.manage");
+
+/// What the endpoints here ask for.
+pub const PERMISSIONS: &[Permission] =
+    &[DECIDE, READ, DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, REQUEST_RAISE, REQUEST_READ];
+
+/// The kinds of documents that the platform itself has.
+#[must_use]
+pub fn subjects() -> Subjects {
+    Subjects::of([&Requests as &'static dyn Subject])
+}
+
+/// The side navigation of workflows.
+pub const NAV: [NavItem; 3] = [
+    NavItem { href: "/approvals", label_key: "nav-approvals", icon: "check", permission: DECIDE },
+    NavItem { href: "/requests", label_key: "nav-requests", icon: "document", permission: REQUEST_RAISE },
+    NavItem { href: "/workflows", label_key: "nav-workflows", icon: "workflow", permission: READ },
+];
+
+/// The pages and the API of workflows and requests.
+pub fn router() -> Router<AppState> {
+    pages::router().merge(api::router()).merge(hooks::router()).merge(requests::router())
+}
+
+/// What the routes of workflows and requests under `/api` are.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    [api::operations(), requests::operations()].concat()
+}
+
+/// The texts of workflows.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("texts/en.ftl")),
+    (Lang::Hi, include_str!("texts/hi.ftl")),
+    (Lang::Bn, include_str!("texts/bn.ftl")),
+    (Lang::Te, include_str!("texts/te.ftl")),
+];

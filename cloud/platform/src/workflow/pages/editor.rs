@@ -1,0 +1,436 @@
+//! Definitions: the list, and one with its text, its drawing, and a trial.
+
+use askama::Template;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::super::definition::{Definition, Mistake};
+use super::super::definitions::{self, Tried, Unwritten};
+use super::super::error::WorkflowError;
+use super::super::store::definitions::{self as store, Revision, Written};
+use super::super::store::people;
+use super::super::store::triggers::{self, Trigger};
+use super::super::view::{self, Drawn};
+use super::super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, hooks};
+use super::say;
+use crate::db::DbError;
+use crate::i18n::Texts;
+use crate::web::{AppState, Caller, Problem, Shell, form, query};
+
+/// Most definitions that the list shows.
+const MOST: i64 = 500;
+
+/// What a new definition begins as: the specification's example.
+const EXAMPLE: &str = include_str!("../example.json");
+
+#[derive(Template)]
+#[template(path = "workflow/definitions.html")]
+struct List<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    rows: Vec<Revision>,
+    may_edit: bool,
+}
+
+/// `GET /workflows`
+pub(super) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.require(&READ)?;
+    let rows = state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::current(tx, MOST).await?)).await?;
+    let view = List { texts: &caller.texts, zone: caller.zone, rows, may_edit: caller.may(&DEFINITION_EDIT) };
+    Shell::new(&state, &caller, caller.t("workflow-definitions-title"), "/workflows").page(&headers, &view)
+}
+
+#[derive(Template)]
+#[template(path = "workflow/editor.html")]
+struct Editor<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    /// The revision that is open; `None` for a new one.
+    written: Option<Revision>,
+    revisions: Vec<Revision>,
+    triggers: Vec<Trigger>,
+    plants: Vec<(String, String, String)>,
+    source: String,
+    stages: Vec<Drawn>,
+    mistakes: Vec<(usize, String, String)>,
+    error: Option<String>,
+    tried: Option<Vec<Tried>>,
+    example: Example,
+    may_edit: bool,
+    may_publish: bool,
+    may_manage: bool,
+    /// The address of a webhook that was just made, shown this once.
+    address: Option<String>,
+    saved: bool,
+}
+
+impl Editor<'_> {
+    fn is_draft(&self) -> bool {
+        self.written.as_ref().is_none_or(|written| written.state == "draft")
+    }
+
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        self.texts.time(at, self.zone)
+    }
+}
+
+/// The document that a definition is tried on.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Example {
+    amount: String,
+    plant: String,
+    department: String,
+}
+
+/// What the editor's forms send.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Typed {
+    id: String,
+    version: i32,
+    plant: String,
+    source: String,
+    workflow: String,
+    /// The fields of the trial, named apart from the definition's own plant.
+    try_amount: String,
+    try_plant: String,
+    try_department: String,
+}
+
+impl Typed {
+    fn plant(&self) -> Option<&str> {
+        Some(self.plant.trim()).filter(|plant| !plant.is_empty())
+    }
+
+    fn example(&self) -> Example {
+        Example {
+            amount: self.try_amount.clone(),
+            plant: self.try_plant.clone(),
+            department: self.try_department.clone(),
+        }
+    }
+}
+
+/// What the page shows beside the stored revision.
+#[derive(Default)]
+struct Beside {
+    source: Option<String>,
+    mistakes: Vec<Mistake>,
+    error: Option<String>,
+    example: Option<Example>,
+    address: Option<String>,
+    saved: bool,
+}
+
+/// `GET /workflows/new`
+pub(super) async fn new(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_EDIT)?;
+    let beside = Beside { source: Some(EXAMPLE.to_owned()), ..Beside::default() };
+    show(&state, &caller, &headers, None, beside).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    saved: Option<String>,
+}
+
+/// `GET /workflows/{id}`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require(&READ)?;
+    let saved = query::<Asked>(&uri)?.saved.is_some();
+    show(&state, &caller, &headers, Some(id), Beside { saved, ..Beside::default() }).await
+}
+
+async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Option<Uuid>,
+    beside: Beside,
+) -> Result<Response, Problem> {
+    let now = Utc::now();
+    let texts = &caller.texts;
+    let starter = caller.person().ok();
+    let view = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let written: Option<Written> = match id {
+                Some(id) => Some(store::find(tx, id, false).await?.ok_or(WorkflowError::NotFound)?),
+                None => None,
+            };
+            let (mut revisions, mut armed) = (Vec::new(), Vec::new());
+            if let Some(Written { revision, .. }) = &written {
+                revisions = store::revisions(tx, &revision.workflow, revision.plant.as_deref(), 50).await?;
+                if revision.state == "published" {
+                    armed = triggers::of(tx, &revision.workflow, revision.plant.as_deref()).await?;
+                }
+            }
+            let source = beside
+                .source
+                .or_else(|| written.as_ref().map(|written| written.source.clone()))
+                .unwrap_or_default();
+            let read = definitions::check(tx, &state.subjects, &source).await?;
+            let roles = view::roles(tx).await?;
+            let mut mistakes = beside.mistakes;
+            let (mut stages, mut tried) = (Vec::new(), None);
+            match &read {
+                Ok(definition) => {
+                    stages = view::draw(texts, &roles, definition);
+                    if let Some(example) = &beside.example {
+                        tried = Some(trial(tx, definition, example, starter, now).await?);
+                    }
+                }
+                Err(wrong) if mistakes.is_empty() => mistakes = wrong.clone(),
+                Err(_) => {}
+            }
+            let mistakes =
+                mistakes.iter().map(|one| (one.line, one.path.clone(), view::mistake(texts, one))).collect();
+            Ok::<_, WorkflowError>(Editor {
+                texts,
+                zone: caller.zone,
+                written: written.map(|written| written.revision),
+                revisions,
+                triggers: armed,
+                plants: people::plants(tx).await?,
+                source,
+                stages,
+                mistakes,
+                error: beside.error,
+                tried,
+                example: beside.example.unwrap_or_default(),
+                may_edit: caller.may(&DEFINITION_EDIT),
+                may_publish: caller.may(&DEFINITION_PUBLISH),
+                may_manage: caller.may(&MANAGE),
+                address: beside.address,
+                saved: beside.saved,
+            })
+        })
+        .await?;
+    let title = match &view.written {
+        Some(written) => written.name.clone(),
+        None => caller.t("workflow-new-title"),
+    };
+    Shell::new(state, caller, title, "/workflows").page(headers, &view)
+}
+
+async fn trial(
+    tx: &mut crate::db::Tx,
+    definition: &Definition,
+    example: &Example,
+    starter: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Tried>, DbError> {
+    let some = |text: &str| Some(text.trim().replace(',', "")).filter(|text| !text.is_empty());
+    let document = json!({
+        "amount": some(&example.amount),
+        "plant": some(&example.plant),
+        "department": some(&example.department),
+        "event": {},
+    });
+    definitions::simulate(tx, definition, &document, starter, now).await
+}
+
+/// The page with what was wrong, the text as it was sent.
+async fn refused(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Option<Uuid>,
+    source: Option<String>,
+    error: Unwritten,
+) -> Result<Response, Problem> {
+    let beside = match error {
+        Unwritten::Mistakes(mistakes) => Beside { source, mistakes, ..Beside::default() },
+        Unwritten::Error(error) => {
+            Beside { source, error: Some(say(&caller.texts, error)?), ..Beside::default() }
+        }
+    };
+    let page = show(state, caller, headers, id, beside).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+fn to(id: Uuid) -> Response {
+    Redirect::to(&format!("/workflows/{id}?saved")).into_response()
+}
+
+/// `POST /workflows`: begins a draft.
+pub(super) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_EDIT)?;
+    let typed = form(sent)?;
+    let source = lines(&typed.source);
+    let made = state
+        .db
+        .tx(&caller.cx, async |tx| definitions::create(tx, &state.subjects, typed.plant(), &source).await)
+        .await;
+    match made {
+        Ok(id) => Ok(to(id)),
+        Err(error) => refused(&state, &caller, &headers, None, Some(source), error).await,
+    }
+}
+
+/// A browser sends lines that end as in Windows.
+fn lines(source: &str) -> String {
+    source.replace("\r\n", "\n")
+}
+
+/// `POST /workflows/{id}`: changes a draft.
+pub(super) async fn save(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_EDIT)?;
+    let typed = form(sent)?;
+    let source = lines(&typed.source);
+    let saved = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            definitions::change(tx, &state.subjects, id, Some(typed.version), &source).await
+        })
+        .await;
+    match saved {
+        Ok(()) => Ok(to(id)),
+        Err(error) => refused(&state, &caller, &headers, Some(id), Some(source), error).await,
+    }
+}
+
+/// `POST /workflows/try`: reads a text and tries it on an example; keeps nothing.
+pub(super) async fn attempt(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_EDIT)?;
+    let typed = form(sent)?;
+    let beside =
+        Beside { source: Some(lines(&typed.source)), example: Some(typed.example()), ..Beside::default() };
+    show(&state, &caller, &headers, typed.id.parse().ok(), beside).await
+}
+
+/// `POST /workflows/{id}/publish`
+pub(super) async fn publish(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_PUBLISH)?;
+    let typed = form(sent)?;
+    let now = Utc::now();
+    let done = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            definitions::publish(tx, &state.subjects, id, Some(typed.version), now).await
+        })
+        .await;
+    match done {
+        Ok(()) => Ok(to(id)),
+        Err(error) => refused(&state, &caller, &headers, Some(id), None, error).await,
+    }
+}
+
+/// `POST /workflows/{id}/retire`
+pub(super) async fn retire(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_PUBLISH)?;
+    match state.db.tx(&caller.cx, async |tx| definitions::retire(tx, id).await).await {
+        Ok(()) => Ok(to(id)),
+        Err(error) => refused(&state, &caller, &headers, Some(id), None, error.into()).await,
+    }
+}
+
+/// `POST /workflows/{id}/discard`
+pub(super) async fn discard(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_EDIT)?;
+    let typed = form(sent)?;
+    match state.db.tx(&caller.cx, async |tx| definitions::discard(tx, id, Some(typed.version)).await).await {
+        Ok(()) => Ok(Redirect::to("/workflows").into_response()),
+        Err(error) => refused(&state, &caller, &headers, Some(id), None, error.into()).await,
+    }
+}
+
+/// `POST /workflows/{id}/clone`: the next revision, or a copy under another name or
+/// for a plant.
+pub(super) async fn clone(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&DEFINITION_EDIT)?;
+    let typed = form(sent)?;
+    let workflow = Some(typed.workflow.trim()).filter(|workflow| !workflow.is_empty());
+    let made = state
+        .db
+        .tx(&caller.cx, async |tx| definitions::clone(tx, &state.subjects, id, workflow, typed.plant()).await)
+        .await;
+    match made {
+        Ok(id) => Ok(to(id)),
+        Err(error) => refused(&state, &caller, &headers, Some(id), None, error).await,
+    }
+}
+
+/// `POST /workflows/triggers/{id}/token`: makes a webhook's address, shown this once.
+pub(super) async fn token(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    caller.require(&MANAGE)?;
+    let (path, definition) =
+        state.db.tx(&caller.cx, async |tx| hooks::new_token(tx, id, &caller.tenant_code).await).await?;
+    let address = format!("{}{path}", here(&state, &headers));
+    show(&state, &caller, &headers, Some(definition), Beside { address: Some(address), ..Beside::default() })
+        .await
+}
+
+/// The address of this site, as this browser reaches it.
+fn here(state: &AppState, headers: &HeaderMap) -> String {
+    let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if state.secure { "https" } else { "http" };
+    format!("{scheme}://{host}")
+}

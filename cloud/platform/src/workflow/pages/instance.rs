@@ -1,0 +1,239 @@
+//! One document on its way: what is asked, by whom, and what happened.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::super::error::WorkflowError;
+use super::super::model::{self, Action, Step};
+use super::super::run::{self, Decision};
+use super::super::show::{self, Shown};
+use super::super::store::rounds::Taken;
+use super::super::view::{self, Drawn};
+use super::super::{MANAGE, REQUEST_READ};
+use super::say;
+use crate::i18n::{Texts, Value};
+use crate::web::{AppState, Caller, Problem, Shell, form};
+
+#[derive(Template)]
+#[template(path = "workflow/instance.html")]
+struct Page<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    now: DateTime<Utc>,
+    shown: Shown,
+    stages: Vec<Drawn>,
+    error: Option<String>,
+    comment: &'a str,
+    may_cancel: bool,
+    may_open: bool,
+}
+
+impl Page<'_> {
+    fn name(&self, person: &Option<Uuid>) -> String {
+        person.and_then(|person| self.shown.names.get(&person).cloned()).unwrap_or_default()
+    }
+
+    fn state(&self) -> (String, &'static str) {
+        let state = run::state_of(&self.shown.instance);
+        (self.texts.t(&state.text_key()), view::state_class(state))
+    }
+
+    fn who(&self, taken: &Taken) -> String {
+        view::who(self.texts, &self.shown.roles, &self.shown.names, &taken.seat.who)
+    }
+
+    fn due(&self) -> Option<(String, &'static str)> {
+        view::due(self.texts, self.shown.round.as_ref()?.due_at, self.now)
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        self.shown.instance.document.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    fn amount(&self) -> Option<String> {
+        super::inbox::amount(self.texts, self.field("amount"), self.field("currency"))
+    }
+
+    fn offers(&self, action: &str) -> bool {
+        self.shown.offer.as_ref().is_some_and(|(actions, _)| actions.iter().any(|one| one.name() == action))
+    }
+
+    fn on_behalf_of(&self) -> Option<String> {
+        let person = self.shown.offer.as_ref()?.1?;
+        self.shown.names.get(&person).cloned()
+    }
+
+    /// Stages to which it can go back, beside the starter.
+    fn earlier(&self) -> &[Drawn] {
+        let open = usize::try_from(self.shown.instance.stage).unwrap_or(0);
+        self.stages.get(..open.saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// What happened, in a sentence.
+    fn said(&self, at: &usize) -> String {
+        let happened = &self.shown.history[*at];
+        let role = || view::role_name(self.texts, &self.shown.roles, &happened.note);
+        let values = [
+            ("person", Value::from(self.name(&happened.person))),
+            ("stage", Value::from(happened.stage_name.as_str())),
+            ("role", Value::from(if happened.what == "escalated" { role() } else { String::new() })),
+        ];
+        self.texts.with(&format!("workflow-history-{}", happened.what.replace('_', "-")), &values)
+    }
+
+    fn note(&self, at: &usize) -> &str {
+        let happened = &self.shown.history[*at];
+        if happened.what == "escalated" { "" } else { &happened.note }
+    }
+}
+
+/// `GET /approvals/{id}`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    show(&state, &caller, &headers, id, None, "").await
+}
+
+async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Uuid,
+    error: Option<String>,
+    comment: &str,
+) -> Result<Response, Problem> {
+    let now = Utc::now();
+    let person = caller.person().ok();
+    let all = caller.may(&super::super::READ);
+    let shown = state
+        .db
+        .tx(&caller.cx, async |tx| show::instance(tx, &state.subjects, id, person, all, now).await)
+        .await?;
+    let mut stages = view::draw(&caller.texts, &shown.roles, &shown.definition);
+    mark(&mut stages, &shown);
+    let standing = run::state_of(&shown.instance);
+    let own = person.is_some() && shown.instance.starter == person;
+    let view = Page {
+        texts: &caller.texts,
+        zone: caller.zone,
+        now,
+        may_cancel: (own || caller.may(&MANAGE)) && model::follow(standing, Step::Cancel).is_some(),
+        may_open: !shown.instance.href.is_empty() && (own || caller.may(&REQUEST_READ)),
+        stages,
+        error,
+        comment,
+        shown,
+    };
+    let shell = Shell::new(state, caller, view.shown.instance.title.clone(), "/approvals");
+    shell.page(headers, &view)
+}
+
+/// Marks which stages are over, which one is open, and which do not apply.
+fn mark(stages: &mut [Drawn], shown: &Shown) {
+    let passed: BTreeMap<&str, usize> = shown
+        .history
+        .iter()
+        .filter(|one| one.what == "opened")
+        .map(|one| (one.stage_name.as_str(), 1))
+        .collect();
+    let open = usize::try_from(shown.instance.stage).unwrap_or(0);
+    let ended =
+        !matches!(run::state_of(&shown.instance), model::State::Initiated | model::State::PendingApproval);
+    for (stage, defined) in stages.iter_mut().zip(&shown.definition.stages) {
+        let applies = super::super::definition::Definition::applies(defined, &shown.instance.document);
+        stage.mark = if stage.number == open {
+            "is-now"
+        } else if !applies {
+            "is-skipped"
+        } else if passed.contains_key(stage.name.as_str()) && (stage.number < open || ended) {
+            "is-done"
+        } else {
+            ""
+        };
+    }
+}
+
+/// What a decision's form sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Typed {
+    round: i32,
+    action: String,
+    comment: String,
+    to_stage: String,
+    /// Where to go on: empty for the inbox.
+    back: String,
+}
+
+/// `POST /approvals/{id}/decide`
+pub(super) async fn decide(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    let person = caller.person()?;
+    let typed = form(sent)?;
+    let now = Utc::now();
+    let done = match Action::parse(&typed.action) {
+        Some(action) => {
+            let to_stage = typed.to_stage.parse().ok().filter(|_| action == Action::SendBack);
+            let decision = Decision { round: typed.round, action, comment: &typed.comment, to_stage };
+            state
+                .db
+                .tx(&caller.cx, async |tx| run::decide(tx, &state.subjects, id, person, &decision, now).await)
+                .await
+        }
+        None => Err(WorkflowError::Action),
+    };
+    match done {
+        Ok(_) if typed.back == "instance" => Ok(Redirect::to(&format!("/approvals/{id}")).into_response()),
+        Ok(_) => Ok(Redirect::to("/approvals").into_response()),
+        Err(error) => {
+            let told = say(&caller.texts, error)?;
+            let page = show(&state, &caller, &headers, id, Some(told), &typed.comment).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
+}
+
+/// `POST /approvals/{id}/cancel`
+pub(super) async fn cancel(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    let person = Some(caller.person()?);
+    let manages = caller.may(&MANAGE);
+    let typed = form(sent)?;
+    let now = Utc::now();
+    let done = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            run::cancel(tx, &state.subjects, id, person, manages, &typed.comment, now).await
+        })
+        .await;
+    match done {
+        Ok(_) => Ok(Redirect::to(&format!("/approvals/{id}")).into_response()),
+        Err(error) => {
+            let told = say(&caller.texts, error)?;
+            let page = show(&state, &caller, &headers, id, Some(told), &typed.comment).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+    }
+}

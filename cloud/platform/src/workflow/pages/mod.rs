@@ -1,0 +1,50 @@
+//! Pages of workflows: what waits for the reader, one document on its way,
+//! definitions, who stands in for whom, and how times were kept.
+
+mod all;
+mod away;
+mod editor;
+mod inbox;
+mod instance;
+mod report;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+pub(super) use report::Range;
+
+use super::error::WorkflowError;
+use crate::i18n::Texts;
+use crate::web::{AppState, Problem};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/approvals", get(inbox::page))
+        .route("/approvals/bulk", post(inbox::bulk))
+        .route("/approvals/all", get(all::page))
+        .route("/approvals/report", get(report::page))
+        .route("/approvals/away", get(away::page).post(away::create))
+        .route("/approvals/away/{delegation}/end", post(away::end))
+        .route("/approvals/{instance}", get(instance::page))
+        .route("/approvals/{instance}/decide", post(instance::decide))
+        .route("/approvals/{instance}/cancel", post(instance::cancel))
+        .route("/workflows", get(editor::list).post(editor::create))
+        .route("/workflows/new", get(editor::new))
+        .route("/workflows/try", post(editor::attempt))
+        .route("/workflows/{id}", get(editor::page).post(editor::save))
+        .route("/workflows/{id}/publish", post(editor::publish))
+        .route("/workflows/{id}/retire", post(editor::retire))
+        .route("/workflows/{id}/discard", post(editor::discard))
+        .route("/workflows/{id}/clone", post(editor::clone))
+        .route("/workflows/triggers/{id}/token", post(editor::token))
+        .layer(DefaultBodyLimit::max(512 * 1024))
+}
+
+/// An error in the reader's language, where it is one that a form can show.
+pub(super) fn say(texts: &Texts, error: WorkflowError) -> Result<String, Problem> {
+    match error {
+        WorkflowError::Db(_) | WorkflowError::NotFound => Err(error.into()),
+        error => Ok(texts.t(&error.text_key())),
+    }
+}

@@ -1,0 +1,58 @@
+//! Requests: somebody asks for something, with an amount or without, and it goes
+//! through a workflow. The first documents under approval, and the documents that
+//! events, schedules and webhooks raise. Table: `requests`.
+
+mod api;
+mod pages;
+mod service;
+mod store;
+
+use axum::Router;
+use futures_util::future::BoxFuture;
+
+use super::condition::Field;
+use super::subject::{After, News, Outcome, Subject};
+use crate::db::{DbError, Tx};
+use crate::web::{AppState, Permission};
+
+pub use api::operations;
+pub use service::{Checked, MAX_SUBJECT, Origin, RequestError, Typed, cancel, change, check, done, raise};
+pub use store::{Listed, Request};
+
+/// Raise requests, and see the own ones.
+pub const REQUEST_RAISE: Permission = Permission::write("request.raise");
+/// See everybody's requests.
+pub const REQUEST_READ: Permission = Permission::read("request.read");
+
+/// The kind of document that requests are.
+pub const KIND: &str = "request";
+
+/// Requests as documents of workflows.
+pub struct Requests;
+
+impl Subject for Requests {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        &[]
+    }
+
+    fn heard<'a>(&'a self, tx: &'a mut Tx, news: &'a News) -> BoxFuture<'a, Result<After, DbError>> {
+        Box::pin(async move {
+            let state = match news.outcome {
+                Outcome::Approved => "approved",
+                Outcome::Rejected => "rejected",
+                Outcome::SentBack => "sent_back",
+                Outcome::Cancelled => "cancelled",
+            };
+            store::state_set(tx, news.subject, state).await?;
+            Ok(After::Waits)
+        })
+    }
+}
+
+pub(super) fn router() -> Router<AppState> {
+    pages::router().merge(api::router())
+}

@@ -1,0 +1,338 @@
+//! Raising requests, changing one that came back, and saying that one is done.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::store::{self, Request};
+use super::{KIND, Requests};
+use crate::audit::{self, Entry};
+use crate::db::{DbError, Tx};
+use crate::web::{FieldError, Problem};
+use crate::workflow::error::WorkflowError;
+use crate::workflow::run::{self, Starting};
+use crate::workflow::store::people;
+use crate::workflow::subject::{Subject as _, Subjects};
+
+/// Longest subject, in characters.
+pub const MAX_SUBJECT: usize = 200;
+/// Longest text, in characters.
+pub const MAX_TEXT: usize = 10_000;
+
+/// A request as a form or a program sends it.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = RequestWish)]
+pub struct Typed {
+    /// Which workflow; not for a change.
+    pub workflow: String,
+    /// In a line.
+    pub subject: String,
+    /// What is asked for, and why.
+    pub text: String,
+    /// A decimal, or empty.
+    pub amount: String,
+    /// Three letters; empty: `INR`.
+    pub currency: String,
+    /// Code of a plant, or empty.
+    pub plant: String,
+    /// Id of a department, or empty.
+    pub department: String,
+    /// For a change: the version that was seen.
+    pub version: Option<i32>,
+}
+
+/// Why a request was not taken.
+#[derive(Debug)]
+pub enum RequestError {
+    /// Fields, and the key of what is wrong with each.
+    Fields(Vec<(&'static str, &'static str)>),
+    /// The workflow.
+    Workflow(WorkflowError),
+}
+
+impl<E: Into<WorkflowError>> From<E> for RequestError {
+    fn from(error: E) -> Self {
+        Self::Workflow(error.into())
+    }
+}
+
+impl RequestError {
+    /// The answer of the API, with texts said by `say`.
+    pub fn problem(self, say: impl Fn(&str) -> String) -> Problem {
+        match self {
+            Self::Workflow(error) => error.into(),
+            Self::Fields(wrong) => {
+                let errors = wrong
+                    .into_iter()
+                    .map(|(field, key)| FieldError { field: field.to_owned(), row: None, detail: say(key) })
+                    .collect();
+                Problem::invalid("request.fields", errors)
+            }
+        }
+    }
+}
+
+/// Fields that were judged.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    workflow: String,
+    subject: String,
+    body: String,
+    amount: Option<Decimal>,
+    currency: String,
+    plant: Option<String>,
+    department: Option<(Uuid, String)>,
+}
+
+/// Judges what was sent, all of it at once.
+///
+/// # Errors
+/// [`RequestError::Fields`], or the database.
+pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> {
+    let mut wrong = Vec::new();
+    let bad = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let subject = typed.subject.trim();
+    if subject.is_empty() || subject.chars().count() > MAX_SUBJECT || subject.chars().any(char::is_control) {
+        wrong.push(("subject", "request-wrong-subject"));
+    }
+    let body = typed.text.trim();
+    if body.chars().count() > MAX_TEXT || body.chars().any(bad) {
+        wrong.push(("text", "request-wrong-text"));
+    }
+    let amount = match typed.amount.trim().replace(',', "") {
+        text if text.is_empty() => None,
+        text => {
+            let amount = Decimal::from_str(&text).ok().filter(|amount| {
+                !amount.is_sign_negative()
+                    && amount.normalize().scale() <= 6
+                    && *amount < Decimal::from(10_i64.pow(12))
+            });
+            if amount.is_none() {
+                wrong.push(("amount", "request-wrong-amount"));
+            }
+            amount
+        }
+    };
+    let currency = match typed.currency.trim() {
+        "" => "INR".to_owned(),
+        currency => currency.to_ascii_uppercase(),
+    };
+    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        wrong.push(("currency", "request-wrong-currency"));
+    }
+    let plant = Some(typed.plant.trim().to_owned()).filter(|plant| !plant.is_empty());
+    if let Some(plant) = &plant
+        && !people::plants(tx).await?.iter().any(|(code, ..)| code == plant)
+    {
+        wrong.push(("plant", "request-wrong-plant"));
+    }
+    let mut department = None;
+    if !typed.department.trim().is_empty() {
+        let asked = Uuid::parse_str(typed.department.trim()).ok();
+        let all = store::departments(tx).await?;
+        department = all
+            .into_iter()
+            .find(|(id, of, ..)| Some(*id) == asked && plant.as_ref().is_none_or(|plant| plant == of))
+            .map(|(id, _, code, _)| (id, code));
+        if department.is_none() {
+            wrong.push(("department", "request-wrong-department"));
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(RequestError::Fields(wrong));
+    }
+    let workflow = typed.workflow.trim().to_owned();
+    Ok(Checked {
+        workflow,
+        subject: subject.to_owned(),
+        body: body.to_owned(),
+        amount,
+        currency,
+        plant,
+        department,
+    })
+}
+
+/// Where it came from where no person raised it.
+#[derive(Debug, Clone, Default)]
+pub struct Origin<'a> {
+    /// An event, `schedule`, `webhook`, `api`; empty for a person.
+    pub source: &'a str,
+    /// What it said.
+    pub details: Json,
+}
+
+/// Raises a request, and starts it on its way.
+///
+/// # Errors
+/// Those of [`run::start`].
+pub async fn raise(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    new: &Checked,
+    person: Option<Uuid>,
+    origin: &Origin<'_>,
+    now: DateTime<Utc>,
+) -> Result<Request, RequestError> {
+    let request = Request {
+        request_id: Uuid::now_v7(),
+        number: store::next_number(tx).await?,
+        workflow: new.workflow.clone(),
+        subject: new.subject.clone(),
+        body: new.body.clone(),
+        amount: new.amount,
+        currency: new.currency.clone(),
+        plant: new.plant.clone(),
+        department_id: new.department.as_ref().map(|(id, _)| *id),
+        source: origin.source.to_owned(),
+        details: if origin.details.is_null() { json!({}) } else { origin.details.clone() },
+        raised_by: person,
+        state: "open".to_owned(),
+        created_at: now,
+        version: 1,
+    };
+    store::insert(tx, &request).await?;
+    note(tx, "request.raise", &request, None).await?;
+    let department = new.department.as_ref().map(|(_, code)| code.as_str());
+    run::start(tx, subjects, &starting(&request, department, &title(&request), &href(&request)), now).await?;
+    Ok(request)
+}
+
+/// Changes a request that came back, and sends it once more.
+///
+/// # Errors
+/// [`WorkflowError::NotYours`], [`WorkflowError::Stale`], those of [`run::resubmit`].
+pub async fn change(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    request: Uuid,
+    new: &Checked,
+    version: Option<i32>,
+    person: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Request, RequestError> {
+    let before = store::find(tx, request).await?.ok_or(WorkflowError::NotFound)?;
+    if before.raised_by != person {
+        return Err(WorkflowError::NotYours.into());
+    }
+    if before.state != "sent_back" {
+        return Err(WorkflowError::State("PENDING_APPROVAL").into());
+    }
+    let request = Request {
+        subject: new.subject.clone(),
+        body: new.body.clone(),
+        amount: new.amount,
+        currency: new.currency.clone(),
+        department_id: new.department.as_ref().map(|(id, _)| *id),
+        version: version.unwrap_or(before.version),
+        ..before.clone()
+    };
+    if !store::update(tx, &request).await? {
+        return Err(WorkflowError::Stale.into());
+    }
+    note(tx, "request.change", &request, Some(&before)).await?;
+    let department = new.department.as_ref().map(|(_, code)| code.as_str());
+    run::resubmit(tx, subjects, &starting(&request, department, &title(&request), &href(&request)), now)
+        .await?;
+    Ok(request)
+}
+
+/// Says that what was approved is done. `manages`: somebody who manages workflows.
+///
+/// # Errors
+/// [`WorkflowError::NotYours`], [`WorkflowError::State`].
+pub async fn done(
+    tx: &mut Tx,
+    request: Uuid,
+    person: Option<Uuid>,
+    manages: bool,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    let before = mine(tx, request, person, manages).await?;
+    run::complete(tx, KIND, request, person, now).await?;
+    store::state_set(tx, request, "done").await?;
+    note(tx, "request.done", &Request { state: "done".into(), ..before.clone() }, Some(&before)).await?;
+    Ok(())
+}
+
+/// Takes a request back.
+///
+/// # Errors
+/// [`WorkflowError::NotYours`], those of [`run::cancel`].
+pub async fn cancel(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    request: Uuid,
+    person: Option<Uuid>,
+    manages: bool,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    mine(tx, request, person, manages).await?;
+    let standing = run::standing(tx, KIND, request).await?.ok_or(WorkflowError::NotFound)?;
+    run::cancel(tx, subjects, standing.instance_id, person, manages, "", now).await?;
+    Ok(())
+}
+
+async fn mine(
+    tx: &mut Tx,
+    request: Uuid,
+    person: Option<Uuid>,
+    manages: bool,
+) -> Result<Request, WorkflowError> {
+    let found = store::find(tx, request).await?.ok_or(WorkflowError::NotFound)?;
+    // What a program raised, programs may end.
+    if found.raised_by == person || manages { Ok(found) } else { Err(WorkflowError::NotYours) }
+}
+
+fn title(request: &Request) -> String {
+    format!("{} {}", request.code(), request.subject)
+}
+
+fn href(request: &Request) -> String {
+    format!("/requests/{}", request.request_id)
+}
+
+fn starting<'a>(
+    request: &'a Request,
+    department: Option<&str>,
+    title: &'a str,
+    href: &'a str,
+) -> Starting<'a> {
+    Starting {
+        workflow: &request.workflow,
+        kind: Requests.kind(),
+        subject: request.request_id,
+        title,
+        href,
+        plant: request.plant.as_deref(),
+        document: json!({
+            "amount": request.amount.map(|amount| amount.to_string()),
+            "currency": request.currency,
+            "plant": request.plant,
+            "department": department,
+            "subject": request.subject,
+            "text": request.body,
+            "event": request.details,
+        }),
+        starter: request.raised_by,
+    }
+}
+
+/// The audit's entry. What people wrote stays with the request.
+async fn note(tx: &mut Tx, action: &str, request: &Request, before: Option<&Request>) -> Result<(), DbError> {
+    let shown = |request: &Request| {
+        json!({
+            "number": request.code(), "workflow": request.workflow, "amount": request.amount,
+            "currency": request.currency, "plant": request.plant, "state": request.state, "source": request.source,
+        })
+    };
+    let subject = format!("request:{}", request.request_id);
+    let entry = Entry { action, subject: &subject, before: before.map(shown), after: Some(shown(request)) };
+    audit::record(tx, entry).await
+}

@@ -1,0 +1,239 @@
+//! All SQL of requests.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::Value as Json;
+use sqlx::Error;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::db::Tx;
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Request {
+    /// Its id.
+    pub request_id: Uuid,
+    /// Its number, shown as `RQ-000012`.
+    pub number: i64,
+    /// The workflow that it goes through.
+    pub workflow: String,
+    /// What it is about, in a line.
+    pub subject: String,
+    /// What is asked for, and why.
+    #[serde(rename = "text")]
+    pub body: String,
+    /// In `currency`; null where it is not about money.
+    #[schema(value_type = Option<String>)]
+    pub amount: Option<Decimal>,
+    /// `INR`.
+    pub currency: String,
+    /// Code of its plant.
+    pub plant: Option<String>,
+    /// Its department.
+    pub department_id: Option<Uuid>,
+    /// What raised it where no person did: an event, `schedule`, `webhook`, `api`.
+    pub source: String,
+    /// What the event or the webhook said.
+    #[schema(value_type = Object)]
+    pub details: Json,
+    /// Who raised it.
+    pub raised_by: Option<Uuid>,
+    /// `open`, `sent_back`, `approved`, `rejected`, `cancelled`, `done`.
+    pub state: String,
+    /// When it was raised.
+    pub created_at: DateTime<Utc>,
+    /// For a change that must not overwrite another's.
+    pub version: i32,
+}
+
+impl Request {
+    /// The number as people know it.
+    #[must_use]
+    pub fn code(&self) -> String {
+        code(self.number)
+    }
+}
+
+/// `RQ-000012`.
+pub(super) fn code(number: i64) -> String {
+    format!("RQ-{number:06}")
+}
+
+/// The next number. Whoever takes one waits for whoever took one before, so that
+/// there are no gaps.
+pub(super) async fn next_number(tx: &mut Tx) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('requests:' || $1::text, 0))")
+        .bind(tenant)
+        .execute(tx.conn())
+        .await?;
+    sqlx::query_scalar!(
+        r#"select coalesce(max(number), 0) + 1 as "next!" from requests where tenant_id = $1"#,
+        tenant
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+pub(super) async fn insert(tx: &mut Tx, new: &Request) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into requests (tenant_id, request_id, number, workflow, subject, body, amount, currency, plant,
+             department_id, source, details, raised_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        tenant,
+        new.request_id,
+        new.number,
+        new.workflow,
+        new.subject,
+        new.body,
+        new.amount,
+        new.currency,
+        new.plant,
+        new.department_id,
+        new.source,
+        new.details,
+        new.raised_by,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn find(tx: &mut Tx, request: Uuid) -> Result<Option<Request>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Request,
+        "select request_id, number, workflow, subject, body, amount, currency, plant, department_id, source, details,
+                raised_by, state, created_at, version
+         from requests where tenant_id = $1 and request_id = $2 and deleted_at is null",
+        tenant,
+        request,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// `false` when somebody else changed it since its version.
+pub(super) async fn update(tx: &mut Tx, new: &Request) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update requests set subject = $4, body = $5, amount = $6, currency = $7, department_id = $8, state = 'open',
+                             version = version + 1
+         where tenant_id = $1 and request_id = $2 and version = $3 and deleted_at is null",
+        tenant,
+        new.request_id,
+        new.version,
+        new.subject,
+        new.body,
+        new.amount,
+        new.currency,
+        new.department_id,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn state_set(tx: &mut Tx, request: Uuid, state: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update requests set state = $3, version = version + 1 where tenant_id = $1 and request_id = $2",
+        tenant,
+        request,
+        state,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A request in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ListedRequest)]
+pub struct Listed {
+    /// Its id.
+    pub request_id: Uuid,
+    /// Its number, shown as `RQ-000012`.
+    pub number: i64,
+    /// The workflow that it goes through.
+    pub workflow: String,
+    /// What it is about.
+    pub subject: String,
+    /// In `currency`.
+    #[schema(value_type = Option<String>)]
+    pub amount: Option<Decimal>,
+    /// `INR`.
+    pub currency: String,
+    /// Code of its plant.
+    pub plant: Option<String>,
+    /// Who raised it.
+    pub raised_by: Option<Uuid>,
+    /// As in [`Request::state`].
+    pub state: String,
+    /// When it was raised.
+    pub created_at: DateTime<Utc>,
+}
+
+impl Listed {
+    /// The number as people know it.
+    #[must_use]
+    pub fn code(&self) -> String {
+        code(self.number)
+    }
+}
+
+/// Requests of `raised_by`, or of everybody, newest first, before number `before`.
+pub(super) async fn list(
+    tx: &mut Tx,
+    raised_by: Option<Uuid>,
+    state: Option<&str>,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Listed>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Listed,
+        "select request_id, number, workflow, subject, amount, currency, plant, raised_by, state, created_at
+         from requests
+         where tenant_id = $1 and deleted_at is null and ($2::uuid is null or raised_by = $2)
+           and ($3::text is null or state = $3) and ($4::bigint is null or number < $4)
+         order by number desc limit $5",
+        tenant,
+        raised_by,
+        state,
+        before,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A department: id, its plant's code, its own code and name.
+pub(super) async fn departments(tx: &mut Tx) -> Result<Vec<(Uuid, String, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select d.department_id, p.code as plant, d.code, d.name
+         from departments d join plants p on p.tenant_id = $1 and p.plant_id = d.plant_id
+         where d.tenant_id = $1 and d.deleted_at is null order by p.code, d.code limit 2000",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.department_id, row.plant, row.code, row.name)).collect())
+}
+
+/// Workflows that are published for requests at all: code, plant, name, source.
+pub(super) async fn workflows(tx: &mut Tx) -> Result<Vec<(String, Option<String>, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select workflow, plant, name, source from workflow_definitions
+         where tenant_id = $1 and state = 'published' order by name, workflow, plant nulls first limit 500",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.workflow, row.plant, row.name, row.source)).collect())
+}

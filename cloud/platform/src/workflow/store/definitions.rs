@@ -1,0 +1,259 @@
+//! SQL of definitions and their revisions.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::Error;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::db::Tx;
+
+/// A revision of a workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WorkflowRevision)]
+pub struct Revision {
+    /// Its id.
+    pub definition_id: Uuid,
+    /// `purchase_requisition`.
+    pub workflow: String,
+    /// The plant that it is for; null for every plant without one of its own.
+    pub plant: Option<String>,
+    /// Counted from 1.
+    pub revision: i32,
+    /// `draft`, `published`, `retired`.
+    pub state: String,
+    /// For people.
+    pub name: String,
+    /// When it was published.
+    pub published_at: Option<DateTime<Utc>>,
+    /// For a change that must not overwrite another's.
+    pub version: i32,
+}
+
+/// A revision with the JSON that it was written in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = WrittenWorkflow)]
+pub struct Written {
+    /// Which one.
+    #[serde(flatten)]
+    pub revision: Revision,
+    /// As it was written.
+    pub source: String,
+}
+
+struct Row {
+    definition_id: Uuid,
+    workflow: String,
+    plant: Option<String>,
+    revision: i32,
+    state: String,
+    name: String,
+    published_at: Option<DateTime<Utc>>,
+    version: i32,
+    source: String,
+}
+
+impl From<Row> for Written {
+    fn from(row: Row) -> Self {
+        let revision = Revision {
+            definition_id: row.definition_id,
+            workflow: row.workflow,
+            plant: row.plant,
+            revision: row.revision,
+            state: row.state,
+            name: row.name,
+            published_at: row.published_at,
+            version: row.version,
+        };
+        Self { revision, source: row.source }
+    }
+}
+
+/// What is published or being written, by workflow and plant.
+pub(in super::super) async fn current(tx: &mut Tx, limit: i64) -> Result<Vec<Revision>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Revision,
+        "select definition_id, workflow, plant, revision, state, name, published_at, version
+         from workflow_definitions where tenant_id = $1 and state <> 'retired'
+         order by workflow, plant nulls first, revision desc limit $2",
+        tenant,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Every revision of one, newest first.
+pub(in super::super) async fn revisions(
+    tx: &mut Tx,
+    workflow: &str,
+    plant: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Revision>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Revision,
+        "select definition_id, workflow, plant, revision, state, name, published_at, version
+         from workflow_definitions
+         where tenant_id = $1 and workflow = $2 and plant is not distinct from $3
+         order by revision desc limit $4",
+        tenant,
+        workflow,
+        plant,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// One revision; `lock` keeps others from changing it.
+pub(in super::super) async fn find(
+    tx: &mut Tx,
+    definition: Uuid,
+    lock: bool,
+) -> Result<Option<Written>, Error> {
+    let tenant = tx.tenant();
+    if lock {
+        let sql = "select 1 from workflow_definitions where tenant_id = $1 and definition_id = $2 for update";
+        sqlx::query(sql).bind(tenant).bind(definition).execute(tx.conn()).await?;
+    }
+    let row = sqlx::query_as!(
+        Row,
+        "select definition_id, workflow, plant, revision, state, name, published_at, version, source
+         from workflow_definitions where tenant_id = $1 and definition_id = $2",
+        tenant,
+        definition,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(Written::from))
+}
+
+/// What is in force for a plant: its own, else the tenant's.
+pub(in super::super) async fn in_force(
+    tx: &mut Tx,
+    workflow: &str,
+    plant: Option<&str>,
+) -> Result<Option<Written>, Error> {
+    let tenant = tx.tenant();
+    let row = sqlx::query_as!(
+        Row,
+        "select definition_id, workflow, plant, revision, state, name, published_at, version, source
+         from workflow_definitions
+         where tenant_id = $1 and workflow = $2 and state = 'published' and (plant is null or plant = $3)
+         order by plant nulls last limit 1",
+        tenant,
+        workflow,
+        plant,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(Written::from))
+}
+
+/// Writes a draft as the revision after the last one.
+pub(in super::super) async fn insert(
+    tx: &mut Tx,
+    definition: Uuid,
+    workflow: &str,
+    plant: Option<&str>,
+    name: &str,
+    source: &str,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into workflow_definitions (tenant_id, definition_id, workflow, plant, revision, name, source)
+         select $1, $2, $3, $4, coalesce(max(d.revision), 0) + 1, $5, $6
+         from workflow_definitions d
+         where d.tenant_id = $1 and d.workflow = $3 and d.plant is not distinct from $4",
+        tenant,
+        definition,
+        workflow,
+        plant,
+        name,
+        source,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// `false` when it is no draft, or somebody else changed it since `version`.
+pub(in super::super) async fn update(
+    tx: &mut Tx,
+    definition: Uuid,
+    version: i32,
+    name: &str,
+    source: &str,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update workflow_definitions set name = $4, source = $5, version = version + 1
+         where tenant_id = $1 and definition_id = $2 and version = $3 and state = 'draft'",
+        tenant,
+        definition,
+        version,
+        name,
+        source,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// `false` when it is no draft, or somebody else changed it since `version`.
+pub(in super::super) async fn delete(tx: &mut Tx, definition: Uuid, version: i32) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "delete from workflow_definitions
+         where tenant_id = $1 and definition_id = $2 and version = $3 and state = 'draft'",
+        tenant,
+        definition,
+        version,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Takes what is published for this workflow and plant out of force.
+pub(in super::super) async fn retire(
+    tx: &mut Tx,
+    workflow: &str,
+    plant: Option<&str>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update workflow_definitions set state = 'retired', version = version + 1
+         where tenant_id = $1 and workflow = $2 and plant is not distinct from $3 and state = 'published'",
+        tenant,
+        workflow,
+        plant,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// `false` when it is no draft, or somebody else changed it since `version`.
+pub(in super::super) async fn publish(
+    tx: &mut Tx,
+    definition: Uuid,
+    version: i32,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update workflow_definitions
+         set state = 'published', published_at = $4, published_by = app.actor(), version = version + 1
+         where tenant_id = $1 and definition_id = $2 and version = $3 and state = 'draft'",
+        tenant,
+        definition,
+        version,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

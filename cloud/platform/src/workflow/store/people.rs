@@ -1,0 +1,257 @@
+//! SQL of who may decide: roles, people, and who stands in for whom.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::Error;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::db::Tx;
+
+/// An active person, with what decides whether they can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub user_id: Uuid,
+    pub name: String,
+    pub email: String,
+    pub roles: Vec<String>,
+    /// Of all roles together.
+    pub permissions: Vec<String>,
+}
+
+/// Active people who have one of `roles` or are one of `people`.
+pub(in super::super) async fn holders(
+    tx: &mut Tx,
+    roles: &[String],
+    people: &[Uuid],
+    limit: i64,
+) -> Result<Vec<Holder>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Holder,
+        r#"select u.user_id, u.name, u.email,
+                  array(select ur.role from user_roles ur
+                        where ur.tenant_id = $1 and ur.user_id = u.user_id order by ur.role) as "roles!",
+                  array(select distinct p from user_roles ur
+                        join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
+                        cross join unnest(r.permissions) p
+                        where ur.tenant_id = $1 and ur.user_id = u.user_id) as "permissions!"
+           from users u
+           where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
+             and (u.user_id = any($3)
+                  or u.user_id in (select ur.user_id from user_roles ur
+                                   where ur.tenant_id = $1 and ur.role = any($2)))
+           order by u.name, u.user_id limit $4"#,
+        tenant,
+        roles,
+        people,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Active people who may be named: id, e-mail, name.
+pub(in super::super) async fn people(tx: &mut Tx, limit: i64) -> Result<Vec<(Uuid, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select user_id, email, name from users
+         where tenant_id = $1 and status = 'active' and deleted_at is null order by name, user_id limit $2",
+        tenant,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.email, row.name)).collect())
+}
+
+/// Of these e-mails, those of active people.
+pub(in super::super) async fn by_email(tx: &mut Tx, emails: &[String]) -> Result<Vec<(String, Uuid)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select email, user_id from users
+         where tenant_id = $1 and email = any($2) and status = 'active' and deleted_at is null",
+        tenant,
+        emails,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.email, row.user_id)).collect())
+}
+
+/// Names of people, whether active or not.
+pub(in super::super) async fn names(tx: &mut Tx, people: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select user_id, name from users where tenant_id = $1 and user_id = any($2)",
+        tenant,
+        people,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.name)).collect())
+}
+
+/// Codes of the tenant's roles, with the name that the tenant gave and whether it
+/// is a built-in one.
+pub(in super::super) async fn roles(tx: &mut Tx) -> Result<Vec<(String, String, bool)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select role, name, built_in from roles where tenant_id = $1 and deleted_at is null order by role limit 500",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.role, row.name, row.built_in)).collect())
+}
+
+/// Plants: code, name, time zone.
+pub(in super::super) async fn plants(tx: &mut Tx) -> Result<Vec<(String, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select code, name, time_zone from plants where tenant_id = $1 and deleted_at is null order by code limit 1000",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.code, row.name, row.time_zone)).collect())
+}
+
+/// The tenant's time zone.
+pub(in super::super) async fn tenant_zone(tx: &mut Tx) -> Result<String, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!("select time_zone from control.tenants where tenant_id = $1", tenant)
+        .fetch_one(tx.conn())
+        .await
+}
+
+/// A time in which one person decides for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Delegation {
+    /// Its id.
+    pub delegation_id: Uuid,
+    /// Who is away.
+    pub person: Uuid,
+    /// Who decides.
+    pub delegate: Uuid,
+    /// From then on.
+    pub from_at: DateTime<Utc>,
+    /// Until before then.
+    pub until_at: DateTime<Utc>,
+    /// Why, if it was said.
+    pub reason: String,
+    /// When it was ended early.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// For a change that must not overwrite another's.
+    pub version: i32,
+}
+
+/// Whose decisions `delegate` may take now.
+pub(in super::super) async fn lenders(
+    tx: &mut Tx,
+    delegate: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select distinct person from workflow_delegations
+         where tenant_id = $1 and delegate = $2 and revoked_at is null and from_at <= $3 and until_at > $3
+         order by person",
+        tenant,
+        delegate,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Who decides for these people now: person and delegate.
+pub(in super::super) async fn delegates(
+    tx: &mut Tx,
+    people: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select distinct person, delegate from workflow_delegations
+         where tenant_id = $1 and person = any($2) and revoked_at is null and from_at <= $3 and until_at > $3
+         order by person, delegate",
+        tenant,
+        people,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.person, row.delegate)).collect())
+}
+
+/// Delegations of `person`, or of everybody, newest first.
+pub(in super::super) async fn delegations(
+    tx: &mut Tx,
+    person: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Delegation>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Delegation,
+        "select delegation_id, person, delegate, from_at, until_at, reason, revoked_at, version
+         from workflow_delegations
+         where tenant_id = $1 and ($2::uuid is null or person = $2 or delegate = $2)
+         order by delegation_id desc limit $3",
+        tenant,
+        person,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+pub(in super::super) async fn delegation_insert(tx: &mut Tx, new: &Delegation) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into workflow_delegations (tenant_id, delegation_id, person, delegate, from_at, until_at, reason)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        tenant,
+        new.delegation_id,
+        new.person,
+        new.delegate,
+        new.from_at,
+        new.until_at,
+        new.reason,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// One, locked.
+pub(in super::super) async fn delegation(tx: &mut Tx, delegation: Uuid) -> Result<Option<Delegation>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Delegation,
+        "select delegation_id, person, delegate, from_at, until_at, reason, revoked_at, version
+         from workflow_delegations where tenant_id = $1 and delegation_id = $2 for update",
+        tenant,
+        delegation,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+pub(in super::super) async fn delegation_revoke(
+    tx: &mut Tx,
+    delegation: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update workflow_delegations set revoked_at = $3, version = version + 1
+         where tenant_id = $1 and delegation_id = $2 and revoked_at is null",
+        tenant,
+        delegation,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

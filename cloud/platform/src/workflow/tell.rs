@@ -1,0 +1,107 @@
+//! What people are told of instances: who is asked, what became of it, and that
+//! time runs out.
+
+use chrono::{DateTime, Utc};
+
+use super::MANAGE;
+use super::asked::Asked;
+use super::store::instances::Instance;
+use super::store::rounds::Round;
+use super::subject::Outcome;
+use crate::db::{DbError, Tx};
+use crate::notify::{self, Kind, Notice, To};
+
+/// An approval is asked of the reader.
+pub const ASKED: Kind = Kind::mailed("workflow.asked");
+/// An approval that was asked of the reader is due soon.
+pub const REMINDER: Kind = Kind::mailed("workflow.reminder");
+/// Nobody decided in time, and the reader may in their place.
+pub const ESCALATED: Kind = Kind::mailed("workflow.escalated");
+/// A stage of the reader's document ran out of its time.
+pub const OVERDUE: Kind = Kind::shown("workflow.overdue");
+/// The reader's document was approved.
+pub const APPROVED: Kind = Kind::mailed("workflow.approved");
+/// The reader's document was rejected.
+pub const REJECTED: Kind = Kind::mailed("workflow.rejected");
+/// The reader's document came back.
+pub const SENT_BACK: Kind = Kind::mailed("workflow.sent_back");
+/// The reader's document was taken back by somebody else.
+pub const CANCELLED: Kind = Kind::shown("workflow.cancelled");
+/// Nobody can decide a stage.
+pub const NOBODY: Kind = Kind::mailed("workflow.nobody");
+/// Something did not start by itself.
+pub const NOT_STARTED: Kind = Kind::mailed("workflow.not_started");
+
+/// The kinds of notices of this part.
+pub const KINDS: &[Kind] =
+    &[ASKED, REMINDER, ESCALATED, OVERDUE, APPROVED, REJECTED, SENT_BACK, CANCELLED, NOBODY, NOT_STARTED];
+
+fn notice(to: To, instance: &Instance) -> Notice {
+    Notice::new(to, format!("/approvals/{}", instance.instance_id)).with("title", instance.title.clone())
+}
+
+/// Tells everybody who can decide a round that was opened; where nobody can, those
+/// who manage workflows.
+pub(super) async fn asked(
+    tx: &mut Tx,
+    instance: &Instance,
+    round: &Round,
+    asked: &[Asked],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    each(tx, &ASKED, instance, round, asked, now).await?;
+    if asked.is_empty() {
+        let to = To::Permission(MANAGE.code.to_owned());
+        let notice = notice(to, instance).with("stage", round.stage_name.clone());
+        notify::tell(tx, &NOBODY, &notice, now).await?;
+    }
+    Ok(())
+}
+
+/// Tells each of these people.
+pub(super) async fn each(
+    tx: &mut Tx,
+    kind: &Kind,
+    instance: &Instance,
+    round: &Round,
+    asked: &[Asked],
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    for one in asked {
+        let notice = notice(To::Person(one.user_id), instance).with("stage", round.stage_name.clone());
+        notify::tell(tx, kind, &notice, now).await?;
+    }
+    Ok(())
+}
+
+/// Tells the starter that a stage ran out of its time.
+pub(super) async fn overdue(
+    tx: &mut Tx,
+    instance: &Instance,
+    round: &Round,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let Some(starter) = instance.starter else { return Ok(()) };
+    let notice = notice(To::Person(starter), instance).with("stage", round.stage_name.clone());
+    notify::tell(tx, &OVERDUE, &notice, now).await
+}
+
+/// Tells the starter what became of the document.
+pub(super) async fn outcome(
+    tx: &mut Tx,
+    instance: &Instance,
+    outcome: Outcome,
+    by: &str,
+    comment: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let Some(starter) = instance.starter else { return Ok(()) };
+    let kind = match outcome {
+        Outcome::Approved => &APPROVED,
+        Outcome::Rejected => &REJECTED,
+        Outcome::SentBack => &SENT_BACK,
+        Outcome::Cancelled => &CANCELLED,
+    };
+    let notice = notice(To::Person(starter), instance).with("by", by).with("comment", comment);
+    notify::tell(tx, kind, &notice, now).await
+}

@@ -1,0 +1,166 @@
+//! What starts without a person, and what a module hears.
+
+use futures_util::future::{BoxFuture, join_all};
+use serde_json::json;
+
+use super::*;
+use crate::outbox::{self, Channel, Message};
+use crate::workflow::worker::turn;
+
+const SOURCE: &str = r#"{
+  "workflow_id": "reorder",
+  "name": "Reorder",
+  "stages": [{ "approver_role": "BUYER" }],
+  "start": [
+    { "event": "inventory.stock.low", "conditions": ["event.quantity < 10"], "subject": "Order {item}" },
+    { "schedule": "0 9 * * MON", "time_zone": "Asia/Kolkata", "subject": "Weekly count" }
+  ]
+}"#;
+
+#[tokio::test]
+async fn an_event_starts_it_once_where_its_conditions_hold() {
+    let office = Office::new().await;
+    office.person("Buyer", &["BUYER"]).await;
+    office.publish(SOURCE, None).await;
+    let hear = async |name: &str, quantity: i64| {
+        let event = Event {
+            name: name.into(),
+            fields: json!({ "item": "RM-GEAR", "quantity": quantity }),
+            document: None,
+        };
+        office.as_system(async |tx| hear(tx, &office.subjects, &event, office.now).await).await
+    };
+    assert_eq!(hear("inventory.stock.low", 4).await, 1);
+    assert_eq!(hear("inventory.stock.low", 40).await, 0);
+    assert_eq!(hear("inventory.stock.high", 4).await, 0);
+    let raised = "select subject || ' ' || source || ' ' || state from requests";
+    assert_eq!(office.ask(raised).await, ["Order RM-GEAR inventory.stock.low open"]);
+    assert_eq!(office.told().await, ["workflow.asked"]);
+    assert_eq!(office.ask("select fired::text from workflow_triggers where kind = 'event'").await, ["1"]);
+}
+
+#[tokio::test]
+async fn an_event_goes_by_the_outbox_and_only_if_it_was_committed() {
+    let office = Office::new().await;
+    office.publish(SOURCE, None).await;
+    let event =
+        Event { name: "inventory.stock.low".into(), fields: json!({ "quantity": 1 }), document: None };
+    let cx = Cx::system(office.tenant);
+    let failed: Result<(), DbError> = office
+        .test
+        .db
+        .tx(&cx, async |tx| {
+            happened(tx, &event, office.now).await?;
+            Err(sqlx::Error::RowNotFound.into())
+        })
+        .await;
+    assert!(failed.is_err());
+    office.as_system(async |tx| happened(tx, &event, office.now).await).await;
+    let claimed = office.as_system(async |tx| outbox::claim(tx, 10, office.now).await).await;
+    let kinds: Vec<_> = claimed.iter().map(|message| (message.channel, message.kind.as_str())).collect();
+    assert_eq!(kinds, [(Channel::Event, "inventory.stock.low")]);
+}
+
+#[tokio::test]
+async fn a_schedule_starts_it_once_however_many_workers_look() {
+    let office = Office::new().await;
+    office.person("Buyer", &["BUYER"]).await;
+    office.publish(SOURCE, None).await;
+    let fortnight = async || {
+        let workers =
+            (0..4).map(|_| turn(&office.test.db, &office.subjects, office.tenant, office.later(14 * 24)));
+        join_all(workers).await.into_iter().map(Result::unwrap).sum::<usize>()
+    };
+    assert_eq!(fortnight().await, 1, "weeks that passed without a worker are made up for once");
+    assert_eq!(fortnight().await, 0);
+    assert_eq!(office.ask("select subject from requests").await, ["Weekly count"]);
+    let next = "select to_char(next_at at time zone 'Asia/Kolkata', 'Dy HH24:MI') from workflow_triggers
+                where kind = 'schedule' and next_at > now() + interval '14 days'";
+    assert_eq!(office.ask(next).await, ["Mon 09:00"]);
+    // A later revision without a start takes it away.
+    let silent = r#"{ "workflow_id": "reorder", "stages": [{ "approver_role": "BUYER" }] }"#;
+    office.publish(silent, None).await;
+    assert_eq!(office.count("workflow_triggers").await, 0);
+}
+
+#[tokio::test]
+async fn what_cannot_start_is_told_and_leaves_nothing() {
+    let office = Office::new().await;
+    office.publish(SOURCE, None).await;
+    office.ask("update roles set deleted_at = now() where role = 'BUYER' returning role").await;
+    let event =
+        Event { name: "inventory.stock.low".into(), fields: json!({ "quantity": 1 }), document: None };
+    let started = office.as_system(async |tx| hear(tx, &office.subjects, &event, office.now).await).await;
+    assert_eq!(started, 0);
+    assert_eq!(office.count("requests").await, 0);
+    assert_eq!(office.told().await, ["workflow.not_started"]);
+    assert_eq!(office.count("workflow_triggers where last_error <> ''").await, 1);
+}
+
+/// A module whose document is done by being approved, and which refuses one comment.
+struct Picky;
+
+impl Subject for Picky {
+    fn kind(&self) -> &'static str {
+        "picky"
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        &[("height", Type::Number)]
+    }
+
+    fn heard<'a>(&'a self, tx: &'a mut Tx, news: &'a News) -> BoxFuture<'a, Result<After, DbError>> {
+        Box::pin(async move {
+            if news.comment == "fail" {
+                return Err(sqlx::Error::RowNotFound.into());
+            }
+            outbox::put(tx, &Message::new(Channel::Mail, "picky.heard", None, json!({})), news.now).await?;
+            Ok(After::Completed)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_module_hears_in_the_same_transaction_and_its_error_undoes_the_decision() {
+    let mut office = Office::new().await;
+    office.subjects = Subjects::of([&Picky as &'static dyn Subject]);
+    let head = office.person("Head", &["DEPT_HEAD"]).await;
+    let source = r#"{ "workflow_id": "tall", "document": "picky", "stages": [
+        { "approver_role": "DEPT_HEAD", "conditions": ["height > 2.5"] } ] }"#;
+    office.publish(source, None).await;
+    let cx = Cx::system(office.tenant);
+    let begin = async |height: &str| {
+        let new = Starting {
+            workflow: "tall",
+            kind: "picky",
+            subject: Uuid::now_v7(),
+            title: "Tall",
+            href: "",
+            plant: None,
+            document: json!({ "height": height }),
+            starter: None,
+        };
+        let done =
+            office.test.db.tx(&cx, async |tx| start(tx, &office.subjects, &new, office.now).await).await;
+        done.unwrap()
+    };
+    // No stage applies: approved and done by itself.
+    assert_eq!(begin("2.5").await.state, State::Completed);
+    let tall = begin("2.500001").await;
+    assert_eq!(tall.state, State::PendingApproval);
+    let say = async |comment: &str| {
+        let decision = Decision { round: tall.round, action: Action::Approve, comment, to_stage: None };
+        let done: Result<Standing, WorkflowError> = office
+            .test
+            .db
+            .tx(&cx, async |tx| {
+                decide(tx, &office.subjects, tall.instance_id, head, &decision, office.now).await
+            })
+            .await;
+        done
+    };
+    assert!(say("fail").await.is_err());
+    assert_eq!(office.count("workflow_seats where decision is not null").await, 0);
+    assert_eq!(say("fine").await.unwrap().state, State::Completed);
+    assert_eq!(office.count("outbox where kind = 'picky.heard'").await, 2);
+}

@@ -1,0 +1,62 @@
+//! Goes over the tenants: deadlines and schedules whose time has come.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{Subjects, deadlines, triggers};
+use crate::ctx::Cx;
+use crate::db::{Db, DbError};
+use crate::tenancy;
+
+/// How late a deadline may be noticed.
+const EVERY: Duration = Duration::from_secs(15);
+/// Most of a tenant's turn, so that one with much keeps no other waiting.
+const TURN: usize = 50;
+
+/// One turn of a tenant: up to fifty deadlines and schedules that are due, each in a
+/// transaction of its own. Answers how many there were.
+///
+/// # Errors
+/// The database; what was not done is due still.
+pub async fn turn(db: &Db, subjects: &Subjects, tenant: Uuid, now: DateTime<Utc>) -> Result<usize, DbError> {
+    let cx = Cx::system(tenant);
+    let mut done = 0;
+    while done < TURN && db.tx(&cx, async |tx| deadlines::step(tx, subjects, now).await).await? {
+        done += 1;
+    }
+    while done < TURN && db.tx(&cx, async |tx| triggers::step(tx, subjects, now).await).await? {
+        done += 1;
+    }
+    Ok(done)
+}
+
+/// Works until `stop`. Several may run at once, in one process or many.
+pub async fn run(db: Db, subjects: Subjects, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let mut busy = tenancy::active_ids(&db).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "deadlines cannot list tenants");
+            Vec::new()
+        });
+        while !busy.is_empty() && !stop.is_cancelled() {
+            let mut more = Vec::new();
+            for tenant in busy {
+                if stop.is_cancelled() {
+                    return;
+                }
+                match turn(&db, &subjects, tenant, Utc::now()).await {
+                    Ok(TURN..) => more.push(tenant),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%tenant, %error, "deadlines will be looked at again"),
+                }
+            }
+            busy = more;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,532 @@
+//! `cloud tenant` and `cloud migrate`: where tenants live, and whether they are let in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use chrono::Utc;
+use platform::ctx::Cx;
+use platform::db::{Db, DbError, SHARED};
+use platform::tenancy::backup::Manifest;
+use platform::tenancy::config::{self, GivenCodes, Planned};
+use platform::tenancy::erase::Certificate;
+use platform::tenancy::{
+    self, Change, DataError, NewAgent, NewCompany, NewPlant, NewTenant, Placement, Standing, Tenant,
+};
+
+use crate::commands::tenant;
+use crate::config::Config;
+use crate::database::Database;
+use crate::progress::Progress;
+
+/// Commands about tenants.
+#[derive(clap::Subcommand)]
+pub enum TenantCommand {
+    /// Make a tenant, or bring the one of that code up to date.
+    Create(CreateArgs),
+    /// List tenants and where they live.
+    List,
+    /// Show a tenant.
+    Show {
+        /// Its code.
+        code: String,
+    },
+    /// Let nobody of a tenant in: no person, no key, no plant. Nothing is lost.
+    Suspend {
+        /// Its code.
+        code: String,
+        /// Why, for people.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a suspended tenant in again.
+    Resume {
+        /// Its code.
+        code: String,
+    },
+    /// Write one tenant alone to a file, from which it can be put back. The file holds
+    /// secrets and personal data.
+    Backup {
+        /// Its code.
+        code: String,
+        /// The file; `<CODE>-<time>.twbackup` here, when left out.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Put a tenant back from its backup, into this cloud.
+    Restore(RestoreArgs),
+    /// Write what a tenant has to a file for its people: a CSV file per table, without
+    /// what is secret.
+    Export {
+        /// Its code.
+        code: String,
+        /// The file; `<CODE>-<time>.zip` here, when left out.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Erase everything of a suspended tenant, for good; prints what tells of it.
+    Erase(EraseArgs),
+    /// Check the certificate of an erasure.
+    Erased {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// Move a tenant with all its data. Until it is done it can only be read; its plants
+    /// keep what they record and send it afterwards.
+    Move(MoveArgs),
+}
+
+/// Arguments of `cloud tenant restore`.
+#[derive(clap::Args)]
+pub struct RestoreArgs {
+    /// The backup.
+    file: PathBuf,
+    /// Where it is to live.
+    #[arg(long, value_enum, default_value_t = Place::Shared)]
+    placement: Place,
+    /// The server of its own database, as the configuration names it.
+    #[arg(long)]
+    server: Option<String>,
+    /// Have the tenant of today, which is suspended, give way.
+    #[arg(long)]
+    replace: bool,
+    /// Only look whether the file is whole, and tell what it holds.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Arguments of `cloud tenant erase`.
+#[derive(clap::Args)]
+pub struct EraseArgs {
+    /// Its code.
+    code: String,
+    /// Its code again, instead of typing it when asked.
+    #[arg(long)]
+    confirm: Option<String>,
+    /// Who orders it, for the certificate.
+    #[arg(long)]
+    by: String,
+    /// Where the certificate is written; `<CODE>-erased.json` here, when left out.
+    #[arg(long)]
+    certificate: Option<PathBuf>,
+}
+
+/// Arguments of `cloud tenant move`.
+#[derive(clap::Args)]
+pub struct MoveArgs {
+    /// Its code.
+    code: String,
+    /// Where it is to live.
+    #[arg(long, value_enum, required_unless_present = "back")]
+    to: Option<Place>,
+    /// The server of its own database, as the configuration names it; that of the home
+    /// database when left out.
+    #[arg(long)]
+    server: Option<String>,
+    /// Take a move back that was cut short.
+    #[arg(long, conflicts_with_all = ["to", "server"])]
+    back: bool,
+}
+
+/// Arguments of `cloud tenant create`.
+#[derive(clap::Args)]
+pub struct CreateArgs {
+    /// A tenant configuration in JSON, instead of the flags below.
+    #[arg(long, conflicts_with_all = ["name", "time_zone", "language", "currency"])]
+    config: Option<PathBuf>,
+    /// Four of 0-9 and A-Z, which every UID has in it; it can never be changed.
+    #[arg(long, required_unless_present = "config")]
+    code: Option<String>,
+    /// For people.
+    #[arg(long, required_unless_present = "config")]
+    name: Option<String>,
+    /// IANA name.
+    #[arg(long, default_value = "Asia/Kolkata")]
+    time_zone: String,
+    /// en, hi, bn or te.
+    #[arg(long, default_value = "en")]
+    language: String,
+    /// ISO 4217.
+    #[arg(long, default_value = "INR")]
+    currency: String,
+    /// Code of a plant of the configuration: PLANT-KOL-001=KOL; may be given several
+    /// times.
+    #[arg(long = "plant-code", value_parser = pair)]
+    plant_codes: Vec<(String, String)>,
+    /// Where it is to live.
+    #[arg(long, value_enum, default_value_t = Place::Shared)]
+    placement: Place,
+    /// The server of its own database, as the configuration names it; that of the home
+    /// database when left out.
+    #[arg(long)]
+    server: Option<String>,
+    /// Show what would be made, and make nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Where a tenant is to live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Place {
+    /// In the home database, beside others.
+    Shared,
+    /// In a database of its own.
+    Own,
+}
+
+impl Place {
+    /// The placement, with the server as it was given.
+    pub fn on(self, server: Option<&str>) -> anyhow::Result<Placement> {
+        match (self, server) {
+            (Self::Shared, None) => Ok(Placement::Shared),
+            (Self::Shared, Some(_)) => anyhow::bail!("--server is for a database of its own"),
+            (Self::Own, server) => Ok(Placement::Own { server: server.unwrap_or_default().to_owned() }),
+        }
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (id, code) = text.split_once('=').ok_or("ID=CODE is expected, such as PLANT-KOL-001=KOL")?;
+    Ok((id.to_owned(), code.to_owned()))
+}
+
+/// `cloud tenant …`.
+pub async fn run(config: &Config, command: TenantCommand) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let done = work(config, &database.db, command).await;
+    database.close().await;
+    done
+}
+
+async fn work(config: &Config, db: &Db, command: TenantCommand) -> anyhow::Result<()> {
+    match command {
+        TenantCommand::Create(args) => create(db, &args).await,
+        TenantCommand::List => list(db).await,
+        TenantCommand::Show { code } => show(db, &code).await,
+        TenantCommand::Suspend { code, reason } => standing(db, &code, Standing::Suspended, &reason).await,
+        TenantCommand::Resume { code } => standing(db, &code, Standing::Active, "").await,
+        TenantCommand::Move(args) => moving(db, &args).await,
+        TenantCommand::Backup { code, file } => backup(config, db, &code, file).await,
+        TenantCommand::Restore(args) => restore(config, db, &args).await,
+        TenantCommand::Export { code, file } => export(config, db, &code, file).await,
+        TenantCommand::Erase(args) => erase(config, db, &args).await,
+        TenantCommand::Erased { file } => erased(&file),
+    }
+}
+
+async fn standing(db: &Db, code: &str, standing: Standing, reason: &str) -> anyhow::Result<()> {
+    let tenant = tenant(db, code).await?;
+    let changed = tenancy::set_standing(db, tenant.id, standing, reason.trim(), Utc::now()).await?;
+    match (standing, changed) {
+        (Standing::Suspended, true) => println!(
+            "{code} is suspended: nobody of it is let in. Its plants keep what they record and send it later."
+        ),
+        (Standing::Active, true) => println!("{code} is let in again"),
+        (_, false) => println!("{code} is {} already", standing.name()),
+    }
+    Ok(())
+}
+
+async fn moving(db: &Db, args: &MoveArgs) -> anyhow::Result<()> {
+    let tenant = tenant(db, &args.code).await?;
+    let Some(to) = args.to.filter(|_| !args.back) else {
+        let place = tenancy::take_back(db, tenant.id).await?;
+        println!("taken back: {} lives in {place}, and can be written again", tenant.code);
+        return Ok(());
+    };
+    let mut progress = Progress::new();
+    let done = tenancy::move_to(db, tenant.id, &to.on(args.server.as_deref())?, &mut progress.watch()).await;
+    progress.end();
+    match done {
+        Ok(moved) => {
+            let rows: u64 = moved.tables.iter().map(|(_, rows)| rows).sum();
+            println!("{} lives in {} now; {rows} rows were moved", tenant.code, moved.to);
+            Ok(())
+        }
+        Err(error) => {
+            let why = match &error {
+                DataError::Stopped => "it was stopped".to_owned(),
+                error => error.to_string(),
+            };
+            match tenancy::take_back(db, tenant.id).await {
+                Ok(place) => {
+                    anyhow::bail!("{why}. It is taken back: {} lives in {place} as before", tenant.code)
+                }
+                Err(DataError::Refused(_)) if !matches!(error, DataError::Stopped) => Err(error.into()),
+                Err(back) => anyhow::bail!(
+                    "{why}, and not taken back ({back}); `cloud tenant show {}` tells how it stands",
+                    tenant.code
+                ),
+            }
+        }
+    }
+}
+
+fn named(code: &str, file: Option<PathBuf>, ending: &str) -> PathBuf {
+    file.unwrap_or_else(|| format!("{code}-{}.{ending}", Utc::now().format("%Y%m%dT%H%M%SZ")).into())
+}
+
+fn told(manifest: &Manifest) -> String {
+    let rows: u64 = manifest.tables.iter().map(|entry| entry.rows).sum();
+    format!("{} tables, {rows} rows", manifest.tables.len())
+}
+
+async fn backup(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
+    let tenant = tenant(db, code).await?;
+    let file = named(code, file, "twbackup");
+    let files = config.files()?;
+    let mut progress = Progress::new();
+    let depot = Some(files.depot()?);
+    let done = tenancy::backup::backup(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
+    progress.end();
+    println!("{}: {} of {code}", file.display(), told(&done?));
+    println!("It holds secrets and personal data. To put it back elsewhere, take the keys of secrets along.");
+    Ok(())
+}
+
+async fn export(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
+    let tenant = tenant(db, code).await?;
+    let file = named(code, file, "zip");
+    let files = config.files()?;
+    let mut progress = Progress::new();
+    let depot = Some(files.depot()?);
+    let done = tenancy::backup::export(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
+    progress.end();
+    println!("{}: {} of {code}, without what is secret", file.display(), told(&done?));
+    Ok(())
+}
+
+async fn restore(config: &Config, db: &Db, args: &RestoreArgs) -> anyhow::Result<()> {
+    let placement = args.placement.on(args.server.as_deref())?;
+    if args.dry_run {
+        let manifest = tenancy::restore::look(&args.file)?;
+        println!(
+            "{} ({}), taken {}, schema {}: {}; the file is whole",
+            manifest.code,
+            manifest.name,
+            manifest.made_at.format("%Y-%m-%d %H:%M"),
+            manifest.schema_version,
+            told(&manifest)
+        );
+        return Ok(());
+    }
+    let files = config.files()?;
+    let (wanted, depot) = ((&placement, args.replace), Some(files.depot()?));
+    let mut progress = Progress::new();
+    let mut watch = progress.watch();
+    let done = tenancy::restore::restore(db, &args.file, wanted, depot, Utc::now(), &mut watch).await;
+    drop(watch);
+    progress.end();
+    let restored = done?;
+    crate::commands::print_restored(std::slice::from_ref(&restored));
+    if let Some(known) = tenancy::find_tenant(db, &restored.code).await?
+        && !Standing::of(&known.status).admits()
+    {
+        println!("{0} is suspended; `cloud tenant resume {0}` lets it in", restored.code);
+    }
+    Ok(())
+}
+
+async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()> {
+    let tenant = tenant(db, &args.code).await?;
+    let authority = crate::commands::open_authority(config, db).await?;
+    let file = args.certificate.clone().unwrap_or_else(|| format!("{}-erased.json", args.code).into());
+    anyhow::ensure!(!file.exists(), "{} is there already", file.display());
+    let typed = match &args.confirm {
+        Some(typed) => typed.clone(),
+        None => {
+            eprintln!("Everything of {} ({}) is erased for good. Type its code:", tenant.code, tenant.name);
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).context("reading the code")?;
+            line.trim().to_owned()
+        }
+    };
+    let files = config.files()?;
+    let depot = Some(files.depot()?);
+    let mut progress = Progress::new();
+    let mut watch = progress.watch();
+    let confirmed = (typed.as_str(), args.by.as_str());
+    let done =
+        tenancy::erase::erase(db, &authority, tenant.id, confirmed, depot, Utc::now(), &mut watch).await;
+    drop(watch);
+    progress.end();
+    let text = serde_json::to_string_pretty(&done?)?;
+    // It is kept in the control schema as well: a disk that is full loses nothing.
+    std::fs::write(&file, &text)
+        .with_context(|| format!("writing {}; here it is:\n{text}", file.display()))?;
+    println!("{} is erased; {} certifies it", args.code, file.display());
+    Ok(())
+}
+
+fn erased(file: &std::path::Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let certificate: Certificate =
+        serde_json::from_str(&text).context("this is no certificate of an erasure")?;
+    let statement = certificate.check()?;
+    println!("{}", serde_json::to_string_pretty(&statement)?);
+    println!("signed by the authority in it; compare its fingerprint with that of the cloud");
+    Ok(())
+}
+
+fn planned(args: &CreateArgs) -> anyhow::Result<Planned> {
+    let given = GivenCodes {
+        tenant: args.code.clone(),
+        plants: args.plant_codes.iter().cloned().collect::<BTreeMap<String, String>>(),
+    };
+    let json = match &args.config {
+        Some(path) => {
+            let size = std::fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
+            anyhow::ensure!(size <= 1024 * 1024, "{}: more than a mebibyte", path.display());
+            std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?
+        }
+        None => {
+            let code = args.code.as_deref().unwrap_or_default();
+            serde_json::json!({
+                "tenant_id": code.to_lowercase(), "name": args.name, "timezone": args.time_zone,
+                "language": args.language, "currency": args.currency,
+            })
+            .to_string()
+        }
+    };
+    let mut planned = config::read(&json, &given)
+        .map_err(|wrong| anyhow::anyhow!("nothing was made:\n  {}", wrong.join("\n  ")))?;
+    if args.config.is_none() {
+        planned.tenant.slug = None;
+    }
+    Ok(planned)
+}
+
+async fn create(db: &Db, args: &CreateArgs) -> anyhow::Result<()> {
+    let planned = planned(args)?;
+    let NewTenant { code, name, time_zone, language, currency, .. } = &planned.tenant;
+    let placement = args.placement.on(args.server.as_deref())?;
+    println!("{code}  {name}  {time_zone}  {language}  {currency}  {}", place_text(&placement));
+    for plant in &planned.plants {
+        println!("  plant {}  {}  {}", plant.code, plant.slug, plant.name);
+    }
+    for derived in &planned.derived {
+        println!("  derived from the id: {derived}");
+    }
+    for left_out in &planned.left_out {
+        println!("  not kept: {left_out}");
+    }
+    if args.dry_run {
+        println!("nothing was made (--dry-run)");
+        return Ok(());
+    }
+    let made = tenancy::create(db, &planned.tenant, &placement).await?;
+    plants(db, made.id, &planned).await?;
+    match made.change {
+        Change::Made => println!(
+            "made; invite its first person with `cloud user invite EMAIL --name NAME --tenant {code}`"
+        ),
+        Change::Updated => println!("was there, and was brought up to date"),
+        Change::Same => println!("was there already"),
+    }
+    Ok(())
+}
+
+/// The plants, of one company that is named as the tenant is; a company that is there
+/// already is theirs.
+async fn plants(db: &Db, tenant: uuid::Uuid, planned: &Planned) -> anyhow::Result<()> {
+    if planned.plants.is_empty() {
+        return Ok(());
+    }
+    let company = NewCompany { code: planned.tenant.code.clone(), name: planned.tenant.name.clone() };
+    db.tx(&Cx::system(tenant), async |tx| {
+        let company = tenancy::company_upsert(tx, &company).await?.id;
+        for plant in &planned.plants {
+            let new = NewPlant {
+                company,
+                code: plant.code.clone(),
+                slug: Some(plant.slug.clone()),
+                name: plant.name.clone(),
+                time_zone: planned.tenant.time_zone.clone(),
+                languages: vec![planned.tenant.language.clone()],
+            };
+            tenancy::plant_upsert(tx, &new).await?;
+            tenancy::agent_upsert(tx, &NewAgent::Plant(plant.code.clone())).await?;
+        }
+        Ok::<_, DbError>(())
+    })
+    .await?;
+    Ok(())
+}
+
+fn place_text(placement: &Placement) -> String {
+    match placement {
+        Placement::Shared => SHARED.to_owned(),
+        Placement::Own { server } if server.is_empty() => "a database of its own".to_owned(),
+        Placement::Own { server } => format!("a database of its own on {server}"),
+    }
+}
+
+fn state_of(tenant: &Tenant) -> String {
+    match tenant.paused_at {
+        Some(at) => format!("{}, being moved since {}", tenant.status, at.format("%Y-%m-%d %H:%M")),
+        None => tenant.status.clone(),
+    }
+}
+
+async fn list(db: &Db) -> anyhow::Result<()> {
+    let databases = tenancy::databases(db).await?;
+    for tenant in tenancy::tenants(db).await? {
+        let home = databases.iter().find(|one| one.name == tenant.placement);
+        let trouble = home.filter(|home| !home.serves()).map(|home| format!(" ({})", home.state));
+        println!(
+            "{}  {}  {}{}  {}",
+            tenant.code,
+            state_of(&tenant),
+            tenant.placement,
+            trouble.unwrap_or_default(),
+            tenant.name
+        );
+    }
+    Ok(())
+}
+
+async fn show(db: &Db, code: &str) -> anyhow::Result<()> {
+    let tenant = tenant(db, code).await?;
+    println!("{}  {}", tenant.code, tenant.name);
+    println!("id         {}", tenant.id);
+    if let Some(slug) = &tenant.slug {
+        println!("known as   {slug}");
+    }
+    println!("status     {}", state_of(&tenant));
+    if !tenant.status_reason.is_empty() {
+        println!("because    {}", tenant.status_reason);
+    }
+    println!("time zone  {}", tenant.time_zone);
+    println!("language   {}", tenant.language);
+    println!("currency   {}", tenant.currency);
+    println!("made       {}", tenant.created_at.format("%Y-%m-%d %H:%M"));
+    for one in tenancy::databases(db).await?.iter().filter(|one| one.name == tenant.placement) {
+        let server = if one.server.is_empty() { "the home server" } else { &one.server };
+        println!("lives in   {} on {server}", one.name);
+        if !one.region.is_empty() {
+            println!("region     {}", one.region);
+        }
+        if one.kind == "own" {
+            println!("database   {}, schema {} {}", one.state, one.schema_version, one.detail);
+        }
+    }
+    Ok(())
+}
+
+/// `cloud migrate`.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let all = tenancy::migrate_all(&database.db).await;
+    database.close().await;
+    let mut failing = 0;
+    for one in all? {
+        if one.kind == "shared" {
+            println!("{}  ready  {}", one.name, platform::migrate::version());
+            continue;
+        }
+        println!("{}  {}  {}  {}", one.name, one.state, one.schema_version, one.detail);
+        failing += usize::from(!one.serves());
+    }
+    anyhow::ensure!(failing == 0, "{failing} databases are not up to date; their tenants are refused");
+    Ok(())
+}

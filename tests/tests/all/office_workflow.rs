@@ -1,0 +1,168 @@
+//! An approval from its definition to its end, in a browser: an administrator
+//! publishes it, one person raises a request, another approves it in Telugu.
+
+use serde_json::json;
+use simulators::demo::cloud::Cloud;
+use simulators::demo::layout::Layout;
+use simulators::demo::world::TENANT;
+
+use crate::support::browser::Browser;
+use crate::support::{Folder, free_ports};
+
+const PASSWORD: &str = "monsoon kettle ninety brass";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_approved_in_telugu() {
+    let Some(browser) = Browser::start().await else { return };
+    let folder = Folder::new();
+    let layout = Layout::new(&folder.state()).unwrap();
+    let [http, grpc] = free_ports();
+    let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
+    let plants = ["kolkata.toml"].map(|name| layout.root.join("plant-configs").join(name));
+    cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
+    let url = cloud.url();
+    let link = async |email: &str, name: &str, role: &str| {
+        let invite =
+            ["user", "invite", email, "--name", name, "--role", role, "--tenant", TENANT, "--url", &url];
+        cloud.run(&invite.map(str::to_owned)).await.unwrap().trim().to_owned()
+    };
+    let priya = link("priya@saif.example", "Priya Rao", "ADMIN").await;
+    let ravi = link("ravi@saif.example", "Ravi Teja", "BUYER").await;
+    let lata = link("lata@saif.example", "Lata Devi", "DEPT_HEAD").await;
+
+    publish(&browser, &priya).await;
+    let request = raise(&browser, &url, &ravi).await;
+    approve(&browser, &url, &lata).await;
+
+    // Whoever raised it is told, and says that it is done.
+    leave(&browser, &url).await;
+    sign_in(&browser, &url, "ravi@saif.example").await;
+    browser.open(&format!("{url}/notices")).await;
+    browser.says("#main", "Approved: RQ-000001").await;
+    browser.pictures("workflow-notice").await;
+    browser.open(&request).await;
+    browser.says(".tw-state", "Approved").await;
+    browser.click("form[action$='/done'] button").await;
+    browser.says(".tw-state", "Done").await;
+    browser.click("a[href^='/approvals/']").await;
+    browser.says(".tw-state", "Completed").await;
+    browser.says("#main", "Lata Devi approved: Department Head Approval").await;
+    browser.pictures("workflow-history").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    browser.close().await;
+    cloud.stop().await.unwrap();
+}
+
+/// Follows an invitation and sets a password, which signs in.
+async fn accept(browser: &Browser, link: &str) {
+    browser.page.delete_all_cookies().await.unwrap();
+    browser.open(link).await;
+    browser.click("#password").await;
+    browser.press(&format!("{PASSWORD}\u{e007}")).await;
+    browser.find("#sidebar").await;
+}
+
+async fn leave(browser: &Browser, url: &str) {
+    browser.open(&format!("{url}/signin")).await;
+    browser.page.delete_all_cookies().await.unwrap();
+}
+
+async fn sign_in(browser: &Browser, url: &str, email: &str) {
+    browser.open(&format!("{url}/signin")).await;
+    browser.click("#email").await;
+    browser.press(email).await;
+    browser.click("#password").await;
+    browser.press(&format!("{PASSWORD}\u{e007}")).await;
+    browser.find("#sidebar").await;
+}
+
+async fn type_source(browser: &Browser, source: &str) {
+    let set = "document.querySelector('#source').value = arguments[0]";
+    browser.run(set, json!([source])).await;
+}
+
+async fn publish(browser: &Browser, link: &str) {
+    accept(browser, link).await;
+    browser.click("#sidebar a[href='/workflows']").await;
+    browser.says("h1", "Workflows").await;
+    browser.pictures("workflow-none").await;
+    browser.click("a[href='/workflows/new']").await;
+    browser.says(".tw-stages", "Accounts Review").await;
+    let source = browser.run("return document.querySelector('#source').value", json!([])).await;
+    let source = source.as_str().unwrap().to_owned();
+
+    // All mistakes are named at once, with their lines, and the text stays.
+    type_source(browser, &source.replace("DEPT_HEAD", "DEPT_HED").replace("amount >", "amout >")).await;
+    browser.click("form[action='/workflows'] .btn-primary").await;
+    browser.says("#mistakes", "DEPT_HED").await;
+    browser.says("#mistakes", "amout").await;
+    browser.pictures("workflow-mistakes").await;
+
+    // Tried on an example before it is kept.
+    type_source(browser, &source).await;
+    browser.click("#try_amount").await;
+    browser.press("60000").await;
+    browser.click("button[formaction='/workflows/try']").await;
+    browser.says("#main", "Lata Devi").await;
+    browser.pictures("workflow-tried").await;
+    browser.click("form[action='/workflows'] .btn-primary").await;
+    browser.find("#publish").await;
+    browser.click("#publish").await;
+    browser.says("header .tw-state", "In force").await;
+    browser.pictures("workflow-published").await;
+}
+
+/// Raises a request for less than the accountant is asked about; answers its address.
+async fn raise(browser: &Browser, url: &str, link: &str) -> String {
+    accept(browser, link).await;
+    browser.click("#sidebar a[href='/requests']").await;
+    browser.says("h1", "Requests").await;
+    browser.pictures("request-none").await;
+    browser.click("a[href='/requests/new']").await;
+    browser.click("#subject").await;
+    browser.press("Bearings for line 2").await;
+    browser.click("#amount").await;
+    browser.press("48,000.50").await;
+    browser.run("document.querySelector('#plant').value = 'KOL'", json!([])).await;
+    browser.click("#text").await;
+    browser.press("The ones in line 2 are worn.").await;
+    browser.pictures("request-new").await;
+    browser.click("form[action='/requests'] button[type=submit]").await;
+    browser.says("h1", "RQ-000001").await;
+    browser.pictures("request-raised").await;
+    let address = browser.page.current_url().await.unwrap().to_string();
+    // Nobody approves what they raised themselves.
+    browser.click("a[href^='/approvals/']").await;
+    browser.says("#main", "Lata Devi").await;
+    let offered = "return document.querySelectorAll(\"form[action$='/decide']\").length";
+    assert_eq!(browser.run(offered, json!([])).await, 0, "at {url}");
+    address
+}
+
+async fn approve(browser: &Browser, url: &str, link: &str) {
+    accept(browser, link).await;
+    browser.open(&format!("{url}/approvals")).await;
+    browser.says("#main", "Bearings for line 2").await;
+    browser.pictures("workflow-inbox").await;
+    let menu = "document.querySelector(\"form[action='/language']\").closest('details').open = true";
+    browser.run(menu, json!([])).await;
+    browser.click("form[action='/language'] button[value=te]").await;
+    browser.says("h1", "ఆమోదాలు").await;
+    browser.pictures("workflow-inbox-telugu").await;
+    browser.click(".tw-row-head h2 a").await;
+    browser.says("#main", "48,000.50 INR").await;
+    browser.pictures("workflow-instance-telugu").await;
+    // By keyboard: `c` to the comment, then the button by its letter and Enter.
+    browser.press("c").await;
+    browser.press("సరే").await;
+    browser.run("document.activeElement.blur()", json!([])).await;
+    browser.press("a").await;
+    browser.press("\u{e007}").await;
+    browser.says(".tw-state", "ఆమోదించబడింది").await;
+    browser.pictures("workflow-approved-telugu").await;
+    browser.open(&format!("{url}/approvals/away")).await;
+    browser.says("h1", "ఎవరు బదులు").await;
+    browser.pictures("workflow-away-telugu").await;
+    browser.run(menu, json!([])).await;
+    browser.click("form[action='/language'] button[value=en]").await;
+}
