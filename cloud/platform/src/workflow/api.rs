@@ -734,13 +734,10 @@ async fn delegate(
     caller: Caller,
     sent: Result<Json<Lend>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Delegation>), Problem> {
-    let own = if caller.may(&MANAGE) { caller.person().ok() } else { Some(caller.person()?) };
+    let own = caller.person()?;
     let lend = json(sent)?;
-    let person = lend
-        .person
-        .or(own)
-        .ok_or_else(|| Problem::from(WorkflowError::Field("person", "workflow-delegation-wrong-person")))?;
-    if Some(person) != own {
+    let person = lend.person.unwrap_or(own);
+    if person != own {
         caller.require(&MANAGE)?;
     }
     let new =

@@ -21,6 +21,8 @@ pub const MAX_LENGTH: usize = 500;
 pub const MAX_PARTS: usize = 100;
 /// Deepest nesting.
 const MAX_DEPTH: u16 = 32;
+/// Stack of the parser, in bytes; of what it does not use, none is taken.
+const STACK: usize = 128 * 1024 * 1024;
 /// Methods of texts.
 const METHODS: [&str; 3] = ["contains", "startsWith", "endsWith"];
 
@@ -110,10 +112,7 @@ impl Condition {
         if source.len() > MAX_LENGTH {
             return Err(vec![ConditionError::TooLong]);
         }
-        let parsed = Parser::new().max_recursion_depth(MAX_DEPTH).parse(source);
-        let expr = parsed.map_err(|errors| {
-            errors.errors.iter().map(|error| ConditionError::Syntax(error.msg.clone())).collect::<Vec<_>>()
-        })?;
+        let expr = parse(source)?;
         let mut judge = Judge { fields, parts: 0, wrong: Vec::new() };
         let found = judge.type_of(&expr.expr);
         let mut wrong = judge.wrong;
@@ -136,6 +135,22 @@ impl Condition {
             _ => Err(Unjudged::Types(self.source.clone())),
         }
     }
+}
+
+/// The expression of a text. The parser goes deep into brackets before it counts
+/// them, deeper than the stack of a worker; so it has one of its own.
+fn parse(source: &str) -> Result<IdedExpr, Vec<ConditionError>> {
+    let unread = || vec![ConditionError::Syntax("it cannot be read".to_owned())];
+    let read = || {
+        let parsed = Parser::new().max_recursion_depth(MAX_DEPTH).parse(source);
+        parsed.map_err(|errors| {
+            errors.errors.iter().map(|error| ConditionError::Syntax(error.msg.clone())).collect::<Vec<_>>()
+        })
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, read);
+        thread.map_err(|_| unread())?.join().map_err(|_| unread())?
+    })
 }
 
 /// Goes over an expression once, collecting what is wrong with it.

@@ -131,7 +131,9 @@ impl From<WorkflowError> for Problem {
         let problem = match error {
             WorkflowError::NotFound => return Self::not_found(),
             WorkflowError::Db(error) => return error.into(),
-            WorkflowError::Refused(_) | WorkflowError::NotYours => Self::new(StatusCode::FORBIDDEN, code, ""),
+            WorkflowError::Refused(_) => Self::new(StatusCode::FORBIDDEN, code, ""),
+            // Whoever manages workflows could.
+            WorkflowError::NotYours => Self::new(StatusCode::FORBIDDEN, code, "").lacks(&super::MANAGE),
             WorkflowError::UnderWay
             | WorkflowError::State(_)
             | WorkflowError::Settled

@@ -263,7 +263,7 @@ impl Reader<'_> {
         }
         let name = self.text(&at, "name", MAX_NAME).unwrap_or_else(|| format!("{}", n + 1));
         let approvers = self.approvers(&at);
-        let rule = self.rule(&at, &approvers);
+        let rule = self.rule(&at);
         let sla_hours = self.hours(&at, "sla_hours", 1);
         let remind_hours = self.hours(&at, "remind_hours_before", 1);
         if let (Some(remind), Some(sla)) = (remind_hours, sla_hours)
@@ -323,13 +323,16 @@ impl Reader<'_> {
         approvers
     }
 
-    fn rule(&mut self, at: &At<'_>, approvers: &[Approver]) -> Rule {
+    fn rule(&mut self, at: &At<'_>) -> Rule {
         match at.fields.get("rule") {
             None | Some(Json::Null) => Rule::Any,
             Some(Json::String(rule)) if rule == "any" => Rule::Any,
             Some(Json::String(rule)) if rule == "all" => Rule::All,
             Some(Json::Object(rule)) if rule.len() == 1 && rule.contains_key("quorum") => {
-                let most = if approvers.len() > 1 { approvers.len() } else { MAX_APPROVERS } as u64;
+                // As they are written, also where one of them is a mistake.
+                let listed = at.fields.get("approvers").and_then(Json::as_array).map_or(0, Vec::len)
+                    + usize::from(at.fields.contains_key("approver_role"));
+                let most = if listed > 1 { listed } else { MAX_APPROVERS } as u64;
                 match rule["quorum"].as_u64().filter(|needed| (1..=most).contains(needed)) {
                     Some(needed) => Rule::Quorum(u16::try_from(needed).unwrap_or(u16::MAX)),
                     None => {

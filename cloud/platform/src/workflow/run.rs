@@ -295,7 +295,8 @@ pub async fn resubmit(
 /// workflows (`manages`).
 ///
 /// # Errors
-/// [`WorkflowError::State`] when it is over or approved, [`WorkflowError::NotYours`].
+/// [`WorkflowError::State`] when it is over or approved, [`WorkflowError::NotFound`] also
+/// where it is somebody else's.
 pub async fn cancel(
     tx: &mut Tx,
     subjects: &Subjects,
@@ -307,8 +308,9 @@ pub async fn cancel(
 ) -> Result<Standing, WorkflowError> {
     let comment = text(comment, MAX_COMMENT)?;
     let mut instance = instances::lock(tx, instance).await?.ok_or(WorkflowError::NotFound)?;
+    // Whose it is not, does not learn that it is there.
     if !manages && instance.starter != person {
-        return Err(WorkflowError::NotYours);
+        return Err(WorkflowError::NotFound);
     }
     let state = state_of(&instance);
     if follow(state, Step::Cancel).is_none() {

@@ -53,12 +53,12 @@ fn hex(bytes: &[u8]) -> String {
 
 /// An archive that is being written: beside its place, until it is whole.
 pub(in crate::tenancy) struct Writer {
-    zip: ZipWriter<BufWriter<File>>,
+    /// Until it is finished.
+    zip: Option<ZipWriter<BufWriter<File>>>,
     path: PathBuf,
     aside: PathBuf,
     hash: Sha256,
     bytes: u64,
-    done: bool,
 }
 
 impl Writer {
@@ -72,21 +72,25 @@ impl Writer {
         let aside = path.with_file_name(name);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside);
         let file = file.map_err(|error| failed(&aside, error))?;
-        let zip = ZipWriter::new(BufWriter::new(file));
-        Ok(Self { zip, path: path.to_owned(), aside, hash: Sha256::new(), bytes: 0, done: false })
+        let zip = Some(ZipWriter::new(BufWriter::new(file)));
+        Ok(Self { zip, path: path.to_owned(), aside, hash: Sha256::new(), bytes: 0 })
+    }
+
+    fn zip(&mut self) -> Result<&mut ZipWriter<BufWriter<File>>, DataError> {
+        self.zip.as_mut().ok_or_else(|| failed(&self.aside, std::io::Error::other("it is finished")))
     }
 
     pub fn begin(&mut self, name: &str) -> Result<(), DataError> {
         let options = SimpleFileOptions::default().large_file(true).unix_permissions(0o600);
         self.hash = Sha256::new();
         self.bytes = 0;
-        self.zip.start_file(name, options).map_err(|error| failed(&self.aside, error.into()))
+        self.zip()?.start_file(name, options).map_err(|error| failed(&self.aside, error.into()))
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), DataError> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
-        self.zip.write_all(bytes).map_err(|error| failed(&self.aside, error))
+        self.zip()?.write_all(bytes).map_err(|error| failed(&self.aside, error))
     }
 
     /// Writes all that a file of the disk holds.
@@ -116,13 +120,9 @@ impl Writer {
         self.begin(MANIFEST)?;
         let text = serde_json::to_vec_pretty(manifest).map_err(|error| form(&self.aside, error))?;
         self.write(&text)?;
-        self.done = true;
         let path = self.aside.clone();
         let told = |error: std::io::Error| failed(&path, error);
-        let writer = std::mem::replace(
-            &mut self.zip,
-            ZipWriter::new(BufWriter::new(File::open("/dev/null").map_err(told)?)),
-        );
+        let writer = self.zip.take().ok_or_else(|| told(std::io::Error::other("it is finished")))?;
         let file = writer.finish().map_err(|error| told(error.into()))?;
         let file = file.into_inner().map_err(|error| told(error.into_error()))?;
         file.sync_all().map_err(told)?;
@@ -132,9 +132,8 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if !self.done {
-            let _ = std::fs::remove_file(&self.aside);
-        }
+        // One that is whole has its place already.
+        let _ = std::fs::remove_file(&self.aside);
     }
 }
 

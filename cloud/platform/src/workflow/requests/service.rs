@@ -218,11 +218,11 @@ pub async fn change(
     now: DateTime<Utc>,
 ) -> Result<Request, RequestError> {
     let before = store::find(tx, request).await?.ok_or(WorkflowError::NotFound)?;
-    if before.raised_by != person {
-        return Err(WorkflowError::NotYours.into());
-    }
     if before.state != "sent_back" {
         return Err(WorkflowError::State("PENDING_APPROVAL").into());
+    }
+    if before.raised_by != person {
+        return Err(WorkflowError::NotYours.into());
     }
     let request = Request {
         subject: new.subject.clone(),

@@ -150,7 +150,9 @@ async fn of_two_at_once_one_wins_or_both_count() {
         heads.push(office.person(&format!("Head{n}"), &["DEPT_HEAD"]).await);
     }
     let source = |rule: &str| {
-        format!(r#"{{ "workflow_id": "w", "stages": [{{ "approver_role": "DEPT_HEAD", "rule": {rule} }}] }}"#)
+        format!(
+            r#"{{ "workflow_id": "work", "stages": [{{ "approver_role": "DEPT_HEAD", "rule": {rule} }}] }}"#
+        )
     };
     let everybody = async |request: &Request| {
         let all = heads.iter().map(|head| office.decide(request, *head, Action::Approve));
@@ -161,20 +163,20 @@ async fn of_two_at_once_one_wins_or_both_count() {
             .collect::<Vec<_>>()
     };
     office.publish(&source(r#""any""#), None).await;
-    let request = office.raise(starter, "w", "").await;
+    let request = office.raise(starter, "work", "").await;
     let done = everybody(&request).await;
     assert_eq!(done.iter().filter(|done| **done == Ok(State::Approved)).count(), 1, "{done:?}");
     assert_eq!(done.iter().filter(|done| **done == Err("workflow.settled")).count(), 5, "{done:?}");
 
     office.publish(&source(r#"{ "quorum": 3 }"#), None).await;
-    let request = office.raise(starter, "w", "").await;
+    let request = office.raise(starter, "work", "").await;
     let done = everybody(&request).await;
     assert_eq!(done.iter().filter(|done| **done == Ok(State::PendingApproval)).count(), 2, "{done:?}");
     assert_eq!(done.iter().filter(|done| **done == Ok(State::Approved)).count(), 1, "{done:?}");
     assert_eq!(office.count("workflow_seats where decision = 'APPROVE'").await, 4);
 
     office.publish(&source(r#""all""#), None).await;
-    let request = office.raise(starter, "w", "").await;
+    let request = office.raise(starter, "work", "").await;
     let done = everybody(&request).await;
     assert_eq!(done.iter().filter(|done| **done == Ok(State::PendingApproval)).count(), 5, "{done:?}");
     assert_eq!(done.iter().filter(|done| **done == Ok(State::Approved)).count(), 1, "{done:?}");
@@ -182,7 +184,7 @@ async fn of_two_at_once_one_wins_or_both_count() {
 
     // The same person, twice at once: one decision.
     office.publish(&source(r#"{ "quorum": 2 }"#), None).await;
-    let request = office.raise(starter, "w", "").await;
+    let request = office.raise(starter, "work", "").await;
     let twice = join_all([0, 1].map(|_| office.decide(&request, heads[0], Action::Approve))).await;
     assert_eq!(twice.iter().filter(|done| done.is_ok()).count(), 1, "{twice:?}");
     assert!(twice.iter().any(|done| done.as_ref().is_err_and(|error| error.code() == "workflow.decided")));
@@ -246,11 +248,12 @@ async fn what_runs_keeps_its_revision_and_a_plant_has_its_own() {
     let starter = office.person("Starter", &["BUYER"]).await;
     let head = office.person("Head", &["DEPT_HEAD"]).await;
     let manager = office.person("Manager", &["PLANT_MANAGER"]).await;
-    let of = |role: &str| format!(r#"{{ "workflow_id": "w", "stages": [{{ "approver_role": "{role}" }}] }}"#);
+    let of =
+        |role: &str| format!(r#"{{ "workflow_id": "work", "stages": [{{ "approver_role": "{role}" }}] }}"#);
     office.publish(&of("DEPT_HEAD"), None).await;
-    let before = office.raise(starter, "w", "").await;
+    let before = office.raise(starter, "work", "").await;
     office.publish(&of("PLANT_MANAGER"), None).await;
-    let after = office.raise(starter, "w", "").await;
+    let after = office.raise(starter, "work", "").await;
     assert_eq!(refused(office.decide(&before, manager, Action::Approve).await), "workflow.not_asked");
     assert_eq!(office.decide(&before, head, Action::Approve).await.unwrap().state, State::Approved);
     assert_eq!(office.decide(&after, manager, Action::Approve).await.unwrap().state, State::Approved);
@@ -260,8 +263,8 @@ async fn what_runs_keeps_its_revision_and_a_plant_has_its_own() {
     );
 
     office.publish(&of("DEPT_HEAD"), Some("KOL")).await;
-    let there = office.try_raise(starter, "w", "", "KOL").await.unwrap();
-    let elsewhere = office.try_raise(starter, "w", "", "VZG").await.unwrap();
+    let there = office.try_raise(starter, "work", "", "KOL").await.unwrap();
+    let elsewhere = office.try_raise(starter, "work", "", "VZG").await.unwrap();
     assert_eq!(office.decide(&there, head, Action::Approve).await.unwrap().state, State::Approved);
     assert_eq!(office.decide(&elsewhere, manager, Action::Approve).await.unwrap().state, State::Approved);
     let none = office.try_raise(starter, "nothing", "", "").await;
