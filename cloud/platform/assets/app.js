@@ -23,10 +23,18 @@
   };
 
   let hiding;
-  const toast = (text) => {
+  const toast = (text, href) => {
     const box = byId("toast");
     if (!box || !text) return;
-    box.querySelector("p").textContent = text;
+    const line = box.querySelector("p");
+    line.textContent = text;
+    if (href) {
+      const link = document.createElement("a");
+      link.href = href;
+      link.textContent = text;
+      line.replaceChildren(link);
+    }
+    box.classList.toggle("is-info", Boolean(href));
     box.hidden = false;
     clearTimeout(hiding);
     hiding = setTimeout(() => { box.hidden = true; }, 12000);
@@ -202,6 +210,16 @@
     }
     closeNav();
     closeFound();
+  });
+
+  // A notice that cannot wait is shown over the page, once in this browser.
+  document.addEventListener("tw-notice", (event) => {
+    const { id, text, href } = event.detail;
+    try {
+      if (id <= (localStorage.getItem("tw-notice") || "")) return;
+      localStorage.setItem("tw-notice", id);
+    } catch { /* private window */ }
+    toast(text, href);
   });
 
   // An error is shown, and never put into the page as it came.

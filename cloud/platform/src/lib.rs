@@ -2,6 +2,7 @@
 //! certificate authority for plants, sign-in, reference data, and the web shell.
 //! Knows no module.
 
+pub mod admin;
 pub mod audit;
 pub mod authority;
 pub mod ctx;
@@ -14,14 +15,18 @@ pub mod migrate;
 pub mod notify;
 pub mod numbering;
 pub mod openapi;
+pub mod organisation;
+pub mod outbound;
 pub mod outbox;
 pub mod people;
+pub mod plans;
 pub mod postgres;
 mod private_file;
 pub mod reference;
 pub mod search;
 pub mod secrets;
 pub mod seed;
+pub mod settings;
 pub mod tenancy;
 pub mod testing;
 pub mod tokens;

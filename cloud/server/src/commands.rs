@@ -473,7 +473,8 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
         );
         println!("{} seals from now on", secrets.add_key()?);
     }
-    let mut done = platform::tokens::reseal(db, &secrets).await?;
+    let mut done = db.system_tx(async |system| platform::admin::reseal(system, &secrets).await).await?;
+    done += platform::tokens::reseal(db, &secrets).await?;
     for tenant in tenancy::active_ids(db).await? {
         let cx = Cx::system(tenant);
         done += db
@@ -481,7 +482,8 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
                 let codes = people::reseal(tx, &secrets).await?;
                 let webhooks = platform::notify::reseal(tx, &secrets).await?;
                 let messages = platform::outbox::reseal(tx, &secrets).await?;
-                Ok::<_, DbError>(codes + webhooks + messages)
+                let servers = platform::settings::reseal(tx, &secrets).await?;
+                Ok::<_, DbError>(codes + webhooks + messages + servers)
             })
             .await?;
     }

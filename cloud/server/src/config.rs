@@ -12,7 +12,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use platform::db::{Owns, Server};
 use platform::files::{Depot, Files, Limits, S3Config};
-use platform::notify::{MailConfig, Mailer};
+use platform::notify::{MailConfig, Mailer, SmsProvider};
 use platform::secrets::{self, Secrets};
 use platform::web::{Network, Rate, Rates};
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,13 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// Who mails come from: `Tracewright <noreply@example.com>`.
     pub mail_from: Option<String>,
+    /// The provider of text messages, a table `[sms]`: `url`, `body`, `token` and others,
+    /// see docs/notices.md. Tenants may have their own. None are sent when left out.
+    pub sms: Option<SmsProvider>,
+    /// What whoever reports mail that bounced, of any tenant, shows at
+    /// `/api/v1/mail/bounces`: at least 24 characters. Tenants have tokens of their own
+    /// besides.
+    pub bounce_token: Option<String>,
     /// Keys under which sensitive fields are sealed, each `name:base64`, the last one
     /// for what is sealed from now on. The file `secrets.keys` in the state folder
     /// when left out, made at first use.
@@ -140,6 +147,8 @@ impl Default for Config {
             public_url: None,
             smtp_url: None,
             mail_from: None,
+            sms: None,
+            bounce_token: None,
             secret_keys: Vec::new(),
             webhooks_private: false,
             trusted_proxies: Vec::new(),
@@ -189,6 +198,8 @@ impl Config {
             "public_url",
             "smtp_url",
             "mail_from",
+            "sms",
+            "bounce_token",
             "secret_keys",
             "webhooks_private",
             "trusted_proxies",
@@ -257,6 +268,32 @@ impl Config {
             connections: self.own_connections,
             databases: self.own_databases,
         })
+    }
+
+    /// The provider of text messages.
+    ///
+    /// # Errors
+    /// When something of it is not right; all of it is named.
+    pub fn sms(&self) -> anyhow::Result<Option<SmsProvider>> {
+        let Some(provider) = &self.sms else {
+            return Ok(None);
+        };
+        let mut wrong: Vec<&str> =
+            provider.mistakes(self.webhooks_private).into_iter().map(|(field, _)| field).collect();
+        wrong.dedup();
+        anyhow::ensure!(wrong.is_empty(), "sms: {} not right, see docs/notices.md", wrong.join(", "));
+        self.public_url.as_ref().context("sms needs public_url, where links in messages lead")?;
+        Ok(Some(provider.clone()))
+    }
+
+    /// The token of reports of bounced mail.
+    ///
+    /// # Errors
+    /// When it is too short to be safe.
+    pub fn bounce_token(&self) -> anyhow::Result<Option<String>> {
+        let long_enough = self.bounce_token.as_ref().is_none_or(|token| token.len() >= 24);
+        anyhow::ensure!(long_enough, "bounce_token: 24 characters or more are expected");
+        Ok(self.bounce_token.clone())
     }
 
     /// How many requests somebody may make.
@@ -380,6 +417,22 @@ mod tests {
         };
         assert!(told("s3://files").contains("files_s3_access_key"));
         assert!(told("gs://files").contains("s3://bucket"));
+    }
+
+    #[test]
+    fn a_provider_of_text_messages_is_read_from_a_table_and_judged_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("cloud.toml");
+        let table = |body: &str| {
+            let text = format!("public_url = \"https://tw.example\"\n[sms]\n{body}");
+            std::fs::write(&file, text).unwrap();
+            Config::load(Some(&file)).unwrap().sms().map_err(|error| error.to_string())
+        };
+        let right = "url = \"https://sms.example/\"\nform = \"form\"\nbody = \"to={number}&text={text}\"\n\
+                     token = \"t\"\nheaders = { Authorization = \"Bearer {token}\" }\nper_tenant = 100\n";
+        assert_eq!(table(right).unwrap().unwrap().per_tenant, 100);
+        let wrong = table("url = \"http://sms.example/\"\nbody = \"to={nobody}\"\n").unwrap_err();
+        assert!(wrong.starts_with("sms: url, body not right"), "{wrong}");
     }
 
     #[tokio::test]

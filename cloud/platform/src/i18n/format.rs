@@ -138,6 +138,11 @@ pub fn zone(name: &str) -> Tz {
     name.parse().unwrap_or(Tz::UTC)
 }
 
+/// A whole number, grouped, where no language is at hand.
+pub(crate) fn grouped_number(n: i64) -> String {
+    grouped(&n.to_string())
+}
+
 /// Groups the digits before the point: the last three, then pairs.
 pub(super) fn grouped(number: &str) -> String {
     with_commas(number, |after| after >= 3 && (after - 3).is_multiple_of(2))

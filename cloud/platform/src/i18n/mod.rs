@@ -12,6 +12,7 @@ mod lang;
 
 pub use bundles::{I18n, Texts, Value};
 pub use check::assert_complete;
+pub(crate) use format::grouped_number;
 pub use format::{Days, Form, Grouping, zone};
 pub use lang::Lang;
 

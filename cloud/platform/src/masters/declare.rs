@@ -193,11 +193,14 @@ pub enum Group {
     Plant,
     /// Numbers of documents, fields of one's own.
     Setup,
+    /// Companies, departments, cost centres.
+    Organisation,
 }
 
 impl Group {
     /// All, in order.
-    pub const ALL: [Self; 5] = [Self::Items, Self::Partners, Self::Plant, Self::Money, Self::Setup];
+    pub const ALL: [Self; 6] =
+        [Self::Items, Self::Partners, Self::Plant, Self::Organisation, Self::Money, Self::Setup];
 
     /// The key of its text.
     #[must_use]
@@ -208,6 +211,7 @@ impl Group {
             Self::Money => "masters-group-money",
             Self::Plant => "masters-group-plant",
             Self::Setup => "masters-group-setup",
+            Self::Organisation => "masters-group-organisation",
         }
     }
 }

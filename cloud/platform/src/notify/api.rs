@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::preferences::{self, APP, MAIL};
-use super::{ByMail, Kind, MANAGE, pages, store};
+use super::preferences::{self, Choice};
+use super::times;
+use super::{MANAGE, pages, store};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
-use crate::outbox::{self, Listed, State as Stands};
+use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
 use crate::web::{AppState, Caller, Problem, json, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -63,6 +64,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .needs(&MANAGE)
             .query::<AskedDeliveries>()
             .choice("state", Stands::ALL.map(Stands::name))
+            .choice("channel", Channel::OUTSIDE.map(Channel::name))
             .answers::<Deliveries>(),
         Operation::post(
             "/api/v1/deliveries/{id}/again",
@@ -192,23 +194,59 @@ struct KindChoice {
     app_fixed: bool,
     /// Whether it comes by mail.
     mail: bool,
+    /// How fast, where it does.
+    mail_pace: Pace,
     /// It does, whatever the person says.
     mail_fixed: bool,
+    /// Whether it comes by text message, where those are set up and the person's number
+    /// is verified.
+    sms: bool,
+}
+
+/// How fast mail of a kind comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = NoticePace)]
+enum Pace {
+    /// Each notice as it happens.
+    Now,
+    /// All together, once a day.
+    Daily,
+    /// All together, once a week.
+    Weekly,
+}
+
+impl From<times::Pace> for Pace {
+    fn from(pace: times::Pace) -> Self {
+        match pace {
+            times::Pace::Now => Self::Now,
+            times::Pace::Daily => Self::Daily,
+            times::Pace::Weekly => Self::Weekly,
+        }
+    }
+}
+
+impl From<Pace> for times::Pace {
+    fn from(pace: Pace) -> Self {
+        match pace {
+            Pace::Now => Self::Now,
+            Pace::Daily => Self::Daily,
+            Pace::Weekly => Self::Weekly,
+        }
+    }
 }
 
 async fn told(state: &AppState, caller: &Caller, user: Uuid) -> Result<Json<Preferences>, Problem> {
-    let wishes =
-        state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::own_wishes(tx, user).await?)).await?;
-    let wish = |kind: &Kind, channel: &str| {
-        wishes.iter().find(|(of, by, _)| of == kind.code && by == channel).map(|(_, _, wanted)| *wanted)
-    };
-    let kinds = state.kinds.iter().map(|kind| KindChoice {
-        kind: kind.code.to_owned(),
-        name: caller.t(&kind.name_key()),
-        app: preferences::wants(kind, APP, wish(kind, APP)),
-        app_fixed: kind.personal,
-        mail: preferences::wants(kind, MAIL, wish(kind, MAIL)),
-        mail_fixed: kind.mail == ByMail::Always,
+    let (choices, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let kinds = choices.into_iter().map(|choice| KindChoice {
+        kind: choice.kind.code.to_owned(),
+        name: caller.t(&choice.kind.name_key()),
+        app: choice.app,
+        app_fixed: choice.app_fixed(),
+        mail: choice.mail.is_some(),
+        mail_pace: choice.mail.unwrap_or(times::Pace::Now).into(),
+        mail_fixed: choice.mail_fixed(),
+        sms: choice.sms,
     });
     Ok(Json(Preferences { kinds: kinds.collect() }))
 }
@@ -237,6 +275,24 @@ struct NewChoice {
     app: Option<bool>,
     /// By mail; as it is when left out.
     mail: Option<bool>,
+    /// How fast by mail; as it is when left out.
+    mail_pace: Option<Pace>,
+    /// By text message; as it is when left out.
+    sms: Option<bool>,
+}
+
+impl NewChoice {
+    /// What is chosen then, where it was `before`.
+    fn over(&self, before: Choice) -> Choice {
+        let pace = self.mail_pace.map_or(before.mail.unwrap_or(times::Pace::Now), Into::into);
+        let by_mail = self.mail.unwrap_or(before.mail.is_some());
+        Choice {
+            app: self.app.unwrap_or(before.app),
+            mail: by_mail.then_some(pace),
+            sms: self.sms.unwrap_or(before.sms),
+            ..before
+        }
+    }
 }
 
 async fn preferences_set(
@@ -255,21 +311,16 @@ async fn preferences_set(
     if !problem.errors.is_empty() {
         return Err(Problem::invalid("notice.preferences", problem.errors));
     }
-    state
-        .db
-        .tx(&caller.cx, async |tx| {
-            for wish in &new.kinds {
-                let Some(kind) = state.kinds.iter().find(|kind| kind.code == wish.kind) else { continue };
-                if let Some(app) = wish.app.filter(|_| !kind.personal) {
-                    store::wish_set(tx, user, kind.code, APP, app).await?;
-                }
-                if let Some(mail) = wish.mail.filter(|_| kind.mail != ByMail::Always) {
-                    store::wish_set(tx, user, kind.code, MAIL, mail).await?;
-                }
-            }
-            Ok::<_, DbError>(())
+    let (present, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    // Of a kind that is named twice the last one holds.
+    let chosen: Vec<Choice> = present
+        .into_iter()
+        .filter_map(|before| {
+            let wish = new.kinds.iter().rev().find(|wish| wish.kind == before.kind.code)?;
+            Some(wish.over(before))
         })
-        .await?;
+        .collect();
+    preferences::choices_set(&state.db, &caller.cx, user, &chosen).await?;
     told(&state, &caller, user).await
 }
 
@@ -280,6 +331,12 @@ async fn preferences_set(
 struct AskedDeliveries {
     /// How they stand.
     state: Option<String>,
+    /// By which way they go.
+    channel: Option<String>,
+    /// What they tell of, such as `hold.placed`.
+    kind: Option<String>,
+    /// The person or webhook that they are for: e-mail address, or name.
+    to: Option<String>,
     /// Where the answer before ended: its `next`.
     after: Option<Uuid>,
     /// Rows at most.
@@ -299,7 +356,7 @@ struct Deliveries {
 #[derive(Debug, Serialize, ToSchema)]
 struct Delivery {
     id: Uuid,
-    /// notice, mail, webhook.
+    /// mail, sms, webhook.
     channel: String,
     /// What it tells of.
     kind: String,
@@ -310,6 +367,8 @@ struct Delivery {
     attempts: i32,
     /// Why the last attempt failed; empty when none did.
     last_error: String,
+    /// What the other side calls it; empty where it does not say.
+    reference: String,
     created_at: DateTime<Utc>,
     /// When it is tried next, if it waits.
     due_at: DateTime<Utc>,
@@ -319,9 +378,19 @@ struct Delivery {
 
 impl From<Listed> for Delivery {
     fn from(row: Listed) -> Self {
-        let Listed { id, channel, kind, to, state, attempts, last_error, created_at, due_at, replayable } =
-            row;
-        Self { id, channel, kind, to, state, attempts, last_error, created_at, due_at, replayable }
+        Self {
+            id: row.id,
+            channel: row.channel,
+            kind: row.kind,
+            to: row.to,
+            state: row.state,
+            attempts: row.attempts,
+            last_error: row.last_error,
+            reference: row.reference,
+            created_at: row.created_at,
+            due_at: row.due_at,
+            replayable: row.replayable,
+        }
     }
 }
 
@@ -334,6 +403,11 @@ fn word<T>(field: &str, text: Option<&str>, parse: fn(&str) -> Option<T>) -> Res
     .transpose()
 }
 
+/// A channel that leaves the product.
+fn outside(name: &str) -> Option<Channel> {
+    Channel::OUTSIDE.into_iter().find(|channel| channel.name() == name)
+}
+
 async fn deliveries(
     State(state): State<AppState>,
     caller: Caller,
@@ -342,10 +416,21 @@ async fn deliveries(
     caller.require(&MANAGE)?;
     let asked = query::<AskedDeliveries>(&uri)?;
     let limit = limit_of(asked.limit)?;
-    let wanted = word("state", asked.state.as_deref(), Stands::parse)?;
+    let stands = word("state", asked.state.as_deref(), Stands::parse)?;
+    let channel = word("channel", asked.channel.as_deref(), outside)?;
     let now = Utc::now();
-    let found =
-        state.db.tx(&caller.cx, async |tx| outbox::list(tx, wanted, asked.after, limit + 1, now).await);
+    let found = state.db.tx(&caller.cx, async |tx| {
+        let target = match asked.to.as_deref().map(str::trim).filter(|to| !to.is_empty()) {
+            None => None,
+            Some(to) => match store::target(tx, to).await? {
+                Some(target) => Some(target),
+                // Nothing is for somebody whom nobody knows.
+                None => return Ok(Vec::new()),
+            },
+        };
+        let filter = Filter { state: stands, channel, kind: asked.kind.clone(), target };
+        outbox::list(tx, &filter, asked.after, limit + 1, now).await
+    });
     let mut rows = found.await?;
     let more = i64::try_from(rows.len()).is_ok_and(|count| count > limit);
     if more {

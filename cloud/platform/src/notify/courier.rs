@@ -1,18 +1,23 @@
 //! Takes a claimed message where it belongs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::mail::{self, Letter, Mailer, Written};
+use super::address::{self, Unreachable};
+use super::digest::{DIGEST, Digest};
+use super::mail::{self, Letter, MailFailure, Mailer, Written};
 use super::webhook::{self, Call};
-use super::{DELIVERY_DEAD, Kind, MANAGE, Notice, To, WebSender, fan_out, store};
+use super::{ByMail, DELIVERY_DEAD, Kind, MANAGE, Notice, To, fan_out, sms, store, times};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::i18n::{I18n, Lang, Texts, Value as Text};
+use crate::i18n::{I18n, Lang, Texts, Value as Text, zone};
+use crate::outbound::HttpClient;
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
+use crate::settings::OwnMail;
 use crate::workflow::{self, Event, Subjects};
 
 /// What it takes to send.
@@ -20,8 +25,12 @@ use crate::workflow::{self, Event, Subjects};
 pub struct Courier {
     /// The way to the mail server, where one is configured.
     pub mailer: Option<Mailer>,
-    /// Sends the requests of webhooks.
-    pub web: WebSender,
+    /// The ways to tenants' own mail servers.
+    pub own: Arc<OwnMail>,
+    /// Sends the requests of webhooks and to providers of text messages.
+    pub web: HttpClient,
+    /// The provider of text messages of all tenants that have no own.
+    pub sms: Option<sms::Provider>,
     /// Opens what was sealed.
     pub secrets: Secrets,
     /// All texts.
@@ -46,6 +55,41 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+/// Why a message was not sent, and what else follows from that.
+pub(super) struct Unsent {
+    failure: Failure,
+    then: Then,
+}
+
+/// What follows from a message that was given up.
+enum Then {
+    /// Who looks after deliveries is told.
+    Tell,
+    /// Mail does not reach the address.
+    Unreachable(Unreachable),
+    /// As many were sent as may be in a day.
+    Bound(sms::Bound),
+}
+
+impl Unsent {
+    /// Given up, since as many were sent as may be in a day.
+    pub(super) fn over(bound: sms::Bound) -> Self {
+        Self { failure: Failure::Never(bound.told.clone()), then: Then::Bound(bound) }
+    }
+}
+
+impl From<Failure> for Unsent {
+    fn from(failure: Failure) -> Self {
+        Self { failure, then: Then::Tell }
+    }
+}
+
+impl From<DbError> for Unsent {
+    fn from(error: DbError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
 impl Courier {
     /// Sends one message and notes what became of it.
     ///
@@ -63,24 +107,52 @@ impl Courier {
         let outcome = match claimed.channel {
             Channel::Notice => return self.spread(db, &cx, claimed, chance, now).await,
             Channel::Event => return self.start(db, &cx, claimed, chance, now).await,
-            Channel::Mail => self.mail(db, &cx, claimed, now).await,
-            Channel::Webhook => self.webhook(db, &cx, claimed, now).await,
+            Channel::Mail => self.mail(db, &cx, claimed, now).await.map(|()| String::new()),
+            Channel::Webhook => {
+                self.webhook(db, &cx, claimed, now).await.map(|()| String::new()).map_err(Unsent::from)
+            }
+            Channel::Sms => sms::send(self, db, &cx, claimed, now).await,
         };
         db.tx(&cx, async |tx| {
-            let error = outcome.as_ref().err().cloned();
-            let settled = outbox::settle(tx, claimed, outcome.clone(), chance, now).await?;
-            if settled == Settled::Dead && claimed.kind != DELIVERY_DEAD.code {
-                let told = match error {
-                    Some(Failure::Again(text) | Failure::Never(text) | Failure::Void(text)) => text,
-                    None => String::new(),
-                };
-                let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
-                    .with("error", told);
-                super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
+            let failed = outcome.as_ref().err();
+            let reference = outcome.as_ref().ok().filter(|reference| !reference.is_empty());
+            let sent = failed.map_or(Ok(()), |unsent| Err(unsent.failure.clone()));
+            let settled = outbox::settle(tx, claimed, sent, chance, now).await?;
+            if let (Settled::Dead, Some(unsent)) = (settled, failed) {
+                self.gave_up(tx, claimed, unsent, now).await?;
+            }
+            if let (Settled::Sent, Some(reference)) = (settled, reference) {
+                outbox::refer(tx, claimed.id, reference).await?;
             }
             Ok(settled)
         })
         .await
+    }
+
+    /// Tells who looks after deliveries that a message was given up.
+    async fn gave_up(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        unsent: &Unsent,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbError> {
+        match &unsent.then {
+            Then::Unreachable(unreachable) => drop(address::mark(tx, unreachable, now).await?),
+            Then::Bound(bound) => sms::tell_bound(tx, bound, now).await?,
+            Then::Tell if claimed.kind == DELIVERY_DEAD.code => {}
+            Then::Tell => {
+                let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/deliveries?state=dead")
+                    .with("error", unsent.failure.text());
+                super::tell(tx, &DELIVERY_DEAD, &notice, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The kind of that code, among those that a person chooses from.
+    pub(super) fn kind(&self, code: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.code == code)
     }
 
     /// A notice becomes what each person is told, in one transaction with its end.
@@ -92,7 +164,7 @@ impl Courier {
         chance: f64,
         now: DateTime<Utc>,
     ) -> Result<Settled, DbError> {
-        let kind = self.kinds.iter().find(|kind| kind.code == claimed.kind);
+        let kind = self.kind(&claimed.kind);
         let notice = serde_json::from_value::<Notice>(claimed.body.clone());
         db.tx(cx, async |tx| {
             let (Some(kind), Ok(notice)) = (kind, &notice) else {
@@ -136,10 +208,14 @@ impl Courier {
         .await
     }
 
-    /// A text in a language, with the values of a notice.
-    pub(super) fn say(&self, lang: Lang, kind: &Kind, notice: &Notice) -> String {
+    /// The text of a notice in a language; the code of a kind that nobody declares
+    /// any more.
+    pub(super) fn say(&self, lang: Lang, code: &str, values: &BTreeMap<String, String>) -> String {
+        let Some(kind) = self.kind(code) else {
+            return code.to_owned();
+        };
         let values: Vec<(&str, Text<'_>)> =
-            notice.values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
+            values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
         self.i18n.t(lang, &kind.text_key(), &values)
     }
 
@@ -157,17 +233,17 @@ impl Courier {
         let body = claimed.body.get("send").and_then(|body| body.as_str()).unwrap_or_default().to_owned();
         let (secret, url) = webhook::opened(&plain, &found.url);
         let call = Call { id: claimed.id, kind: &claimed.kind, url, secret, body, now };
-        self.web.send(&call).await
+        webhook::send(&self.web, &call).await
     }
 
-    async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Failure> {
+    async fn mail(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Unsent> {
+        let again = |error: &dyn std::fmt::Display| Failure::Again(error.to_string());
+        let own = self.own.of(db, cx, &self.secrets).await?;
         let mailer =
-            self.mailer.as_ref().ok_or_else(|| Failure::Again("no mail server is configured".to_owned()))?;
-        let letter: Letter = serde_json::from_value(claimed.body.clone())
-            .map_err(|error| Failure::Never(error.to_string()))?;
+            own.as_ref().or(self.mailer.as_ref()).ok_or_else(|| again(&"no mail server is configured"))?;
         let secret = claimed
             .secret(&self.secrets, cx.tenant)
-            .map_err(|error| Failure::Again(error.to_string()))?
+            .map_err(|error| again(&error))?
             .map(|secret| String::from_utf8_lossy(&secret).into_owned());
         let (reader, sender, settings) = db
             .tx(cx, async |tx| {
@@ -181,21 +257,79 @@ impl Courier {
         let reader = reader
             .filter(|reader| reader.status != "disabled")
             .ok_or_else(|| Failure::Void("the person is not there any more".to_owned()))?;
+        // What somebody asked for (a link, a code) is sent whatever else holds.
+        let kind = self.kind(&claimed.kind);
+        let asked_for = kind.is_none() && claimed.kind != DIGEST;
+        if reader.unreachable && !asked_for {
+            let told = "mail does not reach this address, until it is confirmed";
+            return Err(Failure::Void(told.to_owned()).into());
+        }
+        let may_wait = !asked_for && kind.is_none_or(|kind| kind.mail != ByMail::Always);
+        let in_zone = zone(mail::time_zone(&reader, &sender));
+        if let Some(until) = times::quiet_until(reader.quiet(), in_zone, now).filter(|_| may_wait) {
+            return Err(Failure::Later(until).into());
+        }
         let texts = Texts::new(Arc::clone(&self.i18n), mail::language(&reader, &sender));
-        let link = (!letter.href.is_empty())
-            .then(|| format!("{}{}{}", self.public_url, letter.href, secret.unwrap_or_default()));
-        let (subject, text, html) = mail::write(&letter, link.as_deref(), &reader, &sender, &texts)
-            .map_err(|error| Failure::Again(error.to_string()))?;
+        let never = |error: serde_json::Error| Failure::Never(error.to_string());
+        let content = if claimed.kind == DIGEST {
+            let digest: Digest = serde_json::from_value(claimed.body.clone()).map_err(never)?;
+            mail::digest(&digest, self, in_zone, &reader, &sender, &texts)
+        } else {
+            let mut letter: Letter = serde_json::from_value(claimed.body.clone()).map_err(never)?;
+            let mut secret = secret.unwrap_or_default();
+            if letter.href.is_empty() {
+                letter.values.insert("code".to_owned(), std::mem::take(&mut secret));
+            }
+            let link =
+                (!letter.href.is_empty()).then(|| format!("{}{}{secret}", self.public_url, letter.href));
+            mail::letter(&letter, link, &reader, &sender, &texts)
+        };
         let written = Written {
             id: claimed.id,
             reader: &reader,
             sender: &sender,
             settings: &settings,
-            subject,
-            text,
-            html,
+            content: content.write(&texts).map_err(|error| again(&error))?,
             now,
         };
-        mailer.send(&written).await
+        mailer.send(&written).await.map_err(|MailFailure { failure, about_the_address }| {
+            let then = about_the_address.then(|| Unreachable {
+                user_id: reader.user_id,
+                name: reader.name.clone(),
+                email: reader.email.clone(),
+                reason: failure.text().to_owned(),
+                source: "refused".to_owned(),
+                message_id: claimed.id,
+                since: now,
+            });
+            Unsent { failure, then: then.map_or(Then::Tell, Then::Unreachable) }
+        })
     }
+}
+
+/// Sends a person a letter of this text now, past the outbox: to try a mail server.
+pub(crate) async fn try_out(
+    db: &Db,
+    cx: &Cx,
+    i18n: &Arc<I18n>,
+    mailer: &Mailer,
+    (user, text): (Uuid, &str),
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let (reader, sender, settings) = db
+        .tx(cx, async |tx| {
+            let reader = store::reader(tx, user).await?;
+            Ok::<_, DbError>((reader, store::sender(tx).await?, store::mail_settings(tx).await?))
+        })
+        .await?;
+    let reader = reader
+        .filter(|reader| reader.status != "disabled")
+        .ok_or_else(|| Failure::Void("the person is not there any more".to_owned()))?;
+    let texts = Texts::new(Arc::clone(i18n), mail::language(&reader, &sender));
+    let content = mail::letter(&Letter::new(text, ""), None, &reader, &sender, &texts)
+        .write(&texts)
+        .map_err(|error| Failure::Again(error.to_string()))?;
+    let (id, reader, sender, settings) = (Uuid::now_v7(), &reader, &sender, &settings);
+    let written = Written { id, reader, sender, settings, content, now };
+    mailer.send(&written).await.map_err(|failed| failed.failure)
 }

@@ -16,15 +16,16 @@ use uuid::Uuid;
 use super::store::{self, MailSettings};
 use super::{Kind, MANAGE};
 use crate::audit::{self, Entry};
-use crate::db::DbError;
+use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
-use crate::outbox::{self, Listed, State as Stands};
+use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
 use crate::people::{clean_email, clean_name};
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/deliveries", get(page))
+        .route("/deliveries/again", post(all_again))
         .route("/deliveries/mail", post(set_mail))
         .route("/deliveries/{id}/again", post(again))
 }
@@ -38,27 +39,34 @@ struct Page<'a> {
     texts: &'a Texts,
     zone: Tz,
     kinds: &'a [Kind],
-    state: &'a str,
+    /// Kinds that nobody chooses: links, codes, tests.
+    others: &'static [&'static str],
+    asked: Asked,
     states: [Stands; 4],
+    channels: [Channel; 3],
     messages: Vec<Listed>,
     next: Option<String>,
     settings: MailSettings,
     mails: bool,
     done: bool,
+    /// How many were sent again.
+    replayed: Option<u64>,
     error: Option<String>,
 }
 
 impl Page<'_> {
+    /// Whether anything is asked for.
+    fn filtered(&self) -> bool {
+        let Asked { state, channel, kind, to, .. } = &self.asked;
+        [state, channel, kind, to].into_iter().any(|asked| !asked.is_empty())
+    }
+
     /// What a message tells of, in the reader's words.
     fn told(&self, code: &str) -> String {
         match self.kinds.iter().find(|kind| kind.code == code) {
             Some(kind) => self.texts.t(&kind.name_key()),
             None => self.texts.or(&format!("delivery-kind-{}", code.replace('.', "-")), code),
         }
-    }
-
-    fn asked(&self, state: &Stands) -> bool {
-        state.name() == self.state
     }
 
     fn class(&self, state: &str) -> &'static str {
@@ -71,12 +79,60 @@ impl Page<'_> {
     }
 }
 
+/// Kinds of messages that are no notices.
+const OTHERS: &[&str] = &[
+    "people.invite",
+    "people.reset",
+    "address.code",
+    "notice.digest",
+    "phone.code",
+    "sms.test",
+    "webhook.test",
+];
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Asked {
     state: String,
+    channel: String,
+    kind: String,
+    /// A person's e-mail address, or a webhook's name.
+    to: String,
     before: Option<Uuid>,
     done: Option<String>,
+    replayed: Option<u64>,
+}
+
+impl Asked {
+    /// What it asks of the outbox; `None` when it is for somebody whom nobody knows.
+    /// What is not a state or a channel is not asked.
+    async fn filter(&self, tx: &mut Tx) -> Result<Option<Filter>, DbError> {
+        let target = match self.to.trim() {
+            "" => None,
+            to => match store::target(tx, to).await? {
+                Some(target) => Some(target),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Filter {
+            state: Stands::parse(&self.state),
+            channel: Channel::parse(&self.channel),
+            kind: Some(self.kind.clone()).filter(|kind| !kind.is_empty()),
+            target,
+        }))
+    }
+
+    /// The page that asks for this; without its place in the list.
+    fn path(&self) -> String {
+        let part = |text: &str| escaped(text, b"-_.@");
+        format!(
+            "/deliveries?state={}&channel={}&kind={}&to={}",
+            part(&self.state),
+            part(&self.channel),
+            part(&self.kind),
+            part(&self.to)
+        )
+    }
 }
 
 async fn page(
@@ -96,12 +152,14 @@ async fn show(
     asked: Asked,
     typed: Option<(MailSettings, String)>,
 ) -> Result<Response, Problem> {
-    let wanted = Stands::parse(&asked.state);
     let now = Utc::now();
     let (mut messages, settings) = state
         .db
         .tx(&caller.cx, async |tx| {
-            let messages = outbox::list(tx, wanted, asked.before, PAGE + 1, now).await?;
+            let messages = match asked.filter(tx).await? {
+                Some(filter) => outbox::list(tx, &filter, asked.before, PAGE + 1, now).await?,
+                None => Vec::new(),
+            };
             Ok::<_, DbError>((messages, store::mail_settings(tx).await?))
         })
         .await?;
@@ -109,9 +167,7 @@ async fn show(
     if more {
         messages.pop();
     }
-    let shown = wanted.map_or("", Stands::name);
-    let next =
-        messages.last().filter(|_| more).map(|last| format!("/deliveries?state={shown}&before={}", last.id));
+    let next = messages.last().filter(|_| more).map(|last| format!("{}&before={}", asked.path(), last.id));
     let failed = typed.is_some();
     let (settings, error) = match typed {
         Some((typed, error)) => (typed, Some(error)),
@@ -122,13 +178,16 @@ async fn show(
         texts: &caller.texts,
         zone: caller.zone,
         kinds: &state.kinds,
-        state: shown,
+        others: OTHERS,
         states: Stands::ALL,
+        channels: Channel::OUTSIDE,
         messages,
         next,
         settings,
         mails: state.mails,
         done: asked.done.is_some(),
+        replayed: asked.replayed,
+        asked,
         error,
     };
     let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -145,6 +204,23 @@ async fn again(
         return Err(Problem::not_found());
     }
     Ok(Redirect::to("/deliveries"))
+}
+
+/// Sends again all that were given up and that the page was asked for.
+async fn all_again(
+    State(state): State<AppState>,
+    caller: Caller,
+    sent: Result<Form<Asked>, FormRejection>,
+) -> Result<Redirect, Problem> {
+    caller.require(&MANAGE)?;
+    let asked = form(sent)?;
+    let filter = state.db.tx(&caller.cx, async |tx| asked.filter(tx).await).await?;
+    let count = match filter {
+        Some(filter) => outbox::replay_all(&state.db, &caller.cx, &filter, Utc::now()).await?,
+        None => 0,
+    };
+    let asked = Asked { state: String::new(), ..asked };
+    Ok(Redirect::to(&format!("{}&replayed={count}", asked.path())))
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,14 +9,22 @@ use chrono::{DateTime, Utc};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::PoolConfig;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use chrono_tz::Tz;
+
+use super::address;
+use super::courier::Courier;
+use super::digest::Digest;
 use super::store::{MailSettings, Reader, Sender};
 use crate::i18n::{Lang, Texts, Value as Text};
+use crate::outbound::guard;
 use crate::outbox::Failure;
 
 /// Longest that one command of the mail server may take.
@@ -65,6 +73,29 @@ pub struct MailConfig {
     pub from: String,
 }
 
+/// A tenant's own mail server.
+#[derive(Clone)]
+pub struct Server {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The connection begins in clear, and goes on over TLS.
+    pub starttls: bool,
+    /// Who signs in; empty: nobody.
+    pub user: String,
+    /// With what.
+    pub password: String,
+    /// Whom mail comes from.
+    pub from: String,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
 /// Why mail cannot be sent as configured.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
@@ -89,32 +120,90 @@ pub(super) struct Written<'a> {
     pub reader: &'a Reader,
     pub sender: &'a Sender,
     pub settings: &'a MailSettings,
-    pub subject: String,
-    pub text: String,
-    pub html: String,
+    pub content: Rendered,
     pub now: DateTime<Utc>,
+}
+
+/// Subject, plain text and HTML of a mail.
+pub(super) struct Rendered {
+    subject: String,
+    text: String,
+    html: String,
+}
+
+/// Why a mail did not go.
+pub(super) struct MailFailure {
+    pub failure: Failure,
+    /// The server says that nobody can be reached at the address.
+    pub about_the_address: bool,
+}
+
+/// What a mail says, before it is written.
+pub(super) struct Content {
+    subject: String,
+    greeting: String,
+    paragraphs: Vec<String>,
+    lines: Vec<Line>,
+    /// What its button says, and where it leads.
+    button: Option<(String, String)>,
+    footer: String,
+    tenant: String,
+}
+
+/// One of many things that a mail tells.
+struct Line {
+    text: String,
+    at: String,
+    /// Where it leads; empty for nowhere.
+    link: String,
 }
 
 #[derive(Template)]
 #[template(path = "notify/mail.html")]
 struct Html<'a> {
     lang: &'static str,
-    subject: &'a str,
-    greeting: &'a str,
-    paragraphs: Vec<&'a str>,
-    button: Option<(&'a str, &'a str)>,
-    footer: &'a str,
-    tenant: &'a str,
+    content: &'a Content,
 }
 
-/// Subject, plain text and HTML of a letter. `link` is where its button leads.
-pub(super) fn write(
+impl Content {
+    fn of(texts: &Texts, reader: &Reader, sender: &Sender) -> Self {
+        let values =
+            [("name", Text::from(reader.name.as_str())), ("tenant", Text::from(sender.name.as_str()))];
+        Self {
+            subject: String::new(),
+            greeting: texts.with("mail-greeting", &values),
+            paragraphs: Vec::new(),
+            lines: Vec::new(),
+            button: None,
+            footer: texts.with("mail-footer", &values),
+            tenant: sender.name.clone(),
+        }
+    }
+
+    /// The mail as it is sent.
+    pub(super) fn write(&self, texts: &Texts) -> Result<Rendered, askama::Error> {
+        let mut plain = vec![self.greeting.clone()];
+        plain.extend(self.paragraphs.iter().cloned());
+        plain.extend(self.lines.iter().map(|line| {
+            let link = if line.link.is_empty() { String::new() } else { format!("\n  {}", line.link) };
+            format!("- {} ({}){link}", line.text, line.at)
+        }));
+        plain.extend(self.button.as_ref().map(|(label, link)| format!("{label}:\n{link}")));
+        plain.push(format!("-- \n{}", self.footer));
+        let html = Html { lang: texts.lang.code(), content: self }.render()?;
+        let subject = self.subject.chars().filter(|c| !c.is_control()).take(150).collect();
+        Ok(Rendered { subject, text: plain.join("\n\n") + "\n", html })
+    }
+}
+
+/// What a letter says. `link` is where its button leads.
+pub(super) fn letter(
     letter: &Letter,
-    link: Option<&str>,
+    link: Option<String>,
     reader: &Reader,
     sender: &Sender,
     texts: &Texts,
-) -> Result<(String, String, String), askama::Error> {
+) -> Content {
     let mut values: Vec<(&str, Text<'_>)> =
         letter.values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
     values.push(("name", Text::from(reader.name.as_str())));
@@ -124,27 +213,46 @@ pub(super) fn write(
         let key = format!("{}-{part}", letter.text);
         if texts.has(&key) { texts.with(&key, &values) } else { otherwise.to_owned() }
     };
-    let subject = part("subject", &body);
-    let button = part("button", &texts.t("mail-open"));
-    let greeting = texts.with("mail-greeting", &values);
-    let footer = texts.with("mail-footer", &values);
-    let paragraphs: Vec<&str> = body.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let mut plain = vec![greeting.clone()];
-    plain.extend(paragraphs.iter().map(|paragraph| (*paragraph).to_owned()));
-    plain.extend(link.map(|link| format!("{button}:\n{link}")));
-    plain.push(format!("-- \n{footer}"));
-    let html = Html {
-        lang: texts.lang.code(),
-        subject: &subject,
-        greeting: &greeting,
-        paragraphs,
-        button: link.map(|link| (button.as_str(), link)),
-        footer: &footer,
-        tenant: &sender.name,
+    let lines = body.lines().map(str::trim).filter(|line| !line.is_empty());
+    Content {
+        subject: part("subject", &body),
+        button: link.map(|link| (part("button", &texts.t("mail-open")), link)),
+        paragraphs: lines.map(str::to_owned).collect(),
+        ..Content::of(texts, reader, sender)
     }
-    .render()?;
-    let subject: String = subject.chars().filter(|c| !c.is_control()).take(150).collect();
-    Ok((subject, plain.join("\n\n") + "\n", html))
+}
+
+/// What a digest says, each notice in the reader's language.
+pub(super) fn digest(
+    digest: &Digest,
+    courier: &Courier,
+    zone: Tz,
+    reader: &Reader,
+    sender: &Sender,
+    texts: &Texts,
+) -> Content {
+    let count = digest.entries.len() + digest.more;
+    let mut paragraphs = vec![texts.count(&format!("mail-digest-{}", digest.pace), count)];
+    if digest.more > 0 {
+        paragraphs.push(texts.count("mail-digest-more", digest.more));
+    }
+    let lines = digest.entries.iter().map(|told| {
+        let link =
+            if told.href.is_empty() { String::new() } else { format!("{}{}", courier.public_url, told.href) };
+        Line { text: courier.say(texts.lang, &told.kind, &told.values), at: texts.time(&told.at, zone), link }
+    });
+    Content {
+        subject: texts.count(&format!("mail-digest-{}-subject", digest.pace), count),
+        paragraphs,
+        lines: lines.collect(),
+        button: Some((texts.t("mail-digest-button"), format!("{}/notices", courier.public_url))),
+        ..Content::of(texts, reader, sender)
+    }
+}
+
+/// The time zone of a reader: the own, else the tenant's.
+pub(super) fn time_zone<'a>(reader: &'a Reader, sender: &'a Sender) -> &'a str {
+    if reader.time_zone.is_empty() { &sender.time_zone } else { &reader.time_zone }
 }
 
 /// The language of a reader: the own, else the tenant's.
@@ -168,22 +276,59 @@ impl Mailer {
         Ok(Self { transport, from })
     }
 
+    /// The way to a tenant's own server, always over TLS. Its name is looked up once,
+    /// and the connection is made to an address that was judged: a tenant must not
+    /// reach through its mail what stands beside the cloud, unless `private_too`.
+    ///
+    /// # Errors
+    /// [`Failure`] when the name is not known, or leads to private addresses alone.
+    pub async fn to(server: &Server, private_too: bool) -> Result<Self, Failure> {
+        let never = |error: &dyn std::fmt::Display| Failure::Never(error.to_string());
+        let address: Address = server.from.parse().map_err(|error| never(&error))?;
+        let reachable = guard::reachable(&server.host, server.port, private_too).await?;
+        let to =
+            reachable.first().ok_or_else(|| Failure::Again(format!("{} has no address", server.host)))?;
+        let parameters = TlsParameters::new(server.host.clone()).map_err(|error| never(&error))?;
+        let tls = match (server.starttls, private_too) {
+            (false, _) => Tls::Wrapper(parameters),
+            (true, false) => Tls::Required(parameters),
+            // Within the own network, a server may do without.
+            (true, true) => Tls::Opportunistic(parameters),
+        };
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(to.ip().to_string())
+            .port(server.port)
+            .tls(tls)
+            .hello_name(ClientId::Domain(address.domain().to_owned()))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS))
+            .timeout(Some(TIMEOUT));
+        if !server.user.is_empty() {
+            builder = builder.credentials(Credentials::new(server.user.clone(), server.password.clone()));
+        }
+        Ok(Self { transport: builder.build(), from: Mailbox::new(None, address) })
+    }
+
     /// Sends a letter. Its Message-ID is that of the message, however often it is
     /// sent.
-    pub(super) async fn send(&self, written: &Written<'_>) -> Result<(), Failure> {
-        let message = self.message(written)?;
+    pub(super) async fn send(&self, written: &Written<'_>) -> Result<(), MailFailure> {
+        let plain = |failure| MailFailure { failure, about_the_address: false };
+        let message = self.message(written).map_err(plain)?;
         let transport = self.transport.clone();
         // A task of its own, which nobody drops: the pool would hand a connection
         // that was left in the middle of a mail to the next one (lettre 0.11), which
         // would take the answers to the last mail for those to its own.
         let sent = tokio::spawn(async move { transport.send(message).await }).await;
-        let sent = sent.map_err(|error| Failure::Again(error.to_string()))?;
+        let sent = sent.map_err(|error| plain(Failure::Again(error.to_string())))?;
         sent.map(drop).map_err(|error| {
             let told = error.to_string();
             // The server does not take this letter; that it does not take ours
             // at all (an expired password) is told by other codes, and mended.
-            let refused = error.status().is_some_and(|code| (550..560).contains(&u16::from(code)));
-            if refused { Failure::Never(told) } else { Failure::Again(told) }
+            match error.status().map(u16::from).filter(|code| (550..560).contains(code)) {
+                Some(code) => {
+                    let about_the_address = address::is_about_the_address(code, &told);
+                    MailFailure { failure: Failure::Never(told), about_the_address }
+                }
+                None => plain(Failure::Again(told)),
+            }
         })
     }
 
@@ -199,9 +344,10 @@ impl Mailer {
         let mut builder = Message::builder()
             .from(Mailbox::new(name.or_else(|| self.from.name.clone()), self.from.email.clone()))
             .to(to)
-            .subject(written.subject.clone())
+            .subject(written.content.subject.clone())
             .date(written.now.into())
-            .message_id(Some(format!("<{}@{domain}>", written.id)));
+            // Whoever reports later that it bounced names it by this.
+            .message_id(Some(format!("<{}.{}@{domain}>", written.id, written.sender.code)));
         if !written.settings.reply_to.is_empty() {
             builder = builder.reply_to(Mailbox::new(None, address(&written.settings.reply_to)?));
         }
@@ -209,7 +355,8 @@ impl Mailer {
             let name = HeaderName::new_from_ascii_str(name);
             builder = builder.raw_header(HeaderValue::new(name, value.to_owned()));
         }
-        let both = MultiPart::alternative_plain_html(written.text.clone(), written.html.clone());
+        let Rendered { text, html, .. } = &written.content;
+        let both = MultiPart::alternative_plain_html(text.clone(), html.clone());
         builder.multipart(both).map_err(|error| never(&error))
     }
 }

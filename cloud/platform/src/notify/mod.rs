@@ -1,19 +1,24 @@
-//! What people and other systems are told: notices inside the product, mail, and
-//! webhooks, all by way of the [`crate::outbox`].
+//! What people and other systems are told: notices inside the product, mail, text
+//! messages, and webhooks, all by way of the [`crate::outbox`].
 //!
 //! A part declares its kinds ([`Kind`]), gives them to the server's list and their
 //! texts to its own (`notice-…` and `notice-kind-…`), and calls [`tell`] in the
 //! transaction of what happened. Who is told by which way is found out after the
 //! commit, by [`worker`].
 
+mod address;
 mod api;
+mod contact;
 mod courier;
 mod deliveries;
+mod digest;
 mod fan_out;
 mod mail;
 mod pages;
 mod preferences;
+mod sms;
 mod store;
+mod times;
 mod webhook;
 pub mod worker;
 
@@ -31,21 +36,32 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
+use crate::secrets::Secrets;
 use crate::web::{AppState, NavItem, Permission};
 
+pub use address::Unreachable;
+pub use contact::CodeError;
 pub use courier::Courier;
-pub use mail::{Letter, MailConfig, MailError, Mailer};
-pub use webhook::{WebSender, reseal};
+pub(crate) use courier::try_out;
+pub use mail::{Letter, MailConfig, MailError, Mailer, Server};
+pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
+pub use sms::Provider as SmsProvider;
+pub use times::{Pace, Times};
 
 /// The pages of notices, deliveries and webhooks.
 pub fn router() -> Router<AppState> {
-    pages::router().merge(api::router()).merge(deliveries::router()).merge(webhook::router())
+    pages::router()
+        .merge(api::router())
+        .merge(deliveries::router())
+        .merge(address::router())
+        .merge(sms::router())
+        .merge(webhook::router())
 }
 
 /// What the routes of the API here are, for its description.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    [api::operations(), webhook::operations()].concat()
+    [api::operations(), webhook::operations(), address::api::operations()].concat()
 }
 
 /// The side navigation of this part.
@@ -73,25 +89,33 @@ pub struct Kind {
     pub mail: ByMail,
     /// About the reader's own account: no webhook is told of it.
     pub personal: bool,
+    /// Whoever has a page open is shown it there at once.
+    pub urgent: bool,
 }
 
 impl Kind {
     /// A kind that is shown, and goes by mail only where somebody asks for it.
     #[must_use]
     pub const fn shown(code: &'static str) -> Self {
-        Self { code, mail: ByMail::Off, personal: false }
+        Self { code, mail: ByMail::Off, personal: false, urgent: false }
     }
 
     /// A kind that goes by mail too.
     #[must_use]
     pub const fn mailed(code: &'static str) -> Self {
-        Self { code, mail: ByMail::On, personal: false }
+        Self { code, mail: ByMail::On, personal: false, urgent: false }
     }
 
     /// A kind about the reader's own account, always mailed.
     #[must_use]
     pub const fn own(code: &'static str) -> Self {
-        Self { code, mail: ByMail::Always, personal: true }
+        Self { code, mail: ByMail::Always, personal: true, urgent: false }
+    }
+
+    /// Shown at once to whoever has a page open.
+    #[must_use]
+    pub const fn urgent(self) -> Self {
+        Self { urgent: true, ..self }
     }
 
     /// The key of its text.
@@ -123,8 +147,26 @@ const KEEP_NOTICES: TimeDelta = TimeDelta::days(180);
 /// A delivery was given up.
 pub const DELIVERY_DEAD: Kind = Kind::shown("delivery.dead");
 
+/// Mail does not reach somebody's address.
+pub const MAIL_UNREACHABLE: Kind = Kind::shown("mail.unreachable");
+/// Mail does not reach the reader's own address, so it is not told by mail.
+pub const ACCOUNT_UNREACHABLE: Kind =
+    Kind { code: "account.unreachable", mail: ByMail::Off, personal: true, urgent: true };
+
+/// As many text messages were sent in a day as may be.
+pub const SMS_BOUND: Kind = Kind::shown("sms.bound");
+
 /// The kinds of this part.
-pub const KINDS: &[Kind] = &[DELIVERY_DEAD];
+pub const KINDS: &[Kind] = &[DELIVERY_DEAD, MAIL_UNREACHABLE, ACCOUNT_UNREACHABLE, SMS_BOUND];
+
+/// Brings what is sealed here under the key that seals now: secrets of webhooks,
+/// numbers of people, the token of a provider; answers how many were.
+///
+/// # Errors
+/// Those of the database. What does not open stays as it is.
+pub async fn reseal(tx: &mut Tx, secrets: &Secrets) -> Result<usize, DbError> {
+    Ok(webhook::reseal(tx, secrets).await? + sms::reseal(tx, secrets).await?)
+}
 
 /// Whom a notice is for. Whoever caused it is told only when named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,18 +5,21 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, Uri};
-use axum::response::{Html, Redirect, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::preferences::{self, APP, MAIL};
-use super::{ByMail, Kind, store};
-use crate::db::DbError;
+use super::address::{self, Unreachable};
+use super::contact::{self, Way};
+use super::preferences::{self, Choice, PreferenceError};
+use super::times::{Pace, Times, clock, minutes};
+use super::{Kind, sms, store};
+use crate::db::{DbError, Tx};
 use crate::i18n::{Texts, Value as Text};
 use crate::web::{AppState, Caller, Problem, Shell, form, local_path, query};
 
@@ -27,10 +30,13 @@ pub(super) fn router() -> Router<AppState> {
         .route("/notices/read", post(read_all))
         .route("/notices/open/{notice}", post(open))
         .route("/notices/settings", get(settings).post(set))
+        .route("/notices/times", post(set_times))
 }
 
 /// Notices of one page.
 const PAGE: i64 = 30;
+/// How long an urgent notice is shown over the page, if it was not read.
+const URGENT: TimeDelta = TimeDelta::minutes(2);
 
 /// A notice in the reader's words.
 struct Line {
@@ -61,6 +67,7 @@ struct List<'a> {
     zone: Tz,
     lines: Vec<Line>,
     unread: i64,
+    unreachable: Option<Unreachable>,
     next: Option<String>,
 }
 
@@ -78,11 +85,11 @@ async fn list(
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
     let Before { before } = query(&uri)?;
-    let (mut rows, unread) = state
+    let (mut rows, unread, unreachable) = state
         .db
         .tx(&caller.cx, async |tx| {
             let rows = store::notices(tx, user, before, PAGE + 1).await?;
-            Ok::<_, DbError>((rows, store::unread(tx, user).await?))
+            Ok::<_, DbError>((rows, store::unread(tx, user).await?, address::of_person(tx, user).await?))
         })
         .await?;
     let more = i64::try_from(rows.len()).is_ok_and(|count| count > PAGE);
@@ -100,7 +107,7 @@ async fn list(
         })
         .collect();
     let shell = Shell::new(&state, &caller, caller.t("notice-title"), "/notices");
-    shell.page(&headers, &List { texts: &caller.texts, zone: caller.zone, lines, unread, next })
+    shell.page(&headers, &List { texts: &caller.texts, zone: caller.zone, lines, unread, unreachable, next })
 }
 
 #[derive(Template)]
@@ -108,13 +115,62 @@ async fn list(
 struct Bell<'a> {
     texts: &'a Texts,
     unread: i64,
+    seen: &'a str,
 }
 
-/// What stands at the bell: the number of notices that were not read.
-async fn bell(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, Problem> {
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Seen {
+    /// What the bell showed before, as it was told then.
+    seen: String,
+}
+
+/// What stands at the bell: the number of notices that were not read; and what is
+/// urgent among the newest, for the page to show. Nothing, where that is as before.
+async fn bell(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
     let user = caller.person()?;
-    let unread = state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::unread(tx, user).await?)).await?;
-    Ok(Html(Bell { texts: &caller.texts, unread }.render()?))
+    let Seen { seen } = query(&uri)?;
+    let urgent: Vec<String> =
+        state.kinds.iter().filter(|kind| kind.urgent).map(|kind| kind.code.to_owned()).collect();
+    let since = Utc::now() - URGENT;
+    let (unread, newest) = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let unread = store::unread(tx, user).await?;
+            // Who has read everything has nothing urgent to read.
+            let newest = if unread > 0 { store::newest(tx, user, &urgent, since).await? } else { None };
+            Ok::<_, DbError>((unread, newest))
+        })
+        .await?;
+    let now = format!("{unread}.{}", newest.as_ref().map_or(0, |newest| newest.told_at.timestamp_millis()));
+    if now == seen {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let bell = Bell { texts: &caller.texts, unread, seen: &now };
+    let mut response = Html(bell.render()?).into_response();
+    if let Some(newest) = newest {
+        let text = text_of(&caller.texts, &state.kinds, &newest.kind, &newest.details);
+        let href = if newest.href.is_empty() { "/notices" } else { local_path(&newest.href) };
+        let told = json!({ "tw-notice": { "id": newest.id, "text": text, "href": href } });
+        // A header holds no letter outside of ASCII; JSON can write them all within.
+        if let Ok(value) = HeaderValue::from_str(&ascii(&told.to_string())) {
+            response.headers_mut().insert("hx-trigger", value);
+        }
+    }
+    Ok(response)
+}
+
+/// JSON with everything outside of ASCII as `\uXXXX`.
+fn ascii(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+        out
+    })
 }
 
 async fn read_all(State(state): State<AppState>, caller: Caller) -> Result<Redirect, Problem> {
@@ -140,30 +196,37 @@ async fn open(
     Ok(Redirect::to(if href.is_empty() { "/notices" } else { local_path(&href) }))
 }
 
-/// A kind, and whether the person is told of it by each way.
-struct Choice {
-    kind: Kind,
-    app: bool,
-    mail: bool,
-}
-
-impl Choice {
-    fn app_fixed(&self) -> bool {
-        self.kind.personal
-    }
-
-    fn mail_fixed(&self) -> bool {
-        self.kind.mail == ByMail::Always
-    }
-}
-
 #[derive(Template)]
 #[template(path = "notify/settings.html")]
 struct Settings<'a> {
     texts: &'a Texts,
     choices: Vec<Choice>,
+    times: Times,
+    zone: Tz,
     mails: bool,
+    /// Whether text messages can be sent.
+    by_sms: bool,
+    phone: Option<sms::Number>,
+    unreachable: Option<Unreachable>,
+    /// A code is on its way to the address.
+    code_sent: bool,
     done: bool,
+    error: Option<String>,
+}
+
+impl Settings<'_> {
+    /// What is chosen of a kind by mail, as the form says it.
+    fn pace(&self, choice: &Choice) -> &'static str {
+        choice.mail.map_or("never", Pace::name)
+    }
+
+    fn from(&self) -> String {
+        self.times.quiet.map_or_else(String::new, |(from, _)| clock(from))
+    }
+
+    fn until(&self) -> String {
+        self.times.quiet.map_or_else(String::new, |(_, until)| clock(until))
+    }
 }
 
 async fn settings(
@@ -172,48 +235,143 @@ async fn settings(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
+    show_settings(&state, &caller, &headers, None, uri.query() == Some("done")).await
+}
+
+/// The settings with what was wrong.
+pub(super) async fn settings_told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    error: String,
+) -> Result<Response, Problem> {
+    let page = show_settings(state, caller, headers, Some(error), false).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+}
+
+async fn show_settings(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    error: Option<String>,
+    done: bool,
+) -> Result<Response, Problem> {
     let user = caller.person()?;
-    let wishes =
-        state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::own_wishes(tx, user).await?)).await?;
-    let wish = |kind: &Kind, channel: &str| {
-        wishes.iter().find(|(of, by, _)| of == kind.code && by == channel).map(|(_, _, wanted)| *wanted)
-    };
-    let choices = state
-        .kinds
-        .iter()
-        .map(|kind| Choice {
-            kind: *kind,
-            app: preferences::wants(kind, APP, wish(kind, APP)),
-            mail: preferences::wants(kind, MAIL, wish(kind, MAIL)),
+    let (choices, times) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let now = Utc::now();
+    let (by_sms, phone, unreachable, code_sent) = state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let by_sms = sms::usable(tx, state.sms.as_ref()).await?;
+            let phone = sms::standing(tx, user, now).await?;
+            let unreachable = address::of_person(tx, user).await?;
+            let code_sent = contact::pending(tx, (user, Way::Mail), now).await?;
+            Ok::<_, DbError>((by_sms, phone, unreachable, code_sent))
         })
-        .collect();
-    let shell = Shell::new(&state, &caller, caller.t("notice-settings"), "/notices");
-    let done = uri.query() == Some("done");
-    shell.page(&headers, &Settings { texts: &caller.texts, choices, mails: state.mails, done })
+        .await?;
+    let shell = Shell::new(state, caller, caller.t("notice-settings"), "/notices");
+    let view = Settings {
+        texts: &caller.texts,
+        choices,
+        times,
+        zone: caller.zone,
+        mails: state.mails,
+        by_sms,
+        phone,
+        unreachable,
+        code_sent,
+        done,
+        error,
+    };
+    shell.page(headers, &view)
+}
+
+/// Back to the settings, with what was wrong where that is the person's to mend.
+async fn kept(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    done: Result<(), PreferenceError>,
+) -> Result<Response, Problem> {
+    match done {
+        Ok(()) => Ok(Redirect::to("/notices/settings?done").into_response()),
+        Err(error) => match error.text_key() {
+            Some(key) => settings_told(state, caller, headers, caller.t(key)).await,
+            None => Err(error.into()),
+        },
+    }
 }
 
 async fn set(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     sent: Result<Form<Vec<(String, String)>>, FormRejection>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     let user = caller.person()?;
-    let ticked = form(sent)?;
-    let wanted =
-        |kind: &Kind, channel: &str| ticked.iter().any(|(name, value)| name == channel && value == kind.code);
-    state
-        .db
-        .tx(&caller.cx, async |tx| {
-            for kind in &state.kinds {
-                if !kind.personal {
-                    store::wish_set(tx, user, kind.code, APP, wanted(kind, APP)).await?;
-                }
-                if kind.mail != ByMail::Always && state.mails {
-                    store::wish_set(tx, user, kind.code, MAIL, wanted(kind, MAIL)).await?;
-                }
-            }
-            Ok::<_, DbError>(())
-        })
-        .await?;
-    Ok(Redirect::to("/notices/settings?done"))
+    let sent = form(sent)?;
+    let (mut choices, _) = preferences::of_person(&state.db, &caller.cx, &state.kinds, user).await?;
+    let usable = async |tx: &mut Tx| sms::usable(tx, state.sms.as_ref()).await;
+    let by_sms = state.db.tx(&caller.cx, usable).await?;
+    for choice in &mut choices {
+        let code = choice.kind.code;
+        choice.app = sent.iter().any(|(name, value)| name == "app" && value == code);
+        // What the form did not ask stays.
+        if by_sms {
+            choice.sms = sent.iter().any(|(name, value)| name == "sms" && value == code);
+        }
+        let by_mail = sent.iter().find(|(name, _)| name.strip_prefix("mail:") == Some(code));
+        if let Some((_, pace)) = by_mail.filter(|_| state.mails) {
+            choice.mail = Pace::parse(pace);
+        }
+    }
+    let done = preferences::choices_set(&state.db, &caller.cx, user, &choices).await;
+    kept(&state, &caller, &headers, done).await
+}
+
+#[derive(Debug, Deserialize)]
+struct TypedTimes {
+    quiet_from: String,
+    quiet_until: String,
+    digest_hour: i32,
+    digest_weekday: i32,
+    version: i32,
+}
+
+async fn set_times(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<TypedTimes>, FormRejection>,
+) -> Result<Response, Problem> {
+    let user = caller.person()?;
+    let typed = form(sent)?;
+    let quiet = match (typed.quiet_from.trim(), typed.quiet_until.trim()) {
+        ("", "") => None,
+        (from, until) => match minutes(from).zip(minutes(until)) {
+            Some(both) => Some(both),
+            None => return kept(&state, &caller, &headers, Err(PreferenceError::Quiet)).await,
+        },
+    };
+    let times = Times {
+        quiet,
+        digest_hour: typed.digest_hour,
+        digest_weekday: typed.digest_weekday,
+        version: typed.version,
+    };
+    let done = preferences::times_set(&state.db, &caller.cx, user, &times, Utc::now()).await;
+    kept(&state, &caller, &headers, done).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ascii;
+
+    #[test]
+    fn a_header_holds_every_language() {
+        let json = ascii(r#"{"a":"రో \" 🙂"}"#);
+        assert!(json.is_ascii());
+        let back: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(back["a"], "రో \" 🙂");
+    }
 }

@@ -5,6 +5,8 @@ use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
+use super::preferences::Wish;
+use super::times::{Pace, Times};
 use crate::db::Tx;
 
 /// A person to be told.
@@ -16,14 +18,31 @@ pub(super) struct Reader {
     /// Empty: as the tenant.
     pub language: String,
     pub status: String,
+    /// Empty: as the tenant.
+    pub time_zone: String,
+    pub quiet_from: Option<i32>,
+    pub quiet_until: Option<i32>,
+    /// Mail does not reach the address.
+    pub unreachable: bool,
+}
+
+impl Reader {
+    /// Minutes of the day between which nothing comes.
+    pub(super) fn quiet(&self) -> Option<(i32, i32)> {
+        Some((self.quiet_from?, self.quiet_until?))
+    }
 }
 
 pub(super) async fn reader(tx: &mut Tx, user: Uuid) -> Result<Option<Reader>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Reader,
-        "select user_id, email, name, language, status from users
-         where tenant_id = $1 and user_id = $2 and deleted_at is null",
+        r#"select u.user_id, u.email, u.name, u.language, u.status, u.time_zone,
+                  (select t.quiet_from from notice_times t where t.tenant_id = $1 and t.user_id = $2),
+                  (select t.quiet_until from notice_times t where t.tenant_id = $1 and t.user_id = $2),
+                  exists (select from unreachable_addresses a
+                          where a.tenant_id = $1 and a.user_id = $2 and a.email = u.email) as "unreachable!"
+           from users u where u.tenant_id = $1 and u.user_id = $2 and u.deleted_at is null"#,
         tenant,
         user,
     )
@@ -79,13 +98,18 @@ pub(super) struct Sender {
     pub code: String,
     pub name: String,
     pub language: String,
+    pub time_zone: String,
 }
 
 pub(super) async fn sender(tx: &mut Tx) -> Result<Sender, Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(Sender, "select code, name, language from control.tenants where tenant_id = $1", tenant)
-        .fetch_one(tx.conn())
-        .await
+    sqlx::query_as!(
+        Sender,
+        "select code, name, language, time_zone from control.tenants where tenant_id = $1",
+        tenant,
+    )
+    .fetch_one(tx.conn())
+    .await
 }
 
 /// How the tenant's mail looks.
@@ -128,15 +152,36 @@ pub(super) async fn mail_settings_set(tx: &mut Tx, new: &MailSettings) -> Result
     Ok(done.rows_affected() > 0)
 }
 
-/// What these people want otherwise than a kind says: person, channel, whether.
+/// A wish as it is stored.
+fn wish(wanted: bool, pace: &str) -> Wish {
+    Wish { wanted, pace: Pace::parse(pace).unwrap_or(Pace::Now) }
+}
+
+/// The person of that e-mail address, or the webhook of that name.
+pub(super) async fn target(tx: &mut Tx, to: &str) -> Result<Option<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select id as "id!" from (
+               select user_id as id, 1 as rank from users where tenant_id = $1 and email = lower($2)
+               union all
+               select webhook_id, 2 from webhooks where tenant_id = $1 and name = $2) found
+           order by rank, id limit 1"#,
+        tenant,
+        to,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// What these people want otherwise than a kind says: person, channel, wish.
 pub(super) async fn wishes(
     tx: &mut Tx,
     kind: &str,
     users: &[Uuid],
-) -> Result<Vec<(Uuid, String, bool)>, Error> {
+) -> Result<Vec<(Uuid, String, Wish)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select user_id, channel, wanted from notice_preferences
+        "select user_id, channel, wanted, pace from notice_preferences
          where tenant_id = $1 and kind = $2 and user_id = any($3)",
         tenant,
         kind,
@@ -144,43 +189,88 @@ pub(super) async fn wishes(
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.channel, row.wanted)).collect())
+    Ok(rows.into_iter().map(|row| (row.user_id, row.channel, wish(row.wanted, &row.pace))).collect())
 }
 
-/// What one person wants otherwise than the kinds say: kind, channel, whether.
-pub(super) async fn own_wishes(tx: &mut Tx, user: Uuid) -> Result<Vec<(String, String, bool)>, Error> {
+/// What one person wants otherwise than the kinds say: kind, channel, wish.
+pub(super) async fn own_wishes(tx: &mut Tx, user: Uuid) -> Result<Vec<(String, String, Wish)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select kind, channel, wanted from notice_preferences where tenant_id = $1 and user_id = $2",
+        "select kind, channel, wanted, pace from notice_preferences where tenant_id = $1 and user_id = $2",
         tenant,
         user,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.kind, row.channel, row.wanted)).collect())
+    Ok(rows.into_iter().map(|row| (row.kind, row.channel, wish(row.wanted, &row.pace))).collect())
 }
 
-pub(super) async fn wish_set(
-    tx: &mut Tx,
-    user: Uuid,
-    kind: &str,
-    channel: &str,
-    wanted: bool,
-) -> Result<(), Error> {
+/// Sets what one person wants: kind, channel, wish.
+pub(super) async fn wishes_set(tx: &mut Tx, user: Uuid, wishes: &[(&str, &str, Wish)]) -> Result<(), Error> {
     let tenant = tx.tenant();
+    let kinds: Vec<String> = wishes.iter().map(|(kind, ..)| (*kind).to_owned()).collect();
+    let channels: Vec<String> = wishes.iter().map(|(_, channel, _)| (*channel).to_owned()).collect();
+    let wanted: Vec<bool> = wishes.iter().map(|(.., wish)| wish.wanted).collect();
+    let paces: Vec<String> = wishes.iter().map(|(.., wish)| wish.pace.name().to_owned()).collect();
     sqlx::query!(
-        "insert into notice_preferences as p (tenant_id, user_id, kind, channel, wanted) values ($1, $2, $3, $4, $5)
+        "insert into notice_preferences as p (tenant_id, user_id, kind, channel, wanted, pace)
+         select $1, $2, w.kind, w.channel, w.wanted, w.pace
+         from unnest($3::text[], $4::text[], $5::bool[], $6::text[]) as w(kind, channel, wanted, pace)
          on conflict (tenant_id, user_id, kind, channel)
-         do update set wanted = $5, version = p.version + 1 where p.wanted <> $5",
+         do update set wanted = excluded.wanted, pace = excluded.pace, version = p.version + 1
+         where (p.wanted, p.pace) is distinct from (excluded.wanted, excluded.pace)",
         tenant,
         user,
-        kind,
-        channel,
-        wanted,
+        &kinds,
+        &channels,
+        &wanted,
+        &paces,
     )
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// When a person is written to.
+pub(super) async fn times(tx: &mut Tx, user: Uuid) -> Result<Times, Error> {
+    let tenant = tx.tenant();
+    let row = sqlx::query!(
+        "select quiet_from, quiet_until, digest_hour, digest_weekday, version from notice_times
+         where tenant_id = $1 and user_id = $2",
+        tenant,
+        user,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map_or_else(Times::default, |row| Times {
+        quiet: row.quiet_from.zip(row.quiet_until),
+        digest_hour: row.digest_hour,
+        digest_weekday: row.digest_weekday,
+        version: row.version,
+    }))
+}
+
+/// `false` when they were changed since `version`.
+pub(super) async fn times_set(tx: &mut Tx, user: Uuid, new: &Times) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let (from, until) = new.quiet.unzip();
+    let done = sqlx::query!(
+        "insert into notice_times as t (tenant_id, user_id, quiet_from, quiet_until, digest_hour, digest_weekday)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict (tenant_id, user_id) do update
+         set quiet_from = $3, quiet_until = $4, digest_hour = $5, digest_weekday = $6, version = t.version + 1
+         where t.version = $7",
+        tenant,
+        user,
+        from,
+        until,
+        new.digest_hour,
+        new.digest_weekday,
+        new.version,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Shows a notice to each of these people; `ids` are as many as `users`.
@@ -216,6 +306,7 @@ pub(super) struct Shown {
     pub id: Uuid,
     pub kind: String,
     pub details: Value,
+    pub href: String,
     pub told_at: DateTime<Utc>,
     pub read_at: Option<DateTime<Utc>>,
 }
@@ -230,7 +321,7 @@ pub(super) async fn notices(
     let tenant = tx.tenant();
     sqlx::query_as!(
         Shown,
-        "select notice_id as id, kind, details, told_at, read_at from notices
+        "select notice_id as id, kind, details, href, told_at, read_at from notices
          where tenant_id = $1 and user_id = $2 and ($3::uuid is null or notice_id < $3)
          order by notice_id desc limit $4",
         tenant,
@@ -252,6 +343,29 @@ pub(super) async fn unread(tx: &mut Tx, user: Uuid) -> Result<i64, Error> {
         user,
     )
     .fetch_one(tx.conn())
+    .await
+}
+
+/// The newest of these kinds that the person has not read and was told after
+/// `since`.
+pub(super) async fn newest(
+    tx: &mut Tx,
+    user: Uuid,
+    kinds: &[String],
+    since: DateTime<Utc>,
+) -> Result<Option<Shown>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Shown,
+        "select notice_id as id, kind, details, href, told_at, read_at from notices
+         where tenant_id = $1 and user_id = $2 and read_at is null and kind = any($3) and told_at > $4
+         order by notice_id desc limit 1",
+        tenant,
+        user,
+        kinds,
+        since,
+    )
+    .fetch_optional(tx.conn())
     .await
 }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::ctx::Cx;
 use crate::db::Db;
 use crate::i18n::{I18n, SHELL, assert_complete};
+use crate::outbound::HttpClient;
 use crate::outbox::CLAIM;
 use crate::people;
 use crate::secrets::Secrets;
@@ -61,7 +62,9 @@ impl Post {
         let i18n = I18n::new().with_all(TEXTS).with_all(people::TEXTS).with_all(TEST_TEXTS);
         let courier = Courier {
             mailer: Some(Mailer::new(&config).unwrap()),
-            web: WebSender::new(true).unwrap(),
+            own: std::sync::Arc::default(),
+            web: HttpClient::new(true).unwrap(),
+            sms: None,
             secrets: Secrets::passing().unwrap(),
             i18n: Arc::new(i18n),
             kinds: KINDS.iter().chain(people::KINDS).chain(&[SHOWN, MAILED]).copied().collect(),
@@ -126,6 +129,12 @@ impl Post {
         }
     }
 
+    /// How mail of a kind comes to a person.
+    pub async fn wish(&self, user: Uuid, kind: &Kind, mail: Option<Pace>) {
+        let choice = Choice { kind: *kind, app: true, mail, sms: false };
+        choices_set(&self.test.db, &self.cx, user, &[choice]).await.unwrap();
+    }
+
     pub async fn ask(&self, sql: &str) -> Vec<String> {
         let done: Result<Vec<String>, DbError> = self
             .test
@@ -175,10 +184,8 @@ async fn a_notice_reaches_whoever_it_is_for_by_the_ways_they_want() {
     assert!(telugu.part("text/html").contains("lang=\"te\""));
 
     // Who turns mail off gets none, and who asks for it does.
-    let wish = async |user, kind: Kind, wanted| {
-        let set =
-            async |tx: &mut Tx| Ok::<_, DbError>(store::wish_set(tx, user, kind.code, "mail", wanted).await?);
-        post.test.db.tx(&post.cx, set).await.unwrap();
+    let wish = async |user: Uuid, kind: Kind, wanted: bool| {
+        post.wish(user, &kind, wanted.then_some(Pace::Now)).await;
     };
     wish(te, MAILED, false).await;
     wish(one, SHOWN, true).await;
@@ -204,11 +211,11 @@ async fn what_the_mail_server_refuses_is_tried_again_or_given_up() {
     let state = "select state || ' ' || attempts from outbox where channel = 'mail'";
     assert_eq!(post.ask(state).await, ["waiting 1"]);
     assert_eq!(post.turn_at(post.now).await.claimed, 0);
-    post.server.treat(Manner::Refuse("550 nobody of this name".into()));
+    post.server.treat(Manner::Refuse("552 nobody has room for this".into()));
     let later = post.now + TimeDelta::seconds(31);
     assert_eq!(post.turn_at(later).await, worker::Turn { claimed: 1, sent: 0, dead: 1 });
     let error = post.ask("select last_error from outbox where state = 'dead'").await;
-    assert!(error[0].contains("nobody of this name"), "{error:?}");
+    assert!(error[0].contains("nobody has room"), "{error:?}");
     // Who looks after deliveries is told.
     post.turn_at(later).await;
     assert_eq!(post.ask("select kind from notices where kind <> 'test.mailed'").await, ["delivery.dead"]);
@@ -314,13 +321,22 @@ async fn no_tenant_is_told_of_anothers() {
 }
 
 /// A browser of one person, without the way in.
-struct Reader {
-    router: axum::Router,
+pub(crate) struct Reader {
+    pub router: axum::Router,
     cookie: String,
 }
 
 impl Reader {
-    async fn new(post: &Post, email: &str, roles: &[&str]) -> (Uuid, Self) {
+    pub async fn new(post: &Post, email: &str, roles: &[&str]) -> (Uuid, Self) {
+        Self::with(post, email, roles, None).await
+    }
+
+    /// Where the cloud has a provider of text messages.
+    pub async fn with_sms(post: &Post, email: &str, roles: &[&str]) -> (Uuid, Self) {
+        Self::with(post, email, roles, post.courier.sms.clone()).await
+    }
+
+    async fn with(post: &Post, email: &str, roles: &[&str], sms: Option<SmsProvider>) -> (Uuid, Self) {
         let user = post.person(email, "", roles).await;
         let token = crate::web::keys::Secret::token();
         let done: Result<(), DbError> = post
@@ -348,12 +364,22 @@ impl Reader {
             .texts(TEST_TEXTS)
             .secrets(post.courier.secrets.clone())
             .mails(true)
+            .sms(sms)
+            .bounce_token(Some("the-token-of-the-whole-cloud".into()))
             .build();
         let router = crate::web::app(state, router());
         (user, Self { router, cookie: format!("tws={}", token.reveal()) })
     }
 
-    async fn send(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
+    pub async fn send(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
+        let response = self.answer(method, path, body).await;
+        let to = response.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, to.unwrap_or_default(), String::from_utf8_lossy(&body).into_owned())
+    }
+
+    async fn answer(&self, method: &str, path: &str, body: &str) -> axum::response::Response {
         use tower::ServiceExt;
         let request = axum::http::Request::builder()
             .method(method)
@@ -365,11 +391,7 @@ impl Reader {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(axum::body::Body::from(body.to_owned()))
             .unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let to = response.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, to.unwrap_or_default(), String::from_utf8_lossy(&body).into_owned())
+        self.router.clone().oneshot(request).await.unwrap()
     }
 }
 
@@ -378,14 +400,19 @@ async fn a_person_reads_notices_and_says_what_comes_by_which_way() {
     let post = Post::new().await;
     let (one, reader) = Reader::new(&post, "one@saif.example", &["VIEWER"]).await;
     let (_, stranger) = Reader::new(&post, "two@saif.example", &["VIEWER"]).await;
-    assert_eq!(reader.send("GET", "/notices/bell", "").await.2.trim(), "");
+    let empty = |bell: &str| !bell.contains("tw-count");
+    assert!(empty(&reader.send("GET", "/notices/bell", "").await.2));
     for _ in 0..2 {
         post.tell(&MAILED, To::Person(one)).await;
     }
     post.send_all().await;
     let (_, _, bell) = reader.send("GET", "/notices/bell", "").await;
     assert!(bell.contains("Unread notices: 2"), "{bell}");
-    assert_eq!(stranger.send("GET", "/notices/bell", "").await.2.trim(), "");
+    assert!(empty(&stranger.send("GET", "/notices/bell", "").await.2));
+    // Asked again with what it shows, it says that nothing changed.
+    let seen = bell.split("?seen=").nth(1).unwrap().split('"').next().unwrap();
+    let (status, _, body) = reader.send("GET", &format!("/notices/bell?seen={seen}"), "").await;
+    assert_eq!((status, body.as_str()), (204, ""));
     let (_, _, page) = reader.send("GET", "/notices", "").await;
     assert!(page.contains("UID-SAIF-KOL-RM-000001-A7 is &#60;held&#62;."), "{page}");
     let path = page.split("action=\"/notices/open/").nth(1).unwrap().split('"').next().unwrap();
@@ -395,23 +422,97 @@ async fn a_person_reads_notices_and_says_what_comes_by_which_way() {
     assert_eq!((status, to.as_str()), (303, "/holds"));
     assert!(reader.send("GET", "/notices/bell", "").await.2.contains("Unread notices: 1"));
     reader.send("POST", "/notices/read", "").await;
-    assert_eq!(reader.send("GET", "/notices/bell", "").await.2.trim(), "");
+    assert!(empty(&reader.send("GET", "/notices/bell", "").await.2));
 
     let (_, _, page) = reader.send("GET", "/notices/settings", "").await;
-    let has = |page: &str, name: &str, code: &str, state: &str| {
-        let input = page.split(&format!("name=\"{name}\" value=\"{code}\"")).nth(1).unwrap();
-        input.split('>').next().unwrap().ends_with(state)
+    let shown = |page: &str, code: &str| {
+        let input = page.split(&format!("name=\"app\" value=\"{code}\"")).nth(1).unwrap();
+        input.split('>').next().unwrap().ends_with(" checked")
     };
-    assert!(has(&page, "mail", "test.mailed", " checked") && !has(&page, "mail", "test.shown", " checked"));
-    assert!(has(&page, "mail", "account.password", " checked disabled"));
-    reader.send("POST", "/notices/settings", "app=test.mailed&mail=test.shown").await;
+    let mailed = |page: &str, code: &str| {
+        let select = page.split(&format!("name=\"mail:{code}\"")).nth(1).unwrap();
+        let fixed = select.split('>').next().unwrap().contains(" disabled");
+        let chosen = select.split(" selected>").next().unwrap().rsplit("value=\"").next().unwrap();
+        format!("{}{}", chosen.trim_end_matches('"'), if fixed { " fixed" } else { "" })
+    };
+    assert_eq!(
+        ["test.mailed", "test.shown", "account.password"].map(|code| mailed(&page, code)),
+        ["now", "never", "now fixed"]
+    );
+    let set = "app=test.mailed&mail%3Atest.mailed=never&mail%3Atest.shown=now&mail%3Aaccount.password=never";
+    assert_eq!(reader.send("POST", "/notices/settings", set).await.1, "/notices/settings?done");
     let (_, _, page) = reader.send("GET", "/notices/settings", "").await;
-    assert!(!has(&page, "mail", "test.mailed", " checked") && has(&page, "mail", "test.shown", " checked"));
-    assert!(!has(&page, "app", "test.shown", " checked") && has(&page, "app", "test.mailed", " checked"));
+    assert_eq!(
+        ["test.mailed", "test.shown", "account.password"].map(|code| mailed(&page, code)),
+        ["never", "now", "now fixed"]
+    );
+    assert!(!shown(&page, "test.shown") && shown(&page, "test.mailed"));
     post.tell(&SHOWN, To::Person(one)).await;
     post.send_all().await;
-    assert_eq!(reader.send("GET", "/notices/bell", "").await.2.trim(), "", "by mail alone");
+    assert!(empty(&reader.send("GET", "/notices/bell", "").await.2), "by mail alone");
     assert_eq!(post.server.got().len(), 3);
+
+    // When it comes.
+    let times = |from: &str, until: &str, version: i32| {
+        format!("quiet_from={from}&quiet_until={until}&digest_hour=7&digest_weekday=5&version={version}")
+    };
+    for (from, until) in [("22%3A00", ""), ("22%3A00", "22%3A00"), ("25%3A00", "06%3A00")] {
+        let (status, _, page) = reader.send("POST", "/notices/times", &times(from, until, 0)).await;
+        assert!(status == 422 && page.contains("such as 22:00 and 06:30"), "{from} {until}: {status}");
+    }
+    let night = times("22%3A00", "06%3A30", 0);
+    assert_eq!(reader.send("POST", "/notices/times", &night).await.1, "/notices/settings?done");
+    assert_eq!(reader.send("POST", "/notices/times", &night).await.0, 422, "changed since");
+    let (_, _, page) = reader.send("GET", "/notices/settings", "").await;
+    assert!(page.contains("value=\"22:00\"") && page.contains("value=\"06:30\""), "{page}");
+    assert!(page.contains("value=\"7\" selected") && page.contains("value=\"5\" selected"), "{page}");
+    assert_eq!(reader.send("POST", "/notices/times", &times("", "", 1)).await.1, "/notices/settings?done");
+}
+
+#[tokio::test]
+async fn what_is_urgent_is_shown_over_the_page_for_a_while() {
+    let post = Post::new().await;
+    let (one, reader) = Reader::new(&post, "one@saif.example", &[]).await;
+    post.tell(&SHOWN, To::Person(one)).await;
+    post.send_all().await;
+    let trigger = async || {
+        let response = reader.answer("GET", "/notices/bell", "").await;
+        let told = response.headers().get("hx-trigger").map(|told| told.to_str().unwrap().to_owned());
+        told.map(|told| serde_json::from_str::<serde_json::Value>(&told).unwrap()["tw-notice"].clone())
+    };
+    assert_eq!(trigger().await, None, "not urgent");
+    post.tell(&ACCOUNT_UNREACHABLE, To::Person(one)).await;
+    post.send_all().await;
+    let told = trigger().await.expect("an urgent one");
+    assert!(told["text"].as_str().unwrap().contains("Mail does not reach you"), "{told}");
+    assert_eq!(told["href"], "/holds");
+    reader.send("POST", "/notices/read", "").await;
+    assert_eq!(trigger().await, None, "read");
+}
+
+#[tokio::test]
+async fn in_quiet_hours_mail_waits_but_not_what_concerns_the_account() {
+    let post = Post::new().await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    // Night in the person's own zone: from 18:30 to 1:00 UTC.
+    post.ask("update users set time_zone = 'Asia/Kolkata' returning email").await;
+    let night = Times { quiet: Some((0, 6 * 60 + 30)), ..Times::default() };
+    times_set(&post.test.db, &post.cx, one, &night, post.now).await.unwrap();
+    let tell_at = async |kind: &Kind, now: DateTime<Utc>| {
+        let notice = Notice::new(To::Person(one), "/holds").with("uid", "U");
+        post.test.db.tx(&post.cx, async |tx| tell(tx, kind, &notice, now).await).await.unwrap();
+        while post.turn_at(now).await.claimed > 0 {}
+    };
+    let midnight: DateTime<Utc> = "2027-01-10T19:00:00Z".parse().unwrap();
+    tell_at(&MAILED, midnight).await;
+    tell_at(&people::ACCOUNT_PASSWORD, midnight).await;
+    assert_eq!(post.server.got().len(), 1, "the password's alone");
+    let waits = "select state || ' ' || attempts || ' ' || to_char(due_at at time zone 'UTC', 'DD HH24:MI')
+                 from outbox where kind = 'test.mailed' and channel = 'mail'";
+    assert_eq!(post.ask(waits).await, ["waiting 0 11 01:00"]);
+    assert_eq!(post.turn_at(midnight + TimeDelta::hours(5)).await.claimed, 0);
+    assert_eq!(post.turn_at(midnight + TimeDelta::hours(6)).await.sent, 1);
+    assert_eq!(post.server.got().len(), 2);
 }
 
 #[tokio::test]
@@ -428,12 +529,27 @@ async fn an_administrator_sees_what_was_given_up_and_says_how_mail_looks() {
     let wrong = "sender_name=X&reply_to=nobody&version=1";
     let (status, _, page) = admin.send("POST", "/deliveries/mail", wrong).await;
     assert!(status == 422 && page.contains("value=\"nobody\""), "{page}");
-    post.server.treat(Manner::Refuse("550 no such person".into()));
+    post.server.treat(Manner::Refuse("552 no room for this".into()));
     post.tell(&MAILED, To::Person(boss)).await;
     post.send_all().await;
     let (_, _, page) = admin.send("GET", "/deliveries?state=dead", "").await;
-    assert!(page.contains("no such person") && page.contains("boss@saif.example"), "{page}");
-    let path = page.split("action=\"/deliveries/").nth(1).unwrap().split('"').next().unwrap();
+    assert!(page.contains("no room for this") && page.contains("boss@saif.example"), "{page}");
+    // Found by each of what can be asked.
+    for (asked, there) in [
+        ("channel=mail", true),
+        ("channel=webhook", false),
+        ("kind=test.mailed", true),
+        ("kind=test.shown", false),
+        ("to=BOSS%40saif.example", true),
+        ("to=viewer%40saif.example", false),
+        ("to=nobody%40saif.example", false),
+        ("state=dead&channel=mail&kind=test.mailed&to=boss%40saif.example", true),
+    ] {
+        let (_, _, page) = admin.send("GET", &format!("/deliveries?{asked}"), "").await;
+        assert_eq!(page.contains("no room for this"), there, "{asked}");
+    }
+    let path = page.split("action=\"/deliveries/0").nth(1).map(|rest| format!("0{rest}")).unwrap();
+    let path = path.as_str().split("action=\"/deliveries/").next().unwrap().split('"').next().unwrap();
     post.server.treat(Manner::Take);
     assert_eq!(admin.send("POST", &format!("/deliveries/{path}"), "").await.1, "/deliveries");
     turn(&post.test.db, &post.courier, post.tenant, Utc::now()).await.unwrap();
@@ -443,6 +559,25 @@ async fn an_administrator_sees_what_was_given_up_and_says_how_mail_looks() {
     let audit =
         post.ask("select action from audit_log where action like 'delivery%' or action like 'mail%'").await;
     assert_eq!(audit.len(), 2, "{audit:?}");
+
+    // All of them at once, but only those that were asked for.
+    post.server.treat(Manner::Refuse("552 no room for this".into()));
+    for _ in 0..3 {
+        post.tell(&MAILED, To::Person(boss)).await;
+    }
+    post.send_all().await;
+    let dead = "select kind from outbox where state = 'dead'";
+    assert_eq!(post.ask(dead).await.len(), 3);
+    let all = async |asked: &str| admin.send("POST", "/deliveries/again", asked).await.1;
+    assert!(all("channel=webhook").await.ends_with("&replayed=0"));
+    assert!(all("to=viewer%40saif.example").await.ends_with("&replayed=0"));
+    assert_eq!(viewer.send("POST", "/deliveries/again", "").await.0, 403);
+    assert!(all("channel=mail&to=boss%40saif.example").await.ends_with("&replayed=3"));
+    post.server.treat(Manner::Take);
+    turn(&post.test.db, &post.courier, post.tenant, Utc::now()).await.unwrap();
+    assert_eq!(post.ask(dead).await, Vec::<String>::new());
+    let audit = post.ask("select after->>'count' from audit_log where action = 'delivery.replay_all'").await;
+    assert_eq!(audit, ["3"]);
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Courier, KEEP_NOTICES, store};
+use super::{Courier, KEEP_NOTICES, digest, sms, store};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Tx};
 use crate::idempotency;
 use crate::outbox::{self, Settled};
 use crate::tenancy;
@@ -45,7 +45,11 @@ pub struct Turn {
 /// The database. What was sent by then may be sent again when its claim runs out.
 pub async fn turn(db: &Db, courier: &Courier, tenant: Uuid, now: DateTime<Utc>) -> Result<Turn, DbError> {
     let cx = Cx::system(tenant);
-    let claimed = db.tx(&cx, async |tx| outbox::claim(tx, BATCH, now).await).await?;
+    let claim = async |tx: &mut Tx| {
+        digest::write_due(tx, now).await?;
+        outbox::claim(tx, BATCH, now).await
+    };
+    let claimed = db.tx(&cx, claim).await?;
     let sends = claimed.iter().map(|message| courier.deliver(db, tenant, message, rand::random(), now));
     let mut turn = Turn { claimed: claimed.len(), ..Turn::default() };
     for settled in join_all(sends).await {
@@ -135,6 +139,7 @@ async fn forget(db: &Db, tenants: &[Uuid], now: DateTime<Utc>) {
                 outbox::forget(tx, now).await?;
                 store::forget(tx, now - KEEP_NOTICES).await?;
                 idempotency::forget(tx, now).await?;
+                sms::forget(tx, now).await?;
                 Ok(())
             })
             .await;
@@ -147,27 +152,17 @@ async fn forget(db: &Db, tenants: &[Uuid], now: DateTime<Utc>) {
 /// Hears which tenants have something new; `None` when something may have been
 /// missed.
 async fn listen(db: Db, told: mpsc::Sender<Option<Uuid>>, stop: CancellationToken) {
+    let mut ears = db.ears(&[outbox::WAKE]);
     let hear = async {
         loop {
-            if let Err(error) = hear(&db, &told).await {
-                tracing::warn!(%error, "listening for the outbox");
+            let tenant = ears.next().await.and_then(|told| told.payload.parse().ok());
+            if told.send(tenant).await.is_err() {
+                return;
             }
-            tokio::time::sleep(Duration::from_secs(2)).await;
         }
     };
     tokio::select! {
         () = stop.cancelled() => {}
         () = hear => {}
-    }
-}
-
-async fn hear(db: &Db, told: &mpsc::Sender<Option<Uuid>>) -> Result<(), DbError> {
-    let mut listener = db.listen(&[outbox::WAKE]).await?;
-    let mut tenant = None;
-    loop {
-        if told.send(tenant).await.is_err() {
-            return Ok(());
-        }
-        tenant = listener.recv().await?.and_then(|told| told.payload.parse().ok());
     }
 }

@@ -32,6 +32,8 @@ pub const CLAIM: TimeDelta = TimeDelta::minutes(2);
 pub const KEEP_ENDED: TimeDelta = TimeDelta::days(30);
 /// How long what could not be sent can be sent again.
 pub const KEEP_DEAD: TimeDelta = TimeDelta::days(90);
+/// Most messages that are sent again at once.
+pub const REPLAYS: i64 = 1000;
 /// Longest error that is kept, in characters.
 const LONGEST_ERROR: usize = 500;
 
@@ -46,6 +48,8 @@ pub enum Channel {
     Webhook,
     /// To the workflows that start by it; it leaves the product by no way.
     Event,
+    /// By text message to one person.
+    Sms,
 }
 
 impl Channel {
@@ -57,16 +61,19 @@ impl Channel {
             Self::Mail => "mail",
             Self::Webhook => "webhook",
             Self::Event => "event",
+            Self::Sms => "sms",
         }
     }
 
-    fn parse(name: &str) -> Self {
-        match name {
-            "mail" => Self::Mail,
-            "webhook" => Self::Webhook,
-            "event" => Self::Event,
-            _ => Self::Notice,
-        }
+    /// Those that leave the product.
+    pub const OUTSIDE: [Self; 3] = [Self::Mail, Self::Sms, Self::Webhook];
+
+    /// The channel of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Notice, Self::Mail, Self::Webhook, Self::Event, Self::Sms]
+            .into_iter()
+            .find(|channel| channel.name() == name)
     }
 }
 
@@ -199,6 +206,19 @@ pub enum Failure {
     Never(String),
     /// Nobody wants it any more.
     Void(String),
+    /// Not now: nothing was tried, and no attempt is counted.
+    Later(DateTime<Utc>),
+}
+
+impl Failure {
+    /// Why; empty where nothing was tried.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Again(text) | Self::Never(text) | Self::Void(text) => text,
+            Self::Later(_) => "",
+        }
+    }
 }
 
 /// What became of a message.
@@ -227,14 +247,18 @@ pub async fn settle(
     chance: f64,
     now: DateTime<Utc>,
 ) -> Result<Settled, DbError> {
+    let key = (claimed.id, claimed.claim);
     let (settled, error) = match outcome {
+        Err(Failure::Later(at)) => {
+            let done = store::postpone(tx, key, at).await?;
+            return Ok(if done { Settled::Waits } else { Settled::Lost });
+        }
         Ok(()) => (Settled::Sent, String::new()),
         Err(Failure::Again(error)) if claimed.attempt < LAST_ATTEMPT => (Settled::Waits, error),
         Err(Failure::Again(error) | Failure::Never(error)) => (Settled::Dead, error),
         Err(Failure::Void(error)) => (Settled::Void, error),
     };
-    let error: String = error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect();
-    let key = (claimed.id, claimed.claim);
+    let error = kept(&error);
     let done = match settled {
         Settled::Waits => store::retry(tx, key, &error, now + wait(claimed.attempt, chance)).await?,
         Settled::Sent => store::end(tx, key, State::Sent, &error, now).await?,
@@ -242,6 +266,27 @@ pub async fn settle(
         _ => store::end(tx, key, State::Dead, &error, now).await?,
     };
     Ok(if done { settled } else { Settled::Lost })
+}
+
+/// An error as it is kept.
+fn kept(error: &str) -> String {
+    error.chars().filter(|c| !c.is_control()).take(LONGEST_ERROR).collect()
+}
+
+/// Notes what the other side calls a message that it took.
+///
+/// # Errors
+/// Those of the database.
+pub async fn refer(tx: &mut Tx, message: Uuid, reference: &str) -> Result<(), DbError> {
+    Ok(store::refer(tx, message, reference).await?)
+}
+
+/// Notes that a mail which was sent did not arrive.
+///
+/// # Errors
+/// Those of the database.
+pub async fn bounced(tx: &mut Tx, message: Uuid, reason: &str, now: DateTime<Utc>) -> Result<(), DbError> {
+    Ok(store::bounced(tx, message, &kept(reason), now).await?)
 }
 
 /// Removes what ended long ago, some at a time; answers how many.
@@ -252,18 +297,60 @@ pub async fn forget(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, DbError> {
     Ok(store::forget(tx, now - KEEP_ENDED, now - KEEP_DEAD).await?)
 }
 
-/// Mail and webhooks' messages for people to see, newest first, before `before`.
+/// Which messages somebody looks for; what is `None` is not asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// How they stand.
+    pub state: Option<State>,
+    /// By which way they go.
+    pub channel: Option<Channel>,
+    /// What they tell of.
+    pub kind: Option<String>,
+    /// The person or webhook that they are for.
+    pub target: Option<Uuid>,
+}
+
+/// Messages to people and other systems for people to see, newest first, before
+/// `before`.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn list(
     tx: &mut Tx,
-    state: Option<State>,
+    filter: &Filter,
     before: Option<Uuid>,
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Listed>, DbError> {
-    Ok(store::list(tx, state, before, limit, now).await?)
+    Ok(store::list(tx, filter, before, limit, now).await?)
+}
+
+/// Has all messages that were given up and that the filter names sent again, the
+/// newest [`REPLAYS`] of them; answers how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn replay_all(db: &Db, cx: &Cx, filter: &Filter, now: DateTime<Utc>) -> Result<u64, DbError> {
+    db.tx(cx, async |tx| {
+        let count = store::replay_all(tx, filter, REPLAYS, now).await?;
+        if count > 0 {
+            let entry = Entry {
+                action: "delivery.replay_all",
+                subject: "delivery:all",
+                after: Some(json!({
+                    "count": count,
+                    "channel": filter.channel.map(Channel::name),
+                    "kind": filter.kind,
+                    "target": filter.target,
+                })),
+                ..Entry::default()
+            };
+            audit::record(tx, entry).await?;
+            store::wake(tx).await?;
+        }
+        Ok(count)
+    })
+    .await
 }
 
 /// Has a message that is dead, or was sent, sent again from the first attempt on;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Error;
 use uuid::Uuid;
 
-use super::{Channel, Claimed, Message, WAKE};
+use super::{Channel, Claimed, Filter, Message, WAKE};
 use crate::db::Tx;
 
 /// How a message stands.
@@ -130,7 +130,8 @@ pub(super) async fn claim(
         .map(|row| Claimed {
             id: row.message_id,
             claim,
-            channel: Channel::parse(&row.channel),
+            // The table takes no other.
+            channel: Channel::parse(&row.channel).unwrap_or(Channel::Notice),
             kind: row.kind,
             target: row.target,
             body: row.body,
@@ -164,6 +165,61 @@ pub(super) async fn retry(
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Has it tried later, and does not count the attempt that was none; `false` when
+/// the claim had run out.
+pub(super) async fn postpone(
+    tx: &mut Tx,
+    (message, claim): (Uuid, Uuid),
+    due_at: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update outbox set due_at = $4, attempts = attempts - 1, claim = null, version = version + 1
+         where tenant_id = $1 and message_id = $2 and claim = $3 and state = 'waiting'",
+        tenant,
+        message,
+        claim,
+        due_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+pub(super) async fn refer(tx: &mut Tx, message: Uuid, reference: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update outbox set reference = $3, version = version + 1 where tenant_id = $1 and message_id = $2",
+        tenant,
+        message,
+        reference,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes that what was sent did not arrive.
+pub(super) async fn bounced(
+    tx: &mut Tx,
+    message: Uuid,
+    error: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update outbox set state = 'dead', last_error = $3, ended_at = $4, version = version + 1
+         where tenant_id = $1 and message_id = $2 and state = 'sent'",
+        tenant,
+        message,
+        error,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Ends it; `false` when the claim had run out. A secret stays with the dead
@@ -218,7 +274,7 @@ pub(super) async fn forget(
 pub struct Listed {
     /// Its id.
     pub id: Uuid,
-    /// `notice`, `mail`, `webhook`.
+    /// `notice`, `mail`, `webhook`, `sms`.
     pub channel: String,
     /// What it tells of.
     pub kind: String,
@@ -230,6 +286,8 @@ pub struct Listed {
     pub attempts: i32,
     /// Why the last attempt failed; empty when none did.
     pub last_error: String,
+    /// What the other side calls it; empty where it does not say.
+    pub reference: String,
     /// When it was put.
     pub created_at: DateTime<Utc>,
     /// When it is tried next, if it waits.
@@ -240,7 +298,7 @@ pub struct Listed {
 
 pub(super) async fn list(
     tx: &mut Tx,
-    state: Option<State>,
+    filter: &Filter,
     before: Option<Uuid>,
     limit: i64,
     now: DateTime<Utc>,
@@ -251,21 +309,56 @@ pub(super) async fn list(
         r#"select message_id as id, channel, kind,
                   coalesce((select email from users u where u.tenant_id = $1 and u.user_id = o.target),
                            (select name from webhooks w where w.tenant_id = $1 and w.webhook_id = o.target),
-                           '') as "to!", state, attempts, last_error, created_at, due_at,
+                           '') as "to!", state, attempts, last_error, reference, created_at, due_at,
                   (state = 'dead' and coalesce(expires_at > $5, true)
                    or state = 'sent' and channel = 'webhook') as "replayable!"
            from outbox o
            where tenant_id = $1 and channel not in ('notice', 'event') and ($2::text is null or state = $2)
              and ($3::uuid is null or message_id < $3)
+             and ($6::text is null or channel = $6) and ($7::text is null or kind = $7)
+             and ($8::uuid is null or target = $8)
            order by message_id desc limit $4"#,
         tenant,
-        state.map(State::name),
+        filter.state.map(State::name),
         before,
         limit,
         now,
+        filter.channel.map(Channel::name),
+        filter.kind.as_deref(),
+        filter.target,
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// As [`replay`], for all that were given up.
+pub(super) async fn replay_all(
+    tx: &mut Tx,
+    filter: &Filter,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update outbox set state = 'waiting', attempts = 0, due_at = $2, ended_at = null, last_error = '',
+                           version = version + 1
+         where tenant_id = $1 and state = 'dead' and message_id in (
+             select message_id from outbox
+             where tenant_id = $1 and state = 'dead' and channel not in ('notice', 'event')
+               and (expires_at is null or expires_at > $2)
+               and ($4::text is null or channel = $4) and ($5::text is null or kind = $5)
+               and ($6::uuid is null or target = $6)
+             order by message_id desc limit $3)",
+        tenant,
+        now,
+        limit,
+        filter.channel.map(Channel::name),
+        filter.kind.as_deref(),
+        filter.target,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// A mail that was sent is not sent again: what its link was is gone.

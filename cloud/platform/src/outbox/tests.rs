@@ -112,12 +112,9 @@ async fn what_fails_waits_longer_each_time_and_is_dead_one_day() {
         now += wait(attempt, 0.0);
     }
     assert_eq!(outbox.states().await, [("dead".to_owned(), LAST_ATTEMPT, "busy".to_owned())]);
-    let listed = outbox
-        .test
-        .db
-        .tx(&outbox.cx, async |tx| list(tx, Some(State::Dead), None, 10, now).await)
-        .await
-        .unwrap();
+    let dead = Filter { state: Some(State::Dead), ..Filter::default() };
+    let listed =
+        outbox.test.db.tx(&outbox.cx, async |tx| list(tx, &dead, None, 10, now).await).await.unwrap();
     assert_eq!((listed.len(), listed[0].id, listed[0].replayable), (1, id, true));
 
     let other = Cx::system(outbox.test.tenant("OTHR", &[]).await);

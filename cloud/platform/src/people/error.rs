@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::password::Weakness;
 use crate::db::DbError;
+use crate::plans::{Denied, Reached};
 use crate::secrets::SecretError;
 use crate::web::Problem;
 
@@ -72,6 +73,9 @@ pub enum PeopleError {
     /// A secret could not be sealed or opened.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The tenant's plan allows no more people.
+    #[error(transparent)]
+    PlanLimit(#[from] Reached),
     /// The database failed; nothing changed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -116,7 +120,19 @@ impl PeopleError {
             Self::Code => "people-error-code",
             Self::Wait(_) => "people-error-wait",
             Self::Required => "people-error-required",
+            Self::PlanLimit(_) => "plan-reached-users",
             Self::NoRandom | Self::Secret(_) | Self::Db(_) => "error-internal",
+        }
+    }
+}
+
+impl From<Denied> for PeopleError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Reached(reached) => Self::PlanLimit(reached),
+            Denied::Db(error) => Self::Db(error),
+            // People are no feature.
+            Denied::Feature { .. } => Self::NotFound,
         }
     }
 }
@@ -139,6 +155,7 @@ impl From<PeopleError> for Problem {
                 return error.into();
             }
             PeopleError::Stale => return Self::conflict("conflict.stale", ""),
+            PeopleError::PlanLimit(reached) => return reached.clone().into(),
             PeopleError::Exists => Self::conflict("people.exists", &detail),
             PeopleError::LastAdministrator => Self::conflict("people.last_administrator", &detail),
             PeopleError::LinkGone => Self::new(StatusCode::GONE, "people.link", &detail),

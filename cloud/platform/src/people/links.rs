@@ -13,6 +13,7 @@ use crate::ctx::{Cx, Plants};
 use crate::db::{Db, Problem, SystemTx, Tx};
 use crate::notify::{self, Letter, Notice, To};
 use crate::outbox::{self, Channel, Message};
+use crate::plans::{self, Limit};
 use crate::secrets::Secrets;
 use crate::tenancy::Standing;
 use crate::web::keys::{Secret, SecretHash, hash_of_token};
@@ -94,6 +95,7 @@ pub async fn invite(
             }
             let given = invitation.given();
             service::judge(tx, &given).await?;
+            plans::admit(tx, Limit::Users).await?;
             store::user_insert(tx, user, &email, &name).await?;
             store::roles_set(tx, user, &given).await?;
             let entry = Entry {

@@ -12,7 +12,7 @@ mod link_pages;
 mod links;
 mod model;
 mod pages;
-mod password;
+pub(crate) mod password;
 mod search;
 mod second_step;
 mod service;
@@ -25,7 +25,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
-mod totp;
+pub(crate) mod totp;
 mod totp_pages;
 mod totp_store;
 
@@ -36,11 +36,18 @@ pub use links::{
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
+pub use password::Weakness;
 pub use search::SEARCHERS;
+pub(crate) use second_step::Enrolment;
 pub use second_step::reseal;
+#[cfg(test)]
+pub(crate) use service::enable;
 pub use service::{give, limit_set, limits, list, plants, roles, roles_ensure, roles_set};
+pub(crate) use signin::count as count_try;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
-pub(crate) use store::{Standing, names_of, standing};
+pub(crate) use step_pages::enrolment_html;
+pub(crate) use store::{Standing, names_of, standing, try_succeeded};
+pub(crate) use throttle::Counted;
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;

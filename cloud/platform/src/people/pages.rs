@@ -55,6 +55,7 @@ pub(super) fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> 
         PeopleError::Db(_) | PeopleError::NoRandom | PeopleError::Secret(_) | PeopleError::NotFound => {
             Err(error.into())
         }
+        PeopleError::PlanLimit(reached) => Ok(reached.say(texts)),
         error => Ok(texts.t(error.text_key())),
     }
 }

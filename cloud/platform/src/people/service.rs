@@ -13,6 +13,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::notify::{self, Notice, To};
+use crate::plans::{self, Limit};
 use crate::web::keys::SecretHash;
 use crate::web::{Amount, EVERY, Permission};
 
@@ -220,6 +221,9 @@ pub async fn enable(db: &Db, cx: &Cx, user: Uuid, version: i32, on: bool) -> Res
             let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
             if !on {
                 somebody_else_stays(&holders, user)?;
+            }
+            if on && before.status == Status::Disabled {
+                plans::admit(tx, Limit::Users).await?;
             }
             let has_password =
                 store::credentials(tx, user).await?.is_some_and(|known| known.password_hash.is_some());

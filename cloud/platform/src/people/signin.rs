@@ -110,7 +110,7 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
 /// Counts a try; answers until when to wait, if it must not be judged. What it will
 /// cost when it fails is noted before it is judged, so that many at once are no way
 /// around it; a success takes that back.
-pub(super) async fn count(
+pub(crate) async fn count(
     system: &mut SystemTx,
     counted: &Counted<'_>,
     now: DateTime<Utc>,

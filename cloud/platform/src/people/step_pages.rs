@@ -154,7 +154,7 @@ async fn answer(
 }
 
 /// What an app takes, for both pages that show it.
-pub(super) fn enrolment_html(texts: &Texts, enrolment: &Enrolment) -> Result<String, askama::Error> {
+pub(crate) fn enrolment_html(texts: &Texts, enrolment: &Enrolment) -> Result<String, askama::Error> {
     #[derive(Template)]
     #[template(path = "people/enrolment.html")]
     struct View<'a> {

@@ -163,7 +163,7 @@ pub(super) async fn try_lock(tx: &mut SystemTx, subject: &str, until: DateTime<U
 
 /// Takes a success back out of the count: all of an account's, one of an
 /// address's.
-pub(super) async fn try_succeeded(
+pub(crate) async fn try_succeeded(
     tx: &mut SystemTx,
     account: &str,
     address: Option<&str>,

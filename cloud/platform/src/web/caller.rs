@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::client::Client;
 use super::escape::escaped;
 use super::keys::{self, Access, Bearer, SecretHash, Settings};
 use super::limits::{self, Beyond};
@@ -19,6 +20,7 @@ use super::rates::Slot;
 use super::{AppState, Permission, Problem, RequestId, Rights, Scope, cookies};
 use crate::ctx::{Cx, Plants};
 use crate::i18n::{Lang, Texts};
+use crate::settings::Brand;
 use crate::tokens;
 
 /// Who asks. A handler that takes one is for signed-in callers only.
@@ -46,6 +48,8 @@ pub struct Caller {
     pub texts: Texts,
     /// What the person has set up.
     pub settings: Settings,
+    /// How the tenant's pages look, where it has a look of its own.
+    pub brand: Option<Brand>,
 }
 
 impl Caller {
@@ -84,6 +88,18 @@ impl Caller {
         }
         let detail = self.texts.t1("error-auth-plant", "plant", plant);
         Err(Problem::new(StatusCode::FORBIDDEN, "auth.plant", detail).lacks(permission))
+    }
+
+    /// [`Caller::require_at`] for a document of a plant, [`Caller::require`] for one of
+    /// none.
+    ///
+    /// # Errors
+    /// Those of the two.
+    pub fn require_maybe_at(&self, permission: &Permission, plant: Option<&str>) -> Result<(), Problem> {
+        match plant {
+            Some(plant) => self.require_at(permission, plant),
+            None => self.require(permission),
+        }
     }
 
     /// Whether the caller has the permission, at some plant at least.
@@ -135,10 +151,7 @@ impl Caller {
         amount: Decimal,
         currency: &str,
     ) -> Result<(), Problem> {
-        match plant {
-            Some(plant) => self.require_at(permission, plant)?,
-            None => self.require(permission)?,
-        }
+        self.require_maybe_at(permission, plant)?;
         let beyond = match limits::allows(&self.rights, permission, plant, amount, currency) {
             Ok(()) => return Ok(()),
             Err(beyond) => beyond,
@@ -181,8 +194,9 @@ impl Caller {
         access: Access,
         session: Option<SecretHash>,
         parts: &Parts,
+        brand: Option<Brand>,
     ) -> Result<Self, Denied> {
-        let caller = Self::new(state, access, session, parts);
+        let caller = Self::new(state, access, session, parts, brand);
         let left = state.rate_limits.caller(&caller.cx.actor)?;
         if let Some(slot) = parts.extensions.get::<Slot>() {
             slot.put(left);
@@ -190,9 +204,18 @@ impl Caller {
         Ok(caller)
     }
 
-    fn new(state: &AppState, access: Access, session: Option<SecretHash>, parts: &Parts) -> Self {
+    fn new(
+        state: &AppState,
+        access: Access,
+        session: Option<SecretHash>,
+        parts: &Parts,
+        brand: Option<Brand>,
+    ) -> Self {
         let language = language(&parts.headers, access.language);
         let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        if parts.uri.path().starts_with("/api/v1/") {
+            state.calls.count(access.tenant);
+        }
         Self {
             cx: Cx { origin, plants: access.rights.anywhere(), ..Cx::new(access.tenant, access.actor()) },
             tenant_code: access.tenant_code,
@@ -205,8 +228,25 @@ impl Caller {
             language,
             texts: state.texts(language).in_form(access.settings.form),
             settings: access.settings,
+            brand,
         }
     }
+}
+
+/// Whether somebody of the tenant may come from where this request does; answers how
+/// its pages look.
+async fn pass(state: &AppState, access: &Access, parts: &Parts) -> Result<Option<Brand>, Problem> {
+    let door = state.doors.of(&state.db, access.tenant).await?;
+    let address = Client::of(&parts.extensions, &parts.headers, &state.trusted_proxies).0;
+    if door.admits(address) {
+        return Ok(door.brand);
+    }
+    let texts = state.texts(language(&parts.headers, access.language));
+    let told = match address {
+        Some(address) => texts.t1("settings-outside", "address", address),
+        None => texts.t("settings-outside-unknown"),
+    };
+    Err(Problem::new(StatusCode::FORBIDDEN, "auth.address", told))
 }
 
 /// Why a request got no caller.
@@ -281,7 +321,8 @@ where
             let access = access.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
             access.standing.require()?;
-            return Self::counted(&state, access, None, parts);
+            let brand = pass(&state, &access, parts).await?;
+            return Self::counted(&state, access, None, parts, brand);
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
             if !is_safe(&parts.method) {
@@ -290,7 +331,8 @@ where
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
                 access.standing.require()?;
-                return Self::counted(&state, access, keys::hash_of_token(token), parts);
+                let brand = pass(&state, &access, parts).await?;
+                return Self::counted(&state, access, keys::hash_of_token(token), parts, brand);
             }
         }
         if !is_page(parts) {
@@ -339,6 +381,11 @@ pub(super) fn language(headers: &HeaderMap, tenant: Option<Lang>) -> Lang {
         .or(tenant)
         .or_else(|| headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Lang::negotiate))
         .unwrap_or_default()
+}
+
+/// The language chosen in this browser, else the browser's own.
+pub(crate) fn language_of(headers: &HeaderMap) -> Lang {
+    language(headers, None)
 }
 
 /// Somebody who need not be signed in; only the language is known.

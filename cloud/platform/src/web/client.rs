@@ -102,6 +102,23 @@ impl Network {
     }
 }
 
+impl std::fmt::Display for Network {
+    /// As the first of its addresses and its bits: `10.0.0.0/8`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let first: IpAddr = match self.address {
+            IpAddr::V4(own) => {
+                let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
+                std::net::Ipv4Addr::from_bits(own.to_bits() & mask).into()
+            }
+            IpAddr::V6(own) => {
+                let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
+                Ipv6Addr::from_bits(own.to_bits() & mask).into()
+            }
+        };
+        write!(f, "{first}/{}", self.bits)
+    }
+}
+
 impl FromStr for Network {
     type Err = String;
 
@@ -113,6 +130,10 @@ impl FromStr for Network {
         };
         let address: IpAddr = address.trim().parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
+        // No sign, which a number may have.
+        if bits.is_some_and(|bits| !bits.bytes().all(|b| b.is_ascii_digit())) {
+            return Err(wrong());
+        }
         let bits = bits.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
         if bits <= most { Ok(Self { address, bits }) } else { Err(wrong()) }
     }
@@ -154,7 +175,9 @@ mod tests {
         assert!(all.holds("8.8.8.8".parse().unwrap()) && !all.holds("::1".parse().unwrap()));
         let one: Network = "192.0.2.1".parse().unwrap();
         assert!(one.holds("192.0.2.1".parse().unwrap()) && !one.holds("192.0.2.2".parse().unwrap()));
-        for wrong in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "proxy"] {
+        assert_eq!("10.1.2.3/8".parse::<Network>().unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!("2001:db8:1::5/32".parse::<Network>().unwrap().to_string(), "2001:db8::/32");
+        for wrong in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "proxy", "10.0.0.0/+8"] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");
         }
         assert_eq!(network("2001:db8:1:2:3::4".parse().unwrap()).to_string(), "2001:db8:1:2::");

@@ -10,7 +10,7 @@ pub(super) const STEP: &str = "twp";
 pub(super) const LANGUAGE: &str = "twl";
 
 /// The value of the cookie `name`.
-pub(super) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn get<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -31,13 +31,14 @@ mod state;
 mod version;
 
 pub use assets::asset;
-pub(crate) use caller::here;
+pub(crate) use caller::{here, language_of};
 pub use caller::{Caller, Denied, Visitor};
 pub use client::{Client, Network, client_of, network};
+pub(crate) use cookies::get as cookie_of;
 pub use escape::escaped;
 pub use icon::icon;
 pub use layers::wrap;
-pub(crate) use origin::{local_path, require_same};
+pub(crate) use origin::{is_safe, local_path, require_same};
 pub use place::{NOT_A_PLACE, parse_place, place};
 pub use problem::{FieldError, Problem};
 pub use query::{form, json, json_or_default, media_type, query, sent_as};

@@ -7,6 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::keys::Bearer;
 use super::{AppState, Caller, NavItem, Problem};
 use crate::i18n::Texts;
+use crate::settings::Brand;
 
 /// The frame of one page: side navigation, search, language, account.
 ///
@@ -39,6 +40,19 @@ struct Page<'a> {
     /// Codes and names of plants that can be in focus.
     plants: &'a [(String, String)],
     focus: &'a str,
+    brand: Option<Brand>,
+}
+
+impl Page<'_> {
+    /// The version of the tenant's colours, if it has some.
+    fn colours(&self) -> Option<i32> {
+        self.brand.filter(|brand| brand.colours).map(|brand| brand.version)
+    }
+
+    /// The version of the tenant's logo, if it has one.
+    fn logo(&self) -> Option<i32> {
+        self.brand.filter(|brand| brand.logo).map(|brand| brand.version)
+    }
 }
 
 #[derive(Template)]
@@ -112,6 +126,7 @@ impl<'a> Shell<'a> {
             texts: &self.caller.texts,
             nav: &self.nav,
             content,
+            brand: self.caller.brand,
             has_account: matches!(self.caller.bearer, Bearer::Person(_)),
             theme: &self.caller.settings.theme,
             plants: &self.caller.settings.plants,

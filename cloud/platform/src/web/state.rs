@@ -8,9 +8,11 @@ use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
 use crate::masters::Engine;
-use crate::notify::Kind;
+use crate::notify::{Kind, SmsProvider};
+use crate::plans::Calls;
 use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
+use crate::settings::Doors;
 use crate::workflow::Subjects;
 
 use super::{Network, Permission, RateLimits, Rates};
@@ -62,18 +64,26 @@ pub struct Inner {
     /// The address by which people and programs reach this cloud, without a slash at
     /// its end.
     pub public_url: String,
+    /// Requests to the API that are not written down yet.
+    pub calls: Calls,
+    /// From where tenants may be reached, and how they look.
+    pub doors: Doors,
     /// What one can search, in order.
     pub searchers: Vec<Searcher>,
     /// Pages and actions that one goes to by their names, besides the navigation.
     pub commands: Vec<Command>,
     /// The masters.
     pub masters: Arc<Engine>,
+    /// What proves that a report of bounced mail, of any tenant, is true.
+    pub bounce_token: Option<String>,
     /// How many requests somebody may make.
     pub rate_limits: RateLimits,
     /// Proxies that say where a request came from.
     pub trusted_proxies: Vec<Network>,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// The provider of text messages of tenants that have no own.
+    pub sms: Option<SmsProvider>,
 }
 
 impl Deref for AppState {
@@ -103,9 +113,11 @@ impl AppState {
             public_url: "http://localhost".to_owned(),
             searchers: Vec::new(),
             commands: Vec::new(),
+            bounce_token: None,
             rates: Rates::default(),
             trusted_proxies: Vec::new(),
             request_timeout: Duration::from_secs(120),
+            sms: None,
         }
     }
 
@@ -139,9 +151,11 @@ pub struct Builder {
     public_url: String,
     searchers: Vec<Searcher>,
     commands: Vec<Command>,
+    bounce_token: Option<String>,
     rates: Rates,
     trusted_proxies: Vec<Network>,
     request_timeout: Duration,
+    sms: Option<SmsProvider>,
 }
 
 impl Builder {
@@ -250,6 +264,20 @@ impl Builder {
         self
     }
 
+    /// What proves that a report of bounced mail, of any tenant, is true.
+    #[must_use]
+    pub fn bounce_token(mut self, token: Option<String>) -> Self {
+        self.bounce_token = token;
+        self
+    }
+
+    /// The provider of text messages of tenants that have no own.
+    #[must_use]
+    pub fn sms(mut self, provider: Option<SmsProvider>) -> Self {
+        self.sms = provider;
+        self
+    }
+
     /// Adds a part's texts.
     #[must_use]
     pub fn texts(mut self, sources: Sources<'_>) -> Self {
@@ -274,12 +302,16 @@ impl Builder {
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
                 public_url: self.public_url,
+                calls: Calls::default(),
+                doors: Doors::default(),
                 searchers: self.searchers,
                 commands: self.commands,
                 masters: Arc::new(Engine::default()),
+                bounce_token: self.bounce_token,
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,
                 request_timeout: self.request_timeout,
+                sms: self.sms,
             }),
         }
     }

@@ -498,7 +498,7 @@ async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<
     };
     let mut rows = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&READ), async |tx| {
             Ok::<_, DbError>(instances::list(tx, stand.map(Stand::name), wanted.before, limit + 1).await?)
         })
         .await?;
@@ -785,7 +785,7 @@ async fn times(State(state): State<AppState>, caller: Caller, uri: Uri) -> Resul
     let (.., begin, end) = query::<Range>(&uri)?.days(caller.zone, now)?;
     let stages = state
         .db
-        .tx(&caller.cx, async |tx| Ok::<_, DbError>(report::kept(tx, begin, end, now).await?))
+        .tx(&caller.at(&READ), async |tx| Ok::<_, DbError>(report::kept(tx, begin, end, now).await?))
         .await?;
     Ok(Json(Times { stages }))
 }

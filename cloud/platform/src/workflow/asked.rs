@@ -1,9 +1,13 @@
-//! Who is asked: those who have a seat's role or are its person, may decide at all,
-//! did not start it themselves; and those who stand in for them.
+//! Who is asked: those who have a seat's role at the document's plant or are its
+//! person, may decide there and up to its amount, and did not start it themselves; and
+//! those who stand in for them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::DECIDE;
@@ -11,11 +15,11 @@ use super::definition::{Approver, Definition, Known, Stage};
 use super::error::WorkflowError;
 use super::model::{Seat, Who};
 use super::read;
-use super::rules::{Authority, Decider};
+use super::rules::{Authority, Decider, Refusal};
 use super::store::people::{self, Holder};
 use super::subject::Subjects;
 use crate::db::{DbError, Tx};
-use crate::web::grants;
+use crate::web::{Rights, limits};
 
 /// Most people who are asked by name in a round.
 pub const MAX_ASKED: i64 = 200;
@@ -50,15 +54,76 @@ pub(super) async fn definition(
     })
 }
 
-/// Whether the person's roles let them decide at all.
-fn may_decide(holder: &Holder) -> bool {
-    holder.permissions.iter().any(|held| grants(held, DECIDE.code))
+/// What decides where and how much of a right is needed: a document's plant and amount.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Code of its plant; `None`: it belongs to none, and rights at some do not reach.
+    pub plant: Option<String>,
+    /// Its amount and currency, if it is about money.
+    pub amount: Option<(Decimal, String)>,
 }
 
-/// Active people with these roles who may decide.
-pub(super) async fn deciders(tx: &mut Tx, roles: &[String], named: &[Uuid]) -> Result<Vec<Holder>, DbError> {
+impl Place {
+    /// Of a document with these fields.
+    #[must_use]
+    pub fn of(plant: Option<&str>, document: &Json) -> Self {
+        let text = |name: &str| document.get(name).and_then(Json::as_str);
+        let amount = text("amount").and_then(|amount| Decimal::from_str(amount).ok());
+        let currency = || text("currency").unwrap_or("INR").to_owned();
+        Self { plant: plant.map(str::to_owned), amount: amount.map(|amount| (amount, currency())) }
+    }
+}
+
+/// Somebody who may decide at a place, with the roles that they have there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Here {
+    /// Who.
+    pub user_id: Uuid,
+    /// For people.
+    pub name: String,
+    /// Codes of their roles there.
+    pub roles: Vec<String>,
+}
+
+/// The person at a place.
+///
+/// # Errors
+/// [`Refusal::NotAsked`] when they may decide nothing there, [`Refusal::Amount`] when
+/// it is beyond their limit.
+fn here(holder: &Holder, place: &Place) -> Result<Here, Refusal> {
+    let plant = place.plant.as_deref();
+    let rights = Rights::of_grants(holder.held.iter().map(|held| held.grant.clone()));
+    let decides = match plant {
+        Some(plant) => rights.has_at(&DECIDE, plant),
+        None => rights.has_everywhere(&DECIDE),
+    };
+    if !decides {
+        return Err(Refusal::NotAsked);
+    }
+    if let Some((amount, currency)) = &place.amount
+        && limits::allows(&rights, &DECIDE, plant, *amount, currency).is_err()
+    {
+        return Err(Refusal::Amount);
+    }
+    let there = holder.held.iter().filter(|held| match plant {
+        Some(plant) => held.grant.plants.has(plant),
+        None => held.grant.plants.is_all(),
+    });
+    let roles = there.map(|held| held.role.clone()).collect();
+    Ok(Here { user_id: holder.user_id, name: holder.name.clone(), roles })
+}
+
+/// Active people with these roles, or named, who may decide at a place.
+async fn deciders(
+    tx: &mut Tx,
+    roles: &[String],
+    named: &[Uuid],
+    place: &Place,
+) -> Result<Vec<Here>, DbError> {
     let holders = people::holders(tx, roles, named, MAX_ASKED).await?;
-    Ok(holders.into_iter().filter(may_decide).collect())
+    let mut found: Vec<Here> = holders.iter().filter_map(|holder| here(holder, place).ok()).collect();
+    found.retain(|one| named.contains(&one.user_id) || one.roles.iter().any(|role| roles.contains(role)));
+    Ok(found)
 }
 
 /// The seats of a stage if it is opened now, and how many approvals it takes. Where
@@ -68,12 +133,13 @@ pub(super) async fn seats(
     definition: &Definition,
     stage: &Stage,
     starter: Option<Uuid>,
+    place: &Place,
 ) -> Result<(Vec<Seat>, u16), DbError> {
     let roles = stage.approvers.iter().filter_map(|approver| match approver {
         Approver::Role(role) => Some(role.clone()),
         Approver::Person(..) => None,
     });
-    let holders = deciders(tx, &roles.collect::<Vec<_>>(), &[]).await?;
+    let holders = deciders(tx, &roles.collect::<Vec<_>>(), &[], place).await?;
     Ok(stage.seats(|role| {
         let of_role = holders.iter().filter(|holder| holder.roles.iter().any(|held| held == role));
         let people = of_role.map(|holder| holder.user_id);
@@ -99,6 +165,7 @@ pub(super) async fn asked(
     seats: &[Seat],
     starter: Option<Uuid>,
     own_allowed: bool,
+    place: &Place,
     now: DateTime<Utc>,
 ) -> Result<Vec<Asked>, DbError> {
     let (mut roles, mut named) = (Vec::new(), Vec::new());
@@ -111,8 +178,8 @@ pub(super) async fn asked(
     let used: BTreeSet<Uuid> =
         seats.iter().flat_map(|seat| [seat.decided_by, seat.on_behalf_of]).flatten().collect();
     let barred = |person: Uuid| used.contains(&person) || (!own_allowed && starter == Some(person));
-    let holders: Vec<Holder> =
-        deciders(tx, &roles, &named).await?.into_iter().filter(|holder| !barred(holder.user_id)).collect();
+    let mut holders = deciders(tx, &roles, &named, place).await?;
+    holders.retain(|holder| !barred(holder.user_id));
     let ids: Vec<Uuid> = holders.iter().map(|holder| holder.user_id).collect();
     let names: BTreeMap<Uuid, String> =
         holders.iter().map(|holder| (holder.user_id, holder.name.clone())).collect();
@@ -122,7 +189,7 @@ pub(super) async fn asked(
         .collect();
     let lent = people::delegates(tx, &ids, now).await?;
     let delegates: Vec<Uuid> = lent.iter().map(|(_, delegate)| *delegate).collect();
-    let standing = deciders(tx, &[], &delegates).await?;
+    let standing = deciders(tx, &[], &delegates, place).await?;
     for (person, delegate) in lent {
         if barred(delegate) || asked.iter().any(|one| one.user_id == delegate) {
             continue;
@@ -135,19 +202,45 @@ pub(super) async fn asked(
     Ok(asked)
 }
 
-/// What a person may decide by, in the own name and in others'.
-///
-/// # Errors
-/// [`WorkflowError::NotFound`] when the person is not active or may decide nothing.
-pub(super) async fn decider(tx: &mut Tx, person: Uuid, now: DateTime<Utc>) -> Result<Decider, WorkflowError> {
+/// A person and those whom they stand in for, before it is known what is decided.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    own: Holder,
+    lent: Vec<Holder>,
+}
+
+impl Reach {
+    /// The roles and the people in whose name the person may decide somewhere.
+    pub fn seats(&self) -> (Vec<String>, Vec<Uuid>) {
+        let all = || [&self.own].into_iter().chain(&self.lent);
+        let mut roles: Vec<String> =
+            all().flat_map(|holder| holder.held.iter().map(|held| held.role.clone())).collect();
+        roles.sort();
+        roles.dedup();
+        (roles, all().map(|holder| holder.user_id).collect())
+    }
+
+    /// What the person may decide by at a place. What is lent reaches as far as the
+    /// right of whoever lent it, and no further than the own one.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAsked`], [`Refusal::Amount`].
+    pub fn at(&self, place: &Place) -> Result<Decider, Refusal> {
+        let authority = |here: Here| Authority { person: here.user_id, roles: here.roles };
+        let own = authority(here(&self.own, place)?);
+        let lent = self.lent.iter().filter_map(|holder| here(holder, place).ok()).map(authority).collect();
+        Ok(Decider { own, lent })
+    }
+}
+
+/// A person, if active, and those whom they stand in for now.
+pub(super) async fn reach(tx: &mut Tx, person: Uuid, now: DateTime<Utc>) -> Result<Option<Reach>, DbError> {
     let lenders = people::lenders(tx, person, now).await?;
     let mut all = lenders.clone();
     all.push(person);
-    let holders = deciders(tx, &[], &all).await?;
-    let authority = |id: Uuid| {
-        let holder = holders.iter().find(|holder| holder.user_id == id)?;
-        Some(Authority { person: id, roles: holder.roles.clone() })
-    };
-    let own = authority(person).ok_or(WorkflowError::NotFound)?;
-    Ok(Decider { own, lent: lenders.into_iter().filter_map(authority).collect() })
+    let mut holders = people::holders(tx, &[], &all, MAX_ASKED).await?;
+    let Some(at) = holders.iter().position(|holder| holder.user_id == person) else { return Ok(None) };
+    let own = holders.swap_remove(at);
+    holders.sort_by_key(|holder| holder.user_id);
+    Ok(Some(Reach { own, lent: holders }))
 }

@@ -7,6 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::asked::Place;
 use super::error::WorkflowError;
 use super::model::{Seat, State, Who};
 use super::run::{definition_of, record, seats_of, state_of};
@@ -44,7 +45,8 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
         // A worker that was away does not remind of what is overdue.
         if round.due_at.is_none_or(|due| due > now) {
             let seats = seats_of(tx, &instance).await?;
-            let asked = asked::asked(tx, &seats, instance.starter, own_allowed, now).await?;
+            let asked =
+                asked::asked(tx, &seats, instance.starter, own_allowed, &place_of(&instance), now).await?;
             tell::each(tx, &tell::REMINDER, &instance, &round, &asked, now).await?;
             note(tx, &instance, &round, "reminded", "", now).await?;
         }
@@ -66,6 +68,10 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
     Ok(true)
 }
 
+fn place_of(instance: &Instance) -> Place {
+    Place::of(instance.plant.as_deref(), &instance.document)
+}
+
 /// Adds a seat whose decision settles the stage, and tells whoever may take it.
 async fn escalate(
     tx: &mut Tx,
@@ -85,7 +91,7 @@ async fn escalate(
     // were taken stay, since nobody decides twice.
     let mut all: Vec<Seat> = seats.into_iter().filter(|seat| seat.decision.is_some()).collect();
     all.push(deputy);
-    let asked = asked::asked(tx, &all, instance.starter, own_allowed, now).await?;
+    let asked = asked::asked(tx, &all, instance.starter, own_allowed, &place_of(instance), now).await?;
     tell::each(tx, &tell::ESCALATED, instance, round, &asked, now).await?;
     if asked.is_empty() {
         tell::asked(tx, instance, round, &asked, now).await?;

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::asked::{self, Asked};
+use super::asked::{self, Asked, Place};
 use super::definition::{Deadlines, Definition, Mistake};
 use super::error::WorkflowError;
 use super::store::definitions::{self, Written};
@@ -255,6 +255,7 @@ pub async fn simulate(
 ) -> Result<Vec<Tried>, DbError> {
     let mut tried = Vec::new();
     let mut opens = now;
+    let place = Place::of(example.get("plant").and_then(Json::as_str), example);
     for (at, stage) in definition.stages.iter().enumerate() {
         let applies = Definition::applies(stage, example);
         let conditions = stage
@@ -265,8 +266,8 @@ pub async fn simulate(
                 holds: condition.holds(example).ok(),
             })
             .collect();
-        let (seats, needed) = asked::seats(tx, definition, stage, starter).await?;
-        let asked = asked::asked(tx, &seats, starter, definition.own_allowed, now).await?;
+        let (seats, needed) = asked::seats(tx, definition, stage, starter, &place).await?;
+        let asked = asked::asked(tx, &seats, starter, definition.own_allowed, &place, now).await?;
         let Deadlines { remind, due, escalate } =
             if applies { stage.deadlines(opens) } else { Deadlines::default() };
         if applies {

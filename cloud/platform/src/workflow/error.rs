@@ -87,6 +87,7 @@ impl WorkflowError {
             Self::Refused(Refusal::NotAsked) => "workflow.not_asked",
             Self::Refused(Refusal::OwnDocument) => "workflow.own_document",
             Self::Refused(Refusal::Decided) => "workflow.decided",
+            Self::Refused(Refusal::Amount) => "workflow.amount",
             Self::Action => "workflow.action",
             Self::Bulk => "workflow.bulk",
             Self::Stage => "workflow.stage",

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::asked;
+use super::asked::{self, Place, Reach};
 use super::definition::Definition;
 use super::error::WorkflowError;
 use super::model::{Action, Seat};
-use super::rules::{self, Decider};
+use super::rules;
 use super::store::instances::Instance;
 use super::store::rounds::{self, Waiting};
 use super::store::{definitions, people};
@@ -89,36 +89,23 @@ pub async fn page(
     limit: usize,
     now: DateTime<Utc>,
 ) -> Result<Page, WorkflowError> {
-    let decider = match asked::decider(tx, person, now).await {
-        Ok(decider) => decider,
-        // May decide nothing, so nothing waits.
-        Err(WorkflowError::NotFound) => return Ok(Page::default()),
-        Err(error) => return Err(error),
-    };
-    let (roles, named) = reach(&decider);
+    let Some(reach) = asked::reach(tx, person, now).await? else { return Ok(Page::default()) };
+    let (roles, named) = reach.seats();
     let wanted = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
     let mut rows = rounds::waiting(tx, &roles, &named, after, wanted).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more);
     let next = next.map(|last| place(last.due_at.unwrap_or(rounds::NEVER), last.instance_id));
-    let entries = entries(tx, subjects, &decider, rows).await?;
+    let entries = entries(tx, subjects, &reach, &named, rows).await?;
     Ok(Page { entries, next })
-}
-
-/// The roles and people in whose name somebody may decide.
-fn reach(decider: &Decider) -> (Vec<String>, Vec<Uuid>) {
-    let all = || [&decider.own].into_iter().chain(&decider.lent);
-    let mut roles: Vec<String> = all().flat_map(|authority| authority.roles.iter().cloned()).collect();
-    roles.sort();
-    roles.dedup();
-    (roles, all().map(|authority| authority.person).collect())
 }
 
 async fn entries(
     tx: &mut Tx,
     subjects: &Subjects,
-    decider: &Decider,
+    reach: &Reach,
+    named: &[Uuid],
     rows: Vec<Waiting>,
 ) -> Result<Vec<Entry>, WorkflowError> {
     let instances: Vec<Uuid> = rows.iter().map(|row| row.instance_id).collect();
@@ -139,14 +126,16 @@ async fn entries(
         }
     }
     let mut wanted: Vec<Uuid> = rows.iter().filter_map(|row| row.starter).collect();
-    wanted.extend(decider.lent.iter().map(|lent| lent.person));
+    wanted.extend(named);
     let names: BTreeMap<Uuid, String> = people::names(tx, &wanted).await?.into_iter().collect();
     let mut entries = Vec::new();
     for row in rows {
         // What cannot be read any more waits on its own page.
         let Some(definition) = known.get(&row.definition_id) else { continue };
+        let Ok(decider) = reach.at(&Place::of(row.plant.as_deref(), &row.document)) else { continue };
         let of = seats.get(&row.instance_id).map(Vec::as_slice).unwrap_or_default();
-        let Ok((at, on_behalf_of)) = rules::seat_for(of, decider, row.starter, definition.own_allowed) else {
+        let Ok((at, on_behalf_of)) = rules::seat_for(of, &decider, row.starter, definition.own_allowed)
+        else {
             continue;
         };
         let stage = usize::try_from(row.stage - 1).ok().and_then(|at| definition.stages.get(at));
@@ -186,10 +175,9 @@ pub async fn offer(
     person: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Option<(Vec<Action>, Option<Uuid>)>, DbError> {
-    let decider = match asked::decider(tx, person, now).await {
-        Ok(decider) => decider,
-        Err(WorkflowError::Db(error)) => return Err(error),
-        Err(_) => return Ok(None),
+    let place = Place::of(instance.plant.as_deref(), &instance.document);
+    let Some(Ok(decider)) = asked::reach(tx, person, now).await?.map(|reach| reach.at(&place)) else {
+        return Ok(None);
     };
     let Ok((_, on_behalf_of)) = rules::seat_for(seats, &decider, instance.starter, definition.own_allowed)
     else {

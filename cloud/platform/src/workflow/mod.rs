@@ -51,8 +51,8 @@ pub use triggers::{Event, EventDocument, happened, hear};
 
 /// See definitions, everybody's instances, and the report on times.
 pub const READ: Permission = Permission::read("workflow.read");
-/// Be asked, and decide.
-pub const DECIDE: Permission = Permission::write("workflow.decide");
+/// Be asked, and decide, up to an amount where a role has a limit.
+pub const DECIDE: Permission = Permission::write("workflow.decide").with_amount();
 /// Write drafts and try them.
 pub const DEFINITION_EDIT: Permission = Permission::admin("workflow.definition.edit");
 /// Put definitions into force and out of it.

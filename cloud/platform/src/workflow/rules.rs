@@ -68,6 +68,8 @@ pub enum Refusal {
     OwnDocument,
     /// This person decided in this round already.
     Decided,
+    /// The amount is beyond what this person may decide.
+    Amount,
 }
 
 /// The seat that `decider` takes, and for whom if not for themselves. Everybody

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::asked::Place;
 use super::definition::Definition;
 use super::error::WorkflowError;
 use super::model::{Action, Seat, State, Step, follow};
@@ -164,10 +165,10 @@ pub async fn decide(
     let round =
         rounds::find(tx, instance.instance_id, instance.round).await?.ok_or(WorkflowError::NotFound)?;
     let mut seats = seats_of(tx, &instance).await?;
-    let decider = asked::decider(tx, person, now).await.map_err(|error| match error {
-        WorkflowError::NotFound => WorkflowError::Refused(rules::Refusal::NotAsked),
-        other => other,
-    })?;
+    let place = Place::of(instance.plant.as_deref(), &instance.document);
+    let reach = asked::reach(tx, person, now).await?;
+    let decider = reach.ok_or(rules::Refusal::NotAsked).and_then(|reach| reach.at(&place));
+    let decider = decider.map_err(WorkflowError::Refused)?;
     let (at, on_behalf_of) = rules::seat_for(&seats, &decider, instance.starter, definition.own_allowed)
         .map_err(WorkflowError::Refused)?;
     let stage = usize::try_from(instance.stage - 1).ok().and_then(|at| definition.stages.get(at));
@@ -463,7 +464,8 @@ impl Run<'_> {
     /// Opens a stage (counted from 0) and asks its approvers.
     async fn open(&mut self, tx: &mut Tx, instance: &mut Instance, at: usize) -> Result<(), WorkflowError> {
         let stage = self.definition.stages.get(at).ok_or(WorkflowError::Stage)?;
-        let (seats, needed) = asked::seats(tx, self.definition, stage, instance.starter).await?;
+        let place = Place::of(instance.plant.as_deref(), &instance.document);
+        let (seats, needed) = asked::seats(tx, self.definition, stage, instance.starter, &place).await?;
         let deadlines = stage.deadlines(self.now);
         let round = Round {
             instance_id: instance.instance_id,
@@ -497,7 +499,8 @@ impl Run<'_> {
         };
         move_to(tx, instance, Step::Open, None, self.now).await?;
         instances::happened(tx, instance.instance_id, &opened).await?;
-        let asked = asked::asked(tx, &seats, instance.starter, self.definition.own_allowed, self.now).await?;
+        let own_allowed = self.definition.own_allowed;
+        let asked = asked::asked(tx, &seats, instance.starter, own_allowed, &place, self.now).await?;
         tell::asked(tx, instance, &round, &asked, self.now).await?;
         Ok(())
     }

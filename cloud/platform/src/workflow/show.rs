@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::asked::{self, Asked};
+use super::asked::{self, Asked, Place};
 use super::definition::Definition;
 use super::error::WorkflowError;
 use super::inbox;
@@ -56,8 +56,9 @@ pub(super) async fn instance(
     if open {
         round = rounds::find(tx, id, instance.round).await?;
         seats = rounds::seats(tx, id, instance.round).await?;
+        let place = Place::of(instance.plant.as_deref(), &instance.document);
         let bare: Vec<Seat> = seats.iter().map(|taken| taken.seat.clone()).collect();
-        asked_now = asked::asked(tx, &bare, instance.starter, definition.own_allowed, now).await?;
+        asked_now = asked::asked(tx, &bare, instance.starter, definition.own_allowed, &place, now).await?;
         if let Some(person) = person {
             offer = inbox::offer(tx, &definition, &instance, &bare, person, now).await?;
         }

@@ -95,13 +95,18 @@ pub(super) async fn outcome(
     comment: &str,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    let Some(starter) = instance.starter else { return Ok(()) };
+    let to = match instance.starter {
+        Some(starter) => To::Person(starter),
+        // What no person started comes back to whoever manages workflows.
+        None if outcome == Outcome::SentBack => To::Permission(MANAGE.code.to_owned()),
+        None => return Ok(()),
+    };
     let kind = match outcome {
         Outcome::Approved => &APPROVED,
         Outcome::Rejected => &REJECTED,
         Outcome::SentBack => &SENT_BACK,
         Outcome::Cancelled => &CANCELLED,
     };
-    let notice = notice(To::Person(starter), instance).with("by", by).with("comment", comment);
+    let notice = notice(to, instance).with("by", by).with("comment", comment);
     notify::tell(tx, kind, &notice, now).await
 }

@@ -193,6 +193,7 @@ async fn settle(
         Ok(None) => return Ok(triggers::passed(tx, trigger.trigger_id, next_at).await?),
         Err(RequestError::Workflow(WorkflowError::Db(error))) if error.is_transient() => return Err(error),
         Err(RequestError::Workflow(error)) => error.to_string(),
+        Err(RequestError::Problem(problem)) => problem.to_string(),
         Err(RequestError::Fields(fields)) => {
             fields.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", ")
         }

@@ -27,7 +27,7 @@ use crate::ingest::{IngestError, office};
 use crate::rights::HOLD_READ;
 
 /// A hold was placed in the office.
-pub const HOLD_PLACED: Kind = Kind::shown("hold.placed");
+pub const HOLD_PLACED: Kind = Kind::shown("hold.placed").urgent();
 /// A hold was released in the office.
 pub const HOLD_RELEASED: Kind = Kind::shown("hold.released");
 /// What people are told of holds.

@@ -3,6 +3,7 @@
 mod items;
 mod money;
 mod numbers;
+mod organisation;
 mod partners;
 mod plant;
 
@@ -17,6 +18,9 @@ pub(super) const ALL: &[Master] = &[
     partners::SUPPLIERS,
     partners::CUSTOMERS,
     partners::CONTACTS,
+    organisation::COMPANIES,
+    organisation::DEPARTMENTS,
+    organisation::COST_CENTRES,
     plant::WAREHOUSES,
     plant::BINS,
     plant::STATIONS,

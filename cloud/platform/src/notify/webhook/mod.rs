@@ -8,15 +8,13 @@
 //!   HMAC-SHA-256 over `<t>.<body>` under the webhook's secret
 
 mod api;
-mod guard;
 mod pages;
 mod send;
 mod service;
 mod store;
 
 pub(super) use api::operations;
-pub(super) use send::Call;
-pub use send::WebSender;
+pub(super) use send::{Call, send};
 pub(super) use service::{messages, opened, sealed_field};
 pub(super) use store::find;
 

@@ -1,18 +1,16 @@
 //! What an administrator does with webhooks, and what a notice becomes for them.
 
-use std::net::IpAddr;
-
 use axum::http::StatusCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::store::{self, Webhook};
-use super::{guard, send};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::notify::{Kind, Notice};
+use crate::outbound;
 use crate::outbox::{self, Channel, Claimed, Message};
 use crate::secrets::{SecretError, Secrets};
 use crate::web::Problem;
@@ -20,6 +18,8 @@ use crate::web::keys::Secret;
 
 /// Most webhooks of a tenant.
 const MOST: usize = 20;
+/// Longest address, in bytes.
+const LONGEST_URL: usize = 500;
 /// The kind of a request that an administrator sends to try it out.
 const TEST: &str = "webhook.test";
 
@@ -173,12 +173,10 @@ pub async fn create(
 ) -> Result<(Uuid, Secret), WebhookError> {
     let name = crate::people::clean_name(&new.name).ok_or(WebhookError::Name)?;
     let url = new.url.trim();
-    let (_, host, ..) = send::address(url, private_too).ok_or(WebhookError::Url)?;
-    // Where a name leads is judged at each request; an address is told now.
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    if !private_too && bare.parse::<IpAddr>().is_ok_and(|address| !guard::is_public(address)) {
-        return Err(WebhookError::Url);
-    }
+    let host = outbound::target(url, private_too)
+        .filter(|_| url.len() <= LONGEST_URL)
+        .ok_or(WebhookError::Url)?
+        .host;
     if !new.kinds.iter().all(|code| kinds.iter().any(|kind| kind.code == code && !kind.personal)) {
         return Err(WebhookError::Kind);
     }

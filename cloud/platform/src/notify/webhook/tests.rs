@@ -11,12 +11,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ring::hmac;
 use uuid::Uuid;
 
+use super::send;
 use super::service::{self, Form, New, WebhookError};
-use super::{WebSender, send};
 use crate::ctx::Cx;
 use crate::notify::tests::{MAILED, Post, SHOWN};
 use crate::notify::worker::{self, turn};
 use crate::notify::{KINDS, Kind, To};
+use crate::outbound::HttpClient;
 use crate::outbox::{self, CLAIM};
 use crate::people;
 
@@ -177,7 +178,7 @@ async fn no_private_address_is_reached_unless_it_is_allowed() {
     create(&post, &new(&receiver.url, Form::Json, &[])).await;
     let by_name = receiver.url.replace("127.0.0.1", "localhost").replace("http:", "https:");
     create(&post, &new(&by_name, Form::Json, &[])).await;
-    post.courier.web = WebSender::new(false).unwrap();
+    post.courier.web = HttpClient::new(false).unwrap();
     let one = post.person("one@saif.example", "", &[]).await;
     post.tell(&SHOWN, To::Person(one)).await;
     post.turn_at(post.now).await;

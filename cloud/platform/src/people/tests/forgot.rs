@@ -40,7 +40,9 @@ impl Site {
         let config = MailConfig { smtp_url: server.url(), from: "Tracewright <noreply@tw.example>".into() };
         let courier = Courier {
             mailer: Some(Mailer::new(&config).unwrap()),
-            web: notify::WebSender::new(false).unwrap(),
+            own: std::sync::Arc::default(),
+            web: crate::outbound::HttpClient::new(false).unwrap(),
+            sms: None,
             secrets,
             i18n: std::sync::Arc::clone(&state.i18n),
             kinds: state.kinds.as_slice().into(),

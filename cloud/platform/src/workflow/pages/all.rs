@@ -61,7 +61,7 @@ pub(super) async fn page(
     let wanted = State::parse(&asked.state).map(State::name);
     let (mut rows, names) = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&READ), async |tx| {
             let rows = instances::list(tx, wanted, asked.before, PAGE + 1).await?;
             let names = view::names(tx, rows.iter().filter_map(|row| row.starter).collect()).await?;
             Ok::<_, DbError>((rows, names))

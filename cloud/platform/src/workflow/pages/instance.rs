@@ -87,7 +87,11 @@ impl Page<'_> {
             ("stage", Value::from(happened.stage_name.as_str())),
             ("role", Value::from(if happened.what == "escalated" { role() } else { String::new() })),
         ];
-        self.texts.with(&format!("workflow-history-{}", happened.what.replace('_', "-")), &values)
+        let what = match happened.what.as_str() {
+            "started" if happened.person.is_none() => "started-itself".to_owned(),
+            what => what.replace('_', "-"),
+        };
+        self.texts.with(&format!("workflow-history-{what}"), &values)
     }
 
     fn note(&self, at: &usize) -> &str {

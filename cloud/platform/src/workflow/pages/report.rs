@@ -105,7 +105,7 @@ pub(super) async fn page(
     let (from, to, begin, end) = query::<Range>(&uri)?.days(caller.zone, now)?;
     let rows = state
         .db
-        .tx(&caller.cx, async |tx| Ok::<_, DbError>(report::kept(tx, begin, end, now).await?))
+        .tx(&caller.at(&READ), async |tx| Ok::<_, DbError>(report::kept(tx, begin, end, now).await?))
         .await?;
     let view = Page { texts: &caller.texts, from, to, rows };
     Shell::new(&state, &caller, caller.t("workflow-report-title"), "/approvals").page(&headers, &view)

@@ -10,10 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::pages::{Asked, visible};
+use super::pages::{Asked, owner, visible};
 use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
-use super::{KIND, REQUEST_RAISE};
+use super::{KIND, REQUEST_RAISE, REQUEST_READ};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, query};
@@ -81,9 +81,11 @@ struct Page {
 async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Page>, Problem> {
     let asked = query::<Asked>(&uri)?;
     let whose = asked.whose(&caller)?;
+    // Everybody's: at the plants where the caller may see them.
+    let cx = if whose.is_none() { caller.at(&REQUEST_READ) } else { caller.cx.clone() };
     let mut requests = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&cx, async |tx| {
             Ok::<_, DbError>(store::list(tx, whose, asked.wanted(), asked.before, PAGE + 1).await?)
         })
         .await?;
@@ -127,7 +129,7 @@ async fn raise(
     caller: Caller,
     sent: Result<Json<Typed>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Request>), Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let typed = json(sent)?;
     let person = caller.person().ok();
     let now = Utc::now();
@@ -136,6 +138,7 @@ async fn raise(
         .db
         .tx(&caller.cx, async |tx| {
             let new = service::check(tx, &typed).await?;
+            caller.require_maybe_at(&REQUEST_RAISE, new.plant()).map_err(RequestError::Problem)?;
             service::raise(tx, &state.subjects, &new, person, &origin, now).await
         })
         .await
@@ -151,16 +154,16 @@ async fn change(
     headers: HeaderMap,
     sent: Result<Json<Typed>, JsonRejection>,
 ) -> Result<Json<Request>, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let typed = json(sent)?;
     let seen = IfMatch::of(&headers);
     let version = seen.or(typed.version)?;
-    let person = caller.person().ok();
     let now = Utc::now();
     let request = state
         .db
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, &caller, id).await?;
+            let person = owner(&caller, &request);
             let typed = Typed { plant: request.plant.unwrap_or_default(), ..typed.clone() };
             let new = service::check(tx, &typed).await?;
             service::change(tx, &state.subjects, id, &new, version, person, now).await
@@ -179,7 +182,7 @@ async fn done(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let (person, manages, now) = (caller.person().ok(), caller.may(&MANAGE), Utc::now());
     state.db.tx(&caller.cx, async |tx| service::done(tx, id, person, manages, now).await).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -191,7 +194,7 @@ async fn cancel(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let (person, manages, now) = (caller.person().ok(), caller.may(&MANAGE), Utc::now());
     state
         .db

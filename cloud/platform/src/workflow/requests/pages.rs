@@ -119,9 +119,11 @@ async fn list(
 ) -> Result<Response, Problem> {
     let asked = query::<Asked>(&uri)?;
     let whose = asked.whose(&caller)?;
+    // Everybody's: at the plants where the caller may see them.
+    let cx = if whose.is_none() { caller.at(&REQUEST_READ) } else { caller.cx.clone() };
     let (mut rows, names) = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&cx, async |tx| {
             let rows = store::list(tx, whose, asked.wanted(), asked.before, PAGE + 1).await?;
             let names = view::names(tx, rows.iter().filter_map(|row| row.raised_by).collect()).await?;
             Ok::<_, DbError>((rows, names))
@@ -187,7 +189,7 @@ impl New<'_> {
 }
 
 async fn new(State(state): State<AppState>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     show_new(&state, &caller, &headers, Typed::default(), Vec::new(), None).await
 }
 
@@ -215,6 +217,7 @@ fn told(texts: &Texts, error: RequestError) -> Result<Told, Problem> {
         RequestError::Fields(wrong) => Ok((wrong, None)),
         RequestError::Workflow(WorkflowError::Db(error)) => Err(error.into()),
         RequestError::Workflow(WorkflowError::NotFound) => Err(Problem::not_found()),
+        RequestError::Problem(problem) => Err(problem),
         RequestError::Workflow(error) => Ok((Vec::new(), Some(texts.t(&error.text_key())))),
     }
 }
@@ -225,7 +228,7 @@ async fn raise(
     headers: HeaderMap,
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let typed = form(sent)?;
     let person = caller.person().ok();
     let now = Utc::now();
@@ -234,6 +237,7 @@ async fn raise(
         .db
         .tx(&caller.cx, async |tx| {
             let new = service::check(tx, &typed).await?;
+            caller.require_maybe_at(&REQUEST_RAISE, new.plant()).map_err(RequestError::Problem)?;
             service::raise(tx, &state.subjects, &new, person, &origin, now).await
         })
         .await;
@@ -277,6 +281,12 @@ impl One<'_> {
     }
 }
 
+/// In whose name the caller changes a request: what no person raised is whoever's that
+/// manages workflows.
+pub(super) fn owner(caller: &Caller, request: &Request) -> Option<Uuid> {
+    caller.person().ok().filter(|_| request.raised_by.is_some() || !caller.may(&MANAGE))
+}
+
 /// A request that the caller may see: everybody's, or the own.
 pub(super) async fn visible(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Request, WorkflowError> {
     let request = store::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
@@ -302,7 +312,6 @@ async fn show(
     wrong: Vec<(&'static str, &'static str)>,
     error: Option<String>,
 ) -> Result<Response, Problem> {
-    let person = caller.person().ok();
     let (request, standing, names, choices) = state
         .db
         .tx(&caller.cx, async |tx| {
@@ -312,7 +321,7 @@ async fn show(
             Ok::<_, WorkflowError>((request, standing, names, choices(tx).await?))
         })
         .await?;
-    let own = person.is_some() && request.raised_by == person;
+    let own = caller.may(&REQUEST_RAISE) && request.raised_by == owner(caller, &request);
     let typed = typed.unwrap_or_else(|| Typed {
         workflow: request.workflow.clone(),
         subject: request.subject.clone(),
@@ -352,14 +361,14 @@ async fn change(
     Path(id): Path<Uuid>,
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let typed = form(sent)?;
-    let person = caller.person().ok();
     let now = Utc::now();
     let changed = state
         .db
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, &caller, id).await?;
+            let person = owner(&caller, &request);
             // Its plant stays: the definition by which it goes is the plant's.
             let typed = Typed { plant: request.plant.unwrap_or_default(), ..typed.clone() };
             let new = service::check(tx, &typed).await?;
@@ -382,7 +391,7 @@ async fn done(
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let now = Utc::now();
     let ended = state
         .db
@@ -399,7 +408,7 @@ async fn cancel(
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    caller.require(&REQUEST_RAISE)?;
+    caller.require_somewhere(&REQUEST_RAISE)?;
     let now = Utc::now();
     let ended = state
         .db

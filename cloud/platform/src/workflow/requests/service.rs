@@ -54,6 +54,8 @@ pub enum RequestError {
     Fields(Vec<(&'static str, &'static str)>),
     /// The workflow.
     Workflow(WorkflowError),
+    /// The caller lacks a right there.
+    Problem(Problem),
 }
 
 impl<E: Into<WorkflowError>> From<E> for RequestError {
@@ -67,6 +69,7 @@ impl RequestError {
     pub fn problem(self, say: impl Fn(&str) -> String) -> Problem {
         match self {
             Self::Workflow(error) => error.into(),
+            Self::Problem(problem) => problem,
             Self::Fields(wrong) => {
                 let errors = wrong
                     .into_iter()
@@ -88,6 +91,14 @@ pub struct Checked {
     currency: String,
     plant: Option<String>,
     department: Option<(Uuid, String)>,
+}
+
+impl Checked {
+    /// Code of the plant that it is for.
+    #[must_use]
+    pub fn plant(&self) -> Option<&str> {
+        self.plant.as_deref()
+    }
 }
 
 /// Judges what was sent, all of it at once.

@@ -65,13 +65,10 @@ pub(super) fn code(number: i64) -> String {
 /// there are no gaps.
 pub(super) async fn next_number(tx: &mut Tx) -> Result<i64, Error> {
     let tenant = tx.tenant();
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('requests:' || $1::text, 0))")
-        .bind(tenant)
-        .execute(tx.conn())
-        .await?;
     sqlx::query_scalar!(
-        r#"select coalesce(max(number), 0) + 1 as "next!" from requests where tenant_id = $1"#,
-        tenant
+        "insert into request_numbers as n (tenant_id, last) values ($1, 1)
+         on conflict (tenant_id) do update set last = n.last + 1 returning last",
+        tenant,
     )
     .fetch_one(tx.conn())
     .await

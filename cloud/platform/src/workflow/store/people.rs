@@ -1,25 +1,56 @@
 //! SQL of who may decide: roles, people, and who stands in for whom.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use sqlx::Error;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::ctx::Plants;
 use crate::db::Tx;
+use crate::web::{Amount, Grant};
 
-/// An active person, with what decides whether they can be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A role as a person has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldRole {
+    pub role: String,
+    /// What it may do, where, and up to which amount.
+    pub grant: Grant,
+}
+
+/// An active person with all roles.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Holder {
     pub user_id: Uuid,
     pub name: String,
-    pub email: String,
-    pub roles: Vec<String>,
-    /// Of all roles together.
-    pub permissions: Vec<String>,
+    pub held: Vec<HeldRole>,
 }
 
-/// Active people who have one of `roles` or are one of `people`.
+/// A role as the query below writes it.
+#[derive(Deserialize)]
+struct HeldRow {
+    role: String,
+    permissions: Vec<String>,
+    plants: Option<Vec<String>>,
+    limits: BTreeMap<String, (Decimal, String)>,
+}
+
+impl From<HeldRow> for HeldRole {
+    fn from(row: HeldRow) -> Self {
+        let limits = row.limits.into_iter();
+        let limits = limits.map(|(permission, (amount, currency))| (permission, Amount { amount, currency }));
+        let plants = Plants::stored(row.plants);
+        Self {
+            role: row.role,
+            grant: Grant { permissions: row.permissions, plants, limits: limits.collect() },
+        }
+    }
+}
+
+/// Active people who have one of `roles` anywhere, or are one of `people`.
 pub(in super::super) async fn holders(
     tx: &mut Tx,
     roles: &[String],
@@ -27,15 +58,17 @@ pub(in super::super) async fn holders(
     limit: i64,
 ) -> Result<Vec<Holder>, Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        Holder,
-        r#"select u.user_id, u.name, u.email,
-                  array(select ur.role from user_roles ur
-                        where ur.tenant_id = $1 and ur.user_id = u.user_id order by ur.role) as "roles!",
-                  array(select distinct p from user_roles ur
-                        join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
-                        cross join unnest(r.permissions) p
-                        where ur.tenant_id = $1 and ur.user_id = u.user_id) as "permissions!"
+    let rows = sqlx::query!(
+        r#"select u.user_id, u.name,
+                  (select coalesce(jsonb_agg(jsonb_build_object('role', r.role, 'permissions', r.permissions,
+                          'plants', ur.plants,
+                          'limits', (select coalesce(jsonb_object_agg(l.permission,
+                                                     jsonb_build_array(l.amount::text, l.currency)), '{}')
+                                     from role_limits l where l.tenant_id = $1 and l.role = r.role))
+                          order by r.role), '[]')
+                   from user_roles ur
+                   join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
+                   where ur.tenant_id = $1 and ur.user_id = u.user_id) as "held!"
            from users u
            where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
              and (u.user_id = any($3)
@@ -48,7 +81,22 @@ pub(in super::super) async fn holders(
         limit,
     )
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Holder {
+            user_id: row.user_id,
+            name: row.name,
+            held: serde_json::from_value::<Vec<HeldRow>>(row.held)
+                .unwrap_or_else(|error| {
+                    tracing::error!(%error, "a person's roles cannot be read");
+                    Vec::new()
+                })
+                .into_iter()
+                .map(HeldRole::from)
+                .collect(),
+        })
+        .collect())
 }
 
 /// Active people who may be named: id, e-mail, name.

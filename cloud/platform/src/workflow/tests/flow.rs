@@ -311,3 +311,36 @@ async fn a_definition_is_tried_before_it_is_published() {
                   from workflow_definitions where state = 'draft'";
     assert_eq!(office.ask(drafts).await, ["expenses KOL expenses"]);
 }
+
+#[tokio::test]
+async fn rights_reach_as_far_as_their_plants_and_amounts() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    let head = office.person_at("Head", &["DEPT_HEAD"], Some(&["KOL"])).await;
+    office.publish(SPEC, None).await;
+    let raise = async |amount: &str, plant: &str| {
+        office.try_raise(starter, "purchase_requisition", amount, plant).await.unwrap()
+    };
+    let (there, elsewhere, nowhere) =
+        (raise("900", "KOL").await, raise("900", "VZG").await, raise("900", "").await);
+    assert_eq!(refused(office.decide(&elsewhere, head, Action::Approve).await), "workflow.not_asked");
+    assert_eq!(refused(office.decide(&nowhere, head, Action::Approve).await), "workflow.not_asked");
+    let waits = async || {
+        let page =
+            async |tx: &mut Tx| Ok(inbox::page(tx, &office.subjects, head, None, 10, office.now).await);
+        office.as_system(page).await.unwrap().entries.into_iter().map(|entry| entry.title).collect::<Vec<_>>()
+    };
+    assert_eq!(waits().await, ["RQ-000001 Bearings"]);
+    assert_eq!(office.decide(&there, head, Action::Approve).await.unwrap().state, State::Approved);
+
+    let limit = "insert into role_limits (tenant_id, role, permission, amount, currency)
+                 select tenant_id, role, 'workflow.decide', 1000, 'INR' from roles where role = 'DEPT_HEAD'
+                 returning role";
+    office.ask(limit).await;
+    let (small, large) = (raise("1000", "KOL").await, raise("1000.01", "KOL").await);
+    assert_eq!(refused(office.decide(&large, head, Action::Approve).await), "workflow.amount");
+    assert_eq!(waits().await, ["RQ-000004 Bearings"]);
+    assert_eq!(office.decide(&small, head, Action::Approve).await.unwrap().state, State::Approved);
+    // Nobody can decide the other: whoever manages workflows was told.
+    assert!(office.told().await.iter().filter(|kind| *kind == "workflow.nobody").count() >= 2);
+}

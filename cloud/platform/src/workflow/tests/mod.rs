@@ -37,6 +37,7 @@ fn texts_are_complete() {
         WorkflowError::Refused(Refusal::NotAsked),
         WorkflowError::Refused(Refusal::OwnDocument),
         WorkflowError::Refused(Refusal::Decided),
+        WorkflowError::Refused(Refusal::Amount),
         WorkflowError::Action,
         WorkflowError::Bulk,
         WorkflowError::Stage,
@@ -71,8 +72,14 @@ impl Office {
     }
 
     pub async fn person(&self, name: &str, roles: &[&str]) -> Uuid {
+        self.person_at(name, roles, None).await
+    }
+
+    /// A person who has these roles at some plants only.
+    pub async fn person_at(&self, name: &str, roles: &[&str], plants: Option<&[&str]>) -> Uuid {
         let user = Uuid::now_v7();
-        let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+        let owned = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<String>>();
+        let (roles, plants) = (owned(roles), plants.map(owned));
         let email = format!("{}@saif.example", name.to_lowercase());
         self.as_system(async |tx| {
             sqlx::query("insert into users (tenant_id, user_id, email, name, status) values ($1, $2, $3, $4, 'active')")
@@ -82,10 +89,11 @@ impl Office {
                 .bind(name)
                 .execute(tx.conn())
                 .await?;
-            sqlx::query("insert into user_roles (tenant_id, user_id, role) select $1, $2, unnest($3::text[])")
+            sqlx::query("insert into user_roles (tenant_id, user_id, role, plants) select $1, $2, unnest($3::text[]), $4")
                 .bind(self.tenant)
                 .bind(user)
                 .bind(&roles)
+                .bind(&plants)
                 .execute(tx.conn())
                 .await?;
             Ok(())

@@ -266,3 +266,5 @@ workflow-left-minutes = { $count } মিনিট বাকি
 workflow-left-hours = { $count } ঘণ্টা বাকি
 workflow-left-days = { $count } দিন বাকি
 workflow-needed = { $count }টি অনুমোদন দরকার।
+workflow-history-started-itself = নিজে থেকে শুরু হয়েছে
+error-workflow-amount = পরিমাণ আপনার সিদ্ধান্তের সীমার বাইরে।

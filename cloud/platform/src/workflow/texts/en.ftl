@@ -287,3 +287,5 @@ workflow-needed = { $count ->
     [one] One approval is needed.
    *[other] { $count } approvals are needed.
  }
+workflow-history-started-itself = Started by itself
+error-workflow-amount = The amount is beyond what you may decide.

@@ -266,3 +266,5 @@ workflow-left-minutes = { $count } मिनट शेष
 workflow-left-hours = { $count } घंटे शेष
 workflow-left-days = { $count } दिन शेष
 workflow-needed = { $count } अनुमोदन चाहिए।
+workflow-history-started-itself = अपने आप शुरू हुआ
+error-workflow-amount = राशि आपकी निर्णय सीमा से अधिक है।

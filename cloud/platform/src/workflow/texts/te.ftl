@@ -266,3 +266,5 @@ workflow-left-minutes = { $count } నిమిషాలు మిగిలా�
 workflow-left-hours = { $count } గంటలు మిగిలాయి
 workflow-left-days = { $count } రోజులు మిగిలాయి
 workflow-needed = { $count } ఆమోదాలు అవసరం.
+workflow-history-started-itself = తనంతట ప్రారంభమైంది
+error-workflow-amount = మొత్తం మీరు నిర్ణయించగల పరిమితికి మించి ఉంది.

@@ -1,0 +1,47 @@
+//! Super-administrators: who runs the cloud for its tenants. They are no tenant's
+//! people, have a sign-in of their own with codes compulsory, see plans, usage and
+//! state of tenants and nothing of their business, and everything that they look at
+//! or do stands in a chained log of its own ([`log`]).
+//!
+//! Tables: `control.admins`, `admin_links`, `admin_sessions`, `admin_audit`.
+
+mod api;
+mod audit_pages;
+mod caller;
+mod frame;
+mod identity;
+mod identity_pages;
+pub mod log;
+mod pages;
+mod people_pages;
+mod plan_pages;
+mod store;
+mod tenants;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use axum::Router;
+
+pub use caller::AdminCaller;
+pub use identity::{AdminError, Invited, KEY_PREFIX, invite, key, list, reseal};
+
+use crate::i18n::{Lang, Sources};
+use crate::web::AppState;
+
+/// The texts of this part.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("texts/en.ftl")),
+    (Lang::Hi, include_str!("texts/hi.ftl")),
+    (Lang::Bn, include_str!("texts/bn.ftl")),
+    (Lang::Te, include_str!("texts/te.ftl")),
+];
+
+/// Pages and API of super-administrators.
+pub fn router() -> Router<AppState> {
+    identity_pages::router()
+        .merge(pages::router())
+        .merge(plan_pages::router())
+        .merge(people_pages::router())
+        .merge(audit_pages::router())
+        .merge(api::router())
+}

@@ -1,0 +1,43 @@
+//! Plants as a tenant's administrators add and change them. Companies, departments and
+//! cost centres are masters. A plant's three characters stand in every UID that is
+//! minted there, so they are set once.
+//!
+//! Tables: `plants` (with `crate::tenancy`, whose upserts the seed uses too).
+
+mod pages;
+mod service;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+
+use crate::i18n::{Lang, Sources};
+use crate::web::{AppState, NavItem, Permission};
+
+/// Add plants and change them.
+pub const PLANT_MANAGE: Permission = Permission::admin("plant.manage");
+
+/// What the endpoints here ask for.
+pub const PERMISSIONS: &[Permission] = &[PLANT_MANAGE];
+
+/// The side navigation of this part.
+pub const NAV: [NavItem; 1] = [NavItem {
+    href: "/organisation",
+    label_key: "nav-organisation",
+    icon: "plant",
+    permission: PLANT_MANAGE,
+}];
+
+/// The texts of this part.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("texts/en.ftl")),
+    (Lang::Hi, include_str!("texts/hi.ftl")),
+    (Lang::Bn, include_str!("texts/bn.ftl")),
+    (Lang::Te, include_str!("texts/te.ftl")),
+];
+
+/// The pages of this part.
+pub fn router() -> Router<AppState> {
+    pages::router()
+}

@@ -1,0 +1,353 @@
+//! Commands on plans and on what tenants have of them. Super-administrators give
+//! them; each stands in the control audit.
+
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::model::{Feature, Held, Plan};
+use super::store::{self, Subscription};
+use super::trials::GRACE;
+use crate::admin::log::{self, Who};
+use crate::audit::Entry;
+use crate::ctx::Cx;
+use crate::db::{Db, DbError};
+use crate::tenancy::{self, Standing};
+use crate::web::{FieldError, Problem};
+
+/// Most people or plants that a limit may say.
+const MOST: i32 = 1_000_000;
+/// Longest that a trial may still last.
+const LONGEST_TRIAL: TimeDelta = TimeDelta::days(366);
+
+/// Why something about plans was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Fields that are not right, all of them.
+    #[error("the plan is not right")]
+    Invalid(Vec<(&'static str, &'static str)>),
+    /// There is one of this code.
+    #[error("there is a plan of this code already")]
+    Exists,
+    /// No such plan, or one that is retired.
+    #[error("there is no such plan")]
+    NoPlan,
+    /// No such tenant.
+    #[error("there is no such tenant")]
+    NoTenant,
+    /// It is on no trial.
+    #[error("this tenant is on no trial")]
+    NoTrial,
+    /// The default plan must stay, and must be no trial.
+    #[error("the default plan must stay, and must be no trial")]
+    Default,
+    /// Somebody else changed it meanwhile.
+    #[error("somebody else changed this meanwhile")]
+    Stale,
+    /// The database failed; nothing changed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl PlanError {
+    /// The key of its text.
+    #[must_use]
+    pub fn text_key(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "plan-error-invalid",
+            Self::Exists => "plan-error-exists",
+            Self::NoPlan => "plan-error-none",
+            Self::NoTenant => "error-not_found",
+            Self::NoTrial => "plan-error-no-trial",
+            Self::Default => "plan-error-default",
+            Self::Stale => "error-conflict-stale",
+            Self::Db(_) => "error-internal",
+        }
+    }
+}
+
+impl From<sqlx::Error> for PlanError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl From<PlanError> for Problem {
+    fn from(error: PlanError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PlanError::Invalid(wrong) => {
+                let told = |(field, key): (&'static str, &'static str)| FieldError {
+                    field: field.to_owned(),
+                    row: None,
+                    detail: key.to_owned(),
+                };
+                Self { detail, ..Self::invalid("plan.invalid", wrong.into_iter().map(told).collect()) }
+            }
+            PlanError::Exists => Self::conflict("plan.exists", detail),
+            PlanError::NoPlan => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "plan.none", detail),
+            PlanError::NoTenant => Self::not_found(),
+            PlanError::NoTrial => Self::conflict("plan.no_trial", detail),
+            PlanError::Default => Self::conflict("plan.default", detail),
+            PlanError::Stale => Self::conflict("conflict.stale", ""),
+            PlanError::Db(error) => error.into(),
+        }
+    }
+}
+
+/// Every plan, retired ones last.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn plans(db: &Db) -> Result<Vec<Plan>, DbError> {
+    db.system_tx(async |system| Ok(store::plans(system).await?)).await
+}
+
+fn judge(plan: &Plan) -> Result<(), PlanError> {
+    let mut wrong = Vec::new();
+    let code = plan.plan.as_bytes();
+    let formed = (2..=20).contains(&code.len())
+        && code[0].is_ascii_uppercase()
+        && code.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    let mut note = |field, ok: bool, key| {
+        if !ok {
+            wrong.push((field, key));
+        }
+    };
+    note("plan", formed, "plan-wrong-code");
+    let length = plan.name.chars().count();
+    note("name", (1..=80).contains(&length) && !plan.name.chars().any(char::is_control), "people-error-name");
+    let people = |count: Option<i32>| count.is_none_or(|count| (1..=MOST).contains(&count));
+    note("users", people(plan.limits.users), "plan-wrong-number");
+    note("plants", people(plan.limits.plants), "plan-wrong-number");
+    note("events_month", plan.limits.events_month.is_none_or(|count| count > 0), "plan-wrong-number");
+    note("storage_bytes", plan.limits.storage_bytes.is_none_or(|count| count > 0), "plan-wrong-number");
+    note("trial_days", plan.trial_days.is_none_or(|days| (1..=365).contains(&days)), "plan-wrong-days");
+    let known = |name: &String| Feature::ALL.iter().any(|feature| feature.name() == name);
+    note("features", plan.features.iter().all(known), "plan-wrong-feature");
+    note("placement", matches!(plan.placement.as_str(), "shared" | "own"), "plan-wrong-placement");
+    let contact = plan.contact.chars().count() <= 200 && !plan.contact.chars().any(char::is_control);
+    note("contact", contact, "plan-wrong-contact");
+    if wrong.is_empty() { Ok(()) } else { Err(PlanError::Invalid(wrong)) }
+}
+
+/// Makes a plan, or changes the one of its code that is at `plan.version`; 0 makes.
+///
+/// # Errors
+/// [`PlanError`].
+pub(crate) async fn plan_save(db: &Db, who: &Who, plan: &Plan, now: DateTime<Utc>) -> Result<(), PlanError> {
+    judge(plan)?;
+    db.system_tx(async |system| {
+        let before = store::plans(system).await?.into_iter().find(|known| known.plan == plan.plan);
+        let keeps_default = plan.is_default || before.as_ref().is_some_and(|before| before.is_default);
+        if keeps_default && (plan.retired_at.is_some() || plan.trial_days.is_some()) {
+            return Err(PlanError::Default);
+        }
+        let action = if plan.version == 0 {
+            if !store::plan_insert(system, plan).await? {
+                return Err(PlanError::Exists);
+            }
+            "plan.create"
+        } else {
+            before.as_ref().ok_or(PlanError::NoPlan)?;
+            if !store::plan_update(system, plan).await? {
+                return Err(PlanError::Stale);
+            }
+            "plan.change"
+        };
+        if plan.is_default {
+            store::plan_default(system, &plan.plan).await?;
+        }
+        let entry = Entry {
+            action,
+            subject: &format!("plan:{}", plan.plan),
+            before: before.map(|before| json!(before)),
+            after: Some(json!(plan)),
+        };
+        Ok(log::record(system, who, entry, now).await?)
+    })
+    .await
+}
+
+/// Copies what the plan allows to where the tenant's own transactions see it;
+/// answers it.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn sync(db: &Db, tenant: Uuid) -> Result<Held, DbError> {
+    let held = db
+        .system_tx(async |system| {
+            let subscription = store::subscription(system, tenant).await?;
+            let plan = store::plans(system).await?.into_iter().find(|plan| plan.plan == subscription.plan);
+            let plan = plan.ok_or(sqlx::Error::RowNotFound)?;
+            Ok::<_, DbError>(Held {
+                plan: plan.plan,
+                name: plan.name,
+                limits: plan.limits,
+                features: plan.features,
+                contact: plan.contact,
+                trial_ends_at: subscription.trial_ends_at,
+            })
+        })
+        .await?;
+    db.tx(&Cx::system(tenant), async |tx| {
+        if store::limits(tx, false).await?.as_ref() != Some(&held) {
+            store::limits_set(tx, &held).await?;
+        }
+        Ok::<_, DbError>(())
+    })
+    .await?;
+    Ok(held)
+}
+
+/// A tenant that a command is about, with the state that was seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Aimed {
+    /// Which.
+    pub tenant: Uuid,
+    /// Of its subscription; a stale command is refused.
+    pub version: i32,
+}
+
+/// What becomes of a subscription.
+#[derive(Debug, Clone, Copy)]
+enum Change<'a> {
+    Plan(&'a str),
+    Extend(i64),
+    /// Suspended, and why; or let in again.
+    Status(Option<&'a str>),
+}
+
+impl Change<'_> {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "tenant.plan",
+            Self::Extend(_) => "tenant.trial",
+            Self::Status(Some(_)) => "tenant.suspend",
+            Self::Status(None) => "tenant.resume",
+        }
+    }
+}
+
+/// The subscription after a change.
+fn changed(
+    change: &Change<'_>,
+    before: &Subscription,
+    plans: Vec<Plan>,
+    now: DateTime<Utc>,
+) -> Result<Subscription, PlanError> {
+    let before = before.clone();
+    Ok(match change {
+        Change::Plan(plan) => {
+            let found = plans.into_iter().find(|known| known.plan == *plan);
+            let found = found.filter(|plan| plan.retired_at.is_none()).ok_or(PlanError::NoPlan)?;
+            let trial_ends_at = found.trial_days.map(|days| now + TimeDelta::days(i64::from(days)));
+            Subscription { plan: found.plan, since: Some(now), trial_ends_at, ..before }
+        }
+        Change::Extend(days) => {
+            let ends = before.trial_ends_at.ok_or(PlanError::NoTrial)?;
+            let longer = (1..=365).contains(days).then(|| ends.max(now) + TimeDelta::days(*days));
+            let longer = longer.filter(|ends| *ends - now <= LONGEST_TRIAL);
+            let longer = longer.ok_or_else(|| PlanError::Invalid(vec![("days", "plan-wrong-days")]))?;
+            Subscription { trial_ends_at: Some(longer), ..before }
+        }
+        Change::Status(why) => Subscription {
+            suspended_at: why.map(|_| now),
+            suspended_why: why.map(str::to_owned),
+            erase_after: why.filter(|why| *why == "trial").map(|_| now + GRACE),
+            ..before
+        },
+    })
+}
+
+/// Changes a subscription that is at the version that was seen, and notes it.
+async fn change(
+    db: &Db,
+    who: &Who,
+    aimed: Aimed,
+    change: Change<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    db.system_tx(async |system| {
+        if store::metered(system, aimed.tenant).await?.is_none() {
+            return Err(PlanError::NoTenant);
+        }
+        let before = store::subscription(system, aimed.tenant).await?;
+        if before.version != aimed.version {
+            return Err(PlanError::Stale);
+        }
+        let after = changed(&change, &before, store::plans(system).await?, now)?;
+        if !store::subscription_set(system, aimed.tenant, &after, now).await? {
+            return Err(PlanError::Stale);
+        }
+        let shown = |it: &Subscription| {
+            json!({ "plan": it.plan, "trial_ends_at": it.trial_ends_at, "suspended_at": it.suspended_at,
+                    "suspended_why": it.suspended_why, "erase_after": it.erase_after })
+        };
+        let entry = Entry {
+            action: change.action(),
+            subject: &format!("tenant:{}", aimed.tenant),
+            before: Some(shown(&before)),
+            after: Some(shown(&after)),
+        };
+        Ok(log::record(system, who, entry, now).await?)
+    })
+    .await
+}
+
+/// Gives a tenant a plan; a trial begins anew with it, and ends with another.
+///
+/// # Errors
+/// [`PlanError::NoPlan`], [`PlanError::Stale`].
+pub(crate) async fn plan_give(
+    db: &Db,
+    who: &Who,
+    aimed: Aimed,
+    plan: &str,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    change(db, who, aimed, Change::Plan(plan), now).await?;
+    sync(db, aimed.tenant).await?;
+    Ok(())
+}
+
+/// Has a trial last so many days more, from its end or, when that is past, from now.
+///
+/// # Errors
+/// [`PlanError::NoTrial`], [`PlanError::Stale`].
+pub(crate) async fn trial_extend(
+    db: &Db,
+    who: &Who,
+    aimed: Aimed,
+    days: i64,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    change(db, who, aimed, Change::Extend(days), now).await?;
+    sync(db, aimed.tenant).await?;
+    Ok(())
+}
+
+/// Shuts a tenant out, or lets it in again. Its plants go on and keep their facts
+/// until it is let in.
+///
+/// # Errors
+/// [`PlanError::Stale`].
+pub(crate) async fn suspend(
+    db: &Db,
+    who: &Who,
+    aimed: Aimed,
+    why: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    change(db, who, aimed, Change::Status(why), now).await?;
+    // After what is noted, and as often as one likes: a crash in between is mended by
+    // doing it again.
+    let (standing, reason) = match why {
+        Some("trial") => (Standing::Suspended, "The trial has ended."),
+        Some(_) => (Standing::Suspended, ""),
+        None => (Standing::Active, ""),
+    };
+    tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?;
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! Plans against a database: limits, counting, trials.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::model::Limits;
+use super::service::{self, Aimed, PlanError};
+use super::{Calls, Limit, Plan, store, trials, usage};
+use crate::admin::log::{self, Who};
+use crate::ctx::{Cx, Plants};
+use crate::db::{Db, DbError};
+use crate::people::{self, ADMIN, Invitation, PeopleError};
+use crate::testing::TestDb;
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+async fn run(db: &Db, tenant: Uuid, sql: &str) {
+    let done: Result<(), DbError> = db
+        .tx(&Cx::system(tenant), async |tx| {
+            sqlx::query(AssertSqlSafe(sql.to_owned())).execute(tx.conn()).await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+}
+
+async fn count(db: &Db, tenant: Uuid, sql: &str) -> i64 {
+    let done: Result<i64, DbError> = db
+        .tx(&Cx::system(tenant), async |tx| {
+            Ok(sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(tx.conn()).await?)
+        })
+        .await;
+    done.unwrap()
+}
+
+/// A plan of two people, two plants, a hundred events.
+async fn small_plan(db: &Db, tenant: Uuid, now: DateTime<Utc>) {
+    let plan = Plan {
+        plan: "SMALL".into(),
+        name: "Small".into(),
+        limits: Limits { users: Some(2), plants: Some(2), events_month: Some(100), storage_bytes: None },
+        trial_days: None,
+        features: vec![],
+        placement: "shared".into(),
+        contact: "sales@cloud.example".into(),
+        is_default: false,
+        retired_at: None,
+        version: 0,
+    };
+    service::plan_save(db, &Who::system(), &plan, now).await.unwrap();
+    service::plan_give(db, &Who::system(), Aimed { tenant, version: 0 }, "SMALL", now).await.unwrap();
+}
+
+fn somebody(name: &str) -> Invitation {
+    Invitation {
+        email: format!("{name}@saif.example"),
+        name: name.into(),
+        roles: vec![ADMIN.into()],
+        plants: Plants::All,
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_people_is_asked_for_where_they_come_in() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, cx, now) = (&test.db, Cx::system(tenant), at("2026-11-10T10:00:00Z"));
+    let invite = async |name: &str| people::invite(db, &cx, &somebody(name), None, now).await;
+    let first = invite("one").await.unwrap().0;
+    small_plan(db, tenant, now).await;
+    invite("two").await.unwrap();
+    let refused = invite("three").await.unwrap_err();
+    let PeopleError::PlanLimit(reached) = refused else { panic!("{refused:?}") };
+    assert_eq!((reached.allowed, reached.used, reached.limit), (2, 2, Limit::Users));
+    assert_eq!(reached.contact, "sales@cloud.example");
+    // Nothing of the person is there: neither account nor sign-in.
+    assert_eq!(people::list(db, &cx, ("", Uuid::nil()), 10).await.unwrap().len(), 2);
+    // Whoever left makes room, and comes back only if there is some.
+    run(db, tenant, &format!("update users set status = 'disabled' where user_id = '{first}'")).await;
+    invite("three").await.unwrap();
+    let all = people::list(db, &cx, ("", Uuid::nil()), 10).await.unwrap();
+    let version = all.iter().find(|user| user.id == first).unwrap().version;
+    let back = people::enable(db, &cx, first, version, true).await;
+    assert!(matches!(back, Err(PeopleError::PlanLimit(_))), "{back:?}");
+    // Two at once: one of them gets the last place.
+    run(db, tenant, "update users set status = 'disabled' where email like 'three%'").await;
+    let (four, five) = tokio::join!(invite("four"), invite("five"));
+    assert_eq!([four.is_ok(), five.is_ok()].iter().filter(|ok| **ok).count(), 1, "{four:?} {five:?}");
+}
+
+async fn batch(db: &Db, tenant: Uuid, id: i64, events: i64, when: &str) {
+    let sql = format!(
+        "insert into ingest_batches (tenant_id, batch_id, agent_id, epoch, from_seq, to_seq, ingested_at)
+         select '{tenant}', {id}, agent_id, 1, {from}, {to}, '{when}' from agents where kind = 'plant' limit 1",
+        from = id * 1000 + 1,
+        to = id * 1000 + events,
+    );
+    let done: Result<(), DbError> = db
+        .ingest_tx(&Cx::system(tenant), async |tx| {
+            sqlx::query(AssertSqlSafe(sql.clone())).execute(tx.conn()).await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn events_are_counted_once_told_of_once_and_never_refused() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, now) = (&test.db, at("2026-11-10T10:00:00Z"));
+    small_plan(db, tenant, now).await;
+    let told = "select count(*) from outbox where kind = 'plan.events'";
+    batch(db, tenant, 1, 30, "2026-10-31T12:00:00Z").await;
+    batch(db, tenant, 2, 79, "2026-11-02T12:00:00Z").await;
+    assert_eq!(super::meter(db, tenant, now).await.unwrap(), 109);
+    assert_eq!(super::meter(db, tenant, now).await.unwrap(), 0, "each batch once");
+    assert_eq!(count(db, tenant, told).await, 0);
+    batch(db, tenant, 3, 1, "2026-11-10T09:00:00Z").await;
+    super::meter(db, tenant, now).await.unwrap();
+    super::meter(db, tenant, now).await.unwrap();
+    assert_eq!(count(db, tenant, told).await, 1, "80 %, once");
+    batch(db, tenant, 4, 500, "2026-11-10T09:30:00Z").await;
+    // Two meters at once count what one does.
+    let (one, two) = tokio::join!(usage::meter(db, tenant, now), usage::meter(db, tenant, now));
+    assert_eq!(one.unwrap() + two.unwrap(), 500);
+    assert_eq!(count(db, tenant, told).await, 2, "100 %, once");
+    let months =
+        db.system_tx(async |system| Ok::<_, DbError>(store::usage(system, tenant, 10).await?)).await.unwrap();
+    let events: Vec<(String, i64)> =
+        months.iter().map(|usage| (usage.month.to_string(), usage.events)).collect();
+    assert_eq!(events, [("2026-11-01".to_owned(), 580), ("2026-10-01".to_owned(), 30)]);
+    assert!(months[0].stored_bytes > 0 && months[0].plants == 1, "{months:?}");
+    // What is over the limit is refused nowhere.
+    let admitted = db.tx(&Cx::system(tenant), async |tx| super::admit(tx, Limit::Events).await).await;
+    admitted.unwrap();
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_tenant() {
+    let test = TestDb::new().await;
+    let (a, b) = (test.tenant("AAAA", &[]).await, test.tenant("BBBB", &[]).await);
+    let (calls, now) = (Calls::default(), at("2026-11-10T10:00:00Z"));
+    for tenant in [a, b, a, Uuid::from_u128(9)] {
+        calls.count(tenant);
+    }
+    calls.flush(&test.db, now).await.unwrap();
+    calls.count(a);
+    calls.flush(&test.db, now).await.unwrap();
+    calls.flush(&test.db, now).await.unwrap();
+    let used = async |tenant: Uuid| {
+        let found: Result<_, DbError> =
+            test.db.system_tx(async |system| Ok(store::usage(system, tenant, 1).await?)).await;
+        found.unwrap()[0].api_calls
+    };
+    assert_eq!((used(a).await, used(b).await), (3, 1));
+}
+
+#[tokio::test]
+async fn a_trial_is_told_of_then_ends_then_is_listed() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, began) = (&test.db, at("2026-11-01T10:00:00Z"));
+    let who = Who::system();
+    service::plan_give(db, &who, Aimed { tenant, version: 0 }, "TRIAL", began).await.unwrap();
+    let told = async |kind: &str| {
+        count(db, tenant, &format!("select count(*) from outbox where kind = '{kind}'")).await
+    };
+    let after = |days: i64| began + TimeDelta::days(days);
+    for (day, expected) in [(22, 0), (23, 1), (24, 1), (27, 2), (28, 2), (29, 3)] {
+        trials::tick(db, after(day)).await.unwrap();
+        assert_eq!(told("trial.ends").await, expected, "day {day}");
+    }
+    // Extended: it goes on, and is told of again.
+    let standing = async || {
+        let found: Result<_, DbError> =
+            db.system_tx(async |system| Ok(store::subscription(system, tenant).await?)).await;
+        found.unwrap()
+    };
+    let version = standing().await.version;
+    let aimed = Aimed { tenant, version };
+    service::trial_extend(db, &who, aimed, 10, after(29)).await.unwrap();
+    let again = service::trial_extend(db, &who, aimed, 10, after(29)).await;
+    assert!(matches!(again, Err(PlanError::Stale)), "{again:?}");
+    trials::tick(db, after(31)).await.unwrap();
+    assert_eq!((told("trial.ended").await, told("trial.ends").await), (0, 3));
+    // The end: first the notice, an hour later the door.
+    trials::tick(db, after(40)).await.unwrap();
+    assert_eq!(told("trial.ended").await, 1);
+    assert_eq!(standing().await.suspended_at, None);
+    let shut = after(40) + TimeDelta::hours(1);
+    trials::tick(db, shut).await.unwrap();
+    let subscription = standing().await;
+    assert_eq!(
+        (subscription.suspended_at, subscription.suspended_why.as_deref()),
+        (Some(shut), Some("trial"))
+    );
+    assert_eq!(subscription.erase_after, Some(shut + super::GRACE));
+    assert!(crate::tenancy::active_ids(db).await.unwrap().is_empty());
+    // Nothing more happens by itself.
+    trials::tick(db, after(400)).await.unwrap();
+    assert_eq!(told("trial.ended").await, 1);
+    // Another plan and a resumed tenant: it is in again, and no trial.
+    service::plan_give(db, &who, Aimed { tenant, version: subscription.version }, "STANDARD", shut)
+        .await
+        .unwrap();
+    let version = standing().await.version;
+    service::suspend(db, &who, Aimed { tenant, version }, None, shut).await.unwrap();
+    let subscription = standing().await;
+    assert_eq!((subscription.trial_ends_at, subscription.erase_after), (None, None));
+    assert_eq!(crate::tenancy::active_ids(db).await.unwrap(), [tenant]);
+    let (rows, broken) = log::verify(db).await.unwrap();
+    assert_eq!((rows, broken), (5, None), "each of these stands in the log");
+}
+
+#[tokio::test]
+async fn the_default_plan_stays_and_mistakes_are_all_told() {
+    let test = TestDb::new().await;
+    let (db, now, who) = (&test.db, at("2026-11-01T10:00:00Z"), Who::system());
+    let mut standard = service::plans(db).await.unwrap().into_iter().find(|plan| plan.is_default).unwrap();
+    standard.retired_at = Some(now);
+    assert!(matches!(service::plan_save(db, &who, &standard, now).await, Err(PlanError::Default)));
+    let wrong = Plan {
+        plan: "x".into(),
+        name: String::new(),
+        trial_days: Some(0),
+        features: vec!["flying".into()],
+        placement: "moon".into(),
+        ..standard
+    };
+    let Err(PlanError::Invalid(told)) = service::plan_save(db, &who, &wrong, now).await else {
+        panic!("it was taken")
+    };
+    let fields: Vec<&str> = told.iter().map(|(field, _)| *field).collect();
+    assert_eq!(fields, ["plan", "name", "trial_days", "features", "placement"]);
+}
+
+#[test]
+fn texts_are_complete() {
+    crate::i18n::assert_complete(super::TEXTS);
+}

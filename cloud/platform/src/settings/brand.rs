@@ -1,0 +1,54 @@
+//! The files of a tenant's look: its colours as a style sheet, and its logo. They are
+//! for the tenant's own people, and cached by them until the next change.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::colour::{Colour, sheet};
+use super::store;
+use crate::db::DbError;
+use crate::web::{AppState, Caller, Problem};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/brand/{version}/colours.css", get(colours))
+        .route("/brand/{version}/logo", get(logo))
+}
+
+/// The version is there for caches: whatever it says, what stands now is answered.
+const KEEP: HeaderValue = HeaderValue::from_static("private, max-age=86400");
+
+async fn colours(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(_version): Path<i32>,
+) -> Result<Response, Problem> {
+    let look = async |tx: &mut crate::db::Tx| Ok::<_, DbError>(store::settings(tx).await?);
+    let settings = state.db.tx(&caller.cx, look).await?;
+    let text = sheet(Colour::parse(&settings.primary_colour), Colour::parse(&settings.accent_colour));
+    let kind = HeaderValue::from_static("text/css; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, KEEP)], text).into_response())
+}
+
+async fn logo(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(_version): Path<i32>,
+) -> Result<Response, Problem> {
+    let look = async |tx: &mut crate::db::Tx| Ok::<_, DbError>(store::logo(tx).await?);
+    let (bytes, kind) = state.db.tx(&caller.cx, look).await?.ok_or_else(Problem::not_found)?;
+    // One of three, judged by its bytes when it came.
+    let kind = HeaderValue::from_str(&kind).map_err(Problem::internal)?;
+    // Opened by itself it is a picture and nothing else.
+    let policy = HeaderValue::from_static("default-src 'none'; sandbox");
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, KEEP),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CONTENT_DISPOSITION, HeaderValue::from_static("inline; filename=\"logo\"")),
+    ];
+    Ok((headers, bytes).into_response())
+}

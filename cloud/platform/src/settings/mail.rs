@@ -1,0 +1,274 @@
+//! A tenant's own mail server: the way to it, its page, and the button that tries it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use askama::Template;
+use axum::Router;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use chrono::Utc;
+use uuid::Uuid;
+
+use super::TENANT_MANAGE;
+use super::pages::{Tab, say, tabs};
+use super::service::{self, SMTP_FIELD, TypedSmtp};
+use super::store::{self, Smtp};
+use crate::ctx::Cx;
+use crate::db::{Db, DbError, Tx};
+use crate::i18n::Texts;
+use crate::notify::{self, Mailer, Server};
+use crate::outbox::Failure;
+use crate::people::{Counted, count_try, try_succeeded};
+use crate::secrets::Secrets;
+use crate::web::{AppState, Caller, Problem, Shell, form, query};
+
+/// How long the way to a server is kept, before its name is looked up again.
+const GOOD_FOR: Duration = Duration::from_secs(600);
+/// Ways that are kept at most.
+const MOST: usize = 500;
+
+/// A way to a tenant's own server.
+pub type Own = Option<Mailer>;
+
+/// What came of trying a server.
+pub type TestedMail = Result<(), String>;
+
+/// The ways to tenants' own mail servers, kept while they are good.
+#[derive(Debug, Default)]
+pub struct OwnMail {
+    /// Servers at private addresses may be reached, and without TLS.
+    private: bool,
+    kept: Mutex<HashMap<Uuid, (i32, Instant, Mailer)>>,
+}
+
+impl OwnMail {
+    /// `private`: servers at private addresses may be reached, and without TLS; only
+    /// where every tenant is trusted with what stands beside the cloud.
+    #[must_use]
+    pub fn new(private: bool) -> Self {
+        Self { private, kept: Mutex::default() }
+    }
+
+    /// The way to the tenant's own server; `None` when it uses the cloud's.
+    ///
+    /// # Errors
+    /// [`Failure`] when the server is not known or may not be reached.
+    pub async fn of(&self, db: &Db, cx: &Cx, secrets: &Secrets) -> Result<Own, Failure> {
+        let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
+        let smtp = db.tx(cx, look).await?;
+        if smtp.smtp_host.is_empty() {
+            return Ok(None);
+        }
+        let kept = {
+            let ways = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let good = |(version, made, _): &&(i32, Instant, Mailer)| {
+                *version == smtp.version && made.elapsed() < GOOD_FOR
+            };
+            ways.get(&cx.tenant).filter(good).map(|(_, _, mailer)| mailer.clone())
+        };
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let mailer = way(cx.tenant, secrets, &smtp, self.private).await?;
+        let mut ways = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if ways.len() >= MOST {
+            ways.clear();
+        }
+        ways.insert(cx.tenant, (smtp.version, Instant::now(), mailer.clone()));
+        Ok(Some(mailer))
+    }
+}
+
+/// Whether the tenant has a server of its own.
+pub(crate) async fn is_own(tx: &mut Tx) -> Result<bool, DbError> {
+    Ok(!store::smtp(tx).await?.smtp_host.is_empty())
+}
+
+async fn way(tenant: Uuid, secrets: &Secrets, smtp: &Smtp, private: bool) -> Result<Mailer, Failure> {
+    let password = match &smtp.smtp_password {
+        Some(sealed) => {
+            let plain = secrets.open(tenant, SMTP_FIELD, sealed);
+            let plain = plain.map_err(|error| Failure::Again(error.to_string()))?;
+            String::from_utf8_lossy(&plain).into_owned()
+        }
+        None => String::new(),
+    };
+    let server = Server {
+        host: smtp.smtp_host.clone(),
+        port: u16::try_from(smtp.smtp_port).unwrap_or(465),
+        starttls: smtp.smtp_security == "starttls",
+        user: smtp.smtp_user.clone(),
+        password,
+        from: smtp.from_address.clone(),
+    };
+    Mailer::to(&server, private).await
+}
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route("/settings/mail", get(page).post(set)).route("/settings/mail/test", post(test))
+}
+
+#[derive(Template)]
+#[template(path = "settings/mail.html")]
+struct Page<'a> {
+    texts: &'a Texts,
+    tabs: Vec<Tab>,
+    typed: TypedSmtp,
+    /// A password is kept.
+    has_password: bool,
+    /// It is the tenant's own server that is used now.
+    own: bool,
+    mails: bool,
+    done: bool,
+    tested: Option<TestedMail>,
+    wrong: Vec<(&'static str, String)>,
+    error: Option<String>,
+}
+
+impl Page<'_> {
+    fn sent(&self) -> bool {
+        self.tested.as_ref().is_some_and(Result::is_ok)
+    }
+
+    fn not_sent(&self) -> Option<&str> {
+        self.tested.as_ref()?.as_ref().err().map(String::as_str)
+    }
+
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+    }
+}
+
+#[derive(Default)]
+struct Shown {
+    typed: Option<TypedSmtp>,
+    wrong: Vec<(&'static str, String)>,
+    error: Option<String>,
+    done: bool,
+    tested: Option<TestedMail>,
+}
+
+async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    shown: Shown,
+) -> Result<Response, Problem> {
+    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
+    let smtp = state.db.tx(&caller.cx, look).await?;
+    let (own, has_password) = (!smtp.smtp_host.is_empty(), smtp.smtp_password.is_some());
+    let typed = shown.typed.unwrap_or(TypedSmtp {
+        smtp_host: smtp.smtp_host,
+        smtp_port: smtp.smtp_port,
+        smtp_security: smtp.smtp_security,
+        smtp_user: smtp.smtp_user,
+        smtp_password: String::new(),
+        from_address: smtp.from_address,
+        version: smtp.version,
+    });
+    let failed = shown.error.is_some() || !shown.wrong.is_empty();
+    let view = Page {
+        texts: &caller.texts,
+        tabs: tabs("/settings/mail"),
+        typed,
+        has_password,
+        own,
+        mails: state.mails,
+        done: shown.done,
+        tested: shown.tested,
+        wrong: shown.wrong,
+        error: shown.error,
+    };
+    let shell = Shell::new(state, caller, caller.t("settings-mail"), "/settings");
+    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, shell.page(headers, &view)?).into_response())
+}
+
+#[derive(serde::Deserialize)]
+struct Done {
+    done: Option<String>,
+}
+
+async fn page(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let done = query::<Done>(&uri)?.done.is_some();
+    show(&state, &caller, &headers, Shown { done, ..Shown::default() }).await
+}
+
+async fn set(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<TypedSmtp>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let typed = form(sent)?;
+    let done = service::smtp_set(&state.db, &caller.cx, &state.secrets, &typed, state.private_webhooks).await;
+    match done {
+        Ok(()) => Ok(Redirect::to("/settings/mail?done=1").into_response()),
+        Err(error) => {
+            let (wrong, error) = say(&caller, error)?;
+            // Typed again: it is not sent back.
+            let typed = TypedSmtp { smtp_password: String::new(), ..typed };
+            show(&state, &caller, &headers, Shown { typed: Some(typed), wrong, error, ..Shown::default() })
+                .await
+        }
+    }
+}
+
+/// Sends a mail to whoever asks, now, and shows what the server says.
+async fn test(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    // A key has no address to send to.
+    let Ok(user) = caller.person() else {
+        let tested = Some(Err(caller.t("error-auth-no_person")));
+        return show(&state, &caller, &headers, Shown { tested, ..Shown::default() }).await;
+    };
+    let now = Utc::now();
+    // Servers of others are not to be tried at will.
+    let counted_as = format!("mail test {}", caller.cx.tenant);
+    let counted = Counted::Account(&counted_as);
+    let wait = state.db.system_tx(async |system| count_try(system, &counted, now).await).await?;
+    let tested = match wait {
+        Some(until) => {
+            let minutes = (until - now).num_seconds().div_euclid(60) + 1;
+            Err(caller.texts.count("signin-wait", minutes))
+        }
+        None => {
+            let sent = send(&state, &caller, user).await;
+            if sent.is_ok() {
+                let subject = counted.subject();
+                let forget = async |system: &mut crate::db::SystemTx| {
+                    Ok::<_, DbError>(try_succeeded(system, &subject, None).await?)
+                };
+                state.db.system_tx(forget).await?;
+            }
+            sent
+        }
+    };
+    show(&state, &caller, &headers, Shown { tested: Some(tested), ..Shown::default() }).await
+}
+
+async fn send(state: &AppState, caller: &Caller, user: Uuid) -> TestedMail {
+    let told = |failure: Failure| failure.text().to_owned();
+    let own = OwnMail::new(state.private_webhooks);
+    let mailer = own.of(&state.db, &caller.cx, &state.secrets).await.map_err(told)?;
+    let mailer = mailer.ok_or_else(|| caller.t("settings-mail-none"))?;
+    notify::try_out(&state.db, &caller.cx, &state.i18n, &mailer, (user, "settings-mail-letter"), Utc::now())
+        .await
+        .map_err(told)
+}

@@ -1,0 +1,51 @@
+//! Settings of a tenant, which its own administrators keep: name, time zone, language
+//! and currency; logo and colours; addresses from which it may be reached; its own
+//! mail server.
+//!
+//! Tables: `tenant_settings`, `mail_settings`; of `control.tenants` the columns that
+//! are the tenant's own to set. See `docs/tenants-plans.md`.
+
+mod address;
+mod brand;
+mod colour;
+mod door;
+mod image;
+mod mail;
+mod pages;
+mod service;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+
+pub use door::{Brand, Door, Doors};
+pub(crate) use mail::is_own as has_own_mail;
+pub use mail::{Own, OwnMail, TestedMail};
+pub use service::{open_addresses, reseal};
+
+use crate::i18n::{Lang, Sources};
+use crate::web::{AppState, NavItem, Permission};
+
+/// Say how the tenant looks, and from where it may be reached.
+pub const TENANT_MANAGE: Permission = Permission::admin("tenant.manage");
+
+/// What the endpoints here ask for.
+pub const PERMISSIONS: &[Permission] = &[TENANT_MANAGE];
+
+/// The side navigation of this part.
+pub const NAV: [NavItem; 1] =
+    [NavItem { href: "/settings", label_key: "nav-settings", icon: "settings", permission: TENANT_MANAGE }];
+
+/// The texts of this part.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("texts/en.ftl")),
+    (Lang::Hi, include_str!("texts/hi.ftl")),
+    (Lang::Bn, include_str!("texts/bn.ftl")),
+    (Lang::Te, include_str!("texts/te.ftl")),
+];
+
+/// The pages of settings, and the files of a brand.
+pub fn router() -> Router<AppState> {
+    pages::router().merge(brand::router()).merge(mail::router())
+}

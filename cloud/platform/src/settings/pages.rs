@@ -1,0 +1,395 @@
+//! Pages of settings: the tenant itself, its look, its addresses.
+
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{DefaultBodyLimit, Form, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use super::service::{self, SettingsError};
+use super::store::{self, General, Settings};
+use super::{TENANT_MANAGE, image};
+use crate::db::{DbError, Tx};
+use crate::i18n::{Lang, Texts, Value};
+use crate::plans::Denied;
+use crate::web::{AppState, Caller, Client, Problem, Shell, form, query};
+
+/// Longest body of the form with a logo: the logo, and what stands around it.
+const MOST_FORM: usize = image::MOST_BYTES + 64 * 1024;
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/settings", get(general).post(set_general))
+        .route("/settings/brand", get(brand).post(set_colours))
+        .route("/settings/logo", post(set_logo).layer(DefaultBodyLimit::max(MOST_FORM)))
+        .route("/settings/logo/delete", post(delete_logo))
+        .route("/settings/addresses", get(addresses).post(set_addresses))
+}
+
+/// A page of settings.
+pub(super) struct Tab {
+    pub href: &'static str,
+    pub key: &'static str,
+    pub current: bool,
+}
+
+/// All of them, with the one that is shown.
+pub(super) fn tabs(current: &str) -> Vec<Tab> {
+    [
+        ("/settings", "settings-general"),
+        ("/settings/brand", "settings-brand"),
+        ("/settings/addresses", "settings-addresses"),
+        ("/settings/mail", "settings-mail"),
+    ]
+    .map(|(href, key)| Tab { href, key, current: href == current })
+    .into()
+}
+
+/// Mistakes by field, and one of the whole form.
+pub(super) type Told = (Vec<(&'static str, String)>, Option<String>);
+
+/// An error in the person's own language.
+pub(super) fn say(caller: &Caller, error: SettingsError) -> Result<Told, Problem> {
+    let texts = &caller.texts;
+    Ok(match error {
+        SettingsError::Invalid(wrong) => {
+            let told = |(field, key, value): (&'static str, &'static str, String)| {
+                (field, texts.with(key, &[("value", Value::from(value))]))
+            };
+            (wrong.into_iter().map(told).collect(), None)
+        }
+        SettingsError::LocksOut(from) => {
+            let told = match from {
+                Some(from) => texts.t1("settings-locks-out", "address", from),
+                None => texts.t("settings-locks-out-unknown"),
+            };
+            (Vec::new(), Some(told))
+        }
+        SettingsError::Stale => (Vec::new(), Some(texts.t("error-conflict-stale"))),
+        SettingsError::Denied(Denied::Feature { plan, .. }) => {
+            (Vec::new(), Some(texts.t1("settings-not-in-plan", "plan", plan)))
+        }
+        SettingsError::Denied(denied) => return Err(denied.into()),
+        SettingsError::Secret(error) => return Err(Problem::internal(error)),
+        SettingsError::Db(error) => return Err(error.into()),
+    })
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Done {
+    done: Option<String>,
+}
+
+fn status(failed: bool) -> StatusCode {
+    if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+}
+
+fn found<'w>(wrong: &'w [(&'static str, String)], field: &str) -> Option<&'w str> {
+    wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+}
+
+// --- the tenant itself -----------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "settings/general.html")]
+struct GeneralPage<'a> {
+    texts: &'a Texts,
+    tabs: Vec<Tab>,
+    it: General,
+    currencies: Vec<(String, String)>,
+    done: bool,
+    wrong: Vec<(&'static str, String)>,
+    error: Option<String>,
+}
+
+async fn show_general(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    typed: Option<General>,
+    (wrong, error): Told,
+    done: bool,
+) -> Result<Response, Problem> {
+    let tenant = caller.cx.tenant;
+    let find =
+        async |system: &mut crate::db::SystemTx| Ok::<_, DbError>(store::general(system, tenant).await?);
+    let known = state.db.system_tx(find).await?;
+    let list = async |tx: &mut Tx| Ok::<_, DbError>(store::currencies(tx).await?);
+    let currencies = state.db.tx(&caller.cx, list).await?;
+    let it = typed.map_or_else(|| known.clone(), |typed| General { code: known.code.clone(), ..typed });
+    let failed = error.is_some() || !wrong.is_empty();
+    let view =
+        GeneralPage { texts: &caller.texts, tabs: tabs("/settings"), it, currencies, done, wrong, error };
+    let shell = Shell::new(state, caller, caller.t("settings-title"), "/settings");
+    Ok((status(failed), shell.page(headers, &view)?).into_response())
+}
+
+async fn general(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let done = query::<Done>(&uri)?.done.is_some();
+    show_general(&state, &caller, &headers, None, Told::default(), done).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TypedGeneral {
+    name: String,
+    time_zone: String,
+    language: String,
+    currency: String,
+}
+
+async fn set_general(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<TypedGeneral>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let TypedGeneral { name, time_zone, language, currency } = form(sent)?;
+    let typed = General { code: String::new(), name, time_zone, language, currency };
+    match service::general_set(&state.db, &caller.cx, &typed).await {
+        Ok(()) => Ok(Redirect::to("/settings?done=1").into_response()),
+        Err(error) => {
+            let told = say(&caller, error)?;
+            show_general(&state, &caller, &headers, Some(typed), told, false).await
+        }
+    }
+}
+
+// --- its look --------------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "settings/brand.html")]
+struct BrandPage<'a> {
+    texts: &'a Texts,
+    tabs: Vec<Tab>,
+    it: Settings,
+    done: bool,
+    wrong: Vec<(&'static str, String)>,
+    error: Option<String>,
+    most_kb: usize,
+}
+
+async fn show_brand(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    typed: Option<(String, String)>,
+    (wrong, error): Told,
+    done: bool,
+) -> Result<Response, Problem> {
+    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::settings(tx).await?);
+    let mut it = state.db.tx(&caller.cx, look).await?;
+    if let Some((primary, accent)) = typed {
+        (it.primary_colour, it.accent_colour) = (primary, accent);
+    }
+    let failed = error.is_some() || !wrong.is_empty();
+    let most_kb = image::MOST_BYTES / 1024;
+    let view =
+        BrandPage { texts: &caller.texts, tabs: tabs("/settings/brand"), it, done, wrong, error, most_kb };
+    let shell = Shell::new(state, caller, caller.t("settings-brand"), "/settings");
+    Ok((status(failed), shell.page(headers, &view)?).into_response())
+}
+
+async fn brand(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let done = query::<Done>(&uri)?.done.is_some();
+    show_brand(&state, &caller, &headers, None, Told::default(), done).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TypedColours {
+    primary_colour: String,
+    accent_colour: String,
+    version: i32,
+}
+
+async fn set_colours(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<TypedColours>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let TypedColours { primary_colour, accent_colour, version } = form(sent)?;
+    let colours = (primary_colour.as_str(), accent_colour.as_str());
+    let done = service::colours_set(&state.db, &caller.cx, colours, version).await;
+    state.doors.forget(caller.cx.tenant);
+    match done {
+        Ok(()) => Ok(Redirect::to("/settings/brand?done=1").into_response()),
+        Err(error) => {
+            let told = say(&caller, error)?;
+            let typed = Some((primary_colour, accent_colour));
+            show_brand(&state, &caller, &headers, typed, told, false).await
+        }
+    }
+}
+
+/// What the form sent: the file, and the version that was seen.
+async fn sent_logo(headers: &HeaderMap, bytes: Bytes) -> Result<(Bytes, i32), Problem> {
+    let invalid = |error: multer::Error| Problem::bad_request("request.invalid", error.to_string());
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind).map_err(invalid)?;
+    let body = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes)]);
+    let mut parts = multer::Multipart::new(body, boundary);
+    let (mut file, mut version) = (Bytes::new(), 0);
+    while let Some(part) = parts.next_field().await.map_err(invalid)? {
+        match part.name() {
+            Some("logo") => file = part.bytes().await.map_err(invalid)?,
+            Some("version") => version = part.text().await.map_err(invalid)?.trim().parse().unwrap_or(0),
+            _ => {}
+        }
+    }
+    Ok((file, version))
+}
+
+async fn set_logo(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let (file, version) = sent_logo(&headers, bytes).await?;
+    let kind = match image::judge(&file) {
+        Ok(kind) => kind,
+        Err(no) => {
+            let wrong = vec![("logo", caller.t(no.text_key()))];
+            return show_brand(&state, &caller, &headers, None, (wrong, None), false).await;
+        }
+    };
+    let done = service::logo_set(&state.db, &caller.cx, Some((&file, kind)), version).await;
+    logo_done(&state, &caller, &headers, done).await
+}
+
+#[derive(Debug, Deserialize)]
+struct Version {
+    version: i32,
+}
+
+async fn delete_logo(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<Version>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let Version { version } = form(sent)?;
+    let done = service::logo_set(&state.db, &caller.cx, None, version).await;
+    logo_done(&state, &caller, &headers, done).await
+}
+
+async fn logo_done(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    done: Result<(), SettingsError>,
+) -> Result<Response, Problem> {
+    state.doors.forget(caller.cx.tenant);
+    match done {
+        Ok(()) => Ok(Redirect::to("/settings/brand?done=1").into_response()),
+        Err(error) => {
+            let told = say(caller, error)?;
+            show_brand(state, caller, headers, None, told, false).await
+        }
+    }
+}
+
+// --- its addresses ---------------------------------------------------------------
+
+#[derive(Template)]
+#[template(path = "settings/addresses.html")]
+struct AddressesPage<'a> {
+    texts: &'a Texts,
+    tabs: Vec<Tab>,
+    /// One a line.
+    typed: String,
+    version: i32,
+    /// From where the reader asks.
+    from: Option<String>,
+    done: bool,
+    wrong: Vec<String>,
+    error: Option<String>,
+}
+
+async fn show_addresses(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    client: Client,
+    typed: Option<(String, i32)>,
+    (wrong, error): Told,
+    done: bool,
+) -> Result<Response, Problem> {
+    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::settings(tx).await?);
+    let it = state.db.tx(&caller.cx, look).await?;
+    let (typed, version) = typed.unwrap_or_else(|| (it.addresses.join("\n"), it.version));
+    let failed = error.is_some() || !wrong.is_empty();
+    let from = client.0.map(|address| address.to_canonical().to_string());
+    let wrong = wrong.into_iter().map(|(_, told)| told).collect();
+    let tabs = tabs("/settings/addresses");
+    let view = AddressesPage { texts: &caller.texts, tabs, typed, version, from, done, wrong, error };
+    let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings");
+    Ok((status(failed), shell.page(headers, &view)?).into_response())
+}
+
+async fn addresses(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    client: Client,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let done = query::<Done>(&uri)?.done.is_some();
+    show_addresses(&state, &caller, &headers, client, None, Told::default(), done).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TypedAddresses {
+    addresses: String,
+    version: i32,
+}
+
+async fn set_addresses(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    client: Client,
+    sent: Result<Form<TypedAddresses>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let TypedAddresses { addresses, version } = form(sent)?;
+    let done = service::addresses_set(&state.db, &caller.cx, &addresses, client.0, version).await;
+    state.doors.forget(caller.cx.tenant);
+    match done {
+        Ok(()) => Ok(Redirect::to("/settings/addresses?done=1").into_response()),
+        Err(error) => {
+            let told = say(&caller, error)?;
+            let typed = Some((addresses, version));
+            show_addresses(&state, &caller, &headers, client, typed, told, false).await
+        }
+    }
+}
+
+/// The languages that there are, for templates.
+fn languages() -> [Lang; 4] {
+    Lang::ALL
+}
