@@ -30,7 +30,7 @@ const EXPORT: &str = "tracewright-tenant-export";
 
 /// Columns that an export leaves out, wherever they are: what a person or program proves
 /// itself with, and what is sealed.
-pub(super) const SECRET: [&str; 12] = [
+pub(super) const SECRET: [&str; 16] = [
     "password_hash",
     "pin_hash",
     "badge_hash",
@@ -41,6 +41,10 @@ pub(super) const SECRET: [&str; 12] = [
     "token_hash",
     "key_hash",
     "smtp_password",
+    "bounce_token_hash",
+    "code_sealed",
+    "token_sealed",
+    "number_sealed",
     // What was asked and answered under an idempotency key.
     "request",
     "answer",
