@@ -4,7 +4,8 @@
 #
 #   deploy/setup.sh            what the demo needs
 #   deploy/setup.sh --tests    also what only tests need (Mosquitto, Chromium,
-#                              fonts, the pymodbus simulator, the moto store)
+#                              fonts, the pymodbus simulator, the moto store,
+#                              axe-core)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -120,6 +121,7 @@ if [ "$need_tests" = yes ]; then
     if [ "${#missing[@]}" -gt 0 ]; then
         apt_install "${missing[@]}" || without "${missing[*]} (as root: apt-get install ${missing[*]})"
     fi
+    npm_ci deploy/axe
     python_fetch pymodbus    # machines over Modbus
     python_fetch moto        # an S3-compatible store
 fi

@@ -5,9 +5,13 @@
   const root = document.documentElement;
   root.classList.add("js");
 
-  // Light or dark: as chosen here, else as the system says.
+  // Light or dark: as the person has set it, else as chosen here, else as the system
+  // says.
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = () => { try { return localStorage.getItem("tw-theme"); } catch { return null; } };
+  const chosen = () => {
+    if (root.dataset.theme) return root.dataset.theme;
+    try { return localStorage.getItem("tw-theme"); } catch { return null; }
+  };
   const paint = () => { root.dataset.bsTheme = chosen() || (system.matches ? "dark" : "light"); };
   paint();
   system.addEventListener("change", paint);
@@ -101,6 +105,10 @@
         const next = root.dataset.bsTheme === "dark" ? "light" : "dark";
         try { localStorage.setItem("tw-theme", next); } catch { /* private window */ }
         root.dataset.bsTheme = next;
+        if (at.dataset.keep) {
+          root.dataset.theme = next;
+          fetch(at.dataset.keep, { method: "POST", body: new URLSearchParams({ theme: next }) }).catch(() => {});
+        }
         break;
       }
       case "nav": {

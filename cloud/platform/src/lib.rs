@@ -30,6 +30,7 @@ pub mod seed;
 pub mod settings;
 pub mod tenancy;
 pub mod testing;
+pub mod tokens;
 pub mod views;
 pub mod web;
 pub mod workflow;

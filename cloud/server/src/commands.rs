@@ -474,6 +474,7 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
         println!("{} seals from now on", secrets.add_key()?);
     }
     let mut done = db.system_tx(async |system| platform::admin::reseal(system, &secrets).await).await?;
+    done += platform::tokens::reseal(db, &secrets).await?;
     for tenant in tenancy::active_ids(db).await? {
         let cx = Cx::system(tenant);
         done += db

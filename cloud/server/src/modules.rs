@@ -16,6 +16,7 @@ pub fn all(committed: &Committed) -> Vec<Module> {
         platform::numbering::module(),
         platform::views::module(),
         platform::people::module(),
+        platform::tokens::module(),
         platform::web::module(),
         platform::notify::module(),
         platform::plans::module(),

@@ -196,6 +196,7 @@ fn state(
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
+        .public_url(&config.url())
         .bounce_token(config.bounce_token.clone())
         .rates(config.rates())
         .trusted_proxies(proxies)

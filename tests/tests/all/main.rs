@@ -1,6 +1,7 @@
 //! Tests that cross crates; one binary, a module per subject.
 #![allow(clippy::unwrap_used)]
 
+mod accessible;
 mod carton;
 mod edge_link;
 mod faults;

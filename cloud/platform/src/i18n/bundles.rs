@@ -6,8 +6,8 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
-use super::Lang;
 use super::format::grouped;
+use super::{Form, Lang};
 pub use fluent_bundle::FluentValue as Value;
 
 /// Every text of the product. Parts add theirs once, at start.
@@ -116,13 +116,21 @@ pub struct Texts {
     all: Arc<I18n>,
     /// Which language.
     pub lang: Lang,
+    /// How numbers and days are written.
+    pub form: Form,
 }
 
 impl Texts {
     /// The texts `all` in `lang`.
     #[must_use]
     pub fn new(all: Arc<I18n>, lang: Lang) -> Self {
-        Self { all, lang }
+        Self { all, lang, form: Form::default() }
+    }
+
+    /// The same, with numbers and days in this form.
+    #[must_use]
+    pub fn in_form(self, form: Form) -> Self {
+        Self { form, ..self }
     }
 
     /// The text of `key`.

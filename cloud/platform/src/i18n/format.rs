@@ -1,18 +1,72 @@
 //! Numbers and times as they are written. Digits are Latin and grouped as in
-//! India (12,34,567) in every language: that is how its plants write them.
+//! India (12,34,567) in every language, since that is how its plants write them,
+//! unless a person has chosen otherwise.
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::Texts;
 
+/// How digits are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grouping {
+    /// `12,34,567.89`
+    #[default]
+    Indian,
+    /// `1,234,567.89`
+    Western,
+}
+
+/// How days are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Days {
+    /// `21 Nov 2026`
+    #[default]
+    Month,
+    /// `2026-11-21`
+    Iso,
+    /// `21/11/2026`
+    Slash,
+}
+
+/// How one person writes numbers and days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Form {
+    /// Numbers.
+    pub grouping: Grouping,
+    /// Days.
+    pub days: Days,
+}
+
+impl Form {
+    /// Of stored names; one that is not known is the usual form.
+    #[must_use]
+    pub fn parse(number: &str, day: &str) -> Self {
+        Self {
+            grouping: if number == "western" { Grouping::Western } else { Grouping::Indian },
+            days: match day {
+                "iso" => Days::Iso,
+                "slash" => Days::Slash,
+                _ => Days::Month,
+            },
+        }
+    }
+}
+
 impl Texts {
+    fn grouped(&self, number: &str) -> String {
+        match self.form.grouping {
+            Grouping::Indian => grouped(number),
+            Grouping::Western => by_threes(number),
+        }
+    }
+
     /// A whole number, grouped.
     #[must_use]
     pub fn number(&self, n: impl TryInto<i64>) -> String {
         match n.try_into() {
-            Ok(n) => grouped(&n.to_string()),
+            Ok(n) => self.grouped(&n.to_string()),
             Err(_) => "∞".to_owned(),
         }
     }
@@ -20,7 +74,7 @@ impl Texts {
     /// A quantity: grouped, without zeros at the end.
     #[must_use]
     pub fn quantity(&self, n: &Decimal) -> String {
-        grouped(&n.normalize().to_string())
+        self.grouped(&n.normalize().to_string())
     }
 
     /// An amount of money: grouped, two places or as many as it needs.
@@ -30,15 +84,26 @@ impl Texts {
         if shown.scale() < 2 {
             shown.rescale(2);
         }
-        grouped(&shown.to_string())
+        self.grouped(&shown.to_string())
     }
 
     /// A day in the plant's zone: `21 Nov 2026`.
     #[must_use]
     pub fn date(&self, at: &DateTime<Utc>, zone: Tz) -> String {
-        let at = at.with_timezone(&zone);
-        let month = self.t(&format!("month-{}", at.month()));
-        format!("{} {month} {}", at.day(), at.year())
+        self.day(&at.with_timezone(&zone).date_naive())
+    }
+
+    /// A day that is one wherever one is: `21 Nov 2026`.
+    #[must_use]
+    pub fn day(&self, day: &NaiveDate) -> String {
+        match self.form.days {
+            Days::Month => {
+                let month = self.t(&format!("month-{}", day.month()));
+                format!("{} {month} {}", day.day(), day.year())
+            }
+            Days::Iso => day.format("%Y-%m-%d").to_string(),
+            Days::Slash => day.format("%d/%m/%Y").to_string(),
+        }
     }
 
     /// A time of day in the plant's zone: `14:05:09`.
@@ -80,12 +145,22 @@ pub(crate) fn grouped_number(n: i64) -> String {
 
 /// Groups the digits before the point: the last three, then pairs.
 pub(super) fn grouped(number: &str) -> String {
+    with_commas(number, |after| after >= 3 && (after - 3).is_multiple_of(2))
+}
+
+/// Groups the digits before the point by threes.
+fn by_threes(number: &str) -> String {
+    with_commas(number, |after| after.is_multiple_of(3))
+}
+
+/// Puts a comma where so many digits follow before the point.
+fn with_commas(number: &str, comma: impl Fn(usize) -> bool) -> String {
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("−", rest));
     let (whole, part) = rest.split_once('.').map_or((rest, None), |(w, p)| (w, Some(p)));
     let mut out = String::from(sign);
     for (i, digit) in whole.chars().enumerate() {
         let after = whole.len() - i;
-        if i > 0 && after >= 3 && (after - 3).is_multiple_of(2) {
+        if i > 0 && comma(after) {
             out.push(',');
         }
         out.push(digit);
@@ -118,5 +193,20 @@ mod tests {
         assert_eq!(en.time(&at, zone("Asia/Kolkata")), "22 Nov 2026, 02:05:09");
         assert_eq!(en.ago(&at, &(at + chrono::TimeDelta::minutes(5))), "5 min ago");
         assert_eq!(en.ago(&at, &at), "just now");
+    }
+
+    #[test]
+    fn a_person_chooses_the_form() {
+        let form =
+            |number, day| Texts::new(Arc::new(I18n::new()), Lang::En).in_form(Form::parse(number, day));
+        let at: DateTime<Utc> = "2026-11-21T20:35:09Z".parse().unwrap();
+        let western = form("western", "iso");
+        assert_eq!(western.money(&Decimal::new(123_456_700, 2)), "1,234,567.00");
+        assert_eq!((western.number(-999_999), western.number(100)), ("−999,999".into(), "100".into()));
+        assert_eq!(western.date(&at, zone("Asia/Kolkata")), "2026-11-22");
+        let usual = form("", "slash");
+        assert_eq!(usual.money(&Decimal::new(123_456_700, 2)), "12,34,567.00");
+        assert_eq!(usual.date(&at, Tz::UTC), "21/11/2026");
+        assert_eq!(form("", "nonsense").form, Form::default());
     }
 }

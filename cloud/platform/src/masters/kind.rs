@@ -160,10 +160,7 @@ impl Kind {
                 Decimal::from_str(number).map_or_else(|_| number.clone(), |n| texts.quantity(&n))
             }
             (Self::Date, Value::String(day)) => match NaiveDate::parse_from_str(day, "%Y-%m-%d") {
-                Ok(day) => {
-                    let noon = day.and_time(NaiveTime::MIN).and_utc();
-                    texts.date(&noon, chrono_tz::Tz::UTC)
-                }
+                Ok(day) => texts.day(&day),
                 Err(_) => day.clone(),
             },
             (Self::Names, Value::Object(names)) => name_in(names, texts.lang),

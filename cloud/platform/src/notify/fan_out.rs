@@ -25,7 +25,7 @@ pub(super) async fn fan_out(
     notice: &Notice,
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    let people = people(tx, &notice.to, &claimed.by).await?;
+    let people = people(tx, notice, &claimed.by).await?;
     let wishes = store::wishes(tx, kind.code, &people).await?;
     let shown: Vec<Uuid> =
         preferences::told(kind, APP, &people, &wishes).into_iter().map(|(person, _)| person).collect();
@@ -62,14 +62,14 @@ pub(super) async fn fan_out(
 }
 
 /// Whom it is for; whoever caused it is told only when named.
-async fn people(tx: &mut Tx, to: &To, by: &str) -> Result<Vec<Uuid>, DbError> {
-    let mut people = match to {
+async fn people(tx: &mut Tx, notice: &Notice, by: &str) -> Result<Vec<Uuid>, DbError> {
+    let mut people = match &notice.to {
         To::Person(person) => {
             let reader = store::reader(tx, *person).await?;
             return Ok(reader.into_iter().map(|reader| reader.user_id).collect());
         }
-        To::Permission(permission) => store::with_permission(tx, permission).await?,
-        To::Role(role) => store::with_role(tx, role).await?,
+        To::Permission(permission) => store::with_permission(tx, permission, &notice.plants).await?,
+        To::Role(role) => store::with_role(tx, role, &notice.plants).await?,
     };
     people.retain(|person| by != format!("user:{person}"));
     Ok(people)

@@ -189,13 +189,23 @@ pub struct Notice {
     pub values: BTreeMap<String, String>,
     /// Where it leads: a path of this site, or empty.
     pub href: String,
+    /// The plants that it is about: of those whom a permission or a role names, only
+    /// who has it at one of them is told. Empty: everybody is.
+    #[serde(default)]
+    pub plants: Vec<String>,
 }
 
 impl Notice {
     /// A notice without values that leads to `href`.
     #[must_use]
     pub fn new(to: To, href: impl Into<String>) -> Self {
-        Self { to, values: BTreeMap::new(), href: href.into() }
+        Self { to, values: BTreeMap::new(), href: href.into(), plants: Vec::new() }
+    }
+
+    /// Says which plants it is about.
+    #[must_use]
+    pub fn at(self, plants: Vec<String>) -> Self {
+        Self { plants, ..self }
     }
 
     /// Adds a value of its text.

@@ -50,34 +50,43 @@ pub(super) async fn reader(tx: &mut Tx, user: Uuid) -> Result<Option<Reader>, Er
     .await
 }
 
-/// Active people whose roles have the permission.
-pub(super) async fn with_permission(tx: &mut Tx, permission: &str) -> Result<Vec<Uuid>, Error> {
+/// Active people whose roles have the permission, at one of the plants if any are
+/// named.
+pub(super) async fn with_permission(
+    tx: &mut Tx,
+    permission: &str,
+    plants: &[String],
+) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         "select u.user_id from users u
          where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
            and exists (select from user_roles ur
                        join roles r on r.tenant_id = $1 and r.role = ur.role and r.deleted_at is null
-                       where ur.tenant_id = $1 and ur.user_id = u.user_id and r.permissions && array[$2, '*'])
+                       where ur.tenant_id = $1 and ur.user_id = u.user_id and r.permissions && array[$2, '*']
+                         and (ur.plants is null or $3::text[] = '{}' or ur.plants && $3))
          order by u.user_id",
         tenant,
         permission,
+        plants,
     )
     .fetch_all(tx.conn())
     .await
 }
 
-/// Active people who have the role.
-pub(super) async fn with_role(tx: &mut Tx, role: &str) -> Result<Vec<Uuid>, Error> {
+/// Active people who have the role, at one of the plants if any are named.
+pub(super) async fn with_role(tx: &mut Tx, role: &str, plants: &[String]) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         "select u.user_id from users u
          where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
            and exists (select from user_roles ur
-                       where ur.tenant_id = $1 and ur.user_id = u.user_id and ur.role = $2)
+                       where ur.tenant_id = $1 and ur.user_id = u.user_id and ur.role = $2
+                         and (ur.plants is null or $3::text[] = '{}' or ur.plants && $3))
          order by u.user_id",
         tenant,
         role,
+        plants,
     )
     .fetch_all(tx.conn())
     .await

@@ -579,3 +579,26 @@ async fn an_administrator_sees_what_was_given_up_and_says_how_mail_looks() {
     let audit = post.ask("select after->>'count' from audit_log where action = 'delivery.replay_all'").await;
     assert_eq!(audit, ["3"]);
 }
+
+#[tokio::test]
+async fn what_is_about_a_plant_is_told_to_its_people() {
+    let post = Post::new().await;
+    let everywhere = post.person("a@saif.example", "", &["SUPERVISOR"]).await;
+    let here = post.person("b@saif.example", "", &["SUPERVISOR"]).await;
+    let there = post.person("c@saif.example", "", &["SUPERVISOR"]).await;
+    for (person, plant) in [(here, "KOL"), (there, "VSK")] {
+        let set =
+            format!("update user_roles set plants = '{{{plant}}}' where user_id = '{person}' returning role");
+        assert_eq!(post.ask(&set).await, ["SUPERVISOR"]);
+    }
+    for to in [To::Permission("hold.place".into()), To::Role("SUPERVISOR".into())] {
+        let notice = Notice::new(to, "/holds").at(vec!["KOL".into()]);
+        post.test.db.tx(&post.cx, async |tx| tell(tx, &SHOWN, &notice, post.now).await).await.unwrap();
+    }
+    post.send_all().await;
+    let mut told = post.ask("select distinct user_id::text from notices").await;
+    told.sort();
+    let mut expected = vec![everywhere.to_string(), here.to_string()];
+    expected.sort();
+    assert_eq!(told, expected);
+}

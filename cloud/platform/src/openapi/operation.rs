@@ -293,6 +293,15 @@ impl Operation {
         self
     }
 
+    /// A body as a form sends it.
+    #[must_use]
+    pub fn takes_form<T: ToSchema>(mut self) -> Self {
+        let schema = self.refer::<T>();
+        self.body =
+            Some(Content { kinds: vec!["application/x-www-form-urlencoded"], schema, required: true });
+        self
+    }
+
     /// The body may come as this media type too.
     #[must_use]
     pub fn also_takes(mut self, kind: &'static str) -> Self {

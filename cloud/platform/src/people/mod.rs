@@ -16,6 +16,8 @@ pub(crate) mod password;
 mod search;
 mod second_step;
 mod service;
+mod settings;
+mod settings_pages;
 mod signin;
 mod step_pages;
 mod steps;

@@ -16,7 +16,8 @@ use super::error::PeopleError;
 use super::links::{self, Invitation};
 use super::model::{ADMIN, Given, Role, RoleLimit, Status, User};
 use super::second_step::{self, Standing};
-use super::service::{self, Profile};
+use super::service;
+use super::settings::{self, Profile};
 use super::signin::{self, Session};
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ};
 use crate::ctx::Plants;
@@ -34,6 +35,7 @@ pub fn router() -> Router<AppState> {
         .route("/roles", get(roles).post(create_role))
         .route("/roles/{code}", post(set_permissions))
         .merge(super::limits_pages::router())
+        .merge(super::settings_pages::router())
         .route("/account", get(account).post(set_profile))
         .route("/account/password", post(change_password))
         .route("/account/sessions", post(end_sessions))
@@ -506,8 +508,12 @@ struct Account<'a> {
     texts: &'a Texts,
     zone: Tz,
     email: String,
-    name: String,
+    profile: Profile,
     language: Lang,
+    plants: &'a [(String, String)],
+    /// Pages that may follow signing in, and what they are called.
+    pages: Vec<(&'static str, String)>,
+    now: chrono::DateTime<Utc>,
     sessions: Vec<Session>,
     standing: Standing,
     error: Option<String>,
@@ -533,15 +539,19 @@ async fn show_account(
 ) -> Result<Response, Problem> {
     let id = caller.person()?;
     let user = service::find(&state.db, &caller.cx, id).await?;
-    let sessions = signin::sessions(&state.db, caller.cx.tenant, id, caller.session, Utc::now()).await?;
+    let now = Utc::now();
+    let sessions = signin::sessions(&state.db, caller.cx.tenant, id, caller.session, now).await?;
     let standing = second_step::standing(&state.db, &caller.cx, id).await?;
     let shell = Shell::new(state, caller, caller.t("people-account-title"), "");
     let view = Account {
         texts: &caller.texts,
         zone: caller.zone,
         email: user.email,
-        name: user.name,
+        profile: settings::profile(&state.db, &caller.cx, id).await?,
         language: caller.language,
+        plants: &caller.settings.plants,
+        pages: pages(state, caller),
+        now,
         sessions,
         standing,
         error,
@@ -566,11 +576,23 @@ async fn account_or_told(
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// Pages that may follow signing in: those of the navigation that the caller sees.
+pub(super) fn pages(state: &AppState, caller: &Caller) -> Vec<(&'static str, String)> {
+    let seen = state.nav.iter().filter(|item| caller.may(&item.permission));
+    seen.map(|item| (item.href, caller.t(item.label_key))).collect()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct NewProfile {
     name: String,
     language: String,
     time_zone: String,
+    date_form: String,
+    number_form: String,
+    theme: String,
+    plant: String,
+    landing: String,
 }
 
 async fn set_profile(
@@ -580,10 +602,23 @@ async fn set_profile(
     sent: Result<Form<NewProfile>, FormRejection>,
 ) -> Result<Response, Problem> {
     let id = caller.person()?;
-    let NewProfile { name, language, time_zone } = form(sent)?;
-    let chosen = Lang::parse(&language);
-    let profile = Profile { name, language, time_zone };
-    let done = service::profile_set(&state.db, &caller.cx, id, &profile).await;
+    let new = form(sent)?;
+    let chosen = Lang::parse(&new.language);
+    let known = pages(&state, &caller);
+    let known: Vec<&str> = known.iter().map(|(href, _)| *href).collect();
+    let change = |profile: &mut Profile| {
+        *profile = Profile {
+            name: new.name.clone(),
+            language: new.language.clone(),
+            time_zone: new.time_zone.clone(),
+            date_form: new.date_form.clone(),
+            number_form: new.number_form.clone(),
+            theme: new.theme.clone(),
+            plant: new.plant.clone(),
+            landing: new.landing.clone(),
+        };
+    };
+    let done = settings::change(&state.db, &caller.cx, id, &known, change).await.map(|_| ());
     let mut response = account_or_told(&state, &caller, &headers, done).await?;
     if let Some(language) = chosen {
         crate::web::set_language(&state, &mut response, language);
@@ -613,7 +648,7 @@ async fn change_password(
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct WhichSession {
-    /// Empty: all but this one.
+    /// Empty: all but this one; `all`: this one too.
     id: String,
 }
 
@@ -625,6 +660,10 @@ async fn end_sessions(
 ) -> Result<Response, Problem> {
     let person = caller.person()?;
     let WhichSession { id } = form(sent)?;
+    if id == "all" {
+        signin::end(&state.db, &caller.cx, person, None, None).await?;
+        return Ok(Redirect::to("/signin").into_response());
+    }
     let id = Some(id.as_str()).filter(|id| !id.is_empty());
     let done = signin::end(&state.db, &caller.cx, person, id, caller.session).await.map(|_| ());
     account_or_told(&state, &caller, &headers, done).await

@@ -2,7 +2,6 @@
 //! account.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,7 +12,6 @@ use super::{ACCOUNT_PASSWORD, password, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::i18n::Lang;
 use crate::notify::{self, Notice, To};
 use crate::plans::{self, Limit};
 use crate::web::keys::SecretHash;
@@ -315,40 +313,6 @@ pub async fn role_permissions_set(
             subject: &format!("role:{code}"),
             before: Some(json!(before.permissions)),
             after: Some(json!(permissions)),
-        };
-        audit::record(tx, entry).await?;
-        Ok(())
-    })
-    .await
-}
-
-/// A person's own settings.
-#[derive(Debug, Clone, Default)]
-pub struct Profile {
-    /// For people.
-    pub name: String,
-    /// Language code; empty: as the tenant.
-    pub language: String,
-    /// IANA name; empty: as the tenant.
-    pub time_zone: String,
-}
-
-/// Changes a person's own settings.
-///
-/// # Errors
-/// When the name is not right. A language or zone that is not known is that of
-/// the tenant.
-pub async fn profile_set(db: &Db, cx: &Cx, user: Uuid, profile: &Profile) -> Result<(), PeopleError> {
-    let name = model::name(&profile.name).ok_or(PeopleError::Name)?;
-    let language = Lang::parse(&profile.language).map(Lang::code).unwrap_or_default();
-    let zone = profile.time_zone.parse::<Tz>().map(|zone| zone.name()).unwrap_or_default();
-    db.tx(cx, async |tx| {
-        store::profile_set(tx, user, &name, language, zone).await?;
-        let entry = Entry {
-            action: "user.profile",
-            subject: &format!("user:{user}"),
-            after: Some(json!({ "language": language, "time_zone": zone })),
-            ..Entry::default()
         };
         audit::record(tx, entry).await?;
         Ok(())

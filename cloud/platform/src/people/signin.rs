@@ -11,7 +11,7 @@ use super::model::{self, Status};
 use super::steps::{self, From};
 use super::store::Login;
 use super::throttle::{self, Counted};
-use super::{password, store};
+use super::{password, settings, store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Problem, SystemTx};
@@ -230,8 +230,10 @@ pub struct Session {
     pub expires_at: DateTime<Utc>,
     /// Where it was started from.
     pub address: String,
-    /// What the browser said it is.
-    pub browser: String,
+    /// What the browser is, in a few words.
+    pub device: String,
+    /// When it was last used, to some minutes.
+    pub last_seen_at: DateTime<Utc>,
     /// The one that asks.
     pub current: bool,
 }
@@ -258,7 +260,8 @@ pub async fn sessions(
             created_at: row.created_at,
             expires_at: row.expires_at,
             address: row.address,
-            browser: row.browser,
+            device: settings::device(&row.browser),
+            last_seen_at: row.last_seen_at.unwrap_or(row.created_at),
             current: current == Some(hash),
         })
     });

@@ -16,7 +16,8 @@ use super::signin::SignedIn;
 use super::steps::{self, Answered, Next};
 use crate::i18n::Texts;
 use crate::web::{
-    AppState, Problem, Visitor, end_step, local_path, require_same, set_session, set_step, step_of, step_path,
+    AppState, Problem, Visitor, after_sign_in, end_step, local_path, require_same, set_session, set_step,
+    step_of, step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {
@@ -100,7 +101,8 @@ async fn choose(
     let tenant = sent.tenant.unwrap_or_default();
     match steps::choose(&state.db, token, tenant, Utc::now()).await? {
         Some(SignedIn::Yes(session)) => {
-            let mut response = Redirect::to(local_path(&sent.next)).into_response();
+            let next = after_sign_in(&state, &session, &sent.next).await?;
+            let mut response = Redirect::to(&next).into_response();
             set_session(&state, &mut response, &session);
             end_step(&state, &mut response);
             Ok(response)
@@ -137,7 +139,7 @@ async fn answer(
             show(&state, &visitor, &headers, &sent.next, Some(failed)).await
         }
         Answered::In(session, codes) => {
-            let next = local_path(&sent.next);
+            let next = &after_sign_in(&state, &session, &sent.next).await?;
             let mut response = if codes.is_empty() {
                 Redirect::to(next).into_response()
             } else {

@@ -10,6 +10,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::model::{Given, Role, RoleLimit, Status, User};
+use super::settings::Profile;
 use crate::ctx::Plants;
 use crate::db::{SystemTx, Tx};
 use crate::tenancy;
@@ -188,6 +189,7 @@ pub(super) struct SessionRow {
     pub token_hash: Vec<u8>,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+    pub last_seen_at: Option<DateTime<Utc>>,
     pub address: String,
     pub browser: String,
 }
@@ -225,7 +227,7 @@ pub(super) async fn sessions(
 ) -> Result<Vec<SessionRow>, Error> {
     sqlx::query_as!(
         SessionRow,
-        "select token_hash, created_at, expires_at, address, browser from control.sessions
+        "select token_hash, created_at, expires_at, last_seen_at, address, browser from control.sessions
          where tenant_id = $1 and user_id = $2 and expires_at > $3 order by created_at desc limit 100",
         tenant,
         user,
@@ -286,6 +288,18 @@ pub(crate) struct Standing {
     pub language: String,
     /// Empty: as the tenant.
     pub time_zone: String,
+    /// How the person writes days; empty: as usual.
+    pub date_form: String,
+    /// And numbers.
+    pub number_form: String,
+    /// Empty: as the browser says.
+    pub theme: String,
+    /// The plant in focus; empty for all.
+    pub plant: String,
+    /// The page that follows signing in; empty for the first.
+    pub landing: String,
+    /// The tenant's plants: code and name, with a space between.
+    pub plants: Vec<String>,
     /// The roles, as [`Standing::grants`] reads them.
     pub held: Value,
 }
@@ -326,7 +340,9 @@ pub(crate) async fn standing(tx: &mut Tx, user: Uuid) -> Result<Option<Standing>
     let tenant = tx.tenant();
     sqlx::query_as!(
         Standing,
-        r#"select u.name, u.language, u.time_zone,
+        r#"select u.name, u.language, u.time_zone, u.date_form, u.number_form, u.theme, u.plant, u.landing,
+                  array(select code || ' ' || name from plants p
+                        where p.tenant_id = $1 and p.deleted_at is null order by code) as "plants!",
                   (select coalesce(jsonb_agg(jsonb_build_object('permissions', r.permissions, 'plants', ur.plants,
                           'limits', (select coalesce(jsonb_object_agg(l.permission,
                                                      jsonb_build_array(l.amount::text, l.currency)), '{}')
@@ -493,26 +509,40 @@ pub(super) async fn password_set(tx: &mut Tx, user: Uuid, password_hash: &str) -
     Ok(())
 }
 
-pub(super) async fn profile_set(
-    tx: &mut Tx,
-    user: Uuid,
-    name: &str,
-    language: &str,
-    time_zone: &str,
-) -> Result<(), Error> {
+pub(super) async fn profile_set(tx: &mut Tx, user: Uuid, kept: &Profile) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "update users set name = $3, language = $4, time_zone = $5, version = version + 1
+        "update users set name = $3, language = $4, time_zone = $5, date_form = $6, number_form = $7,
+                theme = $8, plant = $9, landing = $10, version = version + 1
          where tenant_id = $1 and user_id = $2",
         tenant,
         user,
-        name,
-        language,
-        time_zone,
+        kept.name,
+        kept.language,
+        kept.time_zone,
+        kept.date_form,
+        kept.number_form,
+        kept.theme,
+        kept.plant,
+        kept.landing,
     )
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// The person's own settings, locked until the commit.
+pub(super) async fn profile(tx: &mut Tx, user: Uuid) -> Result<Option<Profile>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Profile,
+        "select name, language, time_zone, date_form, number_form, theme, plant, landing from users
+         where tenant_id = $1 and user_id = $2 and deleted_at is null for update",
+        tenant,
+        user,
+    )
+    .fetch_optional(tx.conn())
+    .await
 }
 
 /// `false` when somebody else changed the person since `version`.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::client::Client;
 use super::escape::escaped;
-use super::keys::{self, Access, Bearer, SecretHash};
+use super::keys::{self, Access, Bearer, SecretHash, Settings};
 use super::limits::{self, Beyond};
 use super::origin::{is_safe, require_same};
 use super::rates::Slot;
@@ -21,6 +21,7 @@ use super::{AppState, Permission, Problem, RequestId, Rights, Scope, cookies};
 use crate::ctx::{Cx, Plants};
 use crate::i18n::{Lang, Texts};
 use crate::settings::Brand;
+use crate::tokens;
 
 /// Who asks. A handler that takes one is for signed-in callers only.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Caller {
     pub language: Lang,
     /// All texts, in that language.
     pub texts: Texts,
+    /// What the person has set up.
+    pub settings: Settings,
     /// How the tenant's pages look, where it has a look of its own.
     pub brand: Option<Brand>,
 }
@@ -123,6 +126,17 @@ impl Caller {
     #[must_use]
     pub fn at(&self, permission: &Permission) -> Cx {
         self.cx.at(self.plants(permission))
+    }
+
+    /// As [`Caller::at`], at the plant in focus alone where there is one: for lists, and
+    /// for forms, which begin with it.
+    #[must_use]
+    pub fn in_focus(&self, permission: &Permission) -> Cx {
+        let plants = self.plants(permission);
+        match &self.settings.focus {
+            Some(focus) if plants.has(focus) => self.cx.at(Plants::some([focus])),
+            _ => self.cx.at(plants),
+        }
     }
 
     /// Refuses an amount beyond the caller's limit, and says what the limit is.
@@ -212,7 +226,8 @@ impl Caller {
             bearer: access.bearer,
             session,
             language,
-            texts: state.texts(language),
+            texts: state.texts(language).in_form(access.settings.form),
+            settings: access.settings,
             brand,
         }
     }
@@ -297,7 +312,13 @@ where
         let now = Utc::now();
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
             let key = given.to_str().ok().and_then(bearer).unwrap_or_default();
-            let access = keys::verify(&state.db, key, now).await.map_err(Problem::from)?;
+            // A key has no dots, a signed token two.
+            let access = if key.contains('.') {
+                tokens::verify(&state.db, &state.public_url, key, now).await
+            } else {
+                keys::verify(&state.db, key, now).await
+            };
+            let access = access.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
             access.standing.require()?;
             let brand = pass(&state, &access, parts).await?;
@@ -345,7 +366,7 @@ fn is_page(parts: &Parts) -> bool {
 }
 
 /// The path of the page that the request was made from, if it is ours.
-pub(super) fn here(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn here(headers: &HeaderMap) -> Option<&str> {
     let from = headers.get("hx-current-url").or_else(|| headers.get(header::REFERER))?.to_str().ok()?;
     let (_, rest) = from.split_once("://")?;
     let (host, _) = rest.split_once('/')?;

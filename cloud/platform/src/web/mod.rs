@@ -32,8 +32,8 @@ mod state;
 mod version;
 
 pub use assets::asset;
-pub(crate) use caller::language_of;
 pub use caller::{Caller, Denied, Visitor};
+pub(crate) use caller::{here, language_of};
 pub use client::{Client, Network, client_of, network};
 pub(crate) use cookies::get as cookie_of;
 pub use escape::escaped;
@@ -51,7 +51,7 @@ pub use scope::{Scope, Scopes};
 pub(crate) use sheet::FORMULA;
 pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
-pub(crate) use signin::{end_step, set_language, set_session, set_step, step_of, step_path};
+pub(crate) use signin::{after_sign_in, end_step, set_language, set_session, set_step, step_of, step_path};
 pub use state::{AppState, Builder, NavItem};
 pub use version::{IfMatch, etag, not_modified};
 

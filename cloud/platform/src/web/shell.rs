@@ -36,6 +36,10 @@ struct Page<'a> {
     nav: &'a [NavItem],
     content: &'a str,
     has_account: bool,
+    theme: &'a str,
+    /// Codes and names of plants that can be in focus.
+    plants: &'a [(String, String)],
+    focus: &'a str,
     brand: Option<Brand>,
 }
 
@@ -124,6 +128,9 @@ impl<'a> Shell<'a> {
             content,
             brand: self.caller.brand,
             has_account: matches!(self.caller.bearer, Bearer::Person(_)),
+            theme: &self.caller.settings.theme,
+            plants: &self.caller.settings.plants,
+            focus: self.caller.settings.focus.as_deref().unwrap_or_default(),
         };
         Ok(Html(page.render()?))
     }

@@ -140,7 +140,8 @@ async fn submit(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     end_current(&state, &headers).await?;
-    Ok(signed_in(&state, &token, local_path(&form.next)))
+    let next = after_sign_in(&state, &token, &form.next).await?;
+    Ok(signed_in(&state, &token, &next))
 }
 
 async fn once(visitor: Visitor, Path(code): Path<String>) -> Result<Html<String>, Problem> {
@@ -179,6 +180,18 @@ async fn end_current(state: &AppState, headers: &HeaderMap) -> Result<(), Proble
         keys::end_session(&state.db, token).await?;
     }
     Ok(())
+}
+
+/// Where a sign-in ends: the page that was asked for, else the one that the person has
+/// chosen.
+pub(crate) async fn after_sign_in(state: &AppState, token: &Secret, next: &str) -> Result<String, Problem> {
+    let next = local_path(next);
+    if next != "/" {
+        return Ok(next.to_owned());
+    }
+    let access = keys::verify_session(&state.db, token.reveal(), Utc::now()).await?;
+    let landing = access.map(|access| access.settings.landing).filter(|page| !page.is_empty());
+    Ok(local_path(landing.as_deref().unwrap_or(next)).to_owned())
 }
 
 fn signed_in(state: &AppState, token: &Secret, next: &str) -> Response {

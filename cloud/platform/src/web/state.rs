@@ -63,6 +63,9 @@ pub struct Inner {
     pub mails: bool,
     /// Whether webhooks may reach private addresses.
     pub private_webhooks: bool,
+    /// The address by which people and programs reach this cloud, without a slash at
+    /// its end.
+    pub public_url: String,
     /// Requests to the API that are not written down yet.
     pub calls: Calls,
     /// From where tenants may be reached, and how they look.
@@ -115,6 +118,7 @@ impl AppState {
             files: Files::none(),
             mails: false,
             private_webhooks: false,
+            public_url: "http://localhost".to_owned(),
             searchers: Vec::new(),
             commands: Vec::new(),
             bounce_token: None,
@@ -152,6 +156,7 @@ pub struct Builder {
     files: Files,
     mails: bool,
     private_webhooks: bool,
+    public_url: String,
     searchers: Vec<Searcher>,
     commands: Vec<Command>,
     bounce_token: Option<String>,
@@ -265,6 +270,13 @@ impl Builder {
         self
     }
 
+    /// The address by which people and programs reach this cloud.
+    #[must_use]
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.public_url = url.trim_end_matches('/').to_owned();
+        self
+    }
+
     /// Adds what a part lets one search.
     #[must_use]
     pub fn searchers(mut self, searchers: &[Searcher]) -> Self {
@@ -317,6 +329,7 @@ impl Builder {
                 files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                public_url: self.public_url,
                 calls: Calls::default(),
                 doors: Doors::default(),
                 searchers: self.searchers,

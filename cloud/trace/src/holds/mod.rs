@@ -135,7 +135,8 @@ pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>)
         after: Some(json!({ "scope": scope_json, "members": keys.len() })),
     };
     audit::record(tx, entry).await?;
-    notify::tell(tx, &HOLD_PLACED, &notice(reason, keys.len()), now).await?;
+    let plants = store::plants(tx, tenant, &keys).await?;
+    notify::tell(tx, &HOLD_PLACED, &notice(reason, keys.len()).at(plants), now).await?;
     let batch = tell(tx, Stage::Hold, hold_id, reason, &keys, now).await?;
     reference::publish_all(tx, rows(hold_id, reason, &keys, &lots)).await?;
     Ok(Done { hold_id, members: keys.len(), batch })
@@ -169,7 +170,8 @@ pub async fn release(
         after: Some(json!({ "status": "released" })),
     };
     audit::record(tx, entry).await?;
-    notify::tell(tx, &HOLD_RELEASED, &notice(&hold.reason, keys.len()), now).await?;
+    let plants = store::plants(tx, tenant, &keys).await?;
+    notify::tell(tx, &HOLD_RELEASED, &notice(&hold.reason, keys.len()).at(plants), now).await?;
     let batch = tell(tx, Stage::Release, hold_id, reason, &keys, now).await?;
     let mut gone = rows(hold_id, &hold.reason, &keys, &[]);
     for row in &mut gone {

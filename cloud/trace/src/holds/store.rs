@@ -45,6 +45,18 @@ pub async fn members_insert(tx: &mut Tx, tenant: Uuid, hold_id: Uuid, keys: &[i6
     Ok(())
 }
 
+/// The plants where these labels are.
+pub async fn plants(tx: &mut Tx, tenant: Uuid, keys: &[i64]) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar!(
+        "select distinct plant from uid_registry where tenant_id = $1 and key = any($2) and plant <> '' \
+         order by plant",
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Whether a text is one of the tenant's reason codes.
 pub async fn reason_known(tx: &mut Tx, tenant: Uuid, reason: &str) -> Result<bool, Error> {
     sqlx::query_scalar!(

@@ -55,12 +55,13 @@ pub(super) async fn page(
         .map(|(name, value)| format!("&{name}={}", encoded(value)))
         .collect::<String>();
     let filter = Filter { status: status.clone(), kind: asked.kind, plant: asked.plant };
-    let page = service::list(&state.db, &caller.at(&EXCEPTION_READ), filter, asked.after.as_deref(), 50)
-        .await
-        .map_err(|error| say::problem(&caller.texts, error))?;
+    let page =
+        service::list(&state.db, &caller.in_focus(&EXCEPTION_READ), filter, asked.after.as_deref(), 50)
+            .await
+            .map_err(|error| say::problem(&caller.texts, error))?;
     let zones = state
         .db
-        .tx(&caller.at(&EXCEPTION_READ), async |tx| {
+        .tx(&caller.in_focus(&EXCEPTION_READ), async |tx| {
             Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone))
         })
         .await?;

@@ -74,7 +74,7 @@ async fn show(
     error: Option<String>,
 ) -> Result<Response, Problem> {
     let status = if status.is_empty() { "placed" } else { status };
-    let page = holding::list(&state.db, &caller.at(&HOLD_READ), status, after, 50).await?;
+    let page = holding::list(&state.db, &caller.in_focus(&HOLD_READ), status, after, 50).await?;
     let next = page.next.as_ref().map(|next| format!("/holds?status={status}&after={next}"));
     let shell = Shell::new(state, caller, caller.t("trace-holds-title"), "/holds");
     let view = Page {

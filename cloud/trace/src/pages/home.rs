@@ -89,7 +89,7 @@ pub(super) async fn counts(State(state): State<AppState>, caller: Caller) -> Res
 async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<String, Problem> {
     let view = state
         .db
-        .tx(&caller.at(&TRACE_READ), async |tx| {
+        .tx(&caller.in_focus(&TRACE_READ), async |tx| {
             let tenant = service::own_code(tx).await?;
             let mut agents = label::agents(tx, now - FRESH).await?;
             agents.retain(|agent| agent.kind == "plant");
@@ -118,7 +118,7 @@ async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> R
 async fn render_counts(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<String, Problem> {
     let plants = state
         .db
-        .tx(&caller.at(&TRACE_READ), async |tx| {
+        .tx(&caller.in_focus(&TRACE_READ), async |tx| {
             let mut plants = Vec::new();
             let own = tx.plants().clone();
             for (code, zone) in store::zones(tx).await?.into_iter().filter(|(code, _)| own.has(code)) {

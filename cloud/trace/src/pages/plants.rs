@@ -29,7 +29,7 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&PLANT_READ)?;
     let now = Utc::now();
-    let agents = service::agents(&state.db, &caller.at(&PLANT_READ), now).await?;
+    let agents = service::agents(&state.db, &caller.in_focus(&PLANT_READ), now).await?;
     let shell = Shell::new(&state, &caller, caller.t("trace-plants-title"), "/plants");
     shell.page(&headers, &Plants { texts: &caller.texts, agents, now })
 }

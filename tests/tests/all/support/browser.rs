@@ -147,13 +147,15 @@ impl Browser {
         std::fs::write(pictures().join(format!("{name}.png")), bytes).unwrap();
     }
 
-    async fn size(&self, (width, height): (u32, u32)) {
+    /// The window's size; a narrow one is a phone's.
+    pub async fn size(&self, (width, height): (u32, u32)) {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
         self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    async fn dark(&self, on: bool) {
+    /// What the device says it likes.
+    pub async fn dark(&self, on: bool) {
         let scheme = if on { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.cdp("Emulation.setEmulatedMedia", features).await;

@@ -93,3 +93,10 @@ error-auth-amount = { $right }: আপনার সীমা { $limit }; এট�
 error-auth-amount-currency = { $right }: আপনার সীমা { $limit }, আর এটি অন্য মুদ্রায় { $amount }। সীমাহীন কাউকে এটি করতে হবে।
 error-hold-elsewhere = এই আটক অন্য কারখানার এককেও আছে, যেখানে আপনি ছাড়তে পারেন না।
 error-masters-other_plant = এটি অন্য কারখানারও, যেখানে আপনি বদলাতে পারেন না।
+error-token-grant = grant_type=client_credentials বা grant_type=refresh_token দিন।
+error-token-key = অ্যাক্সেস কী বৈধ নয়।
+error-token-refresh = রিফ্রেশ টোকেনটি আর বৈধ নয়। অ্যাক্সেস কী দিয়ে সাইন ইন করুন।
+error-token-reused = রিফ্রেশ টোকেনটি দ্বিতীয়বার এসেছে। এই সাইন-ইনের সব টোকেন বাতিল; অ্যাক্সেস কী দিয়ে সাইন ইন করুন।
+shell-plant = কারখানা
+shell-plants-all = সব
+shell-plants-every = সব কারখানা

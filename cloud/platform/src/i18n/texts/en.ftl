@@ -96,3 +96,10 @@ error-auth-amount = { $right }: you may up to { $limit }; this is { $amount }. S
 error-auth-amount-currency = { $right }: you may up to { $limit }, and this is { $amount } in another currency. Somebody without a limit has to.
 error-hold-elsewhere = The hold stands on units of other plants too, where you may not release.
 error-masters-other_plant = This belongs to other plants too, where you may not change it.
+error-token-grant = Say grant_type=client_credentials or grant_type=refresh_token.
+error-token-key = The access key is not valid.
+error-token-refresh = The refresh token is not valid any more. Sign in by the access key.
+error-token-reused = The refresh token came a second time. All tokens of this sign-in are void; sign in by the access key.
+shell-plant = Plant
+shell-plants-all = All
+shell-plants-every = All plants

@@ -93,3 +93,10 @@ error-auth-amount = { $right }: आपकी सीमा { $limit } है; य
 error-auth-amount-currency = { $right }: आपकी सीमा { $limit } है, और यह दूसरी मुद्रा में { $amount } है। बिना सीमा वाला कोई व्यक्ति इसे करे।
 error-hold-elsewhere = यह रोक दूसरे संयंत्रों की इकाइयों पर भी है, जहाँ आप रोक नहीं हटा सकते।
 error-masters-other_plant = यह दूसरे संयंत्रों का भी है, जहाँ आप इसे नहीं बदल सकते।
+error-token-grant = grant_type=client_credentials या grant_type=refresh_token भेजें।
+error-token-key = पहुँच कुंजी मान्य नहीं है।
+error-token-refresh = रिफ़्रेश टोकन अब मान्य नहीं है। पहुँच कुंजी से साइन इन करें।
+error-token-reused = रिफ़्रेश टोकन दूसरी बार आया। इस साइन-इन के सभी टोकन रद्द हैं; पहुँच कुंजी से साइन इन करें।
+shell-plant = संयंत्र
+shell-plants-all = सभी
+shell-plants-every = सभी संयंत्र

@@ -96,3 +96,10 @@ error-auth-amount = { $right }: మీ పరిమితి { $limit }; ఇద�
 error-auth-amount-currency = { $right }: మీ పరిమితి { $limit }, ఇది వేరే కరెన్సీలో { $amount }. పరిమితి లేనివారు చేయాలి.
 error-hold-elsewhere = ఈ నిలుపుదల వేరే ప్లాంట్ల యూనిట్లపై కూడా ఉంది, అక్కడ మీరు విడుదల చేయలేరు.
 error-masters-other_plant = ఇది వేరే ప్లాంట్లకు కూడా చెందింది, అక్కడ మీరు మార్చలేరు.
+error-token-grant = grant_type=client_credentials లేదా grant_type=refresh_token పంపండి.
+error-token-key = యాక్సెస్ కీ చెల్లదు.
+error-token-refresh = రిఫ్రెష్ టోకెన్ ఇక చెల్లదు. యాక్సెస్ కీతో సైన్ ఇన్ చేయండి.
+error-token-reused = రిఫ్రెష్ టోకెన్ రెండోసారి వచ్చింది. ఈ సైన్-ఇన్ టోకెన్లన్నీ రద్దయ్యాయి; యాక్సెస్ కీతో సైన్ ఇన్ చేయండి.
+shell-plant = ప్లాంట్
+shell-plants-all = అన్నీ
+shell-plants-every = అన్ని ప్లాంట్లు

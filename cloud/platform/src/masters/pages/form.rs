@@ -14,6 +14,7 @@ use super::super::check::{self, Cells};
 use super::super::history::{self, Entry};
 use super::super::import::label;
 use super::super::kind::{self, Kind};
+use super::super::places::Place;
 use super::super::shape::{Column, Label, Lies, Shape, Shapes};
 use super::super::store::Stored;
 use super::super::{Engine, Master, MastersError, Mistake, Row, SENSITIVE_VIEW, sensitive, service};
@@ -98,7 +99,8 @@ pub(super) async fn blank(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
+    let (shapes, master, mut caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
+    caller.cx = caller.in_focus(&master.permissions.edit);
     let filled = Filled { stored: None, typed: None, mistakes: &[], opened: None };
     show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
 }
@@ -265,6 +267,13 @@ async fn inputs(
                     let more = format!("/masters/{}/options/{}", shape.master.name, column.name);
                     input.options = Some((more, offered));
                 }
+            }
+            // Where there is one plant only, a new row is of that one.
+            if let (None, None, Some(codes)) = (filled.stored, filled.typed, tx.plants().codes())
+                && let ([code], Some(Place::One(field))) = (codes.as_slice(), shape.place)
+                && input.name == field
+            {
+                input.value.clone_from(code);
             }
             input.error = filled
                 .mistakes

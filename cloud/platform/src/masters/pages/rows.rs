@@ -88,7 +88,7 @@ pub(super) async fn list(
         let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
         state
             .db
-            .tx(&caller.cx, async |tx| {
+            .tx(&caller.in_focus(&master.permissions.view), async |tx| {
                 let resolved = views::resolve(tx, &caller.cx, &name, pairs.clone()).await?;
                 let asked = ListQuery { sensitive, ..ListQuery::read(shape, resolved.pairs.clone())? };
                 let page = super::super::list(tx, shape, &asked).await?;

@@ -4,6 +4,7 @@ mod declared;
 mod extra;
 mod files;
 mod lists;
+mod places;
 mod rights;
 mod row;
 mod sensitive;

@@ -285,3 +285,36 @@ async fn the_pages_keep_what_was_typed_beside_what_is_wrong() {
     assert!(page.contains("1 new"), "{page}");
     assert_eq!(site.office.find("units", "keg").await.row["name"], "Keg");
 }
+
+#[tokio::test]
+async fn lists_and_forms_begin_with_the_plant_in_focus_and_numbers_are_as_one_likes() {
+    let site = Site::new().await;
+    for plant in ["KOL", "VSK"] {
+        let code = format!("M-{plant}");
+        let given =
+            [("machine", &*code), ("name", "Oven"), ("plant", plant), ("units_per_hour", "1234567.5")];
+        site.office.create("machines", &given).await.unwrap();
+    }
+    let session = site.person("a@saif.example", &["masters.*.view", "masters.*.edit"]).await;
+    let who = As::Session(&session);
+    let (_, _, page) = site.call(&who, "GET", "/masters/machines", "", "").await;
+    assert!(page.contains("M-KOL") && page.contains("M-VSK"), "{page}");
+    let set = "update users set plant = 'KOL', number_form = 'western', theme = 'dark'";
+    let done: Result<(), DbError> = site
+        .office
+        .test
+        .db
+        .tx(&site.office.cx, async |tx| {
+            sqlx::query(set).execute(tx.conn()).await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    let (_, _, page) = site.call(&who, "GET", "/masters/machines", "", "").await;
+    assert!(page.contains("M-KOL") && !page.contains("M-VSK"), "{page}");
+    assert!(page.contains("data-theme=\"dark\"") && page.contains("action=\"/account/plant\""), "{page}");
+    let (_, _, page) = site.call(&who, "GET", "/masters/machines/new", "", "").await;
+    assert!(page.contains("value=\"KOL\""), "{page}");
+    let (status, _, page) = site.call(&who, "GET", "/masters/machines/row/M-VSK", "", "").await;
+    assert_eq!(status, StatusCode::OK, "a row of another of one's plants is one click away: {page}");
+}

@@ -11,7 +11,8 @@ pub(crate) use api::router;
 pub use api::{KEY_MANAGE, operations};
 pub(crate) use secret::hash_of_token;
 pub use secret::{Secret, SecretHash};
+pub(crate) use service::of_hash;
 pub use service::{
-    Access, Bearer, CODE_LIFETIME, Listed, SESSION_LIFETIME, create, create_at, create_code, end_session,
-    list, redeem_code, revoke, start_key_session, verify, verify_session,
+    Access, Bearer, CODE_LIFETIME, Listed, SESSION_LIFETIME, Settings, create, create_at, create_code,
+    end_session, list, redeem_code, revoke, start_key_session, verify, verify_session,
 };

@@ -11,7 +11,7 @@ use super::{Secret, SecretHash};
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError, SystemTx, Tx};
-use crate::i18n::{Lang, zone};
+use crate::i18n::{Form, Lang, zone};
 use crate::people::{self, Standing};
 use crate::tenancy;
 use crate::web::{Rights, Scope, Scopes};
@@ -42,6 +42,23 @@ pub struct Access {
     pub rights: Rights,
     /// Whom it stands on.
     pub bearer: Bearer,
+    /// What a person has set up.
+    pub settings: Settings,
+}
+
+/// What a person has set up; of an access key as the product does by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// How numbers and days are written.
+    pub form: Form,
+    /// `light` or `dark`; empty: as the browser says.
+    pub theme: String,
+    /// The plant that lists and forms begin with.
+    pub focus: Option<String>,
+    /// The page that follows signing in; empty for the first.
+    pub landing: String,
+    /// Codes and names of the plants where the person has any right.
+    pub plants: Vec<(String, String)>,
 }
 
 /// Whom an access stands on.
@@ -63,6 +80,15 @@ impl Access {
         }
     }
 
+    /// The scopes of an access key; of a person none.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<String> {
+        match &self.rights {
+            Rights::Key(scopes, _) => scopes.names(),
+            Rights::Person(_) => Vec::new(),
+        }
+    }
+
     fn of_key(row: KeyRow) -> Option<Self> {
         let key = SecretHash(row.key_hash.try_into().ok()?);
         Some(Self {
@@ -75,10 +101,28 @@ impl Access {
             name: row.name,
             rights: Rights::Key(Scopes::parse(&row.scopes), Plants::stored(row.plants)),
             bearer: Bearer::Key(key),
+            settings: Settings::default(),
         })
     }
 
     fn of_person(row: SessionRow, user: Uuid, person: Standing) -> Self {
+        let rights = Rights::of_grants(person.grants());
+        let anywhere = rights.anywhere();
+        let plants: Vec<(String, String)> = person
+            .plants
+            .iter()
+            .filter_map(|plant| plant.split_once(' '))
+            .filter(|(code, _)| anywhere.has(code))
+            .map(|(code, name)| (code.to_owned(), name.to_owned()))
+            .collect();
+        let settings = Settings {
+            form: Form::parse(&person.number_form, &person.date_form),
+            theme: person.theme,
+            // A plant where the person has no right any more is none.
+            focus: Some(person.plant).filter(|plant| plants.iter().any(|(code, _)| code == plant)),
+            landing: person.landing,
+            plants,
+        };
         let zone_name = if person.time_zone.is_empty() { &row.tenant_time_zone } else { &person.time_zone };
         Self {
             tenant: row.tenant_id,
@@ -87,7 +131,8 @@ impl Access {
             language: Lang::parse(&person.language).or_else(|| Lang::parse(&row.tenant_language)),
             zone: zone(zone_name),
             standing: tenancy::Standing::of(&row.tenant_status),
-            rights: Rights::of_grants(person.grants()),
+            rights,
+            settings,
             name: person.name,
             bearer: Bearer::Person(user),
         }
@@ -275,6 +320,15 @@ pub async fn verify(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<Acc
     Ok(row.and_then(Access::of_key))
 }
 
+/// Whom a key speaks for whose hash is known, as [`verify`].
+pub(crate) async fn of_hash(
+    tx: &mut SystemTx,
+    key: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Access>, DbError> {
+    Ok(store::key_find(tx, key, now).await?.and_then(Access::of_key))
+}
+
 /// Signs a browser in by its key; returns the session's token. `None` for an
 /// access that stands on no key.
 ///
@@ -311,6 +365,10 @@ pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<
         let Some(row) = store::session_find(tx, hash, now).await? else {
             return Ok(None);
         };
+        // To some minutes is enough, and spares most requests a write.
+        if row.last_seen_at.is_none_or(|at| at < now - TimeDelta::minutes(5)) {
+            store::session_seen(tx, hash, now).await?;
+        }
         if let Some(key) = row.key_hash.clone().and_then(|key| key.try_into().ok()) {
             let key = store::key_find(tx, SecretHash(key), now).await?;
             return Ok(key.filter(|key| key.tenant_id == row.tenant_id).and_then(Access::of_key));

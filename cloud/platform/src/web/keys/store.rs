@@ -144,6 +144,7 @@ pub(super) struct SessionRow {
     pub tenant_status: String,
     pub user_id: Option<Uuid>,
     pub key_hash: Option<Vec<u8>>,
+    pub last_seen_at: Option<DateTime<Utc>>,
 }
 
 pub(super) async fn session_find(
@@ -154,7 +155,8 @@ pub(super) async fn session_find(
     Ok(sqlx::query_as!(
         SessionRow,
         "select t.tenant_id, t.code as tenant_code, t.name as tenant_name, t.language as tenant_language,
-                t.time_zone as tenant_time_zone, t.status as tenant_status, s.user_id, s.key_hash
+                t.time_zone as tenant_time_zone, t.status as tenant_status, s.user_id, s.key_hash,
+                s.last_seen_at
          from control.sessions s join control.tenants t using (tenant_id)
          where s.token_hash = $1 and s.expires_at > $2",
         &token.0[..],
@@ -162,6 +164,17 @@ pub(super) async fn session_find(
     )
     .fetch_optional(tx.conn())
     .await?)
+}
+
+pub(super) async fn session_seen(
+    tx: &mut SystemTx,
+    token: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sqlx::query!("update control.sessions set last_seen_at = $2 where token_hash = $1", &token.0[..], now)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn session_delete(tx: &mut SystemTx, token: SecretHash) -> Result<(), DbError> {

@@ -1,0 +1,183 @@
+//! What a person has set up: name, language, zone, how numbers and days are written,
+//! theme, the plant in focus, and the page that follows signing in.
+
+use chrono_tz::Tz;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::error::PeopleError;
+use super::{model, store};
+use crate::audit::{self, Entry};
+use crate::ctx::{Cx, Plants};
+use crate::db::Db;
+use crate::i18n::Lang;
+
+/// A person's own settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// For people.
+    pub name: String,
+    /// Language code; empty: as the tenant.
+    pub language: String,
+    /// IANA name; empty: as the tenant.
+    pub time_zone: String,
+    /// `month`, `iso`, `slash`; empty: as usual.
+    pub date_form: String,
+    /// `indian`, `western`; empty: as usual.
+    pub number_form: String,
+    /// `light`, `dark`; empty: as the browser says.
+    pub theme: String,
+    /// The plant that lists and forms begin with; empty for all.
+    pub plant: String,
+    /// The page that follows signing in; empty for the first.
+    pub landing: String,
+}
+
+impl Profile {
+    /// The settings as they can be kept: what is not known becomes the usual. `seen`
+    /// are the plants that the person can choose, `pages` those that may follow.
+    fn clean(self, seen: &Plants, pages: &[&str]) -> Result<Self, PeopleError> {
+        let one_of = |given: String, known: &[&str]| {
+            if known.contains(&given.as_str()) { given } else { String::new() }
+        };
+        Ok(Self {
+            name: model::name(&self.name).ok_or(PeopleError::Name)?,
+            language: Lang::parse(&self.language).map(Lang::code).unwrap_or_default().to_owned(),
+            time_zone: self.time_zone.parse::<Tz>().map(|zone| zone.name()).unwrap_or_default().to_owned(),
+            date_form: one_of(self.date_form, &["month", "iso", "slash"]),
+            number_form: one_of(self.number_form, &["indian", "western"]),
+            theme: one_of(self.theme, &["light", "dark"]),
+            plant: if seen.has(&self.plant) { self.plant } else { String::new() },
+            landing: one_of(self.landing, pages),
+        })
+    }
+}
+
+/// The person's own settings.
+///
+/// # Errors
+/// [`PeopleError::NotFound`].
+pub(super) async fn profile(db: &Db, cx: &Cx, user: Uuid) -> Result<Profile, PeopleError> {
+    db.tx(cx, async |tx| store::profile(tx, user).await?.ok_or(PeopleError::NotFound)).await
+}
+
+/// Changes the person's own settings. `pages` are those that may follow signing in.
+///
+/// # Errors
+/// When the name is not right. Another value that is not known is the usual one.
+pub(super) async fn change(
+    db: &Db,
+    cx: &Cx,
+    user: Uuid,
+    pages: &[&str],
+    change: impl Fn(&mut Profile),
+) -> Result<Profile, PeopleError> {
+    db.tx(cx, async |tx| {
+        let before = store::profile(tx, user).await?.ok_or(PeopleError::NotFound)?;
+        let mut after = before.clone();
+        change(&mut after);
+        let plants = match tx.plants() {
+            Plants::All => Plants::some(store::plants(tx).await?.into_iter().map(|(code, _)| code)),
+            some => some.clone(),
+        };
+        let after = after.clean(&plants, pages)?;
+        if after == before {
+            return Ok(after);
+        }
+        store::profile_set(tx, user, &after).await?;
+        // The name is the person's; that it changed is enough.
+        let told = |kept: &Profile| {
+            json!({
+                "language": kept.language, "time_zone": kept.time_zone, "date_form": kept.date_form,
+                "number_form": kept.number_form, "theme": kept.theme, "plant": kept.plant,
+                "landing": kept.landing,
+            })
+        };
+        let entry = Entry {
+            action: "user.profile",
+            subject: &format!("user:{user}"),
+            before: Some(told(&before)),
+            after: Some(told(&after)),
+        };
+        audit::record(tx, entry).await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// What a browser is, in a few words: `Firefox, Windows`. Browsers say many things
+/// about themselves; the most telling words come first here.
+#[must_use]
+pub(super) fn device(browser: &str) -> String {
+    let find = |known: &[(&'static str, &'static str)]| {
+        known.iter().find(|(word, _)| browser.contains(word)).map(|(_, name)| *name)
+    };
+    let program = find(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser/", "Samsung Internet"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]);
+    let system = find(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]);
+    let known: Vec<&str> = program.into_iter().chain(system).collect();
+    if known.is_empty() { browser.chars().take(40).collect() } else { known.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_becomes_the_usual() {
+        let given = Profile {
+            name: " Ananya ".into(),
+            language: "hi".into(),
+            time_zone: "Mars/Phobos".into(),
+            date_form: "iso".into(),
+            number_form: "roman".into(),
+            theme: "dark".into(),
+            plant: "VSK".into(),
+            landing: "https://evil.example".into(),
+        };
+        let kept = given.clone().clean(&Plants::some(["KOL"]), &["/holds"]).unwrap();
+        let expected = Profile {
+            name: "Ananya".into(),
+            language: "hi".into(),
+            date_form: "iso".into(),
+            theme: "dark".into(),
+            ..Profile::default()
+        };
+        assert_eq!(kept, expected);
+        let kept = Profile { landing: "/holds".into(), plant: "KOL".into(), ..given.clone() };
+        let kept = kept.clean(&Plants::some(["KOL"]), &["/holds"]).unwrap();
+        assert_eq!((kept.landing.as_str(), kept.plant.as_str()), ("/holds", "KOL"));
+        assert!(Profile { name: String::new(), ..given }.clean(&Plants::All, &[]).is_err());
+    }
+
+    #[test]
+    fn a_browser_is_told_in_a_few_words() {
+        let chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+        assert_eq!(device(chrome), "Chrome, Windows");
+        assert_eq!(device(&format!("{chrome} Edg/131.0")), "Edge, Windows");
+        assert_eq!(
+            device("Mozilla/5.0 (Android 14; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0"),
+            "Firefox, Android"
+        );
+        assert_eq!(
+            device("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Safari/604.1"),
+            "Safari, iPhone"
+        );
+        assert_eq!((device("tests"), device("")), ("tests".into(), String::new()));
+    }
+}
