@@ -1,5 +1,6 @@
-//! A tenant's office from its first person on: people, rights, masters from a
-//! spreadsheet, what was changed, and all of it in Telugu.
+//! A new tenant, from nothing: made of its configuration, its first person, people,
+//! rights, masters from a spreadsheet, an approval, what was changed, and all of it in
+//! Telugu.
 
 use std::fmt::Write;
 
@@ -8,10 +9,21 @@ use simulators::demo::cloud::Cloud;
 use simulators::demo::layout::Layout;
 use simulators::demo::world::TENANT;
 
+use crate::office_workflow;
 use crate::support::browser::Browser;
 use crate::support::{Folder, free_ports, until};
 
 const PASSWORD: &str = "monsoon kettle ninety brass";
+
+/// As in the specification.
+const CONFIGURATION: &str = r#"{
+  "tenant_id": "saif-kolkata", "name": "Saif Automations - Kolkata", "timezone": "Asia/Kolkata",
+  "currency": "INR", "language": "en", "features": ["purchase", "production", "sales", "service"],
+  "plants": [
+    {"plant_id": "PLANT-KOL-001", "name": "Kolkata Manufacturing"},
+    {"plant_id": "PLANT-VSK-001", "name": "Visakhapatnam Facility"}
+  ]
+}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_office_is_set_up_by_its_own_people() {
@@ -20,9 +32,11 @@ async fn an_office_is_set_up_by_its_own_people() {
     let layout = Layout::new(&folder.state()).unwrap();
     let [http, grpc] = free_ports();
     let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants =
-        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
-    cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
+    let config = folder.state().join("tenant.json");
+    std::fs::write(&config, CONFIGURATION).unwrap();
+    let create = ["tenant", "create", "--config", config.to_str().unwrap()];
+    let made = cloud.run(&create.map(str::to_owned)).await.unwrap();
+    assert!(made.contains(TENANT) && made.contains("KOL"), "{made}");
     let url = cloud.url();
 
     // The first person comes by an administrator's link, with a password of her own.
@@ -61,6 +75,17 @@ async fn an_office_is_set_up_by_its_own_people() {
 
     masters(&browser, &folder, &url).await;
     own_things(&browser, &url).await;
+    // She is who an approval asks, and publishes it.
+    browser.click("#sidebar a[href='/users']").await;
+    browser.says("#main tbody", "Priya Rao").await;
+    let own =
+        "[...document.querySelectorAll('#main tbody a')].find(a => a.textContent == 'Priya Rao').click()";
+    browser.run(own, json!([])).await;
+    browser.click("#main input[value='DEPT_HEAD']").await;
+    browser.click("#main form[action$='/roles'] button[type=submit]").await;
+    let kept = "return document.querySelector(\"#main input[value='DEPT_HEAD']\")?.defaultChecked ?? false";
+    until("the role is kept", async || browser.run(kept, json!([])).await == true).await;
+    office_workflow::publish(&browser, "Priya Rao").await;
 
     // What she did stands in the audit, under her name.
     browser.click("#sidebar a[href='/audit']").await;
