@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use platform::openapi::{self, Access};
+use platform::openapi::{self, Access, Operation};
 use platform::testing::TestDb;
 use platform::web::{Scope, keys};
 use serde_json::Value;

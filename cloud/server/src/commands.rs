@@ -7,7 +7,7 @@ use anyhow::Context;
 use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
 use platform::ctx::{Cx, Plants};
-use platform::db::{Db, DbError};
+use platform::db::Db;
 use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, RestoredTenant, Tenant};
