@@ -132,6 +132,8 @@ pub(super) struct Rules {
 /// `char_length(name) <= 120`, `days >= 0 AND days <= 365`, `rate > (0)::numeric`.
 pub(super) fn rules(expression: &str, column: &str) -> Rules {
     let mut rules = Rules::default();
+    // A name that is a word of SQL, such as `position`, comes in quotes.
+    let expression = expression.replace(&format!("\"{column}\""), column);
     for part in expression.split(" AND ") {
         let part = part.trim_matches(|c| matches!(c, '(' | ')' | ' '));
         let after = |head: String| part.strip_prefix(head.as_str());
@@ -197,6 +199,8 @@ mod tests {
             "customer"
         );
         assert_eq!(rules("(char_length(name) <= 120)", "name").longest, Some(120));
+        let quoted = rules("((\"position\" >= 0) AND (\"position\" <= 9999))", "position");
+        assert!(!quoted.more && quoted.range.most == Some(Decimal::from(9999)));
         let days = rules("((days >= 0) AND (days <= 365))", "days");
         assert_eq!((days.range.least, days.range.most), (Some((0.into(), true)), Some(365.into())));
         let rate = rules("(rate > (0)::numeric)", "rate");

@@ -106,7 +106,7 @@ async fn erase_in(tx: &mut Tx, person: &Person, now: DateTime<Utc>) -> Result<Ve
             kind: "operator".to_owned(),
             id,
             plant: Some(plant).filter(|plant| !plant.is_empty()),
-            body: json!({ "operator_id": person.key }),
+            body: json!({ "operator": person.key }),
             deleted: true,
         });
         reference::publish_all(tx, rows.collect()).await?;

@@ -142,6 +142,8 @@ async fn user_sections(tx: &mut Tx, user: Uuid) -> Result<Vec<Section>, Error> {
         r#"select jsonb_agg(jsonb_build_object('name', u.name, 'email', u.email, 'language', u.language,
                'time_zone', u.time_zone, 'status', u.status, 'last_signed_in_at', u.last_signed_in_at,
                'created_at', u.created_at, 'has_password', u.password_hash is not null,
+               'date_form', u.date_form, 'number_form', u.number_form, 'theme', u.theme,
+               'plant', u.plant, 'landing', u.landing,
                'roles', (select coalesce(jsonb_agg(role), '[]') from user_roles r
                          where r.tenant_id = $1 and r.user_id = $2),
                'two_step_since', (select confirmed_at from user_totp t
@@ -439,6 +441,7 @@ pub(super) async fn user_erase(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> R
     let email = format!("{}@erased.invalid", user.simple());
     sqlx::query!(
         "update users set name = $3, email = $4, language = '', time_zone = '', status = 'disabled',
+             date_form = '', number_form = '', theme = '', plant = '', landing = '',
              password_hash = null, deleted_at = $5, version = version + 1
          where tenant_id = $1 and user_id = $2",
         tenant,
@@ -541,8 +544,8 @@ pub(super) async fn operator_erase(tx: &mut Tx, key: &str, now: DateTime<Utc>) -
 pub(super) async fn told_erase(tx: &mut Tx, key: &str) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "update reference_rows set body = jsonb_build_object('operator_id', $2::text)
-         where tenant_id = $1 and kind = 'operator' and deleted and body ->> 'operator_id' = $2",
+        "update reference_rows set body = jsonb_build_object('operator', $2::text)
+         where tenant_id = $1 and kind = 'operator' and deleted and body ->> 'operator' = $2",
         tenant,
         key,
     )
@@ -556,7 +559,7 @@ pub(super) async fn told(tx: &mut Tx, key: &str) -> Result<Vec<(String, String)>
     let tenant = tx.tenant();
     let rows = sqlx::query!(
         "select id, plant from reference_rows
-         where tenant_id = $1 and kind = 'operator' and not deleted and body ->> 'operator_id' = $2",
+         where tenant_id = $1 and kind = 'operator' and not deleted and body ->> 'operator' = $2",
         tenant,
         key,
     )
