@@ -28,8 +28,10 @@ lint: setup ## formatting, and clippy with warnings denied
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
+# Programs and tests are built in one call: by themselves programs would be built with
+# fewer features of their libraries, and so everything twice.
 test: setup-tests lint ## every test
-	@$(CARGO) build --workspace --bins --locked
+	@$(CARGO) build --workspace --bins --tests --locked
 	@$(CARGO) test --workspace --locked
 
 bench: setup ## speed, beside plain alternatives, at a million rows
