@@ -161,3 +161,20 @@ fn uid_check(texts: &[String], tenant: Option<uid::TenantCode>) -> ExitCode {
     }
     if all_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// Among others: no option of a command has the name of one that all have.
+    #[test]
+    fn the_commands_fit_together() {
+        super::Cli::command().debug_assert();
+        for command in super::Cli::command().get_subcommands() {
+            let all = std::iter::once(command).chain(command.get_subcommands());
+            for option in all.flat_map(clap::Command::get_arguments) {
+                assert_ne!(option.get_long(), Some("config"), "{}", command.get_name());
+            }
+        }
+    }
+}

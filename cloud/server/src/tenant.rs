@@ -133,12 +133,12 @@ pub struct MoveArgs {
 pub struct CreateArgs {
     /// A tenant configuration in JSON, instead of the flags below.
     #[arg(long, conflicts_with_all = ["name", "time_zone", "language", "currency"])]
-    config: Option<PathBuf>,
+    from: Option<PathBuf>,
     /// Four of 0-9 and A-Z, which every UID has in it; it can never be changed.
-    #[arg(long, required_unless_present = "config")]
+    #[arg(long, required_unless_present = "from")]
     code: Option<String>,
     /// For people.
-    #[arg(long, required_unless_present = "config")]
+    #[arg(long, required_unless_present = "from")]
     name: Option<String>,
     /// IANA name.
     #[arg(long, default_value = "Asia/Kolkata")]
@@ -373,7 +373,7 @@ fn planned(args: &CreateArgs) -> anyhow::Result<Planned> {
         tenant: args.code.clone(),
         plants: args.plant_codes.iter().cloned().collect::<BTreeMap<String, String>>(),
     };
-    let json = match &args.config {
+    let json = match &args.from {
         Some(path) => {
             let size = std::fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
             anyhow::ensure!(size <= 1024 * 1024, "{}: more than a mebibyte", path.display());
@@ -390,7 +390,7 @@ fn planned(args: &CreateArgs) -> anyhow::Result<Planned> {
     };
     let mut planned = config::read(&json, &given)
         .map_err(|wrong| anyhow::anyhow!("nothing was made:\n  {}", wrong.join("\n  ")))?;
-    if args.config.is_none() {
+    if args.from.is_none() {
         planned.tenant.slug = None;
     }
     Ok(planned)
