@@ -154,7 +154,11 @@
     if (taken) remove(grid, taken.closest("tr"));
   });
 
-  const begin = () => { for (const grid of document.querySelectorAll(grids)) number(grid); };
+  const begin = () => {
+    for (const grid of document.querySelectorAll(grids)) number(grid);
+    // To the first cell that is wrong, wherever it is.
+    document.querySelector(`${grids} [aria-invalid]`)?.focus();
+  };
   document.addEventListener("DOMContentLoaded", begin);
   document.addEventListener("htmx:afterSettle", begin);
   begin();

@@ -8,7 +8,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -60,6 +60,22 @@ struct PersonPage<'a> {
 impl PersonPage<'_> {
     fn at(&self, verb: &str) -> String {
         address(verb, self.person)
+    }
+
+    /// What a field is called.
+    fn label(&self, name: &str) -> String {
+        let otherwise = self.texts.or(&format!("field-{name}"), name);
+        self.texts.or(&format!("personal-field-{name}"), &otherwise)
+    }
+
+    /// A value as people write it.
+    fn said(&self, value: &str) -> String {
+        match (value, DateTime::parse_from_rfc3339(value)) {
+            ("true", _) => self.texts.t("personal-yes"),
+            ("false", _) => self.texts.t("personal-no"),
+            (_, Ok(at)) => self.texts.time(&at.to_utc(), self.zone),
+            (other, Err(_)) => other.to_owned(),
+        }
     }
 
     fn withdraw_at(&self, consent: &Consent) -> String {

@@ -105,7 +105,13 @@ fn choices(kind: &Kind, value: &str, texts: &Texts) -> Vec<(String, String, bool
         }
         _ => return Vec::new(),
     };
-    all.into_iter().map(|(word, said)| (word.clone(), said, word == value)).collect()
+    let mut choices: Vec<_> =
+        all.into_iter().map(|(word, said)| (word.clone(), said, word == value)).collect();
+    // What was typed stays, though it is none of them.
+    if !value.is_empty() && !choices.iter().any(|(.., chosen)| *chosen) {
+        choices.push((value.to_owned(), value.to_owned(), true));
+    }
+    choices
 }
 
 fn row(
