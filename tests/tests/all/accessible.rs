@@ -2,14 +2,11 @@
 //! desk and phone width, and none is wider than a phone, in any language.
 
 use serde_json::{Value, json};
-use simulators::demo::cloud::Cloud;
-use simulators::demo::layout::Layout;
-use simulators::demo::world::TENANT;
 
 use crate::support::browser::Browser;
-use crate::support::{Folder, free_ports, installed};
+use crate::support::installed;
+use crate::support::office::{Office, accept};
 
-const PASSWORD: &str = "monsoon kettle ninety brass";
 const DESK: (u32, u32) = (1280, 800);
 /// The narrowest phone that is in use.
 const PHONE: (u32, u32) = (360, 740);
@@ -38,36 +35,23 @@ async fn every_page_can_be_used_by_everybody() {
     let axe = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/axe/node_modules/axe-core/axe.min.js");
     let Some(axe) = installed("axe-core (deploy/setup.sh --tests)", &[axe]) else { return };
     let axe = std::fs::read_to_string(axe).unwrap();
-    let Some(browser) = Browser::start().await else { return };
-    let folder = Folder::new();
-    let layout = Layout::new(&folder.state()).unwrap();
-    let [http, grpc] = free_ports();
-    let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants =
-        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
-    cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
-    let url = cloud.url();
+    let Some(office) = Office::of_the_demo().await else { return };
+    let (browser, url) = (&office.browser, office.url.clone());
     let mut wrong: Vec<String> = Vec::new();
-    look(&browser, &axe, &url, OUTSIDE.iter().map(|path| (*path).to_owned()).collect(), &mut wrong).await;
+    look(browser, &axe, &url, OUTSIDE.iter().map(|path| (*path).to_owned()).collect(), &mut wrong).await;
 
-    let invite =
-        ["user", "invite", "priya@saif.example", "--name", "Priya Rao", "--tenant", TENANT, "--url", &url];
-    let link = cloud.run(&invite.map(str::to_owned)).await.unwrap();
-    browser.open(link.trim()).await;
-    browser.click("#password").await;
-    browser.press(&format!("{PASSWORD}\u{e007}")).await;
-    browser.find("#sidebar").await;
-    let mut pages = hrefs(&browser, "#sidebar a[href]").await;
+    let link = office.invite("priya@saif.example", "Priya Rao", None).await;
+    accept(browser, &link).await;
+    let mut pages = hrefs(browser, "#sidebar a[href]").await;
     assert!(pages.len() > 8, "{pages:?}");
     pages.extend(MORE.iter().map(|path| (*path).to_owned()));
     for list in ["/masters/items", "/users"] {
         browser.open(&format!("{url}{list}")).await;
-        pages.extend(hrefs(&browser, "#main tbody a").await.into_iter().take(1));
+        pages.extend(hrefs(browser, "#main tbody a").await.into_iter().take(1));
     }
-    look(&browser, &axe, &url, pages, &mut wrong).await;
+    look(browser, &axe, &url, pages, &mut wrong).await;
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    browser.close().await;
-    cloud.stop().await.unwrap();
+    office.stop().await;
 }
 
 async fn hrefs(browser: &Browser, css: &str) -> Vec<String> {

@@ -2,39 +2,22 @@
 //! of fifty rows and a scanner, sealed fields shown to who may see them.
 
 use serde_json::json;
-use simulators::demo::cloud::Cloud;
-use simulators::demo::layout::Layout;
-use simulators::demo::world::TENANT;
 
 use crate::support::browser::Browser;
-use crate::support::{Folder, free_ports, until};
-
-const PASSWORD: &str = "monsoon kettle ninety brass";
+use crate::support::office::{Office, accept};
+use crate::support::{Folder, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_and_lines_as_people_use_them() {
-    let Some(browser) = Browser::start().await else { return };
-    let folder = Folder::new();
-    let layout = Layout::new(&folder.state()).unwrap();
-    let [http, grpc] = free_ports();
-    let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants =
-        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
-    cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
-    let url = cloud.url();
-    let invite =
-        ["user", "invite", "priya@saif.example", "--name", "Priya Rao", "--tenant", TENANT, "--url", &url];
-    let link = cloud.run(&invite.map(str::to_owned)).await.unwrap();
-    browser.open(link.trim()).await;
-    browser.click("#password").await;
-    browser.press(&format!("{PASSWORD}\u{e007}")).await;
-    browser.find("#sidebar").await;
+    let Some(office) = Office::of_the_demo().await else { return };
+    let (browser, url) = (&office.browser, office.url.clone());
+    let link = office.invite("priya@saif.example", "Priya Rao", None).await;
+    accept(browser, &link).await;
 
-    files(&browser, &folder, &url).await;
-    grid(&browser, &url).await;
-    sealed(&browser, &url).await;
-    browser.close().await;
-    cloud.stop().await.unwrap();
+    files(browser, &office.folder, &url).await;
+    grid(browser, &url).await;
+    sealed(browser, &url).await;
+    office.stop().await;
 }
 
 async fn files(browser: &Browser, folder: &Folder, url: &str) {

@@ -5,15 +5,12 @@
 use std::fmt::Write;
 
 use serde_json::json;
-use simulators::demo::cloud::Cloud;
-use simulators::demo::layout::Layout;
 use simulators::demo::world::TENANT;
 
 use crate::office_workflow;
 use crate::support::browser::Browser;
-use crate::support::{Folder, free_ports, until};
-
-const PASSWORD: &str = "monsoon kettle ninety brass";
+use crate::support::office::{Office, set_password};
+use crate::support::{Folder, until};
 
 /// As in the specification.
 const CONFIGURATION: &str = r#"{
@@ -27,23 +24,17 @@ const CONFIGURATION: &str = r#"{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_office_is_set_up_by_its_own_people() {
-    let Some(browser) = Browser::start().await else { return };
-    let folder = Folder::new();
-    let layout = Layout::new(&folder.state()).unwrap();
-    let [http, grpc] = free_ports();
-    let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
+    let Some(office) = Office::start().await else { return };
+    let (browser, folder, url) = (&office.browser, &office.folder, office.url.clone());
     let config = folder.state().join("tenant.json");
     std::fs::write(&config, CONFIGURATION).unwrap();
     let create = ["tenant", "create", "--from", config.to_str().unwrap()];
-    let made = cloud.run(&create.map(str::to_owned)).await.unwrap();
+    let made = office.cloud.run(&create.map(str::to_owned)).await.unwrap();
     assert!(made.contains(TENANT) && made.contains("KOL"), "{made}");
-    let url = cloud.url();
 
     // The first person comes by an administrator's link, with a password of her own.
-    let invite =
-        ["user", "invite", "priya@saif.example", "--name", "Priya Rao", "--tenant", TENANT, "--url", &url];
-    let link = cloud.run(&invite.map(str::to_owned)).await.unwrap();
-    accept(&browser, link.trim(), "tenant-invitation").await;
+    let link = office.invite("priya@saif.example", "Priya Rao", None).await;
+    accept(browser, &link, "tenant-invitation").await;
     browser.says("#sidebar", "People").await;
 
     // She makes a role of the line's own, and invites somebody into it.
@@ -73,9 +64,9 @@ async fn an_office_is_set_up_by_its_own_people() {
     let ravi =
         format!("{url}{}", &ravi.as_str().unwrap()[ravi.as_str().unwrap().find("/invitation/").unwrap()..]);
 
-    masters(&browser, &folder, &url).await;
-    own_things(&browser, &url).await;
-    office_workflow::publish(&browser, None).await;
+    masters(browser, folder, &url).await;
+    own_things(browser, &url).await;
+    office_workflow::publish(browser, None).await;
 
     // What she did stands in the audit, under her name.
     browser.click("#sidebar a[href='/audit']").await;
@@ -97,7 +88,7 @@ async fn an_office_is_set_up_by_its_own_people() {
 
     // He sees what his role lets him, and no more.
     browser.page.delete_all_cookies().await.unwrap();
-    accept(&browser, &ravi, "tenant-second").await;
+    accept(browser, &ravi, "tenant-second").await;
     browser.says("#sidebar", "Trace").await;
     let seen = browser.text("#sidebar").await;
     for hidden in ["People", "Roles", "Audit", "Holds"] {
@@ -107,8 +98,7 @@ async fn an_office_is_set_up_by_its_own_people() {
     let refused = browser.text("body").await;
     assert!(!refused.contains("user.invite"), "{refused}");
     browser.pictures("tenant-refused").await;
-    browser.close().await;
-    cloud.stop().await.unwrap();
+    office.stop().await;
 }
 
 /// Sets a password on the page behind a link, which signs in.
@@ -116,9 +106,7 @@ async fn accept(browser: &Browser, link: &str, name: &str) {
     browser.open(link).await;
     browser.find("#password").await;
     browser.pictures(name).await;
-    browser.click("#password").await;
-    browser.press(&format!("{PASSWORD}\u{e007}")).await;
-    browser.find("#sidebar").await;
+    set_password(browser).await;
 }
 
 /// A spreadsheet with forty mistakes is told all of them, and the mended one is

@@ -2,45 +2,28 @@
 //! publishes it, one person raises a request, another approves it in Telugu.
 
 use serde_json::json;
-use simulators::demo::cloud::Cloud;
-use simulators::demo::layout::Layout;
-use simulators::demo::world::TENANT;
 
 use crate::support::browser::Browser;
-use crate::support::{Folder, free_ports};
-
-const PASSWORD: &str = "monsoon kettle ninety brass";
+use crate::support::office::{self, Office, set_password};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_is_approved_in_telugu() {
-    let Some(browser) = Browser::start().await else { return };
-    let folder = Folder::new();
-    let layout = Layout::new(&folder.state()).unwrap();
-    let [http, grpc] = free_ports();
-    let mut cloud = Cloud::start(&layout, http, grpc).await.unwrap();
-    let plants =
-        ["kolkata.toml", "visakhapatnam.toml"].map(|name| layout.root.join("plant-configs").join(name));
-    cloud.seed(&plants, &layout.root.join("plant-configs/reference/saif.toml")).await.unwrap();
-    let url = cloud.url();
-    let link = async |email: &str, name: &str, role: &str| {
-        let invite =
-            ["user", "invite", email, "--name", name, "--role", role, "--tenant", TENANT, "--url", &url];
-        cloud.run(&invite.map(str::to_owned)).await.unwrap().trim().to_owned()
-    };
-    let priya = link("priya@saif.example", "Priya Rao", "ADMIN").await;
-    let ravi = link("ravi@saif.example", "Ravi Teja", "BUYER").await;
-    let lata = link("lata@saif.example", "Lata Devi", "DEPT_HEAD").await;
+    let Some(office) = Office::of_the_demo().await else { return };
+    let (browser, url) = (&office.browser, office.url.clone());
+    let priya = office.invite("priya@saif.example", "Priya Rao", Some("ADMIN")).await;
+    let ravi = office.invite("ravi@saif.example", "Ravi Teja", Some("BUYER")).await;
+    let lata = office.invite("lata@saif.example", "Lata Devi", Some("DEPT_HEAD")).await;
 
     // Whoever has not come yet is not asked.
-    accept(&browser, &lata).await;
-    accept(&browser, &priya).await;
-    publish(&browser, Some("Lata Devi")).await;
-    let request = raise(&browser, &url, &ravi).await;
-    approve(&browser, &url).await;
+    accept(browser, &lata).await;
+    accept(browser, &priya).await;
+    publish(browser, Some("Lata Devi")).await;
+    let request = raise(browser, &url, &ravi).await;
+    approve(browser, &url).await;
 
     // Whoever raised it is told, and says that it is done.
-    leave(&browser, &url).await;
-    sign_in(&browser, &url, "ravi@saif.example").await;
+    leave(browser, &url).await;
+    sign_in(browser, &url, "ravi@saif.example").await;
     browser.open(&format!("{url}/notices")).await;
     browser.says("#main", "Approved: RQ-000001").await;
     browser.pictures("workflow-notice").await;
@@ -56,17 +39,13 @@ async fn a_request_is_approved_in_telugu() {
     let mut complaints = browser.complaints().await;
     complaints.retain(|told| !told.contains("/workflows - Failed to load resource") || !told.contains("422"));
     assert_eq!(complaints, Vec::<String>::new());
-    browser.close().await;
-    cloud.stop().await.unwrap();
+    office.stop().await;
 }
 
-/// Follows an invitation and sets a password, which signs in.
+/// Somebody else follows an invitation in the same browser.
 async fn accept(browser: &Browser, link: &str) {
     browser.page.delete_all_cookies().await.unwrap();
-    browser.open(link).await;
-    browser.click("#password").await;
-    browser.press(&format!("{PASSWORD}\u{e007}")).await;
-    browser.find("#sidebar").await;
+    office::accept(browser, link).await;
 }
 
 async fn leave(browser: &Browser, url: &str) {
@@ -78,9 +57,7 @@ async fn sign_in(browser: &Browser, url: &str, email: &str) {
     browser.open(&format!("{url}/signin")).await;
     browser.click("#email").await;
     browser.press(email).await;
-    browser.click("#password").await;
-    browser.press(&format!("{PASSWORD}\u{e007}")).await;
-    browser.find("#sidebar").await;
+    set_password(browser).await;
 }
 
 async fn type_source(browser: &Browser, source: &str) {

@@ -2,6 +2,7 @@
 //! that a machine may lack.
 
 pub mod browser;
+pub mod office;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
