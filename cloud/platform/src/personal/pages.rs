@@ -71,8 +71,8 @@ impl PersonPage<'_> {
     /// A value as people write it.
     fn said(&self, value: &str) -> String {
         match (value, DateTime::parse_from_rfc3339(value)) {
-            ("true", _) => self.texts.t("personal-yes"),
-            ("false", _) => self.texts.t("personal-no"),
+            ("true", _) => self.texts.t("masters-yes"),
+            ("false", _) => self.texts.t("masters-no"),
             (_, Ok(at)) => self.texts.time(&at.to_utc(), self.zone),
             (other, Err(_)) => other.to_owned(),
         }
