@@ -6,13 +6,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::modules;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use platform::db::{Owns, Server};
-use platform::files::{Depot, Files, Limits, S3Config};
+use platform::files::{Depot, Files, Limits, S3Config, Subject};
 use platform::notify::{MailConfig, Mailer, SmsProvider};
 use platform::secrets::{self, Secrets};
 use platform::web::{Network, Rate, Rates};
@@ -328,11 +327,11 @@ impl Config {
         }
     }
 
-    /// Where attached files lie, and how much is taken.
+    /// Where files lie that are attached to such things, and how much is taken.
     ///
     /// # Errors
     /// When a setting is not right, or the folder cannot be made.
-    pub fn files(&self) -> anyhow::Result<Files> {
+    pub fn files(&self, attached: Vec<Subject>) -> anyhow::Result<Files> {
         let own = self.state_dir.join("files");
         let depot = match self.files_store.as_deref().map(|store| (store, store.strip_prefix("s3://"))) {
             None => Depot::folder(&own),
@@ -360,7 +359,7 @@ impl Config {
             quota: self.files_quota_mb << 20,
             keep_deleted_days: self.files_keep_deleted_days,
         };
-        Ok(Files::new(depot.context("files_store")?, limits, modules::attached()))
+        Ok(Files::new(depot.context("files_store")?, limits, attached))
     }
 
     /// The keys of sensitive fields.
@@ -410,11 +409,11 @@ mod tests {
     fn files_lie_in_a_folder_or_a_bucket() {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config { state_dir: dir.path().to_owned(), ..Config::default() };
-        config.files().unwrap();
+        config.files(Vec::new()).unwrap();
         assert!(dir.path().join("files").is_dir());
         let mut told = |store: &str| {
             config.files_store = Some(store.to_owned());
-            format!("{:#}", config.files().map(drop).unwrap_err())
+            format!("{:#}", config.files(Vec::new()).map(drop).unwrap_err())
         };
         assert!(told("s3://files").contains("files_s3_access_key"));
         assert!(told("gs://files").contains("s3://bucket"));

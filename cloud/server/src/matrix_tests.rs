@@ -479,10 +479,10 @@ impl Site {
         plant_marks(&test, victim).await;
         let folder = tempfile::tempdir().unwrap();
         let config = Config { state_dir: folder.path().to_owned(), ..Config::default() };
-        let files = config.files().unwrap();
+        let modules = modules::all(&Committed::default());
+        let files = config.files(Module::all_attached(&modules)).unwrap();
         // The bytes of the file among the marks.
         std::fs::write(folder.path().join("files").join(MARK), "x").unwrap();
-        let modules = modules::all(&Committed::default());
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
         let router = app(state, modules, true);
         let key = async |tenant, scope| {

@@ -84,13 +84,13 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     // What is wrong with a certificate is said before anything is served.
     let tls = config.tls(Utc::now())?;
-    let files = config.files()?;
+    let mut modules = modules::all(&committed);
+    let files = config.files(Module::all_attached(&modules))?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
     config.bounce_token()?;
     config.proxies()?;
     let sms = config.sms()?;
-    let mut modules = modules::all(&committed);
     let state = state(&db, &config, &modules, secrets.clone(), mailer.is_some(), files);
     if parts.contains(&Part::Worker) {
         for job in Module::take_jobs(&mut modules) {

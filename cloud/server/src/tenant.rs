@@ -17,6 +17,7 @@ use platform::tenancy::{
 use crate::commands::tenant;
 use crate::config::Config;
 use crate::database::Database;
+use crate::modules;
 use crate::progress::Progress;
 
 /// Commands about tenants.
@@ -274,7 +275,7 @@ fn told(manifest: &Manifest) -> String {
 async fn backup(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
     let file = named(code, file, "twbackup");
-    let files = config.files()?;
+    let files = config.files(modules::attached())?;
     let mut progress = Progress::new();
     let depot = Some(files.depot()?);
     let done = tenancy::backup::backup(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
@@ -287,7 +288,7 @@ async fn backup(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> 
 async fn export(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
     let file = named(code, file, "zip");
-    let files = config.files()?;
+    let files = config.files(modules::attached())?;
     let mut progress = Progress::new();
     let depot = Some(files.depot()?);
     let done = tenancy::backup::export(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
@@ -310,7 +311,7 @@ async fn restore(config: &Config, db: &Db, args: &RestoreArgs) -> anyhow::Result
         );
         return Ok(());
     }
-    let files = config.files()?;
+    let files = config.files(modules::attached())?;
     let (wanted, depot) = ((&placement, args.replace), Some(files.depot()?));
     let mut progress = Progress::new();
     let mut watch = progress.watch();
@@ -341,7 +342,7 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
             line.trim().to_owned()
         }
     };
-    let files = config.files()?;
+    let files = config.files(modules::attached())?;
     let depot = Some(files.depot()?);
     let mut progress = Progress::new();
     let mut watch = progress.watch();
