@@ -27,7 +27,7 @@ pub fn module(committed: &ingest::Committed) -> Module {
         .routes(router(committed.clone()))
         .operations(explore::api::operations())
         .nav(pages::NAV)
-        .permissions(rights::PERMISSIONS.iter().copied())
+        .permissions(rights::PERMISSIONS)
         .texts(pages::TEXTS)
         .kinds(holds::KINDS)
         .searchers(&explore::find::SEARCHERS)

@@ -135,7 +135,7 @@ pub fn module() -> Module {
         .routes(router())
         .operations(operations())
         .nav(NAV)
-        .permissions(PERMISSIONS.iter().copied())
+        .permissions(PERMISSIONS)
         .texts(TEXTS)
         .job("chaining", |state, stop| async move { run(state.db.clone(), stop).await })
 }

@@ -37,10 +37,8 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let depot = Depot::folder(folder.path()).unwrap();
         let files = Files::new(depot, limits, crate::masters::subjects());
-        let texts = crate::masters::texts();
         let state = AppState::builder(test.db.clone())
-            .texts(TEXTS)
-            .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
+            .modules(&[module(), crate::masters::module()])
             .files(files.clone())
             .build();
         let router = crate::web::app(state, router());

@@ -192,7 +192,7 @@ pub fn module() -> Module {
     Module::new("masters")
         .routes(router())
         .nav(NAV)
-        .permissions(permissions())
+        .permissions(&permissions())
         .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
         .searchers(&SEARCHERS)
         .commands(commands())

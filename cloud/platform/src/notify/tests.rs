@@ -357,11 +357,8 @@ impl Reader {
             .await;
         done.unwrap();
         let state = AppState::builder(post.test.db.clone())
-            .permissions(PERMISSIONS)
-            .kinds(&post.courier.kinds)
-            .texts(TEXTS)
-            .texts(people::TEXTS)
-            .texts(TEST_TEXTS)
+            .modules(&[module(), people::module()])
+            .modules(&[Module::new("tests").kinds(&[SHOWN, MAILED]).texts(TEST_TEXTS)])
             .secrets(post.courier.secrets.clone())
             .mails(true)
             .sms(sms)

@@ -312,7 +312,7 @@ pub fn module() -> Module {
     Module::new("numbering")
         .routes(router())
         .operations(operations())
-        .permissions(PERMISSIONS.iter().copied())
+        .permissions(PERMISSIONS)
         .texts(TEXTS)
         .searchers(&SEARCHERS)
         .commands(commands())

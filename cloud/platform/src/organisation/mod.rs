@@ -45,9 +45,5 @@ pub fn router() -> Router<AppState> {
 /// What the server has to know of companies and plants.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("organisation")
-        .routes(router())
-        .nav(NAV)
-        .permissions(PERMISSIONS.iter().copied())
-        .texts(TEXTS)
+    Module::new("organisation").routes(router()).nav(NAV).permissions(PERMISSIONS).texts(TEXTS)
 }

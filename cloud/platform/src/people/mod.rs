@@ -103,7 +103,7 @@ pub fn module() -> Module {
         .routes(router())
         .operations(operations())
         .nav(NAV)
-        .permissions(PERMISSIONS.iter().copied())
+        .permissions(PERMISSIONS)
         .texts(TEXTS)
         .kinds(KINDS)
         .searchers(&SEARCHERS)

@@ -378,11 +378,7 @@ impl Browser {
 #[tokio::test]
 async fn the_pages_lead_from_an_invitation_to_an_office_of_people() {
     let office = Office::new().await;
-    let state = AppState::builder(office.test.db.clone())
-        .nav(super::NAV)
-        .permissions(PERMISSIONS)
-        .texts(TEXTS)
-        .build();
+    let state = AppState::builder(office.test.db.clone()).modules(&[super::module()]).build();
     let router = crate::web::app(state, super::router());
     let mut boss = Browser { router: router.clone(), cookie: String::new() };
     let (_, link) = office.invite("boss@saif.example", &[ADMIN]).await;

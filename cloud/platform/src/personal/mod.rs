@@ -58,6 +58,6 @@ pub fn module() -> Module {
         .routes(router())
         .operations(operations())
         .nav(NAV)
-        .permissions(PERMISSIONS.iter().copied())
+        .permissions(PERMISSIONS)
         .texts(TEXTS)
 }

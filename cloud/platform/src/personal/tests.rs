@@ -43,10 +43,8 @@ impl Site {
         let files = Files::new(Depot::folder(folder.path()).unwrap(), Limits::default(), masters::subjects());
         let secrets = Secrets::passing().unwrap();
         let shapes = Engine::new(secrets.clone()).shapes(&test.db).await.unwrap();
-        let texts = masters::texts();
         let state = AppState::builder(test.db.clone())
-            .texts(TEXTS)
-            .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
+            .modules(&[module(), masters::module()])
             .secrets(secrets.clone())
             .files(files.clone())
             .build();

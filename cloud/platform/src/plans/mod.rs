@@ -87,7 +87,7 @@ pub fn module() -> Module {
         .routes(router())
         .operations(operations())
         .nav(NAV)
-        .permissions(PERMISSIONS.iter().copied())
+        .permissions(PERMISSIONS)
         .texts(TEXTS)
         .kinds(KINDS)
         .job("usage", |state, stop| async move { run(state.db.clone(), stop).await })

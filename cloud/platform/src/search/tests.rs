@@ -11,6 +11,7 @@ use super::*;
 use crate::i18n::assert_complete;
 use crate::testing::TestDb;
 use crate::web::{Scope, keys, wrap};
+use crate::{masters, numbering, people};
 
 struct Site {
     router: Router,
@@ -23,17 +24,8 @@ impl Site {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL"]).await;
         let key = keys::create(&test.db, tenant, "tests", &[Scope::Read], None).await.unwrap();
-        let masters = crate::masters::texts();
         let state = AppState::builder(test.db.clone())
-            .nav(crate::masters::NAV)
-            .texts(TEXTS)
-            .texts(crate::people::TEXTS)
-            .texts(crate::numbering::TEXTS)
-            .texts(masters.each_ref().map(|(lang, text)| (*lang, text.as_str())))
-            .searchers(&crate::masters::SEARCHERS)
-            .searchers(&crate::numbering::SEARCHERS)
-            .searchers(&crate::people::SEARCHERS)
-            .commands(crate::masters::commands())
+            .modules(&[module(), masters::module(), numbering::module(), people::module()])
             .build();
         Self { router: wrap(router(), state), key: key.reveal().to_owned(), test }
     }

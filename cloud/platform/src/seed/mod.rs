@@ -280,5 +280,5 @@ async fn plant(
 /// What the server has to know of reference data and its import.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("seed").routes(router()).operations(operations()).permissions(PERMISSIONS.iter().copied())
+    Module::new("seed").routes(router()).operations(operations()).permissions(PERMISSIONS)
 }

@@ -53,5 +53,5 @@ pub fn router() -> Router<AppState> {
 /// What the server has to know of a tenant's settings.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("settings").routes(router()).nav(NAV).permissions(PERMISSIONS.iter().copied()).texts(TEXTS)
+    Module::new("settings").routes(router()).nav(NAV).permissions(PERMISSIONS).texts(TEXTS)
 }

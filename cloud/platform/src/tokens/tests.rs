@@ -135,7 +135,7 @@ async fn a_client_signs_in_calls_refreshes_and_signs_out_over_http() {
     let state = AppState::builder(office.test.db.clone())
         .secrets(office.secrets.clone())
         .public_url(ISSUER)
-        .texts(crate::people::TEXTS)
+        .modules(&[crate::people::module()])
         .build();
     let pages = Router::new().merge(router()).merge(crate::seed::router());
     let app = crate::web::app(state, pages);

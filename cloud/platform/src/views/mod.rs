@@ -191,5 +191,5 @@ pub(crate) async fn keep(tx: &mut Tx, cx: &Cx, keep: &Keep) -> Result<Uuid, DbEr
 /// What the server has to know of saved views.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("views").routes(router()).permissions(PERMISSIONS.iter().copied()).texts(TEXTS)
+    Module::new("views").routes(router()).permissions(PERMISSIONS).texts(TEXTS)
 }

@@ -64,7 +64,10 @@ pub fn app(state: AppState, pages: axum::Router<AppState>) -> axum::Router {
 /// What the server has to know of the shell itself: assets, signing in, access keys.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("web").routes(signin::routes()).operations(keys::operations()).permissions([keys::KEY_MANAGE])
+    Module::new("web")
+        .routes(signin::routes())
+        .operations(keys::operations())
+        .permissions(&[keys::KEY_MANAGE])
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::workflow::Subject;
 /// is not said is empty. Modules stand in the navigation, on the page of rights and
 /// in the search in the order in which the server lists them.
 pub struct Module {
-    pub(crate) name: &'static str,
+    name: &'static str,
     pub(crate) routes: Router<AppState>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) nav: Vec<NavItem>,
@@ -69,12 +69,6 @@ impl Module {
         }
     }
 
-    /// Its name, as that of its folder.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// Its pages and its API.
     #[must_use]
     pub fn routes(mut self, routes: Router<AppState>) -> Self {
@@ -98,8 +92,8 @@ impl Module {
 
     /// What its endpoints ask for.
     #[must_use]
-    pub fn permissions(mut self, permissions: impl IntoIterator<Item = Permission>) -> Self {
-        self.permissions.extend(permissions);
+    pub fn permissions(mut self, permissions: &[Permission]) -> Self {
+        self.permissions.extend_from_slice(permissions);
         self
     }
 

@@ -8,14 +8,14 @@ use axum::extract::FromRef;
 
 use crate::db::Db;
 use crate::files::Files;
-use crate::i18n::{I18n, Lang, Sources, Texts};
+use crate::i18n::{I18n, Lang, Texts};
 use crate::masters::Engine;
 use crate::notify::{Kind, SmsProvider};
 use crate::plans::Calls;
 use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
 use crate::settings::Doors;
-use crate::workflow::Subjects;
+use crate::workflow::{Subject, Subjects};
 
 use super::{Module, Network, Permission, RateLimits, Rates};
 
@@ -103,7 +103,7 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// Begins a state: `AppState::builder(db).secure(true).nav(…).texts(…).build()`.
+    /// Begins a state: `AppState::builder(db).secure(true).modules(…).build()`.
     #[must_use]
     pub fn builder(db: Db) -> Builder {
         Builder {
@@ -113,7 +113,7 @@ impl AppState {
             nav: Vec::new(),
             permissions: Vec::new(),
             kinds: Vec::new(),
-            subjects: Subjects::default(),
+            subjects: Vec::new(),
             secrets: Secrets::none(),
             files: Files::none(),
             mails: false,
@@ -151,7 +151,7 @@ pub struct Builder {
     nav: Vec<NavItem>,
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
-    subjects: Subjects,
+    subjects: Vec<&'static dyn Subject>,
     secrets: Secrets,
     files: Files,
     mails: bool,
@@ -177,47 +177,17 @@ impl Builder {
     /// Takes what modules say of themselves; their routes and jobs stay with them.
     #[must_use]
     pub fn modules(mut self, modules: &[Module]) -> Self {
-        let mut subjects: Vec<_> = self.subjects.iter().collect();
         for module in modules {
             self.nav.extend(&module.nav);
             self.permissions.extend(&module.permissions);
             self.kinds.extend(&module.kinds);
             self.searchers.extend(&module.searchers);
             self.commands.extend(module.commands.iter().cloned());
-            subjects.extend(&module.subjects);
+            self.subjects.extend(&module.subjects);
             for (lang, text) in &module.texts {
                 self.i18n = self.i18n.with(*lang, text);
             }
         }
-        self.subjects = Subjects::of(subjects);
-        self
-    }
-
-    /// Adds entries to the side navigation.
-    #[must_use]
-    pub fn nav(mut self, items: impl IntoIterator<Item = NavItem>) -> Self {
-        self.nav.extend(items);
-        self
-    }
-
-    /// Adds the permissions that a part's endpoints ask for.
-    #[must_use]
-    pub fn permissions(mut self, permissions: &[Permission]) -> Self {
-        self.permissions.extend_from_slice(permissions);
-        self
-    }
-
-    /// Adds the kinds of notices of a part.
-    #[must_use]
-    pub fn kinds(mut self, kinds: &[Kind]) -> Self {
-        self.kinds.extend_from_slice(kinds);
-        self
-    }
-
-    /// The kinds of documents that workflows are for.
-    #[must_use]
-    pub fn subjects(mut self, subjects: Subjects) -> Self {
-        self.subjects = subjects;
         self
     }
 
@@ -277,20 +247,6 @@ impl Builder {
         self
     }
 
-    /// Adds what a part lets one search.
-    #[must_use]
-    pub fn searchers(mut self, searchers: &[Searcher]) -> Self {
-        self.searchers.extend_from_slice(searchers);
-        self
-    }
-
-    /// Adds pages and actions that one goes to by their names.
-    #[must_use]
-    pub fn commands(mut self, commands: impl IntoIterator<Item = Command>) -> Self {
-        self.commands.extend(commands);
-        self
-    }
-
     /// What proves that a report of bounced mail, of any tenant, is true.
     #[must_use]
     pub fn bounce_token(mut self, token: Option<String>) -> Self {
@@ -305,13 +261,6 @@ impl Builder {
         self
     }
 
-    /// Adds a part's texts.
-    #[must_use]
-    pub fn texts(mut self, sources: Sources<'_>) -> Self {
-        self.i18n = self.i18n.with_all(sources);
-        self
-    }
-
     /// The state.
     #[must_use]
     pub fn build(self) -> AppState {
@@ -323,7 +272,7 @@ impl Builder {
                 nav: self.nav,
                 permissions: self.permissions,
                 kinds: self.kinds,
-                subjects: self.subjects,
+                subjects: Subjects::of(self.subjects),
                 masters: Arc::new(Engine::new(self.secrets.clone())),
                 secrets: self.secrets,
                 files: self.files,

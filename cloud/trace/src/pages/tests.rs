@@ -18,7 +18,8 @@ struct Web {
 
 impl Web {
     async fn new(site: &Site, scope: Scope) -> Self {
-        let state = AppState::builder(site.db.db.clone()).nav(super::NAV).texts(super::TEXTS).build();
+        let state =
+            AppState::builder(site.db.db.clone()).modules(&[crate::module(&Committed::default())]).build();
         let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
         Self {
             router: platform::web::app(state, crate::router(Committed::default())),

@@ -26,20 +26,11 @@ enum As<'a> {
 impl Site {
     async fn new() -> Self {
         let office = Office::new().await;
-        let texts = super::super::texts();
         let state = AppState::builder(office.test.db.clone())
-            .nav(super::super::NAV)
-            .permissions(&super::super::permissions())
+            .modules(&[super::super::module()])
             .secrets(Secrets::passing().unwrap())
-            .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
             .build();
-        Self {
-            router: {
-                let pages = super::super::router();
-                crate::web::app(state, pages)
-            },
-            office,
-        }
+        Self { router: crate::web::app(state, super::super::router()), office }
     }
 
     async fn key(&self, scope: Scope) -> String {

@@ -30,10 +30,7 @@ impl Site {
         let server = MailServer::start().await;
         let secrets = Secrets::passing().unwrap();
         let state = AppState::builder(office.test.db.clone())
-            .permissions(PERMISSIONS)
-            .texts(TEXTS)
-            .texts(notify::TEXTS)
-            .kinds(crate::people::KINDS)
+            .modules(&[crate::people::module(), notify::module()])
             .secrets(secrets.clone())
             .mails(true)
             .build();

@@ -34,9 +34,7 @@ impl Site {
         let office = Office::new().await;
         let secrets = Secrets::passing().unwrap();
         let state = AppState::builder(office.test.db.clone())
-            .permissions(PERMISSIONS)
-            .texts(TEXTS)
-            .texts(notify::TEXTS)
+            .modules(&[crate::people::module(), notify::module()])
             .secrets(secrets.clone())
             .build();
         Self { office, router: crate::web::app(state, crate::people::router()), secrets }

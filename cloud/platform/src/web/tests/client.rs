@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::testing::TestDb;
-use crate::web::{AppState, Caller, NavItem, Permission, Problem, Scope, Shell, app, keys};
+use crate::web::{AppState, Caller, Module, NavItem, Permission, Problem, Scope, Shell, app, keys};
 
 /// A site with a page and a call, and a tenant with a key that may write.
 pub struct Site {
@@ -72,9 +72,8 @@ impl Site {
         let tenant = db.tenant("AAAA", &["KOL"]).await;
         let key = keys::create(&db.db, tenant, "tests", &[Scope::Write], None).await.unwrap();
         let nav = |href, permission| NavItem { href, label_key: "shell-search", icon: "unit", permission };
-        let state = AppState::builder(db.db.clone())
-            .nav([nav("/units", Permission::read("unit.read")), nav("/admin", Permission::admin("admin"))])
-            .build();
+        let nav = [nav("/units", Permission::read("unit.read")), nav("/admin", Permission::admin("admin"))];
+        let state = AppState::builder(db.db.clone()).modules(&[Module::new("tests").nav(nav)]).build();
         let pages = Router::new()
             .route("/units", get(home))
             .route("/change", post(change))
