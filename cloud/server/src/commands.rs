@@ -483,7 +483,8 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
                 let webhooks = platform::notify::reseal(tx, &secrets).await?;
                 let messages = platform::outbox::reseal(tx, &secrets).await?;
                 let servers = platform::settings::reseal(tx, &secrets).await?;
-                Ok::<_, DbError>(codes + webhooks + messages + servers)
+                let providers = people::reseal_provider(tx, &secrets).await?;
+                Ok::<_, DbError>(codes + webhooks + messages + servers + providers)
             })
             .await?;
     }

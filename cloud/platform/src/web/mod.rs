@@ -50,7 +50,10 @@ pub(crate) use sheet::FORMULA;
 pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
 pub use signin::routes;
-pub(crate) use signin::{after_sign_in, end_step, set_language, set_session, set_step, step_of, step_path};
+pub(crate) use signin::{
+    after_sign_in, end_current, end_provider, end_step, provider_of, set_language, set_provider, set_session,
+    set_step, step_of, step_path,
+};
 pub use state::{AppState, Builder, NavItem};
 pub use version::{IfMatch, etag, not_modified};
 
