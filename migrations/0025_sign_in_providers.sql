@@ -37,6 +37,8 @@ create table user_identities (
     foreign key (tenant_id, user_id) references users (tenant_id, user_id)
 );
 
+call app.keep_authors('user_identities');
+
 call app.protect('sign_in_providers');
 call app.protect('user_identities');
 grant select, insert, update, delete on sign_in_providers, user_identities

@@ -33,7 +33,8 @@ impl Algorithm {
             "RS256" => Self::Rs256,
             "PS256" => Self::Ps256,
             "ES256" => Self::Es256,
-            "EdDSA" => Self::EdDsa,
+            // The newer name says the curve too (RFC 9864).
+            "EdDSA" | "Ed25519" => Self::EdDsa,
             _ => return None,
         })
     }
