@@ -7,8 +7,9 @@ mod smtp;
 pub use smtp::{Got, MailServer, Manner};
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -28,8 +29,11 @@ struct Server {
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
+/// Databases whose tests have ended. They go when the next test begins: together they
+/// would fill a small disk.
+static ENDED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// A migrated database of its own.
+/// A migrated database of its own; it goes some time after this is dropped.
 pub struct TestDb {
     /// Pools by role.
     pub db: Db,
@@ -46,6 +50,10 @@ impl TestDb {
         let server = SERVER.get_or_init(start).await;
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut connection = server.options.clone().connect().await.expect("test Postgres answers");
+        let ended = std::mem::take(&mut *ENDED.lock().unwrap_or_else(PoisonError::into_inner));
+        for name in ended {
+            remove(&server.options, &mut connection, &name).await.expect("a database of an ended test goes");
+        }
         sqlx::raw_sql(AssertSqlSafe(format!(
             "create database {name} template {TEMPLATE} strategy file_copy"
         )))
@@ -119,6 +127,27 @@ impl TestDb {
             own => self.owner.clone().database(own),
         }
     }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        let name = self.owner.get_database().unwrap_or_default().to_owned();
+        ENDED.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+}
+
+/// Removes a test's database, and those of its tenants that have their own.
+async fn remove(server: &PgConnectOptions, connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    let mut inside = server.clone().database(name).connect().await?;
+    let own: Vec<String> =
+        sqlx::query_scalar("select name from control.databases").fetch_all(&mut inside).await?;
+    inside.close().await?;
+    for name in own.iter().map(String::as_str).chain([name]) {
+        sqlx::raw_sql(AssertSqlSafe(format!("drop database if exists {name} with (force)")))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Where [`TestDb::tenant`] puts tenants.

@@ -18,7 +18,8 @@ use super::*;
 
 /// Routes for whoever is signed in, as somebody or by a key: the description of the
 /// API, which is the same for everybody.
-const SIGNED_IN: &[&str] = &["/api", "/api/operations/{operation}"];
+const SIGNED_IN: &[&str] =
+    &["/api", "/api/operations/{operation}", "/brand/{version}/colours.css", "/brand/{version}/logo"];
 /// Routes that refuse somebody without any role and do not say for want of which
 /// right: files ask for that of whatever they are attached to.
 const SAYS_NO_RIGHT: &[&str] = &[

@@ -458,16 +458,18 @@ struct OneSession {
     expires_at: DateTime<Utc>,
     /// Where it was started from.
     address: String,
-    /// What the browser said it is.
+    /// What the browser is, in a few words.
     browser: String,
+    /// When it was last used, to some minutes.
+    last_seen_at: DateTime<Utc>,
     /// The one that asks.
     current: bool,
 }
 
 impl From<Session> for OneSession {
     fn from(session: Session) -> Self {
-        let Session { id, created_at, expires_at, address, browser, current } = session;
-        Self { id, created_at, expires_at, address, browser, current }
+        let Session { id, created_at, expires_at, address, device, last_seen_at, current } = session;
+        Self { id, created_at, expires_at, address, browser: device, last_seen_at, current }
     }
 }
 

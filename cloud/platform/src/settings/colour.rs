@@ -14,7 +14,8 @@ const LIGHT_GROUNDS: [Colour; 3] =
 const DARK_GROUNDS: [Colour; 3] =
     [Colour([0x19, 0x21, 0x24]), Colour([0x11, 0x17, 0x1a]), Colour([0x0d, 0x12, 0x14])];
 const WHITE: Colour = Colour([0xff; 3]);
-const INK: Colour = Colour([0x08, 0x14, 0x17]);
+/// What white cannot be read on, black can: the two contrasts multiply to 21.
+const BLACK: Colour = Colour([0; 3]);
 
 impl Colour {
     /// Of `#rrggbb`, in either case.
@@ -79,13 +80,13 @@ impl Colour {
     /// What can be read on it.
     #[must_use]
     pub fn over(self) -> Self {
-        if self.contrast(WHITE) >= READABLE { WHITE } else { INK }
+        if self.contrast(WHITE) >= READABLE { WHITE } else { BLACK }
     }
 
     /// Somewhat nearer to what stands on it no more: a hint that it can be pressed.
     #[must_use]
     pub fn hovered(self) -> Self {
-        if self.over() == WHITE { self.mixed(Self([0; 3]), 20) } else { self.mixed(WHITE, 25) }
+        if self.over() == WHITE { self.mixed(BLACK, 20) } else { self.mixed(WHITE, 25) }
     }
 
     /// A ground for what is chosen, tinted with it.

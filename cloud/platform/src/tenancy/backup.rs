@@ -30,7 +30,7 @@ const EXPORT: &str = "tracewright-tenant-export";
 
 /// Columns that an export leaves out, wherever they are: what a person or program proves
 /// itself with, and what is sealed.
-pub(super) const SECRET: [&str; 13] = [
+pub(super) const SECRET: [&str; 17] = [
     "password_hash",
     "pin_hash",
     "badge_hash",
@@ -42,6 +42,10 @@ pub(super) const SECRET: [&str; 13] = [
     "key_hash",
     "smtp_password",
     "client_secret",
+    "bounce_token_hash",
+    "code_sealed",
+    "token_sealed",
+    "number_sealed",
     // What was asked and answered under an idempotency key.
     "request",
     "answer",

@@ -16,7 +16,7 @@ use crate::testing::TestDb;
 const OWN: Placement = Placement::Own { server: String::new() };
 
 /// Tables of the control schema that no tenant owns rows of.
-const OF_NOBODY: [&str; 10] = [
+const OF_NOBODY: [&str; 12] = [
     "authorities",
     "databases",
     "erasures",
@@ -27,6 +27,9 @@ const OF_NOBODY: [&str; 10] = [
     "admin_links",
     "admin_sessions",
     "admin_audit",
+    "signing_keys",
+    // Goes with its family.
+    "refresh_tokens",
 ];
 
 #[tokio::test]
