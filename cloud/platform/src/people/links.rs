@@ -254,14 +254,7 @@ async fn invited(
     let (found, by_provider) = system.enter(&cx, look).await?;
     let found = found.filter(|found| found.status != Status::Disabled);
     let reset = purpose == "reset";
-    Ok(found.map(|found| Invited {
-        tenant,
-        user,
-        email: found.email,
-        name: found.name,
-        reset,
-        by_provider,
-    }))
+    Ok(found.map(|found| Invited { tenant, user, email: found.email, name: found.name, reset, by_provider }))
 }
 
 /// Uses a link up: the person has this name and password from now on, and every

@@ -31,8 +31,8 @@ mod state;
 mod version;
 
 pub use assets::asset;
-pub(crate) use caller::{here, language_of};
 pub use caller::{Caller, Denied, Visitor};
+pub(crate) use caller::{here, language_of};
 pub use client::{Client, Network, client_of, network};
 pub(crate) use cookies::get as cookie_of;
 pub use escape::escaped;

@@ -27,14 +27,19 @@ pub(in crate::people) fn operations() -> Vec<Operation> {
         .needs(&TENANT_MANAGE)
         .answers::<Settings>()
         .tagged();
-    let put = Operation::put(path, "setSignInProvider", "Sets how they do; an active provider is asked who it is")
-        .needs(&TENANT_MANAGE)
-        .takes::<NewSettings>()
-        .answers::<Settings>()
-        .tagged()
-        .must_match()
-        .fails(409, "conflict.stale", "Somebody else changed it since `version`.")
-        .fails(422, "signin.invalid", "A field is not right, or the provider does not answer as one; each is told.");
+    let put =
+        Operation::put(path, "setSignInProvider", "Sets how they do; an active provider is asked who it is")
+            .needs(&TENANT_MANAGE)
+            .takes::<NewSettings>()
+            .answers::<Settings>()
+            .tagged()
+            .must_match()
+            .fails(409, "conflict.stale", "Somebody else changed it since `version`.")
+            .fails(
+                422,
+                "signin.invalid",
+                "A field is not right, or the provider does not answer as one; each is told.",
+            );
     group("Settings", [one, put])
 }
 
@@ -123,11 +128,7 @@ impl From<ProviderError> for Problem {
     }
 }
 
-async fn one(
-    State(state): State<AppState>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+async fn one(State(state): State<AppState>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
     let kept = settings::get(&state.db, &caller.cx).await?;
     let tag = etag(kept.version);

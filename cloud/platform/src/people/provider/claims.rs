@@ -160,8 +160,7 @@ mod tests {
 
     fn ask(change: impl FnOnce(&mut Value)) -> Result<Claims, Mistake> {
         let now: DateTime<Utc> = "2026-11-26T10:00:00Z".parse().unwrap();
-        let expected =
-            Expected { issuer: "https://id.example", client_id: "tracewright", nonce: "n-1", now };
+        let expected = Expected { issuer: "https://id.example", client_id: "tracewright", nonce: "n-1", now };
         let mut claims = json!({
             "iss": "https://id.example", "aud": "tracewright", "sub": "4711", "nonce": "n-1",
             "iat": now.timestamp(), "exp": now.timestamp() + 300, "email": "Ananya@Saif.example",
@@ -212,10 +211,18 @@ mod tests {
 
     #[test]
     fn an_address_is_the_persons_only_if_the_provider_says_so() {
-        for (told, verified) in
-            [(json!(true), true), (json!("true"), true), (json!(false), false), (json!(null), false), (json!(1), false)]
-        {
-            assert_eq!(ask(|claims| claims["email_verified"] = told.clone()).unwrap().verified, verified, "{told}");
+        for (told, verified) in [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(false), false),
+            (json!(null), false),
+            (json!(1), false),
+        ] {
+            assert_eq!(
+                ask(|claims| claims["email_verified"] = told.clone()).unwrap().verified,
+                verified,
+                "{told}"
+            );
         }
         let none = ask(|claims| claims["email"] = json!(null)).unwrap();
         assert!(none.email.is_none() && !none.verified);

@@ -219,11 +219,15 @@ mod tests {
         let named = with(json!({ "alg": "RS256", "kid": "k9" }));
         assert!(!read(&named).unwrap().has_key(&known()));
         assert_eq!(read(&named).unwrap().check(&known()), Err(Mistake::Signature));
-        let of = |alg: &str| keys(&json!({ "keys": [{ "kty": "RSA", "alg": alg, "n": RSA_N, "e": "AQAB" }] }));
+        let of =
+            |alg: &str| keys(&json!({ "keys": [{ "kty": "RSA", "alg": alg, "n": RSA_N, "e": "AQAB" }] }));
         assert!(read(RS256).unwrap().check(&of("RS256")).is_ok());
         assert_eq!(read(RS256).unwrap().check(&of("PS256")), Err(Mistake::Signature));
         for nonsense in ["", ".", "..", "a.b.c", RS256.trim_end_matches('w'), &"x".repeat(20_000)] {
-            assert!(read(nonsense).is_err() || read(nonsense).unwrap().check(&known()).is_err(), "{nonsense}");
+            assert!(
+                read(nonsense).is_err() || read(nonsense).unwrap().check(&known()).is_err(),
+                "{nonsense}"
+            );
         }
         assert!(keys(&json!({})).is_empty() && keys(&json!({ "keys": 7 })).is_empty());
     }

@@ -68,8 +68,7 @@ fn show(
     };
     let code = place.map_or(code, |place| place.code.as_str());
     let (status, failed) = failed.map_or((StatusCode::OK, None), |(status, told)| (status, Some(told)));
-    let page =
-        At { title, texts, next: local_path(next), code, place, failed, mails: state.mails };
+    let page = At { title, texts, next: local_path(next), code, place, failed, mails: state.mails };
     Ok((status, Html(page.render()?)).into_response())
 }
 
@@ -112,7 +111,9 @@ async fn begin(
         Ok(begun) => {
             let mut response = Redirect::to(&begun.to).into_response();
             set_provider(&state, &mut response, &begun.secret);
-            response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
             Ok(response)
         }
         Err(refusal) => refused(&state, &visitor, &code, &next, refusal).await,
@@ -172,9 +173,7 @@ async fn refused(
         Refusal::NoProvider => (StatusCode::NOT_FOUND, texts.t("provider-none")),
         Refusal::Over => (StatusCode::UNPROCESSABLE_ENTITY, texts.t("provider-no-over")),
         Refusal::Elsewhere => (StatusCode::UNPROCESSABLE_ENTITY, texts.t("provider-no-elsewhere")),
-        Refusal::Told(told) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, texts.t1("provider-no-told", "told", told))
-        }
+        Refusal::Told(told) => (StatusCode::UNPROCESSABLE_ENTITY, texts.t1("provider-no-told", "told", told)),
         Refusal::Code(_) => (StatusCode::UNPROCESSABLE_ENTITY, texts.t("provider-no-code")),
         Refusal::Unreached(_) => (StatusCode::BAD_GATEWAY, texts.t("provider-no-answer")),
         Refusal::Token(mistake) => (StatusCode::UNPROCESSABLE_ENTITY, texts.t(mistake.text_key())),

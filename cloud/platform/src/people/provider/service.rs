@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::claims::{self, Claims, Expected, Mistake};
 use super::decide::{self, No, Way};
+use super::jose;
 use super::settings::SECRET_FIELD;
 use super::store::{self, AttemptRow, Provider};
 use super::wire::{Exchange, Metadata, WireError};
-use super::jose;
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
@@ -113,9 +113,8 @@ impl Place {
 /// Those of the database.
 pub(super) async fn place(db: &Db, code: &str) -> Result<Option<Place>, PeopleError> {
     let code = code.trim().to_uppercase();
-    let tenant = async |system: &mut crate::db::SystemTx| {
-        Ok::<_, PeopleError>(store::tenant_of(system, &code).await?)
-    };
+    let tenant =
+        async |system: &mut crate::db::SystemTx| Ok::<_, PeopleError>(store::tenant_of(system, &code).await?);
     let Some(tenant) = db.system_tx(tenant).await? else { return Ok(None) };
     let look = async |tx: &mut crate::db::Tx| Ok::<_, PeopleError>(store::provider(tx).await?);
     let provider = db.tx(&Cx::system(tenant), look).await?;

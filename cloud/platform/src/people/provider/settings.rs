@@ -107,9 +107,8 @@ fn judge(typed: &Typed, private: bool) -> (Vec<Wrong>, Vec<String>) {
     let (name, issuer, client) = (typed.name.trim(), typed.issuer.trim(), typed.client_id.trim());
     let on = typed.active;
     note("name", plain(name, 40) && (!on || !name.is_empty()), "provider-wrong-name", "");
-    let address = issuer.len() <= 500
-        && !issuer.contains(['?', '#'])
-        && outbound::target(issuer, private).is_some();
+    let address =
+        issuer.len() <= 500 && !issuer.contains(['?', '#']) && outbound::target(issuer, private).is_some();
     note("issuer", address || (!on && issuer.is_empty()), "provider-wrong-issuer", "");
     let graphic = client.len() <= 200 && client.bytes().all(|b| b.is_ascii_graphic());
     note("client_id", graphic && (!on || !client.is_empty()), "provider-wrong-client", "");

@@ -20,9 +20,7 @@ use crate::settings::{TENANT_MANAGE, Tab, tabs};
 use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/settings/signin", get(page).post(set))
-        .route("/users/{id}/unlink", post(unlink))
+    Router::new().route("/settings/signin", get(page).post(set)).route("/users/{id}/unlink", post(unlink))
 }
 
 #[derive(Template)]

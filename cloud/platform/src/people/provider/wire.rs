@@ -192,8 +192,7 @@ impl Providers {
         if known.len() >= MOST_KEPT {
             known.clear();
         }
-        let new =
-            Known { metadata: Arc::clone(metadata), keys: Arc::clone(&keys), at: now, keys_at: now };
+        let new = Known { metadata: Arc::clone(metadata), keys: Arc::clone(&keys), at: now, keys_at: now };
         known.insert(metadata.issuer.clone(), new);
         Ok(keys)
     }

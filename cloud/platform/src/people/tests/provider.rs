@@ -103,8 +103,12 @@ impl Provider {
         let asked = query_of(url);
         assert!(url.starts_with(&format!("{}/auth?", self.0.issuer)), "{url}");
         let is = |name: &str, value: &str| asked[name] == value;
-        assert!(is("response_type", "code") && is("client_id", CLIENT) && is("scope", "openid email profile"));
-        assert!(is("code_challenge_method", "S256") && asked["state"].len() > 40 && asked["nonce"].len() > 40);
+        assert!(
+            is("response_type", "code") && is("client_id", CLIENT) && is("scope", "openid email profile")
+        );
+        assert!(
+            is("code_challenge_method", "S256") && asked["state"].len() > 40 && asked["nonce"].len() > 40
+        );
         let code = format!("code {}", Uuid::new_v4());
         let given = Code {
             challenge: asked["code_challenge"].clone(),
@@ -423,7 +427,10 @@ async fn what_comes_back_belongs_to_one_sign_in_of_one_browser() {
         &serde_urlencoded::to_string([("code", code(&back))]).unwrap(),
     );
     let (status, _, page) = browser.send("GET", &swapped, "").await;
-    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("did not take its own code"), "{page}");
+    assert!(
+        status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("did not take its own code"),
+        "{page}"
+    );
     let (mut browser, there) = begins().await;
     let (_, elsewhere) = begins().await;
     let unused = code(&site.provider.consents(&elsewhere));
@@ -477,7 +484,10 @@ async fn a_sign_in_of_one_tenant_opens_no_other() {
     let (_, headers, _) = browser.send("GET", "/signin/at/SAIF/provider", "").await;
     let back = site.provider.consents(headers["location"].to_str().unwrap());
     let (status, _, page) = browser.send("GET", &back.replace("/SAIF/", "/OTHR/"), "").await;
-    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("begun for another organisation"), "{page}");
+    assert!(
+        status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("begun for another organisation"),
+        "{page}"
+    );
     assert!(!signed_in(&mut browser).await);
     // Nor is a person of one tenant somebody in the other, by the same identity.
     assert!(site.tries(json!({})).await.0);
@@ -491,7 +501,10 @@ async fn a_sign_in_of_one_tenant_opens_no_other() {
     for code in ["NONE", "x", "%27%22%3C"] {
         for rest in ["", "/provider"] {
             let (status, _, page) = site.browser().send("GET", &format!("/signin/at/{code}{rest}"), "").await;
-            assert!(status == StatusCode::NOT_FOUND && page.contains("No organisation of this code"), "{page}");
+            assert!(
+                status == StatusCode::NOT_FOUND && page.contains("No organisation of this code"),
+                "{page}"
+            );
         }
     }
     let (_, headers, _) = site.browser().send("GET", "/signin/at?code=+saif+&next=//evil.example", "").await;
