@@ -26,7 +26,8 @@ export DATABASE_URL="postgres://postgres@127.0.0.1:$port/postgres"
     psql -q -1 -v ON_ERROR_STOP=1 "$DATABASE_URL"
 
 rm -rf .sqlx && mkdir .sqlx
-crates=(platform trace server)
+shopt -s nullglob
+mapfile -t crates < <(awk -F'"' '/^name = /{print $2; nextfile}' cloud/*/Cargo.toml cloud/modules/*/Cargo.toml)
 for crate in "${crates[@]}"; do cargo clean -q -p "$crate" --target-dir target/sqlx 2>/dev/null || true; done
 SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check -q --all-targets --target-dir target/sqlx \
     "${crates[@]/#/-p}" 2>&1

@@ -7,7 +7,7 @@ mod smtp;
 pub use smtp::{Got, MailServer, Manner};
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -33,12 +33,24 @@ static NEXT: AtomicU32 = AtomicU32::new(1);
 /// would fill a small disk.
 static ENDED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// A migrated database of its own; it goes some time after this is dropped.
+/// A migrated database of its own; it goes some time after the last clone is dropped.
+#[derive(Clone)]
 pub struct TestDb {
     /// Pools by role.
     pub db: Db,
     /// The superuser's login, for what a test checks behind the roles' backs.
     pub owner: PgConnectOptions,
+    _kept: Arc<Kept>,
+}
+
+/// The name of a database that is to go when this does.
+struct Kept(String);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.0);
+        ENDED.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+    }
 }
 
 impl TestDb {
@@ -62,7 +74,8 @@ impl TestDb {
         .expect("a database from the template");
         connection.close().await.expect("test Postgres answers");
         let owner = server.options.clone().database(&name);
-        Self { db: Db::new(owner.clone(), PoolSizes { app: 6, ingest: 4, system: 3 }), owner }
+        let db = Db::new(owner.clone(), PoolSizes { app: 6, ingest: 4, system: 3 });
+        Self { db, owner, _kept: Arc::new(Kept(name)) }
     }
 
     /// A tenant with one company, the plants named, their agents and an office, placed
@@ -126,13 +139,6 @@ impl TestDb {
             SHARED => self.owner.clone(),
             own => self.owner.clone().database(own),
         }
-    }
-}
-
-impl Drop for TestDb {
-    fn drop(&mut self) {
-        let name = self.owner.get_database().unwrap_or_default().to_owned();
-        ENDED.lock().unwrap_or_else(PoisonError::into_inner).push(name);
     }
 }
 

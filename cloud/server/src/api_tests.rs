@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
-use platform::openapi::{self, Access};
+use platform::openapi::{self, Access, Operation};
 use platform::testing::TestDb;
 use platform::web::{Scope, keys};
 use serde_json::Value;
@@ -20,7 +20,8 @@ use super::*;
 const RENEW: &str = "run `make openapi` and look at what changed";
 
 async fn all(test: &TestDb) -> Vec<Operation> {
-    openapi::with_masters(&test.db, &operations()).await.unwrap()
+    let operations = Module::all_operations(&modules::all(&Committed::default()));
+    openapi::with_masters(&test.db, &operations).await.unwrap()
 }
 
 /// Routes that are pages, though they stand under `/api`.
@@ -146,8 +147,10 @@ async fn the_document_is_served_to_anybody_and_every_operation_has_a_page() {
     let test = TestDb::new().await;
     let tenant = test.tenant("SAIF", &["KOL"]).await;
     let key = keys::create(&test.db, tenant, "reader", &[Scope::Read], None).await.unwrap();
-    let state = state(&test.db, &Config::default(), Secrets::passing().unwrap(), true, Files::none());
-    let router = app(state, Committed::default(), true);
+    let modules = modules::all(&Committed::default());
+    let state =
+        state(&test.db, &Config::default(), &modules, Secrets::passing().unwrap(), true, Files::none());
+    let router = app(state, modules, true);
     let ask = async |path: &str, tag: Option<&str>, key: Option<&str>| {
         let mut request = Request::builder().uri(path).header(header::HOST, "tw.test");
         if let Some(tag) = tag {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
 use platform::ctx::{Cx, Plants};
-use platform::db::{Db, DbError};
+use platform::db::Db;
 use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, RestoredTenant, Tenant};
@@ -483,8 +483,9 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
                 let webhooks = platform::notify::reseal(tx, &secrets).await?;
                 let messages = platform::outbox::reseal(tx, &secrets).await?;
                 let servers = platform::settings::reseal(tx, &secrets).await?;
+                let fields = platform::masters::reseal(tx, &secrets).await?;
                 let providers = people::reseal_provider(tx, &secrets).await?;
-                Ok::<_, DbError>(codes + webhooks + messages + servers + providers)
+                anyhow::Ok(codes + webhooks + messages + servers + fields + providers)
             })
             .await?;
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::modules;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use figment::Figment;
@@ -359,7 +360,7 @@ impl Config {
             quota: self.files_quota_mb << 20,
             keep_deleted_days: self.files_keep_deleted_days,
         };
-        Ok(Files::new(depot.context("files_store")?, limits, platform::masters::subjects()))
+        Ok(Files::new(depot.context("files_store")?, limits, modules::attached()))
     }
 
     /// The keys of sensitive fields.

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod database;
 mod metrics;
+mod modules;
 mod progress;
 mod serve;
 mod tenant;

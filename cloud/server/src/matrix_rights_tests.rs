@@ -66,8 +66,9 @@ impl Office {
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
         let files = config.files().unwrap();
         std::fs::write(folder.path().join("files").join("x"), "x").unwrap();
-        let state = state(&test.db, &config, Secrets::passing().unwrap(), true, files);
-        let router = app(state, Committed::default(), true);
+        let modules = modules::all(&Committed::default());
+        let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
+        let router = app(state, modules, true);
         let cx = Cx::new(tenant, "user:tests");
         let now = Utc::now();
         let join = async |email: &str, roles: Vec<String>| {

@@ -184,6 +184,8 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/audit", Admin, Nothing),
     ("GET", "/audit.csv", Admin, Nothing),
     ("GET", "/api/v1/audit", Admin, Nothing),
+    ("GET", "/items/variants/{*code}", Reader, Nothing),
+    ("POST", "/items/variants/{*code}", Writer, Form("size=M")),
     ("GET", "/approvals", Person, Nothing),
     ("POST", "/approvals/bulk", Person, Form("chosen=01900000-0000-7000-8000-000000000001%3A1")),
     ("GET", "/approvals/all", Reader, Nothing),
@@ -249,6 +251,8 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/masters/{master}/restore/{*code}", Writer, Form("")),
     ("GET", "/masters/{master}/options/{field}", Writer, Nothing),
     ("GET", "/masters/{master}/export", Reader, Nothing),
+    ("GET", "/masters/{master}/grid", Writer, Nothing),
+    ("POST", "/masters/{master}/grid", Writer, Form("r.0.partner=NEW3&r.0.name=New&r.0.roles=supplier")),
     ("GET", "/masters/{master}/import", Writer, Nothing),
     ("POST", "/masters/{master}/import", Writer, Nothing),
     ("GET", "/api/v1/masters", Reader, Nothing),
@@ -257,10 +261,14 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/masters/{master}/rows/{*code}", Reader, Nothing),
     ("PATCH", "/api/v1/masters/{master}/rows/{*code}", Writer, Json(r#"{"version":1,"name":"Changed"}"#)),
     ("DELETE", "/api/v1/masters/{master}/rows/{*code}", Writer, Nothing),
+    ("GET", "/api/v1/masters/{master}/at/{plant}/{*code}", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/restore/{*code}", Writer, Nothing),
     ("GET", "/api/v1/masters/{master}/history/{*code}", Reader, Nothing),
     ("GET", "/api/v1/masters/{master}/export", Reader, Nothing),
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
+    ("POST", "/views", Writer, Form("list=suppliers&name=Mine&shared=true&back=%2Fmasters%2Fsuppliers")),
+    ("POST", "/views/{id}/delete", Writer, Form("back=%2Fmasters%2Fsuppliers")),
+    ("GET", "/api/v1/scan", Reader, Nothing),
     ("GET", "/numbering", Reader, Nothing),
     ("GET", "/numbering/preview", Reader, Nothing),
     ("GET", "/numbering/series/{*code}", Reader, Nothing),
@@ -306,6 +314,23 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api", Reader, Nothing),
     ("GET", "/api/operations/{operation}", Reader, Nothing),
     ("GET", "/api/openapi.json", Anyone, Nothing),
+    ("GET", "/personal", Admin, Nothing),
+    ("GET", "/personal/of/{person}/{*code}", Admin, Nothing),
+    ("POST", "/personal/export/{person}/{*code}", Admin, Form("")),
+    ("POST", "/personal/erase/{person}/{*code}", Admin, Form("confirm=")),
+    ("POST", "/personal/consents/{person}/{*code}", Admin, Form("purpose=Photos&text_version=1")),
+    ("POST", "/personal/withdraw/{person}/{consent}/{*code}", Admin, Form("")),
+    ("GET", "/api/v1/personal", Admin, Nothing),
+    ("GET", "/api/v1/personal/export/{person}/{*code}", Admin, Nothing),
+    ("POST", "/api/v1/personal/erase/{person}/{*code}", Admin, Nothing),
+    ("GET", "/api/v1/personal/consents/{person}/{*code}", Admin, Nothing),
+    (
+        "POST",
+        "/api/v1/personal/consents/{person}/{*code}",
+        Admin,
+        Json(r#"{"purpose":"Photos","text_version":"1"}"#),
+    ),
+    ("POST", "/api/v1/personal/withdraw/{person}/{consent}/{*code}", Admin, Nothing),
     ("GET", "/api/v1/notices", Person, Nothing),
     ("POST", "/api/v1/notices/read", Person, Nothing),
     ("POST", "/api/v1/notices/{notice}/read", Person, Nothing),
@@ -426,7 +451,10 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{list}", "suppliers")
         .replace("{master}", "suppliers")
         .replace("{kind}", "suppliers")
+        .replace("{person}", "contact")
+        .replace("{consent}", HOLD)
         .replace("{field}", "payment_terms")
+        .replace("{plant}", "KOL")
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
@@ -468,8 +496,9 @@ impl Site {
         let files = config.files().unwrap();
         // The bytes of the file among the marks.
         std::fs::write(folder.path().join("files").join(MARK), "x").unwrap();
-        let state = state(&test.db, &config, Secrets::passing().unwrap(), true, files);
-        let router = app(state, Committed::default(), true);
+        let modules = modules::all(&Committed::default());
+        let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
+        let router = app(state, modules, true);
         let key = async |tenant, scope| {
             keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
         };
@@ -552,6 +581,7 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
     let hold: Uuid = HOLD.parse().unwrap();
     let rows = [
         format!("insert into partners (tenant_id, partner, name, roles) values ('{victim}', '{MARK}', '{MARK}', '{{supplier}}')"),
+        format!("insert into contacts (tenant_id, contact, partner, name) values ('{victim}', '{MARK}', '{MARK}', '{MARK}')"),
         format!("insert into reference_rows (tenant_id, kind, id, version, body)
                  values ('{victim}', 'item', '{MARK}', 1, '{{\"item\": \"{MARK}\"}}')"),
         format!("insert into exceptions (tenant_id, exception_id, kind, fingerprint, key, document, detail)
@@ -560,6 +590,8 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into hold_members (tenant_id, hold_id, key) values ('{victim}', '{hold}', {key})"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
+        format!("insert into list_views (tenant_id, view_id, list, owner, shared, name, query)
+                 values ('{victim}', '{hold}', 'suppliers', 'user:x', true, '{MARK}', '')"),
         format!("insert into document_series (tenant_id, series, name, kind, company, pattern)
                  values ('{victim}', '{MARK}', '{MARK}', 'sales_invoice', 'C1', 'MARK/{{FY}}/{{SEQ}}')"),
         format!("insert into document_periods (tenant_id, series, period_from, first, next)

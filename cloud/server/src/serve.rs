@@ -13,11 +13,10 @@ use chrono::Utc;
 use platform::authority::{self, Authority};
 use platform::files::Files;
 use platform::notify::Courier;
-use platform::openapi::Operation;
 use platform::outbound::HttpClient;
 use platform::secrets::Secrets;
 use platform::settings::OwnMail;
-use platform::web::AppState;
+use platform::web::{AppState, Module};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -27,7 +26,7 @@ use trace::ingest::{Committed, Ingest};
 
 use crate::config::Config;
 use crate::database::Database;
-use crate::{metrics, tls};
+use crate::{metrics, modules, tls};
 
 /// How long requests and streams may take to end once told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -91,18 +90,18 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     config.bounce_token()?;
     config.proxies()?;
     let sms = config.sms()?;
-    let state = state(&db, &config, secrets.clone(), mailer.is_some(), files.clone());
+    let mut modules = modules::all(&committed);
+    let state = state(&db, &config, &modules, secrets.clone(), mailer.is_some(), files);
     if parts.contains(&Part::Worker) {
-        let (approvals, subjects, stopped) = (db.clone(), state.subjects.clone(), stop.clone());
-        running.spawn(async move {
-            platform::workflow::worker::run(approvals, subjects, stopped).await;
-            Ok(())
-        });
-        let (audited, stopped) = (db.clone(), stop.clone());
-        running.spawn(async move {
-            platform::audit::run(audited, stopped).await;
-            Ok(())
-        });
+        for job in Module::take_jobs(&mut modules) {
+            let (state, stop) = (state.clone(), stop.clone());
+            running.spawn(async move {
+                let name = job.name.clone();
+                job.run(state, stop.clone()).await;
+                anyhow::ensure!(stop.is_cancelled(), "{name} ended without being told to");
+                Ok(())
+            });
+        }
         let courier = Courier {
             mailer,
             web: HttpClient::new(config.webhooks_private).context("setting up TLS of webhooks")?,
@@ -114,24 +113,9 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             subjects: state.subjects.clone(),
             public_url: config.url(),
         };
-        let (swept, stopped) = (db.clone(), stop.clone());
-        running.spawn(async move {
-            platform::files::sweep::run(swept, files, stopped).await;
-            Ok(())
-        });
         let (outbox, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::notify::worker::run(outbox, courier, stopped).await;
-            Ok(())
-        });
-        let (metered, stopped) = (db.clone(), stop.clone());
-        running.spawn(async move {
-            platform::plans::run(metered, stopped).await;
-            Ok(())
-        });
-        let (db, committed, stop) = (db.clone(), committed.clone(), stop.clone());
-        running.spawn(async move {
-            trace::projection::run(db, committed, stop).await;
             Ok(())
         });
     }
@@ -142,7 +126,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         platform::plans::count_calls(counting, stopped).await;
         Ok(())
     });
-    let app = app(state, committed, parts.contains(&Part::Api));
+    let app = app(state, modules, parts.contains(&Part::Api));
     let served = stop.clone();
     if let Some(tls) = tls {
         let (watched, stopped) = (tls.clone(), stop.clone());
@@ -195,60 +179,20 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
 }
 
 /// What every handler is given.
-fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, files: Files) -> AppState {
-    let masters_texts = platform::masters::texts();
+fn state(
+    db: &platform::db::Db,
+    config: &Config,
+    modules: &[Module],
+    secrets: Secrets,
+    mails: bool,
+    files: Files,
+) -> AppState {
     // They were judged before anything was started.
     let proxies = config.proxies().unwrap_or_default();
     AppState::builder(db.clone())
         .secure(config.secure_cookies || config.tls_certificate.is_some())
-        .nav(trace::pages::NAV)
-        .nav(platform::workflow::NAV)
-        .nav(platform::masters::NAV)
-        .nav(platform::people::NAV)
-        .nav(platform::notify::NAV)
-        .nav(platform::plans::NAV)
-        .nav(platform::organisation::NAV)
-        .nav(platform::settings::NAV)
-        .nav(platform::audit::NAV)
-        .permissions(trace::rights::PERMISSIONS)
-        .permissions(platform::seed::PERMISSIONS)
-        .permissions(&platform::masters::permissions())
-        .permissions(platform::numbering::PERMISSIONS)
-        .permissions(platform::people::PERMISSIONS)
-        .permissions(&[platform::web::keys::KEY_MANAGE])
-        .permissions(platform::workflow::PERMISSIONS)
-        .permissions(platform::notify::PERMISSIONS)
-        .permissions(platform::plans::PERMISSIONS)
-        .permissions(platform::organisation::PERMISSIONS)
-        .permissions(platform::settings::PERMISSIONS)
-        .permissions(platform::audit::PERMISSIONS)
-        .kinds(trace::holds::KINDS)
-        .kinds(platform::workflow::KINDS)
-        .kinds(platform::people::KINDS)
-        .kinds(platform::notify::KINDS)
-        .kinds(platform::plans::KINDS)
-        .texts(trace::pages::TEXTS)
-        .texts(platform::people::TEXTS)
-        .texts(platform::workflow::TEXTS)
-        .texts(masters_texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
-        .texts(platform::numbering::TEXTS)
-        .texts(platform::notify::TEXTS)
-        .texts(platform::plans::TEXTS)
-        .texts(platform::admin::TEXTS)
-        .texts(platform::organisation::TEXTS)
-        .texts(platform::settings::TEXTS)
-        .texts(platform::audit::TEXTS)
-        .searchers(&trace::explore::find::SEARCHERS)
-        .searchers(&platform::masters::SEARCHERS)
-        .searchers(&platform::numbering::SEARCHERS)
-        .searchers(&platform::people::SEARCHERS)
-        .commands(platform::masters::commands())
-        .commands(platform::numbering::commands())
-        .texts(platform::search::TEXTS)
-        .texts(platform::files::TEXTS)
+        .modules(modules)
         .files(files)
-        .texts(platform::openapi::TEXTS)
-        .subjects(platform::workflow::subjects())
         .secrets(secrets)
         .mails(mails)
         .private_webhooks(config.webhooks_private)
@@ -261,51 +205,12 @@ fn state(db: &platform::db::Db, config: &Config, secrets: Secrets, mails: bool, 
         .build()
 }
 
-/// What the routes under `/api` are; a part that has some declares them. Those of
-/// masters are made of their declarations.
-fn operations() -> Vec<Operation> {
-    [
-        trace::explore::api::operations(),
-        platform::seed::operations(),
-        platform::audit::operations(),
-        platform::plans::operations(),
-        platform::people::operations(),
-        platform::tokens::operations(),
-        platform::workflow::operations(),
-        platform::numbering::operations(),
-        platform::search::operations(),
-        platform::files::operations(),
-        platform::notify::operations(),
-        platform::web::keys::operations(),
-        platform::openapi::operations(),
-    ]
-    .concat()
-}
-
 /// Pages and API, or health alone where this process does not serve them.
-fn app(state: AppState, committed: Committed, with_pages: bool) -> Router {
+fn app(state: AppState, modules: Vec<Module>, with_pages: bool) -> Router {
     let health =
         Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
     if with_pages {
-        let pages = health
-            .merge(platform::web::routes())
-            .merge(platform::seed::router())
-            .merge(platform::people::router())
-            .merge(platform::tokens::router())
-            .merge(platform::audit::router())
-            .merge(platform::notify::router())
-            .merge(platform::plans::router())
-            .merge(platform::admin::router())
-            .merge(platform::organisation::router())
-            .merge(platform::settings::router())
-            .merge(platform::workflow::router())
-            .merge(platform::search::router())
-            .merge(platform::masters::router(&state))
-            .merge(platform::numbering::router())
-            .merge(platform::files::router())
-            .merge(platform::openapi::router(operations()))
-            .merge(trace::router(committed));
-        platform::web::wrap(pages, state)
+        platform::web::wrap(health.merge(Module::all_routes(modules)), state)
     } else {
         health.with_state(state)
     }

@@ -11,12 +11,29 @@ pub mod projection;
 pub mod rights;
 
 use axum::Router;
-use platform::web::AppState;
+use platform::web::{AppState, Module};
 
 /// The API and pages of traceability. `committed` is where the ingest announces
 /// batches, so that a hold placed here reaches the plants at once.
 pub fn router(committed: ingest::Committed) -> Router<AppState> {
     Router::new().merge(explore::api::router()).merge(pages::router()).layer(axum::Extension(committed))
+}
+
+/// What the server has to know of traceability.
+#[must_use]
+pub fn module(committed: &ingest::Committed) -> Module {
+    let follows = committed.clone();
+    Module::new("trace")
+        .routes(router(committed.clone()))
+        .operations(explore::api::operations())
+        .nav(pages::NAV)
+        .permissions(rights::PERMISSIONS.iter().copied())
+        .texts(pages::TEXTS)
+        .kinds(holds::KINDS)
+        .searchers(&explore::find::SEARCHERS)
+        .job("projections", |state, stop| async move {
+            projection::run(state.db.clone(), follows, stop).await;
+        })
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ impl Site {
 
     /// The same database, for another tenant beside this one.
     pub fn again(&self) -> TestDb {
-        TestDb { db: self.db.db.clone(), owner: self.db.owner.clone() }
+        self.db.clone()
     }
 
     pub fn cx(&self) -> Cx {

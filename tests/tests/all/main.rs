@@ -6,6 +6,7 @@ mod carton;
 mod edge_link;
 mod faults;
 mod mosquitto;
+mod office_lines;
 mod office_pages;
 mod office_tenant;
 mod office_workflow;

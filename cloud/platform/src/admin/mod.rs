@@ -26,7 +26,7 @@ pub use caller::AdminCaller;
 pub use identity::{AdminError, Invited, KEY_PREFIX, invite, key, list, reseal};
 
 use crate::i18n::{Lang, Sources};
-use crate::web::AppState;
+use crate::web::{AppState, Module};
 
 /// The texts of this part.
 pub const TEXTS: Sources<'static> = [
@@ -44,4 +44,10 @@ pub fn router() -> Router<AppState> {
         .merge(people_pages::router())
         .merge(audit_pages::router())
         .merge(api::router())
+}
+
+/// What the server has to know of super-administrators.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("admin").routes(router()).texts(TEXTS)
 }

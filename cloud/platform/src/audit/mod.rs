@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 /// Read who changed what.
 pub const AUDIT_READ: Permission = Permission::admin("audit.read");
@@ -126,4 +126,16 @@ pub async fn record_all(tx: &mut Tx, entries: &[Kept]) -> Result<(), DbError> {
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// What the server has to know of the audit.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("audit")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .job("chaining", |state, stop| async move { run(state.db.clone(), stop).await })
 }

@@ -31,13 +31,13 @@ pub use api::operations;
 pub use depot::{Depot, S3Config};
 pub use error::FilesError;
 pub use model::{Listed, VersionOf};
-pub use service::{Goes, delete, list, restore, upload, used};
+pub use service::{Goes, delete, list, purge_subject, restore, upload, used};
 pub use spool::{Spooled, spool};
 pub use tenant::{copy_tenant, erase_tenant, folder_of};
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Permission};
+use crate::web::{AppState, Module, Permission};
 
 /// The texts of files.
 pub const TEXTS: Sources<'static> = [
@@ -121,6 +121,14 @@ impl Files {
         self.inner.depot.as_ref().ok_or(FilesError::Off)
     }
 
+    /// Removes the bytes of an object that no row names any more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove(&self, object: &str) -> Result<(), FilesError> {
+        self.depot()?.remove(object).await
+    }
+
     /// How much is taken.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -138,4 +146,16 @@ impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Files({:?})", self.inner.limits)
     }
+}
+
+/// What the server has to know of files.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("files")
+        .routes(router())
+        .operations(operations())
+        .texts(TEXTS)
+        .job("removing what nobody names", |state, stop| async move {
+            sweep::run(state.db.clone(), state.files.clone(), stop).await
+        })
 }

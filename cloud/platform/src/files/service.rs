@@ -171,6 +171,24 @@ async fn mark(
     .await
 }
 
+/// Removes every file of a subject for good, as when a person is erased. Answers the
+/// objects whose bytes are to be removed once the transaction has committed
+/// ([`Files::remove`]); until then, and after a crash, the sweep does it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn purge_subject(tx: &mut Tx, kind: &str, key: &str) -> Result<Vec<String>, FilesError> {
+    let (gone, contents) = store::purge_of(tx, kind, key).await?;
+    if gone > 0 {
+        let bytes: i64 = contents.iter().map(|(_, size)| size).sum();
+        store::usage_add(tx, -bytes).await?;
+        let after = Some(json!({ "files": gone, "bytes": bytes }));
+        let subject = format!("{kind}:{key}");
+        audit::record(tx, Entry { action: "file.purge", subject: &subject, before: None, after }).await?;
+    }
+    Ok(contents.into_iter().map(|(object, _)| object).collect())
+}
+
 /// Files of a subject, deleted ones too, oldest first.
 ///
 /// # Errors

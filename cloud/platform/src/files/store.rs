@@ -296,17 +296,40 @@ pub(super) async fn purge(
     )
     .fetch_all(tx.conn())
     .await?;
+    forget(tx, &gone).await
+}
+
+/// [`purge`] of every file of a subject, at once.
+pub(super) async fn purge_of(
+    tx: &mut Tx,
+    kind: &str,
+    key: &str,
+) -> Result<(usize, Vec<(String, i64)>), Error> {
+    let tenant = tx.tenant();
+    let gone = sqlx::query_scalar!(
+        "select file_id from files where tenant_id = $1 and subject_kind = $2 and subject_key = $3 for update",
+        tenant,
+        kind,
+        key,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    forget(tx, &gone).await
+}
+
+async fn forget(tx: &mut Tx, gone: &[Uuid]) -> Result<(usize, Vec<(String, i64)>), Error> {
+    let tenant = tx.tenant();
     if gone.is_empty() {
         return Ok((0, Vec::new()));
     }
     let hashes = sqlx::query_scalar!(
         "delete from file_versions where tenant_id = $1 and file_id = any($2) returning sha256",
         tenant,
-        &gone,
+        gone,
     )
     .fetch_all(tx.conn())
     .await?;
-    sqlx::query!("delete from files where tenant_id = $1 and file_id = any($2)", tenant, &gone)
+    sqlx::query!("delete from files where tenant_id = $1 and file_id = any($2)", tenant, gone)
         .execute(tx.conn())
         .await?;
     let contents = sqlx::query!(

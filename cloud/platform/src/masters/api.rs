@@ -1,5 +1,6 @@
 //! Masters as JSON, under `/api/v1/masters`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -7,27 +8,35 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::check::Cells;
+use super::extra::OWN;
 use super::kind::Kind;
-use super::shape::{Column, Shape, Shapes};
+use super::shape::{Column, Lies, Shape, Shapes};
 use super::sheet::{self, Sheet};
 use super::store::Stored;
-use super::{ANY_VIEW, Engine, ListQuery, MastersError, Row, export, history, import, list, service};
+use super::{
+    ANY_VIEW, Engine, ListQuery, MastersError, Row, SENSITIVE_VIEW, at_plant, export, history, import, list,
+    sensitive, service,
+};
+use crate::db::Tx;
 use crate::i18n::Lang;
+use crate::tenancy;
 use crate::web::{
     AppState, Caller, IfMatch, Permission, Problem, etag, media_type, not_modified, query, sent_as,
 };
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
+        .route("/api/v1/scan", get(super::barcodes::scan))
         .route("/api/v1/masters", get(all))
         .route("/api/v1/masters/{master}", get(rows).post(create))
         .route("/api/v1/masters/{master}/rows/{*code}", get(one).patch(update).delete(delete))
+        .route("/api/v1/masters/{master}/at/{plant}/{*code}", get(at))
         .route("/api/v1/masters/{master}/restore/{*code}", post(restore))
         .route("/api/v1/masters/{master}/history/{*code}", get(changes))
         .route("/api/v1/masters/{master}/export", get(exported))
@@ -69,7 +78,8 @@ pub(super) async fn open(
         caller.require(permission)?;
     }
     caller.cx = caller.at(permission);
-    Ok((shapes, master, caller))
+    let shapes = engine.widened(&state.db, &caller.cx, name).await;
+    Ok((shapes.map_err(|error| error.problem(&caller.texts))?, master, caller))
 }
 
 // --- what there is ----------------------------------------------------------------
@@ -85,7 +95,7 @@ struct Described {
 
 #[derive(Debug, Serialize)]
 struct DescribedField {
-    name: &'static str,
+    name: String,
     label: String,
     kind: &'static str,
     required: bool,
@@ -101,19 +111,24 @@ struct DescribedField {
 /// The masters that the caller may see, and their fields.
 async fn all(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&ANY_VIEW)?;
     let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
-    let seen = shapes.iter().filter(|shape| caller.may(&shape.master.permissions.view));
-    let described: Vec<Described> = seen.map(|shape| describe(shape, &caller)).collect();
+    let mut described: Vec<Described> = Vec::new();
+    for shape in shapes.iter().filter(|shape| caller.may(&shape.master.permissions.view)) {
+        let wider = engine.widened(&state.db, &caller.cx, shape.master.name).await;
+        let wider = wider.map_err(|error| error.problem(&caller.texts))?;
+        let shape = wider.find(shape.master.name).map_err(|error| error.problem(&caller.texts))?;
+        described.push(describe(shape, &caller));
+    }
     Ok(Json(json!({ "masters": described })))
 }
 
 fn describe(shape: &Shape, caller: &Caller) -> Described {
     let field = |column: &Column| {
-        let name = column.field.name;
+        let name = column.name.as_str();
         let (kind, longest, choices) = match &column.kind {
             Kind::Text { longest, .. } => ("text", Some(*longest), Vec::new()),
             Kind::Choice(words) => ("choice", None, words.clone()),
@@ -124,11 +139,12 @@ fn describe(shape: &Shape, caller: &Caller) -> Described {
             Kind::Time => ("time", None, Vec::new()),
             Kind::Codes(words) => ("codes", None, words.clone()),
             Kind::Names => ("texts", None, Vec::new()),
+            Kind::Secret if column.field.sealed.is_some() => ("sensitive", None, Vec::new()),
             Kind::Secret => ("secret", None, Vec::new()),
         };
         DescribedField {
-            name,
-            label: caller.t(&column.field.text_key()),
+            name: name.to_owned(),
+            label: column.said(&caller.texts),
             kind,
             required: column.required,
             longest,
@@ -156,22 +172,47 @@ struct OneRow {
     updated_at: Option<DateTime<Utc>>,
     updated_by: String,
     values: Row,
+    /// Sensitive fields, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sensitive: Option<Row>,
 }
 
 /// A row as it is told: what is secret stays.
 fn told(shape: &Shape, stored: Stored) -> OneRow {
     let key = shape.key_of(&stored.row);
-    let shown = shape.columns.iter().filter(|column| column.kind != Kind::Secret);
-    let values = shown.filter_map(|column| {
-        let name = column.field.name;
-        Some((name.to_owned(), stored.row.get(name)?.clone()))
-    });
+    let mut values = Row::new();
+    let mut beside: BTreeMap<&str, BTreeMap<&str, Row>> = BTreeMap::new();
+    for column in shape.columns.iter().filter(|column| column.kind != Kind::Secret) {
+        let name = column.name.as_str();
+        let value = stored.row.get(name).cloned();
+        match (column.lies, name.split_once('@')) {
+            (Lies::Own, _) => {
+                let own = beside.entry("custom").or_default().entry("").or_default();
+                own.insert(name.trim_start_matches(OWN).to_owned(), value.unwrap_or_default());
+            }
+            (Lies::Plant, Some((field, plant))) => {
+                if let Some(value) = value.filter(|value| !value.is_null()) {
+                    let at = beside.entry("at").or_default().entry(plant).or_default();
+                    at.insert(field.to_owned(), value);
+                }
+            }
+            _ => values.extend(value.map(|value| (name.to_owned(), value))),
+        }
+    }
+    for (name, parts) in beside {
+        let value = match name {
+            "custom" => parts.into_values().next().unwrap_or_default().into(),
+            _ => json!(parts),
+        };
+        values.insert(name.to_owned(), value);
+    }
     OneRow {
         key,
         version: stored.version,
         deleted: stored.deleted,
         updated_at: stored.updated_at,
-        values: values.collect(),
+        values,
+        sensitive: None,
         updated_by: stored.updated_by,
     }
 }
@@ -183,7 +224,7 @@ fn answer(status: StatusCode, row: OneRow) -> Response {
 
 async fn rows(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     uri: Uri,
@@ -192,7 +233,8 @@ async fn rows(
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let found = async {
         let shape = shapes.find(&name)?;
-        let asked = ListQuery::read(shape, pairs)?;
+        let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
+        let asked = ListQuery { sensitive, ..ListQuery::read(shape, pairs)? };
         let page = state.db.tx(&caller.cx, async |tx| list(tx, shape, &asked).await).await?;
         let rows: Vec<OneRow> = page.rows.into_iter().map(|row| told(shape, row)).collect();
         Ok(Json(json!({ "rows": rows, "next": page.next })))
@@ -202,22 +244,77 @@ async fn rows(
 
 async fn one(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
+    let asked = query::<OneQuery>(&uri)?;
+    if asked.sensitive {
+        caller.require(&SENSITIVE_VIEW)?;
+    }
+    let found = async {
+        let shape = shapes.find(&name)?;
+        let read = async |tx: &mut Tx| seen(tx, shape, &key, asked.sensitive).await;
+        let (stored, sensitive) = state.db.tx(&caller.cx, read).await?;
+        let tag = etag(stored.version);
+        if !asked.sensitive && not_modified(&headers, &tag.1) {
+            return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
+        }
+        Ok(answer(StatusCode::OK, OneRow { sensitive, ..told(shape, stored) }))
+    };
+    found.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+/// A row as it is at a plant.
+async fn at(
+    State(state): State<AppState>,
+    State(engine): State<Arc<Engine>>,
+    caller: Caller,
+    Path((name, plant, key)): Path<(String, String, String)>,
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let found = async {
         let shape = shapes.find(&name)?;
-        let stored = state.db.tx(&caller.cx, async |tx| service::find(tx, shape, &key, false).await).await?;
-        let tag = etag(stored.version);
-        if not_modified(&headers, &tag.1) {
-            return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
+        let (mut stored, plants) = state
+            .db
+            .tx(&caller.cx, async |tx| {
+                let stored = service::find(tx, shape, &key, false).await?;
+                Ok::<_, MastersError>((stored, tenancy::plant_codes(tx).await?))
+            })
+            .await?;
+        if !plants.contains(&plant) {
+            return Err(MastersError::NotFound);
         }
+        stored.row = at_plant(shape, &stored.row, &plant);
         Ok(answer(StatusCode::OK, told(shape, stored)))
     };
     found.await.map_err(|error: MastersError| error.problem(&caller.texts))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OneQuery {
+    /// Sensitive fields are shown, and that is written down.
+    sensitive: bool,
+}
+
+/// A row, and with `open` its sensitive fields, which is then in the audit.
+pub(super) async fn seen(
+    tx: &mut Tx,
+    shape: &Shape,
+    key: &str,
+    open: bool,
+) -> Result<(Stored, Option<Row>), MastersError> {
+    let stored = service::find(tx, shape, key, false).await?;
+    if !open {
+        return Ok((stored, None));
+    }
+    let values = sensitive::reveal_all(tx.tenant(), shape, &stored.row)?;
+    sensitive::record_read(tx, "master.read", &shape.master.subject(key)).await?;
+    Ok((stored, Some(values)))
 }
 
 /// What a JSON object gives, by the names of inputs, and its `version` apart.
@@ -233,6 +330,21 @@ fn cells(bytes: &[u8]) -> Result<(Cells, Option<i32>), Problem> {
         match value {
             Value::Number(number) if name == "version" => {
                 version = number.as_i64().and_then(|version| i32::try_from(version).ok());
+            }
+            Value::Object(own) if name == "custom" => {
+                for (field, value) in own {
+                    cells.insert(format!("{OWN}{field}"), Kind::plain(&value));
+                }
+            }
+            Value::Object(plants) if name == "at" => {
+                for (plant, fields) in plants {
+                    let Value::Object(fields) = fields else {
+                        return Err(invalid(format!("at.{plant}: an object is expected.")));
+                    };
+                    for (field, value) in fields {
+                        cells.insert(format!("{field}@{plant}"), Kind::plain(&value));
+                    }
+                }
             }
             Value::Object(names) => {
                 // A language that is not named is taken away.
@@ -255,7 +367,7 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 async fn create(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -274,7 +386,7 @@ async fn create(
 
 async fn update(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -304,7 +416,7 @@ fn told_stale(error: MastersError, if_match: IfMatch, caller: &Caller) -> Proble
 
 async fn delete(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -325,7 +437,7 @@ async fn delete(
 
 async fn restore(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
@@ -340,7 +452,7 @@ async fn restore(
 
 async fn changes(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
 ) -> Result<Json<Value>, Problem> {
@@ -381,7 +493,7 @@ struct ImportQuery {
 
 async fn imported(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     uri: Uri,
@@ -414,7 +526,7 @@ pub(super) async fn take_in(
 
 async fn exported(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     uri: Uri,
@@ -434,9 +546,21 @@ pub(super) async fn export_of(
     let (shapes, master, caller) = open(state, engine, caller.clone(), name, Right::View).await?;
     let mut pairs = query::<Vec<(String, String)>>(uri)?;
     let format = pairs.iter().position(|(name, _)| name == "format").map(|at| pairs.remove(at).1);
+    let open_all = pairs.iter().position(|(name, _)| name == "sensitive").map(|at| pairs.remove(at).1);
+    let open_all = open_all.is_some_and(|value| value == "true");
+    if open_all {
+        caller.require(&SENSITIVE_VIEW)?;
+    }
     let made = async {
         let shape = shapes.find(name)?;
-        let asked = ListQuery::read(shape, pairs)?;
+        let asked = ListQuery { open: open_all, ..ListQuery::read(shape, pairs)? };
+        if open_all {
+            let record = async |tx: &mut Tx| {
+                let subject = format!("master:{}", master.name);
+                sensitive::record_read(tx, "master.export_sensitive", &subject).await
+            };
+            state.db.tx(&caller.cx, record).await?;
+        }
         match format.as_deref().unwrap_or("csv") {
             "csv" => {
                 let (db, cx, shapes) = (state.db.clone(), caller.cx.clone(), Arc::clone(&shapes));
@@ -486,6 +610,9 @@ mod tests {
             (given["inspect"].as_str(), given["plants"].as_str(), given["days"].as_str()),
             ("true", "KOL;VSK", "5")
         );
+        let (given, _) = cells(br#"{"custom":{"colour":"red"},"at":{"KOL":{"days":3}}}"#).unwrap();
+        assert_eq!((given["custom.colour"].as_str(), given["days@KOL"].as_str()), ("red", "3"));
+        assert!(cells(b"{\"at\":{\"KOL\":1}}").is_err());
         assert!(cells(b"[1]").is_err() && cells(b"{").is_err());
     }
 }

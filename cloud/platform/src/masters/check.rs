@@ -16,10 +16,8 @@ pub type Cells = BTreeMap<String, String>;
 /// Names under which a field is given.
 pub(super) fn inputs(column: &Column) -> Vec<String> {
     match column.kind {
-        Kind::Names => {
-            Lang::ALL.iter().map(|lang| format!("{}.{}", column.field.name, lang.code())).collect()
-        }
-        _ => vec![column.field.name.to_owned()],
+        Kind::Names => Lang::ALL.iter().map(|lang| format!("{}.{}", column.name, lang.code())).collect(),
+        _ => vec![column.name.clone()],
     }
 }
 
@@ -48,7 +46,7 @@ pub(super) fn row(shape: &Shape, cells: &Cells, before: Option<&Row>) -> (Row, V
     }
     let mut mistakes = Vec::new();
     for column in &shape.columns {
-        let name = column.field.name;
+        let name = column.name.as_str();
         let was = before.and_then(|before| before.get(name));
         let read = match column.kind {
             Kind::Names => names(column, cells, was),
@@ -85,13 +83,17 @@ fn empty(column: &Column) -> Result<Value, Wrong> {
 }
 
 fn one(shape: &Shape, column: &Column, cells: &Cells, was: Option<&Value>) -> Result<Option<Value>, Wrong> {
-    let name = column.field.name;
+    let name = column.name.as_str();
     let Some(given) = cells.get(name) else {
         return match was {
             Some(was) => Ok(Some(was.clone())),
             None => empty(column).map(Some),
         };
     };
+    // A rule that came later does not lock what was written before.
+    if let Some(was) = was.filter(|was| !was.is_null() && Kind::plain(was) == given.trim()) {
+        return Ok(Some(was.clone()));
+    }
     let value = column.kind.read(given)?;
     if value.is_null() {
         return match was {
@@ -99,9 +101,14 @@ fn one(shape: &Shape, column: &Column, cells: &Cells, was: Option<&Value>) -> Re
             _ => empty(column).map(Some),
         };
     }
-    // A rule that came later does not lock what was written before.
     if was == Some(&value) {
         return Ok(Some(value));
+    }
+    if let (Some(pattern), Value::String(text)) = (&column.pattern, &value)
+        && !pattern.is_match(text)
+    {
+        return Err(Wrong::new("own-shape")
+            .with("pattern", pattern.as_str().trim_start_matches("^(?:").trim_end_matches(")$")));
     }
     if let (Some(rule), Value::String(text)) = (column.field.rule, &value) {
         rule(text)?;
@@ -122,7 +129,7 @@ fn one(shape: &Shape, column: &Column, cells: &Cells, was: Option<&Value>) -> Re
 fn names(column: &Column, cells: &Cells, was: Option<&Value>) -> Result<Option<Value>, Wrong> {
     let mut names: Map<String, Value> = was.and_then(Value::as_object).cloned().unwrap_or_default();
     for lang in Lang::ALL {
-        if let Some(given) = cells.get(&format!("{}.{}", column.field.name, lang.code())) {
+        if let Some(given) = cells.get(&format!("{}.{}", column.name, lang.code())) {
             match column.kind.read(given)? {
                 Value::Null => drop(names.remove(lang.code())),
                 value => drop(names.insert(lang.code().to_owned(), value)),
@@ -137,12 +144,15 @@ fn names(column: &Column, cells: &Cells, was: Option<&Value>) -> Result<Option<V
 
 /// What is secret is not shown again: nothing given means as it was.
 fn secret(column: &Column, cells: &Cells, before: Option<&Row>) -> Result<Option<Value>, Wrong> {
-    let given = cells.get(column.field.name).map(|given| column.kind.read(given)).transpose()?;
+    let given = cells.get(&column.name).map(|given| column.kind.read(given)).transpose()?;
     match given {
         None | Some(Value::Null) if before.is_none() && column.required => Err(Wrong::new("required")),
         None | Some(Value::Null) => Ok(None),
         Some(value) => {
-            if let (Some(rule), Value::String(text)) = (column.field.rule, &value) {
+            let taken_away = column.field.sealed.is_some() && value == super::sensitive::NONE;
+            if let (Some(rule), Value::String(text)) = (column.field.rule, &value)
+                && !taken_away
+            {
                 rule(text)?;
             }
             Ok(Some(value))

@@ -270,6 +270,9 @@ pub struct Field {
     pub personal: bool,
     /// Only what [`Master::seal`] makes of it is kept, in this column.
     pub secret: Option<&'static str>,
+    /// What is kept of it is sealed, and shown by right: in `secret`, with what it
+    /// is found by in this column.
+    pub sealed: Option<&'static str>,
     /// It holds keys of this master, or `plants`, and has no foreign key.
     pub refers: Option<&'static str>,
     /// Beyond the table's own checks.
@@ -278,6 +281,11 @@ pub struct Field {
     pub lines: bool,
     /// The words that may stand here, where the program and not the table knows them.
     pub words: Option<fn() -> Vec<String>>,
+    /// A plant may have its own value of it.
+    pub per_plant: bool,
+    /// What a plant's own value refers to: a master of places within plants, by its
+    /// last key column.
+    pub at_plant: Option<&'static str>,
 }
 
 impl Field {
@@ -291,10 +299,13 @@ impl Field {
             needed: false,
             personal: false,
             secret: None,
+            sealed: None,
             refers: None,
             rule: None,
             lines: false,
             words: None,
+            per_plant: false,
+            at_plant: None,
         }
     }
 
@@ -302,6 +313,13 @@ impl Field {
     #[must_use]
     pub const fn secret(name: &'static str, column: &'static str) -> Self {
         Self { secret: Some(column), ..Self::new(name) }
+    }
+
+    /// A sensitive field: kept sealed in the first column, and found by its exact
+    /// value through a keyed hash in the second.
+    #[must_use]
+    pub const fn sensitive(name: &'static str, column: &'static str, index: &'static str) -> Self {
+        Self { secret: Some(column), sealed: Some(index), ..Self::new(name) }
     }
 
     /// Lists show it.
@@ -332,6 +350,18 @@ impl Field {
     #[must_use]
     pub const fn rule(self, rule: Rule) -> Self {
         Self { rule: Some(rule), ..self }
+    }
+
+    /// A plant may have its own value of it: see `docs/adding-a-master.md`.
+    #[must_use]
+    pub const fn per_plant(self) -> Self {
+        Self { per_plant: true, ..self }
+    }
+
+    /// As [`Field::per_plant`]; a plant's own value is a row of this master there.
+    #[must_use]
+    pub const fn at_plant(self, master: &'static str) -> Self {
+        Self { at_plant: Some(master), ..self.per_plant() }
     }
 
     /// One of the words that the program knows.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use rust_xlsxwriter::{Format, Workbook};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::kind::Kind;
 use super::list::{self, ListQuery};
-use super::shape::{Shape, Shapes};
+use super::shape::{Column, Shape, Shapes};
 use super::store::Stored;
-use super::{MastersError, check};
+use super::{MastersError, check, sensitive};
 use crate::ctx::Cx;
 use crate::db::Db;
 use crate::web::{csv_line, harmless};
@@ -19,19 +20,31 @@ use crate::web::{csv_line, harmless};
 const BATCH: usize = 2000;
 /// Most rows of a workbook, which is made in memory.
 const MOST_IN_WORKBOOK: usize = 50_000;
-/// The heads of an export: the inputs by which an import reads it again. What is
-/// secret has none.
-fn inputs(shape: &Shape) -> Vec<String> {
-    let shown = shape.columns.iter().filter(|column| column.kind != Kind::Secret);
+/// Whether a column goes into an export: what is secret does not, and what is
+/// sealed only with the right to see it.
+fn goes_out(column: &Column, query: &ListQuery) -> bool {
+    column.kind != Kind::Secret || (column.field.sealed.is_some() && query.open)
+}
+
+/// The heads of an export: the inputs by which an import reads it again.
+fn inputs(shape: &Shape, query: &ListQuery) -> Vec<String> {
+    let shown = shape.columns.iter().filter(|column| goes_out(column, query));
     shown.flat_map(check::inputs).collect()
 }
 
 /// One row, a value for each head.
-fn values(shape: &Shape, stored: &Stored) -> Vec<Value> {
+fn values(
+    tenant: Uuid,
+    shape: &Shape,
+    query: &ListQuery,
+    stored: &Stored,
+) -> Result<Vec<Value>, MastersError> {
     let mut values = Vec::new();
-    for column in shape.columns.iter().filter(|column| column.kind != Kind::Secret) {
-        let value = stored.row.get(column.field.name);
-        if column.kind == Kind::Names {
+    for column in shape.columns.iter().filter(|column| goes_out(column, query)) {
+        let value = stored.row.get(&column.name);
+        if column.kind == Kind::Secret {
+            values.push(sensitive::reveal(tenant, shape, column, &stored.row)?.into());
+        } else if column.kind == Kind::Names {
             for input in check::inputs(column) {
                 let lang = input.rsplit('.').next().unwrap_or_default();
                 values.push(value.and_then(|names| names.get(lang)).cloned().unwrap_or_default());
@@ -40,7 +53,7 @@ fn values(shape: &Shape, stored: &Stored) -> Vec<Value> {
             values.push(value.cloned().unwrap_or_default());
         }
     }
-    values
+    Ok(values)
 }
 
 /// An empty table with the heads, to be filled in.
@@ -65,9 +78,12 @@ pub(super) fn csv(db: Db, cx: Cx, shapes: Arc<Shapes>, name: &'static str, query
         let shape = shapes.find(name).map_err(std::io::Error::other)?;
         let page = walk.db.tx(&walk.cx, async |tx| list::list(tx, shape, &query).await).await;
         let page = page.map_err(std::io::Error::other)?;
-        let mut piece = if walk.begun { Vec::new() } else { csv_line(inputs(shape)) };
+        let mut piece = if walk.begun { Vec::new() } else { csv_line(inputs(shape, &query)) };
         for row in &page.rows {
-            let cells = values(shape, row).into_iter().map(|value| harmless(Kind::plain(&value)));
+            let cells = values(walk.cx.tenant, shape, &query, row)
+                .map_err(std::io::Error::other)?
+                .into_iter()
+                .map(|value| harmless(Kind::plain(&value)));
             piece.extend(csv_line(cells));
         }
         walk.begun = true;
@@ -83,16 +99,19 @@ pub(super) fn csv(db: Db, cx: Cx, shapes: Arc<Shapes>, name: &'static str, query
 /// [`MastersError::TooMany`] rows for one.
 pub(super) async fn xlsx(db: &Db, cx: &Cx, shape: &Shape, query: ListQuery) -> Result<Vec<u8>, MastersError> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
+    let heads_of = query.clone();
     let mut query = Some(ListQuery { limit: BATCH, ..query });
     while let Some(asked) = query.take() {
         let page = db.tx(cx, async |tx| list::list(tx, shape, &asked).await).await?;
-        rows.extend(page.rows.iter().map(|row| values(shape, row)));
+        for row in &page.rows {
+            rows.push(values(cx.tenant, shape, &asked, row)?);
+        }
         if rows.len() > MOST_IN_WORKBOOK {
             return Err(MastersError::TooMany(MOST_IN_WORKBOOK));
         }
         query = page.next.map(|after| ListQuery { after, ..asked });
     }
-    let (heads, name) = (inputs(shape), shape.master.name);
+    let (heads, name) = (inputs(shape, &heads_of), shape.master.name);
     let made = tokio::task::spawn_blocking(move || workbook(name, &heads, &rows));
     let made = made.await.map_err(|error| MastersError::Fault(error.to_string()))?;
     made.map_err(|error| MastersError::Fault(error.to_string()))

@@ -76,7 +76,7 @@ fn changes(shape: &Shape, entry: &Audited, texts: &Texts) -> Vec<Change> {
     let Some(after) = after else { return Vec::new() };
     let before = before.unwrap_or(empty);
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
-    names.sort_by_key(|name| shape.columns.iter().position(|column| column.field.name == **name));
+    names.sort_by_key(|name| shape.columns.iter().position(|column| column.name == **name));
     names.dedup();
     let blank = |value: &Value| value.is_null() || Kind::plain(value).is_empty() && !value.is_object();
     let mut changes = Vec::new();
@@ -93,10 +93,11 @@ fn changes(shape: &Shape, entry: &Audited, texts: &Texts) -> Vec<Change> {
             None if value.is_object() => names_of(value),
             None => Kind::plain(value),
         };
-        let label = column.map_or_else(|| format!("field-{name}"), |column| column.field.text_key());
+        let label =
+            column.map_or_else(|| texts.or(&format!("field-{name}"), name), |column| column.said(texts));
         changes.push(Change {
             field: name.clone(),
-            label: texts.or(&label, name),
+            label,
             before: show(was),
             after: if hidden { String::new() } else { show(is) },
             hidden,

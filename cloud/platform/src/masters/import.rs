@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::check::{self, Cells};
 use super::kind::Kind;
 use super::service::{key_of, there_already};
-use super::shape::Shape;
+use super::shape::{Column, Shape};
 use super::sheet::Sheet;
 use super::store;
 use super::write::{self, Change, Done};
@@ -49,9 +49,7 @@ pub fn heads(shape: &Shape, languages: &[Texts]) -> BTreeMap<String, String> {
     for column in &shape.columns {
         for input in check::inputs(column) {
             for texts in languages {
-                heads
-                    .entry(label(column.field, &column.kind, &input, texts).to_lowercase())
-                    .or_insert(input.clone());
+                heads.entry(label(column, &input, texts).to_lowercase()).or_insert(input.clone());
             }
         }
     }
@@ -63,9 +61,9 @@ pub fn heads(shape: &Shape, languages: &[Texts]) -> BTreeMap<String, String> {
 }
 
 /// The label of an input: the field's, and the language of one of several.
-pub(super) fn label(field: &super::Field, kind: &Kind, input: &str, texts: &Texts) -> String {
-    let label = texts.t(&field.text_key());
-    match (kind, input.rsplit_once('.')) {
+pub(super) fn label(column: &Column, input: &str, texts: &Texts) -> String {
+    let label = column.said(texts);
+    match (&column.kind, input.rsplit_once('.')) {
         (Kind::Names, Some((_, lang))) => format!("{label} ({lang})"),
         _ => label,
     }
@@ -85,6 +83,21 @@ pub async fn import(
     sheet: &Sheet,
     heads: &BTreeMap<String, String>,
     dry_run: bool,
+) -> Result<Report, MastersError> {
+    import_seen(db, cx, shape, sheet, heads, dry_run, &HashMap::new()).await
+}
+
+/// [`import`] of lines of which a version was seen: one that was changed since is a
+/// mistake, and so is a new one (version 0) whose key is there. A line that is not
+/// among them goes over whatever is there.
+pub(super) async fn import_seen(
+    db: &Db,
+    cx: &Cx,
+    shape: &Shape,
+    sheet: &Sheet,
+    heads: &BTreeMap<String, String>,
+    dry_run: bool,
+    seen: &HashMap<usize, i32>,
 ) -> Result<Report, MastersError> {
     let (columns, mut mistakes) = columns(shape, sheet, heads);
     mistakes.extend(sheet.mistakes.iter().cloned());
@@ -125,7 +138,21 @@ pub async fn import(
                         let line = change.line.unwrap_or_default();
                         change.mistakes.push(at_key(shape, line, &change.cells, Wrong::new("other-plant")));
                     }
-                    before => change.before = before.cloned(),
+                    before => {
+                        let line = change.line.unwrap_or_default();
+                        let wrong = match (seen.get(&line), before) {
+                            (Some(0), Some(before)) => Some(there_already(shape, before)),
+                            (Some(seen), Some(before)) if *seen != before.version => {
+                                Some(Wrong::new("stale"))
+                            }
+                            (Some(seen), None) if *seen > 0 => Some(Wrong::new("stale")),
+                            _ => None,
+                        };
+                        if let Some(wrong) = wrong {
+                            change.mistakes.push(at_key(shape, line, &change.cells, wrong));
+                        }
+                        change.before = before.cloned();
+                    }
                 }
             }
             let written = write::write(tx, shape, changes, Some("master.import")).await;

@@ -171,7 +171,8 @@ impl Kind {
 
 /// The word of a choice, in the reader's language.
 pub(super) fn choice(texts: &Texts, word: &str) -> String {
-    texts.or(&format!("choice-{word}"), word)
+    let master = format!("master-{word}");
+    texts.or(&format!("choice-{word}"), &texts.or(&master, word))
 }
 
 /// A text that there is in several languages: that of the reader, else English.

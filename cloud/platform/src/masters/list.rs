@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
 
+use super::extra::{self, Bounds};
 use super::kind::Kind;
 use super::shape::{Shape, Sort};
 use super::store::{self, Stored};
-use super::{MastersError, Row};
+use super::{MastersError, Row, sensitive};
 use crate::db::Tx;
 
 /// Rows of a page, unless the caller wants fewer.
@@ -24,14 +26,21 @@ pub struct ListQuery {
     pub q: String,
     /// A field; with `-` before it, the other way round. Empty: by key.
     pub sort: String,
-    /// Values by field.
+    /// Values by field; of the tenant's own fields (`custom.colour`) also `….from`
+    /// and `….to`.
     pub filters: BTreeMap<String, String>,
+    /// Where the values of own fields lie, for those among the filters.
+    pub(super) own: Vec<Bounds>,
     /// Deleted rows instead of those that stand.
     pub deleted: bool,
     /// As the page before said.
     pub after: String,
     /// Rows at most; 0 for as many as is usual.
     pub limit: usize,
+    /// Sensitive fields are searched too, by their exact value.
+    pub sensitive: bool,
+    /// An export holds sensitive fields, opened.
+    pub open: bool,
 }
 
 impl ListQuery {
@@ -57,6 +66,7 @@ impl ListQuery {
                     let limit: usize = value.parse().map_err(|_| MastersError::Parameter("limit"))?;
                     query.limit = limit.clamp(1, MOST);
                 }
+                own if own.starts_with(extra::OWN) => query.narrow(shape, own, value)?,
                 _ => {
                     let filter = shape.master.filters.iter().find(|filter| **filter == name);
                     let filter = filter.ok_or(MastersError::Parameter("of this name"))?;
@@ -77,6 +87,33 @@ impl ListQuery {
             return Err(MastersError::Parameter("after"));
         }
         Ok(query)
+    }
+
+    /// Narrows the list by an own field: `custom.colour`, `custom.weight.from`.
+    fn narrow(&mut self, shape: &Shape, name: &str, value: String) -> Result<(), MastersError> {
+        const WRONG: MastersError = MastersError::Parameter("of an own field");
+        if value.trim().is_empty() {
+            return Ok(());
+        }
+        let (whole, part) = match name.rsplit_once('.') {
+            Some((whole, part @ ("from" | "to"))) => (whole, part),
+            _ => (name, ""),
+        };
+        let column = shape.column(whole).ok_or(MastersError::Parameter("of this name"))?;
+        if !part.is_empty() && !extra::by_range(&column.kind) {
+            return Err(WRONG);
+        }
+        let field = whole.trim_start_matches(extra::OWN);
+        // A code that it refers to is meant whole.
+        let part = if part.is_empty() && shape.reference_of(whole).is_some() { "is" } else { part };
+        let bounds = extra::narrow(&column.kind, field, part, &value).map_err(|_| WRONG)?;
+        match self.own.iter_mut().find(|known| known.field == field && !known.exact && !bounds.exact) {
+            Some(known) if part == "from" => known.from = bounds.from,
+            Some(known) => known.to = bounds.to,
+            None => self.own.push(bounds),
+        }
+        self.filters.insert(name.to_owned(), value.trim().to_owned());
+        Ok(())
     }
 
     /// The query string that leads to the same list, without its place in it.
@@ -114,8 +151,12 @@ pub(super) struct Lane {
     pub descending: bool,
     /// A column and how it must begin, in lower case.
     pub begins: Option<(String, String)>,
+    /// A column, and values one of which must stand there.
+    pub equals: Option<(String, Vec<String>)>,
     /// What was told by an earlier way.
     pub not: Vec<(String, String)>,
+    /// The values of an own field that lead to the rows, in their order.
+    pub lead: Option<Bounds>,
 }
 
 /// Where a page ended: the way, the column's value, the key.
@@ -151,11 +192,13 @@ fn order<'s>(shape: &'s Shape, query: &ListQuery) -> Result<(&'s Sort, bool), Ma
 }
 
 /// The ways that make up the list: one, or of a search one for each column.
-pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, MastersError> {
+pub(super) fn lanes(tenant: Uuid, shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, MastersError> {
     let (sort, descending) = order(shape, query)?;
     if query.q.is_empty() {
-        let column = sort.column.clone();
-        return Ok(vec![Lane { column, descending, begins: None, not: Vec::new() }]);
+        // Values that narrow also order: few rows of many are found at once.
+        let lead = query.own.first().cloned();
+        let column = sort.column.clone().filter(|_| lead.is_none());
+        return Ok(vec![Lane { column, descending, begins: None, equals: None, not: Vec::new(), lead }]);
     }
     let wanted = query.q.to_lowercase();
     let columns: Vec<String> = shape.master.search.iter().map(|name| format!("{name}_search")).collect();
@@ -164,9 +207,19 @@ pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, Maste
         column: Some(column.clone()),
         descending: false,
         begins: Some(pair(column)),
+        equals: None,
         not: columns.iter().take(at).map(pair).collect(),
+        lead: None,
     };
-    Ok(columns.iter().enumerate().map(lane).collect())
+    let mut lanes: Vec<Lane> = columns.iter().enumerate().map(lane).collect();
+    if query.sensitive {
+        for (column, values) in sensitive::lookups(tenant, shape, &query.q)? {
+            let equals = Some((column.to_owned(), values));
+            let not = columns.iter().map(pair).collect();
+            lanes.push(Lane { column: None, descending: false, begins: None, equals, not, lead: None });
+        }
+    }
+    Ok(lanes)
 }
 
 /// A page of the list.
@@ -175,7 +228,7 @@ pub(super) fn lanes(shape: &Shape, query: &ListQuery) -> Result<Vec<Lane>, Maste
 /// [`MastersError::Parameter`]; else those of the database.
 pub async fn list(tx: &mut Tx, shape: &Shape, query: &ListQuery) -> Result<Page, MastersError> {
     let limit = if query.limit == 0 { PAGE } else { query.limit };
-    let lanes = lanes(shape, query)?;
+    let lanes = lanes(tx.tenant(), shape, query)?;
     let mut place = match query.after.as_str() {
         "" => None,
         text => Some(Place::read(shape, text).ok_or(MastersError::Parameter("after"))?),

@@ -10,14 +10,17 @@
 
 mod api;
 mod attach;
+mod barcodes;
 mod catalog;
 mod check;
 mod declare;
 mod declared;
 mod error;
 mod export;
+mod extra;
 mod history;
 mod import;
+mod item_store;
 mod kind;
 mod list;
 mod operations;
@@ -26,35 +29,42 @@ mod places;
 mod publish;
 mod rules;
 mod search;
+mod sensitive;
 mod service;
 mod shape;
 mod sheet;
 mod store;
 #[cfg(test)]
 mod tests;
+mod variants;
 mod write;
 mod wrong;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
+use axum::Router;
 use tokio::sync::OnceCell;
 
 pub use attach::subjects;
+pub use barcodes::{Scanned, scanned};
 pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, Member, Permissions, Use};
 pub use error::MastersError;
+pub use extra::at_plant;
 pub use import::{Report, import};
 pub use list::{ListQuery, Page, list};
 pub use operations::operations;
 pub use search::{SEARCHERS, commands};
+pub use sensitive::{SENSITIVE_VIEW, reseal, revealed};
 pub use service::{Saved, create, delete, restore, update};
 pub use shape::{Column, Shape, Shapes};
 pub use sheet::{Format, Sheet};
 pub use wrong::{Mistake, Wrong};
 
+use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
-use crate::web::{AppState, NavItem, Permission};
+use crate::secrets::Secrets;
+use crate::web::{AppState, Module, NavItem, Permission};
 
 /// A row: its columns, each in the one JSON form of its kind. Numbers with
 /// decimals are texts, days and times of day are ISO texts.
@@ -70,7 +80,8 @@ pub const NAV: [NavItem; 1] =
 /// What the endpoints of all declared masters ask for.
 #[must_use]
 pub fn permissions() -> Vec<Permission> {
-    declared::ALL.iter().flat_map(|master| master.permissions.all()).collect()
+    let all = declared::ALL.iter().flat_map(|master| master.permissions.all());
+    all.chain([SENSITIVE_VIEW]).collect()
 }
 
 /// The texts of masters: those of the bundles, and one for each permission.
@@ -105,12 +116,25 @@ fn permission_texts(source: &str) -> String {
 
 /// The engine: every declared master with what the catalogue says of it, read
 /// when first asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
+    secrets: Secrets,
     shapes: OnceCell<Arc<Shapes>>,
 }
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new(Secrets::none())
+    }
+}
+
 impl Engine {
+    /// An engine that seals sensitive fields by `secrets`.
+    #[must_use]
+    pub fn new(secrets: Secrets) -> Self {
+        Self { secrets, shapes: OnceCell::new() }
+    }
+
     /// The masters.
     ///
     /// # Errors
@@ -118,9 +142,23 @@ impl Engine {
     /// else those of the database.
     pub async fn shapes(&self, db: &Db) -> Result<Arc<Shapes>, MastersError> {
         self.shapes
-            .get_or_try_init(|| async { Shapes::read(db, declared::ALL).await.map(Arc::new) })
+            .get_or_try_init(|| async {
+                Shapes::read(db, declared::ALL, self.secrets.clone()).await.map(Arc::new)
+            })
             .await
             .cloned()
+    }
+}
+
+impl Engine {
+    /// The masters as a tenant has them: one with its own fields, and with those of
+    /// its plants.
+    ///
+    /// # Errors
+    /// As [`Engine::shapes`]; [`MastersError::NotFound`] when there is no such master.
+    pub async fn widened(&self, db: &Db, cx: &Cx, name: &str) -> Result<Arc<Shapes>, MastersError> {
+        let shapes = self.shapes(db).await?;
+        db.tx(cx, async |tx| extra::widened(tx, &shapes, name).await).await
     }
 }
 
@@ -134,8 +172,8 @@ pub async fn of_plants(db: &Db) -> Result<Vec<&'static str>, MastersError> {
 }
 
 /// Pages and API of all masters.
-pub fn router(state: &AppState) -> Router<AppState> {
-    api::router().merge(pages::router()).layer(Extension(Arc::clone(&state.masters)))
+pub fn router() -> Router<AppState> {
+    api::router().merge(pages::router())
 }
 
 /// Gives a tenant the units, currencies and tax rates that it begins with; those
@@ -145,4 +183,18 @@ pub fn router(state: &AppState) -> Router<AppState> {
 /// [`DbError`].
 pub async fn begin(tx: &mut Tx) -> Result<(), DbError> {
     Ok(store::begin(tx).await?)
+}
+
+/// What the server has to know of masters.
+#[must_use]
+pub fn module() -> Module {
+    let texts = texts();
+    Module::new("masters")
+        .routes(router())
+        .nav(NAV)
+        .permissions(permissions())
+        .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
+        .searchers(&SEARCHERS)
+        .commands(commands())
+        .attached(subjects())
 }

@@ -10,13 +10,14 @@ use super::{ANY_VIEW, Engine, MastersError};
 use crate::db::Db;
 use crate::i18n::Lang;
 use crate::openapi::{Operation, group, reference};
+use crate::secrets::Secrets;
 
 /// The operations of all masters.
 ///
 /// # Errors
 /// When a declaration does not fit its table; those of the database.
 pub async fn operations(db: &Db) -> Result<Vec<Operation>, MastersError> {
-    let shapes = Engine::default().shapes(db).await?;
+    let shapes = Engine::new(Secrets::none()).shapes(db).await?;
     let mut all = group(
         "Masters",
         [Operation::get(
@@ -27,6 +28,7 @@ pub async fn operations(db: &Db) -> Result<Vec<Operation>, MastersError> {
         .needs(&ANY_VIEW)
         .answers_json(200, described())],
     );
+    all.extend(super::barcodes::operations());
     all.extend(shapes.iter().flat_map(of_master));
     Ok(all)
 }
@@ -72,11 +74,18 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
         .answers_json(201, row.clone())
         .tagged()
         .fails(422, "masters.invalid", "A field is not right; each is named.");
+    let sealed = shape.columns.iter().any(|column| column.field.sealed.is_some());
+    let opens = |operation: Operation, text: &str| match sealed {
+        true => operation
+            .query_with("sensitive", json!({ "type": "boolean", "default": false, "description": text })),
+        false => operation,
+    };
     let one = Operation::get(route("/rows/{*code}"), format!("get{word}"), &format!("One of the {words}"))
         .under(path("/rows/{code}"))
         .needs(&permissions.view)
         .answers_json(200, row.clone())
         .tagged();
+    let one = opens(one, "Sensitive fields are shown; it needs `sensitive.view`, and is in the audit.");
     let update = Operation::patch(
         route("/rows/{*code}"),
         format!("update{word}"),
@@ -131,6 +140,8 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
         )
         .answers_file(&["text/csv", XLSX])
         .fails(413, "masters.too_many", "More rows than a workbook takes.");
+    let export =
+        opens(export, "Sensitive fields go out too; it needs `sensitive.view`, and is in the audit.");
     let import = Operation::post(
         route("/import"),
         format!("import{word}"),
@@ -148,8 +159,18 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
     .schema("ImportReport", report())
     .fails(413, "masters.too_many", "More rows than are taken at once.")
     .fails(422, "masters.invalid", "Rows and fields that are not right; each is named.");
+    let at = Operation::get(
+        route("/at/{plant}/{*code}"),
+        format!("get{word}AtPlant"),
+        &format!("One of the {words}, with what is other at this plant"),
+    )
+    .under(path("/at/{plant}/{code}"))
+    .needs(&permissions.view)
+    .means("plant", "The plant's code.")
+    .answers_json(200, row.clone());
+    let per_plant = shape.columns.iter().any(|column| column.field.per_plant);
     let narrowed = |operation: Operation| narrowed(shape, operation);
-    let all = [
+    let mut all = vec![
         narrowed(list.answers_json(200, page)),
         schemas(create),
         keyed(one),
@@ -160,6 +181,9 @@ fn of_master(shape: &Shape) -> Vec<Operation> {
         narrowed(export),
         import,
     ];
+    if per_plant {
+        all.push(keyed(at));
+    }
     let title: String =
         words.chars().take(1).flat_map(char::to_uppercase).chain(words.chars().skip(1)).collect();
     group(&format!("Master: {title}"), all)
@@ -176,7 +200,7 @@ fn camel(name: &str) -> String {
 
 /// What narrows and orders a list.
 fn narrowed(shape: &Shape, operation: Operation) -> Operation {
-    let sorts = shape.columns.iter().map(|column| column.field.name).filter(|name| shape.sorts_by(name));
+    let sorts = shape.columns.iter().map(|column| column.name.as_str()).filter(|name| shape.sorts_by(name));
     let sorts: Vec<String> = sorts.flat_map(|name| [name.to_owned(), format!("-{name}")]).collect();
     let mut operation = operation
         .query_with(
@@ -266,21 +290,38 @@ fn or_null(mut schema: Value) -> Value {
 fn values(shape: &Shape) -> Value {
     let shown = shape.columns.iter().filter(|column| column.kind != Kind::Secret);
     let properties: Map<String, Value> =
-        shown.map(|column| (column.field.name.to_owned(), or_null(kind_of(&column.kind, false)))).collect();
+        shown.map(|column| (column.name.clone(), or_null(kind_of(&column.kind, false)))).collect();
+    let properties = beside(shape, properties);
     json!({ "type": "object", "properties": properties })
+}
+
+/// What every master may have besides: own fields of the tenant, values of plants.
+fn beside(shape: &Shape, mut properties: Map<String, Value>) -> Map<String, Value> {
+    let own = json!({ "type": "object", "description": "The organisation's own fields, by name." });
+    properties.insert("custom".to_owned(), own);
+    if shape.columns.iter().any(|column| column.field.per_plant) {
+        let at = json!({
+            "type": "object",
+            "description": "By plant: fields that are other there than for all.",
+            "additionalProperties": { "type": "object" },
+        });
+        properties.insert("at".to_owned(), at);
+    }
+    properties
 }
 
 /// The fields of a row as it is given: a new one, or a change.
 fn input(shape: &Shape, new: bool) -> Value {
     let mut properties: Map<String, Value> = Map::new();
-    let mut required: Vec<&str> = Vec::new();
+    let mut required: Vec<String> = Vec::new();
     for column in &shape.columns {
         let must = column.required && shape.master.opaque_key.is_none_or(|_| !column.is_key);
-        properties.insert(column.field.name.to_owned(), given(column, must));
+        properties.insert(column.name.clone(), given(column, must));
         if new && must {
-            required.push(column.field.name);
+            required.push(column.name.clone());
         }
     }
+    properties = beside(shape, properties);
     if !new {
         let version = json!({
             "type": "integer", "minimum": 1, "maximum": i32::MAX,
@@ -320,6 +361,7 @@ fn row_of(word: &str) -> Value {
             "updated_at": { "type": ["string", "null"], "format": "date-time" },
             "updated_by": { "type": "string" },
             "values": reference(&format!("{word}Values")),
+            "sensitive": { "type": "object", "description": "Sensitive fields, where they were asked for." },
         },
     })
 }
@@ -385,7 +427,7 @@ fn described() -> Value {
                         "label": { "type": "string" },
                         "kind": { "enum": [
                             "text", "choice", "integer", "decimal", "boolean", "date", "time", "codes", "texts",
-                            "secret",
+                            "secret", "sensitive",
                         ] },
                         "required": { "type": "boolean" },
                         "longest": { "type": "integer" },

@@ -1,17 +1,19 @@
 //! Pages of masters: which there are, lists, one row, import.
 
 mod form;
+mod grid;
 mod import;
 mod rows;
+mod variants;
 
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 
 use super::declare::Group;
 use super::{ANY_VIEW, Engine, Master, sheet};
@@ -21,6 +23,7 @@ use crate::web::{AppState, Caller, Problem, Shell, escaped};
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/masters", get(all))
+        .route("/items/variants/{*code}", get(variants::page).post(variants::make))
         .route("/masters/{master}", get(rows::list).post(form::create))
         .route("/masters/{master}/new", get(form::blank))
         .route("/masters/{master}/row/{*code}", get(form::one).post(form::update))
@@ -28,6 +31,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/masters/{master}/restore/{*code}", post(form::restore))
         .route("/masters/{master}/options/{field}", get(form::options))
         .route("/masters/{master}/export", get(rows::export))
+        .route("/masters/{master}/grid", get(grid::page).post(grid::send))
         .route(
             "/masters/{master}/import",
             get(import::page).post(import::send).layer(DefaultBodyLimit::max(sheet::MAX_BYTES + 64 * 1024)),
@@ -49,7 +53,7 @@ struct All<'a> {
 /// The masters that the caller may see.
 async fn all(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -19,6 +19,20 @@ pub(super) fn code(text: &str) -> Result<(), Wrong> {
     }
 }
 
+/// The name of a tenant's own field: as a column's.
+pub(super) fn own_field(text: &str) -> Result<(), Wrong> {
+    let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let head = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let fits = head && text.len() <= 30 && text.bytes().all(ok) && !matches!(text, "from" | "to");
+    if fits { Ok(()) } else { Err(Wrong::new("own-name")) }
+}
+
+/// What a scanner reads off goods.
+pub(super) fn barcode(text: &str) -> Result<(), Wrong> {
+    let fits = (1..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    if fits { Ok(()) } else { Err(Wrong::new("barcode")) }
+}
+
 /// The code of a unit.
 pub(super) fn unit(text: &str) -> Result<(), Wrong> {
     let fits =
@@ -87,6 +101,37 @@ pub(super) fn gstin(text: &str) -> Result<(), Wrong> {
     }
 }
 
+/// A PAN of the income tax office: five letters, four digits, a letter.
+pub(super) fn pan(text: &str) -> Result<(), Wrong> {
+    let formed = text.len() == 10
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            5..=8 => b.is_ascii_digit(),
+            _ => b.is_ascii_uppercase(),
+        })
+        // The fourth says what kind of person it is.
+        && text.as_bytes().get(3).is_some_and(|b| b"ABCFGHJLPT".contains(b));
+    if formed { Ok(()) } else { Err(Wrong::new("pan")) }
+}
+
+/// The number of a bank account: 6 to 34 digits and capitals, as an IBAN too.
+pub(super) fn bank_account(text: &str) -> Result<(), Wrong> {
+    let formed = (6..=34).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+        && text.bytes().filter(u8::is_ascii_digit).count() >= 5;
+    if formed { Ok(()) } else { Err(Wrong::new("bank_account")) }
+}
+
+/// An IFSC: four letters of the bank, a zero, six of the branch.
+pub(super) fn ifsc(text: &str) -> Result<(), Wrong> {
+    let formed = text.len() == 11
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            0..=3 => b.is_ascii_uppercase(),
+            4 => b == b'0',
+            _ => b.is_ascii_digit() || b.is_ascii_uppercase(),
+        });
+    if formed { Ok(()) } else { Err(Wrong::new("ifsc")) }
+}
+
 /// Where mail goes.
 pub(super) fn email(text: &str) -> Result<(), Wrong> {
     crate::people::clean_email(text).map(|_| ()).ok_or_else(|| Wrong::new("email"))
@@ -124,6 +169,14 @@ mod tests {
         assert!(gstin("27AAPFU0939F1ZV").is_ok());
         assert_eq!(gstin("27AAPFU0939F1ZW").unwrap_err().args, [("digit", "V".to_owned())]);
         assert_eq!(gstin("27aapfu0939f1zv").unwrap_err().key, "gstin");
+    }
+
+    #[test]
+    fn numbers_of_banks_and_tax_offices() {
+        assert!(pan("AAPFU0939F").is_ok() && pan("aapfu0939f").is_err() && pan("AAPXU0939F").is_err());
+        assert!(ifsc("SBIN0001234").is_ok() && ifsc("SBIN1001234").is_err() && ifsc("SBIN000123").is_err());
+        assert!(bank_account("00112233445566").is_ok() && bank_account("DE89370400440532013000").is_ok());
+        assert!(bank_account("12345").is_err() && bank_account("12 34 56").is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the search finds among masters, and the commands to go to them.
 
+use super::barcodes::{self, ITEMS_VIEW};
 use super::kind::Kind;
 use super::shape::Shape;
 use super::store::Stored;
@@ -41,9 +42,22 @@ async fn rows(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
         let mut hits = Vec::new();
         for shape in shapes.iter().filter(|shape| ask.caller.may(&shape.master.permissions.view)) {
             let query = ListQuery { q: ask.text.to_owned(), limit: ask.limit, ..ListQuery::default() };
-            for row in list(tx, shape, &query).await?.rows {
+            let plants = ask.caller.plants(&shape.master.permissions.view);
+            let rows = list(tx, shape, &query).await?.rows;
+            for row in rows.into_iter().filter(|row| shape.sees(&row.row, &plants)) {
                 hits.push(hit(shape, &row, ask.text, texts));
             }
+        }
+        if ask.caller.may(&ITEMS_VIEW)
+            && let Some(scanned) = barcodes::scanned(tx, ask.text).await?
+        {
+            hits.push(Hit {
+                group: texts.t("master-items"),
+                title: scanned.item.clone(),
+                detail: format!("{} · {} {}", scanned.barcode, scanned.quantity, scanned.unit),
+                href: format!("/masters/items/row/{}", escaped(&scanned.item, b"-_./")),
+                exact: true,
+            });
         }
         Ok::<_, MastersError>(hits)
     };
@@ -64,6 +78,6 @@ fn hit(shape: &Shape, stored: &Stored, wanted: &str, texts: &Texts) -> Hit {
 /// The row's name, in the reader's language where it has one.
 fn said(shape: &Shape, stored: &Stored, texts: &Texts) -> String {
     let names = shape.columns.iter().find(|column| column.kind == Kind::Names);
-    let named = names.and_then(|column| Some(column.kind.show(stored.row.get(column.field.name)?, texts)));
+    let named = names.and_then(|column| Some(column.kind.show(stored.row.get(&column.name)?, texts)));
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| shape.title_of(&stored.row))
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::check::{self, Cells};
 use super::error::Used;
+use super::extra;
 use super::kind::Kind;
 use super::shape::{PLANTS, Reference, Shape, Shapes};
 use super::store::{self, Stored};
@@ -202,6 +203,9 @@ async fn uses(tx: &mut Tx, shapes: &Shapes, shape: &Shape, row: &Row) -> Result<
     for other in shape.master.used_in {
         let names = store::uses(tx, other, &key).await?;
         used.extend(names.into_iter().map(|name| Used { text: other.text.to_owned(), name }));
+    }
+    for (master, name) in extra::users_of(tx, shape.master.name, &key, 12).await? {
+        used.push(Used { text: format!("masters-used-{master}"), name });
     }
     used.dedup();
     Ok(used)

@@ -1,14 +1,17 @@
 //! A declaration together with what the catalogue says of its table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::catalog::{self, Catalog};
-use super::kind::{Kind, LONGEST_TEXT};
+use super::kind::{self, Kind, LONGEST_TEXT};
 use super::places::Place;
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
+use crate::i18n::Texts;
+use crate::secrets::Secrets;
 
 /// Separates the parts of a key of several columns.
 pub(super) const SEPARATOR: char = ':';
@@ -20,11 +23,11 @@ const ORGANISATION: [&str; 2] = ["companies", "plants"];
 /// All masters.
 #[derive(Debug)]
 pub struct Shapes {
-    all: Vec<Shape>,
+    all: Vec<Arc<Shape>>,
 }
 
 /// One master, as the engine works with it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shape {
     /// Its declaration.
     pub master: &'static Master,
@@ -44,13 +47,26 @@ pub struct Shape {
     pub(super) read: Vec<String>,
     /// How a list can be sorted, the key first.
     pub(super) sorts: Vec<Sort>,
+    /// Seals and opens sensitive fields.
+    pub(super) secrets: Secrets,
     /// How rows belong to plants.
     pub(super) place: Option<Place>,
 }
 
 /// One field.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Column {
+    /// By which forms, files and rows have it: `item`, `custom.colour`,
+    /// `lead_time_days@KOL`.
+    pub name: String,
+    /// Where its value lies.
+    pub(super) lies: Lies,
+    /// What it is called.
+    pub(super) label: Label,
+    /// Lists show it.
+    pub listed: bool,
+    /// All of a text must match it.
+    pub(super) pattern: Option<regex::Regex>,
     /// As declared.
     pub field: &'static Field,
     /// What it holds.
@@ -63,10 +79,45 @@ pub struct Column {
     pub is_key: bool,
 }
 
+/// Where the value of a field lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lies {
+    /// In a column of the master's table.
+    Table,
+    /// Among the tenant's own fields.
+    Own,
+    /// Among the values of plants.
+    Plant,
+}
+
+/// What a field is called.
+#[derive(Debug, Clone)]
+pub(super) enum Label {
+    /// As the texts say.
+    Text,
+    /// As the tenant says, by language.
+    Own(Map<String, Value>),
+    /// As the texts say, at this plant.
+    At(String),
+}
+
+impl Column {
+    /// What it is called, in the reader's language.
+    #[must_use]
+    pub fn said(&self, texts: &Texts) -> String {
+        match &self.label {
+            Label::Text => texts.t(&self.field.text_key()),
+            Label::Own(labels) => kind::name_in(labels, texts.lang),
+            Label::At(plant) => format!("{} · {plant}", texts.t(&self.field.text_key())),
+        }
+    }
+}
+
 /// Rows refer to rows of another table by these columns.
 #[derive(Debug, Clone)]
 pub(super) struct Reference {
-    /// Here; the last is the field that names the other row.
+    /// Here; the last is the field that names the other row. One that begins with `@`
+    /// is not a column but the value itself: the plant of a plant's own value.
     pub columns: Vec<String>,
     pub target: Target,
     /// The field holds several.
@@ -110,7 +161,11 @@ pub(super) struct Sort {
 
 impl Shapes {
     /// Holds each declaration against its table.
-    pub(super) async fn read(db: &Db, masters: &'static [Master]) -> Result<Self, MastersError> {
+    pub(super) async fn read(
+        db: &Db,
+        masters: &'static [Master],
+        secrets: Secrets,
+    ) -> Result<Self, MastersError> {
         let mut tables: BTreeSet<&str> = masters.iter().map(|master| master.table).collect();
         tables.extend(ORGANISATION);
         let tables: Vec<&str> = tables.into_iter().collect();
@@ -118,18 +173,27 @@ impl Shapes {
             db.system_tx(async |tx| Catalog::read(tx, &tables).await.map_err(MastersError::from)).await?;
         let mut all = Vec::new();
         for master in masters {
-            all.push(shape(master, masters, &catalog)?);
+            all.push(shape(master, masters, &catalog, &secrets)?);
         }
         let referrers: Vec<Vec<Referrer>> = all.iter().map(|shape| referrers(shape, &all)).collect();
         for (shape, referrers) in all.iter_mut().zip(referrers) {
             shape.referrers = referrers;
         }
-        Ok(Self { all })
+        Ok(Self { all: all.into_iter().map(Arc::new).collect() })
+    }
+
+    /// The same, with this shape in the place of the one of its master.
+    pub(super) fn with(&self, shape: Shape) -> Self {
+        let mut all = self.all.clone();
+        if let Some(old) = all.iter_mut().find(|old| old.master.name == shape.master.name) {
+            *old = Arc::new(shape);
+        }
+        Self { all }
     }
 
     /// All, as declared.
     pub fn iter(&self) -> impl Iterator<Item = &Shape> {
-        self.all.iter()
+        self.all.iter().map(Arc::as_ref)
     }
 
     /// The master of this name.
@@ -137,7 +201,7 @@ impl Shapes {
     /// # Errors
     /// [`MastersError::NotFound`].
     pub fn find(&self, name: &str) -> Result<&Shape, MastersError> {
-        self.all.iter().find(|shape| shape.master.name == name).ok_or(MastersError::NotFound)
+        self.iter().find(|shape| shape.master.name == name).ok_or(MastersError::NotFound)
     }
 }
 
@@ -145,7 +209,20 @@ impl Shape {
     /// The field of this name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.field.name == name)
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The same with more fields, which lie beside the table.
+    pub(super) fn wider(&self, columns: Vec<Column>, references: Vec<Reference>) -> Self {
+        let mut wider = self.clone();
+        wider.columns.extend(columns);
+        wider.references.extend(references);
+        wider
+    }
+
+    /// Whether it has fields beside its table.
+    pub(super) fn is_wider(&self) -> bool {
+        self.columns.iter().any(|column| column.lies != Lies::Table)
     }
 
     /// The key of a row, as addresses and the audit have it.
@@ -206,7 +283,12 @@ fn wrong(master: &Master, what: impl std::fmt::Display) -> MastersError {
     MastersError::Declaration(format!("{}: {what}", master.name))
 }
 
-fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Result<Shape, MastersError> {
+fn shape(
+    master: &'static Master,
+    masters: &[Master],
+    catalog: &Catalog,
+    secrets: &Secrets,
+) -> Result<Shape, MastersError> {
     let of_table: Vec<&catalog::Column> =
         catalog.columns.iter().filter(|column| column.table_name == master.table).collect();
     if of_table.is_empty() {
@@ -233,17 +315,18 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         if !generated(column) {
             written.push(column.to_owned());
         }
+        written.extend(field.sealed.map(str::to_owned));
     }
     if !generated(master.title) && !written.iter().any(|name| name == master.title) {
         written.push(master.title.to_owned());
     }
     for key in master.key {
-        if !columns.iter().any(|column| column.is_key && column.field.name == *key) {
+        if !columns.iter().any(|column| column.is_key && column.name == *key) {
             return Err(wrong(master, format!("its key column {key} is no field")));
         }
     }
     let mut read = written.clone();
-    read.extend(columns.iter().filter(|c| c.field.secret.is_none()).map(|c| c.field.name.to_owned()));
+    read.extend(columns.iter().filter(|c| c.field.secret.is_none()).map(|c| c.name.clone()));
     read.push(master.title.to_owned());
     let once: BTreeSet<String> = read.into_iter().collect();
     let judged = checks.iter().filter(|check| match check.columns.as_slice() {
@@ -266,6 +349,7 @@ fn shape(master: &'static Master, masters: &[Master], catalog: &Catalog) -> Resu
         written,
         read: once.into_iter().collect(),
         sorts: sorts(master, catalog),
+        secrets: secrets.clone(),
         columns,
     };
     check_indexes(&shape, catalog)?;
@@ -300,7 +384,12 @@ fn column(
     };
     let default = found.default_text.as_deref().filter(|_| !found.generated).and_then(catalog::default);
     Ok(Column {
+        name: field.name.to_owned(),
         field,
+        lies: Lies::Table,
+        label: Label::Text,
+        listed: field.listed,
+        pattern: None,
         kind,
         required: field.needed || (found.required && default.is_none()),
         default,

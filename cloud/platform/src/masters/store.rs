@@ -11,6 +11,7 @@ use sqlx::query::QueryScalar;
 use sqlx::{AssertSqlSafe, Error, Postgres};
 
 use super::declare::Use;
+use super::extra::{self, Bounds};
 use super::kind::Kind;
 use super::list::{Lane, ListQuery, Place};
 use super::places;
@@ -86,7 +87,7 @@ fn stored(shape: &Shape, json: Value) -> Result<Stored, Error> {
     let updated_by = text(row.remove("tw_updated_by")).unwrap_or_default();
     let sort_value = text(row.remove("tw_sort"));
     for column in &shape.columns {
-        if let Some(value) = row.get_mut(column.field.name) {
+        if let Some(value) = row.get_mut(&column.name) {
             *value = column.kind.stored(value.take());
         }
     }
@@ -115,7 +116,7 @@ pub(super) fn page_sql(
     if let Some(member) = shape.master.member {
         conditions.push(format!("t.{}", quoted(member.column)));
     }
-    for (name, value) in &query.filters {
+    for (name, value) in query.filters.iter().filter(|(name, _)| !name.starts_with(extra::OWN)) {
         conditions.push(format!("t.{} = {}", quoted(name), bind(value, shape.type_of(name))));
     }
     if let (Some(place), Some(mut codes)) = (shape.place, plants.codes()) {
@@ -142,10 +143,52 @@ pub(super) fn page_sql(
     if let Some(begins) = &lane.begins {
         conditions.push(range(begins));
     }
-    for told in &lane.not {
-        conditions.push(format!("not ({})", range(told)));
+    let told: Vec<String> = lane.not.iter().map(|told| format!("not ({})", range(told))).collect();
+    conditions.extend(told);
+    if let Some((column, values)) = &lane.equals {
+        let any: Vec<String> = values.iter().map(|value| bind(value, "bytea")).collect();
+        conditions.push(format!("t.{} in ({})", quoted(column), any.join(", ")));
     }
     let key = shape.master.key;
+    // The values of one own field lead to the rows; other ones are asked of each row.
+    let lead = lane.lead.as_ref();
+    for bounds in query.own.iter().filter(|bounds| Some(*bounds) != lead) {
+        let here = match key {
+            [one] => format!("t.{}::text", quoted(one)),
+            several => format!("concat_ws(':', {})", joined(several, |name| format!("t.{}", quoted(name)))),
+        };
+        let within = within(shape, bounds, "w", &mut bind);
+        conditions
+            .push(format!("exists (select from custom_values w where {within} and w.row_key = {here})"));
+    }
+    if let Some(bounds) = lead {
+        let within = within(shape, bounds, "v", &mut bind);
+        conditions.push(within);
+        for (at, name) in key.iter().enumerate() {
+            let part = match key.len() {
+                1 => "v.row_key".to_owned(),
+                _ => format!("split_part(v.row_key, ':', {})", at + 1),
+            };
+            let typed = match shape.type_of(name) {
+                "text" => part,
+                other => format!("{part}::{other}"),
+            };
+            conditions.push(format!("t.{} = {typed}", quoted(name)));
+        }
+        if let Some(place) = after {
+            let value = bind(place.value.as_deref().unwrap_or_default(), "text");
+            let row_key = bind(&place.key.join(":"), "text");
+            conditions.push(format!("(v.sorted, v.row_key) > ({value}, {row_key})"));
+        }
+        let sql = format!(
+            "select to_jsonb(r) from (select {}, v.sorted as tw_sort from custom_values v, {} t where {} \
+             order by v.sorted, v.row_key limit {limit}) r",
+            columns(shape),
+            quoted(shape.master.table),
+            conditions.join(" and "),
+        );
+        return (sql, bound);
+    }
     let first = lane.column.as_deref();
     if let Some(place) = after {
         let mut values: Vec<String> = Vec::new();
@@ -171,6 +214,23 @@ pub(super) fn page_sql(
     (sql, bound)
 }
 
+/// Where the values of an own field must lie, as a condition on `custom_values`.
+fn within(
+    shape: &Shape,
+    bounds: &Bounds,
+    alias: &str,
+    bind: &mut impl FnMut(&str, &str) -> String,
+) -> String {
+    let (master, field) = (bind(shape.master.name, "text"), bind(&bounds.field, "text"));
+    let from = bind(&bounds.from, "text");
+    let range = if bounds.exact {
+        format!("{alias}.sorted = {from}")
+    } else {
+        format!("{alias}.sorted >= {from} and {alias}.sorted < {}", bind(&bounds.to, "text"))
+    };
+    format!("{alias}.tenant_id = $1 and {alias}.master = {master} and {alias}.field = {field} and {range}")
+}
+
 /// Rows along a lane, in its order.
 pub(super) async fn rows(
     tx: &mut Tx,
@@ -188,7 +248,10 @@ pub(super) async fn rows(
         statement = statement.bind(value);
     }
     let found = statement.fetch_all(tx.conn()).await?;
-    found.into_iter().map(|json| stored(shape, json)).collect()
+    let mut rows = found.into_iter().map(|json| stored(shape, json)).collect::<Result<Vec<_>, _>>()?;
+    let mut filled: Vec<&mut Row> = rows.iter_mut().map(|stored| &mut stored.row).collect();
+    extra::fill(tx, shape, &mut filled).await?;
+    Ok(rows)
 }
 
 /// Rows by their keys, deleted or not, of this master or another of the table;
@@ -214,8 +277,10 @@ pub(super) async fn rows_by_key(
         if lock { " for update of t" } else { "" },
     );
     let found = scalar::<Value>(sql).bind(tenant).bind(Value::Array(wanted)).fetch_all(tx.conn()).await?;
-    let rows = found.into_iter().map(|json| stored(shape, json).map(|row| (shape.key_of(&row.row), row)));
-    rows.collect()
+    let mut rows = found.into_iter().map(|json| stored(shape, json)).collect::<Result<Vec<_>, _>>()?;
+    let mut filled: Vec<&mut Row> = rows.iter_mut().map(|stored| &mut stored.row).collect();
+    extra::fill(tx, shape, &mut filled).await?;
+    Ok(rows.into_iter().map(|row| (shape.key_of(&row.row), row)).collect())
 }
 
 /// Rows as JSON with only what is written, numbered from 0 in their order.
@@ -446,6 +511,74 @@ pub(super) async fn row_stands(tx: &mut Tx, master: &Master, key: &[&str]) -> Re
     statement.fetch_one(tx.conn()).await
 }
 
+/// Sensitive fields are of masters whose key is one text.
+fn key_column(master: &Master) -> String {
+    quoted(master.key.first().copied().unwrap_or_default())
+}
+
+/// What is sealed in a column of a row.
+pub(super) async fn sealed_one(
+    tx: &mut Tx,
+    master: &Master,
+    column: &str,
+    key: &str,
+) -> Result<Option<Vec<u8>>, Error> {
+    let tenant = tx.tenant();
+    let sql = format!(
+        "select {} from {} where tenant_id = $1 and {} = $2",
+        quoted(column),
+        quoted(master.table),
+        key_column(master),
+    );
+    let found =
+        scalar::<Option<Vec<u8>>>(sql).bind(tenant).bind(key.to_owned()).fetch_optional(tx.conn()).await?;
+    Ok(found.flatten())
+}
+
+/// Keys of rows with something in a sealed column, and what; locked until the
+/// commit.
+pub(super) async fn sealed_all(
+    tx: &mut Tx,
+    master: &Master,
+    column: &str,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let tenant = tx.tenant();
+    let sql = format!(
+        "select {0}, {1} from {2} where tenant_id = $1 and {1} is not null for update",
+        key_column(master),
+        quoted(column),
+        quoted(master.table),
+    );
+    sqlx::query_as(AssertSqlSafe(sql)).bind(tenant).fetch_all(tx.conn()).await
+}
+
+/// Writes a sealed column and what it is found by.
+pub(super) async fn sealed_set(
+    tx: &mut Tx,
+    master: &Master,
+    (column, index): (&str, &str),
+    key: &str,
+    sealed: &[u8],
+    found_by: &[u8],
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    let sql = format!(
+        "update {} set {} = $3, {} = $4 where tenant_id = $1 and {} = $2",
+        quoted(master.table),
+        quoted(column),
+        quoted(index),
+        key_column(master),
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(tenant)
+        .bind(key.to_owned())
+        .bind(sealed.to_vec())
+        .bind(found_by.to_vec())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Most rows that are named as using another.
 const MOST_USES: usize = 12;
 
@@ -518,5 +651,6 @@ pub(super) async fn audited(tx: &mut Tx, subjects: &[String], limit: i64) -> Res
 pub(super) async fn begin(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query("select app.begin_masters($1)").bind(tenant).execute(tx.conn()).await?;
+    sqlx::query("select app.begin_retention($1)").bind(tenant).execute(tx.conn()).await?;
     Ok(())
 }

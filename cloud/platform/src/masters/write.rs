@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::check::{self, Cells};
 use super::declare::{Candidate, Fault};
+use super::extra;
 use super::kind::Kind;
 use super::shape::{Reference, Shape};
 use super::store::{self, Stored};
-use super::{MastersError, Mistake, Row, Wrong};
+use super::{MastersError, Mistake, Row, Wrong, sensitive};
 use crate::audit::{self, Kept};
 use crate::db::Tx;
 use crate::reference;
@@ -73,6 +74,7 @@ pub(super) async fn write(
     }
     let drafts: Vec<Draft> = changes.into_iter().map(|change| draft(shape, change)).collect();
     let mut drafts = seal(shape, drafts).await?;
+    close(tx.tenant(), shape, &mut drafts)?;
     for draft in &mut drafts {
         if let Some(derive) = shape.master.derive {
             derive(&mut draft.row);
@@ -117,6 +119,16 @@ fn draft(shape: &Shape, mut change: Change) -> Draft {
         }
     }
     Draft { change, row }
+}
+
+/// Sensitive fields become what is kept of them. The same value again keeps its
+/// seal; a dash takes it away.
+fn close(tenant: Uuid, shape: &Shape, drafts: &mut [Draft]) -> Result<(), MastersError> {
+    for draft in drafts {
+        let key = shape.key_of(&draft.row);
+        sensitive::seal(tenant, shape, &key, &mut draft.row)?;
+    }
+    Ok(())
 }
 
 /// Secrets become what is kept of them, apart from the runtime's own threads.
@@ -164,9 +176,8 @@ async fn judge(tx: &mut Tx, shape: &Shape, drafts: &mut [Draft]) -> Result<(), M
             continue;
         }
         // The last of them, as people go through the fields.
-        let last =
-            shape.columns.iter().rev().find(|column| check.fields.iter().any(|f| f == column.field.name));
-        let field = last.map(|column| column.field.name.to_owned()).unwrap_or_default();
+        let last = shape.columns.iter().rev().find(|column| check.fields.contains(&column.name));
+        let field = last.map(|column| column.name.clone()).unwrap_or_default();
         let found = draft.row.get(&field).map(Kind::plain).unwrap_or_default();
         draft.wrong(&field, found, Wrong::new(format!("check-{}", check.name)));
     }
@@ -175,7 +186,10 @@ async fn judge(tx: &mut Tx, shape: &Shape, drafts: &mut [Draft]) -> Result<(), M
 
 /// What a row refers to by one reference; none where a part is empty.
 fn referred(reference: &Reference, row: &Row) -> Vec<Vec<String>> {
-    let plain = |name: &String| row.get(name).map(Kind::plain).unwrap_or_default();
+    let plain = |name: &String| match name.strip_prefix('@') {
+        Some(itself) => itself.to_owned(),
+        None => row.get(name).map(Kind::plain).unwrap_or_default(),
+    };
     if reference.several {
         let list = reference.columns.last().and_then(|name| row.get(name)).and_then(Value::as_array);
         return list.into_iter().flatten().map(|code| vec![Kind::plain(code)]).collect();
@@ -237,9 +251,9 @@ async fn only_once(
     column: &str,
     drafts: &mut [Draft],
 ) -> Result<(), MastersError> {
-    let field = shape.columns.iter().find(|c| c.field.secret == Some(column) || c.field.name == column);
+    let field = shape.columns.iter().find(|c| c.field.secret == Some(column) || c.name == column);
     let Some(field) = field else { return Ok(()) };
-    let (name, secret) = (field.field.name, field.field.secret.is_some());
+    let (name, secret) = (field.name.as_str(), field.field.secret.is_some());
     let has =
         |draft: &Draft| draft.row.get(column).is_some_and(|value| !value.is_null()) && !draft.is_wrong(name);
     let mut first: HashMap<String, Option<usize>> = HashMap::new();
@@ -304,8 +318,7 @@ async fn judge_together(tx: &mut Tx, shape: &Shape, drafts: &mut [Draft]) -> Res
 /// A draft's mistakes in the order of the fields.
 fn in_order(shape: &Shape, draft: &Draft) -> Vec<Mistake> {
     let mut mistakes = draft.change.mistakes.clone();
-    mistakes
-        .sort_by_key(|mistake| shape.columns.iter().position(|column| column.field.name == mistake.field));
+    mistakes.sort_by_key(|mistake| shape.columns.iter().position(|column| column.name == mistake.field));
     mistakes
 }
 
@@ -319,7 +332,8 @@ async fn keep(
         None => Done::Created,
         Some(before) if before.deleted => Done::Changed,
         Some(before) => {
-            let same = shape.written.iter().all(|name| before.row.get(name) == draft.row.get(name));
+            let same = shape.written.iter().all(|name| before.row.get(name) == draft.row.get(name))
+                && extra::same(shape, &before.row, &draft.row);
             if same { Done::Same } else { Done::Changed }
         }
     };
@@ -330,6 +344,10 @@ async fn keep(
     store::rows_insert(tx, shape, &rows(Done::Created)).await?;
     store::rows_update(tx, shape, &rows(Done::Changed)).await?;
     let changed = || drafts.iter().zip(&fates).filter(|(_, fate)| **fate != Done::Same);
+    let beside: Vec<(Option<&Row>, &Row)> = changed()
+        .map(|(draft, _)| (draft.change.before.as_ref().map(|before| &before.row), &draft.row))
+        .collect();
+    extra::write(tx, shape, &beside).await?;
     let entries: Vec<Kept> = changed()
         .map(|(draft, _)| {
             let before = draft.change.before.as_ref();
@@ -359,19 +377,17 @@ pub(super) fn entry(shape: &Shape, action: &'static str, before: Option<&Row>, a
     let plain = |row: Option<&Row>| -> Option<Row> {
         let shown =
             shape.columns.iter().filter(|column| !column.field.personal && column.kind != Kind::Secret);
-        row.map(|row| {
-            shown.filter_map(|c| Some((c.field.name.to_owned(), row.get(c.field.name)?.clone()))).collect()
-        })
+        row.map(|row| shown.filter_map(|c| Some((c.name.clone(), row.get(&c.name)?.clone()))).collect())
     };
     let mut after_plain = plain(after);
     if let (Some(plain), Some(after)) = (&mut after_plain, after) {
         for column in &shape.columns {
-            let name = column.field.secret.unwrap_or(column.field.name);
+            let name = column.field.secret.unwrap_or(&column.name);
             let hidden = column.field.personal || column.kind == Kind::Secret;
             let (was, is) = (before.and_then(|before| before.get(name)), after.get(name));
             let empty = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || value == "");
             if hidden && was != is && !(empty(was) && empty(is)) {
-                plain.insert(column.field.name.to_owned(), "changed".into());
+                plain.insert(column.name.clone(), "changed".into());
             }
         }
     }

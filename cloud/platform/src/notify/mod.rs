@@ -37,7 +37,7 @@ use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 pub use address::Unreachable;
 pub use contact::CodeError;
@@ -45,7 +45,7 @@ pub use courier::Courier;
 pub(crate) use courier::try_out;
 pub use mail::{Letter, MailConfig, MailError, Mailer, Server};
 pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
-pub use sms::Provider as SmsProvider;
+pub use sms::{Provider as SmsProvider, sealed as sealed_phone};
 pub use times::{Pace, Times};
 
 /// The pages of notices, deliveries and webhooks.
@@ -234,3 +234,15 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Bn, include_str!("texts/bn.ftl")),
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
+
+/// What the server has to know of notices and what is sent.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("notify")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .kinds(KINDS)
+}

@@ -36,7 +36,7 @@ use store::Series;
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Permission, Problem};
+use crate::web::{AppState, Module, Permission, Problem};
 
 /// See which numbers were given out.
 pub const NUMBERING_READ: Permission = Permission::read("numbering.read");
@@ -304,4 +304,16 @@ pub async fn skip(tx: &mut Tx, need: &Need<'_>, reason: &str) -> Result<Taken, N
     let taken = take(tx, &Need { document: "", ..*need }).await?;
     void(tx, need.company, need.kind, &taken.number, "", reason).await?;
     Ok(taken)
+}
+
+/// What the server has to know of document numbers.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("numbering")
+        .routes(router())
+        .operations(operations())
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .searchers(&SEARCHERS)
+        .commands(commands())
 }

@@ -29,7 +29,7 @@ pub use operation::{Access, Operation, group, reference};
 use crate::db::Db;
 use crate::i18n::{Lang, Sources};
 use crate::masters;
-use crate::web::{AppState, Problem, not_modified};
+use crate::web::{AppState, Module, Problem, not_modified};
 
 /// The texts of this part.
 pub const TEXTS: Sources<'static> = [
@@ -117,6 +117,14 @@ async fn served(
         return Ok((StatusCode::NOT_MODIFIED, always).into_response());
     }
     Ok((always, whole.json.clone()).into_response())
+}
+
+/// What the server has to know of the description of the API: it describes the
+/// operations of all other modules, and its own.
+#[must_use]
+pub fn module(described: Vec<Operation>) -> Module {
+    let all = [described, operations()].concat();
+    Module::new("openapi").routes(router(all)).operations(operations()).texts(TEXTS)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod tests;
 use axum::Router;
 
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 /// Add plants and change them.
 pub const PLANT_MANAGE: Permission = Permission::admin("plant.manage");
@@ -40,4 +40,14 @@ pub const TEXTS: Sources<'static> = [
 /// The pages of this part.
 pub fn router() -> Router<AppState> {
     pages::router()
+}
+
+/// What the server has to know of companies and plants.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("organisation")
+        .routes(router())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
 }

@@ -44,7 +44,7 @@ pub(crate) use second_step::Enrolment;
 pub use second_step::reseal;
 #[cfg(test)]
 pub(crate) use service::enable;
-pub use service::{give, limit_set, limits, list, plants, roles, roles_ensure, roles_set};
+pub use service::{give, limit_set, limits, list, may_go, plants, roles, roles_ensure, roles_set};
 pub(crate) use signin::count as count_try;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use step_pages::enrolment_html;
@@ -54,7 +54,7 @@ pub(crate) use throttle::Counted;
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
 use crate::openapi::Operation;
-use crate::web::{NavItem, Permission};
+use crate::web::{Module, NavItem, Permission};
 
 /// See who there is.
 pub const USER_READ: Permission = Permission::read("user.read");
@@ -97,3 +97,16 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Bn, include_str!("texts/bn.ftl")),
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
+
+/// What the server has to know of people and roles.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("people")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .kinds(KINDS)
+        .searchers(&SEARCHERS)
+}

@@ -165,6 +165,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "request.read",
             "numbering.read",
             "numbering.lease",
+            "views.share",
         ],
     ),
     (

@@ -363,3 +363,13 @@ pub async fn password_change(
     })
     .await
 }
+
+/// Whether somebody else would administer without this person; asked before the
+/// person is erased.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn may_go(tx: &mut Tx, user: Uuid) -> Result<bool, DbError> {
+    let holders = store::holders(tx, ADMIN).await?;
+    Ok(somebody_else_stays(&holders, user).is_ok())
+}

@@ -31,7 +31,7 @@ pub use worker::{count_calls, run};
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 /// See the plan and what is used of it.
 pub const PLAN_READ: Permission = Permission::admin("plan.read");
@@ -78,4 +78,17 @@ pub(crate) async fn give_for_test(
 ) {
     let aimed = service::Aimed { tenant, version: 0 };
     service::plan_give(db, &crate::admin::log::Who::system(), aimed, plan, now).await.unwrap();
+}
+
+/// What the server has to know of plans and usage.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("plans")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .kinds(KINDS)
+        .job("usage", |state, stop| async move { run(state.db.clone(), stop).await })
 }

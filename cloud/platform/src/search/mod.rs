@@ -20,7 +20,7 @@ pub use pages::operations;
 
 use crate::db::Tx;
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Caller, Problem};
+use crate::web::{AppState, Caller, Module, Problem};
 
 /// Longest text that is searched for, in characters.
 const LONGEST: usize = 100;
@@ -152,4 +152,10 @@ fn meant(groups: &[Group]) -> Option<&Hit> {
     let mut exact = groups.iter().flat_map(|group| &group.hits).filter(|hit| hit.exact);
     let first = exact.next()?;
     exact.all(|other| other.href == first.href).then_some(first)
+}
+
+/// What the server has to know of the search.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("search").routes(router()).operations(operations()).texts(TEXTS)
 }

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use ring::hmac;
 
 use super::SecretError;
 
@@ -10,6 +11,8 @@ use super::SecretError;
 #[derive(Default)]
 pub(super) struct Ring {
     keys: Vec<(String, LessSafeKey)>,
+    /// What values are found by, one of each key and in their order.
+    finders: Vec<hmac::Key>,
     text: String,
 }
 
@@ -32,6 +35,10 @@ impl Ring {
             let bytes = STANDARD.decode(key.trim()).map_err(|_| SecretError::Form)?;
             let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| SecretError::Form)?;
             ring.keys.push((name.to_owned(), LessSafeKey::new(key)));
+            // A key for one use is not used for another.
+            let root = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+            let finder = hmac::sign(&root, b"tracewright blind index");
+            ring.finders.push(hmac::Key::new(hmac::HMAC_SHA256, finder.as_ref()));
             ring.text.push_str(line);
             ring.text.push('\n');
         }
@@ -44,6 +51,11 @@ impl Ring {
 
     pub(super) fn last(&self) -> Option<(&str, &LessSafeKey)> {
         self.keys.last().map(|(name, key)| (name.as_str(), key))
+    }
+
+    /// What values are found by; the last one for what is written now.
+    pub(super) fn finders(&self) -> &[hmac::Key] {
+        &self.finders
     }
 
     pub(super) fn len(&self) -> usize {

@@ -65,3 +65,21 @@ fn a_file_that_is_open_or_something_else_is_refused() {
     assert!(matches!(Secrets::from_keys(&[]), Err(SecretError::NoKeys)));
     assert!(given.add_key().is_err());
 }
+
+#[test]
+fn equal_values_are_found_without_opening_them() {
+    let secrets = Secrets::passing().unwrap();
+    let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
+    let of = |tenant, field: &str, plain: &str| secrets.blind(tenant, field, plain.as_bytes()).unwrap();
+    assert_eq!(of(a, "pan", "ABCDE1234F"), of(a, "pan", "ABCDE1234F"));
+    assert_ne!(of(a, "pan", "ABCDE1234F"), of(a, "pan", "ABCDE1234G"));
+    assert_ne!(of(a, "pan", "ABCDE1234F"), of(b, "pan", "ABCDE1234F"));
+    assert_ne!(of(a, "pan", "x"), of(a, "pa", "nx"));
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Secrets::load_or_create(&dir.path().join(FILE)).unwrap();
+    let before = kept.blind(a, "pan", b"x").unwrap();
+    kept.add_key().unwrap();
+    let after = kept.blind(a, "pan", b"x").unwrap();
+    assert_eq!((after.len(), &after[1]), (2, &before[0]), "what an old key wrote is found");
+    assert!(Secrets::none().blind(a, "pan", b"x").is_err());
+}

@@ -30,6 +30,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::tenancy::{self, Change, NewAgent, NewCompany, NewPlant, NewTenant};
+use crate::web::Module;
 use check::Known;
 use model::ReferenceFile;
 use plant_file::PlantFile;
@@ -274,4 +275,10 @@ async fn plant(
     let agents = tenancy::agents(tx).await?;
     let expected = agents.iter().any(|a| a.id == agent.id && a.status == "expected");
     Ok((company, expected.then_some(agent.id)))
+}
+
+/// What the server has to know of reference data and its import.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("seed").routes(router()).operations(operations()).permissions(PERMISSIONS.iter().copied())
 }

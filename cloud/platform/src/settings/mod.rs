@@ -26,7 +26,7 @@ pub(crate) use pages::{Tab, tabs};
 pub use service::{open_addresses, reseal};
 
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 /// Say how the tenant looks, and from where it may be reached.
 pub const TENANT_MANAGE: Permission = Permission::admin("tenant.manage");
@@ -49,4 +49,10 @@ pub const TEXTS: Sources<'static> = [
 /// The pages of settings, and the files of a brand.
 pub fn router() -> Router<AppState> {
     pages::router().merge(brand::router()).merge(mail::router())
+}
+
+/// What the server has to know of a tenant's settings.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("settings").routes(router()).nav(NAV).permissions(PERMISSIONS.iter().copied()).texts(TEXTS)
 }

@@ -30,7 +30,7 @@ const EXPORT: &str = "tracewright-tenant-export";
 
 /// Columns that an export leaves out, wherever they are: what a person or program proves
 /// itself with, and what is sealed.
-pub(super) const SECRET: [&str; 17] = [
+pub(super) const SECRET: [&str; 21] = [
     "password_hash",
     "pin_hash",
     "badge_hash",
@@ -49,6 +49,11 @@ pub(super) const SECRET: [&str; 17] = [
     // What was asked and answered under an idempotency key.
     "request",
     "answer",
+    // Sensitive fields of masters.
+    "pan_sealed",
+    "pan_index",
+    "bank_account_sealed",
+    "bank_account_index",
 ];
 
 /// What an archive of a tenant says of itself.

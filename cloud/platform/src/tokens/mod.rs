@@ -13,8 +13,16 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use crate::web::Module;
+
 pub use api::{operations, router};
 pub use service::{
     ACCESS_LIFETIME, FAMILY_LIFETIME, Issued, KEY_LIFETIME, REFRESH_LIFETIME, TokenError, end, issue,
     refresh, reseal, verify,
 };
+
+/// What the server has to know of tokens.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("tokens").routes(router()).operations(operations())
+}

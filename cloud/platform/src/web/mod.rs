@@ -15,6 +15,7 @@ mod icon;
 pub mod keys;
 mod layers;
 pub mod limits;
+mod module;
 mod origin;
 mod place;
 mod problem;
@@ -38,6 +39,7 @@ pub(crate) use cookies::get as cookie_of;
 pub use escape::escaped;
 pub use icon::icon;
 pub use layers::wrap;
+pub use module::{Job, Module};
 pub(crate) use origin::{is_safe, local_path, require_same};
 pub use place::{NOT_A_PLACE, parse_place, place};
 pub use problem::{FieldError, Problem};
@@ -49,7 +51,6 @@ pub use scope::{Scope, Scopes};
 pub(crate) use sheet::FORMULA;
 pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
-pub use signin::routes;
 pub(crate) use signin::{
     after_sign_in, end_current, end_provider, end_step, provider_of, set_language, set_provider, set_session,
     set_step, step_of, step_path,
@@ -60,7 +61,13 @@ pub use version::{IfMatch, etag, not_modified};
 /// The whole site: `pages` of all parts beside sign-in and assets, with what
 /// every request needs around them.
 pub fn app(state: AppState, pages: axum::Router<AppState>) -> axum::Router {
-    wrap(routes().merge(pages), state)
+    wrap(signin::routes().merge(pages), state)
+}
+
+/// What the server has to know of the shell itself: assets, signing in, access keys.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("web").routes(signin::routes()).operations(keys::operations()).permissions([keys::KEY_MANAGE])
 }
 
 #[cfg(test)]

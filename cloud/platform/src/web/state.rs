@@ -4,6 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::FromRef;
+
 use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Sources, Texts};
@@ -16,7 +18,7 @@ use crate::secrets::Secrets;
 use crate::settings::Doors;
 use crate::workflow::Subjects;
 
-use super::{Network, Permission, RateLimits, Rates};
+use super::{Module, Network, Permission, RateLimits, Rates};
 
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +90,12 @@ pub struct Inner {
     pub request_timeout: Duration,
     /// The provider of text messages of tenants that have no own.
     pub sms: Option<SmsProvider>,
+}
+
+impl FromRef<AppState> for Arc<Engine> {
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.masters)
+    }
 }
 
 impl Deref for AppState {
@@ -167,6 +175,25 @@ impl Builder {
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
+        self
+    }
+
+    /// Takes what modules say of themselves; their routes and jobs stay with them.
+    #[must_use]
+    pub fn modules(mut self, modules: &[Module]) -> Self {
+        let mut subjects: Vec<_> = self.subjects.iter().collect();
+        for module in modules {
+            self.nav.extend(&module.nav);
+            self.permissions.extend(&module.permissions);
+            self.kinds.extend(&module.kinds);
+            self.searchers.extend(&module.searchers);
+            self.commands.extend(module.commands.iter().cloned());
+            subjects.extend(&module.subjects);
+            for (lang, text) in &module.texts {
+                self.i18n = self.i18n.with(*lang, text);
+            }
+        }
+        self.subjects = Subjects::of(subjects);
         self
     }
 
@@ -301,6 +328,7 @@ impl Builder {
                 permissions: self.permissions,
                 kinds: self.kinds,
                 subjects: self.subjects,
+                masters: Arc::new(Engine::new(self.secrets.clone())),
                 secrets: self.secrets,
                 files: self.files,
                 mails: self.mails,
@@ -311,7 +339,6 @@ impl Builder {
                 doors: Doors::default(),
                 searchers: self.searchers,
                 commands: self.commands,
-                masters: Arc::new(Engine::default()),
                 bounce_token: self.bounce_token,
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,

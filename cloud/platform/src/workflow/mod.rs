@@ -37,12 +37,12 @@ use axum::Router;
 
 use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
-use crate::web::{AppState, NavItem, Permission};
+use crate::web::{AppState, Module, NavItem, Permission};
 
 pub use condition::{Field, Type};
 pub use error::WorkflowError;
 pub use model::{Action, State, TRANSITIONS};
-pub use requests::{REQUEST_RAISE, REQUEST_READ, Requests};
+pub use requests::{REQUEST_RAISE, REQUEST_READ, Requests, SEARCHERS};
 pub use rules::Refusal;
 pub use run::{Decision, Standing, Starting, cancel, complete, decide, resubmit, standing, start};
 pub use subject::{After, News, Outcome, Subject, Subjects};
@@ -95,3 +95,20 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Bn, include_str!("texts/bn.ftl")),
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
+
+/// What the server has to know of workflows and requests.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("workflow")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS.iter().copied())
+        .texts(TEXTS)
+        .kinds(KINDS)
+        .searchers(&SEARCHERS)
+        .subjects([&Requests as &'static dyn Subject])
+        .job("deadlines, schedules and starts", |state, stop| async move {
+            worker::run(state.db.clone(), state.subjects.clone(), stop).await;
+        })
+}

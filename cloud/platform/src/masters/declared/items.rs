@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::declare::permissions;
-use super::super::{Field, Group, Master, Row, Use, publish, rules};
+use super::super::declare::{Link, permissions};
+use super::super::{Field, Group, Master, Row, Use, barcodes, publish, rules, variants};
 
 /// What is bought, made, kept and sold.
 pub(super) const ITEMS: Master = Master {
@@ -18,15 +18,22 @@ pub(super) const ITEMS: Master = Master {
         Field::new("base_unit").listed().refers("units"),
         Field::new("second_unit").refers("units"),
         Field::new("tracking").listed(),
-        Field::new("shelf_life_days"),
-        Field::new("inspect"),
+        Field::new("shelf_life_days").per_plant(),
+        Field::new("inspect").per_plant(),
         Field::new("gtin").rule(rules::gtin),
         Field::new("hsn"),
         Field::new("tax_rate"),
+        Field::new("reorder_level").per_plant(),
+        Field::new("reorder_quantity").per_plant(),
+        Field::new("safety_stock").per_plant(),
+        Field::new("lead_time_days").per_plant(),
+        Field::new("default_bin").at_plant("bins"),
+        Field::new("variant_of"),
+        Field::new("variant"),
         Field::new("description").lines(),
     ],
     search: &["item", "name"],
-    filters: &["category", "type_code", "tracking"],
+    filters: &["category", "type_code", "tracking", "variant_of"],
     unique: &["gtin"],
     used_in: &[
         Use { table: "bom_lines", column: "child", name: "parent", when: "true", text: "masters-used-bom" },
@@ -51,6 +58,45 @@ pub(super) const ITEMS: Master = Master {
     permissions: permissions!("items"),
     derive: Some(english_name),
     told: Some(publish::ITEM),
+    judge: Some(variants::judge),
+    link: Some(Link { all: "/masters/item_attributes", one: "/items/variants/", text: "variants-title" }),
+    ..Master::NEW
+};
+
+/// By what items differ that are otherwise one: size, colour.
+pub(super) const ATTRIBUTES: Master = Master {
+    name: "item_attributes",
+    table: "item_attributes",
+    key: &["attribute"],
+    fields: &[
+        Field::new("attribute").listed().rule(rules::own_field),
+        Field::new("names").listed().needed(),
+        Field::new("choices").listed().needed(),
+    ],
+    search: &["attribute"],
+    group: Group::Items,
+    permissions: permissions!("item_attributes"),
+    ..Master::NEW
+};
+
+/// What is printed on goods and packages, and what it stands for.
+pub(super) const BARCODES: Master = Master {
+    name: "item_barcodes",
+    table: "item_barcodes",
+    key: &["barcode"],
+    title: "item",
+    fields: &[
+        Field::new("barcode").listed().rule(rules::barcode),
+        Field::new("item").listed(),
+        Field::new("kind").listed(),
+        Field::new("unit").listed(),
+        Field::new("quantity").listed(),
+    ],
+    search: &["barcode", "item"],
+    filters: &["item"],
+    group: Group::Items,
+    permissions: permissions!("item_barcodes"),
+    judge: Some(barcodes::judge),
     ..Master::NEW
 };
 

@@ -4,6 +4,7 @@ mod items;
 mod money;
 mod numbers;
 mod organisation;
+mod own;
 mod partners;
 mod plant;
 
@@ -15,6 +16,8 @@ pub(super) const ALL: &[Master] = &[
     items::CATEGORIES,
     items::UNITS,
     items::CONVERSIONS,
+    items::BARCODES,
+    items::ATTRIBUTES,
     partners::SUPPLIERS,
     partners::CUSTOMERS,
     partners::CONTACTS,
@@ -28,9 +31,11 @@ pub(super) const ALL: &[Master] = &[
     plant::SHIFTS,
     plant::OPERATORS,
     plant::REASONS,
+    plant::RETENTION_RULES,
     money::TAX_RATES,
     money::PAYMENT_TERMS,
     money::CURRENCIES,
     money::CURRENCY_RATES,
     numbers::DOCUMENT_SERIES,
+    own::CUSTOM_FIELDS,
 ];

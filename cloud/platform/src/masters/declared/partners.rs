@@ -11,6 +11,11 @@ const FIELDS: &[Field] = &[
     Field::new("roles").needed(),
     Field::new("place").listed(),
     Field::new("gstin").listed().personal().rule(rules::gstin),
+    Field::sensitive("pan", "pan_sealed", "pan_index").personal().rule(rules::pan),
+    Field::sensitive("bank_account", "bank_account_sealed", "bank_account_index")
+        .personal()
+        .rule(rules::bank_account),
+    Field::new("ifsc").personal().rule(rules::ifsc),
     Field::new("payment_terms").listed(),
     Field::new("currency"),
     Field::new("phone").personal().rule(rules::phone),

@@ -119,6 +119,11 @@ pub(super) const OPERATORS: Master = Master {
         Field::new("language").listed(),
         Field::new("supervisor").listed(),
         Field::new("plants").listed().refers("plants"),
+        Field::sensitive("pan", "pan_sealed", "pan_index").personal().rule(rules::pan),
+        Field::sensitive("bank_account", "bank_account_sealed", "bank_account_index")
+            .personal()
+            .rule(rules::bank_account),
+        Field::new("ifsc").personal().rule(rules::ifsc),
     ],
     search: &["operator_id", "name"],
     unique: &["badge_hash"],
@@ -141,6 +146,23 @@ fn seal(row: &mut Row, before: Option<&Row>) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// How long records of people must be kept.
+pub(super) const RETENTION_RULES: Master = Master {
+    name: "retention_rules",
+    table: "retention_rules",
+    key: &["person_kind"],
+    fields: &[
+        Field::new("person_kind").listed(),
+        Field::new("name").listed().label("field-records"),
+        Field::new("years").listed(),
+        Field::new("basis").listed().lines(),
+    ],
+    search: &["person_kind", "name"],
+    group: Group::Plant,
+    permissions: permissions!(admin "retention_rules"),
+    ..Master::NEW
+};
 
 /// Why something is scrapped, held, reworked.
 pub(super) const REASONS: Master = Master {

@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{Right, open};
+use super::super::api::{Right, open, seen};
 use super::super::check::{self, Cells};
 use super::super::history::{self, Entry};
 use super::super::import::label;
 use super::super::kind::{self, Kind};
 use super::super::places::Place;
-use super::super::shape::{Column, Shape, Shapes};
+use super::super::shape::{Column, Label, Lies, Shape, Shapes};
 use super::super::store::Stored;
-use super::super::{Engine, Master, MastersError, Mistake, service};
+use super::super::{Engine, Master, MastersError, Mistake, Row, SENSITIVE_VIEW, sensitive, service};
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
@@ -39,12 +38,17 @@ struct FormPage<'a> {
     is_new: bool,
     deleted: bool,
     inputs: Vec<Input>,
+    /// The inputs of each plant's own values, and whether they are shown at once.
+    plants: Vec<(String, Vec<Input>)>,
+    plants_open: bool,
     /// Mistakes of the row as a whole, and what became of a command.
     told: Vec<String>,
     may_edit: bool,
     may_delete: bool,
     delete_address: String,
     restore_address: String,
+    /// The same page with sensitive fields open, for who may see them.
+    show_address: Option<String>,
     aside: Option<&'static str>,
     /// A page about the row, and the key of its text.
     link: Option<(String, &'static str)>,
@@ -61,6 +65,8 @@ pub(super) struct Input {
     /// `text`, `lines`, `choice`, `many`, `flag`, `number`, `date`, `time`, `secret`.
     kind: &'static str,
     required: bool,
+    /// It can be emptied again: nothing stands in its place.
+    clears: bool,
     /// It cannot be changed.
     fixed: bool,
     longest: Option<usize>,
@@ -69,7 +75,11 @@ pub(super) struct Input {
     /// Codes that are offered while one types, and where more are.
     options: Option<(String, Vec<(String, String)>)>,
     lang: String,
+    /// The plant whose own value it is.
+    plant: String,
     hint: String,
+    /// What stands in its place while a value is not shown.
+    mask: &'static str,
     error: Option<(String, String)>,
 }
 
@@ -78,32 +88,48 @@ struct Filled<'a> {
     stored: Option<&'a Stored>,
     typed: Option<&'a Cells>,
     mistakes: &'a [Mistake],
+    /// Sensitive fields, where they are shown.
+    opened: Option<&'a Row>,
 }
 
 pub(super) async fn blank(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (shapes, master, mut caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     caller.cx = caller.in_focus(&master.permissions.edit);
-    let filled = Filled { stored: None, typed: None, mistakes: &[] };
+    let filled = Filled { stored: None, typed: None, mistakes: &[], opened: None };
     show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
 }
 
 pub(super) async fn one(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::View).await?;
-    let stored = find(&state, &caller, &shapes, &name, &key).await?;
-    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
+    let asked = query::<Shown>(&uri)?;
+    let open_too = asked.show == "sensitive" && caller.require(&SENSITIVE_VIEW).is_ok();
+    let found = async {
+        let shape = shapes.find(&name)?;
+        state.db.tx(&caller.cx, async |tx| seen(tx, shape, &key, open_too).await).await
+    };
+    let (stored, opened) = found.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
+    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: opened.as_ref() };
     show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    /// `sensitive`: sealed fields are shown, which is in the audit.
+    show: String,
 }
 
 async fn find(
@@ -152,6 +178,16 @@ async fn show(
         let Mistake { field, wrong, .. } = mistake;
         format!("{field}: {} {}", wrong.what(texts), wrong.fix(texts))
     }));
+    let mut inputs = inputs;
+    let mut plants: Vec<(String, Vec<Input>)> = Vec::new();
+    for input in inputs.extract_if(.., |input| !input.plant.is_empty()) {
+        match plants.iter_mut().find(|(plant, _)| *plant == input.plant) {
+            Some((_, of_plant)) => of_plant.push(input),
+            None => plants.push((input.plant.clone(), vec![input])),
+        }
+    }
+    let told_here = |input: &Input| !input.value.is_empty() || input.error.is_some();
+    let plants_open = plants.iter().flat_map(|(_, inputs)| inputs).any(told_here);
     let title = match filled.stored {
         Some(stored) => shape.title_of(&stored.row),
         None => texts.t("masters-new"),
@@ -172,11 +208,18 @@ async fn show(
         is_new: stored.is_none(),
         deleted: stored.is_some_and(|stored| stored.deleted),
         inputs,
+        plants,
+        plants_open,
         told,
         may_edit: may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
         may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
+        show_address: (stored.is_some()
+            && filled.opened.is_none()
+            && caller.require(&SENSITIVE_VIEW).is_ok()
+            && shape.columns.iter().any(|column| column.field.sealed.is_some()))
+        .then(|| format!("{}?show=sensitive", address("row"))),
         aside: master.aside,
         link: master
             .link
@@ -207,7 +250,7 @@ async fn inputs(
         for name in check::inputs(column) {
             let mut input = input(shape, column, name, filled, texts);
             if matches!(column.kind, Kind::Text { .. } | Kind::Codes(_))
-                && let Some(reference) = shape.reference_of(column.field.name)
+                && let Some(reference) = shape.reference_of(&column.name)
             {
                 let offered = service::options(tx, shapes, reference, "").await?;
                 if reference.several {
@@ -221,7 +264,7 @@ async fn inputs(
                         })
                         .collect();
                 } else {
-                    let more = format!("/masters/{}/options/{}", shape.master.name, column.field.name);
+                    let more = format!("/masters/{}/options/{}", shape.master.name, column.name);
                     input.options = Some((more, offered));
                 }
             }
@@ -249,16 +292,19 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         _ => String::new(),
     };
     let of_row = || {
-        let value = filled.stored.and_then(|stored| stored.row.get(column.field.name));
+        let value = filled.stored.and_then(|stored| stored.row.get(&column.name));
         match (&column.kind, value) {
-            (Kind::Secret, _) => String::new(),
+            (Kind::Secret, _) => {
+                let opened = filled.opened.and_then(|opened| opened.get(&column.name));
+                opened.map(Kind::plain).unwrap_or_default()
+            }
             (Kind::Names, Some(names)) => names.get(&lang).map(Kind::plain).unwrap_or_default(),
             (_, Some(value)) => Kind::plain(value),
             (_, None) => column.default.as_ref().map(Kind::plain).unwrap_or_default(),
         }
     };
     let value = match filled.typed {
-        Some(_) if column.kind == Kind::Secret => String::new(),
+        Some(_) if column.kind == Kind::Secret && column.field.sealed.is_none() => String::new(),
         Some(typed) => typed.get(&name).cloned().unwrap_or_else(of_row),
         None => of_row(),
     };
@@ -267,12 +313,15 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         Kind::Text { longest, .. } => ("text", Some(*longest)),
         Kind::Choice(_) => ("choice", None),
         Kind::Whole(_) | Kind::Decimal { .. } => ("number", None),
+        // No own value is neither yes nor no.
+        Kind::Flag if column.lies == Lies::Plant => ("choice", None),
         Kind::Flag => ("flag", None),
         Kind::Date => ("date", None),
         Kind::Time => ("time", None),
         Kind::Codes(words) if words.is_empty() => ("text", None),
         Kind::Codes(_) => ("many", None),
         Kind::Names => ("text", Some(120)),
+        Kind::Secret if column.field.sealed.is_some() => ("text", Some(64)),
         Kind::Secret => ("secret", Some(64)),
     };
     let words: &[String] = match &column.kind {
@@ -280,6 +329,9 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         _ => &[],
     };
     let held: Vec<&str> = value.split(';').collect();
+    let yes_no = [("true", "masters-yes"), ("false", "masters-no")];
+    let of_flag = yes_no.iter().filter(|_| kind == "choice" && column.kind == Kind::Flag);
+    let of_flag = of_flag.map(|(word, key)| ((*word).to_owned(), texts.t(key), value == *word));
     let choices =
         words.iter().map(|word| (word.clone(), kind::choice(texts, word), held.contains(&word.as_str())));
     let of_new = filled.stored.is_none();
@@ -288,27 +340,42 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         let chosen = chosen
             || (of_new
                 && own == Some(word.as_str())
-                && shape.master.member.is_some_and(|m| m.list == column.field.name));
+                && shape.master.member.is_some_and(|m| column.name == m.list));
         (word, said, chosen)
     });
+    let choices = choices.chain(of_flag);
     let hint = match (&column.kind, of_new, shape.master.opaque_key) {
+        (Kind::Secret, ..) if column.field.sealed.is_some() => texts.t("masters-sensitive-hint"),
         (Kind::Secret, false, _) => texts.t("masters-secret-hint"),
         (_, true, Some(_)) if column.is_key => texts.t("masters-opaque-hint"),
-        _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.field.name), ""),
+        _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.name), ""),
     };
     let first = lang.is_empty() || lang == "en";
     let opaque = shape.master.opaque_key.is_some() && column.is_key;
     Input {
-        label: label(column.field, &column.kind, &name, texts),
+        label: label(column, &name, texts),
         choices: choices.collect(),
         kind,
         required: column.required && first && !opaque && (of_new || column.kind != Kind::Secret),
+        clears: !column.required && column.default.is_none(),
         fixed: column.is_key && filled.stored.is_some(),
         longest,
         options: None,
         hint,
+        mask: match (column.field.sealed, column.field.secret, filled.stored) {
+            (Some(_), Some(name), Some(stored))
+                if filled.opened.is_none() && stored.row.get(name).is_some_and(|value| !value.is_null()) =>
+            {
+                sensitive::MASK
+            }
+            _ => "",
+        },
         error: None,
         lang,
+        plant: match &column.label {
+            Label::At(plant) => plant.clone(),
+            _ => String::new(),
+        },
         value,
         name,
     }
@@ -342,7 +409,7 @@ type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
 
 pub(super) async fn create(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -354,7 +421,7 @@ pub(super) async fn create(
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes };
+            let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes, opened: None };
             let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
@@ -368,7 +435,7 @@ fn to_row(name: &str, key: &str) -> Response {
 
 pub(super) async fn update(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -386,7 +453,7 @@ pub(super) async fn update(
             Err(MastersError::Stale) => (Vec::new(), vec![caller.t("masters-stale")], StatusCode::CONFLICT),
             Err(error) => return Err(error.problem(&caller.texts)),
         };
-    let filled = Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes };
+    let filled = Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes, opened: None };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, told).await?;
     Ok((status, page).into_response())
 }
@@ -398,7 +465,7 @@ pub(super) struct Seen {
 
 pub(super) async fn delete(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -417,14 +484,14 @@ pub(super) async fn delete(
         Err(MastersError::Stale) => caller.t("masters-stale"),
         Err(error) => return Err(error.problem(&caller.texts)),
     };
-    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[] };
+    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: None };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, vec![told]).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
 }
 
 pub(super) async fn restore(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, key)): Path<(String, String)>,
     headers: HeaderMap,
@@ -435,7 +502,7 @@ pub(super) async fn restore(
     match service::restore(&state.db, &caller.cx, shape, &key).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled { stored: Some(&stored), typed: None, mistakes: &mistakes };
+            let filled = Filled { stored: Some(&stored), typed: None, mistakes: &mistakes, opened: None };
             let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
@@ -455,7 +522,7 @@ struct Options {
 /// Codes that a field may refer to, while one types.
 pub(super) async fn options(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path((name, field)): Path<(String, String)>,
     uri: Uri,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,6 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::super::api::{Right, open, take_in};
 use super::super::import::Report;
+use super::super::kind::Kind;
 use super::super::{Engine, Master, MastersError, Mistake, check};
 use crate::i18n::Texts;
 use crate::web::{AppState, Caller, Problem, Shell};
@@ -42,7 +42,7 @@ struct Outcome<'a> {
 
 pub(super) async fn page(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -64,8 +64,8 @@ async fn show(
     let mut columns = Vec::new();
     for column in &shape.columns {
         for input in check::inputs(column) {
-            let label = super::super::import::label(column.field, &column.kind, &input, texts);
-            let first = !input.contains('.') || input.ends_with(".en");
+            let label = super::super::import::label(column, &input, texts);
+            let first = column.kind != Kind::Names || input.ends_with(".en");
             columns.push((input, label, column.required && first));
         }
     }
@@ -93,7 +93,7 @@ async fn sent(headers: &HeaderMap, bytes: Bytes) -> Result<(Bytes, bool), Proble
 
 pub(super) async fn send(
     State(state): State<AppState>,
-    Extension(engine): Extension<Arc<Engine>>,
+    State(engine): State<Arc<Engine>>,
     caller: Caller,
     Path(name): Path<String>,
     headers: HeaderMap,

@@ -115,7 +115,7 @@ async fn lists_go_along_an_index_under_row_level_security() {
         let page: Result<_, MastersError> =
             office.test.db.tx(&office.cx, async |tx| list(tx, items, &query).await).await;
         let next = page.unwrap().next;
-        for lane in super::super::list::lanes(items, &query).unwrap() {
+        for lane in super::super::list::lanes(office.tenant, items, &query).unwrap() {
             statements.push((pairs, page_sql(items, &query, &lane, None, 51, &Plants::All)));
             if let Some(next) = &next {
                 let place = super::super::list::Place::read(items, next).unwrap();
@@ -125,7 +125,7 @@ async fn lists_go_along_an_index_under_row_level_security() {
     }
     for search in ["it-0001", "part a", "nothing at all"] {
         let query = read(&office, "items", &[("q", search)]).unwrap();
-        let lanes: Vec<Lane> = super::super::list::lanes(items, &query).unwrap();
+        let lanes: Vec<Lane> = super::super::list::lanes(office.tenant, items, &query).unwrap();
         assert_eq!(lanes.len(), 2);
         statements.extend(
             lanes.iter().map(|lane| (&[][..], page_sql(items, &query, lane, None, 51, &Plants::All))),

@@ -1,11 +1,13 @@
 //! The engine over a real Postgres.
 
 mod declared;
+mod extra;
 mod files;
 mod lists;
 mod places;
 mod rights;
 mod row;
+mod sensitive;
 mod told;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use super::{Engine, ListQuery, MastersError, Saved, Shape, Shapes, create, list,
 use crate::ctx::Cx;
 use crate::db::{DbError, Tx};
 use crate::i18n::{I18n, Lang, Texts};
+use crate::secrets::Secrets;
 use crate::testing::TestDb;
 
 /// A tenant with plants KOL and VSK.
@@ -32,7 +35,7 @@ impl Office {
     async fn new() -> Self {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL", "VSK"]).await;
-        let shapes = Engine::default().shapes(&test.db).await.unwrap();
+        let shapes = Engine::new(Secrets::passing().unwrap()).shapes(&test.db).await.unwrap();
         Self { cx: Cx::new(tenant, "user:tests"), test, tenant, shapes }
     }
 

@@ -30,11 +30,12 @@ impl Site {
         let state = AppState::builder(office.test.db.clone())
             .nav(super::super::NAV)
             .permissions(&super::super::permissions())
+            .secrets(Secrets::passing().unwrap())
             .texts(texts.each_ref().map(|(lang, text)| (*lang, text.as_str())))
             .build();
         Self {
             router: {
-                let pages = super::super::router(&state);
+                let pages = super::super::router();
                 crate::web::app(state, pages)
             },
             office,

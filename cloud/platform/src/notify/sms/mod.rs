@@ -16,7 +16,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
 pub(super) use pages::router;
-pub use phone::{Number, PhoneError, standing};
+pub use phone::{Number, PhoneError, sealed, standing};
 pub use provider::Provider;
 pub(super) use send::{Bound, send};
 

@@ -99,6 +99,15 @@ pub(super) fn field(user: Uuid) -> String {
     format!("phone:{user}")
 }
 
+/// What a person's number is sealed for, and the sealed number, if there is one: for
+/// who hands out what is held of the person.
+///
+/// # Errors
+/// Those of the database.
+pub async fn sealed(tx: &mut Tx, user: Uuid) -> Result<Option<(String, Vec<u8>)>, DbError> {
+    Ok(store::phone(tx, user).await?.map(|phone| (field(user), phone.number)))
+}
+
 /// A number as typed, in E.164: a plus, the country, at most 15 digits; `None` when
 /// it is none. Spaces, dashes, dots and brackets are passed over.
 #[must_use]

@@ -4,6 +4,7 @@
 
 mod api;
 mod pages;
+mod search;
 mod service;
 mod store;
 
@@ -16,6 +17,7 @@ use crate::db::{DbError, Tx};
 use crate::web::{AppState, Permission};
 
 pub use api::operations;
+pub use search::SEARCHERS;
 pub use service::{Checked, MAX_SUBJECT, Origin, RequestError, Typed, cancel, change, check, done, raise};
 pub use store::{Listed, Request};
 

@@ -234,3 +234,54 @@ pub(super) async fn workflows(tx: &mut Tx) -> Result<Vec<(String, Option<String>
     .await?;
     Ok(rows.into_iter().map(|row| (row.workflow, row.plant, row.name, row.source)).collect())
 }
+
+/// Which requests a search looks for, and who looks.
+pub(super) struct Begins<'a> {
+    /// How the subject begins, in lower case, and the end of that range.
+    pub from: &'a str,
+    pub to: &'a str,
+    pub number: Option<i64>,
+    /// Whose own ones count in any case.
+    pub person: Option<Uuid>,
+    /// Others' count too, of these plants and of none.
+    pub all: bool,
+    pub plants: Option<Vec<String>>,
+    pub limit: i64,
+}
+
+/// A request that a search found.
+pub(super) struct Found {
+    pub request_id: Uuid,
+    pub number: i64,
+    pub subject: String,
+    pub state: String,
+}
+
+/// Requests by number, and by how their subject begins.
+pub(super) async fn beginning(tx: &mut Tx, wanted: &Begins<'_>) -> Result<Vec<Found>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Found,
+        r#"select request_id as "request_id!", number as "number!", subject as "subject!", state as "state!"
+           from (
+             (select request_id, number, subject, state, subject_search, raised_by, plant from requests
+              where tenant_id = $1 and number = $4 and deleted_at is null)
+             union
+             (select request_id, number, subject, state, subject_search, raised_by, plant from requests
+              where tenant_id = $1 and subject_search >= $2 and subject_search < $3 and deleted_at is null
+                and (raised_by = $5 or ($6 and ($7::text[] is null or plant is null or plant = any($7))))
+              order by subject_search, request_id limit $8)) found
+           where raised_by = $5 or ($6 and ($7::text[] is null or plant is null or plant = any($7)))
+           order by subject_search, request_id limit $8"#,
+        tenant,
+        wanted.from,
+        wanted.to,
+        wanted.number,
+        wanted.person,
+        wanted.all,
+        wanted.plants.as_deref(),
+        wanted.limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}

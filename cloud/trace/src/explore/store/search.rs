@@ -154,18 +154,22 @@ pub struct FoundOrder {
     pub plant: String,
 }
 
-/// Orders whose number begins so, in lower case.
+/// Orders whose number begins so, in lower case; of a transaction for some plants
+/// those of these plants.
 pub async fn orders(tx: &mut Tx, from: &str, to: &str, limit: i64) -> Result<Vec<FoundOrder>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         FoundOrder,
         r#"select type as "kind!", number, partner, item, plant from orders
            where tenant_id = $1 and number_search >= $2 and number_search < $3
+             and ($5::text[] is null or plant = any($5))
            order by number_search, type, number limit $4"#,
         tenant,
         from,
         to,
         limit,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await
@@ -184,18 +188,25 @@ pub struct FoundHold {
     pub placed_at: DateTime<Utc>,
 }
 
-/// Holds whose reason begins so, in lower case.
+/// Holds whose reason begins so, in lower case; of a transaction for some plants
+/// those that hold something there, and the own ones.
 pub async fn holds(tx: &mut Tx, from: &str, to: &str, limit: i64) -> Result<Vec<FoundHold>, Error> {
     let tenant = tx.tenant();
+    let plants = tx.plants().codes();
     sqlx::query_as!(
         FoundHold,
-        "select hold_id, reason, status, placed_at from holds
-         where tenant_id = $1 and reason_search >= $2 and reason_search < $3
-         order by reason_search, hold_id limit $4",
+        "select h.hold_id, h.reason, h.status, h.placed_at from holds h
+         where h.tenant_id = $1 and h.reason_search >= $2 and h.reason_search < $3
+           and ($5::text[] is null or h.placed_by = app.actor()
+                or exists (select from hold_members m
+                           join uid_registry r on r.tenant_id = $1 and r.key = m.key
+                           where m.tenant_id = $1 and m.hold_id = h.hold_id and r.plant = any($5)))
+         order by h.reason_search, h.hold_id limit $4",
         tenant,
         from,
         to,
         limit,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await

@@ -1,0 +1,15 @@
+views-title = দৃশ্য
+views-for-all = সবার জন্য
+views-first = আগে দেখায়
+views-delete = সরান
+views-delete-one = দৃশ্য { $name } সরান
+views-none = সবকিছু
+views-columns = কলাম
+views-show = এগুলি দেখান
+views-keep = যা দেখাচ্ছে তা রাখুন
+views-name = নাম
+views-first-hint = তালিকা খুললে আগে এটি দেখান
+views-share = সবার জন্য
+views-wrong-name = দৃশ্যকে সর্বাধিক 60 অক্ষরের নাম দিন।
+views-wrong-query = এই দৃশ্য খুব বেশি চায়। কম ফিল্টার বা কলাম রাখুন।
+permission-views-share = তালিকার দৃশ্য সবার জন্য রাখা

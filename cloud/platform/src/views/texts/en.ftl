@@ -1,0 +1,15 @@
+views-title = Views
+views-for-all = for all
+views-first = shown first
+views-delete = Take away
+views-delete-one = Take the view { $name } away
+views-none = Everything
+views-columns = Columns
+views-show = Show these
+views-keep = Keep what is shown as
+views-name = Name
+views-first-hint = Show it first when I open the list
+views-share = For all
+views-wrong-name = Give the view a name of at most 60 characters.
+views-wrong-query = This view asks for too much. Narrow the list by less, or show fewer columns.
+permission-views-share = Keep views of lists for all

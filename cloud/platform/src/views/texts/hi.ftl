@@ -1,0 +1,15 @@
+views-title = दृश्य
+views-for-all = सबके लिए
+views-first = पहले दिखता है
+views-delete = हटाएँ
+views-delete-one = दृश्य { $name } हटाएँ
+views-none = सब कुछ
+views-columns = स्तंभ
+views-show = ये दिखाएँ
+views-keep = जो दिखता है उसे रखें
+views-name = नाम
+views-first-hint = सूची खोलने पर पहले यही दिखाएँ
+views-share = सबके लिए
+views-wrong-name = दृश्य को अधिकतम 60 वर्ण का नाम दें।
+views-wrong-query = यह दृश्य बहुत अधिक माँगता है। कम फ़िल्टर या स्तंभ रखें।
+permission-views-share = सूचियों के दृश्य सबके लिए रखना

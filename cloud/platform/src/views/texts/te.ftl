@@ -1,0 +1,15 @@
+views-title = వీక్షణలు
+views-for-all = అందరికీ
+views-first = మొదట చూపుతుంది
+views-delete = తీసేయి
+views-delete-one = వీక్షణ { $name } తీసేయి
+views-none = అన్నీ
+views-columns = నిలువు వరుసలు
+views-show = ఇవి చూపు
+views-keep = చూపుతున్నదాన్ని ఉంచు
+views-name = పేరు
+views-first-hint = జాబితా తెరిస్తే మొదట ఇదే చూపు
+views-share = అందరికీ
+views-wrong-name = వీక్షణకు గరిష్ఠం 60 అక్షరాల పేరు ఇవ్వండి.
+views-wrong-query = ఈ వీక్షణ చాలా ఎక్కువ అడుగుతుంది. తక్కువ ఫిల్టర్లు లేదా వరుసలు ఉంచండి.
+permission-views-share = జాబితాల వీక్షణలు అందరికీ ఉంచడం
