@@ -484,7 +484,8 @@ pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result
                 let messages = platform::outbox::reseal(tx, &secrets).await?;
                 let servers = platform::settings::reseal(tx, &secrets).await?;
                 let fields = platform::masters::reseal(tx, &secrets).await?;
-                anyhow::Ok(codes + webhooks + messages + servers + fields)
+                let providers = people::reseal_provider(tx, &secrets).await?;
+                anyhow::Ok(codes + webhooks + messages + servers + fields + providers)
             })
             .await?;
     }

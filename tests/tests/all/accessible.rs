@@ -23,12 +23,14 @@ const MORE: &[&str] = &[
     "/masters/suppliers/new",
     "/account",
     "/account/totp",
+    "/settings/signin",
     "/notices",
     "/notices/settings",
     "/nonsense",
 ];
 /// Pages for whoever is not signed in.
-const OUTSIDE: &[&str] = &["/signin", "/forgot", "/invitation/nonsense", "/signin/once/nonsense"];
+const OUTSIDE: &[&str] =
+    &["/signin", "/signin/at/NONE", "/forgot", "/invitation/nonsense", "/signin/once/nonsense"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_can_be_used_by_everybody() {

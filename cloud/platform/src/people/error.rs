@@ -49,6 +49,9 @@ pub enum PeopleError {
     /// The link is unknown, used or too old.
     #[error("this link is not valid any more")]
     LinkGone,
+    /// The organisation's people sign in by their provider.
+    #[error("people of this organisation sign in by its provider")]
+    ByProvider,
     /// No such person.
     #[error("there is no such person")]
     NotFound,
@@ -114,6 +117,7 @@ impl PeopleError {
             Self::Weak(weakness) => weakness.text_key(),
             Self::WrongPassword => "people-error-wrong-password",
             Self::LinkGone => "people-error-link",
+            Self::ByProvider => "provider-instead",
             Self::NotFound => "error-not_found",
             Self::Stale => "error-conflict-stale",
             Self::LastAdministrator => "people-error-last-administrator",

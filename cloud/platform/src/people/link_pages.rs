@@ -41,6 +41,9 @@ async fn invitation(
     Path(link): Path<String>,
 ) -> Result<Response, Problem> {
     let found = links::find(&state.db, &link, Utc::now()).await?;
+    if let Some(code) = found.as_ref().and_then(|found| found.by_provider.as_deref()) {
+        return Ok(Redirect::to(&format!("/signin/at/{code}")).into_response());
+    }
     let page = match &found {
         Some(found) => page(&visitor.texts, &link, found, &found.name, None).render()?,
         None => gone(&visitor.texts).render()?,
@@ -101,13 +104,16 @@ async fn accept(
                     set_step(&state, &mut response, &token);
                     response
                 }
-                SignedIn::No | SignedIn::Suspended | SignedIn::Wait(_) => {
+                SignedIn::ByProvider(_) | SignedIn::No | SignedIn::Suspended | SignedIn::Wait(_) => {
                     Redirect::to("/signin").into_response()
                 }
             })
         }
         Err(error) => {
             let found = links::find(&state.db, &link, now).await?;
+            if let Some(code) = found.as_ref().and_then(|found| found.by_provider.as_deref()) {
+                return Ok(Redirect::to(&format!("/signin/at/{code}")).into_response());
+            }
             let told = say(&visitor.texts, error)?;
             let made = match &found {
                 Some(found) => page(&visitor.texts, &link, found, &name, Some(told)).render()?,

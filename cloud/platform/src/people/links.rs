@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::error::PeopleError;
 use super::model::{self, Given, Status};
 use super::store::Login;
-use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, service, store, totp_store};
+use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, service, signin, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, Problem, SystemTx, Tx};
@@ -224,6 +224,8 @@ pub struct Invited {
     pub name: String,
     /// The person had a password before.
     pub reset: bool,
+    /// The tenant's code, where the person signs in by its provider and needs none.
+    pub by_provider: Option<String>,
 }
 
 /// Looks a link up without using it; `None` when it is not valid any more.
@@ -246,18 +248,21 @@ async fn invited(
         return Ok(None);
     };
     let cx = Cx::system(tenant);
-    let found =
-        system.enter(&cx, async |tx| Ok::<_, PeopleError>(store::user(tx, user, false).await?)).await?;
+    let look = async |tx: &mut Tx| {
+        Ok::<_, PeopleError>((store::user(tx, user, false).await?, signin::closed(tx, user).await?))
+    };
+    let (found, by_provider) = system.enter(&cx, look).await?;
     let found = found.filter(|found| found.status != Status::Disabled);
     let reset = purpose == "reset";
-    Ok(found.map(|found| Invited { tenant, user, email: found.email, name: found.name, reset }))
+    Ok(found.map(|found| Invited { tenant, user, email: found.email, name: found.name, reset, by_provider }))
 }
 
 /// Uses a link up: the person has this name and password from now on, and every
 /// session that stood on the old password ends. Answers whom it was for.
 ///
 /// # Errors
-/// When the link is gone, or name or password are not good; the link then stays.
+/// When the link is gone, the person signs in by a provider, or name or password are
+/// not good; the link then stays.
 pub async fn accept(
     db: &Db,
     link: &str,
@@ -267,6 +272,9 @@ pub async fn accept(
 ) -> Result<Invited, PeopleError> {
     let hash = hash_of_token(link).ok_or(PeopleError::LinkGone)?;
     let invited = find(db, link, now).await?.ok_or(PeopleError::LinkGone)?;
+    if invited.by_provider.is_some() {
+        return Err(PeopleError::ByProvider);
+    }
     let name = model::name(name).ok_or(PeopleError::Name)?;
     password::judge(new, &invited.email, &name)?;
     let kept = password::hash(new.to_owned()).await.ok_or(PeopleError::NoRandom)?;

@@ -13,6 +13,7 @@ mod links;
 mod model;
 mod pages;
 pub(crate) mod password;
+mod provider;
 mod search;
 mod second_step;
 mod service;
@@ -37,6 +38,7 @@ pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
 pub use password::Weakness;
+pub use provider::{Providers, reseal as reseal_provider};
 pub use search::SEARCHERS;
 pub(crate) use second_step::Enrolment;
 pub use second_step::reseal;
@@ -79,7 +81,7 @@ pub const PERMISSIONS: &[Permission] = &[USER_READ, USER_MANAGE, ROLE_MANAGE];
 /// What the routes here are under `/api`, for the description of the API.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    [api::operations(), limits_pages::operations()].concat()
+    [api::operations(), limits_pages::operations(), provider::operations()].concat()
 }
 
 /// The side navigation of people.

@@ -44,6 +44,7 @@ pub fn router() -> Router<AppState> {
         .merge(super::forgot::router())
         .merge(super::step_pages::router())
         .merge(super::totp_pages::router())
+        .merge(super::provider::router())
 }
 
 /// People of one page.
@@ -61,7 +62,7 @@ pub(super) fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> 
 }
 
 /// Name of a role in the reader's language.
-fn role_name(texts: &Texts, role: &Role) -> String {
+pub(super) fn role_name(texts: &Texts, role: &Role) -> String {
     if role.built_in { texts.t(&role.text_key()) } else { role.name.clone() }
 }
 
@@ -254,6 +255,8 @@ struct One<'a> {
     link: Option<Told>,
     mails: bool,
     standing: Standing,
+    /// Issuers by which the person comes in, and since when.
+    identities: Vec<(String, chrono::DateTime<Utc>)>,
 }
 
 async fn one(
@@ -278,6 +281,7 @@ async fn show_one(
     let roles = service::roles(&state.db, &caller.cx).await?;
     let plants = service::plants(&state.db, &caller.cx).await?;
     let standing = second_step::standing(&state.db, &caller.cx, id).await?;
+    let identities = super::provider::identities(&state.db, &caller.cx, id).await?;
     let shell = Shell::new(state, caller, user.name.clone(), "/users");
     let view = One {
         texts: &caller.texts,
@@ -290,6 +294,7 @@ async fn show_one(
         link,
         mails: state.mails,
         standing,
+        identities,
     };
     shell.page(headers, &view)
 }

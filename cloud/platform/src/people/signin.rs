@@ -11,7 +11,7 @@ use super::model::{self, Status};
 use super::steps::{self, From};
 use super::store::Login;
 use super::throttle::{self, Counted};
-use super::{password, settings, store};
+use super::{password, provider, settings, store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Problem, SystemTx};
@@ -57,6 +57,9 @@ pub enum SignedIn {
     Step(Secret),
     /// The password is right, and the organisation is not let in.
     Suspended,
+    /// The password is right, and the organisation's people sign in by their provider:
+    /// its code.
+    ByProvider(String),
     /// E-mail or password are wrong, or the person is not active; which of them
     /// is not told.
     No,
@@ -89,8 +92,15 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
     };
     let (candidates, away) = candidates;
     let proved = judge(candidates, &attempt.password).await;
-    let admitted: Vec<(Uuid, Uuid)> =
-        proved.iter().filter(|one| one.admitted).map(|one| (one.tenant, one.user)).collect();
+    let admitted: Vec<(Uuid, Uuid)> = proved
+        .iter()
+        .filter(|one| one.admitted && one.closed.is_none())
+        .map(|one| (one.tenant, one.user))
+        .collect();
+    let by_provider = proved.iter().filter(|one| one.admitted).find_map(|one| one.closed.clone());
+    if let (true, Some(code)) = (admitted.is_empty(), by_provider) {
+        return Ok(SignedIn::ByProvider(code));
+    }
     let proved = match (admitted.is_empty(), away) {
         (false, _) => admitted,
         // Whether it is this person's cannot be told.
@@ -130,6 +140,8 @@ struct Candidate {
     user: Uuid,
     admitted: bool,
     hash: String,
+    /// The tenant's code, where the person signs in by its provider alone.
+    closed: Option<String>,
 }
 
 /// Whom the e-mail may mean; and the failure of a tenant's own database, which keeps
@@ -140,7 +152,10 @@ async fn candidates(
 ) -> Result<(Vec<Candidate>, Option<DbError>), PeopleError> {
     let (mut found, mut away) = (Vec::new(), None);
     for Login { tenant, user, status } in store::logins(system, email).await? {
-        let look = async |tx: &mut crate::db::Tx| Ok::<_, PeopleError>(store::credentials(tx, user).await?);
+        let look = async |tx: &mut crate::db::Tx| {
+            let known = store::credentials(tx, user).await?;
+            Ok::<_, PeopleError>((known, closed(tx, user).await?))
+        };
         let known = match system.enter(&Cx::system(tenant), look).await {
             Err(PeopleError::Db(error)) if error.problem() == Problem::Away => {
                 away = Some(error);
@@ -148,13 +163,20 @@ async fn candidates(
             }
             known => known?,
         };
+        let (known, closed) = known;
         let admitted = Standing::of(&status).admits();
         let hash = known
             .filter(|known| Status::parse(&known.status) == Status::Active)
             .and_then(|known| known.password_hash);
-        found.extend(hash.map(|hash| Candidate { tenant, user, admitted, hash }));
+        found.extend(hash.map(|hash| Candidate { tenant, user, admitted, hash, closed }));
     }
     Ok((found, away))
+}
+
+/// The tenant's code, where the person signs in by its provider alone.
+pub(super) async fn closed(tx: &mut crate::db::Tx, user: Uuid) -> Result<Option<String>, PeopleError> {
+    let closed = provider::password_closed(tx, user).await?;
+    Ok(if closed { Some(store::tenant_code(tx).await?) } else { None })
 }
 
 /// Those whose password it is.

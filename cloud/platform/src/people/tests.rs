@@ -20,6 +20,7 @@ use crate::web::keys;
 use crate::web::{Amount, AppState, Permission, limits};
 
 mod forgot;
+mod provider;
 mod second_step;
 
 pub(super) const PASSWORD: &str = "monsoon kettle ninety brass";

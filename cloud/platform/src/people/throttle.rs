@@ -18,6 +18,8 @@ pub enum Counted<'a> {
     Address(IpAddr),
     /// Codes of one person's second step.
     Code(Uuid),
+    /// Sign-ins that one address sends to a provider.
+    Provider(IpAddr),
     /// Links to a new password for one e-mail.
     Forgot(&'a str),
     /// Links to a new password that one address asks for.
@@ -33,6 +35,7 @@ impl Counted<'_> {
             Self::Account(email) => ("account", (*email).to_owned()),
             Self::Address(address) => ("address", network(address)),
             Self::Code(user) => ("code", user.to_string()),
+            Self::Provider(address) => ("provider", network(address)),
             Self::Forgot(email) => ("forgot", (*email).to_owned()),
             Self::ForgotAddress(address) => ("forgot-address", network(address)),
         };
@@ -46,7 +49,7 @@ impl Counted<'_> {
     pub fn window(&self) -> TimeDelta {
         match self {
             Self::Account(_) | Self::Code(_) => TimeDelta::hours(24),
-            Self::Address(_) | Self::ForgotAddress(_) => TimeDelta::minutes(15),
+            Self::Address(_) | Self::Provider(_) | Self::ForgotAddress(_) => TimeDelta::minutes(15),
             Self::Forgot(_) => TimeDelta::hours(1),
         }
     }
@@ -63,6 +66,8 @@ impl Counted<'_> {
             }
             // A whole office may share one address.
             Self::Address(_) => (tries > 60).then(|| TimeDelta::minutes(15)),
+            // Those who come back are taken out of the count again.
+            Self::Provider(_) => (tries > 100).then(|| TimeDelta::minutes(15)),
             // Mail that nobody asked for is a nuisance.
             Self::Forgot(_) => (tries > 2).then(|| TimeDelta::hours(1)),
             Self::ForgotAddress(_) => (tries > 19).then(|| TimeDelta::minutes(15)),

@@ -22,6 +22,7 @@ use axum::Router;
 pub use door::{Brand, Door, Doors};
 pub(crate) use mail::is_own as has_own_mail;
 pub use mail::{Own, OwnMail, TestedMail};
+pub(crate) use pages::{Tab, tabs};
 pub use service::{open_addresses, reseal};
 
 use crate::i18n::{Lang, Sources};

@@ -31,19 +31,20 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 /// A page of settings.
-pub(super) struct Tab {
+pub(crate) struct Tab {
     pub href: &'static str,
     pub key: &'static str,
     pub current: bool,
 }
 
 /// All of them, with the one that is shown.
-pub(super) fn tabs(current: &str) -> Vec<Tab> {
+pub(crate) fn tabs(current: &str) -> Vec<Tab> {
     [
         ("/settings", "settings-general"),
         ("/settings/brand", "settings-brand"),
         ("/settings/addresses", "settings-addresses"),
         ("/settings/mail", "settings-mail"),
+        ("/settings/signin", "settings-signin"),
     ]
     .map(|(href, key)| Tab { href, key, current: href == current })
     .into()

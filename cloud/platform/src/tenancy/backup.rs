@@ -30,7 +30,7 @@ const EXPORT: &str = "tracewright-tenant-export";
 
 /// Columns that an export leaves out, wherever they are: what a person or program proves
 /// itself with, and what is sealed.
-pub(super) const SECRET: [&str; 20] = [
+pub(super) const SECRET: [&str; 21] = [
     "password_hash",
     "pin_hash",
     "badge_hash",
@@ -41,6 +41,7 @@ pub(super) const SECRET: [&str; 20] = [
     "token_hash",
     "key_hash",
     "smtp_password",
+    "client_secret",
     "bounce_token_hash",
     "code_sealed",
     "token_sealed",

@@ -6,6 +6,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub(super) const SESSION: &str = "tws";
 /// Holds a sign-in under way.
 pub(super) const STEP: &str = "twp";
+/// Holds what proves that a sign-in by a provider was begun in this browser.
+pub(super) const PROVIDER: &str = "two";
 /// Holds the language that the person chose.
 pub(super) const LANGUAGE: &str = "twl";
 

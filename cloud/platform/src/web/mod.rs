@@ -51,7 +51,10 @@ pub use scope::{Scope, Scopes};
 pub(crate) use sheet::FORMULA;
 pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
-pub(crate) use signin::{after_sign_in, end_step, set_language, set_session, set_step, step_of, step_path};
+pub(crate) use signin::{
+    after_sign_in, end_current, end_provider, end_step, provider_of, set_language, set_provider, set_session,
+    set_step, step_of, step_path,
+};
 pub use state::{AppState, Builder, NavItem};
 pub use version::{IfMatch, etag, not_modified};
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::caller::here;
 use super::keys::{self, SESSION_LIFETIME, Secret};
 use super::origin::{local_path, require_same};
-use super::{AppState, Client, Problem, Visitor, assets, client_of, cookies};
+use super::{AppState, Client, Problem, Visitor, assets, client_of, cookies, escaped};
 use crate::i18n::{Lang, Texts};
 use crate::people::{self, Attempt, SignedIn};
 
@@ -120,6 +120,10 @@ async fn submit(
                 set_step(&state, &mut response, &token);
                 return Ok(response);
             }
+            SignedIn::ByProvider(code) => {
+                let next = escaped(local_path(&form.next), b"/-_.");
+                return Ok(Redirect::to(&format!("/signin/at/{code}?next={next}")).into_response());
+            }
             SignedIn::No => (None, texts.t("signin-failed-password")),
             SignedIn::Suspended => (None, texts.t("error-tenant-suspended")),
             SignedIn::Wait(until) => {
@@ -175,7 +179,7 @@ async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Result<R
 }
 
 /// The session that this browser had, if any: a new one takes its place.
-async fn end_current(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) async fn end_current(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
     if let Some(token) = cookies::get(headers, cookies::SESSION) {
         keys::end_session(&state.db, token).await?;
     }
@@ -223,6 +227,23 @@ pub(crate) fn set_step(state: &AppState, response: &mut Response, token: &Secret
 pub(crate) fn end_step(state: &AppState, response: &mut Response) {
     let cookie = cookies::set(cookies::STEP, "", 0, state.secure);
     response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// Has the browser hold what proves that it began a sign-in by a provider.
+pub(crate) fn set_provider(state: &AppState, response: &mut Response, secret: &Secret) {
+    let cookie = cookies::set(cookies::PROVIDER, secret.reveal(), STEP_AGE, state.secure);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// That sign-in has come back.
+pub(crate) fn end_provider(state: &AppState, response: &mut Response) {
+    let cookie = cookies::set(cookies::PROVIDER, "", 0, state.secure);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+}
+
+/// What the browser holds of a sign-in by a provider.
+pub(crate) fn provider_of(headers: &HeaderMap) -> Option<&str> {
+    cookies::get(headers, cookies::PROVIDER)
 }
 
 /// The browser's sign-in under way.

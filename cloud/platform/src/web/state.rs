@@ -11,6 +11,7 @@ use crate::files::Files;
 use crate::i18n::{I18n, Lang, Texts};
 use crate::masters::Engine;
 use crate::notify::{Kind, SmsProvider};
+use crate::people::Providers;
 use crate::plans::Calls;
 use crate::search::{Command, Searcher};
 use crate::secrets::Secrets;
@@ -61,8 +62,11 @@ pub struct Inner {
     pub files: Files,
     /// Whether mail can be sent.
     pub mails: bool,
-    /// Whether webhooks may reach private addresses.
+    /// Whether webhooks, mail servers and sign-in providers of tenants may be at private
+    /// addresses.
     pub private_webhooks: bool,
+    /// The way to providers by which tenants' people sign in.
+    pub providers: Providers,
     /// The address by which people and programs reach this cloud, without a slash at
     /// its end.
     pub public_url: String,
@@ -278,6 +282,7 @@ impl Builder {
                 files: self.files,
                 mails: self.mails,
                 private_webhooks: self.private_webhooks,
+                providers: Providers::default(),
                 public_url: self.public_url,
                 calls: Calls::default(),
                 doors: Doors::default(),

@@ -100,3 +100,7 @@ error-token-reused = রিফ্রেশ টোকেনটি দ্বিত
 shell-plant = কারখানা
 shell-plants-all = সব
 shell-plants-every = সব কারখানা
+signin-at = আপনার প্রতিষ্ঠানের মাধ্যমে সাইন ইন করুন
+signin-at-code = প্রতিষ্ঠানের কোড
+signin-at-hint = প্রতিটি UID-তে যে চারটি অক্ষর থাকে, যেমন UID-SAIF-KOL-RM-000001-A7-এ SAIF।
+signin-at-go = এগিয়ে যান

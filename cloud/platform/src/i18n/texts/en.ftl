@@ -103,3 +103,7 @@ error-token-reused = The refresh token came a second time. All tokens of this si
 shell-plant = Plant
 shell-plants-all = All
 shell-plants-every = All plants
+signin-at = Sign in by your organisation
+signin-at-code = Organisation's code
+signin-at-hint = The four letters that stand in every UID, such as SAIF in UID-SAIF-KOL-RM-000001-A7.
+signin-at-go = Go on

@@ -100,3 +100,7 @@ error-token-reused = रिफ़्रेश टोकन दूसरी ब�
 shell-plant = संयंत्र
 shell-plants-all = सभी
 shell-plants-every = सभी संयंत्र
+signin-at = अपने संगठन से साइन इन करें
+signin-at-code = संगठन का कोड
+signin-at-hint = वे चार अक्षर जो हर UID में होते हैं, जैसे UID-SAIF-KOL-RM-000001-A7 में SAIF।
+signin-at-go = आगे बढ़ें

@@ -103,3 +103,7 @@ error-token-reused = రిఫ్రెష్ టోకెన్ రెండో
 shell-plant = ప్లాంట్
 shell-plants-all = అన్నీ
 shell-plants-every = అన్ని ప్లాంట్లు
+signin-at = మీ సంస్థ ద్వారా సైన్ ఇన్ చేయండి
+signin-at-code = సంస్థ కోడ్
+signin-at-hint = ప్రతి UIDలో ఉండే నాలుగు అక్షరాలు, ఉదాహరణకు UID-SAIF-KOL-RM-000001-A7లో SAIF.
+signin-at-go = కొనసాగించండి

@@ -11,8 +11,13 @@ pub(in crate::tenancy) const TENANTS: &str = "control.tenants";
 
 /// Tables whose rows are over soon, and are not worth keeping: who is signed in now.
 /// Backups leave them out, and a restored tenant signs in anew.
-pub(in crate::tenancy) const PASSING: [&str; 4] =
-    ["control.sessions", "control.signin_codes", "control.token_families", "control.moves"];
+pub(in crate::tenancy) const PASSING: [&str; 5] = [
+    "control.sessions",
+    "control.signin_codes",
+    "control.token_families",
+    "control.provider_attempts",
+    "control.moves",
+];
 
 /// The tables of the control schema that are worth keeping of a tenant, in the order in
 /// which they can be put back.

@@ -1,0 +1,185 @@
+//! The page of sign-in by a provider among a tenant's settings, and the button that
+//! forgets whose identity is whose.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::settings::{self, ProviderError, Typed};
+use crate::i18n::{Texts, Value};
+use crate::people::model::{ADMIN, Role};
+use crate::people::pages::role_name;
+use crate::people::{USER_MANAGE, service as people};
+use crate::settings::{TENANT_MANAGE, Tab, tabs};
+use crate::web::{AppState, Caller, Problem, Shell, form, query};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route("/settings/signin", get(page).post(set)).route("/users/{id}/unlink", post(unlink))
+}
+
+#[derive(Template)]
+#[template(path = "people/provider.html")]
+struct Page<'a> {
+    texts: &'a Texts,
+    tabs: Vec<Tab>,
+    typed: TypedForm,
+    roles: Vec<Role>,
+    /// A secret is kept.
+    has_secret: bool,
+    /// Where the organisation's people sign in, if they do.
+    door: Option<String>,
+    /// Where the provider sends people back to.
+    back: String,
+    done: bool,
+    wrong: Vec<(&'static str, String)>,
+    error: Option<String>,
+}
+
+impl Page<'_> {
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+    }
+}
+
+/// The form; a box that is not ticked is not sent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct TypedForm {
+    active: bool,
+    name: String,
+    issuer: String,
+    client_id: String,
+    client_secret: String,
+    no_secret: bool,
+    /// One a line, or with commas between.
+    email_domains: String,
+    create_role: String,
+    provider_only: bool,
+    version: i32,
+}
+
+impl From<&TypedForm> for Typed {
+    fn from(form: &TypedForm) -> Self {
+        let domains = form.email_domains.split([',', '\n', ' ', ';', '\r', '\t']);
+        Self {
+            active: form.active,
+            name: form.name.clone(),
+            issuer: form.issuer.clone(),
+            client_id: form.client_id.clone(),
+            client_secret: form.client_secret.clone(),
+            no_secret: form.no_secret,
+            email_domains: domains.filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+            create_role: form.create_role.clone(),
+            provider_only: form.provider_only,
+            version: form.version,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Shown {
+    typed: Option<TypedForm>,
+    wrong: Vec<(&'static str, String)>,
+    error: Option<String>,
+    done: bool,
+}
+
+async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    shown: Shown,
+) -> Result<Response, Problem> {
+    let kept = settings::get(&state.db, &caller.cx).await?;
+    let roles = people::roles(&state.db, &caller.cx).await?;
+    let (has_secret, active) = (kept.client_secret.is_some(), kept.active);
+    let typed = shown.typed.unwrap_or(TypedForm {
+        active,
+        name: kept.name,
+        issuer: kept.issuer,
+        client_id: kept.client_id,
+        client_secret: String::new(),
+        no_secret: false,
+        email_domains: kept.email_domains.join("\n"),
+        create_role: kept.create_role.unwrap_or_default(),
+        provider_only: kept.provider_only,
+        version: kept.version,
+    });
+    let at = format!("{}/signin/at/{}", state.public_url, caller.tenant_code);
+    let failed = shown.error.is_some() || !shown.wrong.is_empty();
+    let view = Page {
+        texts: &caller.texts,
+        tabs: tabs("/settings/signin"),
+        typed,
+        roles: roles.into_iter().filter(|role| role.code != ADMIN).collect(),
+        has_secret,
+        back: format!("{at}/callback"),
+        door: active.then_some(at),
+        done: shown.done,
+        wrong: shown.wrong,
+        error: shown.error,
+    };
+    let shell = Shell::new(state, caller, caller.t("settings-signin"), "/settings");
+    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, shell.page(headers, &view)?).into_response())
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Done {
+    done: Option<String>,
+}
+
+async fn page(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let done = query::<Done>(&uri)?.done.is_some();
+    show(&state, &caller, &headers, Shown { done, ..Shown::default() }).await
+}
+
+/// Mistakes in the person's own language.
+pub(super) fn said(texts: &Texts, wrong: Vec<settings::Wrong>) -> Vec<(&'static str, String)> {
+    let told =
+        |(field, key, value): settings::Wrong| (field, texts.with(key, &[("value", Value::from(value))]));
+    wrong.into_iter().map(told).collect()
+}
+
+async fn set(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Form<TypedForm>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&TENANT_MANAGE)?;
+    let typed = form(sent)?;
+    let way = (&state.providers, state.private_webhooks);
+    let done = settings::set(&state.db, &caller.cx, &state.secrets, way, &Typed::from(&typed)).await;
+    let (wrong, error) = match done {
+        Ok(()) => return Ok(Redirect::to("/settings/signin?done=1").into_response()),
+        Err(ProviderError::Invalid(wrong)) => (said(&caller.texts, wrong), None),
+        Err(ProviderError::Stale) => (Vec::new(), Some(caller.t("error-conflict-stale"))),
+        Err(error) => return Err(error.into()),
+    };
+    // Typed again: it is not sent back.
+    let typed = Some(TypedForm { client_secret: String::new(), ..typed });
+    show(&state, &caller, &headers, Shown { typed, wrong, error, done: false }).await
+}
+
+async fn unlink(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Redirect, Problem> {
+    caller.require(&USER_MANAGE)?;
+    settings::unlink(&state.db, &caller.cx, id).await?;
+    Ok(Redirect::to(&format!("/users/{id}")))
+}
