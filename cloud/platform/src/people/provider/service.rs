@@ -465,6 +465,6 @@ mod tests {
         assert_ne!(verifier, super::verifier(Secret::token().reveal()));
         // The example of RFC 7636, appendix B.
         let challenge = challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-        assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCMY-_w0F1suBKJzHT3cRsaY");
+        assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }

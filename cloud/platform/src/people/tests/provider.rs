@@ -208,11 +208,7 @@ impl Site {
     async fn new() -> Self {
         let office = Office::new().await;
         let state = AppState::builder(office.test.db.clone())
-            .permissions(PERMISSIONS)
-            .permissions(crate::settings::PERMISSIONS)
-            .texts(TEXTS)
-            .texts(notify::TEXTS)
-            .texts(crate::settings::TEXTS)
+            .modules(&[crate::people::module(), notify::module(), crate::settings::module()])
             .secrets(Secrets::passing().unwrap())
             .private_webhooks(true)
             .public_url(US)
@@ -620,7 +616,7 @@ async fn settings_are_judged_and_the_provider_is_asked() {
     let (inside, page) = site.tries(json!({})).await;
     assert!(!inside && page.contains("did not take its own code"), "{page}");
     // Where private addresses are not allowed, what stands beside the cloud is out of reach.
-    let state = AppState::builder(site.office.test.db.clone()).texts(TEXTS).public_url(US).build();
+    let state = AppState::builder(site.office.test.db.clone()).modules(&[crate::people::module()]).public_url(US).build();
     let guarded = crate::web::app(state, crate::people::router());
     let mut browser = Browser { router: guarded, cookie: String::new() };
     let (status, _, page) = browser.send("GET", "/signin/at/SAIF/provider", "").await;
