@@ -109,9 +109,10 @@ pub(super) fn read(text: &str) -> Result<Token<'_>, Mistake> {
 }
 
 impl Token<'_> {
-    /// Whether one of the keys may have signed it; else the provider may have new ones.
-    pub(super) fn has_key(&self, keys: &[Key]) -> bool {
-        keys.iter().any(|key| key.fits(self))
+    /// Whether one of the keys signed it; else the provider may have new ones, and under
+    /// the same names.
+    pub(super) fn signed_by(&self, keys: &[Key]) -> bool {
+        keys.iter().any(|key| key.fits(self) && key.signed(self))
     }
 
     /// What the token says, if one of these keys signed it.
@@ -119,11 +120,7 @@ impl Token<'_> {
     /// # Errors
     /// [`Mistake::Signature`].
     pub(super) fn check(self, keys: &[Key]) -> Result<Value, Mistake> {
-        if keys.iter().any(|key| key.fits(&self) && key.signed(&self)) {
-            Ok(self.claims)
-        } else {
-            Err(Mistake::Signature)
-        }
+        if self.signed_by(keys) { Ok(self.claims) } else { Err(Mistake::Signature) }
     }
 }
 
@@ -170,7 +167,7 @@ impl Key {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
@@ -179,16 +176,20 @@ mod tests {
     const RSA_N: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
     const RS256: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
     /// The example of RFC 7515, appendix A.3: ES256.
-    const ES256: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+    pub(in super::super) const ES256: &str = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
 
-    fn known() -> Vec<Key> {
-        keys(&json!({ "keys": [
+    pub(in super::super) fn documented() -> Value {
+        json!({ "keys": [
             { "kty": "oct", "k": "c2VjcmV0" },
             { "kty": "RSA", "use": "enc", "n": RSA_N, "e": "AQAB" },
             { "kty": "RSA", "n": RSA_N, "e": "AQAB" },
             { "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
               "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" },
-        ] }))
+        ] })
+    }
+
+    fn known() -> Vec<Key> {
+        keys(&documented())
     }
 
     #[test]
@@ -217,7 +218,7 @@ mod tests {
         assert_eq!(read(&with(json!({ "alg": "RS256", "crit": ["x"] }))).unwrap_err(), Mistake::Form);
         // A key of another name, or for another algorithm or use, is no key.
         let named = with(json!({ "alg": "RS256", "kid": "k9" }));
-        assert!(!read(&named).unwrap().has_key(&known()));
+        assert!(!read(&named).unwrap().signed_by(&known()));
         assert_eq!(read(&named).unwrap().check(&known()), Err(Mistake::Signature));
         let of =
             |alg: &str| keys(&json!({ "keys": [{ "kty": "RSA", "alg": alg, "n": RSA_N, "e": "AQAB" }] }));

@@ -214,7 +214,7 @@ impl Providers {
             known.get(&metadata.issuer).map(|known| (Arc::clone(&known.keys), known.keys_at))
         };
         match kept {
-            Some((keys, at)) if token.has_key(&keys) || now - at < at_least() => Ok(keys),
+            Some((keys, at)) if token.signed_by(&keys) || now - at < at_least() => Ok(keys),
             _ => self.keys_anew(metadata, private, now).await,
         }
     }
@@ -275,5 +275,50 @@ impl Providers {
             Some(url) if !access_token.is_empty() => self.get(private, url, Some(access_token)).await,
             _ => Ok(Value::Null),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+
+    use super::jose::tests::{ES256, documented};
+    use super::*;
+
+    /// Some providers give a new key the name of the old one, or none at all.
+    #[tokio::test]
+    async fn a_new_key_is_found_whatever_its_name_but_not_asked_for_all_the_time() {
+        let shown = Arc::new(Mutex::new(documented()));
+        // Another point of the same curve: no key that signed the token.
+        shown.lock().unwrap()["keys"][3]["x"] = json!("usWxHK2PmfnHKwXPS54m0kTcGJ90UiglWiGahtagnv8");
+        shown.lock().unwrap()["keys"][3]["y"] = json!("IBOL-C3BttVivg-lSreASjpkttcsz-1rb7btKLv8EX4");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let told = json!({ "issuer": issuer, "authorization_endpoint": format!("{issuer}/auth"),
+                           "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/keys") });
+        let keys = Arc::clone(&shown);
+        let app = Router::new()
+            .route("/.well-known/openid-configuration", get(async move || Json(told)))
+            .route("/keys", get(async move || Json(keys.lock().unwrap().clone())));
+        let server = tokio::spawn(async { axum::serve(listener, app).await });
+
+        let providers = Providers::default();
+        let start: DateTime<Utc> = "2026-11-26T10:00:00Z".parse().unwrap();
+        let at = |seconds| start + TimeDelta::seconds(seconds);
+        let metadata = providers.find(&issuer, true, start).await.unwrap();
+        let signed = async |seconds| {
+            let token = jose::read(ES256).unwrap();
+            let keys = providers.keys(&metadata, &token, true, at(seconds)).await.unwrap();
+            token.check(&keys).is_ok()
+        };
+        assert!(!signed(31).await, "asked again, and it is not there");
+        *shown.lock().unwrap() = documented();
+        assert!(!signed(60).await, "within half a minute it is not asked");
+        assert!(signed(61).await, "after it, it is");
+        *shown.lock().unwrap() = json!({ "keys": [] });
+        assert!(signed(600).await, "a key that signed is believed as long as it is kept");
+        server.abort();
     }
 }
