@@ -51,12 +51,14 @@ pub fn operations() -> Vec<Operation> {
         .needs(&NUMBERING_VOID)
         .takes::<Void>()
         .ends()
+        .fails(404, "not_found", "The series gave out no such number.")
         .fails(409, "numbering.void_already", "It is void already.")
         .fails(409, "numbering.has_document", "It belongs to a document; cancel that.");
     let lend = Operation::post(at("leases"), "lendNumbers", "Lends the next numbers of a series")
         .needs(&NUMBERING_LEASE)
         .takes::<Lend>()
         .creates::<store::Lease>()
+        .fails(404, "not_found", "There is no such series, or no year of it that is open.")
         .fails(409, "numbering.exhausted", "Not so many are left.");
     let use_one =
         Operation::post(at("leases/{id}/use"), "useLentNumber", "Tells which document got a lent number")

@@ -81,12 +81,14 @@ pub fn operations() -> Vec<Operation> {
         .needs(&DEFINITION_EDIT)
         .takes::<Draft>()
         .may_match()
+        .fails(428, "conflict.no_version", "Neither `If-Match` nor the body says which version was seen.")
         .ends();
     let discard = Operation::delete(of.clone(), "discardWorkflow", "Throws a draft away")
         .uuid("id")
         .needs(&DEFINITION_EDIT)
         .query::<Seen>()
         .may_match()
+        .fails(428, "conflict.no_version", "Neither `If-Match` nor the body says which version was seen.")
         .ends();
     let publish = Operation::post(format!("{of}/publish"), "publishWorkflow", "Puts a draft into force")
         .note("What runs goes on by the revision that it began with.")
@@ -94,6 +96,7 @@ pub fn operations() -> Vec<Operation> {
         .needs(&DEFINITION_PUBLISH)
         .takes::<Seen>()
         .may_match()
+        .fails(428, "conflict.no_version", "Neither `If-Match` nor the body says which version was seen.")
         .ends();
     let retire = Operation::post(format!("{of}/retire"), "retireWorkflow", "Takes a workflow out of force")
         .uuid("id")

@@ -54,6 +54,7 @@ pub fn operations() -> Vec<Operation> {
         .needs(&REQUEST_RAISE)
         .takes::<Typed>()
         .may_match()
+        .fails(428, "conflict.no_version", "Neither `If-Match` nor the body says which version was seen.")
         .answers::<Request>();
     let done = Operation::post("/api/v1/requests/{id}/done", "completeRequest", "What was approved is done")
         .uuid("id")
