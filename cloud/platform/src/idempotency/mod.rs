@@ -194,12 +194,13 @@ async fn end(state: &AppState, cx: &Cx, claim: &Claim, purpose: &str, answer: Re
     answer
 }
 
-/// Removes keys of the transaction's tenant that are no longer kept, some at a time.
+/// Removes keys of the transaction's tenant that are no longer kept, at most `limit`;
+/// answers how many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, DbError> {
-    Ok(store::forget(tx, now).await?)
+pub async fn forget(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<u64, DbError> {
+    Ok(store::forget(tx, now, limit).await?)
 }
 
 /// Whether an answer's header is kept with it.

@@ -295,7 +295,7 @@ async fn keys_are_forgotten_after_their_time() {
     let site = Site::new(false).await;
     site.send(Some("k"), "a").await;
     let forget = async |now: DateTime<Utc>| {
-        site.test.db.tx(&Cx::system(site.tenant), async |tx| forget(tx, now).await).await.unwrap()
+        site.test.db.tx(&Cx::system(site.tenant), async |tx| forget(tx, 1000, now).await).await.unwrap()
     };
     assert_eq!(forget(Utc::now() + TimeDelta::hours(24)).await, 0);
     assert_eq!(forget(Utc::now() + KEEP).await, 1);

@@ -17,11 +17,16 @@ mod mail;
 mod pages;
 mod preferences;
 mod sms;
+mod smtp;
 mod store;
 mod times;
 mod webhook;
 pub mod worker;
 
+#[cfg(test)]
+mod apart_tests;
+#[cfg(test)]
+mod killed_tests;
 #[cfg(test)]
 mod tests;
 
