@@ -13,7 +13,7 @@ mod store;
 mod tests;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -78,7 +78,8 @@ async fn carried_out(
     next: Next,
 ) -> Result<Response, Problem> {
     let key = request::key(key, &parts)?;
-    let bytes = request::body(body).await?;
+    let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let bytes = request::body(state, route.as_deref(), body).await?;
     let hash = request::hash(&parts, &bytes);
     let claim =
         Claim { tenant: caller.cx.tenant, caller: caller.cx.actor.clone(), key, attempt: Uuid::now_v7() };

@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::secrets::Secrets;
 use crate::settings::Doors;
 use crate::workflow::{Subject, Subjects};
 
-use super::{Module, Network, Permission, RateLimits, Rates};
+use super::{Bodies, Module, Network, Permission, RateLimits, Rates};
 
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,8 @@ pub struct Inner {
     pub searchers: Vec<Searcher>,
     /// Pages and actions that one goes to by their names, besides the navigation.
     pub commands: Vec<Command>,
+    /// Routes of the API whose bodies are not as those of others.
+    pub bodies: BTreeMap<&'static str, Bodies>,
     /// The masters.
     pub masters: Arc<Engine>,
     /// What proves that a report of bounced mail, of any tenant, is true.
@@ -125,6 +128,7 @@ impl AppState {
             public_url: "http://localhost".to_owned(),
             searchers: Vec::new(),
             commands: Vec::new(),
+            bodies: BTreeMap::new(),
             bounce_token: None,
             rates: Rates::default(),
             trusted_proxies: Vec::new(),
@@ -163,6 +167,7 @@ pub struct Builder {
     public_url: String,
     searchers: Vec<Searcher>,
     commands: Vec<Command>,
+    bodies: BTreeMap<&'static str, Bodies>,
     bounce_token: Option<String>,
     rates: Rates,
     trusted_proxies: Vec<Network>,
@@ -188,6 +193,7 @@ impl Builder {
             self.searchers.extend(&module.searchers);
             self.commands.extend(module.commands.iter().cloned());
             self.subjects.extend(&module.subjects);
+            self.bodies.extend(module.bodies.iter().copied());
             for (lang, text) in &module.texts {
                 self.i18n = self.i18n.with(*lang, text);
             }
@@ -288,6 +294,7 @@ impl Builder {
                 doors: Doors::default(),
                 searchers: self.searchers,
                 commands: self.commands,
+                bodies: self.bodies,
                 bounce_token: self.bounce_token,
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,
