@@ -233,7 +233,7 @@ mod tests {
                 Tls::Required(_) => "must",
                 Tls::Wrapper(_) => "always",
             };
-            let At::Name(name, port) = line.at else { panic!("{:?}", line.at) };
+            let At::Name(name, port) = line.at else { panic!("{url} is looked up") };
             Some((name, port, tls, line.credentials))
         };
         let me = || Some(Credentials::new("me@x".to_owned(), "a+b c/%".to_owned()));

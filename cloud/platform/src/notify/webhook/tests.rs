@@ -242,6 +242,29 @@ async fn slack_gets_its_own_form_and_a_stopped_webhook_nothing() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_never_answers_is_given_up_before_the_claim_runs_out() {
+    let mut post = Post::new().await;
+    post.courier.within = std::time::Duration::from_secs(2);
+    // Takes the request, and says nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    create(&post, &new(&url, Form::Json, &[])).await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    post.tell(&SHOWN, To::Person(one)).await;
+    post.turn_at(post.now).await;
+    let (turn, sent) = tokio::join!(post.turn_at(post.now), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut sent = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut sent).await.unwrap();
+        sent
+    });
+    assert!(sent.starts_with("POST / HTTP/1.1"), "it was sent, and the connection ended: {sent}");
+    assert_eq!(turn, worker::Turn { claimed: 1, sent: 0, dead: 0 });
+    let state = post.ask("select state || ' ' || last_error from outbox where channel = 'webhook'").await;
+    assert_eq!(state, ["waiting no answer within 2 s"]);
+}
+
+#[tokio::test]
 async fn two_tenants_webhooks_are_told_their_own_though_one_cannot_be_signed() {
     let broken = Post::new().await;
     let other = broken.beside("OTHR").await;
