@@ -128,6 +128,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         platform::plans::count_calls(counting, stopped).await;
         Ok(())
     });
+    let (live, stopped) = (state.clone(), stop.clone());
+    running.spawn(async move {
+        platform::notify::live::run(live, stopped).await;
+        Ok(())
+    });
     let app = app(state, modules, parts.contains(&Part::Api));
     let served = stop.clone();
     if let Some(tls) = tls {

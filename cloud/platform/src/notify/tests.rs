@@ -398,6 +398,7 @@ async fn no_tenant_is_told_of_anothers() {
 /// A browser of one person, without the way in.
 pub(crate) struct Reader {
     pub router: axum::Router,
+    pub state: AppState,
     cookie: String,
 }
 
@@ -439,8 +440,8 @@ impl Reader {
             .sms(sms)
             .bounce_token(Some("the-token-of-the-whole-cloud".into()))
             .build();
-        let router = crate::web::app(state, router());
-        (user, Self { router, cookie: format!("tws={}", token.reveal()) })
+        let router = crate::web::app(state.clone(), router());
+        (user, Self { router, state, cookie: format!("tws={}", token.reveal()) })
     }
 
     pub async fn send(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
@@ -451,7 +452,7 @@ impl Reader {
         (status, to.unwrap_or_default(), String::from_utf8_lossy(&body).into_owned())
     }
 
-    async fn answer(&self, method: &str, path: &str, body: &str) -> axum::response::Response {
+    pub async fn answer(&self, method: &str, path: &str, body: &str) -> axum::response::Response {
         use tower::ServiceExt;
         let request = axum::http::Request::builder()
             .method(method)

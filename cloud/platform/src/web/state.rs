@@ -11,7 +11,7 @@ use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Texts};
 use crate::masters::Engine;
-use crate::notify::{Kind, SmsProvider};
+use crate::notify::{Kind, Live, SmsProvider};
 use crate::people::Providers;
 use crate::plans::Calls;
 use crate::search::{Command, Searcher};
@@ -73,6 +73,8 @@ pub struct Inner {
     pub public_url: String,
     /// Requests to the API that are not written down yet.
     pub calls: Calls,
+    /// Pages that are told at once what is new.
+    pub live: Arc<Live>,
     /// From where tenants may be reached, and how they look.
     pub doors: Doors,
     /// What one can search, in order.
@@ -291,6 +293,7 @@ impl Builder {
                 providers: Providers::default(),
                 public_url: self.public_url,
                 calls: Calls::default(),
+                live: Arc::default(),
                 doors: Doors::default(),
                 searchers: self.searchers,
                 commands: self.commands,
