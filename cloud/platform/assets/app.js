@@ -212,6 +212,20 @@
     closeFound();
   });
 
+  // What is new is told at once while one looks at the page, and the bell asks what it
+  // is. It asks now and then as well, wherever this does not work.
+  let live;
+  const hear = () => {
+    if (document.hidden || !document.querySelector(".tw-bell")) {
+      live?.close();
+      live = undefined;
+    } else if (!live || live.readyState === EventSource.CLOSED) {
+      live = new EventSource("/notices/live");
+      live.addEventListener("told", () => document.dispatchEvent(new CustomEvent("tw-told")));
+    }
+  };
+  for (const when of ["DOMContentLoaded", "visibilitychange"]) document.addEventListener(when, hear);
+
   // A notice that cannot wait is shown over the page, once in this browser.
   document.addEventListener("tw-notice", (event) => {
     const { id, text, href } = event.detail;

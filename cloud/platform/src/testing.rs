@@ -2,9 +2,10 @@
 //! use and gone when the process ends; each test gets a database of its own,
 //! copied from a migrated template.
 
+pub mod child;
 mod smtp;
 
-pub use smtp::{Got, MailServer, Manner};
+pub use smtp::{Got, MailServer, Manner, Moment};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,6 +122,12 @@ impl TestDb {
             moved.expect("a test tenant moves");
         }
         tenant
+    }
+
+    /// The address of the home database, for a process of its own ([`child`]).
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.owner.to_url_lossy().to_string()
     }
 
     /// The superuser's login to the database where the tenant lives.

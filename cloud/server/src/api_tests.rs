@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use platform::openapi::{self, Access, Operation};
 use platform::testing::TestDb;
-use platform::web::{Scope, keys};
+use platform::web::{Bodies, Scope, keys};
 use serde_json::Value;
 use tower::ServiceExt;
 use trace::ingest::Committed;
@@ -49,6 +49,21 @@ async fn every_route_of_the_api_is_described_and_nothing_else_is() {
     assert!(stray.is_empty(), "described, and no route of the matrix: {stray:?}");
     let mistakes = openapi::mistakes(&declared);
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_as_others_are_those_of_routes_that_say_so() {
+    let test = TestDb::new().await;
+    let declared = all(&test).await;
+    let bodies = Module::all_bodies(&modules::all(&Committed::default()));
+    for (route, _) in &bodies {
+        let writes = |operation: &Operation| operation.route() == *route && operation.method() != "GET";
+        assert!(declared.iter().any(writes), "{route} takes no body");
+    }
+    for operation in declared.iter().filter(|operation| operation.method() != "GET") {
+        let streamed = bodies.contains(&(operation.route(), Bodies::Streamed));
+        assert_eq!(operation.is_keyed(), !streamed, "{} {}", operation.method(), operation.route());
+    }
 }
 
 #[tokio::test]

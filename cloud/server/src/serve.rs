@@ -14,6 +14,7 @@ use platform::authority::{self, Authority};
 use platform::files::Files;
 use platform::notify::Courier;
 use platform::outbound::HttpClient;
+use platform::outbox::SENT_WITHIN;
 use platform::secrets::Secrets;
 use platform::settings::OwnMail;
 use platform::web::{AppState, Module};
@@ -112,6 +113,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             kinds: state.kinds.as_slice().into(),
             subjects: state.subjects.clone(),
             public_url: config.url(),
+            within: SENT_WITHIN,
         };
         let (outbox, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
@@ -124,6 +126,11 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let (counting, stopped) = (state.clone(), stop.clone());
     running.spawn(async move {
         platform::plans::count_calls(counting, stopped).await;
+        Ok(())
+    });
+    let (live, stopped) = (state.clone(), stop.clone());
+    running.spawn(async move {
+        platform::notify::live::run(live, stopped).await;
         Ok(())
     });
     let app = app(state, modules, parts.contains(&Part::Api));

@@ -37,6 +37,7 @@ pub fn operations() -> Vec<Operation> {
     let kept = |operation: Operation| {
         operation
             .takes_file(&["application/octet-stream"])
+            .unkeyed()
             .fails(413, "files.too_large", "It is larger than the largest file that is taken.")
             .fails(415, "files.kind", kinds)
             .fails(422, "files.empty", "There is nothing in it.")

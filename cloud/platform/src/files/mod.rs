@@ -37,7 +37,7 @@ pub use tenant::{copy_tenant, erase_tenant, folder_of};
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Module, Permission};
+use crate::web::{AppState, Bodies, Module, Permission};
 
 /// The texts of files.
 pub const TEXTS: Sources<'static> = [
@@ -155,6 +155,7 @@ pub fn module() -> Module {
         .routes(router())
         .operations(operations())
         .texts(TEXTS)
+        .bodies(["/api/v1/files", "/api/v1/files/{id}/content"].map(|route| (route, Bodies::Streamed)))
         .job("removing what nobody names", |state, stop| async move {
             sweep::run(state.db.clone(), state.files.clone(), stop).await
         })

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use chrono::{TimeDelta, Utc};
 use futures_util::stream;
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use super::sweep::{Swept, sweep};
 use super::*;
 use crate::ctx::Cx;
 use crate::i18n::assert_complete;
-use crate::testing::TestDb;
+use crate::testing::{Placed, TestDb, placed};
 use crate::web::{AppState, Scope, keys};
 
 const PDF: &[u8] = b"%PDF-1.7\nThe drawing of a bolt.";
@@ -246,6 +247,62 @@ async fn the_sweep_takes_what_a_crash_left_and_what_was_deleted_long_ago() {
     let (status, _) =
         site.json(&key, "POST", &format!("/api/v1/files?{ON}&name=a.pdf"), Body::from(PDF)).await;
     assert_eq!(status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn the_sweep_of_one_tenant_takes_nothing_of_another_and_goes_on_without_it() {
+    let site = Site::new(Limits::default()).await;
+    let depot = site.files.depot().unwrap();
+    // Before the other one in the order in which they are swept.
+    let gone = placed(Placed::Own, site.test.tenant("GONE", &[])).await;
+    let other = site.test.tenant("OTHR", &[]).await;
+    let left = |tenant: Uuid| {
+        let folder = folder_of(depot, tenant).unwrap();
+        let all = walk(&folder);
+        all.into_iter().filter(|path| path.is_file()).collect::<Vec<_>>()
+    };
+    for tenant in [site.tenant, gone, other] {
+        let sent = stream::iter([Ok::<_, std::io::Error>(Bytes::from("left behind"))]);
+        let mut spooled = spool(&site.files, sent).await.unwrap();
+        depot.put(tenant, &mut spooled).await.unwrap();
+    }
+    let key = site.key(other, Scope::Write).await;
+    site.json(&key, "POST", &format!("/api/v1/files?{ON}&name=a.pdf"), Body::from(PDF)).await;
+    let later = Utc::now() + TimeDelta::hours(25);
+    let swept = sweep(&site.test.db, &site.files, site.tenant, later).await.unwrap();
+    assert_eq!(swept, Swept { objects: 1, files: 0 });
+    assert_eq!([site.tenant, gone, other].map(|tenant| left(tenant).len()), [0, 1, 2]);
+
+    // The database of one is out of reach, and what another left behind is old.
+    let database = site.test.owner_of(gone).await;
+    let mut owner = site.test.owner.connect().await.unwrap();
+    let drop = format!("drop database {} with (force)", database.get_database().unwrap());
+    sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut owner).await.unwrap();
+    owner.close().await.unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(48 * 3600);
+    for path in left(other) {
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_times(std::fs::FileTimes::new().set_modified(old)).unwrap();
+    }
+    let stop = tokio_util::sync::CancellationToken::new();
+    let sweeping = tokio::spawn(super::sweep::run(site.test.db.clone(), site.files.clone(), stop.clone()));
+    tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while left(other).len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the other tenant is swept");
+    stop.cancel();
+    sweeping.await.unwrap();
+    assert_eq!([gone, other].map(|tenant| left(tenant).len()), [1, 1], "what a row names stays");
+}
+
+/// Everything in the folder.
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.flat_map(|path| walk(&path).into_iter().chain([path])).collect()
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ mod store;
 mod tests;
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -78,7 +78,8 @@ async fn carried_out(
     next: Next,
 ) -> Result<Response, Problem> {
     let key = request::key(key, &parts)?;
-    let bytes = request::body(body).await?;
+    let route = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let bytes = request::body(state, route.as_deref(), body).await?;
     let hash = request::hash(&parts, &bytes);
     let claim =
         Claim { tenant: caller.cx.tenant, caller: caller.cx.actor.clone(), key, attempt: Uuid::now_v7() };
@@ -194,12 +195,13 @@ async fn end(state: &AppState, cx: &Cx, claim: &Claim, purpose: &str, answer: Re
     answer
 }
 
-/// Removes keys of the transaction's tenant that are no longer kept, some at a time.
+/// Removes keys of the transaction's tenant that are no longer kept, at most `limit`;
+/// answers how many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, DbError> {
-    Ok(store::forget(tx, now).await?)
+pub async fn forget(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<u64, DbError> {
+    Ok(store::forget(tx, now, limit).await?)
 }
 
 /// Whether an answer's header is kept with it.

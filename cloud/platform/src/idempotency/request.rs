@@ -9,12 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::{REPLAYED, kept_headers};
 use crate::db::Claim;
-use crate::web::{Problem, sent_as};
+use crate::web::{AppState, Bodies, Problem, USUAL, sent_as};
 
 /// Longest key.
 const MAX_KEY: usize = 200;
-/// Largest body of a request under a key; no route takes a larger one.
-const MAX_REQUEST: usize = 32 * 1024 * 1024;
 /// Largest answer that is kept.
 const MAX_ANSWER: usize = 1024 * 1024;
 
@@ -39,16 +37,27 @@ pub(super) fn key(value: &HeaderValue, parts: &Parts) -> Result<String, Problem>
     Err(Problem::bad_request("idempotency.key", detail))
 }
 
-/// The whole body, which is part of what the request is.
+/// The whole body, which is part of what the request is; as large as the route of this
+/// pattern takes them.
 ///
 /// # Errors
-/// 413 `request.too_large`, 400 when it does not arrive.
-pub(super) async fn body(body: Body) -> Result<Bytes, Problem> {
+/// 400 `idempotency.not_taken` where bodies are too large to be held, 413
+/// `request.too_large`, 400 when it does not arrive.
+pub(super) async fn body(state: &AppState, route: Option<&str>, body: Body) -> Result<Bytes, Problem> {
+    let most = match route.and_then(|route| state.bodies.get(route)) {
+        None => USUAL,
+        Some(Bodies::UpTo(most)) => *most,
+        Some(Bodies::Streamed) => {
+            let detail = "This path takes no Idempotency-Key: send the request without it. Whether an earlier \
+                          one arrived is seen by what is there.";
+            return Err(Problem::bad_request("idempotency.not_taken", detail));
+        }
+    };
     let told = body.size_hint().lower();
-    if told > MAX_REQUEST as u64 {
+    if told > most as u64 {
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""));
     }
-    to_bytes(body, MAX_REQUEST).await.map_err(|error| match is_length(&error) {
+    to_bytes(body, most).await.map_err(|error| match is_length(&error) {
         true => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""),
         false => Problem::bad_request("request.invalid", ""),
     })

@@ -131,13 +131,14 @@ pub(super) async fn answer(
     Ok(())
 }
 
-pub(super) async fn forget(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, Error> {
+pub(super) async fn forget(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
         "delete from idempotency_keys where tenant_id = $1 and (caller, key) in (
-             select caller, key from idempotency_keys where tenant_id = $1 and expires_at <= $2 limit 1000)",
+             select caller, key from idempotency_keys where tenant_id = $1 and expires_at <= $2 limit $3)",
         tenant,
         now,
+        limit,
     )
     .execute(tx.conn())
     .await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::Request;
 use axum::routing::post;
 use axum::{Extension, Json};
@@ -15,7 +15,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::secrets::Secrets;
 use crate::testing::TestDb;
-use crate::web::{Scope, app, keys};
+use crate::web::{Bodies, Module, Scope, app, keys};
 
 /// What the handlers of the test wait for, and how often they ran.
 #[derive(Default)]
@@ -24,6 +24,9 @@ struct Gate {
     begun: Notify,
     go_on: Option<Semaphore>,
 }
+
+/// The largest body that the larger route takes.
+const LARGE: usize = 2 * 1024 * 1024;
 
 struct Site {
     test: TestDb,
@@ -97,10 +100,16 @@ impl Site {
         let key =
             keys::create(&test.db, tenant, "t", &[Scope::Write], None).await.unwrap().reveal().to_owned();
         let gate = Arc::new(Gate { go_on: waits.then(|| Semaphore::new(0)), ..Gate::default() });
-        let state = AppState::builder(test.db.clone()).secrets(Secrets::passing().unwrap()).build();
+        let bodies = [("/api/v1/large", Bodies::UpTo(LARGE)), ("/api/v1/file/{id}", Bodies::Streamed)];
+        let state = AppState::builder(test.db.clone())
+            .modules(&[Module::new("tests").bodies(bodies)])
+            .secrets(Secrets::passing().unwrap())
+            .build();
         let routes = Router::new()
             .route("/api/v1/change", post(change))
             .route("/api/v1/control", post(control))
+            .route("/api/v1/large", post(change).layer(DefaultBodyLimit::max(LARGE)))
+            .route("/api/v1/file/{id}", post(control))
             .layer(Extension(Arc::clone(&gate)));
         Self { router: app(state, routes), test, tenant, key, gate }
     }
@@ -179,6 +188,34 @@ async fn the_same_request_is_carried_out_once_and_answered_as_before() {
         .unwrap();
     let secret = first["secret"].as_str().unwrap().as_bytes();
     assert!(!kept.windows(secret.len()).any(|part| part == secret));
+}
+
+#[tokio::test]
+async fn under_a_key_a_body_is_as_large_as_its_route_takes_it() {
+    let site = Site::new(false).await;
+    let mib = 1024 * 1024;
+    // Spaces around JSON are no matter.
+    let body = |size: usize| format!("{:size$}", r#"{"name":"a"}"#);
+    let send = async |path: &str, key: Option<&str>, size: usize| {
+        read(site.router.clone().oneshot(site.request(path, key, &body(size))).await.unwrap()).await
+    };
+    for key in [Some("k"), None] {
+        assert_eq!(send("/api/v1/change", key, mib + 1).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(send("/api/v1/large", key, LARGE + 1).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    assert_eq!(site.runs(), 0);
+    for replayed in [false, true] {
+        let (status, headers, _) = send("/api/v1/large", Some("k"), LARGE).await;
+        assert_eq!((status, headers.contains_key(REPLAYED)), (StatusCode::CREATED, replayed));
+    }
+    assert_eq!(send("/api/v1/change", Some("k"), mib).await.0, StatusCode::CREATED);
+    assert_eq!((site.runs(), site.name().await.as_str()), (2, "KOL+a+a"));
+
+    // Where bodies are too large to be held, a key is refused, and nothing is done.
+    let (status, _, problem) = send("/api/v1/file/7", Some("k"), 20).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &"idempotency.not_taken".into()));
+    assert_eq!(site.runs(), 2);
+    assert_eq!(send("/api/v1/file/7", None, 20).await.0, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
@@ -295,7 +332,7 @@ async fn keys_are_forgotten_after_their_time() {
     let site = Site::new(false).await;
     site.send(Some("k"), "a").await;
     let forget = async |now: DateTime<Utc>| {
-        site.test.db.tx(&Cx::system(site.tenant), async |tx| forget(tx, now).await).await.unwrap()
+        site.test.db.tx(&Cx::system(site.tenant), async |tx| forget(tx, 1000, now).await).await.unwrap()
     };
     assert_eq!(forget(Utc::now() + TimeDelta::hours(24)).await, 0);
     assert_eq!(forget(Utc::now() + KEEP).await, 1);

@@ -64,7 +64,7 @@ use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
 use crate::secrets::Secrets;
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Bodies, Module, NavItem, Permission};
 
 /// A row: its columns, each in the one JSON form of its kind. Numbers with
 /// decimals are texts, days and times of day are ISO texts.
@@ -197,4 +197,5 @@ pub fn module() -> Module {
         .searchers(&SEARCHERS)
         .commands(commands())
         .attached(subjects())
+        .bodies([("/api/v1/masters/{master}/import", Bodies::UpTo(sheet::MAX_BYTES))])
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
 use super::address::{self, Unreachable};
@@ -41,6 +43,9 @@ pub struct Courier {
     pub subjects: Subjects,
     /// Address of the pages, as people reach them; without a slash at the end.
     pub public_url: String,
+    /// How long a message may be on its way, from its claim to the answer of the other
+    /// side: usually [`outbox::SENT_WITHIN`].
+    pub within: Duration,
 }
 
 impl From<DbError> for Failure {
@@ -91,7 +96,9 @@ impl From<DbError> for Unsent {
 }
 
 impl Courier {
-    /// Sends one message and notes what became of it.
+    /// Sends one message and notes what became of it. What is not answered by `until`
+    /// is given up and tried again: however slow the other side is, a message is on its
+    /// way once at a time.
     ///
     /// # Errors
     /// The database; the message is due again when its claim runs out.
@@ -101,17 +108,28 @@ impl Courier {
         tenant: Uuid,
         claimed: &Claimed,
         chance: f64,
+        until: Instant,
         now: DateTime<Utc>,
     ) -> Result<Settled, DbError> {
         let cx = Cx::system(tenant);
+        let send = async {
+            match claimed.channel {
+                Channel::Mail => self.mail(db, &cx, claimed, now).await.map(|()| String::new()),
+                Channel::Webhook => {
+                    self.webhook(db, &cx, claimed, now).await.map(|()| String::new()).map_err(Unsent::from)
+                }
+                Channel::Sms => sms::send(self, db, &cx, claimed, now).await,
+                // They do not leave the product.
+                Channel::Notice | Channel::Event => Ok(String::new()),
+            }
+        };
         let outcome = match claimed.channel {
             Channel::Notice => return self.spread(db, &cx, claimed, chance, now).await,
             Channel::Event => return self.start(db, &cx, claimed, chance, now).await,
-            Channel::Mail => self.mail(db, &cx, claimed, now).await.map(|()| String::new()),
-            Channel::Webhook => {
-                self.webhook(db, &cx, claimed, now).await.map(|()| String::new()).map_err(Unsent::from)
-            }
-            Channel::Sms => sms::send(self, db, &cx, claimed, now).await,
+            _ => timeout_at(until, send).await.unwrap_or_else(|_| {
+                let told = format!("no answer within {} s", self.within.as_secs_f64());
+                Err(Failure::Again(told).into())
+            }),
         };
         db.tx(&cx, async |tx| {
             let failed = outcome.as_ref().err();
@@ -307,6 +325,9 @@ impl Courier {
     }
 }
 
+/// How long somebody waits who tries a mail server.
+const TRIED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Sends a person a letter of this text now, past the outbox: to try a mail server.
 pub(crate) async fn try_out(
     db: &Db,
@@ -331,5 +352,7 @@ pub(crate) async fn try_out(
         .map_err(|error| Failure::Again(error.to_string()))?;
     let (id, reader, sender, settings) = (Uuid::now_v7(), &reader, &sender, &settings);
     let written = Written { id, reader, sender, settings, content, now };
-    mailer.send(&written).await.map_err(|failed| failed.failure)
+    let sent = timeout(TRIED_WITHIN, mailer.send(&written)).await;
+    let late = || Failure::Again(format!("no answer within {} s", TRIED_WITHIN.as_secs()));
+    sent.map_err(|_| late())?.map_err(|failed| failed.failure)
 }

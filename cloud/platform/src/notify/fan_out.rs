@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::preferences::{self, APP, MAIL, SMS};
 use super::times::Pace;
-use super::{Courier, Kind, Letter, Notice, To, digest, sms, store, webhook};
+use super::{Courier, Kind, Letter, Notice, To, digest, live, sms, store, webhook};
 use crate::db::{DbError, Tx};
 use crate::i18n::Lang;
 use crate::outbox::{self, Channel, Claimed, Message};
@@ -32,6 +32,7 @@ pub(super) async fn fan_out(
     let ids: Vec<Uuid> = shown.iter().map(|_| Uuid::now_v7()).collect();
     let details = serde_json::to_value(&notice.values).unwrap_or_default();
     store::notices_insert(tx, &ids, &shown, kind.code, &details, &notice.href, claimed.put_at).await?;
+    live::tell(tx, &shown).await?;
     let mut messages = Vec::new();
     let letter = Letter { text: kind.text_key(), values: notice.values.clone(), href: notice.href.clone() };
     if courier.mailer.is_some() || settings::has_own_mail(tx).await? {

@@ -2,17 +2,16 @@
 //! way to the mail server.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, Message};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -22,15 +21,11 @@ use chrono_tz::Tz;
 use super::address;
 use super::courier::Courier;
 use super::digest::Digest;
+use super::smtp::{At, Line as SmtpLine, Way};
 use super::store::{MailSettings, Reader, Sender};
 use crate::i18n::{Lang, Texts, Value as Text};
 use crate::outbound::guard;
 use crate::outbox::Failure;
-
-/// Longest that one command of the mail server may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
-/// Connections that are kept.
-const CONNECTIONS: u32 = 4;
 
 /// What the outbox keeps of a mail: what it says is written when it is sent, in
 /// the language that its reader has then.
@@ -110,7 +105,7 @@ pub enum MailError {
 /// The way to the mail server; its connections are kept and shared.
 #[derive(Debug, Clone)]
 pub struct Mailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    way: Arc<Way>,
     from: Mailbox,
 }
 
@@ -267,17 +262,13 @@ impl Mailer {
     /// [`MailError`].
     pub fn new(config: &MailConfig) -> Result<Self, MailError> {
         let from: Mailbox = config.from.parse().map_err(|_| MailError::From)?;
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.smtp_url)
-            .map_err(|_| MailError::Url)?
-            .hello_name(ClientId::Domain(from.email.domain().to_owned()))
-            .pool_config(PoolConfig::new().max_size(CONNECTIONS))
-            .timeout(Some(TIMEOUT))
-            .build();
-        Ok(Self { transport, from })
+        let hello = ClientId::Domain(from.email.domain().to_owned());
+        let line = SmtpLine::of_url(&config.smtp_url, hello).ok_or(MailError::Url)?;
+        Ok(Self { way: Arc::new(Way::new(line)), from })
     }
 
     /// The way to a tenant's own server, always over TLS. Its name is looked up once,
-    /// and the connection is made to an address that was judged: a tenant must not
+    /// and connections are made to the addresses that were judged: a tenant must not
     /// reach through its mail what stands beside the cloud, unless `private_too`.
     ///
     /// # Errors
@@ -286,8 +277,6 @@ impl Mailer {
         let never = |error: &dyn std::fmt::Display| Failure::Never(error.to_string());
         let address: Address = server.from.parse().map_err(|error| never(&error))?;
         let reachable = guard::reachable(&server.host, server.port, private_too).await?;
-        let to =
-            reachable.first().ok_or_else(|| Failure::Again(format!("{} has no address", server.host)))?;
         let parameters = TlsParameters::new(server.host.clone()).map_err(|error| never(&error))?;
         let tls = match (server.starttls, private_too) {
             (false, _) => Tls::Wrapper(parameters),
@@ -295,34 +284,23 @@ impl Mailer {
             // Within the own network, a server may do without.
             (true, true) => Tls::Opportunistic(parameters),
         };
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(to.ip().to_string())
-            .port(server.port)
-            .tls(tls)
-            .hello_name(ClientId::Domain(address.domain().to_owned()))
-            .pool_config(PoolConfig::new().max_size(CONNECTIONS))
-            .timeout(Some(TIMEOUT));
-        if !server.user.is_empty() {
-            builder = builder.credentials(Credentials::new(server.user.clone(), server.password.clone()));
-        }
-        Ok(Self { transport: builder.build(), from: Mailbox::new(None, address) })
+        let credentials =
+            (!server.user.is_empty()).then(|| Credentials::new(server.user.clone(), server.password.clone()));
+        let hello = ClientId::Domain(address.domain().to_owned());
+        let line = SmtpLine { at: At::Addresses(reachable), tls, hello, credentials };
+        Ok(Self { way: Arc::new(Way::new(line)), from: Mailbox::new(None, address) })
     }
 
     /// Sends a letter. Its Message-ID is that of the message, however often it is
-    /// sent.
+    /// sent. Whoever cannot wait for a slow server drops this.
     pub(super) async fn send(&self, written: &Written<'_>) -> Result<(), MailFailure> {
         let plain = |failure| MailFailure { failure, about_the_address: false };
         let message = self.message(written).map_err(plain)?;
-        let transport = self.transport.clone();
-        // A task of its own, which nobody drops: the pool would hand a connection
-        // that was left in the middle of a mail to the next one (lettre 0.11), which
-        // would take the answers to the last mail for those to its own.
-        let sent = tokio::spawn(async move { transport.send(message).await }).await;
-        let sent = sent.map_err(|error| plain(Failure::Again(error.to_string())))?;
-        sent.map(drop).map_err(|error| {
+        self.way.send(message.envelope(), &message.formatted()).await.map_err(|error| {
             let told = error.to_string();
             // The server does not take this letter; that it does not take ours
             // at all (an expired password) is told by other codes, and mended.
-            match error.status().map(u16::from).filter(|code| (550..560).contains(code)) {
+            match error.code().filter(|code| (550..560).contains(code)) {
                 Some(code) => {
                     let about_the_address = address::is_about_the_address(code, &told);
                     MailFailure { failure: Failure::Never(told), about_the_address }

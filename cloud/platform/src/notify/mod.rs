@@ -13,15 +13,21 @@ mod courier;
 mod deliveries;
 mod digest;
 mod fan_out;
+pub mod live;
 mod mail;
 mod pages;
 mod preferences;
 mod sms;
+mod smtp;
 mod store;
 mod times;
 mod webhook;
 pub mod worker;
 
+#[cfg(test)]
+mod apart_tests;
+#[cfg(test)]
+mod killed_tests;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +49,7 @@ pub use address::Unreachable;
 pub use contact::CodeError;
 pub use courier::Courier;
 pub(crate) use courier::try_out;
+pub use live::Live;
 pub use mail::{Letter, MailConfig, MailError, Mailer, Server};
 pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
 pub use sms::{Provider as SmsProvider, sealed as sealed_phone};

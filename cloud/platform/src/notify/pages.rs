@@ -18,7 +18,7 @@ use super::address::{self, Unreachable};
 use super::contact::{self, Way};
 use super::preferences::{self, Choice, PreferenceError};
 use super::times::{Pace, Times, clock, minutes};
-use super::{Kind, sms, store};
+use super::{Kind, live, sms, store};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Texts, Value as Text};
 use crate::web::{AppState, Caller, Problem, Shell, form, local_path, query};
@@ -27,6 +27,7 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/notices", get(list))
         .route("/notices/bell", get(bell))
+        .route("/notices/live", get(live::stream))
         .route("/notices/read", post(read_all))
         .route("/notices/open/{notice}", post(open))
         .route("/notices/settings", get(settings).post(set))

@@ -404,14 +404,15 @@ pub(super) async fn read_all(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> Res
     Ok(())
 }
 
-/// Removes notices told before, some at a time.
-pub(super) async fn forget(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64, Error> {
+/// Removes notices told before, at most `limit`; answers how many.
+pub(super) async fn forget(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<u64, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
         "delete from notices where tenant_id = $1 and notice_id in (
-             select notice_id from notices where tenant_id = $1 and told_at < $2 limit 1000)",
+             select notice_id from notices where tenant_id = $1 and told_at < $2 limit $3)",
         tenant,
         before,
+        limit,
     )
     .execute(tx.conn())
     .await?;

@@ -8,10 +8,10 @@ use crate::ctx::Cx;
 use crate::db::Db;
 use crate::i18n::{I18n, SHELL, assert_complete};
 use crate::outbound::HttpClient;
-use crate::outbox::CLAIM;
+use crate::outbox::{CLAIM, SENT_WITHIN};
 use crate::people;
 use crate::secrets::Secrets;
-use crate::testing::{MailServer, Manner, TestDb};
+use crate::testing::{MailServer, Manner, Moment, TestDb};
 
 #[test]
 fn texts_are_complete() {
@@ -53,26 +53,39 @@ const TEST_TEXTS: Sources<'static> = [
     (Lang::Te, "notice-test-mailed = కాయిల్ { $uid } ఆగింది."),
 ];
 
+/// Sends by this mail server.
+pub(crate) fn courier(smtp_url: String) -> Courier {
+    let config = MailConfig { smtp_url, from: "Tracewright <noreply@tw.example>".into() };
+    let i18n = I18n::new().with_all(TEXTS).with_all(people::TEXTS).with_all(TEST_TEXTS);
+    Courier {
+        mailer: Some(Mailer::new(&config).unwrap()),
+        own: std::sync::Arc::default(),
+        web: HttpClient::new(true).unwrap(),
+        sms: None,
+        secrets: Secrets::passing().unwrap(),
+        i18n: Arc::new(i18n),
+        kinds: KINDS.iter().chain(people::KINDS).chain(&[SHOWN, MAILED]).copied().collect(),
+        subjects: crate::workflow::subjects(),
+        public_url: "https://tw.example".into(),
+        within: SENT_WITHIN,
+    }
+}
+
 impl Post {
     pub async fn new() -> Self {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL"]).await;
         let server = MailServer::start().await;
-        let config = MailConfig { smtp_url: server.url(), from: "Tracewright <noreply@tw.example>".into() };
-        let i18n = I18n::new().with_all(TEXTS).with_all(people::TEXTS).with_all(TEST_TEXTS);
-        let courier = Courier {
-            mailer: Some(Mailer::new(&config).unwrap()),
-            own: std::sync::Arc::default(),
-            web: HttpClient::new(true).unwrap(),
-            sms: None,
-            secrets: Secrets::passing().unwrap(),
-            i18n: Arc::new(i18n),
-            kinds: KINDS.iter().chain(people::KINDS).chain(&[SHOWN, MAILED]).copied().collect(),
-            subjects: crate::workflow::subjects(),
-            public_url: "https://tw.example".into(),
-        };
+        let courier = courier(server.url());
         let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap();
         Self { test, tenant, cx: Cx::new(tenant, "user:tests"), server, courier, now }
+    }
+
+    /// Another tenant of the same cloud.
+    pub async fn beside(&self, code: &str) -> Self {
+        let tenant = self.test.tenant(code, &["KOL"]).await;
+        let (test, server, courier) = (self.test.clone(), self.server.clone(), self.courier.clone());
+        Self { test, tenant, cx: Cx::new(tenant, "user:tests"), server, courier, now: self.now }
     }
 
     /// An active person of these roles.
@@ -262,6 +275,68 @@ async fn a_crash_between_commit_and_mark_loses_nothing_and_repeats_under_one_id(
 }
 
 #[tokio::test]
+async fn a_server_that_is_slow_to_answer_is_given_up_before_the_claim_runs_out() {
+    let mut post = Post::new().await;
+    post.courier.within = std::time::Duration::from_secs(2);
+    let one = post.person("one@saif.example", "", &[]).await;
+    post.tell(&MAILED, To::Person(one)).await;
+    post.turn_at(post.now).await;
+    let mut now = post.now;
+    for (attempt, moment) in (1..).zip([Moment::Greeting, Moment::Data, Moment::End]) {
+        post.server.treat(Manner::HoldOne(moment));
+        // It would wait for ever.
+        let turn = tokio::time::timeout(std::time::Duration::from_secs(60), post.turn_at(now)).await;
+        assert_eq!(turn.expect("the turn ends"), worker::Turn { claimed: 1, sent: 0, dead: 0 }, "{moment:?}");
+        // Nothing of it goes on: the server sees the connection end.
+        post.server.wait_gone(attempt).await;
+        let state = post.ask("select state || ' ' || last_error from outbox where channel = 'mail'").await;
+        assert_eq!(state, ["waiting no answer within 2 s"], "{moment:?}");
+        now += CLAIM;
+    }
+    post.server.treat(Manner::Take);
+    assert_eq!(post.turn_at(now).await.sent, 1);
+    // Once taken without an answer, once with one.
+    let ids: Vec<String> = post.server.got().iter().map(|got| got.header("message-id")).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
+}
+
+#[tokio::test]
+async fn all_that_ended_long_ago_is_forgotten_however_much_it_is() {
+    let post = Post::new().await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    let many = 2 * worker::FORGOTTEN_AT_ONCE + 1;
+    let (tenant, now) = (post.tenant, post.now);
+    for sql in [
+        format!(
+            "insert into outbox (tenant_id, message_id, channel, kind, body, state, due_at, ended_at)
+             select '{tenant}', gen_random_uuid(), 'mail', 'a.b', '{{}}', 'sent', $1, $1
+             from generate_series(1, {many}) returning ''"
+        ),
+        format!(
+            "insert into notices (tenant_id, notice_id, user_id, kind, told_at)
+             select '{tenant}', gen_random_uuid(), '{one}', 'a.b', $1
+             from generate_series(1, {many}) returning ''"
+        ),
+        format!(
+            "insert into idempotency_keys (tenant_id, caller, key, request, attempt, claimed_at, expires_at)
+             select '{tenant}', 'user:1', n::text, '', gen_random_uuid(), $1, $1
+             from generate_series(1, {many}) n returning ''"
+        ),
+    ] {
+        let old = now - TimeDelta::days(200);
+        let sql = sql.replace("$1", &format!("'{}'::timestamptz", old.to_rfc3339()));
+        assert_eq!(i64::try_from(post.ask(&sql).await.len()).unwrap(), many);
+    }
+    post.tell(&SHOWN, To::Person(one)).await;
+    post.send_all().await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    worker::forget(&post.test.db, post.tenant, &stop, now).await.unwrap();
+    for (table, left) in [("outbox", "1"), ("notices", "1"), ("idempotency_keys", "0")] {
+        assert_eq!(post.ask(&format!("select count(*)::text from {table}")).await, [left], "{table}");
+    }
+}
+
+#[tokio::test]
 async fn two_workers_at_once_send_once() {
     let post = Post::new().await;
     for n in 0..20 {
@@ -323,6 +398,7 @@ async fn no_tenant_is_told_of_anothers() {
 /// A browser of one person, without the way in.
 pub(crate) struct Reader {
     pub router: axum::Router,
+    pub state: AppState,
     cookie: String,
 }
 
@@ -364,8 +440,8 @@ impl Reader {
             .sms(sms)
             .bounce_token(Some("the-token-of-the-whole-cloud".into()))
             .build();
-        let router = crate::web::app(state, router());
-        (user, Self { router, cookie: format!("tws={}", token.reveal()) })
+        let router = crate::web::app(state.clone(), router());
+        (user, Self { router, state, cookie: format!("tws={}", token.reveal()) })
     }
 
     pub async fn send(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
@@ -376,7 +452,7 @@ impl Reader {
         (status, to.unwrap_or_default(), String::from_utf8_lossy(&body).into_owned())
     }
 
-    async fn answer(&self, method: &str, path: &str, body: &str) -> axum::response::Response {
+    pub async fn answer(&self, method: &str, path: &str, body: &str) -> axum::response::Response {
         use tower::ServiceExt;
         let request = axum::http::Request::builder()
             .method(method)

@@ -1,12 +1,12 @@
 //! Goes over the tenants and sends what is due.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,13 +20,15 @@ use crate::tenancy;
 
 /// Most messages that a tenant's turn takes on; they are sent at once.
 pub const BATCH: i64 = 8;
-/// Tenants whose turn it is at once, so that one whose receivers answer slowly
-/// keeps no other waiting.
-const TURNS: usize = 4;
+/// Tenants whose turn it is at once. One whose receivers answer slowly has its turn as
+/// long as it takes, and keeps no other waiting.
+const TURNS: usize = 16;
 /// How often all tenants are looked at, though nobody told of something.
 const POLL: Duration = Duration::from_secs(15);
 /// How often what ended long ago is removed.
 const FORGET: Duration = Duration::from_secs(3600);
+/// Rows that one transaction removes, so that none holds up others for long.
+pub(super) const FORGOTTEN_AT_ONCE: i64 = 1000;
 
 /// What became of a tenant's turn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,12 +47,15 @@ pub struct Turn {
 /// The database. What was sent by then may be sent again when its claim runs out.
 pub async fn turn(db: &Db, courier: &Courier, tenant: Uuid, now: DateTime<Utc>) -> Result<Turn, DbError> {
     let cx = Cx::system(tenant);
+    // From before the claim, so that no message is still on its way when that runs out.
+    let until = tokio::time::Instant::now() + courier.within;
     let claim = async |tx: &mut Tx| {
         digest::write_due(tx, now).await?;
         outbox::claim(tx, BATCH, now).await
     };
     let claimed = db.tx(&cx, claim).await?;
-    let sends = claimed.iter().map(|message| courier.deliver(db, tenant, message, rand::random(), now));
+    let sends =
+        claimed.iter().map(|message| courier.deliver(db, tenant, message, rand::random(), until, now));
     let mut turn = Turn { claimed: claimed.len(), ..Turn::default() };
     for settled in join_all(sends).await {
         match settled? {
@@ -63,90 +68,137 @@ pub async fn turn(db: &Db, courier: &Courier, tenant: Uuid, now: DateTime<Utc>) 
     Ok(turn)
 }
 
-/// Sends until `stop`. Several may run at once, in one process or many.
+/// Tenants that may have something to send, in the order in which they came: each once,
+/// and none while its turn is under way.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Uuid>,
+    /// Waiting, or with a turn under way.
+    known: BTreeSet<Uuid>,
+    /// Those under way that came again meanwhile: their turn may not have seen why.
+    again: BTreeSet<Uuid>,
+    under_way: BTreeSet<Uuid>,
+}
+
+impl Queue {
+    fn add(&mut self, tenant: Uuid) {
+        if self.under_way.contains(&tenant) {
+            self.again.insert(tenant);
+        } else if self.known.insert(tenant) {
+            self.waiting.push_back(tenant);
+        }
+    }
+
+    /// Whose turn it is.
+    fn next(&mut self) -> Option<Uuid> {
+        let tenant = self.waiting.pop_front()?;
+        self.under_way.insert(tenant);
+        Some(tenant)
+    }
+
+    /// A turn is over; `more`: there may be more to send.
+    fn over(&mut self, tenant: Uuid, more: bool) {
+        self.under_way.remove(&tenant);
+        self.known.remove(&tenant);
+        if self.again.remove(&tenant) || more {
+            self.add(tenant);
+        }
+    }
+}
+
+/// Sends until `stop`, and then ends what is under way. Several may run at once, in one
+/// process or many.
 pub async fn run(db: Db, courier: Courier, stop: CancellationToken) {
     let (told, mut heard) = mpsc::channel(256);
     let listening = tokio::spawn(listen(db.clone(), told, stop.clone()));
-    let mut busy: BTreeSet<Uuid> = BTreeSet::new();
+    // Beside the sending, which much that is to be removed must not hold up.
+    let forgetting = tokio::spawn(forget_all(db.clone(), stop.clone()));
+    let mut queue = Queue::default();
+    let mut turns = FuturesUnordered::new();
     let mut looked: Option<Instant> = None;
-    let mut forgot: Option<Instant> = None;
     while !stop.is_cancelled() {
         if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
             match tenancy::active_ids(&db).await {
-                Ok(tenants) => {
-                    if forgot.is_none_or(|forgot| forgot.elapsed() >= FORGET) {
-                        forget(&db, &tenants, Utc::now()).await;
-                        forgot = Some(Instant::now());
-                    }
-                    busy.extend(tenants);
-                }
+                Ok(tenants) => tenants.into_iter().for_each(|tenant| queue.add(tenant)),
                 Err(error) => tracing::warn!(%error, "the outbox cannot list tenants"),
             }
             looked = Some(Instant::now());
         }
-        busy = round(&db, &courier, std::mem::take(&mut busy), &stop).await;
-        if busy.is_empty() {
-            tokio::select! {
-                // First: whoever listens ends with `stop` too, which is no reason to
-                // go on without.
-                biased;
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(POLL) => {}
-                tenant = heard.recv() => match tenant {
-                    Some(Some(tenant)) => drop(busy.insert(tenant)),
-                    // Something may have been missed: look at everybody.
-                    Some(None) => looked = None,
-                    None => break,
-                },
-            }
+        while turns.len() < TURNS
+            && let Some(tenant) = queue.next()
+        {
+            turns.push(turn_now(&db, &courier, tenant));
         }
-        while let Ok(tenant) = heard.try_recv() {
-            match tenant {
-                Some(tenant) => drop(busy.insert(tenant)),
-                None => looked = None,
-            }
+        tokio::select! {
+            // First: whoever listens ends with `stop` too, which is no reason to
+            // go on without.
+            biased;
+            () = stop.cancelled() => break,
+            Some((tenant, more)) = turns.next() => queue.over(tenant, more),
+            tenant = heard.recv() => match tenant {
+                Some(Some(tenant)) => queue.add(tenant),
+                // Something may have been missed: look at everybody.
+                Some(None) => looked = None,
+                None => break,
+            },
+            () = tokio::time::sleep(POLL) => {}
         }
     }
+    while turns.next().await.is_some() {}
     let _ = listening.await;
+    let _ = forgetting.await;
 }
 
-/// One turn of each tenant; answers those that may have more.
-async fn round(
-    db: &Db,
-    courier: &Courier,
-    tenants: BTreeSet<Uuid>,
-    stop: &CancellationToken,
-) -> BTreeSet<Uuid> {
-    let turns = stream::iter(tenants).map(|tenant| async move {
-        if stop.is_cancelled() {
-            return None;
-        }
-        match turn(db, courier, tenant, Utc::now()).await {
-            Ok(turn) => (turn.claimed > 0).then_some(tenant),
-            Err(error) => {
-                tracing::warn!(%tenant, %error, "the outbox will try again");
-                None
-            }
-        }
-    });
-    turns.buffer_unordered(TURNS).filter_map(std::future::ready).collect().await
-}
-
-async fn forget(db: &Db, tenants: &[Uuid], now: DateTime<Utc>) {
-    for tenant in tenants {
-        let done: Result<(), DbError> = db
-            .tx(&Cx::system(*tenant), async |tx| {
-                outbox::forget(tx, now).await?;
-                store::forget(tx, now - KEEP_NOTICES).await?;
-                idempotency::forget(tx, now).await?;
-                sms::forget(tx, now).await?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = done {
-            tracing::warn!(%tenant, %error, "the outbox cannot forget");
+/// A turn of the tenant now; answers whether there may be more to send.
+async fn turn_now(db: &Db, courier: &Courier, tenant: Uuid) -> (Uuid, bool) {
+    match turn(db, courier, tenant, Utc::now()).await {
+        Ok(turn) => (tenant, turn.claimed > 0),
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "the outbox will try again");
+            (tenant, false)
         }
     }
+}
+
+/// Removes what ended long ago, of one tenant after the other, until `stop`.
+async fn forget_all(db: Db, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match tenancy::active_ids(&db).await {
+            Ok(tenants) => {
+                for tenant in tenants {
+                    if let Err(error) = forget(&db, tenant, &stop, Utc::now()).await {
+                        tracing::warn!(%tenant, %error, "the outbox cannot forget");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the outbox cannot list tenants"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FORGET) => {}
+        }
+    }
+}
+
+/// Removes what ended long ago, all of it: in as many transactions as it takes, each of
+/// [`FORGOTTEN_AT_ONCE`] rows, or until `stop`.
+///
+/// # Errors
+/// Those of the database; what was removed by then stays so.
+pub(super) async fn forget(
+    db: &Db,
+    tenant: Uuid,
+    stop: &CancellationToken,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let cx = Cx::system(tenant);
+    let (limit, old) = (FORGOTTEN_AT_ONCE, now - KEEP_NOTICES);
+    let more = |removed: u64| removed >= FORGOTTEN_AT_ONCE.unsigned_abs() && !stop.is_cancelled();
+    while more(db.tx(&cx, async |tx| outbox::forget(tx, limit, now).await).await?) {}
+    while more(db.tx(&cx, async |tx| Ok::<_, DbError>(store::forget(tx, old, limit).await?)).await?) {}
+    while more(db.tx(&cx, async |tx| idempotency::forget(tx, limit, now).await).await?) {}
+    // One row for each person and day.
+    db.tx(&cx, async |tx| sms::forget(tx, now).await).await
 }
 
 /// Hears which tenants have something new; `None` when something may have been
@@ -164,5 +216,33 @@ async fn listen(db: Db, told: mpsc::Sender<Option<Uuid>>, stop: CancellationToke
     tokio::select! {
         () = stop.cancelled() => {}
         () = hear => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tenant_has_its_turn_in_order_and_one_at_a_time() {
+        let [a, b, c] = [1, 2, 3].map(Uuid::from_u128);
+        let mut queue = Queue::default();
+        for tenant in [c, a, c, b] {
+            queue.add(tenant);
+        }
+        assert_eq!([queue.next(), queue.next()], [Some(c), Some(a)]);
+        // Told again in the middle of its turn: it has another one, behind the others.
+        queue.add(c);
+        queue.add(c);
+        assert_eq!([queue.next(), queue.next()], [Some(b), None]);
+        queue.over(c, false);
+        queue.over(a, true);
+        queue.over(b, false);
+        assert_eq!([queue.next(), queue.next(), queue.next()], [Some(c), Some(a), None]);
+        queue.over(c, false);
+        queue.over(a, false);
+        assert_eq!(queue.next(), None);
+        queue.add(c);
+        assert_eq!(queue.next(), Some(c));
     }
 }

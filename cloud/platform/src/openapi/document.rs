@@ -93,7 +93,7 @@ pub(super) fn is_write(operation: &Operation) -> bool {
 fn parameters(operation: &Operation) -> Vec<Value> {
     let mut parameters = operation.parameters.clone();
     let mut share = |name: &str| parameters.push(shared::parameter_of(name));
-    if is_write(operation) && operation.access != Access::Public {
+    if is_write(operation) && operation.keyed && operation.access != Access::Public {
         share("IdempotencyKey");
     }
     match operation.if_match {
@@ -120,7 +120,7 @@ fn answers(operation: &Operation) -> Value {
         if operation.tagged {
             headers.insert("ETag".into(), json!({ "$ref": "#/components/headers/ETag" }));
         }
-        if is_write(operation) {
+        if is_write(operation) && operation.keyed {
             headers.insert("Idempotency-Replayed".into(), json!({ "$ref": "#/components/headers/Replayed" }));
         }
         let mut answer = json!({ "description": text });

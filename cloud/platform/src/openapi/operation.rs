@@ -78,6 +78,8 @@ pub struct Operation {
     pub(super) failures: Vec<Failure>,
     pub(super) if_match: IfMatch,
     pub(super) tagged: bool,
+    /// A write of it takes an `Idempotency-Key`.
+    pub(super) keyed: bool,
     /// Schemas that it refers to; a name may come with two forms, which a test
     /// refuses.
     pub(super) schemas: Vec<(String, Value)>,
@@ -111,6 +113,7 @@ impl Operation {
             failures: Vec::new(),
             if_match: IfMatch::No,
             tagged: false,
+            keyed: true,
             schemas: Vec::new(),
             example: None,
         }
@@ -315,6 +318,24 @@ impl Operation {
         let schema = json!({ "type": "string" });
         self.body = Some(Content { kinds: kinds.to_vec(), schema, required: true });
         self
+    }
+
+    /// It takes no `Idempotency-Key`, since its body is too large to be held
+    /// ([`crate::web::Bodies::Streamed`]).
+    #[must_use]
+    pub fn unkeyed(mut self) -> Self {
+        self.keyed = false;
+        self.fails(
+            400,
+            "idempotency.not_taken",
+            "It came with an `Idempotency-Key`, which is not taken here.",
+        )
+    }
+
+    /// Whether a write of it takes an `Idempotency-Key`.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        self.keyed
     }
 
     /// An example of the body.

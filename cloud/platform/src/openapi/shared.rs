@@ -17,7 +17,7 @@ request, which `X-Request-Id` carries too. An unknown path answers 404, a method
 405 with `Allow`.
 
 **Writes** take `Idempotency-Key`: the same request under the same key is carried out once, and answered as \
-before. **Versions.** A resource with an `ETag` is changed under `If-Match`; a stale one answers 412.
+before; contents of files are sent without one. **Versions.** A resource with an `ETag` is changed under `If-Match`; a stale one answers 412.
 
 **Lists** are read page by page: pass `next` as `after`, until it is null or not there.
 

@@ -19,6 +19,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 use crate::outbox::Failure;
@@ -210,15 +211,12 @@ async fn exchange(
     read: usize,
 ) -> Result<Answer, hyper::Error> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let driving = tokio::spawn(connection);
-    let answer = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status();
-        Ok(Answer { status, body: beginning(response.into_body(), read).await })
-    };
-    let answer = answer.await;
-    driving.abort();
-    answer
+    // It ends with this, also when whoever waits gives up.
+    let mut driving = JoinSet::new();
+    driving.spawn(connection);
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    Ok(Answer { status, body: beginning(response.into_body(), read).await })
 }
 
 /// The first bytes of a body. What breaks off later than its status is as good as

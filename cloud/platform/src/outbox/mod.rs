@@ -12,6 +12,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -28,6 +30,10 @@ pub use store::{Listed, State};
 pub const WAKE: &str = "tracewright_outbox";
 /// How long a worker has a message before it is taken for lost there.
 pub const CLAIM: TimeDelta = TimeDelta::minutes(2);
+/// How long sending one may take in all, shorter than a claim: a worker that goes on
+/// sending when another one takes over would send twice. What is left is for noting
+/// what became of it.
+pub const SENT_WITHIN: Duration = Duration::from_secs(80);
 /// How long what was sent, or is not wanted any more, can be looked up.
 pub const KEEP_ENDED: TimeDelta = TimeDelta::days(30);
 /// How long what could not be sent can be sent again.
@@ -289,12 +295,12 @@ pub async fn bounced(tx: &mut Tx, message: Uuid, reason: &str, now: DateTime<Utc
     Ok(store::bounced(tx, message, &kept(reason), now).await?)
 }
 
-/// Removes what ended long ago, some at a time; answers how many.
+/// Removes what ended long ago, at most `limit`; answers how many.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn forget(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64, DbError> {
-    Ok(store::forget(tx, now - KEEP_ENDED, now - KEEP_DEAD).await?)
+pub async fn forget(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<u64, DbError> {
+    Ok(store::forget(tx, now - KEEP_ENDED, now - KEEP_DEAD, limit).await?)
 }
 
 /// Which messages somebody looks for; what is `None` is not asked.

@@ -252,6 +252,7 @@ pub(super) async fn forget(
     tx: &mut Tx,
     ended_before: DateTime<Utc>,
     dead_before: DateTime<Utc>,
+    limit: i64,
 ) -> Result<u64, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
@@ -259,10 +260,11 @@ pub(super) async fn forget(
              select message_id from outbox
              where tenant_id = $1 and state <> 'waiting' and ended_at < $2
                and (state <> 'dead' or ended_at < $3)
-             limit 1000)",
+             limit $4)",
         tenant,
         ended_before,
         dead_before,
+        limit,
     )
     .execute(tx.conn())
     .await?;

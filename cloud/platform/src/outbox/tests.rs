@@ -71,6 +71,11 @@ async fn only_what_was_committed_is_sent() {
 }
 }
 
+#[test]
+fn sending_ends_well_before_its_claim() {
+    assert!(SENT_WITHIN + Duration::from_secs(30) <= CLAIM.to_std().unwrap());
+}
+
 #[tokio::test]
 async fn a_claim_is_one_workers_until_it_runs_out() {
     let outbox = Box::new().await;
@@ -185,7 +190,7 @@ async fn what_ended_is_forgotten_and_the_dead_later() {
     outbox.put("a.b").await;
     let forget = async |after: TimeDelta| {
         let now = outbox.now + after;
-        outbox.test.db.tx(&outbox.cx, async |tx| forget(tx, now).await).await.unwrap()
+        outbox.test.db.tx(&outbox.cx, async |tx| forget(tx, 1000, now).await).await.unwrap()
     };
     assert_eq!(forget(KEEP_ENDED).await, 0);
     assert_eq!(forget(KEEP_ENDED + TimeDelta::seconds(1)).await, 1);

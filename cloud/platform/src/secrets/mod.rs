@@ -3,12 +3,14 @@
 //!
 //! The keys stand in a ring: the last one seals, all of them open. What is sealed
 //! names its key, and opens only for the tenant and the field that it was sealed
-//! for.
+//! for. A ring that comes from a file is read again once the file is another one, so
+//! that a key which one process adds is at once the one that all of them seal with.
 
 mod keyring;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use ring::aead::{Aad, NONCE_LEN, Nonce};
 use ring::hmac;
@@ -72,6 +74,18 @@ struct Inner {
     ring: RwLock<Ring>,
     /// Where the ring comes from, to be read again when a key was added.
     path: Option<PathBuf>,
+    /// The file as it was last looked at.
+    seen: Mutex<Option<Stamp>>,
+}
+
+/// What tells the file from one that was there before, or was written over: its
+/// number, its size, and when it was last changed.
+type Stamp = (u64, u64, i64, i64);
+
+/// `None` when there is no such file.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.ino(), found.size(), found.ctime(), found.ctime_nsec()))
 }
 
 impl std::fmt::Debug for Secrets {
@@ -81,8 +95,9 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    fn of(ring: Ring, path: Option<PathBuf>) -> Self {
-        Self { inner: Arc::new(Inner { ring: RwLock::new(ring), path }) }
+    fn of(ring: Ring, file: Option<(PathBuf, Option<Stamp>)>) -> Self {
+        let (path, seen) = file.map_or((None, None), |(path, seen)| (Some(path), seen));
+        Self { inner: Arc::new(Inner { ring: RwLock::new(ring), path, seen: Mutex::new(seen) }) }
     }
 
     /// Without keys: whoever wants to seal or open is told so.
@@ -110,7 +125,9 @@ impl Secrets {
             private_file::create(path, &text)
                 .map_err(|source| SecretError::Io { path: path.to_owned(), source })?;
         }
-        Ok(Self::of(read(path)?, Some(path.to_owned())))
+        // Looked at first: what changes while it is read is read again.
+        let seen = stamp(path);
+        Ok(Self::of(read(path)?, Some((path.to_owned(), seen))))
     }
 
     /// A ring of these keys, each `name:base64`; the last one seals.
@@ -147,7 +164,7 @@ impl Secrets {
     /// # Errors
     /// [`SecretError::NoKeys`], [`SecretError::Random`].
     pub fn seal(&self, tenant: Uuid, field: &str, plain: &[u8]) -> Result<Vec<u8>, SecretError> {
-        let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.newest();
         let (name, key) = ring.last().ok_or(SecretError::NoKeys)?;
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).map_err(|_| SecretError::Random)?;
@@ -192,10 +209,7 @@ impl Secrets {
     pub fn reseal(&self, tenant: Uuid, field: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, SecretError> {
         let plain = self.open(tenant, field, sealed)?;
         let (name, _) = parts(sealed)?;
-        let current = {
-            let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
-            ring.last().is_some_and(|(last, _)| last == name)
-        };
+        let current = self.newest().last().is_some_and(|(last, _)| last == name);
         if current { Ok(None) } else { self.seal(tenant, field, &plain).map(Some) }
     }
 
@@ -206,7 +220,7 @@ impl Secrets {
     /// # Errors
     /// [`SecretError::NoKeys`].
     pub fn blind(&self, tenant: Uuid, field: &str, plain: &[u8]) -> Result<Vec<Vec<u8>>, SecretError> {
-        let ring = self.inner.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.newest();
         if ring.finders().is_empty() {
             return Err(SecretError::NoKeys);
         }
@@ -220,6 +234,26 @@ impl Secrets {
             context.sign().as_ref().iter().take(16).copied().collect()
         };
         Ok(ring.finders().iter().rev().map(of).collect())
+    }
+
+    /// The ring as the file has it now. To ask the file system costs a microsecond,
+    /// much less than what a sealed field is written with, so it is asked each time:
+    /// nothing goes on under an old key after `secrets rotate` has said that it is
+    /// done.
+    fn newest(&self) -> RwLockReadGuard<'_, Ring> {
+        if let Some(path) = &self.inner.path {
+            let mut seen = self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = stamp(path);
+            if *seen != now {
+                // Told once for each change: the ring from before seals as well, and a
+                // file that somebody is working on must not stop everything.
+                *seen = now;
+                if let Err(error) = self.read_again() {
+                    tracing::warn!(%error, "the keys of secrets changed and are not used; those from before are");
+                }
+            }
+        }
+        self.inner.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_again(&self) -> Result<(), SecretError> {

@@ -48,6 +48,51 @@ fn keys_rotate_and_another_process_hears_of_it() {
 }
 
 #[test]
+fn a_key_that_another_process_adds_is_at_once_the_one_that_seals() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    let tenant = Uuid::now_v7();
+    let (server, command) =
+        (Secrets::load_or_create(&path).unwrap(), Secrets::load_or_create(&path).unwrap());
+    let key_of = |sealed: &[u8]| parts(sealed).unwrap().0.to_owned();
+    let before = server.blind(tenant, "pan", b"ABCDE1234F").unwrap();
+    let old = server.seal(tenant, "pan", b"ABCDE1234F").unwrap();
+    assert_eq!((before.len(), key_of(&old).as_str()), (1, "k1"));
+
+    // The command rotates, and writes each row anew. The server has opened nothing
+    // since, and yet finds what the command wrote, and seals as it does.
+    command.add_key().unwrap();
+    let row = command.blind(tenant, "pan", b"ABCDE1234F").unwrap().remove(0);
+    let sought = server.blind(tenant, "pan", b"ABCDE1234F").unwrap();
+    assert_eq!((&sought[0], &sought[1]), (&row, &before[0]));
+    assert_eq!(key_of(&server.seal(tenant, "pan", b"new").unwrap()), "k2");
+    // Each of the three ways looks for itself.
+    for (name, way) in [("k3", 0), ("k4", 1), ("k5", 2)] {
+        assert_eq!(command.add_key().unwrap(), name);
+        let sealed = match way {
+            0 => server.seal(tenant, "pan", b"x").unwrap(),
+            1 => server.reseal(tenant, "pan", &old).unwrap().unwrap(),
+            _ => {
+                assert_eq!(server.blind(tenant, "pan", b"x").unwrap().len(), 5);
+                server.seal(tenant, "pan", b"x").unwrap()
+            }
+        };
+        assert_eq!(key_of(&sealed), name);
+    }
+
+    // A file that somebody spoils or takes away stops nothing, and is used again once
+    // it is right.
+    let text = std::fs::read_to_string(&path).unwrap();
+    crate::private_file::replace(&path, "k9").unwrap();
+    assert_eq!(key_of(&server.seal(tenant, "pan", b"x").unwrap()), "k5");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(key_of(&server.seal(tenant, "pan", b"x").unwrap()), "k5");
+    crate::private_file::create(&path, &text).unwrap();
+    command.add_key().unwrap();
+    assert_eq!(key_of(&server.seal(tenant, "pan", b"x").unwrap()), "k6");
+}
+
+#[test]
 fn a_file_that_is_open_or_something_else_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(FILE);

@@ -30,7 +30,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::tenancy::{self, Change, NewAgent, NewCompany, NewPlant, NewTenant};
-use crate::web::Module;
+use crate::web::{Bodies, Module};
 use check::Known;
 use model::ReferenceFile;
 use plant_file::PlantFile;
@@ -280,5 +280,10 @@ async fn plant(
 /// What the server has to know of reference data and its import.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("seed").routes(router()).operations(operations()).permissions(PERMISSIONS)
+    let large = Bodies::UpTo(import::MAX_BYTES);
+    Module::new("seed")
+        .routes(router())
+        .operations(operations())
+        .permissions(PERMISSIONS)
+        .bodies(["/api/v1/reference", "/api/v1/reference/{list}"].map(|route| (route, large)))
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// How the server treats mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,29 @@ pub enum Manner {
     TakeAndHangUp,
     /// Takes it, and says so only after this while.
     Slowly(Duration),
+    /// At this moment says nothing any more to the first connection that comes to it;
+    /// all others are taken.
+    HoldOne(Moment),
+}
+
+/// A moment in the sending of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The client was greeted, and has said who it is.
+    Greeting,
+    /// The client was told to go on with the mail itself, which is not read.
+    Data,
+    /// The mail was taken, and the client waits to hear that.
+    End,
+}
+
+/// How many connections there were, and what became of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    made: usize,
+    held: usize,
+    /// Of those held, these were ended by the client.
+    gone: usize,
 }
 
 /// A mail that was taken.
@@ -97,6 +121,7 @@ fn unquoted(body: &str) -> String {
 pub struct MailServer {
     address: SocketAddr,
     state: Arc<Mutex<(Manner, Vec<Got>)>>,
+    count: Arc<watch::Sender<Count>>,
 }
 
 impl MailServer {
@@ -108,11 +133,12 @@ impl MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("a port");
         let state = Arc::new(Mutex::new((Manner::Take, Vec::new())));
-        let server = Self { address, state };
+        let server = Self { address, state, count: Arc::default() };
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let server = serving.clone();
+                server.count.send_modify(|count| count.made += 1);
                 tokio::spawn(async move {
                     // A client that goes away is no matter.
                     let _ = server.talk(stream).await;
@@ -120,6 +146,40 @@ impl MailServer {
             }
         });
         server
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections were made to it.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.count.borrow().made
+    }
+
+    /// Waits until it holds, or has held, so many connections.
+    ///
+    /// # Panics
+    /// When that takes more than a minute.
+    pub async fn wait_held(&self, count: usize) {
+        self.wait(|now| now.held >= count).await;
+    }
+
+    /// Waits until so many of those that it held were ended by the client.
+    ///
+    /// # Panics
+    /// When that takes more than a minute.
+    pub async fn wait_gone(&self, count: usize) {
+        self.wait(|now| now.gone >= count).await;
+    }
+
+    async fn wait(&self, until: impl Fn(&Count) -> bool) {
+        let mut counted = self.count.subscribe();
+        let waiting = tokio::time::timeout(Duration::from_secs(60), counted.wait_for(until));
+        waiting.await.expect("the client comes to it").expect("the server is there");
     }
 
     /// Its address, for `smtp_url`.
@@ -158,6 +218,24 @@ impl MailServer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
+    /// Whether this connection is the one to be held at this moment; no other will be.
+    fn holds(&self, moment: Moment) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = state.0 == Manner::HoldOne(moment);
+        if holds {
+            state.0 = Manner::Take;
+        }
+        holds
+    }
+
+    /// Says nothing until the client is gone, whatever it says.
+    async fn hold(&self, mut lines: Lines<impl AsyncBufRead + Unpin>) -> std::io::Result<()> {
+        self.count.send_modify(|count| count.held += 1);
+        while let Ok(Some(_)) = lines.next_line().await {}
+        self.count.send_modify(|count| count.gone += 1);
+        Ok(())
+    }
+
     async fn talk(&self, mut stream: TcpStream) -> std::io::Result<()> {
         let (read, mut write) = stream.split();
         let mut lines = BufReader::new(read.take(10_000_000)).lines();
@@ -166,6 +244,7 @@ impl MailServer {
         while let Some(line) = lines.next_line().await? {
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_uppercase();
             let answer = match (verb.as_str(), self.manner()) {
+                ("EHLO", _) if self.holds(Moment::Greeting) => return self.hold(lines).await,
                 ("EHLO", _) => "250-test\r\n250-8BITMIME\r\n250 SMTPUTF8".to_owned(),
                 ("RCPT", Manner::Refuse(line)) => line,
                 ("RCPT", _) => {
@@ -175,6 +254,9 @@ impl MailServer {
                 }
                 ("DATA", manner) => {
                     write.write_all(b"354 go on\r\n").await?;
+                    if self.holds(Moment::Data) {
+                        return self.hold(lines).await;
+                    }
                     let mut data = String::new();
                     while let Some(line) = lines.next_line().await? {
                         if line == "." {
@@ -185,6 +267,9 @@ impl MailServer {
                     }
                     let got = Got { to: std::mem::take(&mut to), data };
                     self.state.lock().unwrap_or_else(PoisonError::into_inner).1.push(got);
+                    if self.holds(Moment::End) {
+                        return self.hold(lines).await;
+                    }
                     match manner {
                         Manner::TakeAndHangUp => return Ok(()),
                         Manner::Slowly(while_) => tokio::time::sleep(while_).await,

@@ -16,12 +16,8 @@ use super::origin::is_safe;
 use super::rates::Slot;
 use super::request_id::{self, RequestId};
 use super::slow::{self, Coming};
-use super::{AppState, Client, Problem, assets, compress, faces};
+use super::{AppState, Client, Problem, USUAL, assets, compress, faces};
 use crate::idempotency;
-
-/// The most that a request may carry, unless its route says otherwise with a
-/// `DefaultBodyLimit` of its own.
-const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Only our own files; nothing written into the page runs.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
@@ -33,7 +29,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none
 pub fn wrap(router: Router<AppState>, state: AppState) -> Router {
     router
         .fallback(async || Problem::not_found())
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(USUAL))
         .layer(from_fn_with_state(state.clone(), idempotency::once))
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)

@@ -5,6 +5,7 @@
 //! [`app`].
 
 mod assets;
+mod bodies;
 mod caller;
 mod client;
 mod compress;
@@ -32,6 +33,8 @@ mod state;
 mod version;
 
 pub use assets::asset;
+pub use bodies::Bodies;
+pub(crate) use bodies::USUAL;
 pub use caller::{Caller, Denied, Visitor};
 pub(crate) use caller::{here, language_of};
 pub use client::{Client, Network, client_of, network};

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::{AppState, NavItem, Permission};
+use super::{AppState, Bodies, NavItem, Permission};
 use crate::files;
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
@@ -31,6 +31,7 @@ pub struct Module {
     pub(crate) commands: Vec<Command>,
     pub(crate) subjects: Vec<&'static dyn Subject>,
     pub(crate) attached: Vec<files::Subject>,
+    pub(crate) bodies: Vec<(&'static str, Bodies)>,
     pub(crate) jobs: Vec<Job>,
 }
 
@@ -65,6 +66,7 @@ impl Module {
             commands: Vec::new(),
             subjects: Vec::new(),
             attached: Vec::new(),
+            bodies: Vec::new(),
             jobs: Vec::new(),
         }
     }
@@ -139,6 +141,14 @@ impl Module {
         self
     }
 
+    /// Routes of its API whose bodies are not as those of others, by their pattern in the
+    /// router.
+    #[must_use]
+    pub fn bodies(mut self, bodies: impl IntoIterator<Item = (&'static str, Bodies)>) -> Self {
+        self.bodies.extend(bodies);
+        self
+    }
+
     /// Work that goes on beside requests until it is told to stop. Several processes
     /// may do it at once.
     #[must_use]
@@ -171,6 +181,12 @@ impl Module {
     #[must_use]
     pub fn all_operations(modules: &[Self]) -> Vec<Operation> {
         modules.iter().flat_map(|module| module.operations.iter().cloned()).collect()
+    }
+
+    /// Routes of all these modules whose bodies are not as those of others.
+    #[must_use]
+    pub fn all_bodies(modules: &[Self]) -> Vec<(&'static str, Bodies)> {
+        modules.iter().flat_map(|module| module.bodies.iter().copied()).collect()
     }
 
     /// The routes of all these modules.

@@ -1,5 +1,6 @@
 //! What every handler is given.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::db::Db;
 use crate::files::Files;
 use crate::i18n::{I18n, Lang, Texts};
 use crate::masters::Engine;
-use crate::notify::{Kind, SmsProvider};
+use crate::notify::{Kind, Live, SmsProvider};
 use crate::people::Providers;
 use crate::plans::Calls;
 use crate::search::{Command, Searcher};
@@ -18,7 +19,7 @@ use crate::secrets::Secrets;
 use crate::settings::Doors;
 use crate::workflow::{Subject, Subjects};
 
-use super::{Module, Network, Permission, RateLimits, Rates};
+use super::{Bodies, Module, Network, Permission, RateLimits, Rates};
 
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
@@ -72,12 +73,16 @@ pub struct Inner {
     pub public_url: String,
     /// Requests to the API that are not written down yet.
     pub calls: Calls,
+    /// Pages that are told at once what is new.
+    pub live: Arc<Live>,
     /// From where tenants may be reached, and how they look.
     pub doors: Doors,
     /// What one can search, in order.
     pub searchers: Vec<Searcher>,
     /// Pages and actions that one goes to by their names, besides the navigation.
     pub commands: Vec<Command>,
+    /// Routes of the API whose bodies are not as those of others.
+    pub bodies: BTreeMap<&'static str, Bodies>,
     /// The masters.
     pub masters: Arc<Engine>,
     /// What proves that a report of bounced mail, of any tenant, is true.
@@ -125,6 +130,7 @@ impl AppState {
             public_url: "http://localhost".to_owned(),
             searchers: Vec::new(),
             commands: Vec::new(),
+            bodies: BTreeMap::new(),
             bounce_token: None,
             rates: Rates::default(),
             trusted_proxies: Vec::new(),
@@ -163,6 +169,7 @@ pub struct Builder {
     public_url: String,
     searchers: Vec<Searcher>,
     commands: Vec<Command>,
+    bodies: BTreeMap<&'static str, Bodies>,
     bounce_token: Option<String>,
     rates: Rates,
     trusted_proxies: Vec<Network>,
@@ -188,6 +195,7 @@ impl Builder {
             self.searchers.extend(&module.searchers);
             self.commands.extend(module.commands.iter().cloned());
             self.subjects.extend(&module.subjects);
+            self.bodies.extend(module.bodies.iter().copied());
             for (lang, text) in &module.texts {
                 self.i18n = self.i18n.with(*lang, text);
             }
@@ -285,9 +293,11 @@ impl Builder {
                 providers: Providers::default(),
                 public_url: self.public_url,
                 calls: Calls::default(),
+                live: Arc::default(),
                 doors: Doors::default(),
                 searchers: self.searchers,
                 commands: self.commands,
+                bodies: self.bodies,
                 bounce_token: self.bounce_token,
                 rate_limits: RateLimits::new(self.rates),
                 trusted_proxies: self.trusted_proxies,

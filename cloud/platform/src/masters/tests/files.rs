@@ -14,7 +14,7 @@ async fn import(office: &Office, master: &str, bytes: &[u8], dry_run: bool) -> R
 }
 
 /// 5,000 items, of which every 125th has a mistake.
-fn items(bad: bool) -> (String, Vec<(usize, &'static str, &'static str)>) {
+pub(super) fn items(bad: bool) -> (String, Vec<(usize, &'static str, &'static str)>) {
     let mut text =
         String::from("item,Name (en),type_code,base_unit,tracking,category,shelf_life_days,gtin\n");
     let mut wrong = Vec::new();

@@ -3,6 +3,7 @@
 mod declared;
 mod extra;
 mod files;
+mod killed;
 mod lists;
 mod places;
 mod rights;

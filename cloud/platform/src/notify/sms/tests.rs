@@ -381,3 +381,39 @@ async fn people_and_administrators_do_it_in_a_browser() {
     assert!(page.contains("hold.placed = 1107") && !page.contains("\"tok\""), "{page}");
     assert_eq!(reader.send("POST", "/notices/phone/delete", "").await.0, 303);
 }
+
+#[tokio::test]
+async fn two_tenants_people_get_their_own_though_one_provider_cannot_be_asked() {
+    let broken = Site::new().await;
+    let other = Site { post: broken.post.beside("OTHR").await, gateway: broken.gateway.clone() };
+    let mut readers = Vec::new();
+    for site in [&broken, &other] {
+        readers.push(site.person("one@saif.example", "", &SHOWN).await);
+    }
+    // Its own provider, whose token was sealed by a cloud that is gone.
+    let own = Gateway::start().await;
+    let (db, cx, courier) = broken.parts();
+    let new = Settings { provider: own.provider(), active: true, ..Settings::default() };
+    settings::set(db, cx, (&courier.secrets, true), &new).await.unwrap();
+    let token = async |hex: &str| {
+        let sql = format!("update sms_settings set token_sealed = '\\x{hex}' returning active::text");
+        assert_eq!(broken.post.ask(&sql).await.len(), 1, "one tenant's alone");
+    };
+    let kept = broken.post.ask("select encode(token_sealed, 'hex') from sms_settings").await.remove(0);
+    token("00").await;
+    let before = broken.gateway.got().len();
+    for (site, reader) in [&broken, &other].into_iter().zip(readers) {
+        site.post.tell(&SHOWN, To::Person(reader)).await;
+        site.send_at(site.post.now).await;
+    }
+    let states = broken.states().await;
+    assert!(states.len() == 1 && states[0].starts_with("waiting"), "{states:?}");
+    assert_eq!(other.states().await, ["sent SM1"]);
+    assert_eq!((broken.gateway.got().len() - before, own.got().len()), (1, 0));
+    // Mended: nothing was lost, and it goes the own way.
+    token(&kept).await;
+    broken.send_at(broken.post.now + CLAIM).await;
+    assert_eq!(broken.states().await, ["sent SM1"]);
+    assert_eq!((broken.gateway.got().len() - before, own.got().len()), (1, 1));
+    assert_ne!(own.got()[0].1["to"], broken.gateway.got()[before].1["to"]);
+}

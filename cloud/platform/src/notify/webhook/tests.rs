@@ -242,6 +242,63 @@ async fn slack_gets_its_own_form_and_a_stopped_webhook_nothing() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_never_answers_is_given_up_before_the_claim_runs_out() {
+    let mut post = Post::new().await;
+    post.courier.within = std::time::Duration::from_secs(2);
+    // Takes the request, and says nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    create(&post, &new(&url, Form::Json, &[])).await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    post.tell(&SHOWN, To::Person(one)).await;
+    post.turn_at(post.now).await;
+    let (turn, sent) = tokio::join!(post.turn_at(post.now), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut sent = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut sent).await.unwrap();
+        sent
+    });
+    assert!(sent.starts_with("POST / HTTP/1.1"), "it was sent, and the connection ended: {sent}");
+    assert_eq!(turn, worker::Turn { claimed: 1, sent: 0, dead: 0 });
+    let state = post.ask("select state || ' ' || last_error from outbox where channel = 'webhook'").await;
+    assert_eq!(state, ["waiting no answer within 2 s"]);
+}
+
+#[tokio::test]
+async fn two_tenants_webhooks_are_told_their_own_though_one_cannot_be_signed() {
+    let broken = Post::new().await;
+    let other = broken.beside("OTHR").await;
+    let (at_broken, at_other) = (Receiver::start().await, Receiver::start().await);
+    create(&broken, &new(&at_broken.url, Form::Json, &[])).await;
+    create(&other, &new(&at_other.url, Form::Json, &[])).await;
+    let kept = broken.ask("select encode(secret, 'hex') from webhooks").await.remove(0);
+    let set = async |secret: &str| {
+        let sql = format!("update webhooks set secret = '\\x{secret}' returning name");
+        assert_eq!(broken.ask(&sql).await.len(), 1, "one tenant's alone");
+    };
+    set("00").await;
+    for post in [&broken, &other] {
+        let one = post.person("one@saif.example", "", &[]).await;
+        post.tell(&SHOWN, To::Person(one)).await;
+        assert_eq!(post.turn_at(post.now).await.sent, 1, "the notice becomes a request");
+    }
+    assert_eq!(broken.turn_at(broken.now).await, worker::Turn { claimed: 1, sent: 0, dead: 0 });
+    assert_eq!(other.turn_at(other.now).await, worker::Turn { claimed: 1, sent: 1, dead: 0 });
+    let tenants = |receiver: &Receiver| -> Vec<String> {
+        let of = |(_, body): &(HeaderMap, String)| {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            body["tenant"].as_str().unwrap().to_owned()
+        };
+        receiver.calls().iter().map(of).collect()
+    };
+    assert_eq!((tenants(&at_broken), tenants(&at_other)), (vec![], vec!["OTHR".to_owned()]));
+    // Mended: nothing was lost.
+    set(&kept).await;
+    assert_eq!(broken.turn_at(broken.now + CLAIM).await.sent, 1);
+    assert_eq!((tenants(&at_broken), tenants(&at_other).len()), (vec!["SAIF".to_owned()], 1));
+}
+
+#[tokio::test]
 async fn another_tenants_webhooks_are_told_nothing_and_are_out_of_reach() {
     let (post, receiver) = (Post::new().await, Receiver::start().await);
     let (id, _) = create(&post, &new(&receiver.url, Form::Json, &[])).await;

@@ -45,6 +45,7 @@ impl Site {
             kinds: state.kinds.as_slice().into(),
             subjects: state.subjects.clone(),
             public_url: "http://tw.test".into(),
+            within: crate::outbox::SENT_WITHIN,
         };
         let stop = CancellationToken::new();
         tokio::spawn(notify::worker::run(office.test.db.clone(), courier, stop.clone()));
