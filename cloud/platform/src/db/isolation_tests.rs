@@ -101,7 +101,7 @@ fn harmless(result: &Result<u64, DbError>) -> bool {
 
 #[tokio::test]
 async fn no_role_sees_or_touches_another_tenants_rows_in_any_table() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let (a, b) = (test.tenant("AAAA", &["KOL"]).await, test.tenant("BBBB", &["KOL"]).await);
     let mut owner = test.owner.connect().await.unwrap();
     let tables = tables(&mut owner).await;
@@ -155,7 +155,7 @@ async fn no_role_sees_or_touches_another_tenants_rows_in_any_table() {
 
 #[tokio::test]
 async fn the_app_sees_of_the_control_schema_only_its_own_tenant() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let a = test.tenant("AAAA", &["KOL"]).await;
     test.tenant("BBBB", &["KOL"]).await;
     let (in_a, nobody) = (Cx::new(a, "test"), Cx::new(Uuid::nil(), "test"));
@@ -175,7 +175,7 @@ async fn the_app_sees_of_the_control_schema_only_its_own_tenant() {
 /// tenants there are, and locks no other.
 #[tokio::test]
 async fn among_three_hundred_tenants_a_plan_touches_one_partition() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let mut owner = test.owner.connect().await.unwrap();
     for _ in 0..10 {
@@ -254,7 +254,7 @@ async fn paths_that_grow_follow_their_indexes_among_three_hundred_tenants() {
         ("lots", "supplier_lot >= 'x77' and supplier_lot < 'x78'"),
         ("notices", "user_id = '00000000-0000-0000-0000-000000000001' and read_at is null"),
     ];
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let mut owner = test.owner.connect().await.unwrap();
     for _ in 0..10 {
