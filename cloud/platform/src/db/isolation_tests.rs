@@ -9,21 +9,25 @@ use super::{Db, DbError, Tx};
 use crate::ctx::Cx;
 use crate::testing::TestDb;
 
-struct Table {
+pub(super) struct Table {
     name: String,
     /// Columns that an insert must give, with a value each.
     insert: String,
 }
 
 impl Table {
-    fn insert(&self, tenant: Uuid) -> String {
-        format!("insert into {} {}", self.name, self.insert).replace("$tenant", &tenant.to_string())
+    /// Puts a row in, whose texts no other tenant has.
+    pub(super) fn insert(&self, tenant: Uuid) -> String {
+        let mark = tenant.simple().to_string().split_off(24);
+        format!("insert into {} {}", self.name, self.insert)
+            .replace("$tenant", &tenant.to_string())
+            .replace("$mark", &mark)
     }
 }
 
 /// Every table that belongs to tenants, with a row that it takes: checks are
 /// dropped first, and foreign keys do not bite in a replica's session.
-async fn tables(owner: &mut PgConnection) -> Vec<Table> {
+pub(super) async fn tables(owner: &mut PgConnection) -> Vec<Table> {
     let checks: Vec<String> = sqlx::query_scalar(
         "select format('alter table %s drop constraint %I', conrelid::regclass, conname)
          from pg_constraint k join pg_class c on c.oid = k.conrelid
@@ -46,15 +50,19 @@ async fn tables(owner: &mut PgConnection) -> Vec<Table> {
                            when t.typcategory = 'B' then 'false'
                            when t.typcategory = 'D' then 'now()'
                            when t.typcategory = 'A' then '''{}'''
-                           when t.typname = 'bytea' then '''\\x00'''
+                           when t.typname = 'bytea' then '''\\x$mark'''
                            when t.typname = 'jsonb' then '''{}'''
-                           else '''x''' end, ', ')) as insert
+                           else '''$mark''' end, ', ')) as insert
          from pg_class c
          join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
          join pg_type t on t.oid = a.atttypid
          where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
            and not c.relispartition and c.relname <> '_sqlx_migrations'
-           and (a.attname = 'tenant_id' or (a.attnotnull and not a.atthasdef))
+           and (a.attname = 'tenant_id' or (a.attnotnull and not a.atthasdef)
+                -- What foreign keys refer to has to be there to be referred to.
+                or (a.attgenerated = '' and exists (
+                    select from pg_constraint f
+                    where f.contype = 'f' and f.confrelid = c.oid and a.attnum = any (f.confkey))))
          group by c.oid order by 1",
     )
     .fetch_all(owner)

@@ -332,6 +332,8 @@ async fn roll_back(tx: Tx) {
 #[cfg(test)]
 mod catalog_tests;
 #[cfg(test)]
+mod foreign_key_tests;
+#[cfg(test)]
 mod isolation_tests;
 #[cfg(test)]
 mod own_tests;
