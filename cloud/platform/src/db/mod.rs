@@ -338,4 +338,6 @@ mod isolation_tests;
 #[cfg(test)]
 mod own_tests;
 #[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
 mod tests;
