@@ -2,8 +2,10 @@
 //! use and gone when the process ends; each test gets a database of its own,
 //! copied from a migrated template.
 
+mod links;
 mod smtp;
 
+pub use links::{Refers, kind, refers};
 pub use smtp::{Got, MailServer, Manner};
 
 use std::sync::atomic::{AtomicU32, Ordering};
