@@ -421,6 +421,7 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/admin/api/plans", Super, Nothing),
     ("GET", "/admin/api/usage", Super, Nothing),
     ("GET", "/admin/api/audit", Super, Nothing),
+    ("GET", "/admin/api/openapi.json", Super, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),
