@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The tests and the demo use the committed query data, never a stray database.
 export SQLX_OFFLINE ?= true
 
-.PHONY: help setup setup-tests demo demo-check test lint bench bench-full audit sqlx openapi fuzz-api
+.PHONY: help setup setup-tests demo demo-check test test-placements lint bench bench-full audit sqlx openapi fuzz-api
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -33,6 +33,13 @@ lint: setup ## formatting, and clippy with warnings denied
 test: setup-tests lint ## every test
 	@$(CARGO) build --workspace --bins --tests --locked
 	@$(CARGO) test --workspace --locked
+
+# One after another: what holds for a tenant holds wherever it lives.
+test-placements: setup-tests ## the cloud's tests, with tenants in databases of their own and moved
+	@for placed in own moved-in moved-out; do \
+		echo "tenants: $$placed"; \
+		TRACEWRIGHT_PLACEMENT=$$placed $(CARGO) test --workspace --lib --bins --locked || exit 1; \
+	done
 
 bench: setup ## speed, beside plain alternatives, at a million rows
 	@$(CARGO) build --workspace --bins --release --locked

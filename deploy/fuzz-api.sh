@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the API of a running cloud with schemathesis, by its own description:
-# right and wrong data, a key of each scope, and a person. Ends with 1 on a finding.
+# right and wrong data, a key of each scope, a person, and a super-administrator by the
+# description of theirs. Ends with 1 on a finding.
 #
 #   deploy/fuzz-api.sh            about four minutes
 #   FUZZ_SECONDS=60 deploy/fuzz-api.sh
@@ -66,13 +67,14 @@ checks=not_a_server_error,status_code_conformance,content_type_conformance,respo
 checks=$checks,response_schema_conformance,unsupported_method,allow_header_conformance,use_after_free
 checks=$checks,ensure_resource_availability,ignored_auth
 failed=""
+schema=http://$http/api/openapi.json
 run() { # run NAME SECONDS HEADER...
     local name=$1 time=$2; shift 2
     local headers=() header
     for header in "$@"; do headers+=(-H "$header"); done
     say "as $name, $time seconds"
     # shellcheck disable=SC2086
-    (cd "$dir" && "$top/.cache/fuzz/bin/schemathesis" --config-file "$top/deploy/fuzz.toml" run "http://$http/api/openapi.json" \
+    (cd "$dir" && "$top/.cache/fuzz/bin/schemathesis" --config-file "$top/deploy/fuzz.toml" run "$schema" \
         --url "http://$http" -c "$checks" -m all --max-time "$time" --seed "$seed" --continue-on-failure \
         --generation-database none --suppress-health-check all --request-timeout 20 --warnings off \
         --no-color --exclude-operation-id-regex '^(revokeAccessKey|endSession)$' "${headers[@]}" ${FUZZ_ARGS:-} >"$name.txt" 2>&1) || failed="$failed $name"
@@ -90,6 +92,21 @@ curl -fsS -c "$dir/cookies" -o /dev/null -H 'Sec-Fetch-Site: same-origin' \
 session=$(awk '$6 == "tws" { print $7 }' "$dir/cookies")
 [ -n "$session" ] || fail "the person could not sign in"
 run person $((seconds / 10)) "Cookie: tws=$session" "Sec-Fetch-Site: same-origin"
+
+# Last, since a super-administrator may suspend the tenant.
+link=$("$cloud" admin invite root@example.com --name Root | grep -oE '/admin/invitation/[^ ]+')
+curl -fsS -o /dev/null -H 'Sec-Fetch-Site: same-origin' \
+    --data-urlencode 'name=Root' --data-urlencode 'password=seven calm otters resting' "http://$http$link"
+key=$("$cloud" admin key root@example.com --name fuzz --days 1)
+curl -fsS -o "$dir/admin.json" -H "Authorization: Bearer $key" "http://$http/admin/api/openapi.json"
+"$python" - "$dir/admin.json" <<'PY'
+import json, sys
+from openapi_spec_validator import validate
+with open(sys.argv[1]) as file:
+    validate(json.load(file))
+PY
+schema=$dir/admin.json
+run super-administrator $((seconds / 10)) "Authorization: Bearer $key"
 
 if grep -E 'panic|internal error' "$dir/cloud.log"; then failed="$failed log"; fi
 if [ -n "$failed" ]; then

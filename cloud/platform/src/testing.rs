@@ -3,8 +3,10 @@
 //! copied from a migrated template.
 
 pub mod child;
+mod links;
 mod smtp;
 
+pub use links::{Refers, kind, refers};
 pub use smtp::{Got, MailServer, Manner, Moment};
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,8 +41,11 @@ static ENDED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 pub struct TestDb {
     /// Pools by role.
     pub db: Db,
-    /// The superuser's login, for what a test checks behind the roles' backs.
+    /// The superuser's login, for what a test checks behind the roles' backs. It opens
+    /// the home database; where a tenant lives, [`TestDb::owner_of`] opens.
     pub owner: PgConnectOptions,
+    /// Whether tenants live here whatever a run of all tests asks for.
+    at_home: bool,
     _kept: Arc<Kept>,
 }
 
@@ -60,6 +65,20 @@ impl TestDb {
     /// # Panics
     /// When Postgres cannot be started: a test cannot go on without it.
     pub async fn new() -> Self {
+        Self::made(false).await
+    }
+
+    /// A fresh database whose tenants live in it also when [`ASKED`] asks for another
+    /// placement: for tests of the shared database itself, and for those that place and
+    /// move tenants themselves.
+    ///
+    /// # Panics
+    /// When Postgres cannot be started.
+    pub async fn at_home() -> Self {
+        Self::made(true).await
+    }
+
+    async fn made(at_home: bool) -> Self {
         let server = SERVER.get_or_init(start).await;
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut connection = server.options.clone().connect().await.expect("test Postgres answers");
@@ -76,20 +95,24 @@ impl TestDb {
         connection.close().await.expect("test Postgres answers");
         let owner = server.options.clone().database(&name);
         let db = Db::new(owner.clone(), PoolSizes { app: 6, ingest: 4, system: 3 });
-        Self { db, owner, _kept: Arc::new(Kept(name)) }
+        Self { db, owner, at_home, _kept: Arc::new(Kept(name)) }
     }
 
     /// A tenant with one company, the plants named, their agents and an office, placed
-    /// as [`placed`] says. Returns the tenant's id; agents' ids are those of
-    /// `agents.name = plant`.
+    /// as [`placed`] says, else as [`ASKED`] does. Returns the tenant's id; agents' ids
+    /// are those of `agents.name = plant`.
     ///
     /// # Panics
     /// When the database refuses.
     pub async fn tenant(&self, code: &str, plants: &[&str]) -> Uuid {
-        let placed = PLACED.try_with(|placed| *placed).unwrap_or(Placed::Shared);
-        let placement = match placed {
-            Placed::Shared => Placement::Shared,
-            Placed::Own | Placed::Moved => Placement::Own { server: String::new() },
+        let by_default = || if self.at_home { Placed::Shared } else { Placed::asked_for() };
+        let placed = PLACED.try_with(|placed| *placed).unwrap_or_else(|_| by_default());
+        let own = Placement::Own { server: String::new() };
+        let (placement, then) = match placed {
+            Placed::Shared => (Placement::Shared, None),
+            Placed::Own => (own, None),
+            Placed::MovedIn => (own, Some(Placement::Shared)),
+            Placed::MovedOut => (Placement::Shared, Some(own)),
         };
         let new = NewTenant { code: code.to_owned(), name: code.to_owned(), ..NewTenant::default() };
         let tenant = tenancy::create(&self.db, &new, &placement).await.expect("a test tenant").id;
@@ -116,9 +139,9 @@ impl TestDb {
             })
             .await;
         made.expect("a test tenant");
-        if placed == Placed::Moved {
+        if let Some(there) = then {
             let mut watch = |_: &tenancy::At| std::ops::ControlFlow::Continue(());
-            let moved = tenancy::move_to(&self.db, tenant, &Placement::Shared, &mut watch).await;
+            let moved = tenancy::move_to(&self.db, tenant, &there, &mut watch).await;
             moved.expect("a test tenant moves");
         }
         tenant
@@ -163,6 +186,10 @@ async fn remove(server: &PgConnectOptions, connection: &mut PgConnection, name: 
     Ok(())
 }
 
+/// The variable of the environment by which a run of all tests asks for a placement:
+/// `shared`, `own`, `moved-in` or `moved-out` (`make test-placements`).
+pub const ASKED: &str = "TRACEWRIGHT_PLACEMENT";
+
 /// Where [`TestDb::tenant`] puts tenants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placed {
@@ -171,7 +198,23 @@ pub enum Placed {
     /// Each into a database of its own.
     Own,
     /// Each into a database of its own, and moved to the shared one.
-    Moved,
+    MovedIn,
+    /// Each into the shared database, and moved to one of its own.
+    MovedOut,
+}
+
+impl Placed {
+    /// What [`ASKED`] asks for.
+    fn asked_for() -> Self {
+        match std::env::var(ASKED).unwrap_or_default().as_str() {
+            "" | "shared" => Self::Shared,
+            "own" => Self::Own,
+            "moved-in" => Self::MovedIn,
+            "moved-out" => Self::MovedOut,
+            // A run that tries another placement than was meant would prove nothing.
+            other => panic!("{ASKED} is {other:?}: say shared, own, moved-in or moved-out"),
+        }
+    }
 }
 
 tokio::task_local! {
@@ -206,8 +249,13 @@ macro_rules! in_every_placement {
             }
 
             #[tokio::test]
-            async fn moved() {
-                $crate::testing::placed($crate::testing::Placed::Moved, body()).await;
+            async fn moved_in() {
+                $crate::testing::placed($crate::testing::Placed::MovedIn, body()).await;
+            }
+
+            #[tokio::test]
+            async fn moved_out() {
+                $crate::testing::placed($crate::testing::Placed::MovedOut, body()).await;
             }
         }
     )*};
@@ -271,5 +319,42 @@ mod tests {
             done.expect("a count")
         };
         assert_eq!((count(&one).await, count(&two).await), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_test_tenant_lives_where_it_is_placed() {
+        let test = TestDb::new().await;
+        for (placed, code, shares) in [
+            (Placed::Shared, "AAAA", true),
+            (Placed::Own, "BBBB", false),
+            (Placed::MovedIn, "CCCC", true),
+            (Placed::MovedOut, "DDDD", false),
+        ] {
+            let tenant = super::placed(placed, test.tenant(code, &["KOL"])).await;
+            let at = test.owner_of(tenant).await;
+            assert_eq!(at.get_database() == test.owner.get_database(), shares, "{placed:?}");
+            let mut owner = at.connect().await.unwrap();
+            let plants: i64 = sqlx::query_scalar("select count(*) from plants where tenant_id = $1")
+                .bind(tenant)
+                .fetch_one(&mut owner)
+                .await
+                .unwrap();
+            assert_eq!(plants, 1, "{placed:?}");
+            // What is done after the placing is done there too.
+            let seen: Result<i64, DbError> = test
+                .db
+                .tx(&Cx::system(tenant), async |tx| {
+                    sqlx::query("update plants set name = 'X'").execute(tx.conn()).await?;
+                    Ok(sqlx::query_scalar("select count(*) from plants").fetch_one(tx.conn()).await?)
+                })
+                .await;
+            assert_eq!(seen.unwrap(), 1, "{placed:?}");
+            let name: String = sqlx::query_scalar("select name from plants where tenant_id = $1")
+                .bind(tenant)
+                .fetch_one(&mut owner)
+                .await
+                .unwrap();
+            assert_eq!(name, "X", "{placed:?}");
+        }
     }
 }

@@ -51,6 +51,19 @@ async fn every_route_of_the_api_is_described_and_nothing_else_is() {
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
 }
 
+#[test]
+fn every_route_of_super_administrators_is_described_in_a_document_of_its_own() {
+    let declared = platform::admin::operations();
+    let described: BTreeSet<(String, String)> =
+        declared.iter().map(|operation| (operation.method(), operation.route().to_owned())).collect();
+    let routed: BTreeSet<(String, String)> = ROUTES
+        .iter()
+        .filter(|(_, pattern, ..)| pattern.starts_with("/admin/api/"))
+        .map(|(method, pattern, ..)| ((*method).to_owned(), (*pattern).to_owned()))
+        .collect();
+    assert_eq!(described, routed, "described in cloud/platform/src/admin/described.rs, and routed");
+}
+
 #[tokio::test]
 async fn bodies_that_are_not_as_others_are_those_of_routes_that_say_so() {
     let test = TestDb::new().await;

@@ -263,3 +263,6 @@ mod api_tests;
 #[cfg(test)]
 #[path = "matrix_tests.rs"]
 mod matrix_tests;
+#[cfg(test)]
+#[path = "weight_tests.rs"]
+mod weight_tests;

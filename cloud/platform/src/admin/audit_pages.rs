@@ -24,8 +24,9 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 /// Which rows are asked for.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default)]
+#[schema(as = AdminLogAsked)]
 pub(super) struct Asked {
     pub actor: String,
     pub subject: String,

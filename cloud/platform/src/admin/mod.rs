@@ -8,6 +8,7 @@
 mod api;
 mod audit_pages;
 mod caller;
+mod described;
 mod frame;
 mod identity;
 mod identity_pages;
@@ -23,6 +24,7 @@ pub(crate) mod tests;
 use axum::Router;
 
 pub use caller::AdminCaller;
+pub use described::{document, operations};
 pub use identity::{AdminError, Invited, KEY_PREFIX, invite, key, list, reseal};
 
 use crate::i18n::{Lang, Sources};
@@ -44,6 +46,7 @@ pub fn router() -> Router<AppState> {
         .merge(people_pages::router())
         .merge(audit_pages::router())
         .merge(api::router())
+        .merge(described::router())
 }
 
 /// What the server has to know of super-administrators.

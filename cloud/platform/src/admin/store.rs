@@ -389,7 +389,8 @@ pub(super) async fn log_rows(
 }
 
 /// A row as people read it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AdminLogged)]
 pub(super) struct Logged {
     pub n: i64,
     pub at: DateTime<Utc>,
@@ -428,8 +429,9 @@ pub(super) async fn log_list(
 // --- tenants ---------------------------------------------------------------------
 
 /// Which tenants are asked for; empty texts mean all.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(default)]
+#[schema(as = AdminTenantsAsked)]
 pub(super) struct Asked {
     /// Part of the name, or the beginning of the code.
     pub q: String,
@@ -442,7 +444,8 @@ pub(super) struct Asked {
 }
 
 /// A tenant as super-administrators see it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AdminTenant)]
 pub(super) struct TenantRow {
     pub tenant_id: Uuid,
     pub code: String,
@@ -498,7 +501,8 @@ pub(super) async fn tenants(
 }
 
 /// One tenant's settings, as super-administrators see them.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AdminTenantFacts)]
 pub(super) struct TenantFacts {
     pub tenant_id: Uuid,
     pub code: String,
@@ -523,7 +527,8 @@ pub(super) async fn tenant(tx: &mut SystemTx, id: Uuid) -> Result<Option<TenantF
 }
 
 /// A stream of the tenant: state, and nothing of what it says.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AdminAgent)]
 pub(super) struct AgentRow {
     pub name: String,
     pub kind: String,

@@ -75,7 +75,7 @@ async fn the_authority_is_made_once_and_opens_with_its_key_only() {
     assert!(matches!(Authority::open(&test.db, &other, now()).await, Err(AuthorityError::Seal(_))));
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn an_agent_is_who_its_certificate_says() {
     let stage = Stage::new(now()).await;
     let issued = stage.issue(&csr(&stage.key), now()).await.unwrap();
@@ -86,6 +86,7 @@ async fn an_agent_is_who_its_certificate_says() {
     assert_eq!((identity.tenant_code.as_str(), identity.plant.as_deref()), ("SAIF", Some("KOL")));
     assert_eq!(identity.fingerprint, issued.fingerprint);
     assert_eq!(identity.cx().actor, format!("agent:{}", stage.agent));
+}
 }
 
 #[tokio::test]

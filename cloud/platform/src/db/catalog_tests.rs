@@ -17,7 +17,7 @@ const TABLES: &str = "
       and c.relname <> '_sqlx_migrations'";
 
 async fn migrated() -> (TestDb, PgConnection) {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     test.tenant("AAAA", &["KOL"]).await;
     let connection = test.owner.connect().await.unwrap();
     (test, connection)

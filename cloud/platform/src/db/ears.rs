@@ -88,7 +88,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_hears_again_after_its_connection_was_lost() {
-        let test = TestDb::new().await;
+        let test = TestDb::at_home().await;
         let tenant = test.tenant("SAIF", &[]).await;
         let tell = async |text: &str| {
             let done: Result<(), DbError> = test

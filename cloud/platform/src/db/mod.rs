@@ -332,8 +332,12 @@ async fn roll_back(tx: Tx) {
 #[cfg(test)]
 mod catalog_tests;
 #[cfg(test)]
+mod foreign_key_tests;
+#[cfg(test)]
 mod isolation_tests;
 #[cfg(test)]
 mod own_tests;
+#[cfg(test)]
+mod plan_tests;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ async fn database(tx: &mut Tx) -> Result<String, DbError> {
 
 #[tokio::test]
 async fn each_tenant_is_found_where_it_lives() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let shared = test.tenant("AAAA", &["KOL"]).await;
     let own = placed(Placed::Own, test.tenant("BBBB", &["KOL", "VSK"])).await;
     for (tenant, plants) in [(shared, 1), (own, 2)] {
@@ -42,7 +42,7 @@ async fn each_tenant_is_found_where_it_lives() {
 
 #[tokio::test]
 async fn a_system_transaction_commits_in_both_databases_or_in_neither() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let own = placed(Placed::Own, test.tenant("BBBB", &["KOL"])).await;
     let cx = Cx::system(own);
     let rename = async |fail: bool| {
@@ -88,7 +88,7 @@ async fn a_system_transaction_commits_in_both_databases_or_in_neither() {
 
 #[tokio::test]
 async fn everybody_listens_at_the_home_database() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let own = placed(Placed::Own, test.tenant("BBBB", &["KOL"])).await;
     let shared = test.tenant("AAAA", &["KOL"]).await;
     let mut listener = test.db.listen(&["here"]).await.unwrap();
@@ -112,7 +112,7 @@ async fn everybody_listens_at_the_home_database() {
 /// lets it in again when it answers.
 #[tokio::test]
 async fn a_database_that_is_away_concerns_its_tenant_alone() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let shared = test.tenant("AAAA", &["KOL"]).await;
     let own = placed(Placed::Own, test.tenant("BBBB", &["KOL"])).await;
     let cx = Cx::new(own, "test");
@@ -156,7 +156,7 @@ async fn a_database_that_is_away_concerns_its_tenant_alone() {
 /// A schema that is not this program's is never written.
 #[tokio::test]
 async fn a_database_that_is_behind_refuses_its_tenant_until_it_is_migrated() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let own = placed(Placed::Own, test.tenant("BBBB", &["KOL"])).await;
     let set = "update control.databases set state = 'behind', schema_version = 6, detail = 'it broke' where kind = 'own'";
     test.db
@@ -179,7 +179,7 @@ async fn a_database_that_is_behind_refuses_its_tenant_until_it_is_migrated() {
 /// However many own databases there are, connections and open pools are bounded.
 #[tokio::test]
 async fn pools_to_own_databases_are_bounded() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let mut tenants = Vec::new();
     for code in ["AAAA", "BBBB", "CCCC"] {
         tenants.push(placed(Placed::Own, test.tenant(code, &["KOL"])).await);

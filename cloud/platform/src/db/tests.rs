@@ -62,7 +62,7 @@ fn futures_are_send_in_handlers() {
 
 #[tokio::test]
 async fn a_transaction_sees_its_tenant_and_knows_its_actor() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let one = test.tenant("AAAA", &["KOL", "VSK"]).await;
     let two = test.tenant("BBBB", &["DEL"]).await;
     for (tenant, expected) in [(one, vec!["KOL", "VSK"]), (two, vec!["DEL"])] {
@@ -84,7 +84,7 @@ async fn a_transaction_sees_its_tenant_and_knows_its_actor() {
 
 #[tokio::test]
 async fn an_error_rolls_back_and_is_sorted() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let cx = Cx::system(tenant);
     let insert = "insert into reasons (tenant_id, reason, purpose, texts) values ($1, $2, 'scrap', '{}')";
@@ -111,7 +111,7 @@ async fn an_error_rolls_back_and_is_sorted() {
 
 #[tokio::test]
 async fn a_system_transaction_joins_a_tenants_and_leaves_it() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let cx = Cx::system(tenant);
     let count = "select count(*) from plants";
@@ -133,7 +133,7 @@ async fn a_system_transaction_joins_a_tenants_and_leaves_it() {
 
 #[tokio::test]
 async fn a_listener_hears_what_was_committed() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let mut listener = test.db.listen(&["here", "there"]).await.unwrap();
     for (channel, payload, commit) in [("here", "no", false), ("there", "yes", true)] {
         let _ = test
@@ -156,7 +156,7 @@ async fn a_listener_hears_what_was_committed() {
 /// next on that connection must find no open transaction and no tenant.
 #[tokio::test]
 async fn a_transaction_dropped_at_any_await_leaks_nothing() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let cx = Cx::system(tenant);
     // The connection is there already, so that every drop falls into the work.
@@ -199,7 +199,7 @@ async fn dropped_at_each_await(test: &TestDb, cx: &Cx) -> usize {
 /// The same through a server: clients that connect, ask, and hang up.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_hang_up_leak_nothing() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let handler = move |State(db): State<Db>| async move {
         db.tx(&Cx::system(tenant), async |tx| {

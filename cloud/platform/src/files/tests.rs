@@ -93,7 +93,7 @@ fn texts_are_complete_in_every_language() {
     assert_complete(TEXTS);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_program_keeps_versions_and_reads_parts() {
     let site = Site::new(Limits::default()).await;
     let key = site.key(site.tenant, Scope::Write).await;
@@ -164,6 +164,7 @@ async fn a_program_keeps_versions_and_reads_parts() {
         site.json(&key, "POST", "/api/v1/files?kind=units&key=none&name=a.pdf", Body::from(PDF)).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
 }
+}
 
 #[tokio::test]
 async fn what_is_too_large_too_much_or_dangerous_leaves_nothing() {
@@ -220,7 +221,7 @@ async fn a_form_without_a_script_sends_several_and_each_is_judged() {
     assert!(!String::from_utf8_lossy(&seen).contains("data-send"), "who may only look is offered no form");
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn the_sweep_takes_what_a_crash_left_and_what_was_deleted_long_ago() {
     let site = Site::new(Limits::default()).await;
     let key = site.key(site.tenant, Scope::Write).await;
@@ -247,6 +248,7 @@ async fn the_sweep_takes_what_a_crash_left_and_what_was_deleted_long_ago() {
     let (status, _) =
         site.json(&key, "POST", &format!("/api/v1/files?{ON}&name=a.pdf"), Body::from(PDF)).await;
     assert_eq!(status, StatusCode::CREATED);
+}
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ async fn read(answer: Response) -> (StatusCode, HeaderMap, Value) {
     (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn the_same_request_is_carried_out_once_and_answered_as_before() {
     let site = Site::new(false).await;
     let (status, headers, first) = site.send(Some("k-1"), "a").await;
@@ -188,6 +188,7 @@ async fn the_same_request_is_carried_out_once_and_answered_as_before() {
         .unwrap();
     let secret = first["secret"].as_str().unwrap().as_bytes();
     assert!(!kept.windows(secret.len()).any(|part| part == secret));
+}
 }
 
 #[tokio::test]
@@ -269,7 +270,7 @@ async fn whoever_hangs_up_finds_the_answer() {
     assert_eq!(site.name().await, "KOL+a");
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn what_was_refused_may_be_tried_again_and_what_was_done_may_not() {
     let site = Site::new(false).await;
     for run in 1..=2 {
@@ -290,6 +291,7 @@ async fn what_was_refused_may_be_tried_again_and_what_was_done_may_not() {
         assert_eq!((status, said), (StatusCode::NO_CONTENT, replayed));
     }
     assert_eq!(site.name().await, "KOL+fails after+control");
+}
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ fn the_texts_are_complete() {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_new_year_opens_by_itself_and_each_number_comes_once() {
     let office = Office::new().await;
     assert!(matches!(office.take(&invoice("2026-03-31")).await, Err(NumberingError::NoSeries { .. })));
@@ -108,6 +108,7 @@ async fn a_new_year_opens_by_itself_and_each_number_comes_once() {
         (periods[0].from_number.as_str(), periods[0].to_number.as_str()),
         (expected[2], "INV/26-27/00003")
     );
+}
 }
 
 #[tokio::test]
@@ -295,7 +296,7 @@ async fn void_numbers_are_kept_with_the_reason() {
     assert_eq!(then.numbers[0].number, "INV/26-27/00002");
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_range_is_lent_used_given_back_and_burnt() {
     let office = Office::new().await;
     office.define(INVOICES, &[]).await.unwrap();
@@ -348,6 +349,7 @@ async fn a_range_is_lent_used_given_back_and_burnt() {
     let many: Result<Lease, NumberingError> =
         office.test.db.tx(&office.cx, async |tx| lease(tx, "INV", date, 5001, "agent:KOL", now).await).await;
     assert!(matches!(many, Err(NumberingError::Parameter("count"))));
+}
 }
 
 #[tokio::test]

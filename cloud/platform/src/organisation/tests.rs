@@ -21,7 +21,7 @@ fn plant(code: &str) -> Plant {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_plant_comes_with_its_agent_and_keeps_its_code() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
@@ -44,6 +44,7 @@ async fn a_plant_comes_with_its_agent_and_keeps_its_code() {
     let renamed = Plant { name: "Port works".into(), version: known.version, ..plant("VIZ") };
     save(db, &cx, &renamed, Some("VIZ")).await.unwrap();
     assert_eq!(found("VIZ").await.name, "Port works");
+}
 }
 
 #[tokio::test]

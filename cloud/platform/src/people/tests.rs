@@ -96,7 +96,7 @@ impl Office {
             .tx(&self.cx, async |tx| {
                 let sql =
                     "select action || coalesce(' ' || before::text, '') || coalesce(' ' || after::text, '')
-                           from audit_log order by audit_id";
+                           from audit_log where action <> 'tenant.move' order by audit_id";
                 Ok(sqlx::query_scalar(sql).fetch_all(tx.conn()).await?)
             })
             .await;

@@ -5,6 +5,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -99,26 +100,12 @@ impl Site {
     }
 
     /// Every column of every table, the control schema too, in which the text
-    /// stands, in any case.
+    /// stands, in any case: in the home database and where the tenant lives.
     async fn places(&self, text: &str) -> Vec<String> {
-        let mut connection = self.test.owner.connect().await.unwrap();
-        let columns: Vec<(String, String)> = sqlx::query_as(
-            "select a.attrelid::regclass::text, quote_ident(a.attname) from pg_attribute a
-             join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-             where c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
-               and n.nspname in ('public', 'control')
-               and a.atttypid in ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype, 'json'::regtype,
-                                  'text[]'::regtype, 'bytea'::regtype, 'name'::regtype)",
-        )
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
-        assert!(columns.len() > 150, "the walk found only {} columns", columns.len());
-        let mut found = Vec::new();
-        for (table, column) in columns {
-            if holds(&mut connection, &table, &column, text).await {
-                found.push(format!("{table}.{column}"));
-            }
+        let (home, lives) = (self.test.owner.clone(), self.test.owner_of(self.tenant).await);
+        let mut found = places_in(&home, text).await;
+        if lives.get_database() != home.get_database() {
+            found.extend(places_in(&lives, text).await);
         }
         found
     }
@@ -139,6 +126,29 @@ impl Site {
     }
 }
 
+async fn places_in(database: &PgConnectOptions, text: &str) -> Vec<String> {
+    let mut connection = database.connect().await.unwrap();
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "select a.attrelid::regclass::text, quote_ident(a.attname) from pg_attribute a
+         join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+         where c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+           and n.nspname in ('public', 'control')
+           and a.atttypid in ('text'::regtype, 'varchar'::regtype, 'jsonb'::regtype, 'json'::regtype,
+                              'text[]'::regtype, 'bytea'::regtype, 'name'::regtype)",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert!(columns.len() > 150, "the walk found only {} columns", columns.len());
+    let mut found = Vec::new();
+    for (table, column) in columns {
+        if holds(&mut connection, &table, &column, text).await {
+            found.push(format!("{table}.{column}"));
+        }
+    }
+    found
+}
+
 /// `bytea` is looked at as hex and as the text that it may be.
 async fn holds(connection: &mut PgConnection, table: &str, column: &str, text: &str) -> bool {
     let sql = format!(
@@ -153,7 +163,7 @@ fn texts_are_complete_in_every_language() {
     assert_complete(TEXTS);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn of_a_user_nothing_is_left_anywhere() {
     let site = Site::new().await;
     site.person("priya@saif.example", "Priya Rao", "ADMIN").await;
@@ -235,6 +245,7 @@ async fn of_a_user_nothing_is_left_anywhere() {
     assert!(chained > 0);
     let report = crate::audit::chain::verify(&site.test.db, site.tenant, None, |_| {}).await.unwrap();
     assert!(report.breaks.is_empty());
+}
 }
 
 #[tokio::test]

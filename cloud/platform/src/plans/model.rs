@@ -80,7 +80,8 @@ pub struct Limits {
 }
 
 /// A plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = AdminPlan)]
 pub struct Plan {
     /// `STANDARD`.
     pub plan: String,

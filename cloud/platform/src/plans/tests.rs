@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::Limits;
 use super::service::{self, Aimed, PlanError};
-use super::{Calls, Limit, Plan, store, trials, usage};
+use super::{Calls, GRACE, Limit, Plan, admit, meter, store, trials, usage};
 use crate::admin::log::{self, Who};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
@@ -63,7 +63,7 @@ fn somebody(name: &str) -> Invitation {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_limit_of_people_is_asked_for_where_they_come_in() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
@@ -90,6 +90,7 @@ async fn a_limit_of_people_is_asked_for_where_they_come_in() {
     let (four, five) = tokio::join!(invite("four"), invite("five"));
     assert_eq!([four.is_ok(), five.is_ok()].iter().filter(|ok| **ok).count(), 1, "{four:?} {five:?}");
 }
+}
 
 async fn batch(db: &Db, tenant: Uuid, id: i64, events: i64, when: &str) {
     let sql = format!(
@@ -107,7 +108,7 @@ async fn batch(db: &Db, tenant: Uuid, id: i64, events: i64, when: &str) {
     done.unwrap();
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn events_are_counted_once_told_of_once_and_never_refused() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
@@ -116,12 +117,12 @@ async fn events_are_counted_once_told_of_once_and_never_refused() {
     let told = "select count(*) from outbox where kind = 'plan.events'";
     batch(db, tenant, 1, 30, "2026-10-31T12:00:00Z").await;
     batch(db, tenant, 2, 79, "2026-11-02T12:00:00Z").await;
-    assert_eq!(super::meter(db, tenant, now).await.unwrap(), 109);
-    assert_eq!(super::meter(db, tenant, now).await.unwrap(), 0, "each batch once");
+    assert_eq!(meter(db, tenant, now).await.unwrap(), 109);
+    assert_eq!(meter(db, tenant, now).await.unwrap(), 0, "each batch once");
     assert_eq!(count(db, tenant, told).await, 0);
     batch(db, tenant, 3, 1, "2026-11-10T09:00:00Z").await;
-    super::meter(db, tenant, now).await.unwrap();
-    super::meter(db, tenant, now).await.unwrap();
+    meter(db, tenant, now).await.unwrap();
+    meter(db, tenant, now).await.unwrap();
     assert_eq!(count(db, tenant, told).await, 1, "80 %, once");
     batch(db, tenant, 4, 500, "2026-11-10T09:30:00Z").await;
     // Two meters at once count what one does.
@@ -135,8 +136,9 @@ async fn events_are_counted_once_told_of_once_and_never_refused() {
     assert_eq!(events, [("2026-11-01".to_owned(), 580), ("2026-10-01".to_owned(), 30)]);
     assert!(months[0].stored_bytes > 0 && months[0].plants == 1, "{months:?}");
     // What is over the limit is refused nowhere.
-    let admitted = db.tx(&Cx::system(tenant), async |tx| super::admit(tx, Limit::Events).await).await;
+    let admitted = db.tx(&Cx::system(tenant), async |tx| admit(tx, Limit::Events).await).await;
     admitted.unwrap();
+}
 }
 
 #[tokio::test]
@@ -159,7 +161,7 @@ async fn requests_are_counted_by_tenant() {
     assert_eq!((used(a).await, used(b).await), (3, 1));
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_trial_is_told_of_then_ends_then_is_listed() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
@@ -198,7 +200,7 @@ async fn a_trial_is_told_of_then_ends_then_is_listed() {
         (subscription.suspended_at, subscription.suspended_why.as_deref()),
         (Some(shut), Some("trial"))
     );
-    assert_eq!(subscription.erase_after, Some(shut + super::GRACE));
+    assert_eq!(subscription.erase_after, Some(shut + GRACE));
     assert!(crate::tenancy::active_ids(db).await.unwrap().is_empty());
     // Nothing more happens by itself.
     trials::tick(db, after(400)).await.unwrap();
@@ -214,6 +216,7 @@ async fn a_trial_is_told_of_then_ends_then_is_listed() {
     assert_eq!(crate::tenancy::active_ids(db).await.unwrap(), [tenant]);
     let (rows, broken) = log::verify(db).await.unwrap();
     assert_eq!((rows, broken), (5, None), "each of these stands in the log");
+}
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use super::*;
 use crate::i18n::assert_complete;
@@ -16,6 +17,7 @@ use crate::{masters, numbering, people};
 struct Site {
     router: Router,
     test: TestDb,
+    tenant: Uuid,
     key: String,
 }
 
@@ -27,7 +29,7 @@ impl Site {
         let state = AppState::builder(test.db.clone())
             .modules(&[module(), masters::module(), numbering::module(), people::module()])
             .build();
-        Self { router: wrap(router(), state), key: key.reveal().to_owned(), test }
+        Self { router: wrap(router(), state), key: key.reveal().to_owned(), test, tenant }
     }
 
     async fn get(&self, path: &str, lang: &str) -> (StatusCode, String) {
@@ -45,11 +47,8 @@ impl Site {
     }
 
     async fn fill(&self, sql: &str) {
-        let mut owner = self.test.owner.connect().await.unwrap();
-        let with_tenant = format!(
-            "select set_config('app.tenant_id', (select tenant_id::text from control.tenants where code = 'SAIF'), false);
-             {sql}"
-        );
+        let mut owner = self.test.owner_of(self.tenant).await.connect().await.unwrap();
+        let with_tenant = format!("select set_config('app.tenant_id', '{}', false); {sql}", self.tenant);
         sqlx::raw_sql(AssertSqlSafe(with_tenant)).execute(&mut owner).await.unwrap();
         owner.close().await.unwrap();
     }
@@ -60,7 +59,7 @@ fn the_texts_are_complete() {
     assert_complete(TEXTS);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn one_box_finds_pages_commands_masters_and_people() {
     let site = Site::new().await;
     site.fill(
@@ -95,6 +94,7 @@ async fn one_box_finds_pages_commands_masters_and_people() {
     let (_, json) = site.get("/api/v1/find?q=bolt-m6", "en").await;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["groups"][0]["hits"][0]["href"], "/masters/items/row/BOLT-M6");
+}
 }
 
 #[tokio::test]

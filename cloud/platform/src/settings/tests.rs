@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::service::{self, SettingsError, TypedSmtp};
 use super::store::{self, General};
-use super::{Doors, OwnMail};
+use super::{Doors, OwnMail, open_addresses};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::outbox::Failure;
@@ -17,7 +17,7 @@ async fn at(db: &Db, cx: &Cx) -> store::Settings {
     done.unwrap()
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_tenant_says_who_it_is() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &[]).await;
@@ -48,6 +48,7 @@ async fn a_tenant_says_who_it_is() {
         ["name", "time_zone", "language", "currency"]
     );
 }
+}
 
 #[tokio::test]
 async fn colours_that_cannot_be_read_are_refused() {
@@ -76,7 +77,7 @@ async fn colours_that_cannot_be_read_are_refused() {
     assert!(doors.of(db, tenant).await.unwrap().brand.unwrap().logo);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn nobody_shuts_the_own_door() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &[]).await;
@@ -96,9 +97,10 @@ async fn nobody_shuts_the_own_door() {
     let doors = Doors::default();
     let door = doors.of(db, tenant).await.unwrap();
     assert!(door.admits(from) && !door.admits(None) && !door.admits(Some("192.0.2.1".parse().unwrap())));
-    super::open_addresses(db, tenant).await.unwrap();
+    open_addresses(db, tenant).await.unwrap();
     doors.forget(tenant);
     assert!(doors.of(db, tenant).await.unwrap().admits(None));
+}
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl Office {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_token_has_the_rights_of_its_key_and_is_soon_over() {
     let office = Office::new().await;
     let issued = office.issue(office.now).await.unwrap();
@@ -71,8 +71,9 @@ async fn a_token_has_the_rights_of_its_key_and_is_soon_over() {
     let again = office.refresh(issued.refresh.reveal(), office.now).await;
     assert!(matches!(again, Err(TokenError::Key)));
 }
+}
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn refresh_tokens_follow_each_other_and_one_that_comes_twice_ends_them_all() {
     let office = Office::new().await;
     let at = |minutes: i64| office.now + TimeDelta::minutes(minutes);
@@ -97,6 +98,7 @@ async fn refresh_tokens_follow_each_other_and_one_that_comes_twice_ends_them_all
         })
         .await;
     assert_eq!(audited.unwrap(), ["token.issue", "token.issue", "token.reuse"]);
+}
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ fn pairs(given: &[(&str, &str)]) -> Pairs {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn a_view_is_its_owners_or_everybodys_and_one_is_shown_first() {
     let test = TestDb::new().await;
     let tenant = test.tenant("SAIF", &["KOL"]).await;
@@ -51,4 +51,5 @@ async fn a_view_is_its_owners_or_everybodys_and_one_is_shown_first() {
     assert_eq!(keep_view(&one, "Lots", "tracking=unit", false, false).await, mine);
     let now = keep_view(&one, "New", "", false, true).await;
     assert_eq!(asked(&one, &[]).await.current, Some(now));
+}
 }

@@ -122,7 +122,7 @@ async fn offences(tx: &mut Tx) -> Result<Vec<String>, DbError> {
 
 #[tokio::test]
 async fn queries_touch_one_tenants_partition_and_no_whole_table() {
-    let mut db = Some(TestDb::new().await);
+    let mut db = Some(TestDb::at_home().await);
     for code in ["ONE1", "TWO2", "TRI3"] {
         let site = Site::of(db.take().unwrap(), code).await;
         site.sql("insert into holds (tenant_id, hold_id, reason, scope) values (app.tenant(), gen_random_uuid(), 'x', '{}')")
@@ -134,7 +134,7 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
     site.sql("insert into holds (tenant_id, hold_id, reason, scope) values (app.tenant(), gen_random_uuid(), 'x', '{}')")
         .await;
     site.sql(ROWS).await;
-    let mut owner = site.db.owner.connect().await.unwrap();
+    let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
     sqlx::raw_sql("analyze").execute(&mut owner).await.unwrap();
     owner.close().await.unwrap();
 

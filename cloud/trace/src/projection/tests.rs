@@ -344,7 +344,7 @@ async fn a_passing_trouble_makes_no_lasting_exception() {
     let mut site = Site::new().await;
     site.say("KOL", grn(&uid("KOL", "RM", 1), "2025-02-01T08:00:00Z"));
     site.send("KOL").await;
-    let mut owner = site.db.owner.connect().await.unwrap();
+    let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
     sqlx::raw_sql(
         "create function crossed() returns trigger language plpgsql as $$ begin \
              raise exception 'crossed' using errcode = 'deadlock_detected'; end $$; \

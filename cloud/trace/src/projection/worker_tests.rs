@@ -35,7 +35,7 @@ async fn a_backlog_of_one_tenant_keeps_no_other_waiting() {
 async fn what_takes_too_long_together_is_applied_in_smaller_parts() {
     let mut site = Site::new().await;
     backlog(&mut site, 9).await;
-    let mut owner = site.db.owner.connect().await.unwrap();
+    let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
     // As if more than three batches at once took longer than a statement may.
     sqlx::raw_sql(
         "create function too_long() returns trigger language plpgsql as $$ begin \

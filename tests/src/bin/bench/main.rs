@@ -1,6 +1,7 @@
 //! `make bench`: how fast the parts are, beside the plain alternative in the
-//! same run. Writes `target/bench/results.json` and a table. Never passes or
-//! fails a build: what cannot be measured is null, with the reason on screen.
+//! same run. Writes `target/bench/results.json` and a table; what cannot be measured is
+//! null, with the reason on screen. Figures that have a limit are held against it: a
+//! release build that is over one, or could not measure it, ends with an error.
 
 mod agent;
 mod bare_postgres;
@@ -21,6 +22,7 @@ mod web_list;
 mod web_pages;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
@@ -78,11 +80,40 @@ const FIGURES: [(&[(&str, &str)], Figure); 9] = [
     (&[("web.page_p95", "ms"), ("web.first_visit", "kB"), ("web.next_visit", "kB")], web_pages::run),
 ];
 
+/// The most that a figure may be: its value, or what it is of its baseline.
+enum Limit {
+    Value(f64),
+    Ratio(f64),
+}
+
+/// Figures that have a limit, which each must stay below.
+const LIMITS: [(&str, Limit); 4] = [
+    ("web.page_p95", Limit::Value(50.0)),
+    ("web.first_visit", Limit::Value(150.0)),
+    ("web.next_visit", Limit::Value(30.0)),
+    ("web.list_1m_over_1k", Limit::Ratio(2.0)),
+];
+
+/// What is wrong with a figure, if it has a limit and is not below it.
+fn over(measured: &Measured) -> Option<String> {
+    let (_, limit) = LIMITS.iter().find(|(name, _)| *name == measured.name)?;
+    let (found, most, of) = match limit {
+        Limit::Value(most) => (measured.value, most, measured.unit),
+        Limit::Ratio(most) => (measured.ratio, most, "times its baseline"),
+    };
+    match found {
+        // A figure that is no number is not below anything.
+        Some(found) if found < *most => None,
+        Some(found) => Some(format!("{}: {found:.3}; it has to be below {most} {of}", measured.name)),
+        None => Some(format!("{}: not measured; it has to be below {most} {of}", measured.name)),
+    }
+}
+
 fn one(measured: anyhow::Result<Measured>) -> anyhow::Result<Vec<Measured>> {
     measured.map(|measured| vec![measured])
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,rumqttc=off"));
@@ -90,6 +121,7 @@ fn main() -> anyhow::Result<()> {
     let bench = Bench { full: args.full, folder: report::folder()? };
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     let mut report = Report::default();
+    let mut wrong = Vec::new();
     for (figures, run) in FIGURES {
         if !figures.iter().any(|(name, _)| wanted(name)) {
             continue;
@@ -97,8 +129,38 @@ fn main() -> anyhow::Result<()> {
         let missing =
             |error| figures.iter().map(|(name, unit)| Measured::missing(name, unit, &error)).collect();
         for measured in run(&bench).unwrap_or_else(missing) {
+            wrong.extend(over(&measured));
             report.add(measured);
         }
     }
-    report.finish(&bench.folder)
+    report.finish(&bench.folder)?;
+    for told in &wrong {
+        println!("OVER ITS LIMIT  {told}");
+    }
+    if cfg!(debug_assertions) && !wrong.is_empty() {
+        println!("this is no release build, so it does not count");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_at_its_limit_or_without_a_value_is_over_it() {
+        let page = |ms| over(&Measured::alone("web.page_p95", ms, "ms"));
+        assert_eq!(page(49.9), None);
+        assert!(page(50.0).is_some() && page(f64::NAN).is_some());
+        let list = |large| over(&Measured::beside("web.list_1m_over_1k", large, "ms", 4.0));
+        assert_eq!(list(7.9), None, "its ratio counts, not its time");
+        assert!(list(8.0).is_some_and(|told| told.contains("below 2 times its baseline")));
+        let missing = Measured::missing("web.first_visit", "kB", &anyhow::anyhow!("no page"));
+        assert!(over(&missing).is_some_and(|told| told.contains("not measured")));
+        assert_eq!(over(&Measured::alone("uid.validate", 1e9, "ns")), None, "it has no limit");
+        let names: Vec<&str> =
+            FIGURES.iter().flat_map(|(figures, _)| *figures).map(|(name, _)| *name).collect();
+        assert!(LIMITS.iter().all(|(name, _)| names.contains(name)), "{names:?}");
+    }
 }

@@ -95,15 +95,18 @@ impl Office {
         let request = request.body(Full::new(Bytes::new())).context("building a request")?;
         let ask = async {
             let response = self.client.request(request).await.with_context(|| format!("GET {path}"))?;
-            if !response.status().is_success() {
-                bail!("GET {path}: {}", response.status());
+            let status = response.status();
+            if !status.is_success() && !status.is_redirection() {
+                bail!("GET {path}: {status}");
             }
             let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
             let timing = header("server-timing").and_then(|timing| timing.split("dur=").nth(1));
             let server_ms = timing.and_then(|ms| ms.parse().ok()).unwrap_or(f64::NAN);
-            let html = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-            // A stream of events has no end.
-            let body = if header("content-type") == Some("text/event-stream") {
+            let html = status.is_success()
+                && header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+            // A stream of events has no end, and a file to keep may be all of a table.
+            let is_file = header("content-disposition").is_some_and(|how| how.starts_with("attachment"));
+            let body = if is_file || header("content-type") == Some("text/event-stream") {
                 Bytes::new()
             } else {
                 response.into_body().collect().await.with_context(|| format!("GET {path}"))?.to_bytes()

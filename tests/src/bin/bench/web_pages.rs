@@ -1,9 +1,13 @@
 //! `web.page_p95`, `web.first_visit`, `web.next_visit`: every page that links lead
 //! to, found as a visitor finds them, so that a new page is measured unbidden. How
 //! long the server takes, and how heavy a page is on a first visit (with its style
-//! sheets and scripts) and after.
+//! sheets and scripts) and after. A link that leads to an error is a fault, and there is
+//! no figure then.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use anyhow::bail;
+use platform::testing::{kind, refers};
 
 use crate::Bench;
 use crate::office::Office;
@@ -68,41 +72,28 @@ async fn crawl(office: &Office) -> anyhow::Result<BTreeMap<String, BTreeSet<Stri
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut seen = BTreeSet::from(["/".to_owned()]);
     let mut waiting = VecDeque::from(["/".to_owned()]);
+    let mut wrong = Vec::new();
     while let Some(path) = waiting.pop_front() {
         let of_kind = kinds.entry(kind(&path)).or_default();
         if *of_kind == OF_A_KIND || pages.len() == PAGES {
             continue;
         }
         *of_kind += 1;
-        let Ok(answer) = office.get(&path, &[]).await else { continue };
-        if !answer.html {
-            continue;
-        }
-        let mut assets = BTreeSet::new();
-        for link in links(&answer.text) {
-            if link.starts_with("/assets/") {
-                assets.insert(link);
-            } else if !link.starts_with("/api/") && seen.insert(link.clone()) {
-                waiting.push_back(link);
+        let answer = match office.get(&path, &[]).await {
+            Ok(answer) if answer.html => answer,
+            Ok(_) => continue,
+            Err(error) => {
+                wrong.push(format!("{error:#}"));
+                continue;
             }
-        }
-        pages.insert(path, assets);
+        };
+        let found = refers(&answer.text);
+        let ours = found.leads.into_iter().filter(|link| !link.starts_with("/api/"));
+        waiting.extend(ours.filter(|link| seen.insert(link.clone())));
+        pages.insert(path, found.loads);
+    }
+    if !wrong.is_empty() {
+        bail!("links lead to errors: {}", wrong.join("; "));
     }
     Ok(pages)
-}
-
-/// What a page links to or loads on this site.
-fn links(page: &str) -> Vec<String> {
-    let attributes = ["href=\"/", "src=\"/"];
-    let found = attributes.iter().flat_map(|attribute| page.split(attribute).skip(1));
-    let found = found.filter_map(|rest| rest.split(['"', '#']).next());
-    found.map(|link| format!("/{}", link.replace("&amp;", "&").replace("&#38;", "&"))).collect()
-}
-
-/// Pages that differ in a code or a query only are of one kind.
-fn kind(path: &str) -> String {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let parts: Vec<_> =
-        path.split('/').enumerate().map(|(nth, part)| if nth > 2 { "*" } else { part }).collect();
-    format!("{}{}", parts.join("/"), if query.is_empty() { "" } else { "?" })
 }

@@ -300,7 +300,7 @@ async fn fill(office: &Office, count: usize) {
              from generate_series(1, {count}) n;
          analyze items; analyze custom_values"
     );
-    let mut owner = office.test.owner.connect().await.unwrap();
+    let mut owner = office.test.owner_of(tenant).await.connect().await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut owner).await.unwrap();
     owner.close().await.unwrap();
 }

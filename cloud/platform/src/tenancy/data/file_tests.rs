@@ -184,7 +184,7 @@ async fn nothing_is_left(test: &TestDb, tenant: Uuid) {
 /// stays revoked.
 #[tokio::test]
 async fn a_restore_in_place_replaces_a_suspended_tenant_alone() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = furnished(&test, "AAAA").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.twbackup");
@@ -212,7 +212,7 @@ async fn a_restore_in_place_replaces_a_suspended_tenant_alone() {
 
 #[tokio::test]
 async fn a_damaged_file_changes_nothing() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = furnished(&test, "AAAA").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.twbackup");
@@ -239,7 +239,7 @@ async fn a_damaged_file_changes_nothing() {
 
 #[tokio::test]
 async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = furnished(&test, "AAAA").await;
     let authority = authority(&test).await;
     let active = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await;
@@ -287,7 +287,7 @@ async fn an_export_tells_no_secret() {
         "digest",
         "logo",
     ];
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = furnished(&test, "AAAA").await;
     let mut owner = test.owner.connect().await.unwrap();
     let columns: Vec<(String, String)> = sqlx::query_as(
@@ -324,7 +324,7 @@ async fn an_export_tells_no_secret() {
 /// What is attached goes along, and goes away.
 #[tokio::test]
 async fn attached_files_go_along() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let (tenant, other) = (furnished(&test, "AAAA").await, Uuid::now_v7());
     let folder = tempfile::tempdir().unwrap();
     let depot = crate::files::Depot::folder(&folder.path().join("files")).unwrap();

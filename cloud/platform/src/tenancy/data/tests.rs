@@ -34,7 +34,7 @@ const OF_NOBODY: [&str; 12] = [
 
 #[tokio::test]
 async fn every_table_belongs_to_tenants_or_is_named_here() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let mut owner = test.owner.connect().await.unwrap();
     let found = of_tenants(&mut owner).await.unwrap();
     let all: i64 = sqlx::query_scalar(
@@ -155,7 +155,7 @@ fn go_on(_: &At) -> ControlFlow<()> {
 /// policies; and nobody else's row goes along or away.
 #[tokio::test]
 async fn a_row_of_every_table_is_copied_and_removed() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let (one, other) = (test.tenant("AAAA", &["KOL"]).await, test.tenant("BBBB", &["KOL"]).await);
     let mut owner = test.owner.connect().await.unwrap();
     fill(&mut owner, one).await;
@@ -164,7 +164,7 @@ async fn a_row_of_every_table_is_copied_and_removed() {
     assert!(before.values().all(|sum| sum.rows > 0), "{before:?}");
     let beside = sums(&mut owner, other).await;
 
-    let elsewhere = TestDb::new().await;
+    let elsewhere = TestDb::at_home().await;
     let mut there = elsewhere.owner.connect().await.unwrap();
     unbind(&mut there).await;
     sqlx::raw_sql("drop trigger note_unchained on audit_log").execute(&mut there).await.unwrap();
@@ -232,7 +232,7 @@ async fn placement(test: &TestDb, tenant: Uuid) -> String {
 
 #[tokio::test]
 async fn a_tenant_moves_there_and_back_with_all_it_has() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let (one, other) = (test.tenant("AAAA", &["KOL", "VSK"]).await, test.tenant("BBBB", &["DEL"]).await);
     write(&test, one, "BENT").await.unwrap();
     let (before, beside) = (everything(&test, one).await, everything(&test, other).await);
@@ -264,7 +264,7 @@ async fn a_tenant_moves_there_and_back_with_all_it_has() {
 /// or taken back. However often, nothing is lost or doubled.
 #[tokio::test]
 async fn a_move_that_is_cut_short_anywhere_is_run_again_or_taken_back() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL", "VSK"]).await;
     write(&test, tenant, "BENT").await.unwrap();
     let before = everything(&test, tenant).await;
@@ -320,7 +320,7 @@ async fn a_move_that_is_cut_short_anywhere_is_run_again_or_taken_back() {
 
 #[tokio::test]
 async fn while_it_moves_a_tenant_can_be_read_and_not_written() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let (tenant, other) = (test.tenant("AAAA", &["KOL"]).await, test.tenant("BBBB", &["KOL"]).await);
     for to in [OWN, Placement::Shared] {
         let mut cut = |at: &At| match at {
@@ -344,7 +344,7 @@ async fn while_it_moves_a_tenant_can_be_read_and_not_written() {
 /// A transaction that began before the pause is waited for: what it writes goes along.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_waits_for_what_is_under_way() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let (begun, is_begun) = tokio::sync::oneshot::channel();
     let (go, may_go) = tokio::sync::oneshot::channel::<()>();

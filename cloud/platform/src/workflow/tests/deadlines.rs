@@ -16,7 +16,7 @@ impl Office {
     }
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn time_runs_out_step_by_step_and_the_deputy_decides() {
     let office = Office::new().await;
     let starter = office.person("Starter", &["BUYER"]).await;
@@ -40,6 +40,7 @@ async fn time_runs_out_step_by_step_and_the_deputy_decides() {
     );
     assert_eq!(office.decide(&request, manager, Action::Approve).await.unwrap().state, State::Approved);
     assert_eq!(office.count("audit_log where action = 'workflow.escalate'").await, 1);
+}
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, WorkflowError>) -> &'static str
     result.unwrap_err().code()
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn the_specifications_workflow_runs_from_end_to_end() {
     let office = Office::new().await;
     let [starter, head, accounts] = [
@@ -69,6 +69,7 @@ async fn the_specifications_workflow_runs_from_end_to_end() {
     let audit = "select actor || ' ' || (after->>'action') from audit_log where action = 'workflow.decide' order by at";
     let by = |person: Uuid| format!("user:{person} APPROVE");
     assert_eq!(office.ask(audit).await, [by(head), by(head), by(accounts)]);
+}
 }
 
 #[tokio::test]

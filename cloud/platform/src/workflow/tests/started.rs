@@ -39,7 +39,7 @@ async fn an_event_starts_it_once_where_its_conditions_hold() {
     assert_eq!(office.ask("select fired::text from workflow_triggers where kind = 'event'").await, ["1"]);
 }
 
-#[tokio::test]
+crate::in_every_placement! {
 async fn an_event_goes_by_the_outbox_and_only_if_it_was_committed() {
     let office = Office::new().await;
     office.publish(SOURCE, None).await;
@@ -59,6 +59,7 @@ async fn an_event_goes_by_the_outbox_and_only_if_it_was_committed() {
     let claimed = office.as_system(async |tx| outbox::claim(tx, 10, office.now).await).await;
     let kinds: Vec<_> = claimed.iter().map(|message| (message.channel, message.kind.as_str())).collect();
     assert_eq!(kinds, [(Channel::Event, "inventory.stock.low")]);
+}
 }
 
 #[tokio::test]

@@ -1,0 +1,218 @@
+//! The description of the API of super-administrators: a document of its own, for whoever
+//! has a key of theirs. What tenants' programs call is described elsewhere
+//! (`/api/openapi.json`).
+
+use axum::routing::get;
+use axum::{Json, Router};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::AdminCaller;
+use super::audit_pages::Asked as AskedLog;
+use super::store::{AgentRow, Asked, Logged, TenantFacts, TenantRow};
+use crate::openapi::{self, Operation, group};
+use crate::plans::Plan;
+use crate::plans::store::Usage;
+use crate::web::AppState;
+
+/// At the head of the document.
+const DESCRIPTION: &str = "\
+For programs of whoever runs the cloud: tenants with their plan, usage and streams, and nothing of their \
+business.
+
+**Sign-in.** `Authorization: Bearer <key>`, with a key of `cloud admin key`; what tenants have opens nothing \
+here. Every request stands in the log of super-administrators.
+
+**Errors** are problem details (RFC 9457). **Lists** are read page by page: pass `next` as `after`, of the log \
+as `before`, until it is null. **Changes** name the `version` that was seen; a stale one answers 409.";
+
+/// What a page of tenants is answered with.
+#[derive(ToSchema)]
+#[schema(as = AdminTenants)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct Tenants {
+    tenants: Vec<TenantRow>,
+    /// The code after which the next page begins.
+    next: Option<String>,
+}
+
+/// One tenant.
+#[derive(ToSchema)]
+#[schema(as = AdminOneTenant)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct OneTenant {
+    tenant: TenantFacts,
+    /// Code of its plan.
+    plan: String,
+    trial_ends_at: Option<DateTime<Utc>>,
+    suspended_at: Option<DateTime<Utc>>,
+    /// `trial` or `admin`.
+    suspended_why: Option<String>,
+    /// From when it is listed for erasure.
+    erase_after: Option<DateTime<Utc>>,
+    /// Of plan, trial and state together, for a change.
+    version: i32,
+    /// The latest months, newest first.
+    usage: Vec<Usage>,
+    agents: Vec<AgentRow>,
+}
+
+/// Every plan.
+#[derive(ToSchema)]
+#[schema(as = AdminPlans)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct Plans {
+    plans: Vec<Plan>,
+}
+
+/// What every tenant used in a month.
+#[derive(ToSchema)]
+#[schema(as = AdminUsage)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct Month {
+    month: String,
+    tenants: Vec<Billed>,
+}
+
+/// What one tenant used.
+#[derive(ToSchema)]
+#[schema(as = AdminBilled)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct Billed {
+    /// Its code.
+    tenant: String,
+    name: String,
+    plan: String,
+    usage: Usage,
+}
+
+/// A page of the log.
+#[derive(ToSchema)]
+#[schema(as = AdminLog)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct Log {
+    entries: Vec<Logged>,
+    /// The number before which the next page begins.
+    next: Option<i64>,
+}
+
+/// A body of these fields, with the version that was seen.
+fn change(name: &str, schema: Value) -> Value {
+    let mut body = json!({
+        "type": "object",
+        "required": [name, "version"],
+        "properties": { "version": { "type": "integer", "format": "int32" } },
+    });
+    body["properties"][name] = schema;
+    body
+}
+
+/// The operations of `/admin/api`.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let stale = "Somebody else changed it since this `version`.";
+    let tenants = [
+        Operation::get("/admin/api/tenants", "listTenants", "Tenants by code, with what they used last")
+            .query::<Asked>()
+            .answers::<Tenants>(),
+        Operation::get("/admin/api/tenants/{tenant}", "tenant", "One tenant: plan, usage, streams")
+            .uuid("tenant")
+            .answers::<OneTenant>(),
+        Operation::post("/admin/api/tenants/{tenant}/plan", "givePlan", "Gives a tenant another plan")
+            .uuid("tenant")
+            .takes_json(change("plan", json!({ "type": "string" })))
+            .ends()
+            .fails(409, "conflict.stale", stale)
+            .fails(422, "plan.none", "There is no such plan, or it is given to nobody any more."),
+        Operation::post(
+            "/admin/api/tenants/{tenant}/trial",
+            "extendTrial",
+            "Lets a trial go on for some days",
+        )
+        .uuid("tenant")
+        .takes_json(change("days", json!({ "type": "integer", "minimum": 1, "maximum": 365 })))
+        .ends()
+        .fails(409, "plan.no_trial", "The tenant is on no trial."),
+        Operation::post(
+            "/admin/api/tenants/{tenant}/status",
+            "setTenantStatus",
+            "Suspends a tenant, or lets it in",
+        )
+        .uuid("tenant")
+        .takes_json(change("active", json!({ "type": "boolean" })))
+        .ends()
+        .fails(409, "conflict.stale", stale),
+    ];
+    let plans = [
+        Operation::get("/admin/api/plans", "listPlans", "Every plan, retired ones last").answers::<Plans>(),
+        Operation::get("/admin/api/usage", "usage", "What every tenant used in a month")
+            .query_with("month", json!({ "type": "string", "examples": ["2026-11"] }))
+            .means("month", "Which; it has to be said.")
+            .answers::<Month>(),
+    ];
+    let log = [
+        Operation::get(
+            "/admin/api/audit",
+            "listAdminAudit",
+            "What super-administrators did and looked at, newest first",
+        )
+        .query::<AskedLog>()
+        .answers::<Log>(),
+        Operation::get("/admin/api/openapi.json", "adminOpenapi", "This document")
+            .answers_json(200, json!({ "type": "object", "required": ["openapi"] })),
+    ];
+    let all = [group("Tenants", tenants), group("Plans and usage", plans), group("The log", log)];
+    all.concat().into_iter().map(Operation::signed_in).collect()
+}
+
+/// The document of these operations.
+#[must_use]
+pub fn document() -> Value {
+    let mut document = openapi::document(&operations());
+    document["info"]["title"] = "Tracewright, for super-administrators".into();
+    document["info"]["description"] = DESCRIPTION.into();
+    document["components"]["securitySchemes"] = json!({ "key": { "type": "http", "scheme": "bearer", "description": "A key of `cloud admin key`." } });
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for (_, operation) in paths.filter_map(|(_, path)| path.as_object_mut()).flatten() {
+        // Neither sessions nor `Idempotency-Key` are known here.
+        operation["security"] = json!([{ "key": [] }]);
+        operation["description"] = "For any key of a super-administrator.".into();
+        if let Some(parameters) = operation.get_mut("parameters").and_then(Value::as_array_mut) {
+            parameters.retain(|parameter| parameter["$ref"] != "#/components/parameters/IdempotencyKey");
+        }
+        for (_, answer) in operation["responses"].as_object_mut().into_iter().flatten() {
+            if let Some(headers) = answer.get_mut("headers").and_then(Value::as_object_mut) {
+                headers.remove("Idempotency-Replayed");
+            }
+        }
+    }
+    document
+}
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route("/admin/api/openapi.json", get(served))
+}
+
+/// `GET /admin/api/openapi.json`
+async fn served(_caller: AdminCaller) -> Json<Value> {
+    Json(document())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_leads_nowhere_wrong_and_takes_keys_alone() {
+        let mistakes = openapi::mistakes(&operations());
+        assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+        let document = document();
+        let text = document["paths"].to_string();
+        for foreign in ["\"session\"", "parameters/IdempotencyKey", "Idempotency-Replayed"] {
+            assert!(!text.contains(foreign), "{foreign}: {text}");
+        }
+        assert_eq!(document["paths"]["/admin/api/plans"]["get"]["security"], json!([{ "key": [] }]));
+        assert!(document["components"]["schemas"]["AdminTenant"].is_object(), "{document}");
+    }
+}
