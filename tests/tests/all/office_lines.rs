@@ -83,7 +83,9 @@ async fn grid(browser: &Browser, url: &str) {
     // a part of the page comes anew.
     let at = "return document.activeElement.id || document.activeElement.closest('tr')?.querySelector('input:not([type=hidden])').value";
     assert_eq!(browser.run(at, json!([])).await, "GRID-07");
-    browser.run("document.addEventListener('htmx:afterSettle', () => { window.settled = true; })", json!([])).await;
+    browser
+        .run("document.addEventListener('htmx:afterSettle', () => { window.settled = true; })", json!([]))
+        .await;
     browser.click("#search").await;
     browser.press("grid").await;
     let settled = "return window.settled === true && document.querySelector('#found').childElementCount > 0";

@@ -143,7 +143,10 @@ async fn approve(browser: &Browser, url: &str) {
     // By keyboard: a letter does nothing before one has gone to the row; then `c` leads
     // to the comment, and a button's letter and Enter press it.
     browser.press("a").await;
-    assert_eq!(browser.run("return document.activeElement.dataset.key ?? null", json!([])).await, json!(null));
+    assert_eq!(
+        browser.run("return document.activeElement.dataset.key ?? null", json!([])).await,
+        json!(null)
+    );
     browser.press("jc").await;
     browser.press("సరే").await;
     browser.run("document.activeElement.blur()", json!([])).await;
