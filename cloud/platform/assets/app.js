@@ -17,6 +17,9 @@
   system.addEventListener("change", paint);
 
   const byId = (id) => document.getElementById(id);
+  // Keys of one letter act by themselves, unless the person has turned them off: who
+  // speaks to the computer presses many.
+  const lettersAct = () => document.body?.dataset.keys !== "off";
   const closeNav = () => {
     root.classList.remove("tw-nav-open");
     byId("nav-toggle")?.setAttribute("aria-expanded", "false");
@@ -138,7 +141,7 @@
       }
     }
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    if (event.key === "/" && !typing && lettersAct() && !event.ctrlKey && !event.metaKey && !event.altKey) {
       if (byId("search")) { event.preventDefault(); seek(); }
     }
     if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
@@ -146,9 +149,10 @@
     }
   });
 
-  // Rows by keyboard: j and k go on and back, the letter of a button or box goes to
-  // it; pressing it stays with the reader.
+  // Rows by keyboard: j and k go on and back, the letter of a button or box of the row
+  // that has the focus goes to it; pressing it stays with the reader.
   document.addEventListener("keydown", (event) => {
+    if (!lettersAct()) return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
     const rows = [...document.querySelectorAll("[data-row]")];
@@ -162,8 +166,7 @@
       return;
     }
     if (!/^[a-z]$/.test(event.key)) return;
-    const row = at >= 0 ? rows[at] : rows.length === 1 ? rows[0] : null;
-    const found = row?.querySelector(`[data-key="${event.key}"]`);
+    const found = rows[at]?.querySelector(`[data-key="${event.key}"]`);
     if (!found) return;
     event.preventDefault();
     found.focus();

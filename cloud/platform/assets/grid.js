@@ -39,6 +39,13 @@
     if (next) cellsOf(next)[0]?.focus();
   };
 
+  // A cell that somebody changes is not wrong any more, until it is sent.
+  const changed = (input) => {
+    input.removeAttribute("aria-invalid");
+    input.closest("td")?.classList.remove("is-wrong");
+    input.closest("td")?.querySelector(".tw-wrong")?.remove();
+  };
+
   const put = (input, text) => {
     if (!input || input.readOnly) return;
     if (input.tagName === "SELECT") {
@@ -52,9 +59,7 @@
     } else {
       input.value = text;
     }
-    input.removeAttribute("aria-invalid");
-    input.closest("td")?.classList.remove("is-wrong");
-    input.closest("td")?.querySelector(".tw-wrong")?.remove();
+    changed(input);
   };
 
   // Tab-separated text as spreadsheets copy it: a cell with a tab, a line break or
@@ -154,12 +159,36 @@
     if (taken) remove(grid, taken.closest("tr"));
   });
 
+  document.addEventListener("input", (event) => {
+    const input = event.target.closest?.(`${grids} tbody input, ${grids} tbody select`);
+    if (input) changed(input);
+  });
+
+  // More than a grid takes is not sent: the answer would be a refusal, and what was
+  // typed would be gone.
+  document.addEventListener("submit", (event) => {
+    const grid = event.target.querySelector(`${grids}[data-most]`);
+    const told = grid && event.target.querySelector("[data-too-much]");
+    if (!told) return;
+    const sent = new URLSearchParams(new FormData(event.target)).toString().length;
+    const rows = rowsOf(grid).filter((row) => !isEmpty(row)).length;
+    told.hidden = rows <= Number(grid.dataset.most) && sent <= Number(grid.dataset.bytes);
+    if (told.hidden) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    told.scrollIntoView({ block: "center" });
+  }, true);
+
   const begin = () => {
     for (const grid of document.querySelectorAll(grids)) number(grid);
     // To the first cell that is wrong, wherever it is.
     document.querySelector(`${grids} [aria-invalid]`)?.focus();
   };
-  document.addEventListener("DOMContentLoaded", begin);
-  document.addEventListener("htmx:afterSettle", begin);
-  begin();
+  // Only a page that has just come: what is put into its parts later, a list that was
+  // searched or the bell, leaves the keyboard where it is.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target?.id === "main") begin();
+  });
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
 })();

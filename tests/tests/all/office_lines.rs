@@ -17,6 +17,7 @@ async fn files_and_lines_as_people_use_them() {
     files(browser, &office.folder, &url).await;
     grid(browser, &url).await;
     sealed(browser, &url).await;
+    letters(browser, &url).await;
     office.stop().await;
 }
 
@@ -78,9 +79,34 @@ async fn grid(browser: &Browser, url: &str) {
     let wrong = "return [...document.querySelectorAll('td.is-wrong')].map((cell) => cell.parentElement.querySelector('input:not([type=hidden])').value).join()";
     assert_eq!(browser.run(wrong, json!([])).await, "GRID-07,GRID-21,GRID-50");
     browser.pictures("lines-grid-mistakes").await;
-    let mend =
-        "for (const select of document.querySelectorAll('td.is-wrong select')) select.value = 'scrap';";
-    browser.run(mend, json!([])).await;
+    // The first mistake has the keyboard, once: who types elsewhere stays there, though
+    // a part of the page comes anew.
+    let at = "return document.activeElement.id || document.activeElement.closest('tr')?.querySelector('input:not([type=hidden])').value";
+    assert_eq!(browser.run(at, json!([])).await, "GRID-07");
+    browser
+        .run("document.addEventListener('htmx:afterSettle', () => { window.settled = true; })", json!([]))
+        .await;
+    browser.click("#search").await;
+    browser.press("grid").await;
+    let settled = "return window.settled === true && document.querySelector('#found').childElementCount > 0";
+    until("the search answered", async || browser.run(settled, json!([])).await == true).await;
+    assert_eq!(browser.run(at, json!([])).await, "search");
+    browser.press("-07").await;
+    let typed = "return document.querySelector('#search').value";
+    assert_eq!(browser.run(typed, json!([])).await, "grid-07");
+    // A cell that is changed is not wrong any more.
+    let mend = "for (const select of document.querySelectorAll('td.is-wrong select')) { \
+                select.value = 'scrap'; select.dispatchEvent(new Event('input', { bubbles: true })); } \
+                return document.querySelectorAll('[data-grid] .is-wrong, [data-grid] [aria-invalid]').length";
+    assert_eq!(browser.run(mend, json!([])).await, 0);
+    // More than it takes is not sent, and stays.
+    let most = "document.querySelector('[data-grid]').dataset.most = arguments[0]";
+    browser.run(most, json!(["40"])).await;
+    browser.click("form[action$='/grid'] button[type=submit]").await;
+    let told = "return !document.querySelector('[data-too-much]').hidden";
+    until("it is told that it is too much", async || browser.run(told, json!([])).await == true).await;
+    assert_eq!(browser.run(filled, json!([])).await, 50);
+    browser.run(most, json!(["2000"])).await;
     browser.click("form[action$='/grid'] button[type=submit]").await;
     browser.open(&format!("{url}/masters/reasons?q=grid-5")).await;
     browser.says("#main table", "GRID-50").await;
@@ -129,4 +155,24 @@ async fn sealed(browser: &Browser, url: &str) {
     browser.pictures("lines-personal").await;
     browser.open(&format!("{url}/audit?action=master.read")).await;
     browser.says("#main", "suppliers:SEALED").await;
+}
+
+/// Keys of one letter, which a person can turn off; the ones with Ctrl remain.
+async fn letters(browser: &Browser, url: &str) {
+    let at = "return document.activeElement.id || document.activeElement.tagName";
+    for (shortcuts, reached) in [("off", "BODY"), ("", "search")] {
+        browser.open(&format!("{url}/account")).await;
+        let set = "document.querySelector('#shortcuts').value = arguments[0]";
+        browser.run(set, json!([shortcuts])).await;
+        browser.click("form[action='/account'] button[type=submit]").await;
+        browser.says("#main [role=status]", "Saved").await;
+        browser.open(&format!("{url}/masters")).await;
+        browser.find("#search").await;
+        browser.press("/").await;
+        assert_eq!(browser.run(at, json!([])).await, reached, "shortcuts {shortcuts:?}");
+        browser.run("document.activeElement.blur()", json!([])).await;
+        // Ctrl+K.
+        browser.press("\u{e009}k\u{e000}").await;
+        assert_eq!(browser.run(at, json!([])).await, "search");
+    }
 }

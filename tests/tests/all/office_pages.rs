@@ -24,6 +24,7 @@ async fn the_office_finds_traces_and_holds() {
     sign_in(&browser, &world).await;
     browser.says("#latest", "").await;
     browser.pictures("office-home").await;
+    browser.walls("office-home").await;
 
     // Find a UID, read its history, walk its genealogy both ways.
     browser.click("#ask").await;
@@ -36,6 +37,7 @@ async fn the_office_finds_traces_and_holds() {
     browser.click("section[aria-labelledby=backward] .mt-2 summary").await;
     browser.says("section[aria-labelledby=backward] .mt-2", "HEAT-").await;
     browser.pictures("office-trace").await;
+    browser.walls("office-trace").await;
     browser.click(&format!("{part} a.tr-uid")).await;
     browser.says("section[aria-labelledby=forward] .tr-tree", &gearbox).await;
     browser.pictures("office-trace-part").await;
@@ -51,6 +53,9 @@ async fn the_office_finds_traces_and_holds() {
     browser.click("#sidebar a[href='/plants']").await;
     browser.says("#main", "KOL").await;
     browser.pictures("office-plants").await;
+    browser.open(&format!("{}/masters/items", world.cloud.url())).await;
+    browser.says("#main table", "RM-GEAR").await;
+    browser.walls("office-items").await;
 
     a_hold_reaches_the_plant(&browser, &world, &gear).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());

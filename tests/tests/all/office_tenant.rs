@@ -2,14 +2,15 @@
 //! rights, masters from a spreadsheet, an approval, what was changed, and all of it in
 //! Telugu.
 
-use std::fmt::Write;
+use std::collections::BTreeSet;
 
+use rust_xlsxwriter::Workbook;
 use serde_json::json;
 use simulators::demo::world::TENANT;
 
 use crate::office_workflow;
 use crate::support::browser::Browser;
-use crate::support::office::{Office, set_password};
+use crate::support::office::{Office, fill, set_password};
 use crate::support::{Folder, until};
 
 /// As in the specification.
@@ -83,8 +84,9 @@ async fn an_office_is_set_up_by_its_own_people() {
     let menu = "document.querySelector(\"form[action='/language']\").closest('details').open = true";
     browser.run(menu, json!([])).await;
     browser.click("form[action='/language'] button[value=te]").await;
-    browser.says("html", "వ").await;
+    browser.find("html[lang=te]").await;
     browser.pictures("tenant-telugu").await;
+    in_telugu(browser, &url).await;
 
     // He sees what his role lets him, and no more.
     browser.page.delete_all_cookies().await.unwrap();
@@ -109,12 +111,39 @@ async fn accept(browser: &Browser, link: &str, name: &str) {
     set_password(browser).await;
 }
 
+/// Work in Telugu: a unit is made and changed, and what the page says of it is Telugu.
+async fn in_telugu(browser: &Browser, url: &str) {
+    browser.open(&format!("{url}/masters/units/new")).await;
+    fill(browser, &[("unit", "crate"), ("name", "పెట్టె"), ("dimension", "volume"), ("decimals", "0")]).await;
+    browser.click("#main form button.btn-primary").await;
+    browser.says("h1", "పెట్టె").await;
+    // "Created", with her name.
+    browser.says(".tw-history", "సృష్టించారు").await;
+    browser.says(".tw-history", "Priya Rao").await;
+    fill(browser, &[("name", "పెద్ద పెట్టె")]).await;
+    browser.click("#main form button.btn-primary").await;
+    // "Changed", from this to that.
+    browser.says(".tw-history", "మార్చారు").await;
+    browser.says(".tw-history", "పెద్ద పెట్టె").await;
+    browser.pictures("tenant-telugu-unit").await;
+    // And what is wrong is told in Telugu too: the code is taken.
+    browser.open(&format!("{url}/masters/units/new")).await;
+    fill(browser, &[("unit", "crate"), ("name", "పెట్టె"), ("dimension", "volume"), ("decimals", "0")]).await;
+    browser.click("#main form button.btn-primary").await;
+    let letters = "return (document.querySelector('#main .tw-wrong, #main [role=alert]')?.innerText ?? '') \
+                   .match(/[\\u0c00-\\u0c7f]/g)?.length ?? 0";
+    until("the refusal is in Telugu", async || {
+        browser.run(letters, json!([])).await.as_u64().is_some_and(|found| found > 10)
+    })
+    .await;
+}
+
 /// A spreadsheet with forty mistakes is told all of them, and the mended one is
 /// taken whole.
 async fn masters(browser: &Browser, folder: &Folder, url: &str) {
-    let upload = async |text: String, write: &str| {
-        let path = folder.state().join("items.csv");
-        std::fs::write(&path, text).unwrap();
+    let upload = async |book: Vec<u8>, write: &str| {
+        let path = folder.state().join("items.xlsx");
+        std::fs::write(&path, book).unwrap();
         browser.open(&format!("{url}/masters/items/import")).await;
         browser.find("#file").await.send_keys(&path.display().to_string()).await.unwrap();
         browser.click(&format!("form button[name=write][value='{write}']")).await;
@@ -123,8 +152,29 @@ async fn masters(browser: &Browser, folder: &Folder, url: &str) {
     browser.says("h1", "Masters").await;
     browser.pictures("tenant-masters").await;
     upload(items(true), "false").await;
-    let told = "return document.querySelectorAll('#outcome tbody tr').length";
-    until("all forty are named", async || browser.run(told, json!([])).await == 40).await;
+    let told = "return [...document.querySelectorAll('#outcome tbody tr')].map((row) => \
+                [...row.cells].slice(0, 2).map((cell) => cell.innerText.trim()))";
+    let mut named = Vec::new();
+    until("all forty are named", async || {
+        let rows = browser.run(told, json!([])).await;
+        named = serde_json::from_value::<Vec<(String, String)>>(rows).unwrap();
+        named.len() == 40
+    })
+    .await;
+    // Each with its row in the workbook, whose first is the head, and its field.
+    let expected = (1..=40_u32).map(|nth| {
+        let field = match nth % 5 {
+            0 => "item",
+            1 => "names",
+            2 => "type_code",
+            3 => "base_unit",
+            _ => "tracking",
+        };
+        ((nth * WRONG + 1).to_string(), field.to_owned())
+    });
+    assert_eq!(named.into_iter().collect::<BTreeSet<_>>(), expected.collect::<BTreeSet<_>>());
+    browser.says("#outcome", "pzs").await;
+    browser.says("#outcome", "sometimes").await;
     browser.pictures("tenant-import-mistakes").await;
     upload(items(false), "true").await;
     browser.says("#outcome", "5,000").await;
@@ -135,16 +185,6 @@ async fn masters(browser: &Browser, folder: &Folder, url: &str) {
     browser.click("#main tbody a").await;
     browser.says("h1", "Item 4000").await;
     browser.pictures("tenant-item").await;
-}
-
-/// Fills inputs of the page's form by their names, and sends it.
-async fn fill(browser: &Browser, values: &[(&str, &str)]) {
-    browser.find("#main form [name]").await;
-    let script = "for (const [name, value] of arguments[0]) { \
-                  const input = document.querySelector(`#main form [name='${name}']:not([type=hidden])`); \
-                  if (input.type === 'checkbox') input.checked = value === 'true'; else input.value = value; \
-                  input.dispatchEvent(new Event('input', { bubbles: true })); }";
-    browser.run(script, json!([values])).await;
 }
 
 /// What an organisation sets up itself: a field of its own, a view, a series of
@@ -223,12 +263,27 @@ async fn own_things(browser: &Browser, url: &str) {
     browser.says(".tw-crumbs", "Tax rates").await;
 }
 
-/// 5,000 items; every 125th names a unit that there is not.
-fn items(bad: bool) -> String {
-    let mut text = String::from("item,Name (en),type_code,base_unit,tracking\n");
-    for n in 1..=5000 {
-        let unit = if bad && n % 125 == 0 { "pzs" } else { "pcs" };
-        writeln!(text, "IT-{n:05},Item {n},RM,{unit},unit").unwrap();
+/// Every how many rows one is wrong: forty of 5,000.
+const WRONG: u32 = 125;
+
+/// A workbook of 5,000 items; every 125th row has a mistake, of five kinds in turn.
+fn items(bad: bool) -> Vec<u8> {
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    for (column, head) in (0_u16..).zip(["item", "Name (en)", "type_code", "base_unit", "tracking"]) {
+        sheet.write_string(0, column, head).unwrap();
     }
-    text
+    for n in 1..=5000_u32 {
+        let kind = if bad && n % WRONG == 0 { n / WRONG % 5 } else { 5 };
+        let item = if kind == 0 { n - 1 } else { n };
+        let name = if kind == 1 { String::new() } else { format!("Item {n}") };
+        let type_code = if kind == 2 { "R-M!" } else { "RM" };
+        let unit = if kind == 3 { "pzs" } else { "pcs" };
+        let tracking = if kind == 4 { "sometimes" } else { "unit" };
+        let cells = [format!("IT-{item:05}"), name, type_code.into(), unit.into(), tracking.into()];
+        for (column, cell) in (0_u16..).zip(cells) {
+            sheet.write_string(n, column, cell).unwrap();
+        }
+    }
+    book.save_to_buffer().unwrap()
 }

@@ -140,11 +140,17 @@ async fn approve(browser: &Browser, url: &str) {
     browser.click(".tw-row-head h2 a").await;
     browser.says("#main", "48,000.50 INR").await;
     browser.pictures("workflow-instance-telugu").await;
-    // By keyboard: `c` to the comment, then the button by its letter and Enter.
-    browser.press("c").await;
+    // By keyboard: a letter does nothing before one has gone to the row; then `c` leads
+    // to the comment, and a button's letter and Enter press it.
+    browser.press("a").await;
+    assert_eq!(
+        browser.run("return document.activeElement.dataset.key ?? null", json!([])).await,
+        json!(null)
+    );
+    browser.press("jc").await;
     browser.press("సరే").await;
     browser.run("document.activeElement.blur()", json!([])).await;
-    browser.press("a").await;
+    browser.press("ja").await;
     browser.press("\u{e007}").await;
     browser.says(".tw-state", "ఆమోదించబడింది").await;
     browser.pictures("workflow-approved-telugu").await;

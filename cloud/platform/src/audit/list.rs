@@ -44,6 +44,8 @@ pub struct Asked {
 pub struct Filter {
     /// Who.
     pub actor: String,
+    /// Who of these, where several are meant; empty: whoever.
+    pub actors: Vec<String>,
     /// What was done.
     pub action: String,
     /// To what.
@@ -114,7 +116,7 @@ impl Asked {
         if wrong.is_empty() {
             let [actor, action, subject] =
                 [&self.actor, &self.action, &self.subject].map(|text| text.trim().to_owned());
-            return Ok(Filter { actor, action, subject, from, until });
+            return Ok(Filter { actor, actors: Vec::new(), action, subject, from, until });
         }
         let problem = Problem::bad_request("query.parameter", "the filter is not understood");
         Err(wrong.into_iter().fold(problem, |problem, (field, what)| problem.field(field, what)))
@@ -151,7 +153,24 @@ fn midnight(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
 /// # Errors
 /// 400 for a parameter that is not what it should be; the database.
 pub async fn page(db: &Db, cx: &Cx, zone: Tz, asked: &Asked) -> Result<AuditPage, Problem> {
-    let (filter, limit, after) = (asked.filter(zone)?, asked.limit()?, asked.place()?);
+    page_of(db, cx, zone, asked, None).await
+}
+
+/// [`page`], of these actors in place of the one that is asked for.
+///
+/// # Errors
+/// As [`page`].
+pub async fn page_of(
+    db: &Db,
+    cx: &Cx,
+    zone: Tz,
+    asked: &Asked,
+    actors: Option<&[String]>,
+) -> Result<AuditPage, Problem> {
+    let (limit, after) = (asked.limit()?, asked.place()?);
+    let Some(filter) = of(asked.filter(zone)?, actors) else {
+        return Ok(AuditPage { entries: Vec::new(), next: None });
+    };
     let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut rows =
         db.tx(cx, async |tx| Ok::<_, DbError>(store::list(tx, &filter, after, want).await?)).await?;
@@ -159,6 +178,39 @@ pub async fn page(db: &Db, cx: &Cx, zone: Tz, asked: &Asked) -> Result<AuditPage
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| place(row.at, row.audit_id));
     Ok(AuditPage { entries: rows.into_iter().map(AuditEntry::from).collect(), next })
+}
+
+/// How many rows there are of these actors, counted up to `most`.
+///
+/// # Errors
+/// As [`page`].
+pub async fn count(
+    db: &Db,
+    cx: &Cx,
+    zone: Tz,
+    asked: &Asked,
+    actors: Option<&[String]>,
+    most: usize,
+) -> Result<usize, Problem> {
+    let Some(filter) = of(asked.filter(zone)?, actors) else { return Ok(0) };
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let count = db.tx(cx, async |tx| Ok::<_, DbError>(store::count(tx, &filter, most).await?)).await?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// The filter with these actors; `None` when nothing can fit it. A single one is
+/// asked for by itself, which follows the index.
+fn of(mut filter: Filter, actors: Option<&[String]>) -> Option<Filter> {
+    match actors {
+        None => {}
+        Some([]) => return None,
+        Some([one]) => filter.actor.clone_from(one),
+        Some(several) => {
+            filter.actor.clear();
+            filter.actors = several.to_vec();
+        }
+    }
+    Some(filter)
 }
 
 impl From<Shown> for AuditEntry {

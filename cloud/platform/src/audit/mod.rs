@@ -7,12 +7,14 @@
 
 mod api;
 pub mod chain;
+mod did;
 mod list;
 mod pages;
 mod sheet;
 mod store;
 #[cfg(test)]
 mod tests;
+mod who;
 mod worker;
 
 pub use api::operations;

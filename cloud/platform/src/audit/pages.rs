@@ -10,17 +10,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chrono_tz::Tz;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::list::{self, Asked, AuditEntry, AuditPage};
-use super::{AUDIT_READ, Entry, record, sheet, store};
-use crate::db::DbError;
+use super::who::{self, Meant};
+use super::{AUDIT_READ, Entry, did, record, sheet};
+use crate::db::Db;
 use crate::i18n::Texts;
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
 /// Rows of one page.
 const PAGE: usize = 50;
-/// Most rows of a file. Who needs more asks for less time.
+/// Most rows of a file. Who needs more asks for less time, file after file.
 const MAX_FILE: usize = 50_000;
 
 pub(super) fn router() -> Router<AppState> {
@@ -34,16 +34,37 @@ struct Page<'a> {
     zone: Tz,
     asked: Asked,
     page: AuditPage,
-    /// Names of people, by actor.
+    /// Names of people and access keys, by id.
     names: HashMap<String, String>,
     /// Addresses of the next page and of the file.
     next: Option<String>,
     file: String,
+    /// What is said of whom the filter means.
+    told: Option<String>,
+    /// Who is meant, where they are several.
+    several: Vec<(String, String)>,
+    /// Most rows of a file.
+    most: usize,
 }
 
 impl Page<'_> {
-    fn who(&self, entry: &AuditEntry) -> String {
-        self.names.get(&entry.actor).cloned().unwrap_or_else(|| entry.actor.clone())
+    /// What somebody or something is called; its id where it has no name.
+    fn called<'a>(&'a self, id: &'a str) -> &'a str {
+        self.names.get(id).map_or(id, String::as_str)
+    }
+
+    /// Everything that this one did, or that was done to it.
+    fn only(field: &str, id: &str) -> String {
+        format!("/audit?{}", serde_urlencoded::to_string([(field, id)]).unwrap_or_default())
+    }
+
+    fn said(&self, action: &str) -> String {
+        did::said(self.texts, action)
+    }
+
+    /// A field's name in words.
+    fn label(&self, name: &str) -> String {
+        did::field(self.texts, name)
     }
 }
 
@@ -77,31 +98,44 @@ async fn page(
 ) -> Result<Response, Problem> {
     caller.require(&AUDIT_READ)?;
     let asked = Asked { limit: Some(PAGE), ..query::<Asked>(&uri)? };
-    let page = list::page(&state.db, &caller.cx, caller.zone, &asked).await?;
-    let people: Vec<Uuid> = page.entries.iter().filter_map(|entry| person(&entry.actor)).collect();
-    let names =
-        state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::names(tx, &people).await?)).await?;
-    let names = names.into_iter().map(|(id, name)| (format!("user:{id}"), name)).collect();
-    let kept = kept(&asked);
+    let (db, cx) = (&state.db, &caller.cx);
+    let meant = who::meant(db, cx, &asked.actor).await?;
+    let page = list::page_of(db, cx, caller.zone, &asked, meant.ids().as_deref()).await?;
+    let ids: Vec<&str> =
+        page.entries.iter().flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]).collect();
+    let names = who::names(db, cx, &ids).await?;
+    let kept = kept(&asked, &asked.actor);
     let next = page.next.as_ref().map(|next| format!("/audit?{kept}&after={next}"));
     let file = format!("/audit.csv?{kept}");
+    let told = told(&caller.texts, &meant, &asked, &page);
+    let several = match meant {
+        Meant::These(these) if these.len() > 1 => these,
+        _ => Vec::new(),
+    };
     let shell = Shell::new(&state, &caller, caller.t("audit-title"), "/audit");
-    shell.page(&headers, &Page { texts: &caller.texts, zone: caller.zone, asked, page, names, next, file })
+    let (texts, zone, most) = (&caller.texts, caller.zone, MAX_FILE);
+    let page = Page { texts, zone, asked, page, names, next, file, told, several, most };
+    shell.page(&headers, &page)
 }
 
-/// The person behind an actor.
-fn person(actor: &str) -> Option<Uuid> {
-    actor.strip_prefix("user:")?.parse().ok()
+/// What is to be said of whom the filter means.
+fn told(texts: &Texts, meant: &Meant, asked: &Asked, page: &AuditPage) -> Option<String> {
+    let named = !asked.actor.trim().is_empty() && !asked.actor.contains(':');
+    match meant {
+        Meant::TooMany => Some(texts.count("audit-too-many-people", who::MOST)),
+        Meant::Itself if named && page.entries.is_empty() => Some(texts.t("audit-nobody")),
+        _ => None,
+    }
 }
 
-/// The filter as a query string.
-fn kept(asked: &Asked) -> String {
+/// The filter as a query string, with this in place of who.
+fn kept(asked: &Asked, actor: &str) -> String {
     let fields = [
-        ("actor", &asked.actor),
-        ("action", &asked.action),
-        ("subject", &asked.subject),
-        ("from", &asked.from),
-        ("to", &asked.to),
+        ("actor", actor),
+        ("action", asked.action.as_str()),
+        ("subject", asked.subject.as_str()),
+        ("from", asked.from.as_str()),
+        ("to", asked.to.as_str()),
     ];
     serde_urlencoded::to_string(fields).unwrap_or_default()
 }
@@ -110,25 +144,7 @@ fn kept(asked: &Asked) -> String {
 /// itself in the audit.
 async fn file(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
     caller.require(&AUDIT_READ)?;
-    let mut asked = Asked { limit: Some(list::MOST), ..query::<Asked>(&uri)? };
-    let subject = kept(&asked);
-    let (mut text, mut rows) = (sheet::HEAD.as_bytes().to_vec(), 0);
-    loop {
-        let page = list::page(&state.db, &caller.cx, caller.zone, &asked).await?;
-        rows += page.entries.len();
-        text.extend(page.entries.iter().flat_map(sheet::line));
-        match page.next {
-            Some(next) if rows < MAX_FILE => asked.after = next,
-            _ => break,
-        }
-    }
-    state
-        .db
-        .tx(&caller.cx, async |tx| {
-            let after = Some(json!({ "rows": rows, "filter": subject }));
-            record(tx, Entry { action: "audit.export", subject: "audit:log", before: None, after }).await
-        })
-        .await?;
+    let text = taken(&state.db, &caller, query::<Asked>(&uri)?, MAX_FILE).await?;
     let kind = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"audit.csv\""),
@@ -136,8 +152,45 @@ async fn file(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
     Ok((kind, text).into_response())
 }
 
+/// The rows of the filter as a file. One that would have more than `most` is refused:
+/// who reads it could not tell that something is missing.
+async fn taken(db: &Db, caller: &Caller, asked: Asked, most: usize) -> Result<Vec<u8>, Problem> {
+    let (cx, zone, texts) = (&caller.cx, caller.zone, &caller.texts);
+    let mut asked = Asked { limit: Some(list::MOST), after: String::new(), ..asked };
+    let meant = who::meant(db, cx, &asked.actor).await?;
+    if meant == Meant::TooMany {
+        let what = texts.count("audit-too-many-people", who::MOST);
+        return Err(Problem::bad_request("query.parameter", what.clone()).field("actor", what));
+    }
+    let ids = meant.ids();
+    if list::count(db, cx, zone, &asked, ids.as_deref(), most + 1).await? > most {
+        return Err(Problem::bad_request("audit.too_many", texts.count("audit-too-many", most)));
+    }
+    // In the audit people are named by their ids, whatever was typed.
+    let subject = kept(&asked, &ids.as_ref().map_or_else(|| asked.actor.clone(), |ids| ids.join(",")));
+    let (mut text, mut rows) = (sheet::HEAD.as_bytes().to_vec(), 0);
+    loop {
+        let page = list::page_of(db, cx, zone, &asked, ids.as_deref()).await?;
+        rows += page.entries.len();
+        text.extend(page.entries.iter().flat_map(sheet::line));
+        match page.next {
+            // Rows that came since the count are the newest: the file has them.
+            Some(next) => asked.after = next,
+            None => break,
+        }
+    }
+    db.tx(cx, async |tx| {
+        let after = Some(json!({ "rows": rows, "filter": subject }));
+        record(tx, Entry { action: "audit.export", subject: "audit:log", before: None, after }).await
+    })
+    .await?;
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

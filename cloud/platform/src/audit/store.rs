@@ -177,6 +177,7 @@ pub async fn list(
            and ($2 = '' or actor = $2) and ($3 = '' or action = $3) and ($4 = '' or subject = $4)
            and ($5::timestamptz is null or at >= $5) and ($6::timestamptz is null or at < $6)
            and ($7::timestamptz is null or (at, audit_id) < ($7, $8))
+           and (cardinality($10::text[]) = 0 or actor = any($10))
          order by at desc, audit_id desc limit $9",
         tenant,
         filter.actor,
@@ -187,9 +188,55 @@ pub async fn list(
         at,
         id,
         limit,
+        &filter.actors,
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// How many rows the filter has, counted up to `most`.
+pub async fn count(tx: &mut Tx, filter: &Filter, most: i64) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select count(*) as "n!" from (
+               select from audit_log
+               where tenant_id = $1
+                 and ($2 = '' or actor = $2) and ($3 = '' or action = $3) and ($4 = '' or subject = $4)
+                 and ($5::timestamptz is null or at >= $5) and ($6::timestamptz is null or at < $6)
+                 and (cardinality($8::text[]) = 0 or actor = any($8))
+               limit $7) l"#,
+        tenant,
+        filter.actor,
+        filter.action,
+        filter.subject,
+        filter.from,
+        filter.until,
+        most,
+        &filter.actors,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Ids and names of people of the office and operators whose name, e-mail address or
+/// code has the text, which is in small letters.
+pub async fn called(tx: &mut Tx, text: &str, limit: i64) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"(select 'user:' || user_id as "id!", name as "name!" from users
+            where tenant_id = $1 and (position($2 in lower(name)) > 0 or position($2 in lower(email)) > 0)
+            order by name limit $3)
+           union all
+           (select 'operator:' || operator_id, name from operators
+            where tenant_id = $1 and (position($2 in lower(name)) > 0 or lower(operator_id) = $2)
+            order by name limit $3)"#,
+        tenant,
+        text,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
 }
 
 /// Names of people by id, as far as they are there.

@@ -204,6 +204,102 @@ async fn a_page_is_of_its_tenant_and_its_filter_and_follows_an_index() {
     }
 }
 
+/// The page and the file, as an administrator's key gets them.
+struct Reader {
+    router: axum::Router,
+    key: String,
+}
+
+impl Reader {
+    async fn new(test: &TestDb, tenant: uuid::Uuid) -> Self {
+        let scopes = [crate::web::Scope::Admin];
+        let key = crate::web::keys::create(&test.db, tenant, "Nightly report", &scopes, None).await.unwrap();
+        let key = key.reveal().to_owned();
+        let state = crate::web::AppState::builder(test.db.clone()).modules(&[module()]).build();
+        Self { router: crate::web::app(state, router()), key }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        use tower::ServiceExt as _;
+        let request = axum::http::Request::builder()
+            .uri(path)
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("accept", "text/html")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// Two people of one family name, and what they did.
+const PEOPLE: &str = "
+    insert into users (tenant_id, user_id, email, name, status)
+    select app.tenant(), id::uuid, email, name, 'active' from (values
+        ('00000000-0000-7000-8000-000000000001', 'priya@saif.example', 'Priya Rao'),
+        ('00000000-0000-7000-8000-000000000002', 'ravi@saif.example', 'Ravi Rao')) p(id, email, name);
+    insert into audit_log (tenant_id, audit_id, at, actor, action, subject, before, after)
+    select app.tenant(), gen_random_uuid(), now(), 'user:00000000-0000-7000-8000-00000000000' || n,
+           'hold.place', 'hold:' || n, null::jsonb, '{\"reason\": \"x\", \"odd_field\": 1}'::jsonb
+    from generate_series(1, 3) n";
+
+#[tokio::test]
+async fn people_are_found_by_name_and_what_they_did_is_said_in_words() {
+    let (test, tenant, mut owner) = audited(0).await;
+    sqlx::raw_sql(PEOPLE).execute(&mut owner).await.unwrap();
+    let reader = Reader::new(&test, tenant).await;
+    let priya = "user%3A00000000-0000-7000-8000-000000000001";
+    for asked in ["priya+rao", "PRIYA%40saif", priya] {
+        let (status, page) = reader.get(&format!("/audit?actor={asked}")).await;
+        assert_eq!(status, 200, "{page}");
+        assert!(page.contains(">hold:1</a>") && !page.contains(">hold:2</a>"), "{asked}: {page}");
+        // Who and to what lead on; what was done is said, with its code.
+        assert!(page.contains(&format!("/audit?actor={priya}")) && page.contains(">Priya Rao</a>"), "{page}");
+        assert!(page.contains("/audit?subject=hold%3A1"), "{page}");
+        assert!(page.contains("Hold placed <span") && page.contains(">hold.place</span>"), "{page}");
+        // A field that has a text, and one that has none.
+        assert!(page.contains("<dt>Reason</dt>") && page.contains("<dt>odd_field</dt>"), "{page}");
+    }
+    let (_, page) = reader.get("/audit?actor=rao").await;
+    assert!(page.contains(">hold:1</a>") && page.contains(">hold:2</a>") && !page.contains(">hold:3</a>"));
+    assert!(page.contains("Several are meant") && page.contains(">Ravi Rao</a>"), "{page}");
+    let (_, page) = reader.get("/audit?actor=nobody+at+all").await;
+    assert!(page.contains("Nobody has this name"), "{page}");
+    // An access key, by its name.
+    reader.get("/audit.csv?actor=priya").await;
+    let (_, page) = reader.get("/audit?actor=nightly").await;
+    assert!(page.contains("Audit saved as a file <span") && page.contains(">Nightly report</a>"), "{page}");
+    // What was typed is not in the audit: people are there by their ids.
+    let told: Value = sqlx::query_scalar("select after from audit_log where action = 'audit.export'")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    let filter = told["filter"].as_str().unwrap();
+    assert!(filter.contains(priya) && !filter.contains("priya"), "{told}");
+    assert_eq!(told["rows"], 1);
+}
+
+#[tokio::test]
+async fn a_file_that_would_lack_rows_is_refused() {
+    let (test, tenant, mut owner) = audited(0).await;
+    let reader = Reader::new(&test, tenant).await;
+    let fill = "insert into audit_log (tenant_id, audit_id, at, actor, action, subject) \
+                select app.tenant(), gen_random_uuid(), now() - n * interval '1 second', 'system', 'many.rows', \
+                       'noun:1' from generate_series(1, 50000) n";
+    sqlx::query(fill).execute(&mut owner).await.unwrap();
+    let (status, file) = reader.get("/audit.csv?action=many.rows").await;
+    assert_eq!((status, file.lines().count()), (200, 50_001), "as many as it says, and the head");
+    let one = sqlx::AssertSqlSafe(fill.replace("50000", "1"));
+    sqlx::query(one).execute(&mut owner).await.unwrap();
+    let (status, told) = reader.get("/audit.csv?action=many.rows").await;
+    assert_eq!(status, 400, "{told}");
+    assert!(told.contains("fewer days"), "{told}");
+    let (_, page) = reader.get("/audit").await;
+    assert!(page.contains("A file takes up to"), "{page}");
+}
+
 #[test]
 fn texts_are_complete() {
     crate::i18n::assert_complete(TEXTS);

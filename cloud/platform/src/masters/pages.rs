@@ -31,7 +31,10 @@ pub(super) fn router() -> Router<AppState> {
         .route("/masters/{master}/restore/{*code}", post(form::restore))
         .route("/masters/{master}/options/{field}", get(form::options))
         .route("/masters/{master}/export", get(rows::export))
-        .route("/masters/{master}/grid", get(grid::page).post(grid::send))
+        .route(
+            "/masters/{master}/grid",
+            get(grid::page).post(grid::send).layer(DefaultBodyLimit::max(grid::MOST_BYTES)),
+        )
         .route(
             "/masters/{master}/import",
             get(import::page).post(import::send).layer(DefaultBodyLimit::max(sheet::MAX_BYTES + 64 * 1024)),

@@ -146,7 +146,8 @@ pub async fn close(tx: &mut Tx, id: Uuid, closing: Closing, reason: &str) -> Res
     let last = Some(end).filter(|end| *end >= lease.first);
     store::lease_close(tx, id, last, status, reason).await?;
     let subject = format!("document_series:{}", lease.series);
-    let after = Some(json!({ "lease": id, "status": status, "void": unused.len(), "reason": reason }));
+    // The reason stays with the lease: it is free text, and may name somebody.
+    let after = Some(json!({ "lease": id, "status": status, "void": unused.len() }));
     audit::record(tx, Entry { action: "number.take_back", subject: &subject, before: None, after }).await?;
     Ok(unused.len())
 }

@@ -289,7 +289,8 @@ pub async fn void(
     }
     store::number_void(tx, company, kind, number, reason).await?;
     let subject = format!("number:{company}:{kind}:{number}");
-    let after = Some(json!({ "status": "void", "reason": reason }));
+    // The reason stays with the number: it is free text, and may name somebody.
+    let after = Some(json!({ "status": "void" }));
     let before = Some(json!({ "status": "issued" }));
     audit::record(tx, Entry { action: "number.void", subject: &subject, before, after }).await?;
     Ok(())

@@ -598,6 +598,7 @@ struct NewProfile {
     theme: String,
     plant: String,
     landing: String,
+    shortcuts: String,
 }
 
 async fn set_profile(
@@ -621,6 +622,7 @@ async fn set_profile(
             theme: new.theme.clone(),
             plant: new.plant.clone(),
             landing: new.landing.clone(),
+            shortcuts: new.shortcuts.clone(),
         };
     };
     let done = settings::change(&state.db, &caller.cx, id, &known, change).await.map(|_| ());

@@ -31,6 +31,8 @@ pub struct Profile {
     pub plant: String,
     /// The page that follows signing in; empty for the first.
     pub landing: String,
+    /// `off`: no key of one letter acts by itself; empty: some do.
+    pub shortcuts: String,
 }
 
 impl Profile {
@@ -49,6 +51,7 @@ impl Profile {
             theme: one_of(self.theme, &["light", "dark"]),
             plant: if seen.has(&self.plant) { self.plant } else { String::new() },
             landing: one_of(self.landing, pages),
+            shortcuts: one_of(self.shortcuts, &["off"]),
         })
     }
 }
@@ -90,7 +93,7 @@ pub(super) async fn change(
             json!({
                 "language": kept.language, "time_zone": kept.time_zone, "date_form": kept.date_form,
                 "number_form": kept.number_form, "theme": kept.theme, "plant": kept.plant,
-                "landing": kept.landing,
+                "landing": kept.landing, "shortcuts": kept.shortcuts,
             })
         };
         let entry = Entry {
@@ -149,6 +152,7 @@ mod tests {
             theme: "dark".into(),
             plant: "VSK".into(),
             landing: "https://evil.example".into(),
+            shortcuts: "sometimes".into(),
         };
         let kept = given.clone().clean(&Plants::some(["KOL"]), &["/holds"]).unwrap();
         let expected = Profile {
@@ -159,9 +163,15 @@ mod tests {
             ..Profile::default()
         };
         assert_eq!(kept, expected);
-        let kept = Profile { landing: "/holds".into(), plant: "KOL".into(), ..given.clone() };
+        let kept = Profile {
+            landing: "/holds".into(),
+            plant: "KOL".into(),
+            shortcuts: "off".into(),
+            ..given.clone()
+        };
         let kept = kept.clean(&Plants::some(["KOL"]), &["/holds"]).unwrap();
         assert_eq!((kept.landing.as_str(), kept.plant.as_str()), ("/holds", "KOL"));
+        assert_eq!(kept.shortcuts, "off");
         assert!(Profile { name: String::new(), ..given }.clean(&Plants::All, &[]).is_err());
     }
 

@@ -298,6 +298,8 @@ pub(crate) struct Standing {
     pub plant: String,
     /// The page that follows signing in; empty for the first.
     pub landing: String,
+    /// `off`: no key of one letter acts by itself.
+    pub shortcuts: String,
     /// The tenant's plants: code and name, with a space between.
     pub plants: Vec<String>,
     /// The roles, as [`Standing::grants`] reads them.
@@ -340,7 +342,7 @@ pub(crate) async fn standing(tx: &mut Tx, user: Uuid) -> Result<Option<Standing>
     let tenant = tx.tenant();
     sqlx::query_as!(
         Standing,
-        r#"select u.name, u.language, u.time_zone, u.date_form, u.number_form, u.theme, u.plant, u.landing,
+        r#"select u.name, u.language, u.time_zone, u.date_form, u.number_form, u.theme, u.plant, u.landing, u.shortcuts,
                   array(select code || ' ' || name from plants p
                         where p.tenant_id = $1 and p.deleted_at is null order by code) as "plants!",
                   (select coalesce(jsonb_agg(jsonb_build_object('permissions', r.permissions, 'plants', ur.plants,
@@ -513,7 +515,7 @@ pub(super) async fn profile_set(tx: &mut Tx, user: Uuid, kept: &Profile) -> Resu
     let tenant = tx.tenant();
     sqlx::query!(
         "update users set name = $3, language = $4, time_zone = $5, date_form = $6, number_form = $7,
-                theme = $8, plant = $9, landing = $10, version = version + 1
+                theme = $8, plant = $9, landing = $10, shortcuts = $11, version = version + 1
          where tenant_id = $1 and user_id = $2",
         tenant,
         user,
@@ -525,6 +527,7 @@ pub(super) async fn profile_set(tx: &mut Tx, user: Uuid, kept: &Profile) -> Resu
         kept.theme,
         kept.plant,
         kept.landing,
+        kept.shortcuts,
     )
     .execute(tx.conn())
     .await?;
@@ -536,7 +539,7 @@ pub(super) async fn profile(tx: &mut Tx, user: Uuid) -> Result<Option<Profile>, 
     let tenant = tx.tenant();
     sqlx::query_as!(
         Profile,
-        "select name, language, time_zone, date_form, number_form, theme, plant, landing from users
+        "select name, language, time_zone, date_form, number_form, theme, plant, landing, shortcuts from users
          where tenant_id = $1 and user_id = $2 and deleted_at is null for update",
         tenant,
         user,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{Kind, Person};
+use super::model::{Erased, Kind, Person};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Problem, query};
@@ -44,8 +44,9 @@ pub fn operations() -> Vec<Operation> {
             "erasePerson",
             "Erases a person; what they did stays under an id",
         ))
+        .note("Tells what may still speak of the person in what others wrote, for somebody to decide.")
         .needs(&PERSONAL_MANAGE)
-        .ends()
+        .answers::<Erased>()
         .fails(
             409,
             "personal.must_be_kept",
@@ -136,12 +137,11 @@ async fn erase(
     State(state): State<AppState>,
     caller: Caller,
     Path((kind, key)): Path<(String, String)>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<Erased>, Problem> {
     caller.require(&PERSONAL_MANAGE)?;
     let person = person(&kind, &key)?;
-    let done = service::erase(&state.db, &state.files, &caller.cx, &person, Utc::now()).await;
-    done.map_err(|error| error.problem(&caller.texts))?;
-    Ok(StatusCode::NO_CONTENT)
+    let done = service::erase(&state.db, &state.files, &state.secrets, &caller.cx, &person, Utc::now()).await;
+    Ok(Json(done.map_err(|error| error.problem(&caller.texts))?))
 }
 
 async fn consents(

@@ -3,18 +3,25 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::model::{Kind, Person, PersonalError, free_on};
+use super::model::{Erased, Kind, Left, Person, PersonalError, free_on};
+use super::places::places;
+use super::spoken::Needles;
 use super::store;
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, Tx};
 use crate::files::{self, Files};
+use crate::notify;
 use crate::people;
 use crate::reference;
+use crate::secrets::Secrets;
+
+/// Most snippets that are told of one place.
+const SNIPPETS: usize = 5;
 
 /// Erases a person, in the tenant and the control schema, as one transaction; the
-/// bytes of the person's files go after it. A refusal is written down with its
-/// reason.
+/// bytes of the person's files go after it. Answers what became of texts in which
+/// others speak of the person. A refusal is written down with its reason.
 ///
 /// # Errors
 /// [`PersonalError::Kept`] when the law says so; [`PersonalError::NotFound`],
@@ -22,31 +29,32 @@ use crate::reference;
 pub async fn erase(
     db: &Db,
     files: &Files,
+    secrets: &Secrets,
     cx: &Cx,
     person: &Person,
     now: DateTime<Utc>,
-) -> Result<(), PersonalError> {
+) -> Result<Erased, PersonalError> {
     if cx.actor == person.subject() {
         return Err(PersonalError::Oneself);
     }
     let done = db
         .system_tx(async |system| {
-            let objects = system.enter(cx, async |tx| erase_in(tx, person, now).await).await?;
+            let done = system.enter(cx, async |tx| erase_in(tx, secrets, person, now).await).await?;
             if let Some(user) = person.user() {
                 store::control_erase(system, cx.tenant, user).await?;
             }
-            Ok(objects)
+            Ok(done)
         })
         .await;
     match done {
-        Ok(objects) => {
+        Ok((objects, erased)) => {
             for object in objects {
                 // What stays for a fault of the store is swept: no row names it.
                 if let Err(error) = files.remove(&object).await {
                     tracing::warn!(%error, "a file of an erased person is left for the sweep");
                 }
             }
-            Ok(())
+            Ok(erased)
         }
         Err(PersonalError::Kept { until, basis }) => {
             let reason = format!("{until}: {basis}");
@@ -68,13 +76,29 @@ pub async fn erase(
     }
 }
 
-async fn erase_in(tx: &mut Tx, person: &Person, now: DateTime<Utc>) -> Result<Vec<String>, PersonalError> {
+/// Answers the objects of the person's files, whose bytes are to go, too.
+async fn erase_in(
+    tx: &mut Tx,
+    secrets: &Secrets,
+    person: &Person,
+    now: DateTime<Utc>,
+) -> Result<(Vec<String>, Erased), PersonalError> {
     let (name, email) = store::names(tx, person).await?.ok_or(PersonalError::NotFound)?;
     let last = store::last_record(tx, person).await?.ok_or(PersonalError::NotFound)?;
     if let Some((records, years, basis)) = store::rule(tx, person.kind).await? {
         let until = free_on(last, years);
         if now.date_naive() < until {
             return Err(PersonalError::Kept { until, basis: format!("{records}. {basis}") });
+        }
+    }
+    let mut phones = store::phones(tx, person).await?;
+    if let Some(user) = person.user()
+        && let Some((field, sealed)) = notify::sealed_phone(tx, user).await?
+    {
+        // A number that does not open is no reason to keep the person.
+        match secrets.open(tx.tenant(), &field, &sealed) {
+            Ok(number) => phones.push(String::from_utf8_lossy(&number).into_owned()),
+            Err(error) => tracing::warn!(%error, "the phone number of an erased person did not open"),
         }
     }
     let mut objects = Vec::new();
@@ -93,24 +117,76 @@ async fn erase_in(tx: &mut Tx, person: &Person, now: DateTime<Utc>) -> Result<Ve
         Kind::Operator => store::operator_erase(tx, &person.key, now).await?,
         Kind::Contact => store::contact_erase(tx, &person.key, now).await?,
     }
-    for text in [name, email].iter().filter(|text| text.chars().count() > 2) {
-        store::scrub(tx, text).await?;
-    }
+    let needles = Needles::new(&name, &email, &phones);
+    let erased = comb(tx, &needles).await?;
     store::request_insert(tx, person, "erase", true, "", now).await?;
+    let after = json!({ "replaced": erased.replaced, "left": erased.found() });
     let subject = person.subject();
-    audit::record(tx, Entry { action: "personal.erase", subject: &subject, before: None, after: None })
-        .await?;
+    audit::record(
+        tx,
+        Entry { action: "personal.erase", subject: &subject, before: None, after: Some(after) },
+    )
+    .await?;
+    let mut rows = told_holds(tx, &needles).await?;
     if person.kind == Kind::Operator {
         let told = store::told(tx, &person.key).await?;
-        let rows = told.into_iter().map(|(id, plant)| reference::Row {
+        rows.extend(told.into_iter().map(|(id, plant)| reference::Row {
             kind: "operator".to_owned(),
             id,
             plant: Some(plant).filter(|plant| !plant.is_empty()),
             body: json!({ "operator": person.key }),
             deleted: true,
-        });
-        reference::publish_all(tx, rows.collect()).await?;
+        }));
+    }
+    reference::publish_all(tx, rows).await?;
+    if person.kind == Kind::Operator {
         store::told_erase(tx, &person.key).await?;
     }
-    Ok(objects)
+    Ok((objects, erased))
+}
+
+/// Takes the person out of what others wrote and were told, and lists what may be
+/// the person.
+async fn comb(tx: &mut Tx, needles: &Needles) -> Result<Erased, PersonalError> {
+    let mut erased = Erased::default();
+    if needles.is_empty() {
+        return Ok(erased);
+    }
+    for place in places() {
+        let combed = store::comb(tx, place, needles).await?;
+        erased.replaced += combed.replaced;
+        if !combed.left.is_empty() {
+            erased.left.push(Left {
+                place: format!("{}.{}", place.table, place.column),
+                count: combed.left.len(),
+                snippets: combed.left.into_iter().take(SNIPPETS).collect(),
+            });
+        }
+    }
+    Ok(erased)
+}
+
+/// What plants are to be told anew of holds that named the person.
+async fn told_holds(tx: &mut Tx, needles: &Needles) -> Result<Vec<reference::Row>, PersonalError> {
+    let mut rows = Vec::new();
+    if needles.is_empty() {
+        return Ok(rows);
+    }
+    for mut hold in store::told_holds(tx, &needles.hint()).await? {
+        if needles.comb_json(&mut hold.body, true).replaced == 0 {
+            continue;
+        }
+        if hold.deleted {
+            store::told_hold_rewrite(tx, &hold.id, &hold.body).await?;
+            continue;
+        }
+        rows.push(reference::Row {
+            kind: "hold".to_owned(),
+            id: hold.id,
+            plant: Some(hold.plant).filter(|plant| !plant.is_empty()),
+            body: hold.body,
+            deleted: false,
+        });
+    }
+    Ok(rows)
 }

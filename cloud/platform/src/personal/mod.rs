@@ -12,7 +12,9 @@ mod erase;
 mod held;
 mod model;
 mod pages;
+mod places;
 mod service;
+mod spoken;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,7 @@ mod tests;
 use axum::Router;
 
 pub use api::operations;
-pub use model::{Kind, Person, PersonalError};
+pub use model::{Erased, Kind, Left, Person, PersonalError};
 pub use service::{erase, export, open};
 
 use crate::i18n::{Lang, Sources};

@@ -1,6 +1,8 @@
 //! Who a person is here, and why a request of theirs failed.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::DbError;
@@ -82,6 +84,45 @@ impl Person {
     /// The id of a user.
     pub(super) fn user(&self) -> Option<Uuid> {
         if self.kind == Kind::User { self.key.parse().ok() } else { None }
+    }
+}
+
+/// What erasure did with what others wrote of the person and were told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PersonErased)]
+pub struct Erased {
+    /// How often the full name, e-mail address or phone number was taken out.
+    pub replaced: usize,
+    /// What may be the person and was left, for somebody to decide.
+    pub left: Vec<Left>,
+}
+
+impl Erased {
+    /// How many texts were left.
+    #[must_use]
+    pub fn found(&self) -> usize {
+        self.left.iter().map(|left| left.count).sum()
+    }
+}
+
+/// A place where something was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PersonLeft)]
+pub struct Left {
+    /// `holds.reason`
+    pub place: String,
+    /// How often.
+    pub count: usize,
+    /// Some of them, with what stands around.
+    pub snippets: Vec<String>,
+}
+
+impl Left {
+    /// What the place is called, as `texts` has it.
+    pub(super) fn label(&self, texts: &Texts) -> String {
+        let table = self.place.split('.').next().unwrap_or_default();
+        let master = texts.or(&format!("master-{table}"), &self.place);
+        texts.or(&format!("personal-place-{table}"), &master)
     }
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::api::{Asked, Given, person};
 use super::held::{Readable, readable};
-use super::model::{Kind, Person, PersonalError};
+use super::model::{Erased, Kind, Person, PersonalError};
 use super::store::{Consent, Found};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::i18n::Texts;
@@ -55,6 +55,16 @@ struct PersonPage<'a> {
     may_manage: bool,
     /// Where the person is put right.
     rectify: String,
+}
+
+/// What erasure did, and what it left for somebody to decide.
+#[derive(Template)]
+#[template(path = "personal/erased.html")]
+struct ErasedPage<'a> {
+    texts: &'a Texts,
+    person: &'a Person,
+    to: String,
+    erased: Erased,
 }
 
 impl PersonPage<'_> {
@@ -189,11 +199,18 @@ async fn erase(
     service::consents(&state.db, &caller.cx, &person).await.map_err(|error| error.problem(&caller.texts))?;
     let Confirmed { confirm } = form(sent)?;
     let done = if confirm.trim() == confirmation(&person) {
-        service::erase(&state.db, &state.files, &caller.cx, &person, Utc::now()).await
+        service::erase(&state.db, &state.files, &state.secrets, &caller.cx, &person, Utc::now()).await
     } else {
         Err(PersonalError::NotConfirmed)
     };
-    after(&state, &caller, &headers, &person, done).await
+    match done {
+        Ok(erased) => {
+            let page =
+                ErasedPage { texts: &caller.texts, person: &person, to: address("of", &person), erased };
+            Shell::new(&state, &caller, caller.t("personal-title"), "/personal").page(&headers, &page)
+        }
+        Err(error) => after(&state, &caller, &headers, &person, Err(error)).await,
+    }
 }
 
 /// The page after a command, with what became of it.

@@ -1,11 +1,14 @@
 //! All SQL of personal data.
 
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Error};
 use uuid::Uuid;
 
 use super::model::{Kind, Person};
+use super::places::Place;
+use super::spoken::{Combed, Needles};
 use crate::db::{SystemTx, Tx};
 
 /// Most rows of one kind that an export holds.
@@ -143,7 +146,7 @@ async fn user_sections(tx: &mut Tx, user: Uuid) -> Result<Vec<Section>, Error> {
                'time_zone', u.time_zone, 'status', u.status, 'last_signed_in_at', u.last_signed_in_at,
                'created_at', u.created_at, 'has_password', u.password_hash is not null,
                'date_form', u.date_form, 'number_form', u.number_form, 'theme', u.theme,
-               'plant', u.plant, 'landing', u.landing,
+               'plant', u.plant, 'landing', u.landing, 'shortcuts', u.shortcuts,
                'roles', (select coalesce(jsonb_agg(role), '[]') from user_roles r
                          where r.tenant_id = $1 and r.user_id = $2),
                'two_step_since', (select confirmed_at from user_totp t
@@ -441,7 +444,7 @@ pub(super) async fn user_erase(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> R
     let email = format!("{}@erased.invalid", user.simple());
     sqlx::query!(
         "update users set name = $3, email = $4, language = '', time_zone = '', status = 'disabled',
-             date_form = '', number_form = '', theme = '', plant = '', landing = '',
+             date_form = '', number_form = '', theme = '', plant = '', landing = '', shortcuts = '',
              password_hash = null, deleted_at = $5, version = version + 1
          where tenant_id = $1 and user_id = $2",
         tenant,
@@ -583,46 +586,103 @@ pub(super) async fn contact_erase(tx: &mut Tx, key: &str, now: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Tables in which people write of each other, or are told of each other.
-const SPOKEN: &[&str] = &[
-    "outbox",
-    "notices",
-    "exceptions",
-    "event_notes",
-    "file_versions",
-    "digest_entries",
-    "requests",
-    "workflow_instances",
-    "workflow_rounds",
-    "workflow_seats",
-    "workflow_delegations",
-];
-
-/// Takes a text of the person out of what other people were told and wrote.
-pub(super) async fn scrub(tx: &mut Tx, text: &str) -> Result<(), Error> {
+/// Phone numbers of the person that are not sealed.
+pub(super) async fn phones(tx: &mut Tx, person: &Person) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
-    let columns: Vec<(String, String, String)> = sqlx::query_as(
-        "select c.oid::regclass::text, quote_ident(a.attname), a.atttypid::regtype::text
-         from pg_attribute a join pg_class c on c.oid = a.attrelid
-         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and c.relname = any ($1)
-           and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-           and a.atttypid in ('text'::regtype, 'jsonb'::regtype)
-           and not exists (select from pg_index i where i.indrelid = c.oid and i.indisunique
-                           and a.attnum = any (i.indkey))",
+    sqlx::query_scalar!(
+        "select phone from contacts where $2 = 'contact' and tenant_id = $1 and contact = $3 and phone <> ''",
+        tenant,
+        person.kind.name(),
+        person.key,
     )
-    .bind(SPOKEN)
     .fetch_all(tx.conn())
+    .await
+}
+
+/// Combs one column: what is surely the person is taken out where the place lets it,
+/// and the rest is told.
+pub(super) async fn comb(tx: &mut Tx, place: Place, needles: &Needles) -> Result<Combed, Error> {
+    let tenant = tx.tenant();
+    let Place { table, column, may } = place;
+    let json: bool = sqlx::query_scalar(
+        "select atttypid = 'jsonb'::regtype from pg_attribute
+         where attrelid = $1::text::regclass and attname = $2",
+    )
+    .bind(format!("public.{table}"))
+    .bind(column)
+    .fetch_one(tx.conn())
     .await?;
-    // As it stands within JSON, without the quotes.
-    let json = serde_json::to_string(text).unwrap_or_default();
-    let json = json.trim_matches('"');
-    for (table, column, kind) in columns {
-        let sql = format!(
-            "update {table} set {column} = replace({column}::text, $2, 'erased')::{kind}
-             where tenant_id = $1 and position($2 in {column}::text) > 0"
-        );
-        let held = if kind == "jsonb" { json } else { text };
-        sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(held).execute(tx.conn()).await?;
+    // A row is named by its place, partition and all: no two tables have the same key.
+    // It stays there until the commit, as nobody else may write it.
+    let lock = if may { "for update" } else { "" };
+    let sql = format!(
+        r#"select tableoid::int8, ctid::text, "{column}"::text from public."{table}"
+           where tenant_id = $1 and "{column}"::text ~ $2 {lock}"#
+    );
+    let mut sum = Combed::default();
+    let mut changed: Vec<(i64, String, String)> = Vec::new();
+    {
+        let rows = sqlx::query_as::<_, (i64, String, String)>(AssertSqlSafe(sql));
+        let mut rows = rows.bind(tenant).bind(needles.hint()).fetch(tx.conn());
+        while let Some((part, at, mut text)) = rows.try_next().await? {
+            let combed = match serde_json::from_str::<Value>(&text) {
+                Ok(mut value) if json => {
+                    let combed = needles.comb_json(&mut value, may);
+                    text = value.to_string();
+                    combed
+                }
+                _ => needles.comb(&mut text, may),
+            };
+            if combed.replaced > 0 {
+                changed.push((part, at, text));
+            }
+            sum = sum.and(combed);
+        }
     }
+    let kind = if json { "jsonb" } else { "text" };
+    let sql = format!(
+        r#"update public."{table}" set "{column}" = $2::text::{kind}
+           where tenant_id = $1 and tableoid = $3::int8::oid and ctid = $4::text::tid"#
+    );
+    for (part, at, text) in changed {
+        let update = sqlx::query(AssertSqlSafe(sql.clone())).bind(tenant).bind(text).bind(part).bind(at);
+        update.execute(tx.conn()).await?;
+    }
+    Ok(sum)
+}
+
+/// A hold as plants are told of it, or were.
+pub(super) struct ToldHold {
+    pub id: String,
+    pub plant: String,
+    pub body: Value,
+    pub deleted: bool,
+}
+
+/// Holds whose text may speak of the person, as plants are told of them.
+pub(super) async fn told_holds(tx: &mut Tx, hint: &str) -> Result<Vec<ToldHold>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        ToldHold,
+        "select id, plant, body, deleted from reference_rows
+         where tenant_id = $1 and kind = 'hold' and body ->> 'reason' ~ $2",
+        tenant,
+        hint,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Of a hold that plants have forgotten already: what they were told.
+pub(super) async fn told_hold_rewrite(tx: &mut Tx, id: &str, body: &Value) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update reference_rows set body = $3 where tenant_id = $1 and kind = 'hold' and id = $2 and deleted",
+        tenant,
+        id,
+        body,
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }

@@ -95,8 +95,43 @@ impl Site {
         user
     }
 
-    async fn erase(&self, person: &Person, now: DateTime<Utc>) -> Result<(), PersonalError> {
-        erase(&self.test.db, &self.files, &self.cx, person, now).await
+    async fn erase(&self, person: &Person, now: DateTime<Utc>) -> Result<Erased, PersonalError> {
+        erase(&self.test.db, &self.files, &self.secrets, &self.cx, person, now).await
+    }
+
+    /// Texts of a query's only column, in the tenant.
+    async fn texts(&self, sql: &str) -> Vec<String> {
+        let found: Result<_, DbError> = self
+            .test
+            .db
+            .tx(&self.cx, async |tx| {
+                Ok(sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(tx.conn()).await?)
+            })
+            .await;
+        found.unwrap()
+    }
+
+    /// A workflow that somebody wrote something in its history of.
+    async fn history(&self, note: &str) {
+        let [definition, instance] = [Uuid::now_v7(), Uuid::now_v7()];
+        self.run(&format!(
+            "insert into workflow_definitions (tenant_id, definition_id, workflow, revision, name, source)
+                  values ($tenant, '{definition}', 'w_{}', 1, 'W', '{{}}')",
+            definition.simple()
+        ))
+        .await;
+        self.run(&format!(
+            "insert into workflow_instances (tenant_id, instance_id, definition_id, workflow, subject_kind,
+                                             subject_id, title, state, started_at)
+                  values ($tenant, '{instance}', '{definition}', 'w', 'request', gen_random_uuid(), 'T',
+                          'COMPLETED', now())"
+        ))
+        .await;
+        self.run(&format!(
+            "insert into workflow_history (tenant_id, instance_id, n, at, what, note)
+                  values ($tenant, '{instance}', 1, now(), 'decided', '{note}')"
+        ))
+        .await;
     }
 
     /// Every column of every table, the control schema too, in which the text
@@ -190,6 +225,20 @@ async fn of_a_user_nothing_is_left_anywhere() {
               values ($tenant, gen_random_uuid(), 1, 1, '', 'Ravi Teja saw a crack')",
     )
     .await;
+    // However it is written, and where it is written once.
+    site.history("RAVI  TEJA asks; call +91 98765-43210").await;
+    site.run(
+        "insert into holds (tenant_id, hold_id, reason, scope)
+              values ($tenant, gen_random_uuid(), 'ravi teja found a crack', '{}')",
+    )
+    .await;
+    let hold = serde_json::json!({ "hold": "H-1", "reason": "Found by ravi teja", "keys": [], "lots": [] });
+    let published: Result<_, DbError> = site
+        .test
+        .db
+        .tx(&site.cx, async |tx| crate::reference::publish(tx, "hold", "H-1", None, &hold, false).await)
+        .await;
+    let told_at = published.unwrap().expect("plants are told of the hold");
     // What is his own: a phone, a view of a list.
     let sealed = site.secrets.seal(site.tenant, &format!("phone:{user}"), b"+919876543210").unwrap();
     site.run(&format!(
@@ -228,11 +277,21 @@ async fn of_a_user_nothing_is_left_anywhere() {
     assert!(acts.iter().any(|act| act["action"] == "personal.export"));
 
     let oneself = Cx::new(site.tenant, person.subject());
-    let refused = erase(&site.test.db, &site.files, &oneself, &person, Utc::now()).await;
+    let refused = erase(&site.test.db, &site.files, &site.secrets, &oneself, &person, Utc::now()).await;
     assert!(matches!(refused, Err(PersonalError::Oneself)));
-    site.erase(&person, Utc::now()).await.unwrap();
+    let erased = site.erase(&person, Utc::now()).await.unwrap();
+    assert!(erased.replaced >= 9, "{erased:?}");
+    assert_eq!(erased.left, []);
     assert_eq!(site.places("Ravi").await, Vec::<String>::new());
+    assert_eq!(site.places("98765-43210").await, Vec::<String>::new());
     assert_eq!(site.places("ravi.teja").await, Vec::<String>::new());
+    // Plants are told the hold anew.
+    let holds =
+        site.texts("select version || ' ' || (body ->> 'reason') from reference_rows where kind = 'hold'");
+    let holds = holds.await;
+    let (version, reason) = holds[0].split_once(' ').unwrap();
+    assert_eq!(reason, "Found by erased");
+    assert!(version.parse::<i64>().unwrap() > told_at, "{holds:?}");
     let attempt = people::Attempt {
         email: "ravi.teja@saif.example".into(),
         password: PASSWORD.into(),
@@ -246,6 +305,73 @@ async fn of_a_user_nothing_is_left_anywhere() {
     let report = crate::audit::chain::verify(&site.test.db, site.tenant, None, |_| {}).await.unwrap();
     assert!(report.breaks.is_empty());
 }
+}
+
+#[tokio::test]
+async fn a_name_of_one_word_is_listed_and_replaced_nowhere() {
+    let site = Site::new().await;
+    let given = [("operator_id", "OP-9"), ("name", "Raj"), ("badge", "BADGE-9"), ("plants", "KOL")];
+    site.create("operators", &given).await;
+    site.create("suppliers", &[("partner", "RAJ"), ("name", "Rajasthan Castings")]).await;
+    let note = "From Rajasthan; ask raj, or Swaraj";
+    site.run(&format!(
+        "insert into event_notes (tenant_id, agent_id, epoch, seq, salt, note)
+              values ($tenant, gen_random_uuid(), 1, 1, '', '{note}')"
+    ))
+    .await;
+    site.history("Maharajah, Rajesh").await;
+    site.run(
+        "insert into exceptions (tenant_id, exception_id, kind, fingerprint, detail)
+              values ($tenant, gen_random_uuid(), 'x', 'x', '{\"note\": \"RAJ saw \\\"it\\\"\"}')",
+    )
+    .await;
+    let person = Person { kind: Kind::Operator, key: "OP-9".into() };
+    let erased = site.erase(&person, Utc::now() + TimeDelta::days(6 * 366)).await.unwrap();
+    assert_eq!(site.texts("select note from event_notes").await, [note]);
+    assert_eq!(site.texts("select note from workflow_history").await, ["Maharajah, Rajesh"]);
+    assert_eq!(site.texts("select name from partners").await, ["Rajasthan Castings"]);
+    assert_eq!(site.texts("select name from operators").await, ["erased"]);
+    let left = |place: &str, snippet: &str| Left {
+        place: place.to_owned(),
+        count: 1,
+        snippets: vec![snippet.to_owned()],
+    };
+    assert_eq!(erased.replaced, 0);
+    assert_eq!(erased.left, [left("event_notes.note", note), left("exceptions.detail", "RAJ saw \"it\"")]);
+    // How many is in the audit; what it says is not.
+    let told = site.texts("select after::text from audit_log where action = 'personal.erase'").await;
+    assert_eq!(told, ["{\"left\": 2, \"replaced\": 0}"]);
+    assert!(site.places("Swaraj").await.iter().all(|place| place == "event_notes.note"));
+}
+
+#[tokio::test]
+async fn whoever_erases_is_told_what_is_left_on_the_page_and_by_the_api() {
+    let site = Site::new().await;
+    for (contact, name) in [("C-1", "Meera Nair"), ("C-2", "Asha")] {
+        let email = format!("{contact}@acme.example").to_lowercase();
+        if contact == "C-1" {
+            site.create("suppliers", &[("partner", "ACME"), ("name", "Meera Nair Traders")]).await;
+        }
+        let given = [("contact", contact), ("partner", "ACME"), ("name", name), ("email", email.as_str())];
+        site.create("contacts", &given).await;
+    }
+    site.run(
+        "insert into exceptions (tenant_id, exception_id, kind, fingerprint, detail, resolution)
+              values ($tenant, gen_random_uuid(), 'x', 'x', '{}', 'meera nair told Asha & Ashok')",
+    )
+    .await;
+    let (status, page) = site.get("POST", "/personal/erase/contact/C-1", "confirm=C-1").await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    // A supplier's name is master data, and stays.
+    assert!(page.contains("partners.name") && page.contains("Meera Nair Traders"), "{page}");
+    assert!(page.contains("taken out in one place"), "{page}");
+    let (status, answer) = site.get("POST", "/api/v1/personal/erase/contact/C-2", "").await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let left = serde_json::json!([
+        { "place": "exceptions.resolution", "count": 1, "snippets": ["erased told Asha & Ashok"] }
+    ]);
+    assert_eq!(answer, serde_json::json!({ "replaced": 0, "left": left }));
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ struct Page<'a> {
     content: &'a str,
     has_account: bool,
     theme: &'a str,
+    keys_off: bool,
     /// Codes and names of plants that can be in focus.
     plants: &'a [(String, String)],
     focus: &'a str,
@@ -129,6 +130,7 @@ impl<'a> Shell<'a> {
             brand: self.caller.brand,
             has_account: matches!(self.caller.bearer, Bearer::Person(_)),
             theme: &self.caller.settings.theme,
+            keys_off: self.caller.settings.keys_off,
             plants: &self.caller.settings.plants,
             focus: self.caller.settings.focus.as_deref().unwrap_or_default(),
         };

@@ -273,7 +273,6 @@ pub async fn resubmit(
     if instance.starter.is_some() && instance.starter != new.starter {
         return Err(WorkflowError::NotYours);
     }
-    let before = instance.document.clone();
     instance.title = new.title.chars().take(200).collect();
     instance.document = new.document.clone();
     let definition = definition_of(tx, subjects, &instance).await?;
@@ -286,7 +285,8 @@ pub async fn resubmit(
         note: String::new(),
     };
     instances::happened(tx, instance.instance_id, &again).await?;
-    record(tx, "workflow.resubmit", &instance, Some(json!({ "document": before })), json!({})).await?;
+    // What was in it stays with the document: people wrote it, and may have named others.
+    record(tx, "workflow.resubmit", &instance, None, json!({})).await?;
     let mut run = Run { subjects, definition: &definition, now };
     run.go_on(tx, &mut instance, 0, new.starter, "").await?;
     Ok(standing_of(&instance))

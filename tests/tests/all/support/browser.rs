@@ -16,6 +16,8 @@ use super::{installed, pictures, until};
 
 const PHONE: (u32, u32) = (390, 844);
 const DESK: (u32, u32) = (1280, 800);
+/// A large desk, or a screen on a wall; and one on a wall that is read from afar.
+const WALLS: [(u32, u32); 2] = [(1920, 1080), (3840, 2160)];
 
 /// A running browser; gone, with its profile, when dropped.
 pub struct Browser {
@@ -131,6 +133,31 @@ impl Browser {
         let wide = "return document.documentElement.scrollWidth";
         let width = self.run(wide, json!([])).await;
         assert_eq!(width, PHONE.0, "{name} does not fit a phone: it must be moved sideways to be read");
+        self.size(DESK).await;
+    }
+
+    /// The whole page as on a wall: `target/screenshots/NAME-{1920,3840}.png`. It uses
+    /// the width, nothing has to be moved sideways, and its letters grow with the screen.
+    pub async fn walls(&self, name: &str) {
+        let letters = "return parseFloat(getComputedStyle(document.querySelector('#main')).fontSize)";
+        let at_a_desk = self.run(letters, json!([])).await.as_f64().unwrap();
+        for ((width, height), grown) in WALLS.into_iter().zip([1.1, 1.6]) {
+            self.size((width, height)).await;
+            self.picture(&format!("{name}-{width}")).await;
+            let measured = "const main = document.querySelector('#main').getBoundingClientRect(); \
+                            return [document.documentElement.scrollWidth, Math.round(main.right)]";
+            let measured = self.run(measured, json!([])).await;
+            assert_eq!(
+                measured,
+                json!([width, width]),
+                "{name} at {width}: it scrolls sideways, or leaves room"
+            );
+            let now = self.run(letters, json!([])).await.as_f64().unwrap();
+            assert!(
+                now >= at_a_desk * grown,
+                "{name} at {width}: letters of {now} px, {at_a_desk} at a desk"
+            );
+        }
         self.size(DESK).await;
     }
 

@@ -1,5 +1,6 @@
 //! An office in a browser: a cloud of its own, and people who come in.
 
+use serde_json::json;
 use simulators::demo::cloud::Cloud;
 use simulators::demo::layout::Layout;
 use simulators::demo::world::TENANT;
@@ -68,4 +69,14 @@ pub async fn set_password(browser: &Browser) {
     browser.click("#password").await;
     browser.press(&format!("{PASSWORD}\u{e007}")).await;
     browser.find("#sidebar").await;
+}
+
+/// Fills inputs of the page's form by their names, and sends it.
+pub async fn fill(browser: &Browser, values: &[(&str, &str)]) {
+    browser.find("#main form [name]").await;
+    let script = "for (const [name, value] of arguments[0]) { \
+                  const input = document.querySelector(`#main form [name='${name}']:not([type=hidden])`); \
+                  if (input.type === 'checkbox') input.checked = value === 'true'; else input.value = value; \
+                  input.dispatchEvent(new Event('input', { bubbles: true })); }";
+    browser.run(script, json!([values])).await;
 }

@@ -15,6 +15,7 @@ use super::super::api::{Right, open};
 use super::super::import::{self, label};
 use super::super::kind::{self, Kind};
 use super::super::shape::{Column, Lies, Shape, Shapes};
+use super::super::sheet::MAX_BYTES;
 use super::super::store::Stored;
 use super::super::{Engine, ListQuery, Master, MastersError, Mistake, SENSITIVE_VIEW, Sheet};
 use crate::i18n::{Lang, Texts};
@@ -22,6 +23,10 @@ use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
 /// Rows of a grid at most; more are narrowed, or imported.
 const MOST: usize = 200;
+/// Rows at most that are sent at once.
+const MOST_SENT: usize = MOST * 10;
+/// What so many rows weigh at most, in bytes: as much as a file that is imported.
+pub(super) const MOST_BYTES: usize = MAX_BYTES;
 /// Empty rows at the end, for who has no script that adds some.
 const EMPTY: usize = 5;
 
@@ -39,6 +44,9 @@ struct GridPage<'a> {
     more: bool,
     /// The field into which a scanned code goes.
     scanned: &'static str,
+    /// Rows at most that are sent at once, and what they weigh.
+    most: usize,
+    bytes: usize,
 }
 
 struct Head {
@@ -194,6 +202,8 @@ fn show(
         told,
         more,
         scanned: master.key.first().copied().unwrap_or_default(),
+        most: MOST_SENT,
+        bytes: MOST_BYTES,
     };
     let title = format!("{} · {}", texts.t("masters-grid"), texts.t(&master.text_key()));
     Shell::new(state, caller, title, "/masters").page(headers, &page)
@@ -276,8 +286,8 @@ async fn keep(
     let cells = |cells: &BTreeMap<String, String>| {
         known.iter().map(|input| cells.get(input).cloned().unwrap_or_default()).collect()
     };
-    if lines.len() > MOST * 10 {
-        return Err(MastersError::TooMany(MOST * 10));
+    if lines.len() > MOST_SENT {
+        return Err(MastersError::TooMany(MOST_SENT));
     }
     let sheet = Sheet {
         head_line: 0,

@@ -309,3 +309,26 @@ async fn lists_and_forms_begin_with_the_plant_in_focus_and_numbers_are_as_one_li
     let (status, _, page) = site.call(&who, "GET", "/masters/machines/row/M-VSK", "", "").await;
     assert_eq!(status, StatusCode::OK, "a row of another of one's plants is one click away: {page}");
 }
+
+#[tokio::test]
+async fn a_grid_takes_as_many_rows_as_it_says() {
+    let site = Site::new().await;
+    let session = site.person("a@saif.example", &["masters.*.view", "masters.*.edit"]).await;
+    let who = As::Session(&session);
+    let form = "application/x-www-form-urlencoded";
+    // Of each row as much as a spreadsheet may hold, and one mistake in the last.
+    let body = |rows: usize| {
+        let rows = (0..rows).map(|n| {
+            let purpose = if n + 1 == rows { "nonsense" } else { "scrap" };
+            format!("r.{n}.reason=R-{n}&r.{n}.texts.en={}&r.{n}.purpose={purpose}", "x".repeat(600))
+        });
+        rows.collect::<Vec<_>>().join("&")
+    };
+    let sent = body(2000);
+    assert!(sent.len() > 1024 * 1024, "more than other forms may send");
+    let (status, _, page) = site.call(&who, "POST", "/masters/reasons/grid", form, sent).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("value=\"R-1999\"") && page.contains("value=\"nonsense\""), "what was typed stays");
+    let (status, ..) = site.call(&who, "POST", "/masters/reasons/grid", form, body(2001)).await;
+    assert!(status.is_client_error(), "{status}");
+}

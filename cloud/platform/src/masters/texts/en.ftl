@@ -415,6 +415,7 @@ masters-did-master-export_sensitive = Sealed fields exported
 masters-grid = Edit as grid
 masters-grid-lead = Many rows at once. Paste from a spreadsheet, move with the arrows, Enter for the next row, Insert for a new one, Ctrl+Delete to take a new one away. All is saved, or nothing and every mistake is shown.
 masters-grid-more = Only the first 200 rows are here. Narrow the list, or import a file.
+masters-grid-too-much = A grid takes up to { $count } rows at once, and these are more than it can send. Nothing was sent, and what you typed is here. Take rows away and save in parts, or import a file.
 masters-grid-scan = Scan or type a code
 masters-grid-number = Row
 masters-grid-add = Add a row

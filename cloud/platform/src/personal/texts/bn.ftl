@@ -31,6 +31,36 @@ personal-more = আগের { $count }টি সারি কপিতে আ�
 personal-erase = মুছুন
 personal-erase-hint = নাম, ঠিকানা, ব্যাজ, সিল করা তথ্য ও ফাইল চিরতরে যায়। ব্যক্তি যা করেছেন তা পরিচয়হীন কোডে থাকে। এটি ফেরানো যায় না।
 personal-confirm = নিশ্চিত করতে { $code } লিখুন
+personal-erased = মুছে ফেলা হয়েছে
+personal-erased-others = অন্যরা যা লিখেছেন ও যা জেনেছেন
+personal-erased-replaced = { $count ->
+    [one] পুরো নাম, ই-মেল বা ফোন এক জায়গা থেকে সরানো হয়েছে।
+   *[other] পুরো নাম, ই-মেল বা ফোন { $count } জায়গা থেকে সরানো হয়েছে।
+}
+personal-erased-nothing-left = আর কিছু পাওয়া যায়নি যা এই ব্যক্তিকে বোঝাতে পারে।
+personal-erased-left = { $count ->
+    [one] একটি লেখায় এই ব্যক্তি থাকতে পারেন, অথবা একই নামের অন্য কেউ। সেটি যেমন ছিল তেমনই আছে: পড়ুন, সরাতে হলে সেখানেই বদলান। এই তালিকা রাখা হয় না।
+   *[other] { $count }টি লেখায় এই ব্যক্তি থাকতে পারেন, অথবা একই নামের অন্য কেউ। সেগুলি যেমন ছিল তেমনই আছে: পড়ুন, সরাতে হলে সেখানেই বদলান। এই তালিকা রাখা হয় না।
+}
+personal-erased-where = কোথায়
+personal-erased-times = কতবার
+personal-erased-text = কী লেখা আছে
+personal-place-outbox = বার্তা
+personal-place-notices = বিজ্ঞপ্তি
+personal-place-digest_entries = সারাংশের অপেক্ষায়
+personal-place-exceptions = ব্যতিক্রম
+personal-place-event_notes = স্টেশনের মন্তব্য
+personal-place-file_versions = ফাইলের নাম
+personal-place-requests = অনুরোধ
+personal-place-workflow_instances = অনুমোদন
+personal-place-workflow_history = অনুমোদনের ইতিহাস
+personal-place-workflow_seats = সিদ্ধান্ত
+personal-place-workflow_delegations = প্রতিনিধি
+personal-place-document_numbers = নথির নম্বর
+personal-place-document_leases = নম্বরের পরিসর
+personal-place-holds = আটক
+personal-place-users = অফিসের মানুষ
+personal-place-list_views = তালিকার ভিউ
 personal-wrong-kept = এই নথি { $until } পর্যন্ত রাখতে হবে। { $basis }
 personal-wrong-administrator = কোনো প্রশাসক থাকবেন না। আগে অন্য কাউকে প্রশাসক করুন।
 personal-wrong-oneself = যে অ্যাকাউন্টে আছেন তা মোছা যায় না। অন্য প্রশাসককে বলুন।
@@ -93,6 +123,7 @@ personal-field-date_form = তারিখ যেভাবে লেখা হ�
 personal-field-number_form = সংখ্যা যেভাবে লেখা হয়
 personal-field-theme = রূপ
 personal-field-landing = প্রথম পাতা
+personal-field-shortcuts = এক অক্ষরের কী
 personal-field-field = ঘর
 personal-field-value = মান
 personal-field-what = কী

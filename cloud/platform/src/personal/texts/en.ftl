@@ -31,6 +31,36 @@ personal-more = { $count } earlier rows are in the copy.
 personal-erase = Erase
 personal-erase-hint = Name, addresses, badge, sealed fields and files go for good. What the person did stays, under a code that says nothing. It cannot be undone.
 personal-confirm = Type { $code } to confirm
+personal-erased = Erased
+personal-erased-others = What others wrote and were told
+personal-erased-replaced = { $count ->
+    [one] Full name, e-mail or phone was taken out in one place.
+   *[other] Full name, e-mail or phone was taken out in { $count } places.
+}
+personal-erased-nothing-left = Nothing else was found that may mean this person.
+personal-erased-left = { $count ->
+    [one] One text may mean this person, or somebody or something else of the same name. It was left as it is: read it, and change it where it stands if it has to go. This list is not kept.
+   *[other] { $count } texts may mean this person, or somebody or something else of the same name. They were left as they are: read them, and change them where they stand if they have to go. This list is not kept.
+}
+personal-erased-where = Where
+personal-erased-times = How often
+personal-erased-text = What it says
+personal-place-outbox = Messages
+personal-place-notices = Notices
+personal-place-digest_entries = Waiting for a summary
+personal-place-exceptions = Exceptions
+personal-place-event_notes = Notes at stations
+personal-place-file_versions = Names of files
+personal-place-requests = Requests
+personal-place-workflow_instances = Approvals
+personal-place-workflow_history = History of approvals
+personal-place-workflow_seats = Decisions
+personal-place-workflow_delegations = Deputies
+personal-place-document_numbers = Document numbers
+personal-place-document_leases = Ranges of numbers
+personal-place-holds = Holds
+personal-place-users = People of the office
+personal-place-list_views = Views of lists
 personal-wrong-kept = These records must be kept until { $until }. { $basis }
 personal-wrong-administrator = Nobody would be left to administer. Make somebody else an administrator first.
 personal-wrong-oneself = Nobody erases the account they are signed in by. Ask another administrator.
@@ -93,6 +123,7 @@ personal-field-date_form = How days are written
 personal-field-number_form = How numbers are written
 personal-field-theme = Look
 personal-field-landing = First page
+personal-field-shortcuts = Keys of one letter
 personal-field-field = Field
 personal-field-value = Value
 personal-field-what = What

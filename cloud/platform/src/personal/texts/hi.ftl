@@ -31,6 +31,36 @@ personal-more = { $count } पुरानी पंक्तियाँ प्
 personal-erase = मिटाएँ
 personal-erase-hint = नाम, पते, बैज, मुहरबंद मान और फ़ाइलें हमेशा के लिए जाती हैं। व्यक्ति ने जो किया वह बिना पहचान के कोड से रहता है। यह वापस नहीं होता।
 personal-confirm = पुष्टि के लिए { $code } लिखें
+personal-erased = मिटा दिया गया
+personal-erased-others = दूसरों ने जो लिखा और जो उन्हें बताया गया
+personal-erased-replaced = { $count ->
+    [one] पूरा नाम, ई-मेल या फ़ोन एक जगह से हटाया गया।
+   *[other] पूरा नाम, ई-मेल या फ़ोन { $count } जगहों से हटाया गया।
+}
+personal-erased-nothing-left = और कुछ नहीं मिला जिसका मतलब यह व्यक्ति हो सकता है।
+personal-erased-left = { $count ->
+    [one] एक लेख में यह व्यक्ति हो सकता है, या इसी नाम का कोई और। वह जैसा था वैसा ही है: उसे पढ़ें, और हटाना हो तो वहीं बदलें। यह सूची रखी नहीं जाती।
+   *[other] { $count } लेखों में यह व्यक्ति हो सकता है, या इसी नाम का कोई और। वे जैसे थे वैसे ही हैं: उन्हें पढ़ें, और हटाना हो तो वहीं बदलें। यह सूची रखी नहीं जाती।
+}
+personal-erased-where = कहाँ
+personal-erased-times = कितनी बार
+personal-erased-text = क्या लिखा है
+personal-place-outbox = संदेश
+personal-place-notices = सूचनाएँ
+personal-place-digest_entries = सारांश की प्रतीक्षा में
+personal-place-exceptions = अपवाद
+personal-place-event_notes = स्टेशनों पर टिप्पणियाँ
+personal-place-file_versions = फ़ाइलों के नाम
+personal-place-requests = अनुरोध
+personal-place-workflow_instances = अनुमोदन
+personal-place-workflow_history = अनुमोदनों का इतिहास
+personal-place-workflow_seats = निर्णय
+personal-place-workflow_delegations = प्रतिनिधि
+personal-place-document_numbers = दस्तावेज़ संख्याएँ
+personal-place-document_leases = संख्याओं की श्रेणियाँ
+personal-place-holds = रोक
+personal-place-users = कार्यालय के लोग
+personal-place-list_views = सूचियों के दृश्य
 personal-wrong-kept = ये अभिलेख { $until } तक रखने हैं। { $basis }
 personal-wrong-administrator = कोई प्रशासक नहीं बचेगा। पहले किसी और को प्रशासक बनाएँ।
 personal-wrong-oneself = जिस खाते से साइन-इन हैं उसे नहीं मिटा सकते। किसी और प्रशासक से कहें।
@@ -93,6 +123,7 @@ personal-field-date_form = तारीख़ कैसे लिखें
 personal-field-number_form = संख्या कैसे लिखें
 personal-field-theme = रूप
 personal-field-landing = पहला पन्ना
+personal-field-shortcuts = एक अक्षर की कुंजियाँ
 personal-field-field = फ़ील्ड
 personal-field-value = मान
 personal-field-what = क्या

@@ -31,6 +31,36 @@ personal-more = మునుపటి { $count } వరుసలు ప్రత
 personal-erase = తుడిచివేయండి
 personal-erase-hint = పేరు, చిరునామాలు, బ్యాడ్జ్, సీలు చేసిన విలువలు, ఫైళ్లు శాశ్వతంగా పోతాయి. ఆ వ్యక్తి చేసినది గుర్తింపు లేని కోడ్‌తో ఉంటుంది. దీన్ని వెనక్కి తీసుకోలేరు.
 personal-confirm = నిర్ధారించడానికి { $code } రాయండి
+personal-erased = తుడిచివేశాం
+personal-erased-others = ఇతరులు రాసినవి, వారికి చెప్పినవి
+personal-erased-replaced = { $count ->
+    [one] పూర్తి పేరు, ఈ-మెయిల్ లేదా ఫోన్‌ను ఒక చోట తీసేశాం.
+   *[other] పూర్తి పేరు, ఈ-మెయిల్ లేదా ఫోన్‌ను { $count } చోట్ల తీసేశాం.
+}
+personal-erased-nothing-left = ఈ వ్యక్తి గురించి కావచ్చు అనిపించేది ఇంకేమీ దొరకలేదు.
+personal-erased-left = { $count ->
+    [one] ఒక పాఠంలో ఉన్నది ఈ వ్యక్తి కావచ్చు, అదే పేరున్న వేరొకరు కావచ్చు. దాన్ని అలాగే ఉంచాం: చదవండి, తీసేయాలంటే అక్కడే మార్చండి. ఈ జాబితా దాచబడదు.
+   *[other] { $count } పాఠాల్లో ఉన్నది ఈ వ్యక్తి కావచ్చు, అదే పేరున్న వేరొకరు కావచ్చు. వాటిని అలాగే ఉంచాం: చదవండి, తీసేయాలంటే అక్కడే మార్చండి. ఈ జాబితా దాచబడదు.
+}
+personal-erased-where = ఎక్కడ
+personal-erased-times = ఎన్నిసార్లు
+personal-erased-text = ఏమి రాసి ఉంది
+personal-place-outbox = సందేశాలు
+personal-place-notices = నోటీసులు
+personal-place-digest_entries = సారాంశం కోసం వేచి ఉన్నవి
+personal-place-exceptions = మినహాయింపులు
+personal-place-event_notes = స్టేషన్ల గమనికలు
+personal-place-file_versions = ఫైళ్ల పేర్లు
+personal-place-requests = అభ్యర్థనలు
+personal-place-workflow_instances = ఆమోదాలు
+personal-place-workflow_history = ఆమోదాల చరిత్ర
+personal-place-workflow_seats = నిర్ణయాలు
+personal-place-workflow_delegations = ప్రతినిధులు
+personal-place-document_numbers = పత్రాల సంఖ్యలు
+personal-place-document_leases = సంఖ్యల శ్రేణులు
+personal-place-holds = నిలుపుదలలు
+personal-place-users = కార్యాలయ వ్యక్తులు
+personal-place-list_views = జాబితాల వీక్షణలు
 personal-wrong-kept = ఈ రికార్డులు { $until } వరకు ఉంచాలి. { $basis }
 personal-wrong-administrator = నిర్వాహకులు ఎవరూ మిగలరు. ముందు మరొకరిని నిర్వాహకులుగా చేయండి.
 personal-wrong-oneself = మీరు ఉన్న ఖాతాను తుడిచివేయలేరు. మరో నిర్వాహకుడిని అడగండి.
@@ -93,6 +123,7 @@ personal-field-date_form = తేదీ రాసే విధం
 personal-field-number_form = సంఖ్య రాసే విధం
 personal-field-theme = రూపం
 personal-field-landing = మొదటి పేజీ
+personal-field-shortcuts = ఒకే అక్షరం కీలు
 personal-field-field = ఫీల్డ్
 personal-field-value = విలువ
 personal-field-what = ఏమిటి

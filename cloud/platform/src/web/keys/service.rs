@@ -57,6 +57,8 @@ pub struct Settings {
     pub focus: Option<String>,
     /// The page that follows signing in; empty for the first.
     pub landing: String,
+    /// No key of one letter acts by itself.
+    pub keys_off: bool,
     /// Codes and names of the plants where the person has any right.
     pub plants: Vec<(String, String)>,
 }
@@ -121,6 +123,7 @@ impl Access {
             // A plant where the person has no right any more is none.
             focus: Some(person.plant).filter(|plant| plants.iter().any(|(code, _)| code == plant)),
             landing: person.landing,
+            keys_off: person.shortcuts == "off",
             plants,
         };
         let zone_name = if person.time_zone.is_empty() { &row.tenant_time_zone } else { &person.time_zone };

@@ -1,0 +1,182 @@
+//! What was done, in words: the acts that the product writes down.
+
+use crate::i18n::Texts;
+
+/// Every act, sorted. Each has a text `audit-did-…`, with `-` for the dot.
+pub(super) const DID: &[&str] = &[
+    "address.reachable",
+    "address.unreachable",
+    "agent.raise_epoch",
+    "agent.reopen",
+    "agent.revoke",
+    "audit.export",
+    "code.create",
+    "code.redeem",
+    "consent.give",
+    "consent.withdraw",
+    "delivery.replay",
+    "delivery.replay_all",
+    "file.add",
+    "file.delete",
+    "file.purge",
+    "file.replace",
+    "file.restore",
+    "hold.place",
+    "hold.release",
+    "key.create",
+    "key.revoke",
+    "mail.bounce_token",
+    "mail.server",
+    "mail.settings",
+    "master.create",
+    "master.delete",
+    "master.export_sensitive",
+    "master.import",
+    "master.read",
+    "master.restore",
+    "master.update",
+    "master.withdraw",
+    "notice.preferences",
+    "notice.times",
+    "number.lend",
+    "number.take_back",
+    "number.void",
+    "partner.write",
+    "personal.erase",
+    "personal.export",
+    "personal.read",
+    "personal.refuse",
+    "phone.delete",
+    "phone.set",
+    "phone.verify",
+    "plant.change",
+    "plant.create",
+    "reference.publish",
+    "reference.withdraw",
+    "request.change",
+    "request.done",
+    "request.raise",
+    "role.create",
+    "role.limit",
+    "role.permissions",
+    "role.require_totp",
+    "session.end",
+    "session.start",
+    "signin.provider",
+    "signin.refused",
+    "sms.settings",
+    "tenant.addresses",
+    "tenant.colours",
+    "tenant.create",
+    "tenant.logo",
+    "tenant.move",
+    "tenant.plan",
+    "tenant.restored",
+    "tenant.resume",
+    "tenant.seed",
+    "tenant.settings",
+    "tenant.suspend",
+    "tenant.trial",
+    "token.issue",
+    "token.redeem",
+    "token.reuse",
+    "token.revoke",
+    "token.signing_key",
+    "user.backup_code",
+    "user.backup_codes",
+    "user.create",
+    "user.forgot",
+    "user.invite",
+    "user.link",
+    "user.link_identity",
+    "user.password",
+    "user.profile",
+    "user.roles",
+    "user.status",
+    "user.totp_off",
+    "user.totp_on",
+    "user.totp_reset",
+    "user.unlink",
+    "view.delete",
+    "view.share",
+    "webhook.active",
+    "webhook.create",
+    "webhook.delete",
+    "webhook.test",
+    "workflow.call_key",
+    "workflow.cancel",
+    "workflow.decide",
+    "workflow.delegate",
+    "workflow.delegate_end",
+    "workflow.discard",
+    "workflow.draft",
+    "workflow.escalate",
+    "workflow.move",
+    "workflow.publish",
+    "workflow.resubmit",
+    "workflow.retire",
+    "workflow.start",
+    "workflow.webhook",
+];
+
+/// An act in the reader's words; its code where there are none.
+pub(super) fn said(texts: &Texts, action: &str) -> String {
+    texts.or(&format!("audit-did-{}", action.replace('.', "-")), action)
+}
+
+/// What a field of a change is called; its name where it has no text.
+pub(super) fn field(texts: &Texts, name: &str) -> String {
+    let own = texts.or(&format!("field-{name}"), name);
+    texts.or(&format!("audit-field-{name}"), &own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use regex::Regex;
+
+    use super::*;
+
+    /// Acts that stand in the sources as they are written down.
+    fn written(folder: &Path, pattern: &Regex, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.contains("test") {
+                continue;
+            }
+            if path.is_dir() {
+                written(&path, pattern, found);
+            } else if name.ends_with(".rs") {
+                let source = std::fs::read_to_string(&path).unwrap();
+                // Tests stand at the end of a file.
+                let source = source.split("#[cfg(test)]\nmod").next().unwrap();
+                found.extend(pattern.captures_iter(source).map(|one| one[1].to_owned()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_act_has_words() {
+        let cloud = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let pattern = r#"(?:action: |(?:record|note)\(\s*tx,\s*)"([a-z]+\.[a-z_]+)""#;
+        let mut found = BTreeSet::new();
+        for part in ["platform", "trace", "server"] {
+            written(&cloud.join(part).join("src"), &Regex::new(pattern).unwrap(), &mut found);
+        }
+        assert!(found.len() > 60, "{found:?}");
+        // What who runs the installation does is in a log of its own.
+        found.retain(|action| !action.starts_with("admin."));
+        let missing: Vec<&String> = found.iter().filter(|action| !DID.contains(&action.as_str())).collect();
+        assert!(missing.is_empty(), "no words for {missing:?}");
+        assert!(DID.is_sorted());
+        for (lang, source) in super::super::TEXTS {
+            for action in DID {
+                let key = format!("audit-did-{} =", action.replace('.', "-"));
+                assert!(source.lines().any(|line| line.starts_with(&key)), "{}: {key}", lang.code());
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Who is meant by what somebody typed, and what those are called who did something.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::store;
+use crate::ctx::Cx;
+use crate::db::{Db, DbError};
+use crate::web::keys;
+
+/// Most who are meant by one text.
+pub(super) const MOST: usize = 50;
+
+/// Who is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// What was typed is an id, or nothing.
+    Itself,
+    /// These: id and name of each, at least one.
+    These(Vec<(String, String)>),
+    /// More than [`MOST`].
+    TooMany,
+}
+
+impl Meant {
+    /// The ids; `None` where the text stands for itself.
+    pub(super) fn ids(&self) -> Option<Vec<String>> {
+        match self {
+            Self::Itself => None,
+            Self::These(these) => Some(these.iter().map(|(id, _)| id.clone()).collect()),
+            Self::TooMany => Some(Vec::new()),
+        }
+    }
+}
+
+/// Who has this in their name or e-mail address: people of the office, operators,
+/// access keys. A text that is nobody's stands for itself.
+pub(super) async fn meant(db: &Db, cx: &Cx, text: &str) -> Result<Meant, DbError> {
+    let text = text.trim().to_lowercase();
+    if text.is_empty() || text.contains(':') || text.contains('\0') || text == "system" {
+        return Ok(Meant::Itself);
+    }
+    let most = i64::try_from(MOST + 1).unwrap_or(i64::MAX);
+    let mut these = db.tx(cx, async |tx| Ok::<_, DbError>(store::called(tx, &text, most).await?)).await?;
+    let keys = keys::list(db, cx.tenant).await?.into_iter();
+    these.extend(
+        keys.filter(|key| key.name.to_lowercase().contains(&text))
+            .map(|key| (format!("key:{}", key.id), key.name)),
+    );
+    Ok(match these.len() {
+        0 => Meant::Itself,
+        1..=MOST => Meant::These(these),
+        _ => Meant::TooMany,
+    })
+}
+
+/// Names of people, operators and access keys among these ids, as far as they have
+/// one.
+pub(super) async fn names(db: &Db, cx: &Cx, ids: &[&str]) -> Result<HashMap<String, String>, DbError> {
+    let people: Vec<Uuid> = ids.iter().filter_map(|id| id.strip_prefix("user:")?.parse().ok()).collect();
+    let names = db.tx(cx, async |tx| Ok::<_, DbError>(store::names(tx, &people).await?)).await?;
+    let mut names: HashMap<String, String> =
+        names.into_iter().map(|(id, name)| (format!("user:{id}"), name)).collect();
+    if ids.iter().any(|id| id.starts_with("key:")) {
+        let keys = keys::list(db, cx.tenant).await?.into_iter();
+        names.extend(keys.map(|key| (format!("key:{}", key.id), key.name)));
+    }
+    Ok(names)
+}
