@@ -11,6 +11,7 @@ use crate::db::{Db, Tx};
 use crate::files::{self, Files};
 use crate::people;
 use crate::reference;
+use crate::workflow;
 
 /// Erases a person, in the tenant and the control schema, as one transaction; the
 /// bytes of the person's files go after it. A refusal is written down with its
@@ -89,6 +90,7 @@ async fn erase_in(tx: &mut Tx, person: &Person, now: DateTime<Utc>) -> Result<Ve
                 return Err(PersonalError::LastAdministrator);
             }
             store::user_erase(tx, user, now).await?;
+            workflow::forget(tx, &email, &store::alias(user)).await?;
         }
         Kind::Operator => store::operator_erase(tx, &person.key, now).await?,
         Kind::Contact => store::contact_erase(tx, &person.key, now).await?,

@@ -616,7 +616,10 @@ async fn settings_are_judged_and_the_provider_is_asked() {
     let (inside, page) = site.tries(json!({})).await;
     assert!(!inside && page.contains("did not take its own code"), "{page}");
     // Where private addresses are not allowed, what stands beside the cloud is out of reach.
-    let state = AppState::builder(site.office.test.db.clone()).modules(&[crate::people::module()]).public_url(US).build();
+    let state = AppState::builder(site.office.test.db.clone())
+        .modules(&[crate::people::module()])
+        .public_url(US)
+        .build();
     let guarded = crate::web::app(state, crate::people::router());
     let mut browser = Browser { router: guarded, cookie: String::new() };
     let (status, _, page) = browser.send("GET", "/signin/at/SAIF/provider", "").await;
