@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::service::{self, Goes, Right};
-use super::{FilesError, Listed, content, spool};
+use super::service::{self, Goes};
+use super::{FilesError, Listed, Right, Whose, content, spool};
 use crate::db::Tx;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, IfMatch, Permission, Problem, etag, not_modified, query};
@@ -99,9 +99,9 @@ struct FileList {
 #[serde(deny_unknown_fields)]
 #[schema(as = FilesOf)]
 struct Of {
-    /// What it is attached to: the name of a master, such as `items`.
+    /// What it is attached to: the name of a master, such as `items`, or `request`.
     kind: String,
-    /// The key of the row: `BOLT-M6`.
+    /// The key of the row: `BOLT-M6`; of a request its id.
     key: String,
 }
 
@@ -109,9 +109,9 @@ struct Of {
 #[serde(deny_unknown_fields)]
 #[schema(as = FileNew)]
 struct New {
-    /// What it is attached to: the name of a master, such as `items`.
+    /// What it is attached to: the name of a master, such as `items`, or `request`.
     kind: String,
-    /// The key of the row: `BOLT-M6`.
+    /// The key of the row: `BOLT-M6`; of a request its id.
     key: String,
     /// As people know it: `bolt.pdf`.
     name: String,
@@ -153,11 +153,11 @@ async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<
     service::gate(&state.files, &caller, Right::View)?;
     let of: Of = query(&uri)?;
     let subject = service::subject(&state.files, &caller, &of.kind, Right::View)?;
-    let look = async |tx: &mut Tx| {
-        if !service::is_seen(tx, subject, &of.key).await? {
-            return Ok(Vec::new());
-        }
-        service::list(tx, &of.kind, &of.key).await
+    let look = async |tx: &mut Tx| match (service::reach(tx, subject, &caller, &of.key).await?, subject.whose)
+    {
+        (Some(_), _) => service::list(tx, &of.kind, &of.key).await,
+        (None, Whose::Of { .. }) => Ok(Vec::new()),
+        (None, Whose::Each { .. }) => Err(FilesError::NotFound),
     };
     let found: Result<_, FilesError> = state.db.tx(&caller.cx, look).await;
     let found = found.map_err(|error| error.problem(&caller.texts))?;
@@ -173,6 +173,9 @@ async fn add(
     service::gate(&state.files, &caller, Right::Edit)?;
     let new: New = query(&uri)?;
     let subject = service::subject(&state.files, &caller, &new.kind, Right::Edit)?;
+    if let Whose::Each { .. } = subject.whose {
+        service::require(&state.db, subject, &caller, &new.key, Right::Edit).await?;
+    }
     let goes = Goes::To(subject, &new.key);
     taken(&state, &caller, goes, &new.name, body, (StatusCode::CREATED, IfMatch::Absent)).await
 }

@@ -37,7 +37,7 @@ pub use tenant::{copy_tenant, erase_tenant, folder_of};
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Bodies, Module, Permission};
+use crate::web::{AppState, Bodies, Caller, Module, Permission};
 
 /// The texts of files.
 pub const TEXTS: Sources<'static> = [
@@ -57,15 +57,61 @@ pub fn router() -> Router<AppState> {
 pub struct Subject {
     /// Its name in addresses: `items`.
     pub kind: &'static str,
-    /// Whoever has it sees the files.
-    pub view: Permission,
-    /// Whoever has it adds, replaces, deletes and restores them.
-    pub edit: Permission,
+    /// Who sees the files of one, and who changes them.
+    pub whose: Whose,
     /// Whether there is one of this key; gets the kind and the key.
     pub stands: Stands,
     /// The page of one, by kind and key; a path of this site.
     pub href: fn(&str, &str) -> String,
 }
+
+/// Who sees files and who adds, replaces, deletes and restores them.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose {
+    /// Whoever has the permissions.
+    Of {
+        /// To see them.
+        view: Permission,
+        /// To change them.
+        edit: Permission,
+    },
+    /// Each thing says it for itself, as a document does that its owner and those who are
+    /// asked about it may see.
+    Each {
+        /// Whoever has one of these may see some.
+        view: &'static [Permission],
+        /// Whoever has one of these may change some.
+        edit: &'static [Permission],
+        /// What the caller may do with the files of the one of this key; `None`: not even
+        /// know that it is there.
+        reach: Reach,
+    },
+}
+
+impl Whose {
+    /// Whether the caller has the right to the files of one such thing at least.
+    pub(crate) fn may(&self, caller: &Caller, right: Right) -> bool {
+        let any = |all: &[Permission]| all.iter().any(|one| caller.may(one));
+        match (self, right) {
+            (Self::Of { view, .. }, Right::View) => caller.may(view),
+            (Self::Of { edit, .. }, Right::Edit) => caller.may(edit),
+            (Self::Each { view, .. }, Right::View) => any(view),
+            (Self::Each { edit, .. }, Right::Edit) => any(edit),
+        }
+    }
+}
+
+/// What a caller may do with files; the later includes the earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    /// See them.
+    View,
+    /// Add, replace, delete and restore them.
+    Edit,
+}
+
+/// What a caller may do with the files of the thing of a key.
+pub type Reach = for<'a> fn(&'a mut Tx, &'a Caller, &'a str) -> BoxFuture<'a, Result<Option<Right>, DbError>>;
 
 /// Whether there is such a thing in the transaction's tenant.
 pub type Stands = for<'a> fn(&'a mut Tx, &'static str, &'a str) -> BoxFuture<'a, Result<bool, DbError>>;

@@ -17,8 +17,8 @@ use uuid::Uuid;
 use super::api::{Which, send};
 use super::error::megabytes;
 use super::kind::Kind;
-use super::service::{self, Goes, Right};
-use super::{FilesError, Listed, Subject, VersionOf, spool};
+use super::service::{self, Goes};
+use super::{FilesError, Listed, Right, Subject, VersionOf, Whose, spool};
 use crate::i18n::Texts;
 use crate::people;
 use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
@@ -86,17 +86,18 @@ async fn render(
     let found = state
         .db
         .tx(&caller.cx, async |tx| {
-            let files = match service::is_seen(tx, subject, key).await? {
-                true => service::list(tx, subject.kind, key).await?,
-                false => Vec::new(),
+            let right = service::reach(tx, subject, caller, key).await?;
+            let files = match right {
+                Some(_) => service::list(tx, subject.kind, key).await?,
+                None => Vec::new(),
             };
             let actors =
                 files.iter().flat_map(|file| &file.versions).map(|version| version.created_by.clone());
             let names = people::names_of(tx, &actors.collect::<Vec<_>>()).await?;
-            Ok::<_, FilesError>((files, names))
+            Ok::<_, FilesError>((files, names, right))
         })
         .await;
-    let (files, names) = found.map_err(|error| error.problem(&caller.texts))?;
+    let (files, names, right) = found.map_err(|error| error.problem(&caller.texts))?;
     let name = |actor: &str| names.get(actor).cloned().unwrap_or_else(|| actor.to_owned());
     let shown = files.into_iter().filter_map(|file| {
         let present = file.present()?.clone();
@@ -111,7 +112,7 @@ async fn render(
         standing,
         deleted,
         told,
-        may_edit: caller.may(&subject.edit),
+        may_edit: right == Some(Right::Edit),
         largest: megabytes(state.files.limits().largest),
     };
     Ok(page.render()?)
@@ -140,7 +141,17 @@ fn is_part(headers: &HeaderMap) -> bool {
     headers.contains_key("hx-request") && headers.get("hx-target").is_none_or(|target| target != "main")
 }
 
-async fn stands(state: &AppState, caller: &Caller, subject: &Subject, key: &str) -> Result<(), Problem> {
+/// Refuses where there is no such thing, or the caller lacks the right to this one.
+async fn stands(
+    state: &AppState,
+    caller: &Caller,
+    subject: &Subject,
+    key: &str,
+    right: Right,
+) -> Result<(), Problem> {
+    if let Whose::Each { .. } = subject.whose {
+        return service::require(&state.db, subject, caller, key, right).await;
+    }
     let found: Result<bool, FilesError> =
         state.db.tx(&caller.cx, async |tx| Ok((subject.stands)(tx, subject.kind, key).await?)).await;
     match found.map_err(|error| error.problem(&caller.texts))? {
@@ -157,7 +168,7 @@ async fn box_of(
 ) -> Result<Response, Problem> {
     service::gate(&state.files, &caller, Right::View)?;
     let subject = service::subject(&state.files, &caller, &kind, Right::View)?;
-    stands(&state, &caller, subject, &key).await?;
+    stands(&state, &caller, subject, &key, Right::View).await?;
     show(&state, &caller, &headers, subject, &key, Vec::new()).await
 }
 
@@ -228,7 +239,7 @@ async fn add(
 ) -> Result<Response, Problem> {
     service::gate(&state.files, &caller, Right::Edit)?;
     let subject = service::subject(&state.files, &caller, &kind, Right::Edit)?;
-    stands(&state, &caller, subject, &key).await?;
+    stands(&state, &caller, subject, &key, Right::Edit).await?;
     let told = take(&state, &caller, &headers, body, Goes::To(subject, &key)).await?;
     done(&state, &caller, &headers, subject, &key, told).await
 }

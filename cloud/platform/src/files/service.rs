@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::{self, hex};
 use super::store::{self, Sent};
-use super::{Files, FilesError, Listed, Spooled, Subject};
+use super::{Files, FilesError, Listed, Right, Spooled, Subject, Whose};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
@@ -205,23 +205,16 @@ pub async fn used(tx: &mut Tx) -> Result<u64, DbError> {
     Ok(store::usage(tx).await?.unsigned_abs())
 }
 
-/// What a caller wants to do with files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
-    View,
-    Edit,
-}
-
 /// Refuses a caller who has the right to no subject at all, before anything is
 /// looked up.
 pub(super) fn gate(files: &Files, caller: &Caller, right: Right) -> Result<(), Problem> {
-    let may =
-        |subject: &Subject| caller.may(if right == Right::Edit { &subject.edit } else { &subject.view });
+    let may = |subject: &Subject| subject.whose.may(caller, right);
     if files.inner.subjects.iter().any(may) { Ok(()) } else { Err(Problem::forbidden()) }
 }
 
-/// The subject of this kind, if the caller has the right to it. Of a kind that
-/// there is not, a caller learns no more than of one that is not theirs.
+/// The subject of this kind, if the caller has the right to it, or may have to some of
+/// it: then [`reach`] must follow. Of a kind that there is not, a caller learns no more
+/// than of one that is not theirs.
 pub(super) fn subject<'f>(
     files: &'f Files,
     caller: &Caller,
@@ -229,13 +222,52 @@ pub(super) fn subject<'f>(
     right: Right,
 ) -> Result<&'f Subject, Problem> {
     let subject = files.subject(kind).ok_or_else(Problem::not_found)?;
-    caller.require(if right == Right::Edit { &subject.edit } else { &subject.view })?;
+    match (&subject.whose, right) {
+        (Whose::Of { view, .. }, Right::View) => caller.require(view)?,
+        (Whose::Of { edit, .. }, Right::Edit) => caller.require(edit)?,
+        (each, _) if each.may(caller, right) => {}
+        _ => return Err(Problem::forbidden()),
+    }
     Ok(subject)
+}
+
+/// What a caller who has passed [`subject`] may do with the files of one thing; `None`:
+/// it is not theirs to know of.
+pub(super) async fn reach(
+    tx: &mut Tx,
+    subject: &Subject,
+    caller: &Caller,
+    key: &str,
+) -> Result<Option<Right>, DbError> {
+    match subject.whose {
+        Whose::Of { edit, .. } => {
+            let right = if caller.may(&edit) { Right::Edit } else { Right::View };
+            Ok(is_seen(tx, subject, key).await?.then_some(right))
+        }
+        Whose::Each { reach, .. } => reach(tx, caller, key).await,
+    }
+}
+
+/// Refuses a caller who may not do this with the files of one thing: as not found where
+/// they may not know of it.
+pub(super) async fn require(
+    db: &Db,
+    subject: &Subject,
+    caller: &Caller,
+    key: &str,
+    right: Right,
+) -> Result<(), Problem> {
+    let found = db.tx(&caller.cx, async |tx| reach(tx, subject, caller, key).await).await?;
+    match found {
+        Some(found) if found >= right => Ok(()),
+        Some(_) => Err(Problem::forbidden()),
+        None => Err(Problem::not_found()),
+    }
 }
 
 /// Whether the subject is one of the transaction's plants, or of none: of another
 /// plant's nothing is shown.
-pub(super) async fn is_seen(tx: &mut Tx, subject: &Subject, key: &str) -> Result<bool, DbError> {
+async fn is_seen(tx: &mut Tx, subject: &Subject, key: &str) -> Result<bool, DbError> {
     if tx.plants().is_all() { Ok(true) } else { (subject.stands)(tx, subject.kind, key).await }
 }
 
@@ -250,8 +282,8 @@ pub(super) async fn open(
     let found = db.tx(&caller.cx, async |tx| Ok::<_, FilesError>(store::one(tx, id).await?)).await;
     let found = found.map_err(|error| error.problem(&caller.texts))?.ok_or_else(Problem::not_found)?;
     let subject = subject(files, caller, &found.subject_kind, right)?;
-    let seen = db.tx(&caller.cx, async |tx| is_seen(tx, subject, &found.subject_key).await).await?;
-    if seen { Ok(found) } else { Err(Problem::not_found()) }
+    require(db, subject, caller, &found.subject_key, right).await?;
+    Ok(found)
 }
 
 /// What is needed to send a version; the present one when none is named.

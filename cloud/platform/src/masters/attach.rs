@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::shape::SEPARATOR;
 use super::{declared, store};
 use crate::db::{DbError, Tx};
-use crate::files::Subject;
+use crate::files::{Subject, Whose};
 use crate::web::escaped;
 
 /// Every master, as what files are attached to.
@@ -15,8 +15,7 @@ use crate::web::escaped;
 pub fn subjects() -> Vec<Subject> {
     let subject = |master: &super::Master| Subject {
         kind: master.name,
-        view: master.permissions.view,
-        edit: master.permissions.edit,
+        whose: Whose::Of { view: master.permissions.view, edit: master.permissions.edit },
         stands,
         href,
     };

@@ -15,6 +15,7 @@ use crate::notify;
 use crate::people;
 use crate::reference;
 use crate::secrets::Secrets;
+use crate::workflow;
 
 /// Most snippets that are told of one place.
 const SNIPPETS: usize = 5;
@@ -113,6 +114,7 @@ async fn erase_in(
                 return Err(PersonalError::LastAdministrator);
             }
             store::user_erase(tx, user, now).await?;
+            workflow::forget(tx, &email, &store::alias(user)).await?;
         }
         Kind::Operator => store::operator_erase(tx, &person.key, now).await?,
         Kind::Contact => store::contact_erase(tx, &person.key, now).await?,

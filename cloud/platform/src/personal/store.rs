@@ -437,11 +437,16 @@ pub(super) async fn last_record(tx: &mut Tx, person: &Person) -> Result<Option<D
 
 // --- erasure --------------------------------------------------------------------
 
+/// What stands for a user's address after erasure.
+pub(super) fn alias(user: Uuid) -> String {
+    format!("{}@erased.invalid", user.simple())
+}
+
 /// What a user's row is after erasure: nobody's, and nobody can sign in by it.
 pub(super) async fn user_erase(tx: &mut Tx, user: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
     let tenant = tx.tenant();
     let name = format!("erased-{}", &user.simple().to_string()[24..]);
-    let email = format!("{}@erased.invalid", user.simple());
+    let email = alias(user);
     sqlx::query!(
         "update users set name = $3, email = $4, language = '', time_zone = '', status = 'disabled',
              date_form = '', number_form = '', theme = '', plant = '', landing = '', shortcuts = '',

@@ -445,6 +445,7 @@ async fn simulate(
         .tx(&caller.cx, async |tx| {
             let read = definitions::check(tx, &state.subjects, &draft.source()).await?;
             let definition = read.map_err(Unwritten::Mistakes)?;
+            super::asked::money(&trial.example)?;
             let tried = definitions::simulate(tx, &definition, &trial.example, trial.starter, now).await?;
             Ok::<_, Unwritten>(tried)
         })

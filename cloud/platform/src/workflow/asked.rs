@@ -3,7 +3,6 @@
 //! those who stand in for them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -11,11 +10,13 @@ use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::DECIDE;
+use super::condition::Field;
 use super::definition::{Approver, Definition, Known, Stage};
 use super::error::WorkflowError;
 use super::model::{Seat, Who};
 use super::read;
 use super::rules::{Authority, Decider, Refusal};
+use super::store::definitions::Written;
 use super::store::people::{self, Holder};
 use super::subject::Subjects;
 use crate::db::{DbError, Tx};
@@ -29,8 +30,12 @@ pub(super) async fn known(tx: &mut Tx, subjects: &Subjects, emails: &[String]) -
     Ok(Known {
         roles: people::roles(tx).await?.into_iter().map(|(role, ..)| role).collect(),
         people: people::by_email(tx, emails).await?.into_iter().collect(),
-        documents: subjects.iter().map(|subject| (subject.kind(), subject.fields())).collect(),
+        documents: documents(subjects),
     })
+}
+
+fn documents(subjects: &Subjects) -> BTreeMap<&'static str, &'static [Field]> {
+    subjects.iter().map(|subject| (subject.kind(), subject.fields())).collect()
 }
 
 /// Every e-mail that stands in a text, so that they are looked up at once.
@@ -40,18 +45,40 @@ pub(super) fn emails_in(source: &str) -> Vec<String> {
     found.into_iter().take(1000).collect()
 }
 
-/// Reads what was published.
+/// A text without the addresses of people: each is what `named` says of it, where it says
+/// anything.
+pub(super) fn renamed(source: &str, named: impl Fn(&str) -> Option<String>) -> String {
+    let parts = source.split('"').map(|part| {
+        let email = part.trim().to_lowercase();
+        let new = email.contains('@').then(|| named(&email)).flatten();
+        new.unwrap_or_else(|| part.to_owned())
+    });
+    parts.collect::<Vec<_>>().join("\"")
+}
+
+/// Reads what was published. Whom and which roles it names was judged then: people who
+/// left and roles that are gone since are read all the same, and their seats are vacant.
 pub(super) async fn definition(
     tx: &mut Tx,
     subjects: &Subjects,
-    workflow: &str,
-    source: &str,
+    written: &Written,
 ) -> Result<Definition, WorkflowError> {
-    let known = known(tx, subjects, &emails_in(source)).await?;
-    read::read(source, &known).map_err(|wrong| {
+    let workflow = &written.revision.workflow;
+    let known = Known {
+        roles: people::roles_ever(tx).await?.into_iter().collect(),
+        people: written.people.clone(),
+        documents: documents(subjects),
+    };
+    read::published(&written.source, &known).map_err(|wrong| {
         tracing::warn!(workflow, ?wrong, "a published workflow cannot be read any more");
-        WorkflowError::Unreadable(workflow.to_owned())
+        WorkflowError::Unreadable(workflow.clone())
     })
+}
+
+/// Whether every role that a definition names is still there: nothing new begins without.
+pub(super) async fn stands(tx: &mut Tx, definition: &Definition) -> Result<bool, DbError> {
+    let roles = people::roles(tx).await?;
+    Ok(definition.roles().all(|named| roles.iter().any(|(role, ..)| role == named)))
 }
 
 /// What decides where and how much of a right is needed: a document's plant and amount.
@@ -64,14 +91,57 @@ pub struct Place {
 }
 
 impl Place {
-    /// Of a document with these fields.
+    /// Of a document that is on its way. Where its amount cannot be read, which nothing
+    /// that was started has, it is beyond every limit.
     #[must_use]
     pub fn of(plant: Option<&str>, document: &Json) -> Self {
-        let text = |name: &str| document.get(name).and_then(Json::as_str);
-        let amount = text("amount").and_then(|amount| Decimal::from_str(amount).ok());
-        let currency = || text("currency").unwrap_or("INR").to_owned();
-        Self { plant: plant.map(str::to_owned), amount: amount.map(|amount| (amount, currency())) }
+        let beyond = |_| Some((Decimal::MAX, CURRENCY.to_owned()));
+        Self { plant: plant.map(str::to_owned), amount: money(document).unwrap_or_else(beyond) }
     }
+}
+
+/// The currency of a document that says none.
+const CURRENCY: &str = "INR";
+
+/// The amount and currency of a document: a decimal as text, or a number of at most 15
+/// digits, beyond which JSON's numbers are not exact. `None`: it says no amount.
+///
+/// # Errors
+/// [`WorkflowError::Money`].
+pub(super) fn money(document: &Json) -> Result<Option<(Decimal, String)>, WorkflowError> {
+    let wrong = |field| move || WorkflowError::Money(field);
+    let amount = match document.get("amount") {
+        None | Some(Json::Null) => return Ok(None),
+        Some(Json::String(text)) => Decimal::from_str_exact(text.trim()).ok(),
+        Some(Json::Number(number)) => {
+            let text = number.to_string();
+            let amount = Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text)).ok();
+            amount.filter(|amount| !number.is_f64() || digits(amount) <= 15)
+        }
+        Some(_) => None,
+    };
+    let currency = match document.get("currency") {
+        None | Some(Json::Null) => CURRENCY.to_owned(),
+        Some(Json::String(currency)) => currency.clone(),
+        Some(_) => return Err(wrong("currency")()),
+    };
+    Ok(Some((amount.ok_or_else(wrong("amount"))?, currency)))
+}
+
+fn digits(amount: &Decimal) -> usize {
+    amount.normalize().mantissa().unsigned_abs().to_string().len()
+}
+
+/// A document as it is kept: its amount as text, exact.
+///
+/// # Errors
+/// Those of [`money`].
+pub(super) fn judged(document: &Json) -> Result<Json, WorkflowError> {
+    let mut document = document.clone();
+    if let Some((amount, _)) = money(&document)? {
+        document["amount"] = amount.to_string().into();
+    }
+    Ok(document)
 }
 
 /// Somebody who may decide at a place, with the roles that they have there.
@@ -120,7 +190,7 @@ async fn deciders(
     named: &[Uuid],
     place: &Place,
 ) -> Result<Vec<Here>, DbError> {
-    let holders = people::holders(tx, roles, named, MAX_ASKED).await?;
+    let holders = people::holders(tx, roles, named, place.plant.as_deref(), MAX_ASKED).await?;
     let mut found: Vec<Here> = holders.iter().filter_map(|holder| here(holder, place).ok()).collect();
     found.retain(|one| named.contains(&one.user_id) || one.roles.iter().any(|role| roles.contains(role)));
     Ok(found)
@@ -169,7 +239,7 @@ pub(super) async fn asked(
     now: DateTime<Utc>,
 ) -> Result<Vec<Asked>, DbError> {
     let (mut roles, mut named) = (Vec::new(), Vec::new());
-    for seat in seats.iter().filter(|seat| seat.decision.is_none()) {
+    for seat in seats.iter().filter(|seat| seat.decision.is_none() && !seat.vacant) {
         match &seat.who {
             Who::Role(role) => roles.push(role.clone()),
             Who::Person(person) => named.push(*person),
@@ -238,9 +308,61 @@ pub(super) async fn reach(tx: &mut Tx, person: Uuid, now: DateTime<Utc>) -> Resu
     let lenders = people::lenders(tx, person, now).await?;
     let mut all = lenders.clone();
     all.push(person);
-    let mut holders = people::holders(tx, &[], &all, MAX_ASKED).await?;
+    let mut holders = people::holders(tx, &[], &all, None, MAX_ASKED).await?;
     let Some(at) = holders.iter().position(|holder| holder.user_id == person) else { return Ok(None) };
     let own = holders.swap_remove(at);
     holders.sort_by_key(|holder| holder.user_id);
     Ok(Some(Reach { own, lent: holders }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_amount_is_a_number_or_a_decimal_as_text_and_nothing_else() {
+        let read =
+            |amount: Json| money(&json!({ "amount": amount })).map(|found| found.map(|(n, _)| n.to_string()));
+        let is = |text: &str| Some(text.to_owned());
+        assert_eq!(read(Json::Null).unwrap(), None);
+        assert_eq!(money(&json!({})).unwrap(), None);
+        assert_eq!(read(json!("50000.010000")).unwrap(), is("50000.010000"));
+        assert_eq!(read(json!(60000)).unwrap(), is("60000"));
+        assert_eq!(read(json!(-0.1)).unwrap(), is("-0.1"));
+        assert_eq!(read(json!(999_999_999_999_999_999_u64)).unwrap(), is("999999999999999999"));
+        // What a number of JSON cannot hold exactly is a text, or is refused.
+        assert_eq!(read(json!("123456789012.123456")).unwrap(), is("123456789012.123456"));
+        for wrong in [
+            json!(123_456_789_012.123_46),
+            json!(1e30),
+            json!("12,000"),
+            json!("many"),
+            json!(""),
+            json!(true),
+            json!([1]),
+            json!({ "value": 1 }),
+        ] {
+            let refused = read(wrong.clone());
+            assert!(matches!(refused, Err(WorkflowError::Money("amount"))), "{wrong}: {refused:?}");
+        }
+        let odd = money(&json!({ "amount": "1", "currency": 5 }));
+        assert!(matches!(odd, Err(WorkflowError::Money("currency"))), "{odd:?}");
+        assert_eq!(
+            judged(&json!({ "amount": 60000, "x": 1 })).unwrap(),
+            json!({ "amount": "60000", "x": 1 })
+        );
+        // What is kept and cannot be read is beyond every limit, and not without one.
+        assert_eq!(Place::of(None, &json!({ "amount": true })).amount, Some((Decimal::MAX, "INR".into())));
+    }
+
+    #[test]
+    fn addresses_are_taken_out_of_a_text() {
+        let source =
+            r#"{ "approvers": [{ "person": "Ravi@saif.example" }, { "person": " b@saif.example" }] }"#;
+        let out = renamed(source, |email| (email == "ravi@saif.example").then(|| "x@y.z".to_owned()));
+        assert_eq!(out, r#"{ "approvers": [{ "person": "x@y.z" }, { "person": " b@saif.example" }] }"#);
+        assert_eq!(renamed(source, |_| None), source);
+    }
 }

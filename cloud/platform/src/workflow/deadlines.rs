@@ -84,7 +84,7 @@ async fn escalate(
     let seats = seats_of(tx, instance).await?;
     let number = seats.iter().map(|seat| seat.seat).max().unwrap_or(-1) + 1;
     let deputy = Seat { deputy: true, ..Seat::open(number, Who::Role(role.clone())) };
-    rounds::seats_insert(tx, instance.instance_id, round.round, std::slice::from_ref(&deputy)).await?;
+    rounds::seats_insert(tx, round, std::slice::from_ref(&deputy), now).await?;
     note(tx, instance, round, "escalated", &role, now).await?;
     record(tx, "workflow.escalate", instance, None, json!({ "to": role, "round": round.round })).await?;
     // Told is who may take this seat: seats that wait are left out, and those that
@@ -94,12 +94,13 @@ async fn escalate(
     let asked = asked::asked(tx, &all, instance.starter, own_allowed, &place_of(instance), now).await?;
     tell::each(tx, &tell::ESCALATED, instance, round, &asked, now).await?;
     if asked.is_empty() {
-        tell::asked(tx, instance, round, &asked, now).await?;
+        tell::nobody(tx, instance, round, now).await?;
     }
     Ok(())
 }
 
-async fn note(
+/// Adds to the history what no person did.
+pub(super) async fn note(
     tx: &mut Tx,
     instance: &Instance,
     round: &Round,

@@ -150,7 +150,7 @@ pub struct Mistake {
 pub struct Known {
     /// Codes of the tenant's roles.
     pub roles: BTreeSet<String>,
-    /// People who may sign in, by e-mail.
+    /// People who may sign in, by e-mail; of what was published, those whom it named then.
     pub people: BTreeMap<String, Uuid>,
     /// Kinds of documents, and the fields that each has beside [`FIELDS`].
     pub documents: BTreeMap<&'static str, &'static [Field]>,
@@ -166,6 +166,29 @@ impl Known {
 }
 
 impl Definition {
+    /// The roles that it names.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.stages.iter().flat_map(|stage| {
+            let asked = stage.approvers.iter().filter_map(|approver| match approver {
+                Approver::Role(role) => Some(role.as_str()),
+                Approver::Person(..) => None,
+            });
+            asked.chain(stage.escalation.as_ref().map(|escalation| escalation.to.as_str()))
+        })
+    }
+
+    /// The people whom it names, by e-mail in lower case.
+    #[must_use]
+    pub fn people(&self) -> BTreeMap<String, Uuid> {
+        let approvers = self.stages.iter().flat_map(|stage| &stage.approvers);
+        approvers
+            .filter_map(|approver| match approver {
+                Approver::Person(email, person) => Some((email.to_lowercase(), *person)),
+                Approver::Role(_) => None,
+            })
+            .collect()
+    }
+
     /// Whether a stage is asked for `document`. Where a condition cannot be judged,
     /// because the document lacks what it compares, the stage is asked: somebody
     /// looks too much rather than nobody.
@@ -237,7 +260,14 @@ impl Stage {
             Rule::All => count,
             Rule::Quorum(needed) => needed.min(count),
         };
-        let seats = (0..).zip(who).map(|(seat, who)| Seat::open(seat, who)).collect();
-        (seats, needed)
+        let everybody = match (&self.approvers[..], self.rule) {
+            ([Approver::Role(role)], Rule::All) => Some(role),
+            _ => None,
+        };
+        let seats = (0..).zip(who).map(|(seat, who)| {
+            let of_role = everybody.filter(|_| matches!(who, Who::Person(_))).cloned();
+            Seat { of_role, ..Seat::open(seat, who) }
+        });
+        (seats.collect(), needed)
     }
 }

@@ -1,5 +1,7 @@
 //! Writing definitions: drafts, publishing, cloning, and trying one on an example.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -66,6 +68,7 @@ pub async fn create(
             if error.problem() == Problem::Exists { WorkflowError::DraftExists } else { error.into() }
         },
     )?;
+    let source = without_addresses(tx, source).await?;
     let after = json!({ "workflow": definition.workflow, "plant": plant, "source": source });
     note(tx, "workflow.draft", id, None, after).await?;
     Ok(id)
@@ -101,8 +104,9 @@ pub async fn change(
     if !definitions::update(tx, id, version, &definition.name, source).await? {
         return Err(WorkflowError::Stale.into());
     }
-    let before = json!({ "source": written.source });
-    note(tx, "workflow.draft", id, Some(before), json!({ "source": source })).await?;
+    let before = json!({ "source": without_addresses(tx, &written.source).await? });
+    let after = json!({ "source": without_addresses(tx, source).await? });
+    note(tx, "workflow.draft", id, Some(before), after).await?;
     Ok(())
 }
 
@@ -118,7 +122,8 @@ pub async fn discard(tx: &mut Tx, id: Uuid, version: Option<i32>) -> Result<(), 
     if !definitions::delete(tx, id, version.unwrap_or(written.revision.version)).await? {
         return Err(WorkflowError::Stale);
     }
-    let before = json!({ "workflow": written.revision.workflow, "source": written.source });
+    let source = without_addresses(tx, &written.source).await?;
+    let before = json!({ "workflow": written.revision.workflow, "source": source });
     note(tx, "workflow.discard", id, Some(before), Json::Null).await?;
     Ok(())
 }
@@ -142,7 +147,8 @@ pub async fn publish(
     }
     let plant = written.revision.plant.as_deref();
     definitions::retire(tx, &written.revision.workflow, plant).await?;
-    if !definitions::publish(tx, id, version.unwrap_or(written.revision.version), now).await? {
+    let version = version.unwrap_or(written.revision.version);
+    if !definitions::publish(tx, id, version, &definition.people(), now).await? {
         return Err(WorkflowError::Stale.into());
     }
     triggers::arm(tx, &definition, plant, now).await?;
@@ -182,12 +188,21 @@ pub async fn clone(
     workflow: Option<&str>,
     plant: Option<&str>,
 ) -> Result<Uuid, Unwritten> {
+    let source = copied(tx, id, workflow).await?;
+    create(tx, subjects, plant, &source).await
+}
+
+/// The text with which a copy of a revision begins, under another name (`workflow`) or the
+/// same.
+///
+/// # Errors
+/// [`WorkflowError::NotFound`].
+pub async fn copied(tx: &mut Tx, id: Uuid, workflow: Option<&str>) -> Result<String, WorkflowError> {
     let written = definitions::find(tx, id, false).await?.ok_or(WorkflowError::NotFound)?;
-    let source = match workflow.filter(|workflow| *workflow != written.revision.workflow) {
+    Ok(match workflow.filter(|workflow| *workflow != written.revision.workflow) {
         Some(workflow) => renamed(&written, workflow),
         None => written.source,
-    };
-    create(tx, subjects, plant, &source).await
+    })
 }
 
 /// The text with another `workflow_id`; all else stays as it was written.
@@ -197,6 +212,35 @@ fn renamed(written: &Written, workflow: &str) -> String {
     let (head, tail) = written.source.split_at(at + mark.len());
     let old = Json::from(written.revision.workflow.as_str()).to_string();
     format!("{head}{}", tail.replacen(&old, &Json::from(workflow).to_string(), 1))
+}
+
+/// A text for the audit, which holds nothing personal: people by their ids.
+async fn without_addresses(tx: &mut Tx, source: &str) -> Result<String, DbError> {
+    let known: BTreeMap<String, Uuid> =
+        people::by_email(tx, &asked::emails_in(source)).await?.into_iter().collect();
+    let named = |email: &str| {
+        let person = known.get(email).map_or_else(|| "somebody".to_owned(), Uuid::to_string);
+        Some(format!("user:{person}"))
+    };
+    Ok(asked::renamed(source, named))
+}
+
+/// Takes the address of somebody who is erased out of everything written, published or
+/// not: `new` stands in its place. What runs goes on, since it knows people by their ids.
+///
+/// # Errors
+/// The database.
+pub async fn forget(tx: &mut Tx, email: &str, new: &str) -> Result<(), DbError> {
+    for (id, source, mut people) in definitions::naming(tx, email).await? {
+        let source = asked::renamed(&source, |found| (found == email).then(|| new.to_owned()));
+        if let Some(people) = people.as_object_mut()
+            && let Some(person) = people.remove(email)
+        {
+            people.insert(new.to_owned(), person);
+        }
+        definitions::renamed(tx, id, &source, &people).await?;
+    }
+    Ok(())
 }
 
 async fn note(tx: &mut Tx, action: &str, id: Uuid, before: Option<Json>, after: Json) -> Result<(), DbError> {

@@ -16,10 +16,17 @@ pub enum WorkflowError {
     /// No published definition of this workflow serves the document's plant.
     #[error("no workflow {0} is published for this")]
     NoDefinition(String),
-    /// The published definition cannot be read any more: a role or person that it
-    /// names is gone.
-    #[error("the published workflow {0} names what is not there any more; publish it anew")]
+    /// The published definition names a role, a kind of document or a field that is not
+    /// there any more.
+    #[error(
+        "the published workflow {0} names a role or field that is not there any more; publish a revision without it"
+    )]
     Unreadable(String),
+    /// The document's amount (or currency: the field) is no such thing.
+    #[error(
+        "the document's {0} cannot be read: an amount is a number, or a decimal as text such as \"52000.50\", and a currency a text such as \"INR\""
+    )]
+    Money(&'static str),
     /// The document is under way already.
     #[error("this is on its way already")]
     UnderWay,
@@ -81,6 +88,7 @@ impl WorkflowError {
             Self::NotFound => "not_found",
             Self::NoDefinition(_) => "workflow.no_definition",
             Self::Unreadable(_) => "workflow.unreadable",
+            Self::Money(_) => "workflow.money",
             Self::UnderWay => "workflow.under_way",
             Self::State(_) => "workflow.state",
             Self::Settled => "workflow.settled",
@@ -110,7 +118,7 @@ impl WorkflowError {
             Self::Action => Some("action"),
             Self::Stage => Some("to_stage"),
             Self::NoDefinition(_) | Self::Unreadable(_) => Some("workflow"),
-            Self::Field(field, _) => Some(field),
+            Self::Field(field, _) | Self::Money(field) => Some(field),
             _ => None,
         }
     }

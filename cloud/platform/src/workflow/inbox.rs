@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ pub struct Entry {
     pub escalated: bool,
     /// Whom the reader stands in for, by name.
     pub on_behalf_of: Option<String>,
-    /// What the reader may do.
+    /// What the reader may do; nothing where the workflow cannot be read any more.
     pub actions: Vec<Action>,
     /// Whether it may be approved together with others.
     pub bulk: bool,
@@ -114,12 +114,11 @@ async fn entries(
     for taken in rounds::seats_of(tx, &instances, &numbers).await? {
         seats.entry(taken.instance_id).or_default().push(taken.seat);
     }
-    let wanted: BTreeMap<Uuid, String> =
-        rows.iter().map(|row| (row.definition_id, row.workflow.clone())).collect();
+    let wanted: BTreeSet<Uuid> = rows.iter().map(|row| row.definition_id).collect();
     let mut known: BTreeMap<Uuid, Definition> = BTreeMap::new();
-    for (id, workflow) in wanted {
+    for id in wanted {
         let Some(written) = definitions::find(tx, id, false).await? else { continue };
-        match asked::definition(tx, subjects, &workflow, &written.source).await {
+        match asked::definition(tx, subjects, &written).await {
             Ok(definition) => drop(known.insert(id, definition)),
             Err(WorkflowError::Db(error)) => return Err(error.into()),
             Err(_) => {}
@@ -130,15 +129,16 @@ async fn entries(
     let names: BTreeMap<Uuid, String> = people::names(tx, &wanted).await?.into_iter().collect();
     let mut entries = Vec::new();
     for row in rows {
-        // What cannot be read any more waits on its own page.
-        let Some(definition) = known.get(&row.definition_id) else { continue };
+        // What cannot be read any more is shown, and says on its own page why it waits.
+        let definition = known.get(&row.definition_id);
+        let own_allowed = definition.is_some_and(|definition| definition.own_allowed);
         let Ok(decider) = reach.at(&Place::of(row.plant.as_deref(), &row.document)) else { continue };
         let of = seats.get(&row.instance_id).map(Vec::as_slice).unwrap_or_default();
-        let Ok((at, on_behalf_of)) = rules::seat_for(of, &decider, row.starter, definition.own_allowed)
-        else {
+        let Ok((at, on_behalf_of)) = rules::seat_for(of, &decider, row.starter, own_allowed) else {
             continue;
         };
-        let stage = usize::try_from(row.stage - 1).ok().and_then(|at| definition.stages.get(at));
+        let stage = usize::try_from(row.stage - 1).ok();
+        let stage = stage.and_then(|at| definition?.stages.get(at));
         let text = |name: &str| row.document.get(name).and_then(|value| value.as_str()).map(str::to_owned);
         entries.push(Entry {
             amount: text("amount"),
@@ -146,7 +146,7 @@ async fn entries(
             starter: row.starter.and_then(|starter| names.get(&starter).cloned()),
             on_behalf_of: on_behalf_of.and_then(|person| names.get(&person).cloned()),
             actions: stage.map(|stage| stage.actions.clone()).unwrap_or_default(),
-            bulk: definition.bulk_allowed,
+            bulk: definition.is_some_and(|definition| definition.bulk_allowed),
             escalated: of.get(at).is_some_and(|seat| seat.deputy),
             instance_id: row.instance_id,
             workflow: row.workflow,

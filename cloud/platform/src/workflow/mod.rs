@@ -30,6 +30,7 @@ mod tell;
 #[cfg(test)]
 mod tests;
 mod triggers;
+mod vacancy;
 mod view;
 pub mod worker;
 
@@ -40,6 +41,7 @@ use crate::openapi::Operation;
 use crate::web::{AppState, Module, NavItem, Permission};
 
 pub use condition::{Field, Type};
+pub use definitions::forget;
 pub use error::WorkflowError;
 pub use model::{Action, State, TRANSITIONS};
 pub use requests::{REQUEST_RAISE, REQUEST_READ, Requests, SEARCHERS};
@@ -108,6 +110,7 @@ pub fn module() -> Module {
         .kinds(KINDS)
         .searchers(&SEARCHERS)
         .subjects([&Requests as &'static dyn Subject])
+        .attached([requests::ATTACHED])
         .job("deadlines, schedules and starts", |state, stop| async move {
             worker::run(state.db.clone(), state.subjects.clone(), stop).await;
         })

@@ -159,6 +159,10 @@ pub struct Seat {
     pub seat: i16,
     /// Who is asked.
     pub who: Who,
+    /// Where everybody who has a role is asked: that role, which a person has to keep.
+    pub of_role: Option<String>,
+    /// Nobody is there to take it: the person left or lost the role, or nobody has it.
+    pub vacant: bool,
     /// Came by escalation: its decision settles the stage.
     pub deputy: bool,
     /// What was decided, if it was.
@@ -173,6 +177,15 @@ impl Seat {
     /// A seat that nobody has taken.
     #[must_use]
     pub fn open(seat: i16, who: Who) -> Self {
-        Self { seat, who, deputy: false, decision: None, decided_by: None, on_behalf_of: None }
+        Self {
+            seat,
+            who,
+            of_role: None,
+            vacant: false,
+            deputy: false,
+            decision: None,
+            decided_by: None,
+            on_behalf_of: None,
+        }
     }
 }

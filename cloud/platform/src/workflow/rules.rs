@@ -17,8 +17,39 @@ pub enum Verdict {
     SentBack,
 }
 
+/// Whether a seat counts no more: everybody who has a role is asked, and this person has
+/// it no longer. The seat of somebody who was named stays, and waits.
+fn lapsed(seat: &Seat) -> bool {
+    seat.vacant && seat.of_role.is_some() && seat.decision.is_none()
+}
+
+/// How many approvals it takes of those who are left: of everybody who has a role one less
+/// for each who has it no longer, and one at the least.
+fn needed_of(seats: &[Seat], needed: usize) -> usize {
+    needed.saturating_sub(seats.iter().filter(|seat| lapsed(seat)).count()).max(1)
+}
+
+/// Whether enough seats can still be taken for a decision to be reached.
+#[must_use]
+pub fn reachable(seats: &[Seat], needed: usize) -> bool {
+    let free = |seat: &&Seat| seat.decision.is_none() && !seat.vacant;
+    let approvals = seats.iter().filter(|seat| seat.decision == Some(Action::Approve)).count();
+    let open = seats.iter().filter(|seat| !seat.deputy).filter(free).count();
+    seats.iter().filter(|seat| seat.deputy).any(|seat| free(&seat))
+        || approvals + open >= needed_of(seats, needed)
+}
+
+/// The role to which a round falls where everybody who had it when the stage was opened
+/// has left without a word: whoever gets it is asked in their place.
+#[must_use]
+pub fn falls_to(seats: &[Seat]) -> Option<&str> {
+    let mut own = seats.iter().filter(|seat| !seat.deputy);
+    if own.all(lapsed) { seats.iter().find_map(|seat| seat.of_role.as_deref()) } else { None }
+}
+
 /// What `seats` amount to where `needed` approvals are asked for. A deputy's
-/// decision counts for all; one that sends back ends the round.
+/// decision counts for all; one that sends back ends the round. Nothing is rejected
+/// unless somebody said no.
 #[must_use]
 pub fn verdict(seats: &[Seat], needed: usize) -> Verdict {
     let of = |action| seats.iter().filter(move |seat| seat.decision == Some(action));
@@ -31,10 +62,11 @@ pub fn verdict(seats: &[Seat], needed: usize) -> Verdict {
         None => {}
     }
     let approvals = of(Action::Approve).count();
-    let open = seats.iter().filter(|seat| !seat.deputy && seat.decision.is_none()).count();
+    let open = seats.iter().filter(|seat| !seat.deputy && seat.decision.is_none() && !lapsed(seat)).count();
+    let needed = needed_of(seats, needed);
     if approvals >= needed {
         Verdict::Approved
-    } else if approvals + open < needed {
+    } else if approvals + open < needed && of(Action::Reject).next().is_some() {
         Verdict::Rejected
     } else {
         Verdict::Open
@@ -108,7 +140,7 @@ pub fn seat_for(
 /// The open seat that fits best: the person's own, one of a role, a deputy's.
 fn seat_of(seats: &[Seat], authority: &Authority) -> Option<usize> {
     let rank = |seat: &Seat| match &seat.who {
-        _ if seat.decision.is_some() => None,
+        _ if seat.decision.is_some() || seat.vacant => None,
         Who::Person(person) => (*person == authority.person).then_some(0),
         Who::Role(role) => authority.roles.contains(role).then_some(if seat.deputy { 2 } else { 1 }),
     };
@@ -192,6 +224,44 @@ mod tests {
         assert_eq!(verdict(&seats, 2), Verdict::Approved);
         seats[2].decision = Some(Action::Reject);
         assert_eq!(verdict(&seats, 1), Verdict::Rejected);
+    }
+
+    #[test]
+    fn who_leaves_is_not_waited_for_unless_they_were_named() {
+        let holder = |seat, n| Seat { of_role: Some("A".into()), ..Seat::open(seat, Who::Person(person(n))) };
+        let gone = |mut seat: Seat| {
+            seat.vacant = true;
+            seat
+        };
+        let approved = |mut seat: Seat| {
+            seat.decision = Some(Action::Approve);
+            seat
+        };
+        // Everybody of a role: two said yes, the third left.
+        let seats = [approved(holder(0, 1)), approved(holder(1, 2)), gone(holder(2, 3))];
+        assert_eq!(verdict(&seats, 3), Verdict::Approved);
+        let seats = [approved(holder(0, 1)), holder(1, 2), gone(holder(2, 3))];
+        assert_eq!(verdict(&seats, 3), Verdict::Open);
+        assert!(reachable(&seats, 3));
+        assert_eq!(falls_to(&seats), None);
+        // Who left cannot decide, though the seat is theirs.
+        assert_eq!(seat_for(&seats, &decider(3, &["B"]), None, false), Err(Refusal::NotAsked));
+        // All left without a word: nothing is approved and nothing rejected by that.
+        let mut seats = vec![gone(holder(0, 1)), gone(holder(1, 2))];
+        assert_eq!(verdict(&seats, 2), Verdict::Open);
+        assert!(!reachable(&seats, 2));
+        assert_eq!(falls_to(&seats), Some("A"));
+        seats.push(role(2, "A"));
+        assert_eq!((falls_to(&seats), verdict(&seats, 2)), (None, Verdict::Open));
+        assert!(reachable(&seats, 2));
+        seats[2].decision = Some(Action::Approve);
+        assert_eq!(verdict(&seats, 2), Verdict::Approved);
+        // Of two who were named one left: it waits, for them or for a deputy.
+        let named = |seat, n| Seat::open(seat, Who::Person(person(n)));
+        let mut seats = vec![approved(named(0, 1)), gone(named(1, 2))];
+        assert_eq!((verdict(&seats, 2), reachable(&seats, 2)), (Verdict::Open, false));
+        seats.push(Seat { deputy: true, ..role(2, "B") });
+        assert!(reachable(&seats, 2));
     }
 
     fn action() -> impl Strategy<Value = Action> {

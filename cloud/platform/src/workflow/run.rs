@@ -37,7 +37,8 @@ pub struct Starting<'a> {
     pub href: &'a str,
     /// Its plant, whose own definition goes before the tenant's.
     pub plant: Option<&'a str>,
-    /// Its fields, by which conditions are judged. Numbers as strings.
+    /// Its fields, by which conditions are judged. Its `amount` is a decimal as text, or a
+    /// number.
     pub document: Json,
     /// Who started it; `None`: nobody, but an event, a schedule or a webhook.
     pub starter: Option<Uuid>,
@@ -87,7 +88,9 @@ pub struct Decision<'a> {
 /// Starts a document on its way; the first stage that applies is opened.
 ///
 /// # Errors
-/// [`WorkflowError::NoDefinition`], [`WorkflowError::UnderWay`], or the database.
+/// [`WorkflowError::NoDefinition`], [`WorkflowError::UnderWay`],
+/// [`WorkflowError::Unreadable`] where a role that it names is gone,
+/// [`WorkflowError::Money`], or the database.
 pub async fn start(
     tx: &mut Tx,
     subjects: &Subjects,
@@ -97,7 +100,11 @@ pub async fn start(
     let written = definitions::in_force(tx, new.workflow, new.plant)
         .await?
         .ok_or_else(|| WorkflowError::NoDefinition(new.workflow.to_owned()))?;
-    let definition = asked::definition(tx, subjects, new.workflow, &written.source).await?;
+    let definition = asked::definition(tx, subjects, &written).await?;
+    if !asked::stands(tx, &definition).await? {
+        return Err(WorkflowError::Unreadable(new.workflow.to_owned()));
+    }
+    let document = asked::judged(&new.document)?;
     if definition.document.as_deref().is_some_and(|kind| kind != new.kind) {
         return Err(WorkflowError::NoDefinition(new.workflow.to_owned()));
     }
@@ -113,7 +120,7 @@ pub async fn start(
         title: new.title.chars().take(200).collect(),
         href: new.href.to_owned(),
         plant: new.plant.map(str::to_owned),
-        document: new.document.clone(),
+        document,
         state: State::Initiated.name().to_owned(),
         stage: 0,
         round: 0,
@@ -137,7 +144,7 @@ pub async fn start(
     };
     instances::happened(tx, instance.instance_id, &began).await?;
     record(tx, "workflow.start", &instance, None, json!({})).await?;
-    let mut run = Run { subjects, definition: &definition, now };
+    let run = Run { subjects, definition: &definition, now };
     run.go_on(tx, &mut instance, 0, new.starter, "").await?;
     Ok(standing_of(&instance))
 }
@@ -206,33 +213,9 @@ pub async fn decide(
         "to_stage": back_to,
     });
     record(tx, "workflow.decide", &instance, None, details).await?;
-    let mut run = Run { subjects, definition: &definition, now };
-    let needed = usize::try_from(round.needed).unwrap_or(1);
-    match rules::verdict(&seats, needed) {
-        Verdict::Open => {
-            // The instance's version tells whoever looks at it that something moved.
-            instances::update(tx, &instance).await?;
-        }
-        Verdict::Approved => {
-            run.end_round(tx, &instance, Action::Approve.name()).await?;
-            let next = usize::try_from(instance.stage).unwrap_or(0);
-            run.go_on(tx, &mut instance, next, Some(person), comment).await?;
-        }
-        Verdict::Rejected => {
-            run.end_round(tx, &instance, Action::Reject.name()).await?;
-            run.end(tx, &mut instance, Step::Reject, Some(person), comment).await?;
-        }
-        Verdict::SentBack => {
-            run.end_round(tx, &instance, Action::SendBack.name()).await?;
-            match back_to {
-                Some(to) => {
-                    let at = usize::try_from(to - 1).unwrap_or(0);
-                    run.open(tx, &mut instance, at).await?;
-                }
-                None => run.end(tx, &mut instance, Step::SendBack, Some(person), comment).await?,
-            }
-        }
-    }
+    let run = Run { subjects, definition: &definition, now };
+    let said = Said { by: Some(person), comment, back_to };
+    run.judge(tx, &mut instance, &round, &seats, &said).await?;
     Ok(standing_of(&instance))
 }
 
@@ -258,7 +241,8 @@ pub async fn decide_in_bulk(
 /// Sends a document that came back once more, as it is now, from the first stage on.
 ///
 /// # Errors
-/// [`WorkflowError::State`] when it did not come back, [`WorkflowError::NotYours`].
+/// [`WorkflowError::State`] when it did not come back, [`WorkflowError::NotYours`],
+/// [`WorkflowError::Money`].
 pub async fn resubmit(
     tx: &mut Tx,
     subjects: &Subjects,
@@ -274,7 +258,7 @@ pub async fn resubmit(
         return Err(WorkflowError::NotYours);
     }
     instance.title = new.title.chars().take(200).collect();
-    instance.document = new.document.clone();
+    instance.document = asked::judged(&new.document)?;
     let definition = definition_of(tx, subjects, &instance).await?;
     let again = Happened {
         at: now,
@@ -287,13 +271,13 @@ pub async fn resubmit(
     instances::happened(tx, instance.instance_id, &again).await?;
     // What was in it stays with the document: people wrote it, and may have named others.
     record(tx, "workflow.resubmit", &instance, None, json!({})).await?;
-    let mut run = Run { subjects, definition: &definition, now };
+    let run = Run { subjects, definition: &definition, now };
     run.go_on(tx, &mut instance, 0, new.starter, "").await?;
     Ok(standing_of(&instance))
 }
 
 /// Takes a document back that is on its way. `person` is its starter, or manages
-/// workflows (`manages`).
+/// workflows (`manages`). It goes whatever became of the definition.
 ///
 /// # Errors
 /// [`WorkflowError::State`] when it is over or approved, [`WorkflowError::NotFound`] also
@@ -317,8 +301,6 @@ pub async fn cancel(
     if follow(state, Step::Cancel).is_none() {
         return Err(WorkflowError::State(state.name()));
     }
-    let definition = definition_of(tx, subjects, &instance).await?;
-    let mut run = Run { subjects, definition: &definition, now };
     let taken_back = Happened {
         at: now,
         what: "cancelled".into(),
@@ -329,8 +311,8 @@ pub async fn cancel(
     };
     instances::happened(tx, instance.instance_id, &taken_back).await?;
     record(tx, "workflow.cancel", &instance, None, json!({})).await?;
-    run.end_round(tx, &instance, "CANCEL").await?;
-    run.end(tx, &mut instance, Step::Cancel, person, comment).await?;
+    rounds::end(tx, instance.instance_id, instance.round, "CANCEL", now).await?;
+    end(tx, subjects, &mut instance, Step::Cancel, person, comment, now).await?;
     Ok(standing_of(&instance))
 }
 
@@ -367,7 +349,7 @@ pub(super) async fn definition_of(
 ) -> Result<Definition, WorkflowError> {
     let written =
         definitions::find(tx, instance.definition_id, false).await?.ok_or(WorkflowError::NotFound)?;
-    asked::definition(tx, subjects, &instance.workflow, &written.source).await
+    asked::definition(tx, subjects, &written).await
 }
 
 pub(super) async fn seats_of(tx: &mut Tx, instance: &Instance) -> Result<Vec<Seat>, DbError> {
@@ -438,17 +420,63 @@ async fn move_to(
     Ok(to)
 }
 
+/// What was said last of a round.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Said<'a> {
+    /// By whom; `None`: nobody, but somebody who was asked has left.
+    pub by: Option<Uuid>,
+    /// The comment.
+    pub comment: &'a str,
+    /// The stage to which it goes back, counted from 1; `None`: to the starter.
+    pub back_to: Option<i16>,
+}
+
 /// A definition at work on an instance.
-struct Run<'a> {
-    subjects: &'a Subjects,
-    definition: &'a Definition,
-    now: DateTime<Utc>,
+pub(super) struct Run<'a> {
+    pub subjects: &'a Subjects,
+    pub definition: &'a Definition,
+    pub now: DateTime<Utc>,
 }
 
 impl Run<'_> {
+    /// Does what the seats of the round that is open have come to.
+    pub async fn judge(
+        &self,
+        tx: &mut Tx,
+        instance: &mut Instance,
+        round: &Round,
+        seats: &[Seat],
+        said: &Said<'_>,
+    ) -> Result<(), WorkflowError> {
+        let verdict = rules::verdict(seats, round.needed());
+        let outcome = match verdict {
+            Verdict::Open => {
+                // The instance's version tells whoever looks at it that something moved.
+                instances::update(tx, instance).await?;
+                return Ok(());
+            }
+            Verdict::Approved => Action::Approve,
+            Verdict::Rejected => Action::Reject,
+            Verdict::SentBack => Action::SendBack,
+        };
+        rounds::end(tx, instance.instance_id, instance.round, outcome.name(), self.now).await?;
+        let step = match (outcome, said.back_to) {
+            (Action::Approve, _) => {
+                let next = usize::try_from(instance.stage).unwrap_or(0);
+                return self.go_on(tx, instance, next, said.by, said.comment).await;
+            }
+            (Action::SendBack, Some(to)) => {
+                return self.open(tx, instance, usize::try_from(to - 1).unwrap_or(0)).await;
+            }
+            (Action::SendBack, None) => Step::SendBack,
+            (Action::Reject, _) => Step::Reject,
+        };
+        end(tx, self.subjects, instance, step, said.by, said.comment, self.now).await
+    }
+
     /// Opens the next stage from `from` on (counted from 0), or approves.
     async fn go_on(
-        &mut self,
+        &self,
         tx: &mut Tx,
         instance: &mut Instance,
         from: usize,
@@ -457,12 +485,12 @@ impl Run<'_> {
     ) -> Result<(), WorkflowError> {
         match self.definition.next(from, &instance.document) {
             Some(at) => self.open(tx, instance, at).await,
-            None => self.end(tx, instance, Step::Approve, by, comment).await,
+            None => end(tx, self.subjects, instance, Step::Approve, by, comment, self.now).await,
         }
     }
 
     /// Opens a stage (counted from 0) and asks its approvers.
-    async fn open(&mut self, tx: &mut Tx, instance: &mut Instance, at: usize) -> Result<(), WorkflowError> {
+    async fn open(&self, tx: &mut Tx, instance: &mut Instance, at: usize) -> Result<(), WorkflowError> {
         let stage = self.definition.stages.get(at).ok_or(WorkflowError::Stage)?;
         let place = Place::of(instance.plant.as_deref(), &instance.document);
         let (seats, needed) = asked::seats(tx, self.definition, stage, instance.starter, &place).await?;
@@ -485,7 +513,7 @@ impl Run<'_> {
             escalated_at: None,
         };
         rounds::insert(tx, &round).await?;
-        rounds::seats_insert(tx, instance.instance_id, round.round, &seats).await?;
+        rounds::seats_insert(tx, &round, &seats, self.now).await?;
         instance.stage = round.stage;
         instance.round = round.round;
         instance.wake_at = round.wake_at();
@@ -499,61 +527,57 @@ impl Run<'_> {
         };
         move_to(tx, instance, Step::Open, None, self.now).await?;
         instances::happened(tx, instance.instance_id, &opened).await?;
+        // Once more: which of them are vacant is known only now.
+        let seats = seats_of(tx, instance).await?;
         let own_allowed = self.definition.own_allowed;
         let asked = asked::asked(tx, &seats, instance.starter, own_allowed, &place, self.now).await?;
-        tell::asked(tx, instance, &round, &asked, self.now).await?;
-        Ok(())
-    }
-
-    /// Ends the round that is open, if one is.
-    async fn end_round(
-        &mut self,
-        tx: &mut Tx,
-        instance: &Instance,
-        outcome: &str,
-    ) -> Result<(), WorkflowError> {
-        Ok(rounds::end(tx, instance.instance_id, instance.round, outcome, self.now).await?)
-    }
-
-    /// Takes a step after which nobody is asked, tells the starter, and lets the
-    /// document's module hear of it.
-    async fn end(
-        &mut self,
-        tx: &mut Tx,
-        instance: &mut Instance,
-        step: Step,
-        by: Option<Uuid>,
-        comment: &str,
-    ) -> Result<(), WorkflowError> {
-        let outcome = match step {
-            Step::Approve => Outcome::Approved,
-            Step::Reject => Outcome::Rejected,
-            Step::SendBack => Outcome::SentBack,
-            _ => Outcome::Cancelled,
-        };
-        move_to(tx, instance, step, by, self.now).await?;
-        let by_name = match by {
-            Some(by) => people::names(tx, &[by]).await?.pop().map(|(_, name)| name),
-            None => None,
-        };
-        // Who takes a document back need not be told so.
-        if outcome != Outcome::Cancelled || by != instance.starter {
-            let by_name = by_name.unwrap_or_default();
-            tell::outcome(tx, instance, outcome, &by_name, comment, self.now).await?;
-        }
-        let Some(subject) = self.subjects.find(&instance.subject_kind) else { return Ok(()) };
-        let news = News {
-            subject: instance.subject_id,
-            instance: instance.instance_id,
-            outcome,
-            by,
-            comment: comment.to_owned(),
-            now: self.now,
-        };
-        let after = subject.heard(tx, &news).await?;
-        if outcome == Outcome::Approved && after == After::Completed {
-            move_to(tx, instance, Step::Complete, by, self.now).await?;
+        tell::each(tx, &tell::ASKED, instance, &round, &asked, self.now).await?;
+        if asked.is_empty() || !rules::reachable(&seats, round.needed()) {
+            tell::nobody(tx, instance, &round, self.now).await?;
         }
         Ok(())
     }
+}
+
+/// Takes a step after which nobody is asked, tells the starter, and lets the
+/// document's module hear of it.
+async fn end(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    instance: &mut Instance,
+    step: Step,
+    by: Option<Uuid>,
+    comment: &str,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    let outcome = match step {
+        Step::Approve => Outcome::Approved,
+        Step::Reject => Outcome::Rejected,
+        Step::SendBack => Outcome::SentBack,
+        _ => Outcome::Cancelled,
+    };
+    move_to(tx, instance, step, by, now).await?;
+    let by_name = match by {
+        Some(by) => people::names(tx, &[by]).await?.pop().map(|(_, name)| name),
+        None => None,
+    };
+    // Who takes a document back need not be told so.
+    if outcome != Outcome::Cancelled || by != instance.starter {
+        let by_name = by_name.unwrap_or_default();
+        tell::outcome(tx, instance, outcome, &by_name, comment, now).await?;
+    }
+    let Some(subject) = subjects.find(&instance.subject_kind) else { return Ok(()) };
+    let news = News {
+        subject: instance.subject_id,
+        instance: instance.instance_id,
+        outcome,
+        by,
+        comment: comment.to_owned(),
+        now,
+    };
+    let after = subject.heard(tx, &news).await?;
+    if outcome == Outcome::Approved && after == After::Completed {
+        move_to(tx, instance, Step::Complete, by, now).await?;
+    }
+    Ok(())
 }

@@ -10,24 +10,28 @@ use super::definition::Definition;
 use super::error::WorkflowError;
 use super::inbox;
 use super::model::{Action, Seat, State};
-use super::run::{definition_of, state_of};
+use super::rules;
+use super::run::{definition_of, seats_of, state_of};
 use super::store::instances::{self, Happened, Instance};
 use super::store::rounds::{self, Round, Taken};
 use super::subject::Subjects;
 use super::view::{self, Roles};
-use crate::db::Tx;
+use crate::db::{DbError, Tx};
 
 /// An instance with all that stands beside it.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub instance: Instance,
-    pub definition: Definition,
+    /// By what it goes; `None` where that cannot be read any more.
+    pub definition: Option<Definition>,
     /// The round that is open.
     pub round: Option<Round>,
     /// Its seats.
     pub seats: Vec<Taken>,
     /// Who could take one now.
     pub asked: Vec<Asked>,
+    /// The key of why it waits, where nobody or not enough people can decide.
+    pub stuck: Option<&'static str>,
     /// What the reader may do, and for whom.
     pub offer: Option<(Vec<Action>, Option<Uuid>)>,
     pub history: Vec<Happened>,
@@ -49,26 +53,29 @@ pub(super) async fn instance(
     now: DateTime<Utc>,
 ) -> Result<Shown, WorkflowError> {
     let instance = instances::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
-    let definition = definition_of(tx, subjects, &instance).await?;
+    let definition = readable(tx, subjects, &instance).await?;
     let history = instances::history(tx, id).await?;
     let open = state_of(&instance) == State::PendingApproval;
-    let (mut round, mut seats, mut asked_now, mut offer) = (None, Vec::new(), Vec::new(), None);
+    let (mut round, mut seats, mut asked_now) = (None, Vec::new(), Vec::new());
+    let (mut stuck, mut offer) = (None, None);
     if open {
         round = rounds::find(tx, id, instance.round).await?;
         seats = rounds::seats(tx, id, instance.round).await?;
         let place = Place::of(instance.plant.as_deref(), &instance.document);
         let bare: Vec<Seat> = seats.iter().map(|taken| taken.seat.clone()).collect();
-        asked_now = asked::asked(tx, &bare, instance.starter, definition.own_allowed, &place, now).await?;
-        if let Some(person) = person {
-            offer = inbox::offer(tx, &definition, &instance, &bare, person, now).await?;
+        let own_allowed = definition.as_ref().is_some_and(|definition| definition.own_allowed);
+        asked_now = asked::asked(tx, &bare, instance.starter, own_allowed, &place, now).await?;
+        stuck = round.as_ref().and_then(|round| why(&bare, round, &asked_now));
+        if let (Some(person), Some(definition)) = (person, &definition) {
+            offer = inbox::offer(tx, definition, &instance, &bare, person, now).await?;
         }
     }
-    let took_part = |person: Uuid| {
-        instance.starter == Some(person)
-            || history.iter().any(|one| one.person == Some(person) || one.on_behalf_of == Some(person))
-            || asked_now.iter().any(|one| one.user_id == person)
+    let may_see = match person {
+        _ if all || offer.is_some() => true,
+        Some(person) => sees(tx, &instance, person, now).await?,
+        None => false,
     };
-    if !all && !person.is_some_and(took_part) && offer.is_none() {
+    if !may_see {
         return Err(WorkflowError::NotFound);
     }
     let mut people: Vec<Uuid> =
@@ -81,5 +88,71 @@ pub(super) async fn instance(
     }));
     let names = view::names(tx, people).await?;
     let roles = view::roles(tx).await?;
-    Ok(Shown { instance, definition, round, seats, asked: asked_now, offer, history, names, roles })
+    Ok(Shown { instance, definition, round, seats, asked: asked_now, stuck, offer, history, names, roles })
+}
+
+/// The definition of an instance, if it can be read.
+async fn readable(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    instance: &Instance,
+) -> Result<Option<Definition>, DbError> {
+    match definition_of(tx, subjects, instance).await {
+        Ok(definition) => Ok(Some(definition)),
+        Err(WorkflowError::Db(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether a person may see an instance without a right to all of them: they started it,
+/// had a part in it, or can decide it now.
+pub(super) async fn sees(
+    tx: &mut Tx,
+    instance: &Instance,
+    person: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    if instance.starter == Some(person) || instances::took_part(tx, instance.instance_id, person).await? {
+        return Ok(true);
+    }
+    if state_of(instance) != State::PendingApproval {
+        return Ok(false);
+    }
+    let place = Place::of(instance.plant.as_deref(), &instance.document);
+    let seats = seats_of(tx, instance).await?;
+    let reach = asked::reach(tx, person, now).await?;
+    let decider = reach.and_then(|reach| reach.at(&place).ok());
+    // Who started it sees it in any case, so whether that one may decide does not matter.
+    Ok(decider.is_some_and(|decider| rules::seat_for(&seats, &decider, instance.starter, true).is_ok()))
+}
+
+/// The key of why a round waits, where nobody or not enough people can decide it.
+fn why(seats: &[Seat], round: &Round, asked: &[Asked]) -> Option<&'static str> {
+    if asked.is_empty() {
+        Some("workflow-nobody")
+    } else if !rules::reachable(seats, round.needed()) {
+        Some("workflow-short")
+    } else {
+        None
+    }
+}
+
+/// The key of why an instance waits, where nobody or not enough people can decide it.
+pub(super) async fn stuck(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<&'static str>, DbError> {
+    let Some(instance) = instances::find(tx, id).await? else { return Ok(None) };
+    let round = rounds::find(tx, id, instance.round).await?;
+    let Some(round) = round.filter(|_| state_of(&instance) == State::PendingApproval) else {
+        return Ok(None);
+    };
+    let definition = readable(tx, subjects, &instance).await?;
+    let own_allowed = definition.is_some_and(|definition| definition.own_allowed);
+    let place = Place::of(instance.plant.as_deref(), &instance.document);
+    let seats = seats_of(tx, &instance).await?;
+    let asked = asked::asked(tx, &seats, instance.starter, own_allowed, &place, now).await?;
+    Ok(why(&seats, &round, &asked))
 }

@@ -40,22 +40,17 @@ fn notice(to: To, instance: &Instance) -> Notice {
     Notice::new(to, format!("/approvals/{}", instance.instance_id)).with("title", instance.title.clone())
 }
 
-/// Tells everybody who can decide a round that was opened; where nobody can, those
-/// who manage workflows.
-pub(super) async fn asked(
+/// Tells those who manage workflows that nobody, or not enough people, can decide a
+/// round.
+pub(super) async fn nobody(
     tx: &mut Tx,
     instance: &Instance,
     round: &Round,
-    asked: &[Asked],
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    each(tx, &ASKED, instance, round, asked, now).await?;
-    if asked.is_empty() {
-        let to = To::Permission(MANAGE.code.to_owned());
-        let notice = notice(to, instance).with("stage", round.stage_name.clone());
-        notify::tell(tx, &NOBODY, &notice, now).await?;
-    }
-    Ok(())
+    let to = To::Permission(MANAGE.code.to_owned());
+    let notice = notice(to, instance).with("stage", round.stage_name.clone());
+    notify::tell(tx, &NOBODY, &notice, now).await
 }
 
 /// Tells each of these people.

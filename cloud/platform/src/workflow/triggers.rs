@@ -221,7 +221,7 @@ async fn found(
     let gone = || WorkflowError::NoDefinition(trigger.workflow.clone());
     let written =
         definitions::in_force(tx, &trigger.workflow, trigger.plant.as_deref()).await?.ok_or_else(gone)?;
-    let definition = asked::definition(tx, subjects, &trigger.workflow, &written.source).await?;
+    let definition = asked::definition(tx, subjects, &written).await?;
     let start = usize::try_from(trigger.place).ok().and_then(|place| definition.starts.get(place)).cloned();
     let start = start.ok_or_else(gone)?;
     Ok((definition, start))

@@ -1,4 +1,5 @@
-//! Goes over the tenants: deadlines and schedules whose time has come.
+//! Goes over the tenants: deadlines and schedules whose time has come, and what waits for
+//! people who left.
 
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Subjects, deadlines, triggers};
+use super::error::WorkflowError;
+use super::{Subjects, deadlines, triggers, vacancy};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::tenancy;
@@ -16,8 +18,9 @@ const EVERY: Duration = Duration::from_secs(15);
 /// Most of a tenant's turn, so that one with much keeps no other waiting.
 const TURN: usize = 50;
 
-/// One turn of a tenant: up to fifty deadlines and schedules that are due, each in a
-/// transaction of its own. Answers how many there were.
+/// One turn of a tenant: up to fifty deadlines and schedules that are due, and documents
+/// that waited for somebody who left, each in a transaction of its own. Answers how many
+/// there were.
 ///
 /// # Errors
 /// The database; what was not done is due still.
@@ -29,6 +32,17 @@ pub async fn turn(db: &Db, subjects: &Subjects, tenant: Uuid, now: DateTime<Utc>
     }
     while done < TURN && db.tx(&cx, async |tx| triggers::step(tx, subjects, now).await).await? {
         done += 1;
+    }
+    while done < TURN {
+        match db.tx(&cx, async |tx| vacancy::step(tx, subjects, now).await).await {
+            Ok(true) => done += 1,
+            Ok(false) => break,
+            Err(WorkflowError::Db(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%tenant, %error, "what waits for people who left will be looked at again");
+                break;
+            }
+        }
     }
     Ok(done)
 }

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::super::definition::{Definition, Mistake};
+use super::super::asked;
+use super::super::definition::Mistake;
 use super::super::definitions::{self, Tried, Unwritten};
 use super::super::error::WorkflowError;
 use super::super::store::definitions::{self as store, Revision, Written};
@@ -92,6 +93,19 @@ pub(super) struct Example {
     amount: String,
     plant: String,
     department: String,
+}
+
+impl Example {
+    /// As a document that is started has it.
+    fn document(&self) -> serde_json::Value {
+        let some = |text: &str| Some(text.trim().replace(',', "")).filter(|text| !text.is_empty());
+        json!({
+            "amount": some(&self.amount),
+            "plant": some(&self.plant),
+            "department": some(&self.department),
+            "event": {},
+        })
+    }
 }
 
 /// What the editor's forms send.
@@ -194,17 +208,34 @@ async fn show(
                 .unwrap_or_default();
             let read = definitions::check(tx, &state.subjects, &source).await?;
             let roles = view::roles(tx).await?;
-            let mut mistakes = beside.mistakes;
+            let (mut mistakes, mut error) = (beside.mistakes, beside.error);
             let (mut stages, mut tried) = (Vec::new(), None);
             match &read {
                 Ok(definition) => {
                     stages = view::draw(texts, &roles, definition);
                     if let Some(example) = &beside.example {
-                        tried = Some(trial(tx, definition, example, starter, now).await?);
+                        let document = example.document();
+                        match asked::money(&document) {
+                            Ok(_) => {
+                                let done =
+                                    definitions::simulate(tx, definition, &document, starter, now).await?;
+                                tried = Some(done);
+                            }
+                            Err(wrong) => error = Some(texts.t(&wrong.text_key())),
+                        }
                     }
                 }
-                Err(wrong) if mistakes.is_empty() => mistakes = wrong.clone(),
-                Err(_) => {}
+                Err(wrong) => {
+                    if mistakes.is_empty() {
+                        mistakes = wrong.clone();
+                    }
+                    // What was published goes on, whatever became of those whom it names.
+                    if let Some(written) = written.as_ref().filter(|one| one.revision.state != "draft")
+                        && let Ok(definition) = asked::definition(tx, &state.subjects, written).await
+                    {
+                        stages = view::draw(texts, &roles, &definition);
+                    }
+                }
             }
             let mistakes =
                 mistakes.iter().map(|one| (one.line, one.path.clone(), view::mistake(texts, one))).collect();
@@ -218,7 +249,7 @@ async fn show(
                 source,
                 stages,
                 mistakes,
-                error: beside.error,
+                error,
                 tried,
                 example: beside.example.unwrap_or_default(),
                 may_edit: caller.may(&DEFINITION_EDIT),
@@ -234,23 +265,6 @@ async fn show(
         None => caller.t("workflow-new-title"),
     };
     Shell::new(state, caller, title, "/workflows").page(headers, &view)
-}
-
-async fn trial(
-    tx: &mut crate::db::Tx,
-    definition: &Definition,
-    example: &Example,
-    starter: Option<Uuid>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Tried>, DbError> {
-    let some = |text: &str| Some(text.trim().replace(',', "")).filter(|text| !text.is_empty());
-    let document = json!({
-        "amount": some(&example.amount),
-        "plant": some(&example.plant),
-        "department": some(&example.department),
-        "event": {},
-    });
-    definitions::simulate(tx, definition, &document, starter, now).await
 }
 
 /// The page with what was wrong, the text as it was sent.
@@ -403,12 +417,20 @@ pub(super) async fn clone(
     caller.require(&DEFINITION_EDIT)?;
     let typed = form(sent)?;
     let workflow = Some(typed.workflow.trim()).filter(|workflow| !workflow.is_empty());
+    let mut source = None;
     let made = state
         .db
-        .tx(&caller.cx, async |tx| definitions::clone(tx, &state.subjects, id, workflow, typed.plant()).await)
+        .tx(&caller.cx, async |tx| {
+            let copied = definitions::copied(tx, id, workflow).await?;
+            let made = definitions::create(tx, &state.subjects, typed.plant(), &copied).await;
+            source = Some(copied);
+            made
+        })
         .await;
     match made {
         Ok(id) => Ok(to(id)),
+        // It names what is not there any more: the copy is shown as a new one, with that.
+        Err(error @ Unwritten::Mistakes(_)) => refused(&state, &caller, &headers, None, source, error).await,
         Err(error) => refused(&state, &caller, &headers, Some(id), None, error).await,
     }
 }

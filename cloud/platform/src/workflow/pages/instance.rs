@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::super::definition::Definition;
 use super::super::error::WorkflowError;
 use super::super::model::{self, Action, Step};
 use super::super::run::{self, Decision};
@@ -35,11 +36,20 @@ struct Page<'a> {
     comment: &'a str,
     may_cancel: bool,
     may_open: bool,
+    /// Where the document's files are shown, if it can have any.
+    files_at: Option<String>,
 }
 
 impl Page<'_> {
     fn name(&self, person: &Option<Uuid>) -> String {
         person.and_then(|person| self.shown.names.get(&person).cloned()).unwrap_or_default()
+    }
+
+    fn workflow(&self) -> &str {
+        match &self.shown.definition {
+            Some(definition) => &definition.name,
+            None => &self.shown.instance.workflow,
+        }
     }
 
     fn state(&self) -> (String, &'static str) {
@@ -125,8 +135,18 @@ async fn show(
         .db
         .tx(&caller.cx, async |tx| show::instance(tx, &state.subjects, id, person, all, now).await)
         .await?;
-    let mut stages = view::draw(&caller.texts, &shown.roles, &shown.definition);
-    mark(&mut stages, &shown);
+    let mut stages = Vec::new();
+    let mut error = error;
+    match &shown.definition {
+        Some(definition) => {
+            stages = view::draw(&caller.texts, &shown.roles, definition);
+            mark(&mut stages, definition, &shown);
+        }
+        None => {
+            let unreadable = WorkflowError::Unreadable(shown.instance.workflow.clone());
+            error = error.or_else(|| Some(caller.t(&unreadable.text_key())));
+        }
+    }
     let standing = run::state_of(&shown.instance);
     let own = person.is_some() && shown.instance.starter == person;
     let view = Page {
@@ -135,6 +155,10 @@ async fn show(
         now,
         may_cancel: (own || caller.may(&MANAGE)) && model::follow(standing, Step::Cancel).is_some(),
         may_open: !shown.instance.href.is_empty() && (own || caller.may(&REQUEST_READ)),
+        files_at: state
+            .files
+            .subject(&shown.instance.subject_kind)
+            .map(|subject| format!("/files/on/{}/{}", subject.kind, shown.instance.subject_id)),
         stages,
         error,
         comment,
@@ -145,7 +169,7 @@ async fn show(
 }
 
 /// Marks which stages are over, which one is open, and which do not apply.
-fn mark(stages: &mut [Drawn], shown: &Shown) {
+fn mark(stages: &mut [Drawn], definition: &Definition, shown: &Shown) {
     let passed: BTreeMap<&str, usize> = shown
         .history
         .iter()
@@ -155,8 +179,8 @@ fn mark(stages: &mut [Drawn], shown: &Shown) {
     let open = usize::try_from(shown.instance.stage).unwrap_or(0);
     let ended =
         !matches!(run::state_of(&shown.instance), model::State::Initiated | model::State::PendingApproval);
-    for (stage, defined) in stages.iter_mut().zip(&shown.definition.stages) {
-        let applies = super::super::definition::Definition::applies(defined, &shown.instance.document);
+    for (stage, defined) in stages.iter_mut().zip(&definition.stages) {
+        let applies = Definition::applies(defined, &shown.instance.document);
         stage.mark = if stage.number == open {
             "is-now"
         } else if !applies {

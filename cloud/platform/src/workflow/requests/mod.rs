@@ -3,6 +3,7 @@
 //! events, schedules and webhooks raise. Table: `requests`.
 
 mod api;
+mod attached;
 mod pages;
 mod search;
 mod service;
@@ -17,6 +18,7 @@ use crate::db::{DbError, Tx};
 use crate::web::{AppState, Permission};
 
 pub use api::operations;
+pub use attached::ATTACHED;
 pub use search::SEARCHERS;
 pub use service::{Checked, MAX_SUBJECT, Origin, RequestError, Typed, cancel, change, check, done, raise};
 pub use store::{Listed, Request};

@@ -24,7 +24,7 @@ use crate::web::{AppState, Caller, Problem, Shell, form, query};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
 use crate::workflow::store::people;
-use crate::workflow::{MANAGE, view};
+use crate::workflow::{MANAGE, show, view};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -258,6 +258,10 @@ struct One<'a> {
     zone: Tz,
     request: Request,
     standing: Option<Standing>,
+    /// The key of why nobody, or not enough people, can decide it.
+    stuck: Option<&'static str>,
+    /// Where its files are shown.
+    files_at: Option<String>,
     raised_by: String,
     department: Option<String>,
     choices: Choices,
@@ -287,11 +291,19 @@ pub(super) fn owner(caller: &Caller, request: &Request) -> Option<Uuid> {
     caller.person().ok().filter(|_| request.raised_by.is_some() || !caller.may(&MANAGE))
 }
 
-/// A request that the caller may see: everybody's, or the own.
+/// Whether the caller may see a request: everybody's at its plant, or the own.
+pub(super) fn may_see(caller: &Caller, request: &Request) -> bool {
+    let own = caller.person().ok().is_some_and(|person| request.raised_by == Some(person));
+    own || match &request.plant {
+        Some(plant) => caller.may_at(&REQUEST_READ, plant),
+        None => caller.may(&REQUEST_READ),
+    }
+}
+
+/// A request that the caller may see.
 pub(super) async fn visible(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Request, WorkflowError> {
     let request = store::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
-    let own = caller.person().ok().is_some_and(|person| request.raised_by == Some(person));
-    if own || caller.may(&REQUEST_READ) { Ok(request) } else { Err(WorkflowError::NotFound) }
+    if may_see(caller, &request) { Ok(request) } else { Err(WorkflowError::NotFound) }
 }
 
 async fn one(
@@ -312,13 +324,18 @@ async fn show(
     wrong: Vec<(&'static str, &'static str)>,
     error: Option<String>,
 ) -> Result<Response, Problem> {
-    let (request, standing, names, choices) = state
+    let now = Utc::now();
+    let (request, standing, stuck, names, choices) = state
         .db
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, caller, id).await?;
             let standing = run::standing(tx, KIND, id).await?;
+            let stuck = match &standing {
+                Some(standing) => show::stuck(tx, &state.subjects, standing.instance_id, now).await?,
+                None => None,
+            };
             let names = view::names(tx, request.raised_by.into_iter().collect()).await?;
-            Ok::<_, WorkflowError>((request, standing, names, choices(tx).await?))
+            Ok::<_, WorkflowError>((request, standing, stuck, names, choices(tx).await?))
         })
         .await?;
     let own = caller.may(&REQUEST_RAISE) && request.raised_by == owner(caller, &request);
@@ -345,6 +362,8 @@ async fn show(
         may_end: own || caller.may(&MANAGE),
         request,
         standing,
+        stuck,
+        files_at: state.files.subject(KIND).map(|subject| format!("/files/on/{}/{id}", subject.kind)),
         department,
         choices,
         typed,

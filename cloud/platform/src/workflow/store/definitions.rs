@@ -1,7 +1,10 @@
 //! SQL of definitions and their revisions.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value as Json;
 use sqlx::Error;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -39,6 +42,9 @@ pub struct Written {
     pub revision: Revision,
     /// As it was written.
     pub source: String,
+    /// Whom it names: ids by e-mail, as found when it was published; of a draft, nobody.
+    #[serde(skip)]
+    pub people: BTreeMap<String, Uuid>,
 }
 
 struct Row {
@@ -51,6 +57,7 @@ struct Row {
     published_at: Option<DateTime<Utc>>,
     version: i32,
     source: String,
+    people: Json,
 }
 
 impl From<Row> for Written {
@@ -65,7 +72,11 @@ impl From<Row> for Written {
             published_at: row.published_at,
             version: row.version,
         };
-        Self { revision, source: row.source }
+        let people = serde_json::from_value(row.people).unwrap_or_else(|error| {
+            tracing::error!(%error, definition = %revision.definition_id, "whom a workflow names cannot be read");
+            BTreeMap::new()
+        });
+        Self { revision, source: row.source, people }
     }
 }
 
@@ -120,7 +131,7 @@ pub(in super::super) async fn find(
     }
     let row = sqlx::query_as!(
         Row,
-        "select definition_id, workflow, plant, revision, state, name, published_at, version, source
+        "select definition_id, workflow, plant, revision, state, name, published_at, version, source, people
          from workflow_definitions where tenant_id = $1 and definition_id = $2",
         tenant,
         definition,
@@ -139,7 +150,7 @@ pub(in super::super) async fn in_force(
     let tenant = tx.tenant();
     let row = sqlx::query_as!(
         Row,
-        "select definition_id, workflow, plant, revision, state, name, published_at, version, source
+        "select definition_id, workflow, plant, revision, state, name, published_at, version, source, people
          from workflow_definitions
          where tenant_id = $1 and workflow = $2 and state = 'published' and (plant is null or plant = $3)
          order by plant nulls last limit 1",
@@ -236,24 +247,66 @@ pub(in super::super) async fn retire(
     Ok(done.rows_affected() > 0)
 }
 
-/// `false` when it is no draft, or somebody else changed it since `version`.
+/// `false` when it is no draft, or somebody else changed it since `version`. `people` are
+/// those whom it names.
 pub(in super::super) async fn publish(
     tx: &mut Tx,
     definition: Uuid,
     version: i32,
+    people: &BTreeMap<String, Uuid>,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let tenant = tx.tenant();
+    let people = serde_json::to_value(people).unwrap_or_default();
     let done = sqlx::query!(
         "update workflow_definitions
-         set state = 'published', published_at = $4, published_by = app.actor(), version = version + 1
+         set state = 'published', people = $5, published_at = $4, published_by = app.actor(),
+             version = version + 1
          where tenant_id = $1 and definition_id = $2 and version = $3 and state = 'draft'",
         tenant,
         definition,
         version,
         now,
+        people,
     )
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Revisions, drafts too, whose text has `email` in it, in whatever case: id, text, and
+/// whom it names.
+pub(in super::super) async fn naming(tx: &mut Tx, email: &str) -> Result<Vec<(Uuid, String, Json)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select definition_id, source, people from workflow_definitions
+         where tenant_id = $1 and (position($2 in lower(source)) > 0 or people ? $2)
+         order by definition_id for update",
+        tenant,
+        email,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.definition_id, row.source, row.people)).collect())
+}
+
+/// Writes the text of a revision as it is without somebody's address.
+pub(in super::super) async fn renamed(
+    tx: &mut Tx,
+    definition: Uuid,
+    source: &str,
+    people: &Json,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update workflow_definitions set source = $3, people = $4, version = version + 1
+         where tenant_id = $1 and definition_id = $2",
+        tenant,
+        definition,
+        source,
+        people,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }

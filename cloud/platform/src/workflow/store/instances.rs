@@ -100,6 +100,28 @@ pub(in super::super) async fn lock_due(tx: &mut Tx, now: DateTime<Utc>) -> Resul
     .await
 }
 
+/// One instance that waits at a stage where somebody who is asked left, or came back,
+/// since it was last looked; locked, and those of other workers are passed over.
+pub(in super::super) async fn lock_left(tx: &mut Tx) -> Result<Option<Instance>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Instance,
+        "select i.instance_id, i.definition_id, i.workflow, i.subject_kind, i.subject_id, i.title, i.href, i.plant,
+                i.document, i.state, i.stage, i.round, i.starter, i.started_at, i.wake_at, i.ended_at, i.version
+         from workflow_instances i
+         where i.tenant_id = $1 and i.state = 'PENDING_APPROVAL'
+           and exists (select from workflow_seats s
+                       where s.tenant_id = $1 and s.instance_id = i.instance_id and s.round = i.round
+                         and s.decision is null and s.closed_at is null
+                         and (s.vacant_at is not null)
+                             <> app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant))
+         order by i.instance_id limit 1 for update of i skip locked",
+        tenant,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// The last instance of a document.
 pub(in super::super) async fn of_subject(
     tx: &mut Tx,
@@ -212,6 +234,20 @@ pub(in super::super) async fn happened(tx: &mut Tx, instance: Uuid, new: &Happen
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Whether a person did something to an instance, or somebody in their name.
+pub(in super::super) async fn took_part(tx: &mut Tx, instance: Uuid, person: Uuid) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select exists (select from workflow_history
+                          where tenant_id = $1 and instance_id = $2 and (person = $3 or on_behalf_of = $3)) as "is!""#,
+        tenant,
+        instance,
+        person,
+    )
+    .fetch_one(tx.conn())
+    .await
 }
 
 /// The history of an instance, in order.

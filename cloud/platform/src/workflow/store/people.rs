@@ -50,11 +50,13 @@ impl From<HeldRow> for HeldRole {
     }
 }
 
-/// Active people who have one of `roles` anywhere, or are one of `people`.
+/// Active people who have one of `roles` at `plant` (`None`: at every plant), or are one
+/// of `people`; these come first, and so are not cut off by `limit`.
 pub(in super::super) async fn holders(
     tx: &mut Tx,
     roles: &[String],
     people: &[Uuid],
+    plant: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Holder>, Error> {
     let tenant = tx.tenant();
@@ -73,12 +75,14 @@ pub(in super::super) async fn holders(
            where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
              and (u.user_id = any($3)
                   or u.user_id in (select ur.user_id from user_roles ur
-                                   where ur.tenant_id = $1 and ur.role = any($2)))
-           order by u.name, u.user_id limit $4"#,
+                                   where ur.tenant_id = $1 and ur.role = any($2)
+                                     and (ur.plants is null or $5::text = any(ur.plants))))
+           order by u.user_id <> all($3), u.name, u.user_id limit $4"#,
         tenant,
         roles,
         people,
         limit,
+        plant,
     )
     .fetch_all(tx.conn())
     .await?;
@@ -151,6 +155,12 @@ pub(in super::super) async fn roles(tx: &mut Tx) -> Result<Vec<(String, String, 
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|row| (row.role, row.name, row.built_in)).collect())
+}
+
+/// Codes of all roles that there ever were, for what was published.
+pub(in super::super) async fn roles_ever(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!("select role from roles where tenant_id = $1", tenant).fetch_all(tx.conn()).await
 }
 
 /// Plants: code, name, time zone.

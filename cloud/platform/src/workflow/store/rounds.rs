@@ -28,6 +28,11 @@ pub struct Round {
 }
 
 impl Round {
+    /// How many approvals it takes.
+    pub fn needed(&self) -> usize {
+        usize::try_from(self.needed).unwrap_or(1)
+    }
+
     /// The next moment at which the worker has something to do.
     pub fn wake_at(&self) -> Option<DateTime<Utc>> {
         let waits = |at: Option<DateTime<Utc>>, done: Option<DateTime<Utc>>| at.filter(|_| done.is_none());
@@ -133,11 +138,12 @@ pub(in super::super) async fn end(
     Ok(())
 }
 
+/// Adds seats to a round; one that nobody can take is known to be vacant from now on.
 pub(in super::super) async fn seats_insert(
     tx: &mut Tx,
-    instance: Uuid,
-    round: i32,
+    round: &Round,
     seats: &[Seat],
+    now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let tenant = tx.tenant();
     for seat in seats {
@@ -146,15 +152,19 @@ pub(in super::super) async fn seats_insert(
             Who::Person(person) => (None, Some(*person)),
         };
         sqlx::query!(
-            "insert into workflow_seats (tenant_id, instance_id, round, seat, role, person, deputy)
-             values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into workflow_seats (tenant_id, instance_id, round, seat, role, person, of_role, deputy, vacant_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8,
+                     case when app.seat_vacant($1, coalesce($5, $7), $6, $9) then $10::timestamptz end)",
             tenant,
-            instance,
-            round,
+            round.instance_id,
+            round.round,
             seat.seat,
             role,
             person,
+            seat.of_role,
             seat.deputy,
+            round.plant,
+            now,
         )
         .execute(tx.conn())
         .await?;
@@ -178,6 +188,8 @@ struct SeatRow {
     seat: i16,
     role: Option<String>,
     person: Option<Uuid>,
+    of_role: Option<String>,
+    vacant: bool,
     deputy: bool,
     decision: Option<String>,
     decided_by: Option<Uuid>,
@@ -198,6 +210,8 @@ impl From<SeatRow> for Taken {
             seat: Seat {
                 seat: row.seat,
                 who,
+                of_role: row.of_role,
+                vacant: row.vacant,
                 deputy: row.deputy,
                 decision: row.decision.as_deref().and_then(Action::parse),
                 decided_by: row.decided_by,
@@ -214,8 +228,13 @@ pub(in super::super) async fn seats(tx: &mut Tx, instance: Uuid, round: i32) -> 
     let tenant = tx.tenant();
     let rows = sqlx::query_as!(
         SeatRow,
-        "select instance_id, round, seat, role, person, deputy, decision, decided_by, on_behalf_of, decided_at, comment
-         from workflow_seats where tenant_id = $1 and instance_id = $2 and round = $3 order by seat",
+        r#"select s.instance_id, s.round, s.seat, s.role, s.person, s.of_role, s.deputy, s.decision, s.decided_by,
+                  s.on_behalf_of, s.decided_at, s.comment,
+                  (s.decision is null
+                   and app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant)) as "vacant!"
+           from workflow_seats s
+           join workflow_instances i on i.tenant_id = $1 and i.instance_id = s.instance_id
+           where s.tenant_id = $1 and s.instance_id = $2 and s.round = $3 order by s.seat"#,
         tenant,
         instance,
         round,
@@ -234,11 +253,14 @@ pub(in super::super) async fn seats_of(
     let tenant = tx.tenant();
     let rows = sqlx::query_as!(
         SeatRow,
-        "select s.instance_id, s.round, s.seat, s.role, s.person, s.deputy, s.decision, s.decided_by, s.on_behalf_of,
-                s.decided_at, s.comment
-         from unnest($2::uuid[], $3::int[]) as w(instance_id, round)
-         join workflow_seats s on s.tenant_id = $1 and s.instance_id = w.instance_id and s.round = w.round
-         order by s.instance_id, s.round, s.seat",
+        r#"select s.instance_id, s.round, s.seat, s.role, s.person, s.of_role, s.deputy, s.decision, s.decided_by,
+                  s.on_behalf_of, s.decided_at, s.comment,
+                  (s.decision is null
+                   and app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant)) as "vacant!"
+           from unnest($2::uuid[], $3::int[]) as w(instance_id, round)
+           join workflow_seats s on s.tenant_id = $1 and s.instance_id = w.instance_id and s.round = w.round
+           join workflow_instances i on i.tenant_id = $1 and i.instance_id = s.instance_id
+           order by s.instance_id, s.round, s.seat"#,
         tenant,
         instances,
         rounds,
@@ -246,6 +268,33 @@ pub(in super::super) async fn seats_of(
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(Taken::from).collect())
+}
+
+/// Notes which open seats of a round became vacant since it was last looked, or can be
+/// taken again; answers them, with whether they are vacant now.
+pub(in super::super) async fn seats_look(
+    tx: &mut Tx,
+    round: &Round,
+    now: DateTime<Utc>,
+) -> Result<Vec<(i16, bool)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"update workflow_seats s
+           set vacant_at = case when s.vacant_at is null then $5::timestamptz end, version = version + 1
+           where s.tenant_id = $1 and s.instance_id = $2 and s.round = $3
+             and s.decision is null and s.closed_at is null
+             and (s.vacant_at is not null)
+                 <> app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, $4)
+           returning s.seat, s.vacant_at is not null as "vacant!""#,
+        tenant,
+        round.instance_id,
+        round.round,
+        round.plant,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.seat, row.vacant)).collect())
 }
 
 /// Takes a seat; `false` when it was taken.

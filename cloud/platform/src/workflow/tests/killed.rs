@@ -94,3 +94,178 @@ async fn a_killed_worker_leaves_no_half_escalation() {
 async fn office_turn(office: &Office) -> usize {
     turn(&office.test.db, &office.subjects, office.tenant, office.later(80)).await.unwrap()
 }
+
+const PERSON: &str = "TRACEWRIGHT_TEST_DECIDER_PERSON";
+
+/// A process in which a person approves whatever is at its first stage; the tests below
+/// start and kill it. By itself it does nothing.
+#[tokio::test]
+async fn a_person_for_the_tests_that_kill_a_decision() {
+    let (Ok(database), Ok(tenant), Ok(person)) =
+        (std::env::var(DATABASE), std::env::var(TENANT), std::env::var(PERSON))
+    else {
+        return;
+    };
+    let options = PgConnectOptions::from_str(&database).unwrap();
+    let db = Db::new(options, PoolSizes { app: 2, ingest: 1, system: 1 });
+    let (tenant, person): (Uuid, Uuid) = (tenant.parse().unwrap(), person.parse().unwrap());
+    let cx = Cx::new(tenant, format!("user:{person}"));
+    let open: Result<Vec<Uuid>, DbError> = db
+        .tx(&cx, async |tx| {
+            let sql =
+                "select instance_id from workflow_instances where tenant_id = $1 and round = 1 order by 1";
+            Ok(sqlx::query_scalar(sql).bind(tenant).fetch_all(tx.conn()).await?)
+        })
+        .await;
+    for instance in open.unwrap() {
+        let decision = Decision { round: 1, action: Action::Approve, comment: "fine", to_stage: None };
+        let done: Result<Standing, WorkflowError> = db
+            .tx(&cx, async |tx| decide(tx, &subjects(), instance, person, &decision, Utc::now()).await)
+            .await;
+        // One that was killed before may have been at its very last word.
+        assert!(matches!(done, Ok(_) | Err(WorkflowError::Settled)), "{done:?}");
+    }
+}
+
+fn decider(office: &Office, person: Uuid) -> tokio::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "workflow::tests::killed::a_person_for_the_tests_that_kill_a_decision"])
+        .env(DATABASE, office.test.owner.to_url_lossy().to_string())
+        .env(TENANT, office.tenant.to_string())
+        .env(PERSON, person.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+const NONE: Vec<(&str, i64)> = Vec::new();
+
+/// Requests whose decision is neither whole nor absent: what each part of a transition
+/// says, and in how many requests it says otherwise than the seat does.
+async fn halves(office: &Office) -> Vec<(&'static str, i64)> {
+    let mut found = Vec::new();
+    for (what, part) in [
+        (
+            "history",
+            "exists (select from workflow_history h where h.instance_id = i.instance_id and h.what = 'approve')",
+        ),
+        (
+            "end of the round",
+            "exists (select from workflow_rounds r where r.instance_id = i.instance_id and r.round = 1 and r.outcome = 'APPROVE')",
+        ),
+        ("next stage", "i.stage = 2 and i.round = 2"),
+        (
+            "its round",
+            "exists (select from workflow_rounds r where r.instance_id = i.instance_id and r.round = 2)",
+        ),
+        (
+            "its seats",
+            "exists (select from workflow_seats s where s.instance_id = i.instance_id and s.round = 2)",
+        ),
+        (
+            "its notice",
+            "(select count(*) from outbox o where o.kind = 'workflow.asked' and o.body::text like '%' || i.instance_id || '%') = 2",
+        ),
+        (
+            "audit",
+            "(select count(*) from audit_log a where a.action = 'workflow.decide' and a.subject = 'workflow:' || i.instance_id) = 1",
+        ),
+    ] {
+        let seat = "exists (select from workflow_seats s where s.instance_id = i.instance_id and s.round = 1
+                            and s.decision = 'APPROVE')";
+        let wrong = office.count(&format!("workflow_instances i where ({seat}) <> ({part})")).await;
+        if wrong > 0 {
+            found.push((what, wrong));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_killed_decision_is_whole_or_was_not_taken() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    let head = office.person("Head", &["DEPT_HEAD"]).await;
+    let accounts = office.person("Accounts", &["ACCOUNTANT"]).await;
+    office.publish(SPEC, None).await;
+    const REQUESTS: i64 = 150;
+    for _ in 0..REQUESTS {
+        office.raise(starter, "purchase_requisition", "60000").await;
+    }
+    let done = async || office.count("workflow_seats where decision is not null").await;
+    let mut kills = 0;
+    while done().await < REQUESTS - 20 {
+        let mut process = decider(&office, head);
+        let before = done().await;
+        // Killed as soon as it is at work, at a moment that nobody chose.
+        while done().await < before + 3 {
+            assert!(
+                process.try_wait().unwrap().is_none() || done().await >= before + 3,
+                "the process ended early"
+            );
+            tokio::task::yield_now().await;
+        }
+        process.kill().await.unwrap();
+        kills += 1;
+        assert_eq!(halves(&office).await, NONE);
+    }
+    assert!(kills >= 2, "it was killed {kills} times");
+    // What was not decided can be: nothing of a killed decision is in the way.
+    let open = "select instance_id::text from workflow_instances where round = 1";
+    for instance in office.ask(open).await {
+        let instance: Uuid = instance.parse().unwrap();
+        let done = approve(&office, instance, 1, head).await;
+        assert!(matches!(done, Ok(_) | Err(WorkflowError::Settled)), "{done:?}");
+    }
+    assert_eq!((done().await, halves(&office).await), (REQUESTS, NONE));
+    let one = office.ask("select instance_id::text from workflow_instances limit 1").await.remove(0);
+    let standing = approve(&office, one.parse().unwrap(), 2, accounts).await.unwrap();
+    assert_eq!(standing.state, State::Approved);
+}
+
+async fn approve(
+    office: &Office,
+    instance: Uuid,
+    round: i32,
+    person: Uuid,
+) -> Result<Standing, WorkflowError> {
+    let decision = Decision { round, action: Action::Approve, comment: "fine", to_stage: None };
+    let cx = Cx::new(office.tenant, format!("user:{person}"));
+    let decide =
+        async |tx: &mut Tx| decide(tx, &office.subjects, instance, person, &decision, office.now).await;
+    office.test.db.tx(&cx, decide).await
+}
+
+#[tokio::test]
+async fn a_decision_killed_before_its_last_word_was_not_taken() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    let head = office.person("Head", &["DEPT_HEAD"]).await;
+    office.person("Accounts", &["ACCOUNTANT"]).await;
+    office.publish(SPEC, None).await;
+    let request = office.raise(starter, "purchase_requisition", "60000").await;
+    // Nothing gets past the outbox, which a decision writes last: it is killed there,
+    // with all else of it written and nothing committed.
+    let mut held = office.test.owner_of(office.tenant).await.connect().await.unwrap();
+    sqlx::raw_sql("begin; lock table outbox in share mode").execute(&mut held).await.unwrap();
+    let mut process = decider(&office, head);
+    let waits = "select count(*) from pg_locks
+                 where not granted and relation = 'outbox'::regclass
+                   and database = (select oid from pg_database where datname = current_database())";
+    let stuck = async {
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut held).await.unwrap() == 0 {
+            assert!(process.try_wait().unwrap().is_none(), "the process ended early");
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), stuck).await.unwrap();
+    process.kill().await.unwrap();
+    sqlx::raw_sql("rollback").execute(&mut held).await.unwrap();
+    // Whoever decides now waits until the server has noticed, and finds nothing decided.
+    let standing = office.decide(&request, head, Action::Approve).await.unwrap();
+    assert_eq!((standing.state, standing.stage, standing.round), (State::PendingApproval, 2, 2));
+    assert_eq!(halves(&office).await, NONE);
+    assert_eq!(office.count("workflow_history where what = 'approve'").await, 1);
+}

@@ -1,8 +1,11 @@
 //! Workflows against a database: on their way, in time, by many at once.
 
+mod apart;
 mod deadlines;
+mod files;
 mod flow;
 mod killed;
+mod leave;
 mod started;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -31,6 +34,7 @@ fn texts_are_complete() {
     for error in [
         WorkflowError::NoDefinition(String::new()),
         WorkflowError::Unreadable(String::new()),
+        WorkflowError::Money("amount"),
         WorkflowError::UnderWay,
         WorkflowError::State(""),
         WorkflowError::Settled,
@@ -65,6 +69,12 @@ impl Office {
         let tenant = test.tenant("SAIF", &["KOL", "VZG"]).await;
         let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap();
         Self { test, tenant, now, subjects: subjects() }
+    }
+
+    /// Another tenant of the same installation.
+    pub async fn beside(&self, code: &str) -> Self {
+        let tenant = self.test.tenant(code, &["KOL", "VZG"]).await;
+        Self { test: self.test.clone(), tenant, now: self.now, subjects: subjects() }
     }
 
     pub fn later(&self, hours: i64) -> DateTime<Utc> {

@@ -1,0 +1,146 @@
+//! Files of requests: who sees a request sees them, who raised it attaches them.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request as Asked, StatusCode, header};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::*;
+use crate::ctx::Plants;
+use crate::files::{self, Depot, Files, Limits};
+use crate::people;
+
+const PASSWORD: &str = "monsoon kettle ninety brass";
+
+struct Site {
+    office: Office,
+    router: Router,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let office = Office::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        let depot = Depot::folder(folder.path()).unwrap();
+        let state = AppState::builder(office.test.db.clone())
+            .modules(&[files::module(), module()])
+            .files(Files::new(depot, Limits::default(), vec![requests::ATTACHED]))
+            .build();
+        let router = crate::web::app(state, files::router().merge(router()));
+        Self { office, router, _folder: folder }
+    }
+
+    /// Somebody with this role in a tenant: id, and the cookie of a session.
+    async fn join(&self, tenant: Uuid, name: &str, role: &str) -> (Uuid, String) {
+        let db = &self.office.test.db;
+        let (cx, now) = (Cx::new(tenant, "user:tests"), Utc::now());
+        let email = format!("{}@{}.example", name.to_lowercase(), tenant.simple());
+        let invitation = people::Invitation {
+            email: email.clone(),
+            name: name.into(),
+            roles: vec![role.into()],
+            plants: Plants::All,
+        };
+        let (user, link) = people::invite(db, &cx, &invitation, None, now).await.unwrap();
+        people::accept(db, link.reveal(), name, PASSWORD, now).await.unwrap();
+        let attempt =
+            people::Attempt { email, password: PASSWORD.into(), address: None, browser: "tests".into() };
+        match people::sign_in(db, &attempt, now).await.unwrap() {
+            people::SignedIn::Yes(token) => (user, format!("tws={}", token.reveal())),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn call(&self, cookie: &str, method: &str, path: &str, body: &'static str) -> (StatusCode, String) {
+        let request = Asked::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "tw.test")
+            .header(header::COOKIE, cookie)
+            .header("sec-fetch-site", "same-origin")
+            .body(Body::from(body))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 10 << 20).await.unwrap();
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    async fn status(&self, cookie: &str, method: &str, path: &str, body: &'static str) -> u16 {
+        self.call(cookie, method, path, body).await.0.as_u16()
+    }
+}
+
+#[tokio::test]
+async fn a_request_takes_files_of_whoever_raised_it_for_those_who_may_see_it() {
+    let site = Site::new().await;
+    let tenant = site.office.tenant;
+    let (owner, raised) = site.join(tenant, "Owner", "BUYER").await;
+    let (head, asked) = site.join(tenant, "Head", "DEPT_HEAD").await;
+    let (_, reads) = site.join(tenant, "Reader", "AUDITOR").await;
+    let (_, stranger) = site.join(tenant, "Stranger", "SUPERVISOR").await;
+    let (_, nobody) = site.join(tenant, "Nobody", "VIEWER").await;
+    let other = site.office.test.tenant("OTHR", &["KOL"]).await;
+    let (_, elsewhere) = site.join(other, "Elsewhere", "ADMIN").await;
+    site.office.publish(SPEC, None).await;
+    let request = site.office.raise(owner, "purchase_requisition", "10").await;
+
+    let on = format!("kind=request&key={}", request.request_id);
+    let add = format!("/api/v1/files?{on}&name=quotation.txt");
+    let list = format!("/api/v1/files?{on}");
+    for cookie in [&asked, &reads, &stranger, &nobody, &elsewhere] {
+        let status = site.status(cookie, "POST", &add, "we offer").await;
+        assert!(matches!(status, 403 | 404), "{status}");
+    }
+    let (status, made) = site.call(&raised, "POST", &add, "we offer").await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let one = format!("/api/v1/files/{}", made["id"].as_str().unwrap());
+    let content = format!("{one}/content");
+    let part = format!("/files/on/request/{}", request.request_id);
+
+    // Who raised it, who is asked, and who sees all requests.
+    for cookie in [&raised, &asked, &reads] {
+        let (status, body) = site.call(cookie, "GET", &content, "").await;
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "we offer"));
+        assert!(site.call(cookie, "GET", &list, "").await.1.contains("quotation.txt"));
+        let (status, page) = site.call(cookie, "GET", &part, "").await;
+        assert!(status == StatusCode::OK && page.contains("quotation.txt"), "{page}");
+        assert_eq!(page.contains("data-send"), cookie == &raised, "a form for whoever may attach");
+    }
+    for cookie in [&stranger, &nobody, &elsewhere] {
+        for path in [&one, &content, &list, &part] {
+            let (status, body) = site.call(cookie, "GET", path, "").await;
+            assert!(matches!(status.as_u16(), 403 | 404), "{path}: {status} {body}");
+            assert!(!body.contains("quotation.txt") && !body.contains("we offer"), "{body}");
+        }
+    }
+    for cookie in [&asked, &reads, &stranger, &elsewhere] {
+        let status = site.status(cookie, "DELETE", &one, "").await;
+        assert!(matches!(status, 403 | 404), "{status}");
+        let status = site.status(cookie, "PUT", &format!("{content}?name=b.txt"), "we offer more").await;
+        assert!(matches!(status, 403 | 404), "{status}");
+    }
+
+    // The pages show where they are.
+    let instance = site.office.standing(&request).await.instance_id;
+    for (cookie, path) in [
+        (&raised, format!("/requests/{}", request.request_id)),
+        (&raised, format!("/approvals/{instance}")),
+        (&asked, format!("/approvals/{instance}")),
+    ] {
+        let (status, page) = site.call(cookie, "GET", &path, "").await;
+        assert!(status == StatusCode::OK && page.contains(&part), "{path}: {status} {page}");
+    }
+
+    // What was approved stays as it was, and goes on being seen.
+    assert_eq!(site.status(&raised, "PUT", &format!("{content}?name=b.txt"), "we offer less").await, 200);
+    site.office.decide(&request, head, Action::Approve).await.unwrap();
+    assert_eq!(site.status(&raised, "PUT", &format!("{content}?name=c.txt"), "we offer nothing").await, 403);
+    assert_eq!(site.status(&raised, "POST", &add, "one more").await, 403);
+    for cookie in [&raised, &asked] {
+        assert_eq!(site.call(cookie, "GET", &content, "").await.1, "we offer less");
+    }
+}
