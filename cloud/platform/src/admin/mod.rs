@@ -8,10 +8,14 @@
 mod api;
 mod audit_pages;
 mod caller;
+#[cfg(test)]
+mod face_tests;
 mod frame;
 mod identity;
 mod identity_pages;
 pub mod log;
+mod making;
+mod new_pages;
 mod pages;
 mod people_pages;
 mod plan_pages;
@@ -40,6 +44,7 @@ pub const TEXTS: Sources<'static> = [
 pub fn router() -> Router<AppState> {
     identity_pages::router()
         .merge(pages::router())
+        .merge(new_pages::router())
         .merge(plan_pages::router())
         .merge(people_pages::router())
         .merge(audit_pages::router())
