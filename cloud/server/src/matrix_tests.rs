@@ -375,6 +375,20 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/settings/mail/test", Admin, Form("")),
     ("GET", "/brand/{version}/colours.css", Reader, Nothing),
     ("GET", "/brand/{version}/logo", Reader, Nothing),
+    ("GET", "/api/v1/plants", Admin, Nothing),
+    (
+        "POST",
+        "/api/v1/plants",
+        Admin,
+        Json(r#"{"code":"NEW","name":"New","company":"C1","time_zone":"Asia/Kolkata","languages":["en"]}"#),
+    ),
+    ("GET", "/api/v1/plants/{plant}", Admin, Nothing),
+    (
+        "PUT",
+        "/api/v1/plants/{plant}",
+        Admin,
+        Json(r#"{"name":"KOL","company":"C1","time_zone":"Asia/Kolkata","languages":["en"],"version":1}"#),
+    ),
     ("GET", "/organisation", Admin, Nothing),
     (
         "POST",
