@@ -12,12 +12,14 @@ pub use smtp::{Got, MailServer, Manner, Moment};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::Utc;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use crate::admin::log::Who;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, PoolSizes, SHARED};
 use crate::migrate::migrate;
@@ -115,7 +117,8 @@ impl TestDb {
             Placed::MovedOut => (Placement::Shared, Some(own)),
         };
         let new = NewTenant { code: code.to_owned(), name: code.to_owned(), ..NewTenant::default() };
-        let tenant = tenancy::create(&self.db, &new, &placement).await.expect("a test tenant").id;
+        let made = tenancy::create(&self.db, &Who::system(), &new, &placement, Utc::now()).await;
+        let tenant = made.expect("a test tenant").id;
         let company = NewCompany { code: "C1".to_owned(), name: "C1".to_owned() };
         let made: Result<(), DbError> = self
             .db

@@ -173,17 +173,6 @@ pub enum UserCommand {
     },
 }
 
-/// Commands about the keys of sensitive fields.
-#[derive(clap::Subcommand)]
-pub enum SecretsCommand {
-    /// Add a key, and bring everything that is sealed under it. A cloud that runs
-    /// hears of it by itself. Keys before stay in the file, for backups.
-    Rotate,
-    /// Bring everything that is sealed under the last key, as after one was added to
-    /// the configuration.
-    Reseal,
-}
-
 /// Arguments of `cloud open`.
 #[derive(clap::Args)]
 pub struct OpenArgs {
@@ -459,39 +448,6 @@ async fn everybody(db: &Db, cx: &Cx) -> anyhow::Result<Vec<people::User>> {
         }
         all.extend(more);
     }
-}
-
-/// `cloud secrets …`.
-pub async fn secrets(config: &Config, command: SecretsCommand) -> anyhow::Result<()> {
-    let database = Database::attach(config).await?;
-    let db = &database.db;
-    let secrets = config.secrets()?;
-    if let SecretsCommand::Rotate = command {
-        anyhow::ensure!(
-            config.secret_keys.is_empty(),
-            "the keys stand in the configuration: add one to secret_keys, restart, and run `cloud secrets reseal`"
-        );
-        println!("{} seals from now on", secrets.add_key()?);
-    }
-    let mut done = db.system_tx(async |system| platform::admin::reseal(system, &secrets).await).await?;
-    done += platform::tokens::reseal(db, &secrets).await?;
-    for tenant in tenancy::active_ids(db).await? {
-        let cx = Cx::system(tenant);
-        done += db
-            .tx(&cx, async |tx| {
-                let codes = people::reseal(tx, &secrets).await?;
-                let webhooks = platform::notify::reseal(tx, &secrets).await?;
-                let messages = platform::outbox::reseal(tx, &secrets).await?;
-                let servers = platform::settings::reseal(tx, &secrets).await?;
-                let fields = platform::masters::reseal(tx, &secrets).await?;
-                let providers = people::reseal_provider(tx, &secrets).await?;
-                anyhow::Ok(codes + webhooks + messages + servers + fields + providers)
-            })
-            .await?;
-    }
-    println!("{done} secrets were sealed anew");
-    database.close().await;
-    Ok(())
 }
 
 /// `cloud open`.

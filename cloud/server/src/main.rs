@@ -9,6 +9,7 @@ mod database;
 mod metrics;
 mod modules;
 mod progress;
+mod secrets;
 mod serve;
 mod tenant;
 mod tls;
@@ -69,7 +70,7 @@ enum Command {
     Audit(audit::AuditCommand),
     /// The keys under which sensitive fields are sealed.
     #[command(subcommand)]
-    Secrets(commands::SecretsCommand),
+    Secrets(secrets::SecretsCommand),
     /// Print a link that signs a browser in once.
     Open(commands::OpenArgs),
     /// Show a UID's state, history and genealogy.
@@ -126,7 +127,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::User(command) => commands::user(&config, command).await,
             Command::Admin(command) => admin::run(&config, command).await,
             Command::Audit(command) => audit::run(&config, command).await,
-            Command::Secrets(command) => commands::secrets(&config, command).await,
+            Command::Secrets(command) => secrets::run(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,
             Command::Trace(args) => commands::trace(&config, args).await,
             Command::Uid(_) => Ok(()),

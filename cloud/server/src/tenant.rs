@@ -1,18 +1,17 @@
 //! `cloud tenant` and `cloud migrate`: where tenants live, and whether they are let in.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono::Utc;
-use platform::ctx::Cx;
-use platform::db::{Db, DbError, SHARED};
+use platform::admin::log::Who;
+use platform::db::{Db, SHARED};
+use platform::plans::{self, PlanError};
 use platform::tenancy::backup::Manifest;
 use platform::tenancy::config::{self, GivenCodes, Planned};
 use platform::tenancy::erase::Certificate;
-use platform::tenancy::{
-    self, Change, DataError, NewAgent, NewCompany, NewPlant, NewTenant, Placement, Standing, Tenant,
-};
+use platform::tenancy::{self, Change, DataError, Due, NewTenant, Placement, Standing, Tenant};
 
 use crate::commands::tenant;
 use crate::config::Config;
@@ -65,7 +64,8 @@ pub enum TenantCommand {
         #[arg(long)]
         file: Option<PathBuf>,
     },
-    /// Erase everything of a suspended tenant, for good; prints what tells of it.
+    /// Erase everything of a suspended tenant, for good, and write what tells of it; or of
+    /// every one that is due.
     Erase(EraseArgs),
     /// Check the certificate of an erasure.
     Erased {
@@ -100,16 +100,27 @@ pub struct RestoreArgs {
 #[derive(clap::Args)]
 pub struct EraseArgs {
     /// Its code.
-    code: String,
+    #[arg(required_unless_present = "due", conflicts_with = "due")]
+    code: Option<String>,
     /// Its code again, instead of typing it when asked.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "due")]
     confirm: Option<String>,
     /// Who orders it, for the certificate.
-    #[arg(long)]
-    by: String,
+    #[arg(long, required_unless_present = "due")]
+    by: Option<String>,
     /// Where the certificate is written; `<CODE>-erased.json` here, when left out.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "due")]
     certificate: Option<PathBuf>,
+    /// List the tenants whose trial has ended and whose time of grace is over.
+    #[arg(long)]
+    due: bool,
+    /// Erase each of them. One that fails does not stop the others, and is due still.
+    #[arg(long, requires_all = ["due", "by"])]
+    yes: bool,
+    /// The folder for their certificates, each `<CODE>-erased-<time>.json`; here, when left
+    /// out.
+    #[arg(long, requires = "yes")]
+    certificates: Option<PathBuf>,
 }
 
 /// Arguments of `cloud tenant move`.
@@ -204,26 +215,36 @@ async fn work(config: &Config, db: &Db, command: TenantCommand) -> anyhow::Resul
         TenantCommand::Create(args) => create(db, &args).await,
         TenantCommand::List => list(db).await,
         TenantCommand::Show { code } => show(db, &code).await,
-        TenantCommand::Suspend { code, reason } => standing(db, &code, Standing::Suspended, &reason).await,
-        TenantCommand::Resume { code } => standing(db, &code, Standing::Active, "").await,
+        TenantCommand::Suspend { code, reason } => standing(db, &code, Some(reason.trim())).await,
+        TenantCommand::Resume { code } => standing(db, &code, None).await,
         TenantCommand::Move(args) => moving(db, &args).await,
         TenantCommand::Backup { code, file } => backup(config, db, &code, file).await,
         TenantCommand::Restore(args) => restore(config, db, &args).await,
         TenantCommand::Export { code, file } => export(config, db, &code, file).await,
+        TenantCommand::Erase(args) if args.due => erase_due(config, db, &args).await,
         TenantCommand::Erase(args) => erase(config, db, &args).await,
         TenantCommand::Erased { file } => erased(&file),
     }
 }
 
-async fn standing(db: &Db, code: &str, standing: Standing, reason: &str) -> anyhow::Result<()> {
+/// Shuts a tenant out for a reason, or lets it in again, as its page does.
+async fn standing(db: &Db, code: &str, reason: Option<&str>) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
-    let changed = tenancy::set_standing(db, tenant.id, standing, reason.trim(), Utc::now()).await?;
-    match (standing, changed) {
-        (Standing::Suspended, true) => println!(
+    let changed = match plans::set_status(db, &Who::system(), tenant.id, reason, Utc::now()).await {
+        Err(PlanError::TrialOver) => anyhow::bail!(
+            "the trial of {code} is over, so that it would be suspended again at once: extend the trial or \
+             give it a plan first (/admin/tenants/{})",
+            tenant.id
+        ),
+        done => done?,
+    };
+    match (reason, changed) {
+        (Some(_), true) => println!(
             "{code} is suspended: nobody of it is let in. Its plants keep what they record and send it later."
         ),
-        (Standing::Active, true) => println!("{code} is let in again"),
-        (_, false) => println!("{code} is {} already", standing.name()),
+        (None, true) => println!("{code} is let in again"),
+        (Some(_), false) => println!("{code} is suspended already"),
+        (None, false) => println!("{code} is active already"),
     }
     Ok(())
 }
@@ -329,9 +350,11 @@ async fn restore(config: &Config, db: &Db, args: &RestoreArgs) -> anyhow::Result
 }
 
 async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()> {
-    let tenant = tenant(db, &args.code).await?;
+    // The command line asks for both, unless it is about those that are due.
+    let (code, by) = (args.code.as_deref().unwrap_or_default(), args.by.as_deref().unwrap_or_default());
+    let tenant = tenant(db, code).await?;
     let authority = crate::commands::open_authority(config, db).await?;
-    let file = args.certificate.clone().unwrap_or_else(|| format!("{}-erased.json", args.code).into());
+    let file = args.certificate.clone().unwrap_or_else(|| format!("{code}-erased.json").into());
     anyhow::ensure!(!file.exists(), "{} is there already", file.display());
     let typed = match &args.confirm {
         Some(typed) => typed.clone(),
@@ -346,20 +369,63 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
     let depot = Some(files.depot()?);
     let mut progress = Progress::new();
     let mut watch = progress.watch();
-    let confirmed = (typed.as_str(), args.by.as_str());
+    let confirmed = (typed.as_str(), by);
     let done =
         tenancy::erase::erase(db, &authority, tenant.id, confirmed, depot, Utc::now(), &mut watch).await;
     drop(watch);
     progress.end();
-    let text = serde_json::to_string_pretty(&done?)?;
+    write_certificate(code, &file, &done?)
+}
+
+fn write_certificate(code: &str, file: &Path, certificate: &Certificate) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(certificate)?;
     // It is kept in the control schema as well: a disk that is full loses nothing.
-    std::fs::write(&file, &text)
+    std::fs::write(file, &text)
         .with_context(|| format!("writing {}; here it is:\n{text}", file.display()))?;
-    println!("{} is erased; {} certifies it", args.code, file.display());
+    println!("{code} is erased; {} certifies it", file.display());
     Ok(())
 }
 
-fn erased(file: &std::path::Path) -> anyhow::Result<()> {
+/// Lists the tenants that are due, and erases them when that is said.
+async fn erase_due(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()> {
+    let now = Utc::now();
+    let due = tenancy::due(db, now).await?;
+    for one in &due {
+        let begun = if one.begun { ", begun and cut short" } else { "" };
+        println!("{}  due since {}{begun}  {}", one.code, one.since.format("%Y-%m-%d"), one.name);
+    }
+    if due.is_empty() {
+        println!("no tenant is due to be erased");
+        return Ok(());
+    }
+    let Some(by) = args.by.as_deref().filter(|_| args.yes) else {
+        println!("nothing was erased; --yes --by 'who orders it' erases each of them");
+        return Ok(());
+    };
+    let folder = args.certificates.clone().unwrap_or_else(|| ".".into());
+    anyhow::ensure!(folder.is_dir(), "{} is no folder", folder.display());
+    let authority = crate::commands::open_authority(config, db).await?;
+    let files = config.files(modules::attached())?;
+    let depot = Some(files.depot()?);
+    let mut failed = Vec::new();
+    let mut told = |one: &Due, erased: Result<Certificate, DataError>| {
+        let file = folder.join(format!("{}-erased-{}.json", one.code, now.format("%Y%m%dT%H%M%SZ")));
+        let kept = erased.map_err(anyhow::Error::from);
+        if let Err(error) = kept.and_then(|certificate| write_certificate(&one.code, &file, &certificate)) {
+            failed.push(format!("{}: {error:#}", one.code));
+        }
+    };
+    let mut progress = Progress::new();
+    let mut watch = progress.watch();
+    let done = tenancy::erase_due(db, &authority, by, depot, now, &mut watch, &mut told).await;
+    drop(watch);
+    progress.end();
+    anyhow::ensure!(failed.is_empty(), "not all of it was done; run it again:\n  {}", failed.join("\n  "));
+    done?;
+    Ok(())
+}
+
+fn erased(file: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let certificate: Certificate =
         serde_json::from_str(&text).context("this is no certificate of an erasure")?;
@@ -377,7 +443,12 @@ fn planned(args: &CreateArgs) -> anyhow::Result<Planned> {
     let json = match &args.from {
         Some(path) => {
             let size = std::fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
-            anyhow::ensure!(size <= 1024 * 1024, "{}: more than a mebibyte", path.display());
+            anyhow::ensure!(
+                size <= config::LARGEST as u64,
+                "{}: more than {} KB, which no configuration of a tenant needs",
+                path.display(),
+                config::LARGEST / 1024
+            );
             std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?
         }
         None => {
@@ -415,8 +486,8 @@ async fn create(db: &Db, args: &CreateArgs) -> anyhow::Result<()> {
         println!("nothing was made (--dry-run)");
         return Ok(());
     }
-    let made = tenancy::create(db, &planned.tenant, &placement).await?;
-    plants(db, made.id, &planned).await?;
+    let made = tenancy::create(db, &Who::system(), &planned.tenant, &placement, Utc::now()).await?;
+    tenancy::create_plants(db, made.id, &planned).await?;
     match made.change {
         Change::Made => println!(
             "made; invite its first person with `cloud user invite EMAIL --name NAME --tenant {code}`"
@@ -424,33 +495,6 @@ async fn create(db: &Db, args: &CreateArgs) -> anyhow::Result<()> {
         Change::Updated => println!("was there, and was brought up to date"),
         Change::Same => println!("was there already"),
     }
-    Ok(())
-}
-
-/// The plants, of one company that is named as the tenant is; a company that is there
-/// already is theirs.
-async fn plants(db: &Db, tenant: uuid::Uuid, planned: &Planned) -> anyhow::Result<()> {
-    if planned.plants.is_empty() {
-        return Ok(());
-    }
-    let company = NewCompany { code: planned.tenant.code.clone(), name: planned.tenant.name.clone() };
-    db.tx(&Cx::system(tenant), async |tx| {
-        let company = tenancy::company_upsert(tx, &company).await?.id;
-        for plant in &planned.plants {
-            let new = NewPlant {
-                company,
-                code: plant.code.clone(),
-                slug: Some(plant.slug.clone()),
-                name: plant.name.clone(),
-                time_zone: planned.tenant.time_zone.clone(),
-                languages: vec![planned.tenant.language.clone()],
-            };
-            tenancy::plant_upsert(tx, &new).await?;
-            tenancy::agent_upsert(tx, &NewAgent::Plant(plant.code.clone())).await?;
-        }
-        Ok::<_, DbError>(())
-    })
-    .await?;
     Ok(())
 }
 

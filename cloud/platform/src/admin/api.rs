@@ -1,7 +1,9 @@
 //! The API of super-administrators, for keys that `cloud admin key` makes.
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{NaiveDate, Utc};
@@ -9,27 +11,33 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::AdminCaller;
 use super::audit_pages::{self, Asked as AskedLog};
+use super::making::{self, Made, MakeError, Typed};
 use super::store::Asked;
-use super::{AdminCaller, tenants};
+use super::tenants::{self, Extend, Give, NewStatus};
 use crate::db::DbError;
-use crate::plans::service::{self, Aimed};
+use crate::plans::service::{self, PlanError};
 use crate::plans::store::billing;
-use crate::web::{AppState, Problem, query};
+use crate::plans::{Limits, Plan};
+use crate::tenancy;
+use crate::web::{AppState, FieldError, IfMatch, Problem, etag, json, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/admin/api/tenants", get(list))
+        .route("/admin/api/tenants", get(list).post(make))
         .route("/admin/api/tenants/{tenant}", get(one))
         .route("/admin/api/tenants/{tenant}/plan", post(give))
         .route("/admin/api/tenants/{tenant}/trial", post(extend))
         .route("/admin/api/tenants/{tenant}/status", post(set_status))
-        .route("/admin/api/plans", get(plans))
+        .route("/admin/api/plans", get(plans).post(make_plan))
+        .route("/admin/api/plans/{plan}", get(plan).put(change_plan))
+        .route("/admin/api/databases", get(databases))
         .route("/admin/api/usage", get(usage))
         .route("/admin/api/audit", get(log))
 }
 
-/// `GET /admin/api/tenants?q=&status=&plan=&erase=&after=`
+/// `GET /admin/api/tenants?q=&status=&plan=&erase=&move=&after=`
 async fn list(State(state): State<AppState>, _caller: AdminCaller, uri: Uri) -> Result<Json<Value>, Problem> {
     let asked = query::<Asked>(&uri)?;
     let (rows, next) = tenants::list(&state.db, &asked, Utc::now()).await?;
@@ -47,6 +55,7 @@ async fn one(
     Ok(Json(json!({
         "tenant": one.facts,
         "plan": it.plan,
+        "wants_own_database": one.wants_own_database,
         "trial_ends_at": it.trial_ends_at,
         "suspended_at": it.suspended_at,
         "suspended_why": it.suspended_why,
@@ -57,66 +66,182 @@ async fn one(
     })))
 }
 
-fn body<T>(sent: Result<Json<T>, axum::extract::rejection::JsonRejection>) -> Result<T, Problem> {
-    let Json(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
-    Ok(value)
+/// Every field that is not right, in the language that the program asks for.
+fn invalid(caller: &AdminCaller, code: &'static str, wrong: Vec<(&'static str, &'static str)>) -> Problem {
+    let told = |(field, key): (&'static str, &'static str)| FieldError {
+        field: field.to_owned(),
+        row: None,
+        detail: caller.t(key),
+    };
+    Problem::invalid(code, wrong.into_iter().map(told).collect())
 }
 
-#[derive(Deserialize)]
-struct Give {
-    plan: String,
-    version: i32,
+fn refused(caller: &AdminCaller, error: PlanError) -> Problem {
+    match error {
+        PlanError::Invalid(wrong) => invalid(caller, "plan.invalid", wrong),
+        error => error.into(),
+    }
+}
+
+/// `POST /admin/api/tenants`: makes one, with its first administrator. `invitation` is the
+/// link for that person where no mail can be sent, told this once.
+async fn make(
+    State(state): State<AppState>,
+    caller: AdminCaller,
+    sent: Result<Json<Typed>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let typed = json(sent)?;
+    let made = making::make(&state.db, &caller.who, &typed, None, state.by_mail(), Utc::now()).await;
+    let Made { tenant, link } = made.map_err(|error| match error {
+        MakeError::Invalid(wrong) => invalid(&caller, "tenant.invalid", wrong),
+        MakeError::Plan(error) => refused(&caller, error),
+        MakeError::People(error) => error.into(),
+        MakeError::Db(error) => error.into(),
+    })?;
+    let link = (!state.mails).then(|| format!("{}/invitation/{}", state.public_url, link.reveal()));
+    let at = [(header::LOCATION, format!("/admin/api/tenants/{tenant}"))];
+    Ok((StatusCode::CREATED, at, Json(json!({ "tenant_id": tenant, "invitation": link }))).into_response())
 }
 
 async fn give(
     State(state): State<AppState>,
     caller: AdminCaller,
     Path(tenant): Path<Uuid>,
-    sent: Result<Json<Give>, axum::extract::rejection::JsonRejection>,
+    sent: Result<Json<Give>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Give { plan, version } = body(sent)?;
-    service::plan_give(&state.db, &caller.who, Aimed { tenant, version }, &plan, Utc::now()).await?;
+    let done = json(sent)?.act(&state.db, &caller.who, tenant).await;
+    done.map_err(|error| refused(&caller, error))?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-struct Extend {
-    days: i64,
-    version: i32,
 }
 
 async fn extend(
     State(state): State<AppState>,
     caller: AdminCaller,
     Path(tenant): Path<Uuid>,
-    sent: Result<Json<Extend>, axum::extract::rejection::JsonRejection>,
+    sent: Result<Json<Extend>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Extend { days, version } = body(sent)?;
-    service::trial_extend(&state.db, &caller.who, Aimed { tenant, version }, days, Utc::now()).await?;
+    let done = json(sent)?.act(&state.db, &caller.who, tenant).await;
+    done.map_err(|error| refused(&caller, error))?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-struct NewStatus {
-    active: bool,
-    version: i32,
 }
 
 async fn set_status(
     State(state): State<AppState>,
     caller: AdminCaller,
     Path(tenant): Path<Uuid>,
-    sent: Result<Json<NewStatus>, axum::extract::rejection::JsonRejection>,
+    sent: Result<Json<NewStatus>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
-    let NewStatus { active, version } = body(sent)?;
-    let why = (!active).then_some("admin");
-    service::suspend(&state.db, &caller.who, Aimed { tenant, version }, why, Utc::now()).await?;
+    let done = json(sent)?.act(&state.db, &caller.who, tenant).await;
+    done.map_err(|error| refused(&caller, error))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+// --- plans -----------------------------------------------------------------------
+
+/// A plan as it is to be: the whole of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct NewPlan {
+    plan: String,
+    name: String,
+    users: Option<i32>,
+    plants: Option<i32>,
+    events_month: Option<i64>,
+    storage_bytes: Option<i64>,
+    trial_days: Option<i32>,
+    features: Vec<String>,
+    /// The shared database, when left out.
+    placement: Option<String>,
+    contact: String,
+    is_default: bool,
+    retired: bool,
+    /// That was seen; or in `If-Match`.
+    version: Option<i32>,
+}
+
+impl NewPlan {
+    fn plan(self, version: i32) -> Plan {
+        Plan {
+            plan: self.plan,
+            name: self.name,
+            limits: Limits {
+                users: self.users,
+                plants: self.plants,
+                events_month: self.events_month,
+                storage_bytes: self.storage_bytes,
+            },
+            trial_days: self.trial_days,
+            features: self.features,
+            placement: self.placement.unwrap_or_else(|| "shared".to_owned()),
+            contact: self.contact,
+            is_default: self.is_default,
+            retired_at: self.retired.then(Utc::now),
+            version,
+        }
+    }
 }
 
 /// `GET /admin/api/plans`
 async fn plans(State(state): State<AppState>, _caller: AdminCaller) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "plans": service::plans(&state.db).await? })))
+}
+
+async fn find_plan(state: &AppState, code: &str) -> Result<Plan, Problem> {
+    let plans = service::plans(&state.db).await?;
+    plans.into_iter().find(|plan| plan.plan == code).ok_or_else(Problem::not_found)
+}
+
+/// `GET /admin/api/plans/{plan}`
+async fn plan(
+    State(state): State<AppState>,
+    _caller: AdminCaller,
+    Path(code): Path<String>,
+) -> Result<Response, Problem> {
+    let plan = find_plan(&state, &code).await?;
+    Ok(([etag(plan.version)], Json(plan)).into_response())
+}
+
+/// `POST /admin/api/plans`
+async fn make_plan(
+    State(state): State<AppState>,
+    caller: AdminCaller,
+    sent: Result<Json<NewPlan>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let plan = json(sent)?.plan(0);
+    let done = service::plan_save(&state.db, &caller.who, &plan, Utc::now()).await;
+    done.map_err(|error| refused(&caller, error))?;
+    let made = find_plan(&state, &plan.plan).await?;
+    let at = [(header::LOCATION, format!("/admin/api/plans/{}", made.plan))];
+    Ok((StatusCode::CREATED, at, [etag(made.version)], Json(made)).into_response())
+}
+
+/// `PUT /admin/api/plans/{plan}`: it holds at once for every tenant of the plan.
+async fn change_plan(
+    State(state): State<AppState>,
+    caller: AdminCaller,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+    sent: Result<Json<NewPlan>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let sent = json(sent)?;
+    let match_ = IfMatch::of(&headers);
+    let seen = match_.or(sent.version)?;
+    let known = find_plan(&state, &code).await?;
+    // A plan that is there has a version; 0 would make one.
+    let version = seen.unwrap_or(known.version).max(1);
+    let plan = Plan { plan: code.clone(), ..sent.plan(version) };
+    match service::plan_save(&state.db, &caller.who, &plan, Utc::now()).await {
+        Err(PlanError::Stale) => return Err(match_.stale()),
+        done => done.map_err(|error| refused(&caller, error))?,
+    }
+    let saved = find_plan(&state, &code).await?;
+    Ok(([etag(saved.version)], Json(saved)).into_response())
+}
+
+/// `GET /admin/api/databases`
+async fn databases(State(state): State<AppState>, _caller: AdminCaller) -> Result<Json<Value>, Problem> {
+    let rows = tenancy::databases(&state.db).await?;
+    Ok(Json(json!({ "schema_version": crate::migrate::version(), "databases": rows })))
 }
 
 #[derive(Deserialize)]

@@ -9,10 +9,14 @@ mod api;
 mod audit_pages;
 mod caller;
 mod described;
+#[cfg(test)]
+mod face_tests;
 mod frame;
 mod identity;
 mod identity_pages;
 pub mod log;
+mod making;
+mod new_pages;
 mod pages;
 mod people_pages;
 mod plan_pages;
@@ -42,6 +46,7 @@ pub const TEXTS: Sources<'static> = [
 pub fn router() -> Router<AppState> {
     identity_pages::router()
         .merge(pages::router())
+        .merge(new_pages::router())
         .merge(plan_pages::router())
         .merge(people_pages::router())
         .merge(audit_pages::router())

@@ -1,10 +1,10 @@
-//! Pages over all tenants: the list, one, a new one, databases, the file for bills.
+//! Pages over all tenants: the list, one, databases, the file for bills.
 
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -13,11 +13,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::store::{Asked, TenantRow};
-use super::tenants::{self, Made, MakeError, One, Typed};
+use super::tenants::{self, Extend, Give, NewStatus, One};
 use super::{AdminCaller, frame};
 use crate::db::DbError;
-use crate::i18n::{Lang, Texts};
-use crate::plans::service::{self, Aimed, PlanError};
+use crate::i18n::Texts;
+use crate::plans::service::{self, PlanError};
 use crate::plans::store::billing;
 use crate::plans::{Bar, COLUMNS, Plan, cells, csv_file};
 use crate::tenancy::{self, Database};
@@ -26,8 +26,6 @@ use crate::web::{AppState, Problem, csv_line, escaped, form, harmless, query};
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/admin", get(list))
-        .route("/admin/tenants", post(make))
-        .route("/admin/tenants/new", get(new))
         .route("/admin/tenants/{tenant}", get(one))
         .route("/admin/tenants/{tenant}/plan", post(give))
         .route("/admin/tenants/{tenant}/trial", post(extend))
@@ -70,11 +68,12 @@ async fn list(State(state): State<AppState>, caller: AdminCaller, uri: Uri) -> R
     let plans = service::plans(&state.db).await?;
     let next = next.map(|after| {
         format!(
-            "/admin?q={}&status={}&plan={}&erase={}&after={after}",
+            "/admin?q={}&status={}&plan={}&erase={}&move={}&after={after}",
             escaped(&asked.q, b""),
             escaped(&asked.status, b""),
             escaped(&asked.plan, b""),
-            asked.erase
+            asked.erase,
+            asked.to_move
         )
     });
     let month = now.format("%Y-%m").to_string();
@@ -83,6 +82,11 @@ async fn list(State(state): State<AppState>, caller: AdminCaller, uri: Uri) -> R
 }
 
 // --- one -------------------------------------------------------------------------
+
+/// That a tenant lives elsewhere than its plan wants, and how it is moved.
+fn wants_own(texts: &Texts, plan: &str, code: &str) -> String {
+    texts.with("admin-wants-own", &[("plan", plan.into()), ("code", code.into())])
+}
 
 #[derive(Template)]
 #[template(path = "admin/tenant.html")]
@@ -136,28 +140,14 @@ async fn done_or_told(
     }
 }
 
-#[derive(Deserialize)]
-struct Give {
-    plan: String,
-    version: i32,
-}
-
 async fn give(
     State(state): State<AppState>,
     caller: AdminCaller,
     Path(tenant): Path<Uuid>,
     sent: Result<Form<Give>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Give { plan, version } = form(sent)?;
-    let aimed = Aimed { tenant, version };
-    let done = service::plan_give(&state.db, &caller.who, aimed, &plan, Utc::now()).await;
+    let done = form(sent)?.act(&state.db, &caller.who, tenant).await;
     done_or_told(&state, &caller, tenant, done).await
-}
-
-#[derive(Deserialize)]
-struct Extend {
-    days: i64,
-    version: i32,
 }
 
 async fn extend(
@@ -166,16 +156,8 @@ async fn extend(
     Path(tenant): Path<Uuid>,
     sent: Result<Form<Extend>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Extend { days, version } = form(sent)?;
-    let aimed = Aimed { tenant, version };
-    let done = service::trial_extend(&state.db, &caller.who, aimed, days, Utc::now()).await;
+    let done = form(sent)?.act(&state.db, &caller.who, tenant).await;
     done_or_told(&state, &caller, tenant, done).await
-}
-
-#[derive(Deserialize)]
-struct NewStatus {
-    active: bool,
-    version: i32,
 }
 
 async fn set_status(
@@ -184,87 +166,8 @@ async fn set_status(
     Path(tenant): Path<Uuid>,
     sent: Result<Form<NewStatus>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let NewStatus { active, version } = form(sent)?;
-    let why = (!active).then_some("admin");
-    let aimed = Aimed { tenant, version };
-    let done = service::suspend(&state.db, &caller.who, aimed, why, Utc::now()).await;
+    let done = form(sent)?.act(&state.db, &caller.who, tenant).await;
     done_or_told(&state, &caller, tenant, done).await
-}
-
-// --- a new one -------------------------------------------------------------------
-
-#[derive(Template)]
-#[template(path = "admin/new.html")]
-struct NewPage<'a> {
-    texts: &'a Texts,
-    typed: &'a Typed,
-    plans: &'a [Plan],
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
-    mails: bool,
-    made: Option<(Uuid, Option<String>)>,
-}
-
-impl NewPage<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
-    }
-}
-
-async fn show_new(
-    state: &AppState,
-    caller: &AdminCaller,
-    typed: &Typed,
-    (wrong, error): (Vec<(&'static str, String)>, Option<String>),
-    made: Option<(Uuid, Option<String>)>,
-) -> Result<Response, Problem> {
-    let plans: Vec<Plan> =
-        service::plans(&state.db).await?.into_iter().filter(|plan| plan.retired_at.is_none()).collect();
-    let failed = error.is_some() || !wrong.is_empty();
-    let mails = state.mails;
-    let view = NewPage { texts: &caller.texts, typed, plans: &plans, wrong, error, mails, made };
-    let page = frame::page(caller, &caller.t("admin-new"), "/admin", &view)?;
-    Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, page).into_response() } else { page })
-}
-
-/// `GET /admin/tenants/new`
-async fn new(State(state): State<AppState>, caller: AdminCaller) -> Result<Response, Problem> {
-    let typed =
-        Typed { time_zone: "Asia/Kolkata".into(), language: Lang::En.code().into(), ..Typed::default() };
-    show_new(&state, &caller, &typed, (Vec::new(), None), None).await
-}
-
-async fn make(
-    State(state): State<AppState>,
-    caller: AdminCaller,
-    headers: HeaderMap,
-    sent: Result<Form<Typed>, FormRejection>,
-) -> Result<Response, Problem> {
-    let typed = form(sent)?;
-    let done = tenants::make(&state.db, &caller.who, &typed, state.by_mail(), Utc::now()).await;
-    match done {
-        Ok(Made { tenant, link }) => {
-            let shown = (!state.mails).then(|| here(&state, &headers, link.reveal()));
-            show_new(&state, &caller, &typed, (Vec::new(), None), Some((tenant, shown))).await
-        }
-        Err(MakeError::Invalid(wrong)) => {
-            let wrong = wrong.into_iter().map(|(field, key)| (field, caller.t(key))).collect();
-            show_new(&state, &caller, &typed, (wrong, None), None).await
-        }
-        Err(MakeError::Db(error) | MakeError::Plan(PlanError::Db(error))) => Err(error.into()),
-        Err(MakeError::Plan(error)) => {
-            let told = caller.t(error.text_key());
-            show_new(&state, &caller, &typed, (Vec::new(), Some(told)), None).await
-        }
-        Err(MakeError::People(error)) => Err(error.into()),
-    }
-}
-
-/// The address of a link, as this browser reaches the server.
-fn here(state: &AppState, headers: &HeaderMap, link: &str) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let scheme = if state.secure { "https" } else { "http" };
-    format!("{scheme}://{host}/invitation/{link}")
 }
 
 // --- databases -------------------------------------------------------------------

@@ -439,6 +439,9 @@ pub(super) struct Asked {
     pub plan: String,
     /// Only those that are listed for erasure.
     pub erase: bool,
+    /// Only those whose plan wants a database of their own, and that live in the shared one.
+    #[serde(rename = "move")]
+    pub to_move: bool,
     /// The code after which the page begins.
     pub after: String,
 }
@@ -452,8 +455,12 @@ pub(super) struct TenantRow {
     pub name: String,
     pub status: String,
     pub placement: String,
+    /// Where the database stands.
+    pub region: String,
     pub created_at: DateTime<Utc>,
     pub plan: String,
+    /// The plan wants a database of its own, and it lives in the shared one.
+    pub wants_own_database: bool,
     pub trial_ends_at: Option<DateTime<Utc>>,
     pub erase_after: Option<DateTime<Utc>>,
     pub events: i64,
@@ -473,12 +480,14 @@ pub(super) async fn tenants(
     let escaped = asked.q.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     sqlx::query_as!(
         TenantRow,
-        r#"select t.tenant_id, t.code, t.name, t.status, t.placement, t.created_at,
-                  p.plan as "plan!", s.trial_ends_at as "trial_ends_at?", s.erase_after as "erase_after?",
+        r#"select t.tenant_id, t.code, t.name, t.status, t.placement, d.region as "region!", t.created_at,
+                  p.plan as "plan!",
+                  coalesce(p.placement = 'own' and t.placement = 'shared', false) as "wants_own_database!", s.trial_ends_at as "trial_ends_at?", s.erase_after as "erase_after?",
                   coalesce(u.events, 0) as "events!", coalesce(u.people, 0) as "people!",
                   coalesce(u.plants, 0) as "plants!", coalesce(u.stored_bytes, 0) as "stored_bytes!",
                   coalesce(u.agents, 0) as "agents!", u.last_event_at as "last_event_at?"
            from control.tenants t
+           join control.databases d on d.name = t.placement
            left join control.subscriptions s on s.tenant_id = t.tenant_id
            left join control.plans p on p.plan = s.plan or (s.plan is null and p.is_default)
            left join lateral (select * from control.usage u where u.tenant_id = t.tenant_id
@@ -487,6 +496,7 @@ pub(super) async fn tenants(
              and ($2 = '' or t.code like upper($2) || '%' or t.name ilike '%' || $2 || '%')
              and ($3 = '' or t.status = $3) and ($4 = '' or p.plan = $4)
              and (not $5 or s.erase_after <= $6)
+             and (not $8 or (p.placement = 'own' and t.placement = 'shared'))
            order by t.code limit $7"#,
         asked.after,
         escaped,
@@ -495,6 +505,7 @@ pub(super) async fn tenants(
         asked.erase,
         now,
         limit,
+        asked.to_move,
     )
     .fetch_all(tx.conn())
     .await
@@ -509,6 +520,10 @@ pub(super) struct TenantFacts {
     pub name: String,
     pub status: String,
     pub placement: String,
+    /// The server of the database, as the configuration names it; empty: the home one.
+    pub server: String,
+    /// Where it stands.
+    pub region: String,
     pub time_zone: String,
     pub language: String,
     pub currency: String,
@@ -518,8 +533,10 @@ pub(super) struct TenantFacts {
 pub(super) async fn tenant(tx: &mut SystemTx, id: Uuid) -> Result<Option<TenantFacts>, Error> {
     sqlx::query_as!(
         TenantFacts,
-        "select tenant_id, code, name, status, placement, time_zone, language, currency, created_at
-         from control.tenants where tenant_id = $1",
+        "select t.tenant_id, t.code, t.name, t.status, t.placement, d.server, d.region, t.time_zone,
+                t.language, t.currency, t.created_at
+         from control.tenants t join control.databases d on d.name = t.placement
+         where t.tenant_id = $1",
         id,
     )
     .fetch_optional(tx.conn())

@@ -6,12 +6,17 @@ use uuid::Uuid;
 
 use super::identity::{self, AdminError, Answered, Attempt, Next, Tried};
 use super::log::{self, Who};
+use super::making::{self, MakeError, Typed};
 use super::store;
-use super::tenants::{self, MakeError, Typed};
+use super::tenants;
 use crate::audit::Entry;
+use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::people::totp;
+use crate::plans::service::{self, Aimed};
+use crate::plans::{Limits, Plan};
 use crate::secrets::Secrets;
+use crate::tenancy::config::{self, GivenCodes, Planned};
 use crate::testing::TestDb;
 use crate::web::keys::Secret;
 
@@ -27,7 +32,7 @@ fn attempt(email: &str, password: &str) -> Attempt {
 }
 
 /// One who has followed the link.
-async fn one(db: &Db, email: &str, now: DateTime<Utc>) -> Uuid {
+pub(super) async fn one(db: &Db, email: &str, now: DateTime<Utc>) -> Uuid {
     let invited = identity::invite(db, &Who::system(), email, "Root", now).await.unwrap();
     identity::accept(db, invited.link.reveal(), "Root", PASSWORD, now).await.unwrap();
     invited.id
@@ -156,29 +161,49 @@ async fn a_tenant_is_made_with_its_plan_and_first_person() {
         name: " ".into(),
         time_zone: "Moon/Base".into(),
         language: "xx".into(),
+        currency: "rupees".into(),
         plan: "NONE".into(),
+        placement: "moon".into(),
+        server: "mumbai".into(),
         email: "nobody".into(),
         person: String::new(),
     };
-    let Err(MakeError::Invalid(wrong)) = tenants::make(db, &who, &typed, None, now).await else {
+    let Err(MakeError::Invalid(wrong)) = making::make(db, &who, &typed, None, None, now).await else {
         panic!("it was made")
     };
     let fields: Vec<&str> = wrong.iter().map(|(field, _)| *field).collect();
-    assert_eq!(fields, ["name", "time_zone", "language", "email", "person", "code", "plan"]);
+    assert_eq!(
+        fields,
+        [
+            "name",
+            "time_zone",
+            "language",
+            "currency",
+            "placement",
+            "server",
+            "email",
+            "person",
+            "code",
+            "plan"
+        ]
+    );
     let typed = Typed {
         code: "newt".into(),
         name: "Newt Works".into(),
         time_zone: "Asia/Kolkata".into(),
         language: "te".into(),
+        currency: "usd".into(),
         plan: "TRIAL".into(),
         email: "first@newt.example".into(),
         person: "First".into(),
+        ..Typed::default()
     };
-    let made = tenants::make(db, &who, &typed, None, now).await.unwrap();
+    let made = making::make(db, &who, &typed, None, None, now).await.unwrap();
     let invited = crate::people::accept(db, made.link.reveal(), "First", PASSWORD, now).await.unwrap();
     assert_eq!(invited.tenant, made.tenant);
     let one = tenants::one(db, made.tenant).await.unwrap().unwrap();
     assert_eq!((one.facts.code.as_str(), one.subscription.plan.as_str()), ("NEWT", "TRIAL"));
+    assert_eq!((one.facts.currency.as_str(), one.facts.placement.as_str()), ("USD", "shared"));
     assert!(one.subscription.trial_ends_at.is_some());
     crate::plans::meter(db, made.tenant, now).await.unwrap();
     let list = async |q: &str, status: &str| {
@@ -190,6 +215,89 @@ async fn a_tenant_is_made_with_its_plan_and_first_person() {
     assert_eq!(list("wor", "").await, [("NEWT".to_owned(), 1)]);
     assert_eq!(list("%", "").await, []);
     assert_eq!(list("new", "suspended").await, []);
+}
+
+/// The configuration of the specification, with codes for what it names.
+fn planned(json: &str) -> Planned {
+    config::read(json, &GivenCodes::default()).unwrap()
+}
+
+const CONFIGURATION: &str = r#"{"tenant_id": "saif-kolkata", "name": "Saif Automations - Kolkata",
+    "timezone": "Asia/Kolkata", "currency": "INR", "language": "en", "features": ["purchase"],
+    "plants": [{"plant_id": "PLANT-KOL-001", "name": "Kolkata"}, {"plant_id": "PLANT-VSK-001", "name": "Vizag"}]}"#;
+
+#[tokio::test]
+async fn a_tenant_is_made_of_its_configuration() {
+    let test = TestDb::new().await;
+    let (db, now, who) = (&test.db, Utc::now(), Who::system());
+    let from = planned(CONFIGURATION);
+    let typed = Typed {
+        plan: "TRIAL".into(),
+        email: "first@saif.example".into(),
+        person: "First".into(),
+        ..Typed::of(&from)
+    };
+    let made = making::make(db, &who, &typed, Some(&from), None, now).await.unwrap();
+    let cx = Cx::system(made.tenant);
+    let plants = db.tx(&cx, async |tx| crate::tenancy::plant_codes(tx).await).await.unwrap();
+    assert_eq!(plants, ["KOL", "VSK"]);
+    let known = crate::tenancy::find_tenant(db, "SAIF").await.unwrap().unwrap();
+    assert_eq!(known.slug.as_deref(), Some("saif-kolkata"));
+    // Another of the same textual id, with more plants than its plan allows: nothing of it.
+    let json = CONFIGURATION.replace("[{", r#"[{"plant_id": "PLANT-DEL-001", "name": "Delhi"}, {"#);
+    let more = planned(&json);
+    let typed = Typed { code: "OTHR".into(), ..typed };
+    let Err(MakeError::Invalid(wrong)) = making::make(db, &who, &typed, Some(&more), None, now).await else {
+        panic!("it was made")
+    };
+    assert_eq!(wrong, [("plan", "admin-wrong-plants"), ("code", "admin-wrong-slug")]);
+    assert_eq!(crate::tenancy::find_tenant(db, "OTHR").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn who_lives_elsewhere_than_the_plan_wants_is_told_and_listed() {
+    let test = TestDb::new().await;
+    let (db, now, who) = (&test.db, Utc::now(), Who::system());
+    let shared = test.tenant("AAAA", &[]).await;
+    test.tenant("BBBB", &[]).await;
+    let plan = Plan {
+        plan: "LARGE".into(),
+        name: "Large".into(),
+        limits: Limits::default(),
+        trial_days: None,
+        features: vec![],
+        placement: "own".into(),
+        contact: String::new(),
+        is_default: false,
+        retired_at: None,
+        version: 0,
+    };
+    service::plan_save(db, &who, &plan, now).await.unwrap();
+    let typed = Typed {
+        code: "OWND".into(),
+        name: "Owned".into(),
+        time_zone: "Asia/Kolkata".into(),
+        language: "en".into(),
+        currency: "INR".into(),
+        plan: "LARGE".into(),
+        email: "first@ownd.example".into(),
+        person: "First".into(),
+        ..Typed::default()
+    };
+    let own = making::make(db, &who, &typed, None, None, now).await.unwrap().tenant;
+    service::plan_give(db, &who, Aimed { tenant: shared, version: 0 }, "LARGE", now).await.unwrap();
+    let wants = async |tenant: Uuid| tenants::one(db, tenant).await.unwrap().unwrap().wants_own_database;
+    assert_eq!((wants(shared).await, wants(own).await), (true, false));
+    let asked = store::Asked { to_move: true, ..store::Asked::default() };
+    let (rows, _) = tenants::list(db, &asked, now).await.unwrap();
+    let listed: Vec<(&str, bool)> =
+        rows.iter().map(|row| (row.code.as_str(), row.wants_own_database)).collect();
+    assert_eq!(listed, [("AAAA", true)]);
+    // Chosen by hand, against the plan.
+    let typed =
+        Typed { code: "HAND".into(), placement: "shared".into(), email: "a@hand.example".into(), ..typed };
+    let hand = making::make(db, &who, &typed, None, None, now).await.unwrap().tenant;
+    assert!(wants(hand).await);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //!
 //! Tables: `plants` (with `crate::tenancy`, whose upserts the seed uses too).
 
+mod api;
 mod pages;
 mod service;
 mod store;
@@ -11,6 +12,8 @@ mod store;
 mod tests;
 
 use axum::Router;
+
+pub use api::operations;
 
 use crate::i18n::{Lang, Sources};
 use crate::web::{AppState, Module, NavItem, Permission};
@@ -37,13 +40,18 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
 
-/// The pages of this part.
+/// The pages and the API of this part.
 pub fn router() -> Router<AppState> {
-    pages::router()
+    pages::router().merge(api::router())
 }
 
 /// What the server has to know of companies and plants.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("organisation").routes(router()).nav(NAV).permissions(PERMISSIONS).texts(TEXTS)
+    Module::new("organisation")
+        .routes(router())
+        .operations(operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS)
+        .texts(TEXTS)
 }

@@ -96,7 +96,7 @@ async fn edit(
         let typed = Plant { time_zone: caller.zone.name().to_owned(), languages, ..Plant::default() };
         return show(&state, &caller, &headers, (&typed, false), none).await;
     }
-    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::plant(tx, &code).await?);
+    let look = async |tx: &mut Tx| Ok::<_, DbError>(store::plant_seen(tx, &code).await?);
     let found = state.db.tx(&caller.cx, look).await?.ok_or_else(Problem::not_found)?;
     show(&state, &caller, &headers, (&found, true), none).await
 }

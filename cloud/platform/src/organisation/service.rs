@@ -90,7 +90,12 @@ fn shown(plant: &Plant) -> serde_json::Value {
 pub(super) async fn save(db: &Db, cx: &Cx, typed: &Plant, changes: Option<&str>) -> Result<(), PlantError> {
     db.tx(cx, async |tx| {
         let (mut wrong, company) = judge(tx, typed).await?;
-        let before = store::plant(tx, changes.unwrap_or(&typed.code)).await?;
+        let code = changes.unwrap_or(&typed.code);
+        // What is no code is the code of none.
+        let before = match code.parse::<uid::PlantCode>() {
+            Ok(_) => store::plant(tx, code).await?,
+            Err(_) => None,
+        };
         match (changes, &before) {
             (Some(_), None) => return Err(PlantError::NotFound),
             (Some(code), Some(_)) if code != typed.code => wrong.push(("code", "organisation-code-fixed")),

@@ -6,14 +6,21 @@ use uuid::Uuid;
 use crate::db::Tx;
 
 /// A plant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub(super) struct Plant {
+    /// Three characters, in every UID that is minted there.
     pub code: String,
+    /// For people.
     pub name: String,
+    /// The code of its company.
     pub company: String,
+    /// IANA name of its wall clock.
     pub time_zone: String,
+    /// Languages of its stations, the default one first.
     pub languages: Vec<String>,
+    /// Where it stands; may be empty.
     pub address: String,
+    /// For a change that must not overwrite another's.
     pub version: i32,
 }
 
@@ -26,6 +33,35 @@ pub(super) async fn plants(tx: &mut Tx) -> Result<Vec<Plant>, Error> {
         tenant,
     )
     .fetch_all(tx.conn())
+    .await
+}
+
+/// Plants after this code, at most so many.
+pub(super) async fn plants_after(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Plant>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Plant,
+        r#"select code, name, coalesce(company, '') as "company!", time_zone, languages, address, version
+           from plants where tenant_id = $1 and code > $2 and deleted_at is null order by code limit $3"#,
+        tenant,
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// One plant, to look at.
+pub(super) async fn plant_seen(tx: &mut Tx, code: &str) -> Result<Option<Plant>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Plant,
+        r#"select code, name, coalesce(company, '') as "company!", time_zone, languages, address, version
+           from plants where tenant_id = $1 and code = $2 and deleted_at is null"#,
+        tenant,
+        code,
+    )
+    .fetch_optional(tx.conn())
     .await
 }
 

@@ -1,6 +1,10 @@
 //! Plants against a database.
 
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderName, Request, StatusCode, header};
 use chrono::Utc;
+use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use super::service::{PlantError, save};
 use super::store::{self, Plant};
@@ -8,6 +12,7 @@ use crate::ctx::Cx;
 use crate::db::DbError;
 use crate::tenancy;
 use crate::testing::TestDb;
+use crate::web::{AppState, Scope, keys};
 
 fn plant(code: &str) -> Plant {
     Plant {
@@ -69,6 +74,83 @@ async fn every_mistake_is_told_and_a_plan_is_kept_to() {
     let full = save(db, &cx, &plant("PUN"), None).await;
     let Err(PlantError::Limit(reached)) = full else { panic!("{full:?}") };
     assert_eq!((reached.allowed, reached.used), (2, 2));
+}
+
+#[tokio::test]
+async fn programs_keep_plants_as_people_do() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let state = AppState::builder(test.db.clone())
+        .modules(&[super::module(), crate::people::module(), crate::admin::module()])
+        .build();
+    let router = crate::web::app(state, super::router());
+    let key = async |scope| {
+        keys::create(&test.db, tenant, "tests", &[scope], None).await.unwrap().reveal().to_owned()
+    };
+    let (key, reader) = (key(Scope::Admin).await, key(Scope::Read).await);
+    let call = async |key: &str, method: &str, path: &str, said: Option<(HeaderName, &str)>, body: Value| {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1/plants{path}"))
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some((name, value)) = said {
+            request = request.header(name, value);
+        }
+        let response =
+            router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.unwrap();
+        let told: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        (parts.status, parts.headers, told)
+    };
+    let (status, _, told) = call(&key, "POST", "", None, json!({ "code": "x" })).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("plant.invalid")));
+    let told: Vec<(&str, bool)> = told["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| (error["field"].as_str().unwrap(), error["detail"].as_str().unwrap().contains(' ')))
+        .collect();
+    assert_eq!(told, ["code", "name", "company", "time_zone", "languages"].map(|field| (field, true)));
+    let new = json!({ "code": "viz", "name": "Vizag works", "company": "C1", "time_zone": "Asia/Kolkata",
+                      "languages": ["te"], "address": "1 Port Road" });
+    let (status, ..) = call(&reader, "POST", "", None, new.clone()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let (status, headers, made) = call(&key, "POST", "", None, new.clone()).await;
+    assert_eq!((status, made["code"].as_str()), (StatusCode::CREATED, Some("VIZ")), "{made}");
+    assert_eq!(headers[header::LOCATION], "/api/v1/plants/VIZ");
+    let first = headers[header::ETAG].to_str().unwrap().to_owned();
+    // Page by page.
+    let (_, _, page) = call(&key, "GET", "?limit=1", None, Value::Null).await;
+    assert_eq!((&page["plants"][0]["code"], &page["next"]), (&json!("KOL"), &json!("KOL")));
+    let (_, _, page) = call(&key, "GET", "?limit=1&after=KOL", None, Value::Null).await;
+    assert_eq!((&page["plants"][0]["code"], &page["next"]), (&json!("VIZ"), &Value::Null));
+    let (status, ..) = call(&key, "GET", "?limit=0", None, Value::Null).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    // What is known is not sent again; what was not seen is not changed.
+    let known = Some((header::IF_NONE_MATCH, first.as_str()));
+    assert_eq!(call(&key, "GET", "/VIZ", known, Value::Null).await.0, StatusCode::NOT_MODIFIED);
+    assert_eq!(call(&key, "GET", "/NON", None, Value::Null).await.0, StatusCode::NOT_FOUND);
+    let mut changed = new.clone();
+    changed["name"] = json!("Port works");
+    let put = async |path: &str, said: Option<&str>, body: Value| {
+        call(&key, "PUT", path, said.map(|said| (header::IF_MATCH, said)), body).await
+    };
+    assert_eq!(put("/VIZ", None, changed.clone()).await.0, StatusCode::PRECONDITION_REQUIRED);
+    let (status, headers, now) = put("/VIZ", Some(&first), changed.clone()).await;
+    assert_eq!((status, now["name"].as_str()), (StatusCode::OK, Some("Port works")), "{now}");
+    assert_ne!(headers[header::ETAG], first.as_str());
+    assert_eq!(put("/VIZ", Some(&first), changed.clone()).await.0, StatusCode::PRECONDITION_FAILED);
+    changed["version"] = json!(0);
+    assert_eq!(put("/VIZ", None, changed.clone()).await.0, StatusCode::CONFLICT);
+    changed["code"] = json!("NEW");
+    let (status, _, told) = put("/VIZ", Some("*"), changed).await;
+    assert_eq!((status, &told["errors"][0]["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("code")));
+    // What no code can be is nothing that breaks.
+    assert_eq!(call(&key, "GET", "/%00%00%00", None, Value::Null).await.0, StatusCode::NOT_FOUND);
+    let (status, ..) = call(&key, "POST", "", None, json!({ "code": "A\u{0}B" })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub use api::operations;
 pub use limits::{Denied, admit, allow};
 pub use model::{Feature, Limit, Limits, Plan, Reached, bytes, percent};
 pub(crate) use pages::{Bar, COLUMNS, bars, cells, csv_file, month_name};
+pub use service::{PlanError, set_status};
 pub use trials::{GRACE, tick as trial_tick};
 pub use usage::{Calls, meter};
 pub use worker::{count_calls, run};

@@ -12,7 +12,7 @@ use super::trials::GRACE;
 use crate::admin::log::{self, Who};
 use crate::audit::Entry;
 use crate::ctx::Cx;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::tenancy::{self, Standing};
 use crate::web::{FieldError, Problem};
 
@@ -39,6 +39,9 @@ pub enum PlanError {
     /// It is on no trial.
     #[error("this tenant is on no trial")]
     NoTrial,
+    /// Its trial is over, so that it would be suspended again at once.
+    #[error("the trial is over: extend the trial or give a plan first")]
+    TrialOver,
     /// The default plan must stay, and must be no trial.
     #[error("the default plan must stay, and must be no trial")]
     Default,
@@ -60,6 +63,7 @@ impl PlanError {
             Self::NoPlan => "plan-error-none",
             Self::NoTenant => "error-not_found",
             Self::NoTrial => "plan-error-no-trial",
+            Self::TrialOver => "plan-error-trial-over",
             Self::Default => "plan-error-default",
             Self::Stale => "error-conflict-stale",
             Self::Db(_) => "error-internal",
@@ -89,6 +93,7 @@ impl From<PlanError> for Problem {
             PlanError::NoPlan => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "plan.none", detail),
             PlanError::NoTenant => Self::not_found(),
             PlanError::NoTrial => Self::conflict("plan.no_trial", detail),
+            PlanError::TrialOver => Self::conflict("plan.trial_over", detail),
             PlanError::Default => Self::conflict("plan.default", detail),
             PlanError::Stale => Self::conflict("conflict.stale", ""),
             PlanError::Db(error) => error.into(),
@@ -132,12 +137,26 @@ fn judge(plan: &Plan) -> Result<(), PlanError> {
     if wrong.is_empty() { Ok(()) } else { Err(PlanError::Invalid(wrong)) }
 }
 
-/// Makes a plan, or changes the one of its code that is at `plan.version`; 0 makes.
+/// Makes a plan, or changes the one of its code that is at `plan.version`; 0 makes. What
+/// it allows holds at once for every tenant that has it, wherever that lives.
+///
+/// The plan commits first, then each tenant by itself: a tenant alone would otherwise be
+/// held to a plan that there is not. One that cannot be written now (it is being moved,
+/// or its database is away) keeps what it had until the worker's next round.
 ///
 /// # Errors
-/// [`PlanError`].
+/// [`PlanError`]; nothing changed then.
 pub(crate) async fn plan_save(db: &Db, who: &Who, plan: &Plan, now: DateTime<Utc>) -> Result<(), PlanError> {
     judge(plan)?;
+    plan_keep(db, who, plan, now).await?;
+    let having = async |system: &mut SystemTx| Ok::<_, DbError>(store::having(system, &plan.plan).await?);
+    for tenant in db.system_tx(having).await? {
+        sync_or_later(db, tenant).await;
+    }
+    Ok(())
+}
+
+async fn plan_keep(db: &Db, who: &Who, plan: &Plan, now: DateTime<Utc>) -> Result<(), PlanError> {
     db.system_tx(async |system| {
         let before = store::plans(system).await?.into_iter().find(|known| known.plan == plan.plan);
         let keeps_default = plan.is_default || before.as_ref().is_some_and(|before| before.is_default);
@@ -170,35 +189,52 @@ pub(crate) async fn plan_save(db: &Db, who: &Who, plan: &Plan, now: DateTime<Utc
     .await
 }
 
+/// What the tenant's plan allows, as the control schema has it.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn held(system: &mut SystemTx, tenant: Uuid) -> Result<Held, DbError> {
+    let subscription = store::subscription(system, tenant).await?;
+    let plan = store::plans(system).await?.into_iter().find(|plan| plan.plan == subscription.plan);
+    let plan = plan.ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Held {
+        plan: plan.plan,
+        name: plan.name,
+        limits: plan.limits,
+        features: plan.features,
+        contact: plan.contact,
+        trial_ends_at: subscription.trial_ends_at,
+    })
+}
+
+/// Has the tenant's own transactions see what its plan allows.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn hold(tx: &mut Tx, held: &Held) -> Result<(), DbError> {
+    if store::limits(tx, false).await?.as_ref() != Some(held) {
+        store::limits_set(tx, held).await?;
+    }
+    Ok(())
+}
+
 /// Copies what the plan allows to where the tenant's own transactions see it;
 /// answers it.
 ///
 /// # Errors
 /// The database.
 pub(crate) async fn sync(db: &Db, tenant: Uuid) -> Result<Held, DbError> {
-    let held = db
-        .system_tx(async |system| {
-            let subscription = store::subscription(system, tenant).await?;
-            let plan = store::plans(system).await?.into_iter().find(|plan| plan.plan == subscription.plan);
-            let plan = plan.ok_or(sqlx::Error::RowNotFound)?;
-            Ok::<_, DbError>(Held {
-                plan: plan.plan,
-                name: plan.name,
-                limits: plan.limits,
-                features: plan.features,
-                contact: plan.contact,
-                trial_ends_at: subscription.trial_ends_at,
-            })
-        })
-        .await?;
-    db.tx(&Cx::system(tenant), async |tx| {
-        if store::limits(tx, false).await?.as_ref() != Some(&held) {
-            store::limits_set(tx, &held).await?;
-        }
-        Ok::<_, DbError>(())
-    })
-    .await?;
-    Ok(held)
+    let known = db.system_tx(async |system| held(system, tenant).await).await?;
+    db.tx(&Cx::system(tenant), async |tx| hold(tx, &known).await).await?;
+    Ok(known)
+}
+
+/// As [`sync`], after what it copies has been committed: where it fails, the worker's
+/// next round does it.
+async fn sync_or_later(db: &Db, tenant: Uuid) {
+    if let Err(error) = sync(db, tenant).await {
+        tracing::warn!(%tenant, %error, "what its plan allows holds from the worker's next round on");
+    }
 }
 
 /// A tenant that a command is about, with the state that was seen.
@@ -243,14 +279,18 @@ fn changed(
             let found = plans.into_iter().find(|known| known.plan == *plan);
             let found = found.filter(|plan| plan.retired_at.is_none()).ok_or(PlanError::NoPlan)?;
             let trial_ends_at = found.trial_days.map(|days| now + TimeDelta::days(i64::from(days)));
-            Subscription { plan: found.plan, since: Some(now), trial_ends_at, ..before }
+            Subscription { plan: found.plan, since: Some(now), trial_ends_at, erase_after: None, ..before }
         }
         Change::Extend(days) => {
             let ends = before.trial_ends_at.ok_or(PlanError::NoTrial)?;
             let longer = (1..=365).contains(days).then(|| ends.max(now) + TimeDelta::days(*days));
             let longer = longer.filter(|ends| *ends - now <= LONGEST_TRIAL);
             let longer = longer.ok_or_else(|| PlanError::Invalid(vec![("days", "plan-wrong-days")]))?;
-            Subscription { trial_ends_at: Some(longer), ..before }
+            // Whoever is given time is not to be erased, even before it is let in again.
+            Subscription { trial_ends_at: Some(longer), erase_after: None, ..before }
+        }
+        Change::Status(None) if before.trial_ends_at.is_some_and(|ends| ends <= now) => {
+            return Err(PlanError::TrialOver);
         }
         Change::Status(why) => Subscription {
             suspended_at: why.map(|_| now),
@@ -296,7 +336,8 @@ async fn change(
     .await
 }
 
-/// Gives a tenant a plan; a trial begins anew with it, and ends with another.
+/// Gives a tenant a plan; a trial begins anew with it, and ends with another. A tenant
+/// that was to be erased is not any more.
 ///
 /// # Errors
 /// [`PlanError::NoPlan`], [`PlanError::Stale`].
@@ -308,11 +349,12 @@ pub(crate) async fn plan_give(
     now: DateTime<Utc>,
 ) -> Result<(), PlanError> {
     change(db, who, aimed, Change::Plan(plan), now).await?;
-    sync(db, aimed.tenant).await?;
+    sync_or_later(db, aimed.tenant).await;
     Ok(())
 }
 
-/// Has a trial last so many days more, from its end or, when that is past, from now.
+/// Has a trial last so many days more, from its end or, when that is past, from now. A
+/// tenant that was to be erased is not any more.
 ///
 /// # Errors
 /// [`PlanError::NoTrial`], [`PlanError::Stale`].
@@ -324,30 +366,67 @@ pub(crate) async fn trial_extend(
     now: DateTime<Utc>,
 ) -> Result<(), PlanError> {
     change(db, who, aimed, Change::Extend(days), now).await?;
-    sync(db, aimed.tenant).await?;
+    sync_or_later(db, aimed.tenant).await;
     Ok(())
 }
 
+/// Why a tenant is shut out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why<'a> {
+    /// Its trial has ended; it is listed for erasure after a while.
+    Trial,
+    /// Somebody who runs the cloud wants it so; the reason is for people, and may be empty.
+    Admin(&'a str),
+}
+
+impl Why<'_> {
+    /// As `control.subscriptions` has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Trial => "trial",
+            Self::Admin(_) => "admin",
+        }
+    }
+}
+
 /// Shuts a tenant out, or lets it in again. Its plants go on and keep their facts
-/// until it is let in.
+/// until it is let in. Answers whether its people notice.
 ///
 /// # Errors
-/// [`PlanError::Stale`].
+/// [`PlanError::Stale`]; [`PlanError::TrialOver`] when it would be suspended again by the
+/// next look at trials.
 pub(crate) async fn suspend(
     db: &Db,
     who: &Who,
     aimed: Aimed,
-    why: Option<&str>,
+    why: Option<Why<'_>>,
     now: DateTime<Utc>,
-) -> Result<(), PlanError> {
-    change(db, who, aimed, Change::Status(why), now).await?;
+) -> Result<bool, PlanError> {
+    change(db, who, aimed, Change::Status(why.map(Why::name)), now).await?;
     // After what is noted, and as often as one likes: a crash in between is mended by
     // doing it again.
     let (standing, reason) = match why {
-        Some("trial") => (Standing::Suspended, "The trial has ended."),
-        Some(_) => (Standing::Suspended, ""),
+        Some(Why::Trial) => (Standing::Suspended, "The trial has ended."),
+        Some(Why::Admin(reason)) => (Standing::Suspended, reason),
         None => (Standing::Active, ""),
     };
-    tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?;
-    Ok(())
+    Ok(tenancy::set_standing(db, aimed.tenant, standing, reason, now).await?)
+}
+
+/// As super-administrators do on the tenant's page: shuts a tenant out for `reason`, or
+/// lets it in again when there is none; for commands, which have seen no version. Answers
+/// whether its people notice.
+///
+/// # Errors
+/// [`PlanError::TrialOver`] as there; [`PlanError::NoTenant`].
+pub async fn set_status(
+    db: &Db,
+    who: &Who,
+    tenant: Uuid,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<bool, PlanError> {
+    let look = async |system: &mut SystemTx| Ok::<_, DbError>(store::subscription(system, tenant).await?);
+    let version = db.system_tx(look).await?.version;
+    suspend(db, who, Aimed { tenant, version }, reason.map(Why::Admin), now).await
 }

@@ -183,6 +183,19 @@ pub(crate) async fn on_trial(tx: &mut SystemTx) -> Result<Vec<Uuid>, Error> {
     .await
 }
 
+/// Tenants that have this plan, also those that have it because nobody gave them one.
+pub(crate) async fn having(tx: &mut SystemTx, plan: &str) -> Result<Vec<Uuid>, Error> {
+    sqlx::query_scalar!(
+        "select t.tenant_id from control.tenants t
+         where coalesce((select s.plan from control.subscriptions s where s.tenant_id = t.tenant_id),
+                        (select p.plan from control.plans p where p.is_default)) = $1
+         order by t.tenant_id",
+        plan,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// What the worker needs to know of a tenant.
 pub(crate) struct Metered {
     pub time_zone: String,
@@ -389,7 +402,8 @@ pub(crate) async fn billing(tx: &mut SystemTx, month: NaiveDate) -> Result<Vec<B
 
 // --- the tenant's own ------------------------------------------------------------
 
-/// What its plan allows; `None` before the worker has told it, which is no limit.
+/// What its plan allows; `None` of a tenant that was there before plans were, until the
+/// worker has told it, which is no limit.
 pub(crate) async fn limits(tx: &mut Tx, lock: bool) -> Result<Option<Held>, Error> {
     let tenant = tx.tenant();
     if lock {

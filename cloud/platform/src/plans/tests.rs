@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::model::Limits;
-use super::service::{self, Aimed, PlanError};
+use super::service::{self, Aimed, PlanError, Why};
 use super::{Calls, GRACE, Limit, Plan, admit, meter, store, trials, usage};
 use crate::admin::log::{self, Who};
 use crate::ctx::{Cx, Plants};
@@ -215,8 +215,130 @@ async fn a_trial_is_told_of_then_ends_then_is_listed() {
     assert_eq!((subscription.trial_ends_at, subscription.erase_after), (None, None));
     assert_eq!(crate::tenancy::active_ids(db).await.unwrap(), [tenant]);
     let (rows, broken) = log::verify(db).await.unwrap();
-    assert_eq!((rows, broken), (5, None), "each of these stands in the log");
+    assert_eq!((rows, broken), (6, None), "each of these, and that it was made, stands in the log");
 }
+}
+
+/// How the tenant stands with its plan.
+async fn subscription(db: &Db, tenant: Uuid) -> store::Subscription {
+    let found: Result<_, DbError> =
+        db.system_tx(async |system| Ok(store::subscription(system, tenant).await?)).await;
+    found.unwrap()
+}
+
+#[tokio::test]
+async fn a_trial_that_is_over_is_extended_before_it_is_let_in_again() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, began, who) = (&test.db, at("2026-11-01T10:00:00Z"), Who::system());
+    service::plan_give(db, &who, Aimed { tenant, version: 0 }, "TRIAL", began).await.unwrap();
+    let over = began + TimeDelta::days(31);
+    for hours in [0, 1] {
+        trials::tick(db, over + TimeDelta::hours(hours)).await.unwrap();
+    }
+    assert!(subscription(db, tenant).await.erase_after.is_some());
+    // By the page and by the command: not before there is time again.
+    let later = over + TimeDelta::days(2);
+    let aimed = Aimed { tenant, version: subscription(db, tenant).await.version };
+    let refused = service::suspend(db, &who, aimed, None, later).await;
+    assert!(matches!(refused, Err(PlanError::TrialOver)), "{refused:?}");
+    let refused = super::set_status(db, &who, tenant, None, later).await;
+    assert!(matches!(refused, Err(PlanError::TrialOver)), "{refused:?}");
+    assert!(crate::tenancy::active_ids(db).await.unwrap().is_empty());
+    assert!(subscription(db, tenant).await.erase_after.is_some(), "a refusal changes nothing");
+    // Extended, it is not to be erased, though it is let in later.
+    service::trial_extend(db, &who, aimed, 10, later).await.unwrap();
+    let extended = subscription(db, tenant).await;
+    assert_eq!((extended.erase_after, extended.suspended_why.as_deref()), (None, Some("trial")));
+    assert!(super::set_status(db, &who, tenant, None, later).await.unwrap());
+    assert_eq!(subscription(db, tenant).await.suspended_at, None);
+    for hours in [0, 1, 2] {
+        trials::tick(db, later + TimeDelta::hours(hours)).await.unwrap();
+    }
+    assert_eq!(crate::tenancy::active_ids(db).await.unwrap(), [tenant], "it stays in");
+}
+
+#[tokio::test]
+async fn a_command_suspends_as_the_page_does() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &[]).await;
+    let (db, now, who) = (&test.db, at("2026-11-10T10:00:00Z"), Who::system());
+    assert!(super::set_status(db, &who, tenant, Some("unpaid since May"), now).await.unwrap());
+    let stands = subscription(db, tenant).await;
+    assert_eq!((stands.suspended_at, stands.suspended_why.as_deref()), (Some(now), Some("admin")));
+    assert_eq!(stands.erase_after, None);
+    let known = crate::tenancy::find_tenant(db, "AAAA").await.unwrap().unwrap();
+    assert_eq!((known.status.as_str(), known.status_reason.as_str()), ("suspended", "unpaid since May"));
+    assert!(!super::set_status(db, &who, tenant, Some("unpaid since May"), now).await.unwrap());
+    assert!(super::set_status(db, &who, tenant, None, now).await.unwrap());
+    assert_eq!(subscription(db, tenant).await.suspended_at, None);
+    let unknown = super::set_status(db, &who, Uuid::from_u128(9), None, now).await;
+    assert!(matches!(unknown, Err(PlanError::NoTenant)), "{unknown:?}");
+    // On the page too the reason of somebody is no trial's.
+    let version = subscription(db, tenant).await.version;
+    service::suspend(db, &who, Aimed { tenant, version }, Some(Why::Admin("")), now).await.unwrap();
+    assert_eq!(subscription(db, tenant).await.suspended_why.as_deref(), Some("admin"));
+}
+
+crate::in_every_placement! {
+    /// Without the worker: neither when a tenant is made nor when its plan is changed is
+    /// there a time without limits.
+    async fn what_a_plan_allows_holds_at_once() {
+        let test = TestDb::new().await;
+        let (db, now, who) = (&test.db, at("2026-11-10T10:00:00Z"), Who::system());
+        let (given, default) = (test.tenant("AAAA", &["KOL"]).await, test.tenant("BBBB", &["KOL"]).await);
+        let held = async |tenant: Uuid| {
+            let found: Result<_, DbError> =
+                db.tx(&Cx::system(tenant), async |tx| Ok(store::limits(tx, false).await?)).await;
+            found.unwrap().expect("limits from the first moment on")
+        };
+        assert_eq!((held(given).await.plan, held(default).await.plan), ("STANDARD".into(), "STANDARD".into()));
+        small_plan(db, given, now).await;
+        let invite = async |tenant: Uuid, name: &str| {
+            people::invite(db, &Cx::system(tenant), &somebody(name), None, now).await
+        };
+        invite(given, "one").await.unwrap();
+        invite(default, "one").await.unwrap();
+        let change = async |code: &str| {
+            let mut plan = service::plans(db).await.unwrap().into_iter().find(|plan| plan.plan == code).unwrap();
+            plan.limits.users = Some(1);
+            service::plan_save(db, &who, &plan, now).await.unwrap();
+        };
+        change("SMALL").await;
+        let refused = invite(given, "two").await;
+        assert!(matches!(refused, Err(PeopleError::PlanLimit(_))), "{refused:?}");
+        // The other one has another plan, which is its by nobody's word.
+        assert_eq!(held(default).await.limits.users, None);
+        change("STANDARD").await;
+        let refused = invite(default, "two").await;
+        assert!(matches!(refused, Err(PeopleError::PlanLimit(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_changed_though_a_tenant_cannot_be_written() {
+    let test = TestDb::new().await;
+    let (moving, other) = (test.tenant("AAAA", &[]).await, test.tenant("BBBB", &[]).await);
+    let (db, now) = (&test.db, at("2026-11-10T10:00:00Z"));
+    let pause = async |on: bool| {
+        let sql = "update control.tenants set paused_at = case when $2 then now() end where tenant_id = $1";
+        let done: Result<(), DbError> = db
+            .system_tx(async |system| {
+                sqlx::query(sql).bind(moving).bind(on).execute(system.conn()).await?;
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+    };
+    pause(true).await;
+    let mut plan = service::plans(db).await.unwrap().into_iter().find(|plan| plan.is_default).unwrap();
+    plan.limits.plants = Some(7);
+    service::plan_save(db, &Who::system(), &plan, now).await.unwrap();
+    let plants = "select coalesce(plants, 0)::bigint from plan_limits";
+    assert_eq!((count(db, moving, plants).await, count(db, other, plants).await), (0, 7));
+    pause(false).await;
+    super::meter(db, moving, now).await.unwrap();
+    assert_eq!(count(db, moving, plants).await, 7, "the worker's next round");
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! Trials: the tenant's administrators are told before the end, then it is
 //! suspended, and after a time of grace listed for erasure. Nothing is erased by
-//! itself.
+//! itself: an operator schedules `cloud tenant erase --due`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::service::{self, Aimed, PlanError};
+use super::service::{self, Aimed, PlanError, Why};
 use super::{TRIAL_ENDED, TRIAL_ENDS, store};
 use crate::admin::log::Who;
 use crate::ctx::Cx;
@@ -88,7 +88,7 @@ async fn one(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<(), PlanError>
     // The notice first, then the door: never silently.
     if due(ends, now) == Due::Ended && told_at.is_some_and(|at| now - at >= LAST_HOUR) {
         let aimed = Aimed { tenant, version: subscription.version };
-        service::suspend(db, &Who::system(), aimed, Some("trial"), now).await?;
+        service::suspend(db, &Who::system(), aimed, Some(Why::Trial), now).await?;
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::NewTenant;
 use crate::i18n::Lang;
 
+/// Most bytes of a file.
+pub const LARGEST: usize = 256 * 1024;
 /// Longest name of a tenant or plant.
 const LONGEST_NAME: usize = 120;
 /// Most plants in one file.
@@ -89,7 +91,7 @@ pub fn read(json: &str, given: &GivenCodes) -> Result<Planned, Vec<String>> {
     let code = match &given.tenant {
         Some(code) if is_code(code, 4) => code.clone(),
         Some(code) => {
-            wrong.push(format!("--code: {code} is not four of 0-9 and A-Z"));
+            wrong.push(format!("code: {code} is not four of 0-9 and A-Z"));
             String::new()
         }
         None => match derive(&slug, 4, &BTreeSet::new()) {
@@ -98,7 +100,7 @@ pub fn read(json: &str, given: &GivenCodes) -> Result<Planned, Vec<String>> {
                 code
             }
             None => {
-                wrong.push("tenant_id: no code comes of it; give one with --code".to_owned());
+                wrong.push("tenant_id: no code comes of it; give one beside it (--code)".to_owned());
                 String::new()
             }
         },
@@ -134,7 +136,7 @@ pub fn read(json: &str, given: &GivenCodes) -> Result<Planned, Vec<String>> {
         let code = match given.plants.get(&id) {
             Some(code) if is_code(code, 3) => code.clone(),
             Some(code) => {
-                wrong.push(format!("--plant-code {id}: {code} is not three of 0-9 and A-Z"));
+                wrong.push(format!("code of {id}: {code} is not three of 0-9 and A-Z"));
                 continue;
             }
             None => match derive(&id, 3, &taken) {
@@ -144,7 +146,7 @@ pub fn read(json: &str, given: &GivenCodes) -> Result<Planned, Vec<String>> {
                 }
                 None => {
                     wrong.push(format!(
-                        "{row}.plant_id: no code comes of it; give one with --plant-code {id}=KOL"
+                        "{row}.plant_id: no code comes of it; give one beside it (--plant-code {id}=KOL)"
                     ));
                     continue;
                 }
@@ -156,18 +158,15 @@ pub fn read(json: &str, given: &GivenCodes) -> Result<Planned, Vec<String>> {
         }
         plants.push(PlannedPlant { code, slug: id, name: plant.name.trim().to_owned() });
     }
-    for (id, code) in &given.plants {
+    for id in given.plants.keys() {
         if !slugs.contains(id) {
-            wrong.push(format!("--plant-code {id}={code}: the file has no such plant"));
+            wrong.push(format!("code of {id}: the file has no such plant"));
         }
     }
     let mut codes = BTreeSet::new();
     for plant in &plants {
         if !codes.insert(&plant.code) {
-            wrong.push(format!(
-                "two plants have the code {}; give one of them another with --plant-code",
-                plant.code
-            ));
+            wrong.push(format!("two plants have the code {}; give one of them another", plant.code));
         }
     }
     if !wrong.is_empty() {

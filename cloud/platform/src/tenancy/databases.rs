@@ -13,7 +13,7 @@ use crate::migrate;
 const AT_ONCE: usize = 4;
 
 /// A database as the control schema knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Database {
     /// `shared` for the home database; else its name on its server.
     pub name: String,
@@ -51,6 +51,28 @@ pub async fn databases(db: &Db) -> Result<Vec<Database>, DbError> {
     db.system_tx(async |system| Ok(store::databases(system).await?)).await
 }
 
+/// Where a server stands, as the configuration says; `None` when it names no such server.
+fn region_of<'a>(db: &'a Db, server: &str) -> Option<&'a str> {
+    match server {
+        "" => Some(&db.owns().region),
+        server => db.owns().servers.get(server).map(|known| known.region.as_str()),
+    }
+}
+
+/// Notes where each database stands, the shared one too: the region of its server, which the
+/// configuration says. What is on a server that it does not name any more stays as it was.
+async fn regions_keep(db: &Db) -> Result<(), DbError> {
+    for one in databases(db).await? {
+        if let Some(region) = region_of(db, &one.server).filter(|region| *region != one.region) {
+            db.system_tx(async |system| {
+                Ok::<_, DbError>(store::database_region(system, &one.name, region).await?)
+            })
+            .await?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a database for a tenant of this code, with the whole schema and nothing in
 /// it; answers its name. What a crash leaves behind [`migrate_all`] clears away.
 ///
@@ -70,10 +92,7 @@ pub(super) async fn create(db: &Db, code: &str, server: &str) -> Result<String, 
 pub(super) async fn create_at(db: &Db, code: &str, server: &str, version: i64) -> Result<String, DbError> {
     let unique = Uuid::new_v4().simple().to_string();
     let name = format!("tw_{}_{}", code.to_lowercase(), &unique[..8]);
-    let region = match server {
-        "" => db.owns().region.clone(),
-        server => db.owns().servers.get(server).map(|known| known.region.clone()).unwrap_or_default(),
-    };
+    let region = region_of(db, server).unwrap_or_default().to_owned();
     let at = db.owner_at(&name, server)?;
     db.system_tx(async |system| {
         Ok::<_, DbError>(store::database_insert(system, &name, server, &region).await?)
@@ -137,14 +156,15 @@ async fn look(db: &Db, name: &str, state: &str, version: i64, detail: &str) -> R
     db.system_tx(async |system| Ok(store::database_look(system, name, state, version, detail).await?)).await
 }
 
-/// Brings every own database up to date, and removes those that a crash left behind;
-/// answers how each of them stands. One that is out of reach, or whose migration
-/// fails, is noted and keeps no other waiting: its tenants are refused, with the
-/// problem `tenant.away`, until it is well.
+/// Brings every own database up to date, removes those that a crash left behind, and notes
+/// in which region each stands; answers how each of them stands. One that is out of reach,
+/// or whose migration fails, is noted and keeps no other waiting: its tenants are refused,
+/// with the problem `tenant.away`, until it is well.
 ///
 /// # Errors
 /// When the home database fails.
 pub async fn migrate_all(db: &Db) -> Result<Vec<Database>, DbError> {
+    regions_keep(db).await?;
     for left in db.system_tx(async |system| Ok::<_, DbError>(store::databases_left(system).await?)).await? {
         if let Err(error) = drop_database(db, &left.name).await {
             tracing::warn!(database = left.name, %error, "a database that is not needed is still there");

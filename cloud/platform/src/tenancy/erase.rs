@@ -104,6 +104,7 @@ pub async fn erase(
     }
     let held = moves::hold(db, tenant).await?;
     if moves::under_way(db, tenant).await?.is_some() {
+        end(held).await;
         return Err(DataError::Refused(
             "a move of it was cut short; run it again to end it, or take it back".to_owned(),
         ));

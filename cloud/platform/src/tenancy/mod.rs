@@ -9,6 +9,7 @@ pub mod config;
 mod create;
 mod data;
 mod databases;
+mod due;
 pub mod erase;
 mod moves;
 pub mod restore;
@@ -25,12 +26,14 @@ use uuid::Uuid;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SHARED, SystemTx, Tx};
 
-pub use create::{Placement, create};
+pub use create::{Placement, create, create_plants};
 pub use data::{At, DataError, Watch};
 pub use databases::{Database, databases, migrate_all};
+pub use due::{Due, due, erase_due};
 pub use moves::{Moved, move_to, take_back};
 pub use restored::{ADOPT_DAYS, LetIn, RestoredAgent, RestoredTenant, restored};
-pub use standing::{Standing, set_standing};
+pub use standing::Standing;
+pub(crate) use standing::set_standing;
 pub use token::{
     NewToken, Redeemed, TOKEN_PREFIX, TOKEN_VALID_FOR, TokenError, TokenText, issue_token, issue_token_for,
     redeem_token, redeem_token_in, token_is_open,
@@ -185,6 +188,7 @@ pub async fn tenant_upsert(system: &mut SystemTx, new: &NewTenant) -> Result<Ups
 /// What every tenant has; what is there already stays as it is.
 async fn furnish(system: &mut SystemTx, tenant: Uuid) -> Result<(), DbError> {
     let row = store::tenant_row(system, tenant).await?;
+    let held = crate::plans::service::held(system, tenant).await?;
     // A tenant that lacks some of this is furnished when it is made again.
     system.home_first();
     system
@@ -196,6 +200,8 @@ async fn furnish(system: &mut SystemTx, tenant: Uuid) -> Result<(), DbError> {
             store::counters_insert(tx).await?;
             crate::people::roles_ensure(tx).await?;
             crate::masters::begin(tx).await?;
+            // Its limits hold from the first moment on.
+            crate::plans::service::hold(tx, &held).await?;
             agent_upsert(tx, &NewAgent::Office).await
         })
         .await?;

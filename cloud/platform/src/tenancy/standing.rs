@@ -64,10 +64,11 @@ impl Standing {
 /// Shuts a tenant out, or lets it in again, and says why for people. Its sessions and
 /// keys stay and are refused meanwhile; streams of its plants are closed, and the
 /// plants keep and send later what they record. Answers whether that changed anything.
+/// It is a part of `plans::service::suspend`, which knows of trials.
 ///
 /// # Errors
 /// [`DbError`]; what was done by then can be done again.
-pub async fn set_standing(
+pub(crate) async fn set_standing(
     db: &Db,
     tenant: Uuid,
     standing: Standing,

@@ -5,6 +5,7 @@ use sqlx::{Error, PgConnection};
 use uuid::Uuid;
 
 use super::databases::Database;
+use super::due::Due;
 use super::restored::LetIn;
 use super::{Agent, Change, NewCompany, NewPlant, NewTenant, Tenant, Upserted};
 use crate::db::{SystemTx, Tx};
@@ -419,6 +420,14 @@ pub(super) async fn databases(system: &mut SystemTx) -> Result<Vec<Database>, Er
     .await
 }
 
+/// Where a database stands, as the configuration says today.
+pub(super) async fn database_region(system: &mut SystemTx, name: &str, region: &str) -> Result<(), Error> {
+    sqlx::query!("update control.databases set region = $2 where name = $1 and region <> $2", name, region)
+        .execute(system.conn())
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn database_insert(
     system: &mut SystemTx,
     name: &str,
@@ -722,6 +731,22 @@ pub(super) async fn erasure_begun(
     .fetch_optional(system.conn())
     .await?;
     Ok(row.map(|row| (row.erasure_id, row.statement)))
+}
+
+/// Suspended tenants whose time of grace is over.
+pub(super) async fn due(system: &mut SystemTx, now: DateTime<Utc>) -> Result<Vec<Due>, Error> {
+    sqlx::query_as!(
+        Due,
+        r#"select t.tenant_id as tenant, t.code, t.name, s.erase_after as "since!",
+                  exists (select from control.erasures e where e.code = t.code and e.ended_at is null)
+                      as "begun!"
+           from control.tenants t join control.subscriptions s on s.tenant_id = t.tenant_id
+           where t.status = 'suspended' and s.erase_after <= $1
+           order by s.erase_after, t.code"#,
+        now,
+    )
+    .fetch_all(system.conn())
+    .await
 }
 
 /// Keeps the signed statement; the tenant's own database is forgotten.

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::admin::log::Who;
+use crate::db::{Owns, PoolSizes};
 use crate::testing::TestDb;
 
 const CA: [u8; 32] = [7; 32];
@@ -64,6 +66,69 @@ async fn upserts_make_update_and_leave_alone() {
     let shown: Vec<_> =
         all.iter().map(|a| (a.name.as_str(), a.plant.as_deref(), a.status.as_str())).collect();
     assert_eq!(shown, [("KOL", Some("KOL"), "expected"), ("office", None, "enrolled")]);
+}
+
+#[tokio::test]
+async fn that_a_tenant_is_made_is_logged_with_it() {
+    let test = TestDb::new().await;
+    let who = Who { actor: "admin:somebody".into(), origin: None };
+    let new = NewTenant { code: "AAAA".into(), name: "A".into(), ..NewTenant::default() };
+    let now = Utc::now();
+    let made = create(&test.db, &who, &new, &Placement::Shared, now).await.unwrap();
+    assert_eq!(made.change, Change::Made);
+    // Made again, as after a crash: that is no second beginning.
+    let again = create(&test.db, &Who::system(), &new, &Placement::Shared, now).await.unwrap();
+    assert_eq!(again.change, Change::Same);
+    let logged: Result<Vec<(String, String, String)>, DbError> = test
+        .db
+        .system_tx(async |system| {
+            let sql = "select actor, action, subject from control.admin_audit order by n";
+            Ok(sqlx::query_as(sql).fetch_all(system.conn()).await?)
+        })
+        .await;
+    let entry = (who.actor.clone(), "tenant.create".to_owned(), format!("tenant:{}", made.id));
+    assert_eq!(logged.unwrap(), [entry]);
+}
+
+#[tokio::test]
+async fn a_placement_names_the_region_of_the_configuration() {
+    let test = TestDb::new().await;
+    let db = |region: &str| {
+        let owns = Owns { region: region.to_owned(), ..Owns::default() };
+        Db::with_owns(test.owner.clone(), PoolSizes { app: 2, ingest: 1, system: 2 }, owns)
+    };
+    let east = db("in-east");
+    migrate_all(&east).await.unwrap();
+    let new = NewTenant { code: "OWND".into(), name: "Owned".into(), ..NewTenant::default() };
+    let own = Placement::Own { server: String::new() };
+    create(&east, &Who::system(), &new, &own, Utc::now()).await.unwrap();
+    let away: Result<(), DbError> = east
+        .system_tx(async |system| {
+            let sql = "insert into control.databases (name, kind, server, region, state, created_at)
+                       values ('tw_gone', 'own', 'gone', 'elsewhere', 'creating', now())";
+            sqlx::query(sql).execute(system.conn()).await?;
+            Ok(())
+        })
+        .await;
+    away.unwrap();
+    let regions = async |db: &Db| {
+        let all = databases(db).await.unwrap();
+        all.into_iter().map(|one| (one.server, one.region)).collect::<Vec<_>>()
+    };
+    let here = |region: &str| (String::new(), region.to_owned());
+    let gone = || ("gone".to_owned(), "elsewhere".to_owned());
+    let mut told = regions(&east).await;
+    told.sort();
+    assert_eq!(told, [here("in-east"), here("in-east"), gone()]);
+    // The server moves: what the configuration says from then on holds at the next start.
+    let south = db("in-south");
+    migrate_all(&south).await.unwrap();
+    let mut told = regions(&south).await;
+    told.sort();
+    assert_eq!(told, [here("in-south"), here("in-south"), gone()]);
+    for db in [east, south] {
+        db.close().await;
+    }
 }
 
 #[tokio::test]

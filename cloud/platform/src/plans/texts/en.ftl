@@ -27,6 +27,7 @@ plan-error-invalid = Something in the form is not right.
 plan-error-exists = There is a plan of this code already.
 plan-error-none = Choose a plan that is still given.
 plan-error-no-trial = This organisation is on no trial.
+plan-error-trial-over = The trial is over: it would be suspended again at once. Extend the trial or give a plan first.
 plan-error-default = The default plan must stay in use and must be no trial. Make another one the default first.
 plan-wrong-code = 2 to 20 capital letters, digits and _, beginning with a letter.
 plan-wrong-number = A whole number above zero, or nothing for no limit.

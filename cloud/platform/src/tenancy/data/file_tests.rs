@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use uuid::Uuid;
 
@@ -269,6 +269,93 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
         control(&test, tenant, "select count(*) from control.erasures where $1::uuid is not null").await,
         1
     );
+}
+
+/// Erases those that are due; answers what became of each.
+async fn erase_those_due(
+    test: &TestDb,
+    authority: &Authority,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<(String, bool)>, DataError> {
+    let mut told = Vec::new();
+    let mut note = |one: &tenancy::Due, erased: Result<Certificate, DataError>| {
+        told.push((one.code.clone(), erased.is_ok_and(|certificate| certificate.check().is_ok())));
+    };
+    tenancy::erase_due(&test.db, authority, "clean-up", None, now(), watch, &mut note).await?;
+    Ok(told)
+}
+
+/// Only what is suspended and listed since before now; each by itself, and again.
+#[tokio::test]
+async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
+    let test = TestDb::new().await;
+    let mut tenants = Vec::new();
+    for code in ["AAAA", "BBBB", "CCCC", "DDDD", "EEEE"] {
+        tenants.push(test.tenant(code, &["KOL"]).await);
+    }
+    // A was listed yesterday, B the day before, C will be tomorrow, D is active again, and
+    // E was suspended by hand.
+    for (tenant, days, status) in [
+        (tenants[0], Some(-1), "suspended"),
+        (tenants[1], Some(-2), "suspended"),
+        (tenants[2], Some(1), "suspended"),
+        (tenants[3], Some(-3), "active"),
+        (tenants[4], None, "suspended"),
+    ] {
+        let after = days.map(|days| now() + TimeDelta::days(days));
+        let done: Result<(), DbError> = test
+            .db
+            .system_tx(async |system| {
+                let sql = "insert into control.subscriptions (tenant_id, plan, since, erase_after)
+                           values ($1, 'TRIAL', $2, $3)";
+                sqlx::query(sql).bind(tenant).bind(now()).bind(after).execute(system.conn()).await?;
+                let sql = "update control.tenants set status = $2 where tenant_id = $1";
+                sqlx::query(sql).bind(tenant).bind(status).execute(system.conn()).await?;
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+    }
+    let listed = async || {
+        let due = tenancy::due(&test.db, now()).await.unwrap();
+        due.into_iter().map(|one| (one.code, one.begun)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [("BBBB".to_owned(), false), ("AAAA".to_owned(), false)]);
+    // B's move was cut short, so that it cannot be erased; A is all the same.
+    let moves = async |sql: &'static str| {
+        let done: Result<(), DbError> = test
+            .db
+            .system_tx(async |system| {
+                sqlx::query(sql).bind(tenants[1]).execute(system.conn()).await?;
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+    };
+    moves(
+        "insert into control.moves (tenant_id, source, target, state) values ($1, 'shared', 'shared', 'copying')",
+    )
+    .await;
+    let authority = authority(&test).await;
+    let told = erase_those_due(&test, &authority, &mut go_on).await.unwrap();
+    assert_eq!(told, [("BBBB".to_owned(), false), ("AAAA".to_owned(), true)]);
+    nothing_is_left(&test, tenants[0]).await;
+    moves("delete from control.moves where tenant_id = $1").await;
+    // Stopped on the way, it is due still, and the next run ends it.
+    let mut told = 0;
+    let mut cut = |_: &At| {
+        told += 1;
+        if told > 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let stopped = erase_those_due(&test, &authority, &mut cut).await;
+    assert!(matches!(stopped, Err(DataError::Stopped)), "{stopped:?}");
+    assert_eq!(listed().await, [("BBBB".to_owned(), true)]);
+    let told = erase_those_due(&test, &authority, &mut go_on).await.unwrap();
+    assert_eq!(told, [("BBBB".to_owned(), true)]);
+    assert!(listed().await.is_empty());
+    let left: Vec<String> =
+        tenancy::tenants(&test.db).await.unwrap().into_iter().map(|one| one.code).collect();
+    assert_eq!(left, ["CCCC", "DDDD", "EEEE"]);
 }
 
 /// Whatever looks like a proof of somebody is left out of exports; a new column has to be

@@ -1,0 +1,212 @@
+//! What super-administrators do by pages, they do by API too: plans, databases, new tenants,
+//! and those made of a configuration.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use chrono::Utc;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::KEY_PREFIX;
+use super::tests::one;
+use crate::ctx::Cx;
+use crate::db::DbError;
+use crate::tenancy;
+use crate::testing::TestDb;
+use crate::web::{AppState, escaped};
+
+const EMAIL: &str = "root@cloud.example";
+
+struct Site {
+    test: TestDb,
+    router: Router,
+    key: String,
+    /// A session of a browser.
+    cookie: String,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let test = TestDb::new().await;
+        let modules = [super::module(), crate::plans::module(), crate::people::module()];
+        let state = AppState::builder(test.db.clone()).modules(&modules).build();
+        let router = crate::web::app(state, super::router());
+        let now = Utc::now();
+        one(&test.db, EMAIL, now).await;
+        let key = async |name: &str| super::key(&test.db, EMAIL, name, 1, now).await.unwrap();
+        let (key, session) = (key("key").await, key("session").await);
+        // A session is a key of another kind.
+        let turned: Result<(), DbError> = test
+            .db
+            .system_tx(async |system| {
+                let sql = "update control.admin_sessions set kind = 'session' where name = 'session'";
+                sqlx::query(sql).execute(system.conn()).await?;
+                Ok(())
+            })
+            .await;
+        turned.unwrap();
+        let cookie = format!("twa={}", session.strip_prefix(KEY_PREFIX).unwrap());
+        Self { test, router, key, cookie }
+    }
+
+    async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    async fn api(
+        &self,
+        method: &str,
+        path: &str,
+        seen: Option<&str>,
+        body: &Value,
+    ) -> (StatusCode, HeaderMap, Value) {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/admin/api/{path}"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(seen) = seen {
+            request = request.header(header::IF_MATCH, seen);
+        }
+        let (status, headers, text) = self.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        (status, headers, serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    async fn page(&self, path: &str, kind: &str, body: String) -> (StatusCode, String) {
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header(header::HOST, "tw.test")
+            .header(header::COOKIE, &self.cookie)
+            .header(header::ACCEPT, "text/html")
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, kind);
+        let (status, _, text) = self.send(request.body(Body::from(body)).unwrap()).await;
+        (status, text)
+    }
+}
+
+/// The fields that are told to be wrong, each with a sentence instead of a key.
+fn fields(problem: &Value) -> Vec<&str> {
+    let told = problem["errors"].as_array().unwrap();
+    for error in told {
+        let detail = error["detail"].as_str().unwrap();
+        assert!(detail.contains(' '), "{detail}");
+    }
+    told.iter().map(|error| error["field"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn plans_are_made_and_changed_by_api() {
+    let site = Site::new().await;
+    let (status, _, told) = site.api("POST", "plans", None, &json!({ "plan": "x", "users": 0 })).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("plan.invalid")));
+    assert_eq!(fields(&told), ["plan", "name", "users"]);
+    let plan = json!({ "plan": "SMALL", "name": "Small", "users": 5, "features": ["branding"] });
+    let (status, headers, made) = site.api("POST", "plans", None, &plan).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(headers[header::LOCATION], "/admin/api/plans/SMALL");
+    assert_eq!((made["users"].as_i64(), made["placement"].as_str()), (Some(5), Some("shared")));
+    let first = headers[header::ETAG].to_str().unwrap().to_owned();
+    let (status, ..) = site.api("POST", "plans", None, &plan).await;
+    assert_eq!(status, StatusCode::CONFLICT, "there is one of this code");
+    // Changed by whoever says what was seen, once.
+    let change = json!({ "name": "Small", "users": 7 });
+    let (status, ..) = site.api("PUT", "plans/SMALL", None, &change).await;
+    assert_eq!(status, StatusCode::PRECONDITION_REQUIRED);
+    let (status, headers, changed) = site.api("PUT", "plans/SMALL", Some(&first), &change).await;
+    assert_eq!((status, changed["users"].as_i64()), (StatusCode::OK, Some(7)), "{changed}");
+    assert_ne!(headers[header::ETAG], first.as_str());
+    let (status, ..) = site.api("PUT", "plans/SMALL", Some(&first), &change).await;
+    assert_eq!(status, StatusCode::PRECONDITION_FAILED);
+    let (status, ..) = site.api("PUT", "plans/NONE", Some("\"1\""), &change).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (_, headers, seen) = site.api("GET", "plans/SMALL", None, &Value::Null).await;
+    assert_eq!((headers[header::ETAG].to_str().unwrap(), &seen["users"]), ("\"2\"", &json!(7)));
+}
+
+#[tokio::test]
+async fn a_tenant_is_made_by_api_and_told_where_it_lives() {
+    let site = Site::new().await;
+    let (status, _, told) = site.api("POST", "tenants", None, &json!({ "code": "NEWT" })).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("tenant.invalid")));
+    let missing = ["name", "time_zone", "language", "currency", "email", "person", "plan"];
+    assert_eq!(fields(&told), missing);
+    let tenant = json!({
+        "code": "NEWT", "name": "Newt Works", "time_zone": "Asia/Kolkata", "language": "te",
+        "currency": "EUR", "plan": "TRIAL", "email": "first@newt.example", "person": "First",
+    });
+    let (status, headers, made) = site.api("POST", "tenants", None, &tenant).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert!(made["invitation"].as_str().unwrap().contains("/invitation/"), "no mail is sent here");
+    let id: Uuid = made["tenant_id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(headers[header::LOCATION], format!("/admin/api/tenants/{id}").as_str());
+    let (_, _, seen) = site.api("GET", &format!("tenants/{id}"), None, &Value::Null).await;
+    let facts = &seen["tenant"];
+    assert_eq!((facts["currency"].as_str(), facts["placement"].as_str()), (Some("EUR"), Some("shared")));
+    assert_eq!((facts["region"].as_str(), seen["wants_own_database"].as_bool()), (Some(""), Some(false)));
+    let (status, _, told) = site.api("POST", "tenants", None, &tenant).await;
+    assert_eq!((status, fields(&told)), (StatusCode::UNPROCESSABLE_ENTITY, vec!["code"]));
+    // A number of days that is none, in words.
+    let trial = json!({ "days": 0, "version": seen["version"] });
+    let (status, _, told) = site.api("POST", &format!("tenants/{id}/trial"), None, &trial).await;
+    assert_eq!((status, fields(&told)), (StatusCode::UNPROCESSABLE_ENTITY, vec!["days"]));
+    let (_, _, told) = site.api("GET", "databases", None, &Value::Null).await;
+    assert_eq!(told["databases"][0]["name"], "shared");
+    assert_eq!(told["schema_version"], crate::migrate::version());
+}
+
+const CONFIGURATION: &str = r#"{"tenant_id": "saif-kolkata", "name": "Saif Automations",
+    "timezone": "Asia/Kolkata", "currency": "INR", "language": "en",
+    "plants": [{"plant_id": "PLANT-KOL-001", "name": "Kolkata", "location": {}},
+               {"plant_id": "PLANT-VSK-001", "name": "Vizag"}]}"#;
+
+#[tokio::test]
+async fn a_configuration_is_shown_before_anything_is_made() {
+    let site = Site::new().await;
+    let read = async |text: &str| {
+        let body = format!(
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\"\r\n\r\n\r\n\
+             --b\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n{text}\r\n--b--\r\n"
+        );
+        site.page("/admin/tenants/new", "multipart/form-data; boundary=b", body).await
+    };
+    let (status, told) = read(r#"{"tenant_id": "a b", "name": "", "timezone": "Mars"}"#).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    for mistake in ["tenant_id: letters", "name: 1 to", "timezone: Mars"] {
+        assert!(told.contains(mistake), "{mistake} in {told}");
+    }
+    let (status, _) = read(&format!("{CONFIGURATION}{}", " ".repeat(300 * 1024))).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "larger than any configuration");
+    let (status, told) = read(CONFIGURATION).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    for shown in ["value=\"SAIF\"", "value=\"KOL\"", "value=\"VSK\"", "plants[0].location"] {
+        assert!(told.contains(shown), "{shown} in {told}");
+    }
+    assert!(tenancy::tenants(&site.test.db).await.unwrap().is_empty(), "reading makes nothing");
+    // Confirmed with another code for a plant; one that is none is told, and makes nothing.
+    let confirm = async |code: &str| {
+        let body = format!(
+            "json={}&code=saif&plan=STANDARD&placement=&email=a%40saif.example&person=Ananya\
+             &plant=PLANT-KOL-001&plant_code={code}&plant=PLANT-VSK-001&plant_code=VSK",
+            escaped(CONFIGURATION, b"")
+        );
+        site.page("/admin/tenants/configured", "application/x-www-form-urlencoded", body).await
+    };
+    let (status, told) = confirm("K").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
+    assert!(told.contains("code of PLANT-KOL-001") && told.contains("value=\"VSK\""), "{told}");
+    assert!(tenancy::tenants(&site.test.db).await.unwrap().is_empty());
+    let (status, told) = confirm("cal").await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    assert!(told.contains("/invitation/"), "{told}");
+    let made = tenancy::find_tenant(&site.test.db, "SAIF").await.unwrap().unwrap();
+    let cx = Cx::system(made.id);
+    let plants = site.test.db.tx(&cx, async |tx| tenancy::plant_codes(tx).await).await.unwrap();
+    assert_eq!((made.slug.as_deref(), plants), (Some("saif-kolkata"), vec!["CAL".into(), "VSK".into()]));
+}

@@ -1,0 +1,254 @@
+//! The pages of a new tenant: typed into a form, or out of its configuration in JSON, which
+//! is shown with the codes that were derived before anything is made.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use chrono::Utc;
+use uuid::Uuid;
+
+use super::making::{self, Made, MakeError, Typed};
+use super::{AdminCaller, frame};
+use crate::i18n::{Lang, Texts};
+use crate::plans::Plan;
+use crate::plans::service::{self, PlanError};
+use crate::tenancy::config::{self, GivenCodes, LARGEST, Planned};
+use crate::web::{AppState, Problem, form};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/admin/tenants", post(make))
+        .route("/admin/tenants/new", get(new).post(read))
+        .route("/admin/tenants/configured", post(make_configured))
+}
+
+/// A configuration that was read, and waits to be confirmed.
+struct Configured {
+    /// As it was sent.
+    json: String,
+    planned: Planned,
+}
+
+/// What the page shows.
+#[derive(Default)]
+struct Shown {
+    typed: Typed,
+    /// By field, in the reader's language.
+    wrong: Vec<(&'static str, String)>,
+    error: Option<String>,
+    /// What was sent as a configuration.
+    json: String,
+    /// What is wrong with that, all of it.
+    mistakes: Vec<String>,
+    configured: Option<Configured>,
+    /// What was made, and the link to be passed on where no mail is sent.
+    made: Option<(Uuid, Option<String>)>,
+}
+
+#[derive(Template)]
+#[template(path = "admin/new.html")]
+struct NewPage<'a> {
+    texts: &'a Texts,
+    it: &'a Shown,
+    plans: &'a [Plan],
+    /// Servers for own databases, each with its region; the home one first, without a name.
+    servers: Vec<(&'a str, &'a str)>,
+    mails: bool,
+}
+
+impl NewPage<'_> {
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.it.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+    }
+}
+
+async fn show(state: &AppState, caller: &AdminCaller, shown: &Shown) -> Result<Response, Problem> {
+    let plans: Vec<Plan> =
+        service::plans(&state.db).await?.into_iter().filter(|plan| plan.retired_at.is_none()).collect();
+    let failed = shown.error.is_some() || !shown.wrong.is_empty() || !shown.mistakes.is_empty();
+    let owns = state.db.owns();
+    let further = owns.servers.iter().map(|(name, server)| (name.as_str(), server.region.as_str()));
+    let servers = std::iter::once(("", owns.region.as_str())).chain(further).collect();
+    let view = NewPage { texts: &caller.texts, it: shown, plans: &plans, servers, mails: state.mails };
+    let page = frame::page(caller, &caller.t("admin-new"), "/admin", &view)?;
+    Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, page).into_response() } else { page })
+}
+
+/// What the form begins with.
+fn blank() -> Typed {
+    Typed {
+        time_zone: "Asia/Kolkata".into(),
+        language: Lang::En.code().into(),
+        currency: "INR".into(),
+        ..Typed::default()
+    }
+}
+
+/// `GET /admin/tenants/new`
+async fn new(State(state): State<AppState>, caller: AdminCaller) -> Result<Response, Problem> {
+    show(&state, &caller, &Shown { typed: blank(), ..Shown::default() }).await
+}
+
+/// What becomes of a tenant that was to be made.
+async fn done(
+    state: &AppState,
+    caller: &AdminCaller,
+    headers: &HeaderMap,
+    mut shown: Shown,
+) -> Result<Response, Problem> {
+    let from = shown.configured.as_ref().map(|configured| &configured.planned);
+    let made = making::make(&state.db, &caller.who, &shown.typed, from, state.by_mail(), Utc::now()).await;
+    match made {
+        Ok(Made { tenant, link }) => {
+            let link = (!state.mails).then(|| here(state, headers, link.reveal()));
+            shown.made = Some((tenant, link));
+        }
+        Err(MakeError::Invalid(wrong)) => {
+            shown.wrong = wrong.into_iter().map(|(field, key)| (field, caller.t(key))).collect();
+        }
+        Err(MakeError::Db(error) | MakeError::Plan(PlanError::Db(error))) => return Err(error.into()),
+        Err(MakeError::Plan(error)) => shown.error = Some(caller.t(error.text_key())),
+        Err(MakeError::People(error)) => return Err(error.into()),
+    }
+    show(state, caller, &shown).await
+}
+
+/// `POST /admin/tenants`
+async fn make(
+    State(state): State<AppState>,
+    caller: AdminCaller,
+    headers: HeaderMap,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    let typed = form(sent)?;
+    done(&state, &caller, &headers, Shown { typed, ..Shown::default() }).await
+}
+
+/// The address of a link, as this browser reaches the server.
+fn here(state: &AppState, headers: &HeaderMap, link: &str) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if state.secure { "https" } else { "http" };
+    format!("{scheme}://{host}/invitation/{link}")
+}
+
+// --- out of its configuration ----------------------------------------------------
+
+/// The configuration that a form sent, as a file or pasted, and the code beside it.
+async fn sent_configuration(headers: &HeaderMap, bytes: Bytes) -> Result<(String, String), Problem> {
+    let invalid = |error: multer::Error| Problem::bad_request("request.invalid", error.to_string());
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind).map_err(invalid)?;
+    let body = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes)]);
+    let mut parts = multer::Multipart::new(body, boundary);
+    let (mut file, mut pasted, mut code) = (Bytes::new(), String::new(), String::new());
+    while let Some(part) = parts.next_field().await.map_err(invalid)? {
+        match part.name() {
+            Some("file") => file = part.bytes().await.map_err(invalid)?,
+            Some("json") => pasted = part.text().await.map_err(invalid)?,
+            Some("code") => code = part.text().await.map_err(invalid)?.trim().to_uppercase(),
+            _ => {}
+        }
+    }
+    // What is no text is told as what is no configuration.
+    let json = if file.is_empty() { pasted } else { String::from_utf8_lossy(&file).into_owned() };
+    Ok((json, code))
+}
+
+/// `POST /admin/tenants/new`: reads a configuration, and makes nothing.
+async fn read(
+    State(state): State<AppState>,
+    caller: AdminCaller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let (json, code) = sent_configuration(&headers, bytes).await?;
+    let mut shown = Shown { typed: blank(), ..Shown::default() };
+    if json.len() > LARGEST {
+        shown.mistakes = vec![caller.texts.t1("admin-config-large", "kb", LARGEST / 1024)];
+        return show(&state, &caller, &shown).await;
+    }
+    let given = GivenCodes { tenant: Some(code).filter(|code| !code.is_empty()), ..GivenCodes::default() };
+    match config::read(&json, &given) {
+        Ok(planned) => {
+            shown.typed = Typed::of(&planned);
+            shown.configured = Some(Configured { json, planned });
+        }
+        Err(mistakes) => {
+            shown.json = json;
+            shown.mistakes = mistakes;
+        }
+    }
+    show(&state, &caller, &shown).await
+}
+
+/// What the form that confirms a configuration sent: it, the rest of the tenant, and the
+/// codes as they are to be.
+fn confirmed(pairs: Vec<(String, String)>) -> (String, Typed, GivenCodes) {
+    let (mut json, mut typed) = (String::new(), Typed::default());
+    let (mut ids, mut codes) = (Vec::new(), Vec::new());
+    for (name, value) in pairs {
+        match name.as_str() {
+            "json" => json = value,
+            "code" => typed.code = value.trim().to_uppercase(),
+            "plan" => typed.plan = value,
+            "placement" => typed.placement = value,
+            "server" => typed.server = value,
+            "email" => typed.email = value,
+            "person" => typed.person = value,
+            "plant" => ids.push(value),
+            "plant_code" => codes.push(value.trim().to_uppercase()),
+            _ => {}
+        }
+    }
+    let plants: BTreeMap<String, String> = ids.into_iter().zip(codes).collect();
+    let given = GivenCodes { tenant: Some(typed.code.clone()), plants };
+    (json, typed, given)
+}
+
+/// `POST /admin/tenants/configured`: makes what was read and confirmed.
+async fn make_configured(
+    State(state): State<AppState>,
+    caller: AdminCaller,
+    headers: HeaderMap,
+    sent: Result<Form<Vec<(String, String)>>, FormRejection>,
+) -> Result<Response, Problem> {
+    let (json, typed, given) = confirmed(form(sent)?);
+    let with = |planned: &Planned| Typed {
+        code: typed.code.clone(),
+        plan: typed.plan.clone(),
+        placement: typed.placement.clone(),
+        server: typed.server.clone(),
+        email: typed.email.clone(),
+        person: typed.person.clone(),
+        ..Typed::of(planned)
+    };
+    let mistakes = match config::read(&json, &given) {
+        Ok(planned) => {
+            let typed = with(&planned);
+            let configured = Some(Configured { json, planned });
+            return done(&state, &caller, &headers, Shown { typed, configured, ..Shown::default() }).await;
+        }
+        Err(mistakes) => mistakes,
+    };
+    // A code that is none is told beside what was read; what was typed stays.
+    let shown = match config::read(&json, &GivenCodes::default()) {
+        Ok(mut planned) => {
+            for plant in &mut planned.plants {
+                if let Some(code) = given.plants.get(&plant.slug) {
+                    plant.code.clone_from(code);
+                }
+            }
+            let typed = with(&planned);
+            Shown { typed, mistakes, configured: Some(Configured { json, planned }), ..Shown::default() }
+        }
+        Err(_) => Shown { typed: blank(), json, mistakes, ..Shown::default() },
+    };
+    show(&state, &caller, &shown).await
+}
