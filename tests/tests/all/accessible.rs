@@ -24,6 +24,7 @@ const MORE: &[&str] = &[
     "/account",
     "/account/totp",
     "/settings/signin",
+    "/settings/keys",
     "/notices",
     "/notices/settings",
     "/nonsense",

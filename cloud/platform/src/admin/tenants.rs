@@ -13,7 +13,7 @@ use crate::audit::Entry;
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
 use crate::i18n::Lang;
-use crate::people::{self, ADMIN, Invitation, PeopleError, clean_email, clean_name};
+use crate::people::{self, ADMIN, By, Invitation, PeopleError, clean_email, clean_name};
 use crate::plans::service::{self, Aimed, PlanError};
 use crate::plans::store::{Subscription, Usage, usage};
 use crate::secrets::Secrets;
@@ -176,7 +176,7 @@ pub(super) async fn make(
         plants: Plants::All,
     };
     let cx = Cx { origin: who.origin.clone(), ..Cx::new(tenant, who.actor.as_str()) };
-    let (_, link) = people::invite(db, &cx, &invitation, by_mail, now).await?;
+    let (_, link) = people::invite(db, &By::operator(&cx), &invitation, by_mail, now).await?;
     Ok(Made { tenant, link })
 }
 

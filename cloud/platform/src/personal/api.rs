@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::model::{Kind, Person};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::openapi::{Operation, group};
+use crate::people::By;
 use crate::web::{AppState, Caller, Problem, query};
 
 /// What the routes here are, for the description of the API.
@@ -46,6 +47,7 @@ pub fn operations() -> Vec<Operation> {
         ))
         .needs(&PERSONAL_MANAGE)
         .ends()
+        .fails(403, "rights.beyond", "The person has more than the caller holds.")
         .fails(
             409,
             "personal.must_be_kept",
@@ -139,7 +141,8 @@ async fn erase(
 ) -> Result<StatusCode, Problem> {
     caller.require(&PERSONAL_MANAGE)?;
     let person = person(&kind, &key)?;
-    let done = service::erase(&state.db, &state.files, &caller.cx, &person, Utc::now()).await;
+    let done =
+        service::erase(&state.db, &state.files, &By::caller(&state, &caller), &person, Utc::now()).await;
     done.map_err(|error| error.problem(&caller.texts))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,10 +6,9 @@ use serde_json::json;
 use super::model::{Kind, Person, PersonalError, free_on};
 use super::store;
 use crate::audit::{self, Entry};
-use crate::ctx::Cx;
 use crate::db::{Db, Tx};
 use crate::files::{self, Files};
-use crate::people;
+use crate::people::{self, By};
 use crate::reference;
 
 /// Erases a person, in the tenant and the control schema, as one transaction; the
@@ -18,20 +17,23 @@ use crate::reference;
 ///
 /// # Errors
 /// [`PersonalError::Kept`] when the law says so; [`PersonalError::NotFound`],
-/// [`PersonalError::LastAdministrator`], [`PersonalError::Oneself`].
+/// [`PersonalError::LastAdministrator`], [`PersonalError::LastWayBack`],
+/// [`PersonalError::Oneself`]; [`PersonalError::Beyond`] of somebody who has more than
+/// whoever acts holds.
 pub async fn erase(
     db: &Db,
     files: &Files,
-    cx: &Cx,
+    by: &By<'_>,
     person: &Person,
     now: DateTime<Utc>,
 ) -> Result<(), PersonalError> {
+    let cx = by.cx;
     if cx.actor == person.subject() {
         return Err(PersonalError::Oneself);
     }
     let done = db
         .system_tx(async |system| {
-            let objects = system.enter(cx, async |tx| erase_in(tx, person, now).await).await?;
+            let objects = system.enter(cx, async |tx| erase_in(tx, by, person, now).await).await?;
             if let Some(user) = person.user() {
                 store::control_erase(system, cx.tenant, user).await?;
             }
@@ -68,7 +70,12 @@ pub async fn erase(
     }
 }
 
-async fn erase_in(tx: &mut Tx, person: &Person, now: DateTime<Utc>) -> Result<Vec<String>, PersonalError> {
+async fn erase_in(
+    tx: &mut Tx,
+    by: &By<'_>,
+    person: &Person,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, PersonalError> {
     let (name, email) = store::names(tx, person).await?.ok_or(PersonalError::NotFound)?;
     let last = store::last_record(tx, person).await?.ok_or(PersonalError::NotFound)?;
     if let Some((records, years, basis)) = store::rule(tx, person.kind).await? {
@@ -85,9 +92,7 @@ async fn erase_in(tx: &mut Tx, person: &Person, now: DateTime<Utc>) -> Result<Ve
     match person.kind {
         Kind::User => {
             let user = person.user().ok_or(PersonalError::NotFound)?;
-            if !people::may_go(tx, user).await? {
-                return Err(PersonalError::LastAdministrator);
-            }
+            people::may_go(tx, by, user).await?;
             store::user_erase(tx, user, now).await?;
         }
         Kind::Operator => store::operator_erase(tx, &person.key, now).await?,

@@ -18,6 +18,7 @@ use super::model::{Kind, Person, PersonalError};
 use super::store::{Consent, Found};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::i18n::Texts;
+use crate::people::By;
 use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -189,7 +190,7 @@ async fn erase(
     service::consents(&state.db, &caller.cx, &person).await.map_err(|error| error.problem(&caller.texts))?;
     let Confirmed { confirm } = form(sent)?;
     let done = if confirm.trim() == confirmation(&person) {
-        service::erase(&state.db, &state.files, &caller.cx, &person, Utc::now()).await
+        service::erase(&state.db, &state.files, &By::caller(&state, &caller), &person, Utc::now()).await
     } else {
         Err(PersonalError::NotConfirmed)
     };

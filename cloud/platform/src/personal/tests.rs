@@ -16,7 +16,7 @@ use crate::db::DbError;
 use crate::files::{Depot, Files, Goes, Limits, spool, upload};
 use crate::i18n::assert_complete;
 use crate::masters::{self, Engine, Shapes};
-use crate::people;
+use crate::people::{self, By};
 use crate::secrets::Secrets;
 use crate::testing::TestDb;
 use crate::web::{AppState, Scope, keys};
@@ -82,7 +82,9 @@ impl Site {
             plants: Plants::All,
         };
         let (user, link) =
-            people::invite(&self.test.db, &self.cx, &invitation, Some(&self.secrets), now).await.unwrap();
+            people::invite(&self.test.db, &By::operator(&self.cx), &invitation, Some(&self.secrets), now)
+                .await
+                .unwrap();
         people::accept(&self.test.db, link.reveal(), name, PASSWORD, now).await.unwrap();
         let attempt = people::Attempt {
             email: email.into(),
@@ -95,7 +97,7 @@ impl Site {
     }
 
     async fn erase(&self, person: &Person, now: DateTime<Utc>) -> Result<(), PersonalError> {
-        erase(&self.test.db, &self.files, &self.cx, person, now).await
+        erase(&self.test.db, &self.files, &By::operator(&self.cx), person, now).await
     }
 
     /// Every column of every table, the control schema too, in which the text
@@ -218,7 +220,7 @@ async fn of_a_user_nothing_is_left_anywhere() {
     assert!(acts.iter().any(|act| act["action"] == "personal.export"));
 
     let oneself = Cx::new(site.tenant, person.subject());
-    let refused = erase(&site.test.db, &site.files, &oneself, &person, Utc::now()).await;
+    let refused = erase(&site.test.db, &site.files, &By::operator(&oneself), &person, Utc::now()).await;
     assert!(matches!(refused, Err(PersonalError::Oneself)));
     site.erase(&person, Utc::now()).await.unwrap();
     assert_eq!(site.places("Ravi").await, Vec::<String>::new());
@@ -244,6 +246,21 @@ async fn the_last_administrator_stays() {
     let person = Person { kind: Kind::User, key: user.to_string() };
     assert!(matches!(site.erase(&person, Utc::now()).await, Err(PersonalError::LastAdministrator)));
     assert!(!site.places("Priya Rao").await.is_empty(), "nothing was done");
+}
+
+#[tokio::test]
+async fn nobody_erases_somebody_who_has_more() {
+    let site = Site::new().await;
+    let user = site.person("priya@saif.example", "Priya Rao", "ADMIN").await;
+    site.person("boss@saif.example", "Boss", "ADMIN").await;
+    let person = Person { kind: Kind::User, key: user.to_string() };
+    let rights = crate::web::Rights::of_person([super::PERSONAL_MANAGE.code.to_owned()]);
+    let by = By::holding(&site.cx, &rights, super::PERMISSIONS);
+    let refused = erase(&site.test.db, &site.files, &by, &person, Utc::now()).await;
+    assert!(matches!(refused, Err(PersonalError::Beyond(_))), "{refused:?}");
+    assert!(!site.places("Priya Rao").await.is_empty(), "nothing was done");
+    site.erase(&person, Utc::now()).await.unwrap();
+    assert_eq!(site.places("Priya Rao").await, Vec::<String>::new());
 }
 
 #[tokio::test]

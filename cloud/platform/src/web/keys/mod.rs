@@ -3,12 +3,21 @@
 //! a plain hash keeps it, and looking it up by its hash tells nothing by time.
 
 mod api;
+mod make;
+mod pages;
 mod secret;
 mod service;
 mod store;
 
-pub(crate) use api::router;
 pub use api::{KEY_MANAGE, operations};
+
+use axum::Router;
+
+use crate::web::AppState;
+
+pub(crate) fn router() -> Router<AppState> {
+    api::router().merge(pages::router())
+}
 pub(crate) use secret::hash_of_token;
 pub use secret::{Secret, SecretHash};
 pub(crate) use service::of_hash;
