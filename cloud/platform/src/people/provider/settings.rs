@@ -223,7 +223,7 @@ pub(super) async fn set(
     db.system_tx(async |system| {
         // Sessions that ended for nothing are harmless.
         system.home_first();
-        let stay: Option<Vec<Uuid>> = system.enter(cx, async |tx| keep(tx).await).await?;
+        let stay: Option<Vec<Uuid>> = system.enter(cx, keep).await?;
         if let Some(mut stay) = stay {
             stay.extend(cx.actor.strip_prefix("user:").and_then(|id| id.parse::<Uuid>().ok()));
             office::sessions_end_but(system, cx.tenant, &stay).await?;

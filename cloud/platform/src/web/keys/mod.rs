@@ -10,6 +10,13 @@ mod service;
 mod store;
 
 pub use api::{KEY_MANAGE, operations};
+pub(crate) use secret::hash_of_token;
+pub use secret::{Secret, SecretHash};
+pub(crate) use service::of_hash;
+pub use service::{
+    Access, Bearer, CODE_LIFETIME, Listed, SESSION_LIFETIME, Settings, create, create_at, create_code,
+    end_session, list, redeem_code, revoke, start_key_session, verify, verify_session,
+};
 
 use axum::Router;
 
@@ -18,10 +25,3 @@ use crate::web::AppState;
 pub(crate) fn router() -> Router<AppState> {
     api::router().merge(pages::router())
 }
-pub(crate) use secret::hash_of_token;
-pub use secret::{Secret, SecretHash};
-pub(crate) use service::of_hash;
-pub use service::{
-    Access, Bearer, CODE_LIFETIME, Listed, SESSION_LIFETIME, Settings, create, create_at, create_code,
-    end_session, list, redeem_code, revoke, start_key_session, verify, verify_session,
-};

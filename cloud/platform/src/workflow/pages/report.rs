@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::super::READ;
 use super::super::store::report::{self, Kept};
 use crate::db::DbError;
-use crate::i18n::Texts;
+use crate::i18n::{Texts, begins};
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
 #[derive(Template)]
