@@ -48,7 +48,7 @@ pub(crate) use second_step::Enrolment;
 pub use second_step::reseal;
 #[cfg(test)]
 pub(crate) use service::enable;
-pub use service::{give, list, may_go, plants, roles, roles_ensure, roles_set};
+pub use service::{beyond_of, give, list, may_go, plants, roles, roles_ensure, roles_set};
 pub(crate) use signin::count as count_try;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use step_pages::enrolment_html;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::error::PeopleError;
 use super::model::{self, ADMIN, BUILT_IN, Given, Role, Status, User};
 use super::throttle::Counted;
-use super::within::{By, Known};
+use super::within::{Beyond, By, Known};
 use super::{ACCOUNT_PASSWORD, password, provider, signin, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
@@ -289,6 +289,22 @@ pub async fn password_change(
             Ok::<_, PeopleError>(())
         });
         set.await
+    })
+    .await
+}
+
+/// What a person has that whoever acts does not hold; `None` also for nobody.
+///
+/// # Errors
+/// [`PeopleError::Db`].
+pub async fn beyond_of(db: &Db, by: &By<'_>, user: Uuid) -> Result<Option<Beyond>, PeopleError> {
+    db.tx(by.cx, async |tx| {
+        let Some(person) = store::user(tx, user, false).await? else { return Ok(None) };
+        match by.require_person(tx, &person).await {
+            Ok(()) => Ok(None),
+            Err(PeopleError::Beyond(beyond)) => Ok(Some(beyond)),
+            Err(error) => Err(error),
+        }
     })
     .await
 }
