@@ -63,6 +63,8 @@ fn up_to(own: Option<&Amount>, wanted: Option<&Amount>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::web::Scopes;
 
@@ -111,11 +113,11 @@ mod tests {
         let listed = [role(&listed, Plants::All)];
         let administrator = role(&[EVERY], Plants::All);
         assert_eq!(lacks(&listed, &administrator), [EVERY]);
-        assert!(lacks(&[administrator.clone()], &administrator).is_empty());
-        assert!(lacks(&[administrator.clone()], &listed[0]).is_empty());
+        assert!(lacks(from_ref(&administrator), &administrator).is_empty());
+        assert!(lacks(from_ref(&administrator), &listed[0]).is_empty());
         let of_one = role(&[EVERY], Plants::some(["KOL"]));
-        assert_eq!(lacks(&[of_one.clone()], &administrator).first(), Some(&EVERY));
-        assert!(lacks(&[of_one.clone()], &of_one).is_empty());
+        assert_eq!(lacks(from_ref(&of_one), &administrator).first(), Some(&EVERY));
+        assert!(lacks(from_ref(&of_one), &of_one).is_empty());
     }
 
     #[test]

@@ -364,7 +364,7 @@ async fn a_role_of_ones_own_is_renamed_and_deleted_when_nothing_names_it() {
         .await;
     let (status, _, page) = admin.send("POST", "/roles/LINE_LEAD/delete", "version=3").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    for held in ["Ananya Sen have it", "Holidays", "by the sign-in provider"] {
+    for held in ["held by Ananya Sen", "Holidays", "by the sign-in provider"] {
         assert!(page.contains(held), "{held}: {page}");
     }
     let (status, told) = api(&admin, "DELETE", "/api/v1/roles/LINE_LEAD", json!({})).await;
