@@ -415,7 +415,9 @@ pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
         UserCommand::Invite { email, name, roles, tenant: code, url } => {
             let tenant = tenant(db, &code).await?;
             let invitation = people::Invitation { email, name, roles, ..people::Invitation::default() };
-            let (_, link) = people::invite(db, &Cx::system(tenant.id), &invitation, None, Utc::now()).await?;
+            let cx = Cx::system(tenant.id);
+            let by = people::By::operator(&cx);
+            let (_, link) = people::invite(db, &by, &invitation, None, Utc::now()).await?;
             page(url, &link);
         }
         UserCommand::Link { email, tenant: code, url } => {
@@ -424,7 +426,7 @@ pub async fn user(config: &Config, command: UserCommand) -> anyhow::Result<()> {
             let wanted = email.trim().to_lowercase();
             let found = everybody(db, &cx).await?.into_iter().find(|user| user.email == wanted);
             let user = found.with_context(|| format!("tenant {code} has nobody of the e-mail {wanted}"))?;
-            page(url, &people::link(db, &cx, user.id, None, Utc::now()).await?);
+            page(url, &people::link(db, &people::By::operator(&cx), user.id, None, Utc::now()).await?);
         }
         UserCommand::List { tenant: code } => {
             let tenant = tenant(db, &code).await?;

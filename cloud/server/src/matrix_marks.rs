@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use platform::ctx::{Cx, Plants};
 use platform::db::DbError;
-use platform::people::{self, Attempt, Invitation, SignedIn};
+use platform::people::{self, Attempt, By, Invitation, SignedIn};
 use platform::testing::TestDb;
 use platform::web::{Scope, keys};
 use sqlx::{AssertSqlSafe, ConnectOptions};
@@ -81,7 +81,7 @@ pub(super) async fn administrator(test: &TestDb, tenant: Uuid, email: &str, addr
     let (cx, now) = (Cx::new(tenant, "user:tests"), Utc::now());
     let roles = vec![people::ADMIN.into()];
     let invitation = Invitation { email: email.into(), name: "Asha".into(), roles, plants: Plants::All };
-    let (user, link) = people::invite(&test.db, &cx, &invitation, None, now).await.unwrap();
+    let (user, link) = people::invite(&test.db, &By::operator(&cx), &invitation, None, now).await.unwrap();
     people::accept(&test.db, link.reveal(), "Asha", PASSWORD, now).await.unwrap();
     let attempt = Attempt {
         email: email.into(),

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use platform::ctx::{Cx, Plants};
 use platform::db::DbError;
-use platform::people::{self, Attempt, Invitation, SignedIn};
+use platform::people::{self, Attempt, By, Invitation, SignedIn};
 use platform::testing::{TestDb, kind, refers};
 use tower::ServiceExt;
 use trace::ingest::Committed;
@@ -114,7 +114,7 @@ async fn signed_in(test: &TestDb, tenant: Uuid) -> String {
     let (email, name) = ("asha@saif.example", "Asha");
     let roles = vec![people::ADMIN.into()];
     let invitation = Invitation { email: email.into(), name: name.into(), roles, plants: Plants::All };
-    let (_, link) = people::invite(&test.db, &cx, &invitation, None, now).await.unwrap();
+    let (_, link) = people::invite(&test.db, &By::operator(&cx), &invitation, None, now).await.unwrap();
     people::accept(&test.db, link.reveal(), name, PASSWORD, now).await.unwrap();
     let (email, password) = (email.into(), PASSWORD.into());
     let attempt = Attempt { email, password, address: None, browser: "tests".into() };

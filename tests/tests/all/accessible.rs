@@ -36,6 +36,7 @@ const MORE: &[&str] = &[
     "/settings/addresses",
     "/settings/mail",
     "/settings/signin",
+    "/settings/keys",
     "/notices",
     "/notices/settings",
     "/nonsense",

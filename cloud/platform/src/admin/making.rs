@@ -10,7 +10,7 @@ use super::log::Who;
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError, SystemTx};
 use crate::i18n::Lang;
-use crate::people::{self, ADMIN, Invitation, PeopleError, clean_email, clean_name};
+use crate::people::{self, ADMIN, By, Invitation, PeopleError, clean_email, clean_name};
 use crate::plans::Plan;
 use crate::plans::service::{self, Aimed, PlanError};
 use crate::secrets::Secrets;
@@ -168,7 +168,7 @@ pub(super) async fn make(
         plants: Plants::All,
     };
     let cx = Cx { origin: who.origin.clone(), ..Cx::new(tenant, who.actor.as_str()) };
-    let (_, link) = people::invite(db, &cx, &invitation, by_mail, now).await?;
+    let (_, link) = people::invite(db, &By::operator(&cx), &invitation, by_mail, now).await?;
     Ok(Made { tenant, link })
 }
 

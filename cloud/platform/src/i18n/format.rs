@@ -2,7 +2,7 @@
 //! India (12,34,567) in every language, since that is how its plants write them,
 //! unless a person has chosen otherwise.
 
-use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
@@ -136,6 +136,14 @@ impl Texts {
 #[must_use]
 pub fn zone(name: &str) -> Tz {
     name.parse().unwrap_or(Tz::UTC)
+}
+
+/// When a day begins in a zone; where clocks jump over midnight, an hour later. `None` out
+/// of range.
+#[must_use]
+pub fn begins(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let at = |hour| zone.from_local_datetime(&day.and_hms_opt(hour, 0, 0)?).earliest();
+    at(0).or_else(|| at(1)).map(|at| at.with_timezone(&Utc))
 }
 
 /// A whole number, grouped, where no language is at hand.

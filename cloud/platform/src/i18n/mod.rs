@@ -13,7 +13,7 @@ mod lang;
 pub use bundles::{I18n, Texts, Value};
 pub use check::assert_complete;
 pub(crate) use format::grouped_number;
-pub use format::{Days, Form, Grouping, zone};
+pub use format::{Days, Form, Grouping, begins, zone};
 pub use lang::Lang;
 
 /// A part's texts, one source for each language.

@@ -16,7 +16,8 @@ use super::error::PeopleError;
 use super::links::{self, Invitation};
 use super::model::{Given, Role, User};
 use super::signin::{self, Session};
-use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, service};
+use super::within::By;
+use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, roles, service};
 use crate::ctx::Plants;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, not_modified, query};
@@ -25,20 +26,28 @@ pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/v1/users", get(list).post(invite))
         .route("/api/v1/users/{id}", get(one))
+        .route("/api/v1/users/{id}/name", put(set_name))
         .route("/api/v1/users/{id}/roles", put(set_roles))
         .route("/api/v1/users/{id}/status", put(set_status))
         .route("/api/v1/users/{id}/link", post(new_link))
-        .route("/api/v1/roles", get(roles).post(create_role))
+        .route("/api/v1/roles", get(list_roles).post(create_role))
+        .route("/api/v1/roles/{code}", delete(delete_role))
+        .route("/api/v1/roles/{code}/name", put(rename_role))
         .route("/api/v1/roles/{code}/permissions", put(set_permissions))
         .route("/api/v1/account/sessions", get(sessions).delete(end_others))
         .route("/api/v1/account/sessions/{session}", delete(end_one))
 }
+
+/// When `rights.beyond` is answered.
+pub(super) const BEYOND: &str =
+    "It gives, takes or changes more than the caller holds: a role, a permission, or a person who has more.";
 
 /// What the routes here are, for the description of the API.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
     let invalid = "The e-mail, the name or a role is not right.";
     let last = "Somebody active must stay who can administer.";
+    let way_back = "While people sign in by the provider alone, an administrator with a password must stay.";
     let people = [
         Operation::get("/api/v1/users", "listUsers", "The people, by name")
             .needs(&USER_READ)
@@ -49,6 +58,7 @@ pub fn operations() -> Vec<Operation> {
             .needs(&USER_MANAGE)
             .takes::<NewUser>()
             .creates::<Linked>()
+            .fails(403, "rights.beyond", BEYOND)
             .fails(409, "people.exists", "There is somebody with this e-mail.")
             .fails(422, "people.invalid", invalid),
         Operation::get("/api/v1/users/{id}", "getUser", "One person")
@@ -62,8 +72,19 @@ pub fn operations() -> Vec<Operation> {
             .takes::<NewRoles>()
             .answers::<Person>()
             .tagged()
+            .fails(403, "rights.beyond", BEYOND)
             .fails(409, "people.last_administrator", last)
+            .fails(409, "people.last_way_back", way_back)
             .fails(422, "people.invalid", invalid),
+        Operation::put("/api/v1/users/{id}/name", "renameUser", "Corrects what a person is called")
+            .needs(&USER_MANAGE)
+            .uuid("id")
+            .takes::<NewName>()
+            .answers::<Person>()
+            .tagged()
+            .must_match()
+            .fails(403, "rights.beyond", BEYOND)
+            .fails(422, "people.invalid", "The name is not right."),
         Operation::put("/api/v1/users/{id}/status", "setUserStatus", "Shuts a person out, or lets in again")
             .needs(&USER_MANAGE)
             .uuid("id")
@@ -71,11 +92,14 @@ pub fn operations() -> Vec<Operation> {
             .answers::<Person>()
             .tagged()
             .must_match()
-            .fails(409, "people.last_administrator", last),
+            .fails(403, "rights.beyond", BEYOND)
+            .fails(409, "people.last_administrator", last)
+            .fails(409, "people.last_way_back", way_back),
         Operation::post("/api/v1/users/{id}/link", "newUserLink", "Makes a new link to set a password")
             .needs(&USER_MANAGE)
             .uuid("id")
-            .answers::<Linked>(),
+            .answers::<Linked>()
+            .fails(403, "rights.beyond", BEYOND),
         Operation::get("/api/v1/roles", "listRoles", "The roles, and what each may do")
             .needs(&ROLE_MANAGE)
             .answers::<Roles>(),
@@ -91,7 +115,23 @@ pub fn operations() -> Vec<Operation> {
             .answers::<OneRole>()
             .tagged()
             .must_match()
+            .fails(403, "rights.beyond", BEYOND)
             .fails(422, "people.invalid", "There is no such role or permission, or it is the administrator's role."),
+        Operation::put("/api/v1/roles/{code}/name", "renameRole", "Calls a role of your own otherwise")
+            .needs(&ROLE_MANAGE)
+            .takes::<NewName>()
+            .answers::<OneRole>()
+            .tagged()
+            .must_match()
+            .fails(403, "rights.beyond", BEYOND)
+            .fails(422, "people.invalid", "The name is not right, or every tenant has the role."),
+        Operation::delete("/api/v1/roles/{code}", "deleteRole", "Deletes a role of your own that nothing names")
+            .needs(&ROLE_MANAGE)
+            .may_match()
+            .ends()
+            .fails(403, "rights.beyond", BEYOND)
+            .fails(409, "people.role_in_use", "People have it, a workflow names it, or the sign-in provider gives it; which is told.")
+            .fails(422, "people.invalid", "Every tenant has the role."),
     ];
     let own = [
         Operation::get("/api/v1/account/sessions", "listSessions", "The own sessions, newest first")
@@ -257,7 +297,9 @@ async fn invite(
     caller.require(&USER_MANAGE)?;
     let NewUser { email, name, roles, plants } = json(sent)?;
     let invitation = Invitation { email, name, roles, plants: Plants::stored(plants) };
-    let (id, link) = links::invite(&state.db, &caller.cx, &invitation, state.by_mail(), Utc::now()).await?;
+    let (id, link) =
+        links::invite(&state.db, &By::caller(&state, &caller), &invitation, state.by_mail(), Utc::now())
+            .await?;
     Ok((StatusCode::CREATED, Json(Linked::of(id, state.mails, link.reveal()))))
 }
 
@@ -293,7 +335,7 @@ async fn set_roles(
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
     let given: Vec<Given> = json(sent)?.roles.into_iter().map(Given::from).collect();
-    service::give(&state.db, &caller.cx, id, &given).await?;
+    service::give(&state.db, &By::caller(&state, &caller), id, &given).await?;
     Ok(answer(service::find(&state.db, &caller.cx, id).await?))
 }
 
@@ -327,7 +369,34 @@ async fn set_status(
     let found = service::find(&state.db, &caller.cx, id).await?;
     let if_match = IfMatch::of(&headers);
     let version = if_match.or(version)?.unwrap_or(found.version);
-    let done = service::enable(&state.db, &caller.cx, id, version, active).await;
+    let done = service::enable(&state.db, &By::caller(&state, &caller), id, version, active).await;
+    done.map_err(|error| told_stale(error, if_match))?;
+    Ok(answer(service::find(&state.db, &caller.cx, id).await?))
+}
+
+/// What somebody, or a role, is to be called.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewName {
+    #[schema(min_length = 1, max_length = 80)]
+    name: String,
+    /// The version that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
+}
+
+async fn set_name(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    sent: Result<Json<NewName>, JsonRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let NewName { name, version } = json(sent)?;
+    let found = service::find(&state.db, &caller.cx, id).await?;
+    let if_match = IfMatch::of(&headers);
+    let version = if_match.or(version)?.unwrap_or(found.version);
+    let done = service::rename(&state.db, &By::caller(&state, &caller), id, version, &name).await;
     done.map_err(|error| told_stale(error, if_match))?;
     Ok(answer(service::find(&state.db, &caller.cx, id).await?))
 }
@@ -338,7 +407,7 @@ async fn new_link(
     Path(id): Path<Uuid>,
 ) -> Result<Json<Linked>, Problem> {
     caller.require(&USER_MANAGE)?;
-    let link = links::link(&state.db, &caller.cx, id, state.by_mail(), Utc::now()).await?;
+    let link = links::link(&state.db, &By::caller(&state, &caller), id, state.by_mail(), Utc::now()).await?;
     Ok(Json(Linked::of(id, state.mails, link.reveal())))
 }
 
@@ -379,7 +448,7 @@ async fn find_role(state: &AppState, caller: &Caller, code: &str) -> Result<Opti
     Ok(all.into_iter().find(|role| role.code == code))
 }
 
-async fn roles(State(state): State<AppState>, caller: Caller) -> Result<Json<Roles>, Problem> {
+async fn list_roles(State(state): State<AppState>, caller: Caller) -> Result<Json<Roles>, Problem> {
     caller.require(&ROLE_MANAGE)?;
     let all = service::roles(&state.db, &caller.cx).await?;
     Ok(Json(Roles { roles: all.into_iter().map(|role| OneRole::of(role, &caller)).collect() }))
@@ -404,7 +473,7 @@ async fn create_role(
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
     let NewRole { code, name } = json(sent)?;
-    service::role_create(&state.db, &caller.cx, &code, &name).await?;
+    roles::create(&state.db, &caller.cx, &code, &name).await?;
     let code = code.trim().to_uppercase().replace([' ', '-'], "_");
     let made = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     Ok((StatusCode::CREATED, [etag(made.version)], Json(OneRole::of(made, &caller))).into_response())
@@ -434,11 +503,45 @@ async fn set_permissions(
     let found = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     let if_match = IfMatch::of(&headers);
     let version = if_match.or(version)?.unwrap_or(found.version);
-    let all = &state.permissions;
-    let done = service::role_permissions_set(&state.db, &caller.cx, all, &code, version, &permissions).await;
+    let (by, all) = (By::caller(&state, &caller), &state.permissions);
+    let done = roles::permissions_set(&state.db, &by, all, &code, version, &permissions).await;
     done.map_err(|error| told_stale(error, if_match))?;
     let role = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     Ok(([etag(role.version)], Json(OneRole::of(role, &caller))).into_response())
+}
+
+async fn rename_role(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+    sent: Result<Json<NewName>, JsonRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let NewName { name, version } = json(sent)?;
+    let found = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    let if_match = IfMatch::of(&headers);
+    let version = if_match.or(version)?.unwrap_or(found.version);
+    let done = roles::rename(&state.db, &By::caller(&state, &caller), &code, version, &name).await;
+    done.map_err(|error| told_stale(error, if_match))?;
+    let role = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    Ok(([etag(role.version)], Json(OneRole::of(role, &caller))).into_response())
+}
+
+async fn delete_role(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(code): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    caller.require(&ROLE_MANAGE)?;
+    let found = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    let if_match = IfMatch::of(&headers);
+    // Without a tag it is deleted as it stands.
+    let version = if_match.or(Some(found.version))?.unwrap_or(found.version);
+    let done = roles::delete(&state.db, &By::caller(&state, &caller), &code, version).await;
+    done.map_err(|error| told_stale(error, if_match))?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 // --- own sessions -------------------------------------------------------------------

@@ -4,6 +4,8 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 
 use super::password::Weakness;
+use super::roles::RoleUses;
+use super::within::Beyond;
 use crate::db::DbError;
 use crate::plans::{Denied, Reached};
 use crate::secrets::SecretError;
@@ -61,6 +63,18 @@ pub enum PeopleError {
     /// Nobody would be left who can administer.
     #[error("somebody active must stay an administrator")]
     LastAdministrator,
+    /// While passwords are left out, an administrator who has one must stay.
+    #[error("an active administrator with a password must stay while people sign in by the provider alone")]
+    LastWayBack,
+    /// It reaches beyond what whoever acts holds.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
+    /// A role that is made with the tenant is neither renamed nor deleted.
+    #[error("a role that every tenant has is neither renamed nor deleted")]
+    BuiltIn,
+    /// A role that something names is not deleted.
+    #[error("the role is in use: {0}")]
+    InUse(RoleUses),
     /// The system has no random numbers.
     #[error("the system has no random numbers")]
     NoRandom,
@@ -101,6 +115,12 @@ impl PeopleError {
         }
     }
 
+    /// The status of a page that tells it.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        if matches!(self, Self::Beyond(_)) { StatusCode::FORBIDDEN } else { StatusCode::UNPROCESSABLE_ENTITY }
+    }
+
     /// The key of its text for people.
     #[must_use]
     pub fn text_key(&self) -> &'static str {
@@ -121,6 +141,10 @@ impl PeopleError {
             Self::NotFound => "error-not_found",
             Self::Stale => "error-conflict-stale",
             Self::LastAdministrator => "people-error-last-administrator",
+            Self::LastWayBack => "people-error-last-way-back",
+            Self::Beyond(_) => "people-error-beyond-all",
+            Self::BuiltIn => "people-error-built-in",
+            Self::InUse(_) => "people-error-in-use",
             Self::Code => "people-error-code",
             Self::Wait(_) => "people-error-wait",
             Self::Required => "people-error-required",
@@ -162,6 +186,9 @@ impl From<PeopleError> for Problem {
             PeopleError::PlanLimit(reached) => return reached.clone().into(),
             PeopleError::Exists => Self::conflict("people.exists", &detail),
             PeopleError::LastAdministrator => Self::conflict("people.last_administrator", &detail),
+            PeopleError::LastWayBack => Self::conflict("people.last_way_back", &detail),
+            PeopleError::InUse(_) => Self::conflict("people.role_in_use", &detail),
+            PeopleError::Beyond(beyond) => return beyond.clone().into(),
             PeopleError::LinkGone => Self::new(StatusCode::GONE, "people.link", &detail),
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "people.invalid", &detail),
         };

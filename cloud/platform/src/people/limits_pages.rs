@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::PeopleError;
-use super::pages::roles_or_told;
-use super::{ROLE_MANAGE, service};
+use super::role_pages::roles_or_told;
+use super::within::By;
+use super::{ROLE_MANAGE, roles, service};
 use crate::openapi::{Operation, group};
 use crate::web::{Amount, AppState, Caller, Problem, form, json};
 
@@ -33,6 +34,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .needs(&ROLE_MANAGE)
         .takes::<Limit>()
         .answers::<Limits>()
+        .fails(403, "rights.beyond", super::api::BEYOND)
         .fails(422, "people.invalid", "There is no such role or permission, or the amount is not right.");
     group("People", [list, put])
 }
@@ -70,7 +72,8 @@ async fn set(
     let done = match typed.limit() {
         Ok(limit) => {
             let of = (code.as_str(), typed.permission.as_str());
-            service::limit_set(&state.db, &caller.cx, &state.permissions, of, limit.as_ref()).await
+            let by = By::caller(&state, &caller);
+            roles::limit_set(&state.db, &by, &state.permissions, of, limit.as_ref()).await
         }
         Err(error) => Err(error),
     };
@@ -107,7 +110,7 @@ async fn list(
     if !service::roles(&state.db, &caller.cx).await?.iter().any(|role| role.code == code) {
         return Err(Problem::not_found());
     }
-    let all = service::limits(&state.db, &caller.cx).await?;
+    let all = roles::limits(&state.db, &caller.cx).await?;
     let own = all.into_iter().filter(|limit| limit.role == code).map(|limit| Limit {
         permission: limit.permission,
         amount: Some(limit.limit.amount.normalize()),
@@ -126,7 +129,8 @@ async fn put(
     let limit = json(sent)?;
     let amount = limit.amount.map(|amount| Amount { amount, currency: limit.currency });
     let of = (code.as_str(), limit.permission.as_str());
-    service::limit_set(&state.db, &caller.cx, &state.permissions, of, amount.as_ref()).await?;
+    let by = By::caller(&state, &caller);
+    roles::limit_set(&state.db, &by, &state.permissions, of, amount.as_ref()).await?;
     list(state, caller, code).await
 }
 

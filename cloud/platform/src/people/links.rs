@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::error::PeopleError;
 use super::model::{self, Given, Status};
 use super::store::Login;
+use super::within::By;
 use super::{ACCOUNT_PASSWORD, PEOPLE_JOINED, USER_MANAGE, password, service, signin, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
@@ -72,10 +73,11 @@ async fn put(
 /// is told this once.
 ///
 /// # Errors
-/// When the e-mail, the name or a role is not right, or somebody has that e-mail.
+/// When the e-mail, the name or a role is not right, somebody has that e-mail, or a role
+/// is more than whoever acts holds.
 pub async fn invite(
     db: &Db,
-    cx: &Cx,
+    by: &By<'_>,
     invitation: &Invitation,
     by_mail: Option<&Secrets>,
     now: DateTime<Utc>,
@@ -83,7 +85,7 @@ pub async fn invite(
     let email = model::email(&invitation.email).ok_or(PeopleError::Email)?;
     let name = model::name(&invitation.name).ok_or(PeopleError::Name)?;
     let (user, link) = (Uuid::now_v7(), Secret::token());
-    let expires = now + INVITATION_LIFETIME;
+    let (cx, expires) = (by.cx, now + INVITATION_LIFETIME);
     db.system_tx(async |system| {
         // An address with nobody behind it is harmless, and the next invitation takes
         // it over; a mail with a link that is not known here would not be.
@@ -95,6 +97,7 @@ pub async fn invite(
             }
             let given = invitation.given();
             service::judge(tx, &given).await?;
+            by.require_given(tx, &given).await?;
             plans::admit(tx, Limit::Users).await?;
             store::user_insert(tx, user, &email, &name).await?;
             store::roles_set(tx, user, &given).await?;
@@ -122,15 +125,16 @@ pub async fn invite(
 /// link is used. It is mailed where `by_mail` says how to seal it.
 ///
 /// # Errors
-/// When there is no such person, or the person is disabled.
+/// When there is no such person, the person is disabled, or has more than whoever acts
+/// holds: by a link one could come in as them.
 pub async fn link(
     db: &Db,
-    cx: &Cx,
+    by: &By<'_>,
     user: Uuid,
     by_mail: Option<&Secrets>,
     now: DateTime<Utc>,
 ) -> Result<Secret, PeopleError> {
-    let link = Secret::token();
+    let (cx, link) = (by.cx, Secret::token());
     db.system_tx(async |system| {
         // No mail may lead to a link that is not known here.
         system.home_first();
@@ -139,6 +143,7 @@ pub async fn link(
             if found.status == Status::Disabled {
                 return Err(PeopleError::NotFound);
             }
+            by.require_person(tx, &found).await?;
             let (purpose, lifetime) = match found.status {
                 Status::Invited => ("invite", INVITATION_LIFETIME),
                 _ => ("reset", RESET_LIFETIME),

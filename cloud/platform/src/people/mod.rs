@@ -14,6 +14,8 @@ mod model;
 mod pages;
 pub(crate) mod password;
 mod provider;
+mod role_pages;
+mod roles;
 mod search;
 mod second_step;
 mod service;
@@ -29,6 +31,7 @@ mod throttle;
 pub(crate) mod totp;
 mod totp_pages;
 mod totp_store;
+mod within;
 
 pub use error::PeopleError;
 pub use links::{
@@ -39,17 +42,19 @@ pub(crate) use model::{email as clean_email, name as clean_name};
 pub use pages::router;
 pub use password::Weakness;
 pub use provider::{Providers, reseal as reseal_provider};
+pub use roles::{RoleUses, limit_set, limits};
 pub use search::SEARCHERS;
 pub(crate) use second_step::Enrolment;
 pub use second_step::reseal;
 #[cfg(test)]
 pub(crate) use service::enable;
-pub use service::{give, limit_set, limits, list, may_go, plants, roles, roles_ensure, roles_set};
+pub use service::{beyond_of, give, list, may_go, plants, roles, roles_ensure, roles_set};
 pub(crate) use signin::count as count_try;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use step_pages::enrolment_html;
 pub(crate) use store::{Standing, names_of, standing, try_succeeded};
 pub(crate) use throttle::Counted;
+pub use within::{Beyond, By};
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;

@@ -76,6 +76,13 @@ impl User {
     pub fn role_at(&self, role: &str) -> Option<&Plants> {
         self.roles.iter().position(|held| held == role).and_then(|at| self.plants.get(at))
     }
+
+    /// The roles, each with where it was given.
+    #[must_use]
+    pub fn given(&self) -> Vec<Given> {
+        let both = self.roles.iter().zip(&self.plants);
+        both.map(|(role, plants)| Given { role: role.clone(), plants: plants.clone() }).collect()
+    }
 }
 
 /// A role given to a person.

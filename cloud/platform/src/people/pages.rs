@@ -1,4 +1,4 @@
-//! Pages of people: the list, one person, roles, and the own account.
+//! Pages of people: the list, one person, and the own account.
 
 use askama::Template;
 use axum::Router;
@@ -14,15 +14,16 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::links::{self, Invitation};
-use super::model::{ADMIN, Given, Role, RoleLimit, Status, User};
+use super::model::{ADMIN, Given, Role, Status, User};
 use super::second_step::{self, Standing};
 use super::service;
 use super::settings::{self, Profile};
 use super::signin::{self, Session};
-use super::{ROLE_MANAGE, USER_MANAGE, USER_READ};
+use super::within::{By, Known};
+use super::{USER_MANAGE, USER_READ};
 use crate::ctx::Plants;
 use crate::i18n::{Lang, Texts};
-use crate::web::{Amount, AppState, Caller, Permission, Problem, Shell, escaped, form, query};
+use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
 
 /// The pages of people.
 pub fn router() -> Router<AppState> {
@@ -32,8 +33,8 @@ pub fn router() -> Router<AppState> {
         .route("/users/{id}/roles", post(set_roles))
         .route("/users/{id}/status", post(set_status))
         .route("/users/{id}/link", post(new_link))
-        .route("/roles", get(roles).post(create_role))
-        .route("/roles/{code}", post(set_permissions))
+        .route("/users/{id}/name", post(set_name))
+        .merge(super::role_pages::router())
         .merge(super::limits_pages::router())
         .merge(super::settings_pages::router())
         .route("/account", get(account).post(set_profile))
@@ -57,6 +58,8 @@ pub(super) fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> 
             Err(error.into())
         }
         PeopleError::PlanLimit(reached) => Ok(reached.say(texts)),
+        PeopleError::Beyond(beyond) => Ok(beyond.say(texts)),
+        PeopleError::InUse(uses) => Ok(uses.say(texts)),
         error => Ok(texts.t(error.text_key())),
     }
 }
@@ -88,6 +91,15 @@ fn by_plant(role: &Role) -> bool {
     role.code != ADMIN
 }
 
+/// Codes of roles that somebody can give, at some plant at least.
+fn givable(by: &By<'_>, known: &Known, plants: &[(String, String)]) -> Vec<String> {
+    let may = |role: &&Role| {
+        let at = |plants| by.holds([known.grant(&role.code, &plants)]).is_ok();
+        at(Plants::All) || (by_plant(role) && plants.iter().any(|(code, _)| at(Plants::some([code]))))
+    };
+    known.roles.iter().filter(may).map(|role| role.code.clone()).collect()
+}
+
 fn status_class(status: &Status) -> &'static str {
     match status {
         Status::Invited => "is-info",
@@ -106,6 +118,8 @@ struct Users<'a> {
     may_manage: bool,
     users: Vec<User>,
     roles: Vec<Role>,
+    /// Codes of roles that whoever looks can give.
+    may_give: Vec<String>,
     plants: Vec<(String, String)>,
     next: Option<String>,
     typed: Invited,
@@ -185,15 +199,18 @@ async fn show_list(
         let name = escaped(&last.name, b"");
         format!("/users?name={name}&id={}", last.id)
     });
-    let roles = service::roles(&state.db, &caller.cx).await?;
+    let known = service::known(&state.db, &caller.cx).await?;
     let plants = service::plants(&state.db, &caller.cx).await?;
+    let by = By::caller(state, caller);
+    let may_give = givable(&by, &known, &plants);
     let shell = Shell::new(state, caller, caller.t("people-users-title"), "/users");
     let view = Users {
         texts: &caller.texts,
         zone: caller.zone,
         may_manage: caller.rights.has_everywhere(&USER_MANAGE),
         users,
-        roles,
+        roles: known.roles,
+        may_give,
         plants,
         next,
         typed,
@@ -216,7 +233,8 @@ async fn invite(
     let plants = chosen(&typed.plants);
     let invitation = Invitation { email: typed.email.clone(), name: typed.name.clone(), roles, plants };
     let first = After::default();
-    match links::invite(&state.db, &caller.cx, &invitation, state.by_mail(), Utc::now()).await {
+    let by = By::caller(&state, &caller);
+    match links::invite(&state.db, &by, &invitation, state.by_mail(), Utc::now()).await {
         Ok((_, link)) => {
             let told = match state.mails {
                 true => Told::Mailed,
@@ -226,9 +244,9 @@ async fn invite(
             show_list(&state, &caller, &headers, &first, Invited::default(), None, Some(link)).await
         }
         Err(error) => {
-            let told = say(&caller.texts, error)?;
+            let (status, told) = (error.status(), say(&caller.texts, error)?);
             let page = show_list(&state, &caller, &headers, &first, typed, Some(told), None).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            Ok((status, page).into_response())
         }
     }
 }
@@ -248,8 +266,12 @@ struct One<'a> {
     texts: &'a Texts,
     zone: Tz,
     may_manage: bool,
+    /// Why whoever looks cannot change this person, though others.
+    beyond: Option<String>,
     user: User,
     roles: Vec<Role>,
+    /// Codes of roles that whoever looks can give.
+    may_give: Vec<String>,
     plants: Vec<(String, String)>,
     error: Option<String>,
     link: Option<Told>,
@@ -278,17 +300,23 @@ async fn show_one(
     link: Option<Told>,
 ) -> Result<Response, Problem> {
     let user = service::find(&state.db, &caller.cx, id).await?;
-    let roles = service::roles(&state.db, &caller.cx).await?;
+    let known = service::known(&state.db, &caller.cx).await?;
     let plants = service::plants(&state.db, &caller.cx).await?;
+    let by = By::caller(state, caller);
+    let manages = caller.rights.has_everywhere(&USER_MANAGE);
+    let beyond = by.holds(known.grants(&user.given())).err().filter(|_| manages);
+    let may_give = givable(&by, &known, &plants);
     let standing = second_step::standing(&state.db, &caller.cx, id).await?;
     let identities = super::provider::identities(&state.db, &caller.cx, id).await?;
     let shell = Shell::new(state, caller, user.name.clone(), "/users");
     let view = One {
         texts: &caller.texts,
         zone: caller.zone,
-        may_manage: caller.rights.has_everywhere(&USER_MANAGE),
+        may_manage: manages && beyond.is_none(),
+        beyond: beyond.map(|beyond| beyond.say(&caller.texts)),
         user,
-        roles,
+        roles: known.roles,
+        may_give,
         plants,
         error,
         link,
@@ -300,7 +328,7 @@ async fn show_one(
 }
 
 /// Back to the person's page, or that page with what was wrong.
-async fn done_or_told(
+pub(super) async fn done_or_told(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
@@ -310,17 +338,17 @@ async fn done_or_told(
     match done {
         Ok(()) => Ok(Redirect::to(&format!("/users/{id}")).into_response()),
         Err(error) => {
-            let told = say(&caller.texts, error)?;
+            let (status, told) = (error.status(), say(&caller.texts, error)?);
             let page = show_one(state, caller, headers, id, Some(told), None).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            Ok((status, page).into_response())
         }
     }
 }
 
 /// Pairs of a form with a box for each choice.
-type Boxes = Vec<(String, String)>;
+pub(super) type Boxes = Vec<(String, String)>;
 
-fn ticked(boxes: &Boxes, name: &str) -> Vec<String> {
+pub(super) fn ticked(boxes: &Boxes, name: &str) -> Vec<String> {
     boxes.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
 }
 
@@ -329,7 +357,7 @@ fn chosen(codes: &[String]) -> Plants {
     if codes.is_empty() { Plants::All } else { Plants::some(codes) }
 }
 
-fn version(boxes: &Boxes) -> i32 {
+pub(super) fn version(boxes: &Boxes) -> i32 {
     boxes.iter().find(|(key, _)| key == "version").and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
 
@@ -346,7 +374,7 @@ async fn set_roles(
         .into_iter()
         .map(|role| Given { plants: chosen(&ticked(&boxes, &format!("at.{role}"))), role })
         .collect();
-    let done = service::give(&state.db, &caller.cx, id, &given).await;
+    let done = service::give(&state.db, &By::caller(&state, &caller), id, &given).await;
     done_or_told(&state, &caller, &headers, id, done).await
 }
 
@@ -365,7 +393,27 @@ async fn set_status(
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
     let NewStatus { version, active } = form(sent)?;
-    let done = service::enable(&state.db, &caller.cx, id, version, active).await;
+    let by = By::caller(&state, &caller);
+    let done = service::enable(&state.db, &by, id, version, active).await;
+    done_or_told(&state, &caller, &headers, id, done).await
+}
+
+#[derive(Debug, Deserialize)]
+struct NewName {
+    version: i32,
+    name: String,
+}
+
+async fn set_name(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<NewName>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&USER_MANAGE)?;
+    let NewName { version, name } = form(sent)?;
+    let done = service::rename(&state.db, &By::caller(&state, &caller), id, version, &name).await;
     done_or_told(&state, &caller, &headers, id, done).await
 }
 
@@ -384,125 +432,15 @@ async fn new_link(
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
     let by_mail = state.by_mail().filter(|_| sent.is_ok_and(|Form(new)| new.by_mail));
-    let link = links::link(&state.db, &caller.cx, id, by_mail, Utc::now()).await?;
+    let link = match links::link(&state.db, &By::caller(&state, &caller), id, by_mail, Utc::now()).await {
+        Ok(link) => link,
+        Err(error) => return done_or_told(&state, &caller, &headers, id, Err(error)).await,
+    };
     let told = match by_mail {
         Some(_) => Told::Mailed,
         None => Told::Shown(here(&state, &headers, link.reveal())),
     };
     show_one(&state, &caller, &headers, id, None, Some(told)).await
-}
-
-// --- roles ---------------------------------------------------------------------
-
-/// Rights over masters, of which there are three for each: shown apart.
-fn of_masters(permission: &Permission) -> bool {
-    permission.code.starts_with("masters.")
-}
-
-/// How many of them a role has, as "12/54".
-fn held_of_masters(role: &Role, permissions: &[Permission]) -> String {
-    let all = || permissions.iter().filter(|permission| of_masters(permission));
-    format!("{}/{}", all().filter(|permission| role.has(permission.code)).count(), all().count())
-}
-
-#[derive(Template)]
-#[template(path = "people/roles.html")]
-struct Roles<'a> {
-    texts: &'a Texts,
-    roles: Vec<Role>,
-    permissions: &'a [Permission],
-    limits: Vec<RoleLimit>,
-    error: Option<String>,
-}
-
-async fn roles(
-    State(state): State<AppState>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    caller.require(&ROLE_MANAGE)?;
-    show_roles(&state, &caller, &headers, None).await
-}
-
-async fn show_roles(
-    state: &AppState,
-    caller: &Caller,
-    headers: &HeaderMap,
-    error: Option<String>,
-) -> Result<Response, Problem> {
-    let roles = service::roles(&state.db, &caller.cx).await?;
-    let limits = service::limits(&state.db, &caller.cx).await?;
-    let shell = Shell::new(state, caller, caller.t("people-roles-title"), "/roles");
-    shell
-        .page(headers, &Roles { texts: &caller.texts, roles, permissions: &state.permissions, limits, error })
-}
-
-impl Roles<'_> {
-    /// The permissions of a role whose documents have an amount, and up to which the
-    /// role has each.
-    fn limited(&self, role: &Role) -> Vec<(Permission, Option<&Amount>)> {
-        let limit = |permission: &Permission| {
-            let own = |limit: &&RoleLimit| limit.role == role.code && limit.permission == permission.code;
-            self.limits.iter().find(own).map(|limit| &limit.limit)
-        };
-        let held = self.permissions.iter().filter(|known| known.has_amount && role.has(known.code));
-        held.map(|permission| (*permission, limit(permission))).collect()
-    }
-}
-
-pub(super) async fn roles_or_told(
-    state: &AppState,
-    caller: &Caller,
-    headers: &HeaderMap,
-    done: Result<(), PeopleError>,
-) -> Result<Response, Problem> {
-    match done {
-        Ok(()) => Ok(Redirect::to("/roles").into_response()),
-        Err(error) => {
-            let told = say(&caller.texts, error)?;
-            let page = show_roles(state, caller, headers, Some(told)).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct NewRole {
-    code: String,
-    name: String,
-}
-
-async fn create_role(
-    State(state): State<AppState>,
-    caller: Caller,
-    headers: HeaderMap,
-    sent: Result<Form<NewRole>, FormRejection>,
-) -> Result<Response, Problem> {
-    caller.require(&ROLE_MANAGE)?;
-    let NewRole { code, name } = form(sent)?;
-    let done = service::role_create(&state.db, &caller.cx, &code, &name).await;
-    roles_or_told(&state, &caller, &headers, done).await
-}
-
-async fn set_permissions(
-    State(state): State<AppState>,
-    caller: Caller,
-    headers: HeaderMap,
-    Path(code): Path<String>,
-    sent: Result<Form<Boxes>, FormRejection>,
-) -> Result<Response, Problem> {
-    caller.require(&ROLE_MANAGE)?;
-    let boxes = form(sent)?;
-    let held = ticked(&boxes, "permission");
-    let done = service::role_permissions_set(
-        &state.db,
-        &caller.cx,
-        &state.permissions,
-        &code,
-        version(&boxes),
-        &held,
-    );
-    roles_or_told(&state, &caller, &headers, done.await).await
 }
 
 // --- the own account -------------------------------------------------------------

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::error::PeopleError;
 use super::throttle::Counted;
 use super::totp_store::{self, TotpRow};
-use super::{ACCOUNT_TOTP_OFF, ACCOUNT_TOTP_ON, password, signin, store, totp};
+use super::within::By;
+use super::{ACCOUNT_TOTP_OFF, ACCOUNT_TOTP_ON, service, signin, store, totp};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx, Tx};
@@ -81,19 +82,15 @@ pub(super) async fn enrolment(tx: &mut Tx, secrets: &Secrets, user: Uuid) -> Res
 /// Has a person who knows the password begin; the page shows [`pending`] next.
 ///
 /// # Errors
-/// [`PeopleError::WrongPassword`].
+/// [`PeopleError::WrongPassword`], [`PeopleError::Wait`].
 pub async fn begin(
     db: &Db,
     cx: &Cx,
     secrets: &Secrets,
-    user: Uuid,
-    present: &str,
+    (user, present): (Uuid, &str),
+    now: DateTime<Utc>,
 ) -> Result<(), PeopleError> {
-    let look = async |tx: &mut Tx| Ok::<_, PeopleError>(store::credentials(tx, user).await?);
-    let hash = db.tx(cx, look).await?.and_then(|known| known.password_hash);
-    if !password::verify(present.to_owned(), hash).await {
-        return Err(PeopleError::WrongPassword);
-    }
+    service::prove(db, cx, user, present, now).await?;
     db.tx(cx, async |tx| enrolment(tx, secrets, user).await.map(drop)).await
 }
 
@@ -307,13 +304,16 @@ pub async fn turn_off(
 /// end.
 ///
 /// # Errors
-/// [`PeopleError::NotFound`] when there is nothing to forget.
-pub async fn reset(db: &Db, cx: &Cx, user: Uuid, now: DateTime<Utc>) -> Result<(), PeopleError> {
+/// [`PeopleError::NotFound`] when there is nothing to forget; [`PeopleError::Beyond`] of
+/// somebody who has more than whoever acts holds.
+pub async fn reset(db: &Db, by: &By<'_>, user: Uuid, now: DateTime<Utc>) -> Result<(), PeopleError> {
+    let cx = by.cx;
     db.system_tx(async |system| {
         // Sessions that ended for nothing are harmless, and it can be done again.
         system.home_first();
         let forget = system.enter(cx, async |tx| {
-            store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+            let found = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+            by.require_person(tx, &found).await?;
             if !totp_store::totp_delete(tx, user).await? {
                 return Err(PeopleError::NotFound);
             }
@@ -331,11 +331,13 @@ pub async fn reset(db: &Db, cx: &Cx, user: Uuid, now: DateTime<Utc>) -> Result<(
 /// Says whether whoever has a role must have codes, from the next sign-in on.
 ///
 /// # Errors
-/// [`PeopleError::Role`], [`PeopleError::Stale`].
-pub async fn require(db: &Db, cx: &Cx, role: &str, version: i32, on: bool) -> Result<(), PeopleError> {
-    db.tx(cx, async |tx| {
+/// [`PeopleError::Role`], [`PeopleError::Stale`]; [`PeopleError::Beyond`] of a role that
+/// may more than whoever acts.
+pub async fn require(db: &Db, by: &By<'_>, role: &str, version: i32, on: bool) -> Result<(), PeopleError> {
+    db.tx(by.cx, async |tx| {
         let before = store::roles(tx).await?.into_iter().find(|known| known.code == role);
         let before = before.ok_or(PeopleError::Role)?;
+        by.require_role(tx, role).await?;
         if !store::role_totp_set(tx, role, version, on).await? {
             return Err(PeopleError::Stale);
         }

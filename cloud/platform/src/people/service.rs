@@ -2,20 +2,21 @@
 //! account.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::model::{self, ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
-use super::{ACCOUNT_PASSWORD, password, store, totp_store};
+use super::model::{self, ADMIN, BUILT_IN, Given, Role, Status, User};
+use super::throttle::Counted;
+use super::within::{Beyond, By, Known};
+use super::{ACCOUNT_PASSWORD, password, provider, signin, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError, Tx};
+use crate::db::{Db, DbError, SystemTx, Tx};
 use crate::notify::{self, Notice, To};
 use crate::plans::{self, Limit};
+use crate::web::EVERY;
 use crate::web::keys::SecretHash;
-use crate::web::{Amount, EVERY, Permission};
 
 /// Makes the built-in roles of a new tenant; those that it has stay as they are.
 ///
@@ -53,6 +54,14 @@ pub async fn roles(db: &Db, cx: &Cx) -> Result<Vec<Role>, PeopleError> {
     db.tx(cx, async |tx| Ok(store::roles(tx).await?)).await
 }
 
+/// What the tenant's roles are, with their limits.
+///
+/// # Errors
+/// [`PeopleError::Db`].
+pub(super) async fn known(db: &Db, cx: &Cx) -> Result<Known, PeopleError> {
+    db.tx(cx, async |tx| Ok(Known::load(tx).await?)).await
+}
+
 /// Codes and names of the tenant's plants, by code.
 ///
 /// # Errors
@@ -66,35 +75,34 @@ pub async fn plants(db: &Db, cx: &Cx) -> Result<Vec<(String, String)>, PeopleErr
 ///
 /// # Errors
 /// As [`give`].
-pub async fn roles_set(db: &Db, cx: &Cx, user: Uuid, roles: &[String]) -> Result<(), PeopleError> {
-    let before = find(db, cx, user).await?;
+pub async fn roles_set(db: &Db, by: &By<'_>, user: Uuid, roles: &[String]) -> Result<(), PeopleError> {
+    let before = find(db, by.cx, user).await?;
     let given: Vec<Given> = roles
         .iter()
         .map(|role| Given { role: role.clone(), plants: before.role_at(role).cloned().unwrap_or_default() })
         .collect();
-    give(db, cx, user, &given).await
+    give(db, by, user, &given).await
 }
 
 /// Gives a person these roles at these plants, and no others.
 ///
 /// # Errors
 /// When a role or a plant is not there, the person is not, somebody would be
-/// administrator of some plants, or nobody would be left to administer.
-pub async fn give(db: &Db, cx: &Cx, user: Uuid, given: &[Given]) -> Result<(), PeopleError> {
-    db.tx(cx, async |tx| {
+/// administrator of some plants, nobody would be left to administer, or the person has
+/// or would get more than whoever acts holds.
+pub async fn give(db: &Db, by: &By<'_>, user: Uuid, given: &[Given]) -> Result<(), PeopleError> {
+    db.tx(by.cx, async |tx| {
         judge(tx, given).await?;
         let holders = store::holders(tx, ADMIN).await?;
         let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+        by.require_person(tx, &before).await?;
+        by.require_given(tx, given).await?;
         if !given.iter().any(|given| given.role == ADMIN) {
             somebody_else_stays(&holders, user)?;
+            provider::way_back_stays(tx, user).await?;
         }
         store::roles_set(tx, user, given).await?;
-        let was: Vec<Given> = before
-            .roles
-            .into_iter()
-            .zip(before.plants)
-            .map(|(role, plants)| Given { role, plants })
-            .collect();
+        let was = before.given();
         let entry = Entry {
             action: "user.roles",
             subject: &format!("user:{user}"),
@@ -133,69 +141,6 @@ pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleErro
     Ok(())
 }
 
-/// Up to which amounts roles have permissions.
-///
-/// # Errors
-/// [`PeopleError::Db`].
-pub async fn limits(db: &Db, cx: &Cx) -> Result<Vec<RoleLimit>, PeopleError> {
-    db.tx(cx, async |tx| Ok(store::limits(tx).await?)).await
-}
-
-/// Sets up to which amount a role has a permission; `None` takes the limit away.
-/// `all` are the permissions that there are.
-///
-/// # Errors
-/// When the role or the permission is not there, the permission knows no amounts,
-/// the role is the administrator's, or the amount is not right.
-pub async fn limit_set(
-    db: &Db,
-    cx: &Cx,
-    all: &[Permission],
-    (role, permission): (&str, &str),
-    limit: Option<&Amount>,
-) -> Result<(), PeopleError> {
-    if role == ADMIN {
-        return Err(PeopleError::AdminRole);
-    }
-    if !all.iter().any(|known| known.code == permission && known.has_amount) {
-        return Err(PeopleError::Permission);
-    }
-    let most = Decimal::new(999_999_999_999, 0);
-    let currency = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
-    if limit.is_some_and(|limit| {
-        limit.amount.is_sign_negative()
-            || limit.amount > most
-            || limit.amount.normalize().scale() > 6
-            || !currency(&limit.currency)
-    }) {
-        return Err(PeopleError::Limit);
-    }
-    db.tx(cx, async |tx| {
-        if !store::roles(tx).await?.iter().any(|known| known.code == role) {
-            return Err(PeopleError::Role);
-        }
-        let held = store::limits(tx).await?;
-        let before = held.into_iter().find(|held| held.role == role && held.permission == permission);
-        let told = |limit: &Amount| {
-            json!({ "permission": permission, "amount": limit.amount.normalize(), "currency": limit.currency })
-        };
-        let before = before.map(|before| before.limit);
-        if before.as_ref() == limit {
-            return Ok(());
-        }
-        store::limit_set(tx, role, permission, limit).await?;
-        let entry = Entry {
-            action: "role.limit",
-            subject: &format!("role:{role}"),
-            before: Some(before.as_ref().map_or_else(|| json!({ "permission": permission }), told)),
-            after: Some(limit.map_or_else(|| json!({ "permission": permission }), told)),
-        };
-        audit::record(tx, entry).await?;
-        Ok(())
-    })
-    .await
-}
-
 /// Whether somebody active other than `user` administers, or nobody did before.
 fn somebody_else_stays(holders: &[(Uuid, Status)], user: Uuid) -> Result<(), PeopleError> {
     let admin = [ADMIN.to_owned()];
@@ -210,17 +155,20 @@ fn somebody_else_stays(holders: &[(Uuid, Status)], user: Uuid) -> Result<(), Peo
 /// who never set a password is invited again instead of active.
 ///
 /// # Errors
-/// When the person is not there, was changed since `version`, or nobody would be
-/// left to administer.
-pub async fn enable(db: &Db, cx: &Cx, user: Uuid, version: i32, on: bool) -> Result<(), PeopleError> {
+/// When the person is not there, was changed since `version`, has more than whoever acts
+/// holds, or nobody would be left to administer.
+pub async fn enable(db: &Db, by: &By<'_>, user: Uuid, version: i32, on: bool) -> Result<(), PeopleError> {
+    let cx = by.cx;
     db.system_tx(async |system| {
         // The tenant's commits first: nobody disabled gets in, whatever sessions there
         // are.
         let change = system.enter(cx, async |tx| {
             let holders = store::holders(tx, ADMIN).await?;
             let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+            by.require_person(tx, &before).await?;
             if !on {
                 somebody_else_stays(&holders, user)?;
+                provider::way_back_stays(tx, user).await?;
             }
             if on && before.status == Status::Disabled {
                 plans::admit(tx, Limit::Users).await?;
@@ -254,76 +202,66 @@ pub async fn enable(db: &Db, cx: &Cx, user: Uuid, version: i32, on: bool) -> Res
     .await
 }
 
-/// Makes a role of the tenant's own, without any permission yet.
+/// Corrects what a person is called.
 ///
 /// # Errors
-/// When the code is taken or has not the form of one, or the name is not right.
-pub async fn role_create(db: &Db, cx: &Cx, code: &str, name: &str) -> Result<(), PeopleError> {
-    let code = code.trim().to_uppercase().replace([' ', '-'], "_");
+/// When the name is not right, the person is not there, has more than whoever acts holds,
+/// or was changed since `version`.
+pub async fn rename(db: &Db, by: &By<'_>, user: Uuid, version: i32, name: &str) -> Result<(), PeopleError> {
     let name = model::name(name).ok_or(PeopleError::Name)?;
-    let fits = (2..=40).contains(&code.len())
-        && code.starts_with(|c: char| c.is_ascii_uppercase())
-        && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    if !fits {
-        return Err(PeopleError::Role);
-    }
-    db.tx(cx, async |tx| {
-        if !store::role_insert(tx, &code, &name, &[], false).await? {
-            return Err(PeopleError::Role);
+    db.tx(by.cx, async |tx| {
+        let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+        by.require_person(tx, &before).await?;
+        if !store::name_set(tx, user, version, &name).await? {
+            return Err(PeopleError::Stale);
         }
-        let entry = Entry {
-            action: "role.create",
-            subject: &format!("role:{code}"),
-            after: Some(json!({ "name": name })),
-            ..Entry::default()
-        };
-        audit::record(tx, entry).await?;
-        Ok(())
+        // The name is the person's; that it changed is enough.
+        let subject = format!("user:{user}");
+        let entry = Entry { action: "user.rename", subject: &subject, ..Entry::default() };
+        Ok(audit::record(tx, entry).await?)
     })
     .await
 }
 
-/// Gives a role these permissions and no others; `all` are those that there are.
+/// Asks for the password in force, of somebody who is signed in. A wrong one is counted as
+/// at sign-in, so that a browser that was left open is no place to guess at.
 ///
 /// # Errors
-/// When a permission is not among them, the role is the administrator's, or it
-/// was changed since `version`.
-pub async fn role_permissions_set(
+/// [`PeopleError::WrongPassword`], [`PeopleError::Wait`].
+pub(super) async fn prove(
     db: &Db,
     cx: &Cx,
-    all: &[Permission],
-    code: &str,
-    version: i32,
-    permissions: &[String],
-) -> Result<(), PeopleError> {
-    if code == ADMIN {
-        return Err(PeopleError::AdminRole);
+    user: Uuid,
+    present: &str,
+    now: DateTime<Utc>,
+) -> Result<User, PeopleError> {
+    let (known, person) = db
+        .tx(cx, async |tx| {
+            let known = store::credentials(tx, user).await?;
+            Ok::<_, PeopleError>((known, store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)?))
+        })
+        .await?;
+    let counted = Counted::Account(&person.email);
+    let wait = db.system_tx(async |system| signin::count(system, &counted, now).await).await?;
+    if let Some(until) = wait {
+        return Err(PeopleError::Wait(until));
     }
-    if !permissions.iter().all(|held| all.iter().any(|known| known.code == held)) {
-        return Err(PeopleError::Permission);
+    let hash = known.and_then(|known| known.password_hash);
+    if !password::verify(present.to_owned(), hash).await {
+        return Err(PeopleError::WrongPassword);
     }
-    db.tx(cx, async |tx| {
-        let before = store::roles(tx).await?.into_iter().find(|role| role.code == code);
-        let before = before.ok_or(PeopleError::Role)?;
-        if !store::role_permissions_set(tx, code, version, permissions).await? {
-            return Err(PeopleError::Stale);
-        }
-        let entry = Entry {
-            action: "role.permissions",
-            subject: &format!("role:{code}"),
-            before: Some(json!(before.permissions)),
-            after: Some(json!(permissions)),
-        };
-        audit::record(tx, entry).await?;
-        Ok(())
-    })
-    .await
+    let subject = counted.subject();
+    let forget = async |system: &mut SystemTx| {
+        Ok::<_, PeopleError>(store::try_succeeded(system, &subject, None).await?)
+    };
+    db.system_tx(forget).await?;
+    Ok(person)
 }
 
 /// Changes a person's own password; every session but `keep` ends.
 ///
 /// # Errors
-/// When the present password is another, or the new one is not good enough.
+/// When the present password is another, too many were, or the new one is not good enough.
 pub async fn password_change(
     db: &Db,
     cx: &Cx,
@@ -332,16 +270,7 @@ pub async fn password_change(
     keep: Option<SecretHash>,
     now: DateTime<Utc>,
 ) -> Result<(), PeopleError> {
-    let (known, person) = db
-        .tx(cx, async |tx| {
-            let known = store::credentials(tx, user).await?;
-            Ok::<_, PeopleError>((known, store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)?))
-        })
-        .await?;
-    let hash = known.and_then(|known| known.password_hash);
-    if !password::verify(present.to_owned(), hash).await {
-        return Err(PeopleError::WrongPassword);
-    }
+    let person = prove(db, cx, user, present, now).await?;
     password::judge(new, &person.email, &person.name)?;
     let kept = password::hash(new.to_owned()).await.ok_or(PeopleError::NoRandom)?;
     db.system_tx(async |system| {
@@ -364,12 +293,33 @@ pub async fn password_change(
     .await
 }
 
-/// Whether somebody else would administer without this person; asked before the
-/// person is erased.
+/// What a person has that whoever acts does not hold; `None` also for nobody.
 ///
 /// # Errors
-/// [`DbError`].
-pub async fn may_go(tx: &mut Tx, user: Uuid) -> Result<bool, DbError> {
+/// [`PeopleError::Db`].
+pub async fn beyond_of(db: &Db, by: &By<'_>, user: Uuid) -> Result<Option<Beyond>, PeopleError> {
+    db.tx(by.cx, async |tx| {
+        let Some(person) = store::user(tx, user, false).await? else { return Ok(None) };
+        match by.require_person(tx, &person).await {
+            Ok(()) => Ok(None),
+            Err(PeopleError::Beyond(beyond)) => Ok(Some(beyond)),
+            Err(error) => Err(error),
+        }
+    })
+    .await
+}
+
+/// Asks whether a person can go for good: whoever acts holds what the person has, and
+/// somebody else would administer, with a password where people sign in by a provider
+/// alone. Asked before the person is erased.
+///
+/// # Errors
+/// [`PeopleError::Beyond`], [`PeopleError::LastAdministrator`],
+/// [`PeopleError::LastWayBack`].
+pub async fn may_go(tx: &mut Tx, by: &By<'_>, user: Uuid) -> Result<(), PeopleError> {
     let holders = store::holders(tx, ADMIN).await?;
-    Ok(somebody_else_stays(&holders, user).is_ok())
+    let person = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+    by.require_person(tx, &person).await?;
+    somebody_else_stays(&holders, user)?;
+    provider::way_back_stays(tx, user).await
 }

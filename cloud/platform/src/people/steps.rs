@@ -8,9 +8,9 @@ use super::error::PeopleError;
 use super::model::Status;
 use super::second_step::{self, Enrolment};
 use super::signin::{self, SignedIn};
-use super::store;
 use super::throttle::Counted;
 use super::totp_store::{self, StepRow};
+use super::{provider, store};
 use crate::ctx::Cx;
 use crate::db::{Db, SystemTx};
 use crate::secrets::Secrets;
@@ -172,7 +172,12 @@ async fn finish(
 ) -> Result<Option<Secret>, PeopleError> {
     totp_store::step_delete(system, &step_hash.0).await?;
     let cx = Cx::system(tenant);
-    let look = system.enter(&cx, async |tx| Ok::<_, PeopleError>(store::credentials(tx, user).await?));
+    let look = system.enter(&cx, async |tx| {
+        // Passwords may have been left out since it began.
+        let by_password = !step.first_step.starts_with("provider");
+        let closed = by_password && provider::password_closed(tx, user).await?;
+        Ok::<_, PeopleError>(store::credentials(tx, user).await?.filter(|_| !closed))
+    });
     let active = look.await?.is_some_and(|known| Status::parse(&known.status) == Status::Active);
     if !active || totp_store::tenant_names(system, &[tenant]).await?.is_empty() {
         return Ok(None);

@@ -260,6 +260,19 @@ pub(super) async fn sessions_end(
     Ok(done.rows_affected())
 }
 
+/// Ends the sessions of all people of a tenant but these.
+pub(super) async fn sessions_end_but(tx: &mut SystemTx, tenant: Uuid, stay: &[Uuid]) -> Result<(), Error> {
+    sqlx::query!(
+        "delete from control.sessions
+         where tenant_id = $1 and user_id is not null and user_id <> all($2)",
+        tenant,
+        stay,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 // --- the tenant's own ------------------------------------------------------------
 
 /// What sign-in needs of a person.
@@ -549,6 +562,22 @@ pub(super) async fn profile(tx: &mut Tx, user: Uuid) -> Result<Option<Profile>, 
 }
 
 /// `false` when somebody else changed the person since `version`.
+pub(super) async fn name_set(tx: &mut Tx, user: Uuid, version: i32, name: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update users set name = $4, version = version + 1
+         where tenant_id = $1 and user_id = $2 and version = $3 and deleted_at is null",
+        tenant,
+        user,
+        version,
+        name,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// `false` when somebody else changed the person since `version`.
 pub(super) async fn status_set(tx: &mut Tx, user: Uuid, version: i32, status: Status) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
@@ -683,7 +712,8 @@ pub(super) async fn roles(tx: &mut Tx) -> Result<Vec<Role>, Error> {
     .await
 }
 
-/// Makes a role unless the tenant has one of this code; `false` if it has.
+/// Makes a role unless the tenant has one of this code; `false` if it has. The code of one
+/// that was deleted is free again.
 pub(super) async fn role_insert(
     tx: &mut Tx,
     code: &str,
@@ -694,7 +724,10 @@ pub(super) async fn role_insert(
     let tenant = tx.tenant();
     let done = sqlx::query!(
         "insert into roles (tenant_id, role, name, permissions, built_in) values ($1, $2, $3, $4, $5)
-         on conflict do nothing",
+         on conflict (tenant_id, role) do update
+         set name = excluded.name, permissions = excluded.permissions, require_totp = false,
+             deleted_at = null, version = roles.version + 1
+         where roles.deleted_at is not null",
         tenant,
         code,
         name,
@@ -741,6 +774,67 @@ pub(super) async fn role_totp_set(tx: &mut Tx, code: &str, version: i32, on: boo
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// `false` when somebody else changed the role since `version`.
+pub(super) async fn role_rename(tx: &mut Tx, code: &str, version: i32, name: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update roles set name = $4, version = version + 1
+         where tenant_id = $1 and role = $2 and version = $3 and not built_in and deleted_at is null",
+        tenant,
+        code,
+        version,
+        name,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Deletes a role and its limits; `false` when somebody else changed it since `version`.
+pub(super) async fn role_delete(tx: &mut Tx, code: &str, version: i32) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update roles set deleted_at = now(), permissions = '{}', version = version + 1
+         where tenant_id = $1 and role = $2 and version = $3 and not built_in and deleted_at is null",
+        tenant,
+        code,
+        version,
+    )
+    .execute(tx.conn())
+    .await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query!("delete from role_limits where tenant_id = $1 and role = $2", tenant, code)
+        .execute(tx.conn())
+        .await?;
+    Ok(true)
+}
+
+/// Names of some people who have a role, and how many have it.
+pub(super) async fn role_people(tx: &mut Tx, code: &str, limit: i64) -> Result<(Vec<String>, i64), Error> {
+    let tenant = tx.tenant();
+    let names = sqlx::query_scalar!(
+        "select u.name from user_roles r join users u on u.tenant_id = $1 and u.user_id = r.user_id
+         where r.tenant_id = $1 and r.role = $2 and u.deleted_at is null order by u.name, u.user_id limit $3",
+        tenant,
+        code,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from user_roles r
+           join users u on u.tenant_id = $1 and u.user_id = r.user_id
+           where r.tenant_id = $1 and r.role = $2 and u.deleted_at is null"#,
+        tenant,
+        code,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok((names, count))
 }
 
 /// The code of the transaction's tenant.

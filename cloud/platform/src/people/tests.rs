@@ -11,7 +11,7 @@ use super::links::{self, Invitation};
 use super::model::{ADMIN, Given, Status};
 use super::service;
 use super::signin::{self, Attempt, SignedIn, sign_in};
-use super::{PERMISSIONS, PeopleError, TEXTS};
+use super::{By, PERMISSIONS, PeopleError, TEXTS, roles};
 use crate::ctx::{Cx, Plants};
 use crate::db::DbError;
 use crate::i18n::{SHELL, assert_complete};
@@ -22,6 +22,7 @@ use crate::web::{Amount, AppState, Permission, limits};
 mod forgot;
 mod provider;
 mod second_step;
+mod within;
 
 pub(super) const PASSWORD: &str = "monsoon kettle ninety brass";
 pub(super) const OTHER: &str = "lantern gravel seventeen otter";
@@ -65,7 +66,8 @@ impl Office {
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             ..Invitation::default()
         };
-        let (user, link) = links::invite(&self.test.db, &self.cx, &invitation, None, self.now).await.unwrap();
+        let (user, link) =
+            links::invite(&self.test.db, &By::operator(&self.cx), &invitation, None, self.now).await.unwrap();
         (user, link.reveal().to_owned())
     }
 
@@ -117,7 +119,7 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
         ..Invitation::default()
     };
     assert!(matches!(
-        links::invite(db, &office.cx, &again, None, office.now).await,
+        links::invite(db, &By::operator(&office.cx), &again, None, office.now).await,
         Err(PeopleError::Exists)
     ));
     let nobody = Invitation {
@@ -126,7 +128,7 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
         roles: vec!["NOBODY".into()],
         ..Invitation::default()
     };
-    assert!(matches!(links::invite(db, &office.cx, &nobody, None, office.now).await, Err(PeopleError::Role)));
+    assert!(matches!(links::invite(db, &By::operator(&office.cx), &nobody, None, office.now).await, Err(PeopleError::Role)));
 
     let accept =
         async |link: &str, password: &str, now| links::accept(db, link, "Ananya S", password, now).await;
@@ -145,8 +147,8 @@ async fn an_invitation_makes_a_person_who_signs_in_by_password() {
     let access = keys::verify_session(db, token.reveal(), office.now).await.unwrap().unwrap();
     assert_eq!((access.actor(), access.name.as_str()), (format!("user:{user}"), "Ananya S"));
     assert!(access.rights.has(&Permission::write("hold.place")) && !access.rights.has(&crate::people::USER_MANAGE));
-    let first = links::link(db, &office.cx, user, None, office.now).await.unwrap();
-    let second = links::link(db, &office.cx, user, None, office.now).await.unwrap();
+    let first = links::link(db, &By::operator(&office.cx), user, None, office.now).await.unwrap();
+    let second = links::link(db, &By::operator(&office.cx), user, None, office.now).await.unwrap();
     assert!(matches!(accept(first.reveal(), OTHER, office.now).await, Err(PeopleError::LinkGone)));
     accept(second.reveal(), OTHER, office.now).await.unwrap();
     assert!(keys::verify_session(db, token.reveal(), office.now).await.unwrap().is_none());
@@ -223,29 +225,29 @@ async fn who_is_shut_out_is_out_at_once_and_an_administrator_stays() {
     };
     let standing = async || keys::verify_session(db, token.reveal(), office.now).await.unwrap();
     assert!(!standing().await.unwrap().rights.has(&crate::people::USER_READ));
-    service::roles_set(db, cx, clerk, &["AUDITOR".into()]).await.unwrap();
+    service::roles_set(db, &By::operator(cx), clerk, &["AUDITOR".into()]).await.unwrap();
     assert!(standing().await.unwrap().rights.has(&crate::people::USER_READ), "from the next request on");
 
     let version = service::find(db, cx, clerk).await.unwrap().version;
-    assert!(matches!(service::enable(db, cx, clerk, version + 7, false).await, Err(PeopleError::Stale)));
-    service::enable(db, cx, clerk, version, false).await.unwrap();
+    assert!(matches!(service::enable(db, &By::operator(cx), clerk, version + 7, false).await, Err(PeopleError::Stale)));
+    service::enable(db, &By::operator(cx), clerk, version, false).await.unwrap();
     assert!(standing().await.is_none());
     assert!(!office.signs_in("clerk@saif.example", PASSWORD).await);
-    assert!(matches!(links::link(db, cx, clerk, None, office.now).await, Err(PeopleError::NotFound)));
+    assert!(matches!(links::link(db, &By::operator(cx), clerk, None, office.now).await, Err(PeopleError::NotFound)));
     let version = service::find(db, cx, clerk).await.unwrap().version;
-    service::enable(db, cx, clerk, version, true).await.unwrap();
+    service::enable(db, &By::operator(cx), clerk, version, true).await.unwrap();
     assert!(office.signs_in("clerk@saif.example", PASSWORD).await);
 
     let last = |done: Result<(), PeopleError>| matches!(done, Err(PeopleError::LastAdministrator));
     let version = service::find(db, cx, boss).await.unwrap().version;
-    assert!(last(service::enable(db, cx, boss, version, false).await));
-    assert!(last(service::roles_set(db, cx, boss, &["VIEWER".into()]).await));
+    assert!(last(service::enable(db, &By::operator(cx), boss, version, false).await));
+    assert!(last(service::roles_set(db, &By::operator(cx), boss, &["VIEWER".into()]).await));
     // Somebody who never came in does not count.
     let (second, link) = office.invite("second@saif.example", &[ADMIN]).await;
-    assert!(last(service::roles_set(db, cx, boss, &[]).await));
+    assert!(last(service::roles_set(db, &By::operator(cx), boss, &[]).await));
     links::accept(db, &link, "Second", PASSWORD, office.now).await.unwrap();
-    service::roles_set(db, cx, boss, &[]).await.unwrap();
-    assert!(last(service::roles_set(db, cx, second, &[]).await));
+    service::roles_set(db, &By::operator(cx), boss, &[]).await.unwrap();
+    assert!(last(service::roles_set(db, &By::operator(cx), second, &[]).await));
     assert_eq!(service::find(db, cx, second).await.unwrap().status, Status::Active);
 }
 }
@@ -257,19 +259,19 @@ async fn roles_are_the_tenants_to_shape_but_for_the_administrators() {
     let all = [Permission::read("trace.read"), Permission::write("hold.place")];
     let set = async |code: &str, version, held: &[&str]| {
         let held: Vec<String> = held.iter().map(|code| (*code).to_owned()).collect();
-        service::role_permissions_set(db, cx, &all, code, version, &held).await
+        roles::permissions_set(db, &By::operator(cx), &all, code, version, &held).await
     };
     assert!(matches!(set(ADMIN, 1, &[]).await, Err(PeopleError::AdminRole)));
     assert!(matches!(set("VIEWER", 1, &["hold.fly"]).await, Err(PeopleError::Permission)));
     assert!(matches!(set("VIEWER", 9, &[]).await, Err(PeopleError::Stale)));
     set("VIEWER", 1, &["trace.read", "hold.place"]).await.unwrap();
-    service::role_create(db, cx, "line lead", "Line lead").await.unwrap();
-    assert!(matches!(service::role_create(db, cx, "LINE_LEAD", "Again").await, Err(PeopleError::Role)));
-    assert!(matches!(service::role_create(db, cx, "9", "Nine").await, Err(PeopleError::Role)));
+    roles::create(db, cx, "line lead", "Line lead").await.unwrap();
+    assert!(matches!(roles::create(db, cx, "LINE_LEAD", "Again").await, Err(PeopleError::Role)));
+    assert!(matches!(roles::create(db, cx, "9", "Nine").await, Err(PeopleError::Role)));
     set("LINE_LEAD", 1, &["trace.read"]).await.unwrap();
-    let roles = service::roles(db, cx).await.unwrap();
-    assert_eq!(roles.last().unwrap().code, "LINE_LEAD");
-    assert!(roles.iter().find(|role| role.code == "VIEWER").unwrap().has("hold.place"));
+    let all_roles = service::roles(db, cx).await.unwrap();
+    assert_eq!(all_roles.last().unwrap().code, "LINE_LEAD");
+    assert!(all_roles.iter().find(|role| role.code == "VIEWER").unwrap().has("hold.place"));
     assert!(
         office
             .audit()
@@ -317,6 +319,31 @@ async fn an_own_account_changes_its_password_and_ends_its_sessions() {
 }
 }
 
+#[tokio::test]
+async fn wrong_present_passwords_are_counted_as_at_sign_in() {
+    let office = Office::new().await;
+    let user = office.active("a@saif.example", &["VIEWER"]).await;
+    let db = &office.test.db;
+    let cx = Cx::new(office.tenant, format!("user:{user}"));
+    let change =
+        async |present: &str, now| service::password_change(db, &cx, user, (present, OTHER), None, now).await;
+    for _ in 0..5 {
+        assert!(matches!(change("wrong", office.now).await, Err(PeopleError::WrongPassword)));
+    }
+    // A right one ends the count, also when the new one is not good enough.
+    let weak = service::password_change(db, &cx, user, (PASSWORD, "short"), None, office.now).await;
+    assert!(matches!(weak, Err(PeopleError::Weak(_))));
+    for _ in 0..6 {
+        assert!(matches!(change("wrong", office.now).await, Err(PeopleError::WrongPassword)));
+    }
+    let minute = office.now + TimeDelta::minutes(1);
+    assert!(matches!(change(PASSWORD, office.now).await, Err(PeopleError::Wait(until)) if until == minute));
+    // It is the count of the account: at sign-in one waits too.
+    assert!(matches!(office.try_at("a@saif.example", PASSWORD, office.now, "").await, SignedIn::Wait(_)));
+    change(PASSWORD, minute).await.unwrap();
+    assert!(office.signs_in("a@saif.example", OTHER).await);
+}
+
 crate::in_every_placement! {
 async fn one_person_of_two_tenants_comes_in_by_either_password() {
     let office = Office::new().await;
@@ -329,7 +356,7 @@ async fn one_person_of_two_tenants_comes_in_by_either_password() {
         ..Invitation::default()
     };
     let (_, link) =
-        links::invite(&office.test.db, &Cx::system(other), &invitation, None, office.now).await.unwrap();
+        links::invite(&office.test.db, &By::operator(&Cx::system(other)), &invitation, None, office.now).await.unwrap();
     links::accept(&office.test.db, link.reveal(), "A", OTHER, office.now).await.unwrap();
     for (password, tenant) in [(PASSWORD, office.tenant), (OTHER, other)] {
         let SignedIn::Yes(token) = office.try_at("a@saif.example", password, office.now, "").await else {
@@ -463,19 +490,21 @@ async fn roles_are_given_at_plants_and_up_to_amounts() {
     let look = Permission::read("trace.read");
     assert!(rights().await.has_everywhere(&look));
     let at = |role: &str, codes: &[&str]| Given { role: role.into(), plants: Plants::some(codes.to_vec()) };
-    service::give(db, cx, clerk, &[at("BUYER", &["KOL"]), Given::everywhere("SERVICE")]).await.unwrap();
+    service::give(db, &By::operator(cx), clerk, &[at("BUYER", &["KOL"]), Given::everywhere("SERVICE")])
+        .await
+        .unwrap();
     let user = service::find(db, cx, clerk).await.unwrap();
     assert_eq!((user.roles.len(), user.role_at("BUYER")), (2, Some(&Plants::some(["KOL"]))));
     let write = Permission::write("reference.write");
     let now = rights().await;
     assert!(now.has_at(&write, "KOL") && !now.has_at(&write, "VSK") && now.has_everywhere(&look));
     // Who is given a further role keeps the others where they were.
-    service::roles_set(db, cx, clerk, &["BUYER".into(), "SALES".into()]).await.unwrap();
+    service::roles_set(db, &By::operator(cx), clerk, &["BUYER".into(), "SALES".into()]).await.unwrap();
     let user = service::find(db, cx, clerk).await.unwrap();
     assert_eq!(user.role_at("BUYER"), Some(&Plants::some(["KOL"])));
     assert_eq!(user.role_at("SALES"), Some(&Plants::All));
 
-    let error = async |given: Given| service::give(db, cx, clerk, &[given]).await.unwrap_err();
+    let error = async |given: Given| service::give(db, &By::operator(cx), clerk, &[given]).await.unwrap_err();
     assert!(matches!(error(at("BUYER", &["ZZZ"])).await, PeopleError::Plant));
     assert!(matches!(error(at("BUYER", &[])).await, PeopleError::Plant));
     assert!(matches!(error(at(ADMIN, &["KOL"])).await, PeopleError::AdminEverywhere));
@@ -483,9 +512,11 @@ async fn roles_are_given_at_plants_and_up_to_amounts() {
 
     let all = [APPROVE, write];
     let inr = |amount: i64| Amount { amount: amount.into(), currency: "INR".into() };
-    let set = async |of, limit: Option<Amount>| service::limit_set(db, cx, &all, of, limit.as_ref()).await;
+    let set = async |of, limit: Option<Amount>| {
+        roles::limit_set(db, &By::operator(cx), &all, of, limit.as_ref()).await
+    };
     set(("SALES", APPROVE.code), Some(inr(50_000))).await.unwrap();
-    assert_eq!(service::limits(db, cx).await.unwrap().len(), 1);
+    assert_eq!(roles::limits(db, cx).await.unwrap().len(), 1);
     for (of, limit) in [
         (("SALES", write.code), inr(1)),
         (("NOBODY", APPROVE.code), inr(1)),
@@ -497,7 +528,7 @@ async fn roles_are_given_at_plants_and_up_to_amounts() {
     }
     let role = service::roles(db, cx).await.unwrap().into_iter().find(|role| role.code == "SALES").unwrap();
     let held = [APPROVE.code.to_owned()];
-    service::role_permissions_set(db, cx, &all, "SALES", role.version, &held).await.unwrap();
+    roles::permissions_set(db, &By::operator(cx), &all, "SALES", role.version, &held).await.unwrap();
     let ask = |rights, amount: i64| limits::allows(&rights, &APPROVE, Some("KOL"), amount.into(), "INR");
     assert_eq!(ask(rights().await, 50_000), Ok(()));
     assert_eq!(ask(rights().await, 60_000), Err(limits::Beyond::Limit(inr(50_000))));

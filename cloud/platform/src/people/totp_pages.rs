@@ -12,9 +12,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::error::PeopleError;
-use super::pages::say;
+use super::pages::{done_or_told, say};
+use super::role_pages::roles_or_told;
 use super::second_step::{self, Enrolment, Standing};
 use super::step_pages::enrolment_html;
+use super::within::By;
 use super::{ROLE_MANAGE, USER_MANAGE};
 use crate::i18n::Texts;
 use crate::web::{AppState, Caller, Problem, Shell, form};
@@ -88,7 +90,8 @@ async fn begin(
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
     let Begun { present } = form(sent)?;
-    match second_step::begin(&state.db, &caller.cx, &state.secrets, user, &present).await {
+    let both = (user, present.as_str());
+    match second_step::begin(&state.db, &caller.cx, &state.secrets, both, Utc::now()).await {
         Ok(()) => Ok(Redirect::to("/account/totp").into_response()),
         Err(error) => told(&state, &caller, &headers, error).await,
     }
@@ -147,11 +150,12 @@ async fn turn_off(
 async fn reset(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    second_step::reset(&state.db, &caller.cx, id, Utc::now()).await?;
-    Ok(Redirect::to(&format!("/users/{id}")).into_response())
+    let done = second_step::reset(&state.db, &By::caller(&state, &caller), id, Utc::now()).await;
+    done_or_told(&state, &caller, &headers, id, done).await
 }
 
 #[derive(Deserialize)]
@@ -163,11 +167,13 @@ struct Required {
 async fn require(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     Path(code): Path<String>,
     sent: Result<Form<Required>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
     let Required { version, on } = form(sent)?;
-    second_step::require(&state.db, &caller.cx, &code, version, on).await?;
-    Ok(Redirect::to("/roles").into_response())
+    let by = By::caller(&state, &caller);
+    let done = second_step::require(&state.db, &by, &code, version, on).await;
+    roles_or_told(&state, &caller, &headers, done).await
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::model::{Erased, Kind, Person};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::openapi::{Operation, group};
+use crate::people::By;
 use crate::web::{AppState, Caller, Problem, query};
 
 /// What the routes here are, for the description of the API.
@@ -47,6 +48,7 @@ pub fn operations() -> Vec<Operation> {
         .note("Tells what may still speak of the person in what others wrote, for somebody to decide.")
         .needs(&PERSONAL_MANAGE)
         .answers::<Erased>()
+        .fails(403, "rights.beyond", "The person has more than the caller holds.")
         .fails(
             409,
             "personal.must_be_kept",
@@ -140,7 +142,8 @@ async fn erase(
 ) -> Result<Json<Erased>, Problem> {
     caller.require(&PERSONAL_MANAGE)?;
     let person = person(&kind, &key)?;
-    let done = service::erase(&state.db, &state.files, &state.secrets, &caller.cx, &person, Utc::now()).await;
+    let done = service::erase(&state.db, &state.files, &state.secrets, &By::caller(&state, &caller), &person, Utc::now())
+            .await;
     Ok(Json(done.map_err(|error| error.problem(&caller.texts))?))
 }
 

@@ -8,11 +8,10 @@ use super::places::places;
 use super::spoken::Needles;
 use super::store;
 use crate::audit::{self, Entry};
-use crate::ctx::Cx;
 use crate::db::{Db, Tx};
 use crate::files::{self, Files};
 use crate::notify;
-use crate::people;
+use crate::people::{self, By};
 use crate::reference;
 use crate::secrets::Secrets;
 use crate::workflow;
@@ -26,21 +25,24 @@ const SNIPPETS: usize = 5;
 ///
 /// # Errors
 /// [`PersonalError::Kept`] when the law says so; [`PersonalError::NotFound`],
-/// [`PersonalError::LastAdministrator`], [`PersonalError::Oneself`].
+/// [`PersonalError::LastAdministrator`], [`PersonalError::LastWayBack`],
+/// [`PersonalError::Oneself`]; [`PersonalError::Beyond`] of somebody who has more than
+/// whoever acts holds.
 pub async fn erase(
     db: &Db,
     files: &Files,
     secrets: &Secrets,
-    cx: &Cx,
+    by: &By<'_>,
     person: &Person,
     now: DateTime<Utc>,
 ) -> Result<Erased, PersonalError> {
+    let cx = by.cx;
     if cx.actor == person.subject() {
         return Err(PersonalError::Oneself);
     }
     let done = db
         .system_tx(async |system| {
-            let done = system.enter(cx, async |tx| erase_in(tx, secrets, person, now).await).await?;
+            let done = system.enter(cx, async |tx| erase_in(tx, secrets, by, person, now).await).await?;
             if let Some(user) = person.user() {
                 store::control_erase(system, cx.tenant, user).await?;
             }
@@ -81,6 +83,7 @@ pub async fn erase(
 async fn erase_in(
     tx: &mut Tx,
     secrets: &Secrets,
+    by: &By<'_>,
     person: &Person,
     now: DateTime<Utc>,
 ) -> Result<(Vec<String>, Erased), PersonalError> {
@@ -110,9 +113,7 @@ async fn erase_in(
     match person.kind {
         Kind::User => {
             let user = person.user().ok_or(PersonalError::NotFound)?;
-            if !people::may_go(tx, user).await? {
-                return Err(PersonalError::LastAdministrator);
-            }
+            people::may_go(tx, by, user).await?;
             store::user_erase(tx, user, now).await?;
             workflow::forget(tx, &email, &store::alias(user)).await?;
         }

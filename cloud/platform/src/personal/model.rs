@@ -9,6 +9,7 @@ use crate::db::DbError;
 use crate::files::FilesError;
 use crate::i18n::Texts;
 use crate::masters::MastersError;
+use crate::people::{Beyond, PeopleError};
 use crate::secrets::SecretError;
 use crate::web::Problem;
 
@@ -143,6 +144,13 @@ pub enum PersonalError {
     /// The last one who administers cannot go.
     #[error("the last administrator")]
     LastAdministrator,
+    /// The last administrator with a password cannot go while people sign in by a provider
+    /// alone.
+    #[error("the last way back")]
+    LastWayBack,
+    /// The person has more than whoever acts holds.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
     /// Nobody erases the account by which they are signed in.
     #[error("oneself")]
     Oneself,
@@ -166,6 +174,18 @@ pub enum PersonalError {
     Db(#[from] DbError),
 }
 
+impl From<PeopleError> for PersonalError {
+    fn from(error: PeopleError) -> Self {
+        match error {
+            PeopleError::LastAdministrator => Self::LastAdministrator,
+            PeopleError::LastWayBack => Self::LastWayBack,
+            PeopleError::Beyond(beyond) => Self::Beyond(beyond),
+            PeopleError::Db(error) => Self::Db(error),
+            _ => Self::NotFound,
+        }
+    }
+}
+
 impl From<sqlx::Error> for PersonalError {
     fn from(error: sqlx::Error) -> Self {
         Self::Db(error.into())
@@ -183,6 +203,7 @@ impl PersonalError {
                 &[("until", until.to_string().into()), ("basis", basis.as_str().into())],
             ),
             Self::LastAdministrator => texts.t("personal-wrong-administrator"),
+            Self::LastWayBack => texts.t("people-error-last-way-back"),
             Self::Oneself => texts.t("personal-wrong-oneself"),
             Self::NotConfirmed => texts.t("personal-wrong-confirm"),
             Self::Consent => texts.t("personal-wrong-consent"),
@@ -198,6 +219,8 @@ impl PersonalError {
             Self::NotFound => Problem::not_found(),
             Self::Kept { .. } => Problem::conflict("personal.must_be_kept", said),
             Self::LastAdministrator => Problem::conflict("personal.last_administrator", said),
+            Self::LastWayBack => Problem::conflict("people.last_way_back", said),
+            Self::Beyond(beyond) => Problem { detail: beyond.say(texts), ..beyond.into() },
             Self::Oneself => Problem::conflict("personal.oneself", said),
             Self::NotConfirmed | Self::Consent => Problem::bad_request("request.invalid", said),
             Self::Secrets(error) => Problem::internal(error),

@@ -18,6 +18,7 @@ use super::model::{Erased, Kind, Person, PersonalError};
 use super::store::{Consent, Found};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::i18n::Texts;
+use crate::people::{self, By};
 use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -53,6 +54,8 @@ struct PersonPage<'a> {
     sections: Vec<Readable>,
     told: Option<String>,
     may_manage: bool,
+    /// Why whoever looks cannot erase the person.
+    beyond: Option<String>,
     /// Where the person is put right.
     rectify: String,
 }
@@ -123,9 +126,13 @@ async fn show(
     let made = async {
         let document = service::open(&state.db, &state.secrets, &caller.cx, person, Utc::now()).await?;
         let (name, consents) = service::consents(&state.db, &caller.cx, person).await?;
-        Ok::<_, PersonalError>((document, name, consents))
+        let beyond = match person.user() {
+            Some(user) => people::beyond_of(&state.db, &By::caller(state, caller), user).await?,
+            None => None,
+        };
+        Ok::<_, PersonalError>((document, name, consents, beyond))
     };
-    let (document, name, consents) = made.await.map_err(|error| error.problem(&caller.texts))?;
+    let (document, name, consents, beyond) = made.await.map_err(|error| error.problem(&caller.texts))?;
     let rectify = match person.kind.master() {
         Some(master) => format!("/masters/{master}/row/{}", escaped(&person.key, b"-_./")),
         None => format!("/users/{}", person.key),
@@ -139,6 +146,7 @@ async fn show(
         sections: readable(&document),
         told,
         may_manage: caller.may(&PERSONAL_MANAGE),
+        beyond: beyond.map(|beyond| beyond.say(&caller.texts)),
         rectify,
     };
     Shell::new(state, caller, caller.t("personal-title"), "/personal").page(headers, &page)
@@ -199,7 +207,8 @@ async fn erase(
     service::consents(&state.db, &caller.cx, &person).await.map_err(|error| error.problem(&caller.texts))?;
     let Confirmed { confirm } = form(sent)?;
     let done = if confirm.trim() == confirmation(&person) {
-        service::erase(&state.db, &state.files, &state.secrets, &caller.cx, &person, Utc::now()).await
+        service::erase(&state.db, &state.files, &state.secrets, &By::caller(&state, &caller), &person, Utc::now())
+            .await
     } else {
         Err(PersonalError::NotConfirmed)
     };

@@ -17,7 +17,7 @@ use crate::db::DbError;
 use crate::files::{Depot, Files, Goes, Limits, spool, upload};
 use crate::i18n::assert_complete;
 use crate::masters::{self, Engine, Shapes};
-use crate::people;
+use crate::people::{self, By};
 use crate::secrets::Secrets;
 use crate::testing::TestDb;
 use crate::web::{AppState, Scope, keys};
@@ -83,7 +83,9 @@ impl Site {
             plants: Plants::All,
         };
         let (user, link) =
-            people::invite(&self.test.db, &self.cx, &invitation, Some(&self.secrets), now).await.unwrap();
+            people::invite(&self.test.db, &By::operator(&self.cx), &invitation, Some(&self.secrets), now)
+                .await
+                .unwrap();
         people::accept(&self.test.db, link.reveal(), name, PASSWORD, now).await.unwrap();
         let attempt = people::Attempt {
             email: email.into(),
@@ -96,7 +98,7 @@ impl Site {
     }
 
     async fn erase(&self, person: &Person, now: DateTime<Utc>) -> Result<Erased, PersonalError> {
-        erase(&self.test.db, &self.files, &self.secrets, &self.cx, person, now).await
+        erase(&self.test.db, &self.files, &self.secrets, &By::operator(&self.cx), person, now).await
     }
 
     /// Texts of a query's only column, in the tenant.
@@ -277,7 +279,7 @@ async fn of_a_user_nothing_is_left_anywhere() {
     assert!(acts.iter().any(|act| act["action"] == "personal.export"));
 
     let oneself = Cx::new(site.tenant, person.subject());
-    let refused = erase(&site.test.db, &site.files, &site.secrets, &oneself, &person, Utc::now()).await;
+    let refused = erase(&site.test.db, &site.files, &site.secrets, &By::operator(&oneself), &person, Utc::now()).await;
     assert!(matches!(refused, Err(PersonalError::Oneself)));
     let erased = site.erase(&person, Utc::now()).await.unwrap();
     assert!(erased.replaced >= 9, "{erased:?}");
@@ -381,6 +383,21 @@ async fn the_last_administrator_stays() {
     let person = Person { kind: Kind::User, key: user.to_string() };
     assert!(matches!(site.erase(&person, Utc::now()).await, Err(PersonalError::LastAdministrator)));
     assert!(!site.places("Priya Rao").await.is_empty(), "nothing was done");
+}
+
+#[tokio::test]
+async fn nobody_erases_somebody_who_has_more() {
+    let site = Site::new().await;
+    let user = site.person("priya@saif.example", "Priya Rao", "ADMIN").await;
+    site.person("boss@saif.example", "Boss", "ADMIN").await;
+    let person = Person { kind: Kind::User, key: user.to_string() };
+    let rights = crate::web::Rights::of_person([super::PERSONAL_MANAGE.code.to_owned()]);
+    let by = By::holding(&site.cx, &rights, super::PERMISSIONS);
+    let refused = erase(&site.test.db, &site.files, &by, &person, Utc::now()).await;
+    assert!(matches!(refused, Err(PersonalError::Beyond(_))), "{refused:?}");
+    assert!(!site.places("Priya Rao").await.is_empty(), "nothing was done");
+    site.erase(&person, Utc::now()).await.unwrap();
+    assert_eq!(site.places("Priya Rao").await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{Calls, GRACE, Limit, Plan, admit, meter, store, trials, usage};
 use crate::admin::log::{self, Who};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
-use crate::people::{self, ADMIN, Invitation, PeopleError};
+use crate::people::{self, ADMIN, By, Invitation, PeopleError};
 use crate::testing::TestDb;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -68,7 +68,7 @@ async fn a_limit_of_people_is_asked_for_where_they_come_in() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let (db, cx, now) = (&test.db, Cx::system(tenant), at("2026-11-10T10:00:00Z"));
-    let invite = async |name: &str| people::invite(db, &cx, &somebody(name), None, now).await;
+    let invite = async |name: &str| people::invite(db, &By::operator(&cx), &somebody(name), None, now).await;
     let first = invite("one").await.unwrap().0;
     small_plan(db, tenant, now).await;
     invite("two").await.unwrap();
@@ -83,7 +83,7 @@ async fn a_limit_of_people_is_asked_for_where_they_come_in() {
     invite("three").await.unwrap();
     let all = people::list(db, &cx, ("", Uuid::nil()), 10).await.unwrap();
     let version = all.iter().find(|user| user.id == first).unwrap().version;
-    let back = people::enable(db, &cx, first, version, true).await;
+    let back = people::enable(db, &By::operator(&cx), first, version, true).await;
     assert!(matches!(back, Err(PeopleError::PlanLimit(_))), "{back:?}");
     // Two at once: one of them gets the last place.
     run(db, tenant, "update users set status = 'disabled' where email like 'three%'").await;
@@ -295,7 +295,7 @@ crate::in_every_placement! {
         assert_eq!((held(given).await.plan, held(default).await.plan), ("STANDARD".into(), "STANDARD".into()));
         small_plan(db, given, now).await;
         let invite = async |tenant: Uuid, name: &str| {
-            people::invite(db, &Cx::system(tenant), &somebody(name), None, now).await
+            people::invite(db, &By::operator(&Cx::system(tenant)), &somebody(name), None, now).await
         };
         invite(given, "one").await.unwrap();
         invite(default, "one").await.unwrap();

@@ -23,7 +23,7 @@ use crate::db::{Db, DbError, Tx};
 use crate::i18n::Texts;
 use crate::notify::{self, Mailer, Server};
 use crate::outbox::Failure;
-use crate::people::{Counted, count_try, try_succeeded};
+use crate::people::{By, Counted, count_try, try_succeeded};
 use crate::secrets::Secrets;
 use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
@@ -121,6 +121,8 @@ struct Page<'a> {
     typed: TypedSmtp,
     /// A password is kept.
     has_password: bool,
+    /// Why whoever looks cannot change it.
+    beyond: Option<String>,
     /// It is the tenant's own server that is used now.
     own: bool,
     mails: bool,
@@ -174,9 +176,10 @@ async fn show(
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
     let view = Page {
         texts: &caller.texts,
-        tabs: tabs("/settings/mail"),
+        tabs: tabs(caller, "/settings/mail"),
         typed,
         has_password,
+        beyond: By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts)),
         own,
         mails: state.mails,
         done: shown.done,
@@ -213,7 +216,8 @@ async fn set(
 ) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
     let typed = form(sent)?;
-    let done = service::smtp_set(&state.db, &caller.cx, &state.secrets, &typed, state.private_webhooks).await;
+    let by = By::caller(&state, &caller);
+    let done = service::smtp_set(&state.db, &by, &state.secrets, &typed, state.private_webhooks).await;
     match done {
         Ok(()) => Ok(Redirect::to("/settings/mail?done=1").into_response()),
         Err(error) => {

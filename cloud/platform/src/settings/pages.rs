@@ -16,6 +16,7 @@ use super::{TENANT_MANAGE, image};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Texts, Value};
 use crate::plans::Denied;
+use crate::web::keys::KEY_MANAGE;
 use crate::web::{AppState, Caller, Client, Problem, Shell, form, query};
 
 /// Longest body of the form with a logo: the logo, and what stands around it.
@@ -37,17 +38,20 @@ pub(crate) struct Tab {
     pub current: bool,
 }
 
-/// All of them, with the one that is shown.
-pub(crate) fn tabs(current: &str) -> Vec<Tab> {
+/// Those that whoever asks can open, with the one that is shown.
+pub(crate) fn tabs(caller: &Caller, current: &str) -> Vec<Tab> {
     [
-        ("/settings", "settings-general"),
-        ("/settings/brand", "settings-brand"),
-        ("/settings/addresses", "settings-addresses"),
-        ("/settings/mail", "settings-mail"),
-        ("/settings/signin", "settings-signin"),
+        ("/settings", "settings-general", TENANT_MANAGE),
+        ("/settings/brand", "settings-brand", TENANT_MANAGE),
+        ("/settings/addresses", "settings-addresses", TENANT_MANAGE),
+        ("/settings/mail", "settings-mail", TENANT_MANAGE),
+        ("/settings/signin", "settings-signin", TENANT_MANAGE),
+        ("/settings/keys", "settings-keys", KEY_MANAGE),
     ]
-    .map(|(href, key)| Tab { href, key, current: href == current })
-    .into()
+    .into_iter()
+    .filter(|(.., permission)| caller.may(permission))
+    .map(|(href, key, _)| Tab { href, key, current: href == current })
+    .collect()
 }
 
 /// Mistakes by field, and one of the whole form.
@@ -70,6 +74,7 @@ pub(super) fn say(caller: &Caller, error: SettingsError) -> Result<Told, Problem
             };
             (Vec::new(), Some(told))
         }
+        SettingsError::Beyond(beyond) => return Err(Problem { detail: beyond.say(texts), ..beyond.into() }),
         SettingsError::Stale => (Vec::new(), Some(texts.t("error-conflict-stale"))),
         SettingsError::Denied(Denied::Feature { plan, .. }) => {
             (Vec::new(), Some(texts.t1("settings-not-in-plan", "plan", plan)))
@@ -123,8 +128,15 @@ async fn show_general(
     let currencies = state.db.tx(&caller.cx, list).await?;
     let it = typed.map_or_else(|| known.clone(), |typed| General { code: known.code.clone(), ..typed });
     let failed = error.is_some() || !wrong.is_empty();
-    let view =
-        GeneralPage { texts: &caller.texts, tabs: tabs("/settings"), it, currencies, done, wrong, error };
+    let view = GeneralPage {
+        texts: &caller.texts,
+        tabs: tabs(caller, "/settings"),
+        it,
+        currencies,
+        done,
+        wrong,
+        error,
+    };
     let shell = Shell::new(state, caller, caller.t("settings-title"), "/settings");
     Ok((status(failed), shell.page(headers, &view)?).into_response())
 }
@@ -196,8 +208,15 @@ async fn show_brand(
     }
     let failed = error.is_some() || !wrong.is_empty();
     let most_kb = image::MOST_BYTES / 1024;
-    let view =
-        BrandPage { texts: &caller.texts, tabs: tabs("/settings/brand"), it, done, wrong, error, most_kb };
+    let view = BrandPage {
+        texts: &caller.texts,
+        tabs: tabs(caller, "/settings/brand"),
+        it,
+        done,
+        wrong,
+        error,
+        most_kb,
+    };
     let shell = Shell::new(state, caller, caller.t("settings-brand"), "/settings");
     Ok((status(failed), shell.page(headers, &view)?).into_response())
 }
@@ -344,7 +363,7 @@ async fn show_addresses(
     let failed = error.is_some() || !wrong.is_empty();
     let from = client.0.map(|address| address.to_canonical().to_string());
     let wrong = wrong.into_iter().map(|(_, told)| told).collect();
-    let tabs = tabs("/settings/addresses");
+    let tabs = tabs(caller, "/settings/addresses");
     let view = AddressesPage { texts: &caller.texts, tabs, typed, version, from, done, wrong, error };
     let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings");
     Ok((status(failed), shell.page(headers, &view)?).into_response())

@@ -13,7 +13,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
-use crate::people::{clean_email, clean_name};
+use crate::people::{Beyond, By, clean_email, clean_name};
 use crate::plans::{self, Denied, Feature};
 use crate::secrets::{SecretError, Secrets};
 use crate::web::Network;
@@ -30,6 +30,9 @@ pub(super) enum SettingsError {
     /// Whoever asks would be shut out: from this address.
     #[error("you would shut yourself out")]
     LocksOut(Option<IpAddr>),
+    /// It reaches beyond what whoever acts holds.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
     /// Somebody else changed it meanwhile.
     #[error("somebody else changed this meanwhile")]
     Stale,
@@ -268,14 +271,17 @@ pub(super) struct TypedSmtp {
 /// those of mail, unless `any_port`: the cloud is no way to try others.
 ///
 /// # Errors
-/// [`SettingsError::Invalid`] with every field that is not right.
+/// [`SettingsError::Beyond`] of somebody who is no administrator: whoever runs the server
+/// reads the links by which everybody sets a new password. [`SettingsError::Invalid`] with
+/// every field that is not right.
 pub(super) async fn smtp_set(
     db: &Db,
-    cx: &Cx,
+    by: &By<'_>,
     secrets: &Secrets,
     typed: &TypedSmtp,
     any_port: bool,
 ) -> Result<(), SettingsError> {
+    by.holds_everything()?;
     let host = typed.smtp_host.trim().to_lowercase();
     let from = clean_email(&typed.from_address);
     let own = !host.is_empty();
@@ -308,7 +314,7 @@ pub(super) async fn smtp_set(
     if !wrong.is_empty() {
         return Err(SettingsError::Invalid(wrong));
     }
-    db.tx(cx, async |tx| {
+    db.tx(by.cx, async |tx| {
         if own {
             plans::allow(tx, Feature::OwnMail).await?;
         }

@@ -9,6 +9,7 @@ use super::{Doors, OwnMail, open_addresses};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::outbox::Failure;
+use crate::people::By;
 use crate::secrets::Secrets;
 use crate::testing::{MailServer, TestDb};
 
@@ -120,9 +121,9 @@ async fn mail_goes_through_the_own_server_and_its_password_is_sealed() {
         ..TypedSmtp::default()
     };
     // Any port only where every tenant is trusted.
-    let refused = service::smtp_set(db, &cx, &secrets, &typed, false).await;
+    let refused = service::smtp_set(db, &By::operator(&cx), &secrets, &typed, false).await;
     assert!(matches!(refused, Err(SettingsError::Invalid(_))), "{refused:?}");
-    service::smtp_set(db, &cx, &secrets, &typed, true).await.unwrap();
+    service::smtp_set(db, &By::operator(&cx), &secrets, &typed, true).await.unwrap();
     let user = Uuid::now_v7();
     let made: Result<(), DbError> = db
         .tx(&cx, async |tx| {
@@ -153,7 +154,7 @@ async fn mail_goes_through_the_own_server_and_its_password_is_sealed() {
     // A password is kept for its server and name, and gone with them.
     let with =
         TypedSmtp { smtp_user: "me".into(), smtp_password: "s3cret words".into(), version: 1, ..typed };
-    service::smtp_set(db, &cx, &secrets, &with, true).await.unwrap();
+    service::smtp_set(db, &By::operator(&cx), &secrets, &with, true).await.unwrap();
     let smtp = async || {
         let done: Result<store::Smtp, DbError> = db.tx(&cx, async |tx| Ok(store::smtp(tx).await?)).await;
         done.unwrap()
@@ -161,10 +162,10 @@ async fn mail_goes_through_the_own_server_and_its_password_is_sealed() {
     let sealed = smtp().await.smtp_password.unwrap();
     assert!(!sealed.windows(6).any(|window| window == b"s3cret"));
     let kept = TypedSmtp { smtp_password: String::new(), version: 2, ..with.clone() };
-    service::smtp_set(db, &cx, &secrets, &kept, true).await.unwrap();
+    service::smtp_set(db, &By::operator(&cx), &secrets, &kept, true).await.unwrap();
     assert_eq!(smtp().await.smtp_password, Some(sealed));
     let other = TypedSmtp { smtp_host: "127.0.0.2".into(), version: 3, ..kept };
-    service::smtp_set(db, &cx, &secrets, &other, true).await.unwrap();
+    service::smtp_set(db, &By::operator(&cx), &secrets, &other, true).await.unwrap();
     assert_eq!(smtp().await.smtp_password, None);
 }
 

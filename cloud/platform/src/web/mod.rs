@@ -31,6 +31,7 @@ mod signin;
 mod slow;
 mod state;
 mod version;
+mod within;
 
 pub use assets::asset;
 pub use bodies::Bodies;
@@ -43,7 +44,7 @@ pub use escape::escaped;
 pub use icon::icon;
 pub use layers::wrap;
 pub use module::{Job, Module};
-pub(crate) use origin::{is_safe, local_path, require_same};
+pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
 pub use place::{NOT_A_PLACE, parse_place, place};
 pub use problem::{FieldError, Problem};
 pub use query::{form, json, json_or_default, media_type, query, sent_as};
@@ -55,11 +56,12 @@ pub(crate) use sheet::FORMULA;
 pub use sheet::{csv_line, harmless};
 pub use shell::Shell;
 pub(crate) use signin::{
-    after_sign_in, end_current, end_provider, end_step, provider_of, set_language, set_provider, set_session,
-    set_step, step_of, step_path,
+    after_sign_in, end_current, end_provider, end_step, present, provider_of, set_language, set_provider,
+    set_session, set_step, step_of, step_path,
 };
 pub use state::{AppState, Builder, NavItem};
 pub use version::{IfMatch, etag, not_modified};
+pub use within::beyond;
 
 /// The whole site: `pages` of all parts beside sign-in and assets, with what
 /// every request needs around them.

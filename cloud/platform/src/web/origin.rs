@@ -27,6 +27,19 @@ pub(crate) fn require_same(headers: &HeaderMap) -> Result<(), Problem> {
     if same { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, "auth.cross_site", "")) }
 }
 
+/// Whether a click on a page of ours made a browser load a page, or the person did by
+/// typing or keeping its address: as [`require_same`], for links, with which browsers send
+/// `Referer` instead of `Origin`. One that says nothing of it is not.
+pub(crate) fn is_ours(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
+        return require_same(headers).is_ok();
+    }
+    let from = text(header::REFERER.as_str()).and_then(|from| from.split_once("://"));
+    let host = from.map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    host.is_some() && host == text(header::HOST.as_str())
+}
+
 /// `path` if it is a path of this site, else `/`.
 pub(crate) fn local_path(path: &str) -> &str {
     let bytes = path.as_bytes();
@@ -54,6 +67,24 @@ mod tests {
         ] {
             assert_eq!(local_path(given), kept);
         }
+    }
+
+    #[test]
+    fn a_link_is_followed_from_our_own_pages() {
+        let check = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            is_ours(&headers)
+        };
+        assert!(check(&[("sec-fetch-site", "same-origin")]) && check(&[("sec-fetch-site", "none")]));
+        assert!(!check(&[("sec-fetch-site", "cross-site"), ("referer", "http://a/x"), ("host", "a")]));
+        assert!(check(&[("referer", "http://a:1/signin/at/SAIF?next=/"), ("host", "a:1")]));
+        assert!(check(&[("referer", "http://a"), ("host", "a")]));
+        assert!(!check(&[("referer", "http://evil.example/a"), ("host", "a")]));
+        assert!(!check(&[("referer", "http://a:2/"), ("host", "a:1")]));
+        assert!(!check(&[("host", "a")]) && !check(&[]));
     }
 
     #[test]

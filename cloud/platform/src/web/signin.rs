@@ -6,11 +6,11 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::caller::here;
-use super::keys::{self, SESSION_LIFETIME, Secret};
+use super::keys::{self, Access, SESSION_LIFETIME, Secret};
 use super::origin::{local_path, require_same};
 use super::{AppState, Client, Problem, Visitor, assets, client_of, cookies, escaped};
 use crate::i18n::{Lang, Texts};
@@ -184,6 +184,18 @@ pub(crate) async fn end_current(state: &AppState, headers: &HeaderMap) -> Result
         keys::end_session(&state.db, token).await?;
     }
     Ok(())
+}
+
+/// Whom this browser is signed in as.
+pub(crate) async fn present(
+    state: &AppState,
+    headers: &HeaderMap,
+    now: DateTime<Utc>,
+) -> Result<Option<Access>, Problem> {
+    match cookies::get(headers, cookies::SESSION) {
+        Some(token) => Ok(keys::verify_session(&state.db, token, now).await?),
+        None => Ok(None),
+    }
 }
 
 /// Where a sign-in ends: the page that was asked for, else the one that the person has

@@ -31,6 +31,7 @@ mod tell;
 mod tests;
 mod triggers;
 mod vacancy;
+mod uses;
 mod view;
 pub mod worker;
 
@@ -50,6 +51,7 @@ pub use run::{Decision, Standing, Starting, cancel, complete, decide, resubmit, 
 pub use subject::{After, News, Outcome, Subject, Subjects};
 pub use tell::KINDS;
 pub use triggers::{Event, EventDocument, happened, hear};
+pub(crate) use uses::naming_role;
 
 /// See definitions, everybody's instances, and the report on times.
 pub const READ: Permission = Permission::read("workflow.read");

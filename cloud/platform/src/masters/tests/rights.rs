@@ -48,7 +48,7 @@ impl Site {
             roles: vec!["VIEWER".into()],
             ..people::Invitation::default()
         };
-        let (_, link) = people::invite(db, cx, &invitation, None, now).await.unwrap();
+        let (_, link) = people::invite(db, &people::By::operator(cx), &invitation, None, now).await.unwrap();
         people::accept(db, link.reveal(), "Ananya", PASSWORD, now).await.unwrap();
         let held: Vec<String> = permissions.iter().map(|code| (*code).to_owned()).collect();
         let set: Result<(), DbError> = db

@@ -13,6 +13,7 @@ use super::settings::{self, ProviderError, Typed};
 use super::settings_pages::said;
 use super::store::Provider;
 use crate::openapi::{Operation, group};
+use crate::people::By;
 use crate::settings::TENANT_MANAGE;
 use crate::web::{AppState, Caller, FieldError, IfMatch, Problem, etag, json, not_modified};
 
@@ -34,6 +35,11 @@ pub(in crate::people) fn operations() -> Vec<Operation> {
             .answers::<Settings>()
             .tagged()
             .must_match()
+            .fails(
+                403,
+                "rights.beyond",
+                "The caller is no administrator: a provider says who comes in as whom.",
+            )
             .fails(409, "conflict.stale", "Somebody else changed it since `version`.")
             .fails(
                 422,
@@ -121,6 +127,7 @@ impl From<ProviderError> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "signin.invalid", error.to_string())
             }
             ProviderError::Stale => Self::conflict("conflict.stale", ""),
+            ProviderError::Beyond(beyond) => beyond.into(),
             ProviderError::NotFound => Self::not_found(),
             ProviderError::Secret(error) => Self::internal(error),
             ProviderError::Db(error) => error.into(),
@@ -162,7 +169,7 @@ async fn put(
         version,
     };
     let way = (&state.providers, state.private_webhooks);
-    match settings::set(&state.db, &caller.cx, &state.secrets, way, &typed).await {
+    match settings::set(&state.db, &By::caller(&state, &caller), &state.secrets, way, &typed).await {
         Ok(()) => {
             let kept = settings::get(&state.db, &caller.cx).await?;
             Ok(([etag(kept.version)], Json(Settings::from(kept))).into_response())

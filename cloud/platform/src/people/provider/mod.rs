@@ -17,9 +17,9 @@ mod store;
 mod wire;
 
 pub(super) use api::operations;
-pub(super) use settings::identities;
 pub use settings::reseal;
-pub(super) use store::password_closed;
+pub(super) use settings::{identities, way_back_stays};
+pub(super) use store::{gives, password_closed};
 pub use wire::Providers;
 
 use axum::Router;

@@ -10,11 +10,11 @@ use chrono::Utc;
 use serde::Deserialize;
 
 use super::service::{self, Back, Place, Refusal};
-use crate::i18n::Texts;
+use crate::i18n::{Texts, Value};
 use crate::people::signin::SignedIn;
 use crate::web::{
     AppState, Client, Problem, Visitor, after_sign_in, client_of, end_current, end_provider, escaped,
-    local_path, provider_of, query, set_provider, set_session, set_step, step_path,
+    is_ours, local_path, present, provider_of, query, set_provider, set_session, set_step, step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {
@@ -37,6 +37,8 @@ struct At<'a> {
     failed: Option<String>,
     /// Whether a new password can be asked for by mail.
     mails: bool,
+    /// The browser is signed in as somebody else, who signs out first.
+    sign_out: bool,
 }
 
 impl At<'_> {
@@ -61,6 +63,7 @@ fn show(
     place: Option<&Place>,
     failed: Option<(StatusCode, String)>,
 ) -> Result<Response, Problem> {
+    let sign_out = matches!(failed, Some((StatusCode::CONFLICT, _)));
     let texts = &visitor.texts;
     let title = match place {
         Some(place) => texts.t1("provider-at", "code", &place.code),
@@ -68,7 +71,7 @@ fn show(
     };
     let code = place.map_or(code, |place| place.code.as_str());
     let (status, failed) = failed.map_or((StatusCode::OK, None), |(status, told)| (status, Some(told)));
-    let page = At { title, texts, next: local_path(next), code, place, failed, mails: state.mails };
+    let page = At { title, texts, next: local_path(next), code, place, failed, mails: state.mails, sign_out };
     Ok((status, Html(page.render()?)).into_response())
 }
 
@@ -96,7 +99,9 @@ async fn page(
 }
 
 /// Sends the browser to the provider. A link, since browsers hold back forms that lead
-/// to other sites; what it changes is one row that is over in ten minutes.
+/// to other sites; what it changes is one row that is over in ten minutes. Another site
+/// that sends a browser here is shown the page with the button: whoever is to be signed in
+/// clicks it themselves, or does not.
 async fn begin(
     State(state): State<AppState>,
     visitor: Visitor,
@@ -106,8 +111,13 @@ async fn begin(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let Asked { next, .. } = query(&uri)?;
+    if !is_ours(&headers) {
+        return page(State(state), visitor, Path(code), uri).await;
+    }
     let (address, _) = client_of(&client, &headers);
-    match service::begin(&state, &code, local_path(&next), address, Utc::now()).await {
+    let now = Utc::now();
+    let present = present(&state, &headers, now).await?;
+    match service::begin(&state, &code, local_path(&next), (address, present.as_ref()), now).await {
         Ok(begun) => {
             let mut response = Redirect::to(&begun.to).into_response();
             set_provider(&state, &mut response, &begun.secret);
@@ -131,7 +141,9 @@ async fn back(
     let came: Back = query(&uri)?;
     let from = client_of(&client, &headers);
     let now = Utc::now();
-    let done = service::finish(&state, &code, &came, provider_of(&headers), from, now).await;
+    let present = present(&state, &headers, now).await?;
+    let held = (provider_of(&headers), present.as_ref());
+    let done = service::finish(&state, &code, &came, held, from, now).await;
     let mut response = match done {
         Ok(came) => {
             // A new session takes the place of the one that this browser had.
@@ -173,6 +185,10 @@ async fn refused(
         Refusal::NoProvider => (StatusCode::NOT_FOUND, texts.t("provider-none")),
         Refusal::Over => (StatusCode::UNPROCESSABLE_ENTITY, texts.t("provider-no-over")),
         Refusal::Elsewhere => (StatusCode::UNPROCESSABLE_ENTITY, texts.t("provider-no-elsewhere")),
+        Refusal::SignedIn(name, tenant) => {
+            let values = [("name", Value::from(name)), ("tenant", Value::from(tenant))];
+            (StatusCode::CONFLICT, texts.with("provider-no-signed-in", &values))
+        }
         Refusal::Told(told) => (StatusCode::UNPROCESSABLE_ENTITY, texts.t1("provider-no-told", "told", told)),
         Refusal::Code(_) => (StatusCode::UNPROCESSABLE_ENTITY, texts.t("provider-no-code")),
         Refusal::Unreached(_) => (StatusCode::BAD_GATEWAY, texts.t("provider-no-answer")),

@@ -29,10 +29,13 @@ use crate::people::throttle::Counted;
 use crate::people::{PEOPLE_JOINED, USER_MANAGE, service as office};
 use crate::plans::{self, Limit};
 use crate::web::AppState;
-use crate::web::keys::{Secret, hash_of_token};
+use crate::web::keys::{Access, Bearer, Secret, hash_of_token};
 
 /// How long a person may stay at the provider.
 pub(super) const ATTEMPT_LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+/// How often a first sign-in is looked at that another one was faster than.
+const TRIES: usize = 3;
 
 /// Why nobody came in.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,10 @@ pub(super) enum Refusal {
     /// It was begun for another tenant.
     #[error("the sign-in is another organisation's")]
     Elsewhere,
+    /// The browser is signed in already, as somebody else: their name, and that of their
+    /// organisation.
+    #[error("the browser is signed in as somebody else")]
+    SignedIn(String, String),
     /// What the provider says instead of a code.
     #[error("the provider says: {0}")]
     Told(String),
@@ -69,6 +76,12 @@ pub(super) enum Refusal {
     Wait(DateTime<Utc>),
     #[error(transparent)]
     People(#[from] PeopleError),
+}
+
+impl Refusal {
+    fn signed_in(access: &Access) -> Self {
+        Self::SignedIn(access.name.clone(), access.tenant_name.clone())
+    }
 }
 
 impl From<DbError> for Refusal {
@@ -155,7 +168,8 @@ pub(super) struct Begun {
     pub secret: Secret,
 }
 
-/// Begins a sign-in; `next` is the page that follows it.
+/// Begins a sign-in; `next` is the page that follows it, `present` whoever is signed in in
+/// this browser.
 ///
 /// # Errors
 /// [`Refusal`].
@@ -163,7 +177,7 @@ pub(super) async fn begin(
     state: &AppState,
     code: &str,
     next: &str,
-    address: Option<IpAddr>,
+    (address, present): (Option<IpAddr>, Option<&Access>),
     now: DateTime<Utc>,
 ) -> Result<Begun, Refusal> {
     if let Some(address) = address {
@@ -174,6 +188,9 @@ pub(super) async fn begin(
         }
     }
     let place = place(&state.db, code).await?.ok_or(Refusal::NoProvider)?;
+    if let Some(access) = present.filter(|access| access.tenant != place.tenant) {
+        return Err(Refusal::signed_in(access));
+    }
     let provider = &place.provider;
     let metadata = state.providers.find(&provider.issuer, state.private_webhooks, now).await?;
     let (asked, secret) = (Secret::token(), Secret::token());
@@ -237,7 +254,9 @@ pub(super) struct Came {
 }
 
 /// Takes a sign-in up that has come back, and lets the person in. `code` is that of the
-/// tenant in the address, `secret` what the browser holds.
+/// tenant in the address, `secret` what the browser holds, `present` whoever is signed in
+/// there: whoever works as somebody is not made somebody else, whom another site may have
+/// chosen, without signing out first.
 ///
 /// # Errors
 /// [`Refusal`].
@@ -245,7 +264,7 @@ pub(super) async fn finish(
     state: &AppState,
     code: &str,
     back: &Back,
-    secret: Option<&str>,
+    (secret, present): (Option<&str>, Option<&Access>),
     (address, browser): (Option<IpAddr>, String),
     now: DateTime<Utc>,
 ) -> Result<Came, Refusal> {
@@ -264,6 +283,9 @@ pub(super) async fn finish(
     if place.tenant != attempt.tenant_id {
         return Err(Refusal::Elsewhere);
     }
+    if let Some(access) = present.filter(|access| access.tenant != place.tenant) {
+        return Err(Refusal::signed_in(access));
+    }
     let provider = &place.provider;
     if provider.issuer != attempt.issuer {
         return Err(Refusal::Over);
@@ -273,6 +295,9 @@ pub(super) async fn finish(
     }
     let claims = judged(state, &place, back, secret, now).await?;
     let user = admit(&state.db, &place, &claims, now).await?;
+    if let Some(access) = present.filter(|access| access.bearer != Bearer::Person(user)) {
+        return Err(Refusal::signed_in(access));
+    }
     let from = Origin {
         address: address.map(|address| address.to_string()).unwrap_or_default(),
         browser: browser.chars().take(200).collect(),
@@ -344,8 +369,31 @@ async fn judged(
     Ok(claims)
 }
 
-/// The person that somebody is, or becomes.
+/// The person that somebody is, or becomes. Of two first sign-ins of one person at once the
+/// later one finds the other's person, or identity, there already, and looks again: then
+/// it is known.
 async fn admit(db: &Db, place: &Place, claims: &Claims, now: DateTime<Utc>) -> Result<Uuid, Refusal> {
+    for _ in 1..TRIES {
+        match admit_once(db, place, claims, now).await {
+            Err(Refusal::People(error)) if is_there_already(&error) => {
+                tracing::debug!(%error, "another first sign-in was faster");
+            }
+            done => return done,
+        }
+    }
+    admit_once(db, place, claims, now).await
+}
+
+/// Whether another sign-in at the same time made what this one was about to.
+fn is_there_already(error: &PeopleError) -> bool {
+    match error {
+        PeopleError::Exists => true,
+        PeopleError::Db(error) => error.problem() == crate::db::Problem::Exists,
+        _ => false,
+    }
+}
+
+async fn admit_once(db: &Db, place: &Place, claims: &Claims, now: DateTime<Utc>) -> Result<Uuid, Refusal> {
     let (provider, cx) = (&place.provider, Cx::system(place.tenant));
     let email = claims.email.as_deref().filter(|_| claims.verified);
     let way = db
@@ -370,7 +418,9 @@ async fn admit(db: &Db, place: &Place, claims: &Claims, now: DateTime<Utc>) -> R
             let cx = Cx::new(place.tenant, format!("user:{user}"));
             db.tx(&cx, async |tx| {
                 if link {
-                    store::identity_insert(tx, user, &provider.issuer, &claims.subject, now).await?;
+                    if !store::identity_insert(tx, user, &provider.issuer, &claims.subject, now).await? {
+                        return Err(Refusal::People(PeopleError::Exists));
+                    }
                     record(tx, user, "user.link_identity", &provider.issuer).await?;
                 }
                 if activate {
@@ -431,7 +481,9 @@ async fn create(
                 people::user_insert(tx, user, email, name).await?;
                 people::roles_set(tx, user, &given).await?;
                 store::activate(tx, user).await?;
-                store::identity_insert(tx, user, &place.provider.issuer, &claims.subject, now).await?;
+                if !store::identity_insert(tx, user, &place.provider.issuer, &claims.subject, now).await? {
+                    return Err(PeopleError::Exists);
+                }
                 let entry = Entry {
                     action: "user.create",
                     subject: &format!("user:{user}"),

@@ -12,7 +12,8 @@ use crate::db::{Db, DbError, Tx};
 use crate::outbound;
 use crate::people::error::PeopleError;
 use crate::people::model::ADMIN;
-use crate::people::service as people;
+use crate::people::within::{Beyond, By};
+use crate::people::{service as people, store as office};
 use crate::secrets::{SecretError, Secrets};
 
 /// What the client secret is sealed for.
@@ -30,6 +31,9 @@ pub(super) enum ProviderError {
     /// Somebody else changed it meanwhile.
     #[error("somebody else changed this meanwhile")]
     Stale,
+    /// It reaches beyond what whoever acts holds.
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
     /// The person comes in by no identity.
     #[error("there is no such person, or no identity of theirs")]
     NotFound,
@@ -53,6 +57,7 @@ impl From<PeopleError> for ProviderError {
         match error {
             PeopleError::Db(error) => Self::Db(error),
             PeopleError::Secret(error) => Self::Secret(error),
+            PeopleError::Beyond(beyond) => Self::Beyond(beyond),
             _ => Self::NotFound,
         }
     }
@@ -129,18 +134,23 @@ fn judge(typed: &Typed, private: bool) -> (Vec<Wrong>, Vec<String>) {
     (wrong, domains)
 }
 
-/// Keeps settings. Where they are to be used, the provider is asked who it is first.
+/// Keeps settings. Where they are to be used, the provider is asked who it is first. Where
+/// passwords are left out from now on, the sessions of everybody but administrators and
+/// whoever does it end: those that passwords began are among them.
 ///
 /// # Errors
-/// [`ProviderError::Invalid`] with every field that is not right;
+/// [`ProviderError::Beyond`] of somebody who is no administrator: a provider says who
+/// comes in as whom. [`ProviderError::Invalid`] with every field that is not right;
 /// [`ProviderError::Stale`].
 pub(super) async fn set(
     db: &Db,
-    cx: &Cx,
+    by: &By<'_>,
     secrets: &Secrets,
     (providers, private): (&Providers, bool),
     typed: &Typed,
 ) -> Result<(), ProviderError> {
+    by.holds_everything()?;
+    let cx = by.cx;
     let (mut wrong, domains) = judge(typed, private);
     let role = Some(typed.create_role.trim().to_owned()).filter(|role| !role.is_empty());
     if let Some(role) = &role {
@@ -159,8 +169,10 @@ pub(super) async fn set(
             }
         }
     }
-    db.tx(cx, async |tx| {
+    let keep = async |tx: &mut Tx| {
         let mut wrong = wrong.clone();
+        // Locked: the last of them is not taken away meanwhile.
+        let holders = office::holders(tx, ADMIN).await?;
         if typed.provider_only && typed.active && !store::has_way_back(tx).await? {
             wrong.push(("provider_only", "provider-wrong-way-back", String::new()));
         }
@@ -201,9 +213,33 @@ pub(super) async fn set(
             before: Some(told(&before)),
             after: Some(told(&new)),
         };
-        Ok(audit::record(tx, entry).await?)
+        audit::record(tx, entry).await?;
+        let alone = |it: &Provider| it.active && it.provider_only;
+        let closes = alone(&new) && !alone(&before);
+        Ok::<_, ProviderError>(
+            closes.then(|| holders.into_iter().map(|(user, _)| user).collect::<Vec<Uuid>>()),
+        )
+    };
+    db.system_tx(async |system| {
+        // Sessions that ended for nothing are harmless.
+        system.home_first();
+        let stay: Option<Vec<Uuid>> = system.enter(cx, keep).await?;
+        if let Some(mut stay) = stay {
+            stay.extend(cx.actor.strip_prefix("user:").and_then(|id| id.parse::<Uuid>().ok()));
+            office::sessions_end_but(system, cx.tenant, &stay).await?;
+        }
+        Ok(())
     })
     .await
+}
+
+/// Asks that without this person somebody active would still administer who has a
+/// password, where people sign in by the provider alone.
+///
+/// # Errors
+/// [`PeopleError::LastWayBack`].
+pub(in crate::people) async fn way_back_stays(tx: &mut Tx, user: Uuid) -> Result<(), PeopleError> {
+    if store::is_last_way_back(tx, user).await? { Err(PeopleError::LastWayBack) } else { Ok(()) }
 }
 
 /// Issuers by which a person comes in, and since when.
@@ -222,9 +258,12 @@ pub(in crate::people) async fn identities(
 /// theirs.
 ///
 /// # Errors
-/// [`ProviderError::NotFound`].
-pub(super) async fn unlink(db: &Db, cx: &Cx, user: Uuid) -> Result<(), ProviderError> {
-    db.tx(cx, async |tx| {
+/// [`ProviderError::NotFound`]; [`ProviderError::Beyond`] of somebody who has more than
+/// whoever acts holds.
+pub(super) async fn unlink(db: &Db, by: &By<'_>, user: Uuid) -> Result<(), ProviderError> {
+    db.tx(by.cx, async |tx| {
+        let person = office::user(tx, user, true).await?.ok_or(ProviderError::NotFound)?;
+        by.require_person(tx, &person).await?;
         if !store::identities_delete(tx, user).await? {
             return Err(ProviderError::NotFound);
         }

@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::settings::{self, ProviderError, Typed};
 use crate::i18n::{Texts, Value};
+use crate::people::error::PeopleError;
 use crate::people::model::{ADMIN, Role};
-use crate::people::pages::role_name;
-use crate::people::{USER_MANAGE, service as people};
+use crate::people::pages::{done_or_told, role_name};
+use crate::people::{By, USER_MANAGE, service as people};
 use crate::settings::{TENANT_MANAGE, Tab, tabs};
 use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
@@ -32,6 +33,8 @@ struct Page<'a> {
     roles: Vec<Role>,
     /// A secret is kept.
     has_secret: bool,
+    /// Why whoever looks cannot change them.
+    beyond: Option<String>,
     /// Where the organisation's people sign in, if they do.
     door: Option<String>,
     /// Where the provider sends people back to.
@@ -115,10 +118,11 @@ async fn show(
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
     let view = Page {
         texts: &caller.texts,
-        tabs: tabs("/settings/signin"),
+        tabs: tabs(caller, "/settings/signin"),
         typed,
         roles: roles.into_iter().filter(|role| role.code != ADMIN).collect(),
         has_secret,
+        beyond: By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts)),
         back: format!("{at}/callback"),
         door: active.then_some(at),
         done: shown.done,
@@ -162,11 +166,17 @@ async fn set(
     caller.require(&TENANT_MANAGE)?;
     let typed = form(sent)?;
     let way = (&state.providers, state.private_webhooks);
-    let done = settings::set(&state.db, &caller.cx, &state.secrets, way, &Typed::from(&typed)).await;
+    let by = By::caller(&state, &caller);
+    let done = settings::set(&state.db, &by, &state.secrets, way, &Typed::from(&typed)).await;
     let (wrong, error) = match done {
         Ok(()) => return Ok(Redirect::to("/settings/signin?done=1").into_response()),
         Err(ProviderError::Invalid(wrong)) => (said(&caller.texts, wrong), None),
         Err(ProviderError::Stale) => (Vec::new(), Some(caller.t("error-conflict-stale"))),
+        // The page says why by itself, with the settings as they are.
+        Err(ProviderError::Beyond(_)) => {
+            let page = show(&state, &caller, &headers, Shown::default()).await?;
+            return Ok((StatusCode::FORBIDDEN, page).into_response());
+        }
         Err(error) => return Err(error.into()),
     };
     // Typed again: it is not sent back.
@@ -177,9 +187,13 @@ async fn set(
 async fn unlink(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     Path(id): Path<Uuid>,
-) -> Result<Redirect, Problem> {
+) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    settings::unlink(&state.db, &caller.cx, id).await?;
-    Ok(Redirect::to(&format!("/users/{id}")))
+    let done = match settings::unlink(&state.db, &By::caller(&state, &caller), id).await {
+        Err(ProviderError::Beyond(beyond)) => Err(PeopleError::Beyond(beyond)),
+        done => Ok(done?),
+    };
+    done_or_told(&state, &caller, &headers, id, done).await
 }

@@ -113,6 +113,39 @@ pub(super) async fn has_way_back(tx: &mut Tx) -> Result<bool, Error> {
     .await
 }
 
+/// Whether people sign in by the provider alone, and this person is the last one active
+/// who administers and has a password.
+pub(super) async fn is_last_way_back(tx: &mut Tx, user: Uuid) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"with back as (select u.user_id from users u
+                         join user_roles r on r.tenant_id = $1 and r.user_id = u.user_id
+                              and r.role = $2 and r.plants is null
+                         where u.tenant_id = $1 and u.status = 'active' and u.deleted_at is null
+                           and u.password_hash is not null)
+           select (exists (select from sign_in_providers where tenant_id = $1 and active and provider_only)
+                   and exists (select from back where user_id = $3)
+                   and not exists (select from back where user_id <> $3)) as "last!""#,
+        tenant,
+        ADMIN,
+        user,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Whether whoever is not known becomes a person with this role.
+pub(in crate::people) async fn gives(tx: &mut Tx, role: &str) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select exists (select from sign_in_providers where tenant_id = $1 and create_role = $2) as "any!""#,
+        tenant,
+        role,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
 /// Whom of the tenant's people an identity, or else an e-mail, means.
 pub(super) async fn find(
     tx: &mut Tx,
@@ -152,16 +185,19 @@ pub(super) async fn find(
     }))
 }
 
+/// Links an identity; `false` when another sign-in at the same time has linked it, or
+/// another one of the person, already.
 pub(super) async fn identity_insert(
     tx: &mut Tx,
     user: Uuid,
     issuer: &str,
     subject: &str,
     now: DateTime<Utc>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let tenant = tx.tenant();
-    sqlx::query!(
-        "insert into user_identities (tenant_id, issuer, subject, user_id, linked_at) values ($1, $2, $3, $4, $5)",
+    let done = sqlx::query!(
+        "insert into user_identities (tenant_id, issuer, subject, user_id, linked_at) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
         tenant,
         issuer,
         subject,
@@ -170,7 +206,7 @@ pub(super) async fn identity_insert(
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Forgets the identities by which a person comes in; `false` when there were none.

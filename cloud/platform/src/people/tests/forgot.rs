@@ -163,7 +163,7 @@ async fn only_active_people_get_a_link_and_those_of_every_tenant() {
     site.office.invite("new@saif.example", &["VIEWER"]).await;
     let gone = site.office.active("gone@saif.example", &["VIEWER"]).await;
     let version = service::find(db, &site.office.cx, gone).await.unwrap().version;
-    service::enable(db, &site.office.cx, gone, version, false).await.unwrap();
+    service::enable(db, &By::operator(&site.office.cx), gone, version, false).await.unwrap();
     let both = "both@saif.example";
     site.office.active(both, &["VIEWER"]).await;
     let other = Cx::system(site.office.test.tenant("OTHR", &[]).await);
@@ -173,7 +173,8 @@ async fn only_active_people_get_a_link_and_those_of_every_tenant() {
         roles: vec!["VIEWER".into()],
         ..Invitation::default()
     };
-    let (_, link) = links::invite(db, &other, &invitation, None, site.office.now).await.unwrap();
+    let (_, link) =
+        links::invite(db, &By::operator(&other), &invitation, None, site.office.now).await.unwrap();
     links::accept(db, link.reveal(), "B", PASSWORD, site.office.now).await.unwrap();
     for email in ["new@saif.example", "gone@saif.example", both] {
         site.browser().send("POST", "/forgot", &form(&format!("email={email}"))).await;

@@ -349,7 +349,7 @@ async fn who_is_not_known_comes_in_only_where_the_settings_say_so() {
     assert_eq!((new.name.as_str(), new.status, new.roles.as_slice()),
         ("Ananya of the provider", Status::Active, ["VIEWER".to_owned()].as_slice()));
     // Shut out here is shut out, whatever the provider says.
-    service::enable(&site.office.test.db, &site.office.cx, new.id, new.version, false).await.unwrap();
+    service::enable(&site.office.test.db, &By::operator(&site.office.cx), new.id, new.version, false).await.unwrap();
     let (inside, page) = site.tries(json!({})).await;
     assert!(!inside && page.contains("You are shut out here"), "{page}");
 }
@@ -513,9 +513,15 @@ async fn the_second_step_holds_unless_the_provider_took_it() {
     site.office.active("a@saif.example", &["VIEWER"]).await;
     let role = service::roles(&site.office.test.db, &site.office.cx).await.unwrap();
     let version = role.iter().find(|role| role.code == "VIEWER").unwrap().version;
-    crate::people::second_step::require(&site.office.test.db, &site.office.cx, "VIEWER", version, true)
-        .await
-        .unwrap();
+    crate::people::second_step::require(
+        &site.office.test.db,
+        &By::operator(&site.office.cx),
+        "VIEWER",
+        version,
+        true,
+    )
+    .await
+    .unwrap();
     let (inside, to) = site.tries(json!({})).await;
     assert!(!inside && to.starts_with("/signin/step?next="), "{to}");
     let (inside, to) = site.tries(json!({ "amr": ["pwd"] })).await;
@@ -624,6 +630,168 @@ async fn settings_are_judged_and_the_provider_is_asked() {
     let mut browser = Browser { router: guarded, cookie: String::new() };
     let (status, _, page) = browser.send("GET", "/signin/at/SAIF/provider", "").await;
     assert!(status == StatusCode::BAD_GATEWAY && page.contains("cannot be reached now"), "{page}");
+}
+
+/// The same path, as a browser asks for it that says this of where it comes from.
+async fn sent_from(browser: &Browser, path: &str, pairs: &[(&str, &str)]) -> (StatusCode, String) {
+    let mut request = Request::builder()
+        .uri(path)
+        .header(header::HOST, "tw.test")
+        .header(header::ACCEPT, "text/html")
+        .header(header::COOKIE, &browser.cookie);
+    for (name, value) in pairs {
+        request = request.header(*name, *value);
+    }
+    let response = browser.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let status = response.status();
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn another_site_signs_nobody_in() {
+    let site = Site::set_up().await;
+    let browser = site.browser();
+    let path = "/signin/at/SAIF/provider?next=/account";
+    for pairs in [
+        &[("sec-fetch-site", "cross-site")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "cross-site"), ("referer", "http://tw.test/signin/at/SAIF")],
+        &[("referer", "https://evil.example/")],
+        &[],
+    ] {
+        let (status, page) = sent_from(&browser, path, pairs).await;
+        assert!(status == StatusCode::OK && page.contains("Go on with Saif ID"), "{pairs:?}: {page}");
+        assert!(page.contains("provider?next=/account"), "and goes on to the same page: {page}");
+    }
+    for pairs in [
+        &[("sec-fetch-site", "same-origin")][..],
+        &[("sec-fetch-site", "none")],
+        &[("referer", "http://tw.test/signin/at/SAIF")],
+    ] {
+        assert_eq!(sent_from(&browser, path, pairs).await.0, StatusCode::SEE_OTHER, "{pairs:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_works_as_somebody_is_not_made_somebody_else() {
+    let mut site = Site::set_up().await;
+    let user = site.office.active("a@saif.example", &["VIEWER"]).await;
+    let told = "To sign in as somebody else, sign out first";
+    // Another person of the same organisation: the administrator's browser comes back as her.
+    let (status, headers, _) = site.boss.send("GET", "/signin/at/SAIF/provider", "").await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let back = site.provider.consents(headers["location"].to_str().unwrap());
+    let (status, _, page) = site.boss.send("GET", &back, "").await;
+    assert!(status == StatusCode::CONFLICT && page.contains(told), "{page}");
+    assert!(page.contains("action=\"/signout\"") && page.contains("Ananya Sen"), "{page}");
+    let (_, _, page) = site.boss.send("GET", "/account", "").await;
+    assert!(page.contains("boss@saif.example"), "still signed in as before: {page}");
+
+    // Another organisation's: neither there nor back.
+    let other = site.office.test.tenant("OTHR", &[]).await;
+    let invitation = Invitation {
+        email: "a@saif.example".into(),
+        name: "A".into(),
+        roles: vec!["VIEWER".into()],
+        ..Invitation::default()
+    };
+    let cx = Cx::system(other);
+    let db = &site.office.test.db;
+    let (_, link) = links::invite(db, &By::operator(&cx), &invitation, None, site.office.now).await.unwrap();
+    links::accept(db, link.reveal(), "A", OTHER, site.office.now).await.unwrap();
+    let mut elsewhere = site.browser();
+    let body = format!("email=a%40saif.example&password={}", OTHER.replace(' ', "+"));
+    assert_eq!(elsewhere.send("POST", "/signin", &body).await.0, StatusCode::SEE_OTHER);
+    let (status, _, page) = elsewhere.send("GET", "/signin/at/SAIF/provider", "").await;
+    assert!(status == StatusCode::CONFLICT && page.contains(told), "{page}");
+    let mut begun = site.browser();
+    let (_, headers, _) = begun.send("GET", "/signin/at/SAIF/provider", "").await;
+    let back = site.provider.consents(headers["location"].to_str().unwrap());
+    begun.cookie = format!("{}; {}", begun.cookie, elsewhere.cookie);
+    let (status, _, page) = begun.send("GET", &back, "").await;
+    assert!(status == StatusCode::CONFLICT && page.contains(told), "{page}");
+    assert!(signed_in(&mut elsewhere).await);
+
+    // As the same person it is a new session, and after signing out anybody's.
+    let mut browser = site.browser();
+    assert_eq!(site.comes(&mut browser).await.0, StatusCode::SEE_OTHER);
+    let (status, _, page) = site.comes(&mut browser).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    let sessions = signin::sessions(db, site.office.tenant, user, None, site.office.now).await.unwrap();
+    assert_eq!(sessions.len(), 1, "the one before is over");
+    assert_eq!(elsewhere.send("POST", "/signout", "").await.0, StatusCode::SEE_OTHER);
+    assert_eq!(site.comes(&mut elsewhere).await.0, StatusCode::SEE_OTHER);
+}
+
+crate::in_every_placement! {
+async fn two_first_sign_ins_of_one_person_at_once_are_one_person() {
+    let mut site = Site::set_up().await;
+    let (status, page) = site.set(&[("create_role", "VIEWER"), ("email_domains", "saif.example")]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    let (invited, _) = site.office.invite("b@saif.example", &["VIEWER"]).await;
+    let comes_twice = async |claims: Value| {
+        site.provider.claims(claims);
+        let (mut one, mut two) = (site.browser(), site.browser());
+        let (first, second) = tokio::join!(site.comes(&mut one), site.comes(&mut two));
+        for (status, _, page) in [first, second] {
+            assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+        }
+        assert!(signed_in(&mut one).await && signed_in(&mut two).await);
+    };
+    // Who is not known, and who was invited.
+    comes_twice(json!({})).await;
+    comes_twice(json!({ "sub": "b", "email": "b@saif.example" })).await;
+    let people = service::list(&site.office.test.db, &site.office.cx, ("", Uuid::nil()), 9).await.unwrap();
+    let of = |email: &str| people.iter().filter(|person| person.email == email).collect::<Vec<_>>();
+    assert_eq!(of("a@saif.example").len(), 1);
+    assert!(of("b@saif.example").len() == 1 && of("b@saif.example")[0].id == invited);
+    let linked = site.office.audit().await;
+    let linked = linked.iter().filter(|row| row.starts_with("user.link_identity")).count();
+    assert_eq!(linked, 1, "the one who was invited, once");
+}
+
+async fn leaving_passwords_out_ends_what_they_began_and_keeps_a_way_back() {
+    let mut site = Site::set_up().await;
+    site.office.active("a@saif.example", &["VIEWER"]).await;
+    let mut clerk = site.browser();
+    let body = format!("email=a%40saif.example&password={}", PASSWORD.replace(' ', "+"));
+    assert_eq!(clerk.send("POST", "/signin", &body).await.0, StatusCode::SEE_OTHER);
+    assert!(signed_in(&mut clerk).await);
+    let (status, page) = site.set(&[("provider_only", "true")]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    assert!(!signed_in(&mut clerk).await, "it stood on a password");
+    assert!(signed_in(&mut site.boss).await, "administrators keep theirs");
+    // Who came by the provider stays when the settings are saved again.
+    let mut browser = site.browser();
+    assert_eq!(site.comes(&mut browser).await.0, StatusCode::SEE_OTHER);
+    let (status, page) = site.set(&[("provider_only", "true"), ("name", "Other")]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    assert!(signed_in(&mut browser).await);
+
+    // A second administrator, who has no password.
+    let (db, cx) = (&site.office.test.db, &site.office.cx);
+    let (second, _) = site.office.invite("b@saif.example", &[ADMIN]).await;
+    assert!(site.tries(json!({ "sub": "b", "email": "b@saif.example" })).await.0);
+    let boss = service::list(db, cx, ("", Uuid::nil()), 9).await.unwrap();
+    let boss = boss.into_iter().find(|person| person.email == "boss@saif.example").unwrap();
+    let by = By::operator(cx);
+    let last = |done: Result<(), PeopleError>| matches!(done, Err(PeopleError::LastWayBack));
+    assert!(last(service::enable(db, &by, boss.id, boss.version, false).await));
+    assert!(last(service::roles_set(db, &by, boss.id, &["VIEWER".into()]).await));
+    let going = db.tx(cx, async |tx| service::may_go(tx, &by, boss.id).await).await;
+    assert!(last(going));
+    let path = format!("/users/{}/status", boss.id);
+    let body = format!("version={}&active=false", boss.version);
+    let (status, _, page) = site.boss.send("POST", &path, &body).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("the last administrator with a password"), "{page}");
+    // The other one may go, and this one once passwords are let in again.
+    service::roles_set(db, &by, second, &["VIEWER".into()]).await.unwrap();
+    service::roles_set(db, &by, second, &[ADMIN.into()]).await.unwrap();
+    let (status, page) = site.set(&[]).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    service::roles_set(&site.office.test.db, &By::operator(&site.office.cx), boss.id, &["VIEWER".into()]).await.unwrap();
+}
 }
 
 #[tokio::test]

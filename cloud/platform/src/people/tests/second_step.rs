@@ -241,7 +241,7 @@ async fn a_role_may_ask_for_it_and_an_administrator_resets_it() {
     assert!(page.contains("One of your roles asks"), "{page}");
 
     // A link to a new password does not stand for the second step.
-    let link = links::link(db, &site.office.cx, clerk, None, Utc::now()).await.unwrap();
+    let link = links::link(db, &By::operator(&site.office.cx), clerk, None, Utc::now()).await.unwrap();
     let mut by_link = site.browser();
     let path = format!("/invitation/{}", link.reveal());
     let (_, headers, _) =
@@ -264,7 +264,7 @@ async fn a_role_may_ask_for_it_and_an_administrator_resets_it() {
     assert_eq!(status, StatusCode::SEE_OTHER, "one that was never confirmed is forgotten too");
     // Another tenant's administrator finds nobody.
     let stranger = Cx::system(site.office.test.tenant("OTHR", &[]).await);
-    let done = crate::people::second_step::reset(db, &stranger, clerk, Utc::now()).await;
+    let done = crate::people::second_step::reset(db, &By::operator(&stranger), clerk, Utc::now()).await;
     assert!(matches!(done, Err(PeopleError::NotFound)));
 }
 
@@ -276,7 +276,7 @@ async fn whoever_is_shut_out_between_the_steps_stays_out() {
     let (_, codes) = site.enrolled("a@saif.example").await;
     let (mut browser, _) = site.typed("a@saif.example").await;
     let version = service::find(db, &site.office.cx, user).await.unwrap().version;
-    service::enable(db, &site.office.cx, user, version, false).await.unwrap();
+    service::enable(db, &By::operator(&site.office.cx), user, version, false).await.unwrap();
     browser.send("POST", "/signin/step", &form(&format!("code={}", codes[0]))).await;
     assert!(!signed_in(&mut browser).await);
 }
@@ -293,7 +293,9 @@ async fn one_password_of_two_tenants_asks_which() {
         roles: vec!["VIEWER".into()],
         ..Invitation::default()
     };
-    let (_, link) = links::invite(db, &Cx::system(other), &invitation, None, site.office.now).await.unwrap();
+    let (_, link) = links::invite(db, &By::operator(&Cx::system(other)), &invitation, None, site.office.now)
+        .await
+        .unwrap();
     links::accept(db, link.reveal(), "A", PASSWORD, site.office.now).await.unwrap();
     let third = site.office.test.tenant("THRD", &[]).await;
     for (tenant, name) in [(site.office.tenant, "SAIF"), (other, "OTHR")] {

@@ -66,3 +66,4 @@ error-auth-address = Your organisation may not be reached from here.
 settings-outside = Your organisation may be reached from its own networks only, and you come from { $address }. Ask an administrator of your organisation, or come from an allowed network.
 settings-outside-unknown = Your organisation may be reached from its own networks only, and the server does not know from where you come.
 settings-signin = Sign-in
+settings-keys = Access keys

@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::service::{self, Listed, NewKey};
+use super::make::{self, Typed};
+use super::service::{self, Listed};
 use crate::ctx::Plants;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, Permission, Problem, Scope, json};
@@ -18,7 +19,7 @@ use crate::web::{AppState, Caller, Permission, Problem, Scope, json};
 /// Make, list and end access keys.
 pub const KEY_MANAGE: Permission = Permission::admin("key.manage");
 
-pub(crate) fn router() -> Router<AppState> {
+pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/v1/access-keys", get(list).post(create))
         .route("/api/v1/access-keys/{key}", delete(revoke))
@@ -74,6 +75,10 @@ struct One {
     /// Codes of plants; null for all.
     plants: Option<Vec<String>>,
     created_at: DateTime<Utc>,
+    /// Who made it, as the audit names whoever acts; `system`: the cloud's command line.
+    created_by: String,
+    /// When it last opened something, to five minutes; null: never.
+    last_used_at: Option<DateTime<Utc>>,
     /// When it ends by itself.
     expires_at: Option<DateTime<Utc>>,
     /// When it was ended.
@@ -82,8 +87,10 @@ struct One {
 
 impl From<Listed> for One {
     fn from(key: Listed) -> Self {
-        let Listed { id, name, scopes, plants, created_at, expires_at, revoked_at } = key;
-        Self { id, name, scopes, plants: plants.codes(), created_at, expires_at, revoked_at }
+        let Listed { id, name, scopes, plants, created_at, created_by, last_used_at, expires_at, revoked_at } =
+            key;
+        let plants = plants.codes();
+        Self { id, name, scopes, plants, created_at, created_by, last_used_at, expires_at, revoked_at }
     }
 }
 
@@ -144,25 +151,6 @@ struct Made {
     key: String,
 }
 
-/// Refuses to give away more than the caller has.
-fn require_within(state: &AppState, caller: &Caller, scope: Scope, plants: &Plants) -> Result<(), Problem> {
-    let granted = state.permissions.iter().filter(|permission| permission.key_scope <= scope);
-    let within = |permission: &Permission| {
-        let own = caller.plants(permission);
-        match plants.codes() {
-            None => own.is_all(),
-            Some(codes) => codes.iter().all(|plant| own.has(plant)),
-        }
-    };
-    let beyond = granted.filter(|permission| !within(permission)).count();
-    if beyond == 0 {
-        return Ok(());
-    }
-    let detail =
-        format!("The key would have {beyond} permissions that you have not, or not at these plants.");
-    Err(Problem::new(StatusCode::FORBIDDEN, "key.beyond", detail))
-}
-
 async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -170,28 +158,13 @@ async fn create(
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     caller.require(&KEY_MANAGE)?;
     let New { name, scope, plants, expires_at } = json(sent)?;
-    let (scope, plants) = (scope.scope(), Plants::stored(plants));
-    require_within(&state, &caller, scope, &plants)?;
-    let mut problem = Problem::invalid("key.invalid", Vec::new());
-    let clean = crate::people::clean_name(&name);
-    if clean.is_none() {
-        problem = problem.field("name", "A name of 1 to 80 characters is expected.");
-    }
-    if expires_at.is_some_and(|at| at <= Utc::now()) {
-        problem = problem.field("expires_at", "It lies behind; choose a time to come.");
-    }
-    let known = crate::people::plants(&state.db, &caller.cx).await?;
-    for code in plants.codes().into_iter().flatten() {
-        if !known.iter().any(|(plant, _)| *plant == code) {
-            problem = problem.field("plants", format!("There is no plant {code}."));
+    let typed = Typed { name, scope: scope.scope(), plants: Plants::stored(plants), expires_at };
+    match make::make(&state, &caller, &typed, Utc::now()).await {
+        Ok(key) => {
+            Ok((StatusCode::CREATED, Json(Made { id: key.hash().short(), key: key.reveal().to_owned() })))
         }
+        Err(wrong) => Err(wrong.problem(&caller.texts)),
     }
-    let Some(name) = clean.filter(|_| problem.errors.is_empty()) else {
-        return Err(Problem::invalid("key.invalid", problem.errors));
-    };
-    let new = NewKey { name: &name, scopes: &[scope], plants: &plants, expires_at };
-    let key = service::create_by(&state.db, &caller.cx, &new).await?;
-    Ok((StatusCode::CREATED, Json(Made { id: key.hash().short(), key: key.reveal().to_owned() })))
 }
 
 async fn revoke(

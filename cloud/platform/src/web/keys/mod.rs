@@ -3,11 +3,12 @@
 //! a plain hash keeps it, and looking it up by its hash tells nothing by time.
 
 mod api;
+mod make;
+mod pages;
 mod secret;
 mod service;
 mod store;
 
-pub(crate) use api::router;
 pub use api::{KEY_MANAGE, operations};
 pub(crate) use secret::hash_of_token;
 pub use secret::{Secret, SecretHash};
@@ -16,3 +17,11 @@ pub use service::{
     Access, Bearer, CODE_LIFETIME, Listed, SESSION_LIFETIME, Settings, create, create_at, create_code,
     end_session, list, redeem_code, revoke, start_key_session, verify, verify_session,
 };
+
+use axum::Router;
+
+use crate::web::AppState;
+
+pub(crate) fn router() -> Router<AppState> {
+    api::router().merge(pages::router())
+}

@@ -195,7 +195,8 @@ pub async fn create_by(db: &Db, cx: &Cx, new: &NewKey<'_>) -> Result<Secret, DbE
     let scopes = Scopes::of(new.scopes).names();
     let codes = plants.codes();
     db.system_tx(async |tx| {
-        store::key_insert(tx, key.hash(), cx.tenant, name, (&scopes, codes.as_deref()), expires_at).await?;
+        let may = (&scopes[..], codes.as_deref());
+        store::key_insert(tx, key.hash(), cx.tenant, name, may, expires_at, &cx.actor).await?;
         let entry = Entry {
             action: "key.create",
             subject: &subject(key.hash()),
@@ -284,6 +285,10 @@ pub struct Listed {
     pub plants: Plants,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Who made it, as the audit names whoever acts: `user:…`, `key:…`, `system`.
+    pub created_by: String,
+    /// When it last opened something, to some minutes.
+    pub last_used_at: Option<DateTime<Utc>>,
     /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was ended.
@@ -303,6 +308,8 @@ pub async fn list(db: &Db, tenant: Uuid) -> Result<Vec<Listed>, DbError> {
             scopes: row.scopes,
             plants: Plants::stored(row.plants),
             created_at: row.created_at,
+            created_by: row.created_by,
+            last_used_at: row.last_used_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
         })
@@ -319,8 +326,7 @@ pub async fn verify(db: &Db, key: &str, now: DateTime<Utc>) -> Result<Option<Acc
     let Some(hash) = hash_of_key(key) else {
         return Ok(None);
     };
-    let row = db.system_tx(async |tx| store::key_find(tx, hash, now).await).await?;
-    Ok(row.and_then(Access::of_key))
+    db.system_tx(async |tx| of_hash(tx, hash, now).await).await
 }
 
 /// Whom a key speaks for whose hash is known, as [`verify`].
@@ -329,7 +335,14 @@ pub(crate) async fn of_hash(
     key: SecretHash,
     now: DateTime<Utc>,
 ) -> Result<Option<Access>, DbError> {
-    Ok(store::key_find(tx, key, now).await?.and_then(Access::of_key))
+    let Some(row) = store::key_find(tx, key, now).await? else {
+        return Ok(None);
+    };
+    // To some minutes is enough, and spares most requests a write.
+    if row.last_used_at.is_none_or(|at| at < now - TimeDelta::minutes(5)) {
+        store::key_used(tx, key, now).await?;
+    }
+    Ok(Access::of_key(row))
 }
 
 /// Signs a browser in by its key; returns the session's token. `None` for an
@@ -373,8 +386,8 @@ pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<
             store::session_seen(tx, hash, now).await?;
         }
         if let Some(key) = row.key_hash.clone().and_then(|key| key.try_into().ok()) {
-            let key = store::key_find(tx, SecretHash(key), now).await?;
-            return Ok(key.filter(|key| key.tenant_id == row.tenant_id).and_then(Access::of_key));
+            let access = of_hash(tx, SecretHash(key), now).await?;
+            return Ok(access.filter(|access| access.tenant == row.tenant_id));
         }
         let Some(user) = row.user_id else {
             return Ok(None);
@@ -443,7 +456,8 @@ pub async fn redeem_code(db: &Db, code: &str, now: DateTime<Utc>) -> Result<Opti
         // Nobody is told this key: it only carries the session.
         let (key, token) = (Secret::key().hash(), Secret::token());
         let until = now + SESSION_LIFETIME;
-        store::key_insert(tx, key, row.tenant_id, &row.name, (&row.scopes, None), Some(until)).await?;
+        let by = format!("code:{}", hash.short());
+        store::key_insert(tx, key, row.tenant_id, &row.name, (&row.scopes, None), Some(until), &by).await?;
         store::session_insert(tx, token.hash(), row.tenant_id, key, now, until).await?;
         let actor = subject(key);
         let entry = Entry {

@@ -18,6 +18,7 @@ pub(super) struct KeyRow {
     pub tenant_language: String,
     pub tenant_time_zone: String,
     pub tenant_status: String,
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 /// A code that was just used up.
@@ -34,19 +35,29 @@ pub(super) async fn key_insert(
     name: &str,
     (scopes, plants): (&[String], Option<&[String]>),
     expires_at: Option<DateTime<Utc>>,
+    by: &str,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "insert into control.access_keys (key_hash, tenant_id, name, scopes, plants, expires_at)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into control.access_keys (key_hash, tenant_id, name, scopes, plants, expires_at, created_by)
+         values ($1, $2, $3, $4, $5, $6, $7)",
         &hash.0[..],
         tenant,
         name,
         scopes,
         plants,
         expires_at,
+        by,
     )
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Notes that a key opened something.
+pub(super) async fn key_used(tx: &mut SystemTx, hash: SecretHash, now: DateTime<Utc>) -> Result<(), DbError> {
+    sqlx::query!("update control.access_keys set last_used_at = $2 where key_hash = $1", &hash.0[..], now)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -76,6 +87,8 @@ pub(super) struct ListedRow {
     pub scopes: Vec<String>,
     pub plants: Option<Vec<String>>,
     pub created_at: DateTime<Utc>,
+    pub created_by: String,
+    pub last_used_at: Option<DateTime<Utc>>,
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked_at: Option<DateTime<Utc>>,
 }
@@ -84,8 +97,9 @@ pub(super) struct ListedRow {
 pub(super) async fn key_list(tx: &mut SystemTx, tenant: Uuid) -> Result<Vec<ListedRow>, DbError> {
     Ok(sqlx::query_as!(
         ListedRow,
-        "select key_hash, name, scopes, plants, created_at, expires_at, revoked_at from control.access_keys
-         where tenant_id = $1 order by created_at desc, key_hash",
+        "select key_hash, name, scopes, plants, created_at, created_by, last_used_at, expires_at, revoked_at
+         from control.access_keys
+         where tenant_id = $1 order by created_at desc, key_hash limit 1000",
         tenant,
     )
     .fetch_all(tx.conn())
@@ -101,7 +115,7 @@ pub(super) async fn key_find(
         KeyRow,
         "select k.key_hash, k.name, k.scopes, k.plants, t.tenant_id, t.code as tenant_code,
                 t.name as tenant_name, t.language as tenant_language, t.time_zone as tenant_time_zone,
-                t.status as tenant_status
+                t.status as tenant_status, k.last_used_at
          from control.access_keys k join control.tenants t using (tenant_id)
          where k.key_hash = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)",
         &hash.0[..],

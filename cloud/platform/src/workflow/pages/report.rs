@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use chrono::{DateTime, Days, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::super::READ;
 use super::super::store::report::{self, Kept};
 use crate::db::DbError;
-use crate::i18n::Texts;
+use crate::i18n::{Texts, begins};
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
 #[derive(Template)]
@@ -77,16 +77,8 @@ impl Range {
         } else {
             day(&self.from)?
         };
-        let begins = |day: NaiveDate| {
-            let midnight = day.and_hms_opt(0, 0, 0)?;
-            // Where clocks jump over midnight, the day begins an hour later.
-            zone.from_local_datetime(&midnight)
-                .earliest()
-                .or_else(|| zone.from_local_datetime(&day.and_hms_opt(1, 0, 0)?).earliest())
-                .map(|at| at.with_timezone(&Utc))
-        };
-        let after = to.checked_add_days(Days::new(1)).and_then(begins);
-        let (Some(begin), Some(end)) = (begins(from), after) else {
+        let after = to.checked_add_days(Days::new(1)).and_then(|day| begins(day, zone));
+        let (Some(begin), Some(end)) = (begins(from, zone), after) else {
             return Err(Problem::bad_request("query.parameter", "the day is out of range"));
         };
         Ok((from, to, begin, end))

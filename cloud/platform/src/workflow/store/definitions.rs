@@ -95,6 +95,26 @@ pub(in super::super) async fn current(tx: &mut Tx, limit: i64) -> Result<Vec<Rev
     .await
 }
 
+/// Name and source of definitions that hold a text: those in force, drafts, and those of
+/// instances that are under way.
+pub(in super::super) async fn in_use(tx: &mut Tx, holding: &str) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select d.name, d.source from workflow_definitions d
+         where d.tenant_id = $1 and position($2 in d.source) > 0
+           and (d.state <> 'retired'
+                or exists (select from workflow_instances i
+                           where i.tenant_id = $1 and i.definition_id = d.definition_id
+                             and i.state in ('INITIATED', 'PENDING_APPROVAL')))
+         order by d.name, d.revision desc limit 200",
+        tenant,
+        holding,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.name, row.source)).collect())
+}
+
 /// Every revision of one, newest first.
 pub(in super::super) async fn revisions(
     tx: &mut Tx,

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::ctx::Plants;
 use crate::files::{self, Depot, Files, Limits};
-use crate::people;
+use crate::people::{self, By};
 
 const PASSWORD: &str = "monsoon kettle ninety brass";
 
@@ -43,7 +43,7 @@ impl Site {
             roles: vec![role.into()],
             plants: Plants::All,
         };
-        let (user, link) = people::invite(db, &cx, &invitation, None, now).await.unwrap();
+        let (user, link) = people::invite(db, &By::operator(&cx), &invitation, None, now).await.unwrap();
         people::accept(db, link.reveal(), name, PASSWORD, now).await.unwrap();
         let attempt =
             people::Attempt { email, password: PASSWORD.into(), address: None, browser: "tests".into() };
