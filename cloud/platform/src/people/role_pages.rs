@@ -137,15 +137,10 @@ async fn set_permissions(
     caller.require(&ROLE_MANAGE)?;
     let boxes = form(sent)?;
     let held = ticked(&boxes, "permission");
-    let done = roles::permissions_set(
-        &state.db,
-        &By::caller(&state, &caller),
-        &state.permissions,
-        &code,
-        version(&boxes),
-        &held,
-    );
-    roles_or_told(&state, &caller, &headers, done.await).await
+    let by = By::caller(&state, &caller);
+    let done =
+        roles::permissions_set(&state.db, &by, &state.permissions, &code, version(&boxes), &held).await;
+    roles_or_told(&state, &caller, &headers, done).await
 }
 
 #[derive(Debug, Deserialize)]

@@ -142,8 +142,15 @@ async fn erase(
 ) -> Result<Json<Erased>, Problem> {
     caller.require(&PERSONAL_MANAGE)?;
     let person = person(&kind, &key)?;
-    let done = service::erase(&state.db, &state.files, &state.secrets, &By::caller(&state, &caller), &person, Utc::now())
-            .await;
+    let done = service::erase(
+        &state.db,
+        &state.files,
+        &state.secrets,
+        &By::caller(&state, &caller),
+        &person,
+        Utc::now(),
+    )
+    .await;
     Ok(Json(done.map_err(|error| error.problem(&caller.texts))?))
 }
 

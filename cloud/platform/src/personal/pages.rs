@@ -207,8 +207,15 @@ async fn erase(
     service::consents(&state.db, &caller.cx, &person).await.map_err(|error| error.problem(&caller.texts))?;
     let Confirmed { confirm } = form(sent)?;
     let done = if confirm.trim() == confirmation(&person) {
-        service::erase(&state.db, &state.files, &state.secrets, &By::caller(&state, &caller), &person, Utc::now())
-            .await
+        service::erase(
+            &state.db,
+            &state.files,
+            &state.secrets,
+            &By::caller(&state, &caller),
+            &person,
+            Utc::now(),
+        )
+        .await
     } else {
         Err(PersonalError::NotConfirmed)
     };

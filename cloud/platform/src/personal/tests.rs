@@ -393,7 +393,7 @@ async fn nobody_erases_somebody_who_has_more() {
     let person = Person { kind: Kind::User, key: user.to_string() };
     let rights = crate::web::Rights::of_person([super::PERSONAL_MANAGE.code.to_owned()]);
     let by = By::holding(&site.cx, &rights, super::PERMISSIONS);
-    let refused = erase(&site.test.db, &site.files, &by, &person, Utc::now()).await;
+    let refused = erase(&site.test.db, &site.files, &site.secrets, &by, &person, Utc::now()).await;
     assert!(matches!(refused, Err(PersonalError::Beyond(_))), "{refused:?}");
     assert!(!site.places("Priya Rao").await.is_empty(), "nothing was done");
     site.erase(&person, Utc::now()).await.unwrap();

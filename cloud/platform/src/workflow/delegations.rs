@@ -44,7 +44,7 @@ pub async fn create(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<De
     if new.until <= new.from || new.until <= now || new.until - new.from > LONGEST {
         return Err(WorkflowError::Field("until", "workflow-delegation-wrong-times"));
     }
-    let active = people::holders(tx, &[], &[new.person, new.delegate], 2).await?;
+    let active = people::holders(tx, &[], &[new.person, new.delegate], None, 2).await?;
     if active.len() != 2 {
         return Err(WorkflowError::Field("delegate", "workflow-delegation-wrong-person"));
     }

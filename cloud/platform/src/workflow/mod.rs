@@ -30,8 +30,8 @@ mod tell;
 #[cfg(test)]
 mod tests;
 mod triggers;
-mod vacancy;
 mod uses;
+mod vacancy;
 mod view;
 pub mod worker;
 

@@ -4,7 +4,9 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::files::Files;
+use crate::people::By;
 use crate::personal::{self, Kind, Person};
+use crate::secrets::Secrets;
 use crate::workflow::worker::turn;
 use crate::workflow::{inbox, show};
 
@@ -75,7 +77,8 @@ async fn named_people_who_left_freeze_nothing() {
     office.set_status("Ravi", "disabled").await;
     let erased = Person { kind: Kind::User, key: meera.to_string() };
     let cx = Cx::new(office.tenant, "user:boss");
-    personal::erase(&office.test.db, &Files::none(), &cx, &erased, office.now).await.unwrap();
+    let (by, secrets) = (By::operator(&cx), Secrets::passing().unwrap());
+    personal::erase(&office.test.db, &Files::none(), &secrets, &by, &erased, office.now).await.unwrap();
 
     // Her address is in no text, and never was in the audit.
     let of_her = "workflow_definitions where lower(source || people::text) like '%meera%'";
