@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use chrono::{NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminCaller;
@@ -139,9 +140,10 @@ async fn set_status(
 // --- plans -----------------------------------------------------------------------
 
 /// A plan as it is to be: the whole of it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-struct NewPlan {
+#[schema(as = AdminNewPlan)]
+pub(super) struct NewPlan {
     plan: String,
     name: String,
     users: Option<i32>,

@@ -7,13 +7,17 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::AdminCaller;
+use super::api::NewPlan;
 use super::audit_pages::Asked as AskedLog;
+use super::making::Typed;
 use super::store::{AgentRow, Asked, Logged, TenantFacts, TenantRow};
 use crate::openapi::{self, Operation, group};
 use crate::plans::Plan;
 use crate::plans::store::Usage;
+use crate::tenancy::Database;
 use crate::web::AppState;
 
 /// At the head of the document.
@@ -45,6 +49,8 @@ struct OneTenant {
     tenant: TenantFacts,
     /// Code of its plan.
     plan: String,
+    /// Its plan wants a database of its own, and it lives in the shared one.
+    wants_own_database: bool,
     trial_ends_at: Option<DateTime<Utc>>,
     suspended_at: Option<DateTime<Utc>>,
     /// `trial` or `admin`.
@@ -64,6 +70,26 @@ struct OneTenant {
 #[allow(dead_code, reason = "only its schema is looked at")]
 struct Plans {
     plans: Vec<Plan>,
+}
+
+/// A tenant that was made.
+#[derive(ToSchema)]
+#[schema(as = AdminMadeTenant)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct MadeTenant {
+    tenant_id: Uuid,
+    /// Where the first administrator sets a password; null where it went by mail.
+    invitation: Option<String>,
+}
+
+/// The databases that tenants live in.
+#[derive(ToSchema)]
+#[schema(as = AdminDatabases)]
+#[allow(dead_code, reason = "only its schema is looked at")]
+struct Databases {
+    /// The version of the schema that this cloud has.
+    schema_version: i64,
+    databases: Vec<Database>,
 }
 
 /// What every tenant used in a month.
@@ -116,6 +142,10 @@ pub fn operations() -> Vec<Operation> {
         Operation::get("/admin/api/tenants", "listTenants", "Tenants by code, with what they used last")
             .query::<Asked>()
             .answers::<Tenants>(),
+        Operation::post("/admin/api/tenants", "makeTenant", "Makes a tenant with its first administrator")
+            .takes::<Typed>()
+            .creates::<MadeTenant>()
+            .fails(422, "tenant.invalid", "A field is not right; each is named."),
         Operation::get("/admin/api/tenants/{tenant}", "tenant", "One tenant: plan, usage, streams")
             .uuid("tenant")
             .answers::<OneTenant>(),
@@ -142,10 +172,39 @@ pub fn operations() -> Vec<Operation> {
         .uuid("tenant")
         .takes_json(change("active", json!({ "type": "boolean" })))
         .ends()
-        .fails(409, "conflict.stale", stale),
+        .fails(409, "conflict.stale", stale)
+        .fails(409, "plan.trial_over", "Its trial is over: extend that, or give it a plan, first."),
     ];
     let plans = [
         Operation::get("/admin/api/plans", "listPlans", "Every plan, retired ones last").answers::<Plans>(),
+        Operation::post("/admin/api/plans", "makePlan", "Makes a plan")
+            .takes::<NewPlan>()
+            .creates::<Plan>()
+            .tagged()
+            .fails(422, "plan.invalid", "A field is not right; each is named."),
+        Operation::get("/admin/api/plans/{plan}", "plan", "One plan")
+            .means("plan", "The code of the plan.")
+            .answers::<Plan>()
+            .tagged(),
+        Operation::put(
+            "/admin/api/plans/{plan}",
+            "changePlan",
+            "Changes a plan, at once for all who have it",
+        )
+        .means("plan", "The code of the plan.")
+        .takes::<NewPlan>()
+        .answers::<Plan>()
+        .tagged()
+        .may_match()
+        .fails(409, "conflict.stale", stale)
+        .fails(422, "plan.invalid", "A field is not right; each is named.")
+        .fails(
+            428,
+            "conflict.no_version",
+            "Neither `If-Match` nor the body says which version was seen.",
+        ),
+        Operation::get("/admin/api/databases", "listDatabases", "The databases that tenants live in")
+            .answers::<Databases>(),
         Operation::get("/admin/api/usage", "usage", "What every tenant used in a month")
             .query_with("month", json!({ "type": "string", "examples": ["2026-11"] }))
             .means("month", "Which; it has to be said.")

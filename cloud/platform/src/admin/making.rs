@@ -19,8 +19,9 @@ use crate::tenancy::{self, NewTenant, Placement};
 use crate::web::keys::Secret;
 
 /// A tenant to be made, as typed.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = AdminNewTenant)]
 pub(super) struct Typed {
     pub code: String,
     pub name: String,

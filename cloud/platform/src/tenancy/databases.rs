@@ -13,7 +13,8 @@ use crate::migrate;
 const AT_ONCE: usize = 4;
 
 /// A database as the control schema knows it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AdminDatabase)]
 pub struct Database {
     /// `shared` for the home database; else its name on its server.
     pub name: String,
