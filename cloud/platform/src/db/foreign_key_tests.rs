@@ -112,6 +112,18 @@ impl Key {
             format!("alter table {child} disable trigger user"),
             format!("grant select, update on {child} to tracewright_app"),
         ];
+        // Nor is it tried whether others refer to that row.
+        let referring: Vec<(String, String)> = sqlx::query_as(
+            "select conrelid::regclass::text, conname::text from pg_constraint
+             where contype = 'f' and conparentid = 0 and confrelid = $1::regclass and conrelid <> confrelid",
+        )
+        .bind(child)
+        .fetch_all(&mut *tx)
+        .await
+        .unwrap();
+        prepared.extend(
+            referring.iter().map(|(table, key)| format!("alter table {table} drop constraint {key}")),
+        );
         prepared
             .extend(self.others.iter().map(|other| format!("alter table {child} drop constraint {other}")));
         for sql in prepared {
