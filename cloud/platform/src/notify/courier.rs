@@ -126,10 +126,13 @@ impl Courier {
         let outcome = match claimed.channel {
             Channel::Notice => return self.spread(db, &cx, claimed, chance, now).await,
             Channel::Event => return self.start(db, &cx, claimed, chance, now).await,
-            _ => timeout_at(until, send).await.unwrap_or_else(|_| {
-                let told = format!("no answer within {} s", self.within.as_secs_f64());
-                Err(Failure::Again(told).into())
-            }),
+            _ => match timeout_at(until, send).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    let told = format!("no answer within {} s", self.within.as_secs_f64());
+                    Err(Failure::Again(told).into())
+                }
+            },
         };
         db.tx(&cx, async |tx| {
             let failed = outcome.as_ref().err();
