@@ -97,8 +97,8 @@ struct Sent {
     /// IANA name of its wall clock.
     #[schema(max_length = 60)]
     time_zone: String,
-    /// Languages of its stations, the default one first: `en`, `hi`, `bn`, `te`.
-    #[schema(min_items = 1, max_items = 4)]
+    /// Languages of its stations, one at least, the default one first: `en`, `hi`, `bn`, `te`.
+    #[schema(max_items = 4)]
     languages: Vec<String>,
     /// Where it stands.
     #[schema(max_length = 500)]
