@@ -38,7 +38,9 @@ pub fn read(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>> {
 pub fn published(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>> {
     let json: Json = serde_json::from_str(source).map_err(|error| {
         let values = vec![("detail", error.to_string())];
-        vec![Mistake { path: String::new(), line: error.line().max(1), key: "json", values }]
+        // A text that breaks off after its last line feed does so in its last line.
+        let line = error.line().clamp(1, source.lines().count().max(1));
+        vec![Mistake { path: String::new(), line, key: "json", values }]
     })?;
     let mut reader = Reader { lines: lines(source), known, wrong: Vec::new() };
     let definition = reader.definition(&json);
@@ -579,6 +581,14 @@ pub(super) mod tests {
         assert_eq!(shape, [(2, 2), (2, 2), (3, 3)]);
         assert_eq!(read.stages[2].seats(|_| Vec::new()).0.len(), 1);
         assert_eq!(read.stages[0].actions, Action::ALL);
+    }
+
+    #[test]
+    fn a_text_that_breaks_off_does_so_in_its_last_line() {
+        for (source, line) in [("", 1), ("[", 1), ("[\n", 1), ("[\n1,\n", 2), ("[\n}", 2)] {
+            let wrong = read(source, &known()).unwrap_err();
+            assert_eq!((wrong.len(), wrong[0].line, wrong[0].key), (1, line, "json"), "{source:?}");
+        }
     }
 
     proptest! {
