@@ -1,33 +1,28 @@
 //! Workers that are killed in the middle: this test's own program is started as a
 //! worker, killed with SIGKILL again and again, and nothing is doubled or lost.
 
-use std::process::Stdio;
-use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
-use tokio::process::Command;
 
 use super::*;
-use crate::db::{Db, PoolSizes};
+use crate::testing::child;
 use crate::workflow::worker::turn;
 
-const DATABASE: &str = "TRACEWRIGHT_TEST_WORKER_DATABASE";
-const TENANT: &str = "TRACEWRIGHT_TEST_WORKER_TENANT";
-const NOW: &str = "TRACEWRIGHT_TEST_WORKER_NOW";
+/// What a process of [`a_worker_for_the_test_that_kills_it`] is told.
+#[derive(Serialize, Deserialize)]
+struct Work {
+    database: String,
+    tenant: Uuid,
+    now: DateTime<Utc>,
+}
 
 /// The worker that the test below starts and kills; by itself it does nothing.
 #[tokio::test]
 async fn a_worker_for_the_test_that_kills_it() {
-    let (Ok(database), Ok(tenant), Ok(now)) =
-        (std::env::var(DATABASE), std::env::var(TENANT), std::env::var(NOW))
-    else {
-        return;
-    };
-    let options = PgConnectOptions::from_str(&database).unwrap();
-    let db = Db::new(options, PoolSizes { app: 2, ingest: 1, system: 1 });
-    let (tenant, now) = (tenant.parse().unwrap(), now.parse().unwrap());
+    let Some(Work { database, tenant, now }) = child::told() else { return };
+    let db = child::database(&database);
     while turn(&db, &subjects(), tenant, now).await.unwrap() > 0 {}
 }
 
@@ -42,19 +37,8 @@ async fn a_killed_worker_leaves_no_half_escalation() {
         office.raise(starter, "purchase_requisition", "10").await;
     }
     let done = async || office.count("workflow_rounds where escalated_at is not null").await;
-    let url = office.test.owner.to_url_lossy().to_string();
-    let start = || {
-        Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "workflow::tests::killed::a_worker_for_the_test_that_kills_it"])
-            .env(DATABASE, &url)
-            .env(TENANT, office.tenant.to_string())
-            .env(NOW, office.later(80).to_rfc3339())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
-    };
+    let work = Work { database: office.test.url(), tenant: office.tenant, now: office.later(80) };
+    let start = || child::start("workflow::tests::killed::a_worker_for_the_test_that_kills_it", &work);
     let mut kills = 0;
     while done().await < REQUESTS - 20 {
         let mut workers = [start(), start()];
@@ -95,20 +79,20 @@ async fn office_turn(office: &Office) -> usize {
     turn(&office.test.db, &office.subjects, office.tenant, office.later(80)).await.unwrap()
 }
 
-const PERSON: &str = "TRACEWRIGHT_TEST_DECIDER_PERSON";
+/// What a process of [`a_person_for_the_tests_that_kill_a_decision`] is told.
+#[derive(Serialize, Deserialize)]
+struct Decider {
+    database: String,
+    tenant: Uuid,
+    person: Uuid,
+}
 
 /// A process in which a person approves whatever is at its first stage; the tests below
 /// start and kill it. By itself it does nothing.
 #[tokio::test]
 async fn a_person_for_the_tests_that_kill_a_decision() {
-    let (Ok(database), Ok(tenant), Ok(person)) =
-        (std::env::var(DATABASE), std::env::var(TENANT), std::env::var(PERSON))
-    else {
-        return;
-    };
-    let options = PgConnectOptions::from_str(&database).unwrap();
-    let db = Db::new(options, PoolSizes { app: 2, ingest: 1, system: 1 });
-    let (tenant, person): (Uuid, Uuid) = (tenant.parse().unwrap(), person.parse().unwrap());
+    let Some(Decider { database, tenant, person }) = child::told() else { return };
+    let db = child::database(&database);
     let cx = Cx::new(tenant, format!("user:{person}"));
     let open: Result<Vec<Uuid>, DbError> = db
         .tx(&cx, async |tx| {
@@ -128,16 +112,8 @@ async fn a_person_for_the_tests_that_kill_a_decision() {
 }
 
 fn decider(office: &Office, person: Uuid) -> tokio::process::Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "workflow::tests::killed::a_person_for_the_tests_that_kill_a_decision"])
-        .env(DATABASE, office.test.owner.to_url_lossy().to_string())
-        .env(TENANT, office.tenant.to_string())
-        .env(PERSON, person.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
+    let work = Decider { database: office.test.url(), tenant: office.tenant, person };
+    child::start("workflow::tests::killed::a_person_for_the_tests_that_kill_a_decision", &work)
 }
 
 const NONE: Vec<(&str, i64)> = Vec::new();
