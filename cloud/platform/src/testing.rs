@@ -4,9 +4,11 @@
 
 pub mod child;
 mod links;
+mod people;
 mod smtp;
 
 pub use links::{Refers, kind, refers};
+pub use people::{PASSWORD, person, session};
 pub use smtp::{Got, MailServer, Manner, Moment};
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::Utc;
-use platform::ctx::{Cx, Plants};
+use platform::ctx::Cx;
 use platform::db::DbError;
-use platform::people::{self, Attempt, By, Invitation, SignedIn};
-use platform::testing::TestDb;
+use platform::people;
+use platform::testing::{TestDb, person, session};
 use platform::web::{Scope, keys};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use uuid::Uuid;
@@ -29,8 +28,6 @@ pub(super) const EVENTS: &str = "424242424242";
 
 /// What no answer to a stranger holds.
 pub(super) const MARKS: [&str; 7] = [MARK, UID, COLOUR, PLAN, PLANT, ADDRESS, EVENTS];
-
-const PASSWORD: &str = "monsoon kettle ninety brass";
 
 /// What stands for a row of the tenant in the pattern of a route.
 const NAMES: [&str; 11] = [
@@ -78,21 +75,8 @@ impl Theirs {
 
 /// Somebody who administers a tenant, and the token of a session from `address`.
 pub(super) async fn administrator(test: &TestDb, tenant: Uuid, email: &str, address: &str) -> (Uuid, String) {
-    let (cx, now) = (Cx::new(tenant, "user:tests"), Utc::now());
-    let roles = vec![people::ADMIN.into()];
-    let invitation = Invitation { email: email.into(), name: "Asha".into(), roles, plants: Plants::All };
-    let (user, link) = people::invite(&test.db, &By::operator(&cx), &invitation, None, now).await.unwrap();
-    people::accept(&test.db, link.reveal(), "Asha", PASSWORD, now).await.unwrap();
-    let attempt = Attempt {
-        email: email.into(),
-        password: PASSWORD.into(),
-        address: Some(address.parse().unwrap()),
-        browser: "tests".into(),
-    };
-    match people::sign_in(&test.db, &attempt, now).await.unwrap() {
-        SignedIn::Yes(token) => (user, token.reveal().to_owned()),
-        other => panic!("{other:?}"),
-    }
+    let user = person(&test.db, tenant, email, "Asha", &[people::ADMIN]).await;
+    (user, session(&test.db, email, Some(address.parse().unwrap())).await)
 }
 
 /// Plants them; the rows of business are there already, and the plant MRK.

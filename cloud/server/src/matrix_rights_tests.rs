@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use platform::ctx::{Cx, Plants};
 use platform::db::DbError;
-use platform::people::{self, Attempt, BUILT_IN, By, Given, Invitation, SignedIn};
-use platform::testing::TestDb;
+use platform::people::{self, BUILT_IN, By, Given};
+use platform::testing::{TestDb, person, session};
 use platform::web::{EVERY, grants};
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -48,7 +48,6 @@ const SAYS_NO_RIGHT: &[&str] = &[
 /// Routes that show, or let somebody change, what is of another plant.
 const LEAKS: &[&str] = &[];
 
-const PASSWORD: &str = "monsoon kettle ninety brass";
 /// Stands in every row of the plant KOL.
 const OF_KOL: &str = "MARK-OF-KOL";
 /// The key of the rows of masters.
@@ -82,43 +81,23 @@ impl Office {
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
         let router = app(state, modules, true);
         let cx = Cx::new(tenant, "user:tests");
-        let now = Utc::now();
-        let join = async |email: &str, roles: Vec<String>| {
-            let invitation =
-                Invitation { email: email.into(), name: "Ananya".into(), roles, plants: Plants::All };
-            let (user, link) =
-                people::invite(&test.db, &By::operator(&cx), &invitation, None, now).await.unwrap();
-            people::accept(&test.db, link.reveal(), "Ananya", PASSWORD, now).await.unwrap();
-            user
-        };
         // Somebody has to stay an administrator.
-        join("boss@saif.example", vec![people::ADMIN.into()]).await;
-        let user = join("a@saif.example", Vec::new()).await;
+        person(&test.db, tenant, "boss@saif.example", "Ananya", &[people::ADMIN]).await;
+        let user = person(&test.db, tenant, "a@saif.example", "Ananya", &[]).await;
         Self { router, test, _folder: folder, cx, user }
     }
 
     /// The token of a new session, with these roles from now on.
     async fn signed_in(&self, given: &[Given]) -> String {
         people::give(&self.test.db, &By::operator(&self.cx), self.user, given).await.unwrap();
-        let attempt = Attempt {
-            email: "a@saif.example".into(),
-            password: PASSWORD.into(),
-            address: None,
-            browser: "tests".into(),
-        };
-        match people::sign_in(&self.test.db, &attempt, Utc::now()).await.unwrap() {
-            SignedIn::Yes(token) => token.reveal().to_owned(),
-            other => panic!("{other:?}"),
-        }
+        session(&self.test.db, "a@saif.example", None).await
     }
 
     /// As a program asks, so that errors come as problems.
     async fn call(&self, token: &str, method: &str, path: &str, sends: Sends) -> (StatusCode, String) {
         let (kind, body) = match sends {
             Nothing => ("application/json", ""),
-            Form(body) => ("application/x-www-form-urlencoded", body),
-            Json(body) => ("application/json", body),
-            Csv(body) => ("text/csv", body),
+            sends => sends.parts(),
         };
         let request = Request::builder()
             .method(method)

@@ -43,6 +43,18 @@ pub(super) enum Sends {
 
 use Sends::{Csv, Form, Json, Nothing};
 
+impl Sends {
+    /// The media type, empty where there is none, and the body.
+    pub(super) fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Nothing => ("", ""),
+            Form(body) => ("application/x-www-form-urlencoded", body),
+            Json(body) => ("application/json", body),
+            Csv(body) => ("text/csv", body),
+        }
+    }
+}
+
 /// A row of the victim tenant that a stranger must not see.
 const MARK: &str = "MARK-OF-SAIF";
 /// A UID of the victim tenant.
@@ -526,7 +538,10 @@ struct Site {
 #[derive(Debug, Clone, Copy)]
 enum By<'a> {
     Key(&'a str),
+    /// A session of the office, used by a program.
     Session(&'a str),
+    /// A browser's cookies.
+    Cookie(&'a str),
 }
 
 impl Site {
@@ -566,24 +581,7 @@ impl Site {
         sends: Sends,
         key: Option<&str>,
     ) -> (StatusCode, String) {
-        let mut request =
-            Request::builder().method(method).uri(sample(method, pattern)).header(header::HOST, "tw.test");
-        if let Some(key) = key {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
-        }
-        if !is_api(pattern) {
-            request = request.header(header::ACCEPT, "text/html").header("sec-fetch-site", "same-origin");
-        }
-        let (kind, body) = match sends {
-            Nothing => ("", ""),
-            Form(body) => ("application/x-www-form-urlencoded", body),
-            Json(body) => ("application/json", body),
-            Csv(body) => ("text/csv", body),
-        };
-        if !kind.is_empty() {
-            request = request.header(header::CONTENT_TYPE, kind);
-        }
-        self.answer(pattern, request.body(Body::from(body)).unwrap()).await
+        self.send(method, pattern, &sample(method, pattern), sends, key.map(By::Key)).await
     }
 
     /// As a browser with this cookie.
@@ -594,43 +592,37 @@ impl Site {
         sends: Sends,
         cookie: &str,
     ) -> (StatusCode, String) {
-        let (kind, body) = match sends {
-            Nothing => ("text/plain", ""),
-            Form(body) => ("application/x-www-form-urlencoded", body),
-            Json(body) => ("application/json", body),
-            Csv(body) => ("text/csv", body),
-        };
-        let request = Request::builder()
-            .method(method)
-            .uri(sample(method, pattern))
-            .header(header::HOST, "tw.test")
-            .header(header::COOKIE, cookie)
-            .header(header::ACCEPT, "text/html")
-            .header("sec-fetch-site", "same-origin")
-            .header(header::CONTENT_TYPE, kind);
-        self.answer(pattern, request.body(Body::from(body)).unwrap()).await
+        self.send(method, pattern, &sample(method, pattern), sends, Some(By::Cookie(cookie))).await
     }
 
     /// At a path that names what the victim really has.
     async fn at_theirs(&self, method: &str, pattern: &str, sends: Sends, by: By<'_>) -> (StatusCode, String) {
+        self.send(method, pattern, &self.theirs.path(method, pattern), sends, Some(by)).await
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        pattern: &str,
+        path: &str,
+        sends: Sends,
+        by: Option<By<'_>>,
+    ) -> (StatusCode, String) {
         let mut request = Request::builder()
             .method(method)
-            .uri(self.theirs.path(method, pattern))
+            .uri(path)
             .header(header::HOST, "tw.test")
             .header("sec-fetch-site", "same-origin");
         request = match by {
-            By::Key(key) => request.header(header::AUTHORIZATION, format!("Bearer {key}")),
-            By::Session(token) => request.header(header::COOKIE, format!("tws={token}")),
+            Some(By::Key(key)) => request.header(header::AUTHORIZATION, format!("Bearer {key}")),
+            Some(By::Session(token)) => request.header(header::COOKIE, format!("tws={token}")),
+            Some(By::Cookie(cookie)) => request.header(header::COOKIE, cookie),
+            None => request,
         };
-        if !is_api(pattern) {
+        if !is_api(pattern) || matches!(by, Some(By::Cookie(_))) {
             request = request.header(header::ACCEPT, "text/html");
         }
-        let (kind, body) = match sends {
-            Nothing => ("", ""),
-            Form(body) => ("application/x-www-form-urlencoded", body),
-            Json(body) => ("application/json", body),
-            Csv(body) => ("text/csv", body),
-        };
+        let (kind, body) = sends.parts();
         if !kind.is_empty() {
             request = request.header(header::CONTENT_TYPE, kind);
         }

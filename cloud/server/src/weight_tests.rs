@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use platform::ctx::{Cx, Plants};
+use platform::ctx::Cx;
 use platform::db::DbError;
-use platform::people::{self, Attempt, By, Invitation, SignedIn};
-use platform::testing::{TestDb, kind, refers};
+use platform::people;
+use platform::testing::{TestDb, kind, person, refers, session};
 use tower::ServiceExt;
 use trace::ingest::Committed;
-use uuid::Uuid;
 
 use super::*;
 
@@ -21,7 +20,6 @@ const FIRST: usize = 150_000;
 const NEXT: usize = 30_000;
 /// Pages of one kind, such as those of single items, that are looked at.
 const OF_A_KIND: usize = 2;
-const PASSWORD: &str = "monsoon kettle ninety brass";
 
 /// Rows enough that lists are full.
 const ROWS: [&str; 7] = [
@@ -72,7 +70,8 @@ impl Site {
             })
             .await;
         filled.unwrap();
-        let cookie = format!("tws={}", signed_in(&test, tenant).await);
+        person(&test.db, tenant, "asha@saif.example", "Asha", &[people::ADMIN]).await;
+        let cookie = format!("tws={}", session(&test.db, "asha@saif.example", None).await);
         let folder = tempfile::tempdir().unwrap();
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
@@ -106,21 +105,6 @@ impl Site {
             status.is_success() && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec();
         Ok(Answer { is_page, body })
-    }
-}
-
-async fn signed_in(test: &TestDb, tenant: Uuid) -> String {
-    let (cx, now) = (Cx::new(tenant, "user:tests"), Utc::now());
-    let (email, name) = ("asha@saif.example", "Asha");
-    let roles = vec![people::ADMIN.into()];
-    let invitation = Invitation { email: email.into(), name: name.into(), roles, plants: Plants::All };
-    let (_, link) = people::invite(&test.db, &By::operator(&cx), &invitation, None, now).await.unwrap();
-    people::accept(&test.db, link.reveal(), name, PASSWORD, now).await.unwrap();
-    let (email, password) = (email.into(), PASSWORD.into());
-    let attempt = Attempt { email, password, address: None, browser: "tests".into() };
-    match people::sign_in(&test.db, &attempt, now).await.unwrap() {
-        SignedIn::Yes(token) => token.reveal().to_owned(),
-        other => panic!("{other:?}"),
     }
 }
 

@@ -7,10 +7,8 @@ use serde_json::json;
 use tower::ServiceExt;
 
 use super::*;
-use crate::people;
+use crate::testing::{person, session};
 use crate::web::{AppState, Scope, keys};
-
-const PASSWORD: &str = "monsoon kettle ninety brass";
 
 struct Site {
     office: Office,
@@ -41,15 +39,7 @@ impl Site {
     /// A session of somebody whose one role has these permissions.
     async fn person(&self, email: &str, permissions: &[&str]) -> String {
         let (db, cx) = (&self.office.test.db, &self.office.cx);
-        let now = chrono::Utc::now();
-        let invitation = people::Invitation {
-            email: email.into(),
-            name: "Ananya".into(),
-            roles: vec!["VIEWER".into()],
-            ..people::Invitation::default()
-        };
-        let (_, link) = people::invite(db, &people::By::operator(cx), &invitation, None, now).await.unwrap();
-        people::accept(db, link.reveal(), "Ananya", PASSWORD, now).await.unwrap();
+        person(db, cx.tenant, email, "Ananya", &["VIEWER"]).await;
         let held: Vec<String> = permissions.iter().map(|code| (*code).to_owned()).collect();
         let set: Result<(), DbError> = db
             .tx(cx, async |tx| {
@@ -59,16 +49,7 @@ impl Site {
             })
             .await;
         set.unwrap();
-        let attempt = people::Attempt {
-            email: email.into(),
-            password: PASSWORD.into(),
-            address: None,
-            browser: String::new(),
-        };
-        match people::sign_in(db, &attempt, now).await.unwrap() {
-            people::SignedIn::Yes(token) => token.reveal().to_owned(),
-            other => panic!("{other:?}"),
-        }
+        session(db, email, None).await
     }
 
     async fn call(

@@ -7,11 +7,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
-use crate::ctx::Plants;
 use crate::files::{self, Depot, Files, Limits};
-use crate::people::{self, By};
-
-const PASSWORD: &str = "monsoon kettle ninety brass";
+use crate::testing::{person, session};
 
 struct Site {
     office: Office,
@@ -35,22 +32,9 @@ impl Site {
     /// Somebody with this role in a tenant: id, and the cookie of a session.
     async fn join(&self, tenant: Uuid, name: &str, role: &str) -> (Uuid, String) {
         let db = &self.office.test.db;
-        let (cx, now) = (Cx::new(tenant, "user:tests"), Utc::now());
         let email = format!("{}@{}.example", name.to_lowercase(), tenant.simple());
-        let invitation = people::Invitation {
-            email: email.clone(),
-            name: name.into(),
-            roles: vec![role.into()],
-            plants: Plants::All,
-        };
-        let (user, link) = people::invite(db, &By::operator(&cx), &invitation, None, now).await.unwrap();
-        people::accept(db, link.reveal(), name, PASSWORD, now).await.unwrap();
-        let attempt =
-            people::Attempt { email, password: PASSWORD.into(), address: None, browser: "tests".into() };
-        match people::sign_in(db, &attempt, now).await.unwrap() {
-            people::SignedIn::Yes(token) => (user, format!("tws={}", token.reveal())),
-            other => panic!("{other:?}"),
-        }
+        let user = person(db, tenant, &email, name, &[role]).await;
+        (user, format!("tws={}", session(db, &email, None).await))
     }
 
     async fn call(&self, cookie: &str, method: &str, path: &str, body: &'static str) -> (StatusCode, String) {
