@@ -8,11 +8,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::{NaiveDate, Utc};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminCaller;
+use super::answers::{Billed, Databases, Log, MadeTenant, Month, OneTenant, Plans, Tenants};
 use super::audit_pages::{self, Asked as AskedLog};
 use super::making::{self, Made, MakeError, Typed};
 use super::store::Asked;
@@ -39,10 +39,14 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 /// `GET /admin/api/tenants?q=&status=&plan=&erase=&move=&after=`
-async fn list(State(state): State<AppState>, _caller: AdminCaller, uri: Uri) -> Result<Json<Value>, Problem> {
+async fn list(
+    State(state): State<AppState>,
+    _caller: AdminCaller,
+    uri: Uri,
+) -> Result<Json<Tenants>, Problem> {
     let asked = query::<Asked>(&uri)?;
-    let (rows, next) = tenants::list(&state.db, &asked, Utc::now()).await?;
-    Ok(Json(json!({ "tenants": rows, "next": next })))
+    let (tenants, next) = tenants::list(&state.db, &asked, Utc::now()).await?;
+    Ok(Json(Tenants { tenants, next }))
 }
 
 /// `GET /admin/api/tenants/{tenant}`
@@ -50,30 +54,14 @@ async fn one(
     State(state): State<AppState>,
     _caller: AdminCaller,
     Path(tenant): Path<Uuid>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<OneTenant>, Problem> {
     let one = tenants::one(&state.db, tenant).await?.ok_or_else(Problem::not_found)?;
-    let it = &one.subscription;
-    Ok(Json(json!({
-        "tenant": one.facts,
-        "plan": it.plan,
-        "wants_own_database": one.wants_own_database,
-        "trial_ends_at": it.trial_ends_at,
-        "suspended_at": it.suspended_at,
-        "suspended_why": it.suspended_why,
-        "erase_after": it.erase_after,
-        "version": it.version,
-        "usage": one.months,
-        "agents": one.agents,
-    })))
+    Ok(Json(one.into()))
 }
 
 /// Every field that is not right, in the language that the program asks for.
 fn invalid(caller: &AdminCaller, code: &'static str, wrong: Vec<(&'static str, &'static str)>) -> Problem {
-    let told = |(field, key): (&'static str, &'static str)| FieldError {
-        field: field.to_owned(),
-        row: None,
-        detail: caller.t(key),
-    };
+    let told = |(field, key): (&'static str, &'static str)| FieldError::from((field, caller.t(key)));
     Problem::invalid(code, wrong.into_iter().map(told).collect())
 }
 
@@ -99,9 +87,9 @@ async fn make(
         MakeError::People(error) => error.into(),
         MakeError::Db(error) => error.into(),
     })?;
-    let link = (!state.mails).then(|| format!("{}/invitation/{}", state.public_url, link.reveal()));
+    let invitation = (!state.mails).then(|| format!("{}/invitation/{}", state.public_url, link.reveal()));
     let at = [(header::LOCATION, format!("/admin/api/tenants/{tenant}"))];
-    Ok((StatusCode::CREATED, at, Json(json!({ "tenant_id": tenant, "invitation": link }))).into_response())
+    Ok((StatusCode::CREATED, at, Json(MadeTenant { tenant_id: tenant, invitation })).into_response())
 }
 
 async fn give(
@@ -184,8 +172,8 @@ impl NewPlan {
 }
 
 /// `GET /admin/api/plans`
-async fn plans(State(state): State<AppState>, _caller: AdminCaller) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "plans": service::plans(&state.db).await? })))
+async fn plans(State(state): State<AppState>, _caller: AdminCaller) -> Result<Json<Plans>, Problem> {
+    Ok(Json(Plans { plans: service::plans(&state.db).await? }))
 }
 
 async fn find_plan(state: &AppState, code: &str) -> Result<Plan, Problem> {
@@ -241,13 +229,13 @@ async fn change_plan(
 }
 
 /// `GET /admin/api/databases`
-async fn databases(State(state): State<AppState>, _caller: AdminCaller) -> Result<Json<Value>, Problem> {
-    let rows = tenancy::databases(&state.db).await?;
-    Ok(Json(json!({ "schema_version": crate::migrate::version(), "databases": rows })))
+async fn databases(State(state): State<AppState>, _caller: AdminCaller) -> Result<Json<Databases>, Problem> {
+    let databases = tenancy::databases(&state.db).await?;
+    Ok(Json(Databases { schema_version: crate::migrate::version(), databases }))
 }
 
 #[derive(Deserialize)]
-struct Month {
+struct AskedMonth {
     month: String,
 }
 
@@ -256,23 +244,23 @@ async fn usage(
     State(state): State<AppState>,
     _caller: AdminCaller,
     uri: Uri,
-) -> Result<Json<Value>, Problem> {
-    let Month { month } = query(&uri)?;
+) -> Result<Json<Month>, Problem> {
+    let AskedMonth { month } = query(&uri)?;
     let first = format!("{month}-01").parse::<NaiveDate>().map_err(|_| {
         let detail = "a month such as 2026-11 is expected";
         Problem::bad_request("query.parameter", detail).field("month", detail)
     })?;
     let lines = state.db.system_tx(async |system| Ok::<_, DbError>(billing(system, first).await?)).await?;
-    let lines: Vec<Value> = lines
-        .iter()
-        .map(|line| json!({ "tenant": line.code, "name": line.tenant, "plan": line.plan, "usage": line.usage }))
+    let tenants = lines
+        .into_iter()
+        .map(|line| Billed { tenant: line.code, name: line.tenant, plan: line.plan, usage: line.usage })
         .collect();
-    Ok(Json(json!({ "month": month, "tenants": lines })))
+    Ok(Json(Month { month, tenants }))
 }
 
 /// `GET /admin/api/audit?actor=&subject=&acts=&before=`
-async fn log(State(state): State<AppState>, _caller: AdminCaller, uri: Uri) -> Result<Json<Value>, Problem> {
+async fn log(State(state): State<AppState>, _caller: AdminCaller, uri: Uri) -> Result<Json<Log>, Problem> {
     let asked = query::<AskedLog>(&uri)?;
-    let (rows, next) = audit_pages::rows(&state, &asked).await?;
-    Ok(Json(json!({ "entries": rows, "next": next })))
+    let (entries, next) = audit_pages::rows(&state, &asked).await?;
+    Ok(Json(Log { entries, next }))
 }

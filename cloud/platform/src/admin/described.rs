@@ -4,20 +4,17 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::AdminCaller;
+use super::answers::{Databases, Log, MadeTenant, Month, OneTenant, Plans, Tenants};
 use super::api::NewPlan;
 use super::audit_pages::Asked as AskedLog;
 use super::making::Typed;
-use super::store::{AgentRow, Asked, Logged, TenantFacts, TenantRow};
+use super::store::Asked;
+use super::tenants::{Extend, Give, NewStatus};
 use crate::openapi::{self, Operation, group};
 use crate::plans::Plan;
-use crate::plans::store::Usage;
-use crate::tenancy::Database;
 use crate::web::AppState;
 
 /// At the head of the document.
@@ -30,109 +27,6 @@ here. Every request stands in the log of super-administrators.
 
 **Errors** are problem details (RFC 9457). **Lists** are read page by page: pass `next` as `after`, of the log \
 as `before`, until it is null. **Changes** name the `version` that was seen; a stale one answers 409.";
-
-/// What a page of tenants is answered with.
-#[derive(ToSchema)]
-#[schema(as = AdminTenants)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct Tenants {
-    tenants: Vec<TenantRow>,
-    /// The code after which the next page begins.
-    next: Option<String>,
-}
-
-/// One tenant.
-#[derive(ToSchema)]
-#[schema(as = AdminOneTenant)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct OneTenant {
-    tenant: TenantFacts,
-    /// Code of its plan.
-    plan: String,
-    /// Its plan wants a database of its own, and it lives in the shared one.
-    wants_own_database: bool,
-    trial_ends_at: Option<DateTime<Utc>>,
-    suspended_at: Option<DateTime<Utc>>,
-    /// `trial` or `admin`.
-    suspended_why: Option<String>,
-    /// From when it is listed for erasure.
-    erase_after: Option<DateTime<Utc>>,
-    /// Of plan, trial and state together, for a change.
-    version: i32,
-    /// The latest months, newest first.
-    usage: Vec<Usage>,
-    agents: Vec<AgentRow>,
-}
-
-/// Every plan.
-#[derive(ToSchema)]
-#[schema(as = AdminPlans)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct Plans {
-    plans: Vec<Plan>,
-}
-
-/// A tenant that was made.
-#[derive(ToSchema)]
-#[schema(as = AdminMadeTenant)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct MadeTenant {
-    tenant_id: Uuid,
-    /// Where the first administrator sets a password; null where it went by mail.
-    invitation: Option<String>,
-}
-
-/// The databases that tenants live in.
-#[derive(ToSchema)]
-#[schema(as = AdminDatabases)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct Databases {
-    /// The version of the schema that this cloud has.
-    schema_version: i64,
-    databases: Vec<Database>,
-}
-
-/// What every tenant used in a month.
-#[derive(ToSchema)]
-#[schema(as = AdminUsage)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct Month {
-    month: String,
-    tenants: Vec<Billed>,
-}
-
-/// What one tenant used.
-#[derive(ToSchema)]
-#[schema(as = AdminBilled)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct Billed {
-    /// Its code.
-    tenant: String,
-    name: String,
-    plan: String,
-    usage: Usage,
-}
-
-/// A page of the log.
-#[derive(ToSchema)]
-#[schema(as = AdminLog)]
-#[allow(dead_code, reason = "only its schema is looked at")]
-struct Log {
-    entries: Vec<Logged>,
-    /// The number before which the next page begins.
-    next: Option<i64>,
-}
-
-/// A body of these fields, with the version that was seen.
-fn change(name: &str, schema: Value) -> Value {
-    let mut body = json!({
-        "type": "object",
-        "required": [name, "version"],
-        "properties": { "version": { "type": "integer", "format": "int32" } },
-    });
-    body["properties"][name] = schema;
-    body
-}
 
 /// The operations of `/admin/api`.
 #[must_use]
@@ -151,7 +45,7 @@ pub fn operations() -> Vec<Operation> {
             .answers::<OneTenant>(),
         Operation::post("/admin/api/tenants/{tenant}/plan", "givePlan", "Gives a tenant another plan")
             .uuid("tenant")
-            .takes_json(change("plan", json!({ "type": "string" })))
+            .takes::<Give>()
             .ends()
             .fails(409, "conflict.stale", stale)
             .fails(422, "plan.none", "There is no such plan, or it is given to nobody any more."),
@@ -161,7 +55,7 @@ pub fn operations() -> Vec<Operation> {
             "Lets a trial go on for some days",
         )
         .uuid("tenant")
-        .takes_json(change("days", json!({ "type": "integer", "minimum": 1, "maximum": 365 })))
+        .takes::<Extend>()
         .ends()
         .fails(409, "plan.no_trial", "The tenant is on no trial."),
         Operation::post(
@@ -170,7 +64,7 @@ pub fn operations() -> Vec<Operation> {
             "Suspends a tenant, or lets it in",
         )
         .uuid("tenant")
-        .takes_json(change("active", json!({ "type": "boolean" })))
+        .takes::<NewStatus>()
         .ends()
         .fails(409, "conflict.stale", stale)
         .fails(409, "plan.trial_over", "Its trial is over: extend that, or give it a plan, first."),

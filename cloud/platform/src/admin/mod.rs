@@ -5,6 +5,7 @@
 //!
 //! Tables: `control.admins`, `admin_links`, `admin_sessions`, `admin_audit`.
 
+mod answers;
 mod api;
 mod audit_pages;
 mod caller;

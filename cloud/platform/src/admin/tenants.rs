@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::log::Who;
@@ -65,7 +66,8 @@ pub(super) async fn one(db: &Db, tenant: Uuid) -> Result<Option<One>, DbError> {
 }
 
 /// A tenant gets this plan; `version` is that of the tenant as it was seen.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AdminGivenPlan)]
 pub(super) struct Give {
     plan: String,
     version: i32,
@@ -79,8 +81,10 @@ impl Give {
 }
 
 /// Its trial lasts so many days more.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AdminLongerTrial)]
 pub(super) struct Extend {
+    #[schema(minimum = 1, maximum = 365)]
     days: i64,
     version: i32,
 }
@@ -93,7 +97,8 @@ impl Extend {
 }
 
 /// It is let in, or shut out.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AdminNewStatus)]
 pub(super) struct NewStatus {
     active: bool,
     version: i32,

@@ -82,11 +82,8 @@ impl From<PlanError> for Problem {
         let detail = error.to_string();
         match error {
             PlanError::Invalid(wrong) => {
-                let told = |(field, key): (&'static str, &'static str)| FieldError {
-                    field: field.to_owned(),
-                    row: None,
-                    detail: key.to_owned(),
-                };
+                let told =
+                    |(field, key): (&'static str, &'static str)| FieldError::from((field, key.to_owned()));
                 Self { detail, ..Self::invalid("plan.invalid", wrong.into_iter().map(told).collect()) }
             }
             PlanError::Exists => Self::conflict("plan.exists", detail),
