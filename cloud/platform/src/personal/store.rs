@@ -609,29 +609,21 @@ pub(super) async fn phones(tx: &mut Tx, person: &Person) -> Result<Vec<String>, 
 pub(super) async fn comb(tx: &mut Tx, place: Place, needles: &Needles) -> Result<Combed, Error> {
     let tenant = tx.tenant();
     let Place { table, column, may } = place;
-    let json: bool = sqlx::query_scalar(
-        "select atttypid = 'jsonb'::regtype from pg_attribute
-         where attrelid = $1::text::regclass and attname = $2",
-    )
-    .bind(format!("public.{table}"))
-    .bind(column)
-    .fetch_one(tx.conn())
-    .await?;
     // A row is named by its place, partition and all: no two tables have the same key.
     // It stays there until the commit, as nobody else may write it.
     let lock = if may { "for update" } else { "" };
     let sql = format!(
-        r#"select tableoid::int8, ctid::text, "{column}"::text from public."{table}"
+        r#"select tableoid::int8, ctid::text, "{column}"::text, pg_typeof("{column}")::text from public."{table}"
            where tenant_id = $1 and "{column}"::text ~ $2 {lock}"#
     );
     let mut sum = Combed::default();
-    let mut changed: Vec<(i64, String, String)> = Vec::new();
+    let mut changed: Vec<(i64, String, String, String)> = Vec::new();
     {
-        let rows = sqlx::query_as::<_, (i64, String, String)>(AssertSqlSafe(sql));
+        let rows = sqlx::query_as::<_, (i64, String, String, String)>(AssertSqlSafe(sql));
         let mut rows = rows.bind(tenant).bind(needles.hint()).fetch(tx.conn());
-        while let Some((part, at, mut text)) = rows.try_next().await? {
+        while let Some((part, at, mut text, kind)) = rows.try_next().await? {
             let combed = match serde_json::from_str::<Value>(&text) {
-                Ok(mut value) if json => {
+                Ok(mut value) if kind == "jsonb" => {
                     let combed = needles.comb_json(&mut value, may);
                     text = value.to_string();
                     combed
@@ -639,18 +631,17 @@ pub(super) async fn comb(tx: &mut Tx, place: Place, needles: &Needles) -> Result
                 _ => needles.comb(&mut text, may),
             };
             if combed.replaced > 0 {
-                changed.push((part, at, text));
+                changed.push((part, at, text, kind));
             }
             sum = sum.and(combed);
         }
     }
-    let kind = if json { "jsonb" } else { "text" };
-    let sql = format!(
-        r#"update public."{table}" set "{column}" = $2::text::{kind}
-           where tenant_id = $1 and tableoid = $3::int8::oid and ctid = $4::text::tid"#
-    );
-    for (part, at, text) in changed {
-        let update = sqlx::query(AssertSqlSafe(sql.clone())).bind(tenant).bind(text).bind(part).bind(at);
+    for (part, at, text, kind) in changed {
+        let sql = format!(
+            r#"update public."{table}" set "{column}" = $2::text::{kind}
+               where tenant_id = $1 and tableoid = $3::int8::oid and ctid = $4::text::tid"#
+        );
+        let update = sqlx::query(AssertSqlSafe(sql)).bind(tenant).bind(text).bind(part).bind(at);
         update.execute(tx.conn()).await?;
     }
     Ok(sum)
