@@ -8,9 +8,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::asked::Place;
-use super::error::WorkflowError;
 use super::model::{Seat, State, Who};
-use super::run::{definition_of, record, seats_of, state_of};
+use super::run::{readable, record, seats_of, state_of};
 use super::store::instances::{self, Happened, Instance};
 use super::store::rounds::{self, Round};
 use super::subject::Subjects;
@@ -30,12 +29,9 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
         instances::update(tx, &instance).await?;
         return Ok(true);
     };
-    let own_allowed = match definition_of(tx, subjects, &instance).await {
-        Ok(definition) => definition.own_allowed,
-        Err(WorkflowError::Db(error)) => return Err(error),
-        // What cannot be read any more still escalates.
-        Err(_) => false,
-    };
+    // What cannot be read any more still escalates.
+    let definition = readable(tx, subjects, &instance).await?;
+    let own_allowed = definition.is_some_and(|definition| definition.own_allowed);
     let passed = |at: Option<DateTime<Utc>>, done: Option<DateTime<Utc>>| {
         done.is_none() && at.is_some_and(|at| at <= now)
     };

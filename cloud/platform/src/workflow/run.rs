@@ -352,6 +352,19 @@ pub(super) async fn definition_of(
     asked::definition(tx, subjects, &written).await
 }
 
+/// [`definition_of`] for what goes on without it; `None` where it cannot be read any more.
+pub(super) async fn readable(
+    tx: &mut Tx,
+    subjects: &Subjects,
+    instance: &Instance,
+) -> Result<Option<Definition>, DbError> {
+    match definition_of(tx, subjects, instance).await {
+        Ok(definition) => Ok(Some(definition)),
+        Err(WorkflowError::Db(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 pub(super) async fn seats_of(tx: &mut Tx, instance: &Instance) -> Result<Vec<Seat>, DbError> {
     let taken: Vec<Taken> = rounds::seats(tx, instance.instance_id, instance.round).await?;
     Ok(taken.into_iter().map(|taken| taken.seat).collect())

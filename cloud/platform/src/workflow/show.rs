@@ -11,7 +11,7 @@ use super::error::WorkflowError;
 use super::inbox;
 use super::model::{Action, Seat, State};
 use super::rules;
-use super::run::{definition_of, seats_of, state_of};
+use super::run::{readable, seats_of, state_of};
 use super::store::instances::{self, Happened, Instance};
 use super::store::rounds::{self, Round, Taken};
 use super::subject::Subjects;
@@ -89,19 +89,6 @@ pub(super) async fn instance(
     let names = view::names(tx, people).await?;
     let roles = view::roles(tx).await?;
     Ok(Shown { instance, definition, round, seats, asked: asked_now, stuck, offer, history, names, roles })
-}
-
-/// The definition of an instance, if it can be read.
-async fn readable(
-    tx: &mut Tx,
-    subjects: &Subjects,
-    instance: &Instance,
-) -> Result<Option<Definition>, DbError> {
-    match definition_of(tx, subjects, instance).await {
-        Ok(definition) => Ok(Some(definition)),
-        Err(WorkflowError::Db(error)) => Err(error),
-        Err(_) => Ok(None),
-    }
 }
 
 /// Whether a person may see an instance without a right to all of them: they started it,

@@ -14,7 +14,7 @@ use super::deadlines::note;
 use super::error::WorkflowError;
 use super::model::{Seat, Who};
 use super::rules::{self, Verdict};
-use super::run::{Run, Said, definition_of, seats_of};
+use super::run::{Run, Said, readable, seats_of};
 use super::store::instances::{self, Happened};
 use super::store::rounds;
 use super::subject::Subjects;
@@ -54,12 +54,8 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
         fresh.insert(number);
         seats = seats_of(tx, &instance).await?;
     }
-    let definition = match definition_of(tx, subjects, &instance).await {
-        Ok(definition) => Some(definition),
-        Err(WorkflowError::Db(error)) => return Err(error.into()),
-        // It waits all the same, and can be taken back.
-        Err(_) => None,
-    };
+    // One that cannot be read waits all the same, and can be taken back.
+    let definition = readable(tx, subjects, &instance).await?;
     if let Some(definition) = &definition {
         let run = Run { subjects, definition, now };
         run.judge(tx, &mut instance, &round, &seats, &Said::default()).await?;
