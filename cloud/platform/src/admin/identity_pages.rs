@@ -14,7 +14,7 @@ use super::caller::{COOKIE, STEP_COOKIE};
 use super::identity::{self, AdminError, Answered, Attempt, Next, SESSION_LIFETIME, Tried};
 use crate::i18n::Texts;
 use crate::people::{enrolment_html, password};
-use crate::web::{AppState, Client, Problem, Visitor, client_of, cookie_of, form, require_same};
+use crate::web::{AppState, Client, Problem, Visitor, client_of, cookie_of, form, require_same, status_of};
 
 /// Seconds that a sign-in under way lasts.
 const STEP_AGE: i64 = 600;
@@ -109,7 +109,7 @@ async fn show_code(
         Next::Enrol(_) => "people-totp-enrol-title",
         Next::Code => "people-totp-step-title",
     });
-    let status = if failed.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = status_of(failed.is_some());
     Ok((status, Html(CodePage { title, texts, asked: &asked, failed }.render()?)).into_response())
 }
 

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -20,7 +20,7 @@ use crate::i18n::{Lang, Texts};
 use crate::plans::Plan;
 use crate::plans::service::{self, PlanError};
 use crate::tenancy::config::{self, GivenCodes, LARGEST, Planned};
-use crate::web::{AppState, Problem, form};
+use crate::web::{AppState, Problem, form, found, multipart, site};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -65,7 +65,7 @@ struct NewPage<'a> {
 
 impl NewPage<'_> {
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.it.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+        found(&self.it.wrong, field)
     }
 }
 
@@ -107,7 +107,8 @@ async fn done(
     let made = making::make(&state.db, &caller.who, &shown.typed, from, state.by_mail(), Utc::now()).await;
     match made {
         Ok(Made { tenant, link }) => {
-            let link = (!state.mails).then(|| here(state, headers, link.reveal()));
+            let link =
+                (!state.mails).then(|| format!("{}/invitation/{}", site(state, headers), link.reveal()));
             shown.made = Some((tenant, link));
         }
         Err(MakeError::Invalid(wrong)) => {
@@ -131,28 +132,17 @@ async fn make(
     done(&state, &caller, &headers, Shown { typed, ..Shown::default() }).await
 }
 
-/// The address of a link, as this browser reaches the server.
-fn here(state: &AppState, headers: &HeaderMap, link: &str) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let scheme = if state.secure { "https" } else { "http" };
-    format!("{scheme}://{host}/invitation/{link}")
-}
-
 // --- out of its configuration ----------------------------------------------------
 
 /// The configuration that a form sent, as a file or pasted, and the code beside it.
 async fn sent_configuration(headers: &HeaderMap, bytes: Bytes) -> Result<(String, String), Problem> {
-    let invalid = |error: multer::Error| Problem::bad_request("request.invalid", error.to_string());
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(kind).map_err(invalid)?;
-    let body = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes)]);
-    let mut parts = multer::Multipart::new(body, boundary);
+    let mut parts = multipart(headers, bytes)?;
     let (mut file, mut pasted, mut code) = (Bytes::new(), String::new(), String::new());
-    while let Some(part) = parts.next_field().await.map_err(invalid)? {
+    while let Some(part) = parts.next_field().await? {
         match part.name() {
-            Some("file") => file = part.bytes().await.map_err(invalid)?,
-            Some("json") => pasted = part.text().await.map_err(invalid)?,
-            Some("code") => code = part.text().await.map_err(invalid)?.trim().to_uppercase(),
+            Some("file") => file = part.bytes().await?,
+            Some("json") => pasted = part.text().await?,
+            Some("code") => code = part.text().await?.trim().to_uppercase(),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -15,7 +15,7 @@ use super::identity::{self, AdminError};
 use super::store::Admin;
 use super::{AdminCaller, frame};
 use crate::i18n::Texts;
-use crate::web::{AppState, Problem, form};
+use crate::web::{AppState, Problem, form, site};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -80,9 +80,7 @@ async fn invite(
     let Typed { email, name } = form(sent)?;
     match identity::invite(&state.db, &caller.who, &email, &name, Utc::now()).await {
         Ok(invited) => {
-            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            let scheme = if state.secure { "https" } else { "http" };
-            let link = format!("{scheme}://{host}/admin/invitation/{}", invited.link.reveal());
+            let link = format!("{}/admin/invitation/{}", site(&state, &headers), invited.link.reveal());
             show(&state, &caller, Some(link), None).await
         }
         Err(error) => told(&state, &caller, error).await,

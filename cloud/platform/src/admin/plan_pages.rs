@@ -14,7 +14,7 @@ use super::{AdminCaller, frame};
 use crate::i18n::Texts;
 use crate::plans::service::{self, PlanError};
 use crate::plans::{Feature, Limits, Plan};
-use crate::web::{AppState, Problem, form};
+use crate::web::{AppState, Problem, form, found};
 
 /// Bytes of a gigabyte, in which storage is typed.
 const GIGABYTE: i64 = 1 << 30;
@@ -159,7 +159,7 @@ struct Edit<'a> {
 
 impl Edit<'_> {
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+        found(&self.wrong, field)
     }
 
     /// Fields that hold a number: name, key of the text, what stands there.

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -21,7 +21,7 @@ use super::service::{self, Goes};
 use super::{FilesError, Listed, Right, Subject, VersionOf, Whose, spool};
 use crate::i18n::Texts;
 use crate::people;
-use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
+use crate::web::{AppState, Caller, Problem, Shell, escaped, form, multipart, query};
 
 /// Most files that one form sends.
 const MOST_AT_ONCE: usize = 20;
@@ -180,12 +180,9 @@ async fn take(
     body: Body,
     goes: Goes<'_>,
 ) -> Result<Vec<String>, Problem> {
-    let invalid = |error: multer::Error| Problem::bad_request("request.invalid", error.to_string());
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(kind).map_err(invalid)?;
-    let mut parts = multer::Multipart::new(body.into_data_stream(), boundary);
+    let mut parts = multipart(headers, body)?;
     let (mut told, mut sent) = (Vec::new(), 0);
-    while let Some(part) = parts.next_field().await.map_err(invalid)? {
+    while let Some(part) = parts.next_field().await? {
         let name = part.file_name().unwrap_or_default().to_owned();
         if part.name() != Some("file") || name.is_empty() {
             continue;

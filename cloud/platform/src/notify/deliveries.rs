@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -20,7 +20,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
 use crate::people::{clean_email, clean_name};
-use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
+use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -190,8 +190,7 @@ async fn show(
         asked,
         error,
     };
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, shell.page(headers, &view)?).into_response())
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 async fn again(

@@ -117,11 +117,7 @@ impl Sent {
 fn problem(caller: &Caller, error: PlantError, if_match: IfMatch) -> Problem {
     match error {
         PlantError::Invalid(wrong) => {
-            let told = |(field, key): (&'static str, &'static str)| FieldError {
-                field: field.to_owned(),
-                row: None,
-                detail: caller.t(key),
-            };
+            let told = |(field, key): (&'static str, &'static str)| FieldError::from((field, caller.t(key)));
             Problem::invalid("plant.invalid", wrong.into_iter().map(told).collect())
         }
         PlantError::Limit(reached) => reached.into(),

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
@@ -13,7 +13,7 @@ use super::service::{self, PlantError};
 use super::store::{self, Plant};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Problem, Shell, form, found, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -56,7 +56,7 @@ struct Edit<'a> {
 
 impl Edit<'_> {
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+        found(&self.wrong, field)
     }
 
     fn speaks(&self, lang: &Lang) -> bool {
@@ -78,8 +78,7 @@ async fn show(
     let title = if known { typed.name.clone() } else { caller.t("organisation-new") };
     let shell = Shell::new(state, caller, title, "/organisation");
     let view = Edit { texts: &caller.texts, typed, known, companies, wrong, error };
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, shell.page(headers, &view)?).into_response())
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 /// `GET /organisation/{plant}`; `new` is a new one, which no code can be.

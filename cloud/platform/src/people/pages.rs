@@ -23,7 +23,7 @@ use super::within::{By, Known};
 use super::{USER_MANAGE, USER_READ};
 use crate::ctx::Plants;
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
+use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query, site};
 
 /// The pages of people.
 pub fn router() -> Router<AppState> {
@@ -238,7 +238,7 @@ async fn invite(
         Ok((_, link)) => {
             let told = match state.mails {
                 true => Told::Mailed,
-                false => Told::Shown(here(&state, &headers, link.reveal())),
+                false => Told::Shown(link_of(&state, &headers, link.reveal())),
             };
             let link = (typed.email.trim().to_lowercase(), told);
             show_list(&state, &caller, &headers, &first, Invited::default(), None, Some(link)).await
@@ -251,11 +251,9 @@ async fn invite(
     }
 }
 
-/// The address of a link, as this browser reaches the server.
-fn here(state: &AppState, headers: &HeaderMap, link: &str) -> String {
-    let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let scheme = if state.secure { "https" } else { "http" };
-    format!("{scheme}://{host}/invitation/{link}")
+/// The address of an invitation, as this browser reaches the server.
+fn link_of(state: &AppState, headers: &HeaderMap, link: &str) -> String {
+    format!("{}/invitation/{link}", site(state, headers))
 }
 
 // --- one person ----------------------------------------------------------------
@@ -438,7 +436,7 @@ async fn new_link(
     };
     let told = match by_mail {
         Some(_) => Told::Mailed,
-        None => Told::Shown(here(&state, &headers, link.reveal())),
+        None => Told::Shown(link_of(&state, &headers, link.reveal())),
     };
     show_one(&state, &caller, &headers, id, None, Some(told)).await
 }

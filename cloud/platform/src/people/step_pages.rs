@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -17,7 +17,7 @@ use super::steps::{self, Answered, Next};
 use crate::i18n::Texts;
 use crate::web::{
     AppState, Problem, Visitor, after_sign_in, end_step, local_path, require_same, set_session, set_step,
-    step_of, step_path,
+    status_of, step_of, step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {
@@ -70,7 +70,7 @@ async fn show(
         Next::Enrol(_) => "people-totp-enrol-title",
         Next::Code => "people-totp-step-title",
     });
-    let status = if failed.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = status_of(failed.is_some());
     let page = Step { title, texts, next: local_path(next), asked: &asked, failed };
     Ok((status, Html(page.render()?)).into_response())
 }

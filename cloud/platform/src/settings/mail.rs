@@ -8,7 +8,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -25,7 +25,7 @@ use crate::notify::{self, Mailer, Server};
 use crate::outbox::Failure;
 use crate::people::{By, Counted, count_try, try_succeeded};
 use crate::secrets::Secrets;
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Done, Problem, Shell, form, found, query, status_of};
 
 /// How long the way to a server is kept, before its name is looked up again.
 const GOOD_FOR: Duration = Duration::from_secs(600);
@@ -142,7 +142,7 @@ impl Page<'_> {
     }
 
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+        found(&self.wrong, field)
     }
 }
 
@@ -188,13 +188,7 @@ async fn show(
         error: shown.error,
     };
     let shell = Shell::new(state, caller, caller.t("settings-mail"), "/settings");
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, shell.page(headers, &view)?).into_response())
-}
-
-#[derive(serde::Deserialize)]
-struct Done {
-    done: Option<String>,
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 async fn page(

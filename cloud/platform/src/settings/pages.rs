@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Texts, Value};
 use crate::plans::Denied;
 use crate::web::keys::KEY_MANAGE;
-use crate::web::{AppState, Caller, Client, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Client, Done, Problem, Shell, form, found, multipart, query, status_of};
 
 /// Longest body of the form with a logo: the logo, and what stands around it.
 const MOST_FORM: usize = image::MOST_BYTES + 64 * 1024;
@@ -85,19 +85,6 @@ pub(super) fn say(caller: &Caller, error: SettingsError) -> Result<Told, Problem
     })
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Done {
-    done: Option<String>,
-}
-
-fn status(failed: bool) -> StatusCode {
-    if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
-}
-
-fn found<'w>(wrong: &'w [(&'static str, String)], field: &str) -> Option<&'w str> {
-    wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
-}
-
 // --- the tenant itself -----------------------------------------------------------
 
 #[derive(Template)]
@@ -138,7 +125,7 @@ async fn show_general(
         error,
     };
     let shell = Shell::new(state, caller, caller.t("settings-title"), "/settings");
-    Ok((status(failed), shell.page(headers, &view)?).into_response())
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 async fn general(
@@ -218,7 +205,7 @@ async fn show_brand(
         most_kb,
     };
     let shell = Shell::new(state, caller, caller.t("settings-brand"), "/settings");
-    Ok((status(failed), shell.page(headers, &view)?).into_response())
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 async fn brand(
@@ -263,16 +250,12 @@ async fn set_colours(
 
 /// What the form sent: the file, and the version that was seen.
 async fn sent_logo(headers: &HeaderMap, bytes: Bytes) -> Result<(Bytes, i32), Problem> {
-    let invalid = |error: multer::Error| Problem::bad_request("request.invalid", error.to_string());
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(kind).map_err(invalid)?;
-    let body = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes)]);
-    let mut parts = multer::Multipart::new(body, boundary);
+    let mut parts = multipart(headers, bytes)?;
     let (mut file, mut version) = (Bytes::new(), 0);
-    while let Some(part) = parts.next_field().await.map_err(invalid)? {
+    while let Some(part) = parts.next_field().await? {
         match part.name() {
-            Some("logo") => file = part.bytes().await.map_err(invalid)?,
-            Some("version") => version = part.text().await.map_err(invalid)?.trim().parse().unwrap_or(0),
+            Some("logo") => file = part.bytes().await?,
+            Some("version") => version = part.text().await?.trim().parse().unwrap_or(0),
             _ => {}
         }
     }
@@ -366,7 +349,7 @@ async fn show_addresses(
     let tabs = tabs(caller, "/settings/addresses");
     let view = AddressesPage { texts: &caller.texts, tabs, typed, version, from, done, wrong, error };
     let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings");
-    Ok((status(failed), shell.page(headers, &view)?).into_response())
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 async fn addresses(

@@ -46,11 +46,8 @@ async fn keep_one(
         caller.require(&VIEWS_SHARE)?;
     }
     let long = |text: &str, most: usize| text.chars().count() > most || text.contains('\0');
-    let wrong = |field: &str, key: &str| {
-        Err(Problem::invalid(
-            "views.invalid",
-            vec![FieldError { field: field.to_owned(), row: None, detail: caller.t(key) }],
-        ))
+    let wrong = |field: &'static str, key: &str| {
+        Err(Problem::invalid("views.invalid", vec![FieldError::from((field, caller.t(key)))]))
     };
     if wish.name.is_empty() || long(&wish.name, 60) {
         return wrong("name", "views-wrong-name");

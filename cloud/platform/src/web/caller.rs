@@ -374,6 +374,13 @@ pub(crate) fn here(headers: &HeaderMap) -> Option<&str> {
         .then(|| super::origin::local_path(&rest[host.len()..]))
 }
 
+/// The address of this site as this browser reaches it, without a slash at its end.
+pub(crate) fn site(state: &AppState, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if state.secure { "https" } else { "http" };
+    format!("{scheme}://{host}")
+}
+
 /// The language chosen by the person, else the tenant's, else the browser's.
 pub(super) fn language(headers: &HeaderMap, tenant: Option<Lang>) -> Lang {
     cookies::get(headers, cookies::LANGUAGE)

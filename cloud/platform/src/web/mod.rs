@@ -17,6 +17,7 @@ pub mod keys;
 mod layers;
 pub mod limits;
 mod module;
+mod multipart;
 mod origin;
 mod place;
 mod problem;
@@ -30,6 +31,7 @@ mod shell;
 mod signin;
 mod slow;
 mod state;
+mod told;
 mod version;
 mod within;
 
@@ -37,13 +39,14 @@ pub use assets::asset;
 pub use bodies::Bodies;
 pub(crate) use bodies::USUAL;
 pub use caller::{Caller, Denied, Visitor};
-pub(crate) use caller::{here, language_of};
+pub(crate) use caller::{here, language_of, site};
 pub use client::{Client, Network, client_of, network};
 pub(crate) use cookies::get as cookie_of;
 pub use escape::escaped;
 pub use icon::icon;
 pub use layers::wrap;
 pub use module::{Job, Module};
+pub(crate) use multipart::multipart;
 pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
 pub use place::{NOT_A_PLACE, parse_place, place};
 pub use problem::{FieldError, Problem};
@@ -60,6 +63,7 @@ pub(crate) use signin::{
     set_session, set_step, step_of, step_path,
 };
 pub use state::{AppState, Builder, NavItem};
+pub(crate) use told::{Done, found, status_of};
 pub use version::{IfMatch, etag, not_modified};
 pub use within::beyond;
 

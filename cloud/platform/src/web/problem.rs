@@ -22,6 +22,13 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl From<(&'static str, String)> for FieldError {
+    /// A field of something that has no rows, and what is wrong with it.
+    fn from((field, detail): (&'static str, String)) -> Self {
+        Self { field: field.to_owned(), row: None, detail }
+    }
+}
+
 /// An error as it is answered: JSON for a program, a page for a person. The
 /// layers add the request's id and choose the form.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -758,7 +758,7 @@ async fn delegate(
 fn said(texts: &Texts, error: WorkflowError) -> Problem {
     match error {
         WorkflowError::Field(field, key) => {
-            let errors = vec![FieldError { field: field.to_owned(), row: None, detail: texts.t(key) }];
+            let errors = vec![FieldError::from((field, texts.t(key)))];
             Problem::invalid("workflow.invalid", errors)
         }
         other => other.into(),

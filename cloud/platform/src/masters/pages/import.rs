@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::super::api::{Right, open, take_in};
@@ -13,7 +13,7 @@ use super::super::import::Report;
 use super::super::kind::Kind;
 use super::super::{Engine, Master, MastersError, Mistake, check};
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell};
+use crate::web::{AppState, Caller, Problem, Shell, multipart};
 
 /// Most mistakes that a page shows; the API tells all of more.
 const MOST_SHOWN: usize = 2000;
@@ -75,16 +75,12 @@ async fn show(
 
 /// What the form sent: the file, and whether it is to be written.
 async fn sent(headers: &HeaderMap, bytes: Bytes) -> Result<(Bytes, bool), Problem> {
-    let invalid = |error: multer::Error| Problem::bad_request("request.invalid", error.to_string());
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let boundary = multer::parse_boundary(kind).map_err(invalid)?;
-    let body = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes)]);
-    let mut parts = multer::Multipart::new(body, boundary);
+    let mut parts = multipart(headers, bytes)?;
     let (mut file, mut write) = (Bytes::new(), false);
-    while let Some(part) = parts.next_field().await.map_err(invalid)? {
+    while let Some(part) = parts.next_field().await? {
         match part.name() {
-            Some("file") => file = part.bytes().await.map_err(invalid)?,
-            Some("write") => write = part.text().await.map_err(invalid)? == "true",
+            Some("file") => file = part.bytes().await?,
+            Some("write") => write = part.text().await? == "true",
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -17,7 +17,7 @@ use super::settings::{self, Settings, SettingsError};
 use super::{PhoneError, phone};
 use crate::i18n::{Texts, zone};
 use crate::notify::{MANAGE, pages, store};
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Problem, Shell, form, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
@@ -101,8 +101,7 @@ async fn show(
         errors,
     };
     let shell = Shell::new(state, caller, caller.t("sms-title"), "/deliveries");
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, shell.page(headers, &view)?).into_response())
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form as Sent, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -15,7 +15,7 @@ use super::service::{self, Form, New, WebhookError};
 use super::store::Webhook;
 use crate::i18n::Texts;
 use crate::notify::{Kind, MANAGE};
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Problem, Shell, form, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
@@ -92,8 +92,7 @@ async fn show(
     let failed = error.is_some();
     let shell = Shell::new(state, caller, caller.t("webhook-title"), "/deliveries");
     let view = Page { texts: &caller.texts, webhooks, kinds, typed, secret, error };
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, shell.page(headers, &view)?).into_response())
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 async fn page(

@@ -176,12 +176,8 @@ async fn put(
         }
         Err(ProviderError::Stale) => Err(if_match.stale()),
         Err(ProviderError::Invalid(wrong)) => {
-            let errors = said(&caller.texts, wrong).into_iter().map(|(field, detail)| FieldError {
-                field: field.to_owned(),
-                row: None,
-                detail,
-            });
-            Err(Problem::invalid("signin.invalid", errors.collect()))
+            let errors = said(&caller.texts, wrong).into_iter().map(FieldError::from).collect();
+            Err(Problem::invalid("signin.invalid", errors))
         }
         Err(error) => Err(error.into()),
     }

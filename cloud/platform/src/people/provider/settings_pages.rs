@@ -18,7 +18,7 @@ use crate::people::model::{ADMIN, Role};
 use crate::people::pages::{done_or_told, role_name};
 use crate::people::{By, USER_MANAGE, service as people};
 use crate::settings::{TENANT_MANAGE, Tab, tabs};
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Done, Problem, Shell, form, found, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/settings/signin", get(page).post(set)).route("/users/{id}/unlink", post(unlink))
@@ -46,7 +46,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+        found(&self.wrong, field)
     }
 }
 
@@ -130,13 +130,7 @@ async fn show(
         error: shown.error,
     };
     let shell = Shell::new(state, caller, caller.t("settings-signin"), "/settings");
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, shell.page(headers, &view)?).into_response())
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Done {
-    done: Option<String>,
+    Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
 async fn page(

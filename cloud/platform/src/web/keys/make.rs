@@ -47,12 +47,7 @@ impl Wrong {
                 Problem { permission: lacking, ..Problem::new(StatusCode::FORBIDDEN, "key.beyond", said) }
             }
             Self::Fields(_) => {
-                let told = |(field, detail): (&'static str, String)| FieldError {
-                    field: field.to_owned(),
-                    row: None,
-                    detail,
-                };
-                Problem::invalid("key.invalid", fields.into_iter().map(told).collect())
+                Problem::invalid("key.invalid", fields.into_iter().map(FieldError::from).collect())
             }
             Self::Problem(problem) => problem,
         }

@@ -21,7 +21,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{Texts, begins};
 use crate::people::{self, By};
 use crate::settings::{Tab, tabs};
-use crate::web::{AppState, Caller, Problem, Scope, Shell, form};
+use crate::web::{AppState, Caller, Problem, Scope, Shell, form, found};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -96,7 +96,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
+        found(&self.wrong, field)
     }
 
     /// Who made a key.

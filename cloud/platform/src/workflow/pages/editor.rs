@@ -23,7 +23,7 @@ use super::super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, hooks};
 use super::say;
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Problem, Shell, form, query, site};
 
 /// Most definitions that the list shows.
 const MOST: i64 = 500;
@@ -445,14 +445,7 @@ pub(super) async fn token(
     caller.require(&MANAGE)?;
     let (path, definition) =
         state.db.tx(&caller.cx, async |tx| hooks::new_token(tx, id, &caller.tenant_code).await).await?;
-    let address = format!("{}{path}", here(&state, &headers));
+    let address = format!("{}{path}", site(&state, &headers));
     show(&state, &caller, &headers, Some(definition), Beside { address: Some(address), ..Beside::default() })
         .await
-}
-
-/// The address of this site, as this browser reaches it.
-fn here(state: &AppState, headers: &HeaderMap) -> String {
-    let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let scheme = if state.secure { "https" } else { "http" };
-    format!("{scheme}://{host}")
 }

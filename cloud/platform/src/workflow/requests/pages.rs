@@ -20,7 +20,7 @@ use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE, REQUEST_READ};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Problem, Shell, form, found, query};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
 use crate::workflow::store::people;
@@ -184,7 +184,7 @@ struct New<'a> {
 
 impl New<'_> {
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(of, _)| *of == field).map(|(_, told)| told.as_str())
+        found(&self.wrong, field)
     }
 }
 
@@ -274,7 +274,7 @@ struct One<'a> {
 
 impl One<'_> {
     fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.iter().find(|(of, _)| *of == field).map(|(_, told)| told.as_str())
+        found(&self.wrong, field)
     }
 
     fn details(&self) -> Vec<(&String, String)> {

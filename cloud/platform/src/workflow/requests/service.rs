@@ -71,11 +71,8 @@ impl RequestError {
             Self::Workflow(error) => error.into(),
             Self::Problem(problem) => problem,
             Self::Fields(wrong) => {
-                let errors = wrong
-                    .into_iter()
-                    .map(|(field, key)| FieldError { field: field.to_owned(), row: None, detail: say(key) })
-                    .collect();
-                Problem::invalid("request.fields", errors)
+                let told = wrong.into_iter().map(|(field, key)| FieldError::from((field, say(key))));
+                Problem::invalid("request.fields", told.collect())
             }
         }
     }
