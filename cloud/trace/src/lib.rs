@@ -9,6 +9,7 @@ pub mod leases;
 pub mod pages;
 pub mod projection;
 pub mod rights;
+pub mod scopes;
 
 use axum::Router;
 use platform::web::{AppState, Module};

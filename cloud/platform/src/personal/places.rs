@@ -167,6 +167,8 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     ("role_limits", Other, &["role", "permission", "currency"]),
     ("roles", Other, &["role", "permissions"]),
     ("roles", Kept, &["name"]),
+    ("scopes", Other, &["criteria"]),
+    ("scopes", Kept, &["name"]),
     ("series_leases", Other, &["plant_code", "series"]),
     ("shifts", Other, &["plant", "shift"]),
     ("shifts", Kept, &["name"]),

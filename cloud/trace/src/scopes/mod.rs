@@ -1,0 +1,3 @@
+//! Scopes: sets of UIDs that somebody found and kept, to be held or recalled.
+
+pub(crate) mod store;
