@@ -7,6 +7,7 @@
 //! are held as well.
 
 mod store;
+pub(crate) use store::descendants;
 #[cfg(test)]
 mod tests;
 

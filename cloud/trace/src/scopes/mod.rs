@@ -1,3 +1,24 @@
-//! Scopes: sets of UIDs that somebody found and kept, to be held or recalled.
+//! Suspects by process, and scopes: sets of UIDs that somebody found and kept, to be held
+//! or recalled. Tables: `scopes`, `scope_members`.
 
+mod api;
+pub mod criteria;
+pub mod error;
+pub mod evaluate;
+pub mod model;
+pub mod rights;
+pub mod service;
+pub mod sets;
 pub(crate) mod store;
+pub mod window;
+
+#[cfg(test)]
+mod tests;
+
+use platform::web::Module;
+
+/// What the server has to know of suspects and scopes.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("scopes").routes(api::router()).operations(api::operations()).permissions(rights::PERMISSIONS)
+}

@@ -1,0 +1,403 @@
+//! From conditions to units: each condition is one statement by an index, and their sets
+//! are combined here.
+//!
+//! In an `all` the condition that finds fewest comes first, by kind; what follows is asked
+//! only among what was found, where that is little. So a wide condition beside a narrow one
+//! costs no more than the narrow one.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::pin::Pin;
+
+use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
+use platform::db::Tx;
+use proto::v1::Stage;
+use uuid::Uuid;
+
+use super::criteria::{Against, Contains, Event, Is, Mistake, Node, OUTCOMES, Reading, names, number_of};
+use super::error::ScopeError;
+use super::sets;
+use super::store::leaf::{self as store, Fits, Found, Measured, Turn};
+use super::window::{self, Window};
+use crate::explore::error::TraceError;
+use crate::explore::store::corrections;
+use crate::explore::{scope, service};
+use crate::projection::state::{Custody, Life, Quality};
+
+/// Most units that one condition may find.
+pub const MOST_KEYS: usize = 1_000_000;
+/// Sets up to here are given to the conditions that follow, to choose among; larger ones
+/// are intersected.
+const FEW: usize = 20_000;
+/// A load or an operation that began earlier than so is taken to be over.
+const LONGEST_INSIDE: Duration = Duration::days(7);
+/// Longest run of one statement, in milliseconds.
+const PATIENCE: &str = "10000";
+
+/// What all conditions of one question share.
+pub struct Asked {
+    zones: Vec<(String, Tz)>,
+    zone: Tz,
+}
+
+impl Asked {
+    /// Reads what conditions need to know of the tenant; `zone` is that of what belongs to
+    /// no plant. From here on no statement of the transaction runs long.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn new(tx: &mut Tx, zone: Tz) -> Result<Self, ScopeError> {
+        super::store::told::limit_time(tx, PATIENCE).await?;
+        let zones = super::store::told::zones(tx).await?;
+        let zones = zones.into_iter().map(|(code, name)| (code, platform::i18n::zone(&name))).collect();
+        Ok(Self { zones, zone })
+    }
+}
+
+/// The units that a tree finds and the caller may see, in order.
+///
+/// # Errors
+/// [`ScopeError`]: a code that is not known, too many units, too long.
+pub async fn evaluate(tx: &mut Tx, asked: &Asked, node: &Node) -> Result<Vec<i64>, ScopeError> {
+    let keys = eval(tx, asked, node, String::new(), None).await?;
+    if tx.plants().is_all() || keys.is_empty() {
+        return Ok(keys);
+    }
+    let seen = scope::seen(tx, &keys).await?;
+    Ok(keys.into_iter().filter(|key| seen.contains(key)).collect())
+}
+
+type Evaluated<'a> = Pin<Box<dyn Future<Output = Result<Vec<i64>, ScopeError>> + Send + 'a>>;
+
+/// The units of a node, among `within` where that is given.
+fn eval<'a>(
+    tx: &'a mut Tx,
+    asked: &'a Asked,
+    node: &'a Node,
+    path: String,
+    within: Option<&'a [i64]>,
+) -> Evaluated<'a> {
+    Box::pin(async move {
+        if within.is_some_and(<[i64]>::is_empty) {
+            return Ok(Vec::new());
+        }
+        match node {
+            Node::All(nodes) => all(tx, asked, (node, nodes), &path, within).await,
+            Node::Any(nodes) => {
+                let mut found = Vec::new();
+                for (index, child) in nodes.iter().enumerate() {
+                    let more = eval(tx, asked, child, node.path(&path, index), within).await?;
+                    found = sets::either(&found, &more);
+                    if found.len() > MOST_KEYS {
+                        return Err(ScopeError::TooMany(path));
+                    }
+                }
+                Ok(found)
+            }
+            Node::Not(child) => {
+                // A tree that was read has something that finds beside each `not`.
+                let Some(within) = within else {
+                    return Err(alone(path));
+                };
+                let out = eval(tx, asked, child, node.path(&path, 0), Some(within)).await?;
+                Ok(sets::without(within, &out))
+            }
+            Node::Event(event) => by_event(tx, asked, event, path, within).await,
+            Node::Reading(reading) => by_reading(tx, asked, reading, path, within).await,
+            Node::Contains(contains) => by_content(tx, contains, path, within).await,
+            Node::Is(is) => bounded(by_state(tx, is, within).await?, path),
+        }
+    })
+}
+
+fn alone(path: String) -> ScopeError {
+    ScopeError::Criteria(vec![Mistake { path, key: "not-alone", value: String::new() }])
+}
+
+/// What each child finds: those that find come first, the narrowest before the others.
+async fn all(
+    tx: &mut Tx,
+    asked: &Asked,
+    (node, nodes): (&Node, &[Node]),
+    path: &str,
+    within: Option<&[i64]>,
+) -> Result<Vec<i64>, ScopeError> {
+    let mut order: Vec<usize> = (0..nodes.len()).collect();
+    order.sort_by_key(|&index| (!nodes[index].finds(), width(&nodes[index])));
+    let mut found: Option<Vec<i64>> = within.map(<[i64]>::to_vec);
+    for index in order {
+        let child = &nodes[index];
+        let path = node.path(path, index);
+        // What only chooses is always asked among what was found.
+        let among = found.as_deref().filter(|keys| keys.len() <= FEW || !child.finds());
+        let keys = eval(tx, asked, child, path, among).await?;
+        found = Some(match &found {
+            Some(before) if among.is_none() => sets::both(before, &keys),
+            _ => keys,
+        });
+    }
+    Ok(found.unwrap_or_default())
+}
+
+/// How many units a condition is likely to find, as a rank.
+fn width(node: &Node) -> u8 {
+    match node {
+        Node::All(nodes) => nodes.iter().map(width).min().unwrap_or_default(),
+        Node::Any(nodes) => nodes.iter().map(width).max().unwrap_or_default(),
+        Node::Event(event) if !event.document.is_empty() || !event.customer.is_empty() => 0,
+        Node::Contains(_) => 1,
+        Node::Event(event) if event.is_named() && event.is_timed() => 1,
+        Node::Reading(reading) if reading.against() == Against::Own => 2,
+        Node::Reading(reading) if reading.from.is_some() && reading.to.is_some() => 3,
+        Node::Event(event) if event.is_named() => 4,
+        Node::Event(_) | Node::Reading(_) => 5,
+        Node::Is(_) => 6,
+        Node::Not(_) => 7,
+    }
+}
+
+fn limit() -> i64 {
+    i64::try_from(MOST_KEYS + 1).unwrap_or(i64::MAX)
+}
+
+/// What was found as a set, if it is not too much.
+fn bounded(keys: Vec<i64>, path: String) -> Result<Vec<i64>, ScopeError> {
+    if keys.len() > MOST_KEYS { Err(ScopeError::TooMany(path)) } else { Ok(sets::set(keys)) }
+}
+
+/// Units found by events that stand: not by those that a correction says never were.
+async fn standing(tx: &mut Tx, found: Vec<Found>, path: String) -> Result<Vec<i64>, ScopeError> {
+    let corrected: Vec<Uuid> =
+        found.iter().filter_map(|one| one.corrected).collect::<HashSet<_>>().into_iter().collect();
+    let void = corrections::void_among(tx, &corrected).await?;
+    let keys = found
+        .into_iter()
+        .filter(|one| one.corrected.is_none_or(|event| !void.contains(&event)))
+        .map(|one| one.key)
+        .collect();
+    bounded(keys, path)
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn stage_number(name: &str) -> Option<i16> {
+    Stage::from_str_name(name).and_then(|stage| i16::try_from(i32::from(stage)).ok())
+}
+
+/// Loads and operations, which have a beginning and an end.
+const LASTING: [i16; 2] = [Stage::Operation as i16, Stage::Load as i16];
+
+async fn by_event(
+    tx: &mut Tx,
+    asked: &Asked,
+    event: &Event,
+    path: String,
+    within: Option<&[i64]>,
+) -> Result<Vec<i64>, ScopeError> {
+    let own = tx.plants().codes();
+    let fits = Fits {
+        machine: some(&event.machine),
+        station: some(&event.station),
+        operator: some(&event.operator),
+        operation: some(&event.operation),
+        shift: some(&event.shift),
+        stages: stage_number(&event.stage).map(|stage| vec![stage]),
+        outcome: number_of(&event.outcome, &OUTCOMES),
+        reason: some(&event.reason),
+        produced_from: event.produced_from,
+        produced_to: event.produced_to,
+        own,
+        ..Fits::default()
+    };
+    // A machine that stands alone at its station: what is begun and ended there by hand.
+    let beside = if event.machine.is_empty() || !event.station.is_empty() {
+        None
+    } else {
+        store::station_of(tx, &event.machine).await?
+    };
+    let mut keys = Vec::new();
+    for window in window::windows(&event.plant, event.from, event.to, &asked.zones, asked.zone) {
+        let mut fits = placed(fits.clone(), &window, asked, event, within.is_none());
+        let found = match documents(tx, event).await? {
+            Some((numbers, types)) => {
+                store::by_document(tx, (&numbers, &types), &fits, within, limit()).await?
+            }
+            None => store::by_event(tx, &fits, within, limit()).await?,
+        };
+        keys = sets::either(&keys, &standing(tx, found, path.clone()).await?);
+        let mut places = vec![fits.clone()];
+        if let Some((plant, station)) = &beside {
+            let at_plant = fits.plants.as_ref().is_none_or(|plants| plants.contains(plant));
+            if at_plant && documents(tx, event).await?.is_none() {
+                fits.machine = Some(String::new());
+                fits.station = Some(station.clone());
+                fits.plants = Some(vec![plant.clone()]);
+                fits.stages = Some(lasting(fits.stages.as_deref()));
+                let found = store::by_event(tx, &fits, within, limit()).await?;
+                keys = sets::either(&keys, &standing(tx, found, path.clone()).await?);
+                places.push(fits);
+            }
+        }
+        if let (Some(from), true) = (window.from, event.is_place_only()) {
+            for fits in places {
+                let inside = inside_at(tx, fits, from, within, &path).await?;
+                keys = sets::either(&keys, &inside);
+            }
+        }
+    }
+    bounded(keys, path)
+}
+
+/// The filter at a window. Events that are found by their time alone are found by plant
+/// and time, so that all plants are named then.
+fn placed(mut fits: Fits, window: &Window, asked: &Asked, event: &Event, by_time: bool) -> Fits {
+    let (made_from, made_to) = window::around(event.produced_from, event.produced_to);
+    fits.from = window::later(window.from, made_from);
+    fits.to = window::earlier(window.to, made_to);
+    fits.plants.clone_from(&window.plants);
+    if by_time && !event.is_named() && fits.plants.is_none() {
+        let plants = asked.zones.iter().map(|(code, _)| code.clone()).chain([String::new()]);
+        fits.plants = Some(plants.collect());
+    }
+    fits
+}
+
+/// The documents that an event has to name one of, as numbers and types.
+async fn documents(tx: &mut Tx, event: &Event) -> Result<Option<(Vec<String>, Vec<String>)>, ScopeError> {
+    if !event.document.is_empty() {
+        return Ok(Some((vec![event.document.clone()], vec![event.document_type.clone()])));
+    }
+    if event.customer.is_empty() {
+        return Ok(None);
+    }
+    let mut numbers = store::orders_of(tx, &event.customer, limit()).await?;
+    let mut types = vec!["so".to_owned(); numbers.len()];
+    numbers.push(event.customer.clone());
+    types.push("customer".to_owned());
+    Ok(Some((numbers, types)))
+}
+
+fn lasting(stages: Option<&[i16]>) -> Vec<i16> {
+    LASTING.into_iter().filter(|stage| stages.is_none_or(|stages| stages.contains(stage))).collect()
+}
+
+/// Units that were put into a load, or whose operation was begun, before `from`, and that
+/// were still there then.
+async fn inside_at(
+    tx: &mut Tx,
+    mut fits: Fits,
+    from: DateTime<Utc>,
+    within: Option<&[i64]>,
+    path: &str,
+) -> Result<Vec<i64>, ScopeError> {
+    fits.stages = Some(lasting(fits.stages.as_deref()));
+    fits.from = Some(from - LONGEST_INSIDE);
+    fits.to = Some(from);
+    let turns = store::turns(tx, &fits, within, limit()).await?;
+    if turns.len() > MOST_KEYS {
+        return Err(ScopeError::TooMany(path.to_owned()));
+    }
+    let corrected: Vec<Uuid> = turns.iter().filter_map(|turn| turn.corrected).collect();
+    let void = corrections::void_among(tx, &corrected).await?;
+    let mut last: HashMap<i64, &Turn> = HashMap::new();
+    for turn in turns.iter().filter(|turn| turn.corrected.is_none_or(|event| !void.contains(&event))) {
+        last.insert(turn.key, turn);
+    }
+    let begun: Vec<&Turn> = last.into_values().filter(|turn| turn.action == 1).collect();
+    if begun.is_empty() {
+        return Ok(Vec::new());
+    }
+    let gone: HashSet<i64> = store::gone_since(tx, &begun, from).await?.into_iter().collect();
+    Ok(sets::set(begun.iter().map(|turn| turn.key).filter(|key| !gone.contains(key)).collect()))
+}
+
+async fn by_reading(
+    tx: &mut Tx,
+    asked: &Asked,
+    reading: &Reading,
+    path: String,
+    within: Option<&[i64]>,
+) -> Result<Vec<i64>, ScopeError> {
+    let against = match reading.against() {
+        Against::Own => "own",
+        Against::Outside => "outside",
+        Against::Inside => "inside",
+    };
+    let own = tx.plants().codes();
+    let mut keys = Vec::new();
+    for window in window::windows(&reading.plant, reading.from, reading.to, &asked.zones, asked.zone) {
+        let fits = Measured {
+            name: reading.name.clone(),
+            against: against.to_owned(),
+            low: reading.low,
+            high: reading.high,
+            operation: some(&reading.operation),
+            machine: some(&reading.machine),
+            station: some(&reading.station),
+            from: window.from,
+            to: window.to,
+            plants: window.plants,
+            own: own.clone(),
+        };
+        let found = store::by_reading(tx, &fits, within, limit()).await?;
+        keys = sets::either(&keys, &standing(tx, found, path.clone()).await?);
+    }
+    bounded(keys, path)
+}
+
+/// The labels named, as far as the caller may see them, and what they went into.
+async fn by_content(
+    tx: &mut Tx,
+    contains: &Contains,
+    path: String,
+    within: Option<&[i64]>,
+) -> Result<Vec<i64>, ScopeError> {
+    let wrong = |field: &str, key, value: &str| {
+        let value = value.to_owned();
+        let path = if path.is_empty() { String::new() } else { format!("{path}.") };
+        ScopeError::Criteria(vec![Mistake { path: format!("{path}contains.{field}"), key, value }])
+    };
+    let labels = if let Some(lot) = contains.lot {
+        store::of_lot(tx, lot, limit()).await?
+    } else if contains.supplier_lot.is_empty() {
+        match service::resolve(tx, &contains.uid).await {
+            Ok(found) => vec![found.uid.key().get()],
+            Err(error @ (TraceError::Db(_) | TraceError::NoTenant)) => return Err(error.into()),
+            Err(TraceError::Ambiguous { .. }) => return Err(wrong("uid", "ambiguous", &contains.uid)),
+            Err(_) => return Err(wrong("uid", "uid", &contains.uid)),
+        }
+    } else {
+        let supplier = (!contains.supplier.is_empty()).then_some(contains.supplier.as_str());
+        store::of_supplier_lot(tx, &contains.supplier_lot, supplier, limit()).await?
+    };
+    let seen = scope::seen(tx, &labels).await?;
+    let labels: Vec<i64> = labels.into_iter().filter(|key| seen.contains(key)).collect();
+    let keys = bounded(reach(tx, &labels).await?, path)?;
+    Ok(match within {
+        Some(within) => sets::both(within, &keys),
+        None => keys,
+    })
+}
+
+/// These labels and everything that they ever went into.
+async fn reach(tx: &mut Tx, labels: &[i64]) -> Result<Vec<i64>, ScopeError> {
+    if labels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = tx.tenant();
+    Ok(crate::holds::descendants(tx, tenant, labels, limit()).await?)
+}
+
+async fn by_state(tx: &mut Tx, is: &Is, within: Option<&[i64]>) -> Result<Vec<i64>, ScopeError> {
+    let state = store::State {
+        item: some(&is.item),
+        plant: some(&is.plant),
+        life: number_of(&is.life, &names(Life::from_number, Life::name)),
+        quality: number_of(&is.quality, &names(Quality::from_number, Quality::name)),
+        custody: number_of(&is.custody, &names(Custody::from_number, Custody::name)),
+    };
+    Ok(store::by_state(tx, &state, within, limit()).await?)
+}

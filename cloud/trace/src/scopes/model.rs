@@ -1,0 +1,160 @@
+//! What is answered of suspects and scopes.
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::explore::model::{CurrentTo, PlantBehind};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = ScopeAsk)]
+pub struct Ask {
+    /// The conditions: a tree of `all`, `any`, `not`, `event`, `reading`, `contains` and
+    /// `is`; see the page on suspects.
+    pub criteria: Value,
+    /// Where the answer before ended: its `next`.
+    pub after: Option<String>,
+    /// Units of one page at most; 50 when left out.
+    #[schema(minimum = 1, maximum = 500)]
+    pub limit: Option<usize>,
+}
+
+/// A scope that is to be kept.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = ScopeWish)]
+pub struct Wish {
+    /// What people call it.
+    #[schema(max_length = 200)]
+    pub name: String,
+    /// The conditions, as for a preview.
+    pub criteria: Value,
+}
+
+/// Units that fit.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Suspects {
+    /// How many there are, over all pages.
+    pub total: usize,
+    /// By item, plant and state, largest first; on the first page only.
+    pub groups: Vec<UnitGroup>,
+    /// There are more groups than the 200 largest.
+    pub groups_cut: bool,
+    /// This page, in the order of their UIDs.
+    pub units: Vec<Unit>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+    /// How far this answer reaches.
+    pub current_to: CurrentTo,
+    /// Plants that may know more.
+    pub plants_behind: Vec<PlantBehind>,
+}
+
+/// Units of one item at one plant in one state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UnitGroup {
+    /// Item code.
+    pub item: String,
+    /// Its name; empty when not known.
+    pub name: String,
+    /// Plant where they are, or were last.
+    pub plant: String,
+    /// Life state.
+    pub life: &'static str,
+    /// Quality state.
+    pub quality: &'static str,
+    /// Custody state.
+    pub custody: &'static str,
+    /// How many.
+    pub units: i64,
+}
+
+/// A unit.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ScopeUnit)]
+pub struct Unit {
+    /// Which.
+    pub uid: String,
+    /// Item code; empty when nothing but events is known of it.
+    pub item: String,
+    /// The item's name; empty when not known.
+    pub name: String,
+    /// Plant where it is, or was last.
+    pub plant: String,
+    /// Life state.
+    pub life: &'static str,
+    /// Quality state.
+    pub quality: &'static str,
+    /// Custody state.
+    pub custody: &'static str,
+    /// What is left on it.
+    pub quantity: Option<Decimal>,
+    /// Base unit.
+    pub unit: String,
+}
+
+/// A kept scope.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Scope)]
+pub struct ScopeView {
+    /// Id.
+    pub scope_id: Uuid,
+    /// What people call it.
+    pub name: String,
+    /// The conditions. Null for a caller for some plants who did not ask them: they may
+    /// tell of others.
+    pub criteria: Option<Value>,
+    /// How many UIDs it has.
+    pub members: i32,
+    /// The batch to which it was current; decimal text.
+    pub through_batch: String,
+    /// When it was kept.
+    pub created_at: DateTime<Utc>,
+    /// By whom; an opaque id.
+    pub created_by: String,
+    /// The caller may ask again, and delete it.
+    pub may_change: bool,
+}
+
+/// A page of scopes, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ScopePage {
+    /// This page.
+    pub scopes: Vec<ScopeView>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+}
+
+/// A page of a scope's units. It may be shorter by what is at other plants, and still have
+/// a next one.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct MemberPage {
+    /// This page.
+    pub units: Vec<Unit>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+}
+
+/// A scope beside what its conditions find now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Compared {
+    /// Units in both.
+    pub same: usize,
+    /// Units that fit now and are not in the scope: how many, …
+    pub new_total: usize,
+    /// … and the first 200.
+    pub new: Vec<Unit>,
+    /// Units of the scope that fit no more: how many, …
+    pub gone_total: usize,
+    /// … and the first 200.
+    pub gone: Vec<Unit>,
+    /// How far this answer reaches.
+    pub current_to: CurrentTo,
+    /// Plants that may know more.
+    pub plants_behind: Vec<PlantBehind>,
+}

@@ -1,0 +1,301 @@
+//! What can be done with suspects and scopes; pages and API both do it here.
+
+use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
+use platform::ctx::{Cx, Plants};
+use platform::db::Tx;
+use platform::web::{AppState, Caller, Problem};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::criteria::Node;
+use super::error::ScopeError;
+use super::evaluate::{Asked, evaluate};
+use super::model::{Compared, MemberPage, ScopePage, ScopeView, Suspects, Unit, UnitGroup};
+use super::rights::{SCOPE_READ, SCOPE_WRITE};
+use super::sets;
+use super::store::kept::{self, ScopeRow};
+use super::store::told;
+use crate::explore::model::PlantBehind;
+use crate::explore::scope;
+use crate::explore::service::{FRESH, own_code, uid_text};
+use crate::explore::store::label;
+use crate::projection::state::{Custody, Life, Quality};
+use crate::rights::TRACE_READ;
+
+/// Most units, and most scopes, of one page.
+pub const MOST_LIMIT: usize = 500;
+/// Units of a page where nothing else is said.
+pub const USUAL_LIMIT: usize = 50;
+/// Groups that are told.
+const MOST_GROUPS: usize = 200;
+/// Units of each side of a comparison that are shown.
+const MOST_COMPARED: usize = 200;
+/// Rows of a scope that one statement writes.
+const CHUNK: usize = 50_000;
+
+/// Where the caller may look for suspects: with the right to that, and to trace.
+///
+/// # Errors
+/// 403 where one of the two is held at no plant.
+pub fn reading(caller: &Caller) -> Result<Cx, Problem> {
+    caller.require_somewhere(&SCOPE_READ)?;
+    caller.require_somewhere(&TRACE_READ)?;
+    Ok(caller.cx.at(overlap(caller.plants(&SCOPE_READ), &caller.plants(&TRACE_READ))))
+}
+
+/// As [`reading`], and with the right to keep scopes.
+///
+/// # Errors
+/// As [`reading`].
+pub fn writing(caller: &Caller) -> Result<Cx, Problem> {
+    caller.require_somewhere(&SCOPE_WRITE)?;
+    let cx = reading(caller)?;
+    Ok(cx.at(overlap(cx.plants.clone(), &caller.plants(&SCOPE_WRITE))))
+}
+
+/// Plants among both.
+fn overlap(one: Plants, other: &Plants) -> Plants {
+    match (one.codes(), other.is_all()) {
+        (None, _) => other.clone(),
+        (Some(_), true) => one,
+        (Some(codes), false) => Plants::some(codes.into_iter().filter(|code| other.has(code))),
+    }
+}
+
+/// The conditions, or every mistake in them.
+///
+/// # Errors
+/// [`ScopeError::Criteria`].
+pub fn parse(criteria: &Value) -> Result<Node, ScopeError> {
+    Node::parse(criteria).map_err(ScopeError::Criteria)
+}
+
+/// A page's size.
+///
+/// # Errors
+/// [`ScopeError::Parameter`].
+pub fn size(limit: Option<usize>) -> Result<usize, ScopeError> {
+    let limit = limit.unwrap_or(USUAL_LIMIT);
+    if (1..=MOST_LIMIT).contains(&limit) { Ok(limit) } else { Err(ScopeError::Parameter("limit")) }
+}
+
+/// Units that fit, from where the page before ended.
+///
+/// # Errors
+/// [`ScopeError`].
+pub async fn suspects(
+    tx: &mut Tx,
+    caller: &Caller,
+    node: &Node,
+    (after, limit): (Option<&str>, usize),
+    now: DateTime<Utc>,
+) -> Result<Suspects, ScopeError> {
+    let start = place(after)?;
+    // Read first: what is answered is at least as new.
+    let current_to = label::current_to(tx).await?;
+    let asked = Asked::new(tx, caller.zone).await?;
+    let keys = evaluate(tx, &asked, node).await?;
+    let (mut groups, mut groups_cut) = (Vec::new(), false);
+    if start == 0 && !keys.is_empty() {
+        let rows = told::groups(tx, &keys, i64::try_from(MOST_GROUPS + 1).unwrap_or(i64::MAX)).await?;
+        groups_cut = rows.len() > MOST_GROUPS;
+        groups = rows.into_iter().take(MOST_GROUPS).map(group).collect();
+    }
+    let from = keys.partition_point(|key| *key <= start);
+    let page = &keys[from..keys.len().min(from + limit)];
+    let next = page.last().filter(|_| from + limit < keys.len()).map(ToString::to_string);
+    let units = units(tx, page).await?;
+    let plants_behind = behind(tx, now).await?;
+    Ok(Suspects { total: keys.len(), groups, groups_cut, units, next, current_to, plants_behind })
+}
+
+fn group(row: told::GroupRow) -> UnitGroup {
+    let (life, quality, custody) = states(row.life, row.quality, row.custody);
+    UnitGroup { item: row.item, name: row.name, plant: row.plant, life, quality, custody, units: row.units }
+}
+
+fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str, &'static str) {
+    (
+        Life::from_number(life).unwrap_or(Life::Expected).name(),
+        Quality::from_number(quality).unwrap_or(Quality::Unrestricted).name(),
+        Custody::from_number(custody).unwrap_or(Custody::Location).name(),
+    )
+}
+
+/// Where a page begins: after this key.
+fn place(after: Option<&str>) -> Result<i64, ScopeError> {
+    after.map_or(Ok(0), |after| after.parse().map_err(|_| ScopeError::Parameter("after")))
+}
+
+/// Plants of the caller's that may know more.
+async fn behind(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<PlantBehind>, ScopeError> {
+    let plants = tx.plants().clone();
+    let mut behind = label::plants_behind(tx, now - FRESH).await?;
+    behind.retain(|one| plants.has(&one.plant));
+    Ok(behind)
+}
+
+/// What is known of these units, in their order.
+async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
+    let tenant = own_code(tx).await?;
+    let mut rows = label::registered(tx, keys).await?.into_iter().peekable();
+    let units = keys.iter().map(|&key| {
+        let row = rows.next_if(|row| row.key == key);
+        let (life, quality, custody) =
+            row.as_ref().map_or_else(|| states(1, 1, 1), |row| states(row.life, row.quality, row.custody));
+        let row = row.map(|row| (row.item, row.name, row.plant, row.quantity, row.unit));
+        let (item, name, plant, quantity, unit) = row.unwrap_or_default();
+        let quantity = quantity.map(|quantity| quantity.normalize());
+        Unit { uid: uid_text(tenant, key), item, name, plant, life, quality, custody, quantity, unit }
+    });
+    Ok(units.collect())
+}
+
+/// Keeps the units that fit now under a name.
+///
+/// # Errors
+/// [`ScopeError`]; nothing is kept then.
+pub async fn keep(tx: &mut Tx, caller: &Caller, name: &str, node: &Node) -> Result<ScopeView, ScopeError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+        return Err(ScopeError::Name);
+    }
+    let current_to = label::current_to(tx).await?;
+    let asked = Asked::new(tx, caller.zone).await?;
+    let keys = evaluate(tx, &asked, node).await?;
+    if keys.is_empty() {
+        return Err(ScopeError::Empty);
+    }
+    let id = Uuid::now_v7();
+    let members = i32::try_from(keys.len()).unwrap_or(i32::MAX);
+    let batch = current_to.batch_id.parse().unwrap_or_default();
+    let criteria = node.to_json();
+    kept::insert(tx, id, (name, &criteria), members, batch).await?;
+    for chunk in keys.chunks(CHUNK) {
+        kept::insert_members(tx, id, chunk).await?;
+    }
+    let after =
+        Some(json!({ "name": name, "criteria": criteria, "members": members, "through_batch": batch }));
+    let subject = format!("scope:{id}");
+    audit::record(tx, Entry { action: "scope.keep", subject: &subject, before: None, after }).await?;
+    get(tx, id).await
+}
+
+fn view(row: ScopeRow, all: bool) -> ScopeView {
+    let may_change = row.own || all;
+    ScopeView {
+        scope_id: row.scope_id,
+        name: row.name,
+        criteria: may_change.then_some(row.criteria),
+        members: row.members,
+        through_batch: row.through_batch.to_string(),
+        created_at: row.created_at,
+        created_by: row.created_by,
+        may_change,
+    }
+}
+
+/// Scopes, newest first, from where the page before ended.
+///
+/// # Errors
+/// [`ScopeError`].
+pub async fn list(tx: &mut Tx, after: Option<&str>, limit: usize) -> Result<ScopePage, ScopeError> {
+    let before = after.map(str::parse).transpose().map_err(|_| ScopeError::Parameter("after"))?;
+    let mut rows = kept::list(tx, before, i64::try_from(limit + 1).unwrap_or(i64::MAX)).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|row| row.scope_id.to_string());
+    let all = tx.plants().is_all();
+    Ok(ScopePage { scopes: rows.into_iter().map(|row| view(row, all)).collect(), next })
+}
+
+/// A scope.
+///
+/// # Errors
+/// [`ScopeError::NotFound`] where the caller sees none; the database.
+pub async fn get(tx: &mut Tx, id: Uuid) -> Result<ScopeView, ScopeError> {
+    let all = tx.plants().is_all();
+    kept::get(tx, id).await?.map(|row| view(row, all)).ok_or(ScopeError::NotFound)
+}
+
+/// Units of a scope that the caller may see, from where the page before ended.
+///
+/// # Errors
+/// [`ScopeError`].
+pub async fn members(
+    tx: &mut Tx,
+    id: Uuid,
+    (after, limit): (Option<&str>, usize),
+) -> Result<MemberPage, ScopeError> {
+    let start = place(after)?;
+    get(tx, id).await?;
+    let mut keys = kept::members_after(tx, id, start, i64::try_from(limit + 1).unwrap_or(i64::MAX)).await?;
+    let more = keys.len() > limit;
+    keys.truncate(limit);
+    let next = keys.last().filter(|_| more).map(ToString::to_string);
+    let seen = scope::seen(tx, &keys).await?;
+    keys.retain(|key| seen.contains(key));
+    Ok(MemberPage { units: units(tx, &keys).await?, next })
+}
+
+/// Asks a scope's conditions again, and compares.
+///
+/// # Errors
+/// [`ScopeError`]; [`ScopeError::Others`] for a caller for some plants who did not make it.
+pub async fn compare(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Compared, ScopeError> {
+    let criteria = get(tx, id).await?.criteria.ok_or(ScopeError::Others)?;
+    let node = parse(&criteria)?;
+    let current_to = label::current_to(tx).await?;
+    let asked = Asked::new(tx, caller.zone).await?;
+    let found = evaluate(tx, &asked, &node).await?;
+    let tenant = tx.tenant();
+    let mut before = kept::members(tx, tenant, id).await?;
+    let seen = scope::seen(tx, &before).await?;
+    before.retain(|key| seen.contains(key));
+    let (new, gone) = (sets::without(&found, &before), sets::without(&before, &found));
+    let first = |keys: &[i64]| keys[..keys.len().min(MOST_COMPARED)].to_vec();
+    Ok(Compared {
+        same: before.len() - gone.len(),
+        new_total: new.len(),
+        new: units(tx, &first(&new)).await?,
+        gone_total: gone.len(),
+        gone: units(tx, &first(&gone)).await?,
+        current_to,
+        plants_behind: behind(tx, now).await?,
+    })
+}
+
+/// Takes a scope out of the lists. Holds and recalls that came of it stand.
+///
+/// # Errors
+/// [`ScopeError`]; [`ScopeError::Others`] for a caller for some plants who did not make it.
+pub async fn delete(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Result<(), ScopeError> {
+    let scope = get(tx, id).await?;
+    if !scope.may_change {
+        return Err(ScopeError::Others);
+    }
+    kept::delete(tx, id, now).await?;
+    let before = Some(json!({ "name": scope.name, "members": scope.members }));
+    let subject = format!("scope:{id}");
+    audit::record(tx, Entry { action: "scope.delete", subject: &subject, before, after: None }).await?;
+    Ok(())
+}
+
+/// Runs in a transaction of the caller's; mistakes are told in the caller's language.
+///
+/// # Errors
+/// Those of `f`.
+pub async fn within<T>(
+    state: &AppState,
+    caller: &Caller,
+    cx: &Cx,
+    f: impl AsyncFnOnce(&mut Tx) -> Result<T, ScopeError>,
+) -> Result<T, Problem> {
+    state.db.tx(cx, f).await.map_err(|error: ScopeError| error.problem(caller))
+}

@@ -1,0 +1,157 @@
+//! Scopes as they are kept.
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use serde_json::Value;
+use sqlx::Error;
+use uuid::Uuid;
+
+/// The UIDs of a scope, in order; none where there is no such scope.
+pub async fn members(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<Vec<i64>, Error> {
+    sqlx::query_scalar!(
+        "select key from scope_members where tenant_id = $1 and scope_id = $2 order by key",
+        tenant,
+        scope,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Whether there is such a scope.
+#[allow(dead_code, reason = "holds and recalls ask it")]
+pub async fn known(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<bool, Error> {
+    sqlx::query_scalar!(
+        "select exists (select from scopes where tenant_id = $1 and scope_id = $2 and deleted_at is null) \
+             as \"known!\"",
+        tenant,
+        scope,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// A scope.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct ScopeRow {
+    pub scope_id: Uuid,
+    pub name: String,
+    pub criteria: Value,
+    pub members: i32,
+    pub through_batch: i64,
+    pub created_at: DateTime<Utc>,
+    pub created_by: String,
+    /// The caller made it.
+    pub own: bool,
+}
+
+/// Writes a scope without its UIDs.
+pub async fn insert(
+    tx: &mut Tx,
+    scope: Uuid,
+    (name, criteria): (&str, &Value),
+    members: i32,
+    through_batch: i64,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into scopes (tenant_id, scope_id, name, criteria, members, through_batch) \
+         values ($1, $2, $3, $4, $5, $6)",
+        tenant,
+        scope,
+        name,
+        criteria,
+        members,
+        through_batch,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes UIDs of a scope.
+pub async fn insert_members(tx: &mut Tx, scope: Uuid, keys: &[i64]) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into scope_members (tenant_id, scope_id, key) select $1, $2, key from unnest($3::bigint[]) as key",
+        tenant,
+        scope,
+        keys,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Scopes, newest first (their ids are ordered by time), before one. Of a transaction for
+/// some plants those with a unit that is there now, and the caller's own.
+pub async fn list(tx: &mut Tx, before: Option<Uuid>, limit: i64) -> Result<Vec<ScopeRow>, Error> {
+    let (tenant, plants) = (tx.tenant(), tx.plants().codes());
+    sqlx::query_as!(
+        ScopeRow,
+        r#"select s.scope_id, s.name, s.criteria, s.members, s.through_batch, s.created_at as "created_at!",
+                  s.created_by as "created_by!", s.created_by = app.actor() as "own!"
+           from scopes s
+           where s.tenant_id = $1 and s.deleted_at is null and ($2::uuid is null or s.scope_id < $2)
+             and ($4::text[] is null or s.created_by = app.actor()
+                  or exists (select from scope_members m
+                             join uid_registry r on r.tenant_id = $1 and r.key = m.key
+                             where m.tenant_id = $1 and m.scope_id = s.scope_id and r.plant = any($4)))
+           order by s.scope_id desc limit $3"#,
+        tenant,
+        before,
+        limit,
+        plants.as_deref(),
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A scope that the caller may see, as in [`list`].
+pub async fn get(tx: &mut Tx, scope: Uuid) -> Result<Option<ScopeRow>, Error> {
+    let (tenant, plants) = (tx.tenant(), tx.plants().codes());
+    sqlx::query_as!(
+        ScopeRow,
+        r#"select s.scope_id, s.name, s.criteria, s.members, s.through_batch, s.created_at as "created_at!",
+                  s.created_by as "created_by!", s.created_by = app.actor() as "own!"
+           from scopes s
+           where s.tenant_id = $1 and s.scope_id = $2 and s.deleted_at is null
+             and ($3::text[] is null or s.created_by = app.actor()
+                  or exists (select from scope_members m
+                             join uid_registry r on r.tenant_id = $1 and r.key = m.key
+                             where m.tenant_id = $1 and m.scope_id = s.scope_id and r.plant = any($3)))"#,
+        tenant,
+        scope,
+        plants.as_deref(),
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// UIDs of a scope after one, in order.
+pub async fn members_after(tx: &mut Tx, scope: Uuid, after: i64, limit: i64) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select key from scope_members where tenant_id = $1 and scope_id = $2 and key > $3 order by key limit $4",
+        tenant,
+        scope,
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Takes a scope out of the lists. Its UIDs stay: holds and recalls came of it.
+pub async fn delete(tx: &mut Tx, scope: Uuid, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update scopes set deleted_at = $3, version = version + 1 where tenant_id = $1 and scope_id = $2",
+        tenant,
+        scope,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
