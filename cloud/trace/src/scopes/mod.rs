@@ -5,7 +5,9 @@ mod api;
 pub mod criteria;
 pub mod error;
 pub mod evaluate;
+mod form;
 pub mod model;
+mod pages;
 pub mod rights;
 pub mod service;
 pub mod sets;
@@ -20,5 +22,10 @@ use platform::web::Module;
 /// What the server has to know of suspects and scopes.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("scopes").routes(api::router()).operations(api::operations()).permissions(rights::PERMISSIONS)
+    Module::new("scopes")
+        .routes(api::router().merge(pages::router()))
+        .operations(api::operations())
+        .nav(pages::NAV)
+        .permissions(rights::PERMISSIONS)
+        .texts(pages::TEXTS)
 }

@@ -2,6 +2,7 @@
 //! beside the policy, so that it touches one partition.
 
 pub(crate) mod kept;
+pub(crate) mod known;
 pub(crate) mod leaf;
 pub(crate) mod told;
 

@@ -1,0 +1,438 @@
+//! The pages of suspects and scopes: the builder with what it finds, kept scopes, one of
+//! them.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form as Sent, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use chrono::Utc;
+use platform::ctx::Cx;
+use platform::i18n::{Lang, Sources, Texts};
+use platform::web::{AppState, Caller, NavItem, Problem, Shell, form as read_form, query};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::api::Asked as PageAsked;
+use super::criteria::{Node, OUTCOMES, names, stages};
+use super::error::{ScopeError, said};
+use super::form::{Form, HOW, KINDS, MOST_ROWS, Row};
+use super::model::{Compared, MemberPage, ScopePage, ScopeView, Suspects, Unit};
+use super::rights::{SCOPE_READ, SCOPE_WRITE};
+use super::service;
+use super::store::{known, told};
+use crate::explore::model::{CurrentTo, PlantBehind};
+use crate::pages::say;
+use crate::projection::state::{Custody, Life, Quality};
+use crate::rights::HOLD_PLACE;
+
+/// The texts of these pages.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("i18n/en.ftl")),
+    (Lang::Hi, include_str!("i18n/hi.ftl")),
+    (Lang::Bn, include_str!("i18n/bn.ftl")),
+    (Lang::Te, include_str!("i18n/te.ftl")),
+];
+
+/// The entry of the side navigation.
+pub const NAV: [NavItem; 1] =
+    [NavItem { href: "/suspects", label_key: "nav-suspects", icon: "search", permission: SCOPE_READ }];
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/suspects", get(builder).post(keep))
+        .route("/suspects/scopes", get(scopes))
+        .route("/suspects/scopes/{id}", get(scope))
+        .route("/suspects/scopes/{id}/delete", post(delete))
+}
+
+/// What can be chosen from.
+#[derive(Default)]
+struct Known {
+    lists: Vec<(&'static str, Vec<String>)>,
+}
+
+impl Known {
+    fn has(&self, field: &str) -> bool {
+        self.lists.iter().any(|(name, values)| *name == field && !values.is_empty())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "scopes/suspects.html")]
+struct Builder<'a> {
+    texts: &'a Texts,
+    form: &'a Form,
+    known: Known,
+    /// Conditions that rows cannot say, as they were kept.
+    other: Option<String>,
+    /// What is wrong beyond the fields.
+    error: Option<String>,
+    found: Option<Suspects>,
+    criteria: String,
+    next: Option<String>,
+    name: String,
+    may_write: bool,
+    may_hold: bool,
+}
+
+#[derive(Template)]
+#[template(path = "scopes/list.html")]
+struct List<'a> {
+    texts: &'a Texts,
+    zone: chrono_tz::Tz,
+    page: ScopePage,
+}
+
+#[derive(Template)]
+#[template(path = "scopes/scope.html")]
+struct One<'a> {
+    texts: &'a Texts,
+    zone: chrono_tz::Tz,
+    scope: ScopeView,
+    form: Option<Form>,
+    other: Option<String>,
+    page: MemberPage,
+    compared: Option<Compared>,
+    may_write: bool,
+    may_hold: bool,
+}
+
+#[derive(Template)]
+#[template(path = "scopes/units.html")]
+struct Units<'a> {
+    texts: &'a Texts,
+    units: &'a [Unit],
+}
+
+#[derive(Template)]
+#[template(path = "scopes/current.html")]
+struct Current<'a> {
+    texts: &'a Texts,
+    current_to: &'a CurrentTo,
+    plants_behind: &'a [PlantBehind],
+}
+
+/// A table of units, as markup.
+fn units_html(texts: &Texts, units: &[Unit]) -> String {
+    Units { texts, units }.render().unwrap_or_default()
+}
+
+/// To which moment an answer is current, as markup.
+fn current_html(texts: &Texts, current_to: &CurrentTo, plants_behind: &[PlantBehind]) -> String {
+    Current { texts, current_to, plants_behind }.render().unwrap_or_default()
+}
+
+/// How a field is filled in.
+fn input(field: &str, value: &str) -> &'static str {
+    match field {
+        // A link may carry an exact time, which no box for a clock's time shows.
+        "from" | "to" if value.is_empty() || !value.contains(['Z', '+']) => "datetime-local",
+        "produced_from" | "produced_to" => "date",
+        _ => "text",
+    }
+}
+
+/// What a field can be, where that is one of a few.
+fn choices(texts: &Texts, field: &str) -> Vec<(String, String)> {
+    let named = |prefix: &str, names: Vec<&'static str>| {
+        names.into_iter().map(|name| (name.to_owned(), say::name(texts, prefix, name))).collect()
+    };
+    match field {
+        "stage" => stages()
+            .map(|stage| (stage.as_str_name().to_owned(), say::stage(texts, stage.as_str_name())))
+            .collect(),
+        "outcome" => named("outcome", OUTCOMES.to_vec()),
+        "life" => named("life", names(Life::from_number, Life::name)),
+        "quality" => named("quality", names(Quality::from_number, Quality::name)),
+        "custody" => named("custody", names(Custody::from_number, Custody::name)),
+        "how" => HOW.iter().map(|how| ((*how).to_owned(), texts.t(&format!("scope-how-{how}")))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A value as people read it.
+fn shown(texts: &Texts, field: &str, value: &str) -> String {
+    choices(texts, field)
+        .into_iter()
+        .find(|(name, _)| name == value)
+        .map_or_else(|| value.replace('T', " "), |(_, said)| said)
+}
+
+fn label(texts: &Texts, field: &str) -> String {
+    texts.t(&format!("scope-field-{field}"))
+}
+
+impl Builder<'_> {
+    fn row(&self, row: &Row) -> String {
+        self.texts.t(&format!("scope-kind-{}", row.kind.name))
+    }
+
+    fn may_add(&self) -> bool {
+        self.form.rows.len() < MOST_ROWS
+    }
+}
+
+/// A name that says the first conditions.
+fn suggested(texts: &Texts, form: &Form) -> String {
+    let rows = form.rows.iter().map(|row| {
+        let values: Vec<String> = row.said().map(|(field, value)| shown(texts, field, value)).collect();
+        format!("{}{}", if row.not { "≠ " } else { "" }, values.join(" "))
+    });
+    rows.collect::<Vec<_>>().join(", ").chars().take(120).collect()
+}
+
+/// What was asked for, as it is answered: the page with its mistakes, or with what it found.
+async fn answer(
+    state: &AppState,
+    caller: &Caller,
+    (cx, headers): (&Cx, &HeaderMap),
+    (mut form, other): (Form, Option<Node>),
+    (name, error): (Option<String>, Option<String>),
+) -> Result<Response, Problem> {
+    let criteria = other.as_ref().map(Node::to_json).or_else(|| form.criteria());
+    let now = Utc::now();
+    let mut view = Builder {
+        texts: &caller.texts,
+        form: &Form::default(),
+        known: Known::default(),
+        other: other.as_ref().map(|node| serde_json::to_string_pretty(&node.to_json()).unwrap_or_default()),
+        error,
+        found: None,
+        criteria: criteria.as_ref().map(ToString::to_string).unwrap_or_default(),
+        next: None,
+        name: String::new(),
+        may_write: caller.may(&SCOPE_WRITE),
+        may_hold: caller.may(&HOLD_PLACE),
+    };
+    let mut failed = view.error.is_some();
+    if let Some(criteria) = criteria.filter(|_| form.ask || other.is_some()) {
+        let page = (form.after.as_deref(), service::USUAL_LIMIT);
+        let found = state
+            .db
+            .tx(cx, async |tx| {
+                let node = service::parse(&criteria)?;
+                service::suspects(tx, caller, &node, page, now).await
+            })
+            .await;
+        match found {
+            Ok(found) => {
+                let start = match &other {
+                    Some(_) => format!("criteria={}", platform::web::escaped(&view.criteria, b"-_.~")),
+                    None => form.address(),
+                };
+                view.next = found.next.as_ref().map(|next| format!("/suspects?{start}&after={next}"));
+                view.found = Some(found);
+            }
+            Err(ScopeError::Criteria(mistakes)) => {
+                failed = true;
+                form.tell(&mistakes, |mistake| said(caller, mistake));
+                view.error = Some(caller.t("error-scope-criteria"));
+            }
+            Err(error) => {
+                let problem = error.problem(caller);
+                if problem.status.is_server_error() {
+                    return Err(problem);
+                }
+                failed = true;
+                let told =
+                    if problem.detail.is_empty() { caller.t(&problem.text_key()) } else { problem.detail };
+                view.error = Some(told);
+            }
+        }
+    }
+    view.known = known_to(state, cx).await?;
+    view.name = name.unwrap_or_else(|| suggested(&caller.texts, &form));
+    view.form = &form;
+    let shell = Shell::new(state, caller, caller.t("scope-title"), "/suspects");
+    let mut response = shell.page(headers, &view)?;
+    if failed {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    Ok(response)
+}
+
+/// What conditions can be chosen from.
+async fn known_to(state: &AppState, cx: &Cx) -> Result<Known, Problem> {
+    state
+        .db
+        .tx(cx, async |tx| {
+            let plants = tx.plants().clone();
+            let zones = told::zones(tx).await?.into_iter().map(|(code, _)| code);
+            let lists = vec![
+                ("plant", zones.filter(|code| plants.has(code)).collect()),
+                ("machine", known::machines(tx).await?),
+                ("station", known::stations(tx).await?),
+                ("operator", known::operators(tx).await?),
+                ("operation", known::operations(tx).await?),
+                ("name", known::readings(tx).await?),
+            ];
+            Ok::<_, platform::db::DbError>(Known { lists })
+        })
+        .await
+        .map_err(Problem::from)
+}
+
+/// `GET /suspects`
+async fn builder(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let cx = service::reading(&caller)?;
+    let pairs = query::<Vec<(String, String)>>(&uri)?;
+    let form = Form::read(&pairs);
+    let mut other = None;
+    if let Some((_, text)) = pairs.iter().find(|(name, _)| name == "criteria") {
+        let value = serde_json::from_str(text).unwrap_or_default();
+        match service::parse(&value) {
+            Ok(node) => match Form::of(&node) {
+                Some(rows) => {
+                    let rows = Form { after: form.after, ..rows };
+                    return answer(&state, &caller, (&cx, &headers), (rows, None), (None, None)).await;
+                }
+                None => other = Some(node),
+            },
+            Err(error) => return Err(error.problem(&caller)),
+        }
+    }
+    answer(&state, &caller, (&cx, &headers), (form, other), (None, None)).await
+}
+
+/// What is to be kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Typed {
+    name: String,
+    criteria: String,
+    /// Where to go on: `hold`, `recall`, or empty for the scope itself.
+    then: String,
+}
+
+/// `POST /suspects`: keeps what fits, and goes on.
+async fn keep(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    sent: Result<Sent<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    let cx = service::writing(&caller)?;
+    let typed = read_form(sent)?;
+    let value = serde_json::from_str(&typed.criteria).unwrap_or_default();
+    let node = service::parse(&value).map_err(|error| error.problem(&caller))?;
+    let kept = state.db.tx(&cx, async |tx| service::keep(tx, &caller, &typed.name, &node).await).await;
+    match kept {
+        Ok(scope) => {
+            let id = scope.scope_id;
+            let to = match typed.then.as_str() {
+                "hold" => format!("/holds?scope={id}"),
+                "recall" => format!("/recalls/new?scope={id}"),
+                _ => format!("/suspects/scopes/{id}"),
+            };
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(error) => {
+            let problem = error.problem(&caller);
+            if problem.status.is_server_error() {
+                return Err(problem);
+            }
+            let told = Some(caller.t(&problem.text_key()));
+            let asked = match Form::of(&node) {
+                Some(form) => (form, None),
+                None => (Form::read(&[]), Some(node)),
+            };
+            answer(&state, &caller, (&cx, &headers), asked, (Some(typed.name), told)).await
+        }
+    }
+}
+
+/// `GET /suspects/scopes`
+async fn scopes(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let cx = service::reading(&caller)?;
+    let asked = query::<PageAsked>(&uri)?;
+    let page = service::within(&state, &caller, &cx, async |tx| {
+        service::list(tx, asked.after.as_deref(), service::size(asked.limit)?).await
+    })
+    .await?;
+    let shell = Shell::new(&state, &caller, caller.t("scope-list-title"), "/suspects");
+    shell.page(&headers, &List { texts: &caller.texts, zone: caller.zone, page })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Looked {
+    after: Option<String>,
+    /// Ask the conditions again.
+    compare: Option<String>,
+}
+
+/// `GET /suspects/scopes/{id}`
+async fn scope(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let cx = service::reading(&caller)?;
+    let asked = query::<Looked>(&uri)?;
+    let (scope, page, compared) = service::within(&state, &caller, &cx, async |tx| {
+        let scope = service::get(tx, id).await?;
+        let page = service::members(tx, id, (asked.after.as_deref(), service::USUAL_LIMIT)).await?;
+        let compared = match asked.compare {
+            Some(_) => Some(service::compare(tx, &caller, id, Utc::now()).await?),
+            None => None,
+        };
+        Ok((scope, page, compared))
+    })
+    .await?;
+    let node = scope.criteria.as_ref().and_then(|criteria| Node::parse(criteria).ok());
+    let form = node.as_ref().and_then(Form::of);
+    let other = match (&form, &node) {
+        (None, Some(node)) => Some(serde_json::to_string_pretty(&node.to_json()).unwrap_or_default()),
+        _ => None,
+    };
+    let shell = Shell::new(&state, &caller, scope.name.clone(), "/suspects");
+    let view = One {
+        texts: &caller.texts,
+        zone: caller.zone,
+        scope,
+        form,
+        other,
+        page,
+        compared,
+        may_write: caller.may(&SCOPE_WRITE),
+        may_hold: caller.may(&HOLD_PLACE),
+    };
+    shell.page(&headers, &view)
+}
+
+/// `POST /suspects/scopes/{id}/delete`
+async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Redirect, Problem> {
+    let cx = service::writing(&caller)?;
+    service::within(&state, &caller, &cx, async |tx| service::delete(tx, id, Utc::now()).await).await?;
+    Ok(Redirect::to("/suspects/scopes"))
+}
+
+impl One<'_> {
+    /// The conditions as an address of the builder, with what rows cannot say as JSON.
+    fn again(&self) -> Option<String> {
+        if let Some(form) = &self.form {
+            return Some(form.address());
+        }
+        let criteria = self.scope.criteria.as_ref()?.to_string();
+        Some(format!("criteria={}", platform::web::escaped(&criteria, b"-_.~")))
+    }
+}
