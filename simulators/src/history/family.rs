@@ -208,7 +208,8 @@ impl Family {
             let second = if index < scale {
                 self.chain(index, STEPS - 1)
             } else {
-                self.treated(scale + self.any(24 * scale))
+                let other = self.any(24 * scale);
+                self.treated(scale + other)
             };
             // The same twice would be one link.
             let second = if second == first { self.treated(0) } else { second };

@@ -186,8 +186,16 @@ impl Shared {
         let mut moved = kept.moved.subscribe();
         loop {
             if !kept.running.swap(true, Ordering::AcqRel) {
-                let _done = Running(&kept.running);
-                warm::catch_up(self, &kept).await?;
+                let wishes = kept.wishes.load(Ordering::Acquire);
+                let caught_up = {
+                    let _done = Running(&kept.running);
+                    warm::catch_up(self, &kept).await
+                };
+                // Somebody wished for more meanwhile, and found it under way.
+                if wishes != kept.wishes.load(Ordering::Acquire) {
+                    self.kick(&kept);
+                }
+                caught_up?;
                 return Ok(kept.moment().map(|moment| moment.batch));
             }
             // Another is at it.

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use platform::ctx::Cx;
 use platform::db::{Db, DbError, PoolSizes};
 use simulators::demo::world::TENANT;
-use simulators::history::{Plan, Thing, copy};
+use simulators::history::{Plan, copy};
 use sqlx::PgConnection;
 use trace::explore::error::TraceError;
 use trace::genealogy::adjacency::{Adjacency, Scratch, state};
@@ -271,6 +271,7 @@ fn told(error: TraceError) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use simulators::history::Thing;
     use trace::ingest::links;
     use trace::ingest::rows::SubjectRow;
 
