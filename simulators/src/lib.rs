@@ -2,6 +2,7 @@
 //! mistakes, all speaking the real protocols, and the truth of what they did.
 
 pub mod demo;
+pub mod history;
 pub mod http;
 pub mod plant;
 pub mod ports;

@@ -10,13 +10,14 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use platform::db::{Owns, Server};
+use platform::db::{Db, Owns, Server};
 use platform::files::{Depot, Files, Limits, S3Config, Subject};
 use platform::notify::{MailConfig, Mailer, SmsProvider};
 use platform::secrets::{self, Secrets};
 use platform::web::{Network, Rate, Rates};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
+use trace::genealogy::Genealogy;
 
 /// A further database server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,6 +123,9 @@ pub struct Config {
     pub files_quota_mb: u64,
     /// Days after which a deleted file goes for good.
     pub files_keep_deleted_days: u32,
+    /// Most memory for what went into what, of all tenants together, in megabytes; what
+    /// does not fit is asked of the database. 0: all of it is.
+    pub genealogy_memory_mb: u32,
 }
 
 impl Default for Config {
@@ -165,6 +169,7 @@ impl Default for Config {
             files_largest_mb: 100,
             files_quota_mb: 10 * 1024,
             files_keep_deleted_days: 90,
+            genealogy_memory_mb: 1024,
         }
     }
 }
@@ -219,6 +224,7 @@ impl Config {
             "files_largest_mb",
             "files_quota_mb",
             "files_keep_deleted_days",
+            "genealogy_memory_mb",
         ];
         figment
             .merge(Env::prefixed("TRACEWRIGHT_").only(&keys))
@@ -324,6 +330,17 @@ impl Config {
             (None, None) => Ok(None),
             (Some(_), None) => anyhow::bail!("tls_certificate needs tls_key"),
             (None, Some(_)) => anyhow::bail!("tls_key needs tls_certificate"),
+        }
+    }
+
+    /// What went into what, in memory as far as configured.
+    pub fn genealogy(&self, db: &Db) -> Genealogy {
+        match usize::try_from(self.genealogy_memory_mb) {
+            Ok(0) | Err(_) => Genealogy::default(),
+            Ok(megabytes) => {
+                let memory = megabytes.saturating_mul(1 << 20);
+                Genealogy::new(db.clone(), trace::genealogy::Settings { memory, ..Default::default() })
+            }
         }
     }
 

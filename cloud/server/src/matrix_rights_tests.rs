@@ -75,7 +75,7 @@ impl Office {
         // A person who calls every endpoint as every role calls often.
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default());
+        let modules = modules::all(&Committed::default(), &Genealogy::default());
         let files = config.files(Module::all_attached(&modules)).unwrap();
         std::fs::write(folder.path().join("files").join("x"), "x").unwrap();
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);

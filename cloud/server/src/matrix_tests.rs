@@ -10,6 +10,7 @@ use platform::db::DbError;
 use platform::testing::TestDb;
 use platform::web::{Scope, keys};
 use tower::ServiceExt;
+use trace::genealogy::Genealogy;
 use trace::ingest::Committed;
 use uuid::Uuid;
 
@@ -573,7 +574,7 @@ impl Site {
         // Whoever calls every endpoint calls often.
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default());
+        let modules = modules::all(&Committed::default(), &Genealogy::default());
         let files = config.files(Module::all_attached(&modules)).unwrap();
         // The bytes of the file among the marks.
         std::fs::write(folder.path().join("files").join(MARK), "x").unwrap();

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use platform::db::DbError;
 use platform::web::AppState;
 use serde_json::json;
+use trace::genealogy::Genealogy;
 
 /// 200 while the database answers, else 503.
 pub async fn healthz(State(state): State<AppState>) -> impl IntoResponse {
@@ -31,8 +32,11 @@ pub async fn healthz(State(state): State<AppState>) -> impl IntoResponse {
     }
 }
 
-/// Connections per role, for Prometheus.
-pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+/// Connections per role and the genealogies in memory, for Prometheus.
+pub async fn metrics(
+    State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
+) -> impl IntoResponse {
     let mut out = String::from(
         "# HELP tracewright_db_connections Open connections by role.\n# TYPE tracewright_db_connections gauge\n",
     );
@@ -40,5 +44,17 @@ pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
         let _ = writeln!(out, "tracewright_db_connections{{role=\"{role}\",state=\"open\"}} {open}");
         let _ = writeln!(out, "tracewright_db_connections{{role=\"{role}\",state=\"idle\"}} {idle}");
     }
+    let found = genealogy.figures();
+    let mut tell = |name: &str, kind: &str, what: &str, value: u64| {
+        let _ = writeln!(out, "# HELP tracewright_genealogy_{name} {what}");
+        let _ = writeln!(out, "# TYPE tracewright_genealogy_{name} {kind}");
+        let _ = writeln!(out, "tracewright_genealogy_{name} {value}");
+    };
+    tell("tenants", "gauge", "Tenants whose genealogy is in memory.", found.tenants as u64);
+    tell("bytes", "gauge", "Memory that they take.", found.bytes as u64);
+    tell("memory_answers_total", "counter", "Questions that memory answered.", found.from_memory);
+    tell("sql_answers_total", "counter", "Questions that the database answered.", found.from_sql);
+    tell("checks_total", "counter", "Answers that were compared with the database's.", found.checked);
+    tell("differences_total", "counter", "Answers that differed from the database's.", found.differed);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out)
 }

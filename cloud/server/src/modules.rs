@@ -3,13 +3,15 @@
 
 use platform::files::Subject;
 use platform::web::Module;
+use trace::genealogy::Genealogy;
 use trace::ingest::Committed;
 
 /// All modules, in the order in which people see them in the navigation and on the page
-/// of rights. `committed` is where the ingest announces batches.
-pub fn all(committed: &Committed) -> Vec<Module> {
+/// of rights. `committed` is where the ingest announces batches; `genealogy` answers what
+/// went into what.
+pub fn all(committed: &Committed, genealogy: &Genealogy) -> Vec<Module> {
     let mut all = vec![
-        trace::module(committed),
+        trace::module(committed, genealogy),
         trace::scopes::module(),
         platform::seed::module(),
         platform::workflow::module(),
@@ -36,5 +38,5 @@ pub fn all(committed: &Committed) -> Vec<Module> {
 
 /// What files can be attached to.
 pub fn attached() -> Vec<Subject> {
-    Module::all_attached(&all(&Committed::default()))
+    Module::all_attached(&all(&Committed::default(), &Genealogy::default()))
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use chrono::Utc;
 use platform::authority::{self, Authority};
 use platform::files::Files;
@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::edge::{Edge, EdgeConfig};
+use trace::genealogy::Genealogy;
 use trace::ingest::{Committed, Ingest};
 
 use crate::config::Config;
@@ -67,6 +68,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let database = Database::start(&config).await?;
     let db = database.db.clone();
     let committed = Committed::default();
+    let genealogy = config.genealogy(&db);
     let mut running = JoinSet::new();
 
     let mut grpc = None;
@@ -85,7 +87,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     // What is wrong with a certificate is said before anything is served.
     let tls = config.tls(Utc::now())?;
-    let mut modules = modules::all(&committed);
+    let mut modules = modules::all(&committed, &genealogy);
     let files = config.files(Module::all_attached(&modules))?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
@@ -133,7 +135,13 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         platform::notify::live::run(live, stopped).await;
         Ok(())
     });
-    let app = app(state, modules, parts.contains(&Part::Api));
+    // Beside whoever asks it, in each process: what is in memory here is kept up here.
+    let (kept, announced, stopped) = (genealogy.clone(), committed.clone(), stop.clone());
+    running.spawn(async move {
+        kept.run(announced, stopped).await;
+        Ok(())
+    });
+    let app = app(state, modules, parts.contains(&Part::Api), genealogy);
     let served = stop.clone();
     if let Some(tls) = tls {
         let (watched, stopped) = (tls.clone(), stop.clone());
@@ -213,9 +221,11 @@ fn state(
 }
 
 /// Pages and API, or health alone where this process does not serve them.
-fn app(state: AppState, modules: Vec<Module>, with_pages: bool) -> Router {
-    let health =
-        Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
+fn app(state: AppState, modules: Vec<Module>, with_pages: bool, genealogy: Genealogy) -> Router {
+    let health = Router::new()
+        .route("/healthz", get(metrics::healthz))
+        .route("/metrics", get(metrics::metrics))
+        .layer(Extension(genealogy));
     if with_pages {
         platform::web::wrap(health.merge(Module::all_routes(modules)), state)
     } else {

@@ -10,6 +10,7 @@ use platform::db::DbError;
 use platform::people;
 use platform::testing::{TestDb, kind, person, refers, session};
 use tower::ServiceExt;
+use trace::genealogy::Genealogy;
 use trace::ingest::Committed;
 
 use super::*;
@@ -75,7 +76,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default());
+        let modules = modules::all(&Committed::default(), &Genealogy::default());
         let files = config.files(Module::all_attached(&modules)).unwrap();
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
         Self { router: app(state, modules, true), cookie, _test: test, _folder: folder }

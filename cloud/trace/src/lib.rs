@@ -3,6 +3,7 @@
 pub mod edge;
 pub mod exceptions;
 pub mod explore;
+pub mod genealogy;
 pub mod holds;
 pub mod ingest;
 pub mod leases;
@@ -15,17 +16,22 @@ use axum::Router;
 use platform::web::{AppState, Module};
 
 /// The API and pages of traceability. `committed` is where the ingest announces
-/// batches, so that a hold placed here reaches the plants at once.
-pub fn router(committed: ingest::Committed) -> Router<AppState> {
-    Router::new().merge(explore::api::router()).merge(pages::router()).layer(axum::Extension(committed))
+/// batches, so that a hold placed here reaches the plants at once; `genealogy` answers
+/// what went into what.
+pub fn router(committed: ingest::Committed, genealogy: genealogy::Genealogy) -> Router<AppState> {
+    Router::new()
+        .merge(explore::api::router())
+        .merge(pages::router())
+        .layer(axum::Extension(committed))
+        .layer(axum::Extension(genealogy))
 }
 
-/// What the server has to know of traceability.
+/// What the server has to know of traceability; it runs `genealogy` beside.
 #[must_use]
-pub fn module(committed: &ingest::Committed) -> Module {
+pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -> Module {
     let follows = committed.clone();
     Module::new("trace")
-        .routes(router(committed.clone()))
+        .routes(router(committed.clone(), genealogy.clone()))
         .operations(explore::api::operations())
         .nav(pages::NAV)
         .permissions(rights::PERMISSIONS)

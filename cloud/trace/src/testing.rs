@@ -12,6 +12,7 @@ use proto::chain::{self, Hash};
 use proto::v1::{Action, Event, Outcome, Reference, Role, Stage, Subject};
 use uuid::Uuid;
 
+use crate::genealogy::Genealogy;
 use crate::ingest::{self, Batch, Committed, Ingest, Source};
 
 /// A key of a UID's text.
@@ -141,6 +142,11 @@ impl Site {
     /// The same database, for another tenant beside this one.
     pub fn again(&self) -> TestDb {
         self.db.clone()
+    }
+
+    /// A genealogy with nothing in memory yet.
+    pub fn genealogy(&self) -> Genealogy {
+        Genealogy::new(self.db.db.clone(), crate::genealogy::Settings::default())
     }
 
     pub fn cx(&self) -> Cx {

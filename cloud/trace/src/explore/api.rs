@@ -19,6 +19,7 @@ use super::walk::Ask;
 use super::{search, service, walk};
 use crate::exceptions::model::ExceptionPage;
 use crate::exceptions::service as exceptions;
+use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 use crate::rights::{EXCEPTION_READ, HOLD_PLACE, HOLD_READ, HOLD_RELEASE, PLANT_READ, TRACE_READ};
 
@@ -121,7 +122,7 @@ impl From<TraceError> for Problem {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(crate) struct WalkQuery {
-    /// Steps at most; 64 when left out.
+    /// Steps at most; 20 when left out.
     pub depth: Option<i32>,
     /// UIDs of one page at most.
     pub limit: Option<usize>,
@@ -129,6 +130,9 @@ pub(crate) struct WalkQuery {
     pub as_built: bool,
     /// Where the answer before ended: its `next`.
     pub after: Option<String>,
+    /// Whether the first page says as well where the walk ends, `sources` or
+    /// `destinations`; it does when left out. Of a long walk that is most of the work.
+    pub ends: Option<bool>,
 }
 
 impl WalkQuery {
@@ -165,28 +169,41 @@ pub(crate) struct TraceQuery {
 
 async fn backward(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Walk>, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
-    let ask = query::<WalkQuery>(&uri)?.ask();
-    Ok(Json(
-        walk::walk(&state.db, &caller.at(&TRACE_READ), &uid, Direction::Backward, &ask, Utc::now()).await?,
-    ))
+    walked(&state, &caller, &genealogy, &uid, Direction::Backward, query(&uri)?).await
 }
 
 async fn forward(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(uid): Path<String>,
     uri: axum::http::Uri,
 ) -> Result<Json<Walk>, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
-    let ask = query::<WalkQuery>(&uri)?.ask();
-    Ok(Json(
-        walk::walk(&state.db, &caller.at(&TRACE_READ), &uid, Direction::Forward, &ask, Utc::now()).await?,
-    ))
+    walked(&state, &caller, &genealogy, &uid, Direction::Forward, query(&uri)?).await
+}
+
+async fn walked(
+    state: &AppState,
+    caller: &Caller,
+    genealogy: &Genealogy,
+    uid: &str,
+    direction: Direction,
+    asked: WalkQuery,
+) -> Result<Json<Walk>, Problem> {
+    let (cx, now, with_ends) = (caller.at(&TRACE_READ), Utc::now(), asked.ends.unwrap_or(true));
+    let ask = asked.ask();
+    Ok(Json(if with_ends {
+        walk::walk(&state.db, &cx, genealogy, uid, direction, &ask, now).await?
+    } else {
+        walk::branch(&state.db, &cx, genealogy, uid, direction, &ask, now).await?
+    }))
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]

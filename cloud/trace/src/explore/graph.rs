@@ -1,25 +1,10 @@
 //! A walk through a genealogy, from its links: levels, cycles, pages. Pure.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
-use rust_decimal::Decimal;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-/// A link with its rows added up.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Edge {
-    /// Became, or became part of, …
-    pub from: i64,
-    /// … this.
-    pub to: i64,
-    /// 1 transformation, 2 assembly, 3 packing.
-    pub kind: i16,
-    /// Not taken out again.
-    pub open: bool,
-    /// How much of `from`.
-    pub quantity: Option<Decimal>,
-    /// Unit.
-    pub unit: String,
-}
+use crate::genealogy::Link as Edge;
 
 /// Which way to walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +51,8 @@ impl Graph {
         for (index, edge) in edges.iter().enumerate() {
             leaving.entry(direction.ends(edge).0).or_default().push(index);
         }
-        let mut levels: HashMap<i64, i32> = HashMap::from([(start, 0)]);
+        let mut levels: HashMap<i64, i32> = HashMap::new();
+        levels.insert(start, 0);
         let mut open = VecDeque::from([start]);
         let mut graph = Self::default();
         while let Some(key) = open.pop_front() {
@@ -149,14 +135,15 @@ fn components(
     leaving: &HashMap<i64, Vec<usize>>,
     end: impl Fn(usize) -> i64,
 ) -> HashMap<i64, usize> {
-    let sorted: BTreeMap<i64, ()> = levels.keys().map(|&key| (key, ())).collect();
+    let mut sorted: Vec<i64> = levels.keys().copied().collect();
+    sorted.sort_unstable();
     let mut index: HashMap<i64, usize> = HashMap::new();
     let mut low: HashMap<i64, usize> = HashMap::new();
     let mut stack: Vec<i64> = Vec::new();
     let mut on_stack: HashSet<i64> = HashSet::new();
     let mut component: HashMap<i64, usize> = HashMap::new();
     let empty: Vec<usize> = Vec::new();
-    for &root in sorted.keys() {
+    for root in sorted {
         if index.contains_key(&root) {
             continue;
         }
@@ -215,7 +202,7 @@ mod tests {
     use super::*;
 
     fn edge(from: i64, to: i64) -> Edge {
-        Edge { from, to, kind: 2, open: true, quantity: None, unit: String::new() }
+        Edge { from, to, kind: 2, open: true }
     }
 
     #[test]
@@ -236,7 +223,7 @@ mod tests {
             vec![edge(1, 2), edge(2, 3), edge(3, 2), edge(3, 4), edge(9, 9)],
         );
         assert_eq!(graph.order, [(1, 2), (2, 3), (3, 4)]);
-        assert_eq!(graph.cyclic, HashSet::from([2, 3]));
+        assert_eq!(graph.cyclic, HashSet::from_iter([2, 3]));
         assert!(graph.is_cyclic(&edge(3, 2)) && !graph.is_cyclic(&edge(1, 2)));
     }
 
@@ -244,7 +231,7 @@ mod tests {
     fn a_cycle_through_the_beginning_is_marked() {
         let graph = Graph::new(1, 50, Direction::Backward, vec![edge(2, 1), edge(1, 2)]);
         assert_eq!(graph.order, [(1, 2)]);
-        assert_eq!(graph.cyclic, HashSet::from([1, 2]));
+        assert_eq!(graph.cyclic, HashSet::from_iter([1, 2]));
     }
 
     #[test]

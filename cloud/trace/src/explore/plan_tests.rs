@@ -13,6 +13,7 @@ use super::error::TraceError;
 use super::graph::Direction;
 use super::walk::Ask;
 use super::{search, service, walk};
+use crate::genealogy::{self, Genealogy, Mode};
 use crate::testing::{Say, Site, event, uid};
 use proto::v1::{Role, Stage};
 
@@ -155,10 +156,37 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             .db
             .db
             .tx(&site.cx(), async |tx| {
-                let walk =
-                    walk::walk_in(tx, &uid("KOL", "RM", 20), direction, &Ask::default(), Utc::now()).await?;
+                let walk = walk::walk_in(
+                    tx,
+                    &Genealogy::default(),
+                    &uid("KOL", "RM", 20),
+                    direction,
+                    &Ask::default(),
+                    Utc::now(),
+                )
+                .await?;
                 assert!(direction == Direction::Forward || walk.total == 9);
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{direction:?}");
+                Ok(())
+            })
+            .await;
+        check.unwrap();
+    }
+    for mode in [Mode::Ever, Mode::Open] {
+        let check: Result<(), TraceError> = site
+            .db
+            .db
+            .tx(&site.cx(), async |tx| {
+                let key = crate::testing::key(&one);
+                let up = genealogy::reach_by_sql(tx, &[key], Direction::Forward, mode, 50).await?;
+                let down = genealogy::reach_by_sql(tx, &up.keys, Direction::Backward, mode, 50).await?;
+                assert_eq!((up.keys.len(), down.keys.len()), (2, 10));
+                genealogy::store::links_after(tx, (key, key, 0), 50).await?;
+                genealogy::store::links_among(tx, &down.keys).await?;
+                genealogy::store::touched_after(tx, 1990, 16).await?;
+                let (low, high) = genealogy::store::linked_span(tx).await?.unwrap();
+                assert!(low < high && !genealogy::store::linked_from(tx, key, 50).await?.is_empty());
+                assert_eq!(offences(tx).await?, Vec::<String>::new(), "genealogy {mode:?}");
                 Ok(())
             })
             .await;

@@ -144,7 +144,10 @@ async fn a_cycle_ends_with_a_mark() {
     let (site, uids) = ring().await;
     for direction in [Direction::Forward, Direction::Backward] {
         let ask = Ask { depth: 50, ..Ask::default() };
-        let walk = walk::walk(&site.db.db, &site.cx(), &uids[0], direction, &ask, Utc::now()).await.unwrap();
+        let walk =
+            walk::walk(&site.db.db, &site.cx(), &site.genealogy(), &uids[0], direction, &ask, Utc::now())
+                .await
+                .unwrap();
         assert!(walk.cycle);
         assert_eq!(walk.total, 2);
         assert!(walk.nodes.iter().all(|node| node.cycle));
@@ -171,7 +174,17 @@ async fn depth_and_pages_are_kept() {
     site.settle().await;
     let go = async |depth, limit, after: Option<String>| {
         let ask = Ask { depth, limit, after, as_built: false };
-        walk::walk(&site.db.db, &site.cx(), &chain[0], Direction::Forward, &ask, Utc::now()).await.unwrap()
+        walk::walk(
+            &site.db.db,
+            &site.cx(),
+            &site.genealogy(),
+            &chain[0],
+            Direction::Forward,
+            &ask,
+            Utc::now(),
+        )
+        .await
+        .unwrap()
     };
     let short = go(2, 100, None).await;
     assert_eq!((short.nodes.len(), short.deeper), (2, true));
@@ -186,7 +199,16 @@ async fn depth_and_pages_are_kept() {
         [first, second, third].into_iter().flat_map(|walk| walk.nodes).map(|node| node.uid).collect();
     assert_eq!(paged, chain[1..]);
     let bad = Ask { depth: 0, ..Ask::default() };
-    let error = walk::walk(&site.db.db, &site.cx(), &chain[0], Direction::Forward, &bad, Utc::now()).await;
+    let error = walk::walk(
+        &site.db.db,
+        &site.cx(),
+        &site.genealogy(),
+        &chain[0],
+        Direction::Forward,
+        &bad,
+        Utc::now(),
+    )
+    .await;
     assert_eq!(error.unwrap_err().status(), 400);
 }
 
@@ -211,7 +233,7 @@ async fn recall_follows_what_ever_was_and_as_built_what_is() {
     let go = async |as_built| {
         let ask = Ask { as_built, ..Ask::default() };
         let walk =
-            walk::walk(&site.db.db, &site.cx(), &part, Direction::Forward, &ask, Utc::now()).await.unwrap();
+            walk::walk(&site.db.db, &site.cx(), &site.genealogy(), &part, Direction::Forward, &ask, Utc::now()).await.unwrap();
         walk.nodes.into_iter().map(|node| node.uid).collect::<Vec<_>>()
     };
     assert_eq!(go(false).await, std::slice::from_ref(&whole));
@@ -251,8 +273,17 @@ async fn a_package_of_ten_thousand_is_walked_in_pages() {
     site.settle().await;
     let started = std::time::Instant::now();
     let ask = Ask { limit: 10_000, ..Ask::default() };
-    let walk =
-        walk::walk(&site.db.db, &site.cx(), &package, Direction::Backward, &ask, Utc::now()).await.unwrap();
+    let walk = walk::walk(
+        &site.db.db,
+        &site.cx(),
+        &site.genealogy(),
+        &package,
+        Direction::Backward,
+        &ask,
+        Utc::now(),
+    )
+    .await
+    .unwrap();
     assert_eq!((walk.total, walk.nodes.len(), walk.next), (10_000, 10_000, None));
     let trace = service::trace(&site.db.db, &site.cx(), &package, Utc::now()).await.unwrap();
     assert_eq!((trace.children.len(), trace.more_children), (1000, true));
@@ -265,6 +296,7 @@ async fn a_package_of_ten_thousand_is_walked_in_pages() {
     let forward = walk::walk(
         &site.db.db,
         &site.cx(),
+        &site.genealogy(),
         &uid("KOL", "FG", 5),
         Direction::Forward,
         &Ask::default(),
@@ -380,7 +412,9 @@ async fn a_backward_trace_ends_at_what_truly_was() {
     site.settle().await;
     let ask = Ask::default();
     let walk =
-        walk::walk(&site.db.db, &site.cx(), &own, Direction::Backward, &ask, Utc::now()).await.unwrap();
+        walk::walk(&site.db.db, &site.cx(), &site.genealogy(), &own, Direction::Backward, &ask, Utc::now())
+            .await
+            .unwrap();
     assert!(!walk.cut && !walk.deeper);
     let found = walk.sources.unwrap();
     assert_eq!(found.machines, ["AGAIN", "OVEN"]);
@@ -408,7 +442,9 @@ async fn more_machines_than_a_list_holds_are_told_to_be_cut() {
     site.settle().await;
     let ask = Ask::default();
     let walk =
-        walk::walk(&site.db.db, &site.cx(), &own, Direction::Backward, &ask, Utc::now()).await.unwrap();
+        walk::walk(&site.db.db, &site.cx(), &site.genealogy(), &own, Direction::Backward, &ask, Utc::now())
+            .await
+            .unwrap();
     let found = walk.sources.unwrap();
     assert_eq!((found.machines.len(), found.cut), (500, true));
 }
@@ -516,10 +552,12 @@ async fn who_is_limited_to_a_plant_sees_units_that_were_there_and_not_how_others
     let there = service::trace(db, &at("KOL"), EXAMPLE, now).await.unwrap();
     assert_eq!((there.plant.as_str(), there.state.location.as_str()), ("VSK", ""));
     let ask = Ask::default();
-    let forward = walk::walk(db, &at("KOL"), EXAMPLE, Direction::Forward, &ask, now).await.unwrap();
+    let forward =
+        walk::walk(db, &at("KOL"), &site.genealogy(), EXAMPLE, Direction::Forward, &ask, now).await.unwrap();
     assert_eq!((forward.nodes[0].uid.as_str(), forward.nodes[0].item.as_str()), (motor.as_str(), "MOTOR"));
     assert!(matches!(service::trace(db, &at("KOL"), &motor, now).await, Err(TraceError::Unknown(_))));
-    let back = walk::walk(db, &at("VSK"), &motor, Direction::Backward, &ask, now).await.unwrap();
+    let back =
+        walk::walk(db, &at("VSK"), &site.genealogy(), &motor, Direction::Backward, &ask, now).await.unwrap();
     let sources = back.sources.unwrap();
     assert_eq!((sources.operators, sources.machines), (vec!["op-8".to_owned()], Vec::<String>::new()));
 

@@ -15,6 +15,7 @@ use super::graph::Direction;
 use super::model::{EventView, Sources, Trace};
 use super::walk::Ask;
 use super::{names, service, walk};
+use crate::genealogy::Genealogy;
 
 /// The life of the UID that `text` stands for, as text of at most about 100
 /// columns, ending in a newline.
@@ -25,7 +26,7 @@ pub async fn trace_text(db: &Db, cx: &Cx, text: &str) -> Result<String, TraceErr
     let now = Utc::now();
     let trace = service::trace(db, cx, text, now).await?;
     let ask = Ask { depth: 50, limit: 1, ..Ask::default() };
-    let walk = walk::walk(db, cx, &trace.uid, Direction::Backward, &ask, now).await?;
+    let walk = walk::walk(db, cx, &Genealogy::default(), &trace.uid, Direction::Backward, &ask, now).await?;
     let mut out = render(&trace);
     if let Some(sources) = &walk.sources {
         write_sources(&mut Out(&mut out), sources);

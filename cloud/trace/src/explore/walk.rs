@@ -19,10 +19,13 @@ use super::store::corrections;
 use super::store::label::{self, Registered};
 use super::store::walk as store;
 use super::{names, scope};
+use crate::genealogy::{Genealogy, Mode};
 use crate::projection::state::{Custody, Life, Quality};
 
 /// Deepest walk that may be asked for.
 pub const MOST_DEPTH: i32 = 100;
+/// Most links that one walk reads; beyond it the answer says that it was cut.
+pub const MOST_EDGES: usize = 500_000;
 /// Most UIDs on one page.
 pub const MOST_LIMIT: usize = 10_000;
 
@@ -71,12 +74,13 @@ fn checked(ask: &Ask) -> Result<Option<(i32, i64)>, TraceError> {
 pub async fn walk(
     db: &Db,
     cx: &Cx,
+    genealogy: &Genealogy,
     text: &str,
     direction: Direction,
     ask: &Ask,
     now: DateTime<Utc>,
 ) -> Result<Walk, TraceError> {
-    db.tx(cx, async |tx| walk_in(tx, text, direction, ask, now).await).await
+    db.tx(cx, async |tx| walk_in(tx, genealogy, text, direction, ask, now).await).await
 }
 
 /// As [`walk`], without where it ends: for one branch of a tree.
@@ -86,12 +90,13 @@ pub async fn walk(
 pub async fn branch(
     db: &Db,
     cx: &Cx,
+    genealogy: &Genealogy,
     text: &str,
     direction: Direction,
     ask: &Ask,
     now: DateTime<Utc>,
 ) -> Result<Walk, TraceError> {
-    db.tx(cx, async |tx| walk_of(tx, text, direction, ask, now, false).await).await
+    db.tx(cx, async |tx| walk_of(tx, genealogy, text, direction, ask, now, false).await).await
 }
 
 /// As [`walk`], inside a transaction.
@@ -100,16 +105,18 @@ pub async fn branch(
 /// [`TraceError`].
 pub async fn walk_in(
     tx: &mut Tx,
+    genealogy: &Genealogy,
     text: &str,
     direction: Direction,
     ask: &Ask,
     now: DateTime<Utc>,
 ) -> Result<Walk, TraceError> {
-    walk_of(tx, text, direction, ask, now, true).await
+    walk_of(tx, genealogy, text, direction, ask, now, true).await
 }
 
 async fn walk_of(
     tx: &mut Tx,
+    genealogy: &Genealogy,
     text: &str,
     direction: Direction,
     ask: &Ask,
@@ -120,17 +127,16 @@ async fn walk_of(
     let resolved = resolve(tx, text).await?;
     let (tenant, start) = (resolved.tenant, resolved.uid.key().get());
     let current_to = label::current_to(tx).await?;
-    let edges = match direction {
-        Direction::Backward => store::backward(tx, start, ask.depth, ask.as_built).await?,
-        Direction::Forward => store::forward(tx, start, ask.depth, ask.as_built).await?,
-    };
+    let mode = if ask.as_built { Mode::Open } else { Mode::Ever };
+    let depth = u16::try_from(ask.depth).unwrap_or(u16::MAX);
+    let around = genealogy.links_within(tx, start, direction, mode, depth, MOST_EDGES).await?;
+    let (edges, cut) = (around.links, around.cut);
     if edges.is_empty()
         && label::registered(tx, &[start]).await?.is_empty()
         && !label::named(tx, start).await?
     {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
-    let cut = i64::try_from(edges.len()).is_ok_and(|length| length >= store::MOST_EDGES);
     let graph = Graph::new(start, ask.depth, direction, edges);
     let (page, more) = graph.page(after, ask.limit);
     let (nodes, edges) = describe(tx, tenant, &graph, page).await?;
@@ -190,6 +196,8 @@ async fn describe(
         .into_iter()
         .map(|lot| (lot.lot_id, lot))
         .collect();
+    let links: Vec<_> = page.iter().flat_map(|&(_, key)| graph.edges_to(key)).collect();
+    let amounts = store::quantities(tx, &links).await?;
     let mut nodes = Vec::with_capacity(page.len());
     let mut edges = Vec::new();
     for &(level, key) in page {
@@ -220,15 +228,18 @@ async fn describe(
             more: graph.more.contains(&key),
             cycle: graph.cyclic.contains(&key),
         });
-        edges.extend(graph.edges_to(key).into_iter().map(|edge| WalkEdge {
+    }
+    for edge in links {
+        let (quantity, unit) = amounts.get(&(edge.from, edge.to, edge.kind)).cloned().unwrap_or_default();
+        edges.push(WalkEdge {
             from: uid_text(tenant, edge.from),
             to: uid_text(tenant, edge.to),
             kind: names::link_name(edge.kind),
             open: edge.open,
-            quantity: edge.quantity.map(|quantity| quantity.normalize()),
-            unit: edge.unit.clone(),
+            quantity: quantity.map(|quantity| quantity.normalize()),
+            unit,
             cycle: graph.is_cyclic(edge),
-        }));
+        });
     }
     Ok((nodes, edges))
 }

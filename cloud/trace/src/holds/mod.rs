@@ -213,7 +213,7 @@ async fn members(tx: &mut Tx, scope: &Scope) -> Result<(Vec<i64>, Vec<Uuid>), Ho
         }
     };
     if descendants && keys.len() <= MAX_MEMBERS {
-        keys = store::descendants(tx, tenant, &keys, limit).await?;
+        keys = store::descendants(tx, &keys, limit).await?;
     }
     if keys.len() > MAX_MEMBERS {
         return Err(HoldError::TooMany);

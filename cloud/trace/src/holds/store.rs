@@ -6,6 +6,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::Note;
+use crate::genealogy::{self, Direction, Mode};
 use crate::ingest::store::Stream;
 
 /// Writes a hold; `keys` are its labels, in order.
@@ -164,24 +165,7 @@ pub async fn of_lot(tx: &mut Tx, tenant: Uuid, lot: Uuid, limit: i64) -> Result<
     .await
 }
 
-/// These labels and everything that they ever went into; ends on a cycle.
-pub async fn descendants(tx: &mut Tx, tenant: Uuid, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {
-    sqlx::query_scalar!(
-        r#"with recursive down(key) as (
-               select key from unnest($2::bigint[]) as key
-             union
-               select l.to_key from down
-               cross join lateral (
-                   select to_key from uid_links
-                   where tenant_id = $1 and from_key = down.key
-                   group by to_key, kind
-                   having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0) as l
-           )
-           select key as "key!" from down limit $3"#,
-        tenant,
-        keys,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
+/// These labels and everything that they ever went into; at most `limit`, in no order.
+pub async fn descendants(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {
+    genealogy::store::reach(tx, keys, Direction::Forward, Mode::Ever, limit).await
 }

@@ -18,11 +18,12 @@ struct Web {
 
 impl Web {
     async fn new(site: &Site, scope: Scope) -> Self {
-        let state =
-            AppState::builder(site.db.db.clone()).modules(&[crate::module(&Committed::default())]).build();
+        let state = AppState::builder(site.db.db.clone())
+            .modules(&[crate::module(&Committed::default(), &site.genealogy())])
+            .build();
         let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
         Self {
-            router: platform::web::app(state, crate::router(Committed::default())),
+            router: platform::web::app(state, crate::router(Committed::default(), site.genealogy())),
             key: key.reveal().to_owned(),
         }
     }

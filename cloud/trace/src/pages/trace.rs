@@ -1,6 +1,7 @@
 //! The trace page: what a UID is, where it is, its history, its genealogy.
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -17,6 +18,7 @@ use crate::explore::graph::Direction;
 use crate::explore::model::{Destinations, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode};
 use crate::explore::walk::Ask;
 use crate::explore::{search as finding, service, walk};
+use crate::genealogy::Genealogy;
 use crate::rights::{HOLD_PLACE, TRACE_READ};
 
 /// UIDs that one branch shows before it asks whether to show more.
@@ -170,6 +172,7 @@ struct TreeQuery {
 /// `GET /trace/{uid}/tree/{direction}`: one branch, as items of a list.
 pub(super) async fn tree(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path((uid, way)): Path<(String, String)>,
     uri: Uri,
@@ -177,9 +180,17 @@ pub(super) async fn tree(
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<TreeQuery>(&uri)?;
     let ask = Ask { depth: 1, limit: BRANCH, as_built: asked.as_built, after: asked.after };
-    let walk = walk::branch(&state.db, &caller.at(&TRACE_READ), &uid, direction(&way)?, &ask, Utc::now())
-        .await
-        .map_err(|error| say::problem(&caller.texts, error))?;
+    let walk = walk::branch(
+        &state.db,
+        &caller.at(&TRACE_READ),
+        &genealogy,
+        &uid,
+        direction(&way)?,
+        &ask,
+        Utc::now(),
+    )
+    .await
+    .map_err(|error| say::problem(&caller.texts, error))?;
     let via = asked.via.split(',').filter_map(|uid| uid.parse::<uid::Uid>().ok());
     let mut opened: Vec<String> = via.take(MOST_OPENED).map(|uid| uid.to_string()).collect();
     opened.push(walk.uid.clone());
@@ -189,6 +200,7 @@ pub(super) async fn tree(
 /// `GET /trace/{uid}/ends/{direction}`: where the whole walk ends.
 pub(super) async fn ends(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path((uid, way)): Path<(String, String)>,
 ) -> Result<Html<String>, Problem> {
@@ -198,7 +210,7 @@ pub(super) async fn ends(
     let (walk, zones) = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
-            let walk = walk::walk_in(tx, &uid, way, &ask, Utc::now()).await?;
+            let walk = walk::walk_in(tx, &genealogy, &uid, way, &ask, Utc::now()).await?;
             Ok::<_, TraceError>((walk, Zones::new(store::zones(tx).await?, caller.zone)))
         })
         .await

@@ -14,6 +14,7 @@ mod line;
 mod memory;
 mod mqtt;
 mod office;
+mod recall;
 mod report;
 mod scan_to_green;
 mod scan_to_trace;
@@ -68,7 +69,7 @@ type Figure = fn(&Bench) -> anyhow::Result<Vec<Measured>>;
 
 /// What a run measures: names and units, and how. What is measured together has
 /// one function, so that it needs one system.
-const FIGURES: [(&[(&str, &str)], Figure); 9] = [
+const FIGURES: [(&[(&str, &str)], Figure); 10] = [
     (&[("uid.validate", "ns")], |bench| one(uid_validate::run(bench))),
     (&[("edge.scan_to_green_p99", "ms")], |bench| one(scan_to_green::run(bench))),
     (&[("edge.mqtt_scan_to_green_p99", "ms")], |bench| one(mqtt::run(bench))),
@@ -76,6 +77,10 @@ const FIGURES: [(&[(&str, &str)], Figure); 9] = [
     (&[("edge.memory_1m", "MiB")], |bench| one(memory::run(bench))),
     (&[("cloud.ingest", "events/s")], |bench| one(ingest::run(bench))),
     (&[("path.scan_to_trace_p95", "ms")], |bench| one(scan_to_trace::run(bench))),
+    (
+        &[("trace.recall_10k_p95", "ms"), ("trace.recall_http_p95", "ms"), ("trace.memory_10m", "MiB")],
+        recall::run,
+    ),
     (&[("web.list_1m_over_1k", "ms")], |bench| one(web_list::run(bench))),
     (&[("web.page_p95", "ms"), ("web.first_visit", "kB"), ("web.next_visit", "kB")], web_pages::run),
 ];
@@ -87,16 +92,23 @@ enum Limit {
 }
 
 /// Figures that have a limit, which each must stay below.
-const LIMITS: [(&str, Limit); 4] = [
+const LIMITS: [(&str, Limit); 7] = [
+    ("trace.recall_10k_p95", Limit::Value(10.0)),
+    // At least twenty times the recursive SQL.
+    ("trace.recall_10k_p95", Limit::Ratio(0.05)),
+    ("trace.recall_http_p95", Limit::Value(50.0)),
     ("web.page_p95", Limit::Value(50.0)),
     ("web.first_visit", Limit::Value(150.0)),
     ("web.next_visit", Limit::Value(30.0)),
     ("web.list_1m_over_1k", Limit::Ratio(2.0)),
 ];
 
-/// What is wrong with a figure, if it has a limit and is not below it.
+/// What is wrong with a figure, if it has limits and is not below one of them.
 fn over(measured: &Measured) -> Option<String> {
-    let (_, limit) = LIMITS.iter().find(|(name, _)| *name == measured.name)?;
+    LIMITS.iter().filter(|(name, _)| *name == measured.name).find_map(|(_, limit)| over_one(measured, limit))
+}
+
+fn over_one(measured: &Measured, limit: &Limit) -> Option<String> {
     let (found, most, of) = match limit {
         Limit::Value(most) => (measured.value, most, measured.unit),
         Limit::Ratio(most) => (measured.ratio, most, "times its baseline"),
@@ -156,6 +168,9 @@ mod tests {
         let list = |large| over(&Measured::beside("web.list_1m_over_1k", large, "ms", 4.0));
         assert_eq!(list(7.9), None, "its ratio counts, not its time");
         assert!(list(8.0).is_some_and(|told| told.contains("below 2 times its baseline")));
+        let recall = |ms, sql| over(&Measured::beside("trace.recall_10k_p95", ms, "ms", sql));
+        assert_eq!(recall(2.0, 100.0), None);
+        assert!(recall(11.0, 1000.0).is_some() && recall(6.0, 100.0).is_some(), "each of its limits counts");
         let missing = Measured::missing("web.first_visit", "kB", &anyhow::anyhow!("no page"));
         assert!(over(&missing).is_some_and(|told| told.contains("not measured")));
         assert_eq!(over(&Measured::alone("uid.validate", 1e9, "ns")), None, "it has no limit");

@@ -16,6 +16,7 @@ use platform::postgres;
 use simulators::demo::world::{TENANT, World};
 use simulators::plant::people::Crew;
 use simulators::plant::truth::Truth;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
 const PASSWORD: &str = "monsoon kettle ninety brass";
@@ -136,10 +137,15 @@ impl Office {
         Ok(())
     }
 
-    async fn owner(&self) -> anyhow::Result<PgConnection> {
+    /// The database, as its owner.
+    pub async fn owner(&self) -> anyhow::Result<PgConnection> {
+        Ok(self.database().await?.connect().await?)
+    }
+
+    /// Where the cloud's database is.
+    pub async fn database(&self) -> anyhow::Result<PgConnectOptions> {
         let base = self.world.layout.state.join("cloud/postgres");
-        let options = postgres::running(&base, postgres::DATABASE).await.context("the cloud's database")?;
-        Ok(options.connect().await?)
+        postgres::running(&base, postgres::DATABASE).await.context("the cloud's database")
     }
 
     /// Stops it.

@@ -1,5 +1,6 @@
-//! Genealogy as recursive SQL. This is the reference: whatever answers faster
-//! must answer the same.
+//! What is told of a walk's UIDs and links.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
@@ -7,91 +8,32 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
-use crate::explore::graph::Edge;
+use crate::genealogy::Link;
 
-/// Most links that one walk reads; beyond it the answer says that it was cut.
-pub const MOST_EDGES: i64 = 500_000;
+/// How much of a link's `from` went into its `to`, with the unit.
+pub type Quantity = (Option<Decimal>, String);
 
-/// All links within `depth` steps against their direction: what is in `key`.
-/// `as_built` leaves out what was taken out again. UNION keeps each (UID,
-/// level) once, so that a cycle ends at `depth`.
-pub async fn backward(tx: &mut Tx, key: i64, depth: i32, as_built: bool) -> Result<Vec<Edge>, Error> {
+/// The quantities of links, by (from, to, kind).
+pub async fn quantities(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i64, i16), Quantity>, Error> {
+    if links.is_empty() {
+        return Ok(HashMap::new());
+    }
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        Edge,
-        r#"with recursive walk(key, level) as (
-               select $2::bigint, 0
-               union
-               select l.from_key, w.level + 1
-               from walk w
-               join lateral (
-                   select from_key from uid_links
-                   where tenant_id = $1 and to_key = w.key
-                   group by from_key, kind
-                   having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                      and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l on true
-               where w.level < $3)
-           select l.from_key as "from!", l.to_key as "to!", l.kind as "kind!", l.open as "open!",
-                  l.quantity, l.unit as "unit!"
-           from (select key, min(level) as level from walk group by key) n
-           join lateral (
-               select from_key, to_key, kind, sum(quantity) filter (where effect = 1) as quantity,
-                      max(unit) as unit,
-                      sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0 as open
-               from uid_links
-               where tenant_id = $1 and to_key = n.key
-               group by from_key, to_key, kind
-               having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                  and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l on true
-           limit $5"#,
+    let from: Vec<i64> = links.iter().map(|link| link.from).collect();
+    let to: Vec<i64> = links.iter().map(|link| link.to).collect();
+    let rows = sqlx::query!(
+        r#"select l.from_key, l.to_key, l.kind, sum(l.quantity) filter (where l.effect = 1) as quantity,
+                  max(l.unit) as "unit!"
+           from (select distinct u.a, u.b from unnest($2::bigint[], $3::bigint[]) as u(a, b)) as u
+           join uid_links l on l.tenant_id = $1 and l.from_key = u.a and l.to_key = u.b
+           group by l.from_key, l.to_key, l.kind"#,
         tenant,
-        key,
-        depth,
-        as_built,
-        MOST_EDGES,
+        &from,
+        &to,
     )
     .fetch_all(tx.conn())
-    .await
-}
-
-/// All links within `depth` steps along their direction: where `key` went.
-pub async fn forward(tx: &mut Tx, key: i64, depth: i32, as_built: bool) -> Result<Vec<Edge>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        Edge,
-        r#"with recursive walk(key, level) as (
-               select $2::bigint, 0
-               union
-               select l.to_key, w.level + 1
-               from walk w
-               join lateral (
-                   select to_key from uid_links
-                   where tenant_id = $1 and from_key = w.key
-                   group by to_key, kind
-                   having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                      and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l on true
-               where w.level < $3)
-           select l.from_key as "from!", l.to_key as "to!", l.kind as "kind!", l.open as "open!",
-                  l.quantity, l.unit as "unit!"
-           from (select key, min(level) as level from walk group by key) n
-           join lateral (
-               select from_key, to_key, kind, sum(quantity) filter (where effect = 1) as quantity,
-                      max(unit) as unit,
-                      sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0 as open
-               from uid_links
-               where tenant_id = $1 and from_key = n.key
-               group by from_key, to_key, kind
-               having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                  and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l on true
-           limit $5"#,
-        tenant,
-        key,
-        depth,
-        as_built,
-        MOST_EDGES,
-    )
-    .fetch_all(tx.conn())
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|row| ((row.from_key, row.to_key, row.kind), (row.quantity, row.unit))).collect())
 }
 
 /// Most entries of each list at the ends of a walk.
