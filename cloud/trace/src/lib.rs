@@ -17,7 +17,11 @@ use platform::web::{AppState, Module};
 /// The API and pages of traceability. `committed` is where the ingest announces
 /// batches, so that a hold placed here reaches the plants at once.
 pub fn router(committed: ingest::Committed) -> Router<AppState> {
-    Router::new().merge(explore::api::router()).merge(pages::router()).layer(axum::Extension(committed))
+    Router::new()
+        .merge(explore::api::router())
+        .merge(exceptions::api::router())
+        .merge(pages::router())
+        .layer(axum::Extension(committed))
 }
 
 /// What the server has to know of traceability.
@@ -27,13 +31,19 @@ pub fn module(committed: &ingest::Committed) -> Module {
     Module::new("trace")
         .routes(router(committed.clone()))
         .operations(explore::api::operations())
+        .operations(platform::openapi::group("Trace", exceptions::api::operations()))
         .nav(pages::NAV)
         .permissions(rights::PERMISSIONS)
         .texts(pages::TEXTS)
+        .texts(exceptions::TEXTS)
         .kinds(holds::KINDS)
+        .kinds(exceptions::NOTICES)
         .searchers(&explore::find::SEARCHERS)
         .job("projections", |state, stop| async move {
             projection::run(state.db.clone(), follows, stop).await;
+        })
+        .job("old exceptions", |state, stop| async move {
+            exceptions::old::run(state.db.clone(), stop).await;
         })
 }
 

@@ -156,6 +156,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "exception.resolve",
+            "exception.assign",
             "hold.read",
             "hold.place",
             "hold.release",
@@ -180,6 +182,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "exception.resolve",
+            "exception.assign",
             "hold.read",
             "hold.place",
             "hold.release",
@@ -196,6 +200,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "exception.resolve",
             "hold.read",
             "hold.place",
             "plant.read",
