@@ -21,6 +21,7 @@ use platform::web::{AppState, Module};
 pub fn router(committed: ingest::Committed, genealogy: genealogy::Genealogy) -> Router<AppState> {
     Router::new()
         .merge(explore::api::router())
+        .merge(exceptions::api::router())
         .merge(pages::router())
         .layer(axum::Extension(committed))
         .layer(axum::Extension(genealogy))
@@ -33,13 +34,19 @@ pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -
     Module::new("trace")
         .routes(router(committed.clone(), genealogy.clone()))
         .operations(explore::api::operations())
+        .operations(platform::openapi::group("Trace", exceptions::api::operations()))
         .nav(pages::NAV)
         .permissions(rights::PERMISSIONS)
         .texts(pages::TEXTS)
+        .texts(exceptions::TEXTS)
         .kinds(holds::KINDS)
+        .kinds(exceptions::NOTICES)
         .searchers(&explore::find::SEARCHERS)
         .job("projections", |state, stop| async move {
             projection::run(state.db.clone(), follows, stop).await;
+        })
+        .job("old exceptions", |state, stop| async move {
+            exceptions::old::run(state.db.clone(), stop).await;
         })
 }
 

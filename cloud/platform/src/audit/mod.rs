@@ -18,6 +18,7 @@ mod who;
 mod worker;
 
 pub use api::operations;
+pub use who::names;
 pub use worker::run;
 
 use axum::Router;

@@ -57,7 +57,10 @@ pub(super) async fn meant(db: &Db, cx: &Cx, text: &str) -> Result<Meant, DbError
 
 /// Names of people, operators and access keys among these ids, as far as they have
 /// one.
-pub(super) async fn names(db: &Db, cx: &Cx, ids: &[&str]) -> Result<HashMap<String, String>, DbError> {
+///
+/// # Errors
+/// Those of the database.
+pub async fn names(db: &Db, cx: &Cx, ids: &[&str]) -> Result<HashMap<String, String>, DbError> {
     let people: Vec<Uuid> = ids.iter().filter_map(|id| id.strip_prefix("user:")?.parse().ok()).collect();
     let names = db.tx(cx, async |tx| Ok::<_, DbError>(store::names(tx, &people).await?)).await?;
     let mut names: HashMap<String, String> =

@@ -64,8 +64,8 @@ const WALKS: [(&str, &str); 9] = [
     ),
     ("update outbox set state = 'dead', ended_at = $3, claim = null", "the same"),
     (
-        "select kind, count(*) as \"count!\" from exceptions where",
-        "the page tells how many are open, by kind",
+        "select plant, kind, count(*) filter (where status = 'open')",
+        "pages tell how many are open, by plant and kind",
     ),
     (
         "select distinct u.name as \"name!\" from ( select 'the bill of materials",

@@ -53,6 +53,7 @@ pub use live::Live;
 pub use mail::{Letter, MailConfig, MailError, Mailer, Server};
 pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
 pub use sms::{Provider as SmsProvider, sealed as sealed_phone};
+pub use store::with_permission;
 pub use times::{Pace, Times};
 
 /// The pages of notices, deliveries and webhooks.

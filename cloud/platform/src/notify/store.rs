@@ -52,11 +52,10 @@ pub(super) async fn reader(tx: &mut Tx, user: Uuid) -> Result<Option<Reader>, Er
 
 /// Active people whose roles have the permission, at one of the plants if any are
 /// named.
-pub(super) async fn with_permission(
-    tx: &mut Tx,
-    permission: &str,
-    plants: &[String],
-) -> Result<Vec<Uuid>, Error> {
+///
+/// # Errors
+/// The database.
+pub async fn with_permission(tx: &mut Tx, permission: &str, plants: &[String]) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         "select u.user_id from users u

@@ -156,6 +156,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "exception.resolve",
+            "exception.assign",
             "hold.read",
             "hold.place",
             "hold.release",
@@ -182,6 +184,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "exception.resolve",
+            "exception.assign",
             "hold.read",
             "hold.place",
             "hold.release",
@@ -200,6 +204,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "exception.resolve",
             "hold.read",
             "hold.place",
             "scope.read",

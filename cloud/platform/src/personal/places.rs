@@ -70,9 +70,12 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     (
         "exceptions",
         Other,
-        &["kind", "fingerprint", "status", "plant", "document", "assigned_to", "resolved_by"],
+        &["kind", "fingerprint", "status", "plant", "document", "assigned_to", "resolved_by", "choice"],
     ),
     ("exceptions", Spoken, &["detail", "resolution"]),
+    ("exception_digests", Other, &["plant"]),
+    ("exception_steps", Other, &["actor", "what", "choice"]),
+    ("exception_steps", Spoken, &["reason"]),
     ("file_contents", Other, &["object"]),
     ("file_versions", Other, &["media_type"]),
     ("file_versions", Spoken, &["name"]),

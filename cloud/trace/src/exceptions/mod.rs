@@ -1,10 +1,37 @@
-//! Exceptions: facts that disagree, for a person to resolve. A list for now;
-//! the inbox comes later.
+//! Exceptions: facts that disagree, and the inbox in which people resolve them.
+//! Tables: `exceptions`, `exception_steps`, `exception_digests`.
+//!
+//! Nothing is resolved by being forgotten: an exception ends by a person's choice,
+//! with a reason, or when facts that came later agree ([`WITHDRAWN`]).
 
+mod act;
+pub mod api;
+pub mod kinds;
 pub mod model;
+pub(crate) mod old;
 pub mod service;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;
+
+use platform::i18n::{Lang, Sources};
+use platform::notify;
 
 /// The resolution of an exception that the system withdrew; pages say it in the
 /// reader's language.
 pub const WITHDRAWN: &str = "withdrawn: facts that came later agree";
+
+/// An exception was given to somebody to resolve.
+pub const ASSIGNED: notify::Kind = notify::Kind::mailed("exception.assigned").urgent();
+/// Exceptions of a plant have been open for long; once a day, to whoever wants it.
+pub const OLD: notify::Kind = notify::Kind::shown("exception.old");
+/// What people are told of exceptions.
+pub const NOTICES: &[notify::Kind] = &[ASSIGNED, OLD];
+
+/// The texts of the inbox.
+pub const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("i18n/en.ftl")),
+    (Lang::Hi, include_str!("i18n/hi.ftl")),
+    (Lang::Bn, include_str!("i18n/bn.ftl")),
+    (Lang::Te, include_str!("i18n/te.ftl")),
+];

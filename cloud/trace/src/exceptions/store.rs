@@ -1,10 +1,13 @@
 //! SQL of exceptions.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use platform::db::Tx;
 use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
+
+use super::model::{ExceptionCount, ExceptionStep};
+use crate::explore::order::Stamp;
 
 /// A row, with the UID as its key.
 #[derive(Debug, Clone)]
@@ -14,13 +17,19 @@ pub struct Row {
     pub kind: String,
     pub status: String,
     pub plant: String,
+    pub agent_id: Option<Uuid>,
+    pub epoch: Option<i32>,
+    pub seq: Option<i64>,
     pub key: Option<i64>,
     pub document: String,
     pub detail: Value,
     pub opened_at: DateTime<Utc>,
+    pub assigned_to: Option<String>,
     pub resolved_at: Option<DateTime<Utc>>,
     pub resolved_by: Option<String>,
+    pub choice: Option<String>,
     pub resolution: Option<String>,
+    pub version: i32,
 }
 
 /// Which exceptions; empty texts mean all.
@@ -32,6 +41,8 @@ pub struct Filter {
     pub kind: String,
     /// Plant.
     pub plant: String,
+    /// The person who is at them.
+    pub assigned_to: String,
 }
 
 /// Exceptions of one status, newest first, after a place.
@@ -45,11 +56,11 @@ pub async fn list(
     let (at, id) = after.unzip();
     sqlx::query_as!(
         Row,
-        r#"select exception_id, kind, status, plant, key, document, detail, opened_at, resolved_at, resolved_by,
-                  resolution
+        r#"select exception_id, kind, status, plant, agent_id, epoch, seq, key, document, detail, opened_at,
+                  assigned_to, resolved_at, resolved_by, choice, resolution, version
            from exceptions
            where tenant_id = $1 and status = $2
-             and ($3 = '' or kind = $3) and ($4 = '' or plant = $4)
+             and ($3 = '' or kind = $3) and ($4 = '' or plant = $4) and ($8 = '' or assigned_to = $8)
              and ($5::timestamptz is null or opened_at < $5 or (opened_at = $5 and exception_id > $6))
            order by opened_at desc, exception_id
            limit $7"#,
@@ -60,6 +71,52 @@ pub async fn list(
         at,
         id,
         limit,
+        filter.assigned_to,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// One exception.
+pub async fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Row,
+        r#"select exception_id, kind, status, plant, agent_id, epoch, seq, key, document, detail, opened_at,
+                  assigned_to, resolved_at, resolved_by, choice, resolution, version
+           from exceptions where tenant_id = $1 and exception_id = $2"#,
+        tenant,
+        id,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// One exception, locked.
+pub async fn lock(tx: &mut Tx, id: Uuid) -> Result<Option<Row>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Row,
+        r#"select exception_id, kind, status, plant, agent_id, epoch, seq, key, document, detail, opened_at,
+                  assigned_to, resolved_at, resolved_by, choice, resolution, version
+           from exceptions where tenant_id = $1 and exception_id = $2 for update"#,
+        tenant,
+        id,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Numbers of unresolved exceptions by plant and kind, most first.
+pub async fn counts(tx: &mut Tx) -> Result<Vec<ExceptionCount>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        ExceptionCount,
+        r#"select plant, kind, count(*) filter (where status = 'open') as "open!",
+                  count(*) filter (where status = 'assigned') as "assigned!", min(opened_at) as "oldest!"
+           from exceptions
+           where tenant_id = $1 and status <> 'resolved' group by plant, kind order by 3 desc, 4 desc, 1, 2"#,
+        tenant,
     )
     .fetch_all(tx.conn())
     .await
@@ -67,13 +124,188 @@ pub async fn list(
 
 /// Kinds and numbers of open exceptions, most first.
 pub async fn open_counts(tx: &mut Tx) -> Result<Vec<(String, i64)>, Error> {
+    let mut kinds: Vec<(String, i64)> = Vec::new();
+    for count in counts(tx).await?.into_iter().filter(|count| count.open > 0) {
+        match kinds.iter_mut().find(|(kind, _)| *kind == count.kind) {
+            Some((_, sum)) => *sum += count.open,
+            None => kinds.push((count.kind, count.open)),
+        }
+    }
+    kinds.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Ok(kinds)
+}
+
+/// Marks one as resolved by whoever acts.
+pub async fn resolve(
+    tx: &mut Tx,
+    id: Uuid,
+    choice: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        r#"select kind, count(*) as "count!" from exceptions
-           where tenant_id = $1 and status = 'open' group by kind order by 2 desc, 1"#,
+    sqlx::query!(
+        "update exceptions set status = 'resolved', resolved_at = $5, resolved_by = app.actor(), choice = $3, \
+         resolution = $4 where tenant_id = $1 and exception_id = $2",
         tenant,
+        id,
+        choice,
+        reason,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Opens a resolved one again; whoever was at it still is.
+pub async fn reopen(tx: &mut Tx, id: Uuid) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update exceptions set status = case when assigned_to is null then 'open' else 'assigned' end, \
+         resolved_at = null, resolved_by = null, choice = null, resolution = null \
+         where tenant_id = $1 and exception_id = $2",
+        tenant,
+        id,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Says who is at one; `None`: nobody.
+pub async fn assign(tx: &mut Tx, id: Uuid, to: Option<Uuid>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update exceptions set status = case when $3::text is null then 'open' else 'assigned' end, \
+         assigned_to = $3 where tenant_id = $1 and exception_id = $2",
+        tenant,
+        id,
+        to.map(|to| to.to_string()),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Writes what a person did.
+pub async fn step_insert(
+    tx: &mut Tx,
+    id: Uuid,
+    what: &str,
+    person: Option<Uuid>,
+    choice: Option<&str>,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into exception_steps (tenant_id, exception_id, step_id, at, what, person, choice, reason) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        tenant,
+        id,
+        Uuid::now_v7(),
+        now,
+        what,
+        person,
+        choice,
+        reason,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// What people did with one, in order: the last thousand.
+pub async fn steps(tx: &mut Tx, id: Uuid) -> Result<Vec<ExceptionStep>, Error> {
+    let tenant = tx.tenant();
+    let mut steps = sqlx::query_as!(
+        ExceptionStep,
+        "select at, actor, what, person, choice, reason from exception_steps \
+         where tenant_id = $1 and exception_id = $2 order by step_id desc limit 1000",
+        tenant,
+        id,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.kind, row.count)).collect())
+    steps.reverse();
+    Ok(steps)
+}
+
+/// An event that may be corrected.
+#[derive(Debug, Clone)]
+pub struct FactRow {
+    /// Its id; nil where it could not be read.
+    pub event_id: Uuid,
+    /// Where it happened.
+    pub plant: String,
+}
+
+/// The event at a place.
+pub async fn fact(tx: &mut Tx, at: Stamp) -> Result<Option<FactRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        FactRow,
+        "select event_id, plant from lifecycle_events \
+         where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        tenant,
+        at.agent,
+        at.epoch,
+        at.seq,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// The units of an event, the first thousand.
+pub async fn fact_units(tx: &mut Tx, at: Stamp) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select key from event_subjects \
+         where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq = $4 and key <> 0 \
+         order by ordinal limit 1000",
+        tenant,
+        at.agent,
+        at.epoch,
+        at.seq,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Plants with exceptions older than `before`, and how many, a thousand in all at most;
+/// marked as told on that day. Plants that were told on it already are left out.
+pub async fn old_told(
+    tx: &mut Tx,
+    before: DateTime<Utc>,
+    today: NaiveDate,
+) -> Result<Vec<(String, i64)>, Error> {
+    let tenant = tx.tenant();
+    let old: Vec<(String, i64)> = sqlx::query!(
+        r#"select plant as "plant!", count(*) as "count!"
+           from (select plant from exceptions
+                 where tenant_id = $1 and status = any(array['open', 'assigned']) and opened_at < $2
+                 limit 1000) as old
+           group by plant order by plant"#,
+        tenant,
+        before,
+    )
+    .fetch_all(tx.conn())
+    .await?
+    .into_iter()
+    .map(|row| (row.plant, row.count))
+    .collect();
+    let plants: Vec<String> = old.iter().map(|(plant, _)| plant.clone()).collect();
+    let told: Vec<String> = sqlx::query_scalar!(
+        "insert into exception_digests as d (tenant_id, plant, told_on) \
+         select $1, plant, $3 from unnest($2::text[]) as plant \
+         on conflict (tenant_id, plant) do update set told_on = $3 where d.told_on < $3 \
+         returning plant",
+        tenant,
+        &plants,
+        today,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(old.into_iter().filter(|(plant, _)| told.contains(plant)).collect())
 }

@@ -17,11 +17,9 @@ use super::holding::{self, Held, HoldPage, Wish};
 use super::model::{AgentView, Found, Trace, Walk};
 use super::walk::Ask;
 use super::{search, service, walk};
-use crate::exceptions::model::ExceptionPage;
-use crate::exceptions::service as exceptions;
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
-use crate::rights::{EXCEPTION_READ, HOLD_PLACE, HOLD_READ, HOLD_RELEASE, PLANT_READ, TRACE_READ};
+use crate::rights::{HOLD_PLACE, HOLD_READ, HOLD_RELEASE, PLANT_READ, TRACE_READ};
 
 /// The routes under `/api/v1` that read traces.
 pub fn router() -> Router<AppState> {
@@ -30,7 +28,6 @@ pub fn router() -> Router<AppState> {
         .route("/api/v1/trace/{uid}/backward", get(backward))
         .route("/api/v1/trace/{uid}/forward", get(forward))
         .route("/api/v1/search", get(find))
-        .route("/api/v1/exceptions", get(list_exceptions))
         .route("/api/v1/agents", get(agents))
         .route("/api/v1/holds", get(list_holds).post(place_hold))
         .route("/api/v1/holds/{id}/release", post(release_hold))
@@ -67,11 +64,6 @@ pub fn operations() -> Vec<Operation> {
             .query::<SearchQuery>()
             .answers::<Found>()
             .fails(400, "query.empty", "Nothing was asked for."),
-        Operation::get("/api/v1/exceptions", "listExceptions", "Facts that disagree, newest first")
-            .needs(&EXCEPTION_READ)
-            .query::<ExceptionQuery>()
-            .choice("status", exceptions::STATUSES)
-            .answers::<ExceptionPage>(),
         Operation::get("/api/v1/agents", "listAgents", "Plants, and how current each is")
             .needs(&PLANT_READ)
             .answers::<Agents>(),
@@ -227,37 +219,6 @@ async fn find(
     let limit = asked.limit.unwrap_or(50);
     Ok(Json(
         search::search(&state.db, &caller.at(&TRACE_READ), &asked.q, asked.after.as_deref(), limit).await?,
-    ))
-}
-
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-struct ExceptionQuery {
-    /// The open ones when left out.
-    status: String,
-    /// Such as `uid.consumed_twice`.
-    kind: String,
-    /// A plant's code.
-    plant: String,
-    /// Where the answer before ended: its `next`.
-    after: Option<String>,
-    /// Rows of one page at most.
-    #[schema(minimum = 1, maximum = 500, default = 100)]
-    limit: Option<usize>,
-}
-
-async fn list_exceptions(
-    State(state): State<AppState>,
-    caller: Caller,
-    uri: axum::http::Uri,
-) -> Result<Json<ExceptionPage>, Problem> {
-    caller.require_somewhere(&EXCEPTION_READ)?;
-    let asked = query::<ExceptionQuery>(&uri)?;
-    let filter = exceptions::Filter { status: asked.status, kind: asked.kind, plant: asked.plant };
-    let limit = asked.limit.unwrap_or(100);
-    Ok(Json(
-        exceptions::list(&state.db, &caller.at(&EXCEPTION_READ), filter, asked.after.as_deref(), limit)
-            .await?,
     ))
 }
 

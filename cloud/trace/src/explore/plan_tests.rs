@@ -262,7 +262,7 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             use crate::exceptions::store::{Filter, list};
             for filter in [
                 Filter { status: "open".into(), ..Filter::default() },
-                Filter { status: "open".into(), kind: "k3".into(), plant: String::new() },
+                Filter { status: "open".into(), kind: "k3".into(), ..Filter::default() },
             ] {
                 let page = list(tx, &filter, None, 50).await?;
                 assert_eq!(page.len(), 50);

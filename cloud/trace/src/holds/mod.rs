@@ -189,6 +189,8 @@ fn notice(reason: &str, labels: usize) -> Notice {
         .with("labels", labels.to_string())
 }
 
+pub(crate) use store::notes_insert;
+
 /// The labels of a hold, for what tests its plan.
 #[cfg(test)]
 pub(crate) use store::members as members_of;
@@ -262,17 +264,17 @@ async fn tell(
 }
 
 /// Free text as it stands beside an event.
-struct Note<'a> {
+pub(crate) struct Note<'a> {
     salt: [u8; 16],
     text: &'a str,
 }
 
 impl<'a> Note<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Self { salt: rand::random(), text }
     }
 
-    fn hash(&self) -> Vec<u8> {
+    pub(crate) fn hash(&self) -> Vec<u8> {
         Sha256::new().chain_update(self.salt).chain_update(self.text).finalize().to_vec()
     }
 }

@@ -1,21 +1,36 @@
-//! The list of exceptions.
+//! The inbox of exceptions: the list with its counts, and one exception with what
+//! resolves it.
+
+use std::collections::HashMap;
 
 use askama::Template;
-use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
+use chrono::{DateTime, Utc};
+use platform::audit;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, query};
+use platform::web::{AppState, Caller, IfMatch, Problem, Shell, form, query};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::detail::{self, Side};
 use super::say::{self, Zones};
 use super::store;
 use super::trace::encoded;
-use crate::exceptions::model::{ExceptionPage, ExceptionView};
-use crate::exceptions::service::{self, Filter};
+use crate::exceptions::model::{
+    ExceptionAssign, ExceptionCount, ExceptionDetail, ExceptionPage, ExceptionReopen, ExceptionResolve,
+    ExceptionView,
+};
+use crate::exceptions::service::{self, Filter, ME};
 use crate::explore::error::TraceError;
-use crate::rights::EXCEPTION_READ;
+use crate::ingest::Committed;
+use crate::rights::{EXCEPTION_ASSIGN, EXCEPTION_READ, EXCEPTION_RESOLVE};
+
+/// The tab of those that the reader is at.
+const MINE: &str = "mine";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -31,9 +46,17 @@ struct Asked {
 struct Page<'a> {
     texts: &'a Texts,
     zones: Zones,
-    status: String,
+    now: DateTime<Utc>,
+    /// open, mine, assigned or resolved.
+    tab: String,
+    /// Whether the reader can have any of their own.
+    person: bool,
+    kind: String,
+    plant: String,
     /// The kind and the plant that are asked for, to be kept in addresses.
     filter: String,
+    counts: Vec<ExceptionCount>,
+    names: HashMap<String, String>,
     page: ExceptionPage,
     /// The next page's address.
     next: Option<String>,
@@ -48,36 +71,315 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&EXCEPTION_READ)?;
     let asked = query::<Asked>(&uri)?;
-    let status = if asked.status.is_empty() { "open".to_owned() } else { asked.status };
+    let tab = if asked.status.is_empty() { "open".to_owned() } else { asked.status };
     let kept = [("kind", &asked.kind), ("plant", &asked.plant)]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("&{name}={}", encoded(value)))
         .collect::<String>();
-    let filter = Filter { status: status.clone(), kind: asked.kind, plant: asked.plant };
-    let page =
-        service::list(&state.db, &caller.in_focus(&EXCEPTION_READ), filter, asked.after.as_deref(), 50)
-            .await
-            .map_err(|error| say::problem(&caller.texts, error))?;
-    let zones = state
-        .db
-        .tx(&caller.in_focus(&EXCEPTION_READ), async |tx| {
-            Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone))
-        })
-        .await?;
+    let person = caller.person().ok();
+    let (status, assigned_to) = match person {
+        Some(person) if tab == MINE => ("assigned".to_owned(), person.to_string()),
+        _ => (tab.clone(), String::new()),
+    };
+    let filter = Filter { status, kind: asked.kind.clone(), plant: asked.plant.clone(), assigned_to };
+    let cx = caller.in_focus(&EXCEPTION_READ);
+    let said = |error| say::problem(&caller.texts, error);
+    let page = service::list(&state.db, &cx, filter, asked.after.as_deref(), 50).await.map_err(said)?;
+    let counts = service::counts(&state.db, &cx).await.map_err(said)?;
+    let mut actors = Vec::new();
+    for one in &page.exceptions {
+        actors.extend(one.assigned_to.as_ref().map(|id| format!("user:{id}")));
+        actors.extend(one.resolved_by.clone());
+    }
+    let names = names(&state, &caller, &actors).await?;
     let next =
-        page.next.as_ref().map(|next| format!("/exceptions?status={status}{kept}&after={}", encoded(next)));
+        page.next.as_ref().map(|next| format!("/exceptions?status={tab}{kept}&after={}", encoded(next)));
+    let zones = zones(&state, &caller).await?;
     let shell = Shell::new(&state, &caller, caller.t("trace-exceptions-title"), "/exceptions");
-    shell.page(&headers, &Page { texts: &caller.texts, zones, status, filter: kept, page, next })
+    let view = Page {
+        texts: &caller.texts,
+        zones,
+        now: Utc::now(),
+        tab,
+        person: person.is_some(),
+        kind: asked.kind,
+        plant: asked.plant,
+        filter: kept,
+        counts,
+        names,
+        page,
+        next,
+    };
+    shell.page(&headers, &view)
+}
+
+async fn zones(state: &AppState, caller: &Caller) -> Result<Zones, Problem> {
+    let cx = caller.at(&EXCEPTION_READ);
+    let zones =
+        state.db.tx(&cx, async |tx| Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone)));
+    Ok(zones.await?)
+}
+
+/// Names of those who did something, by their ids.
+async fn names(
+    state: &AppState,
+    caller: &Caller,
+    actors: &[String],
+) -> Result<HashMap<String, String>, Problem> {
+    let ids: Vec<&str> = actors.iter().map(String::as_str).collect();
+    Ok(audit::names(&state.db, &caller.cx, &ids).await?)
 }
 
 impl Page<'_> {
     fn sides(&self, one: &ExceptionView) -> Vec<Side> {
         detail::sides(self.texts, &self.zones, &one.plant, &one.detail)
     }
+
+    fn who(&self, id: &str) -> String {
+        named(self.texts, &self.names, id)
+    }
+
+    fn tabs(&self) -> Vec<&'static str> {
+        let all = ["open", MINE, "assigned", "resolved"];
+        all.into_iter().filter(|tab| self.person || *tab != MINE).collect()
+    }
+
+    /// Where the list of a count is.
+    fn of_count(&self, count: &ExceptionCount, status: &str) -> String {
+        format!("/exceptions?status={status}&kind={}&plant={}", encoded(&count.kind), encoded(&count.plant))
+    }
+}
+
+/// A person's name, else what is known of who it is.
+fn named(texts: &Texts, names: &HashMap<String, String>, id: &str) -> String {
+    let id = if id.parse::<Uuid>().is_ok() { format!("user:{id}") } else { id.to_owned() };
+    match names.get(&id) {
+        Some(name) => name.clone(),
+        None if id == "system" => texts.t("exceptions-system"),
+        None => texts.t("exceptions-somebody"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "exception.html")]
+struct One<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    now: DateTime<Utc>,
+    it: ExceptionDetail,
+    names: HashMap<String, String>,
+    /// Whom it can be given to: id and name.
+    people: Vec<(Uuid, String)>,
+    me: Option<Uuid>,
+    may_resolve: bool,
+    may_assign: bool,
+    typed: Typed,
+    /// What was wrong: of a field, or of the whole.
+    errors: Vec<(String, String)>,
+}
+
+/// What was typed into one of the forms.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Typed {
+    choice: String,
+    reason: String,
+    to: String,
+    version: Option<i32>,
+}
+
+/// `GET /exceptions/{id}`
+pub(super) async fn one(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    show(&state, &caller, &headers, id, Typed::default(), Vec::new()).await
+}
+
+async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Uuid,
+    typed: Typed,
+    errors: Vec<(String, String)>,
+) -> Result<Response, Problem> {
+    let it = service::find(state, caller, id).await?;
+    let plant = it.exception.plant.clone();
+    let may = |right| match plant.as_str() {
+        "" => caller.require(right).is_ok(),
+        plant => caller.may_at(right, plant),
+    };
+    let (may_resolve, may_assign) = (may(&EXCEPTION_RESOLVE), may(&EXCEPTION_ASSIGN));
+    let offered = if may_assign && it.exception.status != "resolved" {
+        state.db.tx(&caller.cx, async |tx| service::people(tx, &plant).await).await?
+    } else {
+        Vec::new()
+    };
+    let mut actors: Vec<String> = offered.iter().map(|id| format!("user:{id}")).collect();
+    for step in &it.steps {
+        actors.push(step.actor.clone());
+        actors.extend(step.person.map(|person| format!("user:{person}")));
+    }
+    actors.extend(it.exception.assigned_to.as_ref().map(|id| format!("user:{id}")));
+    actors.extend(it.exception.resolved_by.clone());
+    let names = names(state, caller, &actors).await?;
+    let mut people: Vec<(Uuid, String)> =
+        offered.into_iter().filter_map(|id| Some((id, names.get(&format!("user:{id}"))?.clone()))).collect();
+    people.sort_by(|a, b| a.1.to_lowercase().cmp(&b.1.to_lowercase()));
+    let title = say::exception(&caller.texts, &it.exception.kind);
+    let zones = zones(state, caller).await?;
+    let view = One {
+        texts: &caller.texts,
+        zones,
+        now: Utc::now(),
+        it,
+        names,
+        people,
+        me: caller.person().ok(),
+        may_resolve,
+        may_assign,
+        typed,
+        errors,
+    };
+    Shell::new(state, caller, title, "/exceptions").page(headers, &view)
+}
+
+/// Back to the exception; or its page again, with what was wrong. Somebody else's
+/// change is told there too, since what is shown is how it stands now.
+async fn after(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Uuid,
+    typed: Typed,
+    done: Result<ExceptionDetail, Problem>,
+) -> Result<Response, Problem> {
+    let problem = match done {
+        Ok(_) => return Ok(Redirect::to(&format!("/exceptions/{id}")).into_response()),
+        Err(problem) => problem,
+    };
+    let shown = matches!(
+        problem.status,
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::BAD_REQUEST
+    );
+    if !shown {
+        return Err(problem);
+    }
+    let status = problem.status;
+    let errors = if problem.errors.is_empty() {
+        vec![(String::new(), caller.texts.or(&problem.text_key(), &problem.detail))]
+    } else {
+        problem.errors.into_iter().map(|error| (error.field, error.detail)).collect()
+    };
+    let mut response = show(state, caller, headers, id, typed, errors).await?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// `POST /exceptions/{id}/resolve`
+pub(super) async fn resolve(
+    State(state): State<AppState>,
+    Extension(committed): Extension<Committed>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&EXCEPTION_RESOLVE)?;
+    let typed = form(sent)?;
+    let wish = ExceptionResolve {
+        choice: typed.choice.clone(),
+        reason: typed.reason.clone(),
+        version: typed.version,
+    };
+    let done = service::resolve(&state, &caller, &committed, id, &wish, IfMatch::Absent, Utc::now()).await;
+    after(&state, &caller, &headers, id, typed, done).await
+}
+
+/// `POST /exceptions/{id}/assign`
+pub(super) async fn assign(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    if !caller.may(&EXCEPTION_RESOLVE) {
+        caller.require_somewhere(&EXCEPTION_ASSIGN)?;
+    }
+    let typed = form(sent)?;
+    let wish = ExceptionAssign { to: typed.to.clone(), version: typed.version };
+    let done = service::assign(&state, &caller, id, &wish, IfMatch::Absent, Utc::now()).await;
+    after(&state, &caller, &headers, id, typed, done).await
+}
+
+/// `POST /exceptions/{id}/reopen`
+pub(super) async fn reopen(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&EXCEPTION_RESOLVE)?;
+    let typed = form(sent)?;
+    let wish = ExceptionReopen { reason: typed.reason.clone(), version: typed.version };
+    let done = service::reopen(&state, &caller, id, &wish, IfMatch::Absent, Utc::now()).await;
+    after(&state, &caller, &headers, id, typed, done).await
+}
+
+impl One<'_> {
+    fn sides(&self) -> Vec<Side> {
+        let one = &self.it.exception;
+        detail::sides(self.texts, &self.zones, &one.plant, &one.detail)
+    }
+
+    fn who(&self, id: &str) -> String {
+        named(self.texts, &self.names, id)
+    }
+
+    fn error(&self, field: &str) -> Option<&str> {
+        self.errors.iter().find(|(name, _)| name == field).map(|(_, told)| told.as_str())
+    }
+
+    fn is_mine(&self) -> bool {
+        let me = self.me.map(|me| me.to_string());
+        me.is_some() && self.it.exception.assigned_to == me
+    }
+
+    fn is_of(&self, person: &Uuid) -> bool {
+        self.it.exception.assigned_to.as_deref() == Some(person.to_string().as_str())
+    }
+
+    /// Whether the system has resolved it, so that it cannot be opened by hand.
+    fn withdrawn(&self) -> bool {
+        self.it.exception.resolved_by.as_deref() == Some("system")
+    }
 }
 
 /// Everything that an exception holds, for who looks closer.
 fn pretty(detail: &serde_json::Value) -> String {
     serde_json::to_string_pretty(detail).unwrap_or_default()
+}
+
+/// The name of a choice, and what it does.
+fn choice(texts: &Texts, code: &str) -> String {
+    texts.or(&format!("exceptions-choice-{code}"), code)
+}
+
+fn does(texts: &Texts, code: &str) -> String {
+    texts.t(&format!("exceptions-does-{code}"))
+}
+
+fn step(texts: &Texts, what: &str) -> String {
+    texts.t(&format!("exceptions-step-{what}"))
+}
+
+/// What happened, as a hint of [`ME`] for the form that takes it.
+fn me() -> &'static str {
+    ME
 }

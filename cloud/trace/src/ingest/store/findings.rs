@@ -15,6 +15,7 @@ pub async fn insert(tx: &mut Tx, tenant: Uuid, mut findings: Vec<Finding>) -> Re
     if findings.is_empty() {
         return Ok(());
     }
+    debug_assert!(findings.iter().all(|finding| crate::exceptions::kinds::is_known(finding.kind)));
     findings.sort_by(|a, b| (a.kind, &a.fingerprint).cmp(&(b.kind, &b.fingerprint)));
     let ids: Vec<Uuid> = findings.iter().map(|_| Uuid::now_v7()).collect();
     let kinds: Vec<&str> = findings.iter().map(|f| f.kind).collect();

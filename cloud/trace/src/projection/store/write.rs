@@ -325,6 +325,7 @@ pub async fn exceptions_open(tx: &mut Tx, mut openings: Vec<Opening>) -> Result<
     if openings.is_empty() {
         return Ok(());
     }
+    debug_assert!(openings.iter().all(|opening| crate::exceptions::kinds::is_known(&opening.kind)));
     let tenant = tx.tenant();
     openings.sort_by(|a, b| (&a.kind, &a.fingerprint).cmp(&(&b.kind, &b.fingerprint)));
     openings.dedup_by(|a, b| a.kind == b.kind && a.fingerprint == b.fingerprint);
@@ -342,7 +343,7 @@ pub async fn exceptions_open(tx: &mut Tx, mut openings: Vec<Opening>) -> Result<
                $8::bigint[], $9::bigint[], $10::text[], $11::jsonb[]) as u
            on conflict (tenant_id, kind, fingerprint) do update
            set status = 'open', opened_at = now(), resolved_at = null, resolved_by = null, resolution = null,
-               detail = excluded.detail
+               assigned_to = null, detail = excluded.detail
            where exceptions.status = 'resolved' and exceptions.resolved_by = 'system'"#,
         tenant,
         &ids,
