@@ -173,6 +173,9 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "numbering.read",
             "numbering.lease",
             "views.share",
+            "recall.read",
+            "recall.manage",
+            "recall.activate",
         ],
     ),
     (
@@ -189,6 +192,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.reasons.edit",
             "request.raise",
             "workflow.decide",
+            "recall.read",
+            "recall.manage",
         ],
     ),
     (
@@ -203,6 +208,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "request.raise",
             "workflow.decide",
+            "recall.read",
         ],
     ),
     (
@@ -308,6 +314,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "workflow.read",
             "request.read",
             "numbering.read",
+            "recall.read",
         ],
     ),
     ("VIEWER", &["trace.read", "plant.read"]),

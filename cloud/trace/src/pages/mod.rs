@@ -8,7 +8,7 @@ mod exceptions;
 mod holds;
 mod home;
 mod plants;
-mod say;
+pub(crate) mod say;
 pub(crate) mod store;
 mod trace;
 
