@@ -105,6 +105,36 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/holds", Reader, Nothing),
     ("POST", "/holds", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7&reason=cracks")),
     ("POST", "/holds/{id}/release", Writer, Form("")),
+    ("GET", "/recalls", Reader, Nothing),
+    ("POST", "/recalls", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7&severity=class_2&reason=cracks")),
+    ("GET", "/recalls/new", Writer, Nothing),
+    ("GET", "/recalls/{id}", Reader, Nothing),
+    ("POST", "/recalls/{id}", Writer, Form("severity=class_2&version=1")),
+    ("POST", "/recalls/{id}/act", Writer, Form("action=close")),
+    ("POST", "/recalls/{id}/snapshot", Writer, Form("")),
+    ("POST", "/recalls/{id}/drill", Writer, Form("")),
+    ("POST", "/recalls/{id}/consignees/{consignee}", Writer, Form("state=notified")),
+    ("POST", "/recalls/{id}/responses", Writer, Form("found=1")),
+    ("GET", "/api/v1/recalls", Reader, Nothing),
+    (
+        "POST",
+        "/api/v1/recalls",
+        Writer,
+        Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7","severity":"class_2","reason":"cracks"}"#),
+    ),
+    ("GET", "/api/v1/recalls/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/recalls/{id}", Writer, Json(r#"{"severity":"class_2","version":1}"#)),
+    ("POST", "/api/v1/recalls/{id}/snapshot", Writer, Nothing),
+    ("POST", "/api/v1/recalls/{id}/activate", Writer, Nothing),
+    ("POST", "/api/v1/recalls/{id}/close", Writer, Nothing),
+    ("POST", "/api/v1/recalls/{id}/cancel", Writer, Nothing),
+    ("GET", "/api/v1/recalls/{id}/units", Reader, Nothing),
+    ("GET", "/api/v1/recalls/{id}/letters", Reader, Nothing),
+    ("POST", "/api/v1/recalls/{id}/consignees/{consignee}", Writer, Json(r#"{"state":"notified"}"#)),
+    ("POST", "/api/v1/recalls/{id}/consignees/{consignee}/letters", Writer, Nothing),
+    ("GET", "/api/v1/recalls/{id}/responses", Reader, Nothing),
+    ("POST", "/api/v1/recalls/{id}/responses", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7"}"#)),
+    ("GET", "/api/v1/recalls/{id}/effectiveness", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/backward", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/forward", Reader, Nothing),
@@ -534,6 +564,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{*code}", MARK)
         .replace("/roles/{code}", "/roles/VIEWER")
         .replace("{code}", "nonsense")
+        .replace("{consignee}", HOLD)
         .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
         .replace("{session}", "nonsense")
@@ -689,6 +720,15 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into scopes (tenant_id, scope_id, name, criteria, members, through_batch)
                  values ('{victim}', '{hold}', '{MARK}', '{{\"is\":{{\"item\":\"{MARK}\"}}}}', 1, 0)"),
         format!("insert into scope_members (tenant_id, scope_id, key) values ('{victim}', '{hold}', {key})"),
+        format!("insert into recalls (tenant_id, recall_id, kind, status, company, number, severity, reason, scope,
+                     scope_name, through_batch, snapshot_at, snapshot_ms, members)
+                 values ('{victim}', '{hold}', 'recall', 'draft', 'C1', '{MARK}', 'class_2', '{MARK}', '{{}}', '{MARK}',
+                         0, now(), 0, 1)"),
+        format!("insert into recall_consignees (tenant_id, recall_id, consignee_id, kind, code, name)
+                 values ('{victim}', '{hold}', '{hold}', 'customer', '{MARK}', '{MARK}')"),
+        format!("insert into recall_members (tenant_id, recall_id, key, item, quantity, unit, place, plant, location,
+                     document, consignee_id)
+                 values ('{victim}', '{hold}', {key}, '{MARK}', 1, 'pcs', 'customer', 'KOL', '', '', '{hold}')"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
         format!("insert into list_views (tenant_id, view_id, list, owner, shared, name, query)

@@ -13,6 +13,7 @@ pub fn all(committed: &Committed, genealogy: &Genealogy) -> Vec<Module> {
     let mut all = vec![
         trace::module(committed, genealogy),
         trace::scopes::module(),
+        trace::recalls::module(committed),
         platform::seed::module(),
         platform::workflow::module(),
         platform::masters::module(),

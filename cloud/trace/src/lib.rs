@@ -9,6 +9,7 @@ pub mod ingest;
 pub mod leases;
 pub mod pages;
 pub mod projection;
+pub mod recalls;
 pub mod rights;
 pub mod scopes;
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::address::{self, Unreachable};
 use super::digest::{DIGEST, Digest};
-use super::mail::{self, Letter, MailFailure, Mailer, Written};
+use super::mail::{self, Letter, MailFailure, Mailer, Outside, Written};
 use super::webhook::{self, Call};
 use super::{ByMail, DELIVERY_DEAD, Kind, MANAGE, Notice, To, fan_out, sms, store, times};
 use crate::ctx::Cx;
@@ -266,11 +266,14 @@ impl Courier {
             .secret(&self.secrets, cx.tenant)
             .map_err(|error| again(&error))?
             .map(|secret| String::from_utf8_lossy(&secret).into_owned());
+        let outside: Option<Outside> =
+            claimed.body.get("to").and_then(|to| serde_json::from_value(to.clone()).ok());
         let (reader, sender, settings) = db
             .tx(cx, async |tx| {
-                let reader = match claimed.target {
-                    Some(user) => store::reader(tx, user).await?,
-                    None => None,
+                let reader = match (claimed.target, &outside) {
+                    (Some(user), _) => store::reader(tx, user).await?,
+                    (None, Some(outside)) => Some(outside.reader()),
+                    (None, None) => None,
                 };
                 Ok::<_, DbError>((reader, store::sender(tx).await?, store::mail_settings(tx).await?))
             })
@@ -314,7 +317,7 @@ impl Courier {
             now,
         };
         mailer.send(&written).await.map_err(|MailFailure { failure, about_the_address }| {
-            let then = about_the_address.then(|| Unreachable {
+            let then = (about_the_address && outside.is_none()).then(|| Unreachable {
                 user_id: reader.user_id,
                 name: reader.name.clone(),
                 email: reader.email.clone(),

@@ -34,7 +34,8 @@ pub(super) async fn fan_out(
     store::notices_insert(tx, &ids, &shown, kind.code, &details, &notice.href, claimed.put_at).await?;
     live::tell(tx, &shown).await?;
     let mut messages = Vec::new();
-    let letter = Letter { text: kind.text_key(), values: notice.values.clone(), href: notice.href.clone() };
+    let letter =
+        Letter { text: kind.text_key(), values: notice.values.clone(), href: notice.href.clone(), to: None };
     if courier.mailer.is_some() || settings::has_own_mail(tx).await? {
         let by_mail = preferences::told(kind, MAIL, &people, &wishes);
         let (at_once, later): (Vec<_>, Vec<_>) =

@@ -41,13 +41,43 @@ pub struct Letter {
     /// with the message is put after it.
     #[serde(default)]
     pub href: String,
+    /// Somebody outside, who has no account here; else the message's target reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Outside>,
+}
+
+/// Somebody outside who is written to, such as a customer's contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// The name, as the letter greets it.
+    pub name: String,
+    /// The address.
+    pub email: String,
+    /// The language of the letter: `te`.
+    pub language: String,
+}
+
+impl Outside {
+    pub(super) fn reader(&self) -> Reader {
+        Reader {
+            user_id: Uuid::nil(),
+            email: self.email.clone(),
+            name: self.name.clone(),
+            language: self.language.clone(),
+            status: "active".to_owned(),
+            time_zone: String::new(),
+            quiet_from: None,
+            quiet_until: None,
+            unreachable: false,
+        }
+    }
 }
 
 impl Letter {
     /// A letter of this text, whose button leads to `href`.
     #[must_use]
     pub fn new(text: &str, href: &str) -> Self {
-        Self { text: text.to_owned(), values: BTreeMap::new(), href: href.to_owned() }
+        Self { text: text.to_owned(), values: BTreeMap::new(), href: href.to_owned(), to: None }
     }
 
     /// As the outbox keeps it.
@@ -209,11 +239,16 @@ pub(super) fn letter(
         if texts.has(&key) { texts.with(&key, &values) } else { otherwise.to_owned() }
     };
     let lines = body.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut content = Content::of(texts, reader, sender);
+    if letter.to.is_some() {
+        // They have no page on which to choose what comes by mail.
+        content.footer = texts.with("mail-footer-outside", &[("tenant", Text::from(sender.name.as_str()))]);
+    }
     Content {
         subject: part("subject", &body),
         button: link.map(|link| (part("button", &texts.t("mail-open")), link)),
         paragraphs: lines.map(str::to_owned).collect(),
-        ..Content::of(texts, reader, sender)
+        ..content
     }
 }
 

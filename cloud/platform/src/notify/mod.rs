@@ -50,7 +50,7 @@ pub use contact::CodeError;
 pub use courier::Courier;
 pub(crate) use courier::try_out;
 pub use live::Live;
-pub use mail::{Letter, MailConfig, MailError, Mailer, Server};
+pub use mail::{Letter, MailConfig, MailError, Mailer, Outside, Server};
 pub use preferences::{Choice, PreferenceError, Wish, choices_set, of_person, times_set};
 pub use sms::{Provider as SmsProvider, sealed as sealed_phone};
 pub use store::with_permission;
@@ -233,6 +233,26 @@ pub async fn tell(tx: &mut Tx, kind: &Kind, notice: &Notice, now: DateTime<Utc>)
     // A notice is strings alone, which JSON can hold.
     let body = serde_json::to_value(notice).unwrap_or_default();
     outbox::put(tx, &Message::new(Channel::Notice, kind.code, None, body), now).await
+}
+
+/// Writes to somebody outside, who has no account here, once the transaction has
+/// committed: at least once, under the same Message-ID each time. `id` is that of the
+/// message, by which whoever keeps a record of it asks the outbox what became of it.
+/// The texts are those of [`Letter`], in that person's language.
+///
+/// # Errors
+/// Those of the database.
+pub async fn write(
+    tx: &mut Tx,
+    id: Uuid,
+    kind: &str,
+    to: Outside,
+    letter: Letter,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let body = Letter { to: Some(to), ..letter }.body();
+    let message = Message { id, ..Message::new(Channel::Mail, kind, None, body) };
+    outbox::put(tx, &message, now).await
 }
 
 /// The texts of this part.

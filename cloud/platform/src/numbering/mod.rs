@@ -250,6 +250,27 @@ pub async fn take(tx: &mut Tx, need: &Need<'_>) -> Result<Taken, NumberingError>
     Ok(Taken { number, series: series.series, seq })
 }
 
+/// Makes the series that documents of a kind of a company begin with, where none fits
+/// them yet: `<prefix>-<year>-0001` under the code `<prefix>-<company>`, without gaps,
+/// to be changed like any other under *Masters, Number series*. What must not wait for
+/// somebody to think of its numbers, such as a recall, calls it before [`take`].
+/// `automatic`: it is taken where nobody names a series.
+///
+/// # Errors
+/// Those of the database.
+pub async fn begin(
+    tx: &mut Tx,
+    kind: &str,
+    company: &str,
+    prefix: &str,
+    automatic: bool,
+) -> Result<String, DbError> {
+    let series = format!("{prefix}-{company}");
+    let pattern = format!("{prefix}-{{YYYY}}-{{SEQ}}");
+    store::series_begin(tx, &series, kind, company, &pattern, automatic).await?;
+    Ok(series)
+}
+
 /// The number that the next document of this kind would get, if nobody else takes
 /// it before; nothing is taken.
 ///

@@ -60,6 +60,36 @@ pub(super) async fn series_for(tx: &mut Tx, need: &Need<'_>) -> Result<Option<Se
     .await
 }
 
+/// Makes a series, unless its code is taken or another one is there for such documents.
+pub(super) async fn series_begin(
+    tx: &mut Tx,
+    series: &str,
+    kind: &str,
+    company: &str,
+    pattern: &str,
+    automatic: bool,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into document_series (tenant_id, series, name, kind, company, pattern, width, reset, gap_free,
+                                      gst_rule, automatic)
+         select $1, $2, $2, $3, $4, $5, 4, 'year', true, false, $6
+         where not $6 or not exists (
+             select from document_series
+             where tenant_id = $1 and kind = $3 and company = $4 and automatic and deleted_at is null)
+         on conflict do nothing",
+        tenant,
+        series,
+        kind,
+        company,
+        pattern,
+        automatic,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Takes `count` numbers off the counter, which opens by itself; answers the first.
 /// The counter's row is locked until the commit.
 pub(super) async fn counter_take(

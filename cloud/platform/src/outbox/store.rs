@@ -311,7 +311,7 @@ pub(super) async fn list(
         r#"select message_id as id, channel, kind,
                   coalesce((select email from users u where u.tenant_id = $1 and u.user_id = o.target),
                            (select name from webhooks w where w.tenant_id = $1 and w.webhook_id = o.target),
-                           '') as "to!", state, attempts, last_error, reference, created_at, due_at,
+                           o.body #>> '{to,email}', '') as "to!", state, attempts, last_error, reference, created_at, due_at,
                   (state = 'dead' and coalesce(expires_at > $5, true)
                    or state = 'sent' and channel = 'webhook') as "replayable!"
            from outbox o

@@ -177,6 +177,9 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "numbering.read",
             "numbering.lease",
             "views.share",
+            "recall.read",
+            "recall.manage",
+            "recall.activate",
         ],
     ),
     (
@@ -197,6 +200,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.reasons.edit",
             "request.raise",
             "workflow.decide",
+            "recall.read",
+            "recall.manage",
         ],
     ),
     (
@@ -213,6 +218,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "masters.*.view",
             "request.raise",
             "workflow.decide",
+            "recall.read",
         ],
     ),
     (
@@ -318,6 +324,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "workflow.read",
             "request.read",
             "numbering.read",
+            "recall.read",
         ],
     ),
     ("VIEWER", &["trace.read", "plant.read"]),

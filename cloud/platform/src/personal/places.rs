@@ -161,6 +161,22 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     ("projection_cursors", Other, &["projection"]),
     ("reasons", Other, &["reason", "purpose"]),
     ("reasons", Kept, &["texts"]),
+    ("recall_consignees", Other, &["kind", "code", "state"]),
+    ("recall_consignees", Kept, &["name", "place"]),
+    ("recall_letters", Other, &["contact", "language", "state"]),
+    // Whom a recall was told to has to be shown for years.
+    ("recall_letters", Kept, &["name", "email"]),
+    ("recall_letters", Spoken, &["last_error"]),
+    ("recall_members", Other, &["item", "unit", "place", "plant", "location", "document"]),
+    ("recall_responses", Other, &["unit", "reference"]),
+    ("recall_responses", Spoken, &["note"]),
+    (
+        "recalls",
+        Other,
+        &["kind", "status", "company", "number", "severity", "scope", "activated_by", "ended_by"],
+    ),
+    ("recalls", Kept, &["scope_name"]),
+    ("recalls", Spoken, &["reason", "instructions", "ended_note"]),
     // Masters, orders and holds as plants are told of them; see `erase`.
     ("reference_rows", Other, &["kind", "id", "plant", "body"]),
     ("requests", Other, &["workflow", "currency", "plant", "source", "state"]),

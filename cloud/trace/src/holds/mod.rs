@@ -123,11 +123,46 @@ pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>)
         return Err(HoldError::Reason);
     }
     let (keys, lots) = members(tx, scope).await?;
+    put(tx, serde_json::to_value(scope).unwrap_or_default(), reason, &keys, &lots, now).await
+}
+
+/// Places one hold on labels and lots that somebody else found: `named` says by what
+/// they were found, as the hold shows it. `keys` are in order, each once. As [`place`].
+///
+/// # Errors
+/// [`HoldError`]; nothing is held then.
+pub(crate) async fn place_found(
+    tx: &mut Tx,
+    named: serde_json::Value,
+    reason: &str,
+    keys: &[i64],
+    lots: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Done, HoldError> {
+    if reason.is_empty() || reason.len() > MAX_REASON {
+        return Err(HoldError::Reason);
+    }
+    if keys.is_empty() && lots.is_empty() {
+        return Err(HoldError::Unknown);
+    }
+    if keys.len() > MAX_MEMBERS {
+        return Err(HoldError::TooMany);
+    }
+    put(tx, named, reason, keys, lots, now).await
+}
+
+async fn put(
+    tx: &mut Tx,
+    scope_json: serde_json::Value,
+    reason: &str,
+    keys: &[i64],
+    lots: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Done, HoldError> {
     let hold_id = Uuid::now_v7();
     let tenant = tx.tenant();
-    let scope_json = serde_json::to_value(scope).unwrap_or_default();
-    store::insert(tx, tenant, hold_id, reason, &scope_json, &keys).await?;
-    store::members_insert(tx, tenant, hold_id, &keys).await?;
+    store::insert(tx, tenant, hold_id, reason, &scope_json, keys).await?;
+    store::members_insert(tx, tenant, hold_id, keys).await?;
     // The reason may be a person's free text: it stays with the hold.
     let entry = Entry {
         action: "hold.place",
@@ -136,10 +171,10 @@ pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>)
         after: Some(json!({ "scope": scope_json, "members": keys.len() })),
     };
     audit::record(tx, entry).await?;
-    let plants = store::plants(tx, tenant, &keys).await?;
+    let plants = store::plants(tx, tenant, keys).await?;
     notify::tell(tx, &HOLD_PLACED, &notice(reason, keys.len()).at(plants), now).await?;
-    let batch = tell(tx, Stage::Hold, hold_id, reason, &keys, now).await?;
-    reference::publish_all(tx, rows(hold_id, reason, &keys, &lots)).await?;
+    let batch = tell(tx, Stage::Hold, hold_id, reason, keys, now).await?;
+    reference::publish_all(tx, rows(hold_id, reason, keys, lots)).await?;
     Ok(Done { hold_id, members: keys.len(), batch })
 }
 
@@ -190,6 +225,8 @@ fn notice(reason: &str, labels: usize) -> Notice {
 }
 
 pub(crate) use store::notes_insert;
+/// How far a scope reaches, for recalls.
+pub(crate) use store::{descendants, of_lot};
 
 /// The labels of a hold, for what tests its plan.
 #[cfg(test)]

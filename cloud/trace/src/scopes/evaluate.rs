@@ -388,7 +388,7 @@ async fn reach(tx: &mut Tx, labels: &[i64]) -> Result<Vec<i64>, ScopeError> {
         return Ok(Vec::new());
     }
     let tenant = tx.tenant();
-    Ok(crate::holds::descendants(tx, tenant, labels, limit()).await?)
+    Ok(crate::holds::descendants(tx, labels, limit()).await?)
 }
 
 async fn by_state(tx: &mut Tx, is: &Is, within: Option<&[i64]>) -> Result<Vec<i64>, ScopeError> {

@@ -2,6 +2,7 @@ permission-delivery-manage = See what was sent, send it again, set up mail and w
 mail-greeting = Hello { $name },
 mail-open = Open in Tracewright
 mail-footer = Sent by Tracewright for { $tenant }. You can choose on the page Notices what comes by mail.
+mail-footer-outside = Sent by Tracewright for { $tenant }.
 notice-delivery-dead = Something could not be sent and was given up: { $error }
 notice-delivery-dead-subject = A message could not be sent
 notice-kind-delivery-dead = A message could not be sent

@@ -1,0 +1,125 @@
+//! What is done with a recall as a whole: put into force, closed, cancelled.
+//!
+//! Coming into force is one transaction: the state, the first holds, the people and
+//! the letters. It is held back by no crash halfway: all of it is there, or nothing.
+//! Of a recall of more than [`AT_ONCE`] labels in our hands the further holds follow
+//! in transactions of their own by the worker, each with the note of what it holds:
+//! a hold writes into the office's stream, whose lock every plant's facts wait for.
+
+use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
+use platform::db::Tx;
+use platform::notify::{self, Notice, To};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::begin::{LONGEST_TEXT, locked};
+use super::error::RecallError;
+use super::model::{Action, KindOf, Recall, Status, Transition, transition};
+use super::{RECALL_ACTIVATED, RECALL_CLOSED, RECALL_READ, consignees, store};
+use crate::holds;
+use crate::ingest::notify::Batch as Told;
+
+/// Labels that one transaction holds.
+pub const AT_ONCE: usize = 10_000;
+
+/// What was done, and what to announce once the transaction has committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// How it stands now.
+    pub status: Status,
+    /// A batch of the office's stream, where something was held.
+    pub batch: Option<Told>,
+}
+
+/// The way that the action takes, if the recall's state allows it.
+///
+/// # Errors
+/// [`RecallError::State`].
+pub fn way(recall: &Recall, action: Action) -> Result<&'static Transition, RecallError> {
+    transition(recall.kind_of(), recall.state(), action)
+        .ok_or_else(|| RecallError::State(recall.status.clone()))
+}
+
+/// Does it. `note` is what is said at the end of one.
+///
+/// # Errors
+/// [`RecallError`]; nothing is done then.
+pub async fn act(
+    tx: &mut Tx,
+    recall: Uuid,
+    action: Action,
+    note: &str,
+    now: DateTime<Utc>,
+) -> Result<Done, RecallError> {
+    let found = locked(tx, recall, None).await?;
+    let way = way(&found, action)?;
+    let note = note.trim();
+    if note.chars().count() > LONGEST_TEXT {
+        return Err(RecallError::field("note", "recalls-wrong-note"));
+    }
+    let subject = format!("recall:{recall}");
+    let (before, after) =
+        (Some(json!({ "status": way.from.name() })), Some(json!({ "status": way.to.name() })));
+    let name = match action {
+        Action::Activate => "recall.activate",
+        Action::Close => "recall.close",
+        Action::Cancel => "recall.cancel",
+    };
+    audit::record(tx, Entry { action: name, subject: &subject, before, after }).await?;
+    let batch = match action {
+        Action::Activate => activate(tx, &found, now).await?,
+        Action::Close | Action::Cancel => {
+            store::recalls::end(tx, recall, way.to.name(), note, now).await?;
+            // Of a drill nobody is told.
+            if action == Action::Close && found.kind_of() == KindOf::Recall {
+                let notice = notice(&found);
+                notify::tell(tx, &RECALL_CLOSED, &notice, now).await?;
+            }
+            None
+        }
+    };
+    Ok(Done { status: way.to, batch })
+}
+
+fn notice(recall: &Recall) -> Notice {
+    Notice::new(To::Permission(RECALL_READ.code.to_owned()), format!("/recalls/{}", recall.recall_id))
+        .with("number", &recall.number)
+        .with("reason", &recall.reason)
+        .with("labels", recall.members.to_string())
+}
+
+async fn activate(tx: &mut Tx, recall: &Recall, now: DateTime<Utc>) -> Result<Option<Told>, RecallError> {
+    let to_hold = store::members::to_hold(tx, recall.recall_id).await?;
+    store::recalls::activate(tx, recall.recall_id, i32::try_from(to_hold).unwrap_or(i32::MAX), now).await?;
+    let plants = store::consignees::plants_told(tx, recall.recall_id, now).await?;
+    notify::tell(tx, &RECALL_ACTIVATED, &notice(recall).at(plants), now).await?;
+    consignees::write_letters(tx, recall, None, now).await?;
+    // Last: it locks the office's stream.
+    let lots = store::recalls::lots(tx, recall.recall_id).await?;
+    hold_some(tx, recall.recall_id, &recall.number, &lots, now).await
+}
+
+/// Holds the next labels of a recall, and these lots; nothing where there are none.
+///
+/// # Errors
+/// [`RecallError`]; nothing more is held then.
+pub async fn hold_some(
+    tx: &mut Tx,
+    recall: Uuid,
+    number: &str,
+    lots: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Option<Told>, RecallError> {
+    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+    let keys = store::members::free(tx, recall, limit).await?;
+    if keys.is_empty() && lots.is_empty() {
+        return Ok(None);
+    }
+    let named = json!({ "what": "recall", "recall": recall, "number": number });
+    // The number is what a scanner shows: people find the recall by it.
+    let done = holds::place_found(tx, named, number, &keys, lots, now).await?;
+    store::members::held(tx, recall, &keys, done.hold_id).await?;
+    store::recalls::held_add(tx, recall, i32::try_from(keys.len()).unwrap_or(i32::MAX)).await?;
+    Ok(Some(done.batch))
+}

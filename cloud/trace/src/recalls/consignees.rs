@@ -1,0 +1,115 @@
+//! Whoever has units: letters to them, and how it stands with each.
+
+use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
+use platform::db::Tx;
+use platform::notify::{self, Letter, Outside};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::begin::locked;
+use super::error::RecallError;
+use super::model::{KindOf, Recall, Status, Told};
+use super::store;
+use super::store::consignees::Goods;
+
+/// What the outbox calls these letters.
+pub const LETTER: &str = "recall.letter";
+
+/// What a consignee has, in a line: `MOTOR 3 pcs (DC-7)`.
+fn listed(goods: &[Goods]) -> String {
+    let one = |goods: &Goods| {
+        let document =
+            if goods.document.is_empty() { String::new() } else { format!(" ({})", goods.document) };
+        format!("{} {} {}{document}", goods.item, goods.quantity.normalize(), goods.unit).trim().to_owned()
+    };
+    goods.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Writes to the contacts of customers, installations and suppliers that were not
+/// written to, each in its own language; answers how many. The record is written with
+/// the message, under one id: a letter is there exactly once, and sent at least once.
+///
+/// # Errors
+/// The database.
+pub async fn write_letters(
+    tx: &mut Tx,
+    recall: &Recall,
+    only: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<usize, RecallError> {
+    let contacts = store::consignees::contacts(tx, recall.recall_id, only).await?;
+    for contact in &contacts {
+        let goods = store::consignees::goods(tx, recall.recall_id, contact.consignee_id).await?;
+        let mut letter = Letter::new("recalls-letter", "");
+        for (name, value) in [
+            ("number", recall.number.clone()),
+            ("reason", recall.reason.clone()),
+            ("goods", listed(&goods)),
+            ("instructions", recall.instructions.clone()),
+        ] {
+            letter.values.insert(name.to_owned(), value);
+        }
+        if recall.instructions.is_empty() {
+            letter.text = "recalls-letter-plain".to_owned();
+        }
+        let to = Outside {
+            name: contact.name.clone(),
+            email: contact.email.clone(),
+            language: contact.language.clone(),
+        };
+        let id = Uuid::now_v7();
+        store::letters::insert(tx, recall.recall_id, id, contact, now).await?;
+        notify::write(tx, id, LETTER, to, letter, now).await?;
+    }
+    Ok(contacts.len())
+}
+
+/// Writes to contacts of one consignee that were added since.
+///
+/// # Errors
+/// [`RecallError`].
+pub async fn write_again(
+    tx: &mut Tx,
+    recall: Uuid,
+    consignee: Uuid,
+    now: DateTime<Utc>,
+) -> Result<usize, RecallError> {
+    let found = locked(tx, recall, None).await?;
+    if found.kind_of() != KindOf::Recall || found.state() != Status::Active {
+        return Err(RecallError::State(found.status));
+    }
+    let written = write_letters(tx, &found, Some(consignee), now).await?;
+    let subject = format!("recall:{recall}");
+    let after = Some(json!({ "consignee": consignee, "letters": written }));
+    audit::record(tx, Entry { action: "recall.write", subject: &subject, before: None, after }).await?;
+    Ok(written)
+}
+
+/// Notes how it stands with a consignee: told by telephone, has heard, does not answer.
+/// `may` says whether the caller may, of a plant with that code or of anybody else.
+///
+/// # Errors
+/// [`RecallError`].
+pub async fn state_set(
+    tx: &mut Tx,
+    recall: Uuid,
+    consignee: Uuid,
+    state: &str,
+    may: impl FnOnce(Option<&str>) -> Result<(), RecallError>,
+    now: DateTime<Utc>,
+) -> Result<(), RecallError> {
+    let state = Told::parse(state).ok_or(RecallError::field("state", "recalls-wrong-state"))?;
+    let found = locked(tx, recall, None).await?;
+    if found.state() != Status::Active {
+        return Err(RecallError::State(found.status));
+    }
+    let row = store::consignees::lock(tx, recall, consignee).await?.ok_or(RecallError::NotFound)?;
+    may((row.kind == "plant" && !row.code.is_empty()).then_some(row.code.as_str()))?;
+    store::consignees::state_set(tx, recall, consignee, state.name(), now).await?;
+    let subject = format!("recall:{recall}");
+    let told = |state: &str| Some(json!({ "consignee": consignee, "state": state }));
+    let (before, after) = (told(&row.state), told(state.name()));
+    audit::record(tx, Entry { action: "recall.consignee", subject: &subject, before, after }).await?;
+    Ok(())
+}

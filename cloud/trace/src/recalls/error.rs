@@ -1,0 +1,94 @@
+//! Why something cannot be done with a recall.
+
+use axum::http::StatusCode;
+use platform::db::DbError;
+use platform::numbering::NumberingError;
+use platform::web::{FieldError, Problem};
+
+use super::model::MAX_MEMBERS;
+use crate::explore::error::TraceError;
+use crate::holds::HoldError;
+
+/// Why something cannot be done with a recall.
+#[derive(Debug, thiserror::Error)]
+pub enum RecallError {
+    /// There is no such recall, or the caller does not see it.
+    #[error("there is no such recall")]
+    NotFound,
+    /// It does not lead from the state in which the recall is.
+    #[error("a recall that is {0} does not allow it")]
+    State(String),
+    /// Somebody else changed it since.
+    #[error("somebody else has changed it")]
+    Stale,
+    /// What is to be recalled is not known.
+    #[error("nothing is known of what is to be recalled")]
+    Unknown,
+    /// More than [`MAX_MEMBERS`] labels.
+    #[error("the scope has more than {MAX_MEMBERS} labels")]
+    TooMany,
+    /// It has no unit that could be called back.
+    #[error("the scope has no units")]
+    Empty,
+    /// Fields that are not right, with the key of the text that says why.
+    #[error("some fields are not right")]
+    Fields(Vec<(&'static str, &'static str)>),
+    /// The caller may do it, but not at all plants.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A code that cannot be found.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// What it holds.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+    /// Its number.
+    #[error(transparent)]
+    Numbering(#[from] NumberingError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// A refusal that the caller's rights gave.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub Problem);
+
+impl From<sqlx::Error> for RecallError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl RecallError {
+    /// One field that is not right.
+    #[must_use]
+    pub fn field(field: &'static str, key: &'static str) -> Self {
+        Self::Fields(vec![(field, key)])
+    }
+
+    /// As it is answered; `say` is the text of a key in the caller's language.
+    #[must_use]
+    pub fn told(self, say: impl Fn(&str) -> String) -> Problem {
+        match self {
+            Self::Fields(wrong) => {
+                let errors =
+                    wrong.into_iter().map(|(field, key)| FieldError::from((field, say(key)))).collect();
+                Problem::invalid("recall.fields", errors)
+            }
+            Self::NotFound => Problem::not_found(),
+            Self::State(_) => Problem::conflict("recall.state", ""),
+            Self::Stale => Problem::conflict("recall.stale", ""),
+            Self::Unknown => Problem::new(StatusCode::NOT_FOUND, "recall.unknown", ""),
+            Self::TooMany => Problem::bad_request("recall.too_many", ""),
+            Self::Empty => Problem::bad_request("recall.empty", ""),
+            Self::Refused(Refused(problem)) => problem,
+            Self::Trace(error) => error.into(),
+            Self::Hold(HoldError::Db(error)) => error.into(),
+            Self::Hold(error) => Problem::internal(error),
+            Self::Numbering(error) => error.into(),
+            Self::Db(error) => error.into(),
+        }
+    }
+}

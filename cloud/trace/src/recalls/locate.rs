@@ -1,0 +1,302 @@
+//! Where a unit is, and who has it, from what the registry and its events say. Pure.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use proto::v1::Stage;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::model::{Holder, Place};
+use crate::explore::names;
+use crate::explore::store::label::Registered;
+use crate::projection::state::{Custody, Life};
+
+/// How deep something can be in others.
+const DEEPEST: usize = 32;
+
+/// An event by which something left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Installed, or sent.
+    pub installed: bool,
+    /// The document.
+    pub document: String,
+    /// The partner, where it is known.
+    pub partner: String,
+    /// Where to.
+    pub location: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A way between two plants that is not over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnTheWay {
+    /// Where to.
+    pub to_plant: String,
+    /// By which document.
+    pub document: String,
+    /// Since when.
+    pub left_at: DateTime<Utc>,
+}
+
+/// Who has something, as a recall keeps it once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Who {
+    /// What kind.
+    pub kind: Holder,
+    /// Code of the plant or partner; of an unknown partner the document.
+    pub code: String,
+    /// Where something is installed.
+    pub place: String,
+}
+
+/// A unit with where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The unit.
+    pub key: i64,
+    /// What it is.
+    pub item: String,
+    /// Of which lot.
+    pub lot: Option<Uuid>,
+    /// How much, in `unit`.
+    pub quantity: Decimal,
+    /// The unit of measure.
+    pub unit: String,
+    /// Where.
+    pub place: Place,
+    /// At which plant, or the last one.
+    pub plant: String,
+    /// Where there.
+    pub location: String,
+    /// What it is in, the outermost.
+    pub outer: Option<i64>,
+    /// By which document it left.
+    pub document: String,
+    /// When.
+    pub left_at: Option<DateTime<Utc>>,
+    /// Who has it; nobody what is used up or was never there.
+    pub who: Option<Who>,
+}
+
+/// The outermost thing around a unit; ends on a cycle.
+#[must_use]
+pub fn outermost<'r>(rows: &'r HashMap<i64, Registered>, of: &'r Registered) -> &'r Registered {
+    let mut outer = of;
+    for _ in 0..DEEPEST {
+        match outer.parent_key.and_then(|parent| rows.get(&parent)) {
+            Some(parent) => outer = parent,
+            None => break,
+        }
+    }
+    outer
+}
+
+/// Where the registry says that it is, without what events say.
+#[must_use]
+pub fn place(row: &Registered, outer: &Registered) -> Place {
+    match Life::from_number(row.life) {
+        Some(Life::Consumed) => return Place::Consumed,
+        Some(Life::Scrapped) => return Place::Scrapped,
+        Some(Life::Expected) => return Place::Expected,
+        _ => {}
+    }
+    let working = !outer.order_number.is_empty()
+        && matches!(
+            names::stage(outer.last_stage),
+            Stage::IssueToProduction
+                | Stage::Kit
+                | Stage::Operation
+                | Stage::Load
+                | Stage::Rework
+                | Stage::Assembly
+        );
+    match Custody::from_number(outer.custody) {
+        Some(Custody::Transit) => Place::Transit,
+        Some(Custody::Customer) => Place::Customer,
+        Some(Custody::Supplier) => Place::Supplier,
+        _ if working => Place::Work,
+        _ => Place::Stock,
+    }
+}
+
+/// A unit of which nothing is known but its label.
+#[must_use]
+pub fn unknown(key: i64) -> Found {
+    Found {
+        key,
+        item: String::new(),
+        lot: None,
+        quantity: Decimal::ZERO,
+        unit: String::new(),
+        place: Place::Unknown,
+        plant: String::new(),
+        location: String::new(),
+        outer: None,
+        document: String::new(),
+        left_at: None,
+        who: None,
+    }
+}
+
+/// A unit with where it is. `left` is by what it left last; `way` is its way between
+/// two plants.
+#[must_use]
+pub fn found(row: &Registered, outer: &Registered, left: Option<&Left>, way: Option<&OnTheWay>) -> Found {
+    let mut place = place(row, outer);
+    let (mut document, mut left_at) = (String::new(), None);
+    let mut location = outer.location.clone();
+    let mut plant = outer.plant.clone();
+    let who = match place {
+        Place::Stock | Place::Work => {
+            Some(Who { kind: Holder::Plant, code: outer.plant.clone(), place: String::new() })
+        }
+        Place::Transit => {
+            if let Some(way) = way {
+                document.clone_from(&way.document);
+                left_at = Some(way.left_at);
+            }
+            // Whoever it comes to can stop it.
+            let to = way.map(|way| way.to_plant.clone()).filter(|to| !to.is_empty());
+            Some(Who {
+                kind: Holder::Plant,
+                code: to.unwrap_or_else(|| outer.plant.clone()),
+                place: String::new(),
+            })
+        }
+        Place::Customer | Place::Supplier => {
+            let mut code = String::new();
+            let mut site = String::new();
+            if let Some(left) = left {
+                document.clone_from(&left.document);
+                left_at = Some(left.at);
+                code = if left.partner.is_empty() { left.document.clone() } else { left.partner.clone() };
+                if left.installed && place == Place::Customer {
+                    place = Place::Installed;
+                    site.clone_from(&left.location);
+                    location.clone_from(&left.location);
+                }
+            }
+            let kind = match place {
+                Place::Installed => Holder::Installation,
+                Place::Supplier => Holder::Supplier,
+                _ => Holder::Customer,
+            };
+            Some(Who { kind, code, place: site })
+        }
+        _ => {
+            plant.clone_from(&row.plant);
+            location.clone_from(&row.location);
+            None
+        }
+    };
+    Found {
+        key: row.key,
+        item: row.item.clone(),
+        lot: row.lot_id,
+        quantity: row.quantity.unwrap_or(Decimal::ONE),
+        unit: row.unit.clone(),
+        place,
+        plant,
+        location,
+        outer: (outer.key != row.key).then_some(outer.key),
+        document,
+        left_at,
+        who,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: i64, custody: Custody, parent: Option<i64>) -> Registered {
+        Registered {
+            key,
+            item: "MOTOR".into(),
+            name: String::new(),
+            lot_id: None,
+            container: false,
+            quantity: None,
+            unit: "pcs".into(),
+            life: Life::Active.number(),
+            quality: 1,
+            custody: custody.number(),
+            plant: "KOL".into(),
+            location: "RACK-1".into(),
+            parent_key: parent,
+            order_number: String::new(),
+            last_stage: Stage::Storage as i16,
+        }
+    }
+
+    fn left(installed: bool, partner: &str) -> Left {
+        let at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        Left { installed, document: "DC-7".into(), partner: partner.into(), location: "HALL 2".into(), at }
+    }
+
+    #[test]
+    fn a_unit_is_where_the_outermost_thing_around_it_is() {
+        let rows: HashMap<i64, Registered> = [
+            row(1, Custody::Parent, Some(2)),
+            row(2, Custody::Parent, Some(3)),
+            row(3, Custody::Customer, None),
+        ]
+        .into_iter()
+        .map(|row| (row.key, row))
+        .collect();
+        let outer = outermost(&rows, &rows[&1]);
+        assert_eq!(outer.key, 3);
+        let told = found(&rows[&1], outer, Some(&left(false, "ACME")), None);
+        assert_eq!((told.place, told.outer), (Place::Customer, Some(3)));
+        assert_eq!(told.who, Some(Who { kind: Holder::Customer, code: "ACME".into(), place: String::new() }));
+        assert_eq!((told.document.as_str(), told.quantity), ("DC-7", Decimal::ONE));
+        // A cycle in bad data ends.
+        let rows: HashMap<i64, Registered> =
+            [row(1, Custody::Parent, Some(2)), row(2, Custody::Parent, Some(1))]
+                .into_iter()
+                .map(|row| (row.key, row))
+                .collect();
+        assert!([1, 2].contains(&outermost(&rows, &rows[&1]).key));
+    }
+
+    #[test]
+    fn an_unknown_customer_is_known_by_the_document() {
+        let unit = row(1, Custody::Customer, None);
+        let told = found(&unit, &unit, Some(&left(false, "")), None);
+        assert_eq!(told.who.unwrap().code, "DC-7");
+        let told = found(&unit, &unit, Some(&left(true, "ACME")), None);
+        assert_eq!(told.place, Place::Installed);
+        let who = told.who.unwrap();
+        assert_eq!((who.kind, who.place.as_str()), (Holder::Installation, "HALL 2"));
+        // Nothing says where to: it is with some customer all the same.
+        assert_eq!(found(&unit, &unit, None, None).who.unwrap().code, "");
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_stopped_where_it_comes_to() {
+        let unit = row(1, Custody::Transit, None);
+        let way = OnTheWay {
+            to_plant: "VSK".into(),
+            document: "TR-1".into(),
+            left_at: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+        };
+        let told = found(&unit, &unit, None, Some(&way));
+        assert_eq!((told.place, told.who.unwrap().code.as_str()), (Place::Transit, "VSK"));
+        assert_eq!(found(&unit, &unit, None, None).who.unwrap().code, "KOL");
+    }
+
+    #[test]
+    fn what_is_used_up_or_in_work_says_so() {
+        let mut unit = row(1, Custody::Location, None);
+        assert_eq!(place(&unit, &unit), Place::Stock);
+        unit.order_number = "WO-1".into();
+        unit.last_stage = Stage::Operation as i16;
+        assert_eq!(place(&unit, &unit), Place::Work);
+        unit.life = Life::Consumed.number();
+        let told = found(&unit, &unit, None, None);
+        assert_eq!((told.place, told.who), (Place::Consumed, None));
+    }
+}

@@ -1,0 +1,246 @@
+//! What is to be seen of recalls. Somebody with rights at some plants sees recalls
+//! that have units there, and of them those units and who has them.
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::effect::{self, Line, Total};
+use super::error::RecallError;
+use super::model::{
+    Consignee, KindOf, Letter, MOST_LIMIT, Pile, Place, Recall, RecallPage, Response, ResponsePage, Status,
+    Unit, UnitPage,
+};
+use super::store;
+use crate::explore::error::TraceError;
+use crate::explore::service::{own_code, uid_text};
+
+fn parameter(field: &'static str, problem: &str) -> RecallError {
+    TraceError::Parameter { field, problem: problem.to_owned() }.into()
+}
+
+/// A limit as it was asked for.
+fn checked(limit: usize) -> Result<i64, RecallError> {
+    if !(1..=MOST_LIMIT).contains(&limit) {
+        return Err(parameter("limit", &format!("{limit} is not 1 to {MOST_LIMIT}")));
+    }
+    Ok(i64::try_from(limit + 1).unwrap_or(i64::MAX))
+}
+
+fn id_of(after: Option<&str>) -> Result<Option<Uuid>, RecallError> {
+    after.map(str::parse).transpose().map_err(|_| parameter("after", "is not what an answer gave as `next`"))
+}
+
+/// Recalls or drills, newest first. An empty status means all.
+///
+/// # Errors
+/// A parameter that is not what it should be; the database.
+pub async fn list(
+    tx: &mut Tx,
+    kind: &str,
+    status: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<RecallPage, RecallError> {
+    let want = checked(limit)?;
+    let kind = if kind.is_empty() { KindOf::Recall.name() } else { kind };
+    if KindOf::parse(kind).is_none() {
+        return Err(parameter("kind", "is none of recall, drill"));
+    }
+    if !status.is_empty() && Status::parse(status).is_none() {
+        return Err(parameter("status", "is none of draft, active, closed, cancelled"));
+    }
+    let status = (!status.is_empty()).then_some(status);
+    let mut recalls = store::recalls::list(tx, kind, status, id_of(after)?, want).await?;
+    let more = recalls.len() > limit;
+    recalls.truncate(limit);
+    let next = recalls.last().filter(|_| more).map(|last| last.recall_id.to_string());
+    Ok(RecallPage { recalls, next })
+}
+
+/// A recall, if the transaction's plants have to do with it.
+///
+/// # Errors
+/// [`RecallError::NotFound`]; the database.
+pub async fn find(tx: &mut Tx, recall: Uuid) -> Result<Recall, RecallError> {
+    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
+    if !tx.plants().is_all() && store::members::piles(tx, recall).await?.is_empty() {
+        return Err(RecallError::NotFound);
+    }
+    Ok(found)
+}
+
+/// Where everything was, and who has it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallView)]
+pub struct View {
+    /// The recall.
+    pub recall: Recall,
+    /// Where its units were.
+    pub piles: Vec<Pile>,
+    /// Who has them.
+    pub consignees: Vec<Consignee>,
+    /// Holds that it placed.
+    pub holds: Vec<Uuid>,
+}
+
+/// A recall with where everything was and who has it.
+///
+/// # Errors
+/// As [`find`].
+pub async fn view(tx: &mut Tx, recall: Uuid) -> Result<View, RecallError> {
+    let found = find(tx, recall).await?;
+    let piles = store::members::piles(tx, recall).await?;
+    let consignees = store::consignees::list(tx, recall).await?;
+    let holds = store::members::holds(tx, recall).await?;
+    Ok(View { recall: found, piles, consignees, holds })
+}
+
+/// A page of its units.
+///
+/// # Errors
+/// As [`find`]; a parameter that is not what it should be.
+pub async fn units(
+    tx: &mut Tx,
+    recall: Uuid,
+    place: &str,
+    consignee: Option<Uuid>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<UnitPage, RecallError> {
+    let want = checked(limit)?;
+    find(tx, recall).await?;
+    if !place.is_empty() && Place::parse(place).is_none() {
+        return Err(parameter("place", "is no place of a recall"));
+    }
+    let after = match after {
+        None => i64::MIN,
+        Some(after) => {
+            after.parse().map_err(|_| parameter("after", "is not what an answer gave as `next`"))?
+        }
+    };
+    let tenant = own_code(tx).await?;
+    let place = (!place.is_empty()).then_some(place);
+    let mut rows = store::members::list(tx, recall, place, consignee, after, want).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|last| last.key.to_string());
+    let units = rows
+        .into_iter()
+        .map(|row| Unit {
+            uid: uid_text(tenant, row.key),
+            item: row.item,
+            quantity: row.quantity.normalize(),
+            unit: row.unit,
+            place: row.place,
+            plant: row.plant,
+            location: row.location,
+            document: row.document,
+            consignee: row.consignee,
+            hold: row.hold_id,
+        })
+        .collect();
+    Ok(UnitPage { units, next })
+}
+
+/// Letters to those consignees that the transaction sees.
+///
+/// # Errors
+/// As [`find`].
+pub async fn letters(tx: &mut Tx, recall: Uuid) -> Result<Vec<Letter>, RecallError> {
+    find(tx, recall).await?;
+    let mut letters = store::letters::list(tx, recall).await?;
+    if !tx.plants().is_all() {
+        let seen: Vec<Uuid> =
+            store::consignees::list(tx, recall).await?.into_iter().map(|one| one.consignee_id).collect();
+        letters.retain(|letter| seen.contains(&letter.consignee_id));
+    }
+    Ok(letters)
+}
+
+/// A page of the answers.
+///
+/// # Errors
+/// As [`find`]; a parameter that is not what it should be.
+pub async fn responses(
+    tx: &mut Tx,
+    recall: Uuid,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<ResponsePage, RecallError> {
+    let want = checked(limit)?;
+    find(tx, recall).await?;
+    let tenant = own_code(tx).await?;
+    let seen: Vec<Uuid> =
+        store::consignees::list(tx, recall).await?.into_iter().map(|one| one.consignee_id).collect();
+    let mut rows = store::answers::list(tx, recall, &seen, id_of(after)?, want).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|last| last.response_id.to_string());
+    let responses = rows
+        .into_iter()
+        .map(|row| Response {
+            response_id: row.response_id,
+            consignee_id: row.consignee_id,
+            uid: row.key.map(|key| uid_text(tenant, key)),
+            unit: row.unit,
+            found: row.found.normalize(),
+            quarantined: row.quarantined.normalize(),
+            returned: row.returned.normalize(),
+            replaced: row.replaced.normalize(),
+            destroyed: row.destroyed.normalize(),
+            used_up: row.used_up.normalize(),
+            not_found: row.not_found.normalize(),
+            reference: row.reference,
+            note: row.note,
+            at: row.at,
+            event_id: row.event_id,
+            created_by: row.created_by,
+        })
+        .collect();
+    Ok(ResponsePage { responses, next })
+}
+
+/// How much is accounted for.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallEffectiveness)]
+pub struct Effectiveness {
+    /// Together, by unit of measure, with the course over time.
+    pub totals: Vec<Total>,
+    /// By consignee and unit of measure.
+    pub consignees: Vec<Line>,
+}
+
+/// How much is accounted for, of what the transaction sees.
+///
+/// # Errors
+/// As [`find`].
+pub async fn effectiveness(tx: &mut Tx, recall: Uuid) -> Result<Effectiveness, RecallError> {
+    find(tx, recall).await?;
+    let had = store::members::had(tx, recall).await?;
+    let said = store::answers::said(tx, recall).await?;
+    let (mut consignees, mut totals) = effect::account(&had, &said);
+    for line in &mut consignees {
+        line.to_account = line.to_account.normalize();
+        line.accounted = line.accounted.normalize();
+    }
+    for total in &mut totals {
+        total.to_account = total.to_account.normalize();
+        total.accounted = total.accounted.normalize();
+        for point in &mut total.course {
+            point.accounted = point.accounted.normalize();
+        }
+    }
+    Ok(Effectiveness { totals, consignees })
+}
+
+/// What happened to it: moment, what, and the opaque id of who.
+///
+/// # Errors
+/// As [`find`].
+pub async fn history(tx: &mut Tx, recall: Uuid) -> Result<Vec<(DateTime<Utc>, String, String)>, RecallError> {
+    find(tx, recall).await?;
+    Ok(store::recalls::history(tx, recall).await?)
+}

@@ -1,0 +1,54 @@
+//! Returns that plants record, counted by following the batches, each once.
+
+use platform::db::Tx;
+
+use super::store;
+use crate::explore::store::corrections;
+use crate::projection::store::queue::{self, Ranges};
+
+/// The name of the cursor.
+pub const FOLLOWS: &str = "recalls";
+/// Most batches in one transaction.
+const BATCHES: i64 = 64;
+
+/// Counts the returns of the next batches, in one transaction with the cursor; answers
+/// how many batches, 0 also while another worker is at it.
+///
+/// # Errors
+/// The database.
+pub async fn step(tx: &mut Tx) -> Result<usize, sqlx::Error> {
+    let Some(after) = queue::cursor_lock(tx, FOLLOWS).await? else {
+        return Ok(0);
+    };
+    // While no recall is open nothing is counted; one that is begun takes the cursor
+    // back to where its snapshot stands, and waits for this lock to do so.
+    if !store::recalls::any_open(tx).await? {
+        let last = store::recalls::last_batch(tx).await?;
+        if last > after {
+            queue::cursor_move(tx, FOLLOWS, last).await?;
+        }
+        return Ok(0);
+    }
+    let batches = queue::batches_after(tx, after, BATCHES).await?;
+    let Some(last) = batches.last().map(|batch| batch.batch_id) else {
+        return Ok(0);
+    };
+    let ranges = Ranges::of(&batches);
+    store::answers::returns(tx, &ranges).await?;
+    // A correction takes a return back; one of a correction gives it again.
+    let corrected = queue::corrected_by(tx, &ranges).await?;
+    let mut concerned = store::answers::counted(tx, &corrected).await?;
+    concerned.extend(store::answers::counted_in(tx, &ranges).await?);
+    if corrected.is_empty() && concerned.is_empty() {
+        queue::cursor_move(tx, FOLLOWS, last).await?;
+        return Ok(batches.len());
+    }
+    if !corrected.is_empty() && concerned.is_empty() {
+        // It may correct a correction: look at all that are counted in open recalls.
+        concerned = store::answers::all_counted(tx).await?;
+    }
+    let void: Vec<_> = corrections::void_among(tx, &concerned).await?.into_iter().collect();
+    store::answers::void_set(tx, &concerned, &void).await?;
+    queue::cursor_move(tx, FOLLOWS, last).await?;
+    Ok(batches.len())
+}

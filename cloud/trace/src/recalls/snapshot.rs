@@ -1,0 +1,199 @@
+//! The snapshot: what a recall reaches, and where each unit of it is.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use uuid::Uuid;
+
+use super::error::RecallError;
+use super::locate::{self, Found, Left, Who};
+use super::model::{MAX_MEMBERS, Place, Reach};
+use super::returns::FOLLOWS;
+use super::store;
+use crate::explore::service::resolve;
+use crate::explore::store::corrections;
+use crate::explore::store::label::{self, Registered};
+use crate::holds;
+use crate::projection::PROJECTION;
+use crate::scopes;
+
+/// Units that are located at once: what is in mind at a time.
+const AT_ONCE: usize = 2_000;
+
+/// What a scope names, and what else goes with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Its units, in order, each once.
+    pub keys: Vec<i64>,
+    /// Lots that are reached whole.
+    pub lots: Vec<Uuid>,
+}
+
+/// These units and everything that they ever went into. The one place from which a
+/// recall asks the genealogy.
+async fn descendants(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, RecallError> {
+    let tenant = tx.tenant();
+    Ok(holds::descendants(tx, keys, limit).await?)
+}
+
+/// The units that a recall reaches, as known now.
+///
+/// # Errors
+/// [`RecallError::Unknown`], [`RecallError::TooMany`], [`RecallError::Empty`], or what a
+/// code that leads nowhere gives.
+pub async fn reach(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallError> {
+    let tenant = tx.tenant();
+    let limit = i64::try_from(MAX_MEMBERS).unwrap_or(i64::MAX) + 1;
+    let (mut keys, lots) = match what {
+        Reach::Unit { uid, .. } => {
+            let key = resolve(tx, uid).await?.uid.key().get();
+            if !label::named(tx, key).await? && label::registered(tx, &[key]).await?.is_empty() {
+                return Err(RecallError::Unknown);
+            }
+            (vec![key], Vec::new())
+        }
+        Reach::Lot { lot, .. } => {
+            if store::recalls::lot_name(tx, *lot).await?.is_none() {
+                return Err(RecallError::Unknown);
+            }
+            (holds::of_lot(tx, tenant, *lot, limit).await?, vec![*lot])
+        }
+        Reach::Scope { scope, .. } => {
+            if !scopes::store::known(tx, tenant, *scope).await? {
+                return Err(RecallError::Unknown);
+            }
+            (scopes::store::members(tx, tenant, *scope).await?, Vec::new())
+        }
+    };
+    if what.descendants() && keys.len() <= MAX_MEMBERS {
+        keys = descendants(tx, &keys, limit).await?;
+    }
+    if keys.len() > MAX_MEMBERS {
+        return Err(RecallError::TooMany);
+    }
+    if keys.is_empty() && lots.is_empty() {
+        return Err(RecallError::Empty);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(Reached { keys, lots })
+}
+
+/// Registry rows of these units and of all that they are in.
+async fn with_parents(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Registered>, RecallError> {
+    let mut rows: HashMap<i64, Registered> = HashMap::new();
+    let mut next = keys.to_vec();
+    // As deep as `locate::outermost` looks.
+    for _ in 0..32 {
+        if next.is_empty() {
+            break;
+        }
+        let found = label::registered(tx, &next).await?;
+        let parents: BTreeSet<i64> = found.iter().filter_map(|row| row.parent_key).collect();
+        rows.extend(found.into_iter().map(|row| (row.key, row)));
+        next = parents.into_iter().filter(|key| !rows.contains_key(key)).collect();
+    }
+    Ok(rows)
+}
+
+/// By what each of these left: itself, or else the package that it was in.
+async fn ways_out(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Left>, RecallError> {
+    let void = corrections::void_of_keys(tx, keys).await?;
+    let mut left = store::locate::left(tx, keys, &void).await?;
+    let open: Vec<i64> =
+        keys.iter().copied().filter(|key| left.get(key).is_none_or(|left| left.partner.is_empty())).collect();
+    let packages = store::locate::packages(tx, &open).await?;
+    if packages.is_empty() {
+        return Ok(left);
+    }
+    let outer: Vec<i64> = packages.iter().map(|(_, to)| *to).collect::<BTreeSet<_>>().into_iter().collect();
+    let void = corrections::void_of_keys(tx, &outer).await?;
+    let sent = store::locate::left(tx, &outer, &void).await?;
+    for (key, package) in packages {
+        let Some(by) = sent.get(&package) else { continue };
+        match left.get_mut(&key) {
+            Some(own) if own.installed => {
+                own.partner.clone_from(&by.partner);
+                own.document.clone_from(&by.document);
+            }
+            Some(own) if own.at >= by.at => {}
+            _ => {
+                left.insert(key, by.clone());
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// Where these units are.
+async fn locate(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Found>, RecallError> {
+    let rows = with_parents(tx, keys).await?;
+    let outer_of: HashMap<i64, i64> =
+        keys.iter().filter_map(|key| Some((*key, locate::outermost(&rows, rows.get(key)?).key))).collect();
+    let place_of = |key: &i64| Some(locate::place(rows.get(key)?, rows.get(outer_of.get(key)?)?));
+    let mut gone = BTreeSet::new();
+    let mut moving = BTreeSet::new();
+    for key in keys {
+        match place_of(key) {
+            Some(Place::Customer | Place::Supplier) => gone.extend([*key, outer_of[key]]),
+            Some(Place::Transit) => moving.extend([*key, outer_of[key]]),
+            _ => {}
+        }
+    }
+    let left = ways_out(tx, &gone.into_iter().collect::<Vec<_>>()).await?;
+    let ways = store::locate::ways(tx, &moving.into_iter().collect::<Vec<_>>()).await?;
+    Ok(keys
+        .iter()
+        .map(|key| {
+            let Some(row) = rows.get(key) else { return locate::unknown(*key) };
+            let outer = outer_of.get(key).and_then(|outer| rows.get(outer)).unwrap_or(row);
+            // Where it was installed is said of itself, how it was sent of what it is in.
+            let own = left.get(key).filter(|left| left.installed || outer.key == *key);
+            let by = own.or_else(|| left.get(&outer.key)).or_else(|| left.get(key));
+            locate::found(row, outer, by, ways.get(&outer.key).or_else(|| ways.get(key)))
+        })
+        .collect())
+}
+
+/// Takes the snapshot of a recall that is written already, with who has what, and notes
+/// how long it took since `began`. An earlier one of it is replaced.
+///
+/// # Errors
+/// The database.
+pub async fn take(
+    tx: &mut Tx,
+    recall: Uuid,
+    reached: &Reached,
+    began: Instant,
+    now: DateTime<Utc>,
+) -> Result<(), RecallError> {
+    // First: what is folded later may be seen below, and what is before is for sure.
+    let through_batch = label::projected_to(tx, PROJECTION).await?;
+    store::recalls::cursor_back(tx, FOLLOWS, through_batch).await?;
+    store::members::clear(tx, recall).await?;
+    let mut known: HashMap<Who, Uuid> = HashMap::new();
+    for keys in reached.keys.chunks(AT_ONCE) {
+        let found = locate(tx, keys).await?;
+        let mut seen = HashSet::new();
+        let new: Vec<(Uuid, Who)> = found
+            .iter()
+            .filter_map(|one| one.who.as_ref())
+            .filter(|who| !known.contains_key(*who) && seen.insert(*who))
+            .map(|who| (Uuid::now_v7(), who.clone()))
+            .collect();
+        store::consignees::insert(tx, recall, &new).await?;
+        known.extend(new.into_iter().map(|(id, who)| (who, id)));
+        let whose: Vec<Option<Uuid>> =
+            found.iter().map(|one| one.who.as_ref().and_then(|who| known.get(who)).copied()).collect();
+        store::members::insert(tx, recall, &found, &whose).await?;
+    }
+    let taken = store::recalls::Taken {
+        through_batch,
+        at: now,
+        millis: i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX),
+        members: i32::try_from(reached.keys.len()).unwrap_or(i32::MAX),
+    };
+    Ok(store::recalls::snapshot_set(tx, recall, &reached.lots, &taken).await?)
+}

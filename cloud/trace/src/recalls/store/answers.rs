@@ -1,0 +1,224 @@
+//! What was answered.
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use rust_decimal::Decimal;
+use sqlx::Error;
+use uuid::Uuid;
+
+use crate::projection::store::queue::Ranges;
+use crate::recalls::effect::Said;
+
+/// The quantities of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amounts {
+    pub found: Decimal,
+    pub quarantined: Decimal,
+    pub returned: Decimal,
+    pub replaced: Decimal,
+    pub destroyed: Decimal,
+    pub used_up: Decimal,
+    pub not_found: Decimal,
+}
+
+/// An answer that is entered in the office.
+pub struct New<'a> {
+    pub response_id: Uuid,
+    pub consignee_id: Uuid,
+    pub key: Option<i64>,
+    pub unit: &'a str,
+    pub amounts: Amounts,
+    pub reference: &'a str,
+    pub note: &'a str,
+    pub at: DateTime<Utc>,
+}
+
+/// Writes an answer.
+pub async fn insert(tx: &mut Tx, recall: Uuid, new: &New<'_>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into recall_responses (tenant_id, response_id, recall_id, consignee_id, key, unit, found, quarantined,
+                                       returned, replaced, destroyed, used_up, not_found, reference, note, at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        tenant,
+        new.response_id,
+        recall,
+        new.consignee_id,
+        new.key,
+        new.unit,
+        new.amounts.found,
+        new.amounts.quarantined,
+        new.amounts.returned,
+        new.amounts.replaced,
+        new.amounts.destroyed,
+        new.amounts.used_up,
+        new.amounts.not_found,
+        new.reference,
+        new.note,
+        new.at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// An answer as it is listed.
+pub struct Row {
+    pub response_id: Uuid,
+    pub consignee_id: Uuid,
+    pub key: Option<i64>,
+    pub unit: String,
+    pub found: Decimal,
+    pub quarantined: Decimal,
+    pub returned: Decimal,
+    pub replaced: Decimal,
+    pub destroyed: Decimal,
+    pub used_up: Decimal,
+    pub not_found: Decimal,
+    pub reference: String,
+    pub note: String,
+    pub at: DateTime<Utc>,
+    pub event_id: Option<Uuid>,
+    pub created_by: String,
+}
+
+/// Answers of these consignees, the newest first, before `before`.
+pub async fn list(
+    tx: &mut Tx,
+    recall: Uuid,
+    consignees: &[Uuid],
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Row>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Row,
+        "select response_id, consignee_id, key, unit, found, quarantined, returned, replaced, destroyed, used_up,
+                not_found, reference, note, at, event_id, created_by
+         from recall_responses
+         where tenant_id = $1 and recall_id = $2 and consignee_id = any($3) and not void
+           and ($4::uuid is null or response_id < $4)
+         order by response_id desc limit $5",
+        tenant,
+        recall,
+        consignees,
+        before,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What all answers say; of one unit what it says of that unit.
+pub async fn said(tx: &mut Tx, recall: Uuid) -> Result<Vec<Said>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Said,
+        r#"select response_id as id, consignee_id as consignee, unit, key, at,
+                  quarantined + returned + replaced + destroyed + used_up as "accounted!"
+           from recall_responses where tenant_id = $1 and recall_id = $2 and not void
+           order by at, response_id"#,
+        tenant,
+        recall,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Counts returns that plants recorded in these batches: of each unit that was with a
+/// customer or supplier, itself or what it was in. Once for each event, whoever asks
+/// again. Answers how many.
+pub async fn returns(tx: &mut Tx, ranges: &Ranges) -> Result<u64, Error> {
+    let tenant = tx.tenant();
+    let (agents, epochs, froms, tos) = ranges.columns();
+    let done = sqlx::query!(
+        "insert into recall_responses (tenant_id, response_id, recall_id, consignee_id, key, unit, returned, reference,
+                                       at, event_id)
+         select $1, gen_random_uuid(), m.recall_id, m.consignee_id, m.key, m.unit, m.quantity,
+                left(e.reference_number, 100), e.occurred_at, e.event_id
+         from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+         join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+             and e.seq >= b.low and e.seq <= b.high and e.stage = 34
+         join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
+             and s.seq = e.seq and s.key <> 0
+         join lateral (
+             select recall_id, key, unit, quantity, consignee_id, place from recall_members
+             where tenant_id = $1 and key = s.key
+             union
+             select recall_id, key, unit, quantity, consignee_id, place from recall_members
+             where tenant_id = $1 and outer_key = s.key) m on m.consignee_id is not null
+         join recalls r on r.tenant_id = $1 and r.recall_id = m.recall_id and r.kind = 'recall'
+             and r.status in ('draft', 'active')
+         where m.place in ('customer', 'installed', 'supplier')
+         on conflict (tenant_id, recall_id, key, event_id) where event_id is not null do nothing",
+        tenant,
+        agents,
+        epochs,
+        froms,
+        tos,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Of these events, those by which something counts as returned.
+pub async fn counted(tx: &mut Tx, events: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct event_id as "event_id!" from recall_responses where tenant_id = $1 and event_id = any($2)"#,
+        tenant,
+        events,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Notes whether events never were.
+pub async fn void_set(tx: &mut Tx, events: &[Uuid], void: &[Uuid]) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update recall_responses set void = (event_id = any($3))
+         where tenant_id = $1 and event_id = any($2) and void <> (event_id = any($3))",
+        tenant,
+        events,
+        void,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Events of these batches by which something counts as returned: a correction may
+/// have come before.
+pub async fn counted_in(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    let (agents, epochs, froms, tos) = ranges.columns();
+    sqlx::query_scalar!(
+        r#"select distinct e.event_id as "event_id!"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.low and e.seq <= b.high and e.stage = 34
+           join recall_responses r on r.tenant_id = $1 and r.event_id = e.event_id"#,
+        tenant,
+        agents,
+        epochs,
+        froms,
+        tos,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Events by which something counts as returned in a recall that is open.
+pub async fn all_counted(tx: &mut Tx) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct a.event_id as "event_id!" from recall_responses a
+           join recalls r on r.tenant_id = $1 and r.recall_id = a.recall_id and r.status in ('draft', 'active')
+           where a.tenant_id = $1 and a.event_id is not null"#,
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await
+}

@@ -1,0 +1,8 @@
+//! All SQL of recalls.
+
+pub mod answers;
+pub mod consignees;
+pub mod letters;
+pub mod locate;
+pub mod members;
+pub mod recalls;

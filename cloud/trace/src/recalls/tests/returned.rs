@@ -1,0 +1,105 @@
+//! Answers, and returns that plants record.
+
+use rust_decimal::Decimal;
+
+use super::*;
+use crate::recalls::model::Answer;
+use crate::recalls::read::Effectiveness;
+use crate::recalls::respond;
+
+async fn effect(site: &Site, id: Uuid) -> Effectiveness {
+    run(site, async |tx| read::effectiveness(tx, id).await).await.unwrap()
+}
+
+async fn answer(site: &Site, id: Uuid, answer: &Answer) -> Result<Uuid, RecallError> {
+    run(site, async |tx| respond::respond(tx, id, answer, |_| Ok(()), now()).await).await
+}
+
+async fn active(site: &Site) -> (Uuid, Uuid) {
+    let id = begun(site, &wish()).await;
+    acted(site, id, Action::Activate).await.unwrap();
+    let view = run(site, async |tx| read::view(tx, id).await).await.unwrap();
+    let acme = view.consignees.iter().find(|one| one.code == "ACME").unwrap().consignee_id;
+    (id, acme)
+}
+
+#[tokio::test]
+async fn answers_account_for_what_they_say_and_no_more() {
+    let site = site().await;
+    let (id, acme) = active(&site).await;
+    let of = |effect: &Effectiveness| effect.totals.iter().map(|one| one.accounted).sum::<Decimal>();
+    assert_eq!(of(&effect(&site, id).await), Decimal::ZERO);
+    // The customer has a motor and a bolt in pieces, and a box.
+    let two = Some(Decimal::TWO);
+    let found = Answer { consignee: Some(acme), unit: "pcs".into(), found: two, ..Answer::default() };
+    answer(&site, id, &found).await.unwrap();
+    assert_eq!(of(&effect(&site, id).await), Decimal::ZERO, "found is not accounted for yet");
+    let apart = Answer { quarantined: Some(1.into()), destroyed: Some(1.into()), ..found.clone() };
+    answer(&site, id, &apart).await.unwrap();
+    assert_eq!(of(&effect(&site, id).await), 2.into());
+    let more = Answer { quarantined: Some(30.into()), ..found.clone() };
+    let refused = answer(&site, id, &more).await.unwrap_err();
+    assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("found", "recalls-wrong-more")]));
+    // One unit of stock, by its UID, with what it is replaced by.
+    let one =
+        Answer { uid: bolt(2), outcome: "replaced".into(), reference: "SO-9".into(), ..Answer::default() };
+    answer(&site, id, &one).await.unwrap();
+    assert_eq!(of(&effect(&site, id).await), 3.into());
+    answer(&site, id, &Answer { outcome: "destroyed".into(), ..one.clone() }).await.unwrap();
+    assert_eq!(of(&effect(&site, id).await), 3.into(), "one unit is one unit");
+    let gone = Answer { uid: bolt(5), ..one };
+    let refused = answer(&site, id, &gone).await.unwrap_err();
+    assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("uid", "recalls-wrong-unit-gone")]));
+    // Whoever answers has heard.
+    let heard = "select count(*)::text from recall_consignees where state = 'acknowledged'";
+    assert_eq!(site.ask(heard).await, "2");
+    let page = run(&site, async |tx| read::responses(tx, id, None, 2).await).await.unwrap();
+    assert_eq!((page.responses.len(), page.responses[1].reference.as_str()), (2, "SO-9"));
+    assert!(page.next.is_some());
+    acted(&site, id, Action::Close).await.unwrap();
+    assert!(matches!(answer(&site, id, &found).await, Err(RecallError::State(_))));
+}
+
+#[tokio::test]
+async fn a_return_counts_once_whoever_asks_again_and_not_once_it_is_corrected() {
+    let mut site = site().await;
+    let (id, acme) = active(&site).await;
+    turn(&site).await;
+    // The package comes back, with all that is in it.
+    let back = site.say(
+        "KOL",
+        event(Stage::Return, "2026-02-02T09:00:00Z")
+            .part(&uid("KOL", "PK", 1), Role::Subject)
+            .document("recadv", "RET-1"),
+    );
+    site.settle().await;
+    turn(&site).await;
+    turn(&site).await;
+    let counted = "select count(*)::text from recall_responses where event_id is not null and not void";
+    assert_eq!(site.ask(counted).await, "3");
+    // The cursor is set back, as a recall that is begun does: nothing counts twice.
+    site.sql("update projection_cursors set through_batch = 0 where projection = 'recalls'").await;
+    turn(&site).await;
+    assert_eq!(site.ask(counted).await, "3");
+    let found = effect(&site, id).await;
+    let lines: Vec<_> = found.consignees.iter().filter(|line| line.consignee == acme).collect();
+    assert!(lines.iter().all(|line| line.accounted == line.to_account), "{lines:?}");
+    assert_eq!(lines.iter().map(|line| line.labels).sum::<i64>(), 3);
+    // The return never was.
+    site.say("KOL", event(Stage::Correct, "2026-02-03T09:00:00Z").corrects(back));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(site.ask(counted).await, "0");
+    let found = effect(&site, id).await;
+    assert!(found.totals.iter().all(|total| total.accounted.is_zero()));
+}
+
+#[tokio::test]
+async fn a_drill_counts_no_returns() {
+    let mut site = site().await;
+    begun(&site, &Wish { kind: "drill".into(), ..wish() }).await;
+    site.say("KOL", event(Stage::Return, "2026-02-02T09:00:00Z").part(&uid("KOL", "PK", 1), Role::Subject));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(count(&site, "select count(*) from recall_responses").await, 0);
+}
