@@ -31,7 +31,7 @@ pub async fn healthz(State(state): State<AppState>) -> impl IntoResponse {
     }
 }
 
-/// Connections per role, for Prometheus.
+/// Connections per role and what the proofs have found, for Prometheus.
 pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let mut out = String::from(
         "# HELP tracewright_db_connections Open connections by role.\n# TYPE tracewright_db_connections gauge\n",
@@ -40,5 +40,6 @@ pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
         let _ = writeln!(out, "tracewright_db_connections{{role=\"{role}\",state=\"open\"}} {open}");
         let _ = writeln!(out, "tracewright_db_connections{{role=\"{role}\",state=\"idle\"}} {idle}");
     }
+    out.push_str(&trace::proofs::metrics());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out)
 }

@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod leases;
 pub mod pages;
 pub mod projection;
+pub mod proofs;
 pub mod rights;
 pub mod scopes;
 

@@ -155,6 +155,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "PLANT_MANAGER",
         &[
             "trace.read",
+            "proof.read",
             "exception.read",
             "hold.read",
             "hold.place",
@@ -179,6 +180,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "QUALITY_ENGINEER",
         &[
             "trace.read",
+            "proof.read",
             "exception.read",
             "hold.read",
             "hold.place",
@@ -298,6 +300,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "AUDITOR",
         &[
             "trace.read",
+            "proof.read",
             "exception.read",
             "hold.read",
             "plant.read",

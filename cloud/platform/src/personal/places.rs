@@ -148,6 +148,9 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     ("payment_terms", Other, &["payment_terms", "basis"]),
     ("payment_terms", Kept, &["name"]),
     ("personal_requests", Other, &["person_kind", "person_key", "what", "reason", "asked_by"]),
+    ("passport_settings", Other, &["certificates"]),
+    ("passport_settings", Kept, &["contact"]),
+    ("passports", Other, &["gtin"]),
     ("plan_limits", Other, &["plan", "name", "features"]),
     ("plan_limits", Kept, &["contact"]),
     ("plan_notices", Other, &["notice"]),
@@ -156,6 +159,8 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     ("plants", Other, &["code", "slug", "time_zone", "languages", "company"]),
     ("plants", Kept, &["name", "address"]),
     ("projection_cursors", Other, &["projection"]),
+    ("proof_heads", Other, &["key_id", "note"]),
+    ("proof_keys", Other, &["key_id", "log"]),
     ("reasons", Other, &["reason", "purpose"]),
     ("reasons", Kept, &["texts"]),
     // Masters, orders and holds as plants are told of them; see `erase`.

@@ -24,6 +24,7 @@ mod store;
 mod tell;
 mod worker;
 
+pub(crate) use store::queue::batches_after;
 pub use worker::{ProjectionError, catch_up, run, step, step_in};
 
 /// Name under which the cursor stands.
