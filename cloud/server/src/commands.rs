@@ -194,6 +194,28 @@ pub struct TraceArgs {
     tenant: Option<String>,
 }
 
+/// Arguments of `cloud verify`.
+#[derive(clap::Args)]
+pub struct VerifyArgs {
+    /// A unit's history, as the API and the pages export it.
+    file: PathBuf,
+    /// The public key of the log, as its owner publishes it. Without it the key in the
+    /// file is believed.
+    #[arg(long)]
+    key: Option<String>,
+}
+
+/// `cloud verify`: needs neither configuration nor database.
+pub fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
+    use verify::{history, note::PublicKey};
+    let key = args.key.as_deref().map(PublicKey::parse).transpose().context("--key")?;
+    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
+    let report =
+        history::check(&bytes, key.as_ref()).with_context(|| format!("REFUSED {}", args.file.display()))?;
+    println!("{}", history::said(&report, key.is_some()));
+    Ok(())
+}
+
 /// The tenant of that code.
 pub async fn tenant(db: &Db, code: &str) -> anyhow::Result<Tenant> {
     let found = tenancy::find_tenant(db, code).await?;

@@ -75,6 +75,8 @@ enum Command {
     Open(commands::OpenArgs),
     /// Show a UID's state, history and genealogy.
     Trace(commands::TraceArgs),
+    /// Check a unit's exported history, down to its last byte.
+    Verify(commands::VerifyArgs),
     /// Check UIDs.
     #[command(subcommand)]
     Uid(UidCommand),
@@ -108,6 +110,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Uid(UidCommand::Check { texts, tenant }) = &cli.command {
         return Ok(uid_check(texts, *tenant));
     }
+    if let Command::Verify(args) = &cli.command {
+        commands::verify(args)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::load(cli.config.as_deref())?;
     start_logs(&config, matches!(cli.command, Command::Serve(_)));
     let runtime =
@@ -130,7 +136,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Secrets(command) => secrets::run(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,
             Command::Trace(args) => commands::trace(&config, args).await,
-            Command::Uid(_) => Ok(()),
+            Command::Uid(_) | Command::Verify(_) => Ok(()),
         }
     })?;
     Ok(ExitCode::SUCCESS)

@@ -30,11 +30,12 @@ pub(super) const EVENTS: &str = "424242424242";
 pub(super) const MARKS: [&str; 7] = [MARK, UID, COLOUR, PLAN, PLANT, ADDRESS, EVENTS];
 
 /// What stands for a row of the tenant in the pattern of a route.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "{id}",
     "{*code}",
     "{uid}",
     "{instance}",
+    "{event}",
     "{delegation}",
     "{notice}",
     "{consent}",

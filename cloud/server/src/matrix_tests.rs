@@ -161,6 +161,14 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/holds", Reader, Nothing),
     ("POST", "/api/v1/holds", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7","reason":"cracks"}"#)),
     ("POST", "/api/v1/holds/{id}/release", Writer, Json("{}")),
+    ("GET", "/api/v1/proofs/keys", Reader, Nothing),
+    ("POST", "/api/v1/proofs/keys", Admin, Nothing),
+    ("GET", "/api/v1/proofs/check", Reader, Nothing),
+    ("GET", "/api/v1/proofs/heads", Reader, Nothing),
+    ("GET", "/api/v1/proofs/heads/current", Reader, Nothing),
+    ("GET", "/api/v1/proofs/inclusion/{event}", Reader, Nothing),
+    ("GET", "/api/v1/proofs/consistency", Reader, Nothing),
+    ("GET", "/api/v1/proofs/history/{uid}", Reader, Nothing),
     ("POST", "/api/v1/token", Anyone, Form("grant_type=client_credentials&client_secret=wrong")),
     ("POST", "/api/v1/token/revoke", Anyone, Form("token=wrong")),
     ("GET", "/.well-known/jwks.json", Anyone, Nothing),
@@ -546,6 +554,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{id}", HOLD)
         .replace("{notice}", HOLD)
         .replace("{instance}", HOLD)
+        .replace("{event}", HOLD)
         .replace("{delegation}", HOLD)
         .replace("/tenants/{tenant}", &format!("/tenants/{HOLD}"))
         .replace("{tenant}", "SAIF")
@@ -578,6 +587,7 @@ fn sample(method: &str, pattern: &str) -> String {
         "/api/v1/files" if method == "GET" => format!("{path}?kind=suppliers&key={MARK}"),
         "/api/v1/files" => format!("{path}?kind=suppliers&key={MARK}&name=a.txt"),
         "/admin/usage.csv" | "/admin/api/usage" => format!("{path}?month=2026-11"),
+        "/api/v1/proofs/consistency" => format!("{path}?from=1&to=1"),
         "/api/v1/reference" if method == "GET" => format!("{path}?kind=item"),
         _ => path,
     }

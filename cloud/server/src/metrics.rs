@@ -32,7 +32,7 @@ pub async fn healthz(State(state): State<AppState>) -> impl IntoResponse {
     }
 }
 
-/// Connections per role and the genealogies in memory, for Prometheus.
+/// Connections per role, the genealogies in memory and what the proofs have found, for Prometheus.
 pub async fn metrics(
     State(state): State<AppState>,
     Extension(genealogy): Extension<Genealogy>,
@@ -56,5 +56,6 @@ pub async fn metrics(
     tell("sql_answers_total", "counter", "Questions that the database answered.", found.from_sql);
     tell("checks_total", "counter", "Answers that were compared with the database's.", found.checked);
     tell("differences_total", "counter", "Answers that differed from the database's.", found.differed);
+    out.push_str(&trace::proofs::metrics());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out)
 }

@@ -14,6 +14,7 @@ pub fn all(committed: &Committed, genealogy: &Genealogy) -> Vec<Module> {
         trace::module(committed, genealogy),
         trace::scopes::module(),
         trace::recalls::module(committed),
+        trace::proofs::module(committed),
         platform::seed::module(),
         platform::workflow::module(),
         platform::masters::module(),

@@ -82,7 +82,8 @@ async fn reseal_one(db: &Db, cx: &Cx, secrets: &Secrets) -> anyhow::Result<usize
         let servers = platform::settings::reseal(tx, secrets).await?;
         let fields = platform::masters::reseal(tx, secrets).await?;
         let providers = people::reseal_provider(tx, secrets).await?;
-        anyhow::Ok(codes + webhooks + messages + servers + fields + providers)
+        let proofs = trace::proofs::heads::reseal(tx, secrets).await?;
+        anyhow::Ok(codes + webhooks + messages + servers + fields + providers + proofs)
     })
     .await
 }

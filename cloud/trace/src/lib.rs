@@ -10,6 +10,7 @@ pub mod leases;
 pub mod pages;
 pub mod projection;
 pub mod recalls;
+pub mod proofs;
 pub mod rights;
 pub mod scopes;
 

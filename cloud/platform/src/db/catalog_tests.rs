@@ -199,6 +199,8 @@ async fn the_roles_hold_what_they_need_and_no_more() {
         "audit_log",
         "audit_chain",
         "ingest_batches",
+        "proof_batches",
+        "proof_heads",
     ];
     none(
         texts(

@@ -155,6 +155,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "PLANT_MANAGER",
         &[
             "trace.read",
+            "proof.read",
             "exception.read",
             "exception.resolve",
             "exception.assign",
@@ -186,6 +187,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "QUALITY_ENGINEER",
         &[
             "trace.read",
+            "proof.read",
             "exception.read",
             "exception.resolve",
             "exception.assign",
@@ -314,6 +316,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "AUDITOR",
         &[
             "trace.read",
+            "proof.read",
             "exception.read",
             "hold.read",
             "plant.read",

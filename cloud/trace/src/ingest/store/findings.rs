@@ -158,3 +158,32 @@ pub async fn stray_known(tx: &mut Tx, tenant: Uuid, fingerprint: &str) -> Result
     .fetch_one(tx.conn())
     .await
 }
+
+/// Opens an exception; `false` when it is known by kind and fingerprint already.
+pub async fn insert_new(tx: &mut Tx, tenant: Uuid, finding: Finding) -> Result<bool, Error> {
+    let known = sqlx::query_scalar!(
+        "select exists (select from exceptions \
+         where tenant_id = $1 and kind = $2 and fingerprint = $3) as \"known!\"",
+        tenant,
+        finding.kind,
+        finding.fingerprint,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if !known {
+        insert(tx, tenant, vec![finding]).await?;
+    }
+    Ok(!known)
+}
+
+/// Code of the plant whose agent a stream is of.
+pub async fn plant_of(tx: &mut Tx, stream: Stream) -> Result<Option<String>, Error> {
+    let found = sqlx::query_scalar!(
+        "select plant_code from agents where tenant_id = $1 and agent_id = $2",
+        stream.tenant,
+        stream.agent_id,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.flatten())
+}

@@ -1,0 +1,9 @@
+permission-proof-read = প্রমাণ দেখা ও ইতিহাস বের করা
+permission-proof-manage = স্বাক্ষরের নতুন চাবি চালু করা
+error-proof-empty = গাছে এখনও কোনো ঘটনা নেই। কোনো কারখানা কিছু পাঠালে আবার চান।
+error-proof-event = গাছে এমন কোনো ঘটনা নেই। যা এইমাত্র এসেছে তা কয়েক সেকেন্ডে সেখানে থাকবে।
+error-proof-sizes = এই আকারের কোনো গাছ ছিল না।
+error-proof-too_long = এই এককের ঘটনা এক ফাইলে ধরার চেয়ে বেশি।
+notice-proof-altered = একটি তথ্য অ্যাপের বাইরে থেকে বদলানো হয়েছে: { $event }।
+notice-kind-proof-altered = একটি তথ্য অ্যাপের বাইরে থেকে বদলানো হয়েছে
+trace-exception-proof-altered = তথ্য অ্যাপের বাইরে থেকে বদলানো

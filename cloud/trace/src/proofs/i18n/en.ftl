@@ -1,0 +1,9 @@
+permission-proof-read = See proofs, and take out histories
+permission-proof-manage = Put new keys of signatures into use
+error-proof-empty = No event is in the tree yet. Ask again when a plant has sent something.
+error-proof-event = There is no such event in the tree. What was taken in just now is there within seconds.
+error-proof-sizes = There was no tree of that size.
+error-proof-too_long = This unit has more events than one file takes.
+notice-proof-altered = A fact was changed behind the application's back: { $event }.
+notice-kind-proof-altered = A fact was changed behind the application's back
+trace-exception-proof-altered = Fact changed behind the application's back

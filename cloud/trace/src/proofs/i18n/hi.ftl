@@ -1,0 +1,9 @@
+permission-proof-read = प्रमाण देखना और इतिहास निकालना
+permission-proof-manage = हस्ताक्षर की नई कुंजी लागू करना
+error-proof-empty = वृक्ष में अभी कोई घटना नहीं है। किसी संयंत्र के कुछ भेजने के बाद फिर पूछें।
+error-proof-event = वृक्ष में ऐसी कोई घटना नहीं है। जो अभी-अभी आया है वह कुछ सेकंड में वहाँ होगा।
+error-proof-sizes = इस आकार का कोई वृक्ष नहीं था।
+error-proof-too_long = इस इकाई की घटनाएँ एक फ़ाइल में आने से अधिक हैं।
+notice-proof-altered = एक तथ्य ऐप के बाहर से बदला गया: { $event }।
+notice-kind-proof-altered = एक तथ्य ऐप के बाहर से बदला गया
+trace-exception-proof-altered = तथ्य ऐप के बाहर से बदला गया

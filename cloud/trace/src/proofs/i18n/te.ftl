@@ -1,0 +1,9 @@
+permission-proof-read = రుజువులు చూడటం, చరిత్రలు తీయడం
+permission-proof-manage = సంతకాల కొత్త తాళాన్ని వాడుకలో పెట్టడం
+error-proof-empty = చెట్టులో ఇంకా ఏ ఘటన లేదు. ఒక ప్లాంట్ ఏదైనా పంపిన తర్వాత మళ్లీ అడగండి.
+error-proof-event = చెట్టులో అలాంటి ఘటన లేదు. ఇప్పుడే వచ్చినది కొన్ని సెకన్లలో అక్కడ ఉంటుంది.
+error-proof-sizes = ఆ పరిమాణం గల చెట్టు లేదు.
+error-proof-too_long = ఈ యూనిట్‌కు ఒక ఫైలులో పట్టే కంటే ఎక్కువ ఘటనలు ఉన్నాయి.
+notice-proof-altered = ఒక వాస్తవం యాప్ బయట నుండి మార్చబడింది: { $event }.
+notice-kind-proof-altered = ఒక వాస్తవం యాప్ బయట నుండి మార్చబడింది
+trace-exception-proof-altered = వాస్తవం యాప్ బయట నుండి మార్చబడింది

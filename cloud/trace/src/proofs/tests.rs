@@ -1,0 +1,275 @@
+//! Proofs over real events in a real database.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use platform::ctx::{Cx, Plants};
+use platform::db::Tx;
+use platform::secrets::Secrets;
+use proto::v1::{Event, Role, Stage};
+use verify::history::{self, History};
+use verify::merkle;
+use verify::note::{Head, PublicKey};
+
+use super::*;
+use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
+
+fn now() -> DateTime<Utc> {
+    "2026-11-26T21:00:00Z".parse().unwrap()
+}
+
+/// As agents do it: how many events of a UID there were, this one included.
+fn counted(mut event: Event, count: u32) -> Event {
+    event.subjects[0].count = count;
+    event
+}
+
+async fn grown(site: &Site, secrets: &Secrets) -> usize {
+    tree::catch_up(&site.db.db, secrets, site.tenant, now()).await.unwrap()
+}
+
+async fn exported(site: &Site, cx: &Cx, secrets: &Secrets, code: &str) -> Result<History, ProofError> {
+    site.db.db.tx(cx, async |tx| export::history(tx, secrets, code, now()).await).await
+}
+
+async fn asked<T>(site: &Site, work: impl AsyncFnOnce(&mut Tx) -> Result<T, ProofError>) -> T {
+    site.db.db.tx(&site.cx(), work).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_event_is_one_leaf_however_often_the_job_begins() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    example(&mut site);
+    site.settle().await;
+    assert_eq!(grown(&site, &secrets).await, 1);
+    assert_eq!(grown(&site, &secrets).await, 0, "a batch is taken in once");
+    // More than a tile, in several batches, from two agents.
+    for round in 0..4_u64 {
+        for n in 0..90 {
+            let at = uid("VSK", "RM", 1 + round * 90 + n);
+            let event = event(Stage::Commission, "2025-02-01T08:00:00Z").mint(&at, Role::Subject, "X");
+            site.say("VSK", counted(event, 1));
+        }
+        site.settle().await;
+        grown(&site, &secrets).await;
+    }
+    assert_eq!(asked(&site, async |tx| Ok(store::size(tx).await?)).await, 363);
+    assert_eq!(site.ask("select count(*)::text from proof_tiles").await, "3");
+
+    // The root is that of all leaves in the order of batches.
+    let stored = site
+        .ask(
+            "select encode(sha256('\\x00'::bytea || e.payload), 'hex') from ingest_batches b
+             join lifecycle_events e on e.agent_id = b.agent_id and e.epoch = b.epoch
+                 and e.seq between b.from_seq and b.to_seq order by b.batch_id, e.seq",
+        )
+        .await;
+    let leaves: Vec<merkle::Hash> = stored
+        .split(' ')
+        .map(|hex| {
+            let byte = |i: usize| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap();
+            std::array::from_fn(byte)
+        })
+        .collect();
+    assert_eq!(leaves.len(), 363);
+    let root = asked(&site, async |tx| tree::root(tx, 363).await).await;
+    assert_eq!(root, merkle::root(&leaves));
+
+    // Any earlier tree grew into it.
+    for from in [1, 3, 93, 256, 257, 362, 363] {
+        let (before, after, proof) = asked(&site, async |tx| export::consistency(tx, from, 363).await).await;
+        assert_eq!(before, merkle::root(&leaves[..from as usize]));
+        merkle::consistent(from as u64, 363, &proof, &before, &after).unwrap();
+    }
+    let refused: Result<_, ProofError> =
+        site.db.db.tx(&site.cx(), async |tx| export::consistency(tx, 5, 364).await).await;
+    assert!(matches!(refused, Err(ProofError::Sizes(363))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn heads_are_signed_when_the_tree_grew_and_stay() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    example(&mut site);
+    site.settle().await;
+    grown(&site, &secrets).await;
+    let first = asked(&site, async |tx| Ok(store::heads(tx, (i64::MAX, ""), 10).await?)).await;
+    let key = asked(&site, async |tx| Ok(store::keys(tx).await?)).await.remove(0);
+    let public = PublicKey { name: key.log, bytes: key.public.try_into().unwrap() };
+    let head = Head::open(&first[0].note, &public).unwrap();
+    assert_eq!((head.size, head.time.as_str(), first.len()), (3, "2026-11-26T21:00:00Z", 1));
+    assert_eq!(head.log, format!("tracewright/SAIF/{}", site.tenant));
+
+    // Within a minute there is no other one, unless somebody asks.
+    let more = event(Stage::Storage, "2025-02-01T08:00:00Z").part(EXAMPLE, Role::Subject);
+    site.say("KOL", more.clone());
+    site.settle().await;
+    grown(&site, &secrets).await;
+    let count = "select count(*)::text from proof_heads";
+    assert_eq!(site.ask(count).await, "1");
+    tree::step(&site.db.db, &secrets, site.tenant, now() + TimeDelta::minutes(2)).await.unwrap();
+    assert_eq!(site.ask(count).await, "2");
+    site.say("KOL", more);
+    site.settle().await;
+    grown(&site, &secrets).await;
+    let current = asked(&site, async |tx| heads::current(tx, &secrets, now()).await).await.unwrap();
+    assert_eq!((current.size, site.ask(count).await.as_str()), (5, "3"));
+
+    // A new key signs the head anew; what the old one signed stays, and opens with it.
+    let new = asked(&site, async |tx| heads::rotate(tx, &secrets, now() + TimeDelta::minutes(3)).await).await;
+    assert_ne!(new.id(), public.id());
+    let heads = asked(&site, async |tx| Ok(store::heads(tx, (i64::MAX, ""), 10).await?)).await;
+    assert_eq!(heads.len(), 4);
+    for head in heads {
+        let key = if head.key_id == new.id() { &new } else { &public };
+        Head::open(&head.note, key).unwrap();
+    }
+    assert_eq!(site.ask("select action from audit_log where action = 'proof.rotate'").await, "proof.rotate");
+    // Sealed under a new key of secrets, it signs on.
+    let again: usize = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| Ok::<_, ProofError>(heads::reseal(tx, &secrets).await?))
+        .await
+        .unwrap();
+    assert_eq!(again, 0);
+}
+
+#[tokio::test]
+async fn a_history_is_believed_and_no_changed_byte_of_it() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    example(&mut site);
+    site.say("VSK", event(Stage::GateIn, "2025-01-21T08:00:00Z").at("Gate"));
+    let seen = event(Stage::Storage, "2025-01-22T08:00:00Z").part(EXAMPLE, Role::Subject).at("Rack-1");
+    site.say("VSK", counted(seen, 1));
+    site.settle().await;
+    grown(&site, &secrets).await;
+    let history = exported(&site, &site.cx(), &secrets, EXAMPLE).await.unwrap();
+    let file = history.write();
+    let report = history::check(&file, None).unwrap();
+    assert_eq!((report.uid.as_str(), report.events, report.withheld, report.tree_size), (EXAMPLE, 4, 0, 5));
+    for at in 0..file.len() {
+        let mut changed = file.clone();
+        changed[at] ^= 1;
+        let refused = history::check(&changed, None).unwrap_err();
+        assert!(refused.line > 0 && !refused.place.is_empty(), "byte {at}: {refused}");
+    }
+
+    // A person of one plant takes out the other one's events as hashes alone.
+    let kolkata = site.cx().at(Plants::some(["KOL"]));
+    let report = history::check(&exported(&site, &kolkata, &secrets, EXAMPLE).await.unwrap().write(), None);
+    let report = report.unwrap();
+    assert_eq!((report.events, report.withheld), (4, 1));
+    let elsewhere = site.cx().at(Plants::some(["BLR"]));
+    let unseen = exported(&site, &elsewhere, &secrets, EXAMPLE).await;
+    assert!(matches!(unseen, Err(ProofError::Trace(TraceError::Unknown(_)))), "{unseen:?}");
+    // So it is with the proof of one event.
+    let id: uuid::Uuid = site
+        .ask("select event_id::text from lifecycle_events where plant = 'VSK' limit 1")
+        .await
+        .parse()
+        .unwrap();
+    let theirs: Result<_, ProofError> =
+        site.db.db.tx(&kolkata, async |tx| export::inclusion(tx, id, None).await).await;
+    assert!(matches!(theirs, Err(ProofError::NoEvent)), "{theirs:?}");
+    let ours = asked(&site, async |tx| export::inclusion(tx, id, None).await).await;
+    merkle::included(ours.leaf, ours.size, &ours.hash, &ours.proof, &ours.root).unwrap();
+}
+
+async fn as_owner(site: &Site, sql: &'static str) {
+    use sqlx::{ConnectOptions, Executor};
+    let mut owner = site.db.owner.connect().await.unwrap();
+    let sql = format!("alter table lifecycle_events no force row level security; {sql}");
+    owner.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+}
+
+/// Checks all there is, as the job does.
+async fn checked(site: &Site, at: DateTime<Utc>) -> i64 {
+    let mut total = 0;
+    loop {
+        let done = check::step_and_tell(&site.db.db, site.tenant, at).await.unwrap();
+        if done == 0 {
+            return total;
+        }
+        total += done;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_was_changed_is_found_and_named() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    for n in 1..=2_100 {
+        let event = event(Stage::Commission, "2025-02-01T08:00:00Z");
+        site.say("VSK", event.mint(&uid("VSK", "RM", n), Role::Subject, "X"));
+    }
+    site.settle().await;
+    grown(&site, &secrets).await;
+    assert_eq!(checked(&site, now()).await, 2_100);
+    assert_eq!(site.ask("select kind from exceptions where kind like 'proof%'").await, "");
+    assert_eq!(checked(&site, now()).await, 0, "the next round is not due");
+
+    as_owner(
+        &site,
+        "update lifecycle_events set payload = set_byte(payload, 5, 255 - get_byte(payload, 5)) where seq = 2049;
+         update lifecycle_events set occurred_at = occurred_at + interval '1 hour' where seq = 700;
+         delete from lifecycle_events where seq = 256;",
+    )
+    .await;
+    let later = now() + TimeDelta::hours(7);
+    assert_eq!(checked(&site, later).await, 2_100);
+    let told = "select seq || ':' || (detail->>'what') || coalesce(detail->>'columns', '') from exceptions
+                where kind = 'proof.altered' order by seq";
+    let told = site.ask(told).await;
+    assert_eq!(told, "256:missing 700:columns[\"occurred_at\"] 2049:bytes");
+    let notices = "select count(*)::text from outbox where kind = 'proof.altered'";
+    assert_eq!(site.ask(notices).await, "3");
+    // Told once, however often it is found.
+    assert_eq!(checked(&site, later + TimeDelta::hours(7)).await, 2_100);
+    assert_eq!(site.ask(notices).await, "3");
+    assert!(check::counted().1 >= 3 && metrics().contains("tracewright_proof_altered_total"));
+}
+
+#[tokio::test]
+async fn a_tree_that_was_changed_is_found() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    example(&mut site);
+    site.settle().await;
+    grown(&site, &secrets).await;
+    checked(&site, now()).await;
+    // Event, tile and all: the signed head does not fit any more.
+    as_owner(
+        &site,
+        "alter table proof_tiles no force row level security;
+         update lifecycle_events set payload = set_byte(payload, 5, 255 - get_byte(payload, 5)) where seq = 1;
+         update proof_tiles t set hashes = (select string_agg(sha256('\\x00'::bytea || e.payload), '' order by seq)
+             from lifecycle_events e);",
+    )
+    .await;
+    let later = now() + TimeDelta::hours(7);
+    let found = check::step_and_tell(&site.db.db, site.tenant, later).await;
+    assert!(matches!(found, Err(ProofError::Damaged)), "{found:?}");
+    assert_eq!(site.ask("select detail->>'what' from exceptions where kind = 'proof.altered'").await, "tree");
+}
+
+#[tokio::test]
+async fn trees_and_keys_never_cross_tenants() {
+    let (mut ours, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    let mut theirs = Site::of(ours.again(), "BBBB").await;
+    example(&mut ours);
+    ours.settle().await;
+    theirs.say("KOL", event(Stage::GateIn, "2025-01-21T08:00:00Z").at("Gate"));
+    theirs.settle().await;
+    grown(&ours, &secrets).await;
+    grown(&theirs, &secrets).await;
+    let sizes = (
+        asked(&ours, async |tx| Ok(store::size(tx).await?)).await,
+        asked(&theirs, async |tx| Ok(store::size(tx).await?)).await,
+    );
+    assert_eq!(sizes, (3, 1));
+    let keys = asked(&theirs, async |tx| Ok(store::keys(tx).await?)).await;
+    assert!(keys.len() == 1 && keys[0].log.starts_with("tracewright/BBBB/"));
+    let foreign = exported(&theirs, &theirs.cx(), &secrets, EXAMPLE).await;
+    assert!(matches!(foreign, Err(ProofError::Trace(TraceError::Foreign(_)))), "{foreign:?}");
+}
+
+#[test]
+fn all_texts_are_there() {
+    platform::i18n::assert_complete(TEXTS);
+}

@@ -1,0 +1,98 @@
+//! The jobs: one takes the batches of all tenants into their trees, the other checks what
+//! is in them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::Utc;
+use platform::tenancy;
+use platform::web::AppState;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{check, tree};
+use crate::ingest::Committed;
+
+/// How often all tenants are looked at, whoever announced what.
+const POLL: Duration = Duration::from_secs(5);
+/// How long the check rests between looks at all tenants, and between two steps: it is
+/// not to be felt.
+const REST: Duration = Duration::from_secs(60);
+const BREATH: Duration = Duration::from_millis(200);
+
+/// Follows the batches of all tenants until `stop`. Several processes may do so: a
+/// tenant's tree is grown by one of them at a time.
+pub(super) async fn run(state: AppState, committed: Committed, stop: CancellationToken) {
+    let mut announced = committed.subscribe();
+    let mut busy: BTreeSet<Uuid> = BTreeSet::new();
+    let mut look = Instant::now();
+    while !stop.is_cancelled() {
+        if Instant::now() >= look {
+            match tenancy::active_ids(&state.db).await {
+                Ok(tenants) => busy.extend(tenants),
+                Err(error) => tracing::warn!(%error, "the proofs cannot list tenants"),
+            }
+            look = Instant::now() + POLL;
+        }
+        // A step of each, so that nobody's backlog keeps the others waiting.
+        for tenant in std::mem::take(&mut busy) {
+            if stop.is_cancelled() {
+                return;
+            }
+            match tree::step(&state.db, &state.secrets, tenant, Utc::now()).await {
+                Ok(0) => {}
+                Ok(_) => drop(busy.insert(tenant)),
+                Err(error) => tracing::warn!(%tenant, %error, "the tree will be grown later"),
+            }
+        }
+        if busy.is_empty() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep_until(look) => {}
+                first = announced.recv() => match first {
+                    Ok(batch) => drop(busy.insert(batch.tenant)),
+                    Err(RecvError::Lagged(_)) => look = Instant::now(),
+                    Err(RecvError::Closed) => tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep_until(look) => {}
+                    },
+                },
+            }
+        }
+    }
+}
+
+/// Checks the events of all tenants against their trees, round after round, until `stop`.
+pub(super) async fn check(state: AppState, stop: CancellationToken) {
+    loop {
+        let tenants = match tenancy::active_ids(&state.db).await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::warn!(%error, "the check of proofs cannot list tenants");
+                Vec::new()
+            }
+        };
+        for tenant in tenants {
+            loop {
+                match check::step_and_tell(&state.db, tenant, Utc::now()).await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(%tenant, %error, "the proofs will be checked again");
+                        break;
+                    }
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(BREATH) => {}
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(REST) => {}
+        }
+    }
+}
