@@ -138,6 +138,15 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/trace/{uid}", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/backward", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/forward", Reader, Nothing),
+    ("GET", "/api/v1/trace/{uid}/picture", Reader, Nothing),
+    ("GET", "/api/v1/trace/{uid}/report", Reader, Nothing),
+    ("GET", "/api/v1/trace/{uid}/report.xlsx", Reader, Nothing),
+    ("GET", "/api/v1/trace/lot/{id}", Reader, Nothing),
+    ("GET", "/api/v1/trace/document/{type}/{number}", Reader, Nothing),
+    ("GET", "/api/v1/trace/customer/{code}", Reader, Nothing),
+    ("GET", "/api/v1/trace/machine/{code}", Reader, Nothing),
+    ("GET", "/api/v1/trace/operator/{code}", Reader, Nothing),
+    ("GET", "/api/v1/trace/compare", Reader, Nothing),
     ("GET", "/api/v1/search", Reader, Nothing),
     ("GET", "/api/v1/exceptions", Reader, Nothing),
     ("GET", "/api/v1/exceptions/counts", Reader, Nothing),
@@ -576,6 +585,7 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{consignee}", HOLD)
         .replace("{operation}", "listHolds")
         .replace("{link}", "nonsense")
+        .replace("{type}/{number}", &format!("recadv/{MARK}"))
         .replace("{session}", "nonsense")
         .replace("{key}", "nonsense")
         .replace("{name}", "app.css");

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use rust_xlsxwriter::{Format, Workbook};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,7 +13,7 @@ use super::store::Stored;
 use super::{MastersError, check, sensitive};
 use crate::ctx::Cx;
 use crate::db::Db;
-use crate::web::{csv_line, harmless};
+use crate::web::{WorkSheet, csv_line, harmless, workbook};
 
 /// Rows that are read at once.
 const BATCH: usize = 2000;
@@ -111,42 +110,19 @@ pub(super) async fn xlsx(db: &Db, cx: &Cx, shape: &Shape, query: ListQuery) -> R
         }
         query = page.next.map(|after| ListQuery { after, ..asked });
     }
-    let (heads, name) = (inputs(shape, &heads_of), shape.master.name);
-    let made = tokio::task::spawn_blocking(move || workbook(name, &heads, &rows));
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            row.into_iter()
+                .map(|value| match value {
+                    Value::Number(_) | Value::Bool(_) | Value::Null => value,
+                    value => Kind::plain(&value).into(),
+                })
+                .collect()
+        })
+        .collect();
+    let sheet = WorkSheet { name: shape.master.name.into(), heads: inputs(shape, &heads_of), rows };
+    let made = tokio::task::spawn_blocking(move || workbook(&[sheet]));
     let made = made.await.map_err(|error| MastersError::Fault(error.to_string()))?;
     made.map_err(|error| MastersError::Fault(error.to_string()))
-}
-
-fn workbook(
-    name: &str,
-    heads: &[String],
-    rows: &[Vec<Value>],
-) -> Result<Vec<u8>, rust_xlsxwriter::XlsxError> {
-    let mut book = Workbook::new();
-    let sheet = book.add_worksheet();
-    sheet.set_name(name.chars().take(31).collect::<String>())?;
-    let bold = Format::new().set_bold();
-    for (column, head) in (0_u16..).zip(heads) {
-        sheet.write_string_with_format(0, column, head, &bold)?;
-        sheet.set_column_width(column, 18)?;
-    }
-    sheet.set_freeze_panes(1, 0)?;
-    for (line, row) in (1_u32..).zip(rows) {
-        for (column, value) in (0_u16..).zip(row) {
-            match value {
-                Value::Number(number) => {
-                    sheet.write_number(line, column, number.as_f64().unwrap_or_default())?;
-                }
-                Value::Bool(flag) => {
-                    sheet.write_boolean(line, column, *flag)?;
-                }
-                Value::Null => {}
-                // Decimals as texts too: a spreadsheet's numbers lose digits.
-                value => {
-                    sheet.write_string(line, column, Kind::plain(value))?;
-                }
-            }
-        }
-    }
-    book.save_to_buffer()
 }

@@ -34,6 +34,7 @@ mod state;
 mod told;
 mod version;
 mod within;
+mod workbook;
 
 pub use assets::asset;
 pub use bodies::Bodies;
@@ -66,6 +67,7 @@ pub use state::{AppState, Builder, NavItem};
 pub(crate) use told::{Done, found, status_of};
 pub use version::{IfMatch, etag, not_modified};
 pub use within::beyond;
+pub use workbook::{WorkSheet, workbook};
 
 /// The whole site: `pages` of all parts beside sign-in and assets, with what
 /// every request needs around them.

@@ -27,6 +27,7 @@ pub fn router() -> Router<AppState> {
         .route("/api/v1/trace/{uid}", get(trace))
         .route("/api/v1/trace/{uid}/backward", get(backward))
         .route("/api/v1/trace/{uid}/forward", get(forward))
+        .merge(super::api_places::router())
         .route("/api/v1/search", get(find))
         .route("/api/v1/agents", get(agents))
         .route("/api/v1/holds", get(list_holds).post(place_hold))
@@ -45,7 +46,7 @@ pub fn operations() -> Vec<Operation> {
             .fails(404, "uid.foreign", "A UID of another tenant.")
             .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
     };
-    let traces = [
+    let traces: Vec<Operation> = [
         of_uid(Operation::get(
             "/api/v1/trace/{uid}",
             "traceUnit",
@@ -67,7 +68,10 @@ pub fn operations() -> Vec<Operation> {
         Operation::get("/api/v1/agents", "listAgents", "Plants, and how current each is")
             .needs(&PLANT_READ)
             .answers::<Agents>(),
-    ];
+    ]
+    .into_iter()
+    .chain(super::api_places::operations(of_uid))
+    .collect();
     let holds = [
         Operation::get("/api/v1/holds", "listHolds", "Holds, newest first")
             .needs(&HOLD_READ)

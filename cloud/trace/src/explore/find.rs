@@ -31,16 +31,23 @@ async fn units(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
         Err(TraceError::Db(error)) => return Err(error.into()),
         _ => None,
     };
-    let found = match search::search_in(tx, ask.text, None, ask.limit).await {
-        Ok(found) => found.hits,
+    let (leads, found) = match search::search_in(tx, ask.text, None, ask.limit).await {
+        Ok(found) => (found.leads, found.hits),
         Err(TraceError::Db(error)) => return Err(error.into()),
         // What cannot be a code is none.
-        Err(_) => Vec::new(),
+        Err(_) => Default::default(),
     };
     let mut hits: Vec<Hit> = Vec::new();
     if let Some(uid) = &resolved {
         let (title, href) = (uid.clone(), format!("/trace/{uid}"));
         hits.push(Hit { group: group.clone(), title, detail: String::new(), href, exact: true });
+    }
+    for lead in leads {
+        let kind = ask.caller.t(&format!("trace-lead-{}", lead.kind));
+        let mut details = vec![kind, lead.detail];
+        details.retain(|detail| !detail.is_empty());
+        let detail = details.join(" · ");
+        hits.push(Hit { group: group.clone(), title: lead.code, detail, href: lead.path, exact: false });
     }
     for hit in found {
         let mut details = vec![hit.item, hit.plant];

@@ -109,6 +109,11 @@ impl Graph {
         list
     }
 
+    /// All links by which UIDs were reached, in no order.
+    pub fn links(&self) -> impl Iterator<Item = &Edge> {
+        self.reached_by.values().flatten().map(|&index| &self.edges[index])
+    }
+
     /// Whether a link lies on a cycle.
     #[must_use]
     pub fn is_cyclic(&self, edge: &Edge) -> bool {

@@ -69,7 +69,8 @@ fn node(row: &EventRow) -> Node {
     }
 }
 
-fn reading(row: ReadingRow) -> ReadingView {
+/// A reading as it is told.
+pub(super) fn reading(row: ReadingRow) -> ReadingView {
     let outside = row.value.is_some_and(|value| {
         row.low.is_some_and(|low| value < low) || row.high.is_some_and(|high| value > high)
     });

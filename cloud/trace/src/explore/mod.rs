@@ -1,7 +1,9 @@
 //! Trace, genealogy and search.
 
 pub mod api;
+pub(crate) mod api_places;
 pub mod code;
+pub mod compare;
 pub mod error;
 pub mod find;
 pub mod graph;
@@ -10,6 +12,10 @@ pub mod holding;
 pub mod model;
 pub mod names;
 pub mod order;
+pub mod picture;
+pub mod places;
+pub mod report;
+pub mod report_sheets;
 pub mod scope;
 pub mod search;
 pub mod service;

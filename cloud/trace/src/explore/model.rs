@@ -473,6 +473,8 @@ pub struct DispatchRef {
 /// A page of search results.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Found {
+    /// What the code itself stands for besides units; on the first page only.
+    pub leads: Vec<super::places::Lead>,
     /// Results, best kind first.
     pub hits: Vec<Hit>,
     /// Pass as `after` for the next page; null on the last.

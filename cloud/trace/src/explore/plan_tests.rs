@@ -11,8 +11,9 @@ use sqlx::{ConnectOptions, Connection, Row};
 
 use super::error::TraceError;
 use super::graph::Direction;
+use super::places::{self, Who};
 use super::walk::Ask;
-use super::{search, service, walk};
+use super::{compare, picture, report, search, service, walk};
 use crate::genealogy::{self, Genealogy, Mode};
 use crate::testing::{Say, Site, event, uid};
 use proto::v1::{Role, Stage};
@@ -66,6 +67,11 @@ insert into event_references (tenant_id, number, type, line, agent_id, epoch, se
 select app.tenant(), 'O-' || g % 3000, t, 0, a.agent_id, 9, g, n
 from agents a, generate_series(1, 20000) g, unnest(array['po', 'so', 'transfer', 'prodorder']) with ordinality x(t, n)
 where a.name = 'KOL';
+insert into partners (tenant_id, partner, name, roles) values (app.tenant(), 'C-7', 'Customer', '{customer}');
+update orders set partner = 'C-' || substr(number, 3)::integer % 30 where type = 'so';
+insert into event_references (tenant_id, number, type, line, agent_id, epoch, seq, ordinal)
+select app.tenant(), 'C-' || g % 30, 'customer', 0, a.agent_id, 9, g, 9
+from agents a, generate_series(1, 20000) g where a.name = 'KOL';
 insert into ingest_batches (tenant_id, batch_id, agent_id, epoch, from_seq, to_seq)
 select app.tenant(), g, a.agent_id, 9, g * 10 - 9, g * 10 from agents a, generate_series(1, 2000) g where a.name = 'KOL';
 update tenant_counters set batch_id = 2000;
@@ -234,6 +240,49 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             .await;
         check.unwrap();
     }
+
+    let check: Result<(), TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            let (now, day) = (Utc::now(), chrono::Duration::days(1));
+            let first = places::Page { after: None, limit: 50 };
+            for who in [Who::Machine, Who::Operator] {
+                let code = if who == Who::Machine { "m7" } else { "op7" };
+                let page = places::passes_in(tx, who, code, (now - day * 14, now), &first, now).await?;
+                assert_eq!(page.passes.len(), 50);
+                let second = places::Page { after: page.next, limit: 50 };
+                let page = places::passes_in(tx, who, code, (now - day * 14, now), &second, now).await?;
+                assert_eq!(page.passes.len(), 50);
+                assert_eq!(offences(tx).await?, Vec::<String>::new(), "{who:?}");
+            }
+            let lot: uuid::Uuid = sqlx::query_scalar("select md5('lot7')::uuid").fetch_one(tx.conn()).await?;
+            assert_eq!(places::lot_in(tx, lot, &first, now).await?.units.len(), 4);
+            let page = places::document_in(tx, "prodorder", "O-7", &first, now).await?;
+            assert_eq!(page.passes.len(), 7);
+            let page = places::customer_in(tx, "C-7", "", &first, now).await?;
+            assert_eq!((page.orders.len(), page.passes.len()), (50, 50));
+            let second = places::Page { after: page.next, limit: 50 };
+            let after = page.next_orders.unwrap_or_default();
+            let page = places::customer_in(tx, "C-7", &after, &second, now).await?;
+            assert_eq!((page.orders.len(), page.passes.len()), (50, 50));
+            assert_eq!(offences(tx).await?, Vec::<String>::new(), "places");
+            for code in ["HEAT-7", "O-7", "C-7", "m7", "op7", "NOTHING"] {
+                let leads = places::leads_in(tx, code).await?;
+                assert_eq!(leads.is_empty(), code == "NOTHING", "{code}");
+                assert_eq!(offences(tx).await?, Vec::<String>::new(), "{code}");
+            }
+            for direction in [Direction::Backward, Direction::Forward] {
+                let wish = picture::Wish::default();
+                picture::picture_in(tx, &uid("KOL", "RM", 20), direction, &wish, now).await?;
+            }
+            compare::compare_in(tx, &uid("KOL", "RM", 20), &uid("KOL", "RM", 30), now).await?;
+            report::report_in(tx, &uid("KOL", "RM", 20), now).await?;
+            assert_eq!(offences(tx).await?, Vec::<String>::new(), "picture, comparison and report");
+            Ok(())
+        })
+        .await;
+    check.unwrap();
 
     let check: Result<(), TraceError> = site
         .db

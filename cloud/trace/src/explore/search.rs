@@ -6,10 +6,10 @@ use uid::TenantCode;
 
 use super::error::TraceError;
 use super::model::{Found, Hit};
-use super::scope;
 use super::service::{own_code, uid_text};
 use super::store::label;
 use super::store::search::{self as store, After, FoundRow};
+use super::{places, scope};
 
 /// Most results on one page.
 pub const MOST_LIMIT: usize = 200;
@@ -77,12 +77,13 @@ pub async fn search_in(
     }
     let (from_kind, mut place) = cursor(after)?;
     let own = own_code(tx).await?;
+    let leads = if after.is_none() { places::leads_in(tx, query).await? } else { Vec::new() };
     let mut hits = Vec::new();
     for (number, by) in ALL.into_iter().enumerate().skip(from_kind) {
         let room = limit - hits.len();
         if room == 0 {
             let next = Some(format!("{number}.0."));
-            return Ok(Found { hits, next });
+            return Ok(Found { leads, hits, next });
         }
         let want = i64::try_from(room + 1).unwrap_or(i64::MAX);
         let mut rows = rows(tx, by, own, query, clean, &place, want).await?;
@@ -101,10 +102,10 @@ pub async fn search_in(
             Hit { by: by.name(), text, uid, item: row.item, plant: row.plant }
         }));
         if more {
-            return Ok(Found { hits, next: last });
+            return Ok(Found { leads, hits, next: last });
         }
     }
-    Ok(Found { hits, next: None })
+    Ok(Found { leads, hits, next: None })
 }
 
 async fn rows(

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::code::{self, Code};
 use super::error::TraceError;
-use super::model::{AgentView, Item, Lot, Relative, StateView, Trace};
+use super::model::{AgentView, CurrentTo, Item, Lot, PlantBehind, Relative, StateView, Trace};
 use super::store::label::{self, Place, Registered, RelativeRow};
 use super::{history, names, scope};
 use crate::projection::PROJECTION;
@@ -82,7 +82,7 @@ pub async fn resolve(tx: &mut Tx, text: &str) -> Result<Resolved, TraceError> {
 }
 
 /// Where a page of events ends.
-fn place(text: &str) -> Result<Place, TraceError> {
+pub(super) fn place(text: &str) -> Result<Place, TraceError> {
     let mut parts = text.split('.');
     let mut next = || parts.next();
     let place = (|| {
@@ -98,6 +98,24 @@ fn place(text: &str) -> Result<Place, TraceError> {
         field: "after",
         problem: "is not what an answer gave as `events_next`".into(),
     })
+}
+
+/// A place as [`place`] reads it.
+pub(super) fn place_text(place: &Place) -> String {
+    format!("{}.{}.{}.{}", place.at.timestamp_micros(), place.agent, place.epoch, place.seq)
+}
+
+/// How far an answer of this transaction reaches: asked first, so that what is
+/// answered is at least as new. Of plants those of the caller's.
+pub(super) async fn fresh(
+    tx: &mut Tx,
+    now: DateTime<Utc>,
+) -> Result<(CurrentTo, Vec<PlantBehind>), TraceError> {
+    let current_to = label::current_to(tx).await?;
+    let plants = tx.plants().clone();
+    let mut behind = label::plants_behind(tx, now - FRESH).await?;
+    behind.retain(|behind| plants.has(&behind.plant));
+    Ok((current_to, behind))
 }
 
 /// The life of the UID that `text` stands for. `now` decides which plants count
@@ -171,9 +189,7 @@ pub async fn trace_after_in(
 
     let tenant = resolved.tenant;
     readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
-    let events_next = next.map(|place| {
-        format!("{}.{}.{}.{}", place.at.timestamp_micros(), place.agent, place.epoch, place.seq)
-    });
+    let events_next = next.as_ref().map(place_text);
     let (lifecycle, events) = history::tell(tenant, key, events, readings);
     let mut state = state_view(tenant, registered.as_ref());
     state.holds = holds;

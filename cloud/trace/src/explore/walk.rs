@@ -114,6 +114,20 @@ pub async fn walk_in(
     walk_of(tx, genealogy, text, direction, ask, now, true).await
 }
 
+/// As [`branch`], inside a transaction.
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn nodes_in(
+    tx: &mut Tx,
+    text: &str,
+    direction: Direction,
+    ask: &Ask,
+    now: DateTime<Utc>,
+) -> Result<Walk, TraceError> {
+    walk_of(tx, text, direction, ask, now, false).await
+}
+
 async fn walk_of(
     tx: &mut Tx,
     genealogy: &Genealogy,

@@ -318,10 +318,16 @@ pub struct ReadingRow {
 
 /// Readings of these events, newest first, one more than [`MOST_READINGS`].
 pub async fn readings(tx: &mut Tx, events: &[EventRow]) -> Result<Vec<ReadingRow>, Error> {
+    let stamps: Vec<_> = events.iter().map(|event| (event.agent_id, event.epoch, event.seq)).collect();
+    readings_of(tx, &stamps).await
+}
+
+/// As [`readings`], of events by agent, epoch and seq.
+pub async fn readings_of(tx: &mut Tx, events: &[(Uuid, i32, i64)]) -> Result<Vec<ReadingRow>, Error> {
     let tenant = tx.tenant();
-    let agents: Vec<Uuid> = events.iter().map(|event| event.agent_id).collect();
-    let epochs: Vec<i32> = events.iter().map(|event| event.epoch).collect();
-    let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
+    let agents: Vec<Uuid> = events.iter().map(|event| event.0).collect();
+    let epochs: Vec<i32> = events.iter().map(|event| event.1).collect();
+    let seqs: Vec<i64> = events.iter().map(|event| event.2).collect();
     sqlx::query_as!(
         ReadingRow,
         "select r.agent_id, r.epoch, r.seq, r.ordinal, r.name, r.value, r.unit, r.quality, r.low, r.high, r.taken_at \

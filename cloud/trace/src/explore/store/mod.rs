@@ -4,6 +4,8 @@
 pub(crate) mod corrections;
 pub(crate) mod holding;
 pub(crate) mod label;
+pub(crate) mod picture;
+pub(crate) mod places;
 pub(crate) mod scope;
 pub(crate) mod search;
 pub(crate) mod walk;

@@ -1,0 +1,11 @@
+//! Where a trace begins besides a UID: a lot, a document, a customer, a machine or a
+//! person and a window of time.
+
+mod model;
+mod service;
+pub mod when;
+
+pub use model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
+pub use service::{
+    MOST_LIMIT, Page, Who, customer_in, document_in, leads_in, lot_in, machine_zone, passes_in, window_of,
+};

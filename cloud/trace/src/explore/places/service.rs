@@ -1,0 +1,525 @@
+//! Lots, documents, customers, machines and people, asked for by whoever traces.
+//!
+//! Of events those at the caller's plants are told; a lot is known to who may see one
+//! of its labels.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
+use platform::db::Tx;
+use platform::web::escaped;
+use proto::v1::Stage;
+use uuid::Uuid;
+
+use super::model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
+use super::when;
+use crate::explore::error::TraceError;
+use crate::explore::service::{self, fresh, own_code, uid_text};
+use crate::explore::store::label::{self, Place};
+use crate::explore::store::places::{self as store, PassRow};
+use crate::explore::store::{corrections, scope as scope_store};
+use crate::explore::{history, names, scope};
+use crate::projection::state::{Custody, Life, Quality};
+
+/// Most rows of one page.
+pub const MOST_LIMIT: usize = 200;
+/// Longest window of a machine or a person.
+const MOST_WINDOW: Duration = Duration::days(93);
+/// The window when none is asked for.
+const USUAL_WINDOW: Duration = Duration::hours(24);
+/// UIDs of one event that are told.
+const MOST_UNITS: usize = 200;
+
+/// Which page.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// `next` of the page before.
+    pub after: Option<String>,
+    /// Rows at most, 1 to [`MOST_LIMIT`].
+    pub limit: usize,
+}
+
+impl Page {
+    fn checked(&self) -> Result<i64, TraceError> {
+        if !(1..=MOST_LIMIT).contains(&self.limit) {
+            let problem = format!("{} is not 1 to {MOST_LIMIT}", self.limit);
+            return Err(TraceError::Parameter { field: "limit", problem });
+        }
+        Ok(i64::try_from(self.limit).unwrap_or(i64::MAX))
+    }
+
+    fn place(&self) -> Result<Place, TraceError> {
+        match &self.after {
+            Some(text) => service::place(text),
+            None => {
+                Ok(Place { at: DateTime::UNIX_EPOCH, agent: Uuid::nil(), epoch: i32::MIN, seq: i64::MIN })
+            }
+        }
+    }
+}
+
+/// Whose window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// A machine's.
+    Machine,
+    /// A person's.
+    Operator,
+}
+
+/// A text as a path's segment.
+fn segment(text: &str) -> String {
+    escaped(text, b"-_.~")
+}
+
+fn wrong(field: &'static str, problem: &str) -> TraceError {
+    TraceError::Parameter { field, problem: problem.to_owned() }
+}
+
+/// A code that may be asked for: as typed, and in capitals.
+fn spellings(text: &str) -> Vec<String> {
+    let clean = uid::clean_scan(text).text;
+    if clean.is_empty() || clean.len() > 256 || clean.contains('\0') {
+        return Vec::new();
+    }
+    let mut codes = vec![clean.to_owned()];
+    let capitals = clean.to_uppercase();
+    if !codes.contains(&capitals) {
+        codes.push(capitals);
+    }
+    codes
+}
+
+/// The window from `from` to `to`, by the clock of `zone`: the last day before `now`
+/// where neither is told, a day from or to the one that is.
+///
+/// # Errors
+/// [`TraceError::Parameter`] with the field that is no time, or when the window is
+/// empty or longer than 93 days.
+pub fn window_of(
+    from: &str,
+    to: &str,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<(DateTime<Utc>, DateTime<Utc>), TraceError> {
+    let read = |field, text: &str, end| {
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let what = "is no day (2025-01-20) and no time (2025-01-20T09:00)";
+        when::moment(text, zone, end).map(Some).ok_or_else(|| wrong(field, what))
+    };
+    let (from, to) = match (read("from", from, false)?, read("to", to, true)?) {
+        (Some(from), Some(to)) => (from, to),
+        (Some(from), None) => (from, from + USUAL_WINDOW),
+        (None, Some(to)) => (to - USUAL_WINDOW, to),
+        (None, None) => (now - USUAL_WINDOW, now),
+    };
+    if from >= to {
+        return Err(wrong("to", "is not after `from`"));
+    }
+    if to - from > MOST_WINDOW {
+        return Err(wrong("to", "is more than 93 days after `from`"));
+    }
+    Ok((from, to))
+}
+
+/// The time zone of the plant where a machine stands, if that is known.
+///
+/// # Errors
+/// The database.
+pub async fn machine_zone(tx: &mut Tx, code: &str) -> Result<Option<Tz>, TraceError> {
+    let Some((_, _, plant)) = store::machine(tx, &[code.to_owned()]).await? else {
+        return Ok(None);
+    };
+    let zones = crate::pages::store::zones(tx).await?;
+    Ok(zones.into_iter().find(|(code, _)| *code == plant).map(|(_, zone)| platform::i18n::zone(&zone)))
+}
+
+/// What a code stands for besides UIDs: lots, documents, a customer, a machine, a
+/// person. At most 20 of each, the code exactly, in capitals as well.
+///
+/// # Errors
+/// The database.
+pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> {
+    let codes = spellings(text);
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let plants = tx.plants().clone();
+    let mut leads = Vec::new();
+    let ids = store::lots_numbered(tx, &codes, 20).await?;
+    for lot in label::lots(tx, &ids).await? {
+        if let Some(plants) = plants.codes()
+            && !scope_store::lot_seen(tx, lot.lot_id, &plants).await?
+        {
+            continue;
+        }
+        let detail = [lot.item.as_str(), &lot.supplier, &lot.supplier_name]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · ");
+        leads.push(Lead {
+            kind: "lot",
+            path: format!("/trace/lot/{}", lot.lot_id),
+            code: lot.supplier_lot,
+            detail,
+        });
+    }
+    for (kind, number) in store::document_types(tx, &codes).await? {
+        if kind == "customer" || kind == "to_plant" || !document_known(tx, &kind, &number).await? {
+            continue;
+        }
+        let path = format!("/trace/document/{}/{}", segment(&kind), segment(&number));
+        leads.push(Lead { kind: "document", path, code: number, detail: kind });
+    }
+    if let Some((code, name, place)) = store::customer(tx, &codes).await? {
+        let detail = if place.is_empty() { name } else { format!("{name} · {place}") };
+        leads.push(Lead {
+            kind: "customer",
+            path: format!("/trace/customer/{}", segment(&code)),
+            code,
+            detail,
+        });
+    }
+    let machine = match store::machine(tx, &codes).await? {
+        Some((code, name, plant)) if plants.has(&plant) => Some((code, format!("{name} · {plant}"))),
+        _ => store::machine_told(tx, &codes).await?.map(|code| (code, String::new())),
+    };
+    if let Some((code, detail)) = machine {
+        leads.push(Lead {
+            kind: "machine",
+            path: format!("/trace/machine/{}", segment(&code)),
+            code,
+            detail,
+        });
+    }
+    if let Some(code) = store::operator_told(tx, &codes).await? {
+        let path = format!("/trace/operator/{}", segment(&code));
+        leads.push(Lead { kind: "operator", path, code, detail: String::new() });
+    }
+    Ok(leads)
+}
+
+/// Whether the caller may know a document: an order of its plants, or an event there
+/// among the first hundred that name it.
+async fn document_known(tx: &mut Tx, kind: &str, number: &str) -> Result<bool, TraceError> {
+    let plants = tx.plants().clone();
+    if plants.is_all() {
+        return Ok(true);
+    }
+    if store::order(tx, kind, number).await?.is_some_and(|order| plants.has(&order.plant)) {
+        return Ok(true);
+    }
+    let start = Page::default().place()?;
+    let rows = store::document_events(tx, kind, number, &start, 100).await?;
+    Ok(rows.iter().any(|row| plants.has(&row.plant)))
+}
+
+/// A lot and a page of its labels.
+///
+/// # Errors
+/// [`TraceError::Unknown`], a wrong parameter, the database.
+pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> Result<LotPage, TraceError> {
+    let limit = page.checked()?;
+    let after = match &page.after {
+        Some(text) => text.parse().map_err(|_| wrong("after", "is not what an answer gave as `next`"))?,
+        None => i64::MIN,
+    };
+    let (current_to, plants_behind) = fresh(tx, now).await?;
+    let own = own_code(tx).await?;
+    let plants = tx.plants().clone();
+    let known = match plants.codes() {
+        None => true,
+        Some(plants) => scope_store::lot_seen(tx, id, &plants).await?,
+    };
+    let lot = if known { label::lots(tx, &[id]).await?.pop() } else { None };
+    let Some(lot) = lot else {
+        return Err(TraceError::Unknown(id.to_string()));
+    };
+    let mut rows = store::lot_units(tx, id, after, limit + 1).await?;
+    let more = rows.len() > page.limit;
+    rows.truncate(page.limit);
+    let next = rows.last().filter(|_| more).map(|row| row.key.to_string());
+    let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
+    let seen = scope::seen(tx, &keys).await?;
+    let units = rows
+        .into_iter()
+        .filter(|row| seen.contains(&row.key))
+        .map(|row| {
+            let here = plants.has(&row.plant);
+            let (life, quality, custody) = states(row.life, row.quality, row.custody);
+            LotUnit {
+                uid: uid_text(own, row.key),
+                quantity: row.quantity.map(|quantity| quantity.normalize()),
+                unit: row.unit,
+                life,
+                quality,
+                custody,
+                plant: row.plant,
+                location: if here { row.location } else { String::new() },
+            }
+        })
+        .collect();
+    let mut piles = if page.after.is_none() { store::lot_piles(tx, id).await? } else { Vec::new() };
+    let counted: i64 = piles.iter().map(|pile| pile.labels).sum();
+    // How much there is of it elsewhere is for those there.
+    piles.retain(|pile| plants.has(&pile.plant));
+    let piles = piles
+        .into_iter()
+        .map(|pile| {
+            let (life, quality, custody) = states(pile.life, pile.quality, pile.custody);
+            LotPile {
+                plant: pile.plant,
+                life,
+                quality,
+                custody,
+                labels: pile.labels,
+                quantity: pile.quantity.normalize(),
+                unit: pile.unit,
+            }
+        })
+        .collect();
+    let piles_cut = counted >= store::MOST_IN_PILES;
+    Ok(LotPage { lot, piles, piles_cut, units, next, current_to, plants_behind })
+}
+
+fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str, &'static str) {
+    (
+        Life::from_number(life).unwrap_or(Life::Expected).name(),
+        Quality::from_number(quality).unwrap_or(Quality::Unrestricted).name(),
+        Custody::from_number(custody).unwrap_or(Custody::Location).name(),
+    )
+}
+
+/// What a machine or a person did in a window.
+///
+/// # Errors
+/// [`TraceError::Unknown`] of a code that no master and no event knows, a wrong
+/// parameter, the database.
+pub async fn passes_in(
+    tx: &mut Tx,
+    who: Who,
+    code: &str,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    page: &Page,
+    now: DateTime<Utc>,
+) -> Result<Passes, TraceError> {
+    let limit = page.checked()?;
+    let after = page.place()?;
+    let (current_to, plants_behind) = fresh(tx, now).await?;
+    let plants = tx.plants().clone();
+    let codes = [code.to_owned()];
+    if code.is_empty() || code.len() > 256 || code.contains('\0') {
+        return Err(TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect()));
+    }
+    let master = match who {
+        Who::Machine => store::machine(tx, &codes).await?.filter(|(_, _, plant)| plants.has(plant)),
+        Who::Operator => None,
+    };
+    let mut rows = match who {
+        Who::Machine => store::machine_events(tx, code, from, to, &after, limit + 1).await?,
+        Who::Operator => store::operator_events(tx, code, from, to, &after, limit + 1).await?,
+    };
+    let next = cut(&mut rows, page.limit);
+    let passes = tell(tx, rows).await?;
+    if passes.is_empty() && master.is_none() {
+        let told = match who {
+            Who::Machine => store::machine_told(tx, &codes).await?,
+            Who::Operator => store::operator_told(tx, &codes).await?,
+        };
+        if told.is_none() {
+            return Err(TraceError::Unknown(code.chars().take(60).collect()));
+        }
+    }
+    let (_, name, plant) = master.unwrap_or_default();
+    Ok(Passes {
+        kind: match who {
+            Who::Machine => "machine",
+            Who::Operator => "operator",
+        },
+        code: code.to_owned(),
+        name,
+        plant,
+        from,
+        to,
+        passes,
+        next,
+        current_to,
+        plants_behind,
+    })
+}
+
+/// A document and a page of the events that name it.
+///
+/// # Errors
+/// [`TraceError::Unknown`], a wrong parameter, the database.
+pub async fn document_in(
+    tx: &mut Tx,
+    kind: &str,
+    number: &str,
+    page: &Page,
+    now: DateTime<Utc>,
+) -> Result<Document, TraceError> {
+    let limit = page.checked()?;
+    let after = page.place()?;
+    let unknown = || TraceError::Unknown(number.chars().take(60).filter(|letter| *letter != '\0').collect());
+    if [kind, number].iter().any(|text| text.is_empty() || text.len() > 256 || text.contains('\0')) {
+        return Err(unknown());
+    }
+    let (current_to, plants_behind) = fresh(tx, now).await?;
+    let plants = tx.plants().clone();
+    let order = store::order(tx, kind, number).await?.filter(|order| plants.has(&order.plant)).map(order);
+    let mut rows = store::document_events(tx, kind, number, &after, limit + 1).await?;
+    let next = cut(&mut rows, page.limit);
+    let passes = tell(tx, rows).await?;
+    if order.is_none() && passes.is_empty() && next.is_none() && page.after.is_none() {
+        return Err(unknown());
+    }
+    let (kind, number) = (kind.to_owned(), number.to_owned());
+    Ok(Document { kind, number, order, passes, next, current_to, plants_behind })
+}
+
+/// A customer, a page of its sales orders, and one of the events that name it.
+///
+/// # Errors
+/// [`TraceError::Unknown`], a wrong parameter, the database.
+pub async fn customer_in(
+    tx: &mut Tx,
+    code: &str,
+    after_order: &str,
+    page: &Page,
+    now: DateTime<Utc>,
+) -> Result<Customer, TraceError> {
+    let limit = page.checked()?;
+    let after = page.place()?;
+    if after_order.contains('\0') || after_order.len() > 256 {
+        return Err(wrong("after_order", "is not what an answer gave as `next_orders`"));
+    }
+    let unknown = || TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect());
+    if code.contains('\0') || code.len() > 256 {
+        return Err(unknown());
+    }
+    let (current_to, plants_behind) = fresh(tx, now).await?;
+    let Some((code, name, place)) = store::customer(tx, &[code.to_owned()]).await? else {
+        return Err(unknown());
+    };
+    let mut orders = store::orders_of(tx, &code, after_order, limit + 1).await?;
+    let more = orders.len() > page.limit;
+    orders.truncate(page.limit);
+    let next_orders = orders.last().filter(|_| more).map(|order| order.number.clone());
+    let mut rows = store::document_events(tx, "customer", &code, &after, limit + 1).await?;
+    let next = cut(&mut rows, page.limit);
+    let passes = tell(tx, rows).await?;
+    let orders = orders.into_iter().map(order).collect();
+    Ok(Customer { code, name, place, orders, next_orders, passes, next, current_to, plants_behind })
+}
+
+/// Cuts a page of one row more than may be shown; answers where the next begins.
+fn cut(rows: &mut Vec<PassRow>, most: usize) -> Option<String> {
+    let more = rows.len() > most;
+    rows.truncate(most);
+    rows.last().filter(|_| more).map(|row| {
+        service::place_text(&Place {
+            at: row.occurred_at,
+            agent: row.agent_id,
+            epoch: row.epoch,
+            seq: row.seq,
+        })
+    })
+}
+
+fn order(row: store::OrderRow) -> OrderView {
+    OrderView {
+        kind: row.kind,
+        number: row.number,
+        plant: row.plant,
+        partner: row.partner,
+        item: row.item,
+        quantity: row.quantity.map(|quantity| quantity.normalize()),
+        ordered_at: row.ordered_at,
+        due_on: row.due_on,
+        status: row.status,
+    }
+}
+
+/// Events with their readings and UIDs; those at other plants, and refused acts,
+/// are left out.
+async fn tell(tx: &mut Tx, mut rows: Vec<PassRow>) -> Result<Vec<Pass>, TraceError> {
+    let own = own_code(tx).await?;
+    let plants = tx.plants().clone();
+    rows.retain(|row| plants.has(&row.plant) && row.stage != Stage::Refused as i16);
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.event_id).collect();
+    let void = corrections::void_among(tx, &ids).await?;
+    let most = i64::try_from(MOST_UNITS).unwrap_or(i64::MAX);
+    let mut units: HashMap<i64, Vec<UnitRef>> = HashMap::new();
+    for subject in store::subjects(tx, &rows, most + 1).await? {
+        units.entry(subject.event).or_default().push(UnitRef {
+            uid: uid_text(own, subject.key),
+            item: subject.item,
+            role: names::role_name(subject.role),
+        });
+    }
+    let stamps: Vec<_> = rows.iter().map(|row| (row.agent_id, row.epoch, row.seq)).collect();
+    let mut readings: HashMap<(Uuid, i32, i64), Vec<label::ReadingRow>> = HashMap::new();
+    for row in label::readings_of(tx, &stamps).await? {
+        readings.entry((row.agent_id, row.epoch, row.seq)).or_default().push(row);
+    }
+    let mut passes = Vec::with_capacity(rows.len());
+    for (number, row) in (1_i64..).zip(rows) {
+        let mut units = units.remove(&number).unwrap_or_default();
+        let more_units = units.len() > MOST_UNITS;
+        units.truncate(MOST_UNITS);
+        let mut told = readings.remove(&(row.agent_id, row.epoch, row.seq)).unwrap_or_default();
+        told.sort_by_key(|reading| reading.ordinal);
+        passes.push(Pass {
+            event_id: row.event_id,
+            stage: names::stage(row.stage).as_str_name(),
+            action: names::action_name(row.action),
+            at: row.occurred_at,
+            plant: row.plant,
+            station: row.station,
+            operator: row.operator_id,
+            location: row.location,
+            operation: row.operation,
+            attempt: row.attempt,
+            outcome: names::outcome_name(row.outcome),
+            machine: row.machine,
+            reference_type: row.reference_type,
+            reference: row.reference_number,
+            corrected: void.contains(&row.event_id),
+            readings: told.into_iter().map(history::reading).collect(),
+            units,
+            more_units,
+        });
+    }
+    Ok(passes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_a_day_unless_told() {
+        let now: DateTime<Utc> = "2025-01-20T12:00:00Z".parse().unwrap();
+        let window = |from, to| window_of(from, to, Tz::UTC, now);
+        assert_eq!(window("", "").unwrap(), (now - Duration::days(1), now));
+        let day: DateTime<Utc> = "2025-01-10T00:00:00Z".parse().unwrap();
+        assert_eq!(window("2025-01-10", "").unwrap(), (day, day + Duration::days(1)));
+        assert_eq!(window("2025-01-10", "2025-01-10").unwrap(), (day, day + Duration::days(1)));
+        for (from, to, field) in [
+            ("x", "", "from"),
+            ("", "x", "to"),
+            ("2025-01-10", "2025-01-09", "to"),
+            ("2025-01-10", "2025-06-09", "to"),
+        ] {
+            assert_eq!(window(from, to).unwrap_err().field(), Some(field), "{from} {to}");
+        }
+    }
+}

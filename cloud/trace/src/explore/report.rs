@@ -1,0 +1,104 @@
+//! All that is known of a unit in one piece: what every file of a trace is made of.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use proto::v1::Stage;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::TraceError;
+use super::graph::Direction;
+use super::model::{LifecycleEntry, Trace, Walk};
+use super::walk::{self, Ask, MOST_DEPTH, MOST_LIMIT};
+use super::{names, service};
+
+/// Most events of a report: the newest ones, and the births and receipts.
+pub const MOST_EVENTS: usize = 20_000;
+/// Most units of each direction.
+pub const MOST_NODES: usize = 20_000;
+
+/// A unit's life, what is in it and where it went, all pages together.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Report {
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
+    /// The unit and its events, in causal order; how far the report reaches stands here.
+    pub trace: Trace,
+    /// What is or was in it, to the last level.
+    pub backward: Walk,
+    /// Where it went, to the last level.
+    pub forward: Walk,
+    /// It is more than a report holds (20000 events, 20000 units of a direction), or
+    /// than a walk reads: not everything is in it.
+    pub cut: bool,
+}
+
+/// The report on the unit that `text` stands for. It is read in one transaction, and
+/// bounded by [`MOST_EVENTS`] and [`MOST_NODES`].
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn report_in(tx: &mut Tx, text: &str, now: DateTime<Utc>) -> Result<Report, TraceError> {
+    let mut trace = service::trace_in(tx, text, now).await?;
+    let mut pages = 1;
+    while let Some(after) = trace.events_next.take() {
+        if trace.events.len() >= MOST_EVENTS {
+            trace.events_next = Some(after);
+            break;
+        }
+        let older = service::trace_after_in(tx, &trace.uid, Some(&after), now).await?;
+        let mut events = older.events;
+        // The births and receipts that the first page showed stand here in their order.
+        let known: HashSet<_> = events.iter().map(|event| (event.agent, event.epoch, event.seq)).collect();
+        events.extend(
+            trace.events.drain(..).filter(|event| !known.contains(&(event.agent, event.epoch, event.seq))),
+        );
+        trace.events = events;
+        trace.events_next = older.events_next;
+        trace.more_readings |= older.more_readings;
+        pages += 1;
+    }
+    trace.more_events = trace.events_next.is_some();
+    if pages > 1 {
+        trace.lifecycle = lifecycle(&trace);
+    }
+    let backward = whole(tx, &trace.uid, Direction::Backward, now).await?;
+    let forward = whole(tx, &trace.uid, Direction::Forward, now).await?;
+    let part = |walk: &Walk| walk.cut || walk.deeper || walk.next.is_some();
+    let cut = trace.more_events || trace.more_readings || part(&backward) || part(&forward);
+    Ok(Report { made_at: now, trace, backward, forward, cut })
+}
+
+/// A walk with its pages together.
+async fn whole(tx: &mut Tx, uid: &str, direction: Direction, now: DateTime<Utc>) -> Result<Walk, TraceError> {
+    let mut ask = Ask { depth: MOST_DEPTH, limit: MOST_LIMIT, ..Ask::default() };
+    let mut walk = walk::walk_in(tx, uid, direction, &ask, now).await?;
+    while walk.nodes.len() < MOST_NODES
+        && let Some(after) = walk.next.take()
+    {
+        ask.after = Some(after);
+        let more = walk::nodes_in(tx, uid, direction, &ask, now).await?;
+        walk.nodes.extend(more.nodes);
+        walk.edges.extend(more.edges);
+        walk.next = more.next;
+    }
+    Ok(walk)
+}
+
+/// The specification's lifecycle of events that several pages gave.
+fn lifecycle(trace: &Trace) -> Vec<LifecycleEntry> {
+    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+    trace
+        .events
+        .iter()
+        .filter(|event| Stage::from_str_name(&event.stage).is_some_and(names::in_lifecycle))
+        .map(|event| LifecycleEntry {
+            stage: event.stage.clone(),
+            timestamp: names::timestamp(event.occurred_at),
+            reference: some(&event.reference),
+            location: some(&event.location),
+        })
+        .collect()
+}
