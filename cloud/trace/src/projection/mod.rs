@@ -20,7 +20,7 @@ mod chunk;
 mod holding;
 pub(crate) mod orders;
 mod origin;
-mod store;
+pub(crate) mod store;
 mod tell;
 mod worker;
 

@@ -42,6 +42,12 @@ impl Ranges {
             tos: batches.iter().map(|batch| batch.to_seq).collect(),
         }
     }
+
+    /// Agents, epochs, first and last events.
+    #[must_use]
+    pub fn columns(&self) -> (&[Uuid], &[i32], &[i64], &[i64]) {
+        (&self.agents, &self.epochs, &self.froms, &self.tos)
+    }
 }
 
 /// Takes the cursor for this transaction; `None` while another worker has it.
