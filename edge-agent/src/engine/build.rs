@@ -48,6 +48,8 @@ pub(super) struct Stamp<'a> {
     pub now: DateTime<Utc>,
     pub input_id: &'a str,
     pub machine: &'a str,
+    /// Version and generation of the reference data by which it was decided.
+    pub reference: (u64, u64),
 }
 
 /// A decision as it is to be recorded.
@@ -246,6 +248,8 @@ fn event(
         machine: if draft.machine.is_empty() { stamp.machine } else { &draft.machine }.to_owned(),
         overridden_by: draft.overridden_by.clone(),
         quarantine: None,
+        reference_version: stamp.reference.0,
+        reference_generation: stamp.reference.1,
     })
 }
 

@@ -49,17 +49,58 @@ impl Waiter {
 /// What the writer does alone, between two groups of facts.
 #[derive(Debug)]
 pub(super) enum Control {
-    Grant { kind: TypeCode, first: u64, last: u64, epoch: u32, done: Done<Granted> },
-    GrantSeries { grant: v1::SeriesGrant, done: Done<Granted> },
-    Reference { chunk: v1::ReferenceChunk, done: Done<Option<u64>> },
-    ReferenceCurrent { version: u64, at: DateTime<Utc> },
-    Hello { software: String, done: Done<v1::Hello> },
-    Epoch { change: v1::EpochChange, done: Done<()> },
-    Acked { epoch: u32, through_seq: u64, prune_through: u64 },
-    Welcomed { welcome: v1::Welcome, done: Done<()> },
-    Label { answer: v1::LabelAnswer, done: Done<()> },
-    Quarantine { place: Place, problem: String, done: Done<Vec<Quarantined>> },
-    Verify { done: Done<Verified> },
+    Grant {
+        kind: TypeCode,
+        first: u64,
+        last: u64,
+        epoch: u32,
+        done: Done<Granted>,
+    },
+    GrantSeries {
+        grant: v1::SeriesGrant,
+        done: Done<Granted>,
+    },
+    Reference {
+        chunk: v1::ReferenceChunk,
+        done: Done<Option<u64>>,
+    },
+    ReferenceCurrent {
+        version: u64,
+        at: DateTime<Utc>,
+    },
+    Hello {
+        software: String,
+        done: Done<v1::Hello>,
+    },
+    Epoch {
+        change: v1::EpochChange,
+        done: Done<()>,
+    },
+    Acked {
+        epoch: u32,
+        through_seq: u64,
+        prune_through: u64,
+    },
+    Welcomed {
+        welcome: v1::Welcome,
+        done: Done<()>,
+    },
+    Label {
+        answer: v1::LabelAnswer,
+        done: Done<()>,
+    },
+    Quarantine {
+        place: Place,
+        problem: String,
+        done: Done<Vec<Quarantined>>,
+    },
+    Verify {
+        done: Done<Verified>,
+    },
+    /// Answered when all that was offered before is done.
+    Before {
+        done: Done<()>,
+    },
 }
 
 #[derive(Debug)]

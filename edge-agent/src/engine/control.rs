@@ -65,6 +65,7 @@ impl Writer {
                 let result = self.verify().await;
                 self.reply(done, result);
             }
+            Control::Before { done } => self.reply(done, Ok(())),
         }
     }
 
@@ -145,14 +146,15 @@ impl Writer {
         }
         reference.settle();
         let now = (self.state.settings.now)();
+        // A full set is of the generation that the cloud last told.
+        let generation = if full { self.told_generation } else { self.state.generation };
         reference.version = version;
+        reference.generation = generation;
         reference.as_of = Some(now);
         let mut meta = vec![
             (REFERENCE_VERSION.to_owned(), version.to_string()),
             (REFERENCE_AS_OF.to_owned(), now.to_rfc3339()),
         ];
-        // A full set is of the generation that the cloud last told.
-        let generation = if full { self.told_generation } else { self.state.generation };
         meta.push((GENERATION.to_owned(), generation.to_string()));
         self.journal.write_reference(full, rows, meta).await?;
         self.state.generation = generation;

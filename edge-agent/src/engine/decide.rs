@@ -394,6 +394,7 @@ impl Context<'_> {
             now: self.now,
             input_id: source.input_id,
             machine: source.machine,
+            reference: (self.reference.version, self.reference.generation),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -55,6 +56,8 @@ struct Shared {
     proving: Arc<tokio::sync::Mutex<()>>,
     jobs: Mutex<Option<mpsc::Receiver<PrintJob>>>,
     uplink: watch::Sender<UplinkState>,
+    /// The cloud is in touch and what it holds is not in force yet.
+    holds_due: watch::Sender<bool>,
 }
 
 /// Talks to a running engine. Cheap to clone; the engine ends in order when it is
@@ -80,6 +83,7 @@ impl Handle {
             proving: Arc::default(),
             jobs: Mutex::new(Some(parts.jobs)),
             uplink: watch::channel(UplinkState::default()).0,
+            holds_due: watch::channel(false).0,
         }))
     }
 
@@ -181,6 +185,21 @@ impl Handle {
     /// When it could not be written; the version before it is in force then.
     pub async fn reference_chunk(&self, chunk: v1::ReferenceChunk) -> Result<Option<u64>, EngineError> {
         self.control(|done| Control::Reference { chunk, done }).await
+    }
+
+    /// The cloud is in touch: no reading is taken from when this returns until
+    /// [`Handle::holds_applied`]. What was offered before is done then.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub async fn contact(&self) -> Result<(), EngineError> {
+        self.0.holds_due.send_replace(true);
+        self.control(|done| Control::Before { done }).await
+    }
+
+    /// What the cloud holds is in force, or the cloud is out of touch again.
+    pub fn holds_applied(&self) {
+        self.0.holds_due.send_replace(false);
     }
 
     /// The cloud said at `at` that this version is the newest.
@@ -345,7 +364,7 @@ impl Handle {
                 None => None,
             };
             let proof = self.prove(&input).await;
-            self.offer(Fact::Scan(input, proof), Waiter::Scan(reply))?;
+            self.offer(Fact::Scan(input, proof), Waiter::Scan(reply), Some(SCAN_WAITS)).await?;
         }
         answer.await.map_err(|_| IntakeError::Stopping)?
     }
@@ -382,13 +401,43 @@ impl Handle {
         self.refusal(station, input_id, CODE_NOT_TAKEN, error.args())
     }
 
-    fn offer(&self, fact: Fact, waiter: Waiter) -> Result<(), IntakeError> {
+    /// Offers a reading to the writer, once what the cloud holds is in force; who
+    /// stands at a scanner is told to read again after a while.
+    async fn offer(&self, fact: Fact, waiter: Waiter, wait: Option<Duration>) -> Result<(), IntakeError> {
+        let mut due = self.0.holds_due.subscribe();
+        let until = wait.map(|wait| tokio::time::Instant::now() + wait);
+        loop {
+            {
+                // Kept until the reading stands in the queue: the contact comes
+                // after it then, or this sees it.
+                let due = self.0.holds_due.borrow();
+                if !*due {
+                    return self.queue(fact, waiter);
+                }
+            }
+            let applied = async {
+                // The sender lives as long as this handle.
+                drop(due.wait_for(|due| !*due).await);
+            };
+            match until {
+                None => applied.await,
+                Some(until) => {
+                    tokio::time::timeout_at(until, applied).await.map_err(|_| IntakeError::Holds)?;
+                }
+            }
+        }
+    }
+
+    fn queue(&self, fact: Fact, waiter: Waiter) -> Result<(), IntakeError> {
         self.0.commands.try_send(Command::Fact(fact, waiter)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => IntakeError::Full,
             mpsc::error::TrySendError::Closed(_) => IntakeError::Stopping,
         })
     }
 }
+
+/// How long a scan waits for what the cloud holds before it is refused.
+const SCAN_WAITS: Duration = Duration::from_secs(2);
 
 /// How long before a station's last reading a redelivery of it may have been
 /// recorded, in seconds: what the run before had in hand when it ended.
@@ -422,7 +471,7 @@ impl Intake for Handle {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let station = self.station_of(&input);
-            self.offer(Fact::Machine(input, station), Waiter::Machine(reply))?;
+            self.offer(Fact::Machine(input, station), Waiter::Machine(reply), None).await?;
             answer.await.map_err(|_| IntakeError::Stopping)?
         })
     }

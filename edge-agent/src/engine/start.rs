@@ -79,6 +79,7 @@ pub(super) async fn start(
         .await?;
     reference.settle();
     reference.version = loaded.meta(REFERENCE_VERSION).and_then(|v| v.parse().ok()).unwrap_or_default();
+    reference.generation = loaded.meta(GENERATION).and_then(|v| v.parse().ok()).unwrap_or_default();
     reference.as_of = loaded.meta(REFERENCE_AS_OF).and_then(|v| v.parse().ok());
 
     let head = journal.head();

@@ -137,6 +137,9 @@ pub enum IntakeError {
     /// The journal is at its disk limit, or the queue before it is full.
     #[error("the agent takes no more readings for now: its journal or queue is full")]
     Full,
+    /// The cloud is in touch again and its holds are still on their way.
+    #[error("the plant is being told what is held; read again in a moment")]
+    Holds,
     /// The agent is shutting down.
     #[error("the agent is stopping")]
     Stopping,
@@ -152,6 +155,7 @@ impl IntakeError {
     pub fn args(&self) -> Vec<(String, String)> {
         let reason = match self {
             Self::Full => "not-taken.full",
+            Self::Holds => "not-taken.holds",
             Self::Stopping => "not-taken.stopping",
             Self::Failed(_) => "not-taken.failed",
         };

@@ -358,6 +358,7 @@ malformed-not-text = এটি লেখা নয়
 malformed-too-long = { $field } খুব লম্বা
 not-taken-failed = জার্নালে লেখা যাচ্ছে না
 not-taken-full = জার্নাল বা সারি ভরে গেছে
+not-taken-holds = কী আটকানো আছে তা প্ল্যান্টকে জানানো হচ্ছে; একটু পরে আবার পড়ুন
 not-taken-stopping = এজেন্ট বন্ধ হচ্ছে
 journal-disk-low = ডিস্ক প্রায় ভর্তি।
 journal-failed = জার্নাল লেখা যাচ্ছে না।

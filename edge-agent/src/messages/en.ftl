@@ -359,6 +359,7 @@ malformed-not-text = it is not text
 malformed-too-long = { $field } is too long
 not-taken-failed = the journal cannot be written
 not-taken-full = the journal or the queue is full
+not-taken-holds = the plant is being told what is held; read it again in a moment
 not-taken-stopping = the agent is stopping
 journal-disk-low = The disk is nearly full.
 journal-failed = The journal cannot be written.

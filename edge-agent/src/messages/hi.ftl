@@ -358,6 +358,7 @@ malformed-not-text = यह टेक्स्ट नहीं है
 malformed-too-long = { $field } बहुत लंबा है
 not-taken-failed = जर्नल में लिखा नहीं जा सकता
 not-taken-full = जर्नल या कतार भर गई है
+not-taken-holds = प्लांट को बताया जा रहा है कि क्या रोका गया है; एक क्षण में फिर पढ़ें
 not-taken-stopping = एजेंट बंद हो रहा है
 journal-disk-low = डिस्क लगभग भर गई है।
 journal-failed = जर्नल नहीं लिखा जा सकता।

@@ -40,6 +40,7 @@ pub const AGENT: [&str; 29] = [
     "malformed.too-long",
     "not-taken.failed",
     "not-taken.full",
+    "not-taken.holds",
     "not-taken.stopping",
     "mint.behind-mark",
     "mint.blocked",

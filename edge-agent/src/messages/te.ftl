@@ -358,6 +358,7 @@ malformed-not-text = ఇది పాఠ్యం కాదు
 malformed-too-long = { $field } చాలా పొడవు
 not-taken-failed = జర్నల్‌లో రాయడం కుదరడం లేదు
 not-taken-full = జర్నల్ లేదా వరుస నిండిపోయింది
+not-taken-holds = ఏవి ఆపబడ్డాయో ప్లాంట్‌కు తెలియజేస్తున్నారు; కాసేపట్లో మళ్లీ చదవండి
 not-taken-stopping = ఏజెంట్ ఆగుతోంది
 journal-disk-low = డిస్క్ దాదాపు నిండింది.
 journal-failed = జర్నల్ రాయలేకపోతోంది.

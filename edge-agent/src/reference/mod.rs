@@ -155,6 +155,8 @@ pub struct Location {
 pub struct Reference {
     /// Version applied; 0 when nothing has come yet.
     pub version: u64,
+    /// Generation of the tenant's data of which the set is; 0 while not told.
+    pub generation: u64,
     /// When it was last confirmed current by the cloud.
     pub as_of: Option<DateTime<Utc>>,
     /// By item code.

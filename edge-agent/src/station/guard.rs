@@ -50,6 +50,10 @@ pub(crate) const WORK: Rule = Rule { held: true, rejected: true, ..HANDLE };
 /// Using it up, building it in, packing it.
 pub(crate) const USE: Rule = Rule { uninspected: true, failed: true, expired: true, ..WORK };
 
+/// Opening a package: a held one too, since what is held is taken out of it;
+/// nothing is put in.
+pub(crate) const OPEN: Rule = Rule { held: false, ..USE };
+
 /// Building it in, where it may also lie in the kit for this very order.
 pub(crate) const BUILD_IN: Rule = Rule { kitted: true, ..USE };
 

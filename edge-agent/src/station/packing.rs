@@ -59,7 +59,7 @@ fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     }
     let package = step.label(key).is_some_and(|label| is_package(step, label));
     if package && step.session.parent.is_none() {
-        guard::check(step, key, guard::USE)?;
+        guard::check(step, key, guard::OPEN)?;
         step.session.parent = Some(key);
         return Ok(Answer::new(Code::PACK_OPEN).arg("uid", uid));
     }
@@ -72,6 +72,10 @@ fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
         && *inside == parent
     {
         return Ok(Answer::amber(Code::ASSEMBLY_ALREADY_IN).arg("uid", uid));
+    }
+    if let Some(parent) = step.session.parent {
+        // It may have been opened to take something out.
+        guard::recheck(step, parent, guard::USE)?;
     }
     let label = guard::check(step, key, guard::USE)?;
     let loop_back = step.session.parent.is_some_and(|p| guard::contents(step, key).contains(&p));

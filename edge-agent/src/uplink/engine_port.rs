@@ -130,11 +130,20 @@ impl Port for EnginePort {
         async move {
             let applied = self.engine.reference_chunk(chunk).await.map_err(failed)?;
             if let Some(version) = applied {
+                self.engine.holds_applied();
                 self.engine.reference_current(version, Utc::now()).await;
             }
             Ok(applied)
         }
         .boxed()
+    }
+
+    fn contact(&self) -> BoxFuture<'_, Result<(), PortError>> {
+        async move { self.engine.contact().await.map_err(failed) }.boxed()
+    }
+
+    fn parted(&self) {
+        self.engine.holds_applied();
     }
 
     fn epoch(&self, change: v1::EpochChange) -> BoxFuture<'_, Result<(), PortError>> {

@@ -71,6 +71,13 @@ pub trait Port: Send + Sync + 'static {
     /// Part of the reference data; the version when it was the last part.
     fn reference(&self, chunk: v1::ReferenceChunk) -> BoxFuture<'_, Result<Option<u64>, PortError>>;
 
+    /// The cloud is in touch: nothing is taken from when this is done until the
+    /// reference data of this stream, holds first, is in force, or [`Self::parted`].
+    fn contact(&self) -> BoxFuture<'_, Result<(), PortError>>;
+
+    /// The stream has ended: the plant goes by what it has.
+    fn parted(&self);
+
     /// A new epoch begins.
     fn epoch(&self, change: v1::EpochChange) -> BoxFuture<'_, Result<(), PortError>>;
 

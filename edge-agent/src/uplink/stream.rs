@@ -25,6 +25,9 @@ mod tests;
 const WELCOME_WITHIN: Duration = Duration::from_secs(20);
 /// How long an acknowledgement may take before the stream is given up.
 const ACK_WITHIN: Duration = Duration::from_secs(60);
+/// How long each part of the reference data may take after the contact, while
+/// nothing is taken at the plant.
+const HOLDS_WITHIN: Duration = Duration::from_secs(10);
 /// After how long an unanswered wish is said again.
 const WISH_AGAIN: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,9 @@ struct Stream<'a> {
     in_flight: VecDeque<(u32, u64, Instant)>,
     /// Until when a wish is not said again.
     asked: BTreeMap<String, Instant>,
+    /// Until when the next part of what is held has to come; `None` before the
+    /// contact and once all of it is in force.
+    holds_due: Option<Instant>,
     renewal_due: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -67,7 +73,10 @@ pub(super) async fn run(
     renewal_due: &(dyn Fn() -> bool + Sync),
     stop: &CancellationToken,
 ) -> Ended {
-    match try_run(settings, channel, port, ready, renewal_due, stop).await {
+    let ended = try_run(settings, channel, port, ready, renewal_due, stop).await;
+    // Without the cloud the plant goes by what it has.
+    port.parted();
+    match ended {
         Ok(never) => never,
         Err(ended) => ended,
     }
@@ -96,6 +105,7 @@ async fn try_run(
         spans: Vec::new(),
         in_flight: VecDeque::new(),
         asked: BTreeMap::new(),
+        holds_due: None,
         renewal_due,
     };
     stream.send(Up::Hello(hello)).await?;
@@ -108,7 +118,9 @@ async fn try_run(
             Err(_) => return Err(Ended::Silent("an open stream")),
         },
     };
-    // Holds may come before the welcome; nothing is sent up before it.
+    // Holds may come before the welcome; nothing is sent up before it, and nothing
+    // is taken at the plant from the first word of the cloud until they are in force.
+    let mut met = false;
     loop {
         let message = tokio::select! {
             () = stop.cancelled() => return Ok(Ended::Stopped),
@@ -117,6 +129,9 @@ async fn try_run(
                 Err(_) => return Err(Ended::Silent("a welcome")),
             },
         };
+        if !std::mem::replace(&mut met, true) {
+            stream.met().await?;
+        }
         let welcomed = matches!(message, Down::Welcome(_));
         stream.handle(message).await?;
         if welcomed {
@@ -145,6 +160,22 @@ impl Stream<'_> {
         self.up.send(message).await.map_err(|_| Ended::Closed)
     }
 
+    /// The cloud is in touch: what it holds comes before anything else is taken.
+    async fn met(&mut self) -> Result<(), Ended> {
+        self.port.contact().await?;
+        self.holds_due = Some(Instant::now() + HOLDS_WITHIN);
+        Ok(())
+    }
+
+    /// A cloud that is in touch and does not say what is held is as good as none:
+    /// it must not keep the plant waiting.
+    fn patient(&self) -> Result<(), Ended> {
+        match self.holds_due {
+            Some(due) if Instant::now() > due => Err(Ended::Silent("what is held")),
+            _ => Ok(()),
+        }
+    }
+
     async fn flow(
         &mut self,
         incoming: &mut Streaming<v1::CloudMessage>,
@@ -160,9 +191,18 @@ impl Stream<'_> {
             if self.in_flight.front().is_some_and(|(.., left)| left.elapsed() > ACK_WITHIN) {
                 return Err(Ended::Silent("an acknowledgement"));
             }
+            self.patient()?;
+            let due = self.holds_due;
+            let overdue = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(Ended::Stopped),
+                () = overdue => {}
                 message = next(incoming) => {
                     let message = message?;
                     let new_epoch = matches!(message, Down::EpochChange(_));
@@ -300,7 +340,12 @@ impl Stream<'_> {
                 self.answered(wish, taken);
             }
             Down::Reference(chunk) => {
-                if let Some(version) = self.port.reference(chunk).await? {
+                let applied = self.port.reference(chunk).await?;
+                self.holds_due = match (self.holds_due, applied) {
+                    (Some(_), None) => Some(Instant::now() + HOLDS_WITHIN),
+                    _ => None,
+                };
+                if let Some(version) = applied {
                     self.send(Up::ReferenceApplied(v1::ReferenceApplied { version })).await?;
                 }
             }

@@ -286,6 +286,12 @@ impl Port for Memory {
         done(chunk.last.then_some(chunk.version))
     }
 
+    fn contact(&self) -> BoxFuture<'_, Result<(), PortError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn parted(&self) {}
+
     fn epoch(&self, change: v1::EpochChange) -> BoxFuture<'_, Result<(), PortError>> {
         {
             let mut state = self.state.lock().unwrap();

@@ -13,7 +13,7 @@ pub mod open;
 pub mod reference;
 mod service;
 mod session;
-mod store;
+pub(crate) mod store;
 mod tls;
 
 #[cfg(test)]

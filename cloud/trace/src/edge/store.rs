@@ -111,6 +111,22 @@ pub async fn agent_reference(
     )
     .execute(tx.conn())
     .await?;
+    // Since when it has each hold, as it was first told.
+    sqlx::query!(
+        "insert into hold_receipts (tenant_id, hold_id, agent_id) \
+         select $1, h.hold_id, $2 from holds h \
+         join hold_parts p on p.tenant_id = $1 and p.hold_id = h.hold_id and p.part = 0 \
+         where h.tenant_id = $1 and h.status = 'placed' and p.told_version <= $3 and p.told_generation <= $4 \
+           and not exists (select from hold_receipts r where r.tenant_id = $1 and r.hold_id = h.hold_id \
+                           and r.agent_id = $2) \
+         on conflict do nothing",
+        tenant,
+        agent_id,
+        version,
+        generation,
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 

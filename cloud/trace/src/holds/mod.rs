@@ -4,10 +4,15 @@
 //! A plant refuses a held label or lot from the moment at which the reference
 //! row `hold` reaches it. The row carries the keys that existed when the hold
 //! was placed and the lots, so that labels of a held lot that are born later
-//! are held as well.
+//! are held as well. What comes under a hold afterwards is told by [`follow`].
 
-mod store;
-pub(crate) use store::descendants;
+pub mod acts;
+pub mod check;
+pub mod follow;
+#[cfg(test)]
+mod follow_tests;
+pub mod members;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +25,9 @@ use proto::v1::{Reference, Role, Stage, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use uid::Key;
 use uuid::Uuid;
 
+use self::members::{Cause, Found, Member};
 use crate::ingest::notify::Batch;
 use crate::ingest::{IngestError, office};
 use crate::rights::HOLD_READ;
@@ -31,8 +36,19 @@ use crate::rights::HOLD_READ;
 pub const HOLD_PLACED: Kind = Kind::shown("hold.placed").urgent();
 /// A hold was released in the office.
 pub const HOLD_RELEASED: Kind = Kind::shown("hold.released");
+/// Units came under a hold after it was placed.
+pub const HOLD_GREW: Kind = Kind::shown("hold.grew");
+/// Held units were used before their plant had the hold.
+pub const HOLD_GAP: Kind = Kind::shown("hold.gap").urgent();
+/// Held units were used although their plant had the hold.
+pub const HOLD_VIOLATED: Kind = Kind::shown("hold.violated").urgent();
 /// What people are told of holds.
-pub const KINDS: &[Kind] = &[HOLD_PLACED, HOLD_RELEASED];
+pub const KINDS: &[Kind] = &[HOLD_PLACED, HOLD_RELEASED, HOLD_GREW, HOLD_GAP, HOLD_VIOLATED];
+
+/// The exception of an act before the plant had the hold.
+pub const GAP: &str = "hold.gap";
+/// The exception of an act although it had.
+pub const VIOLATED: &str = "hold.violated";
 
 /// Most labels of one hold. A larger scope is a recall, which holds by lot.
 pub const MAX_MEMBERS: usize = 100_000;
@@ -40,6 +56,10 @@ pub const MAX_MEMBERS: usize = 100_000;
 pub const OFFICE: &str = "office";
 /// Longest reason, in bytes.
 pub const MAX_REASON: usize = 200;
+/// Longest notes, in characters.
+pub const MAX_NOTES: usize = 2_000;
+/// Longest id of an owner, in bytes.
+pub const MAX_OWNER: usize = 100;
 /// Subjects of one event: well under its 64 KiB.
 const PER_EVENT: usize = 1_000;
 /// Keys of one reference row: well under a chunk of 1 MiB.
@@ -54,7 +74,7 @@ pub enum Scope {
         /// Its key, as text: it exceeds what JSON numbers hold.
         #[serde(with = "key_text")]
         key: i64,
-        /// And everything that it went into, as known now.
+        /// And everything that it went into, now and later.
         #[serde(default)]
         descendants: bool,
     },
@@ -62,10 +82,31 @@ pub enum Scope {
     Lot {
         /// The lot.
         lot: Uuid,
-        /// And everything that they went into, as known now.
+        /// And everything that they went into.
         #[serde(default)]
         descendants: bool,
     },
+    /// The units of a kept scope.
+    Scope {
+        /// The scope.
+        scope: Uuid,
+        /// And everything that they went into.
+        #[serde(default)]
+        descendants: bool,
+    },
+}
+
+/// A hold that is to be placed.
+#[derive(Debug, Clone, Copy)]
+pub struct Placing<'a> {
+    /// What is held.
+    pub scope: &'a Scope,
+    /// A reason code, or a text.
+    pub reason: &'a str,
+    /// Opaque id of the person responsible; `None` for who places it.
+    pub owner: Option<&'a str>,
+    /// For whoever looks at it later; empty for none.
+    pub notes: &'a str,
 }
 
 /// Why a hold was not placed or released.
@@ -80,6 +121,12 @@ pub enum HoldError {
     /// No reason, or one that does not fit.
     #[error("a reason of 1 to {MAX_REASON} bytes is needed")]
     Reason,
+    /// Notes that do not fit.
+    #[error("notes of up to {MAX_NOTES} characters")]
+    Notes,
+    /// The owner is not one.
+    #[error("the owner is no person of yours")]
+    Owner,
     /// There is no such hold.
     #[error("there is no such hold")]
     NotFound,
@@ -118,16 +165,36 @@ pub struct Done {
 /// # Errors
 /// [`HoldError`]; nothing is held then.
 pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>) -> Result<Done, HoldError> {
-    let reason = reason.trim();
+    place_for(tx, &Placing { scope, reason, owner: None, notes: "" }, now).await
+}
+
+/// [`place`], with who answers for it and notes.
+///
+/// # Errors
+/// [`HoldError`]; nothing is held then.
+pub async fn place_for(tx: &mut Tx, asked: &Placing<'_>, now: DateTime<Utc>) -> Result<Done, HoldError> {
+    let reason = asked.reason.trim();
     if reason.is_empty() || reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
         return Err(HoldError::Reason);
     }
-    let (keys, lots) = members(tx, scope).await?;
-    put(tx, serde_json::to_value(scope).unwrap_or_default(), reason, &keys, &lots, now).await
+    let notes = asked.notes.trim();
+    if notes.chars().count() > MAX_NOTES || notes.contains('\0') {
+        return Err(HoldError::Notes);
+    }
+    let owner = asked.owner.unwrap_or_default();
+    if !owner.is_empty() && (owner.len() > MAX_OWNER || !store::one::person_known(tx, owner).await?) {
+        return Err(HoldError::Owner);
+    }
+    // What is committed after this batch is looked at by the follower.
+    let looked_batch = store::last_batch(tx).await?;
+    let found = members::of_scope(tx, asked.scope).await?;
+    let scope = serde_json::to_value(asked.scope).unwrap_or_default();
+    put(tx, &Put { scope, reason, owner, notes, found, looked_batch }, now).await
 }
 
-/// Places one hold on labels and lots that somebody else found: `named` says by what
-/// they were found, as the hold shows it. `keys` are in order, each once. As [`place`].
+/// Places one hold on labels and a lot that somebody else found: `named` says by what
+/// they were found, as the hold shows it. `keys` are in order, each once; what is made
+/// of them later is held too. As [`place`].
 ///
 /// # Errors
 /// [`HoldError`]; nothing is held then.
@@ -136,46 +203,81 @@ pub(crate) async fn place_found(
     named: serde_json::Value,
     reason: &str,
     keys: &[i64],
-    lots: &[Uuid],
+    lot: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Done, HoldError> {
     if reason.is_empty() || reason.len() > MAX_REASON {
         return Err(HoldError::Reason);
     }
-    if keys.is_empty() && lots.is_empty() {
+    if keys.is_empty() && lot.is_none() {
         return Err(HoldError::Unknown);
     }
     if keys.len() > MAX_MEMBERS {
         return Err(HoldError::TooMany);
     }
-    put(tx, named, reason, keys, lots, now).await
+    let looked_batch = store::last_batch(tx).await?;
+    let members = keys.iter().map(|&key| Member { key, cause: Cause::Scope, way: None }).collect();
+    let found = Found { members, lot, descendants: true };
+    put(tx, &Put { scope: named, reason, owner: "", notes: "", found, looked_batch }, now).await
 }
 
-async fn put(
-    tx: &mut Tx,
-    scope_json: serde_json::Value,
-    reason: &str,
-    keys: &[i64],
-    lots: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<Done, HoldError> {
+/// A hold whose units are known.
+struct Put<'a> {
+    scope: serde_json::Value,
+    reason: &'a str,
+    owner: &'a str,
+    notes: &'a str,
+    found: Found,
+    looked_batch: i64,
+}
+
+async fn put(tx: &mut Tx, put: &Put<'_>, now: DateTime<Utc>) -> Result<Done, HoldError> {
+    let Put { scope, reason, owner, notes, found, looked_batch } = put;
+    let keys: Vec<i64> = found.members.iter().map(|member| member.key).collect();
+    let lots: Vec<Uuid> = found.lot.into_iter().collect();
     let hold_id = Uuid::now_v7();
     let tenant = tx.tenant();
-    store::insert(tx, tenant, hold_id, reason, &scope_json, keys).await?;
-    store::members_insert(tx, tenant, hold_id, keys).await?;
+    let rows = rows(hold_id, reason, &keys, &lots);
+    let hold = store::NewHold {
+        hold_id,
+        reason,
+        scope,
+        owner,
+        notes,
+        lot_id: found.lot,
+        descendants: found.descendants,
+        members: keys.len(),
+        first_key: keys.first().copied(),
+        looked_batch: *looked_batch,
+        parts: rows.len(),
+    };
+    store::insert(tx, &hold).await?;
+    for (part, members) in (0..).zip(found.members.chunks(PER_ROW)) {
+        store::members_insert(tx, hold_id, members, part).await?;
+    }
     // The reason may be a person's free text: it stays with the hold.
     let entry = Entry {
         action: "hold.place",
         subject: &format!("hold:{hold_id}"),
         before: None,
-        after: Some(json!({ "scope": scope_json, "members": keys.len() })),
+        after: Some(json!({ "scope": scope, "members": keys.len(), "owner": owner })),
     };
     audit::record(tx, entry).await?;
-    let plants = store::plants(tx, tenant, keys).await?;
-    notify::tell(tx, &HOLD_PLACED, &notice(reason, keys.len()).at(plants), now).await?;
-    let batch = tell(tx, Stage::Hold, hold_id, reason, keys, now).await?;
-    reference::publish_all(tx, rows(hold_id, reason, keys, lots)).await?;
+    let plants = store::plants(tx, tenant, &keys).await?;
+    notify::tell(tx, &HOLD_PLACED, &notice(hold_id, reason, keys.len()).at(plants), now).await?;
+    let batch = tell(tx, Stage::Hold, hold_id, "", reason, &keys, now).await?;
+    store::placed_with(tx, hold_id, batch.batch_id).await?;
+    let parts: Vec<(Uuid, i32)> = (0..).zip(&rows).map(|(part, _)| (hold_id, part)).collect();
+    let published = reference::publish_all(tx, rows).await?;
+    let told = acts::Version { generation: generation(tx).await?, version: published.version };
+    store::parts_told(tx, &parts, told).await?;
     Ok(Done { hold_id, members: keys.len(), batch })
+}
+
+/// The tenant's generation, which rises when its data is restored.
+async fn generation(tx: &mut Tx) -> Result<i64, HoldError> {
+    let tenant = tx.tenant();
+    Ok(crate::edge::store::tenant(tx, tenant).await?.map_or(1, |tenant| tenant.generation))
 }
 
 /// Releases a hold. Others on the same labels stay.
@@ -198,7 +300,7 @@ pub async fn release(
         return Err(HoldError::Released);
     }
     let keys = store::members(tx, tenant, hold_id).await?;
-    store::release(tx, tenant, hold_id).await?;
+    store::release(tx, tenant, hold_id, reason).await?;
     let entry = Entry {
         action: "hold.release",
         subject: &format!("hold:{hold_id}"),
@@ -207,24 +309,26 @@ pub async fn release(
     };
     audit::record(tx, entry).await?;
     let plants = store::plants(tx, tenant, &keys).await?;
-    notify::tell(tx, &HOLD_RELEASED, &notice(&hold.reason, keys.len()).at(plants), now).await?;
-    let batch = tell(tx, Stage::Release, hold_id, reason, &keys, now).await?;
-    let mut gone = rows(hold_id, &hold.reason, &keys, &[]);
-    for row in &mut gone {
-        row.deleted = true;
-    }
-    reference::publish_all(tx, gone).await?;
+    notify::tell(tx, &HOLD_RELEASED, &notice(hold_id, &hold.reason, keys.len()).at(plants), now).await?;
+    let batch = tell(tx, Stage::Release, hold_id, "", reason, &keys, now).await?;
+    // One that a plant placed, or of before rows were counted, has as many as its labels take.
+    let parts = hold.parts.max(i32::try_from(keys.len().div_ceil(PER_ROW)).unwrap_or(i32::MAX)).max(1);
+    let gone = (0..parts).map(|part| Row { deleted: true, ..row(hold_id, part, &hold.reason, &[], &[]) });
+    let published = reference::publish_all(tx, gone.collect()).await?;
+    let told = acts::Version { generation: generation(tx).await?, version: published.version };
+    store::release_told(tx, hold_id, told).await?;
     Ok(Done { hold_id, members: keys.len(), batch })
 }
 
 /// What those who see holds are told.
-fn notice(reason: &str, labels: usize) -> Notice {
-    Notice::new(To::Permission(HOLD_READ.code.to_owned()), "/holds")
+fn notice(hold_id: Uuid, reason: &str, labels: usize) -> Notice {
+    Notice::new(To::Permission(HOLD_READ.code.to_owned()), format!("/holds/{hold_id}"))
         .with("reason", reason)
         .with("labels", labels.to_string())
 }
 
 pub(crate) use store::notes_insert;
+
 /// How far a scope reaches, for recalls.
 pub(crate) use store::{descendants, of_lot};
 
@@ -232,42 +336,13 @@ pub(crate) use store::{descendants, of_lot};
 #[cfg(test)]
 pub(crate) use store::members as members_of;
 
-/// The labels and lots of a scope, in order.
-async fn members(tx: &mut Tx, scope: &Scope) -> Result<(Vec<i64>, Vec<Uuid>), HoldError> {
-    let tenant = tx.tenant();
-    let limit = MAX_MEMBERS as i64 + 1;
-    let (mut keys, lots, descendants) = match scope {
-        Scope::Label { key, descendants } => {
-            if Key::new(*key).is_err() || !store::known(tx, tenant, *key).await? {
-                return Err(HoldError::Unknown);
-            }
-            (vec![*key], Vec::new(), *descendants)
-        }
-        Scope::Lot { lot, descendants } => {
-            let keys = store::of_lot(tx, tenant, *lot, limit).await?;
-            if keys.is_empty() && !store::lot_known(tx, tenant, *lot).await? {
-                return Err(HoldError::Unknown);
-            }
-            (keys, vec![*lot], *descendants)
-        }
-    };
-    if descendants && keys.len() <= MAX_MEMBERS {
-        keys = store::descendants(tx, &keys, limit).await?;
-    }
-    if keys.len() > MAX_MEMBERS {
-        return Err(HoldError::TooMany);
-    }
-    keys.sort_unstable();
-    keys.dedup();
-    Ok((keys, lots))
-}
-
 /// Writes the facts, as many as the members need; one even for a lot that has
-/// no label yet.
+/// no label yet. `step` tells apart what a hold is told in several transactions.
 async fn tell(
     tx: &mut Tx,
     stage: Stage,
     hold_id: Uuid,
+    step: &str,
     reason: &str,
     keys: &[i64],
     now: DateTime<Utc>,
@@ -283,7 +358,10 @@ async fn tell(
             let mut fact = office::draft(stage, now);
             fact.reason = if coded { reason.to_owned() } else { OFFICE.to_owned() };
             fact.note_hash = note.as_ref().map(Note::hash).unwrap_or_default();
-            fact.input_id = format!("hold:{hold_id}:{part}");
+            fact.input_id = match step {
+                "" => format!("hold:{hold_id}:{part}"),
+                step => format!("hold:{hold_id}:{step}:{part}"),
+            };
             fact.references = vec![Reference { r#type: "hold".into(), number: hold_id.to_string(), line: 0 }];
             fact.subjects = keys
                 .iter()
@@ -316,25 +394,26 @@ impl<'a> Note<'a> {
     }
 }
 
-/// What plants are told, in the shape of `edge-agent`'s `reference::Hold`. A
-/// large hold takes several rows, each a hold of its own to the plant.
+/// What plants are told. A large hold takes several rows, each a hold of its own to
+/// the plant.
 pub(crate) fn rows(hold_id: Uuid, reason: &str, keys: &[i64], lots: &[Uuid]) -> Vec<Row> {
     let parts: Vec<&[i64]> = if keys.is_empty() { vec![&[]] } else { keys.chunks(PER_ROW).collect() };
-    parts
-        .into_iter()
-        .enumerate()
-        .map(|(part, keys)| {
-            let id = if part == 0 { hold_id.to_string() } else { format!("{hold_id}/{part}") };
-            let lots = if part == 0 { lots } else { &[] };
-            Row {
-                kind: "hold".into(),
-                body: json!({ "hold": id, "reason": reason, "keys": keys, "lots": lots }),
-                id,
-                plant: None,
-                deleted: false,
-            }
-        })
+    (0..)
+        .zip(parts)
+        .map(|(part, keys)| row(hold_id, part, reason, keys, if part == 0 { lots } else { &[] }))
         .collect()
+}
+
+/// One row of a hold, in the shape of `edge-agent`'s `reference::Hold`.
+fn row(hold_id: Uuid, part: i32, reason: &str, keys: &[i64], lots: &[Uuid]) -> Row {
+    let id = if part == 0 { hold_id.to_string() } else { format!("{hold_id}/{part}") };
+    Row {
+        kind: "hold".into(),
+        body: json!({ "hold": id, "reason": reason, "keys": keys, "lots": lots }),
+        id,
+        plant: None,
+        deleted: false,
+    }
 }
 
 mod key_text {

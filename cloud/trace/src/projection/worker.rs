@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::store::queue::{self, Ranges};
 use super::{PROJECTION, apply, tell, waits};
 use crate::explore::service::FRESH;
+use crate::holds;
 use crate::ingest::notify::Committed;
 
 /// Most batches in one transaction.
@@ -86,7 +87,7 @@ impl Work {
     /// One step of each busy tenant, so that one tenant's backlog of days keeps no
     /// other waiting. Those that have nothing more to do, or cannot go on, are busy
     /// no longer. Ends between two steps when `stop` is called.
-    async fn round(&mut self, db: &Db, stop: &CancellationToken) {
+    async fn round(&mut self, db: &Db, committed: &Committed, stop: &CancellationToken) {
         for tenant in std::mem::take(&mut self.busy) {
             if stop.is_cancelled() {
                 return;
@@ -102,6 +103,10 @@ impl Work {
                     self.busy.insert(tenant);
                 }
                 Err(error) => tracing::warn!(%tenant, %error, "the projection will try again"),
+            }
+            // What is projected may be under a hold now.
+            if let Err(error) = holds::follow::catch_up(db, committed, tenant).await {
+                tracing::warn!(%tenant, %error, "holds will be followed again");
             }
         }
     }
@@ -122,7 +127,7 @@ pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
             }
             looked = Some(Instant::now());
         }
-        work.round(&db, &stop).await;
+        work.round(&db, &committed, &stop).await;
         if work.busy.is_empty() {
             tokio::select! {
                 () = stop.cancelled() => return,

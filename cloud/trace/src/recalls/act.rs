@@ -118,7 +118,7 @@ pub async fn hold_some(
     }
     let named = json!({ "what": "recall", "recall": recall, "number": number });
     // The number is what a scanner shows: people find the recall by it.
-    let done = holds::place_found(tx, named, number, &keys, lots, now).await?;
+    let done = holds::place_found(tx, named, number, &keys, lots.first().copied(), now).await?;
     store::members::held(tx, recall, &keys, done.hold_id).await?;
     store::recalls::held_add(tx, recall, i32::try_from(keys.len()).unwrap_or(i32::MAX)).await?;
     Ok(Some(done.batch))

@@ -17,6 +17,8 @@ struct Numbers {
     wishes: Mutex<Wishes>,
     acked: Mutex<Vec<(u32, u64)>>,
     takes: bool,
+    /// What a stream said of the contact.
+    told: Mutex<Vec<&'static str>>,
 }
 
 fn numbers(ends: &[(u32, u64)], takes: bool) -> Arc<Numbers> {
@@ -27,6 +29,7 @@ fn numbers(ends: &[(u32, u64)], takes: bool) -> Arc<Numbers> {
         wishes: Mutex::default(),
         acked: Mutex::default(),
         takes,
+        told: Mutex::default(),
     })
 }
 
@@ -67,6 +70,15 @@ impl Port for Numbers {
 
     fn reference(&self, _: v1::ReferenceChunk) -> BoxFuture<'_, Result<Option<u64>, PortError>> {
         done(None)
+    }
+
+    fn contact(&self) -> BoxFuture<'_, Result<(), PortError>> {
+        self.told.lock().unwrap().push("contact");
+        done(())
+    }
+
+    fn parted(&self) {
+        self.told.lock().unwrap().push("parted");
     }
 
     fn epoch(&self, _: v1::EpochChange) -> BoxFuture<'_, Result<(), PortError>> {
@@ -144,6 +156,7 @@ fn stream<'a>(
         spans: Vec::new(),
         in_flight: VecDeque::new(),
         asked: BTreeMap::new(),
+        holds_due: None,
         renewal_due: &|| false,
     };
     (stream, Sent(sent))
@@ -238,4 +251,21 @@ async fn a_wish_whose_answer_was_of_no_use_is_not_said_again_at_once() {
         stream.ask().await.unwrap();
         assert_eq!(sent.take().1, again, "taken: {takes}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cloud_that_does_not_say_what_is_held_is_left() {
+    let (settings, numbers) = (settings(2), numbers(&[(1, 5)], true));
+    let port: Arc<dyn Port> = numbers.clone();
+    let (mut stream, _sent) = stream(&settings, &port, &[(1, 5)]);
+    stream.met().await.unwrap();
+    assert_eq!(*numbers.told.lock().unwrap(), ["contact"]);
+    stream.patient().unwrap();
+    tokio::time::advance(HOLDS_WITHIN / 2).await;
+    // Each part that comes is a sign of life.
+    stream.handle(Down::Reference(v1::ReferenceChunk::default())).await.unwrap();
+    tokio::time::advance(HOLDS_WITHIN / 2 + Duration::from_secs(1)).await;
+    stream.patient().unwrap();
+    tokio::time::advance(HOLDS_WITHIN / 2).await;
+    assert!(matches!(stream.patient(), Err(Ended::Silent(_))));
 }

@@ -113,7 +113,7 @@ pub async fn holds(tx: &mut Tx, key: i64) -> Result<Vec<HoldRef>, Error> {
         HoldRef,
         "select h.hold_id, h.reason, h.placed_at from hold_members m \
          join holds h on h.tenant_id = m.tenant_id and h.hold_id = m.hold_id \
-         where m.tenant_id = $1 and m.key = $2 and h.status = 'placed' order by h.placed_at, h.hold_id",
+         where m.tenant_id = $1 and m.key = $2 and m.left_at is null and h.status = 'placed' order by h.placed_at, h.hold_id",
         tenant,
         key,
     )

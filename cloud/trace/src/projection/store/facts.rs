@@ -506,7 +506,8 @@ pub async fn born(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Born>, Error
 pub async fn held(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Vec<Held>>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select m.key, h.hold_id, greatest(h.placed_at, m.added_at) as \"from!\", h.released_at \
+        "select m.key, h.hold_id, greatest(h.placed_at, m.added_at) as \"from!\", \
+                least(h.released_at, m.left_at) as until \
          from hold_members m join holds h on h.tenant_id = m.tenant_id and h.hold_id = m.hold_id \
          where m.tenant_id = $1 and m.key = any($2) order by m.key, h.placed_at, h.hold_id",
         tenant,
@@ -519,7 +520,7 @@ pub async fn held(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Vec<Held>>, 
         held.entry(row.key).or_default().push(Held {
             hold_id: row.hold_id,
             from: row.from,
-            until: row.released_at,
+            until: row.until,
         });
     }
     Ok(held)

@@ -1,0 +1,345 @@
+//! Follows the batches: what comes under a hold later, what leaves it, and what was
+//! done with held units before their plant had the hold. Told once, in the
+//! transaction that moves the cursor; a crash in between does it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
+use platform::ctx::Cx;
+use platform::db::{Db, Tx};
+use platform::notify;
+use platform::reference::{self, Row};
+use prost::Message;
+use proto::v1::{Role, Stage};
+use serde_json::json;
+use uid::TenantCode;
+use uuid::Uuid;
+
+use super::acts::{self, Class, Version};
+use super::members::{self, Born};
+use super::store::follow::{self as store, Act, Candidate};
+use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, PER_ROW, notice, row, tell};
+use crate::explore::names;
+use crate::explore::order::Stamp;
+use crate::explore::service::uid_text;
+use crate::explore::store::label;
+use crate::ingest::notify::{Batch, Committed};
+use crate::projection::PROJECTION;
+use crate::projection::store::queue::{self, Ranges};
+use crate::projection::store::write::{self, Opening};
+
+/// Most batches in one transaction.
+const BATCHES: i64 = 32;
+/// Most steps of packages inside packages that are emptied at once.
+const DEEPEST: usize = 16;
+
+/// What one step did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Batches that were looked at.
+    pub batches: usize,
+    /// Units that came under a hold.
+    pub joined: usize,
+    /// Packages that are free again.
+    pub left: usize,
+    /// Acts that were listed.
+    pub acts: usize,
+    /// Facts of the office; to be announced once committed.
+    pub told: Vec<Batch>,
+}
+
+/// Looks at all batches of a tenant that the projection has applied; announces the
+/// office's facts. Answers how many batches.
+///
+/// # Errors
+/// [`HoldError`]; what was looked at before stays so.
+pub async fn catch_up(db: &Db, committed: &Committed, tenant: Uuid) -> Result<usize, HoldError> {
+    let mut total = 0;
+    loop {
+        let cx = Cx::system(tenant);
+        let done = db.tx(&cx, async |tx| step_in(tx, BATCHES, Utc::now()).await).await?;
+        done.told.iter().for_each(|batch| committed.announce(*batch));
+        if done.batches == 0 {
+            return Ok(total);
+        }
+        total += done.batches;
+    }
+}
+
+/// Looks at the next batches inside a transaction.
+///
+/// # Errors
+/// [`HoldError`].
+pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step, HoldError> {
+    // Nobody has a cursor who never had a hold of the office; another worker may
+    // have it now.
+    let Some(after) = store::cursor_lock(tx).await? else {
+        return Ok(Step::default());
+    };
+    let Some(applied) = store::applied(tx, PROJECTION).await? else {
+        return Ok(Step::default());
+    };
+    // A hold's units were looked up a little before it was committed.
+    let from = store::unlooked(tx).await?.map_or(after, |unlooked| unlooked.min(after));
+    let batches: Vec<_> = queue::batches_after(tx, from, limit)
+        .await?
+        .into_iter()
+        .filter(|batch| batch.batch_id <= applied)
+        .collect();
+    let Some(last) = batches.last().map(|batch| batch.batch_id) else {
+        return Ok(Step::default());
+    };
+    let ranges = Ranges::of(&batches);
+    let ids: Vec<i64> = batches.iter().map(|batch| batch.batch_id).collect();
+    let mut step = Step { batches: batches.len(), ..Step::default() };
+    let tenant: Option<TenantCode> = label::tenant_code(tx).await?.and_then(|code| code.parse().ok());
+    let mut rows = Vec::new();
+    let mut parts = Vec::new();
+    let touched = store::touched(tx, &ranges).await?;
+    let mut facts = Vec::new();
+    let mut joined: BTreeSet<i64> = BTreeSet::new();
+    for (hold_id, news) in news(tx, &touched).await? {
+        let grown = grow(tx, hold_id, &news, last, now).await?;
+        step.joined += grown.joined.len();
+        step.left += grown.left.len();
+        joined.extend(&grown.joined);
+        rows.extend(grown.rows);
+        parts.extend(grown.parts.into_iter().map(|part| (hold_id, part)));
+        facts.push((hold_id, grown.reason, grown.joined, grown.left));
+    }
+    let mut found = store::candidates(tx, &ranges, &ids).await?;
+    let late: Vec<i64> = joined.into_iter().collect();
+    found.extend(store::candidates_of(tx, &late, last).await?);
+    found.sort_unstable();
+    found.dedup();
+    let told = Told { rows, parts };
+    step.acts = list(tx, tenant, &found, now).await?;
+    store::cursor_move(tx, after.max(last)).await?;
+    store::looked(tx, last).await?;
+    // Last: both lock the tenant's counters until the commit.
+    for (hold_id, reason, joined, left) in facts {
+        let part = format!("{last}");
+        if !joined.is_empty() {
+            step.told.push(tell(tx, Stage::Hold, hold_id, &part, &reason, &joined, now).await?);
+        }
+        if !left.is_empty() {
+            step.told.push(tell(tx, Stage::Release, hold_id, &part, "", &left, now).await?);
+        }
+    }
+    told.publish(tx).await?;
+    Ok(step)
+}
+
+/// Reference rows that are to be published, and the parts whose version that is.
+struct Told {
+    rows: Vec<Row>,
+    parts: Vec<(Uuid, i32)>,
+}
+
+impl Told {
+    async fn publish(self, tx: &mut Tx) -> Result<(), HoldError> {
+        let published = reference::publish_all(tx, self.rows).await?;
+        let told = Version { generation: super::generation(tx).await?, version: published.version };
+        super::store::parts_told(tx, &self.parts, told).await?;
+        Ok(())
+    }
+}
+
+/// What is new about a hold.
+#[derive(Debug, Default)]
+struct News {
+    touched: Vec<i64>,
+    born: Vec<Born>,
+}
+
+/// Which holds these units concern, in the order of their ids.
+async fn news(tx: &mut Tx, touched: &[i64]) -> Result<BTreeMap<Uuid, News>, HoldError> {
+    let mut news: BTreeMap<Uuid, News> = BTreeMap::new();
+    for (hold_id, key) in store::held_among(tx, touched).await? {
+        news.entry(hold_id).or_default().touched.push(key);
+    }
+    for (hold_id, born) in store::born_of_held_lots(tx, touched).await? {
+        news.entry(hold_id).or_default().born.push(born);
+    }
+    Ok(news)
+}
+
+#[derive(Debug, Default)]
+struct Grown {
+    reason: String,
+    joined: Vec<i64>,
+    left: Vec<i64>,
+    rows: Vec<Row>,
+    parts: Vec<i32>,
+}
+
+/// Takes under a hold what is in it now, and lets go the packages that were emptied.
+async fn grow(
+    tx: &mut Tx,
+    hold_id: Uuid,
+    news: &News,
+    batch: i64,
+    now: DateTime<Utc>,
+) -> Result<Grown, HoldError> {
+    let tenant = tx.tenant();
+    let Some(hold) = super::store::lock(tx, tenant, hold_id).await?.filter(|hold| hold.status == "placed")
+    else {
+        return Ok(Grown::default());
+    };
+    let mut joined = members::joining(tx, hold_id, &news.touched, &news.born, hold.descendants).await?;
+    if i64::try_from(joined.len()).is_ok_and(|count| count >= members::MOST_JOINING) {
+        tracing::error!(%tenant, %hold_id, "more units come under a hold at once than are looked at");
+        joined.truncate(members::MOST_JOINING as usize);
+    }
+    let mut grown = Grown { reason: hold.reason.clone(), ..Grown::default() };
+    let mut part = hold.parts;
+    for chunk in joined.chunks(PER_ROW) {
+        super::store::members_insert(tx, hold_id, chunk, part).await?;
+        let keys: Vec<i64> = chunk.iter().map(|member| member.key).collect();
+        grown.rows.push(row(hold_id, part, &hold.reason, &keys, &[]));
+        grown.parts.push(part);
+        part += 1;
+    }
+    grown.joined = joined.iter().map(|member| member.key).collect();
+    let left = emptied(tx, hold_id, now).await?;
+    let mut changed: Vec<i32> = left.iter().map(|(_, part)| *part).collect();
+    changed.sort_unstable();
+    changed.dedup();
+    for part in changed {
+        let keys = store::keys_of_part(tx, hold_id, part).await?;
+        let lots: Vec<Uuid> = hold.lot_id.filter(|_| part == 0).into_iter().collect();
+        grown.rows.push(row(hold_id, part, &hold.reason, &keys, &lots));
+    }
+    grown.left = left.into_iter().map(|(key, _)| key).collect();
+    if grown.joined.is_empty() && grown.left.is_empty() {
+        return Ok(grown);
+    }
+    let (more, less) = (count(grown.joined.len()), count(grown.left.len()));
+    super::store::grew(tx, hold_id, more - less, part).await?;
+    let entry = Entry {
+        action: "hold.grow",
+        subject: &format!("hold:{hold_id}"),
+        before: None,
+        after: Some(json!({ "batch": batch.to_string(), "joined": more, "left": less })),
+    };
+    audit::record(tx, entry).await?;
+    if !grown.joined.is_empty() {
+        let plants = super::store::plants(tx, tenant, &grown.joined).await?;
+        let told = notice(hold_id, &hold.reason, grown.joined.len()).at(plants);
+        notify::tell(tx, &HOLD_GREW, &told, now).await?;
+    }
+    Ok(grown)
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// Packages of a hold in which no member is any more, with their parts; marks them.
+async fn emptied(tx: &mut Tx, hold_id: Uuid, now: DateTime<Utc>) -> Result<Vec<(i64, i32)>, HoldError> {
+    let mut all = Vec::new();
+    for _ in 0..DEEPEST {
+        let left = store::emptied(tx, hold_id, now).await?;
+        if left.is_empty() {
+            break;
+        }
+        all.extend(left);
+    }
+    Ok(all)
+}
+
+/// Lists what was done with held units; answers how many acts are new.
+async fn list(
+    tx: &mut Tx,
+    tenant: Option<TenantCode>,
+    found: &[Candidate],
+    now: DateTime<Utc>,
+) -> Result<usize, HoldError> {
+    let mut openings = Vec::new();
+    let mut listed = Vec::new();
+    for act in store::acts(tx, found, &acts::STAGES.map(|stage| stage as i16)).await? {
+        let (action, role) = (names::action(act.action), role(act.role));
+        if !acts::forbidden(names::stage(act.stage), action, role) {
+            continue;
+        }
+        if !members::since(act.way.as_ref(), act.stamp, act.occurred_at) {
+            continue;
+        }
+        let had = had(&act.payload);
+        if act.released.is_some_and(|released| had.has(released)) {
+            continue;
+        }
+        let class = match act.told {
+            Some(told) => acts::class(had, told, act.occurred_at < act.placed_at, act.overridden),
+            None if act.occurred_at < act.placed_at => Class::Earlier,
+            None => Class::Gap,
+        };
+        // A package that is free again was let go at the plant by a version of its own.
+        if class == Class::Violated && act.left {
+            continue;
+        }
+        listed.push((act, class, had));
+    }
+    let fresh = store::list(tx, &listed).await?;
+    let mut worst: BTreeMap<(Uuid, Class), (String, BTreeSet<String>, usize)> = BTreeMap::new();
+    for (at, (act, class, had)) in listed.iter().enumerate() {
+        let Some(kind) = class.exception().filter(|_| fresh.contains(&at)) else { continue };
+        openings.push(opening(tenant, kind, act, *had));
+        let entry = worst.entry((act.hold_id, *class)).or_default();
+        entry.0.clone_from(&act.reason);
+        entry.1.insert(act.plant.clone());
+        entry.2 += 1;
+    }
+    write::exceptions_open(tx, openings).await?;
+    for ((hold_id, class), (reason, plants, count)) in worst {
+        let kind = if class == Class::Violated { &HOLD_VIOLATED } else { &HOLD_GAP };
+        let told = notice(hold_id, &reason, count).at(plants.into_iter().collect());
+        notify::tell(tx, kind, &told, now).await?;
+    }
+    Ok(fresh.len())
+}
+
+/// What the plant had, as its event says; nothing of one from before it said so.
+fn had(payload: &[u8]) -> Version {
+    let event = proto::v1::Event::decode(payload).unwrap_or_default();
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    Version { generation: number(event.reference_generation), version: number(event.reference_version) }
+}
+
+fn role(number: i16) -> Role {
+    Role::try_from(i32::from(number)).unwrap_or(Role::Unspecified)
+}
+
+fn opening(tenant: Option<TenantCode>, kind: &str, act: &Act, had: Version) -> Opening {
+    let Stamp { agent, epoch, seq } = act.stamp;
+    Opening {
+        kind: kind.into(),
+        fingerprint: format!("{}:{}:{agent}/{epoch}/{seq}", act.hold_id, act.key),
+        plant: act.plant.clone(),
+        at: Some(act.stamp),
+        key: Some(act.key),
+        document: act.document.clone(),
+        detail: json!({
+            "uid": tenant.map(|tenant| uid_text(tenant, act.key)),
+            "hold": act.hold_id,
+            "reason": act.reason,
+            "fact": {
+                "event_id": act.event_id,
+                "agent": agent,
+                "epoch": epoch,
+                "seq": seq.to_string(),
+                "stage": names::stage(act.stage).as_str_name(),
+                "plant": act.plant,
+                "station": act.station,
+                "operator": act.operator,
+                "overridden_by": act.overridden_by,
+                "reference": act.document,
+                "occurred_at": names::timestamp(act.occurred_at),
+            },
+            "placed_at": names::timestamp(act.placed_at),
+            "had_version": had.version.to_string(),
+            "told_version": act.told.map(|told| told.version.to_string()),
+        }),
+    }
+}

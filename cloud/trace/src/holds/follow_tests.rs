@@ -1,0 +1,392 @@
+//! The follower against a real Postgres: units that come under a hold later, what
+//! was done in the gap, and the whole checked over seeded histories.
+
+use std::collections::BTreeMap;
+
+use chrono::{Duration, TimeZone};
+use platform::ctx::Cx;
+use proto::v1::{self, Action, Role};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::check::{self, History};
+use super::*;
+use crate::ingest::tests::{Journal, World, assembly, event, receipt, rm, subject};
+use crate::ingest::{Committed, Source};
+use crate::projection;
+
+/// When the holds of these tests are placed: after the plants' first events, which
+/// are of 2025, by their clocks.
+fn noon() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 1, 15, 12, 0, 0).unwrap()
+}
+
+async fn place_it(world: &World, scope: Scope) -> Uuid {
+    let cx = Cx::new(world.source.tenant, "user:7");
+    let done = world.db.db.tx(&cx, async |tx| place(tx, &scope, "crack", noon()).await).await;
+    done.expect("placed").hold_id
+}
+
+async fn follow_up(world: &World) {
+    projection::catch_up(&world.db.db, world.source.tenant).await.expect("projected");
+    follow::catch_up(&world.db.db, &Committed::default(), world.source.tenant).await.expect("followed");
+}
+
+/// Both plants' journals, each sent as far as it goes.
+struct Plants {
+    sources: [Source; 2],
+    journals: [Journal; 2],
+    sent: [u64; 2],
+}
+
+impl Plants {
+    async fn new(world: &World) -> Self {
+        let sources = [world.source.clone(), world.other().await];
+        let journals = [Journal::new(&sources[0], 1), Journal::new(&sources[1], 1)];
+        Self { sources, journals, sent: [0, 0] }
+    }
+
+    async fn send(&mut self, world: &World, at: usize) {
+        let (from, to) = (self.sent[at] + 1, self.journals[at].last());
+        if from <= to {
+            let batch = self.journals[at].batch(from, to);
+            world.ingest.commit_batch(&self.sources[at], batch).await.expect("stored");
+            self.sent[at] = to;
+        }
+    }
+}
+
+/// An event an hour after the hold by the plant's clock, decided by a version.
+fn late(stage: Stage, version: i64, parts: &[(i64, Role)]) -> v1::Event {
+    v1::Event {
+        subjects: parts.iter().map(|(key, role)| subject(*key, *role)).collect(),
+        occurred_at_us: (Utc::now() + Duration::hours(1)).timestamp_micros(),
+        reference_version: version.unsigned_abs(),
+        reference_generation: 1,
+        ..event(stage)
+    }
+}
+
+fn packed(version: i64, what: i64, into: i64, action: Action) -> v1::Event {
+    let parts = [(into, Role::Parent), (what, Role::Child)];
+    v1::Event { action: action.into(), ..late(Stage::Packing, version, &parts) }
+}
+
+async fn version(world: &World) -> i64 {
+    world.count("select reference_version from tenant_counters").await
+}
+
+#[tokio::test]
+async fn what_comes_to_contain_a_held_unit_is_held_too_and_listed() {
+    let world = World::new().await;
+    let mut plants = Plants::new(&world).await;
+    for n in 1..=6 {
+        plants.journals[0].push(receipt(rm(n)));
+    }
+    plants.send(&world, 0).await;
+    let before = version(&world).await;
+    let hold = place_it(&world, Scope::Label { key: rm(1), descendants: true }).await;
+    follow_up(&world).await;
+    assert_eq!(world.count("select count(*) from hold_members").await, 1);
+
+    // An offline plant builds it into 2, that into 3, packs 3 into 4 and sends that away.
+    let at = |event: v1::Event| v1::Event {
+        occurred_at_us: (Utc::now() + Duration::hours(1)).timestamp_micros(),
+        reference_version: before.unsigned_abs(),
+        reference_generation: 1,
+        ..event
+    };
+    plants.journals[0].push(at(assembly(Action::Add, rm(1), rm(2))));
+    plants.journals[0].push(at(assembly(Action::Add, rm(2), rm(3))));
+    plants.journals[0].push(packed(before, rm(3), rm(4), Action::Add));
+    plants.journals[0].push(late(Stage::Dispatch, before, &[(rm(4), Role::Subject)]));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(world.count("select count(*) from hold_members where cause = 'made'").await, 3);
+    let chain = "select count(*) from hold_members where joined_seq is not null \
+                 and via_key = key - 1 and joined_agent is not null";
+    assert_eq!(world.count(chain).await, 3, "how it came in");
+    assert_eq!(world.count("select members::bigint from holds").await, 4);
+    let told = "select count(*) from lifecycle_events where stage = 22";
+    assert_eq!(world.count(told).await, 2, "once when placed, once when it grew");
+    let keys = "select sum(jsonb_array_length(body->'keys'))::bigint from reference_rows where kind = 'hold'";
+    assert_eq!(world.count(keys).await, 4);
+    // Built in, built in, packed, dispatched: all in the gap.
+    assert_eq!(world.count("select count(*) from hold_acts where class = 'gap'").await, 4);
+    assert_eq!(world.count("select count(*) from exceptions where kind = 'hold.gap'").await, 4);
+    // Nothing is told twice.
+    follow_up(&world).await;
+    assert_eq!((world.count(told).await, world.count("select count(*) from hold_acts").await), (2, 4));
+    assert_eq!(world.count("select count(*) from exceptions where kind = 'hold.violated'").await, 0);
+
+    // Another hold on one of them stays when this one goes.
+    let other = place_it(&world, Scope::Label { key: rm(3), descendants: false }).await;
+    let cx = Cx::new(world.source.tenant, "user:8");
+    let gone =
+        world.db.db.tx(&cx, async |tx| release(tx, hold, "sorted", noon()).await).await.expect("released");
+    assert_eq!(gone.members, 4);
+    let left = "select count(*) from reference_rows where kind = 'hold' and not deleted";
+    assert_eq!(world.count(left).await, 1);
+    let _ = other;
+    assert_eq!(world.count("select count(*) from holds where release_reason = 'sorted'").await, 1);
+}
+
+#[tokio::test]
+async fn labels_of_a_held_lot_that_are_born_later_are_held() {
+    let world = World::new().await;
+    let mut plants = Plants::new(&world).await;
+    let lot = Uuid::now_v7();
+    let of_lot = |key: i64| {
+        let mut event = receipt(key);
+        event.subjects[0].lot_id = lot.as_bytes().to_vec();
+        event.lots = vec![v1::Lot { lot_id: lot.as_bytes().to_vec(), ..v1::Lot::default() }];
+        event
+    };
+    plants.journals[0].push(of_lot(rm(1)));
+    plants.send(&world, 0).await;
+    place_it(&world, Scope::Lot { lot, descendants: false }).await;
+    plants.journals[0].push(of_lot(rm(2)));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    let late = "select count(*) from hold_members where cause = 'lot' and joined_seq = 2 and via_key is null";
+    assert_eq!(world.count(late).await, 1);
+    assert_eq!(world.count("select count(*) from hold_members").await, 2);
+}
+
+#[tokio::test]
+async fn a_package_is_held_while_a_held_unit_is_in_it() {
+    let world = World::new().await;
+    let mut plants = Plants::new(&world).await;
+    for n in 1..=4 {
+        plants.journals[0].push(receipt(rm(n)));
+    }
+    plants.journals[0].push(packed(0, rm(1), rm(2), Action::Add));
+    plants.send(&world, 0).await;
+    place_it(&world, Scope::Label { key: rm(1), descendants: false }).await;
+    let inside = "select count(*) from hold_members where cause = 'inside' and left_at is null";
+    assert_eq!(world.count(inside).await, 1, "its box is held with it");
+    // The box goes into another; both are held.
+    plants.journals[0].push(packed(0, rm(2), rm(3), Action::Add));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(world.count(inside).await, 2);
+    // The unit is taken out: both are free, and plants are told.
+    plants.journals[0].push(packed(0, rm(1), rm(2), Action::Delete));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(world.count(inside).await, 0);
+    assert_eq!(world.count("select members::bigint from holds").await, 1);
+    assert_eq!(world.count("select count(*) from lifecycle_events where stage = 23").await, 1);
+    let keys = "select sum(jsonb_array_length(body->'keys'))::bigint from reference_rows where kind = 'hold'";
+    assert_eq!(world.count(keys).await, 1);
+    // And held again when it goes back in.
+    plants.journals[0].push(packed(0, rm(1), rm(2), Action::Add));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(world.count(inside).await, 2);
+    assert_eq!(world.count("select members::bigint from holds").await, 3);
+}
+
+#[tokio::test]
+async fn an_act_is_classed_by_what_its_plant_had() {
+    let world = World::new().await;
+    let mut plants = Plants::new(&world).await;
+    for n in 1..=4 {
+        plants.journals[0].push(receipt(rm(n)));
+    }
+    plants.send(&world, 0).await;
+    let before = version(&world).await;
+    let hold = place_it(&world, Scope::Label { key: rm(1), descendants: false }).await;
+    let after = version(&world).await;
+    let dispatch = |version| late(Stage::Dispatch, version, &[(rm(1), Role::Subject)]);
+    plants.journals[0].push(v1::Event { occurred_at_us: 1_750_000_000_000_000, ..dispatch(before) });
+    plants.journals[0].push(dispatch(before));
+    plants.journals[0].push(v1::Event { overridden_by: "op-9".into(), ..dispatch(after) });
+    plants.journals[0].push(dispatch(after));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    for class in ["earlier", "gap", "overridden", "violated"] {
+        let sql: &'static str =
+            Box::leak(format!("select count(*) from hold_acts where class = '{class}'").into());
+        assert_eq!(world.count(sql).await, 1, "{class}");
+    }
+    let opened = "select count(*) from exceptions where kind in ('hold.gap', 'hold.violated')";
+    assert_eq!(world.count(opened).await, 2);
+    // What is done by who has the release is free.
+    let cx = Cx::new(world.source.tenant, "user:8");
+    world.db.db.tx(&cx, async |tx| release(tx, hold, "ok", noon()).await).await.expect("released");
+    let free = version(&world).await;
+    plants.journals[0].push(v1::Event { occurred_at_us: 1_750_000_000_000_000, ..dispatch(free) });
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(world.count("select count(*) from hold_acts").await, 4);
+}
+
+/// Plants that rule as the agent does, over a real office: holds, growth and
+/// deliveries in any order, the follower's transactions aborted at random, and the
+/// checker over what came of it.
+#[tokio::test]
+async fn seeded_histories_hold() {
+    for seed in 0..6 {
+        let world = World::new().await;
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut plants = Plants::new(&world).await;
+        for n in 1..=8 {
+            plants.journals[0].push(receipt(rm(n)));
+        }
+        plants.send(&world, 0).await;
+        let mut history = History::default();
+        // What each plant has in force: version and held keys.
+        let mut had: [(i64, Vec<i64>); 2] = [(0, Vec::new()), (0, Vec::new())];
+        // Event seq by plant, with its place in the history.
+        let mut waiting: [Vec<(u64, usize)>; 2] = [Vec::new(), Vec::new()];
+        let mut events = BTreeMap::new();
+        for _ in 0..60 {
+            let at = rng.random_range(0..2);
+            match rng.random_range(0..8) {
+                0 => {
+                    let key = rm(rng.random_range(1..=8));
+                    place_it(&world, Scope::Label { key, descendants: true }).await;
+                }
+                1 | 2 => {
+                    // The plant applies what there is.
+                    had[at] = (version(&world).await, held_now(&world).await);
+                    let now = acts::Version { generation: 1, version: had[at].0 };
+                    history.plants.entry(at as u64).or_default().push(check::Step::Applied(now));
+                }
+                3 => {
+                    plants.send(&world, at).await;
+                    let batch = world.count("select batch_id from tenant_counters").await;
+                    let steps = history.plants.entry(at as u64).or_default();
+                    for (_, place) in waiting[at].drain(..) {
+                        if let check::Step::Accepted { arrived, .. } = &mut steps[place] {
+                            *arrived = Some(batch.unsigned_abs());
+                        }
+                    }
+                }
+                4 => {
+                    let tenant = world.source.tenant;
+                    projection::catch_up(&world.db.db, tenant).await.expect("projected");
+                    let cx = Cx::system(tenant);
+                    let abort = rng.random_bool(0.5);
+                    let done: Result<follow::Step, HoldError> = world
+                        .db
+                        .db
+                        .tx(&cx, async |tx| {
+                            let step = follow::step_in(tx, 3, Utc::now()).await?;
+                            if abort { Err(HoldError::NotFound) } else { Ok(step) }
+                        })
+                        .await;
+                    assert!(done.is_ok() != abort, "{done:?}");
+                }
+                _ => {
+                    let (what, into) = (rng.random_range(1..=8), rng.random_range(1..=8));
+                    let overridden = rng.random_bool(0.1);
+                    // Links go one way, as in a bill of material.
+                    if what >= into || (had[at].1.contains(&rm(what)) && !overridden) {
+                        continue;
+                    }
+                    let made = rng.random_bool(0.5);
+                    let mut fact = match made {
+                        true => packed(had[at].0, rm(what), rm(into), Action::Add),
+                        false => late(Stage::Dispatch, had[at].0, &[(rm(what), Role::Subject)]),
+                    };
+                    if overridden {
+                        fact.overridden_by = "op-9".into();
+                    }
+                    plants.journals[at].push(fact);
+                    let steps = history.plants.entry(at as u64).or_default();
+                    let seq = plants.journals[at].last();
+                    waiting[at].push((seq, steps.len()));
+                    events.insert((plants.sources[at].agent_id, seq), at as u64);
+                    steps.push(check::Step::Accepted {
+                        event: seq,
+                        key: rm(what),
+                        overridden,
+                        arrived: None,
+                    });
+                }
+            }
+        }
+        for at in 0..2 {
+            plants.send(&world, at).await;
+            let batch = world.count("select batch_id from tenant_counters").await;
+            let steps = history.plants.entry(at as u64).or_default();
+            for (_, place) in waiting[at].drain(..) {
+                if let check::Step::Accepted { arrived, .. } = &mut steps[place] {
+                    *arrived = Some(batch.unsigned_abs());
+                }
+            }
+        }
+        follow_up(&world).await;
+        recorded(&world, &mut history, &events).await;
+        assert_eq!(check::faults(&history), [], "seed {seed}");
+        let violated = "select count(*) from hold_acts where class = 'violated'";
+        assert_eq!(world.count(violated).await, 0, "seed {seed}: {history:#?}");
+        let missing = "select count(*) from hold_members m join holds h using (tenant_id, hold_id) \
+                       join uid_links l on l.from_key = m.key \
+                       where not exists (select from hold_members o where o.hold_id = m.hold_id and o.key = l.to_key)";
+        assert_eq!(world.count(missing).await, 0, "seed {seed}: what contains a held unit is held");
+    }
+}
+
+/// What plants are told is held now.
+async fn held_now(world: &World) -> Vec<i64> {
+    let cx = Cx::new(world.source.tenant, "test");
+    let done: Result<Vec<i64>, DbError> = world
+        .db
+        .db
+        .tx(&cx, async |tx| {
+            Ok(sqlx::query_scalar(
+                "select distinct key::bigint from reference_rows, jsonb_array_elements_text(body->'keys') as key \
+                 where kind = 'hold' and not deleted",
+            )
+            .fetch_all(tx.conn())
+            .await?)
+        })
+        .await;
+    done.expect("what is held")
+}
+
+/// Adds the holds as they were committed, and what is listed. A unit that came in
+/// later counts from the event by which it did, which this history of links going
+/// up cannot undercut: what it was used for before is left out.
+async fn recorded(world: &World, history: &mut History, events: &BTreeMap<(Uuid, u64), u64>) {
+    let cx = Cx::new(world.source.tenant, "test");
+    type Row = (Uuid, i64, i64, i64, i64, Option<DateTime<Utc>>);
+    let done: Result<(Vec<Row>, Vec<(Uuid, Uuid, i64, i64)>), DbError> = world
+        .db
+        .db
+        .tx(&cx, async |tx| {
+            let holds = sqlx::query_as(
+                "select m.hold_id, h.placed_batch, m.key, p.told_version, p.told_generation, m.joined_at \
+                 from hold_members m join holds h using (tenant_id, hold_id) \
+                 join hold_parts p on p.hold_id = m.hold_id and p.part = m.part order by m.hold_id, m.key",
+            )
+            .fetch_all(tx.conn())
+            .await?;
+            let listed = sqlx::query_as("select hold_id, agent_id, seq, key from hold_acts")
+                .fetch_all(tx.conn())
+                .await?;
+            Ok((holds, listed))
+        })
+        .await;
+    let (holds, listed) = done.expect("rows");
+    let mut numbers: BTreeMap<Uuid, u64> = BTreeMap::new();
+    for (hold, batch, key, version, generation, joined) in holds {
+        let next = numbers.len() as u64;
+        let number = *numbers.entry(hold).or_insert(next);
+        let held = history.holds.entry(number).or_default();
+        held.committed = batch.unsigned_abs();
+        // What a unit was used for before it came in is no act on a held unit; the
+        // model does not know when that was, and leaves late ones to the follower's
+        // own tests.
+        if joined.is_none() {
+            held.told.insert(key, acts::Version { generation, version });
+        }
+    }
+    for (hold, agent, seq, key) in listed {
+        let seq = seq.unsigned_abs();
+        history.listed.insert((numbers[&hold], events[&(agent, seq)], seq, key));
+    }
+}
