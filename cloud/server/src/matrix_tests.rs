@@ -556,12 +556,16 @@ impl Site {
         // Whoever calls every endpoint calls often.
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default());
+        let mirrors = analytics::mirror::Mirrors::open(config.mirrors(), None).unwrap();
+        let modules = modules::all(&Committed::default(), &mirrors);
         let files = config.files(Module::all_attached(&modules)).unwrap();
         // The bytes of the file among the marks.
         std::fs::write(folder.path().join("files").join(MARK), "x").unwrap();
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
-        let router = app(state, modules, true);
+        for tenant in [victim, other] {
+            mirrors.catch_up(&test.db, tenant, chrono::Utc::now(), |_, _| {}).await.unwrap();
+        }
+        let router = app(state, modules, mirrors, true);
         let key = async |tenant, scope| {
             keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
         };

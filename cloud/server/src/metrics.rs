@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use axum::Json;
+use analytics::mirror::Mirrors;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use platform::db::DbError;
 use platform::web::AppState;
 use serde_json::json;
@@ -31,8 +32,11 @@ pub async fn healthz(State(state): State<AppState>) -> impl IntoResponse {
     }
 }
 
-/// Connections per role, for Prometheus.
-pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+/// Connections per role, and the mirrors, for Prometheus.
+pub async fn metrics(
+    State(state): State<AppState>,
+    Extension(mirrors): Extension<Mirrors>,
+) -> impl IntoResponse {
     let mut out = String::from(
         "# HELP tracewright_db_connections Open connections by role.\n# TYPE tracewright_db_connections gauge\n",
     );
@@ -40,5 +44,6 @@ pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
         let _ = writeln!(out, "tracewright_db_connections{{role=\"{role}\",state=\"open\"}} {open}");
         let _ = writeln!(out, "tracewright_db_connections{{role=\"{role}\",state=\"idle\"}} {idle}");
     }
+    out.push_str(&mirrors.metrics());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out)
 }

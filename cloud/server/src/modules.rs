@@ -1,15 +1,18 @@
 //! The modules of this cloud. A new one is a line here; what it brings along it says
 //! itself (`docs/adding-a-module.md`).
 
+use analytics::mirror::Mirrors;
 use platform::files::Subject;
 use platform::web::Module;
 use trace::ingest::Committed;
 
 /// All modules, in the order in which people see them in the navigation and on the page
-/// of rights. `committed` is where the ingest announces batches.
-pub fn all(committed: &Committed) -> Vec<Module> {
+/// of rights. `committed` is where the ingest announces batches, `mirrors` where
+/// dashboards ask.
+pub fn all(committed: &Committed, mirrors: &Mirrors) -> Vec<Module> {
     let mut all = vec![
         trace::module(committed),
+        analytics::module(mirrors),
         platform::seed::module(),
         platform::workflow::module(),
         platform::masters::module(),
@@ -35,5 +38,5 @@ pub fn all(committed: &Committed) -> Vec<Module> {
 
 /// What files can be attached to.
 pub fn attached() -> Vec<Subject> {
-    Module::all_attached(&all(&Committed::default()))
+    Module::all_attached(&all(&Committed::default(), &Mirrors::default()))
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use analytics::mirror::{self, MirrorError, Mirrors};
 use anyhow::Context;
 use axum::Router;
 use axum::routing::get;
@@ -41,6 +42,8 @@ pub enum Part {
     Ingest,
     /// What follows the streams: registry, stock, transfers, exceptions.
     Worker,
+    /// The mirrors behind the dashboards; beside `api`, which shows them.
+    Analytics,
 }
 
 /// Arguments of `cloud serve`.
@@ -54,7 +57,7 @@ pub struct ServeArgs {
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let parts: BTreeSet<Part> = if args.roles.is_empty() {
-        [Part::Api, Part::Ingest, Part::Worker].into()
+        [Part::Api, Part::Ingest, Part::Worker, Part::Analytics].into()
     } else {
         args.roles.into_iter().collect()
     };
@@ -85,7 +88,8 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     // What is wrong with a certificate is said before anything is served.
     let tls = config.tls(Utc::now())?;
-    let mut modules = modules::all(&committed);
+    let mirrors = if parts.contains(&Part::Analytics) { mirrors(&config)? } else { Mirrors::default() };
+    let mut modules = modules::all(&committed, &mirrors);
     let files = config.files(Module::all_attached(&modules))?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
@@ -121,6 +125,13 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             Ok(())
         });
     }
+    if parts.contains(&Part::Analytics) {
+        let followed = mirror::run(mirrors.clone(), db.clone(), committed.clone(), stop.clone());
+        running.spawn(async move {
+            followed.await;
+            Ok(())
+        });
+    }
     let listener = listen(config.http_listen, "http_listen").await?;
     let http = listener.local_addr()?;
     let (counting, stopped) = (state.clone(), stop.clone());
@@ -133,7 +144,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         platform::notify::live::run(live, stopped).await;
         Ok(())
     });
-    let app = app(state, modules, parts.contains(&Part::Api));
+    let app = app(state, modules, mirrors, parts.contains(&Part::Api));
     let served = stop.clone();
     if let Some(tls) = tls {
         let (watched, stopped) = (tls.clone(), stop.clone());
@@ -213,9 +224,10 @@ fn state(
 }
 
 /// Pages and API, or health alone where this process does not serve them.
-fn app(state: AppState, modules: Vec<Module>, with_pages: bool) -> Router {
+fn app(state: AppState, modules: Vec<Module>, mirrors: Mirrors, with_pages: bool) -> Router {
     let health =
         Router::new().route("/healthz", get(metrics::healthz)).route("/metrics", get(metrics::metrics));
+    let health = health.layer(axum::Extension(mirrors));
     if with_pages {
         platform::web::wrap(health.merge(Module::all_routes(modules)), state)
     } else {
@@ -225,6 +237,16 @@ fn app(state: AppState, modules: Vec<Module>, with_pages: bool) -> Router {
 
 async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("{setting}: cannot listen on {address}"))
+}
+
+/// The mirrors of this process; none while another one keeps those of the folder.
+fn mirrors(config: &Config) -> anyhow::Result<Mirrors> {
+    let opened = Mirrors::open(config.mirrors(), Some(config.exports()?));
+    if let Err(error @ MirrorError::Locked(_)) = &opened {
+        tracing::error!(%error, "no dashboards here: give this process a state_dir of its own, or leave its role analytics out");
+        return Ok(Mirrors::default());
+    }
+    opened.context("opening the mirrors")
 }
 
 /// Two processes on one state folder would fight over the embedded database.

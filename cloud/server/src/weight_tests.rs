@@ -75,10 +75,15 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default());
+        let modules = modules::all(&Committed::default(), &analytics::mirror::Mirrors::default());
         let files = config.files(Module::all_attached(&modules)).unwrap();
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
-        Self { router: app(state, modules, true), cookie, _test: test, _folder: folder }
+        Self {
+            router: app(state, modules, analytics::mirror::Mirrors::default(), true),
+            cookie,
+            _test: test,
+            _folder: folder,
+        }
     }
 
     /// A path as that person, with these headers besides.
