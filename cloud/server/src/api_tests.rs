@@ -11,8 +11,6 @@ use platform::testing::TestDb;
 use platform::web::{Bodies, Scope, keys};
 use serde_json::Value;
 use tower::ServiceExt;
-use trace::genealogy::Genealogy;
-use trace::ingest::Committed;
 
 use super::matrix_tests::{ROUTES, Who};
 use super::*;
@@ -21,7 +19,7 @@ use super::*;
 const RENEW: &str = "run `make openapi` and look at what changed";
 
 async fn all(test: &TestDb) -> Vec<Operation> {
-    let operations = Module::all_operations(&modules::all(&Committed::default(), &Genealogy::default()));
+    let operations = Module::all_operations(&modules::all(&Shared::default()));
     openapi::with_masters(&test.db, &operations).await.unwrap()
 }
 
@@ -69,7 +67,7 @@ fn every_route_of_super_administrators_is_described_in_a_document_of_its_own() {
 async fn bodies_that_are_not_as_others_are_those_of_routes_that_say_so() {
     let test = TestDb::new().await;
     let declared = all(&test).await;
-    let bodies = Module::all_bodies(&modules::all(&Committed::default(), &Genealogy::default()));
+    let bodies = Module::all_bodies(&modules::all(&Shared::default()));
     for (route, _) in &bodies {
         let writes = |operation: &Operation| operation.route() == *route && operation.method() != "GET";
         assert!(declared.iter().any(writes), "{route} takes no body");
@@ -176,10 +174,10 @@ async fn the_document_is_served_to_anybody_and_every_operation_has_a_page() {
     let test = TestDb::new().await;
     let tenant = test.tenant("SAIF", &["KOL"]).await;
     let key = keys::create(&test.db, tenant, "reader", &[Scope::Read], None).await.unwrap();
-    let modules = modules::all(&Committed::default(), &Genealogy::default());
+    let modules = modules::all(&Shared::default());
     let state =
         state(&test.db, &Config::default(), &modules, Secrets::passing().unwrap(), true, Files::none());
-    let router = app(state, modules, true);
+    let router = app(state, modules, Shared::default(), true);
     let ask = async |path: &str, tag: Option<&str>, key: Option<&str>| {
         let mut request = Request::builder().uri(path).header(header::HOST, "tw.test");
         if let Some(tag) = tag {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use analytics::mirror;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use figment::Figment;
@@ -126,6 +127,17 @@ pub struct Config {
     /// Most memory for what went into what, of all tenants together, in megabytes; what
     /// does not fit is asked of the database. 0: all of it is.
     pub genealogy_memory_mb: u32,
+    /// Memory of one open mirror behind the dashboards, in megabytes.
+    pub mirror_memory_mb: u32,
+    /// What one open mirror may put on disk for a large question, in megabytes.
+    pub mirror_temp_mb: u32,
+    /// Most mirrors open at once.
+    pub mirror_open: usize,
+    /// Seconds after which a question of a dashboard is given up.
+    pub mirror_answer_seconds: u32,
+    /// Where exports of mirrors go: a folder, or `s3://bucket` (with the settings
+    /// `files_s3_…`). `exports` in the state folder when left out.
+    pub mirror_exports: Option<String>,
 }
 
 impl Default for Config {
@@ -170,6 +182,11 @@ impl Default for Config {
             files_quota_mb: 10 * 1024,
             files_keep_deleted_days: 90,
             genealogy_memory_mb: 1024,
+            mirror_memory_mb: 512,
+            mirror_temp_mb: 4096,
+            mirror_open: 16,
+            mirror_answer_seconds: 10,
+            mirror_exports: None,
         }
     }
 }
@@ -225,6 +242,11 @@ impl Config {
             "files_quota_mb",
             "files_keep_deleted_days",
             "genealogy_memory_mb",
+            "mirror_memory_mb",
+            "mirror_temp_mb",
+            "mirror_open",
+            "mirror_answer_seconds",
+            "mirror_exports",
         ];
         figment
             .merge(Env::prefixed("TRACEWRIGHT_").only(&keys))
@@ -349,17 +371,48 @@ impl Config {
     /// # Errors
     /// When a setting is not right, or the folder cannot be made.
     pub fn files(&self, attached: Vec<Subject>) -> anyhow::Result<Files> {
-        let own = self.state_dir.join("files");
-        let depot = match self.files_store.as_deref().map(|store| (store, store.strip_prefix("s3://"))) {
+        let depot = self.depot("files_store", self.files_store.as_deref(), "files")?;
+        let limits = Limits {
+            largest: self.files_largest_mb << 20,
+            quota: self.files_quota_mb << 20,
+            keep_deleted_days: self.files_keep_deleted_days,
+        };
+        Ok(Files::new(depot, limits, attached))
+    }
+
+    /// How the mirrors behind the dashboards are kept.
+    #[must_use]
+    pub fn mirrors(&self) -> mirror::Settings {
+        mirror::Settings {
+            memory_mb: self.mirror_memory_mb,
+            temp_mb: self.mirror_temp_mb,
+            open: self.mirror_open,
+            answer_within: std::time::Duration::from_secs(self.mirror_answer_seconds.max(1).into()),
+            ..mirror::Settings::new(self.state_dir.join("mirror"))
+        }
+    }
+
+    /// Where their exports go.
+    ///
+    /// # Errors
+    /// When the setting is not right.
+    pub fn exports(&self) -> anyhow::Result<Depot> {
+        self.depot("mirror_exports", self.mirror_exports.as_deref(), "exports")
+    }
+
+    /// A place that a setting names; a folder in the state folder when it is left out.
+    fn depot(&self, setting: &'static str, place: Option<&str>, otherwise: &str) -> anyhow::Result<Depot> {
+        let own = self.state_dir.join(otherwise);
+        let depot = match place.map(|place| (place, place.strip_prefix("s3://"))) {
             None => Depot::folder(&own),
             Some((folder, None)) => {
-                anyhow::ensure!(!folder.contains("://"), "files_store is a folder, or s3://bucket");
+                anyhow::ensure!(!folder.contains("://"), "{setting} is a folder, or s3://bucket");
                 Depot::folder(Path::new(folder))
             }
             Some((_, Some(bucket))) => {
                 anyhow::ensure!(
                     !self.files_s3_access_key.is_empty() && !self.files_s3_secret_key.is_empty(),
-                    "files_store in a bucket needs files_s3_access_key and files_s3_secret_key"
+                    "{setting} in a bucket needs files_s3_access_key and files_s3_secret_key"
                 );
                 let config = S3Config {
                     bucket: bucket.trim_end_matches('/').to_owned(),
@@ -371,12 +424,7 @@ impl Config {
                 Depot::s3(&config, &own)
             }
         };
-        let limits = Limits {
-            largest: self.files_largest_mb << 20,
-            quota: self.files_quota_mb << 20,
-            keep_deleted_days: self.files_keep_deleted_days,
-        };
-        Ok(Files::new(depot.context("files_store")?, limits, attached))
+        depot.context(setting)
     }
 
     /// The keys of sensitive fields.

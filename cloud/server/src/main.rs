@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod database;
 mod metrics;
+mod mirror;
 mod modules;
 mod progress;
 mod secrets;
@@ -71,6 +72,9 @@ enum Command {
     /// The keys under which sensitive fields are sealed.
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
+    /// The mirrors behind the dashboards.
+    #[command(subcommand)]
+    Mirror(mirror::MirrorCommand),
     /// Print a link that signs a browser in once.
     Open(commands::OpenArgs),
     /// Show a UID's state, history and genealogy.
@@ -134,6 +138,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Admin(command) => admin::run(&config, command).await,
             Command::Audit(command) => audit::run(&config, command).await,
             Command::Secrets(command) => secrets::run(&config, command).await,
+            Command::Mirror(command) => mirror::run(&config, command).await,
             Command::Open(args) => commands::open(&config, args).await,
             Command::Trace(args) => commands::trace(&config, args).await,
             Command::Uid(_) | Command::Verify(_) => Ok(()),

@@ -75,11 +75,14 @@ impl Office {
         // A person who calls every endpoint as every role calls often.
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default(), &Genealogy::default());
+        let mirrors = analytics::mirror::Mirrors::open(config.mirrors(), None).unwrap();
+        let shared = Shared { mirrors, ..Shared::default() };
+        let modules = modules::all(&shared);
         let files = config.files(Module::all_attached(&modules)).unwrap();
         std::fs::write(folder.path().join("files").join("x"), "x").unwrap();
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
-        let router = app(state, modules, true);
+        mirrors.catch_up(&test.db, tenant, chrono::Utc::now(), |_, _| {}).await.unwrap();
+        let router = app(state, modules, shared, true);
         let cx = Cx::new(tenant, "user:tests");
         // Somebody has to stay an administrator.
         person(&test.db, tenant, "boss@saif.example", "Ananya", &[people::ADMIN]).await;

@@ -10,8 +10,6 @@ use platform::db::DbError;
 use platform::testing::TestDb;
 use platform::web::{Scope, keys};
 use tower::ServiceExt;
-use trace::genealogy::Genealogy;
-use trace::ingest::Committed;
 use uuid::Uuid;
 
 use super::*;
@@ -639,12 +637,17 @@ impl Site {
         // Whoever calls every endpoint calls often.
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default(), &Genealogy::default());
+        let mirrors = analytics::mirror::Mirrors::open(config.mirrors(), None).unwrap();
+        let shared = Shared { mirrors: mirrors.clone(), ..Shared::default() };
+        let modules = modules::all(&shared);
         let files = config.files(Module::all_attached(&modules)).unwrap();
         // The bytes of the file among the marks.
         std::fs::write(folder.path().join("files").join(MARK), "x").unwrap();
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
-        let router = app(state, modules, true);
+        for tenant in [victim, other] {
+            mirrors.catch_up(&test.db, tenant, chrono::Utc::now(), |_, _| {}).await.unwrap();
+        }
+        let router = app(state, modules, shared, true);
         let key = async |tenant, scope| {
             keys::create(&test.db, tenant, "matrix", &[scope], None).await.unwrap().reveal().to_owned()
         };

@@ -9,7 +9,8 @@ use axum::{Extension, Json};
 use platform::db::DbError;
 use platform::web::AppState;
 use serde_json::json;
-use trace::genealogy::Genealogy;
+
+use crate::modules::Shared;
 
 /// 200 while the database answers, else 503.
 pub async fn healthz(State(state): State<AppState>) -> impl IntoResponse {
@@ -32,10 +33,11 @@ pub async fn healthz(State(state): State<AppState>) -> impl IntoResponse {
     }
 }
 
-/// Connections per role, the genealogies in memory and what the proofs have found, for Prometheus.
+/// Connections per role, the genealogies in memory, what the proofs have found and the
+/// mirrors, for Prometheus.
 pub async fn metrics(
     State(state): State<AppState>,
-    Extension(genealogy): Extension<Genealogy>,
+    Extension(Shared { genealogy, mirrors, .. }): Extension<Shared>,
 ) -> impl IntoResponse {
     let mut out = String::from(
         "# HELP tracewright_db_connections Open connections by role.\n# TYPE tracewright_db_connections gauge\n",
@@ -57,5 +59,6 @@ pub async fn metrics(
     tell("checks_total", "counter", "Answers that were compared with the database's.", found.checked);
     tell("differences_total", "counter", "Answers that differed from the database's.", found.differed);
     out.push_str(&trace::proofs::metrics());
+    out.push_str(&mirrors.metrics());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out)
 }

@@ -1,20 +1,33 @@
 //! The modules of this cloud. A new one is a line here; what it brings along it says
 //! itself (`docs/adding-a-module.md`).
 
+use analytics::mirror::Mirrors;
 use platform::files::Subject;
 use platform::web::Module;
 use trace::genealogy::Genealogy;
 use trace::ingest::Committed;
 
+/// What modules share with each other and with the parts of this process.
+#[derive(Clone, Default)]
+pub struct Shared {
+    /// Where the ingest announces batches.
+    pub committed: Committed,
+    /// What went into what.
+    pub genealogy: Genealogy,
+    /// Where dashboards ask.
+    pub mirrors: Mirrors,
+}
+
 /// All modules, in the order in which people see them in the navigation and on the page
-/// of rights. `committed` is where the ingest announces batches; `genealogy` answers what
-/// went into what.
-pub fn all(committed: &Committed, genealogy: &Genealogy) -> Vec<Module> {
+/// of rights.
+pub fn all(shared: &Shared) -> Vec<Module> {
+    let Shared { committed, genealogy, mirrors } = shared;
     let mut all = vec![
         trace::module(committed, genealogy),
         trace::scopes::module(),
         trace::recalls::module(committed),
         trace::proofs::module(committed),
+        analytics::module(mirrors),
         platform::seed::module(),
         platform::workflow::module(),
         platform::masters::module(),
@@ -40,5 +53,5 @@ pub fn all(committed: &Committed, genealogy: &Genealogy) -> Vec<Module> {
 
 /// What files can be attached to.
 pub fn attached() -> Vec<Subject> {
-    Module::all_attached(&all(&Committed::default(), &Genealogy::default()))
+    Module::all_attached(&all(&Shared::default()))
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use analytics::mirror::{self, MirrorError, Mirrors};
 use anyhow::Context;
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -23,11 +24,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trace::edge::{Edge, EdgeConfig};
-use trace::genealogy::Genealogy;
 use trace::ingest::{Committed, Ingest};
 
 use crate::config::Config;
 use crate::database::Database;
+use crate::modules::Shared;
 use crate::{metrics, modules, tls};
 
 /// How long requests and streams may take to end once told to stop.
@@ -42,6 +43,8 @@ pub enum Part {
     Ingest,
     /// What follows the streams: registry, stock, transfers, exceptions.
     Worker,
+    /// The mirrors behind the dashboards; beside `api`, which shows them.
+    Analytics,
 }
 
 /// Arguments of `cloud serve`.
@@ -55,7 +58,7 @@ pub struct ServeArgs {
 /// Serves until SIGTERM or SIGINT.
 pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     let parts: BTreeSet<Part> = if args.roles.is_empty() {
-        [Part::Api, Part::Ingest, Part::Worker].into()
+        [Part::Api, Part::Ingest, Part::Worker, Part::Analytics].into()
     } else {
         args.roles.into_iter().collect()
     };
@@ -87,7 +90,10 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
     }
     // What is wrong with a certificate is said before anything is served.
     let tls = config.tls(Utc::now())?;
-    let mut modules = modules::all(&committed, &genealogy);
+    let mirrors = if parts.contains(&Part::Analytics) { mirrors(&config)? } else { Mirrors::default() };
+    let shared =
+        Shared { committed: committed.clone(), genealogy: genealogy.clone(), mirrors: mirrors.clone() };
+    let mut modules = modules::all(&shared);
     let files = config.files(Module::all_attached(&modules))?;
     let secrets = config.secrets()?;
     let mailer = config.mailer()?;
@@ -123,6 +129,13 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
             Ok(())
         });
     }
+    if parts.contains(&Part::Analytics) {
+        let followed = mirror::run(mirrors.clone(), db.clone(), committed.clone(), stop.clone());
+        running.spawn(async move {
+            followed.await;
+            Ok(())
+        });
+    }
     let listener = listen(config.http_listen, "http_listen").await?;
     let http = listener.local_addr()?;
     let (counting, stopped) = (state.clone(), stop.clone());
@@ -141,7 +154,7 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         kept.run(announced, stopped).await;
         Ok(())
     });
-    let app = app(state, modules, parts.contains(&Part::Api), genealogy);
+    let app = app(state, modules, shared, parts.contains(&Part::Api));
     let served = stop.clone();
     if let Some(tls) = tls {
         let (watched, stopped) = (tls.clone(), stop.clone());
@@ -221,11 +234,11 @@ fn state(
 }
 
 /// Pages and API, or health alone where this process does not serve them.
-fn app(state: AppState, modules: Vec<Module>, with_pages: bool, genealogy: Genealogy) -> Router {
+fn app(state: AppState, modules: Vec<Module>, shared: Shared, with_pages: bool) -> Router {
     let health = Router::new()
         .route("/healthz", get(metrics::healthz))
         .route("/metrics", get(metrics::metrics))
-        .layer(Extension(genealogy));
+        .layer(Extension(shared));
     if with_pages {
         platform::web::wrap(health.merge(Module::all_routes(modules)), state)
     } else {
@@ -235,6 +248,16 @@ fn app(state: AppState, modules: Vec<Module>, with_pages: bool, genealogy: Genea
 
 async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("{setting}: cannot listen on {address}"))
+}
+
+/// The mirrors of this process; none while another one keeps those of the folder.
+fn mirrors(config: &Config) -> anyhow::Result<Mirrors> {
+    let opened = Mirrors::open(config.mirrors(), Some(config.exports()?));
+    if let Err(error @ MirrorError::Locked(_)) = &opened {
+        tracing::error!(%error, "no dashboards here: give this process a state_dir of its own, or leave its role analytics out");
+        return Ok(Mirrors::default());
+    }
+    opened.context("opening the mirrors")
 }
 
 /// Two processes on one state folder would fight over the embedded database.

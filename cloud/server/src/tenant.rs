@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use analytics::mirror::{MirrorError, Mirrors};
 use anyhow::Context;
 use chrono::Utc;
 use platform::admin::log::Who;
@@ -374,7 +375,21 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
         tenancy::erase::erase(db, &authority, tenant.id, confirmed, depot, Utc::now(), &mut watch).await;
     drop(watch);
     progress.end();
-    write_certificate(code, &file, &done?)
+    let certificate = done?;
+    forget_mirror(config, tenant.id).await?;
+    write_certificate(code, &file, &certificate)
+}
+
+/// Removes the mirror of an erased tenant, and what was exported of it. Beside a running
+/// cloud that keeps the mirrors, it removes the file itself, at its next look.
+async fn forget_mirror(config: &Config, tenant: uuid::Uuid) -> anyhow::Result<()> {
+    match Mirrors::open(config.mirrors(), None) {
+        Ok(mirrors) => mirrors.forget(tenant).await?,
+        Err(MirrorError::Locked(_)) => {}
+        Err(error) => return Err(error).context("removing the mirror"),
+    }
+    platform::files::erase_tenant(&config.exports()?, tenant).await.context("removing exports")?;
+    Ok(())
 }
 
 fn write_certificate(code: &str, file: &Path, certificate: &Certificate) -> anyhow::Result<()> {
@@ -420,6 +435,11 @@ async fn erase_due(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result
     let done = tenancy::erase_due(db, &authority, by, depot, now, &mut watch, &mut told).await;
     drop(watch);
     progress.end();
+    for one in &due {
+        if tenancy::find_tenant(db, &one.code).await?.is_none() {
+            forget_mirror(config, one.tenant).await?;
+        }
+    }
     anyhow::ensure!(failed.is_empty(), "not all of it was done; run it again:\n  {}", failed.join("\n  "));
     done?;
     Ok(())

@@ -10,8 +10,6 @@ use platform::db::DbError;
 use platform::people;
 use platform::testing::{TestDb, kind, person, refers, session};
 use tower::ServiceExt;
-use trace::genealogy::Genealogy;
-use trace::ingest::Committed;
 
 use super::*;
 
@@ -76,10 +74,10 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
-        let modules = modules::all(&Committed::default(), &Genealogy::default());
+        let modules = modules::all(&Shared::default());
         let files = config.files(Module::all_attached(&modules)).unwrap();
         let state = state(&test.db, &config, &modules, Secrets::passing().unwrap(), true, files);
-        Self { router: app(state, modules, true), cookie, _test: test, _folder: folder }
+        Self { router: app(state, modules, Shared::default(), true), cookie, _test: test, _folder: folder }
     }
 
     /// A path as that person, with these headers besides.

@@ -9,8 +9,8 @@ pub mod ingest;
 pub mod leases;
 pub mod pages;
 pub mod projection;
-pub mod recalls;
 pub mod proofs;
+pub mod recalls;
 pub mod rights;
 pub mod scopes;
 

@@ -115,6 +115,27 @@ impl Depot {
         Ok(object)
     }
 
+    /// Writes a file of this machine under a path that a program chose, in the place of
+    /// what was there.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or the place takes nothing.
+    pub async fn put_file(&self, object: &str, from: &FilePath) -> Result<(), FilesError> {
+        let mut file = tokio::fs::File::open(from).await?;
+        let mut writer = BufWriter::with_capacity(Arc::clone(&self.store), Path::from(object), PIECE)
+            .with_max_concurrency(2);
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let read = file.read(&mut buffer).await?;
+            if read == 0 {
+                break;
+            }
+            writer.put(Bytes::copy_from_slice(buffer.get(..read).unwrap_or_default())).await?;
+        }
+        writer.shutdown().await?;
+        Ok(())
+    }
+
     /// The bytes of an object, all or a range of them, as they come.
     pub(super) async fn read(
         &self,

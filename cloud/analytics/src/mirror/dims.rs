@@ -1,0 +1,161 @@
+//! Codes as numbers: each code of a dimension is a small number in the facts, so that
+//! questions read little.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{Datelike, NaiveDate};
+use duckdb::{Connection, params};
+
+use super::schema::DIMENSIONS;
+use super::value::days;
+
+/// A list of codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after their tables")]
+pub enum Dim {
+    Agent,
+    Plant,
+    Item,
+    Station,
+    Machine,
+    Operator,
+    Shift,
+    Operation,
+    Reason,
+    Supplier,
+    Customer,
+    Reading,
+}
+
+/// All codes of a mirror, and those that its file has not yet.
+#[derive(Debug, Default)]
+pub struct Dims {
+    lists: [HashMap<(i32, String), i32>; DIMENSIONS.len()],
+    fresh: Vec<(usize, i32, i32, String)>,
+    days: BTreeSet<i32>,
+    fresh_days: Vec<NaiveDate>,
+}
+
+impl Dims {
+    /// Those of a file.
+    pub fn read(conn: &Connection) -> duckdb::Result<Self> {
+        let mut all = Self::default();
+        for (list, name) in all.lists.iter_mut().zip(DIMENSIONS) {
+            let mut asked = conn.prepare(&format!("select plant, code, id from dim_{name}"))?;
+            let mut rows = asked.query([])?;
+            while let Some(row) = rows.next()? {
+                list.insert((row.get(0)?, row.get(1)?), row.get(2)?);
+            }
+        }
+        let mut asked = conn.prepare("select datediff('day', date '1970-01-01', day) from dim_date")?;
+        let mut rows = asked.query([])?;
+        while let Some(row) = rows.next()? {
+            let day: i64 = row.get(0)?;
+            all.days.insert(i32::try_from(day).unwrap_or_default());
+        }
+        Ok(all)
+    }
+
+    /// The number of a code, of a plant's own list where `plant` is not 0. The empty code
+    /// is 0.
+    pub fn id(&mut self, dim: Dim, plant: i32, code: &str) -> i32 {
+        if code.is_empty() {
+            return 0;
+        }
+        let at = dim as usize;
+        let Some(list) = self.lists.get_mut(at) else {
+            return 0;
+        };
+        // DuckDB takes no NUL within a text, and Postgres has none.
+        if let Some(id) = list.get(&(plant, code.to_owned())) {
+            return *id;
+        }
+        let id = i32::try_from(list.len()).unwrap_or(i32::MAX);
+        list.insert((plant, code.to_owned()), id);
+        self.fresh.push((at, id, plant, code.to_owned()));
+        id
+    }
+
+    /// Codes of items, and of suppliers and customers.
+    #[must_use]
+    pub fn named(&self) -> (Vec<String>, Vec<String>) {
+        let codes = |dim: Dim| self.lists[dim as usize].keys().map(|(_, code)| code.clone());
+        (codes(Dim::Item).collect(), codes(Dim::Supplier).chain(codes(Dim::Customer)).collect())
+    }
+
+    /// Notes a day for the dimension of dates.
+    pub fn day(&mut self, day: NaiveDate) {
+        if self.days.insert(days(day)) {
+            self.fresh_days.push(day);
+        }
+    }
+
+    /// Writes what is new, in the transaction of the facts that need it. `name` gives a
+    /// code's name and kind.
+    pub fn write(
+        &mut self,
+        conn: &Connection,
+        name: impl Fn(Dim, &str) -> (String, String),
+    ) -> duckdb::Result<()> {
+        for (at, id, plant, code) in self.fresh.drain(..) {
+            let (table, dim) = (DIMENSIONS[at], ALL[at]);
+            let (name, kind) = name(dim, &code);
+            conn.execute(
+                &format!("insert into dim_{table} values (?, ?, ?, ?, ?)"),
+                params![id, plant, code, name, kind],
+            )?;
+        }
+        for day in self.fresh_days.drain(..) {
+            let (week, weekday) = (day.iso_week().week() as i32, day.weekday().number_from_monday() as i32);
+            conn.execute(
+                "insert into dim_date values (date '1970-01-01' + ?::integer, ?, ?, ?, ?)",
+                params![days(day), day.year(), day.month() as i32, week, weekday],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives codes the names and kinds that they have now.
+pub fn rename(conn: &Connection, names: &Names) -> duckdb::Result<()> {
+    conn.execute_batch(
+        "begin; create or replace temp table named (dim integer, code varchar, name varchar, kind varchar)",
+    )?;
+    let mut rows = conn.appender("named")?;
+    for ((dim, code), (name, kind)) in names {
+        rows.append_row(params![i32::from(*dim), code, name, kind])?;
+    }
+    rows.flush()?;
+    drop(rows);
+    for dim in [Dim::Item, Dim::Supplier, Dim::Customer, Dim::Plant] {
+        let table = DIMENSIONS[dim as usize];
+        conn.execute(
+            &format!(
+                "update dim_{table} set name = n.name, kind = n.kind from named n \
+                 where n.dim = ? and n.code = dim_{table}.code \
+                   and (n.name <> dim_{table}.name or n.kind <> dim_{table}.kind)"
+            ),
+            params![dim as i32],
+        )?;
+    }
+    conn.execute_batch("drop table named; commit")
+}
+
+/// Name and kind of codes, by dimension and code.
+pub type Names = HashMap<(u8, String), (String, String)>;
+
+/// In the order of [`DIMENSIONS`].
+pub const ALL: [Dim; DIMENSIONS.len()] = [
+    Dim::Agent,
+    Dim::Plant,
+    Dim::Item,
+    Dim::Station,
+    Dim::Machine,
+    Dim::Operator,
+    Dim::Shift,
+    Dim::Operation,
+    Dim::Reason,
+    Dim::Supplier,
+    Dim::Customer,
+    Dim::Reading,
+];

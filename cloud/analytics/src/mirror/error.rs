@@ -1,0 +1,83 @@
+//! Why a mirror gives no answer.
+
+use axum::http::StatusCode;
+use platform::db::DbError;
+use platform::web::Problem;
+
+/// Why a mirror gives no answer. The facts in Postgres are untouched by any of it.
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// This process keeps no mirrors.
+    #[error("this process keeps no mirrors: it runs without the role analytics")]
+    Elsewhere,
+    /// Another process keeps the mirrors of this folder.
+    #[error("another process keeps the mirrors in {0}")]
+    Locked(std::path::PathBuf),
+    /// It is being built, so that its numbers would be too small.
+    #[error("the mirror is being built: batch {through} of {head}")]
+    Building {
+        /// Up to which batch it has come.
+        through: i64,
+        /// The last batch there was.
+        head: i64,
+    },
+    /// The question took longer than a question may.
+    #[error("the question took too long")]
+    TimedOut,
+    /// Too many questions wait before this one.
+    #[error("too many questions wait")]
+    Busy,
+    /// DuckDB.
+    #[error("the mirror: {0}")]
+    Duck(#[from] duckdb::Error),
+    /// Its thread ended in the middle.
+    #[error("the mirror was closed while it was asked")]
+    Closed,
+    /// The disk.
+    #[error("the folder of mirrors: {0}")]
+    Io(#[from] std::io::Error),
+    /// Postgres.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Something else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<sqlx::Error> for MirrorError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl MirrorError {
+    /// Whether the file itself may be bad, so that it is thrown away and built anew.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let Self::Duck(error) = self else {
+            return false;
+        };
+        let text = error.to_string().to_ascii_lowercase();
+        ["checksum", "corrupt", "fatal", "invalidated", "serialization error", "not a valid duckdb"]
+            .iter()
+            .any(|word| text.contains(word))
+    }
+}
+
+impl From<MirrorError> for Problem {
+    fn from(error: MirrorError) -> Self {
+        let code = match &error {
+            MirrorError::Elsewhere | MirrorError::Locked(_) => "mirror.elsewhere",
+            MirrorError::Building { .. } => "mirror.building",
+            MirrorError::TimedOut => "mirror.too_long",
+            MirrorError::Busy | MirrorError::Closed => "mirror.busy",
+            MirrorError::Db(_) | MirrorError::Duck(_) | MirrorError::Io(_) | MirrorError::Other(_) => {
+                return match error {
+                    MirrorError::Db(error) => error.into(),
+                    error => Problem::internal(error),
+                };
+            }
+        };
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, "")
+    }
+}

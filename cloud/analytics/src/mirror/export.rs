@@ -1,0 +1,148 @@
+//! Parquet: the facts of each month and the dimensions as files that other engines read.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use duckdb::Connection;
+use platform::db::Db;
+use platform::files::Depot;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{DIMENSIONS, FACTS, MirrorError, Mirrors};
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// Everything up to this batch is in it.
+    pub batch: i64,
+    /// Each file, by its path under the place of exports.
+    pub files: Vec<Written>,
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// `<tenant>/fact_lifecycle/month=2025-01/part.parquet`.
+    pub path: String,
+    /// Rows in it.
+    pub rows: i64,
+    /// Bytes of it.
+    pub bytes: u64,
+}
+
+/// Months to export, as the first day of each, both ends included; `None`: no end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Months {
+    /// From this one.
+    pub from: Option<NaiveDate>,
+    /// To this one.
+    pub to: Option<NaiveDate>,
+}
+
+impl Months {
+    fn hold(&self, month: NaiveDate) -> bool {
+        self.from.is_none_or(|from| first(from) <= month) && self.to.is_none_or(|to| month <= first(to))
+    }
+}
+
+fn first(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap_or(day)
+}
+
+/// Takes in what is there, and writes each month's facts and all dimensions to `to`. A file
+/// that was there from before is replaced; at the end `<tenant>/manifest.json` names all.
+///
+/// # Errors
+/// [`MirrorError`], or a place that takes nothing.
+pub async fn export(
+    mirrors: &Mirrors,
+    db: &Db,
+    tenant: Uuid,
+    months: Months,
+    to: &Depot,
+    now: DateTime<Utc>,
+) -> Result<Exported, MirrorError> {
+    mirrors.catch_up(db, tenant, now, |_, _| {}).await?;
+    let out = mirrors.settings()?.out(tenant);
+    std::fs::create_dir_all(&out)?;
+    let mut done = Exported { batch: 0, files: Vec::new() };
+    let mut parts: Vec<(String, String, Option<(NaiveDate, NaiveDate)>)> = Vec::new();
+    for name in DIMENSIONS.iter().map(|name| format!("dim_{name}")).chain(["dim_date".to_owned()]) {
+        parts.push((name.clone(), format!("{name}.parquet"), None));
+    }
+    for table in FACTS {
+        let asked = mirrors.work(tenant, move |conn| months_of(conn, table)).await?;
+        for month in asked.value.into_iter().filter(|month| months.hold(*month)) {
+            let Some(next) = month.checked_add_months(chrono::Months::new(1)) else { continue };
+            let path = format!("{table}/month={}/part.parquet", month.format("%Y-%m"));
+            parts.push((table.to_owned(), path, Some((month, next))));
+        }
+    }
+    for (table, path, span) in parts {
+        let file = out.join("part.parquet");
+        let (asked, target) = (table.clone(), file.clone());
+        let written = mirrors.work(tenant, move |conn| write(conn, &asked, span, &target)).await?;
+        done.batch = done.batch.max(written.fresh.batch);
+        let bytes = std::fs::metadata(&file)?.len();
+        let path = format!("{tenant}/{path}");
+        to.put_file(&path, &file).await.map_err(|error| MirrorError::Other(error.to_string()))?;
+        std::fs::remove_file(&file)?;
+        done.files.push(Written { path, rows: written.value, bytes });
+    }
+    let manifest = out.join("manifest.json");
+    std::fs::write(
+        &manifest,
+        serde_json::to_vec_pretty(&done).map_err(|e| MirrorError::Other(e.to_string()))?,
+    )?;
+    let path = format!("{tenant}/manifest.json");
+    to.put_file(&path, &manifest).await.map_err(|error| MirrorError::Other(error.to_string()))?;
+    std::fs::remove_dir_all(&out)?;
+    Ok(done)
+}
+
+/// The months that have a fact, by their first days.
+fn months_of(conn: &Connection, table: &'static str) -> duckdb::Result<Vec<NaiveDate>> {
+    let sql = format!("select distinct date_trunc('month', day)::date::varchar as m from {table} order by m");
+    let mut asked = conn.prepare(&sql)?;
+    let mut rows = asked.query([])?;
+    let mut months = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        months.extend(text.parse::<NaiveDate>().ok());
+    }
+    Ok(months)
+}
+
+/// Writes a table, or a month of it, as Parquet; answers how many rows. All names and dates
+/// in the text are this program's own; the path is that of the settings.
+fn write(
+    conn: &Connection,
+    table: &str,
+    span: Option<(NaiveDate, NaiveDate)>,
+    to: &Path,
+) -> duckdb::Result<i64> {
+    let only = span.map_or_else(String::new, |(from, next)| {
+        format!(" where day >= date '{from}' and day < date '{next}'")
+    });
+    let path = quoted(to);
+    // A row group has one order: by day, so that a reader skips what it does not want.
+    let order = if span.is_some() { " order by day, agent, epoch, seq" } else { "" };
+    conn.execute_batch(&format!(
+        "copy (select * from {table}{only}{order}) to {path} (format parquet, compression zstd)"
+    ))?;
+    conn.query_row(&format!("select count(*) from {table}{only}"), [], |row| row.get(0))
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "''"))
+}
+
+/// Reads a file of Parquet back; for tests and for a look at what was written.
+///
+/// # Errors
+/// DuckDB.
+pub fn count(path: &PathBuf) -> duckdb::Result<i64> {
+    let conn = Connection::open_in_memory()?;
+    conn.query_row(&format!("select count(*) from read_parquet({})", quoted(path)), [], |row| row.get(0))
+}

@@ -1,0 +1,342 @@
+//! Writes what a step read from Postgres into a mirror, in one transaction with the
+//! cursor: a kill in the middle leaves the file at the batch before.
+
+use std::collections::{HashMap, HashSet};
+
+use duckdb::types::Value;
+use duckdb::{Connection, params};
+use uuid::Uuid;
+
+use super::dims::{Dim, Dims};
+use super::error::MirrorError;
+use super::file::File;
+use super::schema::VOIDABLE;
+use super::source::{EventRow, LinkRow, Place, Step, SubjectRow};
+use super::value::{date, day_of, moment, outside, quantity};
+use super::voids::Corrections;
+
+/// Of the roles of proto `Role`, those of a UID that an event is about or that it made.
+const ABOUT: [i16; 3] = [0, 1, 3];
+/// Proto `Stage` of GRN and the others that bring a lot, for which the order names the
+/// supplier where the lot does not.
+const ORDER_OF_SUPPLIER: &str = "po";
+/// Type of a customer's order.
+const ORDER_OF_CUSTOMER: &str = "so";
+
+/// Takes a step in. After an error the file has to be opened anew: what it holds in memory
+/// may be ahead of what it holds on disk.
+///
+/// # Errors
+/// DuckDB; then the file is as it was.
+pub fn write(file: &mut File, step: &Step) -> Result<(), MirrorError> {
+    if step.after != file.meta.through_batch {
+        return Err(MirrorError::Other("another feeder was quicker".into()));
+    }
+    file.conn.execute_batch("begin")?;
+    let done = write_in(file, step);
+    match done {
+        Ok(()) => file.conn.execute_batch("commit")?,
+        Err(error) => {
+            // The transaction ends with the connection anyway.
+            let _ = file.conn.execute_batch("rollback");
+            return Err(error);
+        }
+    }
+    file.meta.through_batch = step.through;
+    file.meta.through_at = step.through_at;
+    Ok(())
+}
+
+/// Marks the file as complete: it has come up to the last batch there was.
+///
+/// # Errors
+/// DuckDB.
+pub fn built(file: &mut File) -> Result<(), MirrorError> {
+    if !file.meta.built {
+        file.conn.execute("update mirror set built = true", [])?;
+        file.meta.built = true;
+    }
+    Ok(())
+}
+
+/// What the rows of an event share.
+struct Shared {
+    agent: i32,
+    plant: i32,
+    station: i32,
+    machine: i32,
+    operator: i32,
+    shift: i32,
+    operation: i32,
+    item: i32,
+    supplier: i32,
+    customer: i32,
+    reason: i32,
+    key: Option<i64>,
+    units: i32,
+    minted: i32,
+    void: bool,
+}
+
+fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
+    let File { conn, dims, corrections, .. } = file;
+    let known: HashSet<Uuid> =
+        step.early.iter().map(|(id, _)| *id).filter(|id| corrections.knows(*id)).collect();
+    let pairs: Vec<(Uuid, Uuid)> =
+        step.events.iter().filter_map(|event| Some((event.event_id, event.corrects?))).collect();
+    for (by, of) in &pairs {
+        corrections.add(*by, *of);
+    }
+    Corrections::write(conn, &pairs)?;
+
+    let mut of_event: HashMap<Place, Vec<&SubjectRow>> = HashMap::new();
+    for subject in &step.subjects {
+        of_event.entry((subject.agent_id, subject.epoch, subject.seq)).or_default().push(subject);
+    }
+    let none = Vec::new();
+    let mut shared: HashMap<Place, (Shared, &EventRow)> = HashMap::with_capacity(step.events.len());
+    for event in &step.events {
+        let subjects = of_event.get(&event.place()).unwrap_or(&none);
+        shared.insert(event.place(), (share(event, subjects, step, dims, corrections), event));
+    }
+    for event in &step.events {
+        dims.day(day(event));
+    }
+    for link in step.links.iter().chain(&step.early_links) {
+        dims.day(day_of(link.production_date, link.occurred_at, link.occurred_offset_min));
+    }
+
+    let mut rows = conn.appender("fact_lifecycle")?;
+    for event in &step.events {
+        let Some((s, _)) = shared.get(&event.place()) else { continue };
+        rows.append_row(params![
+            s.agent,
+            event.epoch,
+            event.seq,
+            moment(event.occurred_at),
+            moment(event.ingested_at),
+            date(day(event)),
+            s.plant,
+            s.station,
+            s.machine,
+            s.operator,
+            s.shift,
+            s.operation,
+            s.item,
+            s.supplier,
+            s.customer,
+            s.reason,
+            event.stage,
+            event.action,
+            event.outcome,
+            event.attempt,
+            s.units,
+            s.key,
+            s.minted,
+            quantity(event.accepted_quantity),
+            quantity(event.rejected_quantity),
+            s.void
+        ])?;
+    }
+    rows.flush()?;
+    drop(rows);
+
+    let mut rows = conn.appender("fact_reading")?;
+    for reading in &step.readings {
+        let Some((s, event)) = shared.get(&(reading.agent_id, reading.epoch, reading.seq)) else { continue };
+        let name = dims.id(Dim::Reading, 0, &reading.name);
+        rows.append_row(params![
+            s.agent,
+            reading.epoch,
+            reading.seq,
+            reading.ordinal,
+            moment(reading.taken_at),
+            date(day(event)),
+            s.plant,
+            s.station,
+            s.machine,
+            s.operator,
+            s.shift,
+            s.operation,
+            s.item,
+            event.stage,
+            event.attempt,
+            s.key,
+            name,
+            quantity(reading.value),
+            reading.unit,
+            reading.quality,
+            quantity(reading.low),
+            quantity(reading.high),
+            outside(reading.value, reading.low, reading.high),
+            s.void
+        ])?;
+    }
+    rows.flush()?;
+    drop(rows);
+
+    let mut rows = conn.appender("fact_inspection")?;
+    for event in step.events.iter().filter(|event| event.outcome != 0) {
+        let Some((s, _)) = shared.get(&event.place()) else { continue };
+        let subjects = of_event.get(&event.place()).unwrap_or(&none);
+        for (ordinal, subject) in about(subjects).into_iter().enumerate() {
+            let item = if subject.item.is_empty() { s.item } else { dims.id(Dim::Item, 0, &subject.item) };
+            rows.append_row(params![
+                s.agent,
+                event.epoch,
+                event.seq,
+                i16::try_from(ordinal).unwrap_or(i16::MAX),
+                moment(event.occurred_at),
+                date(day(event)),
+                s.plant,
+                s.station,
+                s.machine,
+                s.operator,
+                s.shift,
+                s.operation,
+                item,
+                s.supplier,
+                s.reason,
+                event.stage,
+                event.outcome,
+                event.attempt,
+                subject.key,
+                s.void
+            ])?;
+        }
+    }
+    rows.flush()?;
+    drop(rows);
+
+    // Links of a correction that waited for an event of this step, which are made only now,
+    // under the place of the correction.
+    let early: Vec<Place> =
+        step.early.iter().filter(|(id, _)| known.contains(id)).map(|(_, place)| *place).collect();
+    for (agent, epoch, seq) in &early {
+        let agent = dims.id(Dim::Agent, 0, &agent.to_string());
+        conn.execute(
+            "delete from fact_genealogy where agent = ? and epoch = ? and seq = ?",
+            params![agent, epoch, seq],
+        )?;
+    }
+    let early: HashSet<Place> = early.into_iter().collect();
+    let place = |link: &LinkRow| (link.agent_id, link.epoch, link.seq);
+    let mut rows = conn.appender("fact_genealogy")?;
+    let late = step.early_links.iter().filter(|link| early.contains(&place(link)));
+    for link in step.links.iter().chain(late) {
+        let agent = dims.id(Dim::Agent, 0, &link.agent_id.to_string());
+        let plant = dims.id(Dim::Plant, 0, &link.plant);
+        let day = day_of(link.production_date, link.occurred_at, link.occurred_offset_min);
+        rows.append_row(params![
+            agent,
+            link.epoch,
+            link.seq,
+            link.ordinal,
+            moment(link.occurred_at),
+            date(day),
+            plant,
+            link.from_key,
+            link.to_key,
+            link.kind,
+            link.effect,
+            quantity(link.quantity),
+            link.unit
+        ])?;
+    }
+    rows.flush()?;
+    drop(rows);
+
+    judge_again(conn, dims, corrections, step, &pairs)?;
+    dims.write(conn, |dim, code| step.names.get(&(dim as u8, code.to_owned())).cloned().unwrap_or_default())?;
+    conn.execute(
+        "update mirror set through_batch = ?, through_at = ?",
+        params![step.through, step.through_at.map_or(Value::Null, moment)],
+    )?;
+    Ok(())
+}
+
+fn day(event: &EventRow) -> chrono::NaiveDate {
+    day_of(event.production_date, event.occurred_at, event.occurred_offset_min)
+}
+
+/// The UIDs that an event is about or made, each once; all of its UIDs where it names no
+/// such.
+fn about<'a>(subjects: &[&'a SubjectRow]) -> Vec<&'a SubjectRow> {
+    let mut seen = HashSet::new();
+    let mut found: Vec<&SubjectRow> =
+        subjects.iter().filter(|s| ABOUT.contains(&s.role) && seen.insert(s.key)).copied().collect();
+    if found.is_empty() {
+        found = subjects.iter().filter(|s| seen.insert(s.key)).copied().collect();
+    }
+    found
+}
+
+fn share(
+    event: &EventRow,
+    subjects: &[&SubjectRow],
+    step: &Step,
+    dims: &mut Dims,
+    corrections: &Corrections,
+) -> Shared {
+    let about = about(subjects);
+    let orders = step.orders.get(&event.place()).map_or(&[][..], Vec::as_slice);
+    let partner = |kind: &str| orders.iter().find(|(of, _)| of == kind).map(|(_, partner)| partner.as_str());
+    let lot = subjects.iter().filter_map(|s| s.lot_id).find_map(|lot| step.suppliers.get(&lot));
+    let supplier = lot.map(String::as_str).or_else(|| partner(ORDER_OF_SUPPLIER)).unwrap_or_default();
+    let plant = dims.id(Dim::Plant, 0, &event.plant);
+    Shared {
+        agent: dims.id(Dim::Agent, 0, &event.agent_id.to_string()),
+        plant,
+        station: dims.id(Dim::Station, plant, &event.station),
+        machine: dims.id(Dim::Machine, plant, &event.machine),
+        operator: dims.id(Dim::Operator, 0, &event.operator_id),
+        shift: dims.id(Dim::Shift, 0, &event.shift),
+        operation: dims.id(Dim::Operation, 0, &event.operation),
+        item: dims.id(Dim::Item, 0, about.first().map_or("", |subject| &subject.item)),
+        supplier: dims.id(Dim::Supplier, 0, supplier),
+        customer: dims.id(Dim::Customer, 0, partner(ORDER_OF_CUSTOMER).unwrap_or_default()),
+        reason: dims.id(Dim::Reason, 0, &event.reason),
+        key: about.first().map(|subject| subject.key),
+        units: i32::try_from(about.len()).unwrap_or(i32::MAX),
+        minted: i32::try_from(subjects.iter().filter(|s| s.mint).count()).unwrap_or(i32::MAX),
+        void: corrections.corrected(event.event_id) && corrections.void(event.event_id),
+    }
+}
+
+/// Events of earlier steps on which a correction of this one bears, directly or not.
+fn judge_again(
+    conn: &Connection,
+    dims: &mut Dims,
+    corrections: &Corrections,
+    step: &Step,
+    pairs: &[(Uuid, Uuid)],
+) -> Result<(), MirrorError> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let touched: HashSet<Uuid> = pairs.iter().flat_map(|(by, _)| corrections.above(*by)).collect();
+    let own: HashSet<Place> = step.events.iter().map(EventRow::place).collect();
+    conn.execute_batch(
+        "create or replace temp table judged (agent integer, epoch integer, seq bigint, void boolean)",
+    )?;
+    let mut rows = conn.appender("judged")?;
+    let mut any = false;
+    for (id, place) in step.above.iter().filter(|(id, place)| touched.contains(id) && !own.contains(place)) {
+        let agent = dims.id(Dim::Agent, 0, &place.0.to_string());
+        rows.append_row(params![agent, place.1, place.2, corrections.void(*id)])?;
+        any = true;
+    }
+    rows.flush()?;
+    drop(rows);
+    if any {
+        for table in VOIDABLE {
+            conn.execute_batch(&format!(
+                "update {table} set void = j.void from judged j \
+                 where {table}.agent = j.agent and {table}.epoch = j.epoch and {table}.seq = j.seq \
+                   and {table}.void <> j.void"
+            ))?;
+        }
+    }
+    conn.execute_batch("drop table judged")?;
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! A mirror's file: opened so that a crash in opening leads to a new file, not to the
+//! same crash again.
+
+use std::fs::File as DiskFile;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use duckdb::{Config, Connection};
+use uuid::Uuid;
+
+use super::dims::Dims;
+use super::error::MirrorError;
+use super::schema;
+use super::voids::Corrections;
+
+/// How much of the machine a mirror may take.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder of the files, one per tenant.
+    pub dir: PathBuf,
+    /// Memory of one open file, in megabytes; what does not fit goes to `tmp` in the folder.
+    pub memory_mb: u32,
+    /// What one open file may put there, in megabytes.
+    pub temp_mb: u32,
+    /// Threads of one question.
+    pub threads: u32,
+    /// Most files open at once; the one asked longest ago is closed for another.
+    pub open: usize,
+    /// How long one question may take.
+    pub answer_within: std::time::Duration,
+}
+
+impl Settings {
+    /// The usual ones, for files in a folder.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            dir: dir.into(),
+            memory_mb: 512,
+            temp_mb: 4096,
+            threads: u32::try_from(cores.min(4)).unwrap_or(2),
+            open: 16,
+            answer_within: std::time::Duration::from_secs(10),
+        }
+    }
+
+    fn at(&self, tenant: Uuid, ending: &str) -> PathBuf {
+        self.dir.join(format!("{tenant}.{ending}"))
+    }
+
+    /// The file of a tenant.
+    #[must_use]
+    pub fn path(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "duckdb")
+    }
+
+    /// The mark that stands while the file is being opened.
+    #[must_use]
+    pub fn mark(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "opening")
+    }
+
+    /// Removes a tenant's file with what belongs to it. It must not be open.
+    ///
+    /// # Errors
+    /// The disk; a file that is not there is no error.
+    pub fn remove(&self, tenant: Uuid) -> std::io::Result<()> {
+        for path in [self.path(tenant), self.at(tenant, "duckdb.wal"), self.mark(tenant)] {
+            gone(std::fs::remove_file(path))?;
+        }
+        gone(std::fs::remove_dir_all(self.temp(tenant)))
+    }
+
+    fn temp(&self, tenant: Uuid) -> PathBuf {
+        self.dir.join("tmp").join(tenant.to_string())
+    }
+
+    /// Where a tenant's files of Parquet are written before they go to their place.
+    #[must_use]
+    pub fn out(&self, tenant: Uuid) -> PathBuf {
+        self.dir.join("out").join(tenant.to_string())
+    }
+
+    /// Tenants that have a file here.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn tenants(&self) -> std::io::Result<Vec<Uuid>> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(&self.dir)? {
+            let name = entry?.file_name();
+            let stem = name.to_str().and_then(|name| name.split_once('.'));
+            if let Some(tenant) = stem.and_then(|(stem, _)| Uuid::parse_str(stem).ok()) {
+                all.push(tenant);
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
+    }
+}
+
+fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
+    match done {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// What the file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// Generation of the tenant whose facts these are.
+    pub generation: i64,
+    /// The database that they were read from.
+    pub placement: String,
+    /// Everything up to this batch is in it.
+    pub through_batch: i64,
+    /// When the cloud took that batch in.
+    pub through_at: Option<DateTime<Utc>>,
+    /// Whether it has once been up to date.
+    pub built: bool,
+}
+
+/// An open mirror. It lives on its owner's thread.
+pub struct File {
+    /// To ask and to write.
+    pub conn: Connection,
+    /// What it says of itself.
+    pub meta: Meta,
+    pub(super) dims: Dims,
+    pub(super) corrections: Corrections,
+}
+
+impl File {
+    /// Opens a tenant's file, or makes it, for a generation at a place. A file that was
+    /// being opened when the process ended, that cannot be read, or that is of another
+    /// version, generation or place, is thrown away first; `true` says so.
+    ///
+    /// # Errors
+    /// When not even a new file can be made.
+    pub fn open(
+        settings: &Settings,
+        tenant: Uuid,
+        generation: i64,
+        placement: &str,
+    ) -> Result<(Self, bool), MirrorError> {
+        let mark = settings.mark(tenant);
+        let had = settings.path(tenant).exists();
+        let mut thrown = false;
+        if mark.exists() {
+            tracing::warn!(%tenant, "the process ended while it opened this mirror; it is built anew");
+            settings.remove(tenant)?;
+            thrown = had;
+        }
+        std::fs::create_dir_all(settings.temp(tenant))?;
+        DiskFile::create(&mark)?.sync_all()?;
+        DiskFile::open(&settings.dir)?.sync_all()?;
+        let file = match Self::read(settings, tenant) {
+            Ok(Some(file)) if file.meta.generation == generation && file.meta.placement == placement => file,
+            found => {
+                match found {
+                    Ok(Some(_)) => {
+                        tracing::info!(%tenant, "the tenant's data were put back or moved; its mirror is built anew")
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(%tenant, %error, "this mirror cannot be read; it is built anew");
+                    }
+                }
+                thrown |= had;
+                settings.remove(tenant)?;
+                std::fs::create_dir_all(settings.temp(tenant))?;
+                DiskFile::create(&mark)?.sync_all()?;
+                let conn = connect(settings, tenant)?;
+                schema::create(&conn, generation, placement)?;
+                drop(conn);
+                Self::read(settings, tenant)?
+                    .ok_or_else(|| MirrorError::Other("a new mirror is empty".into()))?
+            }
+        };
+        std::fs::remove_file(&mark)?;
+        Ok((file, thrown))
+    }
+
+    /// `None` for a file without tables, or of another version.
+    fn read(settings: &Settings, tenant: Uuid) -> Result<Option<Self>, MirrorError> {
+        let conn = connect(settings, tenant)?;
+        if schema::is_empty(&conn)? {
+            return Ok(None);
+        }
+        let version: i32 = conn.query_row("select version from mirror", [], |row| row.get(0))?;
+        if version != schema::VERSION {
+            return Ok(None);
+        }
+        let meta = meta(&conn)?;
+        let dims = Dims::read(&conn)?;
+        let corrections = Corrections::read(&conn)?;
+        Ok(Some(Self { conn, meta, dims, corrections }))
+    }
+}
+
+fn meta(conn: &Connection) -> duckdb::Result<Meta> {
+    conn.query_row(
+        "select generation, placement, through_batch, epoch_us(through_at), built from mirror",
+        [],
+        |row| {
+            let at: Option<i64> = row.get(3)?;
+            Ok(Meta {
+                generation: row.get(0)?,
+                placement: row.get(1)?,
+                through_batch: row.get(2)?,
+                through_at: at.and_then(DateTime::from_timestamp_micros),
+                built: row.get(4)?,
+            })
+        },
+    )
+}
+
+fn connect(settings: &Settings, tenant: Uuid) -> Result<Connection, MirrorError> {
+    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| not_utf8(path));
+    let config = Config::default()
+        .enable_autoload_extension(false)?
+        .max_memory(&format!("{}MB", settings.memory_mb.max(64)))?
+        .threads(i64::from(settings.threads.max(1)))?
+        .with("temp_directory", text(&settings.temp(tenant))?)?
+        .with("max_temp_directory_size", format!("{}MB", settings.temp_mb))?
+        .with("preserve_insertion_order", "false")?;
+    let conn = Connection::open_with_flags(settings.path(tenant), config)?;
+    // What it may touch besides its own file: where exports are written. After this no
+    // setting can be changed, by whatever statement.
+    let out = settings.out(tenant);
+    std::fs::create_dir_all(&out)?;
+    let out = text(&out)?.replace('\'', "''");
+    conn.execute_batch(&format!(
+        "set allowed_directories = ['{out}/']; set enable_external_access = false; \
+         set lock_configuration = true;"
+    ))?;
+    Ok(conn)
+}
+
+fn not_utf8(path: &Path) -> MirrorError {
+    MirrorError::Other(format!("{} is no path in UTF-8", path.display()))
+}

@@ -1,0 +1,493 @@
+//! The mirror: what plants record as a star of facts and dimensions in DuckDB, one file
+//! per tenant, followed by batch id and made anew from Postgres at any time.
+
+pub mod check;
+mod dims;
+mod error;
+pub mod export;
+mod feed;
+mod file;
+mod owner;
+pub mod requests;
+mod schema;
+mod source;
+mod value;
+mod voids;
+mod worker;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::File as DiskFile;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use duckdb::Connection;
+use platform::ctx::Cx;
+use platform::db::{Db, DbError};
+use platform::files::Depot;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use duckdb;
+pub use error::MirrorError;
+pub use file::Settings;
+pub use schema::{DIMENSIONS, FACTS, VERSION};
+pub use value::{date, days, moment};
+pub use worker::run;
+
+use owner::{Desk, Owner};
+use source::Standing;
+
+/// Events that are taken in at once while somebody may ask.
+const LIVE_STEP: i64 = 20_000;
+/// And while the mirror is being built, when nobody can.
+const BUILD_STEP: i64 = 50_000;
+/// How often names of masters are read again.
+const NAMES_EVERY: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Up to what a mirror stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Freshness {
+    /// Everything up to this batch is counted, and nothing of a later one.
+    pub batch: i64,
+    /// When the cloud took that batch in; null before the first.
+    pub batch_at: Option<DateTime<Utc>>,
+    /// When it was last seen that nothing newer is there.
+    pub current_at: Option<DateTime<Utc>>,
+    /// Batches that are there and not yet counted.
+    pub behind: i64,
+}
+
+/// An answer, and up to what it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer<T> {
+    /// What was asked.
+    pub value: T,
+    /// Up to what.
+    pub fresh: Freshness,
+}
+
+/// The mirrors of a process. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Mirrors(Option<Arc<Inner>>);
+
+struct Inner {
+    settings: Settings,
+    slots: Mutex<HashMap<Uuid, Arc<Slot>>>,
+    clock: AtomicU64,
+    counts: Counts,
+    exports: Option<Depot>,
+    _lock: DiskFile,
+}
+
+/// For `/metrics`.
+#[derive(Default)]
+struct Counts {
+    fed: AtomicU64,
+    rebuilt: AtomicU64,
+    asked: AtomicU64,
+    failed: AtomicU64,
+    differences: AtomicI64,
+}
+
+/// A tenant's mirror, open or not.
+#[derive(Default)]
+struct Slot {
+    owner: tokio::sync::Mutex<Option<Owner>>,
+    used: AtomicU64,
+    known: Mutex<Known>,
+}
+
+#[derive(Default, Clone)]
+struct Known {
+    /// As the worker last saw it; `None` until it has looked once.
+    standing: Option<Standing>,
+    current_at: Option<DateTime<Utc>>,
+    through: i64,
+    damaged: bool,
+}
+
+impl Slot {
+    fn know<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Mirrors {
+    /// Mirrors in a folder, which is made if it is not there; `exports` is where Parquet goes.
+    ///
+    /// # Errors
+    /// The disk, or [`MirrorError::Locked`] while another process keeps them.
+    pub fn open(settings: Settings, exports: Option<Depot>) -> Result<Self, MirrorError> {
+        use std::os::unix::fs::DirBuilderExt;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.dir)?;
+        let lock = DiskFile::create(settings.dir.join("lock"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(MirrorError::Locked(settings.dir)),
+            Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
+        }
+        Ok(Self(Some(Arc::new(Inner {
+            settings,
+            slots: Mutex::default(),
+            clock: AtomicU64::new(1),
+            counts: Counts::default(),
+            exports,
+            _lock: lock,
+        }))))
+    }
+
+    fn inner(&self) -> Result<&Arc<Inner>, MirrorError> {
+        self.0.as_ref().ok_or(MirrorError::Elsewhere)
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// [`MirrorError::Elsewhere`] where this process keeps no mirrors.
+    pub fn settings(&self) -> Result<&Settings, MirrorError> {
+        Ok(&self.inner()?.settings)
+    }
+
+    fn exports(&self) -> Option<&Depot> {
+        self.0.as_ref()?.exports.as_ref()
+    }
+
+    fn slot(&self, tenant: Uuid) -> Result<Arc<Slot>, MirrorError> {
+        let inner = self.inner()?;
+        let mut slots = inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = Arc::clone(slots.entry(tenant).or_default());
+        slot.used.store(inner.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        Ok(slot)
+    }
+
+    /// The desk of a tenant's file, which is opened if it is not open.
+    async fn desk(&self, tenant: Uuid, slot: &Slot, standing: &Standing) -> Result<Desk, MirrorError> {
+        let inner = self.inner()?;
+        let desk = {
+            let mut owner = slot.owner.lock().await;
+            if let Some(open) = &*owner {
+                return Ok(open.desk());
+            }
+            let (opened, thrown) =
+                Owner::open(&inner.settings, tenant, standing.generation, &standing.placement).await?;
+            if thrown {
+                inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
+            }
+            owner.insert(opened).desk()
+        };
+        self.close_some(tenant).await;
+        Ok(desk)
+    }
+
+    /// Closes those asked longest ago, until no more are open than may be.
+    async fn close_some(&self, but: Uuid) {
+        let Ok(inner) = self.inner() else { return };
+        let mut others: Vec<Arc<Slot>> = {
+            let slots = inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.iter().filter(|(tenant, _)| **tenant != but).map(|(_, slot)| Arc::clone(slot)).collect()
+        };
+        others.sort_by_key(|slot| slot.used.load(Ordering::Relaxed));
+        let mut open = Vec::new();
+        for slot in others {
+            // One that is being opened or closed just now is left alone.
+            let is_open = slot.owner.try_lock().is_ok_and(|owner| owner.is_some());
+            if is_open {
+                open.push(slot);
+            }
+        }
+        let surplus = (open.len() + 1).saturating_sub(inner.settings.open.max(1));
+        for slot in open.into_iter().take(surplus) {
+            let owner = slot.owner.lock().await.take();
+            if let Some(owner) = owner {
+                owner.close().await;
+            }
+        }
+    }
+
+    /// Asks a tenant's mirror. `question` runs on the file's own thread: its SQL is text
+    /// of this program, with what a person typed as parameters only. It is interrupted
+    /// when its time is over.
+    ///
+    /// # Errors
+    /// [`MirrorError`].
+    pub async fn ask<T, F>(&self, tenant: Uuid, question: F) -> Result<Answer<T>, MirrorError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> duckdb::Result<T> + Send + 'static,
+    {
+        let limit = self.inner()?.settings.answer_within;
+        self.ask_within(tenant, Some(limit), question).await
+    }
+
+    /// As [`Mirrors::ask`], however long it takes: for work that no person waits for.
+    ///
+    /// # Errors
+    /// [`MirrorError`].
+    async fn work<T, F>(&self, tenant: Uuid, work: F) -> Result<Answer<T>, MirrorError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> duckdb::Result<T> + Send + 'static,
+    {
+        self.ask_within(tenant, None, work).await
+    }
+
+    async fn ask_within<T, F>(
+        &self,
+        tenant: Uuid,
+        limit: Option<std::time::Duration>,
+        question: F,
+    ) -> Result<Answer<T>, MirrorError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> duckdb::Result<T> + Send + 'static,
+    {
+        let inner = self.inner()?;
+        let slot = self.slot(tenant)?;
+        let known = slot.know(|known| known.clone());
+        let Some(standing) = known.standing else {
+            return Err(MirrorError::Building { through: 0, head: 0 });
+        };
+        inner.counts.asked.fetch_add(1, Ordering::Relaxed);
+        let desk = self.desk(tenant, &slot, &standing).await?;
+        let (head, current_at) = (standing.head, known.current_at);
+        let asked = desk
+            .run(limit, move |file| {
+                let meta = &file.meta;
+                if !meta.built {
+                    return Err(MirrorError::Building { through: meta.through_batch, head });
+                }
+                let fresh = Freshness {
+                    batch: meta.through_batch,
+                    batch_at: meta.through_at,
+                    current_at,
+                    behind: (head - meta.through_batch).max(0),
+                };
+                Ok(Answer { value: question(&file.conn)?, fresh })
+            })
+            .await;
+        if let Err(error) = &asked {
+            inner.counts.failed.fetch_add(1, Ordering::Relaxed);
+            if error.is_damage() {
+                slot.know(|known| known.damaged = true);
+            }
+        }
+        asked
+    }
+
+    /// Takes in a tenant's next batches; answers how many, 0 when there is nothing new.
+    ///
+    /// # Errors
+    /// [`MirrorError`]; the file then stands where it stood.
+    pub async fn step(&self, db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<usize, MirrorError> {
+        let inner = self.inner()?;
+        let slot = self.slot(tenant)?;
+        let standing: Standing = tx(db, tenant, async |tx| Ok(source::standing(tx).await?)).await?;
+        let before = slot.know(|known| known.standing.replace(standing.clone()));
+        let damaged = slot.know(|known| std::mem::take(&mut known.damaged));
+        let moved = before.is_some_and(|before| {
+            (before.generation, &before.placement) != (standing.generation, &standing.placement)
+        });
+        if damaged {
+            self.forget(tenant).await?;
+            inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
+            slot.know(|known| known.standing = Some(standing.clone()));
+        } else if moved {
+            // Opened again, it is found to be of another time or place.
+            self.close(tenant).await?;
+        }
+        let stand = self
+            .desk(tenant, &slot, &standing)
+            .await?
+            .run(None, |file| Ok((file.meta.through_batch, file.meta.built)))
+            .await;
+        let (through, built) = self.mind(&slot, stand).await?;
+        if through > standing.head {
+            tracing::warn!(%tenant, through, head = standing.head, "this mirror is ahead of the database; it is built anew");
+            self.forget(tenant).await?;
+            slot.know(|known| known.standing = Some(standing.clone()));
+            inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
+            return Ok(1);
+        }
+        let events = if built { LIVE_STEP } else { BUILD_STEP };
+        let step = tx(db, tenant, async |tx| Ok(source::step(tx, through, events).await?)).await?;
+        let Some(step) = step else {
+            let done = self.desk(tenant, &slot, &standing).await?.run(None, feed::built).await;
+            self.mind(&slot, done).await?;
+            slot.know(|known| (known.current_at, known.through) = (Some(now), through));
+            return Ok(0);
+        };
+        let (batches, reached, events) = (step.batches, step.through, step.events.len());
+        let desk = self.desk(tenant, &slot, &standing).await?;
+        let done = desk.run(None, move |file| feed::write(file, &step)).await;
+        self.mind(&slot, done).await?;
+        slot.know(|known| known.through = reached);
+        inner.counts.fed.fetch_add(events as u64, Ordering::Relaxed);
+        Ok(batches)
+    }
+
+    /// Reads the names of items, partners and plants again.
+    ///
+    /// # Errors
+    /// [`MirrorError`].
+    pub async fn rename(&self, db: &Db, tenant: Uuid) -> Result<(), MirrorError> {
+        let slot = self.slot(tenant)?;
+        let Some(standing) = slot.know(|known| known.standing.clone()) else { return Ok(()) };
+        let codes =
+            self.desk(tenant, &slot, &standing).await?.run(None, |file| Ok(file.dims.named())).await?;
+        let names = tx(db, tenant, async |tx| Ok(source::names(tx, codes.0, codes.1).await?)).await?;
+        let desk = self.desk(tenant, &slot, &standing).await?;
+        let done = desk.run(None, move |file| Ok(dims::rename(&file.conn, &names)?)).await;
+        self.mind(&slot, done).await
+    }
+
+    /// After an error the file is closed, so that it is read anew, and thrown away if it is
+    /// damaged.
+    async fn mind<T>(&self, slot: &Slot, done: Result<T, MirrorError>) -> Result<T, MirrorError> {
+        if let Err(error) = &done {
+            if error.is_damage() {
+                slot.know(|known| known.damaged = true);
+            }
+            let owner = slot.owner.lock().await.take();
+            if let Some(owner) = owner {
+                owner.close().await;
+            }
+        }
+        done
+    }
+
+    /// Takes in all that there is. `told` hears where it stands: batch, and last batch.
+    ///
+    /// # Errors
+    /// [`MirrorError`].
+    pub async fn catch_up(
+        &self,
+        db: &Db,
+        tenant: Uuid,
+        now: DateTime<Utc>,
+        mut told: impl FnMut(i64, i64),
+    ) -> Result<(), MirrorError> {
+        let slot = self.slot(tenant)?;
+        while self.step(db, tenant, now).await? > 0 {
+            let (through, head) =
+                slot.know(|known| (known.through, known.standing.as_ref().map_or(0, |at| at.head)));
+            told(through, head);
+        }
+        Ok(())
+    }
+
+    /// Throws a tenant's file away and builds it anew.
+    ///
+    /// # Errors
+    /// [`MirrorError`].
+    pub async fn rebuild(
+        &self,
+        db: &Db,
+        tenant: Uuid,
+        now: DateTime<Utc>,
+        told: impl FnMut(i64, i64),
+    ) -> Result<(), MirrorError> {
+        self.forget(tenant).await?;
+        self.inner()?.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
+        self.catch_up(db, tenant, now, told).await
+    }
+
+    /// Closes a tenant's file.
+    async fn close(&self, tenant: Uuid) -> Result<(), MirrorError> {
+        let owner = self.slot(tenant)?.owner.lock().await.take();
+        if let Some(owner) = owner {
+            owner.close().await;
+        }
+        Ok(())
+    }
+
+    /// Closes and removes a tenant's file, and what was exported of it here.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn forget(&self, tenant: Uuid) -> Result<(), MirrorError> {
+        let inner = self.inner()?;
+        let slot = self.slot(tenant)?;
+        let mut owner = slot.owner.lock().await;
+        if let Some(open) = owner.take() {
+            open.close().await;
+        }
+        inner.settings.remove(tenant)?;
+        if let Err(error) = std::fs::remove_dir_all(inner.settings.out(tenant))
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(error.into());
+        }
+        slot.know(|known| *known = Known::default());
+        Ok(())
+    }
+
+    /// Closes all files.
+    pub async fn close_all(&self) {
+        let Ok(inner) = self.inner() else { return };
+        let slots: Vec<Arc<Slot>> = {
+            let slots = inner.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.values().map(Arc::clone).collect()
+        };
+        for slot in slots {
+            let owner = slot.owner.lock().await.take();
+            if let Some(owner) = owner {
+                owner.close().await;
+            }
+        }
+    }
+
+    /// What Prometheus reads.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let mut out = String::new();
+        let Ok(inner) = self.inner() else { return out };
+        let (mut behind, mut open, mut age) = (0, 0, 0);
+        let now = Utc::now();
+        for slot in inner.slots.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            open += i64::from(slot.owner.try_lock().is_ok_and(|owner| owner.is_some()));
+            slot.know(|known| {
+                let head = known.standing.as_ref().map_or(0, |standing| standing.head);
+                behind += (head - known.through).max(0);
+                let since = known.current_at.map_or(0, |at| (now - at).num_seconds());
+                age = age.max(since);
+            });
+        }
+        let counts = &inner.counts;
+        let of = |count: &AtomicU64| i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        for (name, kind, help, value) in [
+            ("open", "gauge", "Mirrors that are open.", open),
+            ("behind_batches", "gauge", "Batches that mirrors have not yet taken in.", behind),
+            ("oldest_seconds", "gauge", "Since when the mirror furthest behind is not current.", age),
+            ("events_total", "counter", "Events taken in.", of(&counts.fed)),
+            ("rebuilds_total", "counter", "Files thrown away and built anew.", of(&counts.rebuilt)),
+            ("questions_total", "counter", "Questions asked.", of(&counts.asked)),
+            ("failures_total", "counter", "Questions without an answer.", of(&counts.failed)),
+            (
+                "differences",
+                "gauge",
+                "Differences from Postgres that the last checks found; 0 is right.",
+                counts.differences.load(Ordering::Relaxed),
+            ),
+        ] {
+            let _ = writeln!(
+                out,
+                "# HELP tracewright_mirror_{name} {help}\n# TYPE tracewright_mirror_{name} {kind}\ntracewright_mirror_{name} {value}"
+            );
+        }
+        out
+    }
+}
+
+/// A transaction of the system in a tenant's database.
+async fn tx<T, F>(db: &Db, tenant: Uuid, work: F) -> Result<T, MirrorError>
+where
+    F: AsyncFnOnce(&mut platform::db::Tx) -> Result<T, DbError>,
+{
+    Ok(db.tx(&Cx::system(tenant), work).await?)
+}
+
+#[cfg(test)]
+mod tests;

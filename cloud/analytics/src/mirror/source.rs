@@ -1,0 +1,455 @@
+//! All SQL by which a mirror reads Postgres.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use platform::db::Tx;
+use rust_decimal::Decimal;
+use sqlx::Error;
+use uuid::Uuid;
+
+use super::dims::Dim;
+
+/// Place of an event: its stream, epoch and seq.
+pub type Place = (Uuid, i32, i64);
+
+/// Where a tenant's data stand now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Raised when they were put back from a backup.
+    pub generation: i64,
+    /// The database that holds them.
+    pub placement: String,
+    /// The last batch.
+    pub head: i64,
+}
+
+/// A tenant's standing.
+pub async fn standing(tx: &mut Tx) -> Result<Standing, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Standing,
+        r#"select t.generation, t.placement,
+                  coalesce((select max(batch_id) from ingest_batches where tenant_id = $1), 0) as "head!"
+           from control.tenants t where t.tenant_id = $1"#,
+        tenant,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+struct Batch {
+    batch_id: i64,
+    agent_id: Uuid,
+    epoch: i32,
+    from_seq: i64,
+    to_seq: i64,
+    ingested_at: DateTime<Utc>,
+}
+
+/// An event as it stands in Postgres.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct EventRow {
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+    pub event_id: Uuid,
+    pub stage: i16,
+    pub action: i16,
+    pub occurred_at: DateTime<Utc>,
+    pub occurred_offset_min: i16,
+    pub ingested_at: DateTime<Utc>,
+    pub plant: String,
+    pub station: String,
+    pub operator_id: String,
+    pub shift: String,
+    pub production_date: Option<NaiveDate>,
+    pub operation: String,
+    pub attempt: i32,
+    pub outcome: i16,
+    pub accepted_quantity: Option<Decimal>,
+    pub rejected_quantity: Option<Decimal>,
+    pub reason: String,
+    pub machine: String,
+    pub corrects: Option<Uuid>,
+}
+
+impl EventRow {
+    /// Where it stands.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        (self.agent_id, self.epoch, self.seq)
+    }
+}
+
+/// A UID in an event.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct SubjectRow {
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+    pub ordinal: i16,
+    pub key: i64,
+    pub role: i16,
+    pub mint: bool,
+    pub item: String,
+    pub lot_id: Option<Uuid>,
+}
+
+/// A reading of an event.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct ReadingRow {
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+    pub ordinal: i16,
+    pub name: String,
+    pub value: Option<Decimal>,
+    pub unit: String,
+    pub quality: i16,
+    pub low: Option<Decimal>,
+    pub high: Option<Decimal>,
+    pub taken_at: DateTime<Utc>,
+}
+
+/// A row of the genealogy, with the day and plant of the event that made it.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct LinkRow {
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+    pub ordinal: i16,
+    pub from_key: i64,
+    pub to_key: i64,
+    pub kind: i16,
+    pub effect: i16,
+    pub quantity: Option<Decimal>,
+    pub unit: String,
+    pub occurred_at: DateTime<Utc>,
+    pub occurred_offset_min: i16,
+    pub production_date: Option<NaiveDate>,
+    pub plant: String,
+}
+
+/// What a mirror takes in at once.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// The batch that it follows on.
+    pub after: i64,
+    /// The last batch of it, and when the cloud took that in.
+    pub through: i64,
+    /// See `through`.
+    pub through_at: Option<DateTime<Utc>>,
+    /// How many batches.
+    pub batches: usize,
+    /// Its events.
+    pub events: Vec<EventRow>,
+    /// UIDs of its events, in their order.
+    pub subjects: Vec<SubjectRow>,
+    /// Readings of its events.
+    pub readings: Vec<ReadingRow>,
+    /// Links that its events made.
+    pub links: Vec<LinkRow>,
+    /// Suppliers of the lots that `subjects` name.
+    pub suppliers: HashMap<Uuid, String>,
+    /// Type and partner of an order that an event refers to.
+    pub orders: HashMap<Place, Vec<(String, String)>>,
+    /// Where events stand that its corrections bear on, by id.
+    pub above: Vec<(Uuid, Place)>,
+    /// Corrections of its events that may have come before them, and their links.
+    pub early: Vec<(Uuid, Place)>,
+    /// See `early`.
+    pub early_links: Vec<LinkRow>,
+    /// Name and kind of codes.
+    pub names: HashMap<(u8, String), (String, String)>,
+}
+
+/// The batches after one, as many as hold about `events` events; `None` when there are none.
+pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, Error> {
+    let tenant = tx.tenant();
+    let mut batches = sqlx::query_as!(
+        Batch,
+        "select batch_id, agent_id, epoch, from_seq, to_seq, ingested_at from ingest_batches \
+         where tenant_id = $1 and batch_id > $2 order by batch_id limit 512",
+        tenant,
+        after,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut room = events;
+    let fits = batches.iter().take_while(|batch| {
+        let free = room > 0;
+        room -= batch.to_seq - batch.from_seq + 1;
+        free
+    });
+    let fits = fits.count();
+    batches.truncate(fits);
+    let Some(last) = batches.last() else {
+        return Ok(None);
+    };
+    let mut step = Step {
+        after,
+        through: last.batch_id,
+        through_at: Some(last.ingested_at),
+        batches: batches.len(),
+        ..Step::default()
+    };
+    let agents: Vec<Uuid> = batches.iter().map(|batch| batch.agent_id).collect();
+    let epochs: Vec<i32> = batches.iter().map(|batch| batch.epoch).collect();
+    let lows: Vec<i64> = batches.iter().map(|batch| batch.from_seq).collect();
+    let highs: Vec<i64> = batches.iter().map(|batch| batch.to_seq).collect();
+    step.events = sqlx::query_as!(
+        EventRow,
+        r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at,
+                  e.occurred_offset_min, e.ingested_at, e.plant, e.station, e.operator_id, e.shift,
+                  e.production_date, e.operation, e.attempt, e.outcome, e.accepted_quantity,
+                  e.rejected_quantity, e.reason, e.machine, e.corrects
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.low and e.seq <= b.high"#,
+        tenant,
+        &agents,
+        &epochs,
+        &lows,
+        &highs,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    step.subjects = sqlx::query_as!(
+        SubjectRow,
+        r#"select s.agent_id, s.epoch, s.seq, s.ordinal, s.key, s.role, s.mint,
+                  coalesce(nullif(s.item, ''), r.item, '') as "item!", coalesce(s.lot_id, r.lot_id) as "lot_id?"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = b.agent_id and s.epoch = b.epoch
+               and s.seq >= b.low and s.seq <= b.high
+           left join uid_registry r on r.tenant_id = $1 and r.key = s.key
+           where s.key <> 0
+           order by s.agent_id, s.epoch, s.seq, s.ordinal"#,
+        tenant,
+        &agents,
+        &epochs,
+        &lows,
+        &highs,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    step.readings = sqlx::query_as!(
+        ReadingRow,
+        r#"select r.agent_id, r.epoch, r.seq, r.ordinal, r.name, r.value, r.unit, r.quality, r.low, r.high,
+                  r.taken_at
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join event_readings r on r.tenant_id = $1 and r.agent_id = b.agent_id and r.epoch = b.epoch
+               and r.seq >= b.low and r.seq <= b.high"#,
+        tenant,
+        &agents,
+        &epochs,
+        &lows,
+        &highs,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    // Links have no index by event; both their ends are among its UIDs.
+    step.links = sqlx::query_as!(
+        LinkRow,
+        r#"select l.agent_id, l.epoch, l.seq, l.ordinal, l.from_key, l.to_key, l.kind, l.effect, l.quantity,
+                  l.unit, l.occurred_at, p.occurred_offset_min as "occurred_offset_min!", p.production_date,
+                  p.plant as "plant!"
+           from (select distinct e.agent_id, e.epoch, e.seq, e.occurred_offset_min, e.production_date, e.plant,
+                        f.key as from_key, t.key as to_key
+                 from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[])
+                     as b(agent_id, epoch, low, high)
+                 join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+                     and e.seq >= b.low and e.seq <= b.high and e.stage in (14, 17, 18, 19, 24, 30, 33)
+                 join event_subjects f on f.tenant_id = $1 and f.agent_id = e.agent_id and f.epoch = e.epoch
+                     and f.seq = e.seq and f.role in (2, 3, 5)
+                 join event_subjects t on t.tenant_id = $1 and t.agent_id = e.agent_id and t.epoch = e.epoch
+                     and t.seq = e.seq and t.role in (1, 3, 4) and t.key <> f.key) p
+           join uid_links l on l.tenant_id = $1 and l.from_key = p.from_key and l.to_key = p.to_key
+               and l.agent_id = p.agent_id and l.epoch = p.epoch and l.seq = p.seq"#,
+        tenant,
+        &agents,
+        &epochs,
+        &lows,
+        &highs,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let lots: Vec<Uuid> = step.subjects.iter().filter_map(|subject| subject.lot_id).collect();
+    let suppliers = sqlx::query!(
+        "select lot_id, supplier from lots where tenant_id = $1 and lot_id = any($2) and supplier <> ''",
+        tenant,
+        &lots,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    step.suppliers = suppliers.into_iter().map(|row| (row.lot_id, row.supplier)).collect();
+    let orders = sqlx::query!(
+        r#"select r.agent_id, r.epoch, r.seq, o.type, o.partner
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join event_references r on r.tenant_id = $1 and r.agent_id = b.agent_id and r.epoch = b.epoch
+               and r.seq >= b.low and r.seq <= b.high
+           join orders o on o.tenant_id = $1 and o.type = r.type and o.number = r.number collate "default"
+           where o.partner <> ''
+           order by r.agent_id, r.epoch, r.seq, r.ordinal"#,
+        tenant,
+        &agents,
+        &epochs,
+        &lows,
+        &highs,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for row in orders {
+        step.orders.entry((row.agent_id, row.epoch, row.seq)).or_default().push((row.r#type, row.partner));
+    }
+    corrections(tx, &mut step, (&agents, &epochs, &lows, &highs)).await?;
+    let items: Vec<String> = step.subjects.iter().map(|subject| subject.item.clone()).collect();
+    let mut partners: Vec<String> = step.suppliers.values().cloned().collect();
+    partners.extend(step.orders.values().flatten().map(|(_, partner)| partner.clone()));
+    step.names = names(tx, items, partners).await?;
+    Ok(Some(step))
+}
+
+type Ranges<'a> = (&'a [Uuid], &'a [i32], &'a [i64], &'a [i64]);
+
+/// What corrections in these batches bear on, with the links that they made, and which of
+/// their events were corrected before they came.
+async fn corrections(
+    tx: &mut Tx,
+    step: &mut Step,
+    (agents, epochs, lows, highs): Ranges<'_>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    let corrections: Vec<&EventRow> = step.events.iter().filter(|event| event.corrects.is_some()).collect();
+    if !corrections.is_empty() {
+        let corrected: Vec<Uuid> = corrections.iter().filter_map(|event| event.corrects).collect();
+        let above = sqlx::query!(
+            r#"with recursive up(event_id, corrects, agent_id, epoch, seq) as (
+                   select e.event_id, e.corrects, e.agent_id, e.epoch, e.seq from lifecycle_events e
+                   where e.tenant_id = $1 and e.event_id = any($2)
+                 union
+                   select e.event_id, e.corrects, e.agent_id, e.epoch, e.seq from up
+                   join lifecycle_events e on e.tenant_id = $1 and e.event_id = up.corrects
+               )
+               select event_id as "event_id!", agent_id as "agent_id!", epoch as "epoch!", seq as "seq!" from up"#,
+            tenant,
+            &corrected,
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        let own: Vec<Place> = corrections.iter().map(|event| event.place()).collect();
+        step.above =
+            above.into_iter().map(|row| (row.event_id, (row.agent_id, row.epoch, row.seq))).collect();
+        let of: Vec<Place> = step.above.iter().map(|(_, place)| *place).collect();
+        let made = links_of_corrections(tx, &of, &own).await?;
+        step.links.extend(made);
+    }
+    let early = sqlx::query!(
+        r#"select c.event_id, c.agent_id, c.epoch, c.seq, e.agent_id as of_agent, e.epoch as of_epoch,
+                  e.seq as of_seq
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.low and e.seq <= b.high
+           join lifecycle_events c on c.tenant_id = $1 and c.corrects = e.event_id"#,
+        tenant,
+        agents,
+        epochs,
+        lows,
+        highs,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    if !early.is_empty() {
+        let of: Vec<Place> = early.iter().map(|row| (row.of_agent, row.of_epoch, row.of_seq)).collect();
+        step.early =
+            early.into_iter().map(|row| (row.event_id, (row.agent_id, row.epoch, row.seq))).collect();
+        let own: Vec<Place> = step.early.iter().map(|(_, place)| *place).collect();
+        step.early_links = links_of_corrections(tx, &of, &own).await?;
+    }
+    Ok(())
+}
+
+/// The links that corrections made: they join UIDs of what is corrected, and stand under
+/// the correction's place.
+async fn links_of_corrections(tx: &mut Tx, of: &[Place], own: &[Place]) -> Result<Vec<LinkRow>, Error> {
+    let tenant = tx.tenant();
+    let ((agents, epochs, seqs), (by_agents, by_epochs, by_seqs)) = (columns(of), columns(own));
+    sqlx::query_as!(
+        LinkRow,
+        r#"select l.agent_id, l.epoch, l.seq, l.ordinal, l.from_key, l.to_key, l.kind, l.effect, l.quantity,
+                  l.unit, l.occurred_at, e.occurred_offset_min, e.production_date, e.plant
+           from (select distinct s.key
+                 from unnest($2::uuid[], $3::integer[], $4::bigint[]) as o(agent_id, epoch, seq)
+                 join event_subjects s on s.tenant_id = $1 and s.agent_id = o.agent_id and s.epoch = o.epoch
+                     and s.seq = o.seq) k
+           join uid_links l on l.tenant_id = $1 and l.from_key = k.key
+           join (select distinct agent_id, epoch, seq
+                 from unnest($5::uuid[], $6::integer[], $7::bigint[]) as c(agent_id, epoch, seq)) c
+               on c.agent_id = l.agent_id and c.epoch = l.epoch and c.seq = l.seq
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
+               and e.seq = l.seq"#,
+        tenant,
+        &agents,
+        &epochs,
+        &seqs,
+        &by_agents,
+        &by_epochs,
+        &by_seqs,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+fn columns(places: &[Place]) -> (Vec<Uuid>, Vec<i32>, Vec<i64>) {
+    let agents = places.iter().map(|place| place.0).collect();
+    let epochs = places.iter().map(|place| place.1).collect();
+    (agents, epochs, places.iter().map(|place| place.2).collect())
+}
+
+/// Names and kinds of items and partners, and of all plants.
+pub async fn names(
+    tx: &mut Tx,
+    items: Vec<String>,
+    partners: Vec<String>,
+) -> Result<HashMap<(u8, String), (String, String)>, Error> {
+    let tenant = tx.tenant();
+    let mut all = HashMap::new();
+    let unique = |mut codes: Vec<String>| {
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    };
+    let rows = sqlx::query!(
+        "select item, name, type_code from items where tenant_id = $1 and item = any($2)",
+        tenant,
+        &unique(items),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for row in rows {
+        all.insert((Dim::Item as u8, row.item), (row.name, row.type_code));
+    }
+    let rows = sqlx::query!(
+        "select partner, name, place from partners where tenant_id = $1 and partner = any($2)",
+        tenant,
+        &unique(partners),
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for row in rows {
+        for dim in [Dim::Supplier, Dim::Customer] {
+            all.insert((dim as u8, row.partner.clone()), (row.name.clone(), row.place.clone()));
+        }
+    }
+    let rows = sqlx::query!("select code, name, time_zone from plants where tenant_id = $1", tenant)
+        .fetch_all(tx.conn())
+        .await?;
+    for row in rows {
+        all.insert((Dim::Plant as u8, row.code), (row.name, row.time_zone));
+    }
+    Ok(all)
+}

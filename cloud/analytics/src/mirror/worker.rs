@@ -1,0 +1,163 @@
+//! The worker: follows the batches of all tenants, does what commands ask for, and looks
+//! from time to time whether mirrors equal Postgres.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use platform::db::Db;
+use platform::tenancy;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio_util::sync::CancellationToken;
+use trace::ingest::Committed;
+use uuid::Uuid;
+
+use super::{Mirrors, NAMES_EVERY, check, requests};
+
+/// How long the worker sleeps when nobody announces a batch.
+const POLL: Duration = Duration::from_secs(2);
+/// Batches that come close together are taken in together.
+const GATHER: Duration = Duration::from_millis(250);
+/// How often each mirror is compared with Postgres.
+const CHECK_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Failures in a row after which a file is thrown away.
+const PATIENCE: u32 = 5;
+
+/// What the worker keeps in mind of a tenant.
+struct Mind {
+    failures: u32,
+    named: Instant,
+    checked: Instant,
+}
+
+impl Default for Mind {
+    fn default() -> Self {
+        Self { failures: 0, named: Instant::now(), checked: Instant::now() }
+    }
+}
+
+/// Follows the batches of all tenants until `stop`. Files of tenants that are suspended,
+/// being moved or gone are removed.
+pub async fn run(mirrors: Mirrors, db: Db, committed: Committed, stop: CancellationToken) {
+    if mirrors.inner().is_err() {
+        return stop.cancelled().await;
+    }
+    let mut announced = committed.subscribe();
+    let mut minds: HashMap<Uuid, Mind> = HashMap::new();
+    let mut busy: BTreeSet<Uuid> = BTreeSet::new();
+    let mut looked: Option<Instant> = None;
+    while !stop.is_cancelled() {
+        if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
+            match tenancy::active_ids(&db).await {
+                Ok(tenants) => {
+                    sweep(&mirrors, &tenants).await;
+                    requests::serve(&mirrors, &db, &tenants).await;
+                    minds.retain(|tenant, _| tenants.contains(tenant));
+                    busy.extend(tenants);
+                }
+                Err(error) => tracing::warn!(%error, "the mirrors cannot list tenants"),
+            }
+            looked = Some(Instant::now());
+        }
+        for tenant in std::mem::take(&mut busy) {
+            if stop.is_cancelled() {
+                break;
+            }
+            let mind = minds.entry(tenant).or_default();
+            if step(&mirrors, &db, tenant, mind).await {
+                busy.insert(tenant);
+            }
+        }
+        if busy.is_empty() {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(POLL) => {}
+                first = announced.recv() => {
+                    match first {
+                        Ok(batch) => drop(busy.insert(batch.tenant)),
+                        Err(RecvError::Lagged(_)) => looked = None,
+                        Err(RecvError::Closed) => {}
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = tokio::time::sleep(GATHER) => {}
+                    }
+                }
+            }
+        }
+        loop {
+            match announced.try_recv() {
+                Ok(batch) => drop(busy.insert(batch.tenant)),
+                Err(TryRecvError::Lagged(_)) => looked = None,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+    }
+    mirrors.close_all().await;
+}
+
+/// One step of a tenant; whether there may be more to do.
+async fn step(mirrors: &Mirrors, db: &Db, tenant: Uuid, mind: &mut Mind) -> bool {
+    match mirrors.step(db, tenant, Utc::now()).await {
+        Ok(0) => mind.failures = 0,
+        Ok(_) => {
+            mind.failures = 0;
+            return true;
+        }
+        Err(error) => {
+            mind.failures += 1;
+            tracing::warn!(%tenant, %error, failures = mind.failures, "the mirror will try again");
+            let of_the_file = !matches!(error, super::MirrorError::Db(_));
+            if of_the_file && mind.failures >= PATIENCE {
+                tracing::warn!(%tenant, "the mirror is thrown away and built anew");
+                if let Err(error) = mirrors.forget(tenant).await {
+                    tracing::error!(%tenant, %error, "the mirror cannot be thrown away");
+                }
+                mind.failures = 0;
+            }
+            return false;
+        }
+    }
+    if mind.named.elapsed() >= NAMES_EVERY {
+        mind.named = Instant::now();
+        if let Err(error) = mirrors.rename(db, tenant).await {
+            tracing::warn!(%tenant, %error, "the mirror's names stay as they were");
+        }
+    }
+    if mind.checked.elapsed() >= CHECK_EVERY {
+        mind.checked = Instant::now();
+        match check::check(mirrors, db, tenant, Utc::now()).await {
+            Ok(report) if report.differences.is_empty() => {
+                tracing::info!(%tenant, batch = report.batch, events = report.events, "the mirror equals Postgres");
+            }
+            Ok(report) => {
+                let count = report.differences.len();
+                tracing::error!(%tenant, count, first = %report.differences[0], "the mirror differs from Postgres; it is built anew");
+                if let Err(error) = mirrors.forget(tenant).await {
+                    tracing::error!(%tenant, %error, "the mirror cannot be thrown away");
+                }
+                return true;
+            }
+            Err(error) => tracing::warn!(%tenant, %error, "the mirror could not be compared"),
+        }
+    }
+    false
+}
+
+/// Removes the files of everybody else.
+async fn sweep(mirrors: &Mirrors, active: &[Uuid]) {
+    let Ok(settings) = mirrors.settings() else { return };
+    let here = match settings.tenants() {
+        Ok(here) => here,
+        Err(error) => {
+            tracing::warn!(%error, "the folder of mirrors cannot be read");
+            return;
+        }
+    };
+    for tenant in here.into_iter().filter(|tenant| !active.contains(tenant)) {
+        match mirrors.forget(tenant).await {
+            Ok(()) => tracing::info!(%tenant, "the mirror of a tenant that is not active is removed"),
+            Err(error) => tracing::error!(%tenant, %error, "a mirror cannot be removed"),
+        }
+    }
+}
