@@ -23,11 +23,15 @@ struct Web {
 impl Web {
     /// With a key that may write at these plants.
     async fn at(site: &Site, plants: Plants) -> Self {
-        let state =
-            AppState::builder(site.db.db.clone()).modules(&[crate::module(&Committed::default())]).build();
+        let state = AppState::builder(site.db.db.clone())
+            .modules(&[crate::module(&Committed::default(), &crate::genealogy::Genealogy::default())])
+            .build();
         let key = keys::create_at(&site.db.db, site.tenant, "test", &[Scope::Write], &plants, None).await;
         Self {
-            router: platform::web::app(state, crate::router(Committed::default())),
+            router: platform::web::app(
+                state,
+                crate::router(Committed::default(), crate::genealogy::Genealogy::default()),
+            ),
             key: key.unwrap().reveal().to_owned(),
         }
     }

@@ -22,7 +22,9 @@ use super::picture::{self, Pictured};
 use super::places::{self, Customer, Document, LotPage, Page, Passes, Who};
 use super::report::{Report, report_in};
 use super::report_sheets::sheets;
+use crate::genealogy::Genealogy;
 use crate::rights::TRACE_READ;
+use axum::Extension;
 
 /// What Excel files are.
 pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -283,19 +285,23 @@ async fn passes(
 
 async fn compared(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     uri: Uri,
 ) -> Result<Json<Compared>, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<CompareQuery>(&uri)?;
     let cx = caller.at(&TRACE_READ);
-    let found =
-        state.db.tx(&cx, async |tx| compare::compare_in(tx, &asked.a, &asked.b, Utc::now()).await).await?;
+    let found = state
+        .db
+        .tx(&cx, async |tx| compare::compare_in(tx, &genealogy, &asked.a, &asked.b, Utc::now()).await)
+        .await?;
     Ok(Json(found))
 }
 
 async fn pictured(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(uid): Path<String>,
     uri: Uri,
@@ -306,29 +312,31 @@ async fn pictured(
     let cx = caller.at(&TRACE_READ);
     let found = state
         .db
-        .tx(&cx, async |tx| picture::picture_in(tx, &uid, direction, &wish, Utc::now()).await)
+        .tx(&cx, async |tx| picture::picture_in(tx, &genealogy, &uid, direction, &wish, Utc::now()).await)
         .await?;
     Ok(Json(found))
 }
 
 async fn report(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(uid): Path<String>,
 ) -> Result<Json<Report>, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let cx = caller.at(&TRACE_READ);
-    Ok(Json(state.db.tx(&cx, async |tx| report_in(tx, &uid, Utc::now()).await).await?))
+    Ok(Json(state.db.tx(&cx, async |tx| report_in(tx, &genealogy, &uid, Utc::now()).await).await?))
 }
 
 async fn report_xlsx(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(uid): Path<String>,
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let cx = caller.at(&TRACE_READ);
-    let report = state.db.tx(&cx, async |tx| report_in(tx, &uid, Utc::now()).await).await?;
+    let report = state.db.tx(&cx, async |tx| report_in(tx, &genealogy, &uid, Utc::now()).await).await?;
     spreadsheet(report, caller.texts.clone()).await
 }
 

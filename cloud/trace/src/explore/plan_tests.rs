@@ -274,10 +274,12 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             }
             for direction in [Direction::Backward, Direction::Forward] {
                 let wish = picture::Wish::default();
-                picture::picture_in(tx, &uid("KOL", "RM", 20), direction, &wish, now).await?;
+                picture::picture_in(tx, &Genealogy::default(), &uid("KOL", "RM", 20), direction, &wish, now)
+                    .await?;
             }
-            compare::compare_in(tx, &uid("KOL", "RM", 20), &uid("KOL", "RM", 30), now).await?;
-            report::report_in(tx, &uid("KOL", "RM", 20), now).await?;
+            compare::compare_in(tx, &Genealogy::default(), &uid("KOL", "RM", 20), &uid("KOL", "RM", 30), now)
+                .await?;
+            report::report_in(tx, &Genealogy::default(), &uid("KOL", "RM", 20), now).await?;
             assert_eq!(offences(tx).await?, Vec::<String>::new(), "picture, comparison and report");
             Ok(())
         })

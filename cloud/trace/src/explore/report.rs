@@ -13,6 +13,7 @@ use super::graph::Direction;
 use super::model::{LifecycleEntry, Trace, Walk};
 use super::walk::{self, Ask, MOST_DEPTH, MOST_LIMIT};
 use super::{names, service};
+use crate::genealogy::Genealogy;
 
 /// Most events of a report: the newest ones, and the births and receipts.
 pub const MOST_EVENTS: usize = 20_000;
@@ -40,7 +41,12 @@ pub struct Report {
 ///
 /// # Errors
 /// [`TraceError`].
-pub async fn report_in(tx: &mut Tx, text: &str, now: DateTime<Utc>) -> Result<Report, TraceError> {
+pub async fn report_in(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<Report, TraceError> {
     let mut trace = service::trace_in(tx, text, now).await?;
     let mut pages = 1;
     while let Some(after) = trace.events_next.take() {
@@ -64,22 +70,28 @@ pub async fn report_in(tx: &mut Tx, text: &str, now: DateTime<Utc>) -> Result<Re
     if pages > 1 {
         trace.lifecycle = lifecycle(&trace);
     }
-    let backward = whole(tx, &trace.uid, Direction::Backward, now).await?;
-    let forward = whole(tx, &trace.uid, Direction::Forward, now).await?;
+    let backward = whole(tx, genealogy, &trace.uid, Direction::Backward, now).await?;
+    let forward = whole(tx, genealogy, &trace.uid, Direction::Forward, now).await?;
     let part = |walk: &Walk| walk.cut || walk.deeper || walk.next.is_some();
     let cut = trace.more_events || trace.more_readings || part(&backward) || part(&forward);
     Ok(Report { made_at: now, trace, backward, forward, cut })
 }
 
 /// A walk with its pages together.
-async fn whole(tx: &mut Tx, uid: &str, direction: Direction, now: DateTime<Utc>) -> Result<Walk, TraceError> {
+async fn whole(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    uid: &str,
+    direction: Direction,
+    now: DateTime<Utc>,
+) -> Result<Walk, TraceError> {
     let mut ask = Ask { depth: MOST_DEPTH, limit: MOST_LIMIT, ..Ask::default() };
-    let mut walk = walk::walk_in(tx, uid, direction, &ask, now).await?;
+    let mut walk = walk::walk_in(tx, genealogy, uid, direction, &ask, now).await?;
     while walk.nodes.len() < MOST_NODES
         && let Some(after) = walk.next.take()
     {
         ask.after = Some(after);
-        let more = walk::nodes_in(tx, uid, direction, &ask, now).await?;
+        let more = walk::nodes_in(tx, genealogy, uid, direction, &ask, now).await?;
         walk.nodes.extend(more.nodes);
         walk.edges.extend(more.edges);
         walk.next = more.next;

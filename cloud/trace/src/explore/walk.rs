@@ -120,12 +120,13 @@ pub async fn walk_in(
 /// [`TraceError`].
 pub async fn nodes_in(
     tx: &mut Tx,
+    genealogy: &Genealogy,
     text: &str,
     direction: Direction,
     ask: &Ask,
     now: DateTime<Utc>,
 ) -> Result<Walk, TraceError> {
-    walk_of(tx, text, direction, ask, now, false).await
+    walk_of(tx, genealogy, text, direction, ask, now, false).await
 }
 
 async fn walk_of(

@@ -34,7 +34,6 @@ pub struct Reached {
 /// These units and everything that they ever went into. The one place from which a
 /// recall asks the genealogy.
 async fn descendants(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, RecallError> {
-    let tenant = tx.tenant();
     Ok(holds::descendants(tx, keys, limit).await?)
 }
 

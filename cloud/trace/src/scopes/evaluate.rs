@@ -387,7 +387,6 @@ async fn reach(tx: &mut Tx, labels: &[i64]) -> Result<Vec<i64>, ScopeError> {
     if labels.is_empty() {
         return Ok(Vec::new());
     }
-    let tenant = tx.tenant();
     Ok(crate::holds::descendants(tx, labels, limit()).await?)
 }
 

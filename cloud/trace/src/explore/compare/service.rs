@@ -11,6 +11,7 @@ use crate::explore::graph::Direction;
 use crate::explore::model::{CurrentTo, PlantBehind};
 use crate::explore::service;
 use crate::explore::walk::{self, Ask, MOST_DEPTH};
+use crate::genealogy::Genealogy;
 
 /// Most labels in one unit that are compared.
 const MOST_PARTS: usize = 5_000;
@@ -34,9 +35,15 @@ pub struct Compared {
 ///
 /// # Errors
 /// [`TraceError`]; that both are the same unit is a wrong `b`.
-pub async fn compare_in(tx: &mut Tx, a: &str, b: &str, now: DateTime<Utc>) -> Result<Compared, TraceError> {
-    let (one, one_cut) = side(tx, a, now).await?;
-    let (other, other_cut) = side(tx, b, now).await?;
+pub async fn compare_in(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    a: &str,
+    b: &str,
+    now: DateTime<Utc>,
+) -> Result<Compared, TraceError> {
+    let (one, one_cut) = side(tx, genealogy, a, now).await?;
+    let (other, other_cut) = side(tx, genealogy, b, now).await?;
     if one.trace.uid == other.trace.uid {
         return Err(TraceError::Parameter { field: "b", problem: "is the same unit as `a`".into() });
     }
@@ -45,10 +52,15 @@ pub async fn compare_in(tx: &mut Tx, a: &str, b: &str, now: DateTime<Utc>) -> Re
     Ok(Compared { comparison: compare(&one, &other), cut: one_cut || other_cut, current_to, plants_behind })
 }
 
-async fn side(tx: &mut Tx, text: &str, now: DateTime<Utc>) -> Result<(Side, bool), TraceError> {
+async fn side(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    text: &str,
+    now: DateTime<Utc>,
+) -> Result<(Side, bool), TraceError> {
     let trace = service::trace_in(tx, text, now).await?;
     let ask = Ask { depth: MOST_DEPTH, limit: MOST_PARTS, as_built: true, after: None };
-    let walk = walk::nodes_in(tx, &trace.uid, Direction::Backward, &ask, now).await?;
+    let walk = walk::nodes_in(tx, genealogy, &trace.uid, Direction::Backward, &ask, now).await?;
     let cut = trace.more_events || trace.more_readings || walk.next.is_some() || walk.cut || walk.deeper;
     let parts = walk
         .nodes

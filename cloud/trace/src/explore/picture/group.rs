@@ -6,7 +6,7 @@ use platform::web::escaped;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::explore::graph::Edge;
+use crate::genealogy::Link as Edge;
 
 /// Most boxes of one level before the small ones go into one box together.
 pub const MOST_GROUPS: usize = 20;
@@ -347,7 +347,7 @@ mod tests {
     }
 
     fn edge(from: i64, to: i64) -> Edge {
-        Edge { from, to, kind: 2, open: to % 2 == 0, quantity: None, unit: String::new() }
+        Edge { from, to, kind: 2, open: to % 2 == 0 }
     }
 
     /// One bar, in each of 5,000 parts, each in one of 5,000 units.

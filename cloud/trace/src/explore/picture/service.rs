@@ -15,8 +15,9 @@ use crate::explore::model::{CurrentTo, PlantBehind};
 use crate::explore::scope;
 use crate::explore::service::{fresh, resolve, uid_text};
 use crate::explore::store::label::{self, Registered};
-use crate::explore::store::{picture as store, walk as walk_store};
-use crate::explore::walk::MOST_DEPTH;
+use crate::explore::store::picture as store;
+use crate::explore::walk::{MOST_DEPTH, MOST_EDGES};
+use crate::genealogy::{Genealogy, Mode};
 use crate::projection::state::{Life, Quality};
 
 /// Most units of a picture.
@@ -72,6 +73,7 @@ pub struct Pictured {
 /// [`TraceError`].
 pub async fn picture_in(
     tx: &mut Tx,
+    genealogy: &Genealogy,
     text: &str,
     direction: Direction,
     wish: &Wish,
@@ -84,11 +86,10 @@ pub async fn picture_in(
     let resolved = resolve(tx, text).await?;
     let (tenant, start) = (resolved.tenant, resolved.uid.key().get());
     let (current_to, plants_behind) = fresh(tx, now).await?;
-    let edges = match direction {
-        Direction::Backward => walk_store::backward(tx, start, wish.depth, wish.as_built).await?,
-        Direction::Forward => walk_store::forward(tx, start, wish.depth, wish.as_built).await?,
-    };
-    let mut cut = i64::try_from(edges.len()).is_ok_and(|length| length >= walk_store::MOST_EDGES);
+    let mode = if wish.as_built { Mode::Open } else { Mode::Ever };
+    let depth = u16::try_from(wish.depth).unwrap_or(u16::MAX);
+    let around = genealogy.links_within(tx, start, direction, mode, depth, MOST_EDGES).await?;
+    let (edges, mut cut) = (around.links, around.cut);
     let graph = Graph::new(start, wish.depth, direction, edges);
     let mut places = graph.order.clone();
     cut |= places.len() > MOST_UNITS;

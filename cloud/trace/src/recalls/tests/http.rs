@@ -15,8 +15,12 @@ struct Web {
 
 impl Web {
     fn new(site: &Site) -> Self {
-        let modules =
-            || vec![crate::module(&Committed::default()), crate::recalls::module(&Committed::default())];
+        let modules = || {
+            vec![
+                crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
+                crate::recalls::module(&Committed::default()),
+            ]
+        };
         let state = AppState::builder(site.db.db.clone()).modules(&modules()).build();
         Self { router: platform::web::app(state, platform::web::Module::all_routes(modules())) }
     }
