@@ -17,8 +17,7 @@ const MORE: &str = "
 insert into event_readings (tenant_id, agent_id, epoch, seq, ordinal, name, value, unit, quality, low, high, taken_at)
 select app.tenant(), a.agent_id, 9, g, 1, 'r' || g % 50, g % 40, 'x', 1, 2, 37, now() - g * interval '1 minute'
 from agents a, generate_series(1, 20000) g where a.name = 'KOL';
-insert into plants (tenant_id, plant_id, code, slug, name, time_zone)
-select app.tenant(), gen_random_uuid(), 'BER', 'ber', 'Berlin', 'Europe/Berlin';
+update plants set time_zone = 'Europe/Berlin' where tenant_id = app.tenant() and code = 'VSK';
 ";
 
 /// Conditions of every kind, alone and together.
