@@ -410,6 +410,9 @@ async fn plant_marks(test: &TestDb, tenant: Uuid) {
                  values ('{tenant}', '{HOLD_OF_KOL}', 'uid.overdrawn', 'x', 'KOL', {key}, '{OF_KOL}', '{{}}')"),
         format!("insert into holds (tenant_id, hold_id, reason, scope) values ('{tenant}', '{HOLD_OF_KOL}', '{OF_KOL}', '{{}}')"),
         format!("insert into hold_members (tenant_id, hold_id, key) values ('{tenant}', '{HOLD_OF_KOL}', {key})"),
+        format!("insert into scopes (tenant_id, scope_id, name, criteria, members, through_batch)
+                 values ('{tenant}', '{HOLD_OF_KOL}', '{OF_KOL}', '{{\"is\":{{\"item\":\"{OF_KOL}\"}}}}', 1, 0)"),
+        format!("insert into scope_members (tenant_id, scope_id, key) values ('{tenant}', '{HOLD_OF_KOL}', {key})"),
         format!("insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
                  values ('{tenant}', '{HOLD_OF_KOL}', '{OF_KOL}', '{OF_KOL}', '{OF_KOL}', '')"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, plant, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)

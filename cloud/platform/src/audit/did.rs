@@ -62,6 +62,8 @@ pub(super) const DID: &[&str] = &[
     "role.permissions",
     "role.rename",
     "role.require_totp",
+    "scope.delete",
+    "scope.keep",
     "session.end",
     "session.start",
     "signin.provider",

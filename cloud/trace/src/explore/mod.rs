@@ -24,6 +24,6 @@ pub mod text;
 pub mod walk;
 
 #[cfg(test)]
-mod plan_tests;
+pub(crate) mod plan_tests;
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ use crate::genealogy::{self, Genealogy, Mode};
 use crate::testing::{Say, Site, event, uid};
 use proto::v1::{Role, Stage};
 
-const ROWS: &str = "
+pub(crate) const ROWS: &str = "
 insert into lifecycle_events (tenant_id, agent_id, epoch, seq, event_id, stage, action, occurred_at,
     occurred_offset_min, recorded_at, plant, station, operator_id, shift, location, operation, attempt,
     outcome, reason, machine, overridden_by, corrects, reference_type, reference_number, payload)
@@ -86,7 +86,7 @@ where g % 50 = h.n - 1;
 
 /// Partitioned tables of other tenants that were scanned or locked, and own
 /// large tables that were read from end to end.
-async fn offences(tx: &mut Tx) -> Result<Vec<String>, DbError> {
+pub(crate) async fn offences(tx: &mut Tx) -> Result<Vec<String>, DbError> {
     let own = tx.tenant().simple().to_string();
     let mut found = Vec::new();
     let scans = sqlx::query(

@@ -15,6 +15,8 @@ pub(crate) mod store;
 pub mod window;
 
 #[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
 mod tests;
 
 use platform::web::Module;

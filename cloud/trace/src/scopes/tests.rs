@@ -653,6 +653,7 @@ mod web {
     use axum::Router;
     use axum::body::{Body, to_bytes};
     use axum::http::{Request, StatusCode, header};
+    use platform::ctx::Plants;
     use platform::db::Db;
     use platform::i18n::{I18n, assert_complete};
     use platform::web::{AppState, Scope, keys};
@@ -673,19 +674,16 @@ mod web {
     }
 
     impl Web {
-        async fn of(db: &Db, tenant: Uuid, scope: Scope, plants: Option<&[String]>) -> Self {
-            let modules = [
-                crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
-                super::super::module(),
-            ];
+        async fn of(db: &Db, tenant: Uuid, scope: Scope, plants: Plants) -> Self {
+            let modules = [crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()), super::super::module()];
             let state = AppState::builder(db.clone()).modules(&modules).build();
-            let key = keys::create(db, tenant, "test", &[scope], plants).await.unwrap();
+            let key = keys::create_at(db, tenant, "test", &[scope], &plants, None).await.unwrap();
             let routes = platform::web::Module::all_routes(modules.into());
             Self { router: platform::web::app(state, routes), key: key.reveal().to_owned() }
         }
 
         async fn new(site: &Site) -> Self {
-            Self::of(&site.db.db, site.tenant, Scope::Write, None).await
+            Self::of(&site.db.db, site.tenant, Scope::Write, Plants::All).await
         }
 
         async fn send(
@@ -875,8 +873,7 @@ mod web {
     #[tokio::test]
     async fn somebody_of_one_plant_sees_no_more_than_the_explorer_shows() {
         let site = oven().await;
-        let plants = ["VSK".to_owned()];
-        let visitor = Web::of(&site.db.db, site.tenant, Scope::Write, Some(&plants)).await;
+        let visitor = Web::of(&site.db.db, site.tenant, Scope::Write, Plants::some(["VSK"])).await;
         for criteria in [
             json!({ "event": { "machine": "OVEN-1" } }),
             json!({ "is": { "item": "MOTOR" } }),
@@ -895,8 +892,7 @@ mod web {
         let (_, kept) = office.json("POST", "/api/v1/scopes", wish).await;
         let path = format!("/api/v1/scopes/{}", kept["scope_id"].as_str().unwrap());
         assert_eq!(visitor.json("GET", &path, Value::Null).await.0, StatusCode::NOT_FOUND);
-        let plants = ["KOL".to_owned()];
-        let plant = Web::of(&site.db.db, site.tenant, Scope::Write, Some(&plants)).await;
+        let plant = Web::of(&site.db.db, site.tenant, Scope::Write, Plants::some(["KOL"])).await;
         let (_, seen) = plant.json("GET", &path, Value::Null).await;
         assert_eq!((&seen["criteria"], &seen["may_change"]), (&Value::Null, &json!(false)), "{seen}");
         assert_eq!(plant.json("DELETE", &path, Value::Null).await.1["code"], "scope.others");
@@ -904,7 +900,7 @@ mod web {
             plant.json("GET", &format!("{path}/compare"), Value::Null).await.1["code"],
             "scope.others"
         );
-        let reader = Web::of(&site.db.db, site.tenant, Scope::Read, None).await;
+        let reader = Web::of(&site.db.db, site.tenant, Scope::Read, Plants::All).await;
         let wish = json!({ "name": "Oven", "criteria": { "is": { "item": "MOTOR" } } });
         assert_eq!(reader.json("POST", "/api/v1/scopes", wish).await.0, StatusCode::FORBIDDEN);
     }

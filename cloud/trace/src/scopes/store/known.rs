@@ -1,6 +1,7 @@
 //! What there is to choose from: machines, stations, people, operations and readings that
 //! the tenant's events name. Each value costs one look into an index, whatever there is.
-//! Of a caller for some plants: those that were used there last.
+//! Of a caller for some plants: those that were used there last. The first thousand of a
+//! kind are looked at.
 
 use platform::db::Tx;
 use sqlx::Error;
@@ -12,14 +13,14 @@ pub const MOST: i64 = 300;
 pub async fn machines(tx: &mut Tx) -> Result<Vec<String>, Error> {
     let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     sqlx::query_scalar!(
-        r#"with recursive known(value) as (
-               (select machine from lifecycle_events
+        r#"with recursive known(value, place) as (
+               (select machine, 1 from lifecycle_events
                 where tenant_id = $1 and machine <> '' order by machine limit 1)
                union all
                select (select machine from lifecycle_events
                        where tenant_id = $1 and machine <> '' and machine > known.value
-                       order by machine limit 1)
-               from known where known.value is not null)
+                       order by machine limit 1), known.place + 1
+               from known where known.value is not null and known.place < 1000)
            select value as "value!" from known
            where value is not null
              and ($2::text[] is null
@@ -38,14 +39,14 @@ pub async fn machines(tx: &mut Tx) -> Result<Vec<String>, Error> {
 pub async fn stations(tx: &mut Tx) -> Result<Vec<String>, Error> {
     let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     sqlx::query_scalar!(
-        r#"with recursive known(value) as (
-               (select station from lifecycle_events
+        r#"with recursive known(value, place) as (
+               (select station, 1 from lifecycle_events
                 where tenant_id = $1 and station <> '' order by station limit 1)
                union all
                select (select station from lifecycle_events
                        where tenant_id = $1 and station <> '' and station > known.value
-                       order by station limit 1)
-               from known where known.value is not null)
+                       order by station limit 1), known.place + 1
+               from known where known.value is not null and known.place < 1000)
            select value as "value!" from known
            where value is not null
              and ($2::text[] is null
@@ -64,14 +65,14 @@ pub async fn stations(tx: &mut Tx) -> Result<Vec<String>, Error> {
 pub async fn operators(tx: &mut Tx) -> Result<Vec<String>, Error> {
     let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     sqlx::query_scalar!(
-        r#"with recursive known(value) as (
-               (select operator_id from lifecycle_events
+        r#"with recursive known(value, place) as (
+               (select operator_id, 1 from lifecycle_events
                 where tenant_id = $1 and operator_id <> '' order by operator_id limit 1)
                union all
                select (select operator_id from lifecycle_events
                        where tenant_id = $1 and operator_id <> '' and operator_id > known.value
-                       order by operator_id limit 1)
-               from known where known.value is not null)
+                       order by operator_id limit 1), known.place + 1
+               from known where known.value is not null and known.place < 1000)
            select value as "value!" from known
            where value is not null
              and ($2::text[] is null
@@ -90,12 +91,12 @@ pub async fn operators(tx: &mut Tx) -> Result<Vec<String>, Error> {
 pub async fn readings(tx: &mut Tx) -> Result<Vec<String>, Error> {
     let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     sqlx::query_scalar!(
-        r#"with recursive known(value) as (
-               (select name from event_readings where tenant_id = $1 order by name limit 1)
+        r#"with recursive known(value, place) as (
+               (select name, 1 from event_readings where tenant_id = $1 order by name limit 1)
                union all
                select (select name from event_readings where tenant_id = $1 and name > known.value
-                       order by name limit 1)
-               from known where known.value is not null)
+                       order by name limit 1), known.place + 1
+               from known where known.value is not null and known.place < 1000)
            select value as "value!" from known
            where value is not null
              and ($2::text[] is null
