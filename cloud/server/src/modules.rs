@@ -10,6 +10,7 @@ use trace::ingest::Committed;
 pub fn all(committed: &Committed) -> Vec<Module> {
     let mut all = vec![
         trace::module(committed),
+        trace::holds::module(),
         platform::seed::module(),
         platform::workflow::module(),
         platform::masters::module(),

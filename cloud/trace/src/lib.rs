@@ -30,7 +30,6 @@ pub fn module(committed: &ingest::Committed) -> Module {
         .nav(pages::NAV)
         .permissions(rights::PERMISSIONS)
         .texts(pages::TEXTS)
-        .kinds(holds::KINDS)
         .searchers(&explore::find::SEARCHERS)
         .job("projections", |state, stop| async move {
             projection::run(state.db.clone(), follows, stop).await;

@@ -8,6 +8,7 @@ mod bare_postgres;
 mod bare_sqlite;
 mod capture;
 mod facts;
+mod hold_to_scanner;
 mod ingest;
 mod journals;
 mod line;
@@ -68,7 +69,7 @@ type Figure = fn(&Bench) -> anyhow::Result<Vec<Measured>>;
 
 /// What a run measures: names and units, and how. What is measured together has
 /// one function, so that it needs one system.
-const FIGURES: [(&[(&str, &str)], Figure); 9] = [
+const FIGURES: [(&[(&str, &str)], Figure); 10] = [
     (&[("uid.validate", "ns")], |bench| one(uid_validate::run(bench))),
     (&[("edge.scan_to_green_p99", "ms")], |bench| one(scan_to_green::run(bench))),
     (&[("edge.mqtt_scan_to_green_p99", "ms")], |bench| one(mqtt::run(bench))),
@@ -76,6 +77,7 @@ const FIGURES: [(&[(&str, &str)], Figure); 9] = [
     (&[("edge.memory_1m", "MiB")], |bench| one(memory::run(bench))),
     (&[("cloud.ingest", "events/s")], |bench| one(ingest::run(bench))),
     (&[("path.scan_to_trace_p95", "ms")], |bench| one(scan_to_trace::run(bench))),
+    (&[("hold.office_to_scanner_p95", "ms")], |bench| one(hold_to_scanner::run(bench))),
     (&[("web.list_1m_over_1k", "ms")], |bench| one(web_list::run(bench))),
     (&[("web.page_p95", "ms"), ("web.first_visit", "kB"), ("web.next_visit", "kB")], web_pages::run),
 ];
@@ -87,8 +89,9 @@ enum Limit {
 }
 
 /// Figures that have a limit, which each must stay below.
-const LIMITS: [(&str, Limit); 4] = [
+const LIMITS: [(&str, Limit); 5] = [
     ("web.page_p95", Limit::Value(50.0)),
+    ("hold.office_to_scanner_p95", Limit::Value(2000.0)),
     ("web.first_visit", Limit::Value(150.0)),
     ("web.next_visit", Limit::Value(30.0)),
     ("web.list_1m_over_1k", Limit::Ratio(2.0)),
