@@ -55,8 +55,8 @@ call app.protect('hold_parts');
 create table hold_acts (
     tenant_id      uuid not null,
     hold_id        uuid not null,
-    -- Order in which they were found.
-    act            bigint generated always as identity,
+    -- UUIDv7: the order in which they were found.
+    act            uuid not null,
     key            bigint not null,
     agent_id       uuid not null,
     epoch          integer not null,

@@ -269,6 +269,7 @@ fn paths_to_kol(method: &str, pattern: &str, masters: &[&str]) -> Vec<String> {
 fn sent(method: &str, pattern: &str, sends: Sends) -> Sends {
     match (method, pattern) {
         (_, "/holds") if method == "POST" => Form("uid=UID-SAIF-KOL-RM-000002-AE&reason=cracks"),
+        ("POST", "/api/v1/holds/preview") => Json(r#"{"uid":"UID-SAIF-KOL-RM-000002-AE"}"#),
         ("POST", "/api/v1/holds") => Json(r#"{"uid":"UID-SAIF-KOL-RM-000002-AE","reason":"cracks"}"#),
         ("POST", "/masters/{master}/row/{*code}") => Form("version=1&name=Changed"),
         ("POST", "/masters/{master}/delete/{*code}") => Form("version=1"),
@@ -379,7 +380,12 @@ async fn somebody_of_another_plant_gets_nothing_of_this_one() {
             StatusCode::FORBIDDEN,
         ),
         ("GET", "/masters/units".into(), Nothing, StatusCode::OK),
-        ("POST", format!("/api/v1/holds/{HOLD_OF_KOL}/release"), Json("{}"), StatusCode::OK),
+        (
+            "POST",
+            format!("/api/v1/holds/{HOLD_OF_KOL}/release"),
+            Json(r#"{"reason":"sorted"}"#),
+            StatusCode::OK,
+        ),
     ] {
         let (status, told) = office.call(&token, method, &path, body).await;
         assert_eq!(status, expected, "{method} {path}: {told}");

@@ -24,6 +24,7 @@ pub fn all(shared: &Shared) -> Vec<Module> {
     let Shared { committed, genealogy, mirrors } = shared;
     let mut all = vec![
         trace::module(committed, genealogy),
+        trace::holds::module(),
         trace::scopes::module(),
         trace::recalls::module(committed),
         trace::proofs::module(committed),

@@ -41,7 +41,6 @@ pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -
         .permissions(rights::PERMISSIONS)
         .texts(pages::TEXTS)
         .texts(exceptions::TEXTS)
-        .kinds(holds::KINDS)
         .kinds(exceptions::NOTICES)
         .searchers(&explore::find::SEARCHERS)
         .job("projections", |state, stop| async move {

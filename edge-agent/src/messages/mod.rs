@@ -16,7 +16,7 @@ use crate::config::Language;
 mod tests;
 
 /// Keys of the agent itself, beside those of the rules.
-pub const AGENT: [&str; 29] = [
+pub const AGENT: [&str; 30] = [
     "clock.jump",
     "engine.failed",
     "engine.mint-blocked",

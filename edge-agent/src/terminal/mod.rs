@@ -235,9 +235,9 @@ async fn scan(
     };
     match backend.scan(input).await {
         Ok(answer) => secured(Json(answer)),
-        Err(error @ (IntakeError::Full | IntakeError::Stopping | IntakeError::Failed(_))) => {
-            problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
-        }
+        Err(
+            error @ (IntakeError::Full | IntakeError::Holds | IntakeError::Stopping | IntakeError::Failed(_)),
+        ) => problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
 

@@ -27,7 +27,7 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(20);
 const ACK_WITHIN: Duration = Duration::from_secs(60);
 /// How long each part of the reference data may take after the contact, while
 /// nothing is taken at the plant.
-const HOLDS_WITHIN: Duration = Duration::from_secs(10);
+const HOLDS_WITHIN: Duration = Duration::from_secs(60);
 /// After how long an unanswered wish is said again.
 const WISH_AGAIN: Duration = Duration::from_secs(10);
 

@@ -87,6 +87,8 @@ async fn a_hold_reaches_the_plant(browser: &Browser, world: &Small, uid: &str) {
     browser.click("input[name=reason]").await;
     browser.press("Crack suspected").await;
     browser.picture("office-hold-form").await;
+    browser.click("form[action='/holds/look'] button[type=submit]").await;
+    browser.picture("office-hold-look").await;
     browser.click("form[action='/holds'] button[type=submit]").await;
     until("the plant knows of the hold", async || version().await > before).await;
     let answer = person.scan(uid).await;
@@ -99,9 +101,13 @@ async fn a_hold_reaches_the_plant(browser: &Browser, world: &Small, uid: &str) {
 
     browser.open(&format!("{}/holds", world.cloud.url())).await;
     let before = version().await;
+    browser.click("form[action$='/release'] input[name=reason]").await;
+    browser.press("Looked at").await;
     browser.click("form[action$='/release'] button").await;
     until("the plant knows of the release", async || version().await > before).await;
     let answer = person.scan(uid).await;
     assert_eq!((answer.colour.as_str(), answer.code.as_str()), ("green", "issued"), "{answer:?}");
+    browser.says("#main", "Looked at").await;
+    browser.open(&format!("{}/holds", world.cloud.url())).await;
     until("no hold is left", async || !browser.text("#main").await.contains("Crack suspected")).await;
 }

@@ -84,15 +84,17 @@ pub fn operations() -> Vec<Operation> {
             .creates::<Held>()
             .fails(400, "hold.reason", "No reason, or too long a one.")
             .fails(400, "hold.too_many", "It would hold more units than one hold may.")
-            .fails(400, "hold.unknown", "There is no such unit or lot.")
+            .fails(400, "hold.unknown", "There is no such unit, lot or scope.")
+            .fails(400, "hold.notes", "Too long notes.")
+            .fails(400, "hold.owner", "The owner is no person of the tenant.")
             .fails(404, "uid.unknown", "Nothing is known by this code.")
             .fails(409, "uid.ambiguous", "The code stands for several UIDs."),
         Operation::post("/api/v1/holds/{id}/release", "releaseHold", "Releases a hold and tells the plants")
             .needs(&HOLD_RELEASE)
             .uuid("id")
-            .may_take::<Release>()
+            .takes::<Release>()
             .answers::<Held>()
-            .fails(400, "hold.reason", "Too long a reason.")
+            .fails(400, "hold.reason", "No reason, or too long a one.")
             .fails(409, "hold.released", "It is released already."),
     ];
     [group("Trace", traces), group("Holds", holds)].concat()
@@ -275,13 +277,13 @@ async fn place_hold(
     Ok((StatusCode::CREATED, Json(held)))
 }
 
-/// Why a hold is released; may be left out.
+/// Why a hold is released.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(as = HoldRelease)]
 struct Release {
     /// Why.
-    #[schema(max_length = 500)]
+    #[schema(max_length = 200)]
     reason: String,
 }
 

@@ -99,7 +99,7 @@ async fn holds(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
     let found = store::holds(tx, &from, &to, ask.rows()).await.map_err(DbError::from)?;
     let hit = |hold: store::FoundHold| Hit {
         group: ask.caller.t("nav-holds"),
-        href: format!("/holds?status={}#hold-{}", hold.status, hold.hold_id),
+        href: format!("/holds/{}", hold.hold_id),
         title: hold.reason,
         detail: format!(
             "{} · {}",

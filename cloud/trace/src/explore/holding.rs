@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
-use platform::db::{Db, DbError};
+use platform::db::{Db, DbError, Tx};
 use platform::web::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::TraceError;
 use super::service::{own_code, resolve, uid_text};
 use super::store::{holding as store, scope};
-use crate::holds::{self, HoldError, Scope};
+use crate::holds::{self, HoldError, Placing, Scope};
 use crate::ingest::Committed;
 
 /// Most holds on one page.
@@ -20,7 +20,7 @@ pub const MOST_LIMIT: usize = 500;
 /// The statuses that there are.
 pub const STATUSES: [&str; 2] = ["placed", "released"];
 
-/// What is to be held. Either `uid` (any code) or `lot`.
+/// What is to be held: `uid` (any code), `lot`, or `scope`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = HoldWish)]
@@ -31,11 +31,19 @@ pub struct Wish {
     pub lot: Option<Uuid>,
     /// Not the UID alone: the whole lot of it.
     pub whole_lot: bool,
-    /// And everything made from it, as known now.
+    /// A kept scope.
+    pub scope: Option<Uuid>,
+    /// And everything made from it, now and later.
     pub descendants: bool,
-    /// Why.
-    #[schema(max_length = 500)]
+    /// Why: a reason code, or a text.
+    #[schema(max_length = 200)]
     pub reason: String,
+    /// Opaque id of the person responsible; empty for who places it.
+    #[schema(max_length = 100)]
+    pub owner: String,
+    /// For whoever looks at it later.
+    #[schema(max_length = 2000)]
+    pub notes: String,
 }
 
 /// A hold.
@@ -115,6 +123,8 @@ impl From<HoldingError> for Problem {
                     HoldError::NotFound => Self { detail: told, ..Self::not_found() },
                     HoldError::Released => Self::conflict("hold.released", told),
                     HoldError::Reason => Self::bad_request("hold.reason", told.clone()).field("reason", told),
+                    HoldError::Notes => Self::bad_request("hold.notes", told.clone()).field("notes", told),
+                    HoldError::Owner => Self::bad_request("hold.owner", told.clone()).field("owner", told),
                     HoldError::TooMany => Self::bad_request("hold.too_many", told),
                     _ => Self::bad_request("hold.unknown", told.clone()).field("uid", told),
                 }
@@ -137,38 +147,51 @@ pub async fn place(
 ) -> Result<Held, HoldingError> {
     let done = db
         .tx(cx, async |tx| {
-            let scope = match wish.lot {
-                Some(lot) => {
-                    let plants = tx.plants().codes();
-                    if let Some(plants) = plants
-                        && !scope::lot_seen(tx, lot, &plants).await.map_err(TraceError::from)?
-                    {
-                        return Err(HoldError::Unknown.into());
-                    }
-                    Scope::Lot { lot, descendants: wish.descendants }
-                }
-                None => {
-                    let key = resolve(tx, &wish.uid).await?.uid.key().get();
-                    let lot = if wish.whole_lot {
-                        let lot = store::lot_of(tx, key).await.map_err(TraceError::from)?;
-                        Some(lot.ok_or(HoldError::Unknown)?)
-                    } else {
-                        None
-                    };
-                    match lot {
-                        Some(lot) => Scope::Lot { lot, descendants: wish.descendants },
-                        None => Scope::Label { key, descendants: wish.descendants },
-                    }
-                }
-            };
-            Ok::<_, HoldingError>(holds::place(tx, &scope, &wish.reason, now).await?)
+            let scope = scope_of(tx, wish).await?;
+            let owner = Some(wish.owner.trim()).filter(|owner| !owner.is_empty());
+            let placing = Placing { scope: &scope, reason: &wish.reason, owner, notes: &wish.notes };
+            Ok::<_, HoldingError>(holds::place_for(tx, &placing, now).await?)
         })
         .await?;
     committed.announce(done.batch);
     Ok(Held { hold_id: done.hold_id, members: done.members })
 }
 
-/// Releases a hold and tells the plants. All that it holds must be at plants of the
+/// What a wish names. It must be, or have been, at a plant of the transaction; of a
+/// lot or a scope some of it.
+///
+/// # Errors
+/// [`HoldingError`].
+pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
+    let descendants = wish.descendants;
+    let plants = tx.plants().codes();
+    if let Some(kept) = wish.scope {
+        if let Some(plants) = plants {
+            let tenant = tx.tenant();
+            let keys = crate::scopes::store::members(tx, tenant, kept).await.map_err(TraceError::from)?;
+            if scope::seen(tx, &keys, &plants).await.map_err(TraceError::from)?.is_empty() {
+                return Err(HoldError::Unknown.into());
+            }
+        }
+        return Ok(Scope::Scope { scope: kept, descendants });
+    }
+    if let Some(lot) = wish.lot {
+        if let Some(plants) = plants
+            && !scope::lot_seen(tx, lot, &plants).await.map_err(TraceError::from)?
+        {
+            return Err(HoldError::Unknown.into());
+        }
+        return Ok(Scope::Lot { lot, descendants });
+    }
+    let key = resolve(tx, &wish.uid).await?.uid.key().get();
+    if !wish.whole_lot {
+        return Ok(Scope::Label { key, descendants });
+    }
+    let lot = store::lot_of(tx, key).await.map_err(TraceError::from)?.ok_or(HoldError::Unknown)?;
+    Ok(Scope::Lot { lot, descendants })
+}
+
+/// Releases a hold and tells the plants, with a reason. All that it holds must be at plants of the
 /// caller's.
 ///
 /// # Errors
@@ -181,6 +204,9 @@ pub async fn release(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Held, HoldingError> {
+    if reason.trim().is_empty() {
+        return Err(HoldError::Reason.into());
+    }
     let done = db
         .tx(cx, async |tx| {
             if let Some(plants) = tx.plants().codes() {

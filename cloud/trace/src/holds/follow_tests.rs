@@ -390,3 +390,26 @@ async fn recorded(world: &World, history: &mut History, events: &BTreeMap<(Uuid,
         history.listed.insert((numbers[&hold], events[&(agent, seq)], seq, key));
     }
 }
+
+#[test]
+fn texts_are_complete_in_every_language() {
+    platform::i18n::assert_complete(TEXTS);
+    let lists = crate::pages::TEXTS;
+    let all = platform::i18n::I18n::new().with_all(TEXTS).with_all(lists);
+    for source in [
+        include_str!("../../templates/holds.html"),
+        include_str!("../../templates/holds/look.html"),
+        include_str!("../../templates/holds/one.html"),
+    ] {
+        for piece in source.split("texts.t(\"").chain(source.split("texts, \"")).skip(1) {
+            let key = piece.split('"').next().unwrap_or_default();
+            assert!(!key.starts_with("holds-") || all.has(key), "{key}");
+        }
+    }
+    for class in acts::Class::ALL {
+        assert!(all.has(&format!("holds-class-{}", class.as_str())));
+    }
+    for kind in [GAP, VIOLATED] {
+        assert!(all.has(&format!("trace-exception-{}", kind.replace('.', "-"))));
+    }
+}

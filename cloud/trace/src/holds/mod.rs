@@ -7,6 +7,7 @@
 //! are held as well. What comes under a hold afterwards is told by [`follow`].
 
 pub mod acts;
+mod api;
 pub mod check;
 pub mod follow;
 #[cfg(test)]
@@ -15,12 +16,15 @@ pub mod members;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+pub mod view;
 
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
+use platform::i18n::{Lang, Sources};
 use platform::notify::{self, Kind, Notice, To};
 use platform::reference::{self, Row};
+use platform::web::Module;
 use proto::v1::{Reference, Role, Stage, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -49,6 +53,21 @@ pub const KINDS: &[Kind] = &[HOLD_PLACED, HOLD_RELEASED, HOLD_GREW, HOLD_GAP, HO
 pub const GAP: &str = "hold.gap";
 /// The exception of an act although it had.
 pub const VIOLATED: &str = "hold.violated";
+
+/// The texts of holds beside those of the list.
+const TEXTS: Sources<'static> = [
+    (Lang::En, include_str!("i18n/en.ftl")),
+    (Lang::Hi, include_str!("i18n/hi.ftl")),
+    (Lang::Bn, include_str!("i18n/bn.ftl")),
+    (Lang::Te, include_str!("i18n/te.ftl")),
+];
+
+/// What the server has to know of holds beside [`crate::module`], which has their
+/// pages.
+#[must_use]
+pub fn module() -> Module {
+    Module::new("holds").routes(api::router()).operations(api::operations()).texts(TEXTS).kinds(KINDS)
+}
 
 /// Most labels of one hold. A larger scope is a recall, which holds by lot.
 pub const MAX_MEMBERS: usize = 100_000;

@@ -1,4 +1,4 @@
-//! Holds: what stands, placing, releasing.
+//! Holds: what stands, what one would hold, placing, releasing.
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use chrono::Utc;
+use platform::db::DbError;
 use platform::i18n::Texts;
+use platform::people::USER_READ;
 use platform::web::{AppState, Caller, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -15,6 +17,9 @@ use uuid::Uuid;
 use super::say;
 use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
+use crate::holds::HoldError;
+use crate::holds::store::one;
+use crate::holds::view::{HoldPreview, preview};
 use crate::ingest::Committed;
 use crate::rights::{HOLD_PLACE, HOLD_READ, HOLD_RELEASE};
 
@@ -24,6 +29,8 @@ struct Asked {
     status: String,
     after: Option<String>,
     uid: String,
+    scope: String,
+    descendants: Option<String>,
 }
 
 /// What was typed; boxes that are not ticked are not sent.
@@ -31,9 +38,74 @@ struct Asked {
 #[serde(default)]
 pub(super) struct Typed {
     uid: String,
+    /// Id of a kept scope, in the place of a UID.
+    scope: String,
+    /// A code that is offered, unless a text is typed.
+    code: String,
     reason: String,
+    owner: String,
+    notes: String,
     whole_lot: Option<String>,
     descendants: Option<String>,
+}
+
+impl Typed {
+    /// What is meant by it; a scope that is none is no wish.
+    fn wish(&self) -> Result<Wish, HoldError> {
+        let scope = match self.scope.trim() {
+            "" => None,
+            scope => Some(scope.parse().map_err(|_| HoldError::Unknown)?),
+        };
+        let typed = self.reason.trim();
+        Ok(Wish {
+            uid: self.uid.clone(),
+            lot: None,
+            whole_lot: self.whole_lot.is_some(),
+            scope,
+            descendants: self.descendants.is_some(),
+            reason: if typed.is_empty() { self.code.clone() } else { typed.to_owned() },
+            owner: self.owner.clone(),
+            notes: self.notes.clone(),
+        })
+    }
+}
+
+/// Why a hold is released.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Why {
+    reason: String,
+}
+
+/// What a form of holds offers.
+#[derive(Default)]
+struct Offered {
+    /// Reason codes with their texts in the reader's language.
+    reasons: Vec<(String, String)>,
+    /// Ids and names of people.
+    people: Vec<(String, String)>,
+}
+
+/// Most people that a list offers.
+const MOST_PEOPLE: i64 = 500;
+
+async fn offered(state: &AppState, caller: &Caller) -> Result<Offered, Problem> {
+    let cx = caller.at(&HOLD_PLACE);
+    let (reasons, people) = state
+        .db
+        .tx(&cx, async |tx| {
+            // Who may not see people names nobody but themselves.
+            let people =
+                if caller.may(&USER_READ) { one::people(tx, MOST_PEOPLE).await? } else { Vec::new() };
+            Ok::<_, DbError>((one::reasons(tx).await?, people))
+        })
+        .await?;
+    let text = |(code, texts): (String, serde_json::Value)| {
+        let said = texts.get(caller.language.code()).or_else(|| texts.get("en"));
+        let text = said.and_then(serde_json::Value::as_str).unwrap_or(&code).to_owned();
+        (code, text)
+    };
+    Ok(Offered { reasons: reasons.into_iter().map(text).collect(), people })
 }
 
 #[derive(Template)]
@@ -47,8 +119,17 @@ struct Page<'a> {
     page: HoldPage,
     next: Option<String>,
     typed: &'a Typed,
+    offered: Offered,
     /// What was wrong with it.
     error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "holds/look.html")]
+struct Look<'a> {
+    texts: &'a Texts,
+    typed: &'a Typed,
+    found: HoldPreview,
 }
 
 /// `GET /holds`
@@ -60,7 +141,8 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&HOLD_READ)?;
     let asked = query::<Asked>(&uri)?;
-    let typed = Typed { uid: asked.uid, ..Typed::default() };
+    let typed =
+        Typed { uid: asked.uid, scope: asked.scope, descendants: asked.descendants, ..Typed::default() };
     show(&state, &caller, &headers, &asked.status, asked.after.as_deref(), &typed, None).await
 }
 
@@ -86,9 +168,33 @@ async fn show(
         page,
         next,
         typed,
+        offered: if caller.may(&HOLD_PLACE) { offered(state, caller).await? } else { Offered::default() },
         error,
     };
     shell.page(headers, &view)
+}
+
+/// `GET /holds/look`: what a hold would hold, before it is placed.
+pub(super) async fn look(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&HOLD_PLACE)?;
+    let typed = query::<Typed>(&uri)?;
+    let found = match typed.wish() {
+        Ok(wish) if wish.reason.is_empty() => Err(HoldError::Reason.into()),
+        Ok(wish) => preview(&state.db, &caller.at(&HOLD_PLACE), &wish).await,
+        Err(error) => Err(error.into()),
+    };
+    match found {
+        Ok(found) => {
+            let shell = Shell::new(&state, &caller, caller.t("trace-holds-place"), "/holds");
+            shell.page(&headers, &Look { texts: &caller.texts, typed: &typed, found })
+        }
+        Err(error) => wrong(&state, &caller, &headers, &typed, error).await,
+    }
 }
 
 /// `POST /holds`
@@ -101,33 +207,44 @@ pub(super) async fn place(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&HOLD_PLACE)?;
     let typed = form(sent)?;
-    let wish = Wish {
-        uid: typed.uid.clone(),
-        lot: None,
-        whole_lot: typed.whole_lot.is_some(),
-        descendants: typed.descendants.is_some(),
-        reason: typed.reason.clone(),
+    let placed = match typed.wish() {
+        Ok(wish) => holding::place(&state.db, &caller.at(&HOLD_PLACE), &committed, &wish, Utc::now()).await,
+        Err(error) => Err(error.into()),
     };
-    match holding::place(&state.db, &caller.at(&HOLD_PLACE), &committed, &wish, Utc::now()).await {
-        Ok(_) => Ok(Redirect::to("/holds").into_response()),
-        Err(error) => {
-            let told = match &error {
-                HoldingError::Trace(TraceError::Db(_)) => return Err(error.into()),
-                HoldingError::Trace(trace) => {
-                    caller.texts.or(&format!("error-{}", trace.code().replace('.', "-")), &error.to_string())
-                }
-                HoldingError::Hold(_) | HoldingError::Elsewhere => {
-                    let text = error.to_string();
-                    let problem = Problem::from(error);
-                    if problem.status.is_server_error() {
-                        return Err(problem);
-                    }
-                    caller.texts.or(&problem.text_key(), &text)
-                }
-            };
-            let mut response = show(&state, &caller, &headers, "", None, &typed, Some(told)).await?;
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+    match placed {
+        Ok(held) => Ok(Redirect::to(&format!("/holds/{}", held.hold_id)).into_response()),
+        Err(error) => wrong(&state, &caller, &headers, &typed, error).await,
+    }
+}
+
+/// The form again, with what is wrong with it.
+async fn wrong(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    typed: &Typed,
+    error: HoldingError,
+) -> Result<Response, Problem> {
+    let told = told(caller, error)?;
+    let mut response = show(state, caller, headers, "", None, typed, Some(told)).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
+/// What is wrong, in the reader's language; what is none of theirs stays a problem.
+fn told(caller: &Caller, error: HoldingError) -> Result<String, Problem> {
+    match &error {
+        HoldingError::Trace(TraceError::Db(_)) => Err(error.into()),
+        HoldingError::Trace(trace) => {
+            Ok(caller.texts.or(&format!("error-{}", trace.code().replace('.', "-")), &error.to_string()))
+        }
+        HoldingError::Hold(_) | HoldingError::Elsewhere => {
+            let text = error.to_string();
+            let problem = Problem::from(error);
+            if problem.status.is_server_error() {
+                return Err(problem);
+            }
+            Ok(caller.texts.or(&problem.text_key(), &text))
         }
     }
 }
@@ -138,8 +255,10 @@ pub(super) async fn release(
     Extension(committed): Extension<Committed>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    sent: Result<Form<Why>, FormRejection>,
 ) -> Result<Redirect, Problem> {
     caller.require_somewhere(&HOLD_RELEASE)?;
-    holding::release(&state.db, &caller.at(&HOLD_RELEASE), &committed, id, "", Utc::now()).await?;
-    Ok(Redirect::to("/holds"))
+    let why = form(sent)?;
+    holding::release(&state.db, &caller.at(&HOLD_RELEASE), &committed, id, &why.reason, Utc::now()).await?;
+    Ok(Redirect::to(&format!("/holds/{id}")))
 }

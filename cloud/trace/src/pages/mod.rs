@@ -5,6 +5,7 @@
 
 mod detail;
 mod exceptions;
+mod hold;
 mod holds;
 mod home;
 mod plants;
@@ -58,6 +59,8 @@ pub fn router() -> Router<AppState> {
         .route("/exceptions/{id}/assign", post(exceptions::assign))
         .route("/exceptions/{id}/reopen", post(exceptions::reopen))
         .route("/holds", get(holds::page).post(holds::place))
+        .route("/holds/look", get(holds::look))
+        .route("/holds/{id}", get(hold::one))
         .route("/holds/{id}/release", post(holds::release))
         .route("/plants", get(plants::page))
         .route("/trace.css", get(style))

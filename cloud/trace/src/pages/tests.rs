@@ -19,7 +19,7 @@ struct Web {
 impl Web {
     async fn new(site: &Site, scope: Scope) -> Self {
         let state = AppState::builder(site.db.db.clone())
-            .modules(&[crate::module(&Committed::default(), &site.genealogy())])
+            .modules(&[crate::module(&Committed::default(), &site.genealogy()), crate::holds::module()])
             .build();
         let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
         Self {
@@ -196,9 +196,32 @@ async fn a_hold_is_placed_seen_and_released() {
     assert_eq!(web.json("/api/v1/holds").await["holds"][0]["members"], 3);
     let (_, page) = web.get("/holds").await;
     assert!(page.contains("crack") && page.contains(EXAMPLE), "{page}");
+    // Shown before it is placed, and whole once it is.
+    let (status, page) = web.get(&format!("/holds/look?uid={EXAMPLE}&reason=crack&descendants=1")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("3 units") && page.contains("action=\"/holds\""), "{page}");
+    let (status, page) = web.get(&format!("/holds/look?uid={EXAMPLE}")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "no reason: {page}");
+    let (status, page) = web.get(&format!("/holds/{id}")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains(EXAMPLE) && page.contains("Before the plant had the hold"), "{page}");
+    let one = web.json(&format!("/api/v1/holds/{id}")).await;
+    assert_eq!(
+        (one["members"].as_i64(), one["history"][0]["action"].as_str()),
+        (Some(3), Some("hold.place"))
+    );
+    let members = web.json(&format!("/api/v1/holds/{id}/members?limit=2")).await;
+    assert_eq!(members["members"].as_array().unwrap().len(), 2);
+    let next = members["next"].as_str().unwrap();
+    let rest = web.json(&format!("/api/v1/holds/{id}/members?limit=2&after={next}")).await;
+    assert_eq!((rest["members"].as_array().unwrap().len(), &rest["next"]), (1, &serde_json::Value::Null));
+    assert_eq!(web.json(&format!("/api/v1/holds/{id}/acts")).await["acts"], serde_json::json!([]));
     let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "a reason is needed");
+    let why = r#"{"reason":"checked"}"#;
+    let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, why).await;
     assert_eq!(status, StatusCode::OK);
-    let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, "{}").await;
+    let (status, _) = web.send("POST", &format!("/api/v1/holds/{id}/release"), json, why).await;
     assert_eq!(status, StatusCode::CONFLICT);
     assert_eq!(web.json("/api/v1/holds").await["holds"], serde_json::json!([]));
     let (status, _) =
@@ -215,7 +238,7 @@ async fn a_hold_is_placed_seen_and_released() {
     let (status, _) = reader.send("POST", "/api/v1/holds", json, &wish).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     let (_, page) = reader.get("/holds").await;
-    assert!(!page.contains("action=\"/holds\""));
+    assert!(!page.contains("action=\"/holds/look\""));
 }
 
 #[tokio::test]

@@ -675,7 +675,10 @@ mod web {
 
     impl Web {
         async fn of(db: &Db, tenant: Uuid, scope: Scope, plants: Plants) -> Self {
-            let modules = [crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()), super::super::module()];
+            let modules = [
+                crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
+                super::super::module(),
+            ];
             let state = AppState::builder(db.clone()).modules(&modules).build();
             let key = keys::create_at(db, tenant, "test", &[scope], &plants, None).await.unwrap();
             let routes = platform::web::Module::all_routes(modules.into());

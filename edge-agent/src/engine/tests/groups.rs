@@ -368,3 +368,41 @@ async fn every_refusal_reaches_the_stations_view() {
     drop(handle);
     agent.stop().await;
 }
+
+/// A chunk that holds one unit, whole.
+fn held(version: u64) -> v1::ReferenceChunk {
+    let json = r#"{"hold":"H1","reason":"crack","keys":[5]}"#.to_owned();
+    let row = v1::ReferenceRow { kind: "hold".into(), id: "H1".into(), json, deleted: false };
+    v1::ReferenceChunk { version, full: false, last: true, rows: vec![row] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_taken_between_the_contact_and_what_the_cloud_holds() {
+    let mut agent = Agent::ready(10).await;
+    let handle = agent.handle();
+    agent.green("MINT", "before").await;
+    handle.contact().await.unwrap();
+    // Who stands at the scanner is told to read again; nothing is recorded.
+    assert_eq!(agent.scan("MINT", "during").await, Err(IntakeError::Holds));
+    // A reading that waits is decided by what the cloud holds.
+    let waiting = {
+        let handle = handle.clone();
+        tokio::spawn(async move { handle.scan(scan("MINT", "across")).await })
+    };
+    assert_eq!(handle.reference_chunk(held(7)).await.unwrap(), Some(7));
+    handle.holds_applied();
+    assert_eq!(waiting.await.unwrap().unwrap().colour, Colour::Green);
+    // A contact that is lost leaves the plant with what it has.
+    handle.contact().await.unwrap();
+    handle.holds_applied();
+    agent.green("MINT", "after").await;
+    let events = agent.checked().await;
+    let versions: Vec<u64> = events.iter().map(|event| event.reference_version).collect();
+    assert_eq!(versions, [0, 7, 7], "each event says by which reference data it was decided");
+    drop(handle);
+    agent.stop().await;
+    agent.start().await;
+    agent.green("MINT", "again").await;
+    assert_eq!(agent.checked().await.last().unwrap().reference_version, 7);
+    agent.stop().await;
+}

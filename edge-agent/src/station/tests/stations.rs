@@ -600,6 +600,30 @@ fn packing_in_and_out() {
 }
 
 #[test]
+fn a_held_package_is_opened_to_take_out_and_for_nothing_else() {
+    let mut plant = Plant::built();
+    plant
+        .play("COMMISSION", &[("CARTON", "green item.chosen"), ("NOLABEL", "green commissioned COMMISSION")]);
+    plant.play(
+        "PACKING",
+        &[("PK1", "green pack.open"), ("FG1", "green pack.content"), ("DONE", "green packed PACKING")],
+    );
+    let (package, content) = (plant.key("PK1"), plant.key("FG1"));
+    plant.reference.held_keys.extend([package, content]);
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "amber note.held"),
+            ("RM4", "red label.held REFUSED"),
+            ("UNDO", "amber pack.taking-out"),
+            ("FG1", "green taken.out"),
+            ("DONE", "green out.recorded PACKING"),
+        ],
+    );
+    assert!(plant.label("PK1").children.is_empty());
+}
+
+#[test]
 fn a_package_with_something_held_in_it_stays() {
     let mut plant = Plant::built();
     plant.play("PACKING", &[("FG1", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);

@@ -7,6 +7,7 @@ mod clock;
 mod cloned;
 mod damage;
 mod full_disk;
+mod holds;
 pub mod lab;
 mod nonsense;
 mod random;

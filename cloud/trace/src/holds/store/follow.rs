@@ -372,6 +372,7 @@ pub async fn list(tx: &mut Tx, acts: &[(Act, Class, Version)]) -> Result<HashSet
     }
     let tenant = tx.tenant();
     let holds: Vec<Uuid> = acts.iter().map(|(act, ..)| act.hold_id).collect();
+    let ids: Vec<Uuid> = acts.iter().map(|_| Uuid::now_v7()).collect();
     let keys: Vec<i64> = acts.iter().map(|(act, ..)| act.key).collect();
     let agents: Vec<Uuid> = acts.iter().map(|(act, ..)| act.stamp.agent).collect();
     let epochs: Vec<i32> = acts.iter().map(|(act, ..)| act.stamp.epoch).collect();
@@ -384,9 +385,9 @@ pub async fn list(tx: &mut Tx, acts: &[(Act, Class, Version)]) -> Result<HashSet
     let generations: Vec<i64> = acts.iter().map(|(.., had)| had.generation).collect();
     let rows = sqlx::query!(
         r#"insert into hold_acts (tenant_id, hold_id, key, agent_id, epoch, seq, stage, plant, occurred_at, class,
-               had_version, had_generation)
+               had_version, had_generation, act)
            select $1, u.* from unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::integer[], $6::bigint[],
-               $7::smallint[], $8::text[], $9::timestamptz[], $10::text[], $11::bigint[], $12::bigint[]) as u
+               $7::smallint[], $8::text[], $9::timestamptz[], $10::text[], $11::bigint[], $12::bigint[], $13::uuid[]) as u
            on conflict do nothing
            returning hold_id, key, agent_id, epoch, seq"#,
         tenant,
@@ -401,6 +402,7 @@ pub async fn list(tx: &mut Tx, acts: &[(Act, Class, Version)]) -> Result<HashSet
         &classes,
         &versions,
         &generations,
+        &ids,
     )
     .fetch_all(tx.conn())
     .await?;
