@@ -11,6 +11,7 @@ pub fn all(committed: &Committed) -> Vec<Module> {
     let mut all = vec![
         trace::module(committed),
         trace::proofs::module(committed),
+        trace::passports::module(),
         platform::seed::module(),
         platform::workflow::module(),
         platform::masters::module(),

@@ -156,6 +156,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "proof.read",
+            "passport.read",
+            "passport.write",
             "exception.read",
             "hold.read",
             "hold.place",
@@ -181,6 +183,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "proof.read",
+            "passport.read",
+            "passport.write",
             "exception.read",
             "hold.read",
             "hold.place",
@@ -301,6 +305,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "proof.read",
+            "passport.read",
             "exception.read",
             "hold.read",
             "plant.read",
