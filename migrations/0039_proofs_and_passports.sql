@@ -71,6 +71,7 @@ create table proof_heads (
     primary key (tenant_id, size, key_id),
     foreign key (tenant_id, key_id) references proof_keys (tenant_id, key_id)
 );
+create index proof_heads_newest on proof_heads (tenant_id, key_id, size desc);
 call app.protect('proof_heads');
 
 -- What a tenant shows of its units to whoever scans their passport; nothing without a
@@ -108,6 +109,7 @@ call app.keep_authors('passports');
 create unique index passports_hash on passports (tenant_id, key_hash);
 -- A unit has one that is good.
 create unique index passports_unit on passports (tenant_id, key) where ended_at is null;
+create index passports_newest on passports (tenant_id, passport_id desc) where ended_at is null;
 call app.protect('passports');
 
 grant select, insert, update on proof_trees, proof_tiles, proof_keys, passport_settings, passports

@@ -171,6 +171,9 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/holds", Reader, Nothing),
     ("POST", "/api/v1/holds", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7","reason":"cracks"}"#)),
     ("POST", "/api/v1/holds/{id}/release", Writer, Json("{}")),
+    ("GET", "/proofs", Reader, Nothing),
+    ("GET", "/proofs/history", Reader, Nothing),
+    ("POST", "/proofs/keys", Admin, Form("")),
     ("GET", "/api/v1/proofs/keys", Reader, Nothing),
     ("POST", "/api/v1/proofs/keys", Admin, Nothing),
     ("GET", "/api/v1/proofs/check", Reader, Nothing),
@@ -184,6 +187,21 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/api/v1/holds/{id}/members", Reader, Nothing),
     ("GET", "/api/v1/holds/{id}/acts", Reader, Nothing),
     ("POST", "/api/v1/holds/{id}/release", Writer, Json(r#"{"reason":"sorted"}"#)),
+    ("GET", "/p/{passport}", Anyone, Nothing),
+    ("GET", "/p/{passport}/history.json", Anyone, Nothing),
+    ("GET", "/01/{gtin}/21/{serial}", Anyone, Nothing),
+    ("GET", "/passport.css", Anyone, Nothing),
+    ("GET", "/passports", Reader, Nothing),
+    ("POST", "/passports", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7")),
+    ("POST", "/passports/settings", Admin, Form("item=1&version=0")),
+    ("GET", "/passports/{id}", Reader, Nothing),
+    ("POST", "/passports/{id}/end", Writer, Form("")),
+    ("GET", "/api/v1/passports", Reader, Nothing),
+    ("POST", "/api/v1/passports", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7"}"#)),
+    ("GET", "/api/v1/passports/{id}", Reader, Nothing),
+    ("DELETE", "/api/v1/passports/{id}", Writer, Nothing),
+    ("GET", "/api/v1/passports/settings", Reader, Nothing),
+    ("PUT", "/api/v1/passports/settings", Admin, Json(r#"{"item":true,"version":0}"#)),
     ("POST", "/api/v1/token", Anyone, Form("grant_type=client_credentials&client_secret=wrong")),
     ("POST", "/api/v1/token/revoke", Anyone, Form("token=wrong")),
     ("GET", "/.well-known/jwks.json", Anyone, Nothing),
@@ -570,6 +588,9 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{notice}", HOLD)
         .replace("{instance}", HOLD)
         .replace("{event}", HOLD)
+        .replace("{passport}", "nonsense")
+        .replace("{gtin}", "04006381333931")
+        .replace("{serial}", "KOLRM000001A7")
         .replace("{delegation}", HOLD)
         .replace("/tenants/{tenant}", &format!("/tenants/{HOLD}"))
         .replace("{tenant}", "SAIF")

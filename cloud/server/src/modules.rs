@@ -28,6 +28,7 @@ pub fn all(shared: &Shared) -> Vec<Module> {
         trace::scopes::module(),
         trace::recalls::module(committed),
         trace::proofs::module(committed),
+        trace::passports::module(),
         analytics::module(mirrors),
         platform::seed::module(),
         platform::workflow::module(),

@@ -83,7 +83,8 @@ async fn reseal_one(db: &Db, cx: &Cx, secrets: &Secrets) -> anyhow::Result<usize
         let fields = platform::masters::reseal(tx, secrets).await?;
         let providers = people::reseal_provider(tx, secrets).await?;
         let proofs = trace::proofs::heads::reseal(tx, secrets).await?;
-        anyhow::Ok(codes + webhooks + messages + servers + fields + providers + proofs)
+        let passports = trace::passports::reseal(tx, secrets).await?;
+        anyhow::Ok(codes + webhooks + messages + servers + fields + providers + proofs + passports)
     })
     .await
 }

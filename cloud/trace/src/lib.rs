@@ -8,6 +8,7 @@ pub mod holds;
 pub mod ingest;
 pub mod leases;
 pub mod pages;
+pub mod passports;
 pub mod projection;
 pub mod proofs;
 pub mod recalls;

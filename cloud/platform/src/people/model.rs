@@ -156,6 +156,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "proof.read",
+            "passport.read",
+            "passport.write",
             "exception.read",
             "exception.resolve",
             "exception.assign",
@@ -188,6 +190,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "proof.read",
+            "passport.read",
+            "passport.write",
             "exception.read",
             "exception.resolve",
             "exception.assign",
@@ -317,6 +321,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "proof.read",
+            "passport.read",
             "exception.read",
             "hold.read",
             "plant.read",

@@ -106,11 +106,12 @@ impl RateLimits {
         limit.check(&name.to_owned()).map(Some).map_err(|wait| too_many("limit.caller", wait))
     }
 
-    /// Counts a request from an address.
+    /// Counts a request from an address; for pages with a limit of their own, beside the
+    /// one of all requests.
     ///
     /// # Errors
     /// 429 `limit.address`.
-    pub(super) fn address(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+    pub fn address(&self, address: Option<IpAddr>) -> Result<(), Problem> {
         let (Some(limit), Some(address)) = (&self.address, address) else { return Ok(()) };
         limit.check(&network(address)).map(drop).map_err(|wait| too_many("limit.address", wait))
     }

@@ -27,9 +27,17 @@ pub enum What {
 impl What {
     fn json(&self) -> serde_json::Value {
         match self {
-            Self::Missing => json!({ "what": "missing" }),
-            Self::Bytes => json!({ "what": "bytes" }),
-            Self::Columns(columns) => json!({ "what": "columns", "columns": columns }),
+            Self::Missing => {
+                json!({ "what": "missing", "problem": "the event is not in the database any more" })
+            }
+            Self::Bytes => {
+                json!({ "what": "bytes", "problem": "the event's bytes are not those that were taken in" })
+            }
+            Self::Columns(columns) => {
+                let problem =
+                    format!("columns say something else than the event's bytes: {}", columns.join(", "));
+                json!({ "what": "columns", "columns": columns, "problem": problem })
+            }
         }
     }
 }
@@ -74,7 +82,7 @@ pub(super) async fn tell_tree(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Pro
         epoch: None,
         seq: None,
         key: None,
-        detail: json!({ "what": "tree" }),
+        detail: json!({ "what": "tree", "problem": "the tree is not the one that was signed" }),
     };
     if findings::insert_new(tx, tenant, finding).await? {
         tracing::error!(%tenant, "the tree of proofs was changed behind the application's back");

@@ -232,7 +232,7 @@ async fn current_head(State(state): State<AppState>, caller: Caller) -> Result<J
 }
 
 /// Lets the tree grow before it is asked; what cannot be now is done by the job.
-async fn fresh(state: &AppState, caller: &Caller, now: DateTime<Utc>) {
+pub(super) async fn fresh(state: &AppState, caller: &Caller, now: DateTime<Utc>) {
     for _ in 0..STEPS {
         match tree::step(&state.db, &state.secrets, caller.cx.tenant, now).await {
             Ok(0) => return,

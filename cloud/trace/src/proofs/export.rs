@@ -89,21 +89,20 @@ pub async fn history(
     now: DateTime<Utc>,
 ) -> Result<History, ProofError> {
     let uid = resolve(tx, code).await?.uid;
-    history_of(tx, secrets, uid, Told::OwnPlants, now).await
+    let signed = heads::current(tx, secrets, now).await?.ok_or(ProofError::Empty)?;
+    history_in(tx, &signed, uid, Told::OwnPlants).await
 }
 
-/// The history of a UID that the caller may see.
+/// The history, in a signed tree, of a UID that the caller may see.
 ///
 /// # Errors
 /// As [`history`].
-pub async fn history_of(
+pub async fn history_in(
     tx: &mut Tx,
-    secrets: &Secrets,
+    signed: &heads::Signed,
     uid: uid::Uid,
     told: Told,
-    now: DateTime<Utc>,
 ) -> Result<History, ProofError> {
-    let signed = heads::current(tx, secrets, now).await?.ok_or(ProofError::Empty)?;
     let mut rows = store::leaves_of_key(tx, uid.key().get(), MOST_EVENTS + 1).await?;
     // What came into the tree since it was signed is not part of it.
     rows.retain(|row| unsigned(row.leaf).is_ok_and(|leaf| leaf < signed.size));
@@ -136,7 +135,7 @@ pub async fn history_of(
         key: signed.key().to_string(),
         complete: signed.complete(&uid, rows.len() as u64, last),
         uid,
-        head: signed.note,
+        head: signed.note.clone(),
         events,
     })
 }

@@ -165,6 +165,24 @@ impl Signed {
     }
 }
 
+/// The largest head that is signed by now: nothing is written. `None` when none is.
+///
+/// # Errors
+/// The database, or the keys of secrets.
+pub async fn latest(tx: &mut Tx, secrets: &Secrets) -> Result<Option<Signed>, ProofError> {
+    let used = store::keys(tx).await?.into_iter().find(|key| key.retired_at.is_none());
+    let Some(key) = used else { return Ok(None) };
+    let Some((size, _)) = store::newest(tx, &key.key_id).await? else { return Ok(None) };
+    let head = store::head(tx, size, &key.key_id).await?.ok_or(ProofError::Damaged)?;
+    signed(open(tx, secrets, &key)?, head).map(Some)
+}
+
+fn signed(signer: Signer, head: HeadRow) -> Result<Signed, ProofError> {
+    let root = head.root.try_into().map_err(|_| ProofError::Damaged)?;
+    let size = u64::try_from(head.size).map_err(|_| ProofError::Damaged)?;
+    Ok(Signed { signer, note: head.note, size, root })
+}
+
 /// The head of the tree as it is, signed now when it was not yet; `None` while the tree
 /// is empty.
 ///
@@ -181,7 +199,5 @@ pub async fn current(
     }
     let signer = signer(tx, secrets, now).await?;
     let head = sign(tx, &signer, size, now).await?;
-    let root = head.root.try_into().map_err(|_| ProofError::Damaged)?;
-    let size = u64::try_from(size).map_err(|_| ProofError::Damaged)?;
-    Ok(Some(Signed { signer, note: head.note, size, root }))
+    signed(signer, head).map(Some)
 }

@@ -12,6 +12,7 @@ mod api;
 pub mod check;
 pub mod export;
 pub mod heads;
+mod pages;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -23,17 +24,21 @@ use axum::http::StatusCode;
 use platform::db::DbError;
 use platform::i18n::{Lang, Sources};
 use platform::secrets::SecretError;
-use platform::web::{Module, Permission, Problem};
+use platform::web::{Module, NavItem, Permission, Problem};
 use verify::note::NoteError;
 
 use crate::explore::error::TraceError;
 
 pub use altered::PROOF_ALTERED;
+pub(crate) use api::file;
 
 /// See proofs, and take out units' histories with them.
 pub const PROOF_READ: Permission = Permission::read("proof.read");
 /// Put a new key of signatures into use.
 pub const PROOF_MANAGE: Permission = Permission::admin("proof.manage");
+
+const NAV: [NavItem; 1] =
+    [NavItem { href: "/proofs", label_key: "nav-proofs", icon: "check", permission: PROOF_READ }];
 
 /// The texts of this part.
 pub const TEXTS: Sources<'static> = [
@@ -116,7 +121,8 @@ pub fn metrics() -> String {
 pub fn module(committed: &crate::ingest::Committed) -> Module {
     let follows = committed.clone();
     Module::new("proofs")
-        .routes(api::router())
+        .routes(api::router().merge(pages::router()))
+        .nav(NAV)
         .operations(api::operations())
         .permissions(&[PROOF_READ, PROOF_MANAGE])
         .texts(TEXTS)

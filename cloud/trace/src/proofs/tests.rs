@@ -55,20 +55,7 @@ async fn every_event_is_one_leaf_however_often_the_job_begins() {
     assert_eq!(site.ask("select count(*)::text from proof_tiles").await, "3");
 
     // The root is that of all leaves in the order of batches.
-    let stored = site
-        .ask(
-            "select encode(sha256('\\x00'::bytea || e.payload), 'hex') from ingest_batches b
-             join lifecycle_events e on e.agent_id = b.agent_id and e.epoch = b.epoch
-                 and e.seq between b.from_seq and b.to_seq order by b.batch_id, e.seq",
-        )
-        .await;
-    let leaves: Vec<merkle::Hash> = stored
-        .split(' ')
-        .map(|hex| {
-            let byte = |i: usize| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap();
-            std::array::from_fn(byte)
-        })
-        .collect();
+    let leaves = leaves_of(&site).await;
     assert_eq!(leaves.len(), 363);
     let root = asked(&site, async |tx| tree::root(tx, 363).await).await;
     assert_eq!(root, merkle::root(&leaves));
@@ -82,6 +69,49 @@ async fn every_event_is_one_leaf_however_often_the_job_begins() {
     let refused: Result<_, ProofError> =
         site.db.db.tx(&site.cx(), async |tx| export::consistency(tx, 5, 364).await).await;
     assert!(matches!(refused, Err(ProofError::Sizes(363))), "{refused:?}");
+}
+
+/// Hashes of all leaves, in the order of batches, from the events themselves.
+async fn leaves_of(site: &Site) -> Vec<merkle::Hash> {
+    let stored = site
+        .ask(
+            "select encode(sha256('\\x00'::bytea || e.payload), 'hex') from ingest_batches b
+             join lifecycle_events e on e.agent_id = b.agent_id and e.epoch = b.epoch
+                 and e.seq between b.from_seq and b.to_seq order by b.batch_id, e.seq",
+        )
+        .await;
+    let byte = |hex: &str, i: usize| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap();
+    stored.split(' ').map(|hex| std::array::from_fn(|i| byte(hex, i))).collect()
+}
+
+#[tokio::test]
+async fn a_job_that_is_killed_or_not_alone_takes_nothing_in_twice() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    for n in 1..=1_000 {
+        let event = event(Stage::Commission, "2025-02-01T08:00:00Z");
+        site.say("VSK", event.mint(&uid("VSK", "RM", n), Role::Subject, "X"));
+        if n % 7 == 0 {
+            site.send("VSK").await;
+        }
+    }
+    site.settle().await;
+    // Killed after ever more turns, some before anything is done and some after all is.
+    for turns in 0..60 {
+        let (db, secrets, tenant) = (site.db.db.clone(), secrets.clone(), site.tenant);
+        let step = tokio::spawn(async move { tree::step(&db, &secrets, tenant, now()).await.map_err(drop) });
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        step.abort();
+        let _ = step.await;
+    }
+    let (one, other) = tokio::join!(grown(&site, &secrets), grown(&site, &secrets));
+    grown(&site, &secrets).await;
+    let leaves = leaves_of(&site).await;
+    let size = asked(&site, async |tx| Ok(store::size(tx).await?)).await;
+    assert_eq!((size, leaves.len()), (1_000, 1_000), "{one} and {other} batches");
+    assert_eq!(asked(&site, async |tx| tree::root(tx, 1_000).await).await, merkle::root(&leaves));
+    assert_eq!(site.ask("select count(*)::text from proof_heads").await, "1");
 }
 
 #[tokio::test]

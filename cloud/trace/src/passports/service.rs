@@ -1,0 +1,302 @@
+//! Making passports, ending them, and saying what they show. Pages and API both do it
+//! here.
+
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
+use platform::db::{DbError, Tx};
+use platform::secrets::{SecretError, Secrets};
+use platform::web::{AppState, Caller, Problem};
+use serde::Serialize;
+use serde_json::json;
+use uid::{Key, Uid};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::key::{self, PassportKey};
+use super::store::{self, Row, Settings};
+use super::{PASSPORT_MANAGE, PASSPORT_READ, PASSPORT_WRITE};
+use crate::explore::error::TraceError;
+use crate::explore::service::{own_code, resolve, uid_text};
+use crate::explore::{scope, store::corrections};
+
+/// Passports of one page.
+const PAGE: i64 = 50;
+
+/// Why a passport was not made.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("a bag, a coil or a bin has no passport, its content may have")]
+    Container,
+    #[error("there is no such passport, or it has ended")]
+    NotFound,
+    #[error("the settings were changed by somebody else meanwhile")]
+    Stale,
+    #[error("the system gives no random numbers")]
+    Random,
+}
+
+impl From<sqlx::Error> for Refused {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let text = refused.to_string();
+        match refused {
+            Refused::Trace(error) => error.into(),
+            Refused::Db(error) => error.into(),
+            Refused::Container => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.container", text),
+            Refused::NotFound => Self::not_found(),
+            Refused::Stale => Self::conflict("conflict.stale", text),
+            Refused::Secret(_) | Refused::Random => Self::internal(text),
+        }
+    }
+}
+
+/// A passport with its link.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Passport {
+    /// Its id.
+    pub passport_id: Uuid,
+    /// The unit.
+    pub uid: String,
+    /// The link that its QR code holds; whoever has it sees the passport.
+    pub link: String,
+    /// Since when.
+    pub made_at: DateTime<Utc>,
+    /// Since when it is not good any more.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// A page of passports that are good, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PassportPage)]
+pub struct Page {
+    /// The passports.
+    pub passports: Vec<Passport>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<Uuid>,
+}
+
+fn field(id: Uuid) -> String {
+    format!("passport:{id}")
+}
+
+async fn view(tx: &mut Tx, state: &AppState, row: &Row) -> Result<Passport, Refused> {
+    let secret = state.secrets.open(tx.tenant(), &field(row.passport_id), &row.sealed)?;
+    let text = String::from_utf8(secret).map_err(|_| SecretError::Broken)?;
+    let passport_key = PassportKey::parse(&text).ok_or(SecretError::Broken)?;
+    let tenant = own_code(tx).await?;
+    let link = match Key::new(row.key) {
+        Ok(unit) => key::link(&state.public_url, &passport_key, &row.gtin, &Uid::from_key(tenant, unit)),
+        Err(_) => String::new(),
+    };
+    Ok(Passport {
+        passport_id: row.passport_id,
+        uid: uid_text(tenant, row.key),
+        link,
+        made_at: row.created_at,
+        ended_at: row.ended_at,
+    })
+}
+
+/// The passport of the unit that `code` leads to; made when it has none.
+///
+/// # Errors
+/// 403 without the right; the code; 422 `passport.container`.
+pub async fn make(state: &AppState, caller: &Caller, code: &str) -> Result<Passport, Problem> {
+    caller.require_somewhere(&PASSPORT_WRITE)?;
+    let made = async |tx: &mut Tx| {
+        let uid = resolve(tx, code).await?.uid;
+        let unit = uid.key().get();
+        if let Some(row) = store::of_unit(tx, unit).await? {
+            return view(tx, state, &row).await;
+        }
+        let known = store::unit(tx, unit).await?.ok_or_else(|| TraceError::Unknown(uid.to_string()))?;
+        if known.container {
+            return Err(Refused::Container);
+        }
+        let gtin = store::item(tx, &known.item, "").await?.map(|(gtin, _)| gtin).unwrap_or_default();
+        let passport_key = PassportKey::new(uid.tenant().as_str()).ok_or(Refused::Random)?;
+        let id = Uuid::now_v7();
+        let sealed = state.secrets.seal(tx.tenant(), &field(id), passport_key.text().as_bytes())?;
+        if store::insert(tx, (id, unit), &passport_key.hash(), &sealed, &gtin).await? {
+            let (subject, after) = (format!("passport:{id}"), Some(json!({ "uid": uid.to_string() })));
+            audit::record(tx, Entry { action: "passport.make", subject: &subject, before: None, after })
+                .await?;
+        }
+        // Somebody else may have made one meanwhile; that one counts.
+        let row = store::of_unit(tx, unit).await?.ok_or(Refused::NotFound)?;
+        view(tx, state, &row).await
+    };
+    Ok(state.db.tx(&caller.at(&PASSPORT_WRITE), made).await?)
+}
+
+/// Whether the transaction's plants have anything to do with the unit.
+async fn seen(tx: &mut Tx, row: Option<Row>) -> Result<Row, Refused> {
+    let row = row.ok_or(Refused::NotFound)?;
+    if scope::seen(tx, &[row.key]).await?.is_empty() { Err(Refused::NotFound) } else { Ok(row) }
+}
+
+/// A passport.
+///
+/// # Errors
+/// 403 without the right; 404 where there is none, or of a unit of other plants.
+pub async fn get(state: &AppState, caller: &Caller, id: Uuid) -> Result<Passport, Problem> {
+    caller.require_somewhere(&PASSPORT_READ)?;
+    let read = async |tx: &mut Tx| {
+        let row = store::get(tx, id).await?;
+        let row = seen(tx, row).await?;
+        view(tx, state, &row).await
+    };
+    Ok(state.db.tx(&caller.at(&PASSPORT_READ), read).await?)
+}
+
+/// A page of passports of units that the caller may see.
+///
+/// # Errors
+/// 403 without the right; those of the database.
+pub async fn list(state: &AppState, caller: &Caller, after: Option<Uuid>) -> Result<Page, Problem> {
+    caller.require_somewhere(&PASSPORT_READ)?;
+    let read = async |tx: &mut Tx| {
+        let mut rows = store::list(tx, after.unwrap_or(Uuid::max()), PAGE + 1).await?;
+        let more = rows.len() as i64 > PAGE;
+        rows.truncate(PAGE as usize);
+        let next = rows.last().filter(|_| more).map(|row| row.passport_id);
+        let keys: Vec<i64> = rows.iter().map(|row| row.key).collect();
+        let seen = scope::seen(tx, &keys).await?;
+        let mut passports = Vec::with_capacity(rows.len());
+        for row in rows.iter().filter(|row| seen.contains(&row.key)) {
+            passports.push(view(tx, state, row).await?);
+        }
+        Ok::<_, Refused>(Page { passports, next })
+    };
+    Ok(state.db.tx(&caller.at(&PASSPORT_READ), read).await?)
+}
+
+/// Ends a passport: its link and its QR code show nothing any more.
+///
+/// # Errors
+/// 403 without the right; 404 where there is none that is good.
+pub async fn end(state: &AppState, caller: &Caller, id: Uuid, now: DateTime<Utc>) -> Result<(), Problem> {
+    caller.require_somewhere(&PASSPORT_WRITE)?;
+    let ended = async |tx: &mut Tx| {
+        let row = store::get(tx, id).await?;
+        seen(tx, row).await?;
+        if !store::end(tx, id, now).await? {
+            return Err(Refused::NotFound);
+        }
+        let (subject, before) = (format!("passport:{id}"), Some(json!({ "good": true })));
+        let after = Some(json!({ "good": false }));
+        audit::record(tx, Entry { action: "passport.end", subject: &subject, before, after }).await?;
+        Ok(())
+    };
+    Ok(state.db.tx(&caller.at(&PASSPORT_WRITE), ended).await?)
+}
+
+/// What passports show.
+///
+/// # Errors
+/// 403 without the right; those of the database.
+pub async fn settings(state: &AppState, caller: &Caller) -> Result<Settings, Problem> {
+    caller.require_somewhere(&PASSPORT_READ)?;
+    let read = async |tx: &mut Tx| Ok::<_, Refused>(store::settings(tx).await?);
+    let found = state.db.tx(&caller.at(&PASSPORT_READ), read).await?;
+    Ok(found.unwrap_or_else(unset))
+}
+
+/// What the form proposes before anything was set: nothing is seen.
+fn unset() -> Settings {
+    Settings { item: true, made_on: true, inspections: true, proof: true, ..Settings::default() }
+}
+
+/// Sets what passports show.
+///
+/// # Errors
+/// 403 without the right; 422 `passport.fields`; 409 `conflict.stale`.
+pub async fn set(state: &AppState, caller: &Caller, wish: &Settings) -> Result<Settings, Problem> {
+    caller.require(&PASSPORT_MANAGE)?;
+    let tidy = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+    let set =
+        Settings { certificates: tidy(&wish.certificates), contact: tidy(&wish.contact), ..wish.clone() };
+    let told = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.fields", "");
+    let bad = |text: &str, most: usize| {
+        text.chars().count() > most || text.chars().any(|c| c.is_control() && c != '\n')
+    };
+    let wrong = [("certificates", &set.certificates, 2000), ("contact", &set.contact, 500)]
+        .into_iter()
+        .filter(|(_, text, most)| bad(text, *most));
+    let told = wrong.fold(told, |told, (field, _, most)| {
+        told.field(field, caller.texts.t1("passport-too-long", "most", most.to_string()))
+    });
+    if !told.errors.is_empty() {
+        return Err(told);
+    }
+    let done = async |tx: &mut Tx| {
+        let before = store::settings(tx).await?;
+        if !store::settings_set(tx, &set).await? {
+            return Err(Refused::Stale);
+        }
+        let after = store::settings(tx).await?.ok_or(Refused::Stale)?;
+        let entry = Entry {
+            action: "passport.set",
+            subject: "passport_settings",
+            before: before.as_ref().map(shown),
+            after: Some(shown(&after)),
+        };
+        audit::record(tx, entry).await?;
+        Ok(after)
+    };
+    Ok(state.db.tx(&caller.cx, done).await?)
+}
+
+/// For the audit: the contact may be a person.
+fn shown(settings: &Settings) -> serde_json::Value {
+    let Settings { shown, item, made_on, made_at, suppliers, inspections, certificates, proof, .. } =
+        settings;
+    json!({ "shown": shown, "item": item, "made_on": made_on, "made_at": made_at, "suppliers": suppliers,
+            "inspections": inspections, "certificates": certificates, "proof": proof })
+}
+
+/// Brings the keys of passports under the key that seals now; answers how many were.
+///
+/// # Errors
+/// Those of the database. A key that does not open stays as it is.
+pub async fn reseal(tx: &mut Tx, secrets: &Secrets) -> Result<usize, DbError> {
+    let (mut done, mut before) = (0, Uuid::max());
+    loop {
+        let rows = store::list(tx, before, 500).await?;
+        let Some(last) = rows.last() else { return Ok(done) };
+        before = last.passport_id;
+        for row in &rows {
+            match secrets.reseal(tx.tenant(), &field(row.passport_id), &row.sealed) {
+                Ok(Some(again)) => {
+                    store::seal(tx, row.passport_id, &again).await?;
+                    done += 1;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(passport = %row.passport_id, %error, "a key of a passport was not sealed anew");
+                }
+            }
+        }
+    }
+}
+
+/// Inspections that a unit passed and that were not corrected away: when, and at which
+/// operation; the latest first.
+pub(super) async fn passed(tx: &mut Tx, key: i64) -> Result<Vec<(DateTime<Utc>, String)>, DbError> {
+    let rows = store::passed(tx, key).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|(id, ..)| *id).collect();
+    let void = corrections::void_among(tx, &ids).await?;
+    Ok(rows.into_iter().filter(|(id, ..)| !void.contains(id)).map(|(_, at, what)| (at, what)).collect())
+}

@@ -1,0 +1,232 @@
+//! Passports over HTTP, as the office and the public meet them.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use chrono::Utc;
+use platform::secrets::Secrets;
+use platform::web::{AppState, Module, Scope, app, keys};
+use proto::v1::{Outcome, Role, Stage};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::testing::{EXAMPLE, Say, Site as Plants, event, example, uid};
+
+struct Site {
+    plants: Plants,
+    router: Router,
+    key: String,
+    secrets: Secrets,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+fn unit() -> String {
+    uid("KOL", "FG", 1)
+}
+
+impl Site {
+    /// A unit made of the example's steel, inspected twice.
+    async fn new() -> Self {
+        let mut plants = Plants::new().await;
+        plants
+            .sql(
+                "insert into items (tenant_id, item, name, names, type_code, base_unit, tracking, gtin)
+                 values (app.tenant(), 'PUMP', 'Pump', '{\"hi\": \"पंप\"}', 'FG', 'pcs', 'unit', '4006381333931');
+                 insert into partners (tenant_id, partner, name, roles)
+                 values (app.tenant(), 'XYZ', 'Steel of XYZ', '{supplier}')",
+            )
+            .await;
+        example(&mut plants);
+        let mut made = event(Stage::Transformation, "2025-01-21T20:00:00Z")
+            .part(EXAMPLE, Role::Input)
+            .quantity("10", "kg")
+            .mint(&unit(), Role::Output, "PUMP");
+        made.operator_id = "OP-SECRET".into();
+        plants.say("KOL", made);
+        let mut looked = event(Stage::Inspection, "2025-01-22T08:00:00Z").part(&unit(), Role::Subject);
+        looked.operation = "FINAL".into();
+        looked.operator_id = "OP-SECRET".into();
+        plants.say("KOL", looked.clone().result(Outcome::Passed));
+        plants.say("KOL", looked.result(Outcome::Failed));
+        plants.settle().await;
+        let secrets = Secrets::passing().unwrap();
+        crate::proofs::tree::catch_up(&plants.db.db, &secrets, plants.tenant, Utc::now()).await.unwrap();
+        let modules = vec![super::module()];
+        let state = AppState::builder(plants.db.db.clone())
+            .modules(&modules)
+            .secrets(secrets.clone())
+            .public_url("https://tw.example")
+            .build();
+        let router = app(state, Module::all_routes(modules));
+        let key = keys::create(&plants.db.db, plants.tenant, "passports", &[Scope::Admin], None).await;
+        let key = key.unwrap().reveal().to_owned();
+        Self { plants, router, key, secrets }
+    }
+
+    async fn send(&self, request: axum::http::request::Builder, body: Value) -> Answer {
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        Answer { status, headers, body: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    async fn office(&self, method: &str, path: &str, body: Value) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.send(request, body).await
+    }
+
+    async fn public(&self, link: &str, language: &str) -> Answer {
+        let path = link.strip_prefix("https://tw.example").unwrap_or(link);
+        self.send(Request::builder().uri(path).header(header::ACCEPT_LANGUAGE, language), Value::Null).await
+    }
+
+    async fn made(&self) -> (String, String) {
+        let made = self.office("POST", "/api/v1/passports", json!({ "uid": unit() })).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+        let made = made.json();
+        (made["passport_id"].as_str().unwrap().to_owned(), made["link"].as_str().unwrap().to_owned())
+    }
+
+    async fn shows(&self, mut settings: Value) {
+        let now = self.office("GET", "/api/v1/passports/settings", Value::Null).await.json();
+        settings["version"] = now["version"].clone();
+        let set = self.office("PUT", "/api/v1/passports/settings", settings).await;
+        assert_eq!(set.status, StatusCode::OK, "{}", set.body);
+    }
+}
+
+#[tokio::test]
+async fn a_passport_is_seen_once_the_tenant_turned_it_on() {
+    let site = Site::new().await;
+    let (id, link) = site.made().await;
+    assert!(link.starts_with("https://tw.example/01/04006381333931/21/"), "{link}");
+    assert_eq!(site.made().await, (id.clone(), link.clone()), "a unit has one");
+    let key = link.split_once("?k=").unwrap().1.to_owned();
+    let short = format!("/p/{key}");
+
+    // Off, never made, another unit's link: all alike.
+    let off = site.public(&link, "en").await;
+    assert_eq!(off.status, StatusCode::NOT_FOUND);
+    let all = json!({ "shown": true, "item": true, "made_on": true, "made_at": true, "suppliers": true,
+                      "inspections": true, "proof": true, "certificates": "ISO 9001", "contact": "help@saif.example" });
+    site.shows(all).await;
+    let never = format!("/p/SAIF{}", "A".repeat(26));
+    let wrong_serial = link.replace("/21/KOLFG", "/21/KOLFX");
+    let stranger = format!("/p/ZZZZ{}", &key[4..]);
+    for other in [never.as_str(), "/p/nonsense", &wrong_serial, &stranger, "/01/04006381333931/21/X"] {
+        let answer = site.public(other, "en").await;
+        assert_eq!((answer.status, &answer.body), (StatusCode::NOT_FOUND, &off.body), "{other}");
+    }
+
+    let page = site.public(&link, "en").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    for told in ["Pump", "Steel of XYZ", "FINAL", "ISO 9001", "help@saif.example", "All 3 records", &unit()] {
+        assert!(page.body.contains(told), "{told} is not told: {}", page.body);
+    }
+    assert_eq!(page.body.matches("class=\"good\"").count(), 1, "only what it passed");
+    for secret in ["OP-SECRET", "PO-2025", "GRN-2025", "HEAT-77", EXAMPLE, "SN-4711"] {
+        assert!(!page.body.contains(secret), "{secret} is told");
+    }
+    assert!(page.headers.get(header::SET_COOKIE).is_none());
+    let kept = page.headers[header::CACHE_CONTROL].to_str().unwrap();
+    assert_eq!(
+        (kept, page.headers[header::VARY].to_str().unwrap().contains("accept-language")),
+        ("public, max-age=300", true)
+    );
+    let hindi = site.public(&short, "hi-IN,hi;q=0.9,en;q=0.5").await;
+    assert!(hindi.body.contains("lang=\"hi\"") && hindi.body.contains("पंप"), "{}", hindi.body);
+
+    // The proof to take along tells that everything is there, and nothing of it.
+    let file = site.public(&format!("{short}/history.json"), "en").await;
+    let report = verify::history::check(file.body.as_bytes(), None).unwrap();
+    assert_eq!((report.uid, report.events, report.withheld), (unit(), 3, 3));
+
+    // Nothing more than was chosen.
+    site.shows(json!({ "shown": true, "made_on": true })).await;
+    let little = site.public(&short, "en").await;
+    for told in ["Pump", "Steel of XYZ", "FINAL", "ISO 9001", "help@saif.example", "history.json"] {
+        assert!(!little.body.contains(told), "{told} is told: {}", little.body);
+    }
+    assert_eq!(site.public(&format!("{short}/history.json"), "en").await.status, StatusCode::NOT_FOUND);
+
+    let ended = site.office("DELETE", &format!("/api/v1/passports/{id}"), Value::Null).await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.public(&link, "en").await.body, off.body);
+    assert_ne!(site.made().await.1, link, "a new one has another key");
+    let audited =
+        site.plants.ask("select distinct action from audit_log where action like 'passport.%' order by 1");
+    assert_eq!(audited.await, "passport.end passport.make passport.set");
+}
+
+#[tokio::test]
+async fn the_key_is_kept_as_a_hash_and_sealed() {
+    let site = Site::new().await;
+    let (_, link) = site.made().await;
+    let key = link.split_once("?k=").unwrap().1.to_owned();
+    let kept =
+        site.plants.ask("select encode(key_hash, 'escape') || encode(sealed, 'escape') from passports").await;
+    assert!(!kept.contains(&key) && !kept.contains(&key[4..12]), "{kept}");
+    let cx = site.plants.cx();
+    let again = site.plants.db.db.tx(&cx, async |tx| super::reseal(tx, &site.secrets).await).await;
+    assert_eq!(again.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_right_is_told() {
+    let site = Site::new().await;
+    let container = site.office("POST", "/api/v1/passports", json!({ "uid": EXAMPLE })).await;
+    assert_eq!(
+        (container.status, &container.json()["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("passport.container"))
+    );
+    let unknown = site.office("POST", "/api/v1/passports", json!({ "uid": uid("KOL", "FG", 99) })).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{}", unknown.body);
+    let long = json!({ "certificates": "x".repeat(2001), "contact": "y".repeat(501) });
+    let told = site.office("PUT", "/api/v1/passports/settings", long).await;
+    assert_eq!(
+        (told.status, told.json()["errors"].as_array().unwrap().len()),
+        (StatusCode::UNPROCESSABLE_ENTITY, 2)
+    );
+    site.shows(json!({ "shown": true })).await;
+    let stale =
+        site.office("PUT", "/api/v1/passports/settings", json!({ "shown": false, "version": 0 })).await;
+    assert_eq!(stale.status, StatusCode::CONFLICT, "{}", stale.body);
+}
+
+#[tokio::test]
+async fn an_address_may_look_so_often() {
+    let site = Site::new().await;
+    let from = |last: u8| {
+        let address = std::net::SocketAddr::from(([203, 0, 113, last], 4711));
+        Request::builder().uri("/p/nonsense").extension(axum::extract::ConnectInfo(address))
+    };
+    let mut told = Vec::new();
+    for _ in 0..200 {
+        told.push(site.send(from(9), Value::Null).await.status);
+    }
+    let granted = told.iter().filter(|status| **status == StatusCode::NOT_FOUND).count();
+    let refused = told.iter().filter(|status| **status == StatusCode::TOO_MANY_REQUESTS).count();
+    assert!(granted >= 60 && refused > 0 && granted + refused == 200, "{granted} {refused}");
+    assert_eq!(site.send(from(10), Value::Null).await.status, StatusCode::NOT_FOUND, "another address");
+}
+
+#[test]
+fn all_texts_are_there() {
+    platform::i18n::assert_complete(super::TEXTS);
+}
