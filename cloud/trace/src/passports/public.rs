@@ -26,6 +26,7 @@ use super::store::{self, Settings};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::walk::{self, Ask};
+use crate::genealogy::Genealogy;
 use crate::proofs::export::{self, Told};
 use crate::proofs::{self, ProofError};
 
@@ -255,7 +256,9 @@ async fn page(state: &AppState, texts: &Texts, seen: &Seen, key: &str) -> Result
 async fn suppliers(state: &AppState, seen: &Seen) -> Result<(Vec<String>, bool), Problem> {
     let uid = seen.uid.to_string();
     let ask = Ask { limit: 1, ..Ask::default() };
-    let walk = walk::walk(&state.db, &seen.cx(), &uid, Direction::Backward, &ask, Utc::now()).await?;
+    // By the database: a visitor from outside has no tenant's genealogy read into memory.
+    let sql = Genealogy::default();
+    let walk = walk::walk(&state.db, &seen.cx(), &sql, &uid, Direction::Backward, &ask, Utc::now()).await?;
     let mut names: Vec<String> = Vec::new();
     let mut cut = walk.cut || walk.deeper;
     if let Some(sources) = walk.sources {
