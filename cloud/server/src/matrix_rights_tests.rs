@@ -76,7 +76,7 @@ impl Office {
         let state_dir = folder.path().to_owned();
         let config = Config { state_dir, rate_caller_burst: 0, ..Config::default() };
         let mirrors = analytics::mirror::Mirrors::open(config.mirrors(), None).unwrap();
-        let shared = Shared { mirrors, ..Shared::default() };
+        let shared = Shared { mirrors: mirrors.clone(), ..Shared::default() };
         let modules = modules::all(&shared);
         let files = config.files(Module::all_attached(&modules)).unwrap();
         std::fs::write(folder.path().join("files").join("x"), "x").unwrap();
