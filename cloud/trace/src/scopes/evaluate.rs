@@ -400,3 +400,16 @@ async fn by_state(tx: &mut Tx, is: &Is, within: Option<&[i64]>) -> Result<Vec<i6
     };
     Ok(store::by_state(tx, &state, within, limit()).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_one_condition_may_find_is_told_with_its_path() {
+        let most = i64::try_from(MOST_KEYS).unwrap();
+        assert_eq!(bounded((0..most).rev().collect(), String::new()).unwrap().len(), MOST_KEYS);
+        let told = bounded((0..=most).collect(), "all[1]".to_owned()).unwrap_err();
+        assert!(matches!(&told, ScopeError::TooMany(path) if path == "all[1]"), "{told:?}");
+    }
+}

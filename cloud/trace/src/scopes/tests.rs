@@ -822,7 +822,7 @@ mod web {
         assert_eq!(members["units"].as_array().unwrap().len(), 2);
         assert!(members["next"].is_string());
 
-        // 6 was in the oven too, as a plant tells late; 4 was not, as is corrected.
+        // 6 was in the oven too, as a plant tells late.
         let mut late =
             super::event(super::Stage::Load, "2025-01-20T12:30:00Z").action_add(&uid("KOL", "FG", 6));
         late.station = "OVEN".into();
@@ -838,7 +838,7 @@ mod web {
         let (_, list) = web.json("GET", "/api/v1/scopes", Value::Null).await;
         assert_eq!(list["scopes"].as_array().unwrap().len(), 1);
         let audit =
-            site.ask("select action || after->>'members' from audit_log where action like 'scope.%'").await;
+            site.ask("select action || (after->>'members') from audit_log where action like 'scope.%'").await;
         assert_eq!(audit, "scope.keep3");
 
         let other = Site::of(site.again(), "OTHR").await;
