@@ -35,6 +35,9 @@ pub struct Compared {
 /// # Errors
 /// [`TraceError`]; that both are the same unit is a wrong `b`.
 pub async fn compare_in(tx: &mut Tx, a: &str, b: &str, now: DateTime<Utc>) -> Result<Compared, TraceError> {
+    if a.trim().is_empty() || b.trim().is_empty() {
+        return Err(TraceError::Empty);
+    }
     let (one, one_cut) = side(tx, a, now).await?;
     let (other, other_cut) = side(tx, b, now).await?;
     if one.trace.uid == other.trace.uid {
