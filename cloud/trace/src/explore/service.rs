@@ -107,10 +107,10 @@ pub(super) fn place_text(place: &Place) -> String {
 
 /// How far an answer of this transaction reaches: asked first, so that what is
 /// answered is at least as new. Of plants those of the caller's.
-pub(super) async fn fresh(
-    tx: &mut Tx,
-    now: DateTime<Utc>,
-) -> Result<(CurrentTo, Vec<PlantBehind>), TraceError> {
+///
+/// # Errors
+/// The database.
+pub async fn fresh(tx: &mut Tx, now: DateTime<Utc>) -> Result<(CurrentTo, Vec<PlantBehind>), TraceError> {
     let current_to = label::current_to(tx).await?;
     let plants = tx.plants().clone();
     let mut behind = label::plants_behind(tx, now - FRESH).await?;

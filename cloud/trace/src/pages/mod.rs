@@ -5,6 +5,7 @@
 
 mod detail;
 mod exceptions;
+mod explore;
 mod hold;
 mod holds;
 mod home;
@@ -53,6 +54,16 @@ pub fn router() -> Router<AppState> {
         .route("/trace/{uid}", get(trace::page))
         .route("/trace/{uid}/tree/{direction}", get(trace::tree))
         .route("/trace/{uid}/ends/{direction}", get(trace::ends))
+        .route("/trace/lot/{id}", get(explore::lot))
+        .route("/trace/document/{type}/{number}", get(explore::document))
+        .route("/trace/customer/{code}", get(explore::customer))
+        .route("/trace/machine/{code}", get(explore::machine))
+        .route("/trace/operator/{code}", get(explore::operator))
+        .route("/trace/compare", get(explore::compared))
+        .route("/trace/{uid}/picture", get(explore::picture))
+        .route("/trace/{uid}/report", get(explore::report))
+        .route("/trace/{uid}/report.xlsx", get(explore::report_xlsx))
+        .route("/trace/{uid}/report.json", get(explore::report_json))
         .route("/exceptions", get(exceptions::page))
         .route("/exceptions/{id}", get(exceptions::one))
         .route("/exceptions/{id}/resolve", post(exceptions::resolve))
@@ -72,5 +83,7 @@ async fn style() -> impl axum::response::IntoResponse {
     (headers, include_str!("style.css"))
 }
 
+#[cfg(test)]
+mod explore_tests;
 #[cfg(test)]
 mod tests;

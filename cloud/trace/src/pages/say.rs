@@ -22,6 +22,11 @@ impl Zones {
         Self { by_plant, otherwise }
     }
 
+    /// The reader's own zone.
+    pub fn own(&self) -> Tz {
+        self.otherwise
+    }
+
     /// The zone of a plant.
     pub fn of(&self, plant: &str) -> Tz {
         self.by_plant.get(plant).copied().unwrap_or(self.otherwise)
@@ -81,12 +86,48 @@ pub fn colour(value: &str) -> &'static str {
     }
 }
 
-/// A whole number; templates hold references.
-pub fn number<N: Copy + TryInto<i64>>(texts: &Texts, n: &N) -> String {
-    texts.number(*n)
+/// A whole number, or a reference to one: templates hold both.
+pub trait Whole {
+    /// As it is shown.
+    fn whole(&self) -> i64;
 }
 
-/// A text with a count; templates hold references.
-pub fn count<N: Copy + TryInto<i64>>(texts: &Texts, key: &str, n: &N) -> String {
-    texts.count(key, *n)
+macro_rules! whole {
+    ($($kind:ty)*) => {
+        $(impl Whole for $kind {
+            fn whole(&self) -> i64 {
+                i64::try_from(*self).unwrap_or(i64::MAX)
+            }
+        })*
+    };
+}
+whole!(usize i32 i64);
+
+impl<N: Whole> Whole for &N {
+    fn whole(&self) -> i64 {
+        (**self).whole()
+    }
+}
+
+/// A whole number.
+pub fn number(texts: &Texts, n: impl Whole) -> String {
+    texts.number(n.whole())
+}
+
+/// A text with a count.
+pub fn count(texts: &Texts, key: &str, n: impl Whole) -> String {
+    texts.count(key, n.whole())
+}
+
+/// A text as a part of an address.
+pub fn encoded(text: &str) -> String {
+    platform::web::escaped(text, b"-_.~")
+}
+
+/// Where a document is told of; one of no type is searched for.
+pub fn document(kind: &str, number: &str) -> String {
+    match kind {
+        "" => format!("/trace?q={}", encoded(number)),
+        kind => format!("/trace/document/{}/{}", encoded(kind), encoded(number)),
+    }
 }

@@ -11,13 +11,13 @@ use tower::ServiceExt;
 use crate::ingest::Committed;
 use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
 
-struct Web {
+pub(super) struct Web {
     router: Router,
     key: String,
 }
 
 impl Web {
-    async fn new(site: &Site, scope: Scope) -> Self {
+    pub(super) async fn new(site: &Site, scope: Scope) -> Self {
         let state = AppState::builder(site.db.db.clone())
             .modules(&[crate::module(&Committed::default(), &site.genealogy()), crate::holds::module()])
             .build();
@@ -28,7 +28,13 @@ impl Web {
         }
     }
 
-    async fn send(&self, method: &str, path: &str, kind: &str, body: &str) -> (StatusCode, String) {
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: &str,
+    ) -> (StatusCode, String) {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -43,15 +49,21 @@ impl Web {
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, String) {
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, String) {
         self.send("GET", path, "", "").await
     }
 
-    async fn json(&self, path: &str) -> serde_json::Value {
+    pub(super) async fn json(&self, path: &str) -> serde_json::Value {
         let (status, text) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {text}");
         serde_json::from_str(&text).unwrap()
     }
+}
+
+/// The texts in English.
+pub(super) fn english() -> Texts {
+    let all = std::sync::Arc::new(platform::i18n::I18n::new().with_all(super::TEXTS));
+    Texts::new(all, Lang::En)
 }
 
 #[test]

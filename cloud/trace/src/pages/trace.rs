@@ -11,11 +11,14 @@ use platform::web::{AppState, Caller, Problem, Shell, escaped, query};
 use serde::Deserialize;
 
 use super::say::{self, Zones};
-use super::store;
-use crate::explore::api::TraceQuery;
+use super::{explore, store};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
-use crate::explore::model::{Destinations, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode};
+use crate::explore::model::{
+    CurrentTo, Destinations, EventView, Found, Pile, PlantBehind, Relative, Sources, Trace, Walk, WalkEdge,
+    WalkNode,
+};
+use crate::explore::places::{self, when};
 use crate::explore::walk::Ask;
 use crate::explore::{search as finding, service, walk};
 use crate::genealogy::Genealogy;
@@ -32,6 +35,10 @@ const MOST_OPENED: usize = 50;
 struct Asked {
     q: String,
     after: Option<String>,
+    /// A machine or a person, whose window is asked for instead.
+    machine: String,
+    from: String,
+    to: String,
 }
 
 #[derive(Template)]
@@ -43,6 +50,9 @@ struct SearchPage<'a> {
     error: Option<String>,
     found: Option<Found>,
     next: Option<String>,
+    /// How far what was found reaches.
+    current: Option<(CurrentTo, Vec<PlantBehind>)>,
+    zones: Zones,
 }
 
 #[derive(Template)]
@@ -52,6 +62,10 @@ struct TracePage<'a> {
     trace: Trace,
     zones: Zones,
     may_write: bool,
+    /// Whether these parts are there, and open to the reader.
+    suspects: bool,
+    recalls: bool,
+    as_built: bool,
 }
 
 #[derive(Template)]
@@ -88,7 +102,25 @@ pub(super) async fn search(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<Asked>(&uri)?;
-    let mut view = SearchPage { texts: &caller.texts, query: &asked.q, error: None, found: None, next: None };
+    if !asked.machine.trim().is_empty() {
+        let (from, to) = (encoded(&asked.from), encoded(&asked.to));
+        let path = format!("/trace/machine/{}?from={from}&to={to}", encoded(asked.machine.trim()));
+        return Ok(Redirect::to(&path).into_response());
+    }
+    if asked.after.is_none()
+        && let Some(path) = window_path(&state, &caller, &asked.q).await?
+    {
+        return Ok(Redirect::to(&path).into_response());
+    }
+    let mut view = SearchPage {
+        texts: &caller.texts,
+        query: &asked.q,
+        error: None,
+        found: None,
+        next: None,
+        current: None,
+        zones: Zones::default(),
+    };
     let mut status = StatusCode::OK;
     if !asked.q.trim().is_empty() {
         let resolved = if asked.after.is_some() {
@@ -103,7 +135,12 @@ pub(super) async fn search(
                 let found =
                     finding::search(&state.db, &caller.at(&TRACE_READ), &asked.q, asked.after.as_deref(), 50)
                         .await?;
-                if found.hits.is_empty() {
+                if found.hits.is_empty()
+                    && let [lead] = found.leads.as_slice()
+                {
+                    return Ok(Redirect::to(&lead.path).into_response());
+                }
+                if found.hits.is_empty() && found.leads.is_empty() {
                     status = StatusCode::NOT_FOUND;
                     view.error = Some(match &problem {
                         TraceError::Wrong(_) | TraceError::Foreign(_) => {
@@ -117,6 +154,15 @@ pub(super) async fn search(
                     .as_ref()
                     .map(|next| format!("/trace?q={}&after={}", encoded(&asked.q), encoded(next)));
                 view.found = Some(found);
+                let cx = caller.at(&TRACE_READ);
+                let (current, zones) = state
+                    .db
+                    .tx(&cx, async |tx| {
+                        let zones = Zones::new(store::zones(tx).await?, caller.zone);
+                        Ok::<_, TraceError>((service::fresh(tx, Utc::now()).await?, zones))
+                    })
+                    .await?;
+                (view.current, view.zones) = (Some(current), zones);
             }
         }
     }
@@ -129,6 +175,25 @@ pub(super) async fn search(
     Ok(response)
 }
 
+/// Where `OVEN-2 2025-01-20 09:00-11:00` leads: a machine or a person that is known,
+/// and a time.
+async fn window_path(state: &AppState, caller: &Caller, text: &str) -> Result<Option<String>, Problem> {
+    let Some(window) = when::window(text) else {
+        return Ok(None);
+    };
+    let leads =
+        state.db.tx(&caller.at(&TRACE_READ), async |tx| places::leads_in(tx, &window.code).await).await?;
+    let lead = leads.into_iter().find(|lead| matches!(lead.kind, "machine" | "operator"));
+    Ok(lead.map(|lead| format!("{}?from={}&to={}", lead.path, encoded(&window.from), encoded(&window.to))))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PageQuery {
+    after: Option<String>,
+    as_built: bool,
+}
+
 /// `GET /trace/{uid}`
 pub(super) async fn page(
     State(state): State<AppState>,
@@ -138,7 +203,7 @@ pub(super) async fn page(
     uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
-    let asked = query::<TraceQuery>(&uri)?;
+    let asked = query::<PageQuery>(&uri)?;
     let (trace, zones) = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
@@ -148,8 +213,16 @@ pub(super) async fn page(
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace");
-    let may_write = caller.may(&HOLD_PLACE);
-    shell.page(&headers, &TracePage { texts: &caller.texts, trace, zones, may_write })
+    let view = TracePage {
+        texts: &caller.texts,
+        trace,
+        zones,
+        may_write: caller.may(&HOLD_PLACE),
+        suspects: explore::leads_to(&state, &caller, "/suspects"),
+        recalls: explore::leads_to(&state, &caller, "/recalls"),
+        as_built: asked.as_built,
+    };
+    shell.page(&headers, &view)
 }
 
 fn direction(text: &str) -> Result<Direction, Problem> {
@@ -220,6 +293,25 @@ pub(super) async fn ends(
 }
 
 impl TracePage<'_> {
+    /// The hours around an event, as parameters.
+    fn around(&self, event: &EventView) -> String {
+        explore::around(&event.occurred_at)
+    }
+
+    /// How many readings of an event lie outside their limits.
+    fn outside(&self, event: &EventView) -> usize {
+        event.readings.iter().filter(|reading| reading.outside).count()
+    }
+
+    /// How many readings there are on this page, and how many of them lie outside.
+    fn readings(&self) -> (usize, usize) {
+        let standing = || self.trace.events.iter().filter(|event| !event.corrected);
+        (
+            standing().map(|event| event.readings.len()).sum(),
+            standing().map(|event| self.outside(event)).sum(),
+        )
+    }
+
     /// What a tree shows until its first branch has come.
     fn relatives(&self, way: &str) -> &[Relative] {
         if way == "backward" { &self.trace.children } else { &self.trace.parents }
@@ -259,18 +351,16 @@ impl Tree<'_> {
     }
 }
 
-impl Ends<'_> {
-    /// The piles with the key of their heading, those that hold anything.
-    fn piles<'b>(&self, found: &'b Destinations) -> Vec<(&'static str, &'b [Pile])> {
-        [
-            ("trace-ends-stock", found.stock.as_slice()),
-            ("trace-ends-progress", &found.in_progress),
-            ("trace-ends-transit", &found.in_transit),
-            ("trace-ends-customers", &found.with_customers),
-            ("trace-ends-suppliers", &found.with_suppliers),
-        ]
-        .into_iter()
-        .filter(|(_, piles)| !piles.is_empty())
-        .collect()
-    }
+/// The piles with the key of their heading, those that hold anything.
+pub(super) fn piles(found: &Destinations) -> Vec<(&'static str, &[Pile])> {
+    [
+        ("trace-ends-stock", found.stock.as_slice()),
+        ("trace-ends-progress", &found.in_progress),
+        ("trace-ends-transit", &found.in_transit),
+        ("trace-ends-customers", &found.with_customers),
+        ("trace-ends-suppliers", &found.with_suppliers),
+    ]
+    .into_iter()
+    .filter(|(_, piles)| !piles.is_empty())
+    .collect()
 }

@@ -42,6 +42,9 @@ pub async fn compare_in(
     b: &str,
     now: DateTime<Utc>,
 ) -> Result<Compared, TraceError> {
+    if a.trim().is_empty() || b.trim().is_empty() {
+        return Err(TraceError::Empty);
+    }
     let (one, one_cut) = side(tx, genealogy, a, now).await?;
     let (other, other_cut) = side(tx, genealogy, b, now).await?;
     if one.trace.uid == other.trace.uid {

@@ -1,0 +1,544 @@
+//! Pages of lots, documents, customers, machines and people, of two units compared,
+//! of a genealogy drawn, and of a whole report to be printed or kept.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use platform::db::Tx;
+use platform::i18n::Texts;
+use platform::web::{AppState, Caller, Problem, Shell, query};
+use uuid::Uuid;
+
+use super::say::{self, Zones};
+use super::store;
+use crate::explore::api_places::{
+    CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, file, page, spreadsheet,
+};
+use crate::explore::compare::{self, Compared, Fact, Said};
+use crate::explore::error::TraceError;
+use crate::explore::model::{Walk, WalkNode};
+use crate::explore::picture::{self, Corner, Drawing, Node, Pictured, Shape};
+use crate::explore::places::{self, Customer, Document, LotPage, Passes, Who};
+use crate::explore::report::{Report, report_in};
+use crate::genealogy::Genealogy;
+use crate::rights::TRACE_READ;
+use axum::Extension;
+
+/// Nodes of each direction that the page of a report shows; its files hold all.
+const SHOWN: usize = 500;
+
+/// Whether the caller may go to a page of another part, where that part is there.
+pub(super) fn leads_to(state: &AppState, caller: &Caller, href: &str) -> bool {
+    state.nav.iter().any(|item| item.href == href && caller.may(&item.permission))
+}
+
+/// The time zones of the plants, the reader's own beside.
+async fn zones(tx: &mut Tx, caller: &Caller) -> Result<Zones, TraceError> {
+    Ok(Zones::new(store::zones(tx).await?, caller.zone))
+}
+
+/// A window around a moment, as parameters.
+pub(super) fn around(at: &DateTime<Utc>) -> String {
+    window(*at - Duration::hours(1), *at + Duration::hours(1))
+}
+
+fn window(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    format!("from={}&to={}", say::encoded(&text(from)), say::encoded(&text(to)))
+}
+
+#[derive(Template)]
+#[template(path = "lot.html")]
+struct Lot<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    page: LotPage,
+    recalls: bool,
+}
+
+/// `GET /trace/lot/{id}`
+pub(super) async fn lot(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    let asked = query::<PageQuery>(&uri)?;
+    let asked = page(asked.after, asked.limit);
+    let (page, zones) = state
+        .db
+        .tx(&caller.at(&TRACE_READ), async |tx| {
+            Ok::<_, TraceError>((
+                places::lot_in(tx, id, &asked, Utc::now()).await?,
+                zones(tx, &caller).await?,
+            ))
+        })
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
+    let title = caller.texts.t1("trace-lot-title", "lot", &page.lot.supplier_lot);
+    let recalls = leads_to(&state, &caller, "/recalls");
+    Shell::new(&state, &caller, title, "/trace")
+        .page(&headers, &Lot { texts: &caller.texts, zones, page, recalls })
+}
+
+#[derive(Template)]
+#[template(path = "document.html")]
+struct DocumentPage<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    page: Document,
+}
+
+/// `GET /trace/document/{type}/{number}`
+pub(super) async fn document(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path((kind, number)): Path<(String, String)>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    let asked = query::<PageQuery>(&uri)?;
+    let asked = page(asked.after, asked.limit);
+    let (page, zones) = state
+        .db
+        .tx(&caller.at(&TRACE_READ), async |tx| {
+            let page = places::document_in(tx, &kind, &number, &asked, Utc::now()).await?;
+            Ok::<_, TraceError>((page, zones(tx, &caller).await?))
+        })
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
+    Shell::new(&state, &caller, page.number.clone(), "/trace")
+        .page(&headers, &DocumentPage { texts: &caller.texts, zones, page })
+}
+
+#[derive(Template)]
+#[template(path = "customer.html")]
+struct CustomerPage<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    page: Customer,
+    /// Where this page of orders began.
+    after_order: String,
+}
+
+/// `GET /trace/customer/{code}`
+pub(super) async fn customer(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    let asked = query::<CustomerQuery>(&uri)?;
+    let (after_order, asked) = (asked.after_order, page(asked.after, asked.limit));
+    let (page, zones) = state
+        .db
+        .tx(&caller.at(&TRACE_READ), async |tx| {
+            let page = places::customer_in(tx, &code, &after_order, &asked, Utc::now()).await?;
+            Ok::<_, TraceError>((page, zones(tx, &caller).await?))
+        })
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
+    Shell::new(&state, &caller, page.name.clone(), "/trace")
+        .page(&headers, &CustomerPage { texts: &caller.texts, zones, page, after_order })
+}
+
+#[derive(Template)]
+#[template(path = "window.html")]
+struct Window<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    page: Passes,
+    suspects: bool,
+    /// What is wrong with the window that was asked for.
+    error: Option<String>,
+    /// The bounds as a form shows them.
+    from: String,
+    to: String,
+}
+
+impl Window<'_> {
+    /// The window of this page, as parameters.
+    fn same(&self) -> String {
+        window(self.page.from, self.page.to)
+    }
+
+    /// Units with a reading out of its limits on this page.
+    fn outside(&self) -> usize {
+        self.page.passes.iter().map(places::Pass::outside).sum()
+    }
+}
+
+/// `GET /trace/machine/{code}`
+pub(super) async fn machine(
+    state: State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    passes(&state, &caller, &headers, Who::Machine, &code, &uri).await
+}
+
+/// `GET /trace/operator/{code}`
+pub(super) async fn operator(
+    state: State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(code): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    passes(&state, &caller, &headers, Who::Operator, &code, &uri).await
+}
+
+async fn passes(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    who: Who,
+    code: &str,
+    uri: &Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    let asked = query::<WindowQuery>(uri)?;
+    let at = page(asked.after, asked.limit);
+    let (page, zones, zone, error) = state
+        .db
+        .tx(&caller.at(&TRACE_READ), async |tx| {
+            let now = Utc::now();
+            let zone = match who {
+                Who::Machine => places::machine_zone(tx, code).await?.unwrap_or(caller.zone),
+                Who::Operator => caller.zone,
+            };
+            // A window that is none is told beside the usual one.
+            let (span, error) = match places::window_of(&asked.from, &asked.to, zone, now) {
+                Ok(span) => (span, None),
+                Err(error) => (places::window_of("", "", zone, now)?, error.field()),
+            };
+            let page = places::passes_in(tx, who, code, span, &at, now).await?;
+            Ok::<_, TraceError>((page, zones(tx, caller).await?, zone, error))
+        })
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
+    let local = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string();
+    let view = Window {
+        texts: &caller.texts,
+        zones,
+        suspects: leads_to(state, caller, "/suspects"),
+        error: error.map(|_| caller.t("trace-window-wrong")),
+        from: local(page.from),
+        to: local(page.to),
+        page,
+    };
+    Shell::new(state, caller, code, "/trace").page(headers, &view)
+}
+
+#[derive(Template)]
+#[template(path = "compare.html")]
+struct ComparePage<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    a: &'a str,
+    b: &'a str,
+    error: Option<String>,
+    found: Option<Compared>,
+}
+
+impl ComparePage<'_> {
+    /// What the first unit and the second say.
+    fn sides<'b>(&self, fact: &'b Fact) -> [&'b [Said]; 2] {
+        [&fact.a, &fact.b]
+    }
+
+    /// What a fact is called.
+    fn name(&self, kind: &str, fact: &Fact) -> String {
+        match kind {
+            "unit" => self.texts.t(&format!("trace-compare-{}", fact.name)),
+            _ => {
+                let name = self.texts.or(&format!("trace-stage-{}", fact.name), &fact.name);
+                if fact.of.is_empty() {
+                    name
+                } else {
+                    format!("{} · {name}", self.texts.or(&format!("trace-stage-{}", fact.of), &fact.of))
+                }
+            }
+        }
+    }
+
+    /// What one side says, as people do.
+    fn said(&self, kind: &str, fact: &Fact, said: &Said) -> String {
+        let t = self.texts;
+        match (kind, fact.name.as_str()) {
+            ("unit", "life" | "quality" | "custody") => say::name(t, &fact.name, &said.text),
+            ("inspections", _) => say::name(t, "outcome", &said.text),
+            ("parts", _) if said.text.is_empty() => t.t("trace-compare-no-lot"),
+            ("times", _) => match said.seconds {
+                Some(seconds) => t.count("trace-compare-minutes", (seconds + 30) / 60),
+                None => String::new(),
+            },
+            _ => said.text.clone(),
+        }
+    }
+}
+
+/// `GET /trace/compare?a=&b=`
+pub(super) async fn compared(
+    State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    let asked = query::<CompareQuery>(&uri)?;
+    let both = !asked.a.trim().is_empty() && !asked.b.trim().is_empty();
+    let (found, zones) = state
+        .db
+        .tx(&caller.at(&TRACE_READ), async |tx| {
+            let zones = zones(tx, &caller).await?;
+            let found = match both {
+                true => Some(compare::compare_in(tx, &genealogy, &asked.a, &asked.b, Utc::now()).await),
+                false => None,
+            };
+            match found {
+                Some(Err(TraceError::Db(error))) => Err(TraceError::Db(error)),
+                found => Ok((found, zones)),
+            }
+        })
+        .await?;
+    let (found, error) = match found {
+        Some(Ok(found)) => (Some(found), None),
+        Some(Err(TraceError::Parameter { .. })) => (None, Some(caller.t("trace-compare-same-unit"))),
+        Some(Err(error)) => {
+            let problem = Problem::from(error);
+            (None, Some(caller.t(&problem.text_key())))
+        }
+        None => (None, None),
+    };
+    let view = ComparePage { texts: &caller.texts, zones, a: &asked.a, b: &asked.b, error, found };
+    Shell::new(&state, &caller, caller.t("trace-compare-title"), "/trace").page(&headers, &view)
+}
+
+#[derive(Template)]
+#[template(path = "picture.html")]
+struct PicturePage<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    found: Pictured,
+    asked: PictureQuery,
+    narrow: Drawing,
+    wide: Drawing,
+}
+
+impl PicturePage<'_> {
+    /// The drawing for a phone and the one for a desk, with the class of each.
+    fn drawings(&self) -> [(&'static str, &Drawing); 2] {
+        [("tr-narrow", &self.narrow), ("tr-wide", &self.wide)]
+    }
+
+    /// Boxes with their places.
+    fn placed<'b>(&'b self, drawing: &'b Drawing) -> Vec<(&'b Node, &'b Corner)> {
+        self.found.picture.nodes.iter().zip(&drawing.boxes).collect()
+    }
+
+    fn node(&self, number: &usize) -> &Node {
+        &self.found.picture.nodes[*number]
+    }
+
+    /// Boxes on which one hangs, by their places: the first five.
+    fn nearer(&self, number: &usize) -> Vec<&Node> {
+        let lines = self.found.picture.lines.iter().filter(|line| line.to == *number);
+        lines.take(5).map(|line| self.node(&line.from)).collect()
+    }
+
+    /// This picture with other groups open.
+    fn with(&self, open: &str, level: &i32) -> String {
+        let built = if self.asked.as_built { "&as_built=true" } else { "" };
+        let depth = self.asked.depth.map(|depth| format!("&depth={depth}")).unwrap_or_default();
+        let (uid, way) = (&self.found.uid, self.found.direction);
+        let open = if open.is_empty() { String::new() } else { format!("&open={}", say::encoded(open)) };
+        format!("/trace/{uid}/picture?direction={way}{built}{depth}{open}#level-{level}")
+    }
+
+    /// What is open, without one group.
+    fn without(&self, id: &str) -> String {
+        let open = picture::opened(&self.asked.open);
+        let rest: Vec<String> = open.iter().filter(|one| one.id != id).map(|one| one.text()).collect();
+        rest.join(",")
+    }
+
+    /// Where a box leads.
+    fn href(&self, node: &Node) -> String {
+        let id = match node.shape {
+            Shape::Start | Shape::Unit => {
+                return format!("/trace/{}", node.uid.as_deref().unwrap_or_default());
+            }
+            Shape::Group | Shape::Others => Some(node.id.as_str()),
+            Shape::Rest => node.next.as_deref(),
+        };
+        let mut open = self.without(&node.id);
+        if let Some(id) = id {
+            // The newest one first: when too many are open the oldest closes.
+            open = if open.is_empty() { id.to_owned() } else { format!("{id},{open}") };
+        }
+        self.with(&open, &node.level)
+    }
+
+    /// Without the group that is open.
+    fn closed(&self, node: &Node) -> String {
+        self.with(&self.without(&node.id), &node.level)
+    }
+
+    /// The name of a box.
+    fn name(&self, node: &Node) -> String {
+        match (node.shape, &node.uid) {
+            (Shape::Start | Shape::Unit, Some(uid)) => uid.get(9..).unwrap_or(uid).to_owned(),
+            (Shape::Others, _) => self.texts.count("trace-picture-items", node.groups),
+            _ if node.item.is_empty() => format!("{} ({})", self.texts.t("trace-unknown"), node.kind),
+            _ => node.item.clone(),
+        }
+    }
+
+    /// A text that fits a box.
+    fn short(&self, text: String) -> String {
+        if text.chars().count() <= 19 { text } else { text.chars().take(18).chain(['…']).collect() }
+    }
+
+    /// How many, or of a unit its item and plant.
+    fn count(&self, node: &Node) -> String {
+        match node.shape {
+            Shape::Start | Shape::Unit => [node.item.as_str(), &node.plant].join(" ").trim().to_owned(),
+            Shape::Rest => self.texts.count("trace-picture-rest", node.count),
+            Shape::Group | Shape::Others => self.texts.count("trace-picture-units", node.count),
+        }
+    }
+
+    /// What is to be noted of a box: shapes before the counts, for a drawing.
+    fn marks(&self, node: &Node) -> String {
+        let number = |count: usize| if node.count == 1 { String::new() } else { self.texts.number(count) };
+        [("■", node.held), ("▲", node.rejected), ("✕", node.scrapped), ("↻", node.cyclic)]
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(mark, count)| format!("{mark}{}", number(count)))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// The same in words, for the list.
+    fn noted(&self, node: &Node) -> Vec<(String, &'static str)> {
+        [
+            ("■", "trace-picture-held", node.held, "bg-red-lt"),
+            ("▲", "trace-picture-rejected", node.rejected, "bg-red-lt"),
+            ("✕", "trace-picture-scrapped", node.scrapped, "bg-secondary-lt"),
+            ("↻", "trace-picture-cyclic", node.cyclic, "bg-red-lt"),
+        ]
+        .into_iter()
+        .filter(|(_, _, count, _)| *count > 0)
+        .map(|(mark, key, count, colour)| (format!("{mark} {}", self.texts.count(key, count)), colour))
+        .collect()
+    }
+}
+
+/// `GET /trace/{uid}/picture?direction=&open=`
+pub(super) async fn picture(
+    State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(uid): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    let asked = query::<PictureQuery>(&uri)?;
+    let wish = asked.wish();
+    let (found, zones) = state
+        .db
+        .tx(&caller.at(&TRACE_READ), async |tx| {
+            let found =
+                picture::picture_in(tx, &genealogy, &uid, asked.direction()?, &wish, Utc::now()).await?;
+            Ok::<_, TraceError>((found, zones(tx, &caller).await?))
+        })
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))?;
+    let (narrow, wide) = (picture::draw(&found.picture, 2), picture::draw(&found.picture, 5));
+    let title = caller.texts.t1("trace-picture-title", "uid", &found.uid);
+    let view = PicturePage { texts: &caller.texts, zones, found, asked, narrow, wide };
+    Shell::new(&state, &caller, title, "/trace").page(&headers, &view)
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportPage<'a> {
+    texts: &'a Texts,
+    zones: Zones,
+    report: Report,
+    shown: usize,
+}
+
+impl ReportPage<'_> {
+    /// Both directions.
+    fn walks(&self) -> [&Walk; 2] {
+        [&self.report.backward, &self.report.forward]
+    }
+
+    /// The nodes that are shown.
+    fn first<'b>(&self, walk: &'b Walk) -> &'b [WalkNode] {
+        walk.nodes.get(..self.shown).unwrap_or(&walk.nodes)
+    }
+
+    /// Whether there are more.
+    fn more(&self, walk: &Walk) -> bool {
+        walk.nodes.len() > self.shown
+    }
+}
+
+async fn made(state: &AppState, caller: &Caller, uid: &str) -> Result<(Report, Zones), Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    state
+        .db
+        .tx(&caller.at(&TRACE_READ), async |tx| {
+            Ok::<_, TraceError>((report_in(tx, genealogy, uid, Utc::now()).await?, zones(tx, caller).await?))
+        })
+        .await
+        .map_err(|error| say::problem(&caller.texts, error))
+}
+
+/// `GET /trace/{uid}/report`: to be read and printed.
+pub(super) async fn report(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(uid): Path<String>,
+) -> Result<Response, Problem> {
+    let (report, zones) = made(&state, &caller, &uid).await?;
+    let title = report.trace.uid.clone();
+    let view = ReportPage { texts: &caller.texts, zones, report, shown: SHOWN };
+    Shell::new(&state, &caller, title, "/trace").page(&headers, &view)
+}
+
+/// `GET /trace/{uid}/report.xlsx`
+pub(super) async fn report_xlsx(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(uid): Path<String>,
+) -> Result<Response, Problem> {
+    let (report, _) = made(&state, &caller, &uid).await?;
+    spreadsheet(report, caller.texts.clone()).await
+}
+
+/// `GET /trace/{uid}/report.json`
+pub(super) async fn report_json(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(uid): Path<String>,
+) -> Result<Response, Problem> {
+    let (report, _) = made(&state, &caller, &uid).await?;
+    let bytes = serde_json::to_vec(&report).map_err(Problem::internal)?;
+    Ok(file("application/json", &format!("{}.json", report.trace.uid), bytes))
+}

@@ -1,0 +1,368 @@
+//! The explorer over HTTP: lots, documents, customers, machines, people, pictures,
+//! comparisons, reports; and what somebody with rights at one plant sees of them.
+
+use axum::http::StatusCode;
+use platform::web::Scope;
+use proto::v1::{Action, Outcome, Quality, Reading, Role, Stage};
+
+use super::say::encoded;
+use super::tests::Web;
+use crate::explore::places::{self, Page, Who};
+use crate::explore::{compare, error::TraceError, report};
+use crate::genealogy::Genealogy;
+use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
+
+fn motor(number: u64) -> String {
+    uid("KOL", "FG", number)
+}
+
+/// Two motors of one bar, cured in one oven, one too hot; sent to two customers. And
+/// something at another plant.
+async fn story() -> Site {
+    let mut site = Site::new().await;
+    example(&mut site);
+    for (number, degrees, machine) in [(1, "190", "OVEN-1"), (2, "240", "OVEN-2")] {
+        let minute = |minute| format!("2025-01-21T1{number}:{minute:02}:00Z");
+        site.say(
+            "KOL",
+            event(Stage::Assembly, &minute(0))
+                .action(Action::Add)
+                .mint(&motor(number), Role::Parent, "MOTOR")
+                .part(EXAMPLE, Role::Child),
+        );
+        let mut cured = event(Stage::Operation, &minute(5)).part(&motor(number), Role::Subject);
+        cured.operation = "CURE".into();
+        cured.attempt = 1;
+        cured.machine = machine.into();
+        cured.operator_id = "op-7".into();
+        cured.readings = vec![Reading {
+            name: "temperature".into(),
+            value: degrees.into(),
+            unit: "C".into(),
+            quality: Quality::Good.into(),
+            low: "180".into(),
+            high: "200".into(),
+            at_us: cured.occurred_at_us,
+        }];
+        site.say("KOL", cured);
+        let passed = event(Stage::Inspection, &minute(30)).part(&motor(number), Role::Subject);
+        site.say("KOL", passed.result(Outcome::Passed).document("inspection", &format!("QC/{number}")));
+        site.say(
+            "KOL",
+            event(Stage::Dispatch, &minute(50))
+                .part(&motor(number), Role::Subject)
+                .document("desadv", &format!("DN/{number}"))
+                .document("so", "SO-9")
+                .document("customer", "ACME"),
+        );
+    }
+    let mut elsewhere =
+        event(Stage::Operation, "2025-01-21T09:00:00Z").mint(&uid("VSK", "FG", 1), Role::Subject, "PUMP");
+    (elsewhere.machine, elsewhere.operator_id) = ("PRESS-9".into(), "op-9".into());
+    site.say("VSK", elsewhere.document("challan", "CH-9"));
+    site.settle().await;
+    site.sql(
+        "insert into partners (tenant_id, partner, name, roles)
+             values (app.tenant(), 'ACME', 'Acme Pumps', '{customer}');
+         insert into orders (tenant_id, type, number, plant, partner)
+             values (app.tenant(), 'so', 'SO-9', 'KOL', 'ACME')",
+    )
+    .await;
+    site
+}
+
+#[tokio::test]
+async fn any_code_leads_to_its_page() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let leads = async |code: &str| {
+        let found = web.json(&format!("/api/v1/search?q={code}")).await;
+        let leads = found["leads"].as_array().unwrap().clone();
+        leads
+            .into_iter()
+            .map(|lead| {
+                (lead["kind"].as_str().unwrap().to_owned(), lead["path"].as_str().unwrap().to_owned())
+            })
+            .collect::<Vec<_>>()
+    };
+    for (code, kind, path) in [
+        ("heat-77", "lot", "/trace/lot/01900000-0000-7000-8000-000000000001"),
+        ("GRN-2025-045", "document", "/trace/document/recadv/GRN-2025-045"),
+        ("dn/1", "document", "/trace/document/desadv/DN%2F1"),
+        ("so-9", "document", "/trace/document/so/SO-9"),
+        ("acme", "customer", "/trace/customer/ACME"),
+        ("oven-2", "machine", "/trace/machine/OVEN-2"),
+        ("op-7", "operator", "/trace/operator/op-7"),
+    ] {
+        assert_eq!(leads(code).await, [(kind.to_owned(), path.to_owned())], "{code}");
+        let (status, page) = web.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {page}");
+        assert!(page.contains("Current to"), "{path}: {page}");
+        let (status, answer) = web.get(&format!("/api/v1{path}")).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        assert!(answer.contains("plants_behind"), "{path}: {answer}");
+    }
+    assert_eq!(leads("NONSENSE").await, []);
+    for (path, found) in [
+        ("/trace/lot/01900000-0000-7000-8000-000000000001", EXAMPLE.to_owned()),
+        ("/trace/document/recadv/GRN-2025-045", EXAMPLE.to_owned()),
+        ("/trace/document/desadv/DN%2F1", motor(1)),
+        ("/trace/customer/ACME", motor(2)),
+        ("/trace/customer/ACME", "/trace/document/so/SO-9".into()),
+    ] {
+        let (_, page) = web.get(path).await;
+        assert!(page.contains(&found), "{path} {found}: {page}");
+    }
+    for path in [
+        "/trace/lot/01900000-0000-7000-8000-000000000009",
+        "/trace/document/recadv/GRN-0",
+        "/trace/customer/NOBODY",
+        "/trace/machine/NONE",
+        "/trace/operator/nobody",
+    ] {
+        assert_eq!(web.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(web.get(&format!("/api/v1{path}")).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+    // A code alone leads on; a machine with a time as well.
+    let (status, _) = web.get("/trace?q=OVEN-2").await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (status, _) = web.get("/trace?q=oven-2%202025-01-21%2012:00-13:00").await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (status, _) = web.get("/trace?q=PRESS%202025-01-21").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_machines_window_tells_units_and_marks_readings() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let window = "from=2025-01-21T12:00:00Z&to=2025-01-21T13:00:00Z";
+    let found = web.json(&format!("/api/v1/trace/machine/OVEN-2?{window}")).await;
+    assert_eq!(found["passes"].as_array().unwrap().len(), 1);
+    assert_eq!(found["passes"][0]["units"][0]["uid"], motor(2));
+    assert_eq!(found["passes"][0]["readings"][0]["outside"], true);
+    let (_, page) = web.get(&format!("/trace/machine/OVEN-2?{window}")).await;
+    assert!(page.contains("▲") && page.contains("out of limits") && page.contains(&motor(2)), "{page}");
+    let before = "from=2025-01-21T11:00:00Z&to=2025-01-21T12:00:00Z";
+    let found = web.json(&format!("/api/v1/trace/machine/OVEN-2?{before}")).await;
+    assert_eq!(found["passes"], serde_json::json!([]));
+    let day = "from=2025-01-21&to=2025-01-21";
+    let first = web.json(&format!("/api/v1/trace/operator/op-7?{day}&limit=1")).await;
+    assert_eq!(first["passes"][0]["machine"], "OVEN-1");
+    let next = first["next"].as_str().unwrap();
+    let second = web.json(&format!("/api/v1/trace/operator/op-7?{day}&limit=1&after={next}")).await;
+    assert_eq!(second["passes"][0]["machine"], "OVEN-2");
+    assert!(second["next"].is_null(), "{second}");
+    let (status, answer) = web.get("/api/v1/trace/machine/OVEN-2?from=soon").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+    let (status, page) = web.get("/trace/machine/OVEN-2?from=soon").await;
+    assert!(status == StatusCode::OK && page.contains("role=\"alert\""), "{page}");
+}
+
+#[tokio::test]
+async fn two_units_are_compared() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let (one, two) = (motor(1), motor(2));
+    let found = web.json(&format!("/api/v1/trace/compare?a={one}&b={two}")).await;
+    let differing: Vec<_> = found["sections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|section| {
+            let facts = section["facts"].as_array().unwrap().iter();
+            facts.filter(|fact| fact["same"] == false).map(|fact| {
+                (section["kind"].as_str().unwrap().to_owned(), fact["name"].as_str().unwrap().to_owned())
+            })
+        })
+        .collect();
+    let expected = [("machines", "CURE"), ("readings", "temperature")];
+    assert_eq!(differing, expected.map(|(kind, name)| (kind.to_owned(), name.to_owned())));
+    let (status, page) = web.get(&format!("/trace/compare?a={one}&b={two}")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    for text in ["OVEN-1", "OVEN-2", "240", "2 things differ", "<details>", "STEEL-10", "HEAT-77"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let (status, page) = web.get(&format!("/trace/compare?a={one}&b=NONSENSE")).await;
+    assert!(status == StatusCode::OK && page.contains("role=\"alert\""), "{page}");
+    let (status, page) = web.get(&format!("/trace/compare?a={one}&b={one}")).await;
+    assert!(status == StatusCode::OK && page.contains("same unit"), "{page}");
+    assert_eq!(web.get("/trace/compare").await.0, StatusCode::OK);
+    assert_eq!(web.get("/api/v1/trace/compare?a=x").await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_genealogy_is_drawn_in_groups_and_opened() {
+    let mut site = Site::new().await;
+    example(&mut site);
+    for number in 1..=30 {
+        site.say(
+            "KOL",
+            event(Stage::Assembly, "2025-01-21T09:00:00Z")
+                .action(Action::Add)
+                .mint(&motor(number), Role::Parent, "MOTOR & CO")
+                .part(EXAMPLE, Role::Child),
+        );
+    }
+    site.settle().await;
+    let web = Web::new(&site, Scope::Write).await;
+    let (status, text) = web
+        .send(
+            "POST",
+            "/api/v1/holds",
+            "application/json",
+            &format!(r#"{{"uid":"{}","reason":"crack"}}"#, motor(3)),
+        )
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{text}");
+    let path = format!("/trace/{EXAMPLE}/picture?direction=forward");
+    let found = web.json(&format!("/api/v1{path}")).await;
+    assert_eq!(found["nodes"].as_array().unwrap().len(), 2);
+    let group = &found["nodes"][1];
+    assert_eq!(group["count"], 30);
+    assert_eq!(group["held"], 1);
+    assert_eq!(group["shape"], "group");
+    assert_eq!(found["lines"][0]["links"], 30);
+    let (status, page) = web.get(&path).await;
+    assert_eq!(status, StatusCode::OK);
+    for text in ["<svg", "aria-hidden=\"true\"", "30 units", "■ 1 held", "tr-narrow", "MOTOR &#38; CO"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("style=\"") && !page.contains(&motor(7)), "{page}");
+    // Open it, page by page, as its links lead.
+    let mut open = group["id"].as_str().unwrap().to_owned();
+    let mut members = 0;
+    for _ in 0..5 {
+        let found = web.json(&format!("/api/v1{path}&open={}", encoded(&open))).await;
+        let nodes = found["nodes"].as_array().unwrap().clone();
+        members += nodes.iter().filter(|node| node["shape"] == "unit").count();
+        let rest = nodes.iter().find(|node| node["shape"] == "rest").unwrap();
+        match rest["next"].as_str() {
+            Some(next) => open = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(members, 30);
+    let (_, page) = web.get(&format!("{path}&open={}", encoded(group["id"].as_str().unwrap()))).await;
+    assert!(page.contains(&motor(7)) && page.contains("18 more"), "{page}");
+    let (status, _) = web.get(&format!("/trace/{EXAMPLE}/picture?direction=sideways")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (status, _) = web.get("/trace/UID-SAIF-KOL-RM-000002-AE/picture").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn ten_thousand_units_make_a_short_page() {
+    let mut site = Site::new().await;
+    example(&mut site);
+    site.settle().await;
+    site.sql(
+        "insert into uid_registry (tenant_id, key, item, plant, born_agent, born_epoch, born_seq, born_at,
+             last_at, last_stage)
+         select app.tenant(), app.uid_key('UID-SAIF-KOL-RM-000001-A7') + 100 + g, 'FG-' || g % 3, 'KOL',
+             a.agent_id, 9, g, now(), now(), 3
+         from agents a, generate_series(1, 10000) g where a.name = 'KOL';
+         insert into uid_links (tenant_id, from_key, to_key, kind, effect, unit, occurred_at, agent_id,
+             epoch, seq, ordinal)
+         select app.tenant(), app.uid_key('UID-SAIF-KOL-RM-000001-A7'),
+             app.uid_key('UID-SAIF-KOL-RM-000001-A7') + 100 + g, 2, 1, 'pcs', now(), a.agent_id, 9, g, 0
+         from agents a, generate_series(1, 10000) g where a.name = 'KOL'",
+    )
+    .await;
+    let web = Web::new(&site, Scope::Read).await;
+    let path = format!("/trace/{EXAMPLE}/picture?direction=forward");
+    let begun = std::time::Instant::now();
+    let (status, page) = web.get(&path).await;
+    println!("the picture of 10,000 units took {:?}, {} bytes", begun.elapsed(), page.len());
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("10,000 units") && page.contains("3,334 units"), "{page}");
+    let found = web.json(&format!("/api/v1{path}")).await;
+    assert_eq!(found["nodes"].as_array().unwrap().len(), 4);
+    assert_eq!(found["total"], 10_000);
+    let open: Vec<&str> =
+        found["nodes"].as_array().unwrap().iter().skip(1).map(|node| node["id"].as_str().unwrap()).collect();
+    let (_, opened) = web.get(&format!("{path}&open={}", open.join(","))).await;
+    assert!(opened.len() < 150_000, "{} bytes", opened.len());
+}
+
+#[tokio::test]
+async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
+    let site = story().await;
+    site.sql("update uid_registry set location = '=cmd|x' where tenant_id = app.tenant()").await;
+    let web = Web::new(&site, Scope::Read).await;
+    let motor = motor(2);
+    let report = web.json(&format!("/api/v1/trace/{motor}/report")).await;
+    assert_eq!(report["trace"]["events"].as_array().unwrap().len(), 4);
+    assert_eq!(report["backward"]["nodes"][0]["uid"], EXAMPLE);
+    assert_eq!(report["backward"]["sources"]["lots"][0]["supplier_lot"], "HEAT-77");
+    assert_eq!(report["forward"]["destinations"]["dispatches"][0]["customer"], "ACME");
+    assert_eq!(report["cut"], false);
+    let (status, page) = web.get(&format!("/trace/{motor}/report")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("HEAT-77") && page.contains("240") && page.contains("ACME"), "{page}");
+    let (status, text) = web.get(&format!("/trace/{motor}/report.json")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["trace"]["uid"], motor);
+    let report: Result<report::Report, TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            report::report_in(tx, &Genealogy::default(), &motor, chrono::Utc::now()).await
+        })
+        .await;
+    let sheets = crate::explore::report_sheets::sheets(&report.unwrap(), &super::tests::english());
+    let names: Vec<_> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
+    assert_eq!(names.len(), 7, "{names:?}");
+    let cells: Vec<String> =
+        sheets.iter().flat_map(|sheet| sheet.rows.iter().flatten()).map(ToString::to_string).collect();
+    assert!(cells.iter().any(|cell| cell.contains("'=cmd|x")), "{cells:?}");
+    assert!(!cells.iter().any(|cell| cell.starts_with("\"=")), "{cells:?}");
+    assert!(platform::web::workbook(&sheets).unwrap().starts_with(b"PK"));
+    for sheet in &sheets {
+        for row in &sheet.rows {
+            assert!(row.len() <= sheet.heads.len(), "{}", sheet.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn rights_at_one_plant_reach_no_further() {
+    let site = story().await;
+    let plants = platform::ctx::Plants::some(["VSK"]);
+    let cx = site.cx().at(plants);
+    let now = chrono::Utc::now();
+    let page = Page { after: None, limit: 50 };
+    let day = ("2025-01-21T00:00:00Z".parse().unwrap(), "2025-01-22T00:00:00Z".parse().unwrap());
+    let done: Result<(), TraceError> = site
+        .db
+        .db
+        .tx(&cx, async |tx| {
+            for code in ["HEAT-77", "GRN-2025-045", "DN/1", "SO-9", "OVEN-2", "op-7"] {
+                assert_eq!(places::leads_in(tx, code).await?, [], "{code}");
+            }
+            for code in ["PRESS-9", "op-9", "CH-9"] {
+                assert_eq!(places::leads_in(tx, code).await?.len(), 1, "{code}");
+            }
+            let lot = "01900000-0000-7000-8000-000000000001".parse().unwrap();
+            assert_eq!(places::lot_in(tx, lot, &page, now).await.unwrap_err().status(), 404);
+            assert!(places::document_in(tx, "recadv", "GRN-2025-045", &page, now).await.is_err());
+            assert!(places::document_in(tx, "so", "SO-9", &page, now).await.is_err());
+            assert!(places::passes_in(tx, Who::Machine, "OVEN-2", day, &page, now).await.is_err());
+            assert!(places::passes_in(tx, Who::Operator, "op-7", day, &page, now).await.is_err());
+            let own = places::passes_in(tx, Who::Machine, "PRESS-9", day, &page, now).await?;
+            assert_eq!(own.passes.len(), 1);
+            let customer = places::customer_in(tx, "ACME", "", &page, now).await?;
+            assert_eq!((customer.orders.len(), customer.passes.len()), (0, 0));
+            assert!(own.plants_behind.iter().all(|behind| behind.plant == "VSK"));
+            let other =
+                compare::compare_in(tx, &Genealogy::default(), &motor(1), &motor(2), now).await.unwrap_err();
+            assert_eq!(other.status(), 404);
+            assert_eq!(
+                report::report_in(tx, &Genealogy::default(), &motor(1), now).await.unwrap_err().status(),
+                404
+            );
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+}
