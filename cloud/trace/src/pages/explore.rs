@@ -498,7 +498,12 @@ impl ReportPage<'_> {
     }
 }
 
-async fn made(state: &AppState, caller: &Caller, uid: &str) -> Result<(Report, Zones), Problem> {
+async fn made(
+    state: &AppState,
+    genealogy: &Genealogy,
+    caller: &Caller,
+    uid: &str,
+) -> Result<(Report, Zones), Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     state
         .db
@@ -512,11 +517,12 @@ async fn made(state: &AppState, caller: &Caller, uid: &str) -> Result<(Report, Z
 /// `GET /trace/{uid}/report`: to be read and printed.
 pub(super) async fn report(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     Path(uid): Path<String>,
 ) -> Result<Response, Problem> {
-    let (report, zones) = made(&state, &caller, &uid).await?;
+    let (report, zones) = made(&state, &genealogy, &caller, &uid).await?;
     let title = report.trace.uid.clone();
     let view = ReportPage { texts: &caller.texts, zones, report, shown: SHOWN };
     Shell::new(&state, &caller, title, "/trace").page(&headers, &view)
@@ -525,20 +531,22 @@ pub(super) async fn report(
 /// `GET /trace/{uid}/report.xlsx`
 pub(super) async fn report_xlsx(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(uid): Path<String>,
 ) -> Result<Response, Problem> {
-    let (report, _) = made(&state, &caller, &uid).await?;
+    let (report, _) = made(&state, &genealogy, &caller, &uid).await?;
     spreadsheet(report, caller.texts.clone()).await
 }
 
 /// `GET /trace/{uid}/report.json`
 pub(super) async fn report_json(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(uid): Path<String>,
 ) -> Result<Response, Problem> {
-    let (report, _) = made(&state, &caller, &uid).await?;
+    let (report, _) = made(&state, &genealogy, &caller, &uid).await?;
     let bytes = serde_json::to_vec(&report).map_err(Problem::internal)?;
     Ok(file("application/json", &format!("{}.json", report.trace.uid), bytes))
 }
