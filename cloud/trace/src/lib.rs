@@ -4,6 +4,7 @@ pub mod edge;
 pub mod exceptions;
 pub mod explore;
 pub mod holds;
+pub mod imports;
 pub mod ingest;
 pub mod leases;
 pub mod pages;

@@ -236,3 +236,4 @@ search-order-po = ক্রয় আদেশ
 search-order-prodorder = কার্য আদেশ
 search-order-so = বিক্রয় আদেশ
 search-order-transfer = স্থানান্তর
+audit-did-events-import = ইতিহাস আমদানি করা হয়েছে

@@ -239,3 +239,4 @@ search-order-po = Purchase order
 search-order-prodorder = Work order
 search-order-so = Sales order
 search-order-transfer = Transfer
+audit-did-events-import = History imported

@@ -236,3 +236,4 @@ search-order-po = क्रय आदेश
 search-order-prodorder = कार्य आदेश
 search-order-so = बिक्री आदेश
 search-order-transfer = अंतरण
+audit-did-events-import = इतिहास आयात किया

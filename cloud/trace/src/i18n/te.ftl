@@ -236,3 +236,4 @@ search-order-po = కొనుగోలు ఆర్డర్
 search-order-prodorder = పని ఆర్డర్
 search-order-so = అమ్మకపు ఆర్డర్
 search-order-transfer = బదిలీ
+audit-did-events-import = చరిత్ర దిగుమతి చేశారు
