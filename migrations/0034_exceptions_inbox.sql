@@ -18,6 +18,8 @@ create trigger next_version before update on exceptions
     for each row execute function app.next_version();
 
 create index exceptions_unresolved on exceptions (tenant_id, plant, kind) where status <> 'resolved';
+-- How many an import has opened.
+create index exceptions_agent on exceptions (tenant_id, agent_id) where status <> 'resolved';
 create index exceptions_assigned on exceptions (tenant_id, assigned_to, opened_at desc, exception_id)
     where status = 'assigned';
 

@@ -12,9 +12,12 @@ use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, RestoredTenant, Tenant};
 use platform::web::{Scope, keys};
+use trace::imports;
+use trace::ingest::{Committed, Ingest};
 
 use crate::config::Config;
 use crate::database::Database;
+use crate::progress::Progress;
 
 /// Arguments of `cloud seed`.
 #[derive(clap::Args)]
@@ -107,18 +110,46 @@ pub enum KeyCommand {
 
 /// Arguments of `cloud import`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct ImportArgs {
+    #[command(subcommand)]
+    what: Option<ImportWhat>,
     /// A file: `.toml` or `.json` with lists by name, `.json` with rows, or `.csv`.
-    file: PathBuf,
+    #[arg(required = true)]
+    file: Option<PathBuf>,
     /// Tenant's code.
-    #[arg(long)]
-    tenant: String,
+    #[arg(long, required = true)]
+    tenant: Option<String>,
     /// The list whose rows the file holds, such as `items` or `purchase_orders`.
     #[arg(long)]
     list: Option<String>,
     /// Try everything, keep nothing.
     #[arg(long)]
     dry_run: bool,
+}
+
+/// What else than masters and orders `cloud import` takes.
+#[derive(clap::Subcommand)]
+pub enum ImportWhat {
+    /// The history of a tenant that comes from another system: a file of events, CSV or
+    /// JSON lines. It goes on where it was stopped; the same file again changes nothing.
+    Events(EventsArgs),
+}
+
+/// Arguments of `cloud import events`.
+#[derive(clap::Args)]
+pub struct EventsArgs {
+    /// A `.csv` file, or one with a JSON object per line (`.jsonl`, `.ndjson`).
+    file: PathBuf,
+    /// Tenant's code.
+    #[arg(long)]
+    tenant: String,
+    /// Check every row, keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Import the rows that are right although others are not.
+    #[arg(long)]
+    skip_bad: bool,
 }
 
 /// Arguments of `cloud withdraw`.
@@ -385,23 +416,84 @@ fn scope(word: &str) -> anyhow::Result<Scope> {
 
 /// `cloud import`.
 pub async fn import(config: &Config, args: ImportArgs) -> anyhow::Result<()> {
+    if let Some(ImportWhat::Events(args)) = args.what {
+        return import_events(config, args).await;
+    }
+    let (Some(file), Some(code)) = (args.file, args.tenant) else {
+        anyhow::bail!("name the file, and the tenant with --tenant");
+    };
     let list = args.list.as_deref().map(list_of).transpose()?;
-    let form = match (args.file.extension().and_then(|ending| ending.to_str()), list) {
+    let form = match (file.extension().and_then(|ending| ending.to_str()), list) {
         (Some("toml"), None) => Form::Toml,
         (Some("json"), None) => Form::Json,
         (Some("json"), Some(list)) => Form::JsonRows(list),
         (Some("csv"), Some(list)) => Form::Csv(list),
         (Some("csv"), None) => anyhow::bail!("a CSV file holds one list: name it with --list"),
-        _ => anyhow::bail!("{}: expected a .toml, .json or .csv file", args.file.display()),
+        _ => anyhow::bail!("{}: expected a .toml, .json or .csv file", file.display()),
     };
-    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {}", args.file.display()))?;
-    let upload = Upload { name: args.file.display().to_string(), form, bytes };
+    let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+    let upload = Upload { name: file.display().to_string(), form, bytes };
     let database = Database::attach(config).await?;
-    let tenant = tenant(&database.db, &args.tenant).await?;
+    let tenant = tenant(&database.db, &code).await?;
     let cx = Cx::system(tenant.id);
     let report = import::import(&database.db, &cx, &tenant.code, &upload, args.dry_run).await?;
     println!("{report}");
     database.close().await;
+    Ok(())
+}
+
+/// Mistakes that are shown; the file beside has all of them.
+const SHOWN: usize = 1000;
+
+/// `cloud import events`.
+async fn import_events(config: &Config, args: EventsArgs) -> anyhow::Result<()> {
+    let form = match args.file.extension().and_then(|ending| ending.to_str()) {
+        Some("csv") => imports::Form::Csv,
+        Some("jsonl" | "ndjson" | "json") => imports::Form::JsonLines,
+        _ => anyhow::bail!("{}: expected a .csv or .jsonl file", args.file.display()),
+    };
+    let database = Database::attach(config).await?;
+    let tenant = tenant(&database.db, &args.tenant).await?;
+    let wish = imports::Wish {
+        tenant: tenant.id,
+        code: tenant.code.parse().with_context(|| format!("{} is no code of a tenant", tenant.code))?,
+        file: args.file,
+        form,
+        dry_run: args.dry_run,
+        skip_bad: args.skip_bad,
+    };
+    let ingest = Ingest::new(database.db.clone(), Committed::default());
+    let mut progress = Progress::new();
+    let done = imports::run(&ingest, &wish, Utc::now(), &mut progress.watch()).await;
+    progress.end();
+    let report = done?;
+    for mistake in report.mistakes.iter().take(SHOWN) {
+        println!("{mistake}");
+    }
+    if let Some(path) = &report.errors {
+        println!(
+            "{} mistakes in {} of {} rows; all of them stand in {}",
+            report.all_mistakes,
+            report.bad,
+            report.rows,
+            path.display()
+        );
+    }
+    database.close().await;
+    match report.end {
+        imports::End::DryRun => println!("{} rows, {} wrong; nothing was imported", report.rows, report.bad),
+        imports::End::Done => println!(
+            "{} events imported, {} were there already, {} rows left out; {} exceptions of this import are open",
+            report.imported, report.before, report.bad, report.exceptions
+        ),
+        imports::End::Refused => {
+            anyhow::bail!("nothing was imported; put the rows right, or leave them out with --skip-bad")
+        }
+        imports::End::Stopped => anyhow::bail!(
+            "stopped after {} events; the same command goes on from there",
+            report.before + report.imported
+        ),
+    }
     Ok(())
 }
 

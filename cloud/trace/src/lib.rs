@@ -5,6 +5,7 @@ pub mod exceptions;
 pub mod explore;
 pub mod genealogy;
 pub mod holds;
+pub mod imports;
 pub mod ingest;
 pub mod leases;
 pub mod pages;

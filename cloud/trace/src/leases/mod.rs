@@ -112,6 +112,22 @@ pub struct Mark {
     pub highest: u64,
 }
 
+/// Raises the floors of these plants and types past numbers that are used already, so that
+/// none of them is ever granted. A floor that is higher stays.
+///
+/// # Errors
+/// Those of the database.
+pub async fn floors_raise(tx: &mut Tx, used: &[(&str, &str, u64)]) -> Result<(), DbError> {
+    let tenant = tx.tenant();
+    for (plant, kind, highest) in used {
+        let next = i64::try_from(*highest).unwrap_or(i64::MAX).saturating_add(1).min(MAX_SEQUENCE as i64 + 1);
+        if store::floor_lock(tx, tenant, plant, kind).await? < next {
+            store::floor_set(tx, tenant, plant, kind, next).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Grants the next `wanted` UIDs of a type at the agent's plant, which it may
 /// use in `epoch`. The size is bounded to [`MIN_LEASE`]..=[`MAX_LEASE`], and by
 /// what is left.

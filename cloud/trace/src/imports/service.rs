@@ -1,0 +1,514 @@
+//! The import itself: judge everything, then send what is not there yet.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use platform::audit::{self, Entry};
+use platform::ctx::Cx;
+use platform::db::DbError;
+use platform::tenancy::{self, At, Watch};
+use platform::web::{csv_line, harmless};
+use proto::chain::Hash;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
+use uid::{Key, TenantCode};
+use uuid::Uuid;
+
+use super::read::{Form, Next, Rows};
+use super::row::{Ground, Leased, judge};
+use super::seal::{EPOCH, Sealer, line_of};
+use super::{Mistake, store};
+use crate::ingest::store::{Stream, cursor};
+use crate::ingest::{Batch, Ingest, IngestError, Outcome, Source, Way};
+use crate::leases;
+
+/// Most mistakes that a report holds; the file beside has all of them.
+pub const MOST_MISTAKES: usize = 1000;
+/// Bytes that are read at once.
+const BUFFER: usize = 1024 * 1024;
+/// Rows between two looks whether to stop.
+const ROWS: u64 = 4096;
+
+/// What is to be imported.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Into which tenant.
+    pub tenant: Uuid,
+    /// Its code.
+    pub code: TenantCode,
+    /// The file.
+    pub file: PathBuf,
+    /// How it is written.
+    pub form: Form,
+    /// Judge everything, keep nothing.
+    pub dry_run: bool,
+    /// Import the rows that are right although others are not.
+    pub skip_bad: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All rows that are right are in.
+    Done,
+    /// Nothing was to be kept.
+    DryRun,
+    /// Nothing was imported, since some rows are wrong.
+    Refused,
+    /// It was told to stop; the same command goes on from there.
+    Stopped,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How it ended.
+    pub end: End,
+    /// Rows of the file.
+    pub rows: u64,
+    /// Rows that are wrong.
+    pub bad: u64,
+    /// The first mistakes of the file, at most [`MOST_MISTAKES`].
+    pub mistakes: Vec<Mistake>,
+    /// How many there are.
+    pub all_mistakes: u64,
+    /// The file that holds all of them.
+    pub errors: Option<PathBuf>,
+    /// Events that were there already.
+    pub before: u64,
+    /// Events that were imported now.
+    pub imported: u64,
+    /// Exceptions that its events have opened, and that nobody has resolved.
+    pub exceptions: i64,
+}
+
+/// Why an import did not come to an end.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file, or the one beside it.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: io::Error,
+    },
+    /// The stream of this import is not as this file would make it.
+    #[error("what was imported of this file before is not what it says now; was it changed meanwhile?")]
+    Parted,
+    /// An agent was given numbers of the file while it was checked.
+    #[error("an agent was given numbers meanwhile that the file names; run it again to see which")]
+    Meanwhile,
+    /// A batch could not be sent.
+    #[error("sending a batch: {0}")]
+    Task(#[from] tokio::task::JoinError),
+    /// The ingest.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<sqlx::Error> for ImportError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// Imports a file, or goes on with it where it was stopped or killed. Every row is judged
+/// before the first one is kept.
+///
+/// # Errors
+/// [`ImportError`]; what was committed before stays, and the same call goes on after it.
+pub async fn run(
+    ingest: &Ingest,
+    wish: &Wish,
+    now: DateTime<Utc>,
+    watch: &mut Watch<'_>,
+) -> Result<Report, ImportError> {
+    let cx = Cx::system(wish.tenant);
+    let _ = watch(&At::Step("reading the file"));
+    let name = format!("import:{}", hash_of(&wish.file)?);
+    let ground = ingest.db().tx(&cx, async |tx| ground(tx, wish, &name, now).await).await?;
+    let _ = watch(&At::Step("checking every row"));
+    let mut judged = judge_all(wish, &ground, watch)?;
+    let mut report = judged.report();
+    if report.end == End::Stopped {
+        return Ok(report);
+    }
+    if wish.dry_run || (report.bad > 0 && !wish.skip_bad) || report.rows == report.bad {
+        report.end = match (wish.dry_run, report.bad) {
+            (true, _) => End::DryRun,
+            (false, 0) => End::Done,
+            (false, _) => End::Refused,
+        };
+        return Ok(report);
+    }
+    let (agent, resume) =
+        ingest.db().tx(&cx, async |tx| begin(tx, wish, &name, &ground, &judged, now).await).await?;
+    report.before = resume.through_seq;
+    let _ = watch(&At::Step("importing"));
+    let sent = send(ingest, wish, &ground, agent, &resume, watch).await?;
+    report.imported = sent.through_seq - resume.through_seq;
+    report.end = if sent.stopped { End::Stopped } else { End::Done };
+    report.exceptions = ingest
+        .db()
+        .tx(&cx, async |tx| Ok::<_, DbError>(store::exceptions(tx, agent.agent_id).await?))
+        .await?;
+    let _ = watch(&At::Table { table: "events".into(), rows: report.imported });
+    Ok(report)
+}
+
+fn of_file(path: &Path) -> impl FnOnce(io::Error) -> ImportError + '_ {
+    move |error| ImportError::File { path: path.to_owned(), error }
+}
+
+/// SHA-256 of a file, as hex.
+fn hash_of(path: &Path) -> Result<String, ImportError> {
+    let mut file = File::open(path).map_err(of_file(path))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = file.read(&mut buffer).map_err(of_file(path))?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(buffer.get(..read).unwrap_or_default());
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What rows are judged by. An import that has begun is judged by the time at which it
+/// did, and its own numbers were taken from the agents then.
+async fn ground(
+    tx: &mut platform::db::Tx,
+    wish: &Wish,
+    name: &str,
+    now: DateTime<Utc>,
+) -> Result<Ground, ImportError> {
+    let plants = tenancy::plant_codes(tx).await?.into_iter().collect();
+    let leased = leased(tx).await?;
+    let began = store::agent_find(tx, name).await?.map_or(now, |agent| agent.began);
+    Ok(Ground { tenant: wish.code, plants, leased, now: began })
+}
+
+/// The numbers that agents may still mint.
+async fn leased(tx: &mut platform::db::Tx) -> Result<BTreeMap<(String, String), Vec<Leased>>, ImportError> {
+    let mut leased: BTreeMap<(String, String), Vec<Leased>> = BTreeMap::new();
+    for row in store::leases(tx).await? {
+        leased.entry((row.plant_code, row.type_code)).or_default().push(Leased {
+            first: row.first.unsigned_abs(),
+            last: row.last.unsigned_abs(),
+            agent: row.agent,
+        });
+    }
+    Ok(leased)
+}
+
+/// What the first reading has found.
+struct Judged {
+    end: End,
+    rows: u64,
+    bad: u64,
+    mistakes: Vec<Mistake>,
+    all_mistakes: u64,
+    errors: Option<PathBuf>,
+    /// The highest number of each plant and type.
+    highest: BTreeMap<(String, String), u64>,
+}
+
+impl Judged {
+    fn report(&mut self) -> Report {
+        Report {
+            end: self.end,
+            rows: self.rows,
+            bad: self.bad,
+            mistakes: std::mem::take(&mut self.mistakes),
+            all_mistakes: self.all_mistakes,
+            errors: self.errors.clone(),
+            before: 0,
+            imported: 0,
+            exceptions: 0,
+        }
+    }
+}
+
+/// The file beside, in which all mistakes are listed.
+fn errors_path(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".errors.csv");
+    PathBuf::from(name)
+}
+
+/// The list of all mistakes, made with the first of them.
+struct Errors {
+    path: PathBuf,
+    file: Option<BufWriter<File>>,
+}
+
+impl Errors {
+    /// One of a run before tells nothing any more.
+    fn new(file: &Path) -> Result<Self, ImportError> {
+        let path = errors_path(file);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of_file(&path)(error)),
+            _ => Ok(Self { path, file: None }),
+        }
+    }
+
+    fn add(&mut self, mistake: &Mistake) -> Result<(), ImportError> {
+        let Self { path, file } = self;
+        let mut write = || -> io::Result<()> {
+            if file.is_none() {
+                let mut made = BufWriter::new(File::create(&*path)?);
+                made.write_all(&csv_line(["line", "column", "problem"]))?;
+                *file = Some(made);
+            }
+            let line = mistake.line.to_string();
+            let (column, problem) = (harmless(mistake.column.clone()), harmless(mistake.problem.clone()));
+            match file {
+                Some(file) => file.write_all(&csv_line([line, column, problem])),
+                None => Ok(()),
+            }
+        };
+        write().map_err(of_file(path))
+    }
+
+    fn close(self) -> Result<Option<PathBuf>, ImportError> {
+        let Some(mut file) = self.file else { return Ok(None) };
+        file.flush().map_err(of_file(&self.path))?;
+        Ok(Some(self.path))
+    }
+}
+
+fn rows_of(wish: &Wish) -> Result<Rows<BufReader<File>>, ImportError> {
+    let file = File::open(&wish.file).map_err(of_file(&wish.file))?;
+    Rows::new(wish.form, BufReader::with_capacity(BUFFER, file)).map_err(of_file(&wish.file))
+}
+
+fn judge_all(wish: &Wish, ground: &Ground, watch: &mut Watch<'_>) -> Result<Judged, ImportError> {
+    let mut rows = rows_of(wish)?;
+    let mut errors = Errors::new(&wish.file)?;
+    let mut judged = Judged {
+        end: End::Done,
+        rows: 0,
+        bad: 0,
+        mistakes: Vec::new(),
+        all_mistakes: 0,
+        errors: None,
+        highest: BTreeMap::new(),
+    };
+    loop {
+        let wrong = match rows.next_row().map_err(of_file(&wish.file))? {
+            Next::End => break,
+            Next::Bad(wrong) | Next::Broken(wrong) => wrong,
+            Next::Row(raw) => match judge(&raw, ground) {
+                Ok(event) => {
+                    for key in event.subjects.iter().filter_map(|subject| Key::new(subject.key).ok()) {
+                        let (plant, kind, number) = key.parts();
+                        let highest =
+                            judged.highest.entry((plant.to_string(), kind.to_string())).or_default();
+                        *highest = number.max(*highest);
+                    }
+                    Vec::new()
+                }
+                Err(wrong) => wrong,
+            },
+        };
+        judged.rows += 1;
+        judged.bad += u64::from(!wrong.is_empty());
+        for mistake in wrong {
+            errors.add(&mistake)?;
+            judged.all_mistakes += 1;
+            if judged.mistakes.len() < MOST_MISTAKES {
+                judged.mistakes.push(mistake);
+            }
+        }
+        if judged.rows.is_multiple_of(ROWS) {
+            let at = At::Bytes { table: "checked".into(), bytes: rows.bytes() };
+            if watch(&at) == ControlFlow::Break(()) {
+                judged.end = End::Stopped;
+                break;
+            }
+        }
+    }
+    judged.errors = errors.close()?;
+    Ok(judged)
+}
+
+/// Where an import goes on.
+struct Resume {
+    /// Events that are committed.
+    through_seq: u64,
+    /// The hash of the last of them.
+    head: Option<Hash>,
+    /// The line on which it stands; 0 before the first.
+    line: u64,
+}
+
+/// Makes the agent, or finds where it stopped; raises the floors past every number that
+/// the file names, so that no agent is ever given one of them.
+async fn begin(
+    tx: &mut platform::db::Tx,
+    wish: &Wish,
+    name: &str,
+    ground: &Ground,
+    judged: &Judged,
+    now: DateTime<Utc>,
+) -> Result<(store::AgentRow, Resume), ImportError> {
+    let made = store::agent_insert(tx, name, now).await?;
+    let agent = store::agent_find(tx, name).await?.ok_or(IngestError::UnknownAgent)?;
+    if made {
+        let entry = Entry {
+            action: "events.import",
+            subject: &format!("agent:{}", agent.agent_id),
+            before: None,
+            after: Some(json!({ "file": name, "rows": judged.rows, "skipped": judged.bad })),
+        };
+        audit::record(tx, entry).await?;
+    }
+    let stream = Stream { tenant: wish.tenant, agent_id: agent.agent_id, epoch: EPOCH };
+    let genesis = proto::chain::genesis(agent.agent_id.as_bytes(), EPOCH.unsigned_abs());
+    let cursor = cursor::lock(tx, stream, genesis).await?;
+    let line = match cursor.through_seq {
+        0 => 0,
+        seq => {
+            let payload = store::payload(tx, stream, seq).await?;
+            payload.and_then(|payload| line_of(&payload)).ok_or(ImportError::Parted)?
+        }
+    };
+    // Floors are locked last, as wherever numbers are given.
+    let highest: Vec<(&str, &str, u64)> = judged
+        .highest
+        .iter()
+        .map(|((plant, kind), number)| (plant.as_str(), kind.as_str(), *number))
+        .collect();
+    leases::floors_raise(tx, &highest).await?;
+    let given = leased(tx).await?;
+    let new = given.iter().flat_map(|(of, ranges)| ranges.iter().map(move |range| (of, range))).any(
+        |(of, range)| {
+            let known = ground.leased.get(of).is_some_and(|ranges| ranges.contains(range));
+            !known && judged.highest.get(of).is_some_and(|highest| range.first <= *highest)
+        },
+    );
+    if new {
+        return Err(ImportError::Meanwhile);
+    }
+    let through_seq = cursor.through_seq.unsigned_abs();
+    Ok((agent, Resume { through_seq, head: cursor.chain_hash, line }))
+}
+
+/// How far it came.
+struct Sent {
+    through_seq: u64,
+    stopped: bool,
+}
+
+/// Sends the rows after the place at which the stream stands. While one batch is
+/// committed, the next is made.
+async fn send(
+    ingest: &Ingest,
+    wish: &Wish,
+    ground: &Ground,
+    agent: store::AgentRow,
+    resume: &Resume,
+    watch: &mut Watch<'_>,
+) -> Result<Sent, ImportError> {
+    let source = Source { tenant: wish.tenant, agent_id: agent.agent_id, plant: None };
+    let mut sealer = Sealer::new(agent.agent_id, agent.began, resume.through_seq, resume.head);
+    let mut rows = rows_of(wish)?;
+    let mut batch = Filling::after(resume.through_seq);
+    let mut on_its_way: Option<JoinHandle<Result<Outcome, IngestError>>> = None;
+    let mut stopped = false;
+    loop {
+        let next = match rows.next_row().map_err(of_file(&wish.file))? {
+            Next::Row(raw) if raw.line > resume.line => {
+                judge(&raw, ground).ok().map(|event| (event, raw.line))
+            }
+            Next::Row(_) | Next::Bad(_) => None,
+            Next::Broken(_) | Next::End => break,
+        };
+        let Some((event, line)) = next else { continue };
+        let bytes = sealer.seal(event, line);
+        if !batch.fits(&bytes) {
+            arrived(&mut on_its_way).await?;
+            on_its_way = Some(dispatch(ingest, &source, batch.take()));
+            let at = At::Bytes { table: "imported".into(), bytes: rows.bytes() };
+            if watch(&at) == ControlFlow::Break(()) {
+                stopped = true;
+                break;
+            }
+        }
+        batch.add(bytes);
+    }
+    arrived(&mut on_its_way).await?;
+    if !stopped && !batch.events.is_empty() {
+        on_its_way = Some(dispatch(ingest, &source, batch.take()));
+        arrived(&mut on_its_way).await?;
+    }
+    Ok(Sent { through_seq: batch.from_seq - 1, stopped })
+}
+
+/// A batch that is being filled.
+struct Filling {
+    from_seq: u64,
+    events: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Filling {
+    fn after(through_seq: u64) -> Self {
+        Self { from_seq: through_seq + 1, events: Vec::new(), bytes: 0 }
+    }
+
+    fn fits(&self, bytes: &Bytes) -> bool {
+        self.events.len() < proto::MAX_BATCH_EVENTS && self.bytes + bytes.len() <= proto::MAX_BATCH_BYTES
+    }
+
+    fn add(&mut self, bytes: Bytes) {
+        self.bytes += bytes.len();
+        self.events.push(bytes);
+    }
+
+    /// What is in it; the next begins after that.
+    fn take(&mut self) -> Batch {
+        let events = std::mem::take(&mut self.events);
+        let from_seq = self.from_seq;
+        *self = Self::after(from_seq + events.len() as u64 - 1);
+        Batch {
+            epoch: EPOCH.unsigned_abs(),
+            from_seq,
+            events,
+            notes: Vec::new(),
+            oldest_seq: 1,
+            way: Way::Current,
+        }
+    }
+}
+
+/// A commit must not be dropped half-way: it runs in a task of its own.
+fn dispatch(ingest: &Ingest, source: &Source, batch: Batch) -> JoinHandle<Result<Outcome, IngestError>> {
+    let (ingest, source) = (ingest.clone(), source.clone());
+    tokio::spawn(async move { ingest.commit_batch(&source, batch).await })
+}
+
+async fn arrived(
+    on_its_way: &mut Option<JoinHandle<Result<Outcome, IngestError>>>,
+) -> Result<(), ImportError> {
+    match on_its_way.take() {
+        None => Ok(()),
+        Some(sent) => match sent.await?? {
+            Outcome::Committed { .. } => Ok(()),
+            Outcome::Gap { .. } | Outcome::Rewind { .. } | Outcome::Moved(_) | Outcome::Parted { .. } => {
+                Err(ImportError::Parted)
+            }
+        },
+    }
+}

@@ -1,0 +1,104 @@
+//! SQL of imports.
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use sqlx::Error;
+use uuid::Uuid;
+
+use crate::ingest::store::Stream;
+
+/// The agent of an import.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentRow {
+    /// Its id.
+    pub agent_id: Uuid,
+    /// When the import began.
+    pub began: DateTime<Utc>,
+}
+
+/// The agent of an import that has begun, by its name.
+pub async fn agent_find(tx: &mut Tx, name: &str) -> Result<Option<AgentRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        AgentRow,
+        r#"select agent_id, enrolled_at as "began!" from agents
+           where tenant_id = $1 and name = $2 and kind = 'import' and enrolled_at is not null"#,
+        tenant,
+        name,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Makes it, unless another process has; answers whether it was made here.
+pub async fn agent_insert(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let made = sqlx::query!(
+        "insert into agents (tenant_id, agent_id, name, kind, status, enrolled_at) \
+         values ($1, $2, $3, 'import', 'enrolled', $4) on conflict do nothing",
+        tenant,
+        Uuid::now_v7(),
+        name,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(made.rows_affected() > 0)
+}
+
+/// Bytes of an event.
+pub async fn payload(tx: &mut Tx, stream: Stream, seq: i64) -> Result<Option<Vec<u8>>, Error> {
+    sqlx::query_scalar!(
+        "select payload from lifecycle_events \
+         where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        stream.tenant,
+        stream.agent_id,
+        stream.epoch,
+        seq,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// A range of numbers that an agent may still use.
+#[derive(Debug, Clone)]
+pub struct LeaseRow {
+    /// Plant of the numbers.
+    pub plant_code: String,
+    /// Type of the numbers.
+    pub type_code: String,
+    /// The first.
+    pub first: i64,
+    /// The last.
+    pub last: i64,
+    /// Whose they are.
+    pub agent: String,
+}
+
+/// All such ranges, in order.
+pub async fn leases(tx: &mut Tx) -> Result<Vec<LeaseRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        LeaseRow,
+        "select l.plant_code, l.type_code, l.first, l.last, a.name as agent \
+         from uid_leases l join agents a on a.tenant_id = $1 and a.agent_id = l.agent_id \
+         where l.tenant_id = $1 and l.burnt_at is null and a.status <> 'revoked' \
+         order by l.plant_code, l.type_code, l.first",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// How many exceptions an import has opened that nobody has resolved.
+pub async fn exceptions(tx: &mut Tx, agent_id: Uuid) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select count(*) as "count!" from exceptions
+           where tenant_id = $1 and status <> 'resolved' and agent_id = $2"#,
+        tenant,
+        agent_id,
+    )
+    .fetch_one(tx.conn())
+    .await
+}

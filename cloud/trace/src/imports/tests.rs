@@ -1,0 +1,266 @@
+//! Imports into a real database.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use platform::tenancy::At;
+use proto::chain;
+
+use super::read::{Next, Rows};
+use super::row::{Ground, judge};
+use super::{End, Form, ImportError, Report, Wish, run};
+use crate::ingest::{Committed, Ingest};
+use crate::testing::{Site, uid};
+
+const HEAD: &str = "uid,stage,occurred_at,item,quantity,unit,parent,inputs,supplier,supplier_lot,readings\n";
+
+/// A history: bags that are received, and units that are made of one each.
+fn history(units: u64) -> String {
+    let mut text = HEAD.to_owned();
+    for n in 1..=units {
+        let (bag, unit) = (uid("KOL", "RM", n), uid("KOL", "FG", n));
+        writeln!(text, "{bag},GRN,2024-01-15T10:30:00+05:30,STEEL,25.5,kg,,,XYZ,HEAT-{},", n % 7).unwrap();
+        writeln!(
+            text,
+            "{unit},TRANSFORMATION,2024-02-15T10:30:00+05:30,PUMP,,,,{bag}=25.5 kg,,,temperature=18{}.5 C [170..190]",
+            n % 10
+        )
+        .unwrap();
+    }
+    text
+}
+
+struct Lab {
+    site: Site,
+    ingest: Ingest,
+    folder: tempfile::TempDir,
+}
+
+impl Lab {
+    async fn new() -> Self {
+        let site = Site::new().await;
+        let ingest = Ingest::new(site.db.db.clone(), Committed::default());
+        Self { site, ingest, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn wish(&self, name: &str, text: &str) -> Wish {
+        let file = self.folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let form = if name.ends_with("csv") { Form::Csv } else { Form::JsonLines };
+        Wish {
+            tenant: self.site.tenant,
+            code: "SAIF".parse().unwrap(),
+            file,
+            form,
+            dry_run: false,
+            skip_bad: false,
+        }
+    }
+
+    async fn run(&self, wish: &Wish) -> Report {
+        run(&self.ingest, wish, now(), &mut |_: &At| ControlFlow::Continue(())).await.unwrap()
+    }
+
+    /// Runs until so many batches are on their way.
+    async fn cut(&self, wish: &Wish, batches: usize) -> Report {
+        let mut seen = 0;
+        let mut watch = |at: &At| {
+            seen += usize::from(matches!(at, At::Bytes { table, .. } if table == "imported"));
+            if seen >= batches { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        run(&self.ingest, wish, now(), &mut watch).await.unwrap()
+    }
+
+    /// How many events there are; the chain of the import must be whole.
+    async fn chained(&self) -> usize {
+        let payloads: Vec<(uuid::Uuid, Vec<u8>)> = self
+            .site
+            .db
+            .db
+            .tx(&self.site.cx(), async |tx| {
+                let sql = "select e.agent_id, e.payload from lifecycle_events e \
+                     join agents a on a.agent_id = e.agent_id and a.kind = 'import' order by e.agent_id, e.seq";
+                Ok::<_, platform::db::DbError>(sqlx::query_as(sql).fetch_all(tx.conn()).await?)
+            })
+            .await
+            .unwrap();
+        let mut head = None;
+        for (agent, payload) in &payloads {
+            let event = <proto::v1::Event as prost::Message>::decode(payload.as_slice()).unwrap();
+            let before = match (event.seq, head) {
+                (1, _) => chain::genesis(agent.as_bytes(), 1),
+                (_, Some(head)) => head,
+                (seq, None) => panic!("the first is {seq}"),
+            };
+            assert_eq!(event.prev_hash, before, "{}", event.seq);
+            head = Some(chain::link(payload));
+        }
+        payloads.len()
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    "2025-06-01T00:00:00Z".parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_history_becomes_a_stream_like_any_other() {
+    let lab = Lab::new().await;
+    let wish = lab.wish("h.csv", &history(20));
+    let dry = lab.run(&Wish { dry_run: true, ..wish.clone() }).await;
+    assert_eq!((dry.end, dry.rows, dry.bad, dry.imported), (End::DryRun, 40, 0, 0));
+    assert_eq!(lab.site.ask("select count(*)::text from agents where kind = 'import'").await, "0");
+    let done = lab.run(&wish).await;
+    assert_eq!((done.end, done.imported, done.exceptions), (End::Done, 40, 0));
+    assert_eq!(lab.chained().await, 40);
+    assert_eq!(lab.site.ask("select count(*)::text from lots").await, "7");
+    assert_eq!(lab.site.ask("select count(*)::text from uid_links").await, "20");
+    lab.site.project().await;
+    assert_eq!(lab.site.ask("select kind from exceptions").await, "");
+    // What was made of a bag is traced to it.
+    let links = "select l.to_key::text from uid_links l order by l.to_key limit 1";
+    assert_eq!(lab.site.ask(links).await, crate::testing::key(&uid("KOL", "FG", 1)).to_string());
+    // No agent is ever given one of its numbers.
+    let floors = "select type_code || next::text from uid_floors where plant_code = 'KOL' order by 1";
+    assert_eq!(lab.site.ask(floors).await, "FG21 RM21");
+    let audit = "select action || ' ' || (after->>'rows') from audit_log where action = 'events.import'";
+    assert_eq!(lab.site.ask(audit).await, "events.import 40");
+
+    // The same file again changes nothing.
+    let again = lab.run(&wish).await;
+    assert_eq!((again.end, again.before, again.imported), (End::Done, 40, 0));
+    assert_eq!(lab.site.ask("select count(*)::text from lifecycle_events").await, "40");
+    assert_eq!(lab.site.ask("select count(*)::text from ingest_batches").await, "1");
+    assert_eq!(lab.site.ask(audit).await, "events.import 40");
+}
+
+#[tokio::test]
+async fn it_goes_on_where_it_was_cut_off() {
+    let lab = Lab::new().await;
+    let units = 2000;
+    let wish = lab.wish("h.csv", &history(units));
+    let first = lab.cut(&wish, 1).await;
+    assert_eq!((first.end, first.imported), (End::Stopped, 1024));
+    let second = lab.cut(&wish, 2).await;
+    assert_eq!((second.end, second.before, second.imported), (End::Stopped, 1024, 2048));
+    // Two processes at once do no harm: what one has sent is a repeat of the other.
+    let (one, two) = tokio::join!(lab.run(&wish), lab.run(&wish));
+    assert_eq!((one.end, two.end), (End::Done, End::Done));
+    assert_eq!(lab.chained().await as u64, 2 * units);
+    assert_eq!(lab.site.ask("select count(*)::text from exceptions").await, "0");
+    assert_eq!(lab.site.ask("select epoch::text from agents where kind = 'import'").await, "1");
+    assert_eq!(lab.site.ask("select max(to_seq)::text from ingest_batches").await, "4000");
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_listed_and_nothing_is_imported() {
+    let lab = Lab::new().await;
+    let at = "2024-01-15T10:30:00+05:30";
+    let good = uid("KOL", "RM", 1);
+    let text = format!(
+        "uid,stage,occurred_at,item,quantity\n\
+         {good},GRN,{at},STEEL,1\n\
+         UID-ZZZZ-ZZZ-ZZ-99999999999-E6,STORAGE,{at},,\n\
+         {good},STORED,{at},,much\n\
+         {good},STORAGE,2024-01-15,,\n\
+         {good},STORAGE\n"
+    );
+    let mut wish = lab.wish("h.csv", &text);
+    let report = lab.run(&wish).await;
+    assert_eq!((report.end, report.rows, report.bad, report.imported), (End::Refused, 5, 4, 0));
+    let told: Vec<(u64, &str)> =
+        report.mistakes.iter().map(|mistake| (mistake.line, mistake.column.as_str())).collect();
+    assert_eq!(told, [(3, "uid"), (4, "stage"), (4, "quantity"), (5, "occurred_at"), (6, "")]);
+    assert!(report.mistakes[0].problem.contains("another tenant"), "{}", report.mistakes[0]);
+    let errors: PathBuf = report.errors.unwrap();
+    assert_eq!(errors, lab.folder.path().join("h.csv.errors.csv"));
+    assert_eq!(std::fs::read_to_string(&errors).unwrap().lines().count(), 6);
+    assert_eq!(lab.site.ask("select count(*)::text from agents where kind = 'import'").await, "0");
+    assert_eq!(lab.site.ask("select count(*)::text from uid_floors").await, "0");
+
+    wish.skip_bad = true;
+    let report = lab.run(&wish).await;
+    assert_eq!((report.end, report.bad, report.imported), (End::Done, 4, 1));
+    assert_eq!(lab.chained().await, 1);
+    // A file that is right leaves no list behind.
+    let right = lab.wish("h.csv", &history(1));
+    assert_eq!(lab.run(&right).await.errors, None);
+    assert!(!errors.exists());
+}
+
+#[tokio::test]
+async fn numbers_of_agents_are_left_alone() {
+    let lab = Lab::new().await;
+    lab.site
+        .sql(
+            "insert into uid_leases (tenant_id, plant_code, type_code, first, last, agent_id, epoch) \
+             select app.tenant(), 'KOL', 'RM', 1, 100, agent_id, 1 from agents where name = 'KOL'; \
+             insert into uid_floors (tenant_id, plant_code, type_code, next) values (app.tenant(), 'KOL', 'RM', 101)",
+        )
+        .await;
+    let wish = lab.wish("h.csv", &history(1));
+    let report = lab.run(&wish).await;
+    assert_eq!((report.end, report.bad), (End::Refused, 1));
+    assert!(report.mistakes[0].problem.contains("raise-epoch"), "{}", report.mistakes[0]);
+    lab.site.sql("update uid_leases set burnt_at = now()").await;
+    assert_eq!(lab.run(&wish).await.end, End::Done);
+    // A floor is never lowered.
+    assert_eq!(lab.site.ask("select next::text from uid_floors where type_code = 'RM'").await, "101");
+}
+
+#[tokio::test]
+async fn a_birth_that_is_known_is_an_exception() {
+    let mut lab = Lab::new().await;
+    let bag = uid("KOL", "RM", 1);
+    let grn = crate::testing::event(proto::v1::Stage::Grn, "2024-01-01T00:00:00Z");
+    lab.site.say("KOL", crate::testing::Say::mint(grn, &bag, proto::v1::Role::Subject, "STEEL"));
+    lab.site.send("KOL").await;
+    let wish = lab.wish("h.csv", &history(1));
+    let report = lab.run(&wish).await;
+    assert_eq!((report.end, report.imported, report.exceptions), (End::Done, 2, 1));
+    assert_eq!(lab.site.ask("select kind from exceptions").await, "uid.second_birth");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_named() {
+    let lab = Lab::new().await;
+    let mut wish = lab.wish("h.csv", "");
+    wish.file = lab.folder.path().join("gone.csv");
+    let error = run(&lab.ingest, &wish, now(), &mut |_: &At| ControlFlow::Continue(())).await.unwrap_err();
+    assert!(matches!(error, ImportError::File { .. }) && error.to_string().contains("gone.csv"), "{error}");
+}
+
+#[test]
+fn csv_and_json_lines_make_the_same_events() {
+    let ground = Ground {
+        tenant: "SAIF".parse().unwrap(),
+        plants: ["KOL".to_owned()].into(),
+        leased: std::collections::BTreeMap::new(),
+        now: now(),
+    };
+    let events = |form: Form, text: &str| {
+        let mut rows = Rows::new(form, text.as_bytes()).unwrap();
+        let mut events = Vec::new();
+        loop {
+            match rows.next_row().unwrap() {
+                Next::Row(raw) => events.push(judge(&raw, &ground).unwrap()),
+                Next::End => return events,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let csv = history(3);
+    let mut json = String::new();
+    let mut lines = csv.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    for line in lines {
+        let fields: serde_json::Map<String, serde_json::Value> =
+            names.iter().zip(line.split(',')).map(|(name, cell)| ((*name).to_owned(), cell.into())).collect();
+        writeln!(json, "{}", serde_json::Value::Object(fields)).unwrap();
+    }
+    let (csv, json) = (events(Form::Csv, &csv), events(Form::JsonLines, &json));
+    assert_eq!(csv.len(), 6);
+    assert_eq!(csv, json);
+}
