@@ -169,9 +169,9 @@ impl Stream<'_> {
 
     /// A cloud that is in touch and does not say what is held is as good as none:
     /// it must not keep the plant waiting.
-    fn patient(&self) -> Result<(), Ended> {
+    fn patient(&self, now: Instant) -> Result<(), Ended> {
         match self.holds_due {
-            Some(due) if Instant::now() > due => Err(Ended::Silent("what is held")),
+            Some(due) if now > due => Err(Ended::Silent("what is held")),
             _ => Ok(()),
         }
     }
@@ -191,7 +191,7 @@ impl Stream<'_> {
             if self.in_flight.front().is_some_and(|(.., left)| left.elapsed() > ACK_WITHIN) {
                 return Err(Ended::Silent("an acknowledgement"));
             }
-            self.patient()?;
+            self.patient(Instant::now())?;
             let due = self.holds_due;
             let overdue = async {
                 match due {
