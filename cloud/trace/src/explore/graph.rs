@@ -175,7 +175,7 @@ impl Graph {
 
     /// All links by which UIDs were reached, in no order.
     pub fn links(&self) -> impl Iterator<Item = &Edge> {
-        self.reached_by.values().flatten().map(|&index| &self.edges[index])
+        self.reached_by.iter().map(|&(_, link)| &self.edges[link as usize])
     }
 
     /// Whether a link lies on a cycle.
