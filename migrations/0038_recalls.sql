@@ -161,7 +161,7 @@ call app.protect('recall_responses');
 -- An event counts once for each unit.
 create unique index recall_responses_event on recall_responses (tenant_id, recall_id, key, event_id)
     where event_id is not null;
-create index recall_responses_recall on recall_responses (tenant_id, recall_id, response_id);
+create index recall_responses_recall on recall_responses (tenant_id, recall_id, at, response_id);
 create index recall_responses_of_event on recall_responses (tenant_id, event_id) where event_id is not null;
 
 grant select, insert, update, delete

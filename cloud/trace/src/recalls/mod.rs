@@ -16,6 +16,7 @@ mod locate;
 mod model;
 mod pages;
 mod read;
+mod report;
 mod respond;
 mod returns;
 mod rights;
