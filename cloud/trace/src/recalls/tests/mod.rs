@@ -84,7 +84,7 @@ pub(super) async fn site() -> Site {
             .action(Which::Add)
             .part(&bolt(4), Role::Subject)
             .document("transfer", "TR-1")
-            .at("VSK"),
+            .document("to_plant", "VSK"),
     );
     site.say("KOL", event(Stage::Scrap, "2026-01-13T12:00:00Z").part(&bolt(5), Role::Subject));
     site.settle().await;
