@@ -14,6 +14,7 @@ use typst::layout::{Frame, FrameItem};
 use typst_layout::PagedDocument;
 use typst_pdf::PdfOptions;
 
+pub use fonts::FONTS;
 use world::Sheet;
 
 /// Most pages of a document.
@@ -160,5 +161,3 @@ mod tests {
         assert!(matches!(pdf(TEMPLATE, &long), Err(PrintError::Data)));
     }
 }
-
-pub use fonts::FONTS;
