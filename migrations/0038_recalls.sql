@@ -47,6 +47,7 @@ create table recalls (
 call app.keep_authors('recalls');
 call app.protect('recalls');
 create index recalls_newest on recalls (tenant_id, kind, recall_id desc);
+create index recalls_number on recalls (tenant_id, number, recall_id);
 create index recalls_open on recalls (tenant_id, recall_id) where status in ('draft', 'active');
 create index recalls_owner on recalls (tenant_id, owner) where owner is not null;
 create index recalls_of on recalls (tenant_id, of_recall) where of_recall is not null;
@@ -161,7 +162,7 @@ call app.protect('recall_responses');
 -- An event counts once for each unit.
 create unique index recall_responses_event on recall_responses (tenant_id, recall_id, key, event_id)
     where event_id is not null;
-create index recall_responses_recall on recall_responses (tenant_id, recall_id, response_id);
+create index recall_responses_recall on recall_responses (tenant_id, recall_id, at, response_id);
 create index recall_responses_of_event on recall_responses (tenant_id, event_id) where event_id is not null;
 
 grant select, insert, update, delete

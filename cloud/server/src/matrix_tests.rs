@@ -118,6 +118,8 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("POST", "/recalls/{id}/drill", Writer, Form("")),
     ("POST", "/recalls/{id}/consignees/{consignee}", Writer, Form("state=notified")),
     ("POST", "/recalls/{id}/responses", Writer, Form("found=1")),
+    ("GET", "/recalls/{id}/report", Reader, Nothing),
+    ("GET", "/api/v1/recalls/{id}/report.pdf", Reader, Nothing),
     ("GET", "/api/v1/recalls", Reader, Nothing),
     (
         "POST",

@@ -35,6 +35,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/recalls/{id}/consignees/{consignee}/letters", post(write))
         .route("/api/v1/recalls/{id}/responses", get(responses).post(respond))
         .route("/api/v1/recalls/{id}/effectiveness", get(effectiveness))
+        .route("/api/v1/recalls/{id}/report.pdf", get(report))
 }
 
 /// What the routes here are, for the description of the API.
@@ -145,6 +146,9 @@ pub(super) fn operations() -> Vec<Operation> {
             ))
             .needs(&RECALL_READ)
             .answers::<Effectiveness>(),
+            of(Operation::get(at("/report.pdf"), "printRecall", "The report of a recall as PDF"))
+                .needs(&RECALL_READ)
+                .answers_file(&["application/pdf"]),
         ],
     )
 }
@@ -422,4 +426,12 @@ async fn effectiveness(
     Path(id): Path<Uuid>,
 ) -> Result<Json<Effectiveness>, Problem> {
     Ok(Json(service::ask(&state, &caller, async |tx| read::effectiveness(tx, id).await).await?))
+}
+
+async fn report(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<axum::response::Response, Problem> {
+    Ok(super::pages::pdf(super::report::report(&state, &caller, id, Utc::now()).await?))
 }

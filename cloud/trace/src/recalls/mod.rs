@@ -16,9 +16,11 @@ mod locate;
 mod model;
 mod pages;
 mod read;
+mod report;
 mod respond;
 mod returns;
 mod rights;
+mod search;
 mod service;
 mod snapshot;
 mod store;
@@ -65,6 +67,8 @@ pub fn module(committed: &Committed) -> Module {
         .permissions(rights::PERMISSIONS)
         .texts(TEXTS)
         .kinds(KINDS)
+        .searchers(&search::SEARCHERS)
+        .commands(search::commands())
         .job("recalls", |state, stop| async move {
             worker::run(state.db.clone(), announces, stop).await;
         })

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response as Answered};
 use axum::routing::{get, post};
 use axum::{Extension, Form, Router};
@@ -43,6 +43,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/recalls/{id}/drill", post(drill))
         .route("/recalls/{id}/consignees/{consignee}", post(consignee))
         .route("/recalls/{id}/responses", post(respond))
+        .route("/recalls/{id}/report", get(report))
 }
 
 fn name(texts: &Texts, what: &str, value: &str) -> String {
@@ -674,4 +675,25 @@ async fn respond(
         Err(problem) => Err(problem),
     };
     after(&state, &caller, &headers, id, "responses", done).await
+}
+
+/// A PDF to be kept as a file of the recall's number.
+pub(super) fn pdf((number, bytes): (String, Vec<u8>)) -> Answered {
+    let safe: String =
+        number.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{safe}.pdf\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, bytes).into_response()
+}
+
+/// `GET /recalls/{id}/report`
+async fn report(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Answered, Problem> {
+    Ok(pdf(super::report::report(&state, &caller, id, Utc::now()).await?))
 }

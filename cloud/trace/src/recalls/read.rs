@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
+use platform::web::{NOT_A_PLACE, parse_place, place};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -175,10 +176,14 @@ pub async fn responses(
     let tenant = own_code(tx).await?;
     let seen: Vec<Uuid> =
         store::consignees::list(tx, recall).await?.into_iter().map(|one| one.consignee_id).collect();
-    let mut rows = store::answers::list(tx, recall, &seen, id_of(after)?, want).await?;
+    let from = match after {
+        None => (DateTime::<Utc>::MAX_UTC, Uuid::max()),
+        Some(after) => parse_place(after).ok_or_else(|| parameter("after", NOT_A_PLACE))?,
+    };
+    let mut rows = store::answers::list(tx, recall, &seen, from, want).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|last| last.response_id.to_string());
+    let next = rows.last().filter(|_| more).map(|last| place(last.at, last.response_id));
     let responses = rows
         .into_iter()
         .map(|row| Response {

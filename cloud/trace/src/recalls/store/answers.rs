@@ -82,12 +82,12 @@ pub struct Row {
     pub created_by: String,
 }
 
-/// Answers of these consignees, the newest first, before `before`.
+/// Answers of these consignees, the newest first, before a place.
 pub async fn list(
     tx: &mut Tx,
     recall: Uuid,
     consignees: &[Uuid],
-    before: Option<Uuid>,
+    (at, id): (DateTime<Utc>, Uuid),
     limit: i64,
 ) -> Result<Vec<Row>, Error> {
     let tenant = tx.tenant();
@@ -97,12 +97,13 @@ pub async fn list(
                 not_found, reference, note, at, event_id, created_by
          from recall_responses
          where tenant_id = $1 and recall_id = $2 and consignee_id = any($3) and not void
-           and ($4::uuid is null or response_id < $4)
-         order by response_id desc limit $5",
+           and (at, response_id) < ($4, $5)
+         order by at desc, response_id desc limit $6",
         tenant,
         recall,
         consignees,
-        before,
+        at,
+        id,
         limit,
     )
     .fetch_all(tx.conn())

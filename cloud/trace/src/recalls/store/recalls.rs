@@ -390,3 +390,34 @@ pub async fn last_batch(tx: &mut Tx) -> Result<i64, Error> {
     .fetch_one(tx.conn())
     .await
 }
+
+/// A recall that a search leads to.
+pub struct Numbered {
+    pub recall_id: Uuid,
+    pub number: String,
+    pub status: String,
+    pub reason: String,
+}
+
+/// Recalls and drills whose number lies in a range; of a transaction for some plants
+/// those that have units there.
+pub async fn numbered(tx: &mut Tx, from: &str, to: &str, limit: i64) -> Result<Vec<Numbered>, Error> {
+    let tenant = tx.tenant();
+    let plants = tx.plants().codes();
+    sqlx::query_as!(
+        Numbered,
+        "select recall_id, number, status, reason from recalls r
+         where tenant_id = $1 and number >= $2 and number < $3
+           and ($5::text[] is null or exists (
+               select from recall_members m
+               where m.tenant_id = $1 and m.recall_id = r.recall_id and m.plant = any($5)))
+         order by number, recall_id limit $4",
+        tenant,
+        from,
+        to,
+        limit,
+        plants.as_deref(),
+    )
+    .fetch_all(tx.conn())
+    .await
+}

@@ -53,7 +53,8 @@ impl Web {
 
     async fn json(&self, key: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let (status, text) = self.send(key, method, path, "application/json", &body).await;
+        let kind = if body.is_empty() { "" } else { "application/json" };
+        let (status, text) = self.send(key, method, path, kind, &body).await;
         (status, serde_json::from_str(&text).unwrap_or_default())
     }
 

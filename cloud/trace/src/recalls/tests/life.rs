@@ -141,7 +141,7 @@ async fn a_large_recall_is_held_in_steps_that_a_crash_does_not_repeat() {
     site.sql(
         "insert into uid_registry (tenant_id, key, item, lot_id, plant, born_agent, born_epoch, born_seq, born_at, last_at, last_stage) \
          select app.tenant(), 3474027400000000000 + n, 'BOLT', '01900000-0000-7000-8000-000000000077', 'KOL', \
-                '01900000-0000-7000-8000-000000000077', 1, n, now(), now(), 3 from generate_series(1, 21000) n",
+                '01900000-0000-7000-8000-000000000077', 1, n, now(), now(), 3 from generate_series(1001, 22000) n",
     )
     .await;
     let id = begun(&site, &Wish { descendants: false, ..wish() }).await;

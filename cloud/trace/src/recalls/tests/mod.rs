@@ -2,6 +2,7 @@
 
 mod http;
 mod life;
+mod report;
 mod returned;
 
 use std::collections::BTreeMap;

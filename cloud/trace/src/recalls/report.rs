@@ -1,0 +1,309 @@
+//! The report of a recall as PDF: what, why, where everything was, who was told, what
+//! they answered, how much is accounted for, and what happened when.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use platform::i18n::Texts;
+use platform::web::{AppState, Caller, Problem};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::model::{Consignee, Letter, Outcome, Response};
+use super::read::{self, Effectiveness, View};
+use super::service;
+
+/// How its sections are set.
+pub(super) const TEMPLATE: &str = include_str!("report.typ");
+/// Rows of a table at most; the pages and the API have all.
+const MOST_ROWS: usize = 500;
+/// Reports that are made at once: each keeps a processor busy.
+static AT_ONCE: Semaphore = Semaphore::const_new(1);
+/// How long somebody waits for one.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// What a report says of a recall.
+pub(super) struct Told {
+    pub view: View,
+    pub owner: String,
+    pub letters: Vec<Letter>,
+    pub responses: Vec<Response>,
+    pub effect: Effectiveness,
+    pub history: Vec<(DateTime<Utc>, String, String)>,
+}
+
+fn name(texts: &Texts, what: &str, value: &str) -> String {
+    texts.or(&format!("recalls-{what}-{value}"), value)
+}
+
+fn called(texts: &Texts, all: &[Consignee], id: Uuid) -> String {
+    let Some(one) = all.iter().find(|one| one.consignee_id == id) else { return String::new() };
+    let known = [&one.code, &one.name, &one.place];
+    let known: Vec<&str> = known.into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    if known.is_empty() { texts.t("recalls-unknown-anybody") } else { known.join(", ") }
+}
+
+/// A table of a report. Pure.
+fn section(
+    title: String,
+    text: Vec<String>,
+    head: Vec<String>,
+    mut rows: Vec<Vec<String>>,
+    texts: &Texts,
+) -> Value {
+    let mut text = text;
+    if rows.len() > MOST_ROWS {
+        text.push(texts.t1("recalls-report-more", "rows", rows.len() - MOST_ROWS));
+        rows.truncate(MOST_ROWS);
+    }
+    json!({ "title": title, "text": text, "head": head, "rows": rows })
+}
+
+/// The report as its template takes it. Pure: dates and names are in the words and the
+/// zone of the reader.
+pub(super) fn data(
+    told: &Told,
+    texts: &Texts,
+    zone: chrono_tz::Tz,
+    tenant: &str,
+    now: DateTime<Utc>,
+) -> Value {
+    let recall = &told.view.recall;
+    let t = |key: &str| texts.t(&format!("recalls-{key}"));
+    let time = |at: &DateTime<Utc>| texts.time(at, zone);
+    let mut facts = vec![
+        (t("state"), name(texts, "status", &recall.status)),
+        (t("severity"), name(texts, "severity", &recall.severity)),
+        (t("reason"), recall.reason.clone()),
+        (t("what"), recall.scope_name.clone()),
+        (t("owner"), told.owner.clone()),
+        (t("begun"), time(&recall.created_at)),
+    ];
+    let mut fact = |key: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            facts.push((t(key), value));
+        }
+    };
+    fact("activated", recall.activated_at.as_ref().map(time));
+    fact("target", recall.target_on.as_ref().map(|day| texts.day(day)));
+    fact("ended", recall.ended_at.as_ref().map(time));
+    fact("ended-note", Some(recall.ended_note.clone()));
+    let descendants = recall.scope["descendants"] == json!(true);
+    let mut how = vec![format!(
+        "{}: {}. {}: {}, {}.",
+        t("what"),
+        recall.scope_name,
+        t("snapshot"),
+        time(&recall.snapshot_at),
+        texts.t1("recalls-through", "batch", recall.through_batch)
+    )];
+    if descendants {
+        how.push(t("descendants"));
+    }
+    how.push(format!("{}: {}", t("labels"), texts.number(recall.members)));
+    if recall.to_hold > 0 {
+        how.push(format!("{}: {} / {}", t("held"), texts.number(recall.held), texts.number(recall.to_hold)));
+    }
+    let consignees = &told.view.consignees;
+    let head = |keys: &[&str]| keys.iter().map(|key| t(key)).collect::<Vec<String>>();
+    let places = told
+        .view
+        .piles
+        .iter()
+        .map(|pile| {
+            vec![
+                name(texts, "place", &pile.place),
+                pile.plant.clone(),
+                texts.number(pile.labels),
+                format!("{} {}", texts.quantity(&pile.quantity), pile.unit),
+            ]
+        })
+        .collect();
+    let who = consignees
+        .iter()
+        .map(|one| {
+            vec![
+                called(texts, consignees, one.consignee_id),
+                name(texts, "holder", &one.kind),
+                texts.number(one.labels),
+                name(texts, "told", &one.state),
+                one.notified_at.as_ref().map(time).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let letters = told
+        .letters
+        .iter()
+        .map(|letter| {
+            vec![
+                called(texts, consignees, letter.consignee_id),
+                format!("{} <{}>", letter.name, letter.email),
+                name(texts, "letter", &letter.state),
+                time(letter.ended_at.as_ref().unwrap_or(&letter.written_at)),
+            ]
+        })
+        .collect();
+    let said = told
+        .responses
+        .iter()
+        .map(|one| {
+            let amounts = [
+                one.found,
+                one.quarantined,
+                one.returned,
+                one.replaced,
+                one.destroyed,
+                one.used_up,
+                one.not_found,
+            ];
+            let what: Vec<String> = Outcome::ALL
+                .iter()
+                .zip(amounts)
+                .filter(|(_, amount)| !amount.is_zero())
+                .map(|(outcome, amount)| {
+                    format!(
+                        "{} {} {}",
+                        name(texts, "outcome", outcome.name()),
+                        texts.quantity(&amount),
+                        one.unit
+                    )
+                })
+                .collect();
+            vec![
+                time(&one.at),
+                called(texts, consignees, one.consignee_id),
+                one.uid.clone().unwrap_or_default(),
+                what.join(", "),
+                one.reference.clone(),
+            ]
+        })
+        .collect();
+    let percent = |percent: &Option<rust_decimal::Decimal>| {
+        percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
+    };
+    let by = told
+        .effect
+        .consignees
+        .iter()
+        .map(|line| {
+            vec![
+                called(texts, consignees, line.consignee),
+                format!("{} {}", texts.quantity(&line.to_account), line.unit),
+                format!("{} {}", texts.quantity(&line.accounted), line.unit),
+                percent(&line.percent),
+            ]
+        })
+        .collect();
+    let totals = told
+        .effect
+        .totals
+        .iter()
+        .map(|total| {
+            format!(
+                "{}: {} ({} / {} {})",
+                t("accounted"),
+                percent(&total.percent),
+                texts.quantity(&total.accounted),
+                texts.quantity(&total.to_account),
+                total.unit
+            )
+        })
+        .collect();
+    let course = told
+        .effect
+        .totals
+        .iter()
+        .flat_map(|total| {
+            total.course.iter().map(|point| {
+                vec![time(&point.at), format!("{} {}", texts.quantity(&point.accounted), total.unit)]
+            })
+        })
+        .collect();
+    let happened = told
+        .history
+        .iter()
+        .map(|(at, what, who)| {
+            vec![time(at), name(texts, "history", what.trim_start_matches("recall.")), who.clone()]
+        })
+        .collect();
+    let mut sections = vec![section(t("report-how"), how, Vec::new(), Vec::new(), texts)];
+    if !recall.instructions.is_empty() {
+        let lines = recall.instructions.lines().map(str::to_owned).collect();
+        sections.push(section(t("instructions"), lines, Vec::new(), Vec::new(), texts));
+    }
+    let none = |rows: &Vec<Vec<String>>, key: &str| if rows.is_empty() { vec![t(key)] } else { Vec::new() };
+    let mut table = |title: &str, text: Vec<String>, keys: &[&str], rows: Vec<Vec<String>>| {
+        sections.push(section(t(title), text, head(keys), rows, texts));
+    };
+    table("where", none(&places, "no-units"), &["place", "plant", "labels", "quantity"], places);
+    table(
+        "tab-consignees",
+        none(&who, "no-consignees"),
+        &["consignee", "report-kind", "labels", "state", "when"],
+        who,
+    );
+    table("report-letters", Vec::new(), &["consignee", "report-to", "state", "when"], letters);
+    table(
+        "tab-responses",
+        none(&said, "no-responses"),
+        &["when", "consignee", "report-unit", "outcome", "reference"],
+        said,
+    );
+    table("tab-effectiveness", totals, &["consignee", "to-account", "accounted", "report-percent"], by);
+    table("report-course", Vec::new(), &["when", "accounted"], course);
+    table("tab-history", Vec::new(), &["when", "report-what", "report-who"], happened);
+    json!({
+        "fonts": print::FONTS,
+        "lang": texts.lang.code(),
+        "title": format!("{} {}", t(&format!("report-title-{}", recall.kind)), recall.number),
+        "lead": recall.reason,
+        "header": tenant,
+        "footer": texts.t1("recalls-report-made", "at", time(&now)),
+        "facts": facts,
+        "sections": sections,
+        "signatures": {
+            "title": t("report-signatures"),
+            "roles": [t("owner"), t("report-quality"), t("report-management")],
+        },
+    })
+}
+
+/// The report of a recall; answers its number and the PDF.
+///
+/// # Errors
+/// 403; 404; 503 while others are being made, or without the fonts.
+pub async fn report(
+    state: &AppState,
+    caller: &Caller,
+    recall: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(String, Vec<u8>), Problem> {
+    let told = service::ask(state, caller, async |tx| {
+        let view = read::view(tx, recall).await?;
+        let people = super::store::recalls::people(tx).await?;
+        let owner = people.into_iter().find(|(person, _)| Some(*person) == view.recall.owner);
+        Ok(Told {
+            owner: owner.map(|(_, name)| name).unwrap_or_default(),
+            letters: read::letters(tx, recall).await?,
+            responses: read::responses(tx, recall, None, MOST_ROWS).await?.responses,
+            effect: read::effectiveness(tx, recall).await?,
+            history: read::history(tx, recall).await?,
+            view,
+        })
+    })
+    .await?;
+    let data = data(&told, &caller.texts, caller.zone, &caller.tenant_name, now);
+    let busy = || Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "busy", "");
+    let made = tokio::time::timeout(WITHIN, async {
+        let turn = AT_ONCE.acquire().await.map_err(|_| busy())?;
+        // The turn goes along: whoever goes away leaves it taken until the work is done.
+        let work = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            print::pdf(TEMPLATE, &data)
+        });
+        work.await.map_err(Problem::internal)?.map_err(Problem::internal)
+    });
+    let pdf = made.await.map_err(|_| busy())??;
+    Ok((told.view.recall.number, pdf))
+}

@@ -1,0 +1,64 @@
+//! The report as PDF, in English and Telugu.
+
+use std::sync::Arc;
+
+use platform::i18n::{I18n, Lang, Texts};
+
+use super::*;
+use crate::recalls::report;
+
+async fn told(site: &Site, id: Uuid) -> report::Told {
+    run(site, async |tx| {
+        Ok(report::Told {
+            view: read::view(tx, id).await?,
+            owner: "Meera".to_owned(),
+            letters: read::letters(tx, id).await?,
+            responses: read::responses(tx, id, None, 100).await?.responses,
+            effect: read::effectiveness(tx, id).await?,
+            history: read::history(tx, id).await?,
+        })
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_report_says_what_why_where_who_and_how_much() {
+    let site = site().await;
+    let id = begun(&site, &Wish { reason: "Cracked *bolts* #[x]".into(), ..wish() }).await;
+    acted(&site, id, Action::Activate).await.unwrap();
+    let answer = crate::recalls::model::Answer {
+        uid: bolt(2),
+        outcome: "destroyed".into(),
+        reference: "SO-9".into(),
+        ..Default::default()
+    };
+    run(&site, async |tx| crate::recalls::respond::respond(tx, id, &answer, |_| Ok(()), now()).await)
+        .await
+        .unwrap();
+    let told = told(&site, id).await;
+    let all = Arc::new(I18n::new().with_all(crate::recalls::TEXTS));
+    for (lang, words) in [
+        (Lang::En, ["Recall report RCL-2025-0001", "With a customer", "Accounted for", "Signatures"]),
+        (Lang::Te, ["రీకాల్ నివేదిక RCL-2025-0001", "కస్టమర్ దగ్గర", "లెక్క దొరికింది", "సంతకాలు"]),
+    ] {
+        let texts = Texts::new(all.clone(), lang);
+        let data = report::data(&told, &texts, chrono_tz::Asia::Kolkata, "SAIF", now());
+        let pages = print::text(report::TEMPLATE, &data).unwrap();
+        // Words are set apart by where lines break, not by what they say.
+        let plain = |text: &str| text.split_whitespace().collect::<String>();
+        let said = plain(&pages.join(" "));
+        for word in words.into_iter().chain([
+            "Cracked *bolts* #[x]",
+            "HEAT-9",
+            "Meera",
+            "lakshmi@acme.example",
+            "ACME",
+            "SO-9",
+            &bolt(2),
+        ]) {
+            assert!(said.contains(&plain(word)), "{lang:?}: {word} in {said}");
+        }
+        assert!(print::pdf(report::TEMPLATE, &data).unwrap().starts_with(b"%PDF-"));
+    }
+}
