@@ -87,6 +87,18 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/trace/{uid}/ends/{direction}", Reader, Nothing),
     ("GET", "/exceptions", Reader, Nothing),
     ("GET", "/plants", Reader, Nothing),
+    ("GET", "/dashboards", Reader, Nothing),
+    ("GET", "/dashboards/targets", Reader, Nothing),
+    ("POST", "/dashboards/targets", Writer, Form("kpi=packed&target=100")),
+    ("GET", "/dashboards/events/{kpi}", Reader, Nothing),
+    ("GET", "/dashboards/{board}", Reader, Nothing),
+    ("GET", "/dashboards/{board}/figures", Reader, Nothing),
+    ("GET", "/dashboards.css", Anyone, Nothing),
+    ("GET", "/dashboards.js", Anyone, Nothing),
+    ("GET", "/api/v1/dashboards/{board}", Reader, Nothing),
+    ("GET", "/api/v1/kpis/{kpi}/events", Reader, Nothing),
+    ("GET", "/api/v1/kpi-targets", Reader, Nothing),
+    ("PUT", "/api/v1/kpi-targets", Writer, Json(r#"{"kpi":"packed","target":"100"}"#)),
     ("GET", "/holds", Reader, Nothing),
     ("POST", "/holds", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7&reason=cracks")),
     ("POST", "/holds/{id}/release", Writer, Form("")),
@@ -506,6 +518,8 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{link}", "nonsense")
         .replace("{session}", "nonsense")
         .replace("{key}", "nonsense")
+        .replace("{board}", "quality")
+        .replace("{kpi}", "rejects")
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/search/box" | "/api/v1/find" | "/trace" | "/api/v1/search" => {

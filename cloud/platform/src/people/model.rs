@@ -159,6 +159,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "hold.read",
             "hold.place",
             "hold.release",
+            "dashboard.read",
+            "dashboard.targets",
             "plant.read",
             "reference.read",
             "reference.write",
@@ -183,6 +185,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "hold.read",
             "hold.place",
             "hold.release",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "masters.*.view",
@@ -198,6 +201,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "exception.read",
             "hold.read",
             "hold.place",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "masters.*.view",
@@ -211,6 +215,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "trace.read",
             "exception.read",
             "hold.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "masters.*.view",
@@ -223,6 +228,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "BUYER",
         &[
             "trace.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "reference.write",
@@ -239,6 +245,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "reference.write",
@@ -286,6 +293,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "user.read",
@@ -300,6 +308,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "trace.read",
             "exception.read",
             "hold.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "user.read",
@@ -310,7 +319,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "numbering.read",
         ],
     ),
-    ("VIEWER", &["trace.read", "plant.read"]),
+    ("VIEWER", &["trace.read", "dashboard.read", "plant.read"]),
 ];
 
 /// An e-mail as it is kept: trimmed, lower case. `None` when it cannot be one.
