@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// From npm, by lock file, fetched by deploy/setup.sh.
-const PACKAGES: [(&str, &str); 2] =
-    [("tabler.css", "@tabler/core/dist/css/tabler.min.css"), ("htmx.js", "htmx.org/dist/htmx.min.js")];
+const PACKAGES: [(&str, &str); 3] = [
+    ("tabler.css", "@tabler/core/dist/css/tabler.min.css"),
+    ("htmx.js", "htmx.org/dist/htmx.min.js"),
+    // On the pages of dashboards only.
+    ("echarts.js", "echarts/dist/echarts.common.min.js"),
+];
 
 fn main() {
     let crate_dir = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));

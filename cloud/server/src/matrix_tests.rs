@@ -105,6 +105,18 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/suspects/scopes", Reader, Nothing),
     ("GET", "/suspects/scopes/{id}", Reader, Nothing),
     ("POST", "/suspects/scopes/{id}/delete", Writer, Form("")),
+    ("GET", "/dashboards", Reader, Nothing),
+    ("GET", "/dashboards/targets", Reader, Nothing),
+    ("POST", "/dashboards/targets", Writer, Form("kpi=packed&target=100")),
+    ("GET", "/dashboards/events/{kpi}", Reader, Nothing),
+    ("GET", "/dashboards/{board}", Reader, Nothing),
+    ("GET", "/dashboards/{board}/figures", Reader, Nothing),
+    ("GET", "/dashboards.css", Anyone, Nothing),
+    ("GET", "/dashboards.js", Anyone, Nothing),
+    ("GET", "/api/v1/dashboards/{board}", Reader, Nothing),
+    ("GET", "/api/v1/kpis/{kpi}/events", Reader, Nothing),
+    ("GET", "/api/v1/kpi-targets", Reader, Nothing),
+    ("PUT", "/api/v1/kpi-targets", Writer, Json(r#"{"kpi":"packed","target":"100"}"#)),
     ("GET", "/holds", Reader, Nothing),
     ("POST", "/holds", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7&reason=cracks")),
     ("POST", "/holds/{id}/release", Writer, Form("")),
@@ -622,6 +634,8 @@ fn sample(method: &str, pattern: &str) -> String {
         .replace("{type}/{number}", &format!("recadv/{MARK}"))
         .replace("{session}", "nonsense")
         .replace("{key}", "nonsense")
+        .replace("{board}", "quality")
+        .replace("{kpi}", "rejects")
         .replace("{name}", "app.css");
     match pattern {
         "/search" | "/search/box" | "/api/v1/find" | "/trace" | "/api/v1/search" => {

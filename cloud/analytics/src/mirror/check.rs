@@ -117,6 +117,10 @@ fn of_mirror(conn: &Connection) -> duckdb::Result<BTreeMap<Cell, Sums>> {
 async fn of_postgres(tx: &mut Tx, batch: i64) -> Result<BTreeMap<Cell, Sums>, Error> {
     let tenant = tx.tenant();
     let mut all: BTreeMap<Cell, Sums> = BTreeMap::new();
+    // It reads all there is, which nobody waits for.
+    sqlx::query_scalar!(r#"select set_config('statement_timeout', '1h', true) as "set!""#)
+        .fetch_one(tx.conn())
+        .await?;
     // What a stream has up to a batch is what stands up to the last seq of its batches.
     let events = sqlx::query!(
         r#"with cut as (select agent_id, epoch, max(to_seq) as top from ingest_batches

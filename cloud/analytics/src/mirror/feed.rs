@@ -1,8 +1,9 @@
 //! Writes what a step read from Postgres into a mirror, in one transaction with the
 //! cursor: a kill in the middle leaves the file at the batch before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use chrono::NaiveDate;
 use duckdb::types::Value;
 use duckdb::{Connection, params};
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use super::error::MirrorError;
 use super::file::File;
 use super::schema::VOIDABLE;
 use super::source::{EventRow, LinkRow, Place, Step, SubjectRow};
+use super::sums;
 use super::value::{date, day_of, moment, outside, quantity};
 use super::voids::Corrections;
 
@@ -52,10 +54,18 @@ pub fn write(file: &mut File, step: &Step) -> Result<(), MirrorError> {
 /// # Errors
 /// DuckDB.
 pub fn built(file: &mut File) -> Result<(), MirrorError> {
-    if !file.meta.built {
-        file.conn.execute("update mirror set built = true", [])?;
-        file.meta.built = true;
+    if file.meta.built {
+        return Ok(());
     }
+    file.conn.execute_batch("begin")?;
+    let done = sums::renew_all(&file.conn)
+        .and_then(|()| file.conn.execute_batch("update mirror set built = true; commit"));
+    if let Err(error) = done {
+        // The transaction ends with the connection anyway.
+        let _ = file.conn.execute_batch("rollback");
+        return Err(error.into());
+    }
+    file.meta.built = true;
     Ok(())
 }
 
@@ -79,6 +89,7 @@ struct Shared {
 }
 
 fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
+    let built = file.meta.built;
     let File { conn, dims, corrections, .. } = file;
     let known: HashSet<Uuid> =
         step.early.iter().map(|(id, _)| *id).filter(|id| corrections.knows(*id)).collect();
@@ -246,7 +257,11 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     rows.flush()?;
     drop(rows);
 
-    judge_again(conn, dims, corrections, step, &pairs)?;
+    let mut touched: BTreeSet<NaiveDate> = step.events.iter().map(day).collect();
+    touched.extend(judge_again(conn, dims, corrections, step, &pairs)?);
+    if built {
+        sums::renew(conn, &touched)?;
+    }
     dims.write(conn, |dim, code| step.names.get(&(dim as u8, code.to_owned())).cloned().unwrap_or_default())?;
     conn.execute(
         "update mirror set through_batch = ?, through_at = ?",
@@ -255,7 +270,7 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     Ok(())
 }
 
-fn day(event: &EventRow) -> chrono::NaiveDate {
+fn day(event: &EventRow) -> NaiveDate {
     day_of(event.production_date, event.occurred_at, event.occurred_offset_min)
 }
 
@@ -303,16 +318,18 @@ fn share(
     }
 }
 
-/// Events of earlier steps on which a correction of this one bears, directly or not.
+/// Events of earlier steps on which a correction of this one bears, directly or not. Answers
+/// the days on which something of them counts otherwise from now on.
 fn judge_again(
     conn: &Connection,
     dims: &mut Dims,
     corrections: &Corrections,
     step: &Step,
     pairs: &[(Uuid, Uuid)],
-) -> Result<(), MirrorError> {
+) -> Result<BTreeSet<NaiveDate>, MirrorError> {
+    let mut days = BTreeSet::new();
     if pairs.is_empty() {
-        return Ok(());
+        return Ok(days);
     }
     let touched: HashSet<Uuid> = pairs.iter().flat_map(|(by, _)| corrections.above(*by)).collect();
     let own: HashSet<Place> = step.events.iter().map(EventRow::place).collect();
@@ -329,6 +346,7 @@ fn judge_again(
     rows.flush()?;
     drop(rows);
     if any {
+        days = touched_days(conn)?;
         for table in VOIDABLE {
             conn.execute_batch(&format!(
                 "update {table} set void = j.void from judged j \
@@ -338,5 +356,20 @@ fn judge_again(
         }
     }
     conn.execute_batch("drop table judged")?;
-    Ok(())
+    Ok(days)
+}
+
+/// The days of the events that are judged again.
+fn touched_days(conn: &Connection) -> duckdb::Result<BTreeSet<NaiveDate>> {
+    let mut asked = conn.prepare(
+        "select distinct f.day::varchar from fact_lifecycle f join judged j \
+         on f.agent = j.agent and f.epoch = j.epoch and f.seq = j.seq",
+    )?;
+    let mut rows = asked.query([])?;
+    let mut days = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        days.extend(text.parse::<NaiveDate>().ok());
+    }
+    Ok(days)
 }

@@ -11,6 +11,7 @@ mod owner;
 pub mod requests;
 mod schema;
 mod source;
+mod sums;
 mod value;
 mod voids;
 mod worker;

@@ -86,6 +86,13 @@ create table fact_inspection (
     stage smallint not null, outcome smallint not null, attempt integer not null, key bigint not null,
     void boolean not null
 );
+-- What counts of a day at a plant, added up from the facts (sums.rs).
+create table sum_day (
+    day date not null, plant integer not null, events bigint, received bigint, operations bigint, packed bigint,
+    dispatched bigint, scrapped bigint, refused bigint, first_results bigint, first_passed bigint, results bigint,
+    rejects bigint, incoming bigint, incoming_passed bigint, limited bigint, outside bigint
+);
+create table sum_machine (day date not null, plant integer not null, machine integer not null, slots bigint);
 -- A row of the genealogy; rows add up by their effect, see docs/mirror.md.
 create table fact_genealogy (
     agent integer not null, epoch integer not null, seq bigint not null, ordinal smallint not null,

@@ -1,6 +1,6 @@
 //! All SQL by which a mirror reads Postgres.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::db::Tx;
@@ -37,6 +37,14 @@ pub async fn standing(tx: &mut Tx) -> Result<Standing, Error> {
     .fetch_one(tx.conn())
     .await
 }
+
+/// Numbers of proto `Stage` that make links: KIT, CONSUME, TRANSFORMATION, ASSEMBLY, PACKING,
+/// INSTALLATION, SERVICE.
+const LINKING: [i16; 7] = [14, 17, 18, 19, 24, 30, 33];
+/// Of proto `Role` those from which a link leads (INPUT, OUTPUT, CHILD), and to which
+/// (SUBJECT, OUTPUT, PARENT).
+const PARTS: [i16; 3] = [2, 3, 5];
+const WHOLES: [i16; 3] = [1, 3, 4];
 
 struct Batch {
     batch_id: i64,
@@ -90,7 +98,6 @@ pub struct SubjectRow {
     pub agent_id: Uuid,
     pub epoch: i32,
     pub seq: i64,
-    pub ordinal: i16,
     pub key: i64,
     pub role: i16,
     pub mint: bool,
@@ -209,8 +216,10 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
                   e.production_date, e.operation, e.attempt, e.outcome, e.accepted_quantity,
                   e.rejected_quantity, e.reason, e.machine, e.corrects
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
-               and e.seq >= b.low and e.seq <= b.high"#,
+           cross join lateral (
+               select * from lifecycle_events e
+               where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+                 and e.seq >= b.low and e.seq <= b.high offset 0) e"#,
         tenant,
         &agents,
         &epochs,
@@ -221,13 +230,15 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
     .await?;
     step.subjects = sqlx::query_as!(
         SubjectRow,
-        r#"select s.agent_id, s.epoch, s.seq, s.ordinal, s.key, s.role, s.mint,
-                  coalesce(nullif(s.item, ''), r.item, '') as "item!", coalesce(s.lot_id, r.lot_id) as "lot_id?"
+        r#"select s.agent_id as "agent_id!", s.epoch as "epoch!", s.seq as "seq!", s.key as "key!", s.role as "role!",
+                  s.mint as "mint!", coalesce(nullif(s.item, ''), r.item, '') as "item!", coalesce(s.lot_id, r.lot_id) as "lot_id?"
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-           join event_subjects s on s.tenant_id = $1 and s.agent_id = b.agent_id and s.epoch = b.epoch
-               and s.seq >= b.low and s.seq <= b.high
-           left join uid_registry r on r.tenant_id = $1 and r.key = s.key
-           where s.key <> 0
+           cross join lateral (
+               select * from event_subjects s
+               where s.tenant_id = $1 and s.agent_id = b.agent_id and s.epoch = b.epoch
+                 and s.seq >= b.low and s.seq <= b.high and s.key <> 0 offset 0) s
+           left join lateral (
+               select * from uid_registry r where r.tenant_id = $1 and r.key = s.key offset 0) r on true
            order by s.agent_id, s.epoch, s.seq, s.ordinal"#,
         tenant,
         &agents,
@@ -242,8 +253,10 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
         r#"select r.agent_id, r.epoch, r.seq, r.ordinal, r.name, r.value, r.unit, r.quality, r.low, r.high,
                   r.taken_at
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-           join event_readings r on r.tenant_id = $1 and r.agent_id = b.agent_id and r.epoch = b.epoch
-               and r.seq >= b.low and r.seq <= b.high"#,
+           cross join lateral (
+               select * from event_readings r
+               where r.tenant_id = $1 and r.agent_id = b.agent_id and r.epoch = b.epoch
+                 and r.seq >= b.low and r.seq <= b.high offset 0) r"#,
         tenant,
         &agents,
         &epochs,
@@ -252,32 +265,7 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
     )
     .fetch_all(tx.conn())
     .await?;
-    // Links have no index by event; both their ends are among its UIDs.
-    step.links = sqlx::query_as!(
-        LinkRow,
-        r#"select l.agent_id, l.epoch, l.seq, l.ordinal, l.from_key, l.to_key, l.kind, l.effect, l.quantity,
-                  l.unit, l.occurred_at, p.occurred_offset_min as "occurred_offset_min!", p.production_date,
-                  p.plant as "plant!"
-           from (select distinct e.agent_id, e.epoch, e.seq, e.occurred_offset_min, e.production_date, e.plant,
-                        f.key as from_key, t.key as to_key
-                 from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[])
-                     as b(agent_id, epoch, low, high)
-                 join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
-                     and e.seq >= b.low and e.seq <= b.high and e.stage in (14, 17, 18, 19, 24, 30, 33)
-                 join event_subjects f on f.tenant_id = $1 and f.agent_id = e.agent_id and f.epoch = e.epoch
-                     and f.seq = e.seq and f.role in (2, 3, 5)
-                 join event_subjects t on t.tenant_id = $1 and t.agent_id = e.agent_id and t.epoch = e.epoch
-                     and t.seq = e.seq and t.role in (1, 3, 4) and t.key <> f.key) p
-           join uid_links l on l.tenant_id = $1 and l.from_key = p.from_key and l.to_key = p.to_key
-               and l.agent_id = p.agent_id and l.epoch = p.epoch and l.seq = p.seq"#,
-        tenant,
-        &agents,
-        &epochs,
-        &lows,
-        &highs,
-    )
-    .fetch_all(tx.conn())
-    .await?;
+    step.links = links(tx, &step.events, &step.subjects).await?;
     let lots: Vec<Uuid> = step.subjects.iter().filter_map(|subject| subject.lot_id).collect();
     let suppliers = sqlx::query!(
         "select lot_id, supplier from lots where tenant_id = $1 and lot_id = any($2) and supplier <> ''",
@@ -290,8 +278,10 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
     let orders = sqlx::query!(
         r#"select r.agent_id, r.epoch, r.seq, o.type, o.partner
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-           join event_references r on r.tenant_id = $1 and r.agent_id = b.agent_id and r.epoch = b.epoch
-               and r.seq >= b.low and r.seq <= b.high
+           cross join lateral (
+               select * from event_references r
+               where r.tenant_id = $1 and r.agent_id = b.agent_id and r.epoch = b.epoch
+                 and r.seq >= b.low and r.seq <= b.high offset 0) r
            join orders o on o.tenant_id = $1 and o.type = r.type and o.number = r.number collate "default"
            where o.partner <> ''
            order by r.agent_id, r.epoch, r.seq, r.ordinal"#,
@@ -306,7 +296,7 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
     for row in orders {
         step.orders.entry((row.agent_id, row.epoch, row.seq)).or_default().push((row.r#type, row.partner));
     }
-    corrections(tx, &mut step, (&agents, &epochs, &lows, &highs)).await?;
+    corrections(tx, &mut step).await?;
     let items: Vec<String> = step.subjects.iter().map(|subject| subject.item.clone()).collect();
     let mut partners: Vec<String> = step.suppliers.values().cloned().collect();
     partners.extend(step.orders.values().flatten().map(|(_, partner)| partner.clone()));
@@ -314,15 +304,9 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
     Ok(Some(step))
 }
 
-type Ranges<'a> = (&'a [Uuid], &'a [i32], &'a [i64], &'a [i64]);
-
 /// What corrections in these batches bear on, with the links that they made, and which of
 /// their events were corrected before they came.
-async fn corrections(
-    tx: &mut Tx,
-    step: &mut Step,
-    (agents, epochs, lows, highs): Ranges<'_>,
-) -> Result<(), Error> {
+async fn corrections(tx: &mut Tx, step: &mut Step) -> Result<(), Error> {
     let tenant = tx.tenant();
     let corrections: Vec<&EventRow> = step.events.iter().filter(|event| event.corrects.is_some()).collect();
     if !corrections.is_empty() {
@@ -348,23 +332,22 @@ async fn corrections(
         let made = links_of_corrections(tx, &of, &own).await?;
         step.links.extend(made);
     }
+    let ids: Vec<Uuid> = step.events.iter().map(|event| event.event_id).collect();
     let early = sqlx::query!(
-        r#"select c.event_id, c.agent_id, c.epoch, c.seq, e.agent_id as of_agent, e.epoch as of_epoch,
-                  e.seq as of_seq
-           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
-               and e.seq >= b.low and e.seq <= b.high
-           join lifecycle_events c on c.tenant_id = $1 and c.corrects = e.event_id"#,
+        r#"select c.event_id as "event_id!", c.agent_id as "agent_id!", c.epoch as "epoch!", c.seq as "seq!",
+                  x.id as "of!"
+           from unnest($2::uuid[]) as x(id)
+           cross join lateral (
+               select * from lifecycle_events c where c.tenant_id = $1 and c.corrects = x.id offset 0) c"#,
         tenant,
-        agents,
-        epochs,
-        lows,
-        highs,
+        &ids,
     )
     .fetch_all(tx.conn())
     .await?;
     if !early.is_empty() {
-        let of: Vec<Place> = early.iter().map(|row| (row.of_agent, row.of_epoch, row.of_seq)).collect();
+        let corrected: HashSet<Uuid> = early.iter().map(|row| row.of).collect();
+        let of = step.events.iter().filter(|event| corrected.contains(&event.event_id));
+        let of: Vec<Place> = of.map(EventRow::place).collect();
         step.early =
             early.into_iter().map(|row| (row.event_id, (row.agent_id, row.epoch, row.seq))).collect();
         let own: Vec<Place> = step.early.iter().map(|(_, place)| *place).collect();
@@ -380,18 +363,25 @@ async fn links_of_corrections(tx: &mut Tx, of: &[Place], own: &[Place]) -> Resul
     let ((agents, epochs, seqs), (by_agents, by_epochs, by_seqs)) = (columns(of), columns(own));
     sqlx::query_as!(
         LinkRow,
-        r#"select l.agent_id, l.epoch, l.seq, l.ordinal, l.from_key, l.to_key, l.kind, l.effect, l.quantity,
-                  l.unit, l.occurred_at, e.occurred_offset_min, e.production_date, e.plant
+        r#"select l.agent_id as "agent_id!", l.epoch as "epoch!", l.seq as "seq!", l.ordinal as "ordinal!",
+                  l.from_key as "from_key!", l.to_key as "to_key!", l.kind as "kind!", l.effect as "effect!",
+                  l.quantity, l.unit as "unit!", l.occurred_at as "occurred_at!",
+                  e.occurred_offset_min as "occurred_offset_min!", e.production_date, e.plant as "plant!"
            from (select distinct s.key
                  from unnest($2::uuid[], $3::integer[], $4::bigint[]) as o(agent_id, epoch, seq)
-                 join event_subjects s on s.tenant_id = $1 and s.agent_id = o.agent_id and s.epoch = o.epoch
-                     and s.seq = o.seq) k
-           join uid_links l on l.tenant_id = $1 and l.from_key = k.key
+                 cross join lateral (
+                     select key from event_subjects s
+                     where s.tenant_id = $1 and s.agent_id = o.agent_id and s.epoch = o.epoch and s.seq = o.seq
+                     offset 0) s) k
+           cross join lateral (
+               select * from uid_links l where l.tenant_id = $1 and l.from_key = k.key offset 0) l
            join (select distinct agent_id, epoch, seq
                  from unnest($5::uuid[], $6::integer[], $7::bigint[]) as c(agent_id, epoch, seq)) c
                on c.agent_id = l.agent_id and c.epoch = l.epoch and c.seq = l.seq
-           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
-               and e.seq = l.seq"#,
+           cross join lateral (
+               select * from lifecycle_events e
+               where e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch and e.seq = l.seq
+               offset 0) e"#,
         tenant,
         &agents,
         &epochs,
@@ -402,6 +392,89 @@ async fn links_of_corrections(tx: &mut Tx, of: &[Place], own: &[Place]) -> Resul
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// Pairs of UIDs that are looked up at once.
+const PAIRS: usize = 100_000;
+
+/// The links that these events made. Links have no index by event; but both ends are among
+/// its UIDs, so each pair that could be linked is looked up by the key of its link.
+async fn links(tx: &mut Tx, events: &[EventRow], subjects: &[SubjectRow]) -> Result<Vec<LinkRow>, Error> {
+    let tenant = tx.tenant();
+    let mut of_event: HashMap<Place, (Vec<i64>, Vec<i64>)> = HashMap::new();
+    for event in events.iter().filter(|event| LINKING.contains(&event.stage)) {
+        of_event.entry(event.place()).or_default();
+    }
+    for subject in subjects {
+        if let Some((froms, tos)) = of_event.get_mut(&(subject.agent_id, subject.epoch, subject.seq)) {
+            if PARTS.contains(&subject.role) {
+                froms.push(subject.key);
+            }
+            if WHOLES.contains(&subject.role) {
+                tos.push(subject.key);
+            }
+        }
+    }
+    let mut pairs: Vec<(i64, i64, usize)> = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        let Some((froms, tos)) = of_event.get_mut(&event.place()) else { continue };
+        for keys in [&mut *froms, &mut *tos] {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        for from in froms.iter() {
+            pairs.extend(tos.iter().filter(|to| *to != from).map(|to| (*from, *to, at)));
+        }
+    }
+    let mut all = Vec::new();
+    for pairs in pairs.chunks(PAIRS) {
+        let places: Vec<Place> =
+            pairs.iter().filter_map(|(.., at)| events.get(*at)).map(EventRow::place).collect();
+        let (agents, epochs, seqs) = columns(&places);
+        let froms: Vec<i64> = pairs.iter().map(|pair| pair.0).collect();
+        let tos: Vec<i64> = pairs.iter().map(|pair| pair.1).collect();
+        let ats: Vec<i64> = pairs.iter().map(|pair| pair.2 as i64).collect();
+        let rows = sqlx::query!(
+            r#"select p.at as "at!", l.ordinal as "ordinal!", l.from_key as "from_key!", l.to_key as "to_key!",
+                      l.kind as "kind!", l.effect as "effect!", l.quantity, l.unit as "unit!",
+                      l.occurred_at as "occurred_at!"
+               from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+                   as p(agent_id, epoch, seq, from_key, to_key, at)
+               cross join lateral (
+                   select * from uid_links l
+                   where l.tenant_id = $1 and l.from_key = p.from_key and l.to_key = p.to_key
+                     and l.agent_id = p.agent_id and l.epoch = p.epoch and l.seq = p.seq offset 0) l"#,
+            tenant,
+            &agents,
+            &epochs,
+            &seqs,
+            &froms,
+            &tos,
+            &ats,
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        all.extend(rows.into_iter().filter_map(|row| {
+            let event = events.get(usize::try_from(row.at).ok()?)?;
+            Some(LinkRow {
+                agent_id: event.agent_id,
+                epoch: event.epoch,
+                seq: event.seq,
+                ordinal: row.ordinal,
+                from_key: row.from_key,
+                to_key: row.to_key,
+                kind: row.kind,
+                effect: row.effect,
+                quantity: row.quantity,
+                unit: row.unit,
+                occurred_at: row.occurred_at,
+                occurred_offset_min: event.occurred_offset_min,
+                production_date: event.production_date,
+                plant: event.plant.clone(),
+            })
+        }));
+    }
+    Ok(all)
 }
 
 fn columns(places: &[Place]) -> (Vec<Uuid>, Vec<i32>, Vec<i64>) {

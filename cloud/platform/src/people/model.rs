@@ -166,6 +166,8 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "hold.release",
             "scope.read",
             "scope.write",
+            "dashboard.read",
+            "dashboard.targets",
             "plant.read",
             "reference.read",
             "reference.write",
@@ -200,6 +202,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "hold.release",
             "scope.read",
             "scope.write",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "masters.*.view",
@@ -219,6 +222,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "hold.read",
             "hold.place",
             "scope.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "masters.*.view",
@@ -233,6 +237,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "trace.read",
             "exception.read",
             "hold.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "masters.*.view",
@@ -245,6 +250,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         "BUYER",
         &[
             "trace.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "reference.write",
@@ -261,6 +267,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "reference.write",
@@ -308,6 +315,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
         &[
             "trace.read",
             "exception.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "user.read",
@@ -324,6 +332,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "passport.read",
             "exception.read",
             "hold.read",
+            "dashboard.read",
             "plant.read",
             "reference.read",
             "user.read",
@@ -335,7 +344,7 @@ pub const BUILT_IN: &[(&str, &[&str])] = &[
             "recall.read",
         ],
     ),
-    ("VIEWER", &["trace.read", "plant.read"]),
+    ("VIEWER", &["trace.read", "dashboard.read", "plant.read"]),
 ];
 
 /// An e-mail as it is kept: trimmed, lower case. `None` when it cannot be one.

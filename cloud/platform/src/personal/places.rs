@@ -126,6 +126,7 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
             "reference_number",
         ],
     ),
+    ("kpi_targets", Other, &["kpi", "plant"]),
     ("list_views", Other, &["list", "owner", "columns"]),
     ("list_views", Kept, &["name", "query"]),
     ("lots", Other, &["item", "supplier", "supplier_lot", "owner"]),

@@ -7,6 +7,7 @@ mod agent;
 mod bare_postgres;
 mod bare_sqlite;
 mod capture;
+mod dashboard;
 mod facts;
 mod hold_to_scanner;
 mod ingest;
@@ -83,6 +84,7 @@ const FIGURES: &[(&[(&str, &str)], Figure)] = &[
         recall::run,
     ),
     (&[("hold.office_to_scanner_p95", "ms")], |bench| one(hold_to_scanner::run(bench))),
+    (&[("analytics.dashboard_p95", "ms")], |bench| one(dashboard::run(bench))),
     (&[("web.list_1m_over_1k", "ms")], |bench| one(web_list::run(bench))),
     (&[("web.page_p95", "ms"), ("web.first_visit", "kB"), ("web.next_visit", "kB")], web_pages::run),
 ];
@@ -99,6 +101,9 @@ const LIMITS: &[(&str, Limit)] = &[
     // At least twenty times the recursive SQL.
     ("trace.recall_10k_p95", Limit::Ratio(0.05)),
     ("trace.recall_http_p95", Limit::Value(50.0)),
+    ("analytics.dashboard_p95", Limit::Value(150.0)),
+    // At least ten times the same questions to Postgres.
+    ("analytics.dashboard_p95", Limit::Ratio(0.1)),
     ("web.page_p95", Limit::Value(50.0)),
     ("hold.office_to_scanner_p95", Limit::Value(2000.0)),
     ("web.first_visit", Limit::Value(150.0)),

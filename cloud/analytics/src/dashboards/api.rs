@@ -1,0 +1,123 @@
+//! Dashboards by API.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use chrono::Utc;
+use platform::openapi::{Operation, group};
+use platform::web::{AppState, Caller, Problem, json, query};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::model::{Board, Kpi};
+use super::service::{self, Asked, Page, TargetList, View, Wish};
+use crate::mirror::Mirrors;
+use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/api/v1/dashboards/{board}", get(board))
+        .route("/api/v1/kpis/{kpi}/events", get(events))
+        .route("/api/v1/kpi-targets", get(targets).put(set_target))
+}
+
+/// What the routes here are, for the description of the API.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let waits = |operation: Operation| {
+        operation
+            .needs(&DASHBOARD_READ)
+            .fails(400, "dashboard.days", "The days are not right, or more than ten years.")
+            .fails(404, "not_found", "There is no such dashboard, figure or plant.")
+            .fails(503, "mirror.building", "The mirror behind the figures is being built; try again.")
+            .fails(503, "mirror.too_long", "The question took too long; ask for fewer days.")
+            .fails(503, "mirror.busy", "Too many ask at once; try again.")
+            .fails(503, "mirror.elsewhere", "Another process keeps the mirrors.")
+    };
+    let all = [
+        waits(Operation::get("/api/v1/dashboards/{board}", "getDashboard", "A dashboard's figures"))
+            .means("board", "executive, plant, production, quality or receiving.")
+            .query::<Asked>()
+            .answers::<View>(),
+        waits(Operation::get("/api/v1/kpis/{kpi}/events", "listKpiEvents", "The events behind a figure"))
+            .means("kpi", "A figure, as a dashboard names it.")
+            .query::<EventsAsked>()
+            .answers::<Page>()
+            .fails(400, "dashboard.place", "`after` is not the `next` of a page."),
+        Operation::get("/api/v1/kpi-targets", "listKpiTargets", "What figures should be")
+            .needs(&DASHBOARD_READ)
+            .answers::<TargetList>(),
+        Operation::put("/api/v1/kpi-targets", "setKpiTarget", "Sets a target, or takes it away")
+            .needs(&DASHBOARD_TARGETS)
+            .takes::<Wish>()
+            .ends()
+            .fails(422, "dashboard.target", "Fields that are not right; each is named."),
+    ];
+    group("Dashboards", all)
+}
+
+/// Where the list of events begins, besides days and plant.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = KpiEventsAsked)]
+pub(super) struct EventsAsked {
+    /// Code of a plant; all that one may see, when left out.
+    pub plant: String,
+    /// As of a dashboard.
+    pub period: String,
+    /// First day.
+    pub from: String,
+    /// Last day.
+    pub to: String,
+    /// `next` of the page before.
+    pub after: String,
+}
+
+impl EventsAsked {
+    pub fn split(self) -> (Asked, String) {
+        (Asked { plant: self.plant, period: self.period, from: self.from, to: self.to }, self.after)
+    }
+}
+
+async fn board(
+    State(state): State<AppState>,
+    Extension(mirrors): Extension<Mirrors>,
+    caller: Caller,
+    Path(board): Path<String>,
+    uri: Uri,
+) -> Result<Json<View>, Problem> {
+    caller.require_somewhere(&DASHBOARD_READ)?;
+    let board = Board::parse(&board).ok_or_else(Problem::not_found)?;
+    let asked = query::<Asked>(&uri)?;
+    Ok(Json(service::view(&state, &mirrors, &caller, board, &asked, Utc::now()).await?))
+}
+
+async fn events(
+    State(state): State<AppState>,
+    Extension(mirrors): Extension<Mirrors>,
+    caller: Caller,
+    Path(kpi): Path<String>,
+    uri: Uri,
+) -> Result<Json<Page>, Problem> {
+    caller.require_somewhere(&DASHBOARD_READ)?;
+    let kpi = Kpi::parse(&kpi).ok_or_else(Problem::not_found)?;
+    let (asked, after) = query::<EventsAsked>(&uri)?.split();
+    let page = service::behind(&state, &mirrors, &caller, (kpi, &asked, Some(&after)), Utc::now()).await?;
+    Ok(Json(page))
+}
+
+async fn targets(State(state): State<AppState>, caller: Caller) -> Result<Json<TargetList>, Problem> {
+    Ok(Json(service::targets(&state, &caller).await?))
+}
+
+async fn set_target(
+    State(state): State<AppState>,
+    caller: Caller,
+    sent: Result<Json<Wish>, JsonRejection>,
+) -> Result<StatusCode, Problem> {
+    caller.require_somewhere(&DASHBOARD_TARGETS)?;
+    service::set_target(&state, &caller, &json(sent)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,369 @@
+//! The questions to the mirror. Their SQL is text of this file; days, plants and limits are
+//! parameters. What a correction made void counts nowhere.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use duckdb::types::Value;
+use duckdb::{Connection, Row, params_from_iter};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::model::Span;
+use crate::mirror::date;
+
+/// What is asked about: days, and plants; none of them named: all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The days, and as many before them.
+    pub span: Span,
+    /// Codes of plants, or all.
+    pub plants: Option<Vec<String>>,
+}
+
+/// Of every question the first three parameters: first day, last day, plants by comma, or a
+/// star.
+fn params(from: NaiveDate, to: NaiveDate, plants: &Option<Vec<String>>) -> [Value; 3] {
+    let plants = plants.as_ref().map_or_else(|| "*".to_owned(), |codes| codes.join(","));
+    [date(from), date(to), Value::Text(plants)]
+}
+
+/// Rows of these days and plants that count.
+macro_rules! counted {
+    () => {
+        " where not f.void and f.day between $1 and $2 and ($3::varchar = '*' or f.plant in \
+          (select id from dim_plant where list_contains(string_split($3::varchar, ','), code))) "
+    };
+}
+
+/// The counts of a day at a plant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as the figures are")]
+pub struct Counts {
+    pub events: i64,
+    pub received: i64,
+    pub operations: i64,
+    pub packed: i64,
+    pub dispatched: i64,
+    pub scrapped: i64,
+    pub refused: i64,
+    /// First attempts with a result, and those that passed.
+    pub first: i64,
+    pub first_passed: i64,
+    /// All results, and those that failed.
+    pub results: i64,
+    pub rejects: i64,
+    /// Incoming inspections with a result, and those that passed.
+    pub incoming: i64,
+    pub incoming_passed: i64,
+    /// Readings that have a limit, and those beyond it.
+    pub limited: i64,
+    pub outside: i64,
+}
+
+impl Counts {
+    /// Both together.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        self.events += other.events;
+        self.received += other.received;
+        self.operations += other.operations;
+        self.packed += other.packed;
+        self.dispatched += other.dispatched;
+        self.scrapped += other.scrapped;
+        self.refused += other.refused;
+        self.first += other.first;
+        self.first_passed += other.first_passed;
+        self.results += other.results;
+        self.rejects += other.rejects;
+        self.incoming += other.incoming;
+        self.incoming_passed += other.incoming_passed;
+        self.limited += other.limited;
+        self.outside += other.outside;
+        self
+    }
+}
+
+/// Counts by day and plant.
+pub type Days = BTreeMap<(NaiveDate, String), Counts>;
+
+/// From the sums that the mirror keeps by day.
+const DAYS: &str = "
+select p.code, f.day::varchar, f.events, f.received, f.operations, f.packed, f.dispatched, f.scrapped, f.refused,
+       f.first_results, f.first_passed, f.results, f.rejects, f.incoming, f.incoming_passed, f.limited, f.outside
+from sum_day f join dim_plant p on p.id = f.plant
+where f.day between $1 and $2 and ($3::varchar = '*' or list_contains(string_split($3::varchar, ','), p.code))";
+
+fn rows<T>(
+    conn: &Connection,
+    sql: &str,
+    params: &[Value],
+    mut read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+) -> duckdb::Result<Vec<T>> {
+    let mut asked = conn.prepare(sql)?;
+    let mut rows = asked.query(params_from_iter(params.iter()))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(read(row)?);
+    }
+    Ok(all)
+}
+
+fn day_of(row: &Row<'_>, at: usize) -> duckdb::Result<NaiveDate> {
+    let text: String = row.get(at)?;
+    Ok(text.parse().unwrap_or_default())
+}
+
+/// The counts of the days and of as many before, by day and plant.
+pub fn days(conn: &Connection, scope: &Scope) -> duckdb::Result<Days> {
+    let params = params(scope.span.before().from, scope.span.to, &scope.plants);
+    let days = rows(conn, DAYS, &params, |row| {
+        let counts = Counts {
+            events: row.get(2)?,
+            received: row.get(3)?,
+            operations: row.get(4)?,
+            packed: row.get(5)?,
+            dispatched: row.get(6)?,
+            scrapped: row.get(7)?,
+            refused: row.get(8)?,
+            first: row.get(9)?,
+            first_passed: row.get(10)?,
+            results: row.get(11)?,
+            rejects: row.get(12)?,
+            incoming: row.get(13)?,
+            incoming_passed: row.get(14)?,
+            limited: row.get(15)?,
+            outside: row.get(16)?,
+        };
+        Ok(((day_of(row, 1)?, row.get::<_, String>(0)?), counts))
+    })?;
+    Ok(days.into_iter().collect())
+}
+
+/// Something that is counted, such as a reason of rejects.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = DashboardBar)]
+pub struct Bar {
+    /// Its code; empty where none was told.
+    pub code: String,
+    /// Its plant, where codes are a plant's own; else empty.
+    pub plant: String,
+    /// Its name, where it has one.
+    pub name: String,
+    /// How many.
+    pub count: i64,
+    /// Of how many.
+    pub of: i64,
+}
+
+/// Most bars of a chart.
+const BARS: usize = 20;
+
+fn bars(conn: &Connection, sql: &str, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+    let params = params(scope.span.from, scope.span.to, &scope.plants);
+    let mut all = rows(conn, sql, &params, |row| {
+        Ok(Bar {
+            code: row.get(0)?,
+            plant: row.get(1)?,
+            name: row.get(2)?,
+            count: row.get(3)?,
+            of: row.get(4)?,
+        })
+    })?;
+    all.truncate(BARS);
+    Ok(all)
+}
+
+/// Failed results by reason, most first: a Pareto.
+pub fn rejects(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+    const SQL: &str = concat!(
+        "select r.code, '', r.name, count(*)::bigint as n, (sum(count(*)) over ())::bigint
+         from fact_inspection f join dim_reason r on r.id = f.reason",
+        counted!(),
+        "and f.outcome = 2 group by r.code, r.name order by n desc, r.code limit 20"
+    );
+    bars(conn, SQL, scope)
+}
+
+/// Readings beyond their limits, by what was read, of those that have limits.
+pub fn outside(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+    const SQL: &str = concat!(
+        "select r.code, '', r.name, (count(*) filter (f.outside))::bigint as n, count(*)::bigint
+         from fact_reading f join dim_reading r on r.id = f.reading",
+        counted!(),
+        "and f.outside is not null group by r.code, r.name order by n desc, r.code limit 20"
+    );
+    bars(conn, SQL, scope)
+}
+
+/// Machines, by the quarters of an hour in which they recorded work, of all quarters in
+/// which any machine of their plant did: a machine is measured against the time in which
+/// its plant worked, and one that says nothing at all is not listed as idle.
+pub fn machines(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+    const SQL: &str = "
+        with f as (
+            select s.plant, s.machine, sum(s.slots)::bigint as slots from sum_machine s
+            join dim_plant p on p.id = s.plant
+            where s.day between $1 and $2
+              and ($3::varchar = '*' or list_contains(string_split($3::varchar, ','), p.code))
+            group by all)
+        select m.code, p.code, m.name, f.slots, w.slots
+        from f join f w on w.plant = f.plant and w.machine = 0
+        join dim_machine m on m.id = f.machine join dim_plant p on p.id = f.plant
+        where f.machine <> 0 order by f.slots desc, p.code, m.code limit 20";
+    bars(conn, SQL, scope)
+}
+
+/// Suppliers, by incoming inspections that failed, of those that had a result.
+pub fn suppliers(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+    const SQL: &str = concat!(
+        "select s.code, '', s.name, (count(*) filter (f.outcome = 2))::bigint as n, count(*)::bigint as all_of
+         from fact_inspection f join dim_supplier s on s.id = f.supplier",
+        counted!(),
+        "and f.stage = 7 and f.operation = 0 group by s.code, s.name
+         order by n desc, all_of desc, s.code limit 20"
+    );
+    bars(conn, SQL, scope)
+}
+
+/// Units received, by supplier.
+pub fn receipts(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+    const SQL: &str = concat!(
+        "select s.code, '', s.name, sum(f.units)::bigint as n, (sum(sum(f.units)) over ())::bigint
+         from fact_lifecycle f join dim_supplier s on s.id = f.supplier",
+        counted!(),
+        "and f.stage = 3 group by s.code, s.name order by n desc, s.code limit 20"
+    );
+    bars(conn, SQL, scope)
+}
+
+/// An event behind a figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Agent's id.
+    pub agent: String,
+    /// Its epoch.
+    pub epoch: i32,
+    /// Its seq.
+    pub seq: i64,
+    /// Row of the event, where the figure counts rows of it.
+    pub ordinal: i64,
+    /// Microseconds of its time, UTC.
+    pub at_us: i64,
+    /// Plant.
+    pub plant: String,
+    /// Number of the stage.
+    pub stage: i16,
+    /// Station.
+    pub station: String,
+    /// Machine.
+    pub machine: String,
+    /// Item.
+    pub item: String,
+    /// The UID, if it has one.
+    pub key: Option<i64>,
+    /// How much it adds to the figure.
+    pub adds: i64,
+    /// What was read, with its limits; or the reason.
+    pub detail: String,
+}
+
+/// Which events make up a figure: the table, and which of its rows.
+fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'static str, &'static str)> {
+    use super::model::Kpi;
+    let life = |only| Some(("fact_lifecycle", only, "f.units::bigint", "0::bigint"));
+    let seen = |only| Some(("fact_inspection", only, "1::bigint", "f.ordinal::bigint"));
+    match kpi {
+        Kpi::Received => life("f.stage = 3"),
+        Kpi::Operations => life("f.stage = 15 and f.action <> 1"),
+        Kpi::Packed => life("f.stage = 24 and f.action <> 2"),
+        Kpi::Dispatched => life("f.stage = 28"),
+        Kpi::Scrapped => life("f.stage = 21"),
+        Kpi::Refused => Some(("fact_lifecycle", "f.stage = 37", "1::bigint", "0::bigint")),
+        // Of a share what spoils it.
+        Kpi::FirstPass => seen("f.attempt <= 1 and f.outcome <> 1"),
+        Kpi::Rejects => seen("f.outcome = 2"),
+        Kpi::IncomingPass => seen("f.stage = 7 and f.operation = 0 and f.outcome <> 1"),
+        Kpi::Outside => Some(("fact_reading", "f.outside", "1::bigint", "f.ordinal::bigint")),
+        Kpi::Wip => None,
+    }
+}
+
+/// Where a page of events begins: after the row of this time and identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    /// Microseconds of its time.
+    pub at_us: i64,
+    /// Agent's id.
+    pub agent: String,
+    /// Epoch.
+    pub epoch: i32,
+    /// Seq.
+    pub seq: i64,
+    /// Row of it.
+    pub ordinal: i64,
+}
+
+/// The events behind a figure, newest first, at most `limit`; and what all of them add up
+/// to. `None` for a figure that is not of the mirror.
+pub fn behind(
+    conn: &Connection,
+    kpi: super::model::Kpi,
+    scope: &Scope,
+    after: Option<&After>,
+    limit: usize,
+) -> duckdb::Result<Option<(Vec<Behind>, i64)>> {
+    let Some((table, only, adds, ordinal)) = behind_sql(kpi) else {
+        return Ok(None);
+    };
+    let mut params = params(scope.span.from, scope.span.to, &scope.plants).to_vec();
+    let counted = counted!();
+    // Names and conditions are those above.
+    let total = format!("select coalesce(sum({adds}), 0)::bigint from {table} f{counted}and {only}");
+    let total: i64 = conn.query_row(&total, params_from_iter(params.iter()), |row| row.get(0))?;
+    let detail = match table {
+        "fact_reading" => {
+            "(select code from dim_reading where id = f.reading) || ' ' || coalesce(f.value::varchar, '') || ' ' \
+             || f.unit || ' (' || coalesce(f.low::varchar, '') || ' – ' || coalesce(f.high::varchar, '') || ')'"
+        }
+        _ => "(select code from dim_reason where id = f.reason)",
+    };
+    let next = if let Some(after) = after {
+        params.extend([
+            Value::BigInt(after.at_us),
+            Value::Text(after.agent.clone()),
+            Value::Int(after.epoch),
+            Value::BigInt(after.seq),
+            Value::BigInt(after.ordinal),
+        ]);
+        format!("and (epoch_us(f.happened_at), a.code, f.epoch, f.seq, {ordinal}) < ($4, $5, $6, $7, $8) ")
+    } else {
+        String::new()
+    };
+    let sql = format!(
+        "select a.code, f.epoch, f.seq, {ordinal} as ordinal, epoch_us(f.happened_at) as at_us, p.code, f.stage,
+                s.code, m.code, i.code, f.key, {adds}, {detail}
+         from {table} f join dim_agent a on a.id = f.agent join dim_plant p on p.id = f.plant
+         join dim_station s on s.id = f.station join dim_machine m on m.id = f.machine
+         join dim_item i on i.id = f.item{counted}and {only} {next}
+         order by at_us desc, a.code desc, f.epoch desc, f.seq desc, ordinal desc limit {limit}"
+    );
+    let page = rows(conn, &sql, &params, |row| {
+        Ok(Behind {
+            agent: row.get(0)?,
+            epoch: row.get(1)?,
+            seq: row.get(2)?,
+            ordinal: row.get(3)?,
+            at_us: row.get(4)?,
+            plant: row.get(5)?,
+            stage: row.get(6)?,
+            station: row.get(7)?,
+            machine: row.get(8)?,
+            item: row.get(9)?,
+            key: row.get(10)?,
+            adds: row.get(11)?,
+            detail: row.get::<_, Option<String>>(12)?.unwrap_or_default(),
+        })
+    })?;
+    Ok(Some((page, total)))
+}

@@ -1,0 +1,26 @@
+//! Dashboards: figures with targets and trends over a tenant's plants, from its mirror;
+//! each leads to the events behind it.
+
+pub mod api;
+pub mod ask;
+pub mod model;
+mod pages;
+pub mod service;
+mod store;
+
+use axum::Router;
+use platform::web::{AppState, NavItem};
+
+use crate::rights::DASHBOARD_READ;
+
+/// The entry of the side navigation.
+pub const NAV: [NavItem; 1] =
+    [NavItem { href: "/dashboards", label_key: "nav-dashboards", icon: "chart", permission: DASHBOARD_READ }];
+
+/// Pages and API.
+pub fn router() -> Router<AppState> {
+    Router::new().merge(pages::router()).merge(api::router())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+//! What a dashboard shows: its figures, the time it is about, and what a figure means. No I/O.
+
+use chrono::{Datelike, Days, NaiveDate};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kpi {
+    /// Units received from suppliers (GRN).
+    Received,
+    /// Units through an operation (its end, where it has one).
+    Operations,
+    /// Units packed.
+    Packed,
+    /// Units dispatched to customers.
+    Dispatched,
+    /// Units scrapped.
+    Scrapped,
+    /// Acts that a station refused.
+    Refused,
+    /// Share of first attempts that passed, in percent.
+    FirstPass,
+    /// Results that failed.
+    Rejects,
+    /// Share of readings with limits that lie outside, in percent.
+    Outside,
+    /// Share of incoming inspections that passed, in percent.
+    IncomingPass,
+    /// Units in work now.
+    Wip,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// Above the target.
+    More,
+    /// Below it.
+    Less,
+}
+
+impl Kpi {
+    /// All of them, in the order in which targets are listed.
+    pub const ALL: [Self; 11] = [
+        Self::Received,
+        Self::Operations,
+        Self::Packed,
+        Self::Dispatched,
+        Self::Scrapped,
+        Self::Refused,
+        Self::FirstPass,
+        Self::Rejects,
+        Self::Outside,
+        Self::IncomingPass,
+        Self::Wip,
+    ];
+
+    /// Its name in addresses, in the database and, with `kpi-` before it, of its text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Operations => "operations",
+            Self::Packed => "packed",
+            Self::Dispatched => "dispatched",
+            Self::Scrapped => "scrapped",
+            Self::Refused => "refused",
+            Self::FirstPass => "first_pass",
+            Self::Rejects => "rejects",
+            Self::Outside => "outside",
+            Self::IncomingPass => "incoming_pass",
+            Self::Wip => "wip",
+        }
+    }
+
+    /// The figure of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kpi| kpi.name() == name)
+    }
+
+    /// A share in percent, not a count.
+    #[must_use]
+    pub fn is_share(self) -> bool {
+        matches!(self, Self::FirstPass | Self::Outside | Self::IncomingPass)
+    }
+
+    /// Which way is better.
+    #[must_use]
+    pub fn better(self) -> Better {
+        match self {
+            Self::Scrapped | Self::Refused | Self::Rejects | Self::Outside | Self::Wip => Better::Less,
+            _ => Better::More,
+        }
+    }
+
+    /// A target is of a day's count, except for shares and what is in work now.
+    #[must_use]
+    pub fn target_per_day(self) -> bool {
+        !self.is_share() && self != Self::Wip
+    }
+}
+
+/// A dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Board {
+    /// All plants.
+    Executive,
+    /// One plant, for a screen on the wall.
+    Plant,
+    /// Work in progress, throughput, machines.
+    Production,
+    /// First pass, rejects, readings.
+    Quality,
+    /// Receipts and suppliers.
+    Receiving,
+}
+
+impl Board {
+    /// All of them, as they stand in the row of tabs.
+    pub const ALL: [Self; 5] =
+        [Self::Executive, Self::Plant, Self::Production, Self::Quality, Self::Receiving];
+
+    /// Its name in addresses and, with `board-` before it, of its text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Executive => "executive",
+            Self::Plant => "plant",
+            Self::Production => "production",
+            Self::Quality => "quality",
+            Self::Receiving => "receiving",
+        }
+    }
+
+    /// The dashboard of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|board| board.name() == name)
+    }
+
+    /// The figures on top of it.
+    #[must_use]
+    pub fn kpis(self) -> &'static [Kpi] {
+        match self {
+            Self::Executive => {
+                &[Kpi::Received, Kpi::Operations, Kpi::Packed, Kpi::Dispatched, Kpi::FirstPass, Kpi::Wip]
+            }
+            Self::Plant => {
+                &[Kpi::Operations, Kpi::Packed, Kpi::FirstPass, Kpi::Rejects, Kpi::Outside, Kpi::Wip]
+            }
+            Self::Production => &[Kpi::Operations, Kpi::Packed, Kpi::Scrapped, Kpi::Refused, Kpi::Wip],
+            Self::Quality => &[Kpi::FirstPass, Kpi::Rejects, Kpi::Outside, Kpi::Scrapped],
+            Self::Receiving => &[Kpi::Received, Kpi::IncomingPass],
+        }
+    }
+}
+
+/// Days that a dashboard is about, both ends included, by the production date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DashboardDays)]
+pub struct Span {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+}
+
+/// Longest time that is looked at, in days: ten years.
+const LONGEST: i64 = 3660;
+
+impl Span {
+    /// The named time that ends today, or the days typed; `None` for what is neither, ends
+    /// before it begins, or is too long.
+    #[must_use]
+    pub fn read(period: &str, from: &str, to: &str, today: NaiveDate) -> Option<Self> {
+        let back = |days: u64| today.checked_sub_days(Days::new(days)).unwrap_or(today);
+        let span = match period {
+            "" | "7d" => Self { from: back(6), to: today },
+            "today" => Self { from: today, to: today },
+            "30d" => Self { from: back(29), to: today },
+            "90d" => Self { from: back(89), to: today },
+            "year" => Self { from: back(364), to: today },
+            "month" => Self { from: today.with_day(1)?, to: today },
+            "days" => Self { from: from.parse().ok()?, to: to.parse().ok()? },
+            _ => return None,
+        };
+        ((1..=LONGEST).contains(&span.days())).then_some(span)
+    }
+
+    /// How many days.
+    #[must_use]
+    pub fn days(&self) -> i64 {
+        (self.to - self.from).num_days() + 1
+    }
+
+    /// As many days before it.
+    #[must_use]
+    pub fn before(&self) -> Self {
+        let days = Days::new(u64::try_from(self.days()).unwrap_or(1));
+        let back = |day: NaiveDate| day.checked_sub_days(days).unwrap_or(day);
+        Self { from: back(self.from), to: back(self.to) }
+    }
+
+    /// Whether a day lies in it.
+    #[must_use]
+    pub fn has(&self, day: NaiveDate) -> bool {
+        self.from <= day && day <= self.to
+    }
+}
+
+/// How a figure stands to its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = KpiStanding)]
+pub enum Standing {
+    /// At it or better.
+    Met,
+    /// Worse.
+    Missed,
+    /// There is no target, or no figure.
+    None,
+}
+
+/// A tile: a figure of a time, what it was the time before, and what it should be. A figure
+/// is null where there is no data: never zero.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = KpiTile)]
+pub struct Tile {
+    /// Which.
+    pub kpi: Kpi,
+    /// The figure; a share in percent.
+    #[schema(value_type = Option<String>)]
+    pub value: Option<Decimal>,
+    /// The same of the time before.
+    #[schema(value_type = Option<String>)]
+    pub before: Option<Decimal>,
+    /// What it should be over this time.
+    #[schema(value_type = Option<String>)]
+    pub target: Option<Decimal>,
+    /// How it stands to that.
+    pub standing: Standing,
+}
+
+impl Tile {
+    /// Judges a figure. `target` is per day where the figure is counted per day.
+    #[must_use]
+    pub fn new(
+        kpi: Kpi,
+        value: Option<Decimal>,
+        before: Option<Decimal>,
+        target: Option<Decimal>,
+        days: i64,
+    ) -> Self {
+        let target = target.map(|target| {
+            (if kpi.target_per_day() { target * Decimal::from(days) } else { target }).normalize()
+        });
+        let standing = match (value, target) {
+            (Some(value), Some(target)) => {
+                let met = match kpi.better() {
+                    Better::More => value >= target,
+                    Better::Less => value <= target,
+                };
+                if met { Standing::Met } else { Standing::Missed }
+            }
+            _ => Standing::None,
+        };
+        Self { kpi, value, before, target, standing }
+    }
+
+    /// The change against the time before, in percent; `None` where one of them has no data
+    /// or it was nothing before.
+    #[must_use]
+    pub fn change(&self) -> Option<Decimal> {
+        let (value, before) = (self.value?, self.before?);
+        if before.is_zero() {
+            return None;
+        }
+        Some(((value - before) * Decimal::from(100) / before).round_dp(1))
+    }
+
+    /// Whether the change is for the better; `None` where there is none.
+    #[must_use]
+    pub fn improves(&self) -> Option<bool> {
+        let (value, before) = (self.value?, self.before?);
+        (value != before).then(|| (value > before) == (self.kpi.better() == Better::More))
+    }
+}
+
+/// A share in percent, one place; `None` of nothing.
+#[must_use]
+pub fn percent(part: i64, whole: i64) -> Option<Decimal> {
+    (whole > 0)
+        .then(|| (Decimal::from(part) * Decimal::from(100) / Decimal::from(whole)).round_dp(1).normalize())
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_time_is_named_or_typed_and_has_one_before_it() {
+        let today = day("2025-03-10");
+        let week = Span::read("", "", "", today).unwrap();
+        assert_eq!((week.from, week.to, week.days()), (day("2025-03-04"), today, 7));
+        assert_eq!(week.before(), Span { from: day("2025-02-25"), to: day("2025-03-03") });
+        assert_eq!(Span::read("month", "", "", today).unwrap().from, day("2025-03-01"));
+        assert_eq!(Span::read("days", "2025-01-01", "2025-01-31", today).unwrap().days(), 31);
+        for (period, from, to) in [
+            ("days", "2025-02-01", "2025-01-01"),
+            ("days", "x", ""),
+            ("ever", "", ""),
+            ("days", "1900-01-01", "2025-01-01"),
+        ] {
+            assert_eq!(Span::read(period, from, to, today), None, "{period} {from} {to}");
+        }
+    }
+
+    #[test]
+    fn a_figure_is_judged_by_its_own_sense() {
+        let d = |n: i64| Some(Decimal::from(n));
+        let tile = Tile::new(Kpi::Packed, d(70), d(50), d(10), 7);
+        assert_eq!((tile.target, tile.standing), (d(70), Standing::Met));
+        assert_eq!((tile.change(), tile.improves()), (d(40), Some(true)));
+        let tile = Tile::new(Kpi::Rejects, d(8), d(4), d(1), 7);
+        assert_eq!((tile.standing, tile.improves()), (Standing::Missed, Some(false)));
+        let tile = Tile::new(Kpi::FirstPass, d(98), None, d(97), 30);
+        assert_eq!((tile.target, tile.standing, tile.change()), (d(97), Standing::Met, None));
+        let tile = Tile::new(Kpi::Packed, None, d(4), d(1), 1);
+        assert_eq!((tile.standing, tile.change()), (Standing::None, None), "no data misses nothing");
+        assert_eq!(Tile::new(Kpi::Packed, d(3), d(0), None, 1).change(), None);
+        assert_eq!(percent(0, 0), None);
+        assert_eq!(percent(2, 3), Some("66.7".parse().unwrap()));
+    }
+
+    #[test]
+    fn names_lead_back() {
+        for kpi in Kpi::ALL {
+            assert_eq!(Kpi::parse(kpi.name()), Some(kpi));
+            assert_eq!(serde_json::to_value(kpi).unwrap(), kpi.name());
+        }
+        for board in Board::ALL {
+            assert_eq!(Board::parse(board.name()), Some(board));
+        }
+        assert_eq!(Kpi::parse("x'; drop table"), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! SQL of the dashboards on Postgres: targets, work in progress, and how current plants are.
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use rust_decimal::Decimal;
+use sqlx::Error;
+
+/// A target as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct TargetRow {
+    pub kpi: String,
+    pub plant: String,
+    pub target: Decimal,
+    pub version: i32,
+}
+
+/// All targets.
+pub async fn targets(tx: &mut Tx) -> Result<Vec<TargetRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        TargetRow,
+        "select kpi, plant, target, version from kpi_targets where tenant_id = $1 order by kpi, plant",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A target, locked until the transaction ends.
+pub async fn target_lock(tx: &mut Tx, kpi: &str, plant: &str) -> Result<Option<TargetRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        TargetRow,
+        "select kpi, plant, target, version from kpi_targets \
+         where tenant_id = $1 and kpi = $2 and plant = $3 for update",
+        tenant,
+        kpi,
+        plant,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Sets a target.
+pub async fn target_set(tx: &mut Tx, kpi: &str, plant: &str, target: Decimal) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into kpi_targets (tenant_id, kpi, plant, target) values ($1, $2, $3, $4) \
+         on conflict (tenant_id, kpi, plant) \
+         do update set target = excluded.target, version = kpi_targets.version + 1",
+        tenant,
+        kpi,
+        plant,
+        target,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Takes a target away.
+pub async fn target_remove(tx: &mut Tx, kpi: &str, plant: &str) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "delete from kpi_targets where tenant_id = $1 and kpi = $2 and plant = $3",
+        tenant,
+        kpi,
+        plant,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Units in work at a stage, by how long they have been there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as they are shown")]
+pub struct WipRow {
+    pub stage: i16,
+    pub total: i64,
+    pub day: i64,
+    pub three_days: i64,
+    pub week: i64,
+    pub older: i64,
+}
+
+/// Units in work now by stage: within a day, three days, a week, or longer since their last
+/// event.
+pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> Result<Vec<WipRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        WipRow,
+        r#"select last_stage as stage, count(*) as "total!",
+                  count(*) filter (where last_at > $3::timestamptz - interval '1 day') as "day!",
+                  count(*) filter (where last_at <= $3 - interval '1 day' and last_at > $3 - interval '3 days')
+                      as "three_days!",
+                  count(*) filter (where last_at <= $3 - interval '3 days' and last_at > $3 - interval '7 days')
+                      as "week!",
+                  count(*) filter (where last_at <= $3 - interval '7 days') as "older!"
+           from uid_registry
+           where tenant_id = $1 and life = 2 and last_stage between 12 and 20
+             and ($2::text[] is null or plant = any($2))
+           group by last_stage order by last_stage"#,
+        tenant,
+        plants,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A unit in work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct WipUnit {
+    pub key: i64,
+    pub plant: String,
+    pub stage: i16,
+    pub item: String,
+    pub location: String,
+    pub last_at: DateTime<Utc>,
+}
+
+/// Units in work, in the order of the index; after the one named.
+pub async fn wip_units(
+    tx: &mut Tx,
+    plants: Option<&[String]>,
+    after: Option<(&str, i16, DateTime<Utc>, i64)>,
+    limit: i64,
+) -> Result<Vec<WipUnit>, Error> {
+    let tenant = tx.tenant();
+    let (plant, stage, at, key) = after.unwrap_or(("", 0, DateTime::UNIX_EPOCH, 0));
+    sqlx::query_as!(
+        WipUnit,
+        r#"select key, plant, last_stage as stage, item, location, last_at from uid_registry
+           where tenant_id = $1 and life = 2 and last_stage between 12 and 20
+             and ($2::text[] is null or plant = any($2))
+             and (plant, last_stage, last_at, key) > ($3, $4, $5, $6)
+           order by plant, last_stage, last_at, key limit $7"#,
+        tenant,
+        plants,
+        plant,
+        stage,
+        at,
+        key,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Codes, names and time zones of plants.
+pub async fn plants(tx: &mut Tx) -> Result<Vec<(String, String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select code, name, time_zone from plants where tenant_id = $1 and deleted_at is null order by code",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.code, row.name, row.time_zone)).collect())
+}
+
+/// Plants that may have recorded what has not come yet: not heard of since `since`, or with
+/// events waiting; and when they were last heard of.
+pub async fn behind(
+    tx: &mut Tx,
+    since: DateTime<Utc>,
+) -> Result<Vec<(String, Option<DateTime<Utc>>)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select coalesce(plant_code, '') as "plant!", min(last_seen_at) as "last?" from agents
+           where tenant_id = $1 and kind = 'plant' and status <> 'revoked'
+             and (last_seen_at is null or last_seen_at < $2 or queued_events > 0)
+           group by plant_code order by plant_code"#,
+        tenant,
+        since,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.plant, row.last)).collect())
+}

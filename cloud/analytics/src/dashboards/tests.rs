@@ -1,0 +1,278 @@
+//! Dashboards over HTTP, on a real database and its mirror.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use chrono::Utc;
+use platform::web::{AppState, Module, Scope, app, keys};
+use proto::v1::{Outcome, Role, Stage};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::mirror::Mirrors;
+use crate::world::{Chance, Say, World, event, mirrors};
+
+struct Office {
+    router: Router,
+    key: String,
+    mirrors: Mirrors,
+    _dir: tempfile::TempDir,
+}
+
+impl Office {
+    async fn of(world: &World) -> Self {
+        let (mirrors, dir) = mirrors();
+        let modules = vec![crate::module(&mirrors)];
+        let state = AppState::builder(world.test.db.clone()).modules(&modules).build();
+        let router = app(state, Module::all_routes(modules));
+        let key = keys::create(&world.test.db, world.tenant, "tests", &[Scope::Write], None).await.unwrap();
+        let office = Self { router, key: key.reveal().to_owned(), mirrors, _dir: dir };
+        office.follow(world).await;
+        office
+    }
+
+    async fn follow(&self, world: &World) {
+        self.mirrors.catch_up(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, String) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::ACCEPT, accept)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 1 << 22).await.unwrap();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        let (status, text) = self.call("GET", path, "application/json", None).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let (status, text) = self.call("GET", path, "text/html", None).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        text
+    }
+}
+
+const ALL_DAYS: &str = "period=days&from=2025-01-01&to=2025-04-30";
+const BOARDS: [&str; 5] = ["executive", "plant", "production", "quality", "receiving"];
+
+fn tile<'a>(board: &'a Value, kpi: &str) -> &'a Value {
+    board["tiles"].as_array().unwrap().iter().find(|tile| tile["kpi"] == kpi).unwrap()
+}
+
+#[tokio::test]
+async fn no_data_is_said_and_is_never_zero() {
+    let world = World::new().await;
+    let office = Office::of(&world).await;
+    for board in BOARDS {
+        let view = office.json(&format!("/api/v1/dashboards/{board}")).await;
+        for tile in view["tiles"].as_array().unwrap() {
+            assert_eq!((&tile["value"], &tile["standing"]), (&Value::Null, &json!("none")), "{board} {tile}");
+        }
+        for day in view["days"].as_array().unwrap() {
+            assert!(day["packed"].is_null() && day["first_pass"].is_null(), "{day}");
+        }
+        let page = office.page(&format!("/dashboards/{board}")).await;
+        assert!(page.contains("no data") && !page.contains("<strong>0"), "{board}: {page}");
+        assert!(!page.contains("data-chart"), "{board}: nothing is drawn of nothing");
+        assert!(page.contains("Not everything has come yet from: KOL"), "plants that were never heard of");
+    }
+}
+
+#[tokio::test]
+async fn what_is_behind_a_figure_adds_up_to_it() {
+    let mut world = World::new().await;
+    let mut chance = Chance::of(21);
+    for nth in 0..400 {
+        chance.say(&mut world, if nth % 3 == 0 { "VSK" } else { "KOL" });
+    }
+    world.send("KOL", 50).await;
+    world.send("VSK", 50).await;
+    let office = Office::of(&world).await;
+    for filter in [
+        ALL_DAYS.to_owned(),
+        format!("{ALL_DAYS}&plant=VSK"),
+        "period=days&from=2025-02-03&to=2025-02-20".into(),
+    ] {
+        for board in BOARDS {
+            let view = office.json(&format!("/api/v1/dashboards/{board}?{filter}")).await;
+            for tile in view["tiles"].as_array().unwrap() {
+                let kpi = tile["kpi"].as_str().unwrap();
+                let (mut added, mut seen, mut after, mut total) = (0, 0, String::new(), None);
+                loop {
+                    let page =
+                        office.json(&format!("/api/v1/kpis/{kpi}/events?{filter}&after={after}")).await;
+                    let events = page["events"].as_array().unwrap();
+                    added += events.iter().map(|event| event["adds"].as_i64().unwrap()).sum::<i64>();
+                    seen += events.len();
+                    total = total.or(page["total"].as_i64());
+                    match page["next"].as_str() {
+                        Some(next) => after = next.to_owned(),
+                        None => break,
+                    }
+                }
+                assert_eq!(Some(added), total, "{board} {kpi} {filter}");
+                if let Some(value) = tile["value"].as_str()
+                    && !["first_pass", "outside", "incoming_pass"].contains(&kpi)
+                {
+                    assert_eq!(value.parse::<f64>().unwrap(), added as f64, "{board} {kpi} {filter}");
+                }
+                assert!(seen > 0 || added == 0);
+            }
+        }
+    }
+    // The plants' own figures add up as well.
+    let view = office.json(&format!("/api/v1/dashboards/executive?{ALL_DAYS}")).await;
+    let number = |tile: &Value| tile["value"].as_str().unwrap().parse::<f64>().unwrap();
+    let of_plants: f64 = view["plants"].as_array().unwrap().iter().map(|row| number(&row["tiles"][0])).sum();
+    assert_eq!(of_plants, number(tile(&view, "received")));
+    let page = office.page(&format!("/dashboards/events/received?{ALL_DAYS}")).await;
+    assert!(page.contains("/trace/UID-SAIF-"), "{page}");
+    let page = office.page(&format!("/dashboards/quality?{ALL_DAYS}")).await;
+    assert!(page.contains("data-chart") && page.contains("CRACK") && page.contains("<details"), "{page}");
+}
+
+#[tokio::test]
+async fn a_correction_takes_a_unit_out_of_the_figures() {
+    let mut world = World::new().await;
+    let key = world.key("KOL", "FG", 1);
+    world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+    let seen =
+        event(Stage::Inspection, "2025-01-11T05:00:00Z").part(key, Role::Subject).result(Outcome::Failed);
+    let seen = world.say("KOL", seen);
+    world.send("KOL", 10).await;
+    let office = Office::of(&world).await;
+    let path = format!("/api/v1/dashboards/quality?{ALL_DAYS}");
+    let view = office.json(&path).await;
+    assert_eq!(
+        (&tile(&view, "first_pass")["value"], &tile(&view, "rejects")["value"]),
+        (&json!("0"), &json!("1"))
+    );
+    let mut correct = event(Stage::Correct, "2025-01-12T05:00:00Z");
+    correct.corrects = seen.as_bytes().to_vec();
+    world.say("KOL", correct);
+    world.send("KOL", 10).await;
+    office.follow(&world).await;
+    let view = office.json(&path).await;
+    assert_eq!(tile(&view, "first_pass")["value"], Value::Null, "nothing was inspected after all");
+    assert_eq!(view["rejects"], json!([]));
+}
+
+#[tokio::test]
+async fn targets_are_set_judged_and_told_when_wrong() {
+    let mut world = World::new().await;
+    let mut chance = Chance::of(4);
+    (0..120).for_each(|_| chance.say(&mut world, "KOL"));
+    world.send("KOL", 50).await;
+    let office = Office::of(&world).await;
+    let put =
+        async |body: Value| office.call("PUT", "/api/v1/kpi-targets", "application/json", Some(body)).await;
+    let (status, told) = put(json!({ "kpi": "first_pass", "target": "101", "plant": "NOPE" })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
+    assert!(told.contains("\"target\"") && told.contains("\"plant\""), "all at once: {told}");
+    assert_eq!(put(json!({ "kpi": "no_such", "target": "1" })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(put(json!({ "kpi": "received", "target": "0.1" })).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(
+        put(json!({ "kpi": "received", "target": "1000000", "plant": "VSK" })).await.0,
+        StatusCode::NO_CONTENT
+    );
+    let path = |plant: &str| format!("/api/v1/dashboards/receiving?{ALL_DAYS}&plant={plant}");
+    let view = office.json(&path("KOL")).await;
+    assert_eq!(tile(&view, "received")["standing"], "met", "{view}");
+    assert_eq!(tile(&view, "received")["target"], "12", "a day's target over 120 days");
+    let view = office.json(&path("VSK")).await;
+    assert_eq!(tile(&view, "received")["standing"], "none", "no data misses nothing");
+    let list = office.json("/api/v1/kpi-targets").await;
+    assert_eq!(list["targets"].as_array().unwrap().len(), 2);
+    assert!(office.page("/dashboards/targets").await.contains("VSK"));
+    assert_eq!(
+        put(json!({ "kpi": "received", "target": "", "plant": "VSK" })).await.0,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(office.json("/api/v1/kpi-targets").await["targets"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_typed_is_never_sql_and_other_tenants_see_nothing() {
+    let mut world = World::new().await;
+    let mut chance = Chance::of(9);
+    (0..60).for_each(|_| chance.say(&mut world, "KOL"));
+    world.send("KOL", 50).await;
+    let office = Office::of(&world).await;
+    for (path, expected) in [
+        ("/api/v1/dashboards/executive?plant=KOL%27%20or%201%3D1", StatusCode::NOT_FOUND),
+        ("/api/v1/dashboards/executive?plant=*", StatusCode::NOT_FOUND),
+        ("/api/v1/dashboards/nothing", StatusCode::NOT_FOUND),
+        ("/api/v1/dashboards/executive?period=days&from=x&to=y", StatusCode::BAD_REQUEST),
+        ("/api/v1/kpis/received;drop/events", StatusCode::NOT_FOUND),
+        ("/api/v1/kpis/received/events?after=1_2_3", StatusCode::BAD_REQUEST),
+        ("/api/v1/kpis/wip/events?after=1_2_3", StatusCode::BAD_REQUEST),
+    ] {
+        let (status, told) = office.call("GET", path, "application/json", None).await;
+        assert_eq!(status, expected, "{path}: {told}");
+    }
+    let other = World::of(world.test.clone(), "OTHR").await;
+    let key = keys::create(&other.test.db, other.tenant, "tests", &[Scope::Read], None).await.unwrap();
+    let stranger = Office {
+        key: key.reveal().to_owned(),
+        router: office.router.clone(),
+        mirrors: office.mirrors.clone(),
+        _dir: tempfile::tempdir().unwrap(),
+    };
+    let path = format!("/api/v1/dashboards/executive?{ALL_DAYS}");
+    let (status, told) = stranger.call("GET", &path, "application/json", None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "not looked at yet: {told}");
+    assert!(told.contains("mirror.building"), "{told}");
+    assert!(stranger.page("/dashboards/executive").await.contains("being built"));
+    stranger.follow(&other).await;
+    assert_eq!(tile(&stranger.json(&path).await, "received")["value"], Value::Null);
+    assert_eq!(stranger.json(&format!("/api/v1/kpis/received/events?{ALL_DAYS}")).await["events"], json!([]));
+}
+
+#[tokio::test]
+async fn rights_at_one_plant_show_that_plant() {
+    let mut world = World::new().await;
+    let mut chance = Chance::of(13);
+    (0..90).for_each(|nth| chance.say(&mut world, if nth % 2 == 0 { "KOL" } else { "VSK" }));
+    world.send("KOL", 50).await;
+    world.send("VSK", 50).await;
+    let mut office = Office::of(&world).await;
+    let path = format!("/api/v1/dashboards/executive?{ALL_DAYS}");
+    let of_vsk = office.json(&format!("{path}&plant=VSK")).await;
+    let at = platform::ctx::Plants::some(["VSK"]);
+    let key = keys::create_at(&world.test.db, world.tenant, "vsk", &[Scope::Write], &at, None).await.unwrap();
+    office.key = key.reveal().to_owned();
+    let own = office.json(&path).await;
+    assert_eq!((&own["tiles"], &own["days"]), (&of_vsk["tiles"], &of_vsk["days"]));
+    assert_eq!(own["plants"].as_array().unwrap().len(), 1);
+    let (status, _) = office.call("GET", &format!("{path}&plant=KOL"), "application/json", None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let events = office.json(&format!("/api/v1/kpis/received/events?{ALL_DAYS}")).await;
+    assert!(events["events"].as_array().unwrap().iter().all(|event| event["plant"] == "VSK"));
+    let put =
+        async |body: Value| office.call("PUT", "/api/v1/kpi-targets", "application/json", Some(body)).await.0;
+    assert_eq!(put(json!({ "kpi": "packed", "target": "5" })).await, StatusCode::FORBIDDEN, "for all plants");
+    assert_eq!(put(json!({ "kpi": "packed", "target": "5", "plant": "VSK" })).await, StatusCode::NO_CONTENT);
+    assert_ne!(put(json!({ "kpi": "packed", "target": "5", "plant": "KOL" })).await, StatusCode::NO_CONTENT);
+}
+
+#[test]
+fn all_texts_are_there() {
+    platform::i18n::assert_complete(crate::TEXTS);
+}

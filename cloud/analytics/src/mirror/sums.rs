@@ -1,0 +1,91 @@
+//! Sums by day: what dashboards ask for most, added up once. They are made of the facts by
+//! the SQL below and nothing else, in the transaction that changes the facts, so they
+//! always equal them.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use duckdb::{Connection, params};
+
+use super::value::days;
+
+/// Numbers of proto `Stage`: 3 GRN, 7 INSPECTION, 15 OPERATION, 21 SCRAP, 24 PACKING,
+/// 28 DISPATCH, 37 REFUSED; of `Action`: 1 the start of an operation, 2 out of a package;
+/// of `Outcome`: 1 passed, 2 failed, 3 in part. An incoming inspection names no operation.
+const OF_DAYS: &str = "
+insert into sum_day
+select day, plant, sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8), sum(c9), sum(c10),
+       sum(c11), sum(c12), sum(c13), sum(c14), sum(c15)
+from (
+    select f.day, f.plant, count(*) as c1,
+           coalesce(sum(f.units) filter (f.stage = 3), 0) as c2,
+           coalesce(sum(f.units) filter (f.stage = 15 and f.action <> 1), 0) as c3,
+           coalesce(sum(f.units) filter (f.stage = 24 and f.action <> 2), 0) as c4,
+           coalesce(sum(f.units) filter (f.stage = 28), 0) as c5,
+           coalesce(sum(f.units) filter (f.stage = 21), 0) as c6,
+           count(*) filter (f.stage = 37) as c7,
+           0 as c8, 0 as c9, 0 as c10, 0 as c11, 0 as c12, 0 as c13, 0 as c14, 0 as c15
+    from fact_lifecycle f where not f.void and f.day between $1 and $2 group by all
+    union all
+    select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0,
+           count(*) filter (f.attempt <= 1), count(*) filter (f.attempt <= 1 and f.outcome = 1),
+           count(*), count(*) filter (f.outcome = 2),
+           count(*) filter (f.stage = 7 and f.operation = 0),
+           count(*) filter (f.stage = 7 and f.operation = 0 and f.outcome = 1), 0, 0
+    from fact_inspection f where not f.void and f.day between $1 and $2 group by all
+    union all
+    select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(f.outside), count(*) filter (f.outside)
+    from fact_reading f where not f.void and f.day between $1 and $2 group by all
+) group by all";
+
+/// Quarters of an hour in which a machine recorded work; under machine 0 those in which
+/// any machine of the plant did.
+const OF_MACHINES: &str = "
+insert into sum_machine
+with busy as (
+    select distinct f.day, f.plant, f.machine, time_bucket(interval 15 minutes, f.happened_at) as slot
+    from fact_lifecycle f where not f.void and f.machine <> 0 and f.day between $1 and $2)
+select day, plant, machine, count(*) from busy group by all
+union all
+select day, plant, 0, count(distinct slot) from busy group by all";
+
+/// Adds up these days anew.
+pub fn renew(conn: &Connection, touched: &BTreeSet<NaiveDate>) -> duckdb::Result<()> {
+    // Days that follow each other are one stretch.
+    let mut stretches: Vec<(i32, i32)> = Vec::new();
+    for day in touched.iter().map(|day| days(*day)) {
+        match stretches.last_mut() {
+            Some((_, last)) if *last + 1 == day => *last = day,
+            _ => stretches.push((day, day)),
+        }
+    }
+    for (first, last) in stretches {
+        let (first, last) = (duckdb::types::Value::Date32(first), duckdb::types::Value::Date32(last));
+        for table in ["sum_day", "sum_machine"] {
+            let sql = format!("delete from {table} where day between $1 and $2");
+            conn.execute(&sql, params![first, last])?;
+        }
+        for sql in [OF_DAYS, OF_MACHINES] {
+            conn.execute(sql, params![first, last])?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds up all days anew.
+pub fn renew_all(conn: &Connection) -> duckdb::Result<()> {
+    conn.execute_batch("delete from sum_day; delete from sum_machine")?;
+    let span: (Option<String>, Option<String>) =
+        conn.query_row("select min(day)::varchar, max(day)::varchar from fact_lifecycle", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let (Some(first), Some(last)) = span else {
+        return Ok(());
+    };
+    for sql in [OF_DAYS, OF_MACHINES] {
+        // Beyond the years of the calendar a date stays a text; DuckDB reads its own.
+        let sql = sql.replace("$1", "$1::date").replace("$2", "$2::date");
+        conn.execute(&sql, params![first, last])?;
+    }
+    Ok(())
+}
