@@ -1,13 +1,11 @@
 //! All SQL of the genealogy. The recursive queries are the reference: whatever
 //! answers faster must answer the same.
 
-use std::collections::HashSet;
-
 use platform::db::Tx;
 use sqlx::Error;
+use uuid::Uuid;
 
 use super::{Direction, Link, Mode, Moment};
-use crate::projection::queue::{self, Ranges};
 
 /// Where the tenant is now.
 pub async fn moment(tx: &mut Tx) -> Result<Moment, Error> {
@@ -216,26 +214,63 @@ pub async fn links_after(tx: &mut Tx, after: Place, limit: i64) -> Result<Vec<Su
 /// they correct, on to the one that is no correction: a correction adds rows to the
 /// links of that one, also when it had come before and had to wait for it.
 pub async fn touched_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Option<(i64, Vec<i64>)>, Error> {
-    let batches = queue::batches_after(tx, after, limit).await?;
-    let Some(through) = batches.last().map(|batch| batch.batch_id) else {
+    let tenant = tx.tenant();
+    let through = sqlx::query_scalar!(
+        r#"select max(batch_id) from (
+               select batch_id from ingest_batches where tenant_id = $1 and batch_id > $2
+               order by batch_id limit $3) as b"#,
+        tenant,
+        after,
+        limit,
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let Some(through) = through else {
         return Ok(None);
     };
-    let ranges = Ranges::of(&batches);
-    let mut keys = queue::keys_touched(tx, &ranges).await?;
-    let mut seen = HashSet::new();
-    let mut events = queue::corrected_by(tx, &ranges).await?;
-    loop {
-        events.retain(|event| seen.insert(*event));
-        if events.is_empty() {
-            break;
-        }
-        let (named, next) = queue::named_by(tx, &events).await?;
-        keys.extend(named);
-        events = next;
-    }
+    let mut keys = sqlx::query_scalar!(
+        r#"select distinct s.key as "key!"
+           from ingest_batches b
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = b.agent_id and s.epoch = b.epoch
+               and s.seq >= b.from_seq and s.seq <= b.to_seq
+           where b.tenant_id = $1 and b.batch_id > $2 and b.batch_id <= $3 and s.key <> 0"#,
+        tenant,
+        after,
+        through,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    keys.extend(corrected_after(tx, tenant, after, through).await?);
     keys.sort_unstable();
     keys.dedup();
     Ok(Some((through, keys)))
+}
+
+/// UIDs of events that corrections in these batches are about.
+async fn corrected_after(tx: &mut Tx, tenant: Uuid, after: i64, through: i64) -> Result<Vec<i64>, Error> {
+    sqlx::query_scalar!(
+        r#"with recursive up(event_id) as (
+               select e.corrects
+               from ingest_batches b
+               join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+                   and e.seq >= b.from_seq and e.seq <= b.to_seq
+               where b.tenant_id = $1 and b.batch_id > $2 and b.batch_id <= $3 and e.corrects is not null
+             union
+               select e.corrects from up
+               join lifecycle_events e on e.tenant_id = $1 and e.event_id = up.event_id
+               where e.corrects is not null
+           )
+           select distinct s.key as "key!" from up
+           join lifecycle_events e on e.tenant_id = $1 and e.event_id = up.event_id
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
+               and s.seq = e.seq
+           where s.key <> 0"#,
+        tenant,
+        after,
+        through,
+    )
+    .fetch_all(tx.conn())
+    .await
 }
 
 /// All links between UIDs of a set.

@@ -25,7 +25,6 @@ mod tell;
 mod worker;
 
 pub(crate) use apply::timed_out;
-pub(crate) use store::queue;
 pub(crate) use store::queue::batches_after;
 pub use worker::{ProjectionError, catch_up, run, step, step_in};
 
