@@ -186,7 +186,7 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
     }
     let machine = match store::machine(tx, &codes).await? {
         Some((code, name, plant)) if plants.has(&plant) => Some((code, format!("{name} · {plant}"))),
-        _ => store::machine_told(tx, &codes).await?.map(|code| (code, String::new())),
+        _ => told(tx, Who::Machine, &codes).await?.map(|code| (code, String::new())),
     };
     if let Some((code, detail)) = machine {
         leads.push(Lead {
@@ -196,11 +196,28 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
             detail,
         });
     }
-    if let Some(code) = store::operator_told(tx, &codes).await? {
+    if let Some(code) = told(tx, Who::Operator, &codes).await? {
         let path = format!("/trace/operator/{}", segment(&code));
         leads.push(Lead { kind: "operator", path, code, detail: String::new() });
     }
     Ok(leads)
+}
+
+/// Of these codes the first that events at the caller's plants name; of somebody with
+/// rights at some plants the newest thousand events are looked through.
+async fn told(tx: &mut Tx, who: Who, codes: &[String]) -> Result<Option<String>, TraceError> {
+    let plants = tx.plants().clone();
+    let most = if plants.is_all() { 1 } else { store::MOST_LOOKED_THROUGH };
+    for code in codes {
+        let found = match who {
+            Who::Machine => store::machine_plants(tx, code, most).await?,
+            Who::Operator => store::operator_plants(tx, code, most).await?,
+        };
+        if found.iter().any(|plant| plants.has(plant)) {
+            return Ok(Some(code.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the caller may know a document: an order of its plants, or an event there
@@ -326,10 +343,7 @@ pub async fn passes_in(
     let next = cut(&mut rows, page.limit);
     let passes = tell(tx, rows).await?;
     if passes.is_empty() && master.is_none() {
-        let told = match who {
-            Who::Machine => store::machine_told(tx, &codes).await?,
-            Who::Operator => store::operator_told(tx, &codes).await?,
-        };
+        let told = told(tx, who, &codes).await?;
         if told.is_none() {
             return Err(TraceError::Unknown(code.chars().take(60).collect()));
         }

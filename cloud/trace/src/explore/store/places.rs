@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::label::Place;
 
 /// Most rows that are looked through for what has no index of its own.
-const MOST_LOOKED_THROUGH: i64 = 1_000;
+pub const MOST_LOOKED_THROUGH: i64 = 1_000;
 /// Most labels of a lot that its piles count.
 pub const MOST_IN_PILES: i64 = 20_000;
 
@@ -92,7 +92,8 @@ pub async fn lot_piles(tx: &mut Tx, lot: Uuid) -> Result<Vec<LotPile>, Error> {
 pub async fn document_types(tx: &mut Tx, numbers: &[String]) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"select type as "kind!", number as "number!" from orders where tenant_id = $1 and number = any($2)
+        r#"select type as "kind!", number as "number!" from orders
+           where tenant_id = $1 and type = any('{po,prodorder,so,transfer}') and number = any($2)
            union
            select d.type, d.number
            from (select type, number from event_references
@@ -186,44 +187,32 @@ pub async fn machine(tx: &mut Tx, codes: &[String]) -> Result<Option<(String, St
     Ok(row.map(|row| (row.machine, row.name, row.plant)))
 }
 
-/// Of these codes one that events at the transaction's plants name as their machine;
-/// of a transaction for some plants the first thousand of them are looked through.
-pub async fn machine_told(tx: &mut Tx, codes: &[String]) -> Result<Option<String>, Error> {
+/// Plants of the newest events that name a machine, one for each event, at most
+/// `limit`. The order keeps it on its index: how common the code is must not matter.
+pub async fn machine_plants(tx: &mut Tx, machine: &str, limit: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
-    let plants = tx.plants().codes();
     sqlx::query_scalar!(
-        r#"select u.code as "code!" from unnest($2::text[]) as u(code)
-           where exists (select from (select plant from lifecycle_events
-                                      where tenant_id = $1 and machine = u.code and machine <> ''
-                                      limit $4) e
-                         where $3::text[] is null or e.plant = any($3))
-           limit 1"#,
+        "select plant from lifecycle_events where tenant_id = $1 and machine = $2 and machine <> '' \
+         order by occurred_at desc limit $3",
         tenant,
-        codes,
-        plants.as_deref(),
-        MOST_LOOKED_THROUGH,
+        machine,
+        limit,
     )
-    .fetch_optional(tx.conn())
+    .fetch_all(tx.conn())
     .await
 }
 
-/// As [`machine_told`], of a person.
-pub async fn operator_told(tx: &mut Tx, codes: &[String]) -> Result<Option<String>, Error> {
+/// As [`machine_plants`], of a person.
+pub async fn operator_plants(tx: &mut Tx, operator: &str, limit: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
-    let plants = tx.plants().codes();
     sqlx::query_scalar!(
-        r#"select u.code as "code!" from unnest($2::text[]) as u(code)
-           where exists (select from (select plant from lifecycle_events
-                                      where tenant_id = $1 and operator_id = u.code and operator_id <> ''
-                                      limit $4) e
-                         where $3::text[] is null or e.plant = any($3))
-           limit 1"#,
+        "select plant from lifecycle_events where tenant_id = $1 and operator_id = $2 and operator_id <> '' \
+         order by occurred_at desc limit $3",
         tenant,
-        codes,
-        plants.as_deref(),
-        MOST_LOOKED_THROUGH,
+        operator,
+        limit,
     )
-    .fetch_optional(tx.conn())
+    .fetch_all(tx.conn())
     .await
 }
 
