@@ -45,10 +45,11 @@ async fn what_is_held_in_a_carton_of_another_plant_does_not_leave() {
     .await;
     let hold = json!({ "uid": gears[1], "reason": "torn teeth" });
     world.office.post("/api/v1/holds", &hold).await.unwrap();
+    // A package with something held inside is held itself.
     until("what is held in it keeps it here", async || {
         let answer = shipper.scan(&carton).await;
         shipper.scan(&card(Verb::Cancel, None)).await;
-        (answer.colour.as_str(), answer.code.as_str()) == ("red", "content.held")
+        (answer.colour.as_str(), answer.code.as_str()) == ("red", "label.held")
     })
     .await;
     world.stop().await.unwrap();

@@ -30,7 +30,7 @@ async fn the_office_finds_traces_and_holds() {
     browser.click("#ask").await;
     browser.press(&format!("{gearbox}\u{e007}")).await;
     browser.says("h1", &gearbox).await;
-    browser.says("#history + ol", "PO-2025-010").await;
+    browser.says("#history ~ ol", "PO-2025-010").await;
     let part = "section[aria-labelledby=backward] .tr-tree";
     browser.says(part, "RM-GEAR").await;
     browser.says(part, "RM-HOUSING").await;

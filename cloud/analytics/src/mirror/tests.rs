@@ -169,8 +169,10 @@ async fn a_damaged_file_or_one_left_while_opening_is_built_anew() {
             follow(&again, &world).await;
         }
         assert_eq!(equal(&again, &world).await, 200, "{what}");
+        // DuckDB passes over a log that is none.
+        let rebuilt = u8::from(what != "wal");
         assert!(
-            again.metrics().contains("tracewright_mirror_rebuilds_total 1"),
+            again.metrics().contains(&format!("tracewright_mirror_rebuilds_total {rebuilt}")),
             "{what}: {}",
             again.metrics()
         );

@@ -82,7 +82,7 @@ const OF_A_LOSS: &[Choice] = &[LOST, HANDLED];
 pub type Kind = (&'static str, &'static [Choice]);
 
 /// Every kind that the product opens.
-pub const KINDS: [Kind; 33] = [
+pub const KINDS: [Kind; 36] = [
     ("uid.consumed_twice", OF_TWO_FACTS),
     ("uid.used_after_consumed", OF_TWO_FACTS),
     ("uid.used_after_scrap", OF_TWO_FACTS),
@@ -116,6 +116,9 @@ pub const KINDS: [Kind; 33] = [
     ("certificate.adopted", OF_AN_AGENT),
     ("lease.lifted", OF_AN_AGENT),
     ("projection.failed", OF_AN_AGENT),
+    ("hold.gap", &[HANDLED, CORRECT, KNOWN]),
+    ("hold.violated", &[HANDLED, CORRECT, KNOWN]),
+    ("proof.altered", OF_AN_AGENT),
 ];
 
 /// What the choices of an exception depend on, besides its kind.

@@ -18,12 +18,11 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) async fn new(site: &Site, scope: Scope) -> Self {
-        let state = AppState::builder(site.db.db.clone())
-            .modules(&[crate::module(&Committed::default(), &site.genealogy()), crate::holds::module()])
-            .build();
+        let modules = vec![crate::module(&Committed::default(), &site.genealogy()), crate::holds::module()];
+        let state = AppState::builder(site.db.db.clone()).modules(&modules).build();
         let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
         Self {
-            router: platform::web::app(state, crate::router(Committed::default(), site.genealogy())),
+            router: platform::web::app(state, platform::web::Module::all_routes(modules)),
             key: key.reveal().to_owned(),
         }
     }
