@@ -157,6 +157,7 @@ pub struct HoldMember {
 
 /// A page of members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HoldMemberPage)]
 pub struct MemberPage {
     /// This page.
     pub members: Vec<HoldMember>,

@@ -133,6 +133,7 @@ pub struct ScopePage {
 /// A page of a scope's units. It may be shorter by what is at other plants, and still have
 /// a next one.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ScopeMemberPage)]
 pub struct MemberPage {
     /// This page.
     pub units: Vec<Unit>,
@@ -142,6 +143,7 @@ pub struct MemberPage {
 
 /// A scope beside what its conditions find now.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ScopeCompared)]
 pub struct Compared {
     /// Units in both.
     pub same: usize,

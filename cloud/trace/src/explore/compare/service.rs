@@ -18,6 +18,7 @@ const MOST_PARTS: usize = 5_000;
 
 /// Two units compared, and how far that reaches.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = UnitsCompared)]
 pub struct Compared {
     /// What differs and what does not.
     #[serde(flatten)]
