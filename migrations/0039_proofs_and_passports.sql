@@ -113,5 +113,5 @@ create index passports_newest on passports (tenant_id, passport_id desc) where e
 call app.protect('passports');
 
 grant select, insert, update on proof_trees, proof_tiles, proof_keys, passport_settings, passports
-    to tracewright_app, tracewright_system;
-grant select, insert on proof_batches, proof_heads to tracewright_app, tracewright_system;
+    to tracewright_app, tracewright_ingest, tracewright_system;
+grant select, insert on proof_batches, proof_heads to tracewright_app, tracewright_ingest, tracewright_system;

@@ -34,8 +34,8 @@ async fn the_office_finds_traces_and_holds() {
     let part = "section[aria-labelledby=backward] .tr-tree";
     browser.says(part, "RM-GEAR").await;
     browser.says(part, "RM-HOUSING").await;
-    browser.click("section[aria-labelledby=backward] .mt-2 summary").await;
-    browser.says("section[aria-labelledby=backward] .mt-2", "HEAT-").await;
+    browser.click("section[aria-labelledby=backward] details summary").await;
+    browser.says("section[aria-labelledby=backward] details", "HEAT-").await;
     browser.pictures("office-trace").await;
     browser.walls("office-trace").await;
     browser.click(&format!("{part} a.tr-uid")).await;

@@ -14,13 +14,19 @@ pub(super) const DID: &[&str] = &[
     "code.redeem",
     "consent.give",
     "consent.withdraw",
+    "dashboard.target",
     "delivery.replay",
     "delivery.replay_all",
+    "events.import",
+    "exception.assign",
+    "exception.reopen",
+    "exception.resolve",
     "file.add",
     "file.delete",
     "file.purge",
     "file.replace",
     "file.restore",
+    "hold.grow",
     "hold.place",
     "hold.release",
     "key.create",
@@ -55,6 +61,15 @@ pub(super) const DID: &[&str] = &[
     "plant.change",
     "plant.create",
     "proof.rotate",
+    "recall.activate",
+    "recall.begin",
+    "recall.cancel",
+    "recall.change",
+    "recall.close",
+    "recall.consignee",
+    "recall.respond",
+    "recall.snapshot",
+    "recall.write",
     "reference.publish",
     "reference.withdraw",
     "request.change",
@@ -172,7 +187,7 @@ mod tests {
         let cloud = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let pattern = r#"(?:action: |(?:record|note)\(\s*tx,\s*)"([a-z]+\.[a-z_]+)""#;
         let mut found = BTreeSet::new();
-        for part in ["platform", "trace", "server"] {
+        for part in ["platform", "trace", "analytics", "server"] {
             written(&cloud.join(part).join("src"), &Regex::new(pattern).unwrap(), &mut found);
         }
         assert!(found.len() > 60, "{found:?}");

@@ -55,7 +55,7 @@ pub const GAP: &str = "hold.gap";
 pub const VIOLATED: &str = "hold.violated";
 
 /// The texts of holds beside those of the list.
-const TEXTS: Sources<'static> = [
+pub(crate) const TEXTS: Sources<'static> = [
     (Lang::En, include_str!("i18n/en.ftl")),
     (Lang::Hi, include_str!("i18n/hi.ftl")),
     (Lang::Bn, include_str!("i18n/bn.ftl")),

@@ -91,6 +91,11 @@ fn every_text_of_a_template_exists() {
         assert!(all.has(&format!("trace-stage-{stage}")), "{stage}");
         assert_ne!(super::say::stage(&texts, stage), stage);
     }
+    // Parts that open exceptions name them.
+    let all = platform::i18n::I18n::new()
+        .with_all(super::TEXTS)
+        .with_all(crate::holds::TEXTS)
+        .with_all(crate::proofs::TEXTS);
     for (kind, _) in crate::exceptions::kinds::KINDS {
         assert!(all.has(&format!("trace-exception-{}", kind.replace('.', "-"))), "{kind}");
     }

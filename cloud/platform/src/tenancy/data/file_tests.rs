@@ -362,7 +362,7 @@ async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
 /// put on one side or the other.
 #[tokio::test]
 async fn an_export_tells_no_secret() {
-    const PLAIN: [&str; 10] = [
+    const PLAIN: [&str; 13] = [
         "payload",
         "chain_hash",
         "salt",
@@ -373,6 +373,10 @@ async fn an_export_tells_no_secret() {
         "content",
         "digest",
         "logo",
+        // Of the proofs: what anybody may check.
+        "root",
+        "hashes",
+        "public",
     ];
     let test = TestDb::at_home().await;
     let tenant = furnished(&test, "AAAA").await;
