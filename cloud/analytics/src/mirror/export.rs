@@ -1,6 +1,6 @@
 //! Parquet: the facts of each month and the dimensions as files that other engines read.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use duckdb::Connection;
@@ -67,7 +67,9 @@ pub async fn export(
     let out = mirrors.settings()?.out(tenant);
     std::fs::create_dir_all(&out)?;
     let mut done = Exported { batch: 0, files: Vec::new() };
-    let mut parts: Vec<(String, String, Option<(NaiveDate, NaiveDate)>)> = Vec::new();
+    // A table, the path of its file, and the days from and until which it holds.
+    type Part = (String, String, Option<(NaiveDate, NaiveDate)>);
+    let mut parts: Vec<Part> = Vec::new();
     for name in DIMENSIONS.iter().map(|name| format!("dim_{name}")).chain(["dim_date".to_owned()]) {
         parts.push((name.clone(), format!("{name}.parquet"), None));
     }
@@ -142,7 +144,7 @@ fn quoted(path: &Path) -> String {
 ///
 /// # Errors
 /// DuckDB.
-pub fn count(path: &PathBuf) -> duckdb::Result<i64> {
+pub fn count(path: &Path) -> duckdb::Result<i64> {
     let conn = Connection::open_in_memory()?;
     conn.query_row(&format!("select count(*) from read_parquet({})", quoted(path)), [], |row| row.get(0))
 }

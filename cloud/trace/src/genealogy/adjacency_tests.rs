@@ -75,8 +75,11 @@ fn same(adjacency: &Adjacency, scratch: &mut Scratch, known: &Known) {
     }
 }
 
+/// From, to and kind; whether it was ever made and is open.
+type Said = ((i64, i64, i16), (bool, bool));
+
 /// A link among few UIDs, so that there are cycles, loops to itself and diamonds.
-fn links(most: usize) -> impl Strategy<Value = Vec<((i64, i64, i16), (bool, bool))>> {
+fn links(most: usize) -> impl Strategy<Value = Vec<Said>> {
     let link = (0_i64..12, 0_i64..12, 1_i16..4);
     prop::collection::vec((link, (any::<bool>(), any::<bool>())), 0..most)
 }

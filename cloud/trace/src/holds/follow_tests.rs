@@ -308,11 +308,11 @@ async fn seeded_histories_hold() {
                 }
             }
         }
-        for at in 0..2 {
+        for (at, waiting) in waiting.iter_mut().enumerate() {
             plants.send(&world, at).await;
             let batch = world.count("select batch_id from tenant_counters").await;
             let steps = history.plants.entry(at as u64).or_default();
-            for (_, place) in waiting[at].drain(..) {
+            for (_, place) in waiting.drain(..) {
                 if let check::Step::Accepted { arrived, .. } = &mut steps[place] {
                     *arrived = Some(batch.unsigned_abs());
                 }
@@ -354,7 +354,8 @@ async fn held_now(world: &World) -> Vec<i64> {
 async fn recorded(world: &World, history: &mut History, events: &BTreeMap<(Uuid, u64), u64>) {
     let cx = Cx::new(world.source.tenant, "test");
     type Row = (Uuid, i64, i64, i64, i64, Option<DateTime<Utc>>);
-    let done: Result<(Vec<Row>, Vec<(Uuid, Uuid, i64, i64)>), DbError> = world
+    type Listed = (Uuid, Uuid, i64, i64);
+    let done: Result<(Vec<Row>, Vec<Listed>), DbError> = world
         .db
         .db
         .tx(&cx, async |tx| {

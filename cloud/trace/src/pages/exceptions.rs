@@ -229,7 +229,7 @@ async fn show(
     let names = names(state, caller, &actors).await?;
     let mut people: Vec<(Uuid, String)> =
         offered.into_iter().filter_map(|id| Some((id, names.get(&format!("user:{id}"))?.clone()))).collect();
-    people.sort_by(|a, b| a.1.to_lowercase().cmp(&b.1.to_lowercase()));
+    people.sort_by_key(|one| one.1.to_lowercase());
     let title = say::exception(&caller.texts, &it.exception.kind);
     let zones = zones(state, caller).await?;
     let view = One {

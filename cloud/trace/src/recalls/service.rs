@@ -84,7 +84,7 @@ pub async fn take_again(
 pub fn may_act(caller: &Caller, action: Action) -> Result<Permission, Problem> {
     let rights = || TRANSITIONS.iter().filter(move |way| way.action == action).map(|way| way.right);
     let right =
-        rights().find(|right| caller.may(right)).or_else(|| rights().last()).unwrap_or(RECALL_ACTIVATE);
+        rights().find(|right| caller.may(right)).or_else(|| rights().next_back()).unwrap_or(RECALL_ACTIVATE);
     caller.require(&right)?;
     Ok(right)
 }

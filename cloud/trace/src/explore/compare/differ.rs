@@ -295,25 +295,34 @@ fn inspections(side: &Side) -> Vec<((String, String), Said)> {
         .collect()
 }
 
+/// An attempt of an operation: its first and its last event, how many, and where.
+struct Span<'a> {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    events: usize,
+    plant: &'a str,
+}
+
 /// Each attempt of each operation: from its first to its last event.
 fn times(side: &Side) -> Vec<((String, String), Said)> {
-    let mut spans: BTreeMap<(&str, i32), (DateTime<Utc>, DateTime<Utc>, usize, &str)> = BTreeMap::new();
+    let mut spans: BTreeMap<(&str, i32), Span<'_>> = BTreeMap::new();
     for event in standing(side).filter(|event| !event.operation.is_empty()) {
-        let span = spans.entry((&event.operation, event.attempt)).or_insert((
-            event.occurred_at,
-            event.occurred_at,
-            0,
-            &event.plant,
-        ));
-        span.0 = span.0.min(event.occurred_at);
-        span.1 = span.1.max(event.occurred_at);
-        span.2 += 1;
+        let span = spans.entry((&event.operation, event.attempt)).or_insert(Span {
+            from: event.occurred_at,
+            to: event.occurred_at,
+            events: 0,
+            plant: &event.plant,
+        });
+        span.from = span.from.min(event.occurred_at);
+        span.to = span.to.max(event.occurred_at);
+        span.events += 1;
     }
     spans
         .into_iter()
-        .map(|((operation, _), (from, to, events, plant))| {
-            let seconds = (events > 1).then(|| (to - from).num_seconds());
-            (plain(operation), Said { at: Some(from), seconds, plant: plant.to_owned(), ..Said::default() })
+        .map(|((operation, _), span)| {
+            let seconds = (span.events > 1).then(|| (span.to - span.from).num_seconds());
+            let (at, plant) = (Some(span.from), span.plant.to_owned());
+            (plain(operation), Said { at, seconds, plant, ..Said::default() })
         })
         .collect()
 }
