@@ -74,8 +74,10 @@ async fn work(
     let first = async {
         let mut crew = Crew::new(&kol.site, truth.clone(), world.office.clone(), seed, pace)?;
         loop {
-            kolkata(&mut crew, &kol.site, BOXES, &sent).await?;
-            tell(truth, world)?;
+            match kolkata(&mut crew, &kol.site, BOXES, &sent).await {
+                Ok(()) => tell(truth, world)?,
+                Err(error) => begin_anew(&mut crew, error, pace).await?,
+            }
         }
         #[expect(unreachable_code, reason = "gives the block its type")]
         anyhow::Ok(())
@@ -83,8 +85,10 @@ async fn work(
     let second = async {
         let mut crew = Crew::new(&vsk.site, truth.clone(), world.office.clone(), seed + 1, pace)?;
         while let Some(boxes) = coming.recv().await {
-            visakhapatnam(&mut crew, &vsk.site, boxes).await?;
-            tell(truth, world)?;
+            match visakhapatnam(&mut crew, &vsk.site, boxes).await {
+                Ok(()) => tell(truth, world)?,
+                Err(error) => begin_anew(&mut crew, error, pace).await?,
+            }
         }
         anyhow::Ok(())
     };
@@ -92,6 +96,21 @@ async fn work(
         ended = first => ended,
         ended = second => ended,
     }
+}
+
+/// What whoever watches does may stand in the way of the work, a hold above all: the crew
+/// says so, clears its stations and goes on with what comes next.
+///
+/// # Errors
+/// The one that stopped the work, where no station answers any more.
+async fn begin_anew(crew: &mut Crew, error: anyhow::Error, pace: Duration) -> anyhow::Result<()> {
+    if !crew.clear_stations().await {
+        return Err(error);
+    }
+    say(&format!("{error:#}; the crew goes on with what comes next"));
+    // Not over and over at once, if everything is held.
+    tokio::time::sleep(pace.max(Duration::from_secs(2))).await;
+    Ok(())
 }
 
 /// Says how much happened, and writes down what.

@@ -369,4 +369,3 @@ trace-value = Value
 trace-window-none = Nothing in this time. Widen the window, or take another day.
 trace-window-wrong = This is no window of time: from a day or a time to a later one, at most 93 days. The last day is shown.
 trace-within = within limits
-audit-did-events-import = History imported

@@ -187,6 +187,16 @@ impl Crew {
         Ok(answer)
     }
 
+    /// Drops what was begun at the stations, whatever they answer; says whether any did.
+    pub async fn clear_stations(&mut self) -> bool {
+        let stations: Vec<String> = self.devices.keys().cloned().collect();
+        let mut any = false;
+        for station in stations {
+            any |= self.try_at(&station, &card(Verb::Cancel)).await.is_ok();
+        }
+        any
+    }
+
     /// Scans what must be refused for this reason, and is.
     async fn must_refuse(
         &mut self,

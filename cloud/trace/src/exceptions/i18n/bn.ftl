@@ -58,6 +58,3 @@ notice-kind-exception-assigned = আমাকে ব্যতিক্রম দ
 notice-kind-exception-old = পুরোনো ব্যতিক্রম, দিনে একবার
 permission-exception-resolve = ব্যতিক্রম মীমাংসা করা
 permission-exception-assign = ব্যতিক্রম কাউকে দেওয়া
-audit-did-exception-resolve = ব্যতিক্রম মীমাংসা হয়েছে
-audit-did-exception-assign = ব্যতিক্রম দেওয়া হয়েছে
-audit-did-exception-reopen = ব্যতিক্রম আবার খোলা হয়েছে

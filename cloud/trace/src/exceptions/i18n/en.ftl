@@ -58,6 +58,3 @@ notice-kind-exception-assigned = An exception was assigned to me
 notice-kind-exception-old = Old exceptions, once a day
 permission-exception-resolve = Resolve exceptions
 permission-exception-assign = Assign exceptions to people
-audit-did-exception-resolve = Exception resolved
-audit-did-exception-assign = Exception assigned
-audit-did-exception-reopen = Exception opened again

@@ -58,6 +58,3 @@ notice-kind-exception-assigned = मुझे अपवाद सौंपा �
 notice-kind-exception-old = पुराने अपवाद, दिन में एक बार
 permission-exception-resolve = अपवाद सुलझाना
 permission-exception-assign = लोगों को अपवाद सौंपना
-audit-did-exception-resolve = अपवाद सुलझाया
-audit-did-exception-assign = अपवाद सौंपा
-audit-did-exception-reopen = अपवाद फिर खोला

@@ -58,6 +58,3 @@ notice-kind-exception-assigned = నాకు మినహాయింపు అ
 notice-kind-exception-old = పాత మినహాయింపులు, రోజుకు ఒకసారి
 permission-exception-resolve = మినహాయింపులు పరిష్కరించడం
 permission-exception-assign = మినహాయింపులు అప్పగించడం
-audit-did-exception-resolve = మినహాయింపు పరిష్కరించారు
-audit-did-exception-assign = మినహాయింపు అప్పగించారు
-audit-did-exception-reopen = మినహాయింపు మళ్లీ తెరిచారు
