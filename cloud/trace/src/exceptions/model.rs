@@ -115,7 +115,7 @@ pub struct ExceptionResolve {
     /// The code of one of its choices.
     pub choice: String,
     /// Why.
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(max_length = 500)]
     pub reason: String,
     /// The version that was seen, where `If-Match` does not say it.
     pub version: Option<i32>,
@@ -136,7 +136,7 @@ pub struct ExceptionAssign {
 #[serde(default, deny_unknown_fields)]
 pub struct ExceptionReopen {
     /// Why.
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(max_length = 500)]
     pub reason: String,
     /// The version that was seen, where `If-Match` does not say it.
     pub version: Option<i32>,

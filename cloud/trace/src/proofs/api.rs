@@ -283,8 +283,7 @@ async fn inclusion(
     Ok(Json(InclusionProof { leaf, hash: text(&hash), size, root: text(&root), proof: texts(&proof) }))
 }
 
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = TreeSizesAsked)]
 struct SizesAsked {
     /// Size of the earlier tree.
