@@ -1,20 +1,19 @@
 //! The worker: follows the batches of all tenants, does what commands ask for, and looks
 //! from time to time whether mirrors equal Postgres.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use platform::db::Db;
 use platform::tenancy;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
-use trace::ingest::Committed;
+use trace::ingest::{Committed, Following};
 use uuid::Uuid;
 
 use super::{Mirrors, NAMES_EVERY, check, requests};
 
-/// How long the worker sleeps when nobody announces a batch.
+/// How often all tenants are looked at, whoever announced what.
 const POLL: Duration = Duration::from_secs(2);
 /// Batches that come close together are taken in together.
 const GATHER: Duration = Duration::from_millis(250);
@@ -42,54 +41,33 @@ pub async fn run(mirrors: Mirrors, db: Db, committed: Committed, stop: Cancellat
     if mirrors.inner().is_err() {
         return stop.cancelled().await;
     }
-    let mut announced = committed.subscribe();
+    let mut following = Following::new(&committed, POLL);
     let mut minds: HashMap<Uuid, Mind> = HashMap::new();
-    let mut busy: BTreeSet<Uuid> = BTreeSet::new();
-    let mut looked: Option<Instant> = None;
     while !stop.is_cancelled() {
-        if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
+        if following.is_due() {
             match tenancy::active_ids(&db).await {
                 Ok(tenants) => {
                     sweep(&mirrors, &tenants).await;
                     requests::serve(&mirrors, &db, &tenants).await;
                     minds.retain(|tenant, _| tenants.contains(tenant));
-                    busy.extend(tenants);
+                    following.extend(tenants);
                 }
                 Err(error) => tracing::warn!(%error, "the mirrors cannot list tenants"),
             }
-            looked = Some(Instant::now());
         }
-        for tenant in std::mem::take(&mut busy) {
+        for tenant in following.take() {
             if stop.is_cancelled() {
                 break;
             }
             let mind = minds.entry(tenant).or_default();
             if step(&mirrors, &db, tenant, mind).await {
-                busy.insert(tenant);
+                following.extend([tenant]);
             }
         }
-        if busy.is_empty() {
+        if following.wait(&stop).await {
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(POLL) => {}
-                first = announced.recv() => {
-                    match first {
-                        Ok(batch) => drop(busy.insert(batch.tenant)),
-                        Err(RecvError::Lagged(_)) => looked = None,
-                        Err(RecvError::Closed) => {}
-                    }
-                    tokio::select! {
-                        () = stop.cancelled() => break,
-                        () = tokio::time::sleep(GATHER) => {}
-                    }
-                }
-            }
-        }
-        loop {
-            match announced.try_recv() {
-                Ok(batch) => drop(busy.insert(batch.tenant)),
-                Err(TryRecvError::Lagged(_)) => looked = None,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                () = tokio::time::sleep(GATHER) => {}
             }
         }
     }

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use platform::ctx::Cx;
 use platform::db::DbError;
 use platform::tenancy;
-use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -22,7 +21,7 @@ use super::keep::{Held, Kept, Shared};
 use super::store;
 use super::{Moment, store::Sum};
 use crate::explore::error::TraceError;
-use crate::ingest::Committed;
+use crate::ingest::{Committed, Following};
 use crate::projection::timed_out;
 
 /// Links of one page of the first reading.
@@ -148,29 +147,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 /// See [`super::Genealogy::run`].
 pub(super) async fn follow(shared: &Arc<Shared>, committed: Committed, stop: &CancellationToken) {
-    let mut announced = committed.subscribe();
-    let mut looked: Option<Instant> = None;
-    loop {
-        if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
+    let mut following = Following::new(&committed, POLL);
+    while !stop.is_cancelled() {
+        if following.is_due() {
             look_at_all(shared).await;
-            looked = Some(Instant::now());
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(POLL) => {}
-            batch = announced.recv() => match batch {
-                Ok(batch) => {
-                    if let Some(kept) = shared.present(batch.tenant) {
-                        shared.kick(&kept);
-                    }
-                }
-                Err(RecvError::Lagged(_)) => looked = None,
-                Err(RecvError::Closed) => tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(POLL) => {}
-                },
-            },
+        for tenant in following.take() {
+            if let Some(kept) = shared.present(tenant) {
+                shared.kick(&kept);
+            }
         }
+        following.wait(stop).await;
     }
 }
 

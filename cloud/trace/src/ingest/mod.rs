@@ -18,7 +18,7 @@ pub mod rows;
 pub mod service;
 pub mod store;
 
-pub use notify::Committed;
+pub use notify::{Committed, Following};
 pub use service::{Batch, Ingest, Outcome, Source, Way};
 
 use platform::db::DbError;

@@ -1,13 +1,12 @@
 //! The worker: takes the cursor, applies batches, moves it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, DbError, Tx};
 use platform::tenancy;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -15,11 +14,11 @@ use super::store::queue::{self, Ranges};
 use super::{PROJECTION, apply, tell, waits};
 use crate::explore::service::FRESH;
 use crate::holds;
-use crate::ingest::notify::Committed;
+use crate::ingest::{Committed, Following};
 
 /// Most batches in one transaction.
 const BATCHES: i64 = 32;
-/// How long the worker sleeps when nobody announces a batch.
+/// How often all tenants are looked at, whoever announced what.
 const POLL: Duration = Duration::from_secs(2);
 /// A fact waits at least this long for its counterpart.
 const GRACE: chrono::Duration = chrono::Duration::seconds(10);
@@ -116,40 +115,19 @@ impl Work {
 /// by itself every two seconds, so that batches that another process took in
 /// are seen as well.
 pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
-    let mut announced = committed.subscribe();
+    let mut following = Following::new(&committed, POLL);
     let mut work = Work::default();
-    let mut looked: Option<Instant> = None;
     while !stop.is_cancelled() {
-        if looked.is_none_or(|looked| looked.elapsed() >= POLL) {
+        if following.is_due() {
             match tenancy::active_ids(&db).await {
                 Ok(tenants) => work.busy.extend(tenants),
                 Err(error) => tracing::warn!(%error, "the projection cannot list tenants"),
             }
-            looked = Some(Instant::now());
         }
+        work.busy.extend(following.take());
         work.round(&db, &committed, &stop).await;
         if work.busy.is_empty() {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(POLL) => {}
-                first = announced.recv() => match first {
-                    Ok(batch) => drop(work.busy.insert(batch.tenant)),
-                    // Some were missed: look at everybody.
-                    Err(RecvError::Lagged(_)) => looked = None,
-                    Err(RecvError::Closed) => tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(POLL) => {}
-                    },
-                },
-            }
-        }
-        // Several announcements at once need one look.
-        loop {
-            match announced.try_recv() {
-                Ok(batch) => drop(work.busy.insert(batch.tenant)),
-                Err(TryRecvError::Lagged(_)) => looked = None,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            }
+            following.wait(&stop).await;
         }
     }
 }

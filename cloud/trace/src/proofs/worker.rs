@@ -1,19 +1,15 @@
 //! The jobs: one takes the batches of all tenants into their trees, the other checks what
 //! is in them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::Utc;
 use platform::tenancy;
 use platform::web::AppState;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{check, tree};
-use crate::ingest::Committed;
+use crate::ingest::{Committed, Following};
 
 /// How often all tenants are looked at, whoever announced what.
 const POLL: Duration = Duration::from_secs(5);
@@ -25,42 +21,26 @@ const BREATH: Duration = Duration::from_millis(200);
 /// Follows the batches of all tenants until `stop`. Several processes may do so: a
 /// tenant's tree is grown by one of them at a time.
 pub(super) async fn run(state: AppState, committed: Committed, stop: CancellationToken) {
-    let mut announced = committed.subscribe();
-    let mut busy: BTreeSet<Uuid> = BTreeSet::new();
-    let mut look = Instant::now();
+    let mut following = Following::new(&committed, POLL);
     while !stop.is_cancelled() {
-        if Instant::now() >= look {
+        if following.is_due() {
             match tenancy::active_ids(&state.db).await {
-                Ok(tenants) => busy.extend(tenants),
+                Ok(tenants) => following.extend(tenants),
                 Err(error) => tracing::warn!(%error, "the proofs cannot list tenants"),
             }
-            look = Instant::now() + POLL;
         }
         // A step of each, so that nobody's backlog keeps the others waiting.
-        for tenant in std::mem::take(&mut busy) {
+        for tenant in following.take() {
             if stop.is_cancelled() {
                 return;
             }
             match tree::step(&state.db, &state.secrets, tenant, Utc::now()).await {
                 Ok(0) => {}
-                Ok(_) => drop(busy.insert(tenant)),
+                Ok(_) => following.extend([tenant]),
                 Err(error) => tracing::warn!(%tenant, %error, "the tree will be grown later"),
             }
         }
-        if busy.is_empty() {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep_until(look) => {}
-                first = announced.recv() => match first {
-                    Ok(batch) => drop(busy.insert(batch.tenant)),
-                    Err(RecvError::Lagged(_)) => look = Instant::now(),
-                    Err(RecvError::Closed) => tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep_until(look) => {}
-                    },
-                },
-            }
-        }
+        following.wait(&stop).await;
     }
 }
 
