@@ -17,9 +17,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::detail::{self, Side};
-use super::say::{self, Zones};
-use super::store;
-use super::trace::encoded;
+use super::say::{self, Zones, encoded};
 use crate::exceptions::model::{
     ExceptionAssign, ExceptionCount, ExceptionDetail, ExceptionPage, ExceptionReopen, ExceptionResolve,
     ExceptionView,
@@ -116,8 +114,7 @@ pub(super) async fn page(
 
 async fn zones(state: &AppState, caller: &Caller) -> Result<Zones, Problem> {
     let cx = caller.at(&EXCEPTION_READ);
-    let zones =
-        state.db.tx(&cx, async |tx| Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone)));
+    let zones = state.db.tx(&cx, async |tx| Ok::<_, TraceError>(Zones::read(tx, caller.zone).await?));
     Ok(zones.await?)
 }
 

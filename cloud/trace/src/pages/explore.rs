@@ -6,13 +6,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
-use platform::db::Tx;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, Shell, query};
 use uuid::Uuid;
 
 use super::say::{self, Zones};
-use super::store;
 use crate::explore::api_places::{
     CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, file, page, spreadsheet,
 };
@@ -32,11 +30,6 @@ const SHOWN: usize = 500;
 /// Whether the caller may go to a page of another part, where that part is there.
 pub(super) fn leads_to(state: &AppState, caller: &Caller, href: &str) -> bool {
     state.nav.iter().any(|item| item.href == href && caller.may(&item.permission))
-}
-
-/// The time zones of the plants, the reader's own beside.
-async fn zones(tx: &mut Tx, caller: &Caller) -> Result<Zones, TraceError> {
-    Ok(Zones::new(store::zones(tx).await?, caller.zone))
 }
 
 /// A window around a moment, as parameters.
@@ -74,7 +67,7 @@ pub(super) async fn lot(
         .tx(&caller.at(&TRACE_READ), async |tx| {
             Ok::<_, TraceError>((
                 places::lot_in(tx, id, &asked, Utc::now()).await?,
-                zones(tx, &caller).await?,
+                Zones::read(tx, caller.zone).await?,
             ))
         })
         .await
@@ -108,7 +101,7 @@ pub(super) async fn document(
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let page = places::document_in(tx, &kind, &number, &asked, Utc::now()).await?;
-            Ok::<_, TraceError>((page, zones(tx, &caller).await?))
+            Ok::<_, TraceError>((page, Zones::read(tx, caller.zone).await?))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
@@ -141,7 +134,7 @@ pub(super) async fn customer(
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let page = places::customer_in(tx, &code, &after_order, &asked, Utc::now()).await?;
-            Ok::<_, TraceError>((page, zones(tx, &caller).await?))
+            Ok::<_, TraceError>((page, Zones::read(tx, caller.zone).await?))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
@@ -222,7 +215,7 @@ async fn passes(
                 Err(error) => (places::window_of("", "", zone, now)?, error.field()),
             };
             let page = places::passes_in(tx, who, code, span, &at, now).await?;
-            Ok::<_, TraceError>((page, zones(tx, caller).await?, zone, error))
+            Ok::<_, TraceError>((page, Zones::read(tx, caller.zone).await?, zone, error))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
@@ -301,7 +294,7 @@ pub(super) async fn compared(
     let (found, zones) = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
-            let zones = zones(tx, &caller).await?;
+            let zones = Zones::read(tx, caller.zone).await?;
             let found = match both {
                 true => Some(compare::compare_in(tx, &genealogy, &asked.a, &asked.b, Utc::now()).await),
                 false => None,
@@ -462,7 +455,7 @@ pub(super) async fn picture(
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let found =
                 picture::picture_in(tx, &genealogy, &uid, asked.direction()?, &wish, Utc::now()).await?;
-            Ok::<_, TraceError>((found, zones(tx, &caller).await?))
+            Ok::<_, TraceError>((found, Zones::read(tx, caller.zone).await?))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
@@ -508,7 +501,10 @@ async fn made(
     state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
-            Ok::<_, TraceError>((report_in(tx, genealogy, uid, Utc::now()).await?, zones(tx, caller).await?))
+            Ok::<_, TraceError>((
+                report_in(tx, genealogy, uid, Utc::now()).await?,
+                Zones::read(tx, caller.zone).await?,
+            ))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::say::{self, Zones};
-use super::store;
 use crate::explore::error::TraceError;
 use crate::explore::holding::HoldingError;
 use crate::holds::acts::Class;
@@ -60,10 +59,7 @@ pub(super) async fn one(
     let hold = view::find(&state.db, &cx, id).await.map_err(HoldingError::Hold)?;
     let members = view::members(&state.db, &cx, id, late, asked.after.as_deref(), ROWS).await?;
     let acts = view::acts(&state.db, &cx, id, asked.acts_after.as_deref(), ROWS).await?;
-    let zones = state
-        .db
-        .tx(&cx, async |tx| Ok::<_, TraceError>(Zones::new(store::zones(tx).await?, caller.zone)))
-        .await?;
+    let zones = state.db.tx(&cx, async |tx| Ok::<_, TraceError>(Zones::read(tx, caller.zone).await?)).await?;
     let only = if late { "&late=1" } else { "" };
     let next = members.next.as_ref().map(|next| format!("/holds/{id}?after={next}{only}#members"));
     let next_acts = acts.next.as_ref().map(|next| format!("/holds/{id}?acts_after={next}#acts"));

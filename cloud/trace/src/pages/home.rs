@@ -94,7 +94,7 @@ async fn render_live(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> R
             let mut agents = label::agents(tx, now - FRESH).await?;
             agents.retain(|agent| agent.kind == "plant");
             let exceptions = exceptions::open_counts(tx).await?;
-            let zones = Zones::new(store::zones(tx).await?, caller.zone);
+            let zones = Zones::read(tx, caller.zone).await?;
             let lines = store::latest(tx, LINES)
                 .await?
                 .into_iter()

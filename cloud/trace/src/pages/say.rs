@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use chrono_tz::Tz;
+use platform::db::Tx;
 use platform::i18n::Texts;
 use platform::web::Problem;
 
+use super::store;
 use crate::explore::error::TraceError;
 
 /// Time zones of plants by code.
@@ -20,6 +22,14 @@ impl Zones {
     pub fn new(plants: Vec<(String, String)>, otherwise: Tz) -> Self {
         let by_plant = plants.into_iter().map(|(code, name)| (code, platform::i18n::zone(&name))).collect();
         Self { by_plant, otherwise }
+    }
+
+    /// Those of the tenant's plants, as [`Self::new`].
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn read(tx: &mut Tx, otherwise: Tz) -> Result<Self, TraceError> {
+        Ok(Self::new(store::zones(tx).await?, otherwise))
     }
 
     /// The reader's own zone.

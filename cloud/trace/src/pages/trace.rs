@@ -7,11 +7,11 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::Utc;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, escaped, query};
+use platform::web::{AppState, Caller, Problem, Shell, query};
 use serde::Deserialize;
 
-use super::say::{self, Zones};
-use super::{explore, store};
+use super::explore;
+use super::say::{self, Zones, encoded};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::model::{
@@ -87,11 +87,6 @@ struct Ends<'a> {
     destinations: Option<Destinations>,
 }
 
-/// A query as part of an address.
-pub(super) fn encoded(text: &str) -> String {
-    escaped(text, b"-_.~")
-}
-
 /// `GET /trace?q=`: straight to the UID that a code stands
 /// for, else what begins with it.
 pub(super) async fn search(
@@ -158,7 +153,7 @@ pub(super) async fn search(
                 let (current, zones) = state
                     .db
                     .tx(&cx, async |tx| {
-                        let zones = Zones::new(store::zones(tx).await?, caller.zone);
+                        let zones = Zones::read(tx, caller.zone).await?;
                         Ok::<_, TraceError>((service::fresh(tx, Utc::now()).await?, zones))
                     })
                     .await?;
@@ -208,7 +203,7 @@ pub(super) async fn page(
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let trace = service::trace_after_in(tx, &uid, asked.after.as_deref(), Utc::now()).await?;
-            Ok::<_, TraceError>((trace, Zones::new(store::zones(tx).await?, caller.zone)))
+            Ok::<_, TraceError>((trace, Zones::read(tx, caller.zone).await?))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
@@ -284,7 +279,7 @@ pub(super) async fn ends(
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let walk = walk::walk_in(tx, &genealogy, &uid, way, &ask, Utc::now()).await?;
-            Ok::<_, TraceError>((walk, Zones::new(store::zones(tx).await?, caller.zone)))
+            Ok::<_, TraceError>((walk, Zones::read(tx, caller.zone).await?))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
