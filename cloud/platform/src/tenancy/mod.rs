@@ -14,6 +14,7 @@ pub mod erase;
 mod moves;
 pub mod restore;
 mod restored;
+mod rounds;
 mod standing;
 mod store;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use databases::{Database, databases, migrate_all};
 pub use due::{Due, due, erase_due};
 pub use moves::{Moved, move_to, take_back};
 pub use restored::{ADOPT_DAYS, LetIn, RestoredAgent, RestoredTenant, restored};
+pub use rounds::rounds;
 pub use standing::Standing;
 pub(crate) use standing::set_standing;
 pub use token::{

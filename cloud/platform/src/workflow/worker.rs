@@ -49,28 +49,9 @@ pub async fn turn(db: &Db, subjects: &Subjects, tenant: Uuid, now: DateTime<Utc>
 
 /// Works until `stop`. Several may run at once, in one process or many.
 pub async fn run(db: Db, subjects: Subjects, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let mut busy = tenancy::active_ids(&db).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "deadlines cannot list tenants");
-            Vec::new()
-        });
-        while !busy.is_empty() && !stop.is_cancelled() {
-            let mut more = Vec::new();
-            for tenant in busy {
-                if stop.is_cancelled() {
-                    return;
-                }
-                match turn(&db, &subjects, tenant, Utc::now()).await {
-                    Ok(TURN..) => more.push(tenant),
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%tenant, %error, "deadlines will be looked at again"),
-                }
-            }
-            busy = more;
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
+    let (at, subjects) = (&db, &subjects);
+    tenancy::rounds(at, "deadlines", EVERY, &stop, |tenant| async move {
+        Ok::<_, DbError>(turn(at, subjects, tenant, Utc::now()).await? >= TURN)
+    })
+    .await;
 }

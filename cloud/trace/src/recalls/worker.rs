@@ -70,28 +70,7 @@ pub async fn turn(
 
 /// Works until `stop`. Several may run at once, in one process or many.
 pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let mut busy = tenancy::active_ids(&db).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "recalls cannot list tenants");
-            Vec::new()
-        });
-        while !busy.is_empty() && !stop.is_cancelled() {
-            let mut more = Vec::new();
-            for tenant in busy {
-                if stop.is_cancelled() {
-                    return;
-                }
-                match turn(&db, tenant, &committed, Utc::now()).await {
-                    Ok(true) => more.push(tenant),
-                    Ok(false) => {}
-                    Err(error) => tracing::warn!(%tenant, %error, "recalls will be looked at again"),
-                }
-            }
-            busy = more;
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
-        }
-    }
+    let (at, committed) = (&db, &committed);
+    let turn = |tenant| turn(at, tenant, committed, Utc::now());
+    tenancy::rounds(at, "recalls", EVERY, &stop, turn).await;
 }
