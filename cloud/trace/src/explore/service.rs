@@ -112,10 +112,18 @@ pub(super) fn place_text(place: &Place) -> String {
 /// The database.
 pub async fn fresh(tx: &mut Tx, now: DateTime<Utc>) -> Result<(CurrentTo, Vec<PlantBehind>), TraceError> {
     let current_to = label::current_to(tx).await?;
+    Ok((current_to, behind(tx, now).await?))
+}
+
+/// Plants of the caller's that may know more.
+///
+/// # Errors
+/// The database.
+pub async fn behind(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<PlantBehind>, TraceError> {
     let plants = tx.plants().clone();
     let mut behind = label::plants_behind(tx, now - FRESH).await?;
     behind.retain(|behind| plants.has(&behind.plant));
-    Ok((current_to, behind))
+    Ok(behind)
 }
 
 /// The life of the UID that `text` stands for. `now` decides which plants count

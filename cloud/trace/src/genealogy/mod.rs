@@ -252,6 +252,15 @@ fn one_more(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }
 
+/// These UIDs and everything that they ever went into, at most `limit`, in no order: what
+/// holds, recalls and scopes reach, by the reference.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn descendants(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, sqlx::Error> {
+    store::reach(tx, keys, Direction::Forward, Mode::Ever, limit).await
+}
+
 /// [`Genealogy::reach`] by the reference.
 ///
 /// # Errors

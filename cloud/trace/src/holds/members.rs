@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::store::{self, WayIn};
 use super::{HoldError, MAX_MEMBERS, Scope};
 use crate::explore::order::Stamp;
-use crate::scopes;
+use crate::{genealogy, scopes};
 
 /// How a unit came under a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +102,7 @@ pub async fn of_scope(tx: &mut Tx, scope: &Scope) -> Result<Found, HoldError> {
         let fresh = keys.into_iter().filter(|key| seen.insert(*key));
         members.extend(fresh.map(|key| Member { key, cause, way: None }));
     };
-    let made = if descendants { made_from(tx, &named, limit).await? } else { Vec::new() };
+    let made = if descendants { genealogy::descendants(tx, &named, limit).await? } else { Vec::new() };
     let around = [named.as_slice(), made.as_slice()].concat();
     add(named, cause);
     add(made, Cause::Made);
@@ -112,15 +112,6 @@ pub async fn of_scope(tx: &mut Tx, scope: &Scope) -> Result<Found, HoldError> {
     }
     members.sort_by_key(|member| member.key);
     Ok(Found { members, lot, descendants })
-}
-
-/// These units and everything that they ever went into, at most `limit`. The one
-/// place where holds ask for descendants.
-///
-/// # Errors
-/// The database.
-pub async fn made_from(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {
-    store::descendants(tx, keys, limit).await
 }
 
 /// A label of a held lot that was born later.
@@ -152,7 +143,7 @@ pub async fn joining(
     around.extend(born.iter().map(|born| born.key));
     let mut seen: HashSet<i64> = around.iter().copied().collect();
     if descendants {
-        let made = made_from(tx, &around, MOST_JOINING).await?;
+        let made = genealogy::descendants(tx, &around, MOST_JOINING).await?;
         let made = store::not_held_by(tx, hold_id, &made).await?;
         let made: Vec<i64> = made.into_iter().filter(|key| seen.insert(*key)).collect();
         members.extend(made.iter().map(|&key| Member { key, cause: Cause::Made, way: None }));

@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use self::members::{Cause, Found, Member};
 use crate::ingest::notify::Batch;
+use crate::ingest::store::cursor;
 use crate::ingest::{IngestError, office};
 use crate::rights::HOLD_READ;
 
@@ -205,7 +206,7 @@ pub async fn place_for(tx: &mut Tx, asked: &Placing<'_>, now: DateTime<Utc>) -> 
         return Err(HoldError::Owner);
     }
     // What is committed after this batch is looked at by the follower.
-    let looked_batch = store::last_batch(tx).await?;
+    let looked_batch = cursor::last_batch(tx).await?;
     let found = members::of_scope(tx, asked.scope).await?;
     let scope = serde_json::to_value(asked.scope).unwrap_or_default();
     put(tx, &Put { scope, reason, owner, notes, found, looked_batch }, now).await
@@ -234,7 +235,7 @@ pub(crate) async fn place_found(
     if keys.len() > MAX_MEMBERS {
         return Err(HoldError::TooMany);
     }
-    let looked_batch = store::last_batch(tx).await?;
+    let looked_batch = cursor::last_batch(tx).await?;
     let members = keys.iter().map(|&key| Member { key, cause: Cause::Scope, way: None }).collect();
     let found = Found { members, lot, descendants: true };
     put(tx, &Put { scope: named, reason, owner: "", notes: "", found, looked_batch }, now).await
@@ -348,8 +349,8 @@ fn notice(hold_id: Uuid, reason: &str, labels: usize) -> Notice {
 
 pub(crate) use store::notes_insert;
 
-/// How far a scope reaches, for recalls.
-pub(crate) use store::{descendants, of_lot};
+/// The labels of a lot, for recalls and scopes.
+pub(crate) use store::of_lot;
 
 /// The labels of a hold, for what tests its plan.
 #[cfg(test)]

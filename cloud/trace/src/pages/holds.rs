@@ -86,9 +86,6 @@ struct Offered {
     people: Vec<(String, String)>,
 }
 
-/// Most people that a list offers.
-const MOST_PEOPLE: i64 = 500;
-
 async fn offered(state: &AppState, caller: &Caller) -> Result<Offered, Problem> {
     let cx = caller.at(&HOLD_PLACE);
     let (reasons, people) = state
@@ -96,7 +93,8 @@ async fn offered(state: &AppState, caller: &Caller) -> Result<Offered, Problem> 
         .tx(&cx, async |tx| {
             // Who may not see people names nobody but themselves.
             let people =
-                if caller.may(&USER_READ) { one::people(tx, MOST_PEOPLE).await? } else { Vec::new() };
+                if caller.may(&USER_READ) { one::people(tx, one::MOST_PEOPLE).await? } else { Vec::new() };
+            let people = people.into_iter().map(|(id, name)| (format!("user:{id}"), name)).collect();
             Ok::<_, DbError>((one::reasons(tx).await?, people))
         })
         .await?;

@@ -24,6 +24,7 @@ use super::model::{
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
 use super::{service, store};
+use crate::holds::store::one;
 use crate::ingest::Committed;
 use crate::pages::say;
 
@@ -198,7 +199,7 @@ struct Choices {
 async fn choices(state: &AppState, caller: &Caller) -> Result<Choices, Problem> {
     service::ask(state, caller, async |tx| {
         Ok(Choices {
-            people: store::recalls::people(tx).await?,
+            people: one::people(tx, one::MOST_PEOPLE).await?,
             companies: store::recalls::companies(tx).await?,
         })
     })
@@ -461,7 +462,7 @@ async fn show(
             .collect();
         let history = if tab == "history" { read::history(tx, id).await? } else { Vec::new() };
         let drills = if tab == "overview" { store::recalls::drills(tx, id).await? } else { Vec::new() };
-        let people = store::recalls::people(tx).await?;
+        let people = one::people(tx, one::MOST_PEOPLE).await?;
         let owner = people.iter().find(|(person, _)| Some(*person) == recall.owner);
         let owner = owner.map(|(_, name)| name.clone()).unwrap_or_default();
         let actions = ways(recall.kind_of(), recall.state())

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::model::{Consignee, Letter, Outcome, Response};
 use super::read::{self, Effectiveness, View};
 use super::service;
+use crate::holds::store::one;
 
 /// How its sections are set.
 pub(super) const TEMPLATE: &str = include_str!("report.typ");
@@ -281,7 +282,7 @@ pub async fn report(
 ) -> Result<(String, Vec<u8>), Problem> {
     let told = service::ask(state, caller, async |tx| {
         let view = read::view(tx, recall).await?;
-        let people = super::store::recalls::people(tx).await?;
+        let people = one::people(tx, one::MOST_PEOPLE).await?;
         let owner = people.into_iter().find(|(person, _)| Some(*person) == view.recall.owner);
         Ok(Told {
             owner: owner.map(|(_, name)| name).unwrap_or_default(),

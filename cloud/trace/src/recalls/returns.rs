@@ -4,6 +4,7 @@ use platform::db::Tx;
 
 use super::store;
 use crate::explore::store::corrections;
+use crate::ingest::store::cursor;
 use crate::projection::store::queue::{self, Ranges};
 
 /// The name of the cursor.
@@ -23,7 +24,7 @@ pub async fn step(tx: &mut Tx) -> Result<usize, sqlx::Error> {
     // While no recall is open nothing is counted; one that is begun takes the cursor
     // back to where its snapshot stands, and waits for this lock to do so.
     if !store::recalls::any_open(tx).await? {
-        let last = store::recalls::last_batch(tx).await?;
+        let last = cursor::last_batch(tx).await?;
         if last > after {
             queue::cursor_move(tx, FOLLOWS, last).await?;
         }

@@ -15,9 +15,8 @@ use super::store;
 use crate::explore::service::resolve;
 use crate::explore::store::corrections;
 use crate::explore::store::label::{self, Registered};
-use crate::holds;
 use crate::projection::PROJECTION;
-use crate::scopes;
+use crate::{genealogy, holds, scopes};
 
 /// Units that are located at once: what is in mind at a time.
 const AT_ONCE: usize = 2_000;
@@ -29,12 +28,6 @@ pub struct Reached {
     pub keys: Vec<i64>,
     /// Lots that are reached whole.
     pub lots: Vec<Uuid>,
-}
-
-/// These units and everything that they ever went into. The one place from which a
-/// recall asks the genealogy.
-async fn descendants(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, RecallError> {
-    Ok(holds::descendants(tx, keys, limit).await?)
 }
 
 /// The units that a recall reaches, as known now.
@@ -67,7 +60,7 @@ pub async fn reach(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallError> {
         }
     };
     if what.descendants() && keys.len() <= MAX_MEMBERS {
-        keys = descendants(tx, &keys, limit).await?;
+        keys = genealogy::descendants(tx, &keys, limit).await?;
     }
     if keys.len() > MAX_MEMBERS {
         return Err(RecallError::TooMany);

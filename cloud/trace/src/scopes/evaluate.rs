@@ -24,6 +24,7 @@ use crate::explore::error::TraceError;
 use crate::explore::store::corrections;
 use crate::explore::{scope, service};
 use crate::projection::state::{Custody, Life, Quality};
+use crate::{genealogy, holds};
 
 /// Most units that one condition may find.
 pub const MOST_KEYS: usize = 1_000_000;
@@ -361,7 +362,8 @@ async fn by_content(
         ScopeError::Criteria(vec![Mistake { path: format!("{path}contains.{field}"), key, value }])
     };
     let labels = if let Some(lot) = contains.lot {
-        store::of_lot(tx, lot, limit()).await?
+        let tenant = tx.tenant();
+        holds::of_lot(tx, tenant, lot, limit()).await?
     } else if contains.supplier_lot.is_empty() {
         match service::resolve(tx, &contains.uid).await {
             Ok(found) => vec![found.uid.key().get()],
@@ -375,19 +377,11 @@ async fn by_content(
     };
     let seen = scope::seen(tx, &labels).await?;
     let labels: Vec<i64> = labels.into_iter().filter(|key| seen.contains(key)).collect();
-    let keys = bounded(reach(tx, &labels).await?, path)?;
+    let keys = bounded(genealogy::descendants(tx, &labels, limit()).await?, path)?;
     Ok(match within {
         Some(within) => sets::both(within, &keys),
         None => keys,
     })
-}
-
-/// These labels and everything that they ever went into.
-async fn reach(tx: &mut Tx, labels: &[i64]) -> Result<Vec<i64>, ScopeError> {
-    if labels.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(crate::holds::descendants(tx, labels, limit()).await?)
 }
 
 async fn by_state(tx: &mut Tx, is: &Is, within: Option<&[i64]>) -> Result<Vec<i64>, ScopeError> {

@@ -16,9 +16,8 @@ use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::sets;
 use super::store::kept::{self, ScopeRow};
 use super::store::told;
-use crate::explore::model::PlantBehind;
 use crate::explore::scope;
-use crate::explore::service::{FRESH, own_code, uid_text};
+use crate::explore::service::{behind, own_code, uid_text};
 use crate::explore::store::label;
 use crate::projection::state::{Custody, Life, Quality};
 use crate::rights::TRACE_READ;
@@ -126,14 +125,6 @@ fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str,
 /// Where a page begins: after this key.
 fn place(after: Option<&str>) -> Result<i64, ScopeError> {
     after.map_or(Ok(0), |after| after.parse().map_err(|_| ScopeError::Parameter("after")))
-}
-
-/// Plants of the caller's that may know more.
-async fn behind(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<PlantBehind>, ScopeError> {
-    let plants = tx.plants().clone();
-    let mut behind = label::plants_behind(tx, now - FRESH).await?;
-    behind.retain(|one| plants.has(&one.plant));
-    Ok(behind)
 }
 
 /// What is known of these units, in their order.

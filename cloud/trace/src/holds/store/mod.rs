@@ -15,7 +15,6 @@ use super::Note;
 use super::acts::Version;
 use super::members::Member;
 use crate::explore::order::Stamp;
-use crate::genealogy::{self, Direction, Mode};
 use crate::ingest::store::Stream;
 
 /// A hold as it is placed.
@@ -78,15 +77,6 @@ pub async fn placed_with(tx: &mut Tx, hold_id: Uuid, batch: i64) -> Result<(), E
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// The last batch of the tenant that is committed.
-pub async fn last_batch(tx: &mut Tx) -> Result<i64, Error> {
-    let tenant = tx.tenant();
-    let batch = sqlx::query_scalar!("select batch_id from tenant_counters where tenant_id = $1", tenant)
-        .fetch_optional(tx.conn())
-        .await?;
-    Ok(batch.unwrap_or(0))
 }
 
 /// Notes with which version plants were told of these parts of holds.
@@ -402,9 +392,4 @@ pub async fn of_lot(tx: &mut Tx, tenant: Uuid, lot: Uuid, limit: i64) -> Result<
     )
     .fetch_all(tx.conn())
     .await
-}
-
-/// These labels and everything that they ever went into; ends on a cycle.
-pub async fn descendants(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {
-    genealogy::store::reach(tx, keys, Direction::Forward, Mode::Ever, limit).await
 }

@@ -22,18 +22,21 @@ pub async fn person_known(tx: &mut Tx, owner: &str) -> Result<bool, Error> {
     .await
 }
 
+/// Most people that a list offers.
+pub const MOST_PEOPLE: i64 = 500;
+
 /// Active people, by name; at most `limit`.
-pub async fn people(tx: &mut Tx, limit: i64) -> Result<Vec<(String, String)>, Error> {
+pub async fn people(tx: &mut Tx, limit: i64) -> Result<Vec<(Uuid, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"select 'user:' || user_id as "id!", name from users
-           where tenant_id = $1 and status = 'active' and deleted_at is null order by name, user_id limit $2"#,
+        "select user_id, name from users where tenant_id = $1 and status = 'active' and deleted_at is null \
+         order by name, user_id limit $2",
         tenant,
         limit,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+    Ok(rows.into_iter().map(|row| (row.user_id, row.name)).collect())
 }
 
 /// The name of a person, as actors are written.

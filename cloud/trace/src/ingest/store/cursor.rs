@@ -228,3 +228,12 @@ pub async fn office(tx: &mut Tx, tenant: Uuid) -> Result<(Uuid, i32), Error> {
         .await?;
     }
 }
+
+/// The last batch of the tenant that is committed.
+pub async fn last_batch(tx: &mut Tx) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    let batch = sqlx::query_scalar!("select batch_id from tenant_counters where tenant_id = $1", tenant)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(batch.unwrap_or(0))
+}

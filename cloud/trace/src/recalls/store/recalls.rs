@@ -314,19 +314,6 @@ pub async fn person_known(tx: &mut Tx, person: Uuid) -> Result<bool, Error> {
     .await
 }
 
-/// People who are active, by name, for a choice.
-pub async fn people(tx: &mut Tx) -> Result<Vec<(Uuid, String)>, Error> {
-    let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select user_id, name from users where tenant_id = $1 and status = 'active' and deleted_at is null
-         order by name, user_id limit 500",
-        tenant,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.name)).collect())
-}
-
 /// Lots by the supplier's number, at most two.
 pub async fn lots_named(tx: &mut Tx, number: &str) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();
@@ -378,17 +365,6 @@ pub async fn lots(tx: &mut Tx, recall: Uuid) -> Result<Vec<Uuid>, Error> {
     sqlx::query_scalar!("select lots from recalls where tenant_id = $1 and recall_id = $2", tenant, recall)
         .fetch_one(tx.conn())
         .await
-}
-
-/// The last batch committed; 0 before the first.
-pub async fn last_batch(tx: &mut Tx) -> Result<i64, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select coalesce(max(batch_id), 0) as \"last!\" from ingest_batches where tenant_id = $1",
-        tenant,
-    )
-    .fetch_one(tx.conn())
-    .await
 }
 
 /// A recall that a search leads to.

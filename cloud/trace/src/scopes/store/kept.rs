@@ -18,7 +18,6 @@ pub async fn members(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<Vec<i64>,
 }
 
 /// Whether there is such a scope.
-#[allow(dead_code, reason = "holds and recalls ask it")]
 pub async fn known(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<bool, Error> {
     sqlx::query_scalar!(
         "select exists (select from scopes where tenant_id = $1 and scope_id = $2 and deleted_at is null) \

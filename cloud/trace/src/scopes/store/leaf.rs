@@ -323,19 +323,6 @@ pub async fn by_reading(
     .await
 }
 
-/// Labels of a lot, at most `limit`.
-pub async fn of_lot(tx: &mut Tx, lot: Uuid, limit: i64) -> Result<Vec<i64>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select key from uid_registry where tenant_id = $1 and lot_id = $2 and lot_id is not null limit $3",
-        tenant,
-        lot,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
 /// Labels of all lots that a supplier, or any, calls so; at most `limit`.
 pub async fn of_supplier_lot(
     tx: &mut Tx,

@@ -6,5 +6,4 @@ pub(crate) mod known;
 pub(crate) mod leaf;
 pub(crate) mod told;
 
-#[allow(unused_imports, reason = "holds and recalls ask for them here")]
 pub use kept::{known, members};
