@@ -1,7 +1,7 @@
-//! Writes into programs made here where the DuckDB library lies.
+//! Writes into programs made here where the DuckDB library lies: the build script of each
+//! crate that makes some.
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=DUCKDB_LIB_DIR");
     // Beside the program or in `lib` beside its folder, where it is installed; then where
     // setup put it, also after the clone has moved.
