@@ -133,7 +133,9 @@ fn environment(layout: &Layout, http: u16, grpc: u16) -> Vec<(String, String)> {
         ("TRACEWRIGHT_GRPC_LISTEN", format!("127.0.0.1:{grpc}")),
     ]
     .map(|(key, value)| (key.to_owned(), value))
-    .into()
+    .into_iter()
+    .chain(layout.settings.iter().cloned())
+    .collect()
 }
 
 fn spawn(layout: &Layout, http: u16, grpc: u16) -> anyhow::Result<Process> {

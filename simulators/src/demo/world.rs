@@ -35,8 +35,22 @@ impl World {
     /// # Errors
     /// When a part does not start.
     pub async fn start(state: &Path, free_ports: bool, seed: u64) -> anyhow::Result<Self> {
+        Self::with(state, free_ports, seed, &[]).await
+    }
+
+    /// As [`World::start`], with these settings of the cloud besides, by their variables.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn with(
+        state: &Path,
+        free_ports: bool,
+        seed: u64,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         empty(state)?;
-        let layout = Layout::new(state)?;
+        let mut layout = Layout::new(state)?;
+        layout.settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let (http, grpc) = if free_ports { (free_port()?, free_port()?) } else { (17080, 17443) };
         say("starting the cloud");
         let cloud = Cloud::start(&layout, http, grpc).await?;
