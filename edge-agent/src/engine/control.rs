@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use proto::v1;
 use uid::TypeCode;
+use uuid::Uuid;
 
 use super::EngineError;
 use super::command::{Control, Done};
@@ -12,7 +13,7 @@ use super::start::{GENERATION, REFERENCE_AS_OF, REFERENCE_VERSION};
 use super::writer::Writer;
 use crate::journal::{Place, Quarantined, ReferenceRow, Verified, WriteSet};
 use crate::mint::{Granted, Mint};
-use crate::reference::Reference;
+use crate::reference::{Hold, Reference};
 use crate::station::types::{Label, Touched};
 
 /// Chunks of one version that came so far.
@@ -156,6 +157,8 @@ impl Writer {
             (REFERENCE_AS_OF.to_owned(), now.to_rfc3339()),
         ];
         meta.push((GENERATION.to_owned(), generation.to_string()));
+        // First: what comes off a label is still held by the data in force.
+        self.lift(&rows).await?;
         self.journal.write_reference(full, rows, meta).await?;
         self.state.generation = generation;
         self.state.refer(reference);
@@ -163,10 +166,43 @@ impl Writer {
         Ok(version)
     }
 
+    /// Takes holds that this plant had placed, and that the office released, off their
+    /// labels.
+    async fn lift(&mut self, rows: &[ReferenceRow]) -> Result<(), EngineError> {
+        let gone = rows.iter().filter(|row| row.deleted && row.kind == "hold");
+        let lifted: Vec<(Uuid, Hold)> = gone
+            .filter_map(|row| serde_json::from_str::<Hold>(&row.json).ok())
+            .filter(|hold| hold.lifted)
+            .filter_map(|hold| Some((hold.hold.parse().ok()?, hold)))
+            .collect();
+        let keys: Vec<i64> = lifted.iter().flat_map(|(_, hold)| hold.keys.iter().copied()).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut labels = Vec::new();
+        for (key, json) in self.journal.labels(&keys).await? {
+            let Ok(mut label) = serde_json::from_str::<Label>(&json) else { continue };
+            let before = label.holds.len();
+            label.holds.retain(|own| !lifted.iter().any(|(hold, _)| hold == own));
+            if label.holds.len() < before {
+                let json = serde_json::to_string(&label)
+                    .map_err(|e| EngineError::Label { key, detail: e.to_string() })?;
+                labels.push((key, json));
+            }
+        }
+        if !labels.is_empty() {
+            self.journal.commit(WriteSet { labels, ..WriteSet::default() }).await?;
+        }
+        Ok(())
+    }
+
     /// The cloud says that this version is the newest.
     async fn reference_current(&mut self, version: u64, at: DateTime<Utc>) {
         let current = self.state.reference.load();
-        if current.version != version {
+        // What was applied just now says so already: scans that wait behind a hold need
+        // not wait for the disk once more.
+        let fresh = |as_of: DateTime<Utc>| (at - as_of).abs() < chrono::TimeDelta::seconds(1);
+        if current.version != version || current.as_of.is_some_and(fresh) {
             return;
         }
         let mut reference = Reference::clone(&current);

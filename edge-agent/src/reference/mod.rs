@@ -126,6 +126,10 @@ pub struct Hold {
     /// Lots held.
     #[serde(default)]
     pub lots: Vec<uuid::Uuid>,
+    /// In the row of a hold that is gone: a plant had placed it on these keys, and the
+    /// office released it.
+    #[serde(default)]
+    pub lifted: bool,
 }
 
 /// A reason that a station offers.

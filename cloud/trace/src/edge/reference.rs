@@ -22,8 +22,10 @@ pub const MAX_CHUNK: usize = 1024 * 1024;
 /// How often the newest versions are looked up unasked, in case a notification
 /// was lost; under the two seconds within which a hold must reach a plant.
 const LOOK: Duration = Duration::from_millis(1500);
-/// Full sets that are read at once.
-const READERS: usize = 4;
+/// Full sets that are read at once. A slow line may keep one for long.
+const FULL_READERS: usize = 4;
+/// Changes that are read at once: they never wait for a full set.
+const CHANGE_READERS: usize = 8;
 
 /// Knows when a tenant's reference data changed, whichever process changed it.
 #[derive(Clone)]
@@ -40,7 +42,8 @@ struct Inner {
     tenants: Mutex<HashMap<Uuid, watch::Sender<i64>>>,
     poked: Mutex<Poked>,
     poke: Notify,
-    readers: Semaphore,
+    full: Semaphore,
+    changes: Semaphore,
 }
 
 impl References {
@@ -52,7 +55,8 @@ impl References {
             tenants: Mutex::default(),
             poked: Mutex::default(),
             poke: Notify::new(),
-            readers: Semaphore::new(READERS),
+            full: Semaphore::new(FULL_READERS),
+            changes: Semaphore::new(CHANGE_READERS),
         }))
     }
 
@@ -161,22 +165,43 @@ impl References {
         applied: i64,
         out: &mpsc::Sender<Result<CloudMessage, Status>>,
     ) -> Result<i64, Stop> {
-        let _reader = self.0.readers.acquire().await.map_err(|_| Stop::Gone)?;
+        match self.send_after(source, applied, out).await? {
+            Some(version) => Ok(version),
+            // It is ahead of this cloud: everything, in its turn.
+            None => self.send_after(source, 0, out).await?.ok_or(Stop::Gone),
+        }
+    }
+
+    /// As [`References::send`]; `None`, and nothing sent, to an agent from the future.
+    async fn send_after(
+        &self,
+        source: &Source,
+        applied: i64,
+        out: &mpsc::Sender<Result<CloudMessage, Status>>,
+    ) -> Result<Option<i64>, Stop> {
+        let readers = if applied > 0 { &self.0.changes } else { &self.0.full };
+        let _reader = readers.acquire().await.map_err(|_| Stop::Gone)?;
         let plant = source.plant.as_deref().unwrap_or_default();
         self.0
             .db
             .ingest_tx(&source.cx(), async |tx| {
                 let mut version = store::reference_version(tx, source.tenant).await?;
-                let after = if applied > version { 0 } else { applied.max(0) };
+                if applied > version {
+                    return Ok(None);
+                }
+                let after = applied.max(0);
                 let full = after == 0;
                 let mut chunks = Chunks { rows: Vec::new(), bytes: 0 };
                 let mut rows = store::reference_rows(tx, source.tenant, plant, after);
                 while let Some(row) = rows.try_next().await? {
                     version = row.head;
+                    let untold = row.deleted && row.kind != "hold";
                     let row = ReferenceRow {
                         kind: row.kind,
                         id: row.id,
-                        json: if row.deleted { String::new() } else { row.json },
+                        // Of a hold that is gone its plant is to know whether the office
+                        // released it.
+                        json: if untold { String::new() } else { row.json },
                         deleted: row.deleted,
                     };
                     if let Some(rows) = chunks.push(row) {
@@ -185,7 +210,7 @@ impl References {
                 }
                 drop(rows);
                 deliver(out, version, full, true, std::mem::take(&mut chunks.rows)).await?;
-                Ok(version)
+                Ok(Some(version))
             })
             .await
     }

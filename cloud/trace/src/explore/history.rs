@@ -63,7 +63,8 @@ fn node(row: &EventRow) -> Node {
         plant: row.plant.clone(),
         documents: row.documents.clone(),
         moves: Vec::new(),
-        parent: row.parent,
+        // Of what was measured around it the unit is no part.
+        parent: row.parent.filter(|_| row.role != 0),
         mint: row.mint,
         corrects: row.corrects,
     }

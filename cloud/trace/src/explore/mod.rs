@@ -19,6 +19,7 @@ pub mod report_sheets;
 pub mod scope;
 pub mod search;
 pub mod service;
+pub mod stays;
 pub(crate) mod store;
 pub mod text;
 pub mod walk;

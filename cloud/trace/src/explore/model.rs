@@ -203,7 +203,7 @@ pub struct EventView {
     pub reference_type: String,
     /// Number; empty for none.
     pub reference: String,
-    /// The whole that it went into or came out of.
+    /// The whole that it went into or came out of, or that it was in when that was measured.
     pub parent: Option<String>,
     /// A correction that stands says that it never was.
     pub corrected: bool,

@@ -12,7 +12,7 @@ use super::code::{self, Code};
 use super::error::TraceError;
 use super::model::{AgentView, CurrentTo, Item, Lot, PlantBehind, Relative, StateView, Trace};
 use super::store::label::{self, Place, Registered, RelativeRow};
-use super::{history, names, scope};
+use super::{history, names, scope, stays};
 use crate::projection::PROJECTION;
 use crate::projection::state::{Custody, Life, Quality};
 
@@ -174,13 +174,15 @@ pub async fn trace_after_in(
     let current_to = label::current_to(tx).await?;
     let through = label::projected_to(tx, PROJECTION).await?;
     let registered = label::registered(tx, &[key]).await?.into_iter().next();
-    let (mut events, next) = label::events(tx, key, after.as_ref()).await?;
+    let stays = stays::around(tx, key).await?;
+    let (mut events, next) = label::events(tx, key, &stays, after.as_ref()).await?;
     if registered.is_none() && events.is_empty() {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
     let plants = tx.plants().clone();
     let own: Vec<_> = events.iter().filter(|event| plants.has(&event.plant)).cloned().collect();
     let mut readings = label::readings(tx, &own).await?;
+    stays::keep(&mut readings, &own, &stays);
     scope::limit_events(&mut events, &plants);
     let more_readings = cut(&mut readings, label::MOST_READINGS);
     let lot = match registered.as_ref().and_then(|row| row.lot_id) {

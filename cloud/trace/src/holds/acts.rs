@@ -61,10 +61,12 @@ impl Class {
     }
 }
 
-/// Classes an act that was told after the hold was committed.
+/// Classes an act that was told after the hold was committed: whether its plant had
+/// the hold, whether it was before it by the plant's clock, and whether a supervisor
+/// let it be done.
 #[must_use]
-pub fn class(had: Version, told: Version, before: bool, overridden: bool) -> Class {
-    match (had.has(told), before) {
+pub fn class(had: bool, before: bool, overridden: bool) -> Class {
+    match (had, before) {
         (true, _) if overridden => Class::Overridden,
         (true, _) => Class::Violated,
         (false, true) => Class::Earlier,
@@ -149,10 +151,10 @@ mod tests {
     fn an_act_is_classed_by_what_the_plant_had() {
         let told = Version { generation: 1, version: 5 };
         let (old, new) = (Version { generation: 1, version: 4 }, told);
-        assert_eq!(class(old, told, false, false), Class::Gap);
-        assert_eq!(class(old, told, true, false), Class::Earlier);
-        assert_eq!(class(old, told, false, true), Class::Gap, "an override of something else");
-        assert_eq!(class(new, told, false, false), Class::Violated);
-        assert_eq!(class(new, told, false, true), Class::Overridden);
+        assert_eq!(class(old.has(told), false, false), Class::Gap);
+        assert_eq!(class(old.has(told), true, false), Class::Earlier);
+        assert_eq!(class(old.has(told), false, true), Class::Gap, "an override of something else");
+        assert_eq!(class(new.has(told), false, false), Class::Violated);
+        assert_eq!(class(new.has(told), false, true), Class::Overridden);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::acts::Version;
 
-/// A hold of the office.
+/// A hold of the office, or of a plant once its event has arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hold {
     /// Its place in the office's order of commits.
@@ -23,6 +23,18 @@ pub struct Hold {
 pub enum Step {
     /// Reference data came into force.
     Applied(Version),
+    /// It placed a hold on a unit, which it has from here on, whoever knows of it.
+    Placed {
+        /// The hold.
+        hold: u64,
+        /// The unit.
+        key: i64,
+    },
+    /// It released a hold of its own.
+    Freed {
+        /// The hold.
+        hold: u64,
+    },
     /// A unit was used in a way that a hold forbids.
     Accepted {
         /// Which event of the plant.
@@ -61,7 +73,8 @@ pub enum Fault {
         /// The unit.
         key: i64,
     },
-    /// It was told after the hold was committed, and stands in no list.
+    /// It was told after the hold was committed, or done after it at the plant that
+    /// placed it, and stands in no list.
     NotListed {
         /// The hold.
         hold: u64,
@@ -80,24 +93,50 @@ pub fn faults(history: &History) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (&plant, steps) in &history.plants {
         let mut now = Version::default();
+        // Holds of its own, those that it released too: the unit, and whether it stands.
+        let mut own: BTreeMap<u64, (i64, bool)> = BTreeMap::new();
+        let placed_here: BTreeSet<u64> = steps.iter().filter_map(placed).collect();
+        let freed_here: BTreeSet<u64> = steps.iter().filter_map(freed).collect();
         for step in steps {
             let (event, key, overridden, arrived) = match step {
                 Step::Applied(version) => {
                     now = *version;
                     continue;
                 }
-                Step::Accepted { event, key, overridden, arrived } => (*event, *key, *overridden, *arrived),
-            };
-            for (&hold, held) in &history.holds {
-                let Some(told) = held.told.get(&key) else { continue };
-                if held.released.is_some_and(|(version, _)| now.has(version)) {
+                Step::Placed { hold, key } => {
+                    own.insert(*hold, (*key, true));
                     continue;
                 }
-                if now.has(*told) && !overridden {
+                Step::Freed { hold } => {
+                    own.entry(*hold).and_modify(|(_, stands)| *stands = false);
+                    continue;
+                }
+                Step::Accepted { event, key, overridden, arrived } => (*event, *key, *overridden, *arrived),
+            };
+            let lifted = |held: &Hold| held.released.is_some_and(|(version, _)| now.has(version));
+            for (&hold, _) in own.iter().filter(|(_, held)| **held == (key, true)) {
+                if !overridden && !history.holds.get(&hold).is_some_and(lifted) {
                     faults.push(Fault::AcceptedAfterApply { hold, plant, event, key });
                 }
+            }
+            for (&hold, held) in &history.holds {
+                let Some(told) = held.told.get(&key) else { continue };
+                if lifted(held) {
+                    continue;
+                }
+                let standing = own.get(&hold).is_some_and(|(_, stands)| *stands);
+                if placed_here.contains(&hold) && !standing {
+                    continue;
+                }
+                let named = own.get(&hold).is_some_and(|(label, _)| *label == key);
+                if now.has(*told) && !overridden && !named {
+                    faults.push(Fault::AcceptedAfterApply { hold, plant, event, key });
+                }
+                // Where the plant itself placed or released it, its own order says so.
                 let after = arrived.is_some_and(|at| {
-                    at > held.committed && held.released.is_none_or(|(_, released)| at < released)
+                    (standing || at > held.committed)
+                        && (freed_here.contains(&hold)
+                            || held.released.is_none_or(|(_, released)| at < released))
                 });
                 if after && !history.listed.contains(&(hold, plant, event, key)) {
                     faults.push(Fault::NotListed { hold, plant, event, key });
@@ -106,6 +145,20 @@ pub fn faults(history: &History) -> Vec<Fault> {
         }
     }
     faults
+}
+
+fn placed(step: &Step) -> Option<u64> {
+    match step {
+        Step::Placed { hold, .. } => Some(*hold),
+        _ => None,
+    }
+}
+
+fn freed(step: &Step) -> Option<u64> {
+    match step {
+        Step::Freed { hold } => Some(*hold),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +193,13 @@ mod tests {
         let taken = Fault::AcceptedAfterApply { hold: 1, plant: 1, event: 1, key: 7 };
         assert_eq!(one(vec![Step::Applied(v(3)), accepted(1, 7, 50)], &[(1, 1, 1, 7)]), [taken]);
         let word = Step::Accepted { event: 1, key: 7, overridden: true, arrived: Some(50) };
-        assert_eq!(one(vec![Step::Applied(v(3)), word], &[(1, 1, 1, 7)]), []);
+        assert_eq!(one(vec![Step::Applied(v(3)), word.clone()], &[(1, 1, 1, 7)]), []);
+        // Of the plant that placed it its own order counts, though all arrived at once.
+        let (own, free) = (Step::Placed { hold: 1, key: 7 }, Step::Freed { hold: 1 });
+        assert_eq!(one(vec![accepted(1, 7, 10), own.clone()], &[]), [], "before it");
+        assert_eq!(one(vec![own.clone(), accepted(1, 7, 10)], &[]), [taken, missing]);
+        assert_eq!(one(vec![own.clone(), word], &[]), [missing], "a supervisor's word is listed too");
+        assert_eq!(one(vec![own, free, accepted(1, 7, 10)], &[]), [], "after its release");
     }
 
     /// How the plants of a run behave.
@@ -158,24 +217,66 @@ mod tests {
         /// Reference data on disk, and what of it is in force.
         disk: Version,
         held: BTreeSet<i64>,
+        /// Holds of its own, on disk.
+        own: BTreeMap<u64, i64>,
         staged: Option<Version>,
         connected: bool,
         /// Contact was made, and the holds are not applied yet.
         waiting: bool,
-        /// Told and not yet arrived: event, unit, overridden, what it had.
-        queue: Vec<(u64, i64, bool, Version)>,
+        /// Done and not yet arrived.
+        queue: Vec<Done>,
         events: u64,
     }
 
-    /// An office, three plants, five units; holds come and go while plants lose the
-    /// network, crash and scan. The follower lists by what events say that the plant
-    /// had, in batches that it may have to do again.
+    /// An event of a plant.
+    #[derive(Clone, Copy)]
+    enum Done {
+        /// Event, unit, a supervisor's word, what the plant had.
+        Used(u64, i64, bool, Version),
+        /// A hold of its own, on a unit.
+        Placed(u64, u64, i64),
+        /// The release of one.
+        Freed(u64, u64),
+    }
+
+    /// A use of a unit that arrived: when, plant, event, unit, a supervisor's word,
+    /// what the plant had.
+    type Used = (u64, u64, u64, i64, bool, Version);
+
+    /// By which events a plant placed and released a hold: plant, unit, events.
+    struct Own {
+        plant: u64,
+        key: i64,
+        placed: u64,
+        freed: Option<u64>,
+    }
+
+    /// How the follower classes a use under a hold; `None` for what was not under it.
+    fn under(hold: &Hold, own: Option<&Own>, used: Used) -> Option<Class> {
+        let (arrived, plant, event, key, overridden, had) = used;
+        let told = *hold.told.get(&key)?;
+        if hold.released.is_some_and(|(told, _)| had.has(told)) {
+            return None;
+        }
+        let here = own.filter(|own| own.plant == plant);
+        let under = match here {
+            Some(own) => event > own.placed && own.freed.is_none_or(|freed| event < freed),
+            None => arrived > hold.committed,
+        };
+        let has = here.is_some_and(|own| own.key == key) || had.has(told);
+        under.then(|| class(has, false, overridden))
+    }
+
+    /// An office, three plants, five units; holds of the office and of plants come and
+    /// go while plants lose the network, crash and scan. The follower lists by what
+    /// events say that the plant had, in batches that it may have to do again.
     fn run(seed: u64, fitness: Fitness) -> (History, Vec<Class>) {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut history = History::default();
         let mut plants: Vec<Plant> = (0..3).map(|_| Plant::default()).collect();
-        let (mut version, mut order) = (0_i64, 0_u64);
-        let mut batches: Vec<(u64, u64, u64, i64, bool, Version)> = Vec::new();
+        let (mut version, mut order, mut ids) = (0_i64, 0_u64, 0_u64);
+        let mut owns: BTreeMap<u64, Own> = BTreeMap::new();
+        let mut batches: Vec<Used> = Vec::new();
         let (mut followed, mut classes) = (0, Vec::new());
         let held_at = |history: &History, now: Version| -> BTreeSet<i64> {
             let holds = history.holds.values();
@@ -184,15 +285,14 @@ mod tests {
                 .flat_map(|h| h.told.iter().filter(|(_, told)| now.has(**told)).map(|(key, _)| *key))
                 .collect()
         };
-        for _ in 0..400 {
+        for _ in 0..500 {
             let at = rng.random_range(0..plants.len());
-            match rng.random_range(0..12) {
+            match rng.random_range(0..15) {
                 0 => {
-                    (version, order) = (version + 1, order + 1);
+                    (version, order, ids) = (version + 1, order + 1, ids + 1);
                     let keys = (0..5).filter(|_| rng.random_bool(0.4));
                     let told = keys.map(|key| (key, v(version))).collect();
-                    let id = history.holds.len() as u64;
-                    history.holds.insert(id, Hold { committed: order, told, released: None });
+                    history.holds.insert(ids, Hold { committed: order, told, released: None });
                 }
                 1 => {
                     // What comes under it later is told later, and all that was told
@@ -208,10 +308,10 @@ mod tests {
                     }
                     version += 1;
                     hold.told.insert(joins, v(version));
-                    for &(arrived, plant, event, key, overridden, had) in &batches[..followed] {
-                        if key == joins && arrived > hold.committed {
-                            history.listed.insert((id, plant, event, key));
-                            classes.push(class(had, v(version), false, overridden));
+                    for &used in batches[..followed].iter().filter(|used| used.3 == joins) {
+                        if let Some(class) = under(hold, owns.get(&id), used) {
+                            history.listed.insert((id, used.1, used.2, joins));
+                            classes.push(class);
                         }
                     }
                 }
@@ -233,6 +333,12 @@ mod tests {
                     plants[at].disk = staged;
                     plants[at].held = held_at(&history, staged);
                     plants[at].waiting = false;
+                    // What the office has released of its own.
+                    let lifted = |id: &u64| {
+                        let released = history.holds.get(id).and_then(|hold| hold.released);
+                        released.is_some_and(|(told, _)| staged.has(told))
+                    };
+                    plants[at].own.retain(|id, _| !lifted(id));
                     history.plants.entry(at as u64).or_default().push(Step::Applied(staged));
                 }
                 8 => {
@@ -247,7 +353,26 @@ mod tests {
                 9 if plants[at].connected => {
                     // A batch arrives; the office's order is that of commits.
                     order += 1;
-                    for (event, key, overridden, had) in std::mem::take(&mut plants[at].queue) {
+                    for done in std::mem::take(&mut plants[at].queue) {
+                        let (event, key, overridden, had) = match done {
+                            Done::Used(event, key, overridden, had) => (event, key, overridden, had),
+                            Done::Placed(id, event, key) => {
+                                version += 1;
+                                let told = [(key, v(version))].into();
+                                history.holds.insert(id, Hold { committed: order, told, released: None });
+                                owns.insert(id, Own { plant: at as u64, key, placed: event, freed: None });
+                                continue;
+                            }
+                            Done::Freed(id, event) => {
+                                let hold = history.holds.get_mut(&id).expect("placed before");
+                                if hold.released.is_none() {
+                                    version += 1;
+                                    hold.released = Some((v(version), order));
+                                }
+                                owns.get_mut(&id).expect("placed before").freed = Some(event);
+                                continue;
+                            }
+                        };
                         batches.push((order, at as u64, event, key, overridden, had));
                         let steps = history.plants.entry(at as u64).or_default();
                         for step in steps {
@@ -262,12 +387,10 @@ mod tests {
                 10 => {
                     // The follower; one time in four it crashes before its commit.
                     let mut found = Vec::new();
-                    for &(arrived, plant, event, key, overridden, had) in &batches[followed..] {
+                    for &used in &batches[followed..] {
                         for (&id, hold) in &history.holds {
-                            let Some(told) = hold.told.get(&key) else { continue };
-                            let free = hold.released.is_some_and(|(told, _)| had.has(told));
-                            if arrived > hold.committed && !free {
-                                found.push(((id, plant, event, key), class(had, *told, false, overridden)));
+                            if let Some(class) = under(hold, owns.get(&id), used) {
+                                found.push(((id, used.1, used.2, used.3), class));
                             }
                         }
                     }
@@ -279,16 +402,38 @@ mod tests {
                         }
                     }
                 }
+                11 => {
+                    // A plant holds a unit, with a network or without one.
+                    let key = rng.random_range(0..5);
+                    let plant = &mut plants[at];
+                    if plant.own.values().any(|own| *own == key) {
+                        continue;
+                    }
+                    ids += 1;
+                    plant.events += 1;
+                    plant.own.insert(ids, key);
+                    plant.queue.push(Done::Placed(ids, plant.events, key));
+                    let steps = history.plants.entry(at as u64).or_default();
+                    steps.push(Step::Placed { hold: ids, key });
+                }
+                12 => {
+                    let plant = &mut plants[at];
+                    let Some((hold, _)) = plant.own.pop_first() else { continue };
+                    plant.events += 1;
+                    plant.queue.push(Done::Freed(hold, plant.events));
+                    history.plants.entry(at as u64).or_default().push(Step::Freed { hold });
+                }
                 _ => {
                     let key = rng.random_range(0..5);
                     let overridden = rng.random_bool(0.1);
                     let plant = &mut plants[at];
                     let waits = plant.waiting && fitness != Fitness::Hasty;
-                    if waits || (plant.held.contains(&key) && !overridden) {
+                    let own = plant.own.values().any(|own| *own == key);
+                    if waits || ((own || plant.held.contains(&key)) && !overridden) {
                         continue;
                     }
                     plant.events += 1;
-                    plant.queue.push((plant.events, key, overridden, plant.disk));
+                    plant.queue.push(Done::Used(plant.events, key, overridden, plant.disk));
                     history.plants.entry(at as u64).or_default().push(Step::Accepted {
                         event: plant.events,
                         key,

@@ -9,7 +9,7 @@ use platform::audit::{self, Entry};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
 use platform::notify;
-use platform::reference::{self, Row};
+use platform::reference::Row;
 use prost::Message;
 use proto::v1::{Role, Stage};
 use serde_json::json;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::acts::{self, Class, Version};
 use super::members::{self, Born};
 use super::store::follow::{self as store, Act, Candidate};
-use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, PER_ROW, notice, row, tell};
+use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, PER_ROW, Told, notice, row, tell};
 use crate::explore::names;
 use crate::explore::order::Stamp;
 use crate::explore::service::uid_text;
@@ -72,8 +72,7 @@ pub async fn catch_up(db: &Db, committed: &Committed, tenant: Uuid) -> Result<us
 /// # Errors
 /// [`HoldError`].
 pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step, HoldError> {
-    // Nobody has a cursor who never had a hold of the office; another worker may
-    // have it now.
+    // Nobody has a cursor who never had a hold; another worker may have it now.
     let Some(after) = store::cursor_lock(tx).await? else {
         return Ok(Step::default());
     };
@@ -94,18 +93,31 @@ pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step
     let ids: Vec<i64> = batches.iter().map(|batch| batch.batch_id).collect();
     let mut step = Step { batches: batches.len(), ..Step::default() };
     let tenant: Option<TenantCode> = label::tenant_code(tx).await?.and_then(|code| code.parse().ok());
-    let mut rows = Vec::new();
-    let mut parts = Vec::new();
+    let mut told = Told::default();
     let touched = store::touched(tx, &ranges).await?;
     let mut facts = Vec::new();
     let mut joined: BTreeSet<i64> = BTreeSet::new();
-    for (hold_id, news) in news(tx, &touched).await? {
+    let mut news = news(tx, &touched).await?;
+    for (hold_id, standing) in store::of_plants(tx).await? {
+        if standing {
+            // Placed by a plant, and not yet looked at: all of it is news.
+            let tenant = tx.tenant();
+            let members = super::store::members(tx, tenant, hold_id).await?;
+            news.entry(hold_id).or_default().touched.extend(members);
+        } else {
+            // Released by its plant, which told of the one label that it held.
+            let others = store::others(tx, hold_id).await?;
+            facts.push((hold_id, String::new(), Vec::new(), others));
+            store::let_go(tx, hold_id).await?;
+        }
+    }
+    for (hold_id, news) in news {
         let grown = grow(tx, hold_id, &news, last, now).await?;
         step.joined += grown.joined.len();
         step.left += grown.left.len();
         joined.extend(&grown.joined);
-        rows.extend(grown.rows);
-        parts.extend(grown.parts.into_iter().map(|part| (hold_id, part)));
+        told.rows.extend(grown.rows);
+        told.parts.extend(grown.parts.into_iter().map(|part| (hold_id, part)));
         facts.push((hold_id, grown.reason, grown.joined, grown.left));
     }
     let mut found = store::candidates(tx, &ranges, &ids).await?;
@@ -113,10 +125,9 @@ pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step
     found.extend(store::candidates_of(tx, &late, last).await?);
     found.sort_unstable();
     found.dedup();
-    let told = Told { rows, parts };
     step.acts = list(tx, tenant, &found, now).await?;
     store::cursor_move(tx, after.max(last)).await?;
-    store::looked(tx, last).await?;
+    store::looked(tx, last, after.max(last)).await?;
     // Last: both lock the tenant's counters until the commit.
     for (hold_id, reason, joined, left) in facts {
         let part = format!("{last}");
@@ -129,21 +140,6 @@ pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step
     }
     told.publish(tx).await?;
     Ok(step)
-}
-
-/// Reference rows that are to be published, and the parts whose version that is.
-struct Told {
-    rows: Vec<Row>,
-    parts: Vec<(Uuid, i32)>,
-}
-
-impl Told {
-    async fn publish(self, tx: &mut Tx) -> Result<(), HoldError> {
-        let published = reference::publish_all(tx, self.rows).await?;
-        let told = Version { generation: super::generation(tx).await?, version: published.version };
-        super::store::parts_told(tx, &self.parts, told).await?;
-        Ok(())
-    }
 }
 
 /// What is new about a hold.
@@ -187,7 +183,7 @@ async fn grow(
     else {
         return Ok(Grown::default());
     };
-    let mut joined = members::joining(tx, hold_id, &news.touched, &news.born, hold.descendants).await?;
+    let mut joined = members::joining(tx, hold_id, &news.touched, &news.born, &hold).await?;
     if i64::try_from(joined.len()).is_ok_and(|count| count >= members::MOST_JOINING) {
         tracing::error!(%tenant, %hold_id, "more units come under a hold at once than are looked at");
         joined.truncate(members::MOST_JOINING as usize);
@@ -270,11 +266,9 @@ async fn list(
         if act.released.is_some_and(|released| had.has(released)) {
             continue;
         }
-        let class = match act.told {
-            Some(told) => acts::class(had, told, act.occurred_at < act.placed_at, act.overridden),
-            None if act.occurred_at < act.placed_at => Class::Earlier,
-            None => Class::Gap,
-        };
+        // Whoever placed it had it, whatever reference data came.
+        let has = act.own || act.told.is_some_and(|told| had.has(told));
+        let class = acts::class(has, act.occurred_at < act.placed_at, act.overridden);
         // A package that is free again was let go at the plant by a version of its own.
         if class == Class::Violated && act.left {
             continue;

@@ -222,6 +222,139 @@ async fn an_act_is_classed_by_what_its_plant_had() {
     assert_eq!(world.count("select count(*) from hold_acts").await, 4);
 }
 
+async fn the_hold(world: &World) -> String {
+    world.text("select concat_ws(' ', status, members, parts, looked_batch is null) from holds").await
+}
+
+#[tokio::test]
+async fn a_hold_of_a_plant_grows_and_lists_as_one_of_the_office() {
+    let world = World::new().await;
+    let mut plants = Plants::new(&world).await;
+    for n in 1..=7 {
+        plants.journals[0].push(receipt(rm(n)));
+    }
+    // What was made of it before is no concern of who holds this one label; the box
+    // in which it is, is.
+    plants.journals[0].push(assembly(Action::Add, rm(1), rm(7)));
+    plants.journals[0].push(packed(0, rm(1), rm(2), Action::Add));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    let before = version(&world).await;
+    let hold = plants.journals[0].push(late(Stage::Hold, before, &[(rm(1), Role::Subject)]));
+    // In the same batch, at the same plant, which has it from its own word on.
+    let dispatch = |key, version| late(Stage::Dispatch, version, &[(key, Role::Subject)]);
+    plants.journals[0].push(v1::Event { overridden_by: "op-9".into(), ..dispatch(rm(1), before) });
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(the_hold(&world).await, "placed 2 2 t");
+    let inside = "select count(*) from hold_members where cause = 'inside' and joined_seq is null";
+    assert_eq!(world.count(inside).await, 1, "it was in its box before: nothing came in later");
+    assert_eq!(world.count("select count(*) from hold_acts where class = 'overridden'").await, 1);
+    let told = "select count(*) from hold_parts where told_version > 0 and told_generation = 1";
+    assert_eq!(world.count(told).await, 2);
+
+    // The other plant has not got it: it builds it in, and sends that away.
+    let at = |event: v1::Event| v1::Event {
+        occurred_at_us: (Utc::now() + Duration::hours(1)).timestamp_micros(),
+        reference_version: before.unsigned_abs(),
+        reference_generation: 1,
+        ..event
+    };
+    plants.journals[1].push(at(assembly(Action::Add, rm(1), rm(3))));
+    plants.journals[1].push(dispatch(rm(3), before));
+    plants.send(&world, 1).await;
+    follow_up(&world).await;
+    assert_eq!(the_hold(&world).await, "placed 3 3 t");
+    let grown = "select count(*) from hold_members where cause = 'made' and via_key = key - 2";
+    assert_eq!(world.count(grown).await, 1);
+    assert_eq!(world.count("select count(*) from hold_acts where class = 'gap'").await, 2);
+    assert_eq!(world.count("select count(*) from exceptions where kind = 'hold.gap'").await, 2);
+    let keys = "select sum(jsonb_array_length(body->'keys'))::bigint from reference_rows where kind = 'hold' \
+                and not deleted";
+    assert_eq!(world.count(keys).await, 3);
+
+    // Its own plant takes it all the same; another does although it was told.
+    let now = version(&world).await;
+    plants.journals[0].push(dispatch(rm(1), before));
+    plants.journals[1].push(dispatch(rm(3), now));
+    plants.send(&world, 0).await;
+    plants.send(&world, 1).await;
+    follow_up(&world).await;
+    assert_eq!(world.count("select count(*) from hold_acts where class = 'violated'").await, 2);
+    assert_eq!(world.count("select count(*) from exceptions where kind = 'hold.violated'").await, 2);
+
+    // Released by its plant: all of it goes, and what is done at that plant then is free.
+    let release = plants.journals[0].push(late(Stage::Release, now, &[(rm(1), Role::Subject)]));
+    plants.journals[0].push(dispatch(rm(1), now));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(world.count(keys.replace("sum", "count").leak()).await, 0);
+    assert_eq!(the_hold(&world).await, "released 3 3 t");
+    assert_eq!(world.count("select count(*) from holds where released_version is not null").await, 1);
+    let acts = world.count("select count(*) from hold_acts").await;
+    assert_eq!(acts, 5);
+    // The office's word to whom the plant had not named: a box, a product.
+    let freed = "select count(*) from lifecycle_events e join event_subjects s using (agent_id, epoch, seq) \
+                 where e.stage = 23 and e.plant = ''";
+    assert_eq!(world.count(freed).await, 2);
+
+    // The release is taken back: all of it is held again, and told anew.
+    plants.journals[0].push(v1::Event { corrects: release.as_bytes().to_vec(), ..at(event(Stage::Correct)) });
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    assert_eq!(the_hold(&world).await, "placed 3 3 t");
+    assert_eq!(world.count(keys).await, 3);
+    let anew = "select min(told_version) from hold_parts";
+    assert!(world.count(anew).await > now);
+    // What was done in between is listed after all.
+    assert_eq!(world.count("select count(*) from hold_acts where class = 'gap'").await, 3);
+
+    // The office releases it, whoever placed it; its plant's label is told of that.
+    let cx = Cx::new(world.source.tenant, "user:8");
+    world.db.db.tx(&cx, async |tx| release_it(tx, hold).await).await.expect("released");
+    let lifted = "select count(*) from reference_rows where deleted and body->>'lifted' = 'true' \
+                  and jsonb_array_length(body->'keys') = 1";
+    assert_eq!(world.count(lifted).await, 1);
+    follow_up(&world).await;
+    assert_eq!(
+        world.count("select count(*) from reference_rows where kind = 'hold' and not deleted").await,
+        0
+    );
+    assert_eq!(world.count("select count(*) from hold_acts").await, acts + 1);
+}
+
+async fn release_it(tx: &mut Tx, hold: Uuid) -> Result<Done, HoldError> {
+    release(tx, hold, "sorted", noon()).await
+}
+
+#[tokio::test]
+async fn what_another_plant_packs_before_it_hears_of_a_plants_hold_is_held_and_listed() {
+    let world = World::new().await;
+    let mut plants = Plants::new(&world).await;
+    for n in 1..=4 {
+        plants.journals[0].push(receipt(rm(n)));
+    }
+    plants.send(&world, 0).await;
+    let before = version(&world).await;
+    plants.journals[0].push(late(Stage::Hold, before, &[(rm(1), Role::Subject)]));
+    plants.send(&world, 0).await;
+    follow_up(&world).await;
+    // Offline: packed there, and the box sent away, told now.
+    plants.journals[1].push(packed(before, rm(1), rm(2), Action::Add));
+    plants.journals[1].push(late(Stage::Dispatch, before, &[(rm(2), Role::Subject)]));
+    plants.send(&world, 1).await;
+    follow_up(&world).await;
+    let late_ones =
+        "select count(*) from hold_members where cause = 'inside' and joined_seq = 1 and via_key = key - 1";
+    assert_eq!(world.count(late_ones).await, 1);
+    assert_eq!(world.count("select count(*) from hold_acts where class = 'gap'").await, 2);
+    // Taken out again, the box is free, the unit is not.
+    plants.journals[1].push(packed(before, rm(1), rm(2), Action::Delete));
+    plants.send(&world, 1).await;
+    follow_up(&world).await;
+    assert_eq!(the_hold(&world).await, "placed 1 2 t");
+}
+
 /// Plants that rule as the agent does, over a real office: holds, growth and
 /// deliveries in any order, the follower's transactions aborted at random, and the
 /// checker over what came of it.
@@ -238,12 +371,14 @@ async fn seeded_histories_hold() {
         let mut history = History::default();
         // What each plant has in force: version and held keys.
         let mut had: [(i64, Vec<i64>); 2] = [(0, Vec::new()), (0, Vec::new())];
+        // Holds of its own: the unit, and the seq of the event.
+        let mut own: [BTreeMap<i64, u64>; 2] = Default::default();
         // Event seq by plant, with its place in the history.
         let mut waiting: [Vec<(u64, usize)>; 2] = [Vec::new(), Vec::new()];
         let mut events = BTreeMap::new();
-        for _ in 0..60 {
+        for _ in 0..70 {
             let at = rng.random_range(0..2);
-            match rng.random_range(0..8) {
+            match rng.random_range(0..10) {
                 0 => {
                     let key = rm(rng.random_range(1..=8));
                     place_it(&world, Scope::Label { key, descendants: true }).await;
@@ -279,11 +414,31 @@ async fn seeded_histories_hold() {
                         .await;
                     assert!(done.is_ok() != abort, "{done:?}");
                 }
+                5 => {
+                    // A plant holds a unit.
+                    let key = rm(rng.random_range(1..=8));
+                    if own[at].contains_key(&key) {
+                        continue;
+                    }
+                    plants.journals[at].push(late(Stage::Hold, had[at].0, &[(key, Role::Subject)]));
+                    let seq = plants.journals[at].last();
+                    own[at].insert(key, seq);
+                    let hold = of_plant(at, seq);
+                    history.plants.entry(at as u64).or_default().push(check::Step::Placed { hold, key });
+                }
+                6 => {
+                    // And releases one.
+                    let Some((key, seq)) = own[at].pop_first() else { continue };
+                    plants.journals[at].push(late(Stage::Release, had[at].0, &[(key, Role::Subject)]));
+                    let hold = of_plant(at, seq);
+                    history.plants.entry(at as u64).or_default().push(check::Step::Freed { hold });
+                }
                 _ => {
                     let (what, into) = (rng.random_range(1..=8), rng.random_range(1..=8));
                     let overridden = rng.random_bool(0.1);
+                    let held = had[at].1.contains(&rm(what)) || own[at].contains_key(&rm(what));
                     // Links go one way, as in a bill of material.
-                    if what >= into || (had[at].1.contains(&rm(what)) && !overridden) {
+                    if what >= into || (held && !overridden) {
                         continue;
                     }
                     let made = rng.random_bool(0.5);
@@ -319,15 +474,20 @@ async fn seeded_histories_hold() {
             }
         }
         follow_up(&world).await;
-        recorded(&world, &mut history, &events).await;
+        recorded(&world, &plants, &mut history, &events).await;
         assert_eq!(check::faults(&history), [], "seed {seed}");
         let violated = "select count(*) from hold_acts where class = 'violated'";
         assert_eq!(world.count(violated).await, 0, "seed {seed}: {history:#?}");
         let missing = "select count(*) from hold_members m join holds h using (tenant_id, hold_id) \
                        join uid_links l on l.from_key = m.key \
-                       where not exists (select from hold_members o where o.hold_id = m.hold_id and o.key = l.to_key)";
+                       where h.status = 'placed' and not exists (select from hold_members o where o.hold_id = m.hold_id and o.key = l.to_key)";
         assert_eq!(world.count(missing).await, 0, "seed {seed}: what contains a held unit is held");
     }
+}
+
+/// The number in a history of a hold that a plant placed.
+fn of_plant(at: usize, seq: u64) -> u64 {
+    (at as u64 + 1) * 1_000_000 + seq
 }
 
 /// What plants are told is held now.
@@ -351,11 +511,17 @@ async fn held_now(world: &World) -> Vec<i64> {
 /// Adds the holds as they were committed, and what is listed. A unit that came in
 /// later counts from the event by which it did, which this history of links going
 /// up cannot undercut: what it was used for before is left out.
-async fn recorded(world: &World, history: &mut History, events: &BTreeMap<(Uuid, u64), u64>) {
+async fn recorded(
+    world: &World,
+    plants: &Plants,
+    history: &mut History,
+    events: &BTreeMap<(Uuid, u64), u64>,
+) {
     let cx = Cx::new(world.source.tenant, "test");
     type Row = (Uuid, i64, i64, i64, i64, Option<DateTime<Utc>>);
+    type Ours = (Uuid, Option<Uuid>, Option<i64>, Option<i64>, Option<i64>);
     type Listed = (Uuid, Uuid, i64, i64);
-    let done: Result<(Vec<Row>, Vec<Listed>), DbError> = world
+    let done: Result<(Vec<Row>, Vec<Ours>, Vec<Listed>), DbError> = world
         .db
         .db
         .tx(&cx, async |tx| {
@@ -366,14 +532,31 @@ async fn recorded(world: &World, history: &mut History, events: &BTreeMap<(Uuid,
             )
             .fetch_all(tx.conn())
             .await?;
+            let ours = sqlx::query_as(
+                "select hold_id, placed_agent, placed_seq, released_version, \
+                        (select b.batch_id from ingest_batches b where b.agent_id = placed_agent \
+                         and b.to_seq >= released_seq order by b.to_seq limit 1) from holds",
+            )
+            .fetch_all(tx.conn())
+            .await?;
             let listed = sqlx::query_as("select hold_id, agent_id, seq, key from hold_acts")
                 .fetch_all(tx.conn())
                 .await?;
-            Ok((holds, listed))
+            Ok((holds, ours, listed))
         })
         .await;
-    let (holds, listed) = done.expect("rows");
+    let (holds, ours, listed) = done.expect("rows");
     let mut numbers: BTreeMap<Uuid, u64> = BTreeMap::new();
+    for (hold, agent, seq, version, batch) in ours {
+        let Some((agent, seq)) = agent.zip(seq) else { continue };
+        let at = plants.sources.iter().position(|source| source.agent_id == agent).expect("a plant");
+        let number = of_plant(at, seq.unsigned_abs());
+        numbers.insert(hold, number);
+        let told = version
+            .zip(batch)
+            .map(|(version, batch)| (acts::Version { generation: 1, version }, batch.unsigned_abs()));
+        history.holds.entry(number).or_default().released = told;
+    }
     for (hold, batch, key, version, generation, joined) in holds {
         let next = numbers.len() as u64;
         let number = *numbers.entry(hold).or_insert(next);

@@ -8,7 +8,7 @@ use sqlx::Error;
 use uid::Key;
 use uuid::Uuid;
 
-use super::store::{self, WayIn};
+use super::store::{self, HoldRow, WayIn};
 use super::{HoldError, MAX_MEMBERS, Scope};
 use crate::explore::order::Stamp;
 use crate::{genealogy, scopes};
@@ -124,7 +124,8 @@ pub struct Born {
 }
 
 /// What comes under a hold now because of units that events named: `touched` are
-/// members already, `born` labels of its lot that are not yet.
+/// members already, `born` labels of its lot that are not yet. A hold of a plant is on
+/// the one label and on what comes to contain it, not on what was made of it before.
 ///
 /// # Errors
 /// The database.
@@ -133,7 +134,7 @@ pub async fn joining(
     hold_id: Uuid,
     touched: &[i64],
     born: &[Born],
-    descendants: bool,
+    hold: &HoldRow,
 ) -> Result<Vec<Member>, Error> {
     let mut members: Vec<Member> = born
         .iter()
@@ -142,8 +143,11 @@ pub async fn joining(
     let mut around: Vec<i64> = touched.to_vec();
     around.extend(born.iter().map(|born| born.key));
     let mut seen: HashSet<i64> = around.iter().copied().collect();
-    if descendants {
-        let made = genealogy::descendants(tx, &around, MOST_JOINING).await?;
+    if hold.descendants || hold.placed.is_some() {
+        let made = match hold.placed {
+            None => genealogy::descendants(tx, &around, MOST_JOINING).await?,
+            Some(_) => store::made_since(tx, hold_id, &around, MOST_JOINING).await?,
+        };
         let made = store::not_held_by(tx, hold_id, &made).await?;
         let made: Vec<i64> = made.into_iter().filter(|key| seen.insert(*key)).collect();
         members.extend(made.iter().map(|&key| Member { key, cause: Cause::Made, way: None }));

@@ -5,6 +5,8 @@
 //! row `hold` reaches it. The row carries the keys that existed when the hold
 //! was placed and the lots, so that labels of a held lot that are born later
 //! are held as well. What comes under a hold afterwards is told by [`follow`].
+//! Holds that plants placed are written by the projection of their events, and
+//! followed and released as those of the office.
 
 pub mod acts;
 mod api;
@@ -16,6 +18,7 @@ pub mod members;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+mod told;
 pub mod view;
 
 use chrono::{DateTime, Utc};
@@ -36,6 +39,8 @@ use crate::ingest::notify::Batch;
 use crate::ingest::store::cursor;
 use crate::ingest::{IngestError, office};
 use crate::rights::HOLD_READ;
+
+pub use told::Told;
 
 /// A hold was placed in the office.
 pub const HOLD_PLACED: Kind = Kind::shown("hold.placed").urgent();
@@ -290,12 +295,12 @@ async fn put(tx: &mut Tx, put: &Put<'_>, now: DateTime<Utc>) -> Result<Done, Hol
     let parts: Vec<(Uuid, i32)> = (0..).zip(&rows).map(|(part, _)| (hold_id, part)).collect();
     let published = reference::publish_all(tx, rows).await?;
     let told = acts::Version { generation: generation(tx).await?, version: published.version };
-    store::parts_told(tx, &parts, told).await?;
+    store::parts_told(tx, &parts, told, false).await?;
     Ok(Done { hold_id, members: keys.len(), batch })
 }
 
 /// The tenant's generation, which rises when its data is restored.
-async fn generation(tx: &mut Tx) -> Result<i64, HoldError> {
+async fn generation(tx: &mut Tx) -> Result<i64, sqlx::Error> {
     let tenant = tx.tenant();
     Ok(crate::edge::store::tenant(tx, tenant).await?.map_or(1, |tenant| tenant.generation))
 }
@@ -331,9 +336,17 @@ pub async fn release(
     let plants = store::plants(tx, tenant, &keys).await?;
     notify::tell(tx, &HOLD_RELEASED, &notice(hold_id, &hold.reason, keys.len()).at(plants), now).await?;
     let batch = tell(tx, Stage::Release, hold_id, "", reason, &keys, now).await?;
-    // One that a plant placed, or of before rows were counted, has as many as its labels take.
+    // One of before rows were counted has as many as its labels take.
     let parts = hold.parts.max(i32::try_from(keys.len().div_ceil(PER_ROW)).unwrap_or(i32::MAX)).max(1);
-    let gone = (0..parts).map(|part| Row { deleted: true, ..row(hold_id, part, &hold.reason, &[], &[]) });
+    let gone = (0..parts).map(|part| {
+        let mut row = Row { deleted: true, ..row(hold_id, part, &hold.reason, &[], &[]) };
+        // The plant that placed it has it on its label, beside what it was told.
+        if let Some(key) = hold.first_key.filter(|_| hold.placed.is_some() && part == 0) {
+            row.body["keys"] = json!([key]);
+            row.body["lifted"] = true.into();
+        }
+        row
+    });
     let published = reference::publish_all(tx, gone.collect()).await?;
     let told = acts::Version { generation: generation(tx).await?, version: published.version };
     store::release_told(tx, hold_id, told).await?;

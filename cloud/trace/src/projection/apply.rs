@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use platform::db::{DbError, Tx};
-use platform::reference;
 use sqlx::Error;
 use uid::TenantCode;
 
@@ -15,6 +14,7 @@ use super::store::queue::{self, Batch, Ranges};
 use super::store::write;
 use super::tell;
 use crate::explore::store::label;
+use crate::holds::Told;
 
 /// UIDs folded and written at a time.
 const CHUNK: usize = 1_000;
@@ -45,7 +45,8 @@ pub async fn apply(tx: &mut Tx, ranges: &Ranges, batches: &[Batch], apart: bool)
         return Ok(());
     };
     let movers: Vec<i64> = movers.into_iter().collect();
-    let mut rows = labels(tx, tenant, touched, &movers, batches, apart).await?;
+    let mut told = labels(tx, tenant, touched, &movers, batches, apart).await?;
+    let mut rows = Vec::new();
     let mut documents: BTreeSet<(String, String)> =
         queue::orders_touched(tx, ranges, &named, &orders::TYPES).await?.into_iter().collect();
     // An arrival need not name the order by which its departure left.
@@ -63,8 +64,8 @@ pub async fn apply(tx: &mut Tx, ranges: &Ranges, batches: &[Batch], apart: bool)
         }
     }
     // Last: it locks the tenant's counter until the commit.
-    reference::publish_all(tx, rows).await?;
-    Ok(())
+    told.rows.extend(rows);
+    told.publish(tx).await
 }
 
 /// Folds and writes the labels that were touched, and those that follow from
@@ -76,8 +77,8 @@ async fn labels(
     movers: &[i64],
     batches: &[Batch],
     apart: bool,
-) -> Result<Vec<reference::Row>, DbError> {
-    let mut rows = Vec::new();
+) -> Result<Told, DbError> {
+    let mut told = Told::default();
     let mut seen = touched.clone();
     // Only what moved takes others along: a box of thousands is filled one by one.
     let now_inside = queue::members_now(tx, movers).await?;
@@ -95,7 +96,7 @@ async fn labels(
                 Ok(more) => {
                     found.late.extend(more.late);
                     found.sources.extend(more.sources);
-                    rows.extend(more.rows);
+                    told.join(more.told);
                 }
                 Err(error) => {
                     write::exceptions_open(tx, vec![tell::label_failed(keys, batches, &error)]).await?
@@ -108,7 +109,7 @@ async fn labels(
         next.extend(queue::split_off(tx, &found.sources).await?);
         open = next.into_iter().filter(|key| seen.insert(*key)).collect();
     }
-    Ok(rows)
+    Ok(told)
 }
 
 /// Ends the savepoint of a part that was done `apart`: a lasting error becomes the

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use platform::db::Tx;
-use platform::reference;
 use proto::v1::Stage;
 use sqlx::Error;
 use uid::TenantCode;
@@ -18,12 +17,13 @@ use super::origin;
 use super::state::State;
 use super::stock::Entry;
 use super::store::facts::{self, Facts};
-use super::store::holds;
+use super::store::holds as settled;
 use super::store::queue::Batch;
 use super::store::write::{self, Transfer};
 use super::tell;
 use super::waits::{self, Wait};
 use crate::explore::order::{Stamp, causal, passages, voided};
+use crate::holds;
 
 /// What else follows from a chunk.
 #[derive(Debug, Default)]
@@ -33,8 +33,8 @@ pub struct Found {
     pub late: Vec<i64>,
     /// UIDs from which others were split off, and about which something is new.
     pub sources: Vec<i64>,
-    /// What plants are to be told.
-    pub rows: Vec<reference::Row>,
+    /// What plants are to be told of holds that plants placed or released.
+    pub told: holds::Told,
 }
 
 /// The events of the batches that are being applied.
@@ -65,7 +65,8 @@ pub async fn fold_and_write(
     let mut born = facts::born(tx, keys).await?;
     let registered: HashSet<i64> = born.keys().copied().collect();
     origin::inherit(tx, keys, &facts, &mut born).await?;
-    let mut found = Found { rows: plant_holds(tx, keys, &facts).await?, ..Found::default() };
+    let last = batches.last().map_or(0, |batch| batch.batch_id);
+    let mut found = Found { told: plant_holds(tx, keys, &facts, last).await?, ..Found::default() };
     let held = facts::held(tx, keys).await?;
     let (nobody, free) = (super::fold::Born::default(), Vec::new());
     let mut folded: Vec<(i64, Folded)> = Vec::with_capacity(keys.len());
@@ -125,22 +126,18 @@ pub async fn fold_and_write(
 
 /// Settles the holds that plants placed on these UIDs; answers what plants are to
 /// be told of those that changed.
-async fn plant_holds(tx: &mut Tx, keys: &[i64], facts: &Facts) -> Result<Vec<reference::Row>, Error> {
+async fn plant_holds(tx: &mut Tx, keys: &[i64], facts: &Facts, last: i64) -> Result<holds::Told, Error> {
     let named: Vec<i64> =
         keys.iter().copied().filter(|&key| facts.own(key).any(|fact| fact.stage == Stage::Hold)).collect();
     if named.is_empty() {
-        return Ok(Vec::new());
+        return Ok(holds::Told::default());
     }
-    let told: Vec<_> = named.iter().flat_map(|&key| holding::of_key(key, &facts.told(key))).collect();
-    let changed = holds::settle(tx, &told).await?;
-    let rows = changed.iter().flat_map(|hold| {
-        let mut rows = crate::holds::rows(hold.hold_id, &hold.reason, &[hold.key], &[]);
-        for row in &mut rows {
-            row.deleted = hold.released.is_some();
-        }
-        rows
-    });
-    Ok(rows.collect())
+    let placed: Vec<_> = named.iter().flat_map(|&key| holding::of_key(key, &facts.told(key))).collect();
+    let mut told = holds::Told::default();
+    for hold in settled::settle(tx, &placed, last).await? {
+        told.changed(tx, &hold).await?;
+    }
+    Ok(told)
 }
 
 /// Whether others were split off this UID, and something is new that may change

@@ -1,7 +1,8 @@
 //! Holds that plants placed. Pure.
 //!
 //! A HOLD of a plant is a hold of the cloud under its event's id, from when the
-//! plant placed it until the plant's RELEASE, or the office's. What the office
+//! plant placed it until the plant's RELEASE, or the office's. Whom it comes to hold
+//! besides is the follower's concern (`holds::follow`). What the office
 //! places is written where it is placed, and is no concern here.
 
 use std::sync::Arc;
@@ -31,7 +32,13 @@ pub struct PlantHold {
     pub released: Option<(String, DateTime<Utc>)>,
     /// A correction says that it never was: it ended where it began.
     pub never: bool,
-    placed: Stamp,
+    /// The plant's event.
+    pub placed: Stamp,
+    /// The same agent's event that took back a release, if one did: it stands again
+    /// since then.
+    pub again: Option<Stamp>,
+    /// The same agent's release, while that stands.
+    pub freed: Option<Stamp>,
 }
 
 fn who(fact: &Fact) -> String {
@@ -53,6 +60,16 @@ fn id(fact: &Fact, key: i64) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// The same agent's correction of a fact, the last if there are several.
+fn taken_back(fact: &Fact, facts: &[Arc<Fact>]) -> Option<Stamp> {
+    let back = facts.iter().filter(|other| {
+        other.stage == Stage::Correct
+            && other.corrects == Some(fact.event_id)
+            && other.stamp.agent == fact.stamp.agent
+    });
+    back.map(|other| other.stamp).max()
 }
 
 /// The holds that plants placed on `key`, by its own facts and their corrections.
@@ -79,16 +96,22 @@ pub fn of_key(key: i64, facts: &[Arc<Fact>]) -> Vec<PlantHold> {
                     never: void[at],
                     released: void[at].then(|| ("system".to_owned(), fact.occurred_at)),
                     placed: fact.stamp,
+                    again: None,
+                    freed: None,
                 });
             }
-            Stage::Release if !void[at] => {
+            Stage::Release => {
                 let over = |hold: &PlantHold| match named(fact) {
                     Some(number) => hold.hold_id.to_string() == number,
                     None => hold.placed.agent == fact.stamp.agent,
                 };
-                for hold in holds.iter_mut().filter(|hold| hold.released.is_none()) {
-                    if over(hold) {
+                let own = named(fact).is_none().then_some(fact.stamp);
+                for hold in holds.iter_mut().filter(|hold| hold.released.is_none() && over(hold)) {
+                    if void[at] {
+                        hold.again = hold.again.max(taken_back(fact, facts));
+                    } else {
                         hold.released = Some((who(fact), fact.occurred_at));
+                        hold.freed = own;
                     }
                 }
             }
@@ -136,6 +159,12 @@ mod tests {
         let own = fact(1, 2, Stage::Release, None);
         assert_eq!(standing(&[own.clone(), hold.clone()]), [false]);
         let back = fact(1, 3, Stage::Correct, Some(own.event_id));
+        let ways = |facts: &[Arc<Fact>]| {
+            let holds = of_key(7, facts);
+            (holds[0].freed.map(|stamp| stamp.seq), holds[0].again.map(|stamp| stamp.seq))
+        };
+        assert_eq!(ways(&[hold.clone(), own.clone()]), (Some(2), None));
+        assert_eq!(ways(&[hold.clone(), own.clone(), back.clone()]), (None, Some(3)));
         assert_eq!(standing(&[hold.clone(), own, back]), [true]);
         let never = fact(1, 2, Stage::Correct, Some(hold.event_id));
         assert_eq!(standing(&[never, hold.clone()]), [false]);

@@ -21,7 +21,8 @@ use super::sets;
 use super::store::leaf::{self as store, Fits, Found, Measured, Turn};
 use super::window::{self, Window};
 use crate::explore::error::TraceError;
-use crate::explore::store::corrections;
+use crate::explore::stays::contents;
+use crate::explore::store::{corrections, stays};
 use crate::explore::{scope, service};
 use crate::projection::state::{Custody, Life, Quality};
 use crate::{genealogy, holds};
@@ -343,8 +344,36 @@ async fn by_reading(
             plants: window.plants,
             own: own.clone(),
         };
-        let found = store::by_reading(tx, &fits, within, limit()).await?;
-        keys = sets::either(&keys, &standing(tx, found, path.clone()).await?);
+        // Who was in a package on which it was measured is named by no event of that.
+        let around = match within {
+            None => None,
+            Some(within) => {
+                Some([within, stays::packages_ever(tx, within, limit()).await?.as_slice()].concat())
+            }
+        };
+        let found = store::by_reading(tx, &fits, around.as_deref(), limit()).await?;
+        let measured = standing(tx, found, path.clone()).await?;
+        let packages = stays::packages_among(tx, &measured).await?;
+        keys = sets::either(&keys, &measured);
+        if !packages.is_empty() {
+            let moments = store::reading_moments(tx, &fits, &packages, limit()).await?;
+            if moments.len() > MOST_KEYS {
+                return Err(ScopeError::TooMany(path));
+            }
+            let corrected: Vec<Uuid> = moments.iter().filter_map(|one| one.corrected).collect();
+            let void = corrections::void_among(tx, &corrected).await?;
+            let stands = |event: &Option<Uuid>| event.is_none_or(|event| !void.contains(&event));
+            let moments: Vec<_> = moments
+                .into_iter()
+                .filter(|one| stands(&one.corrected))
+                .map(|one| (one.key, one.taken_at))
+                .collect();
+            let inside = contents(tx, &moments).await?;
+            keys = sets::either(&keys, &sets::set(inside.into_iter().collect()));
+        }
+    }
+    if let Some(within) = within {
+        keys.retain(|key| within.binary_search(key).is_ok());
     }
     bounded(keys, path)
 }

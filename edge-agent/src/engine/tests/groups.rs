@@ -376,6 +376,38 @@ fn held(version: u64) -> v1::ReferenceChunk {
     v1::ReferenceChunk { version, full: false, last: true, rows: vec![row] }
 }
 
+/// A chunk that says that a hold is gone.
+fn gone(version: u64, hold: &str, key: i64, lifted: bool) -> v1::ReferenceChunk {
+    let json = serde_json::json!({ "hold": hold, "reason": "crack", "keys": [key], "lifted": lifted });
+    let row =
+        v1::ReferenceRow { kind: "hold".into(), id: hold.into(), json: json.to_string(), deleted: true };
+    v1::ReferenceChunk { version, full: false, last: true, rows: vec![row] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_of_this_plant_comes_off_its_label_when_the_office_releases_it() {
+    let mut agent = Agent::ready(10).await;
+    let handle = agent.handle();
+    agent.green("MINT", "birth").await;
+    agent.green("HOLD", "hold").await;
+    let events = agent.checked().await;
+    let placed = events.iter().find(|event| event.stage() == v1::Stage::Hold).unwrap();
+    let own = uuid::Uuid::from_slice(&placed.event_id).unwrap();
+    let holds = async || {
+        let labels = handle.reader().labels(&[key(1)]).await.unwrap();
+        serde_json::from_str::<crate::station::types::Label>(&labels[&key(1)]).unwrap().holds
+    };
+    assert_eq!(holds().await, [own]);
+    // Its own release, or that of another hold: what is on the label stands.
+    handle.reference_chunk(gone(7, &own.to_string(), key(1), false)).await.unwrap();
+    handle.reference_chunk(gone(8, &uuid::Uuid::now_v7().to_string(), key(1), true)).await.unwrap();
+    assert_eq!(holds().await, [own]);
+    handle.reference_chunk(gone(9, &own.to_string(), key(1), true)).await.unwrap();
+    assert!(holds().await.is_empty());
+    drop(handle);
+    agent.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_taken_between_the_contact_and_what_the_cloud_holds() {
     let mut agent = Agent::ready(10).await;

@@ -201,7 +201,7 @@ pub fn uid_of(answer: &Answer) -> Uid {
     found.1.parse().expect("a UID")
 }
 
-/// Rules by command: `MINT`, `MINTS n`, `NUMBER`, `NOTE text`, `DRAFT`, `BIG`,
+/// Rules by command: `MINT`, `MINTS n`, `HOLD` (of the first number), `NUMBER`, `NOTE text`, `DRAFT`, `BIG`,
 /// `PANIC`, `CORRECT`, a UID (moves it), anything else is amber.
 pub struct Scripted;
 
@@ -271,6 +271,11 @@ impl Rules for Scripted {
                 event.corrects = session.last_event.as_ref().map(|(id, _)| *id);
                 decision(Colour::Green, "corrected", session, vec![event])
             }
+            "HOLD" => {
+                let first = Key::from_parts("KOL".parse().unwrap(), RM, 1).unwrap();
+                let event = event(v1::Stage::Hold, vec![KeyRef::Existing(first)]);
+                decision(Colour::Green, "held", session, vec![event])
+            }
             "FACT" => {
                 let event = event(v1::Stage::GateIn, vec![]);
                 decision(Colour::Green, "fact", session, vec![event])
@@ -294,6 +299,9 @@ impl Rules for Scripted {
         for subject in event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects)) {
             let label = labels.entry(subject.key).or_insert_with(|| Label::new(subject.key));
             label.last_stage = event.stage;
+            if event.stage() == v1::Stage::Hold {
+                label.holds.extend(Uuid::from_slice(&event.event_id).ok());
+            }
         }
     }
 

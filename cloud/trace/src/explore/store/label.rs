@@ -6,6 +6,8 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
+use crate::explore::stays::Stay;
+
 use crate::explore::model::{AgentView, CurrentTo, HoldRef, Lot, PlantBehind};
 
 /// Most events of one UID on a page of a trace, the newest ones first.
@@ -153,12 +155,13 @@ pub struct EventRow {
     pub reference_number: String,
     /// All document numbers, of stages that send and receive.
     pub documents: Vec<String>,
-    /// What the UID does in it; 0 for a correction that does not list it.
+    /// What the UID does in it; 0 for a correction that does not list it, and for what
+    /// was measured on a package that it was in.
     pub role: i16,
     pub quantity: Option<Decimal>,
     pub unit: String,
     pub mint: bool,
-    /// The whole, where the UID is a child.
+    /// The whole, where the UID is a child, or the package on which it was measured.
     pub parent: Option<i64>,
 }
 
@@ -174,10 +177,12 @@ pub struct Place {
 
 /// The newest [`MOST_EVENTS`] events of a UID before a place, and those that
 /// correct them, in no order; on the first page its oldest births and receipts as
-/// well. And the place of the next page, if there is one.
+/// well. With what was measured on packages during `stays`, of the time of the page.
+/// And the place of the next page, if there is one.
 pub async fn events(
     tx: &mut Tx,
     key: i64,
+    stays: &[Stay],
     before: Option<&Place>,
 ) -> Result<(Vec<EventRow>, Option<Place>), Error> {
     let mut rows = some_events(tx, key, before, false, MOST_EVENTS + 1).await?;
@@ -199,6 +204,11 @@ pub async fn events(
             );
         }
     }
+    let known: std::collections::HashSet<_> =
+        rows.iter().map(|row| (row.agent_id, row.epoch, row.seq)).collect();
+    let time = (next.as_ref().map(|next| next.at), before.map(|before| before.at));
+    let around = super::stays::measured_around(tx, stays, time, MOST_EVENTS).await?;
+    rows.extend(around.into_iter().filter(|row| !known.contains(&(row.agent_id, row.epoch, row.seq))));
     with_corrections(tx, &mut rows).await?;
     Ok((rows, next))
 }

@@ -8,4 +8,5 @@ pub(crate) mod picture;
 pub(crate) mod places;
 pub(crate) mod scope;
 pub(crate) mod search;
+pub(crate) mod stays;
 pub(crate) mod walk;

@@ -57,14 +57,56 @@ pub async fn unlooked(tx: &mut Tx) -> Result<Option<i64>, Error> {
     .await
 }
 
-/// All holds that were committed up to this batch are looked up.
-pub async fn looked(tx: &mut Tx, through: i64) -> Result<(), Error> {
+/// All holds are looked up through this batch; those that were committed later, and
+/// those that have not come to the cursor again, are looked at on.
+pub async fn looked(tx: &mut Tx, through: i64, cursor: i64) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "update holds set looked_batch = case when placed_batch > $2 then $2 end \
+        "update holds set looked_batch = case when greatest(placed_batch, $3) > $2 then $2 end \
          where tenant_id = $1 and looked_batch is not null and looked_batch < $2",
         tenant,
         through,
+        cursor,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Holds that plants placed or released, and that were not looked at since; whether
+/// each stands.
+pub async fn of_plants(tx: &mut Tx) -> Result<Vec<(Uuid, bool)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select hold_id, status from holds \
+         where tenant_id = $1 and looked_batch is not null and placed_agent is not null order by hold_id",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.hold_id, row.status == "placed")).collect())
+}
+
+/// What a hold of a plant came to hold beside the label that it named.
+pub async fn others(tx: &mut Tx, hold_id: Uuid) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select key from hold_members where tenant_id = $1 and hold_id = $2 and cause <> 'scope' \
+         and left_at is null order by key",
+        tenant,
+        hold_id,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// There is nothing more to look at in a hold that its plant released.
+pub async fn let_go(tx: &mut Tx, hold_id: Uuid) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update holds set looked_batch = null where tenant_id = $1 and hold_id = $2",
+        tenant,
+        hold_id,
     )
     .execute(tx.conn())
     .await?;
@@ -94,7 +136,7 @@ pub async fn touched(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<i64>, Error> {
     .await
 }
 
-/// Which of these units holds of the office hold.
+/// Which of these units are held, by holds that grow.
 pub async fn held_among(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(Uuid, i64)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
@@ -265,6 +307,8 @@ pub struct Act {
     pub released: Option<Version>,
     /// A package that was let go.
     pub left: bool,
+    /// Done with the very label, in the stream of the plant that had placed the hold.
+    pub own: bool,
     pub stamp: Stamp,
     pub role: i16,
     pub event_id: Uuid,
@@ -281,7 +325,9 @@ pub struct Act {
 }
 
 /// Which of these, of some stages, were told by plants after a hold on the unit was
-/// committed and done before it was released.
+/// committed and done before it was released. In the stream of the plant that placed
+/// it their places say so, whenever they were told; what another told before a plant
+/// told of its release was done under the hold, whatever the clocks say.
 pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Vec<Act>, Error> {
     if found.is_empty() {
         return Ok(Vec::new());
@@ -300,6 +346,9 @@ pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Ve
                    and p.part = m.part) as told_version,
                   (select p.told_generation from hold_parts p where p.tenant_id = $1 and p.hold_id = h.hold_id
                    and p.part = m.part) as told_generation,
+                  coalesce(m.cause = 'scope' and h.placed_agent = e.agent_id
+                           and coalesce(h.again_epoch, h.placed_epoch) = e.epoch
+                           and coalesce(h.again_seq, h.placed_seq) < e.seq, false) as "own!",
                   u.role as "role!", e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.plant,
                   e.station, e.operator_id, e.overridden_by, e.reference_number, e.occurred_at, e.payload
            from unnest($2::bigint[], $3::uuid[], $4::integer[], $5::bigint[], $6::smallint[], $7::bigint[])
@@ -308,8 +357,20 @@ pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Ve
                and e.seq = u.seq and e.stage = any($8) and e.plant <> ''
            join hold_members m on m.tenant_id = $1 and m.key = u.key
            join holds h on h.tenant_id = $1 and h.hold_id = m.hold_id
-           where h.placed_batch < u.batch
-             and (h.released_at is null or e.occurred_at < h.released_at)
+           where case when h.placed_agent = e.agent_id
+                      then (h.placed_epoch, h.placed_seq) < (e.epoch, e.seq)
+                           and exists (select from agents a where a.tenant_id = $1 and a.agent_id = e.agent_id
+                                       and a.kind = 'plant')
+                      else h.placed_batch < u.batch end
+             and case when h.released_at is null then true
+                      when h.placed_agent = e.agent_id and h.released_seq is not null
+                      then (e.epoch, e.seq) < (h.released_epoch, h.released_seq)
+                      else e.occurred_at < h.released_at
+                           or coalesce(u.batch < (
+                               select b.batch_id from ingest_batches b
+                               where b.tenant_id = $1 and b.agent_id = h.placed_agent
+                                 and b.epoch = h.released_epoch and b.to_seq >= h.released_seq
+                               order by b.to_seq limit 1), false) end
              and (m.left_at is null or e.occurred_at < m.left_at)
            order by e.occurred_at, e.agent_id, e.epoch, e.seq, u.key, h.hold_id"#,
         tenant,
@@ -347,6 +408,7 @@ pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Ve
                     .zip(row.released_version)
                     .map(|(generation, version)| Version { generation, version }),
                 left: row.left_at.is_some(),
+                own: row.own,
                 stamp: Stamp { agent: row.agent_id, epoch: row.epoch, seq: row.seq },
                 role: row.role,
                 event_id: row.event_id,

@@ -79,8 +79,9 @@ pub async fn placed_with(tx: &mut Tx, hold_id: Uuid, batch: i64) -> Result<(), E
     Ok(())
 }
 
-/// Notes with which version plants were told of these parts of holds.
-pub async fn parts_told(tx: &mut Tx, parts: &[(Uuid, i32)], told: Version) -> Result<(), Error> {
+/// Notes with which version plants were told of these parts of holds; `again` of
+/// what was told and taken back before.
+pub async fn parts_told(tx: &mut Tx, parts: &[(Uuid, i32)], told: Version, again: bool) -> Result<(), Error> {
     if parts.is_empty() {
         return Ok(());
     }
@@ -90,12 +91,14 @@ pub async fn parts_told(tx: &mut Tx, parts: &[(Uuid, i32)], told: Version) -> Re
     sqlx::query!(
         "insert into hold_parts (tenant_id, hold_id, part, told_version, told_generation) \
          select $1, u.hold_id, u.part, $4, $5 from unnest($2::uuid[], $3::integer[]) as u(hold_id, part) \
-         on conflict do nothing",
+         on conflict (tenant_id, hold_id, part) do update \
+         set told_version = excluded.told_version, told_generation = excluded.told_generation where $6",
         tenant,
         &holds,
         &numbers,
         told.version,
         told.generation,
+        again,
     )
     .execute(tx.conn())
     .await?;
@@ -167,7 +170,8 @@ pub struct WayIn {
 }
 
 /// By which members and events these units are in what is held: the newest link
-/// from a member, or from one that comes in with them.
+/// from a member, or from one that comes in with them. Of a plant's hold only what was
+/// told after it: in a package that held it before a unit did not come in later.
 pub async fn ways_in(
     tx: &mut Tx,
     hold_id: Uuid,
@@ -182,13 +186,21 @@ pub async fn ways_in(
         r#"select u.key as "key!", l.from_key as "from_key!", l.agent_id as "agent_id!", l.epoch as "epoch!",
                   l.seq as "seq!", l.occurred_at as "occurred_at!"
            from unnest($3::bigint[]) as u(key)
+           join holds h on h.tenant_id = $1 and h.hold_id = $2
            cross join lateral (
                select from_key, agent_id, epoch, seq, occurred_at from uid_links
                where tenant_id = $1 and to_key = u.key and effect in (1, 4)
                  and (from_key = any($4)
                       or exists (select from hold_members m where m.tenant_id = $1 and m.key = uid_links.from_key
                                  and m.hold_id = $2 and m.left_at is null))
-               order by occurred_at desc, agent_id, epoch, seq desc limit 1) as l"#,
+               order by occurred_at desc, agent_id, epoch, seq desc limit 1) as l
+           where case when h.placed_agent is null then true
+                      when l.agent_id = h.placed_agent and l.epoch = h.placed_epoch then l.seq > h.placed_seq
+                      else h.placed_batch < (
+                          select b.batch_id from ingest_batches b
+                          where b.tenant_id = $1 and b.agent_id = l.agent_id and b.epoch = l.epoch
+                            and b.to_seq >= l.seq
+                          order by b.to_seq limit 1) end"#,
         tenant,
         hold_id,
         fresh,
@@ -225,6 +237,41 @@ pub async fn packages(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>,
            )
            select key as "key!" from up where key <> all($2) limit $3"#,
         tenant,
+        keys,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// What was made of these units after a plant placed this hold on one of them: by
+/// links that were told after it, in its own stream by their place, and all that was
+/// made of those whenever. Packages are no matter of this.
+pub async fn made_since(tx: &mut Tx, hold_id: Uuid, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"with recursive up(key) as (
+               select l.to_key from uid_links l
+               join holds h on h.tenant_id = $1 and h.hold_id = $2
+               where l.tenant_id = $1 and l.from_key = any($3) and l.kind <> 3 and l.effect in (1, 4)
+                 and case when l.agent_id = h.placed_agent and l.epoch = h.placed_epoch
+                          then l.seq > h.placed_seq
+                          else h.placed_batch < (
+                              select b.batch_id from ingest_batches b
+                              where b.tenant_id = $1 and b.agent_id = l.agent_id and b.epoch = l.epoch
+                                and b.to_seq >= l.seq
+                              order by b.to_seq limit 1) end
+             union
+               select l.to_key from up
+               join uid_links l on l.tenant_id = $1 and l.from_key = up.key and l.kind <> 3
+                   and l.effect in (1, 4)
+           )
+           select key as "key!" from up limit $4"#,
+        tenant,
+        hold_id,
         keys,
         limit,
     )
@@ -297,25 +344,42 @@ pub struct HoldRow {
     pub status: String,
     /// Why it was placed.
     pub reason: String,
-    /// Rows that carry it; 0 of one that a plant placed.
+    /// Rows that carry it; 0 of one from before they were counted.
     pub parts: i32,
     /// The lot that it holds.
     pub lot_id: Option<Uuid>,
     /// It holds what is made of its members as well.
     pub descendants: bool,
+    /// The first label; of a plant's hold the one that it named.
+    pub first_key: Option<i64>,
+    /// The event of a plant that placed it.
+    pub placed: Option<Stamp>,
 }
 
 /// A hold, locked.
 pub async fn lock(tx: &mut Tx, tenant: Uuid, hold_id: Uuid) -> Result<Option<HoldRow>, Error> {
-    sqlx::query_as!(
-        HoldRow,
-        "select status, reason, parts, lot_id, descendants from holds \
+    let row = sqlx::query!(
+        "select status, reason, parts, lot_id, descendants, first_key, placed_agent, placed_epoch, placed_seq \
+         from holds \
          where tenant_id = $1 and hold_id = $2 for update",
         tenant,
         hold_id,
     )
     .fetch_optional(tx.conn())
-    .await
+    .await?;
+    Ok(row.map(|row| HoldRow {
+        status: row.status,
+        reason: row.reason,
+        parts: row.parts,
+        lot_id: row.lot_id,
+        descendants: row.descendants,
+        first_key: row.first_key,
+        placed: row
+            .placed_agent
+            .zip(row.placed_epoch)
+            .zip(row.placed_seq)
+            .map(|((agent, epoch), seq)| Stamp { agent, epoch, seq }),
+    }))
 }
 
 /// The labels of a hold, in their order.
@@ -333,7 +397,9 @@ pub async fn members(tx: &mut Tx, tenant: Uuid, hold_id: Uuid) -> Result<Vec<i64
 pub async fn release(tx: &mut Tx, tenant: Uuid, hold_id: Uuid, reason: &str) -> Result<(), Error> {
     sqlx::query!(
         "update holds set status = 'released', released_by = app.actor(), released_at = now(), \
-         release_reason = nullif($3, '') where tenant_id = $1 and hold_id = $2",
+         release_reason = nullif($3, ''), \
+         looked_batch = case when placed_agent is null then looked_batch end \
+         where tenant_id = $1 and hold_id = $2",
         tenant,
         hold_id,
         reason,

@@ -60,6 +60,14 @@ impl World {
         done.expect("a count")
     }
 
+    /// One text from the tenant's rows.
+    pub async fn text(&self, sql: &'static str) -> String {
+        let cx = Cx::new(self.source.tenant, "test");
+        let done: Result<String, DbError> =
+            self.db.db.tx(&cx, async |tx| Ok(sqlx::query_scalar(sql).fetch_one(tx.conn()).await?)).await;
+        done.expect("a text")
+    }
+
     /// (kind, seq) of all exceptions, sorted.
     pub async fn exceptions(&self) -> Vec<(String, Option<i64>)> {
         let cx = Cx::new(self.source.tenant, "test");

@@ -323,6 +323,63 @@ pub async fn by_reading(
     .await
 }
 
+/// When something that fits was measured of a unit.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the columns of the tables, described in the schema")]
+pub struct MomentRow {
+    pub key: i64,
+    pub corrected: Option<Uuid>,
+    pub taken_at: DateTime<Utc>,
+}
+
+/// When what fits was measured of these units, as [`by_reading`].
+pub async fn reading_moments(
+    tx: &mut Tx,
+    fits: &Measured,
+    keys: &[i64],
+    limit: i64,
+) -> Result<Vec<MomentRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        MomentRow,
+        r#"select distinct s.key as "key!", r.taken_at as "taken_at!",
+                  (select c.corrects from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id
+                   and c.stage = 36 limit 1) as "corrected?"
+           from event_subjects s
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
+               and e.seq = s.seq
+           join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
+               and r.seq = s.seq
+           where s.tenant_id = $1 and s.key = any($13) and r.name = $2 and e.stage between 1 and 35
+             and ($3::text <> 'own' or r.value < r.low or r.value > r.high)
+             and ($3::text <> 'outside' or r.value < $4 or r.value > $5)
+             and ($3::text <> 'inside'
+                  or (r.value >= coalesce($4, r.value) and r.value <= coalesce($5, r.value)))
+             and ($6::text is null or e.operation = $6) and ($7::text is null or e.machine = $7)
+             and ($8::text is null or e.station = $8)
+             and ($9::timestamptz is null or r.taken_at >= $9)
+             and ($10::timestamptz is null or r.taken_at <= $10)
+             and ($11::text[] is null or e.plant = any($11)) and ($12::text[] is null or e.plant = any($12))
+           limit $14"#,
+        tenant,
+        fits.name,
+        fits.against,
+        fits.low,
+        fits.high,
+        fits.operation.as_deref(),
+        fits.machine.as_deref(),
+        fits.station.as_deref(),
+        fits.from,
+        fits.to,
+        fits.plants.as_deref(),
+        fits.own.as_deref(),
+        keys,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Labels of all lots that a supplier, or any, calls so; at most `limit`.
 pub async fn of_supplier_lot(
     tx: &mut Tx,
