@@ -34,9 +34,20 @@ export TRACEWRIGHT_STATE_DIR=$dir/state TRACEWRIGHT_HTTP_LISTEN=127.0.0.1:0 TRAC
 export TRACEWRIGHT_RATE_CALLER_BURST=0 TRACEWRIGHT_RATE_ADDRESS_BURST=0
 "$cloud" serve --roles api >"$dir/cloud.log" 2>&1 &
 pid=$!
+# Ends with the status of the run, whatever clearing away says. The cloud ends its own
+# Postgres; who was killed did not, and nothing may write in a folder that is removed.
 stop() {
-    kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-    rm -rf "$dir"
+    local status=$? postgres
+    set +e
+    kill "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+    postgres=$(head -qn 1 "$dir/state/postgres/data/postmaster.pid" 2>/dev/null)
+    if [ -n "$postgres" ]; then
+        kill -INT "$postgres" 2>/dev/null
+        for _ in $(seq 300); do kill -0 "$postgres" 2>/dev/null || break; sleep 0.1; done
+    fi
+    rm -rf "$dir" || say "$dir could not be cleared away" >&2
+    exit "$status"
 }
 trap stop EXIT
 for _ in $(seq 300); do
