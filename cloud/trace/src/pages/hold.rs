@@ -11,6 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::say::{self, Zones};
+use super::who::Names;
 use crate::explore::error::TraceError;
 use crate::explore::holding::HoldingError;
 use crate::holds::acts::Class;
@@ -37,6 +38,8 @@ struct Page<'a> {
     zones: Zones,
     zone: chrono_tz::Tz,
     hold: HoldOne,
+    /// Of whoever did something with it.
+    names: Names,
     members: MemberPage,
     acts: ActPage,
     late: bool,
@@ -60,6 +63,9 @@ pub(super) async fn one(
     let members = view::members(&state.db, &cx, id, late, asked.after.as_deref(), ROWS).await?;
     let acts = view::acts(&state.db, &cx, id, asked.acts_after.as_deref(), ROWS).await?;
     let zones = state.db.tx(&cx, async |tx| Ok::<_, TraceError>(Zones::read(tx, caller.zone).await?)).await?;
+    let by = [Some(hold.owner.as_str()), Some(&hold.placed_by), hold.released_by.as_deref()];
+    let actors = by.into_iter().flatten().chain(hold.history.iter().map(|past| past.actor.as_str()));
+    let names = Names::read(&state, &caller, actors).await?;
     let only = if late { "&late=1" } else { "" };
     let next = members.next.as_ref().map(|next| format!("/holds/{id}?after={next}{only}#members"));
     let next_acts = acts.next.as_ref().map(|next| format!("/holds/{id}?acts_after={next}#acts"));
@@ -70,6 +76,7 @@ pub(super) async fn one(
         zone: caller.zone,
         may_release: hold.status == "placed" && caller.may(&HOLD_RELEASE),
         hold,
+        names,
         members,
         acts,
         late,

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::say;
+use super::who::Names;
 use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
 use crate::holds::HoldError;
@@ -22,6 +23,7 @@ use crate::holds::store::one;
 use crate::holds::view::{HoldPreview, preview};
 use crate::ingest::Committed;
 use crate::rights::{HOLD_PLACE, HOLD_READ, HOLD_RELEASE};
+use crate::scopes;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -118,6 +120,10 @@ struct Page<'a> {
     next: Option<String>,
     typed: &'a Typed,
     offered: Offered,
+    /// Of the scope that is to be held.
+    scope_name: String,
+    /// Of whoever placed them.
+    names: Names,
     /// What was wrong with it.
     error: Option<String>,
 }
@@ -157,9 +163,24 @@ async fn show(
     let page = holding::list(&state.db, &caller.in_focus(&HOLD_READ), status, after, 50).await?;
     let next = page.next.as_ref().map(|next| format!("/holds?status={status}&after={next}"));
     let shell = Shell::new(state, caller, caller.t("trace-holds-title"), "/holds");
+    let names = Names::read(state, caller, page.holds.iter().map(|hold| hold.placed_by.as_str())).await?;
+    let scope_name = match typed.scope.trim().parse::<Uuid>() {
+        Ok(scope) => {
+            state
+                .db
+                .tx(&caller.at(&HOLD_PLACE), async |tx| {
+                    Ok::<_, DbError>(scopes::store::kept::get(tx, scope).await?.map(|found| found.name))
+                })
+                .await?
+        }
+        Err(_) => None,
+    };
     let view = Page {
         texts: &caller.texts,
         zone: caller.zone,
+        names,
+        // One that is gone is told when it is asked for; until then it is called as it came.
+        scope_name: scope_name.unwrap_or_else(|| typed.scope.clone()),
         may_place: caller.may(&HOLD_PLACE),
         may_release: caller.may(&HOLD_RELEASE),
         status: status.to_owned(),

@@ -13,6 +13,7 @@ mod plants;
 pub(crate) mod say;
 pub(crate) mod store;
 mod trace;
+pub(crate) mod who;
 
 use axum::Router;
 use axum::http::header;

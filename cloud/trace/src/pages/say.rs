@@ -134,9 +134,10 @@ pub fn encoded(text: &str) -> String {
     platform::web::escaped(text, b"-_.~")
 }
 
-/// Where a document is told of; one of no type is searched for.
+/// Where a document is told of; one of no type is searched for. A hold has its own page.
 pub fn document(kind: &str, number: &str) -> String {
     match kind {
+        "hold" => format!("/holds/{}", encoded(number)),
         "" => format!("/trace?q={}", encoded(number)),
         kind => format!("/trace/document/{}/{}", encoded(kind), encoded(number)),
     }

@@ -1,14 +1,17 @@
 //! The trace page: what a UID is, where it is, its history, its genealogy.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use chrono::Utc;
+use chrono::{DateTime, Duration, Utc};
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, Shell, query};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::explore;
 use super::say::{self, Zones, encoded};
@@ -19,6 +22,7 @@ use crate::explore::model::{
     WalkNode,
 };
 use crate::explore::places::{self, when};
+use crate::explore::store::label;
 use crate::explore::walk::Ask;
 use crate::explore::{search as finding, service, walk};
 use crate::genealogy::Genealogy;
@@ -62,9 +66,12 @@ struct TracePage<'a> {
     trace: Trace,
     zones: Zones,
     may_write: bool,
+    /// Why the holds that its history names were placed, by their ids.
+    reasons: HashMap<String, String>,
     /// Whether these parts are there, and open to the reader.
     suspects: bool,
     recalls: bool,
+    holds: bool,
     as_built: bool,
 }
 
@@ -199,11 +206,13 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<PageQuery>(&uri)?;
-    let (trace, zones) = state
+    let (trace, zones, reasons) = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let trace = service::trace_after_in(tx, &uid, asked.after.as_deref(), Utc::now()).await?;
-            Ok::<_, TraceError>((trace, Zones::read(tx, caller.zone).await?))
+            let holds: Vec<Uuid> = trace.events.iter().filter_map(hold_of).collect();
+            let reasons = if holds.is_empty() { Vec::new() } else { label::hold_reasons(tx, &holds).await? };
+            Ok::<_, TraceError>((trace, Zones::read(tx, caller.zone).await?, reasons))
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
@@ -213,11 +222,18 @@ pub(super) async fn page(
         trace,
         zones,
         may_write: caller.may(&HOLD_PLACE),
+        reasons: reasons.into_iter().map(|(hold, reason)| (hold.to_string(), reason)).collect(),
+        holds: explore::leads_to(&state, &caller, "/holds"),
         suspects: explore::leads_to(&state, &caller, "/suspects"),
         recalls: explore::leads_to(&state, &caller, "/recalls"),
         as_built: asked.as_built,
     };
     shell.page(&headers, &view)
+}
+
+/// The hold that an event places or ends, as the office writes it.
+fn hold_of(event: &EventView) -> Option<Uuid> {
+    if event.reference_type == "hold" { event.reference.parse().ok() } else { None }
 }
 
 fn direction(text: &str) -> Result<Direction, Problem> {
@@ -291,6 +307,27 @@ impl TracePage<'_> {
     /// The hours around an event, as parameters.
     fn around(&self, event: &EventView) -> String {
         explore::around(&event.occurred_at)
+    }
+
+    /// The suspects of an event, as parameters: what passed the same machine, or station,
+    /// an hour before and after, by the clock of its plant.
+    fn alike(&self, event: &EventView) -> String {
+        let zone = self.zones.of(&event.plant);
+        let clock = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string();
+        let (from, to) =
+            (clock(event.occurred_at - Duration::hours(1)), clock(event.occurred_at + Duration::hours(1)));
+        let at =
+            if event.machine.is_empty() { ("station", &event.station) } else { ("machine", &event.machine) };
+        let all =
+            [at, ("operation", &event.operation), ("plant", &event.plant), ("from", &from), ("to", &to)];
+        let said = all.into_iter().filter(|(_, value)| !value.is_empty());
+        said.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
+    }
+
+    /// Why the hold that an event names was placed.
+    fn why(&self, event: &EventView) -> Option<&str> {
+        let reason = (event.reference_type == "hold").then(|| self.reasons.get(&event.reference))?;
+        reason.map(String::as_str)
     }
 
     /// How many readings of an event lie outside their limits.

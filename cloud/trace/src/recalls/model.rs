@@ -383,6 +383,12 @@ pub struct Recall {
 }
 
 impl Recall {
+    /// Who looks after it, as the audit writes them: its owner, else whoever began it.
+    #[must_use]
+    pub fn owned_by(&self) -> String {
+        self.owner.map_or_else(|| self.created_by.clone(), |owner| format!("user:{owner}"))
+    }
+
     /// Whether it is in earnest.
     #[must_use]
     pub fn kind_of(&self) -> KindOf {

@@ -27,6 +27,7 @@ use super::{service, store};
 use crate::holds::store::one;
 use crate::ingest::Committed;
 use crate::pages::say;
+use crate::pages::who::Names;
 
 /// Rows of one page.
 const PAGE: usize = 50;
@@ -212,6 +213,8 @@ struct NewPage<'a> {
     texts: &'a Texts,
     typed: &'a Typed,
     choices: Choices,
+    /// Of the scope from which it is begun.
+    scope_name: String,
     person: String,
     error: Option<&'a Problem>,
 }
@@ -248,7 +251,14 @@ async fn show_new(
 ) -> Result<Answered, Problem> {
     let choices = choices(state, caller).await?;
     let person = caller.person().map(|person| person.to_string()).unwrap_or_default();
-    let view = NewPage { texts: &caller.texts, typed, choices, person, error };
+    let scope_name = match maybe::<Uuid>(&typed.scope).unwrap_or_default() {
+        Some(scope) => {
+            service::ask(state, caller, async |tx| Ok(store::recalls::scope_name(tx, scope).await?)).await?
+        }
+        None => None,
+    };
+    let scope_name = scope_name.unwrap_or_default();
+    let view = NewPage { texts: &caller.texts, typed, choices, scope_name, person, error };
     let title = caller.t(if typed.kind == "drill" { "recalls-new-drill" } else { "recalls-new" });
     Shell::new(state, caller, title, "/recalls").page(headers, &view)
 }
@@ -316,7 +326,8 @@ struct OnePage<'a> {
     place: String,
     recall: Recall,
     view: View,
-    owner: String,
+    /// Of whoever looks after it, and did something with it.
+    names: Names,
     choices: Choices,
     /// What the caller may do with it now.
     actions: Vec<Action>,
@@ -438,7 +449,7 @@ async fn show(
     let consignee = maybe::<Uuid>(&asked.consignee).unwrap_or_default();
     let may_manage = caller.may(&RECALL_MANAGE);
     let now = Utc::now();
-    let view = service::ask(state, caller, async |tx| {
+    let mut view = service::ask(state, caller, async |tx| {
         let view = read::view(tx, id).await?;
         let recall = view.recall.clone();
         let after = asked.after.as_deref();
@@ -462,9 +473,12 @@ async fn show(
             .collect();
         let history = if tab == "history" { read::history(tx, id).await? } else { Vec::new() };
         let drills = if tab == "overview" { store::recalls::drills(tx, id).await? } else { Vec::new() };
-        let people = one::people(tx, one::MOST_PEOPLE).await?;
-        let owner = people.iter().find(|(person, _)| Some(*person) == recall.owner);
-        let owner = owner.map(|(_, name)| name.clone()).unwrap_or_default();
+        // For the form that changes it.
+        let people = if tab == "overview" && may_manage {
+            one::people(tx, one::MOST_PEOPLE).await?
+        } else {
+            Vec::new()
+        };
         let actions = ways(recall.kind_of(), recall.state())
             .filter(|way| caller.rights.has_everywhere(&way.right))
             .map(|way| way.action)
@@ -476,7 +490,7 @@ async fn show(
             place: asked.place.clone(),
             recall,
             view,
-            owner,
+            names: Names::default(),
             choices: Choices { people, companies: Vec::new() },
             actions,
             may_manage,
@@ -491,6 +505,9 @@ async fn show(
         })
     })
     .await?;
+    let owner = view.recall.owned_by();
+    let actors = view.history.iter().map(|(_, _, who)| who.as_str()).chain([owner.as_str()]);
+    view.names = Names::read(state, caller, actors).await?;
     let title = format!("{} {}", view.recall.number, view.recall.reason);
     Shell::new(state, caller, title, "/recalls").page(headers, &view)
 }

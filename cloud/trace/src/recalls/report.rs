@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::model::{Consignee, Letter, Outcome, Response};
 use super::read::{self, Effectiveness, View};
 use super::service;
-use crate::holds::store::one;
+use crate::pages::who::Names;
 
 /// How its sections are set.
 pub(super) const TEMPLATE: &str = include_str!("report.typ");
@@ -280,12 +280,10 @@ pub async fn report(
     recall: Uuid,
     now: DateTime<Utc>,
 ) -> Result<(String, Vec<u8>), Problem> {
-    let told = service::ask(state, caller, async |tx| {
+    let mut told = service::ask(state, caller, async |tx| {
         let view = read::view(tx, recall).await?;
-        let people = one::people(tx, one::MOST_PEOPLE).await?;
-        let owner = people.into_iter().find(|(person, _)| Some(*person) == view.recall.owner);
         Ok(Told {
-            owner: owner.map(|(_, name)| name).unwrap_or_default(),
+            owner: view.recall.owned_by(),
             letters: read::letters(tx, recall).await?,
             responses: read::responses(tx, recall, None, MOST_ROWS).await?.responses,
             effect: read::effectiveness(tx, recall).await?,
@@ -294,6 +292,12 @@ pub async fn report(
         })
     })
     .await?;
+    let actors = told.history.iter().map(|(_, _, who)| who.as_str()).chain([told.owner.as_str()]);
+    let names = Names::read(state, caller, actors).await?;
+    told.owner = names.of(&told.owner).to_owned();
+    for (_, _, who) in &mut told.history {
+        *who = names.of(who).to_owned();
+    }
     let data = data(&told, &caller.texts, caller.zone, &caller.tenant_name, now);
     let busy = || Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "busy", "");
     let made = tokio::time::timeout(WITHIN, async {

@@ -25,6 +25,7 @@ use super::service;
 use super::store::{known, told};
 use crate::explore::model::{CurrentTo, PlantBehind};
 use crate::pages::say;
+use crate::pages::who::Names;
 use crate::projection::state::{Custody, Life, Quality};
 use crate::rights::HOLD_PLACE;
 
@@ -84,6 +85,8 @@ struct List<'a> {
     texts: &'a Texts,
     zone: chrono_tz::Tz,
     page: ScopePage,
+    /// Of whoever kept them.
+    names: Names,
 }
 
 #[derive(Template)]
@@ -92,6 +95,8 @@ struct One<'a> {
     texts: &'a Texts,
     zone: chrono_tz::Tz,
     scope: ScopeView,
+    /// Of whoever kept it.
+    names: Names,
     form: Option<Form>,
     other: Option<String>,
     page: MemberPage,
@@ -362,8 +367,10 @@ async fn scopes(
         service::list(tx, asked.after.as_deref(), service::size(asked.limit)?).await
     })
     .await?;
+    let names =
+        Names::read(&state, &caller, page.scopes.iter().map(|scope| scope.created_by.as_str())).await?;
     let shell = Shell::new(&state, &caller, caller.t("scope-list-title"), "/suspects");
-    shell.page(&headers, &List { texts: &caller.texts, zone: caller.zone, page })
+    shell.page(&headers, &List { texts: &caller.texts, zone: caller.zone, page, names })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -404,6 +411,7 @@ async fn scope(
     let view = One {
         texts: &caller.texts,
         zone: caller.zone,
+        names: Names::read(&state, &caller, [scope.created_by.as_str()]).await?,
         scope,
         form,
         other,

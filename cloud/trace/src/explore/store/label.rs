@@ -123,6 +123,19 @@ pub async fn holds(tx: &mut Tx, key: i64) -> Result<Vec<HoldRef>, Error> {
     .await
 }
 
+/// Why these were placed.
+pub async fn hold_reasons(tx: &mut Tx, holds: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select hold_id, reason from holds where tenant_id = $1 and hold_id = any($2)",
+        tenant,
+        holds,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.hold_id, row.reason)).collect())
+}
+
 /// An event as one UID sees it.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the columns of the table, described in the schema")]
