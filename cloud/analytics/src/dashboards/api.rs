@@ -11,8 +11,9 @@ use platform::web::{AppState, Caller, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::ask::Narrow;
 use super::model::{Board, Kpi};
-use super::service::{self, Asked, Page, TargetList, View, Wish};
+use super::service::{self, Asked, Narrowed, Page, TargetList, View, Wish};
 use crate::mirror::Mirrors;
 use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
 
@@ -45,7 +46,8 @@ pub fn operations() -> Vec<Operation> {
             .means("kpi", "A figure, as a dashboard names it.")
             .query::<EventsAsked>()
             .answers::<Page>()
-            .fails(400, "dashboard.place", "`after` is not the `next` of a page."),
+            .fails(400, "dashboard.place", "`after` is not the `next` of a page.")
+            .fails(400, "dashboard.narrow", "The figure cannot be narrowed by that."),
         Operation::get("/api/v1/kpi-targets", "listKpiTargets", "What figures should be")
             .needs(&DASHBOARD_READ)
             .answers::<TargetList>(),
@@ -71,13 +73,38 @@ pub(super) struct EventsAsked {
     pub from: String,
     /// Last day.
     pub to: String,
+    /// Code of a machine.
+    pub machine: Option<String>,
+    /// Code of a reason, where the figure has reasons.
+    pub reason: Option<String>,
+    /// Name of a reading, of readings beyond limits.
+    pub reading: Option<String>,
+    /// Code of a supplier, where the figure has suppliers.
+    pub supplier: Option<String>,
+    /// Name of a stage, of what is in work.
+    pub stage: Option<String>,
+    /// How long it has been in work: `day`, `three_days`, `week` or `older`.
+    pub age: Option<String>,
     /// `next` of the page before.
     pub after: String,
 }
 
 impl EventsAsked {
-    pub fn split(self) -> (Asked, String) {
-        (Asked { plant: self.plant, period: self.period, from: self.from, to: self.to }, self.after)
+    /// Days and plant, what it is narrowed to, and where the page begins. A filter left empty
+    /// is none.
+    pub fn split(self) -> (Asked, Narrowed, String) {
+        let said = |code: Option<String>| code.filter(|code| !code.is_empty());
+        let by = Narrow {
+            machine: said(self.machine),
+            reason: said(self.reason),
+            reading: said(self.reading),
+            supplier: said(self.supplier),
+        };
+        (
+            Asked { plant: self.plant, period: self.period, from: self.from, to: self.to },
+            Narrowed { by, stage: said(self.stage), age: said(self.age) },
+            self.after,
+        )
     }
 }
 
@@ -103,8 +130,9 @@ async fn events(
 ) -> Result<Json<Page>, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
     let kpi = Kpi::parse(&kpi).ok_or_else(Problem::not_found)?;
-    let (asked, after) = query::<EventsAsked>(&uri)?.split();
-    let page = service::behind(&state, &mirrors, &caller, (kpi, &asked, Some(&after)), Utc::now()).await?;
+    let (asked, narrowed, after) = query::<EventsAsked>(&uri)?.split();
+    let of = (kpi, &asked, &narrowed, Some(after.as_str()));
+    let page = service::behind(&state, &mirrors, &caller, of, Utc::now()).await?;
     Ok(Json(page))
 }
 

@@ -156,12 +156,24 @@ pub struct Bar {
     pub of: i64,
 }
 
-/// Most bars of a chart.
-const BARS: usize = 20;
+/// Bars of one kind, and what those add up to that were too many to list.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = DashboardBars)]
+pub struct Bars {
+    /// Most first, at most 200.
+    pub bars: Vec<Bar>,
+    /// How many more there are.
+    pub left_out: i64,
+    /// What those count.
+    pub left_out_count: i64,
+}
 
-fn bars(conn: &Connection, sql: &str, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+/// Most bars that are listed.
+const BARS: usize = 200;
+
+fn bars(conn: &Connection, sql: &str, scope: &Scope) -> duckdb::Result<Bars> {
     let params = params(scope.span.from, scope.span.to, &scope.plants);
-    let mut all = rows(conn, sql, &params, |row| {
+    let all = rows(conn, sql, &params, |row| {
         Ok(Bar {
             code: row.get(0)?,
             plant: row.get(1)?,
@@ -170,28 +182,32 @@ fn bars(conn: &Connection, sql: &str, scope: &Scope) -> duckdb::Result<Vec<Bar>>
             of: row.get(4)?,
         })
     })?;
-    all.truncate(BARS);
-    Ok(all)
+    let more = all.get(BARS..).unwrap_or_default();
+    Ok(Bars {
+        left_out: i64::try_from(more.len()).unwrap_or(i64::MAX),
+        left_out_count: more.iter().map(|bar| bar.count).sum(),
+        bars: all.into_iter().take(BARS).collect(),
+    })
 }
 
 /// Failed results by reason, most first: a Pareto.
-pub fn rejects(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+pub fn rejects(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
     const SQL: &str = concat!(
         "select r.code, '', r.name, count(*)::bigint as n, (sum(count(*)) over ())::bigint
          from fact_inspection f join dim_reason r on r.id = f.reason",
         counted!(),
-        "and f.outcome = 2 group by r.code, r.name order by n desc, r.code limit 20"
+        "and f.outcome = 2 group by r.code, r.name order by n desc, r.code limit 10000"
     );
     bars(conn, SQL, scope)
 }
 
 /// Readings beyond their limits, by what was read, of those that have limits.
-pub fn outside(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+pub fn outside(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
     const SQL: &str = concat!(
         "select r.code, '', r.name, (count(*) filter (f.outside))::bigint as n, count(*)::bigint
          from fact_reading f join dim_reading r on r.id = f.reading",
         counted!(),
-        "and f.outside is not null group by r.code, r.name order by n desc, r.code limit 20"
+        "and f.outside is not null group by r.code, r.name order by n desc, r.code limit 10000"
     );
     bars(conn, SQL, scope)
 }
@@ -199,7 +215,7 @@ pub fn outside(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
 /// Machines, by the quarters of an hour in which they recorded work, of all quarters in
 /// which any machine of their plant did: a machine is measured against the time in which
 /// its plant worked, and one that says nothing at all is not listed as idle.
-pub fn machines(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+pub fn machines(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
     const SQL: &str = "
         with f as (
             select s.plant, s.machine, sum(s.slots)::bigint as slots from sum_machine s
@@ -210,29 +226,29 @@ pub fn machines(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
         select m.code, p.code, m.name, f.slots, w.slots
         from f join f w on w.plant = f.plant and w.machine = 0
         join dim_machine m on m.id = f.machine join dim_plant p on p.id = f.plant
-        where f.machine <> 0 order by f.slots desc, p.code, m.code limit 20";
+        where f.machine <> 0 order by f.slots desc, p.code, m.code limit 10000";
     bars(conn, SQL, scope)
 }
 
 /// Suppliers, by incoming inspections that failed, of those that had a result.
-pub fn suppliers(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+pub fn suppliers(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
     const SQL: &str = concat!(
         "select s.code, '', s.name, (count(*) filter (f.outcome = 2))::bigint as n, count(*)::bigint as all_of
          from fact_inspection f join dim_supplier s on s.id = f.supplier",
         counted!(),
         "and f.stage = 7 and f.operation = 0 group by s.code, s.name
-         order by n desc, all_of desc, s.code limit 20"
+         order by n desc, all_of desc, s.code limit 10000"
     );
     bars(conn, SQL, scope)
 }
 
 /// Units received, by supplier.
-pub fn receipts(conn: &Connection, scope: &Scope) -> duckdb::Result<Vec<Bar>> {
+pub fn receipts(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
     const SQL: &str = concat!(
         "select s.code, '', s.name, sum(f.units)::bigint as n, (sum(sum(f.units)) over ())::bigint
          from fact_lifecycle f join dim_supplier s on s.id = f.supplier",
         counted!(),
-        "and f.stage = 3 group by s.code, s.name order by n desc, s.code limit 20"
+        "and f.stage = 3 group by s.code, s.name order by n desc, s.code limit 10000"
     );
     bars(conn, SQL, scope)
 }
@@ -281,7 +297,9 @@ fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'s
         Kpi::Scrapped => life("f.stage = 21"),
         Kpi::Refused => Some(("fact_lifecycle", "f.stage = 37", "1::bigint", "0::bigint")),
         // Of a share what spoils it.
-        Kpi::FirstPass => seen("f.attempt <= 1 and f.outcome <> 1"),
+        Kpi::FirstPass => {
+            seen("f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0) and f.outcome <> 1")
+        }
         Kpi::Rejects => seen("f.outcome = 2"),
         Kpi::IncomingPass => seen("f.stage = 7 and f.operation = 0 and f.outcome <> 1"),
         Kpi::Outside => Some(("fact_reading", "f.outside", "1::bigint", "f.ordinal::bigint")),
@@ -304,31 +322,74 @@ pub struct After {
     pub ordinal: i64,
 }
 
+/// What events behind a figure are narrowed to: codes; those left out do not narrow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as the dimensions are")]
+pub struct Narrow {
+    pub machine: Option<String>,
+    pub reason: Option<String>,
+    pub reading: Option<String>,
+    pub supplier: Option<String>,
+}
+
+impl Narrow {
+    /// Each that is said: the column that it is of, and its code.
+    fn said(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("machine", &self.machine),
+            ("reason", &self.reason),
+            ("reading", &self.reading),
+            ("supplier", &self.supplier),
+        ];
+        all.into_iter().filter_map(|(column, code)| Some((column, code.as_deref()?))).collect()
+    }
+
+    /// Whether the events of a figure can be narrowed so.
+    #[must_use]
+    pub fn fits(&self, kpi: super::model::Kpi) -> bool {
+        let of_table = |column: &str| match behind_sql(kpi) {
+            Some(("fact_reading", ..)) => matches!(column, "machine" | "reading"),
+            Some(_) => matches!(column, "machine" | "reason" | "supplier"),
+            None => false,
+        };
+        self.said().iter().all(|(column, _)| of_table(column))
+    }
+}
+
 /// The events behind a figure, newest first, at most `limit`; and what all of them add up
-/// to. `None` for a figure that is not of the mirror.
+/// to. `None` for a figure that is not of the mirror, or cannot be narrowed so.
 pub fn behind(
     conn: &Connection,
     kpi: super::model::Kpi,
-    scope: &Scope,
+    (scope, narrow): (&Scope, &Narrow),
     after: Option<&After>,
     limit: usize,
 ) -> duckdb::Result<Option<(Vec<Behind>, i64)>> {
-    let Some((table, only, adds, ordinal)) = behind_sql(kpi) else {
+    let Some((table, only, adds, ordinal)) = behind_sql(kpi).filter(|_| narrow.fits(kpi)) else {
         return Ok(None);
     };
     let mut params = params(scope.span.from, scope.span.to, &scope.plants).to_vec();
-    let counted = counted!();
-    // Names and conditions are those above.
+    let mut counted = counted!().to_owned();
+    for (column, code) in narrow.said() {
+        params.push(Value::Text(code.to_owned()));
+        let at = params.len();
+        counted.push_str(&format!("and f.{column} in (select id from dim_{column} where code = ${at}) "));
+    }
+    // Names and conditions are those above; what people typed is a parameter.
     let total = format!("select coalesce(sum({adds}), 0)::bigint from {table} f{counted}and {only}");
     let total: i64 = conn.query_row(&total, params_from_iter(params.iter()), |row| row.get(0))?;
     let detail = match table {
         "fact_reading" => {
-            "(select code from dim_reading where id = f.reading) || ' ' || coalesce(f.value::varchar, '') || ' ' \
-             || f.unit || ' (' || coalesce(f.low::varchar, '') || ' – ' || coalesce(f.high::varchar, '') || ')'"
+            // Numbers without the zeros that fill their six places.
+            "(select code from dim_reading where id = f.reading) || ' ' \
+             || coalesce(regexp_replace(f.value::varchar, '\\.?0+$', ''), '') || ' ' || f.unit \
+             || ' (' || concat_ws(', ', '≥ ' || regexp_replace(f.low::varchar, '\\.?0+$', ''), \
+                '≤ ' || regexp_replace(f.high::varchar, '\\.?0+$', '')) || ')'"
         }
         _ => "(select code from dim_reason where id = f.reason)",
     };
     let next = if let Some(after) = after {
+        let at = params.len();
         params.extend([
             Value::BigInt(after.at_us),
             Value::Text(after.agent.clone()),
@@ -336,7 +397,8 @@ pub fn behind(
             Value::BigInt(after.seq),
             Value::BigInt(after.ordinal),
         ]);
-        format!("and (epoch_us(f.happened_at), a.code, f.epoch, f.seq, {ordinal}) < ($4, $5, $6, $7, $8) ")
+        let places: Vec<String> = (at + 1..=at + 5).map(|place| format!("${place}")).collect();
+        format!("and (epoch_us(f.happened_at), a.code, f.epoch, f.seq, {ordinal}) < ({}) ", places.join(", "))
     } else {
         String::new()
     };

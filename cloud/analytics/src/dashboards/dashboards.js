@@ -10,31 +10,34 @@
   function options(data) {
     const text = color("--tw-ink") || "#222";
     const soft = color("--tw-soft") || "#666";
-    const axis = { axisLabel: { color: soft }, axisLine: { lineStyle: { color: soft } } };
+    const wall = document.documentElement.classList.contains("db-wall");
+    const size = wall ? 22 : 12;
+    const axis = { axisLabel: { color: soft, fontSize: size }, axisLine: { lineStyle: { color: soft } },
+      splitLine: { lineStyle: { color: color("--tw-line") || "#ddd" } } };
     const base = {
       animation: false,
       // Patterns, so that series differ without colour.
       aria: { enabled: true, decal: { show: true } },
-      textStyle: { color: text, fontFamily: getComputedStyle(document.body).fontFamily },
+      textStyle: { color: text, fontSize: size, fontFamily: getComputedStyle(document.body).fontFamily },
       // Drawn, not markup: the page allows no style in markup.
       tooltip: { trigger: "axis", renderMode: "richText" },
       color: [color("--tw-primary") || "#0f6674", "#c77c11", "#5b4a8a", "#8a2f2f"],
-      legend: { top: 0, textStyle: { color: text }, type: "scroll" },
+      legend: { top: 0, textStyle: { color: text, fontSize: size }, type: "scroll" },
       grid: { left: 8, right: 16, bottom: 8, top: 40, containLabel: true },
     };
     const category = { type: "category", data: data.labels, ...axis };
     const symbols = ["circle", "rect", "triangle", "diamond"];
     if (data.kind === "line") {
       return { ...base, xAxis: category, yAxis: { type: "value", min: 0, ...axis },
-        series: data.series.map((s, i) => ({ name: s.name, type: "line", data: s.values, connectNulls: false,
-          symbol: symbols[i % symbols.length], symbolSize: 8, lineStyle: { type: ["solid", "dashed", "dotted"][i % 3] } })) };
+        series: data.series.map((s, i) => ({ name: s.name, type: "line", data: s.values, connectNulls: false, showAllSymbol: true,
+          symbol: symbols[i % symbols.length], symbolSize: data.labels.length > 120 ? 4 : 8, lineStyle: { type: ["solid", "dashed", "dotted"][i % 3] } })) };
     }
     if (data.kind === "stack") {
       return { ...base, yAxis: { ...category, inverse: true }, xAxis: { type: "value", ...axis },
         series: data.series.map((s) => ({ name: s.name, type: "bar", stack: "age", data: s.values })) };
     }
-    return { ...base, xAxis: { ...category, axisLabel: { color: soft, interval: 0, rotate: data.labels.length > 3 ? 35 : 0, width: 120, overflow: "truncate" } },
-      yAxis: [{ type: "value", min: 0, ...axis }, { type: "value", min: 0, max: 100, axisLabel: { color: soft, formatter: "{value} %" }, splitLine: { show: false } }],
+    return { ...base, xAxis: { ...category, axisLabel: { color: soft, fontSize: size, interval: 0, rotate: data.labels.length > 3 ? 35 : 0, width: 120, overflow: "truncate" } },
+      yAxis: [{ type: "value", min: 0, ...axis }, { type: "value", min: 0, max: 100, axisLabel: { color: soft, fontSize: size, formatter: "{value} %" }, splitLine: { show: false } }],
       series: [
         { name: data.count, type: "bar", data: data.counts, label: { show: true, position: "top", color: text } },
         { name: data.share, type: "line", yAxisIndex: 1, data: data.shares, symbol: "diamond", symbolSize: 9, connectNulls: false },
@@ -56,6 +59,11 @@
       try { data = JSON.parse(element.dataset.chart); } catch { continue; }
       const chart = window.echarts.init(element, null, { renderer: "canvas" });
       chart.setOption(options(data));
+      // A point leads to the events that it counts, as its cell in the table does.
+      chart.on("click", (at) => {
+        const link = (data.series ? data.series[at.seriesIndex].links : data.links)?.[at.dataIndex];
+        if (link) window.location.assign(link);
+      });
       drawn.set(element, chart);
     }
   }
@@ -73,17 +81,43 @@
     draw();
   });
   window.addEventListener("resize", () => { for (const chart of drawn.values()) chart.resize(); });
+  // The wall stands in the address, so that a screen that starts anew comes back to it.
+  function wall(on) {
+    document.documentElement.classList.toggle("db-wall", on);
+    const here = new URL(window.location.href);
+    if (on) here.searchParams.set("wall", "1"); else here.searchParams.delete("wall");
+    history.replaceState(history.state, "", here);
+    // Letters have another size.
+    for (const chart of drawn.values()) chart.dispose();
+    drawn.clear();
+    draw();
+  }
+  const onWall = () => document.documentElement.classList.contains("db-wall");
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-wall]")) return;
-    document.documentElement.classList.toggle("db-wall");
-    if (document.documentElement.classList.contains("db-wall")) document.documentElement.requestFullscreen?.();
-    else if (document.fullscreenElement) document.exitFullscreen();
-    for (const chart of drawn.values()) chart.resize();
+    wall(true);
+    document.documentElement.requestFullscreen?.().catch(() => {});
   });
-  document.addEventListener("fullscreenchange", () => {
-    if (!document.fullscreenElement) document.documentElement.classList.remove("db-wall");
-    for (const chart of drawn.values()) chart.resize();
+  document.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement && onWall()) wall(false); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && onWall()) wall(false); });
+
+  // Days typed come before a time named: the form shows which of them counts.
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form.tw-filters");
+    if (!form?.elements.period) return;
+    const { period, from, to } = form.elements;
+    if (event.target === period && period.value !== "days") { from.value = ""; to.value = ""; }
+    if (event.target === from || event.target === to) period.value = from.value || to.value ? "days" : "7d";
   });
+
+  // Figures that no longer renew themselves say so.
+  let renewed = Date.now();
+  document.addEventListener("htmx:afterSwap", () => { renewed = Date.now(); });
+  setInterval(() => {
+    const told = document.querySelector("[data-stale]");
+    if (told) told.hidden = !document.querySelector("[data-live]") || Date.now() - renewed < 35000;
+  }, 5000);
+  if (new URLSearchParams(window.location.search).get("wall") === "1") document.documentElement.classList.add("db-wall");
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", draw);
   else draw();
 })();

@@ -174,19 +174,21 @@ pub struct Span {
 const LONGEST: i64 = 3660;
 
 impl Span {
-    /// The named time that ends today, or the days typed; `None` for what is neither, ends
-    /// before it begins, or is too long.
+    /// The days typed, or else the named time that ends today; `None` for what is neither,
+    /// ends before it begins, or is too long. Days that are typed win over a name, which a
+    /// form sends along.
     #[must_use]
     pub fn read(period: &str, from: &str, to: &str, today: NaiveDate) -> Option<Self> {
         let back = |days: u64| today.checked_sub_days(Days::new(days)).unwrap_or(today);
+        let typed = !from.is_empty() || !to.is_empty();
         let span = match period {
+            _ if typed => Self { from: from.parse().ok()?, to: to.parse().ok()? },
             "" | "7d" => Self { from: back(6), to: today },
             "today" => Self { from: today, to: today },
             "30d" => Self { from: back(29), to: today },
             "90d" => Self { from: back(89), to: today },
             "year" => Self { from: back(364), to: today },
             "month" => Self { from: today.with_day(1)?, to: today },
-            "days" => Self { from: from.parse().ok()?, to: to.parse().ok()? },
             _ => return None,
         };
         ((1..=LONGEST).contains(&span.days())).then_some(span)
@@ -222,6 +224,8 @@ pub enum Standing {
     Met,
     /// Worse.
     Missed,
+    /// Not reached yet, and the last day is not over.
+    Open,
     /// There is no target, or no figure.
     None,
 }
@@ -247,14 +251,15 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Judges a figure. `target` is per day where the figure is counted per day.
+    /// Judges a figure. `target` is per day where the figure is counted per day; while the
+    /// last of the days goes on, what is still to be reached is not missed.
     #[must_use]
     pub fn new(
         kpi: Kpi,
         value: Option<Decimal>,
         before: Option<Decimal>,
         target: Option<Decimal>,
-        days: i64,
+        (days, goes_on): (i64, bool),
     ) -> Self {
         let target = target.map(|target| {
             (if kpi.target_per_day() { target * Decimal::from(days) } else { target }).normalize()
@@ -265,7 +270,12 @@ impl Tile {
                     Better::More => value >= target,
                     Better::Less => value <= target,
                 };
-                if met { Standing::Met } else { Standing::Missed }
+                let may_come = goes_on && kpi.target_per_day() && kpi.better() == Better::More;
+                match (met, may_come) {
+                    (true, _) => Standing::Met,
+                    (false, true) => Standing::Open,
+                    (false, false) => Standing::Missed,
+                }
             }
             _ => Standing::None,
         };
@@ -314,7 +324,11 @@ mod unit_tests {
         assert_eq!(week.before(), Span { from: day("2025-02-25"), to: day("2025-03-03") });
         assert_eq!(Span::read("month", "", "", today).unwrap().from, day("2025-03-01"));
         assert_eq!(Span::read("days", "2025-01-01", "2025-01-31", today).unwrap().days(), 31);
+        let typed = Span::read("7d", "2025-01-01", "2025-01-05", today);
+        assert_eq!(typed, Span::read("days", "2025-01-01", "2025-01-05", today), "typed days win");
         for (period, from, to) in [
+            ("days", "", ""),
+            ("7d", "2025-01-01", ""),
             ("days", "2025-02-01", "2025-01-01"),
             ("days", "x", ""),
             ("ever", "", ""),
@@ -327,16 +341,18 @@ mod unit_tests {
     #[test]
     fn a_figure_is_judged_by_its_own_sense() {
         let d = |n: i64| Some(Decimal::from(n));
-        let tile = Tile::new(Kpi::Packed, d(70), d(50), d(10), 7);
+        let tile = Tile::new(Kpi::Packed, d(70), d(50), d(10), (7, false));
         assert_eq!((tile.target, tile.standing), (d(70), Standing::Met));
         assert_eq!((tile.change(), tile.improves()), (d(40), Some(true)));
-        let tile = Tile::new(Kpi::Rejects, d(8), d(4), d(1), 7);
+        let tile = Tile::new(Kpi::Rejects, d(8), d(4), d(1), (7, true));
         assert_eq!((tile.standing, tile.improves()), (Standing::Missed, Some(false)));
-        let tile = Tile::new(Kpi::FirstPass, d(98), None, d(97), 30);
+        let tile = Tile::new(Kpi::FirstPass, d(98), None, d(97), (30, true));
         assert_eq!((tile.target, tile.standing, tile.change()), (d(97), Standing::Met, None));
-        let tile = Tile::new(Kpi::Packed, None, d(4), d(1), 1);
+        let tile = Tile::new(Kpi::Packed, None, d(4), d(1), (1, false));
         assert_eq!((tile.standing, tile.change()), (Standing::None, None), "no data misses nothing");
-        assert_eq!(Tile::new(Kpi::Packed, d(3), d(0), None, 1).change(), None);
+        assert_eq!(Tile::new(Kpi::Packed, d(3), d(0), None, (1, false)).change(), None);
+        let so_far = |goes_on| Tile::new(Kpi::Packed, d(9), None, d(10), (1, goes_on)).standing;
+        assert_eq!((so_far(true), so_far(false)), (Standing::Open, Standing::Missed));
         assert_eq!(percent(0, 0), None);
         assert_eq!(percent(2, 3), Some("66.7".parse().unwrap()));
     }

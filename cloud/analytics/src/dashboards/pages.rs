@@ -10,15 +10,17 @@ use axum::{Extension, Router};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use platform::ctx::Plants;
+use platform::db::DbError;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, Shell, escaped, form, query};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::api::EventsAsked;
-use super::ask::Bar;
+use super::ask::{Bar, Bars};
 use super::model::{Board, Kpi, Standing, Tile, percent};
-use super::service::{self, Asked, DayPoint, Page, PlantBehind, Target, View, Wish};
+use super::service::{self, Age, Asked, DayPoint, Narrowed, Page, PlantBehind, Target, View, Wish};
+use super::store;
 use crate::mirror::{Freshness, Mirrors};
 use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
 
@@ -54,12 +56,21 @@ fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "public, max-age=600")], text)
 }
 
+/// Names and values as they stand in an address; empty ones are left out.
+fn pairs(of: &[(&str, &str)]) -> String {
+    let said = of.iter().filter(|(_, value)| !value.is_empty());
+    said.map(|(name, value)| format!("{name}={}", escaped(value, b"-_"))).collect::<Vec<_>>().join("&")
+}
+
 /// The address of what one looks at, to be filtered further.
 fn address(asked: &Asked) -> String {
-    let pairs =
-        [("plant", &asked.plant), ("period", &asked.period), ("from", &asked.from), ("to", &asked.to)];
-    let said = pairs.iter().filter(|(_, value)| !value.is_empty());
-    said.map(|(name, value)| format!("{name}={}", escaped(value, b"-"))).collect::<Vec<_>>().join("&")
+    let Asked { plant, period, from, to } = asked;
+    pairs(&[("plant", plant), ("period", period), ("from", from), ("to", to)])
+}
+
+/// Where the events behind a figure are listed, narrowed to this.
+fn events_of(kpi: Kpi, asked: &Asked, narrowed: &[(&str, &str)]) -> String {
+    format!("/dashboards/events/{}?{}", kpi.name(), [address(asked), pairs(narrowed)].join("&"))
 }
 
 #[derive(Template)]
@@ -69,9 +80,11 @@ struct BoardPage<'a> {
     board: Board,
     asked: &'a Asked,
     address: String,
-    /// Plants that one may choose.
-    plants: Vec<String>,
+    /// Plants that one may choose: code and name.
+    plants: Vec<(String, String)>,
     figures: String,
+    /// Whether new figures are asked for from time to time.
+    live: bool,
 }
 
 impl BoardPage<'_> {
@@ -81,38 +94,65 @@ impl BoardPage<'_> {
 
     /// Each with the attribute that chooses it, or nothing.
     fn periods(&self) -> [(&'static str, &'static str); 7] {
-        let chosen = if self.asked.period.is_empty() { "7d" } else { &self.asked.period };
+        let typed = !self.asked.from.is_empty() || !self.asked.to.is_empty();
+        let chosen = match self.asked.period.as_str() {
+            _ if typed => "days",
+            "" => "7d",
+            named => named,
+        };
         PERIODS.map(|one| (one, if one == chosen { " selected" } else { "" }))
+    }
+}
+
+/// A cell of a table, and where it leads: the events that it counts.
+struct Cell {
+    text: String,
+    href: String,
+}
+
+impl Cell {
+    fn plain(text: String) -> Self {
+        Self { text, href: String::new() }
     }
 }
 
 /// A chart, with the table behind it.
 struct Chart {
     title: String,
-    /// For the script: kind, labels and series.
+    /// For the script: kind, labels and series, with the address of what each point counts.
     data: Value,
     head: Vec<String>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Vec<Cell>>,
     /// What is said instead where there is nothing.
     none: String,
+    /// What is to be known of it besides.
+    note: String,
+    /// It counts what is so now, and not what the mirror holds.
+    of_now: bool,
 }
+
+/// Most bars that are drawn; the table has the others.
+const DRAWN: usize = 20;
 
 #[derive(Template)]
 #[template(path = "figures.html")]
 struct Figures<'a> {
     texts: &'a Texts,
     zone: Tz,
+    asked: &'a Asked,
     address: &'a str,
     view: &'a View,
     charts: Vec<Chart>,
     now: DateTime<Utc>,
 }
 
+/// Said in the place of figures.
 #[derive(Template)]
 #[template(path = "waiting.html")]
 struct Waiting<'a> {
     texts: &'a Texts,
     key: String,
+    class: &'static str,
 }
 
 impl Figures<'_> {
@@ -120,11 +160,22 @@ impl Figures<'_> {
         number(self.texts, tile.kpi, n)
     }
 
+    /// When what is in work was counted.
+    fn counted(&self) -> String {
+        self.texts.t1("dashboard-counted", "moment", self.texts.clock(&self.view.wip_at, self.zone))
+    }
+
+    /// The dashboard of one plant, of the same days.
+    fn of_plant(&self, plant: &str) -> String {
+        address(&Asked { plant: plant.to_owned(), ..self.asked.clone() })
+    }
+
     /// How a tile stands, as a class, a sign that needs no colour, and a text.
     fn standing(&self, tile: &Tile) -> Option<(&'static str, &'static str, String)> {
         match tile.standing {
             Standing::Met => Some(("is-good", "✓", self.texts.t("dashboard-met"))),
             Standing::Missed => Some(("is-bad", "✗", self.texts.t("dashboard-missed"))),
+            Standing::Open => Some(("is-info", "…", self.texts.t("dashboard-open"))),
             Standing::None => None,
         }
     }
@@ -200,21 +251,50 @@ async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
     let board = Board::parse(&board).ok_or_else(Problem::not_found)?;
-    let asked = query::<Asked>(&uri)?;
-    let figures = render(&state, &mirrors, &caller, board, &asked).await?;
+    let mut asked = query::<Asked>(&uri)?;
     let may_see = caller.plants(&DASHBOARD_READ);
-    let all: Vec<String> =
-        state.db.tx(&caller.at(&DASHBOARD_READ), async |tx| platform::tenancy::plant_codes(tx).await).await?;
+    let all = state
+        .db
+        .tx(&caller.at(&DASHBOARD_READ), async |tx| Ok::<_, DbError>(store::plants(tx).await?))
+        .await?;
+    let plants: Vec<(String, String)> =
+        all.into_iter().filter(|(code, ..)| may_see.has(code)).map(|(code, name, _)| (code, name)).collect();
+    if board == Board::Plant {
+        one_plant_today(&mut asked, &plants);
+    }
+    let (status, figures) = match render(&state, &mirrors, &caller, board, &asked).await {
+        Ok(figures) => (StatusCode::OK, figures),
+        Err(problem) if problem.code == "dashboard.days" => {
+            let told = Waiting { texts: &caller.texts, key: problem.text_key(), class: "is-bad" };
+            (problem.status, told.render()?)
+        }
+        Err(problem) => return Err(problem),
+    };
     let view = BoardPage {
         texts: &caller.texts,
         board,
         asked: &asked,
         address: address(&asked),
-        plants: all.into_iter().filter(|code| may_see.has(code)).collect(),
+        plants,
         figures,
+        live: status == StatusCode::OK,
     };
     let title = caller.t(&format!("board-{}", board.name()));
-    Shell::new(&state, &caller, title, HREF).page(&headers, &view)
+    let mut response = Shell::new(&state, &caller, title, HREF).page(&headers, &view)?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// A plant's own dashboard is about one plant, today, where nothing else is asked for.
+fn one_plant_today(asked: &mut Asked, plants: &[(String, String)]) {
+    if asked.plant.is_empty()
+        && let Some((first, _)) = plants.first()
+    {
+        asked.plant.clone_from(first);
+    }
+    if asked.period.is_empty() && asked.from.is_empty() && asked.to.is_empty() {
+        asked.period = "today".into();
+    }
 }
 
 /// `GET /dashboards/{board}/figures`: the part that changes.
@@ -242,43 +322,44 @@ async fn render(
     let texts = &caller.texts;
     match service::view(state, mirrors, caller, board, asked, now).await {
         Ok(view) => {
-            let charts = charts(texts, &view);
-            let address = address(asked);
-            let figures = Figures { texts, zone: caller.zone, address: &address, view: &view, charts, now };
+            let charts = charts(texts, asked, &view);
+            let address = &address(asked);
+            let figures = Figures { texts, zone: caller.zone, asked, address, view: &view, charts, now };
             Ok(figures.render()?)
         }
         Err(problem) if service::is_waiting(&problem) => {
-            Ok(Waiting { texts, key: problem.text_key() }.render()?)
+            Ok(Waiting { texts, key: problem.text_key(), class: "is-info" }.render()?)
         }
         Err(problem) => Err(problem),
     }
 }
 
-fn charts(texts: &Texts, view: &View) -> Vec<Chart> {
-    let t = |key: &str| texts.t(key);
+fn charts(texts: &Texts, asked: &Asked, view: &View) -> Vec<Chart> {
+    let line = |kpis: &[Kpi]| line(texts, asked, view, kpis);
+    let bars = |title: &str, bars: &Bars, parts, of| pareto(texts, asked, &texts.t(title), bars, parts, of);
     let mut all = Vec::new();
     match view.board {
         Board::Executive => {
-            all.push(line(texts, view, &[Kpi::Received, Kpi::Packed, Kpi::Dispatched]));
+            all.push(line(&[Kpi::Received, Kpi::Packed, Kpi::Dispatched]));
         }
         Board::Plant => {
-            all.push(line(texts, view, &[Kpi::Operations, Kpi::Packed]));
-            all.push(machines(texts, view));
+            all.push(line(&[Kpi::Operations, Kpi::Packed]));
+            all.push(machines(texts, asked, view));
         }
         Board::Production => {
-            all.push(wip(texts, view));
-            all.push(line(texts, view, &[Kpi::Operations, Kpi::Packed]));
-            all.push(machines(texts, view));
+            all.push(wip(texts, asked, view));
+            all.push(line(&[Kpi::Operations, Kpi::Packed]));
+            all.push(machines(texts, asked, view));
         }
         Board::Quality => {
-            all.push(line(texts, view, &[Kpi::FirstPass]));
-            all.push(pareto(texts, &t("dashboard-rejects"), &view.rejects, true));
-            all.push(pareto(texts, &t("dashboard-outside"), &view.outside, false));
+            all.push(line(&[Kpi::FirstPass]));
+            all.push(bars("dashboard-rejects", &view.rejects, true, (Kpi::Rejects, "reason")));
+            all.push(bars("dashboard-outside", &view.outside, false, (Kpi::Outside, "reading")));
         }
         Board::Receiving => {
-            all.push(line(texts, view, &[Kpi::Received]));
-            all.push(pareto(texts, &t("dashboard-suppliers"), &view.suppliers, false));
-            all.push(pareto(texts, &t("dashboard-receipts"), &view.receipts, true));
+            all.push(line(&[Kpi::Received]));
+            all.push(bars("dashboard-suppliers", &view.suppliers, false, (Kpi::IncomingPass, "supplier")));
+            all.push(bars("dashboard-receipts", &view.receipts, true, (Kpi::Received, "supplier")));
         }
     }
     all
@@ -296,28 +377,33 @@ fn of_day(point: &DayPoint, kpi: Kpi) -> Option<Decimal> {
     }
 }
 
-fn line(texts: &Texts, view: &View, kpis: &[Kpi]) -> Chart {
+fn line(texts: &Texts, asked: &Asked, view: &View, kpis: &[Kpi]) -> Chart {
     let name = |kpi: &Kpi| texts.t(&format!("kpi-{}", kpi.name()));
-    let day = |day: &NaiveDate| texts.day(day);
+    let href = |kpi: Kpi, day: &NaiveDate| {
+        let day = day.to_string();
+        let day = Asked { period: String::new(), from: day.clone(), to: day, ..asked.clone() };
+        events_of(kpi, &day, &[])
+    };
     // A day without data is a gap in the line, and a word in the table.
     let number = |n: Option<Decimal>| n.map_or(Value::Null, |n| float(&n));
     let series: Vec<Value> = kpis
         .iter()
         .map(|kpi| {
             let values: Vec<Value> = view.days.iter().map(|point| number(of_day(point, *kpi))).collect();
-            json!({ "name": name(kpi), "values": values })
+            let links: Vec<String> = view.days.iter().map(|point| href(*kpi, &point.day)).collect();
+            json!({ "name": name(kpi), "values": values, "links": links })
         })
         .collect();
-    let labels: Vec<String> = view.days.iter().map(|point| day(&point.day)).collect();
+    let labels: Vec<String> = view.days.iter().map(|point| texts.day(&point.day)).collect();
     let rows = view
         .days
         .iter()
         .map(|point| {
-            let cells = kpis.iter().map(|kpi| {
-                of_day(point, *kpi)
-                    .map_or_else(|| texts.t("dashboard-no-data"), |n| self::number(texts, *kpi, &n))
+            let cells = kpis.iter().map(|kpi| match of_day(point, *kpi) {
+                Some(n) => Cell { text: self::number(texts, *kpi, &n), href: href(*kpi, &point.day) },
+                None => Cell::plain(texts.t("dashboard-no-data")),
             });
-            std::iter::once(day(&point.day)).chain(cells).collect()
+            std::iter::once(Cell::plain(texts.day(&point.day))).chain(cells).collect()
         })
         .collect();
     let empty = view.days.iter().all(|point| kpis.iter().all(|kpi| of_day(point, *kpi).is_none()));
@@ -327,6 +413,8 @@ fn line(texts: &Texts, view: &View, kpis: &[Kpi]) -> Chart {
         head: std::iter::once(texts.t("dashboard-day")).chain(kpis.iter().map(name)).collect(),
         rows: if empty { Vec::new() } else { rows },
         none: texts.t("dashboard-none-days"),
+        note: String::new(),
+        of_now: false,
     }
 }
 
@@ -343,25 +431,60 @@ fn label(texts: &Texts, bar: &Bar) -> String {
 }
 
 /// Bars; with the share that they and those before them have together, where they are parts
-/// of one whole.
-fn pareto(texts: &Texts, title: &str, bars: &[Bar], parts: bool) -> Chart {
+/// of one whole. Each leads to the events of a figure, narrowed to its code.
+fn pareto(
+    texts: &Texts,
+    asked: &Asked,
+    title: &str,
+    of: &Bars,
+    parts: bool,
+    (kpi, column): (Kpi, &str),
+) -> Chart {
+    let bars = &of.bars;
+    let shown = |share: Option<Decimal>| {
+        share.map_or_else(|| texts.t("dashboard-no-data"), |n| format!("{} %", texts.quantity(&n)))
+    };
+    let (mut labels, mut counts, mut shares, mut links, mut rows) = (vec![], vec![], vec![], vec![], vec![]);
     let mut so_far = 0;
-    let mut shares = Vec::new();
-    let mut rows = Vec::new();
     for bar in bars {
         so_far += bar.count;
         let share = percent(if parts { so_far } else { bar.count }, bar.of);
-        let shown =
-            share.map_or_else(|| texts.t("dashboard-no-data"), |n| format!("{} %", texts.quantity(&n)));
-        shares.push(share.map_or(Value::Null, |n| float(&n)));
-        rows.push(vec![label(texts, bar), texts.number(bar.count), texts.number(bar.of), shown]);
+        let href = if bar.code.is_empty() { String::new() } else { bar_href(asked, bar, kpi, column) };
+        let text = label(texts, bar);
+        if labels.len() < DRAWN {
+            labels.push(text.clone());
+            counts.push(bar.count);
+            shares.push(share.map_or(Value::Null, |n| float(&n)));
+            links.push(href.clone());
+        }
+        let plain = [texts.number(bar.count), texts.number(bar.of), shown(share)].map(Cell::plain);
+        rows.push(std::iter::once(Cell { text, href }).chain(plain).collect());
     }
-    let labels: Vec<String> = bars.iter().map(|bar| label(texts, bar)).collect();
-    let counts: Vec<i64> = bars.iter().map(|bar| bar.count).collect();
+    let all = i64::try_from(bars.len()).unwrap_or(i64::MAX).saturating_add(of.left_out);
+    let others = |n: i64| texts.t1("dashboard-others", "count", texts.number(n));
+    if of.left_out > 0 {
+        let cells = [others(of.left_out), texts.number(of.left_out_count), String::new(), String::new()];
+        rows.push(cells.map(Cell::plain).into());
+    }
+    let mut note = String::new();
+    if bars.len() > DRAWN {
+        let drawn = i64::try_from(DRAWN).unwrap_or(i64::MAX);
+        // Parts of a whole are drawn to its end.
+        if parts {
+            labels.push(others(all - drawn));
+            let listed: i64 = bars.iter().skip(DRAWN).map(|bar| bar.count).sum();
+            counts.push(listed + of.left_out_count);
+            shares.push(Value::from(100));
+            links.push(String::new());
+        }
+        let (drawn, all) = (texts.number(drawn), texts.number(all));
+        note =
+            texts.with("dashboard-drawn", &[("drawn", drawn.as_str().into()), ("all", all.as_str().into())]);
+    }
     let share = texts.t(if parts { "dashboard-share-together" } else { "dashboard-share" });
     let data = json!({
         "kind": "pareto", "labels": labels, "count": texts.t("dashboard-count"), "counts": counts,
-        "share": share, "shares": shares,
+        "share": share, "shares": shares, "links": links,
     });
     Chart {
         title: title.to_owned(),
@@ -369,25 +492,50 @@ fn pareto(texts: &Texts, title: &str, bars: &[Bar], parts: bool) -> Chart {
         head: vec![texts.t("dashboard-what"), texts.t("dashboard-count"), texts.t("dashboard-of"), share],
         rows,
         none: texts.t("dashboard-none-bars"),
+        note,
+        of_now: false,
     }
 }
 
-fn machines(texts: &Texts, view: &View) -> Chart {
-    let mut chart = pareto(texts, &texts.t("dashboard-machines"), &view.machines, false);
+/// Where the events of a bar are listed; codes of a plant's own at that plant.
+fn bar_href(asked: &Asked, bar: &Bar, kpi: Kpi, column: &str) -> String {
+    let mut asked = asked.clone();
+    if !bar.plant.is_empty() {
+        asked.plant.clone_from(&bar.plant);
+    }
+    events_of(kpi, &asked, &[(column, &bar.code)])
+}
+
+fn machines(texts: &Texts, asked: &Asked, view: &View) -> Chart {
+    let title = texts.t("dashboard-machines");
+    let mut chart = pareto(texts, asked, &title, &view.machines, false, (Kpi::Operations, "machine"));
     chart.none = texts.t("dashboard-none-machines");
     chart
 }
 
-fn wip(texts: &Texts, view: &View) -> Chart {
+fn wip(texts: &Texts, asked: &Asked, view: &View) -> Chart {
     let stage = |name: &str| texts.or(&format!("trace-stage-{name}"), name);
-    let ages = ["dashboard-age-day", "dashboard-age-three", "dashboard-age-week", "dashboard-age-older"];
-    let of = |row: &service::Wip| [row.day, row.three_days, row.week, row.older];
+    let ages = [
+        (Age::Day, "dashboard-age-day"),
+        (Age::ThreeDays, "dashboard-age-three"),
+        (Age::Week, "dashboard-age-week"),
+        (Age::Older, "dashboard-age-older"),
+    ];
+    let of = |row: &service::Wip, age: Age| match age {
+        Age::Day => row.day,
+        Age::ThreeDays => row.three_days,
+        Age::Week => row.week,
+        Age::Older => row.older,
+    };
+    let href = |row: &service::Wip, age: &str| {
+        events_of(Kpi::Wip, asked, &[("stage", row.stage.as_str()), ("age", age)])
+    };
     let series: Vec<Value> = ages
         .iter()
-        .enumerate()
-        .map(|(at, key)| {
-            let values: Vec<i64> = view.wip.iter().map(|row| of(row)[at]).collect();
-            json!({ "name": texts.t(key), "values": values })
+        .map(|(age, key)| {
+            let values: Vec<i64> = view.wip.iter().map(|row| of(row, *age)).collect();
+            let links: Vec<String> = view.wip.iter().map(|row| href(row, age.name())).collect();
+            json!({ "name": texts.t(key), "values": values, "links": links })
         })
         .collect();
     let labels: Vec<String> = view.wip.iter().map(|row| stage(&row.stage)).collect();
@@ -395,13 +543,19 @@ fn wip(texts: &Texts, view: &View) -> Chart {
         .wip
         .iter()
         .map(|row| {
-            let mut cells = vec![stage(&row.stage), texts.number(row.total)];
-            cells.extend(of(row).map(|n| texts.number(n)));
+            let mut cells = vec![
+                Cell::plain(stage(&row.stage)),
+                Cell { text: texts.number(row.total), href: href(row, "") },
+            ];
+            cells.extend(ages.map(|(age, _)| match of(row, age) {
+                0 => Cell::plain(texts.number(0)),
+                n => Cell { text: texts.number(n), href: href(row, age.name()) },
+            }));
             cells
         })
         .collect();
     let mut head = vec![texts.t("dashboard-stage"), texts.t("dashboard-count")];
-    head.extend(ages.map(|key| texts.t(key)));
+    head.extend(ages.map(|(_, key)| texts.t(key)));
     Chart {
         title: texts.t("dashboard-wip"),
         data: if view.wip.is_empty() {
@@ -412,6 +566,8 @@ fn wip(texts: &Texts, view: &View) -> Chart {
         head,
         rows,
         none: texts.t("dashboard-none-wip"),
+        note: String::new(),
+        of_now: true,
     }
 }
 
@@ -422,6 +578,10 @@ struct EventsPage<'a> {
     zone: Tz,
     kpi: Kpi,
     address: String,
+    /// The address with what the list is narrowed to.
+    here: String,
+    /// What it is narrowed to, in words.
+    narrowed: Vec<String>,
     page: Page,
     now: DateTime<Utc>,
 }
@@ -445,6 +605,30 @@ impl EventsPage<'_> {
     }
 }
 
+/// What a list is narrowed to, by the names that stand in its address.
+fn said(narrowed: &Narrowed) -> Vec<(&'static str, &str)> {
+    let Narrowed { by, stage, age } = narrowed;
+    let all = [
+        ("machine", &by.machine),
+        ("reason", &by.reason),
+        ("reading", &by.reading),
+        ("supplier", &by.supplier),
+        ("stage", stage),
+        ("age", age),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
+}
+
+fn narrowed_to(texts: &Texts, of: &str, value: &str) -> String {
+    let value = match of {
+        "stage" => texts.or(&format!("trace-stage-{value}"), value),
+        "age" if value == Age::ThreeDays.name() => texts.t("dashboard-age-three"),
+        "age" => texts.or(&format!("dashboard-age-{value}"), value),
+        _ => value.to_owned(),
+    };
+    format!("{}: {value}", texts.t(&format!("dashboard-by-{of}")))
+}
+
 /// `GET /dashboards/events/{kpi}`
 async fn events(
     State(state): State<AppState>,
@@ -456,18 +640,24 @@ async fn events(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
     let kpi = Kpi::parse(&kpi).ok_or_else(Problem::not_found)?;
-    let (asked, after) = query::<EventsAsked>(&uri)?.split();
+    let (asked, narrowed, after) = query::<EventsAsked>(&uri)?.split();
     let now = Utc::now();
-    let found = service::behind(&state, &mirrors, &caller, (kpi, &asked, Some(&after)), now).await;
+    let of = (kpi, &asked, &narrowed, Some(after.as_str()));
+    let found = service::behind(&state, &mirrors, &caller, of, now).await;
     let shell = Shell::new(&state, &caller, caller.t(&format!("kpi-{}", kpi.name())), HREF);
     match found {
         Ok(page) => {
-            let address = address(&asked);
-            let view = EventsPage { texts: &caller.texts, zone: caller.zone, kpi, address, page, now };
+            let texts = &caller.texts;
+            let said = said(&narrowed);
+            let here = [address(&asked), pairs(&said)].join("&");
+            let narrowed = said.iter().map(|(of, value)| narrowed_to(texts, of, value)).collect();
+            let (address, zone) = (address(&asked), caller.zone);
+            let view = EventsPage { texts, zone, kpi, address, here, narrowed, page, now };
             shell.page(&headers, &view)
         }
         Err(problem) if service::is_waiting(&problem) => {
-            shell.page(&headers, &Waiting { texts: &caller.texts, key: problem.text_key() })
+            let told = Waiting { texts: &caller.texts, key: problem.text_key(), class: "is-info" };
+            shell.page(&headers, &told)
         }
         Err(problem) => Err(problem),
     }

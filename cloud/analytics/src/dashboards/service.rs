@@ -11,11 +11,12 @@ use platform::web::{AppState, Caller, Problem};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use trace::explore::error::TraceError;
 use trace::explore::names;
 use trace::explore::service::{FRESH, own_code, uid_text};
 use utoipa::ToSchema;
 
-use super::ask::{self, After, Bar, Counts, Scope};
+use super::ask::{self, After, Bars, Counts, Narrow, Scope};
 use super::model::{Board, Kpi, Span, Tile, percent};
 use super::store;
 use crate::mirror::{Freshness, Mirrors};
@@ -28,13 +29,64 @@ use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
 pub struct Asked {
     /// Code of a plant; all that one may see, when left out.
     pub plant: String,
-    /// `today`, `7d`, `30d`, `90d`, `month`, `year`, or `days` with `from` and `to`; seven
-    /// days when left out.
+    /// `today`, `7d`, `30d`, `90d`, `month`, `year`, or `days`; seven days when left out.
+    /// `from` and `to` come before it.
     pub period: String,
     /// First day, as 2025-01-31.
     pub from: String,
     /// Last day.
     pub to: String,
+}
+
+/// What a list of events is narrowed to, as it stands in the address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Narrowed {
+    /// Codes of dimensions.
+    pub by: Narrow,
+    /// Name of a stage, of what is in work.
+    pub stage: Option<String>,
+    /// How long it has been in work: `day`, `three_days`, `week` or `older`.
+    pub age: Option<String>,
+}
+
+/// A step of the time that units have been in work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// Up to a day.
+    Day,
+    /// Up to three days.
+    ThreeDays,
+    /// Up to a week.
+    Week,
+    /// Longer.
+    Older,
+}
+
+impl Age {
+    /// All of them, the youngest first.
+    pub const ALL: [Self; 4] = [Self::Day, Self::ThreeDays, Self::Week, Self::Older];
+
+    /// Its name in addresses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::ThreeDays => "three_days",
+            Self::Week => "week",
+            Self::Older => "older",
+        }
+    }
+
+    /// Last events of it are after the first moment, and not after the second.
+    fn between(self, now: DateTime<Utc>) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let back = |days| now - chrono::TimeDelta::days(days);
+        match self {
+            Self::Day => (Some(back(1)), None),
+            Self::ThreeDays => (Some(back(3)), Some(back(1))),
+            Self::Week => (Some(back(7)), Some(back(3))),
+            Self::Older => (None, Some(back(7))),
+        }
+    }
 }
 
 /// A day of a chart; null where nothing at all was recorded.
@@ -112,21 +164,25 @@ pub struct View {
     /// Units in work now.
     pub wip: Vec<Wip>,
     /// Machines, by quarters of an hour in which they recorded work.
-    pub machines: Vec<Bar>,
+    pub machines: Bars,
     /// Reasons of failed results, most first.
-    pub rejects: Vec<Bar>,
+    pub rejects: Bars,
     /// What was read beyond its limits.
-    pub outside: Vec<Bar>,
+    pub outside: Bars,
     /// Suppliers by failed incoming inspections.
-    pub suppliers: Vec<Bar>,
+    pub suppliers: Bars,
     /// Suppliers by units received.
-    pub receipts: Vec<Bar>,
+    pub receipts: Bars,
     /// Up to what the figures hold.
     pub fresh: Freshness,
     /// When work in progress was counted.
     pub wip_at: DateTime<Utc>,
     /// Plants that may have recorded what is not counted yet.
     pub plants_behind: Vec<PlantBehind>,
+}
+
+fn is_code(plant: &str) -> bool {
+    plant.len() == 3 && plant.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// The days and plants of a question that the caller may ask.
@@ -141,8 +197,7 @@ pub fn scope(caller: &Caller, asked: &Asked, now: DateTime<Utc>) -> Result<Scope
     let mut plants = caller.in_focus(&DASHBOARD_READ).plants.codes();
     if !asked.plant.is_empty() {
         let own = caller.plants(&DASHBOARD_READ);
-        let is_code = asked.plant.len() == 3 && asked.plant.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !is_code || !own.has(&asked.plant) {
+        if !is_code(&asked.plant) || !own.has(&asked.plant) {
             return Err(Problem::not_found());
         }
         plants = Some(vec![asked.plant.clone()]);
@@ -150,15 +205,21 @@ pub fn scope(caller: &Caller, asked: &Asked, now: DateTime<Utc>) -> Result<Scope
     Ok(Scope { span, plants })
 }
 
+/// 404 for a plant that is not there.
+fn known_plant(asked: &Asked, all: &[(String, String, String)]) -> Result<(), Problem> {
+    let known = asked.plant.is_empty() || all.iter().any(|(code, ..)| *code == asked.plant);
+    if known { Ok(()) } else { Err(Problem::not_found()) }
+}
+
 /// What the mirror answers for a dashboard.
 #[derive(Default)]
 struct Mirrored {
     days: ask::Days,
-    machines: Vec<Bar>,
-    rejects: Vec<Bar>,
-    outside: Vec<Bar>,
-    suppliers: Vec<Bar>,
-    receipts: Vec<Bar>,
+    machines: Bars,
+    rejects: Bars,
+    outside: Bars,
+    suppliers: Bars,
+    receipts: Bars,
 }
 
 /// A dashboard.
@@ -204,11 +265,13 @@ pub async fn view(
             Ok::<_, DbError>((targets, wip, plants, behind))
         })
         .await?;
+    known_plant(asked, &all_plants)?;
     let shown = |code: &str| scope.plants.as_ref().is_none_or(|codes| codes.iter().any(|one| one == code));
     let plants: Vec<(String, String)> =
         all_plants.into_iter().filter(|(code, ..)| shown(code)).map(|(code, name, _)| (code, name)).collect();
     let codes: Vec<String> = plants.iter().map(|(code, _)| code.clone()).collect();
     let wanted = Targets::of(targets);
+    let today = now.with_timezone(&caller.zone).date_naive();
     let before = scope.span.before();
     let sum = |span: &Span, plant: Option<&str>| {
         let of = mirrored
@@ -229,7 +292,8 @@ pub async fn view(
         };
         // What was in work is not known of any time but now.
         let then = if kpi == Kpi::Wip { None } else { figure(kpi, &then) };
-        Tile::new(kpi, value, then, wanted.over(kpi, &here), scope.span.days())
+        let goes_on = scope.span.has(today);
+        Tile::new(kpi, value, then, wanted.over(kpi, &here), (scope.span.days(), goes_on))
     };
     let rows = plants
         .iter()
@@ -391,25 +455,38 @@ const PAGE: usize = 50;
 /// The events behind a figure.
 ///
 /// # Errors
-/// As [`view`]; 400 `dashboard.place` for an `after` that no page gave.
+/// As [`view`]; 400 `dashboard.place` for an `after` that no page gave, `dashboard.narrow`
+/// for what the figure cannot be narrowed to.
 pub async fn behind(
     state: &AppState,
     mirrors: &Mirrors,
     caller: &Caller,
-    (kpi, asked, after): (Kpi, &Asked, Option<&str>),
+    (kpi, asked, narrowed, after): (Kpi, &Asked, &Narrowed, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<Page, Problem> {
     let scope = scope(caller, asked, now)?;
     let cx = caller.at(&DASHBOARD_READ);
-    let code = state.db.tx(&cx, async |tx| own_code(tx).await).await.map_err(Problem::from)?;
+    let (code, plants) = state
+        .db
+        .tx(&cx, async |tx| {
+            Ok::<_, TraceError>((own_code(tx).await?, store::plants(tx).await.map_err(DbError::from)?))
+        })
+        .await
+        .map_err(Problem::from)?;
+    known_plant(asked, &plants)?;
     let wrong = || Problem::bad_request("dashboard.place", "");
     let after = after.filter(|after| !after.is_empty());
     if kpi == Kpi::Wip {
-        return in_work(state, caller, &scope, after.map(wip_place).transpose()?, code).await;
+        let of = Narrowing::read(narrowed, now)?;
+        return in_work(state, caller, (&scope, &of), after.map(wip_place).transpose()?, code).await;
+    }
+    if !narrowed.by.fits(kpi) || narrowed.stage.is_some() || narrowed.age.is_some() {
+        return Err(Problem::bad_request("dashboard.narrow", ""));
     }
     let place = after.map(|after| place(after).ok_or_else(wrong)).transpose()?;
+    let by = narrowed.by.clone();
     let found = mirrors
-        .ask(caller.cx.tenant, move |conn| ask::behind(conn, kpi, &scope, place.as_ref(), PAGE + 1))
+        .ask(caller.cx.tenant, move |conn| ask::behind(conn, kpi, (&scope, &by), place.as_ref(), PAGE + 1))
         .await?;
     let (mut rows, total) = found.value.unwrap_or_default();
     let more = rows.len() > PAGE;
@@ -448,29 +525,67 @@ type WipPlace = (String, i16, DateTime<Utc>, i64);
 fn wip_place(text: &str) -> Result<WipPlace, Problem> {
     let read = || {
         let mut parts = text.split('_');
-        let plant = parts.next()?.to_owned();
+        let plant = parts.next().filter(|code| is_code(code))?.to_owned();
         let (stage, at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         Some((plant, stage, DateTime::from_timestamp_micros(at)?, parts.next()?.parse().ok()?))
     };
     read().ok_or_else(|| Problem::bad_request("dashboard.place", ""))
 }
 
+/// What is in work, narrowed.
+struct Narrowing {
+    now: DateTime<Utc>,
+    stage: Option<i16>,
+    age: Option<Age>,
+}
+
+impl Narrowing {
+    fn read(narrowed: &Narrowed, now: DateTime<Utc>) -> Result<Self, Problem> {
+        let wrong = || Problem::bad_request("dashboard.narrow", "");
+        if narrowed.by != Narrow::default() {
+            return Err(wrong());
+        }
+        let stage = narrowed.stage.as_deref().map(|name| {
+            let stage = proto::v1::Stage::from_str_name(name).ok_or_else(wrong)?;
+            i16::try_from(i32::from(stage)).map_err(|_| wrong())
+        });
+        let age = narrowed
+            .age
+            .as_deref()
+            .map(|name| Age::ALL.into_iter().find(|age| age.name() == name).ok_or_else(wrong));
+        Ok(Self { now, stage: stage.transpose()?, age: age.transpose()? })
+    }
+
+    /// How many of a row are meant.
+    fn of(&self, row: &store::WipRow) -> i64 {
+        match (self.stage.is_none_or(|stage| stage == row.stage), self.age) {
+            (false, _) => 0,
+            (true, None) => row.total,
+            (true, Some(Age::Day)) => row.day,
+            (true, Some(Age::ThreeDays)) => row.three_days,
+            (true, Some(Age::Week)) => row.week,
+            (true, Some(Age::Older)) => row.older,
+        }
+    }
+}
+
 async fn in_work(
     state: &AppState,
     caller: &Caller,
-    scope: &Scope,
+    (scope, of): (&Scope, &Narrowing),
     after: Option<WipPlace>,
     code: uid::TenantCode,
 ) -> Result<Page, Problem> {
-    let now = Utc::now();
     let (mut units, total) = state
         .db
         .tx(&caller.at(&DASHBOARD_READ), async |tx| {
             let after = after.as_ref().map(|(plant, stage, at, key)| (plant.as_str(), *stage, *at, *key));
             let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-            let units = store::wip_units(tx, scope.plants.as_deref(), after, limit).await?;
-            let wip = store::wip(tx, scope.plants.as_deref(), now).await?;
-            Ok::<_, DbError>((units, wip.iter().map(|row| row.total).sum::<i64>()))
+            let between = of.age.map(|age| age.between(of.now)).unwrap_or_default();
+            let units =
+                store::wip_units(tx, scope.plants.as_deref(), (of.stage, between), after, limit).await?;
+            let wip = store::wip(tx, scope.plants.as_deref(), of.now).await?;
+            Ok::<_, DbError>((units, wip.iter().map(|row| of.of(row)).sum::<i64>()))
         })
         .await?;
     let more = units.len() > PAGE;

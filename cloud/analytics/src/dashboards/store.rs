@@ -86,7 +86,7 @@ pub struct WipRow {
 }
 
 /// Units in work now by stage: within a day, three days, a week, or longer since their last
-/// event.
+/// event. What is inside of another unit is counted with it, wherever that went.
 pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> Result<Vec<WipRow>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
@@ -99,7 +99,7 @@ pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> 
                       as "week!",
                   count(*) filter (where last_at <= $3 - interval '7 days') as "older!"
            from uid_registry
-           where tenant_id = $1 and life = 2 and last_stage between 12 and 20
+           where tenant_id = $1 and life = 2 and custody = 1 and last_stage between 12 and 20
              and ($2::text[] is null or plant = any($2))
            group by last_stage order by last_stage"#,
         tenant,
@@ -122,21 +122,26 @@ pub struct WipUnit {
     pub last_at: DateTime<Utc>,
 }
 
-/// Units in work, in the order of the index; after the one named.
+/// Units in work, in the order of the index; after the one named. Of one stage, and with the
+/// last event after the one moment and not after the other, where those are given.
 pub async fn wip_units(
     tx: &mut Tx,
     plants: Option<&[String]>,
+    (stage, (younger, older)): (Option<i16>, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)),
     after: Option<(&str, i16, DateTime<Utc>, i64)>,
     limit: i64,
 ) -> Result<Vec<WipUnit>, Error> {
     let tenant = tx.tenant();
+    let only = (stage, younger, older);
     let (plant, stage, at, key) = after.unwrap_or(("", 0, DateTime::UNIX_EPOCH, 0));
     sqlx::query_as!(
         WipUnit,
         r#"select key, plant, last_stage as stage, item, location, last_at from uid_registry
-           where tenant_id = $1 and life = 2 and last_stage between 12 and 20
+           where tenant_id = $1 and life = 2 and custody = 1 and last_stage between 12 and 20
              and ($2::text[] is null or plant = any($2))
              and (plant, last_stage, last_at, key) > ($3, $4, $5, $6)
+             and ($8::smallint is null or last_stage = $8)
+             and ($9::timestamptz is null or last_at > $9) and ($10::timestamptz is null or last_at <= $10)
            order by plant, last_stage, last_at, key limit $7"#,
         tenant,
         plants,
@@ -145,6 +150,9 @@ pub async fn wip_units(
         at,
         key,
         limit,
+        only.0,
+        only.1,
+        only.2,
     )
     .fetch_all(tx.conn())
     .await

@@ -12,6 +12,8 @@ use super::value::days;
 /// Numbers of proto `Stage`: 3 GRN, 7 INSPECTION, 15 OPERATION, 21 SCRAP, 24 PACKING,
 /// 28 DISPATCH, 37 REFUSED; of `Action`: 1 the start of an operation, 2 out of a package;
 /// of `Outcome`: 1 passed, 2 failed, 3 in part. An incoming inspection names no operation.
+/// The first pass is of operations and their inspections: an oven's load that came out well
+/// says nothing of a unit, and what suppliers sent has a figure of its own.
 const OF_DAYS: &str = "
 insert into sum_day
 select day, plant, sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8), sum(c9), sum(c10),
@@ -28,7 +30,8 @@ from (
     from fact_lifecycle f where not f.void and f.day between $1 and $2 group by all
     union all
     select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0,
-           count(*) filter (f.attempt <= 1), count(*) filter (f.attempt <= 1 and f.outcome = 1),
+           count(*) filter (f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0)),
+           count(*) filter (f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0) and f.outcome = 1),
            count(*), count(*) filter (f.outcome = 2),
            count(*) filter (f.stage = 7 and f.operation = 0),
            count(*) filter (f.stage = 7 and f.operation = 0 and f.outcome = 1), 0, 0

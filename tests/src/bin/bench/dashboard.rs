@@ -191,8 +191,10 @@ const DAYS_SQL: [&str; 3] = [
      where e.tenant_id = $1 and e.production_date between $2 and $3
        and not exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
      group by 1, 2",
-    "select e.plant, e.production_date, count(*) filter (where e.attempt <= 1),
-            count(*) filter (where e.attempt <= 1 and e.outcome = 1), count(*), count(*) filter (where e.outcome = 2),
+    "select e.plant, e.production_date, 
+            count(*) filter (where e.attempt <= 1 and (e.stage = 15 or e.stage = 7 and e.operation <> '')),
+            count(*) filter (where e.attempt <= 1 and (e.stage = 15 or e.stage = 7 and e.operation <> '')
+                and e.outcome = 1), count(*), count(*) filter (where e.outcome = 2),
             count(*) filter (where e.stage = 7 and e.operation = ''),
             count(*) filter (where e.stage = 7 and e.operation = '' and e.outcome = 1)
      from lifecycle_events e join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id
