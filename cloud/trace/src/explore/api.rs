@@ -223,9 +223,8 @@ async fn find(
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<SearchQuery>(&uri)?;
     let limit = asked.limit.unwrap_or(50);
-    Ok(Json(
-        search::search(&state.db, &caller.at(&TRACE_READ), &asked.q, asked.after.as_deref(), limit).await?,
-    ))
+    let page = (asked.after.as_deref(), limit);
+    Ok(Json(search::search(&state.db, &caller.at(&TRACE_READ), &asked.q, page, Utc::now()).await?))
 }
 
 /// All streams of facts, and how current each is.

@@ -479,6 +479,10 @@ pub struct Found {
     pub hits: Vec<Hit>,
     /// Pass as `after` for the next page; null on the last.
     pub next: Option<String>,
+    /// How far this answer reaches.
+    pub current_to: CurrentTo,
+    /// Plants that may know more.
+    pub plants_behind: Vec<PlantBehind>,
 }
 
 /// Something found.

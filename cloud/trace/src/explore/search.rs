@@ -1,12 +1,14 @@
 //! Search: by the beginning of a UID, an alias, a supplier's lot, a document.
 
+use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
 use uid::TenantCode;
 
 use super::error::TraceError;
 use super::model::{Found, Hit};
-use super::service::{own_code, uid_text};
+use super::places::Lead;
+use super::service::{fresh, own_code, uid_text};
 use super::store::label;
 use super::store::search::{self as store, After, FoundRow};
 use super::{places, scope};
@@ -36,8 +38,20 @@ impl By {
     }
 }
 
+/// What matches, without how far that reaches.
+#[derive(Debug, Default)]
+pub struct Matches {
+    /// What the code itself stands for besides units; on the first page only.
+    pub leads: Vec<Lead>,
+    /// Results, best kind first.
+    pub hits: Vec<Hit>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<String>,
+}
+
 /// UIDs that `query` may mean. A query that is the beginning of something finds
-/// all of it; `after` is `next` of the page before.
+/// all of it; `after` is `next` of the page before. `now` decides which plants count
+/// as behind.
 ///
 /// # Errors
 /// [`TraceError`]: an empty query, a wrong parameter, the database.
@@ -45,10 +59,16 @@ pub async fn search(
     db: &Db,
     cx: &Cx,
     query: &str,
-    after: Option<&str>,
-    limit: usize,
+    (after, limit): (Option<&str>, usize),
+    now: DateTime<Utc>,
 ) -> Result<Found, TraceError> {
-    db.tx(cx, async |tx| search_in(tx, query, after, limit).await).await
+    db.tx(cx, async |tx| {
+        // Asked first: what is found is at least as new.
+        let (current_to, plants_behind) = fresh(tx, now).await?;
+        let Matches { leads, hits, next } = search_in(tx, query, after, limit).await?;
+        Ok(Found { leads, hits, next, current_to, plants_behind })
+    })
+    .await
 }
 
 /// As [`search`], inside a transaction.
@@ -60,7 +80,7 @@ pub async fn search_in(
     query: &str,
     after: Option<&str>,
     limit: usize,
-) -> Result<Found, TraceError> {
+) -> Result<Matches, TraceError> {
     if !(1..=MOST_LIMIT).contains(&limit) {
         let problem = format!("{limit} is not 1 to {MOST_LIMIT}");
         return Err(TraceError::Parameter { field: "limit", problem });
@@ -83,7 +103,7 @@ pub async fn search_in(
         let room = limit - hits.len();
         if room == 0 {
             let next = Some(format!("{number}.0."));
-            return Ok(Found { leads, hits, next });
+            return Ok(Matches { leads, hits, next });
         }
         let want = i64::try_from(room + 1).unwrap_or(i64::MAX);
         let mut rows = rows(tx, by, own, query, clean, &place, want).await?;
@@ -102,10 +122,10 @@ pub async fn search_in(
             Hit { by: by.name(), text, uid, item: row.item, plant: row.plant }
         }));
         if more {
-            return Ok(Found { leads, hits, next: last });
+            return Ok(Matches { leads, hits, next: last });
         }
     }
-    Ok(Found { leads, hits, next: None })
+    Ok(Matches { leads, hits, next: None })
 }
 
 async fn rows(

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::error::TraceError;
 use super::graph::Direction;
+use super::model::PlantBehind;
 use super::walk::Ask;
 use super::{search, service, text, walk};
 use crate::testing::{EXAMPLE, Say, Site, event, example, uid};
@@ -114,10 +115,10 @@ async fn another_tenant_sees_nothing() {
         uid::Uid::from_key("OTHR".parse().unwrap(), EXAMPLE.parse::<uid::Uid>().unwrap().key()).to_string();
     let error = service::trace(&other.db.db, &other.cx(), &twin, now).await.unwrap_err();
     assert!(matches!(error, TraceError::Unknown(_)));
-    let found = search::search(&other.db.db, &other.cx(), "UID-OTHR", None, 50).await.unwrap();
+    let found = search::search(&other.db.db, &other.cx(), "UID-OTHR", (None, 50), Utc::now()).await.unwrap();
     assert!(found.hits.is_empty());
     for code in ["HEAT", "GRN", "SN-"] {
-        let found = search::search(&other.db.db, &other.cx(), code, None, 50).await.unwrap();
+        let found = search::search(&other.db.db, &other.cx(), code, (None, 50), Utc::now()).await.unwrap();
         assert!(found.hits.is_empty(), "{code}");
     }
 }
@@ -324,10 +325,21 @@ async fn search_finds_by_prefix_lot_document_and_alias() {
     }
     site.settle().await;
     let find = async |query: &str, after: Option<&str>, limit| {
-        search::search(&site.db.db, &site.cx(), query, after, limit).await.unwrap()
+        search::search(&site.db.db, &site.cx(), query, (after, limit), Utc::now()).await.unwrap()
     };
     assert_eq!(find("UID-SAIF-KOL", None, 100).await.hits.len(), 9);
     assert_eq!(find("UID-SAIF-VSK", None, 100).await.hits.len(), 0);
+    let told = find("UID-SAIF-KOL", None, 100).await;
+    let (current, behind) = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| service::fresh(tx, Utc::now()).await)
+        .await
+        .unwrap();
+    assert!(current.batch_id != "0" && told.current_to == current, "{told:?}");
+    let plants = |behind: &[PlantBehind]| behind.iter().map(|one| one.plant.clone()).collect::<Vec<_>>();
+    assert!(!behind.is_empty());
+    assert_eq!(plants(&told.plants_behind), plants(&behind));
     assert_eq!(find("UID-SAIF-KOL-RM-000001-A7", None, 100).await.hits.len(), 1);
     let lot = find("HEAT", None, 100).await;
     assert_eq!((lot.hits.len(), lot.hits[0].by, lot.hits[0].uid.as_str()), (1, "supplier_lot", EXAMPLE));
@@ -564,7 +576,12 @@ async fn who_is_limited_to_a_plant_sees_units_that_were_there_and_not_how_others
     let elsewhere = site.cx().at(platform::ctx::Plants::none());
     assert!(matches!(service::trace(db, &elsewhere, EXAMPLE, now).await, Err(TraceError::Unknown(_))));
     assert!(matches!(service::trace(db, &elsewhere, "SN-4711", now).await, Err(TraceError::Unknown(_))));
-    assert!(search::search(db, &elsewhere, "UID-SAIF", None, 50).await.unwrap().hits.is_empty());
-    assert_eq!(search::search(db, &at("KOL"), "UID-SAIF", None, 50).await.unwrap().hits.len(), 2);
+    assert!(
+        search::search(db, &elsewhere, "UID-SAIF", (None, 50), Utc::now()).await.unwrap().hits.is_empty()
+    );
+    assert_eq!(
+        search::search(db, &at("KOL"), "UID-SAIF", (None, 50), Utc::now()).await.unwrap().hits.len(),
+        2
+    );
     assert!(service::agents(db, &at("KOL"), now).await.unwrap().iter().all(|agent| agent.plant == "KOL"));
 }

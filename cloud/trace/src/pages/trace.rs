@@ -18,8 +18,7 @@ use super::say::{self, Zones, encoded};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::model::{
-    CurrentTo, Destinations, EventView, Found, Pile, PlantBehind, Relative, Sources, Trace, Walk, WalkEdge,
-    WalkNode,
+    Destinations, EventView, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode,
 };
 use crate::explore::places::{self, when};
 use crate::explore::store::label;
@@ -54,8 +53,6 @@ struct SearchPage<'a> {
     error: Option<String>,
     found: Option<Found>,
     next: Option<String>,
-    /// How far what was found reaches.
-    current: Option<(CurrentTo, Vec<PlantBehind>)>,
     zones: Zones,
 }
 
@@ -120,7 +117,6 @@ pub(super) async fn search(
         error: None,
         found: None,
         next: None,
-        current: None,
         zones: Zones::default(),
     };
     let mut status = StatusCode::OK;
@@ -134,9 +130,9 @@ pub(super) async fn search(
             Ok(trace) => return Ok(Redirect::to(&format!("/trace/{}", trace.uid)).into_response()),
             Err(TraceError::Db(error)) => return Err(error.into()),
             Err(problem) => {
-                let found =
-                    finding::search(&state.db, &caller.at(&TRACE_READ), &asked.q, asked.after.as_deref(), 50)
-                        .await?;
+                let cx = caller.at(&TRACE_READ);
+                let page = (asked.after.as_deref(), 50);
+                let found = finding::search(&state.db, &cx, &asked.q, page, Utc::now()).await?;
                 if found.hits.is_empty()
                     && let [lead] = found.leads.as_slice()
                 {
@@ -156,15 +152,10 @@ pub(super) async fn search(
                     .as_ref()
                     .map(|next| format!("/trace?q={}&after={}", encoded(&asked.q), encoded(next)));
                 view.found = Some(found);
-                let cx = caller.at(&TRACE_READ);
-                let (current, zones) = state
+                view.zones = state
                     .db
-                    .tx(&cx, async |tx| {
-                        let zones = Zones::read(tx, caller.zone).await?;
-                        Ok::<_, TraceError>((service::fresh(tx, Utc::now()).await?, zones))
-                    })
+                    .tx(&cx, async |tx| Ok::<_, TraceError>(Zones::read(tx, caller.zone).await?))
                     .await?;
-                (view.current, view.zones) = (Some(current), zones);
             }
         }
     }

@@ -98,7 +98,7 @@ async fn preview(
     let done = service::within(&state, &caller, &cx, async |tx| {
         let node = service::parse(&ask.criteria)?;
         let page = (ask.after.as_deref(), service::size(ask.limit)?);
-        service::suspects(tx, &caller, &node, page, Utc::now()).await
+        service::suspects(tx, caller.zone, &node, page, Utc::now()).await
     });
     Ok(Json(done.await?))
 }

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Instant;
 
 use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
@@ -19,6 +20,7 @@ use super::criteria::{Against, Contains, Event, Is, Mistake, Node, OUTCOMES, Rea
 use super::error::ScopeError;
 use super::sets;
 use super::store::leaf::{self as store, Fits, Found, Measured, Turn};
+use super::store::newest;
 use super::window::{self, Window};
 use crate::explore::error::TraceError;
 use crate::explore::stays::contents;
@@ -34,13 +36,65 @@ pub const MOST_KEYS: usize = 1_000_000;
 const FEW: usize = 20_000;
 /// A load or an operation that began earlier than so is taken to be over.
 const LONGEST_INSIDE: Duration = Duration::days(7);
-/// Longest run of one statement, in milliseconds.
-const PATIENCE: &str = "10000";
+/// Longest run of one statement.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// After so long no further condition is begun.
+const PATIENCE_WITH_ALL: std::time::Duration = std::time::Duration::from_secs(30);
+/// Rows that a first look reads for one condition.
+pub const LOOK: usize = 5_000;
 
 /// What all conditions of one question share.
 pub struct Asked {
     zones: Vec<(String, Tz)>,
     zone: Tz,
+    /// Rows that a first look reads for one condition; [`LOOK`], but in tests.
+    pub(super) look: usize,
+    began: Instant,
+}
+
+/// How far one condition is looked for.
+#[derive(Clone, Copy)]
+pub(super) enum Reach<'a> {
+    /// To the end, among these units where they are given.
+    Whole(Option<&'a [i64]>),
+    /// Among the newest events, this many rows of them.
+    Newest(usize),
+}
+
+impl<'a> Reach<'a> {
+    fn within(self) -> Option<&'a [i64]> {
+        match self {
+            Self::Whole(within) => within,
+            Self::Newest(_) => None,
+        }
+    }
+}
+
+/// What was found, and how much of what there is was looked at.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// Units that fit, in order.
+    pub keys: Vec<i64>,
+    /// There may be more: not all was looked at.
+    pub more: bool,
+    /// Where there may be more: everything since then was looked at. None where what was
+    /// looked at is not in the order of time.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl Part {
+    pub(super) fn whole(keys: Vec<i64>) -> Self {
+        Self { keys, more: false, since: None }
+    }
+
+    /// What a statement found that was to read `look` rows, and was asked for one more.
+    fn cut(&mut self, rows: &mut Vec<newest::Recent>, look: usize) {
+        if rows.len() > look {
+            rows.truncate(look);
+            self.more = true;
+            self.since = self.since.max(rows.last().map(|row| row.at));
+        }
+    }
 }
 
 impl Asked {
@@ -50,10 +104,21 @@ impl Asked {
     /// # Errors
     /// The database.
     pub async fn new(tx: &mut Tx, zone: Tz) -> Result<Self, ScopeError> {
-        super::store::told::limit_time(tx, PATIENCE).await?;
         let zones = super::store::told::zones(tx).await?;
         let zones = zones.into_iter().map(|(code, name)| (code, platform::i18n::zone(&name))).collect();
-        Ok(Self { zones, zone })
+        let asked = Self { zones, zone, look: LOOK, began: Instant::now() };
+        asked.limit_time(tx).await?;
+        Ok(asked)
+    }
+
+    /// Before each condition: no statement of it runs longer than is left, of what one
+    /// may take and of what all may.
+    async fn limit_time(&self, tx: &mut Tx) -> Result<(), ScopeError> {
+        let left = PATIENCE_WITH_ALL.saturating_sub(self.began.elapsed()).min(PATIENCE).as_millis();
+        if left == 0 {
+            return Err(ScopeError::TooSlow);
+        }
+        Ok(super::store::told::limit_time(tx, &left.to_string()).await?)
     }
 }
 
@@ -84,6 +149,9 @@ fn eval<'a>(
         if within.is_some_and(<[i64]>::is_empty) {
             return Ok(Vec::new());
         }
+        if !matches!(node, Node::All(_) | Node::Any(_) | Node::Not(_)) {
+            asked.limit_time(tx).await?;
+        }
         match node {
             Node::All(nodes) => all(tx, asked, (node, nodes), &path, within).await,
             Node::Any(nodes) => {
@@ -105,15 +173,17 @@ fn eval<'a>(
                 let out = eval(tx, asked, child, node.path(&path, 0), Some(within)).await?;
                 Ok(sets::without(within, &out))
             }
-            Node::Event(event) => by_event(tx, asked, event, path, within).await,
-            Node::Reading(reading) => by_reading(tx, asked, reading, path, within).await,
+            Node::Event(event) => Ok(by_event(tx, asked, event, path, Reach::Whole(within)).await?.keys),
+            Node::Reading(reading) => {
+                Ok(by_reading(tx, asked, reading, path, Reach::Whole(within)).await?.keys)
+            }
             Node::Contains(contains) => by_content(tx, contains, path, within).await,
-            Node::Is(is) => bounded(by_state(tx, is, within).await?, path),
+            Node::Is(is) => bounded(by_state(tx, is, within, limit()).await?, path),
         }
     })
 }
 
-fn alone(path: String) -> ScopeError {
+pub(super) fn alone(path: String) -> ScopeError {
     ScopeError::Criteria(vec![Mistake { path, key: "not-alone", value: String::new() }])
 }
 
@@ -125,21 +195,37 @@ async fn all(
     path: &str,
     within: Option<&[i64]>,
 ) -> Result<Vec<i64>, ScopeError> {
-    let mut order: Vec<usize> = (0..nodes.len()).collect();
-    order.sort_by_key(|&index| (!nodes[index].finds(), width(&nodes[index])));
     let mut found: Option<Vec<i64>> = within.map(<[i64]>::to_vec);
-    for index in order {
-        let child = &nodes[index];
-        let path = node.path(path, index);
-        // What only chooses is always asked among what was found.
-        let among = found.as_deref().filter(|keys| keys.len() <= FEW || !child.finds());
-        let keys = eval(tx, asked, child, path, among).await?;
-        found = Some(match &found {
-            Some(before) if among.is_none() => sets::both(before, &keys),
-            _ => keys,
+    for index in in_order(nodes) {
+        let (child, path) = (&nodes[index], node.path(path, index));
+        found = Some(match found {
+            Some(before) => narrowed(tx, asked, child, path, &before).await?,
+            None => eval(tx, asked, child, path, None).await?,
         });
     }
     Ok(found.unwrap_or_default())
+}
+
+/// Those that find come first, the narrowest before the others.
+pub(super) fn in_order(nodes: &[Node]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..nodes.len()).collect();
+    order.sort_by_key(|&index| (!nodes[index].finds(), width(&nodes[index])));
+    order
+}
+
+/// Which of these units a child finds too.
+pub(super) async fn narrowed(
+    tx: &mut Tx,
+    asked: &Asked,
+    child: &Node,
+    path: String,
+    before: &[i64],
+) -> Result<Vec<i64>, ScopeError> {
+    // What only chooses is always asked among what was found.
+    if before.len() <= FEW || !child.finds() {
+        return eval(tx, asked, child, path, Some(before)).await;
+    }
+    Ok(sets::both(before, &eval(tx, asked, child, path, None).await?))
 }
 
 /// How many units a condition is likely to find, as a rank.
@@ -164,7 +250,7 @@ fn limit() -> i64 {
 }
 
 /// What was found as a set, if it is not too much.
-fn bounded(keys: Vec<i64>, path: String) -> Result<Vec<i64>, ScopeError> {
+pub(super) fn bounded(keys: Vec<i64>, path: String) -> Result<Vec<i64>, ScopeError> {
     if keys.len() > MOST_KEYS { Err(ScopeError::TooMany(path)) } else { Ok(sets::set(keys)) }
 }
 
@@ -192,14 +278,17 @@ fn stage_number(name: &str) -> Option<i16> {
 /// Loads and operations, which have a beginning and an end.
 const LASTING: [i16; 2] = [Stage::Operation as i16, Stage::Load as i16];
 
-async fn by_event(
+/// Units of events that fit. Those that documents name are always found to the end: a
+/// document names few.
+pub(super) async fn by_event(
     tx: &mut Tx,
     asked: &Asked,
     event: &Event,
     path: String,
-    within: Option<&[i64]>,
-) -> Result<Vec<i64>, ScopeError> {
-    let own = tx.plants().codes();
+    reach: Reach<'_>,
+) -> Result<Part, ScopeError> {
+    let (own, within) = (tx.plants().codes(), reach.within());
+    let mut part = Part::default();
     let fits = Fits {
         machine: some(&event.machine),
         station: some(&event.station),
@@ -220,16 +309,15 @@ async fn by_event(
     } else {
         store::station_of(tx, &event.machine).await?
     };
-    let mut keys = Vec::new();
     for window in window::windows(&event.plant, event.from, event.to, &asked.zones, asked.zone) {
         let mut fits = placed(fits.clone(), &window, asked, event, within.is_none());
         let found = match documents(tx, event).await? {
             Some((numbers, types)) => {
                 store::by_document(tx, (&numbers, &types), &fits, within, limit()).await?
             }
-            None => store::by_event(tx, &fits, within, limit()).await?,
+            None => events(tx, &fits, reach, &mut part).await?,
         };
-        keys = sets::either(&keys, &standing(tx, found, path.clone()).await?);
+        part.keys = sets::either(&part.keys, &standing(tx, found, path.clone()).await?);
         let mut places = vec![fits.clone()];
         if let Some((plant, station)) = &beside {
             let at_plant = fits.plants.as_ref().is_none_or(|plants| plants.contains(plant));
@@ -238,19 +326,47 @@ async fn by_event(
                 fits.station = Some(station.clone());
                 fits.plants = Some(vec![plant.clone()]);
                 fits.stages = Some(lasting(fits.stages.as_deref()));
-                let found = store::by_event(tx, &fits, within, limit()).await?;
-                keys = sets::either(&keys, &standing(tx, found, path.clone()).await?);
+                let found = events(tx, &fits, reach, &mut part).await?;
+                part.keys = sets::either(&part.keys, &standing(tx, found, path.clone()).await?);
                 places.push(fits);
             }
         }
         if let (Some(from), true) = (window.from, event.is_place_only()) {
             for fits in places {
                 let inside = inside_at(tx, fits, from, within, &path).await?;
-                keys = sets::either(&keys, &inside);
+                part.keys = sets::either(&part.keys, &inside);
             }
         }
     }
-    bounded(keys, path)
+    part.keys = bounded(part.keys, path)?;
+    Ok(part)
+}
+
+/// Units of events that fit, as far as is to be looked.
+async fn events(
+    tx: &mut Tx,
+    fits: &Fits,
+    reach: Reach<'_>,
+    part: &mut Part,
+) -> Result<Vec<Found>, ScopeError> {
+    let look = match reach {
+        Reach::Whole(within) => return Ok(store::by_event(tx, fits, within, limit()).await?),
+        Reach::Newest(look) => look,
+    };
+    // By time alone they lie plant by plant, and each plant's newest are at an end.
+    let places: Vec<Option<&String>> = match &fits.plants {
+        Some(plants) if !fits.is_named() => plants.iter().map(Some).collect(),
+        _ => vec![None],
+    };
+    let each = look.div_ceil(places.len().max(1));
+    let mut found = Vec::new();
+    for plant in places {
+        let most = i64::try_from(each + 1).unwrap_or(i64::MAX);
+        let mut rows = newest::by_event(tx, fits, plant.map(String::as_str), most).await?;
+        part.cut(&mut rows, each);
+        found.extend(rows.into_iter().map(newest::Recent::found));
+    }
+    Ok(found)
 }
 
 /// The filter at a window. Events that are found by their time alone are found by plant
@@ -316,20 +432,20 @@ async fn inside_at(
     Ok(sets::set(begun.iter().map(|turn| turn.key).filter(|key| !gone.contains(key)).collect()))
 }
 
-async fn by_reading(
+pub(super) async fn by_reading(
     tx: &mut Tx,
     asked: &Asked,
     reading: &Reading,
     path: String,
-    within: Option<&[i64]>,
-) -> Result<Vec<i64>, ScopeError> {
+    reach: Reach<'_>,
+) -> Result<Part, ScopeError> {
     let against = match reading.against() {
         Against::Own => "own",
         Against::Outside => "outside",
         Against::Inside => "inside",
     };
     let own = tx.plants().codes();
-    let mut keys = Vec::new();
+    let mut part = Part::default();
     for window in window::windows(&reading.plant, reading.from, reading.to, &asked.zones, asked.zone) {
         let fits = Measured {
             name: reading.name.clone(),
@@ -344,21 +460,36 @@ async fn by_reading(
             plants: window.plants,
             own: own.clone(),
         };
-        // Who was in a package on which it was measured is named by no event of that.
-        let around = match within {
-            None => None,
-            Some(within) => {
-                Some([within, stays::packages_ever(tx, within, limit()).await?.as_slice()].concat())
+        let found = match reach {
+            Reach::Whole(within) => {
+                // Who was in a package on which it was measured is named by no event of that.
+                let around = match within {
+                    None => None,
+                    Some(within) => {
+                        let packages = stays::packages_ever(tx, within, limit()).await?;
+                        Some([within, packages.as_slice()].concat())
+                    }
+                };
+                store::by_reading(tx, &fits, around.as_deref(), limit()).await?
+            }
+            Reach::Newest(look) => {
+                let most = i64::try_from(look + 1).unwrap_or(i64::MAX);
+                let mut rows = newest::by_reading(tx, &fits, most).await?;
+                part.cut(&mut rows, look);
+                rows.into_iter().map(newest::Recent::found).collect()
             }
         };
-        let found = store::by_reading(tx, &fits, around.as_deref(), limit()).await?;
         let measured = standing(tx, found, path.clone()).await?;
         let packages = stays::packages_among(tx, &measured).await?;
-        keys = sets::either(&keys, &measured);
+        part.keys = sets::either(&part.keys, &measured);
         if !packages.is_empty() {
-            let moments = store::reading_moments(tx, &fits, &packages, limit()).await?;
+            let mut moments = store::reading_moments(tx, &fits, &packages, limit()).await?;
             if moments.len() > MOST_KEYS {
-                return Err(ScopeError::TooMany(path));
+                let Reach::Newest(_) = reach else {
+                    return Err(ScopeError::TooMany(path));
+                };
+                moments.truncate(MOST_KEYS);
+                part.more = true;
             }
             let corrected: Vec<Uuid> = moments.iter().filter_map(|one| one.corrected).collect();
             let void = corrections::void_among(tx, &corrected).await?;
@@ -369,17 +500,18 @@ async fn by_reading(
                 .map(|one| (one.key, one.taken_at))
                 .collect();
             let inside = contents(tx, &moments).await?;
-            keys = sets::either(&keys, &sets::set(inside.into_iter().collect()));
+            part.keys = sets::either(&part.keys, &sets::set(inside.into_iter().collect()));
         }
     }
-    if let Some(within) = within {
-        keys.retain(|key| within.binary_search(key).is_ok());
+    if let Reach::Whole(Some(within)) = reach {
+        part.keys.retain(|key| within.binary_search(key).is_ok());
     }
-    bounded(keys, path)
+    part.keys = bounded(part.keys, path)?;
+    Ok(part)
 }
 
 /// The labels named, as far as the caller may see them, and what they went into.
-async fn by_content(
+pub(super) async fn by_content(
     tx: &mut Tx,
     contains: &Contains,
     path: String,
@@ -413,7 +545,12 @@ async fn by_content(
     })
 }
 
-async fn by_state(tx: &mut Tx, is: &Is, within: Option<&[i64]>) -> Result<Vec<i64>, ScopeError> {
+pub(super) async fn by_state(
+    tx: &mut Tx,
+    is: &Is,
+    within: Option<&[i64]>,
+    limit: i64,
+) -> Result<Vec<i64>, ScopeError> {
     let state = store::State {
         item: some(&is.item),
         plant: some(&is.plant),
@@ -421,7 +558,7 @@ async fn by_state(tx: &mut Tx, is: &Is, within: Option<&[i64]>) -> Result<Vec<i6
         quality: number_of(&is.quality, &names(Quality::from_number, Quality::name)),
         custody: number_of(&is.custody, &names(Custody::from_number, Custody::name)),
     };
-    Ok(store::by_state(tx, &state, within, limit()).await?)
+    Ok(store::by_state(tx, &state, within, limit).await?)
 }
 
 #[cfg(test)]

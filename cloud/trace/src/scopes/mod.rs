@@ -5,6 +5,7 @@ mod api;
 pub mod criteria;
 pub mod error;
 pub mod evaluate;
+pub mod first;
 mod form;
 pub mod model;
 mod pages;

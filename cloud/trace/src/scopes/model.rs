@@ -39,8 +39,14 @@ pub struct Wish {
 /// Units that fit.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Suspects {
-    /// How many there are, over all pages.
+    /// How many there are, over all pages; where `more`, at least.
     pub total: usize,
+    /// A first look did not reach the end: these are of what happened last. A narrower
+    /// question, or keeping it as a scope, finds all.
+    pub more: bool,
+    /// Where `more`: what happened since then was looked at, null where units were not
+    /// found by time.
+    pub looked_back_to: Option<DateTime<Utc>>,
     /// By item, plant and state, largest first; on the first page only.
     pub groups: Vec<UnitGroup>,
     /// There are more groups than the 200 largest.

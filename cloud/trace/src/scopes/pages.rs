@@ -65,6 +65,7 @@ impl Known {
 #[template(path = "scopes/suspects.html")]
 struct Builder<'a> {
     texts: &'a Texts,
+    zone: chrono_tz::Tz,
     form: &'a Form,
     known: Known,
     /// Conditions that rows cannot say, as they were kept.
@@ -201,6 +202,7 @@ async fn answer(
     let now = Utc::now();
     let mut view = Builder {
         texts: &caller.texts,
+        zone: caller.zone,
         form: &Form::default(),
         known: Known::default(),
         other: other.as_ref().map(|node| serde_json::to_string_pretty(&node.to_json()).unwrap_or_default()),
@@ -219,7 +221,7 @@ async fn answer(
             .db
             .tx(cx, async |tx| {
                 let node = service::parse(&criteria)?;
-                service::suspects(tx, caller, &node, page, now).await
+                service::suspects(tx, caller.zone, &node, page, now).await
             })
             .await;
         match found {

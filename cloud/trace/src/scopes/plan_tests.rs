@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::criteria::Node;
 use super::error::ScopeError;
 use super::evaluate::{Asked, evaluate};
+use super::first::first;
 use super::store::known;
 use crate::explore::plan_tests::{ROWS, offences};
 use crate::testing::{Site, uid};
@@ -83,6 +84,9 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
                 let asked = Asked::new(tx, Tz::UTC).await?;
                 let found = evaluate(tx, &asked, &node).await?;
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{criteria}");
+                let part = first(tx, &asked, &node).await?;
+                assert_eq!(offences(tx).await?, Vec::<String>::new(), "a first look at {criteria}");
+                assert!(part.more || part.keys == found, "{criteria}");
                 Ok(found.len())
             })
             .await;

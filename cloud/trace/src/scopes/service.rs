@@ -1,6 +1,7 @@
 //! What can be done with suspects and scopes; pages and API both do it here.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use platform::audit::{self, Entry};
 use platform::ctx::{Cx, Plants};
 use platform::db::Tx;
@@ -10,7 +11,8 @@ use uuid::Uuid;
 
 use super::criteria::Node;
 use super::error::ScopeError;
-use super::evaluate::{Asked, evaluate};
+use super::evaluate::{Asked, Part, evaluate};
+use super::first::first;
 use super::model::{Compared, MemberPage, ScopePage, ScopeView, Suspects, Unit, UnitGroup};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::sets;
@@ -79,13 +81,14 @@ pub fn size(limit: Option<usize>) -> Result<usize, ScopeError> {
     if (1..=MOST_LIMIT).contains(&limit) { Ok(limit) } else { Err(ScopeError::Parameter("limit")) }
 }
 
-/// Units that fit, from where the page before ended.
+/// Units that fit, from where the page before ended: all of them, or as many as a first
+/// look finds. `zone` is that of what belongs to no plant.
 ///
 /// # Errors
 /// [`ScopeError`].
 pub async fn suspects(
     tx: &mut Tx,
-    caller: &Caller,
+    zone: Tz,
     node: &Node,
     (after, limit): (Option<&str>, usize),
     now: DateTime<Utc>,
@@ -93,8 +96,8 @@ pub async fn suspects(
     let start = place(after)?;
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
-    let asked = Asked::new(tx, caller.zone).await?;
-    let keys = evaluate(tx, &asked, node).await?;
+    let asked = Asked::new(tx, zone).await?;
+    let Part { keys, more, since } = first(tx, &asked, node).await?;
     let (mut groups, mut groups_cut) = (Vec::new(), false);
     if start == 0 && !keys.is_empty() {
         let rows = told::groups(tx, &keys, i64::try_from(MOST_GROUPS + 1).unwrap_or(i64::MAX)).await?;
@@ -106,7 +109,9 @@ pub async fn suspects(
     let next = page.last().filter(|_| from + limit < keys.len()).map(ToString::to_string);
     let units = units(tx, page).await?;
     let plants_behind = behind(tx, now).await?;
-    Ok(Suspects { total: keys.len(), groups, groups_cut, units, next, current_to, plants_behind })
+    let total = keys.len();
+    let looked_back_to = since;
+    Ok(Suspects { total, more, looked_back_to, groups, groups_cut, units, next, current_to, plants_behind })
 }
 
 fn group(row: told::GroupRow) -> UnitGroup {

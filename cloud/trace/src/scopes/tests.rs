@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use super::criteria::{Against, Contains, Event, Is, Moment, Node, OUTCOMES, Reading};
 use super::error::ScopeError;
-use super::evaluate::{Asked, evaluate};
+use super::evaluate::{Asked, Part, evaluate};
+use super::first::first;
 use crate::testing::{Say, Site, event, key, uid};
 
 const START: &str = "2025-01-06T00:00:00Z";
@@ -262,6 +263,22 @@ impl Story {
             .await
     }
 
+    /// A first look that reads so many rows for each condition.
+    async fn look(&self, node: &Node, plants: Plants, rows: usize) -> Part {
+        let cx = self.site.cx().at(plants);
+        let part: Result<Part, ScopeError> = self
+            .site
+            .db
+            .db
+            .tx(&cx, async |tx| {
+                let mut asked = Asked::new(tx, Tz::UTC).await?;
+                asked.look = rows;
+                first(tx, &asked, node).await
+            })
+            .await;
+        part.unwrap()
+    }
+
     /// What a tree finds, by going through everything.
     fn naive(&self, node: &Node, plants: &Plants) -> Vec<i64> {
         let all: BTreeSet<i64> = self.facts.iter().flat_map(|fact| fact.keys.iter().copied()).collect();
@@ -492,7 +509,7 @@ async fn what_is_found_is_what_going_through_everything_finds() {
     for (seed, events) in [(0x5eed_0001, 220), (0x5eed_0002, 500)] {
         let story = Story::of(seed, events).await;
         let mut runner = TestRunner::deterministic();
-        let (mut asked, mut met) = (0, 0);
+        let (mut asked, mut met, mut cut) = (0, 0, 0);
         while asked < 160 {
             let tree = trees().new_tree(&mut runner).unwrap().current();
             // What only chooses is given something to choose among.
@@ -512,8 +529,20 @@ async fn what_is_found_is_what_going_through_everything_finds() {
                 let expected = story.naive(&tree, &plants);
                 assert_eq!(found, expected, "{} for {plants:?}", tree.to_json());
                 met += usize::from(!found.is_empty());
+                for rows in [3, 1_000_000] {
+                    let part = story.look(&tree, plants.clone(), rows).await;
+                    let told = format!("{} for {plants:?}, {rows} rows: {part:?}", tree.to_json());
+                    if part.more {
+                        assert!(rows == 3 && !part.keys.is_empty(), "{told}");
+                        assert!(part.keys.iter().all(|key| found.contains(key)), "{told}");
+                        cut += 1;
+                    } else {
+                        assert_eq!(part.keys, found, "{told}");
+                    }
+                }
             }
         }
+        assert!(cut > 50, "only {cut} first looks were cut short");
         assert!(met > 150, "only {met} answers held anything");
     }
 }
@@ -582,6 +611,40 @@ async fn found(site: &Site, criteria: Value) -> Vec<u64> {
         .await;
     let keys = keys.unwrap();
     (1..=6).filter(|number| keys.contains(&key(&uid("KOL", "FG", *number)))).collect()
+}
+
+#[tokio::test]
+async fn a_first_look_says_how_far_back_it_went() {
+    let site = oven().await;
+    let look = async |criteria: Value, rows: usize| {
+        let node = Node::parse(&criteria).unwrap();
+        let part: Result<Part, ScopeError> = site
+            .db
+            .db
+            .tx(&site.cx(), async |tx| {
+                let mut asked = Asked::new(tx, Tz::UTC).await?;
+                asked.look = rows;
+                first(tx, &asked, &node).await
+            })
+            .await;
+        let part = part.unwrap();
+        let numbers: Vec<u64> =
+            (1..=6).filter(|number| part.keys.contains(&key(&uid("KOL", "FG", *number)))).collect();
+        (numbers, part.more, part.since)
+    };
+    let oven = json!({ "event": { "station": "OVEN" } });
+    let noon: DateTime<Utc> = "2025-01-20T12:00:00Z".parse().unwrap();
+    assert_eq!(look(oven.clone(), 1).await, (vec![4], true, Some(noon)));
+    assert_eq!(look(oven.clone(), 100).await, (vec![1, 2, 4, 5], false, None));
+    // What is seen through to its end leads, whatever stands first.
+    let both = json!({ "all": [oven.clone(), { "reading": { "name": "temperature", "outside": true } }] });
+    assert_eq!(look(both, 2).await, (vec![1, 2], false, None));
+    // None among the newest is no answer while there is more.
+    let stored = json!({ "all": [oven, { "event": { "station": "STORE" } }] });
+    assert_eq!(look(stored, 1).await, (vec![5], false, None));
+    let never = json!({ "all": [{ "event": { "operator": "op-7" } }, { "not": { "event": { "station": "OVEN" } } }] });
+    assert_eq!(look(never, 1).await, (Vec::new(), false, None));
+    assert_eq!(look(json!({ "is": { "item": "MOTOR" } }), 2).await, (vec![1, 2], true, None));
 }
 
 #[tokio::test]

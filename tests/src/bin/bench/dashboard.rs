@@ -100,7 +100,8 @@ async fn measure(server: &Embedded, dir: &std::path::Path, events: i64) -> anyho
         )))
 }
 
-async fn tenant(db: &Db) -> anyhow::Result<Uuid> {
+/// A tenant with three plants.
+pub async fn tenant(db: &Db) -> anyhow::Result<Uuid> {
     let new = NewTenant { code: "SAIF".into(), name: "Bench".into(), ..NewTenant::default() };
     let tenant = tenancy::create(db, &Who::system(), &new, &Placement::Shared, Utc::now()).await?.id;
     let done: Result<(), DbError> = db
@@ -128,7 +129,7 @@ async fn tenant(db: &Db) -> anyhow::Result<Uuid> {
 
 /// Events of the shape of a year: a third operations with a reading, a fifth inspections,
 /// the rest receipts, packing and dispatch; each about one UID. The same each time.
-async fn load(owner: &mut PgConnection, tenant: Uuid, events: i64) -> anyhow::Result<()> {
+pub async fn load(owner: &mut PgConnection, tenant: Uuid, events: i64) -> anyhow::Result<()> {
     for (nth, plant) in ["KOL", "VSK", "MRK"].into_iter().enumerate() {
         let agent: Uuid =
             sqlx::query_scalar("select agent_id from agents where tenant_id = $1 and name = $2")

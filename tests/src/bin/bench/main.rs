@@ -20,6 +20,7 @@ mod recall;
 mod report;
 mod scan_to_green;
 mod scan_to_trace;
+mod suspects;
 mod uid_validate;
 mod web_list;
 mod web_pages;
@@ -83,6 +84,7 @@ const FIGURES: &[(&[(&str, &str)], Figure)] = &[
         &[("trace.recall_10k_p95", "ms"), ("trace.recall_http_p95", "ms"), ("trace.memory_10m", "MiB")],
         recall::run,
     ),
+    (&[("trace.suspects_p95", "ms")], |bench| one(suspects::run(bench))),
     (&[("hold.office_to_scanner_p95", "ms")], |bench| one(hold_to_scanner::run(bench))),
     (&[("analytics.dashboard_p95", "ms")], |bench| one(dashboard::run(bench))),
     (&[("web.list_1m_over_1k", "ms")], |bench| one(web_list::run(bench))),
@@ -101,6 +103,7 @@ const LIMITS: &[(&str, Limit)] = &[
     // At least twenty times the recursive SQL.
     ("trace.recall_10k_p95", Limit::Ratio(0.05)),
     ("trace.recall_http_p95", Limit::Value(50.0)),
+    ("trace.suspects_p95", Limit::Value(1000.0)),
     ("analytics.dashboard_p95", Limit::Value(150.0)),
     // At least ten times the same questions to Postgres.
     ("analytics.dashboard_p95", Limit::Ratio(0.1)),

@@ -120,11 +120,14 @@ pub async fn touched(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<i64>, Error> {
     sqlx::query_scalar!(
         r#"select distinct s.key as "key!"
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
-               and e.seq >= b.low and e.seq <= b.high and e.stage <> all('{22,23,37}'::smallint[])
-           join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
-               and s.seq = e.seq
-           where s.key <> 0
+           cross join lateral (
+               select agent_id, epoch, seq from lifecycle_events e
+               where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+                 and e.seq >= b.low and e.seq <= b.high and e.stage <> all('{22,23,37}'::smallint[]) offset 0) e
+           cross join lateral (
+               select key from event_subjects s
+               where s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch and s.seq = e.seq
+                 and s.key <> 0 offset 0) s
            order by 1"#,
         tenant,
         agents,
@@ -233,10 +236,11 @@ pub async fn candidates(tx: &mut Tx, ranges: &Ranges, ids: &[i64]) -> Result<Vec
                   s.role as "role!", b.batch as "batch!"
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[])
                     as b(agent_id, epoch, low, high, batch)
-           join event_subjects s on s.tenant_id = $1 and s.agent_id = b.agent_id and s.epoch = b.epoch
-               and s.seq >= b.low and s.seq <= b.high
-           where s.key <> 0
-             and exists (select from hold_members m where m.tenant_id = $1 and m.key = s.key)"#,
+           cross join lateral (
+               select key, agent_id, epoch, seq, role from event_subjects s
+               where s.tenant_id = $1 and s.agent_id = b.agent_id and s.epoch = b.epoch
+                 and s.seq >= b.low and s.seq <= b.high and s.key <> 0 offset 0) s
+           where exists (select from hold_members m where m.tenant_id = $1 and m.key = s.key)"#,
         tenant,
         agents,
         epochs,

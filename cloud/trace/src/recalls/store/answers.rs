@@ -138,10 +138,14 @@ pub async fn returns(tx: &mut Tx, ranges: &Ranges) -> Result<u64, Error> {
          select $1, gen_random_uuid(), m.recall_id, m.consignee_id, m.key, m.unit, m.quantity,
                 left(e.reference_number, 100), e.occurred_at, e.event_id
          from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-         join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
-             and e.seq >= b.low and e.seq <= b.high and e.stage = 34
-         join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
-             and s.seq = e.seq and s.key <> 0
+         cross join lateral (
+             select agent_id, epoch, seq, event_id, occurred_at, reference_number from lifecycle_events e
+             where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.low and e.seq <= b.high and e.stage = 34 offset 0) e
+         cross join lateral (
+             select key from event_subjects s
+             where s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch and s.seq = e.seq
+               and s.key <> 0 offset 0) s
          join lateral (
              select recall_id, key, unit, quantity, consignee_id, place from recall_members
              where tenant_id = $1 and key = s.key
@@ -198,8 +202,10 @@ pub async fn counted_in(tx: &mut Tx, ranges: &Ranges) -> Result<Vec<Uuid>, Error
     sqlx::query_scalar!(
         r#"select distinct e.event_id as "event_id!"
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
-           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
-               and e.seq >= b.low and e.seq <= b.high and e.stage = 34
+           cross join lateral (
+               select event_id from lifecycle_events e
+               where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+                 and e.seq >= b.low and e.seq <= b.high and e.stage = 34 offset 0) e
            join recall_responses r on r.tenant_id = $1 and r.event_id = e.event_id"#,
         tenant,
         agents,

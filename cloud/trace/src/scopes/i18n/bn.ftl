@@ -64,6 +64,12 @@ scope-found = { $count ->
     [one] { $count }টি ইউনিট
    *[other] { $count }টি ইউনিট
  }
+scope-found-more = { $count ->
+    [one] অন্তত { $count }টি ইউনিট
+   *[other] অন্তত { $count }টি ইউনিট
+ }
+scope-looked-back = এগুলি { $at } থেকে যা ঘটেছে তার।
+scope-more-hint = আরও থাকতে পারে। গুনতে সময় কমান; পরিধি হিসেবে সব সময় সবকটিই রাখা হয়।
 scope-none = কোনও ইউনিট মেলেনি। সময় বাড়ান বা একটি শর্ত কমান।
 scope-name = নাম
 scope-keep = পরিধি হিসেবে রাখুন

@@ -64,6 +64,12 @@ scope-found = { $count ->
     [one] { $count } unit
    *[other] { $count } units
  }
+scope-found-more = { $count ->
+    [one] At least { $count } unit
+   *[other] At least { $count } units
+ }
+scope-looked-back = These are of what happened since { $at }.
+scope-more-hint = There may be more. Narrow the time to count them; what is saved as a scope is always all of them.
 scope-none = No unit fits. A wider time, or one condition less, finds more.
 scope-name = Name
 scope-keep = Save as scope

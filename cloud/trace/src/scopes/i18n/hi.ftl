@@ -64,6 +64,12 @@ scope-found = { $count ->
     [one] { $count } इकाई
    *[other] { $count } इकाइयाँ
  }
+scope-found-more = { $count ->
+    [one] कम से कम { $count } इकाई
+   *[other] कम से कम { $count } इकाइयाँ
+ }
+scope-looked-back = ये { $at } के बाद की घटनाओं से हैं।
+scope-more-hint = और भी हो सकती हैं। गिनने के लिए समय घटाएँ; दायरे के रूप में हमेशा सभी सहेजी जाती हैं।
 scope-none = कोई इकाई नहीं मिली। समय बढ़ाएँ या एक शर्त घटाएँ।
 scope-name = नाम
 scope-keep = दायरे के रूप में सहेजें

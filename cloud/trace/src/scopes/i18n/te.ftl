@@ -64,6 +64,12 @@ scope-found = { $count ->
     [one] { $count } యూనిట్
    *[other] { $count } యూనిట్లు
  }
+scope-found-more = { $count ->
+    [one] కనీసం { $count } యూనిట్
+   *[other] కనీసం { $count } యూనిట్లు
+ }
+scope-looked-back = ఇవి { $at } నుండి జరిగిన వాటివి.
+scope-more-hint = ఇంకా ఉండవచ్చు. లెక్కించడానికి సమయం తగ్గించండి; పరిధిగా ఎల్లప్పుడూ అన్నీ భద్రపరచబడతాయి.
 scope-none = ఏ యూనిట్ సరిపోలేదు. సమయం పెంచండి లేదా ఒక షరతు తగ్గించండి.
 scope-name = పేరు
 scope-keep = పరిధిగా భద్రపరచండి

@@ -36,6 +36,15 @@ pub struct Fits {
     pub own: Option<Vec<String>>,
 }
 
+impl Fits {
+    /// Whether an index finds by more than plant and time.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        let named = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        [&self.machine, &self.station, &self.operator, &self.reason].into_iter().any(named)
+    }
+}
+
 /// Units of events that fit, among `within` where that is given. Each once per corrected
 /// event; at most `limit`.
 pub async fn by_event(
