@@ -59,7 +59,8 @@ pub async fn run(config: &Config, command: MirrorCommand) -> anyhow::Result<()> 
         MirrorCommand::Check { tenant } => (tenant, Wanted::Check),
         MirrorCommand::Export { tenant, from, to, folder } => {
             let folder = folder.map(std::path::absolute).transpose().context("--folder")?;
-            (tenant, Wanted::Export { months: Months { from, to }, folder })
+            let months = Months::between(from, to).context("--to is a month before --from")?;
+            (tenant, Wanted::Export { months, folder })
         }
     };
     let database = Database::attach(config).await?;

@@ -14,7 +14,8 @@ use super::{DIMENSIONS, FACTS, MirrorError, Mirrors};
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exported {
-    /// Everything up to this batch is in it.
+    /// Everything up to this batch is in each of the files; while it was written, later
+    /// ones may hold more.
     pub batch: i64,
     /// Each file, by its path under the place of exports.
     pub files: Vec<Written>,
@@ -29,6 +30,8 @@ pub struct Written {
     pub rows: i64,
     /// Bytes of it.
     pub bytes: u64,
+    /// Everything up to this batch is in it.
+    pub batch: i64,
 }
 
 /// Months to export, as the first day of each, both ends included; `None`: no end.
@@ -41,6 +44,23 @@ pub struct Months {
 }
 
 impl Months {
+    /// Both ends, unless the last comes before the first.
+    #[must_use]
+    pub fn between(from: Option<NaiveDate>, to: Option<NaiveDate>) -> Option<Self> {
+        let ends = from.zip(to);
+        ends.is_none_or(|(from, to)| first(from) <= first(to)).then_some(Self { from, to })
+    }
+
+    /// The name of the list of files: an export of some months leaves that of all as it is.
+    fn manifest(&self) -> String {
+        if *self == Self::default() {
+            return "manifest.json".into();
+        }
+        let named =
+            |month: Option<NaiveDate>| month.map_or_else(String::new, |m| m.format("%Y-%m").to_string());
+        format!("manifest_{}_{}.json", named(self.from), named(self.to))
+    }
+
     fn hold(&self, month: NaiveDate) -> bool {
         self.from.is_none_or(|from| first(from) <= month) && self.to.is_none_or(|to| month <= first(to))
     }
@@ -51,7 +71,8 @@ fn first(day: NaiveDate) -> NaiveDate {
 }
 
 /// Takes in what is there, and writes each month's facts and all dimensions to `to`. A file
-/// that was there from before is replaced; at the end `<tenant>/manifest.json` names all.
+/// that was there from before is replaced; at the end `<tenant>/manifest.json` names all, or
+/// `manifest_2025-01_2025-03.json` those of some months.
 ///
 /// # Errors
 /// [`MirrorError`], or a place that takes nothing.
@@ -85,19 +106,20 @@ pub async fn export(
         let file = out.join("part.parquet");
         let (asked, target) = (table.clone(), file.clone());
         let written = mirrors.work(tenant, move |conn| write(conn, &asked, span, &target)).await?;
-        done.batch = done.batch.max(written.fresh.batch);
+        let batch = written.fresh.batch;
+        done.batch = if done.files.is_empty() { batch } else { done.batch.min(batch) };
         let bytes = std::fs::metadata(&file)?.len();
         let path = format!("{tenant}/{path}");
         to.put_file(&path, &file).await.map_err(|error| MirrorError::Other(error.to_string()))?;
         std::fs::remove_file(&file)?;
-        done.files.push(Written { path, rows: written.value, bytes });
+        done.files.push(Written { path, rows: written.value, bytes, batch });
     }
     let manifest = out.join("manifest.json");
     std::fs::write(
         &manifest,
         serde_json::to_vec_pretty(&done).map_err(|e| MirrorError::Other(e.to_string()))?,
     )?;
-    let path = format!("{tenant}/manifest.json");
+    let path = format!("{tenant}/{}", months.manifest());
     to.put_file(&path, &manifest).await.map_err(|error| MirrorError::Other(error.to_string()))?;
     std::fs::remove_dir_all(&out)?;
     Ok(done)

@@ -301,11 +301,17 @@ async fn months_are_exported_as_parquet() {
     assert_eq!(rows, 300);
     assert!(done.files.iter().any(|file| file.path.ends_with("fact_reading/month=2025-02/part.parquet")));
     assert!(to.path().join(format!("{}/manifest.json", world.tenant)).is_file());
-    let february = export::Months { from: "2025-02-01".parse().ok(), to: "2025-02-28".parse().ok() };
+    let all = std::fs::read(to.path().join(format!("{}/manifest.json", world.tenant))).unwrap();
+    let february = export::Months::between("2025-02-01".parse().ok(), "2025-02-28".parse().ok()).unwrap();
+    assert_eq!(export::Months::between("2025-03-01".parse().ok(), "2025-02-28".parse().ok()), None);
     let done =
         export::export(&mirrors, &world.test.db, world.tenant, february, &depot, Utc::now()).await.unwrap();
     let facts = done.files.iter().filter(|file| file.path.contains("/month="));
     assert!(facts.clone().count() > 0 && facts.clone().all(|file| file.path.contains("month=2025-02")));
+    let still = std::fs::read(to.path().join(format!("{}/manifest.json", world.tenant))).unwrap();
+    assert_eq!(still, all, "the list of all files is that of the export of all");
+    let own = format!("{}/manifest_2025-02_2025-02.json", world.tenant);
+    assert!(to.path().join(own).is_file());
 }
 
 #[derive(Serialize, Deserialize)]
