@@ -13,7 +13,7 @@ use platform::web::{Scope, keys};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use uuid::Uuid;
 
-use super::{HOLD, MARK, UID, sample};
+use super::{HOLD, MARK, TARGET, UID, sample};
 
 /// The brand's colour.
 pub(super) const COLOUR: &str = "#7a1f5c";
@@ -27,7 +27,7 @@ pub(super) const ADDRESS: &str = "203.0.113.77";
 pub(super) const EVENTS: &str = "424242424242";
 
 /// What no answer to a stranger holds.
-pub(super) const MARKS: [&str; 7] = [MARK, UID, COLOUR, PLAN, PLANT, ADDRESS, EVENTS];
+pub(super) const MARKS: [&str; 8] = [MARK, UID, COLOUR, PLAN, PLANT, ADDRESS, EVENTS, TARGET];
 
 /// What stands for a row of the tenant in the pattern of a route.
 const NAMES: [&str; 12] = [

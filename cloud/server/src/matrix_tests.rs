@@ -61,6 +61,10 @@ const UID: &str = "UID-SAIF-KOL-RM-000001-A7";
 /// A hold of the victim tenant.
 const HOLD: &str = "01900000-0000-7000-8000-000000000001";
 
+/// The end of what the victim wants to be packed in a day: so it stands in a page, where
+/// digits are grouped, and in JSON.
+const TARGET: &str = "737.373737";
+
 /// Method, pattern, who, and a request that would do something.
 pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/healthz", Anyone, Nothing),
@@ -800,6 +804,13 @@ async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into recall_members (tenant_id, recall_id, key, item, quantity, unit, place, plant, location,
                      document, consignee_id)
                  values ('{victim}', '{hold}', {key}, '{MARK}', 1, 'pcs', 'customer', 'KOL', '', '', '{hold}')"),
+        format!("insert into recall_letters (tenant_id, letter_id, recall_id, consignee_id, contact, name, email,
+                     language, written_at, last_error)
+                 values ('{victim}', '{hold}', '{hold}', '{hold}', '{MARK}', '{MARK}', 'a@saif.example', 'en', now(),
+                         '{MARK}')"),
+        format!("insert into recall_responses (tenant_id, response_id, recall_id, consignee_id, unit, found, note, at)
+                 values ('{victim}', '{hold}', '{hold}', '{hold}', 'pcs', 1, '{MARK}', now())"),
+        format!("insert into kpi_targets (tenant_id, kpi, plant, target) values ('{victim}', 'packed', '', 73{TARGET})"),
         format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
                  values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
         format!("insert into list_views (tenant_id, view_id, list, owner, shared, name, query)
@@ -913,6 +924,15 @@ async fn another_tenant_sees_and_changes_nothing() {
         "/api/v1/scopes/{id}/members",
         "/suspects/scopes",
         "/suspects/scopes/{id}",
+        "/recalls",
+        "/recalls/{id}",
+        "/api/v1/recalls",
+        "/api/v1/recalls/{id}",
+        "/api/v1/recalls/{id}/units",
+        "/api/v1/recalls/{id}/letters",
+        "/api/v1/recalls/{id}/responses",
+        "/api/v1/exceptions/{id}",
+        "/api/v1/holds/{id}",
         "/api/v1/reference",
         "/holds",
         "/workflows",
@@ -975,6 +995,8 @@ async fn another_tenant_sees_and_changes_nothing() {
         ("/plan/usage.csv", marks::EVENTS, admin),
         ("/organisation", marks::PLANT, admin),
         ("/organisation/{plant}", marks::PLANT, admin),
+        ("/dashboards/targets", TARGET, admin),
+        ("/api/v1/kpi-targets", TARGET, admin),
         ("/notices", MARK, asha),
         ("/api/v1/notices", MARK, asha),
         ("/approvals/away", MARK, asha),
@@ -1098,3 +1120,6 @@ mod marks;
 
 #[path = "matrix_rights_tests.rs"]
 mod rights;
+
+#[path = "matrix_trace_tests.rs"]
+mod traces;

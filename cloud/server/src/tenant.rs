@@ -371,6 +371,9 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
     let mut progress = Progress::new();
     let mut watch = progress.watch();
     let confirmed = (typed.as_str(), by);
+    if typed == tenant.code && !Standing::of(&tenant.status).admits() {
+        forget_mirror(config, tenant.id).await?;
+    }
     let done =
         tenancy::erase::erase(db, &authority, tenant.id, confirmed, depot, Utc::now(), &mut watch).await;
     drop(watch);
@@ -380,14 +383,21 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
     write_certificate(code, &file, &certificate)
 }
 
-/// Removes the mirror of an erased tenant, and what was exported of it. Beside a running
-/// cloud that keeps the mirrors, it removes the file itself, at its next look.
+/// Removes the mirror of a suspended or erased tenant, and what was exported of it: before
+/// the erasure is certified, so that nothing is left of one that is killed on the way, and
+/// again after it, for an export that was under way. Beside a running cloud that keeps the
+/// mirrors, it removes the file itself, at its next look.
 async fn forget_mirror(config: &Config, tenant: uuid::Uuid) -> anyhow::Result<()> {
     match Mirrors::open(config.mirrors(), None) {
         Ok(mirrors) => mirrors.forget(tenant).await?,
         Err(MirrorError::Locked(_)) => {}
         Err(error) => return Err(error).context("removing the mirror"),
     }
+    forget_exports(config, tenant).await
+}
+
+/// Removes what was exported of a tenant's mirror.
+pub(crate) async fn forget_exports(config: &Config, tenant: uuid::Uuid) -> anyhow::Result<()> {
     platform::files::erase_tenant(&config.exports()?, tenant).await.context("removing exports")?;
     Ok(())
 }
@@ -422,6 +432,9 @@ async fn erase_due(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result
     let authority = crate::commands::open_authority(config, db).await?;
     let files = config.files(modules::attached())?;
     let depot = Some(files.depot()?);
+    for one in &due {
+        forget_mirror(config, one.tenant).await?;
+    }
     let mut failed = Vec::new();
     let mut told = |one: &Due, erased: Result<Certificate, DataError>| {
         let file = folder.join(format!("{}-erased-{}.json", one.code, now.format("%Y%m%dT%H%M%SZ")));

@@ -124,7 +124,16 @@ async fn a_tenant_that_was_erased_comes_back_from_its_backup_with_the_same_answe
     // The plant goes on, and keeps what it records.
     let (answer, meanwhile) = lab.agent.receive(&mut dock, 5).await;
     assert!(answer.taken(), "{answer:?}");
+    let id: Uuid = sqlx::query_scalar("select tenant_id from control.tenants")
+        .fetch_one(&mut lab.database().await)
+        .await
+        .unwrap();
+    let cloud = lab.layout.state.join("cloud");
+    let (exported, mirror) = (cloud.join(format!("exports/{id}")), cloud.join(format!("mirror/{id}.duckdb")));
+    std::fs::create_dir_all(exported.join("fact_lifecycle/month=2025-01")).unwrap();
+    std::fs::write(exported.join("fact_lifecycle/month=2025-01/part.parquet"), "rows").unwrap();
     lab.tenant(&erase).await.unwrap();
+    assert!(!exported.exists() && !mirror.exists(), "the export or the mirror of who was erased is left");
     let told = lab.tenant(&["erased", &certificate]).await.unwrap();
     assert!(told.contains("public.lifecycle_events"), "{told}");
     let mut home = lab.database().await;

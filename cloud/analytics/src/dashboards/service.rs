@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use platform::audit::{self, Entry};
 use platform::ctx::Plants;
 use platform::db::DbError;
@@ -527,7 +527,10 @@ fn wip_place(text: &str) -> Result<WipPlace, Problem> {
         let mut parts = text.split('_');
         let plant = parts.next().filter(|code| is_code(code))?.to_owned();
         let (stage, at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some((plant, stage, DateTime::from_timestamp_micros(at)?, parts.next()?.parse().ok()?))
+        let at = DateTime::from_timestamp_micros(at)?;
+        // What the database has no text or no time for was on no page.
+        let fits = plant.bytes().all(|b| b.is_ascii_alphanumeric()) && (1..=9999).contains(&at.year());
+        fits.then_some((plant, stage, at, parts.next()?.parse().ok()?))
     };
     read().ok_or_else(|| Problem::bad_request("dashboard.place", ""))
 }

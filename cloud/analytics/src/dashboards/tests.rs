@@ -224,6 +224,9 @@ async fn what_is_typed_is_never_sql_and_other_tenants_see_nothing() {
         ("/api/v1/kpis/received;drop/events", StatusCode::NOT_FOUND),
         ("/api/v1/kpis/received/events?after=1_2_3", StatusCode::BAD_REQUEST),
         ("/api/v1/kpis/wip/events?after=1_2_3", StatusCode::BAD_REQUEST),
+        ("/api/v1/kpis/wip/events?after=KOL_12_1_1", StatusCode::OK),
+        ("/api/v1/kpis/wip/events?after=KOL_12_-8000000000000000000_1", StatusCode::BAD_REQUEST),
+        ("/api/v1/kpis/wip/events?after=%00_12_1_1", StatusCode::BAD_REQUEST),
     ] {
         let (status, told) = office.call("GET", path, "application/json", None).await;
         assert_eq!(status, expected, "{path}: {told}");

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Datelike, Duration, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
 use uid::{Key, TenantCode, Uid};
@@ -87,6 +87,8 @@ pub(super) fn place(text: &str) -> Result<Place, TraceError> {
     let mut next = || parts.next();
     let place = (|| {
         let at = DateTime::from_timestamp_micros(next()?.parse().ok()?)?;
+        // No event is of a year that the database has no time for.
+        (1..=9999).contains(&at.year()).then_some(())?;
         Some(Place {
             at,
             agent: next()?.parse().ok()?,
@@ -288,4 +290,18 @@ pub async fn lots_by_id(tx: &mut Tx, ids: &[Uuid]) -> Result<HashMap<Uuid, Lot>,
 /// The database.
 pub async fn agents(db: &Db, cx: &Cx, now: DateTime<Utc>) -> Result<Vec<AgentView>, TraceError> {
     db.tx(cx, async |tx| Ok(label::agents(tx, now - FRESH).await?)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn a_place_is_of_a_time_that_the_database_has() {
+        let agent = uuid::Uuid::from_u128(7);
+        assert!(place(&format!("1737364500000000.{agent}.1.2")).is_ok());
+        for wrong in ["-8000000000000000000", "8000000000000000000", "9223372036854775807", ""] {
+            assert!(place(&format!("{wrong}.{agent}.1.2")).is_err(), "{wrong}");
+        }
+    }
 }
