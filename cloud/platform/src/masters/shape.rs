@@ -518,7 +518,9 @@ fn check_indexes(shape: &Shape, catalog: &Catalog) -> Result<(), MastersError> {
     let member = master.member.iter().map(|member| member.column.to_owned());
     for column in searched.chain(filtered).chain(member) {
         if !leads(&column) {
-            return Err(wrong(master, format!("no index begins with (tenant_id, {column})")));
+            let table = master.table;
+            let wants = format!("create index {table}_{column} on {table} (tenant_id, {column}, …)");
+            return Err(wrong(master, format!("no index begins with (tenant_id, {column}): {wants}")));
         }
     }
     Ok(())

@@ -10,7 +10,6 @@ use super::names::Scope;
 use super::section::Section;
 use super::{plant, rules, scanner};
 
-static KINDS: [(StationKind, &str); 28] = StationKind::ALL;
 const SAFE_STATES: [(SafeState, &str); 2] = [(SafeState::Red, "red"), (SafeState::Off, "off")];
 
 /// Keys that mean something only at stations of these kinds.
@@ -52,7 +51,7 @@ fn station(
 ) -> Option<Station> {
     let code = s.gives_name("code", Scope::Station);
     let name = plant::names(&mut s);
-    let kind = s.required("kind", rules::one_of(&KINDS));
+    let kind = s.required("kind", rules::one_of(&StationKind::ALL));
     let location = s.required("location", rules::text());
     let inputs = scanner::inputs(&mut s, code.as_deref(), context);
     let output = output(&mut s);

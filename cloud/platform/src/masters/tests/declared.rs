@@ -64,13 +64,17 @@ async fn every_declaration_fits_its_table_and_is_said_in_words() {
                 !(column.is_key && text && master.key.len() == 1)
                     || column.field.rule.is_some()
                     || shape.checks.iter().any(|check| check.fields == [column.name.clone()]),
-                "{}: nothing says what a {} looks like",
+                "{}: nothing says what a {} looks like; give it .rule(rules::code), or its column a check",
                 master.name,
                 column.name
             );
         }
     }
-    assert_eq!(silent, Vec::<String>::new(), "there is no text");
+    assert!(
+        silent.is_empty(),
+        "add these texts to cloud/platform/src/masters/texts/en.ftl, hi.ftl, bn.ftl and te.ftl:\n{}",
+        silent.join("\n")
+    );
 }
 
 #[test]

@@ -55,16 +55,18 @@ fn a_mistake_reads_as_a_sentence() {
     let text = edited("code = \"QC1\"", "code = \"QC1\"\nkindd = \"inspection\"");
     let found = mistakes(&text.replace("\"receiving\"", "\"recieving\""));
     let said: Vec<String> = found.iter().map(Mistake::to_string).collect();
+    let kinds = StationKind::ALL.map(|(_, word)| word).join(", ");
+    assert!(kinds.starts_with("gate, receiving, opening, "), "{kinds}");
     assert_eq!(
         said,
         [
-            "small.toml:41:8: stations[0].kind: found \"recieving\", expected one of gate, \
-             receiving, opening, storage, count, issue, return_from_production, kit, \
-             transformation, split, assembly, operation, load, inspection, sample, rework, scrap, \
-             packing, transfer_out, transfer_in, job_work_out, job_work_in, dispatch, return, \
-             return_to_supplier, label, commission, hold; did you mean \"receiving\"?",
+            format!(
+                "small.toml:41:8: stations[0].kind: found \"recieving\", expected one of {kinds}; \
+                 did you mean \"receiving\"?"
+            ),
             "small.toml:60:1: stations[2].kindd: found the unknown key `kindd`, expected a known \
-             key; did you mean \"kind\"?",
+             key; did you mean \"kind\"?"
+                .to_owned(),
         ]
     );
 }
@@ -85,7 +87,10 @@ fn the_pages_name_every_kind_and_their_examples_are_toml() {
         include_str!("../../../../../docs/connecting-a-plc.md"),
     ];
     for (_, word) in StationKind::ALL {
-        assert!(station.contains(&format!("`{word}`")), "{word} is not in the page");
+        assert!(
+            station.contains(&format!("`{word}`")),
+            "docs/adding-a-station.md: its table of kinds has no row for `{word}`"
+        );
     }
     for page in pages {
         for block in page.split("```toml\n").skip(1) {
@@ -94,4 +99,17 @@ fn the_pages_name_every_kind_and_their_examples_are_toml() {
             assert!(parsed.is_ok(), "{text}: {}", parsed.unwrap_err());
         }
     }
+}
+
+#[test]
+fn the_page_about_kinds_names_files_that_there_are() {
+    let page = include_str!("../../../../../docs/adding-a-station-kind.md");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let prose: String = page.split("```").step_by(2).collect();
+    let named: Vec<&str> = prose.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".rs")).collect();
+    for file in named.iter().filter(|file| **file != "station/tick.rs") {
+        let there = sources.join(file).exists() || sources.join("station").join(file).exists();
+        assert!(there, "docs/adding-a-station-kind.md names {file}, which is not in edge-agent/src");
+    }
+    assert!(named.len() > 10, "{named:?}");
 }
