@@ -110,8 +110,7 @@ impl Ground {
     pub async fn start(seed: u64, kills: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(&dir.path().join("w")).unwrap();
-        // Nothing kills the server: what it flushes is not in question.
-        let server = Embedded::start(&dir.path().join("postgres"), Durability::None).await.unwrap();
+        let server = Embedded::start(&dir.path().join("postgres"), Durability::Full).await.unwrap();
         server.ensure_database(DATABASE).await.unwrap();
         let owner = server.options(DATABASE);
         let server = Server(Some(server));

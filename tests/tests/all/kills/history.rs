@@ -21,7 +21,7 @@ use super::{key_of, uid_of};
 /// Rows of a file: several batches of an import.
 const ROWS: u64 = 3_300;
 /// Kills for each file.
-pub const KILLS_PER_FILE: u64 = 5;
+const KILLS_PER_FILE: u64 = 5;
 
 /// A file, and what is in it.
 #[derive(Debug, Clone)]
@@ -73,6 +73,11 @@ impl Imports {
             imported: Mutex::default(),
             killed: Mutex::default(),
         }
+    }
+
+    /// With what is granted next a file begins.
+    pub fn begins_next(&self) -> bool {
+        self.done.idle() && self.done.count().is_multiple_of(self.every)
     }
 
     /// Imports a file now and then, for ever.

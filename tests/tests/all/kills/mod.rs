@@ -60,8 +60,10 @@ async fn story(ground: &Ground, seed: u64, kills: u64) {
     let (mut done, mut amid) = (0, 0);
     let began = tokio::time::Instant::now();
     while done < kills {
+        // Each file's import is killed once at least, others by chance while they run.
+        let (begins, under_way) = (ground.imports.begins_next(), !ground.imports.done.idle());
         ground.granted.one_more();
-        let when = When::choose(&mut rng);
+        let when = When::choose(&mut rng, begins, under_way);
         let kill = Kill::at(ground, when, &mut rng).await;
         amid += u64::from(kill.amid);
         done += kill.times;

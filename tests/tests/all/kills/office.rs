@@ -129,6 +129,7 @@ impl Office {
             }
             // A unit that the cloud does not know yet.
             Ok((404, text)) if text.contains("uid.unknown") => Told::No,
+            Ok((400, text)) if text.contains("hold.unknown") => Told::No,
             Ok((status, text)) => panic!("{path} {body}: {status} {text}"),
             Err(_) => Told::Nothing,
         }

@@ -36,16 +36,23 @@ pub enum When {
 }
 
 impl When {
-    pub fn choose(rng: &mut ChaCha8Rng) -> Self {
-        match rng.random_range(0..16) {
-            0..3 => Self::Ingested(rng.random_range(1..250)),
-            3..5 => Self::Projected(rng.random_range(1..12)),
-            5..7 => Self::Grown(rng.random_range(1..200)),
+    /// One of them; of an import where one `begins`, and by chance where one is `under_way`.
+    pub fn choose(rng: &mut ChaCha8Rng, begins: bool, under_way: bool) -> Self {
+        let of_import = |rng: &mut ChaCha8Rng| match rng.random_range(0..4) {
+            0 => Self::ImportBegun(rng.random_range(0..1_500)),
+            _ => Self::Imported(rng.random_range(0..2_500)),
+        };
+        if begins {
+            return of_import(rng);
+        }
+        match rng.random_range(0..if under_way { 16 } else { 12 }) {
+            0..3 => Self::Ingested(rng.random_range(1..160)),
+            3..5 => Self::Projected(rng.random_range(1..8)),
+            5..7 => Self::Grown(rng.random_range(1..150)),
             7..9 => Self::Held(rng.random_range(0..6)),
-            9..12 => Self::Imported(rng.random_range(0..2_500)),
-            12 => Self::ImportBegun(rng.random_range(0..1_500)),
-            13..15 => Self::Mirrored(rng.random_range(1..200), rng.random_range(0..600)),
-            _ => Self::Starting(rng.random_range(1..200), rng.random_range(0..1_500)),
+            9..11 => Self::Mirrored(rng.random_range(1..150), rng.random_range(0..600)),
+            11 => Self::Starting(rng.random_range(1..150), rng.random_range(0..1_500)),
+            _ => of_import(rng),
         }
     }
 
