@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The tests and the demo use the committed query data, never a stray database.
 export SQLX_OFFLINE ?= true
 
-.PHONY: help setup setup-tests demo demo-check test test-placements lint bench bench-full audit sqlx openapi fuzz-api
+.PHONY: help setup setup-tests demo demo-check test test-placements faults lint bench bench-full audit sqlx openapi fuzz-api
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -40,6 +40,11 @@ test-placements: setup-tests ## the cloud's tests, with tenants in databases of 
 		echo "tenants: $$placed"; \
 		TRACEWRIGHT_PLACEMENT=$$placed $(CARGO) test --workspace --lib --bins --locked || exit 1; \
 	done
+
+# In `make test` it is ten. FAULTS_SEED=… repeats another run.
+faults: setup-tests ## kill the cloud and an import 200 times at seeded moments (FAULTS_KILLS=…, FAULTS_SEED=…)
+	@$(CARGO) build --workspace --bins --tests --locked
+	@FAULTS_KILLS=$${FAULTS_KILLS:-200} $(CARGO) test --workspace --locked --test all -- --nocapture kills::
 
 bench: setup ## speed, beside plain alternatives, at a million rows
 	@$(CARGO) build --workspace --bins --release --locked

@@ -19,6 +19,8 @@ pub struct Cloud {
     process: Process,
     http: u16,
     grpc: u16,
+    /// Settings besides those of the demo.
+    besides: Vec<(String, String)>,
 }
 
 impl Cloud {
@@ -27,13 +29,36 @@ impl Cloud {
     /// # Errors
     /// When it does not start; the message holds the end of its log.
     pub async fn start(layout: &Layout, http: u16, grpc: u16) -> anyhow::Result<Self> {
-        let process = spawn(layout, http, grpc)?;
-        let mut cloud = Self { layout: layout.clone(), process, http, grpc };
+        Self::start_with(layout, http, grpc, Vec::new()).await
+    }
+
+    /// As [`Cloud::start`], with settings besides: names and values of its environment.
+    ///
+    /// # Errors
+    /// As [`Cloud::start`].
+    pub async fn start_with(
+        layout: &Layout,
+        http: u16,
+        grpc: u16,
+        besides: Vec<(String, String)>,
+    ) -> anyhow::Result<Self> {
+        let process = spawn(layout, &environment(layout, http, grpc, &besides))?;
+        let mut cloud = Self { layout: layout.clone(), process, http, grpc, besides };
         cloud.wait_ready().await?;
         Ok(cloud)
     }
 
-    async fn wait_ready(&mut self) -> anyhow::Result<()> {
+    /// The environment of its programs.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        environment(&self.layout, self.http, self.grpc, &self.besides)
+    }
+
+    /// Waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not, or has ended; the message holds the end of its log.
+    pub async fn wait_ready(&mut self) -> anyhow::Result<()> {
         let http = Http::new(&self.url(), None);
         let deadline = tokio::time::Instant::now() + READY_WITHIN;
         loop {
@@ -71,8 +96,7 @@ impl Cloud {
     /// # Errors
     /// When the command fails; the message holds what it printed.
     pub async fn run(&self, args: &[String]) -> anyhow::Result<String> {
-        process::run(&self.layout.program("cloud"), args, &environment(&self.layout, self.http, self.grpc))
-            .await
+        process::run(&self.layout.program("cloud"), args, &self.environment()).await
     }
 
     /// A client with a new access key of these scopes for the tenant.
@@ -98,9 +122,18 @@ impl Cloud {
     /// # Errors
     /// When it does not come back.
     pub async fn kill_and_restart(&mut self) -> anyhow::Result<()> {
-        self.process.kill().await?;
-        self.process = spawn(&self.layout, self.http, self.grpc)?;
+        self.kill_and_spawn().await?;
         self.wait_ready().await
+    }
+
+    /// As [`Cloud::kill_and_restart`], without waiting until it answers.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn kill_and_spawn(&mut self) -> anyhow::Result<()> {
+        self.process.kill().await?;
+        self.process = spawn(&self.layout, &self.environment())?;
+        Ok(())
     }
 
     /// Stops it politely.
@@ -126,26 +159,17 @@ impl Cloud {
     }
 }
 
-fn environment(layout: &Layout, http: u16, grpc: u16) -> Vec<(String, String)> {
-    [
+fn environment(layout: &Layout, http: u16, grpc: u16, besides: &[(String, String)]) -> Vec<(String, String)> {
+    let own = [
         ("TRACEWRIGHT_STATE_DIR", layout.state.join("cloud").display().to_string()),
         ("TRACEWRIGHT_HTTP_LISTEN", format!("127.0.0.1:{http}")),
         ("TRACEWRIGHT_GRPC_LISTEN", format!("127.0.0.1:{grpc}")),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into_iter()
-    .chain(layout.settings.iter().cloned())
-    .collect()
+    ];
+    own.map(|(key, value)| (key.to_owned(), value)).into_iter().chain(besides.iter().cloned()).collect()
 }
 
-fn spawn(layout: &Layout, http: u16, grpc: u16) -> anyhow::Result<Process> {
-    Process::start(
-        "cloud",
-        &layout.program("cloud"),
-        &["serve".to_owned()],
-        &environment(layout, http, grpc),
-        &layout.log("cloud"),
-    )
+fn spawn(layout: &Layout, env: &[(String, String)]) -> anyhow::Result<Process> {
+    Process::start("cloud", &layout.program("cloud"), &["serve".to_owned()], env, &layout.log("cloud"))
 }
 
 /// The texts of an array of strings in an answer.

@@ -16,8 +16,6 @@ pub struct Layout {
     pub state: PathBuf,
     /// Folder of the built programs.
     pub bin: PathBuf,
-    /// Settings of the cloud besides, by their variables.
-    pub settings: Vec<(String, String)>,
 }
 
 impl Layout {
@@ -39,7 +37,7 @@ impl Layout {
             .join("..")
             .canonicalize()
             .context("finding the checkout")?;
-        Ok(Self { root, state, bin, settings: Vec::new() })
+        Ok(Self { root, state, bin })
     }
 
     /// A built program of the workspace.

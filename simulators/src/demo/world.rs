@@ -49,11 +49,11 @@ impl World {
         settings: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
         empty(state)?;
-        let mut layout = Layout::new(state)?;
-        layout.settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let layout = Layout::new(state)?;
+        let settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
         let (http, grpc) = if free_ports { (free_port()?, free_port()?) } else { (17080, 17443) };
         say("starting the cloud");
-        let cloud = Cloud::start(&layout, http, grpc).await?;
+        let cloud = Cloud::start_with(&layout, http, grpc, settings).await?;
 
         let target: SocketAddr = ([127, 0, 0, 1], grpc).into();
         let (mut networks, mut setups) = (Vec::new(), Vec::new());

@@ -5,6 +5,7 @@ mod accessible;
 mod carton;
 mod edge_link;
 mod faults;
+mod kills;
 mod mosquitto;
 mod office_lines;
 mod office_pages;

@@ -1,5 +1,6 @@
 //! The import itself: judge everything, then send what is not there yet.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -102,6 +103,12 @@ pub enum ImportError {
     /// The stream of this import is not as this file would make it.
     #[error("what was imported of this file before is not what it says now; was it changed meanwhile?")]
     Parted,
+    /// Rows that were wrong when this file was imported, and are right now.
+    #[error(
+        "{0} rows of this file were left out when it was imported, and are right now; what came after them \
+         is in already, so put them into a file of their own"
+    )]
+    LeftOut(u64),
     /// An agent was given numbers of the file while it was checked.
     #[error("an agent was given numbers meanwhile that the file names; run it again to see which")]
     Meanwhile,
@@ -136,9 +143,9 @@ pub async fn run(
     let cx = Cx::system(wish.tenant);
     let _ = watch(&At::Step("reading the file"));
     let name = format!("import:{}", hash_of(&wish.file)?);
-    let ground = ingest.db().tx(&cx, async |tx| ground(tx, wish, &name, now).await).await?;
+    let (ground, stands) = ingest.db().tx(&cx, async |tx| ground(tx, wish, &name, now).await).await?;
     let _ = watch(&At::Step("checking every row"));
-    let mut judged = judge_all(wish, &ground, watch)?;
+    let mut judged = judge_all(wish, &ground, &stands, watch)?;
     let mut report = judged.report();
     if report.end == End::Stopped {
         return Ok(report);
@@ -185,18 +192,36 @@ fn hash_of(path: &Path) -> Result<String, ImportError> {
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// What rows are judged by. An import that has begun is judged by the time at which it
-/// did, and its own numbers were taken from the agents then.
+/// What rows are judged by, and how far this file is in. An import that has begun is
+/// judged by the time at which it did, and its own numbers were taken from the agents then.
 async fn ground(
     tx: &mut platform::db::Tx,
     wish: &Wish,
     name: &str,
     now: DateTime<Utc>,
-) -> Result<Ground, ImportError> {
+) -> Result<(Ground, Resume), ImportError> {
     let plants = tenancy::plant_codes(tx).await?.into_iter().collect();
     let leased = leased(tx).await?;
-    let began = store::agent_find(tx, name).await?.map_or(now, |agent| agent.began);
-    Ok(Ground { tenant: wish.code, plants, leased, now: began })
+    let (began, stands) = match store::agent_find(tx, name).await? {
+        Some(agent) => (agent.began, stands(tx, wish.tenant, agent.agent_id).await?),
+        None => (now, Resume::default()),
+    };
+    Ok((Ground { tenant: wish.code, plants, leased, now: began }, stands))
+}
+
+/// How far the stream of an import has come. Its cursor is locked until the commit.
+async fn stands(tx: &mut platform::db::Tx, tenant: Uuid, agent_id: Uuid) -> Result<Resume, ImportError> {
+    let stream = Stream { tenant, agent_id, epoch: EPOCH };
+    let genesis = proto::chain::genesis(agent_id.as_bytes(), EPOCH.unsigned_abs());
+    let cursor = cursor::lock(tx, stream, genesis).await?;
+    let line = match cursor.through_seq {
+        0 => 0,
+        seq => {
+            let payload = store::payload(tx, stream, seq).await?;
+            payload.and_then(|payload| line_of(&payload)).ok_or(ImportError::Parted)?
+        }
+    };
+    Ok(Resume { through_seq: cursor.through_seq.unsigned_abs(), head: cursor.chain_hash, line })
 }
 
 /// The numbers that agents may still mint.
@@ -293,7 +318,15 @@ fn rows_of(wish: &Wish) -> Result<Rows<BufReader<File>>, ImportError> {
     Rows::new(wish.form, BufReader::with_capacity(BUFFER, file)).map_err(of_file(&wish.file))
 }
 
-fn judge_all(wish: &Wish, ground: &Ground, watch: &mut Watch<'_>) -> Result<Judged, ImportError> {
+/// Judges every row. Those up to the place at which the import `stands` must be judged as
+/// they were then: what was left out would come neither into the stream nor into the list.
+fn judge_all(
+    wish: &Wish,
+    ground: &Ground,
+    stands: &Resume,
+    watch: &mut Watch<'_>,
+) -> Result<Judged, ImportError> {
+    let mut right = 0;
     let mut rows = rows_of(wish)?;
     let mut errors = Errors::new(&wish.file)?;
     let mut judged = Judged {
@@ -311,6 +344,7 @@ fn judge_all(wish: &Wish, ground: &Ground, watch: &mut Watch<'_>) -> Result<Judg
             Next::Bad(wrong) | Next::Broken(wrong) => wrong,
             Next::Row(raw) => match judge(&raw, ground) {
                 Ok(event) => {
+                    right += u64::from(raw.line <= stands.line);
                     for key in event.subjects.iter().filter_map(|subject| Key::new(subject.key).ok()) {
                         let (plant, kind, number) = key.parts();
                         let highest =
@@ -340,10 +374,16 @@ fn judge_all(wish: &Wish, ground: &Ground, watch: &mut Watch<'_>) -> Result<Judg
         }
     }
     judged.errors = errors.close()?;
-    Ok(judged)
+    match right.cmp(&stands.through_seq) {
+        _ if judged.end == End::Stopped => Ok(judged),
+        Ordering::Less => Err(ImportError::Parted),
+        Ordering::Equal => Ok(judged),
+        Ordering::Greater => Err(ImportError::LeftOut(right - stands.through_seq)),
+    }
 }
 
 /// Where an import goes on.
+#[derive(Default)]
 struct Resume {
     /// Events that are committed.
     through_seq: u64,
@@ -374,16 +414,7 @@ async fn begin(
         };
         audit::record(tx, entry).await?;
     }
-    let stream = Stream { tenant: wish.tenant, agent_id: agent.agent_id, epoch: EPOCH };
-    let genesis = proto::chain::genesis(agent.agent_id.as_bytes(), EPOCH.unsigned_abs());
-    let cursor = cursor::lock(tx, stream, genesis).await?;
-    let line = match cursor.through_seq {
-        0 => 0,
-        seq => {
-            let payload = store::payload(tx, stream, seq).await?;
-            payload.and_then(|payload| line_of(&payload)).ok_or(ImportError::Parted)?
-        }
-    };
+    let stands = stands(tx, wish.tenant, agent.agent_id).await?;
     // Floors are locked last, as wherever numbers are given.
     let highest: Vec<(&str, &str, u64)> = judged
         .highest
@@ -401,8 +432,7 @@ async fn begin(
     if new {
         return Err(ImportError::Meanwhile);
     }
-    let through_seq = cursor.through_seq.unsigned_abs();
-    Ok((agent, Resume { through_seq, head: cursor.chain_hash, line }))
+    Ok((agent, stands))
 }
 
 /// How far it came.

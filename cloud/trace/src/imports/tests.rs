@@ -211,6 +211,26 @@ async fn numbers_of_agents_are_left_alone() {
 }
 
 #[tokio::test]
+async fn what_was_left_out_and_is_right_now_is_not_passed_over_in_silence() {
+    let lab = Lab::new().await;
+    lab.site
+        .sql(
+            "insert into uid_leases (tenant_id, plant_code, type_code, first, last, agent_id, epoch) \
+             select app.tenant(), 'KOL', 'RM', 1, 1, agent_id, 1 from agents where name = 'KOL'; \
+             insert into uid_floors (tenant_id, plant_code, type_code, next) values (app.tenant(), 'KOL', 'RM', 2)",
+        )
+        .await;
+    let wish = Wish { skip_bad: true, ..lab.wish("h.csv", &history(3)) };
+    let report = lab.run(&wish).await;
+    assert_eq!((report.end, report.bad, report.imported), (End::Done, 1, 5));
+    assert_eq!((lab.run(&wish).await.before, lab.chained().await), (5, 5));
+    lab.site.sql("update uid_leases set burnt_at = now()").await;
+    let again = run(&lab.ingest, &wish, now(), &mut |_: &At| ControlFlow::Continue(())).await;
+    assert!(matches!(again, Err(ImportError::LeftOut(1))), "{again:?}");
+    assert_eq!(lab.chained().await, 5);
+}
+
+#[tokio::test]
 async fn a_birth_that_is_known_is_an_exception() {
     let mut lab = Lab::new().await;
     let bag = uid("KOL", "RM", 1);

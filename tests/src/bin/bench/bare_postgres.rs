@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::facts::AGENT;
 
 /// Batches that are decoded ahead.
-const AHEAD: usize = 16;
+pub const AHEAD: usize = 16;
 
 /// Writes every event of a journal for `tenant`; the seconds spent in Postgres.
 pub async fn run(
@@ -34,16 +34,31 @@ pub async fn run(
         let events = read(&mut conn, after, batch * AHEAD).await?;
         let Some(last) = events.last() else { break };
         after = last.seq;
-        let began = Instant::now();
-        for events in events.chunks(batch) {
-            let mut tx = owner.begin().await?;
-            insert(&mut tx, tenant, events).await?;
-            tx.commit().await?;
-        }
-        took += began.elapsed().as_secs_f64();
+        took += write(owner, tenant, &events, batch).await?;
     }
     conn.close().await?;
     Ok(took)
+}
+
+/// Writes events for `tenant`, so many in a transaction; the seconds that it took.
+pub async fn write(
+    owner: &mut PgConnection,
+    tenant: Uuid,
+    events: &[Decoded],
+    batch: usize,
+) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    for events in events.chunks(batch) {
+        let mut tx = owner.begin().await?;
+        insert(&mut tx, tenant, events).await?;
+        tx.commit().await?;
+    }
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// An event as rows.
+pub fn decoded(agent_id: Uuid, plant: Option<&str>, seq: i64, bytes: Vec<u8>) -> Decoded {
+    decode(Envelope { agent_id, plant, epoch: 1, seq, now: Utc::now() }, bytes.into())
 }
 
 async fn read(conn: &mut SqliteConnection, after: i64, count: usize) -> anyhow::Result<Vec<Decoded>> {
@@ -52,18 +67,7 @@ async fn read(conn: &mut SqliteConnection, after: i64, count: usize) -> anyhow::
         .bind(i64::try_from(count)?)
         .fetch_all(conn)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let at = Envelope {
-                agent_id: AGENT,
-                plant: Some("KOL"),
-                epoch: 1,
-                seq: row.try_get(0)?,
-                now: Utc::now(),
-            };
-            Ok(decode(at, row.try_get::<Vec<u8>, _>(1)?.into()))
-        })
-        .collect()
+    rows.iter().map(|row| Ok(decoded(AGENT, Some("KOL"), row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 /// A statement for rows of one stream; further binds are the columns.

@@ -134,7 +134,7 @@ async fn serve(db: &Db, stop: &CancellationToken) -> anyhow::Result<(String, [u8
 }
 
 /// A tenant with the plant KOL, whose agent has this id.
-async fn tenant(db: &Db, code: &str, agent: Uuid) -> anyhow::Result<Uuid> {
+pub async fn tenant(db: &Db, code: &str, agent: Uuid) -> anyhow::Result<Uuid> {
     let new = NewTenant {
         code: code.into(),
         slug: None,
@@ -196,12 +196,13 @@ async fn wait(
     }
 }
 
-async fn count(owner: &mut PgConnection, sql: &'static str, tenant: Uuid) -> anyhow::Result<i64> {
+/// A number about the tenant.
+pub async fn count(owner: &mut PgConnection, sql: &'static str, tenant: Uuid) -> anyhow::Result<i64> {
     Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(owner).await?)
 }
 
 /// The bare run must have written what the real one wrote.
-async fn same_rows(owner: &mut PgConnection, tenant: Uuid, bare: Uuid) -> anyhow::Result<()> {
+pub async fn same_rows(owner: &mut PgConnection, tenant: Uuid, bare: Uuid) -> anyhow::Result<()> {
     for (table, sql) in [
         ("lifecycle_events", "select count(*) from lifecycle_events where tenant_id = $1"),
         ("event_subjects", "select count(*) from event_subjects where tenant_id = $1"),

@@ -10,6 +10,7 @@ mod capture;
 mod dashboard;
 mod facts;
 mod hold_to_scanner;
+mod import_history;
 mod ingest;
 mod journals;
 mod line;
@@ -79,6 +80,7 @@ const FIGURES: &[(&[(&str, &str)], Figure)] = &[
     (&[("edge.capture", "events/s")], |bench| one(capture::run(bench))),
     (&[("edge.memory_1m", "MiB")], |bench| one(memory::run(bench))),
     (&[("cloud.ingest", "events/s")], |bench| one(ingest::run(bench))),
+    (&[("import.million_rows", "s")], |bench| one(import_history::run(bench))),
     (&[("path.scan_to_trace_p95", "ms")], |bench| one(scan_to_trace::run(bench))),
     (
         &[("trace.recall_10k_p95", "ms"), ("trace.recall_http_p95", "ms"), ("trace.memory_10m", "MiB")],
@@ -104,6 +106,7 @@ const LIMITS: &[(&str, Limit)] = &[
     ("trace.recall_10k_p95", Limit::Ratio(0.05)),
     ("trace.recall_http_p95", Limit::Value(50.0)),
     ("trace.suspects_p95", Limit::Value(1000.0)),
+    ("import.million_rows", Limit::Value(180.0)),
     ("analytics.dashboard_p95", Limit::Value(150.0)),
     // At least ten times the same questions to Postgres.
     ("analytics.dashboard_p95", Limit::Ratio(0.1)),

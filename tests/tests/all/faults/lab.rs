@@ -237,7 +237,7 @@ impl Lab {
 }
 
 impl Agent {
-    async fn new(layout: &Layout, name: &str, setup: PlantSetup, tokens: &Path) -> Self {
+    pub async fn new(layout: &Layout, name: &str, setup: PlantSetup, tokens: &Path) -> Self {
         let mut printers = BTreeMap::new();
         for printer in &setup.plant.printers {
             let address = format!("{}:{}", printer.address.host, printer.address.port).parse().unwrap();
