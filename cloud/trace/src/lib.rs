@@ -34,7 +34,7 @@ pub fn router(committed: ingest::Committed, genealogy: genealogy::Genealogy) -> 
 /// What the server has to know of traceability; it runs `genealogy` beside.
 #[must_use]
 pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -> Module {
-    let follows = committed.clone();
+    let (follows, reaches) = (committed.clone(), genealogy.clone());
     Module::new("trace")
         .routes(router(committed.clone(), genealogy.clone()))
         .operations(explore::api::operations())
@@ -46,7 +46,7 @@ pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -
         .kinds(exceptions::NOTICES)
         .searchers(&explore::find::SEARCHERS)
         .job("projections", |state, stop| async move {
-            projection::run(state.db.clone(), follows, stop).await;
+            projection::run(state.db.clone(), follows, reaches, stop).await;
         })
         .job("old exceptions", |state, stop| async move {
             exceptions::old::run(state.db.clone(), stop).await;

@@ -18,7 +18,9 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) async fn new(site: &Site, scope: Scope) -> Self {
-        let modules = vec![crate::module(&Committed::default(), &site.genealogy()), crate::holds::module()];
+        let genealogy = site.genealogy();
+        let modules =
+            vec![crate::module(&Committed::default(), &genealogy), crate::holds::module(&genealogy)];
         let state = AppState::builder(site.db.db.clone()).modules(&modules).build();
         let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
         Self {
