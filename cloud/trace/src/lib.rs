@@ -9,6 +9,7 @@ pub mod imports;
 pub mod ingest;
 pub mod leases;
 pub mod pages;
+mod paper;
 pub mod passports;
 pub mod projection;
 pub mod proofs;
