@@ -24,9 +24,9 @@ pub fn all(shared: &Shared) -> Vec<Module> {
     let Shared { committed, genealogy, mirrors } = shared;
     let mut all = vec![
         trace::module(committed, genealogy),
-        trace::holds::module(),
-        trace::scopes::module(),
-        trace::recalls::module(committed),
+        trace::holds::module(genealogy),
+        trace::scopes::module(genealogy),
+        trace::recalls::module(committed, genealogy),
         trace::proofs::module(committed),
         trace::passports::module(),
         analytics::module(mirrors),

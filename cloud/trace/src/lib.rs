@@ -9,6 +9,7 @@ pub mod imports;
 pub mod ingest;
 pub mod leases;
 pub mod pages;
+mod paper;
 pub mod passports;
 pub mod projection;
 pub mod proofs;
@@ -34,7 +35,7 @@ pub fn router(committed: ingest::Committed, genealogy: genealogy::Genealogy) -> 
 /// What the server has to know of traceability; it runs `genealogy` beside.
 #[must_use]
 pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -> Module {
-    let follows = committed.clone();
+    let (follows, reaches) = (committed.clone(), genealogy.clone());
     Module::new("trace")
         .routes(router(committed.clone(), genealogy.clone()))
         .operations(explore::api::operations())
@@ -46,7 +47,7 @@ pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -
         .kinds(exceptions::NOTICES)
         .searchers(&explore::find::SEARCHERS)
         .job("projections", |state, stop| async move {
-            projection::run(state.db.clone(), follows, stop).await;
+            projection::run(state.db.clone(), follows, reaches, stop).await;
         })
         .job("old exceptions", |state, stop| async move {
             exceptions::old::run(state.db.clone(), stop).await;

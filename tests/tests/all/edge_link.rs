@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use trace::edge::{Edge, EdgeConfig};
+use trace::genealogy::Genealogy;
 use trace::holds;
 use trace::ingest::{Committed, Ingest};
 use uuid::Uuid;
@@ -439,8 +440,11 @@ async fn what_comes_down_does_not_wait_for_a_backlog() {
     until("something is acknowledged", || behind() > 0).await;
     let cx = Cx::new(cloud.tenant, "test");
     let scope = holds::Scope::Label { key: KEY, descendants: false };
-    let placed: Result<holds::Done, holds::HoldError> =
-        cloud.db.db.tx(&cx, async |tx| holds::place(tx, &scope, "torn", Utc::now()).await).await;
+    let placed: Result<holds::Done, holds::HoldError> = cloud
+        .db
+        .db
+        .tx(&cx, async |tx| holds::place(tx, &Genealogy::default(), &scope, "torn", Utc::now()).await)
+        .await;
     assert_eq!(placed.unwrap().members, 1);
     until("the hold", || {
         behind();

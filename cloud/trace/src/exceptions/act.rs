@@ -11,6 +11,7 @@ use super::kinds::{Act, Given};
 use super::store::{self, Row};
 use crate::explore::holding::HoldingError;
 use crate::explore::order::Stamp;
+use crate::genealogy::Genealogy;
 use crate::holds::{self, Note, Scope};
 use crate::ingest::notify::Batch;
 use crate::ingest::{corrections, office, store as ingest_store};
@@ -55,7 +56,9 @@ pub(super) async fn act(
             let key = row.key.ok_or_else(Problem::not_found)?;
             let scope = Scope::Label { key, descendants: false };
             let reason = shortened(reason, holds::MAX_REASON);
-            let done = holds::place(tx, &scope, &reason, now).await.map_err(HoldingError::from)?;
+            let done = holds::place(tx, &Genealogy::default(), &scope, &reason, now)
+                .await
+                .map_err(HoldingError::from)?;
             Ok(Some(done.batch))
         }
     }

@@ -267,12 +267,13 @@ async fn list_holds(
 async fn place_hold(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Held>), Problem> {
     caller.require_somewhere(&HOLD_PLACE)?;
-    let held =
-        holding::place(&state.db, &caller.at(&HOLD_PLACE), &committed, &json(sent)?, Utc::now()).await?;
+    let (cx, office) = (caller.at(&HOLD_PLACE), (&committed, &genealogy));
+    let held = holding::place(&state.db, &cx, office, &json(sent)?, Utc::now()).await?;
     Ok((StatusCode::CREATED, Json(held)))
 }
 

@@ -21,13 +21,18 @@ use super::graph::Direction;
 use super::picture::{self, Pictured};
 use super::places::{self, Customer, Document, LotPage, Page, Passes, Who};
 use super::report::{Report, report_in};
+use super::report_paper;
 use super::report_sheets::sheets;
 use crate::genealogy::Genealogy;
+use crate::pages::say::Zones;
 use crate::rights::TRACE_READ;
 use axum::Extension;
 
 /// What Excel files are.
 pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// What PDF files are.
+pub(crate) const PDF: &str = "application/pdf";
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -40,6 +45,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/trace/{uid}/picture", get(pictured))
         .route("/api/v1/trace/{uid}/report", get(report))
         .route("/api/v1/trace/{uid}/report.xlsx", get(report_xlsx))
+        .route("/api/v1/trace/{uid}/report.pdf", get(report_pdf))
 }
 
 pub(super) fn operations(of_uid: impl Fn(Operation) -> Operation) -> Vec<Operation> {
@@ -95,6 +101,12 @@ pub(super) fn operations(of_uid: impl Fn(Operation) -> Operation) -> Vec<Operati
             "All that is known of a unit, as an Excel workbook",
         ))
         .answers_file(&[XLSX]),
+        of_uid(Operation::get(
+            "/api/v1/trace/{uid}/report.pdf",
+            "traceReportPaper",
+            "What is known of a unit, as a PDF to be printed",
+        ))
+        .answers_file(&[PDF]),
     ]
 }
 
@@ -338,6 +350,31 @@ async fn report_xlsx(
     let cx = caller.at(&TRACE_READ);
     let report = state.db.tx(&cx, async |tx| report_in(tx, &genealogy, &uid, Utc::now()).await).await?;
     spreadsheet(report, caller.texts.clone()).await
+}
+
+async fn report_pdf(
+    State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
+    caller: Caller,
+    Path(uid): Path<String>,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    let cx = caller.at(&TRACE_READ);
+    let (report, zones) = state
+        .db
+        .tx(&cx, async |tx| {
+            let report = report_in(tx, &genealogy, &uid, Utc::now()).await?;
+            Ok::<_, TraceError>((report, Zones::read(tx, caller.zone).await?))
+        })
+        .await?;
+    printed(&report, &caller, &zones).await
+}
+
+/// A report as a PDF to be kept, in the caller's language and at the clocks of plants.
+pub(crate) async fn printed(report: &Report, caller: &Caller, zones: &Zones) -> Result<Response, Problem> {
+    let data = report_paper::data(report, &caller.texts, zones, &caller.tenant_name);
+    let bytes = crate::paper::pdf(data).await?;
+    Ok(file(PDF, &format!("{}.pdf", report.trace.uid), bytes))
 }
 
 /// A report as a workbook to be kept.

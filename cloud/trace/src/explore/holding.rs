@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::error::TraceError;
 use super::service::{own_code, resolve, uid_text};
 use super::store::{holding as store, scope};
+use crate::genealogy::Genealogy;
 use crate::holds::{self, HoldError, Placing, Scope};
 use crate::ingest::Committed;
 
@@ -141,7 +142,7 @@ impl From<HoldingError> for Problem {
 pub async fn place(
     db: &Db,
     cx: &Cx,
-    committed: &Committed,
+    (committed, genealogy): (&Committed, &Genealogy),
     wish: &Wish,
     now: DateTime<Utc>,
 ) -> Result<Held, HoldingError> {
@@ -150,7 +151,7 @@ pub async fn place(
             let scope = scope_of(tx, wish).await?;
             let owner = Some(wish.owner.trim()).filter(|owner| !owner.is_empty());
             let placing = Placing { scope: &scope, reason: &wish.reason, owner, notes: &wish.notes };
-            Ok::<_, HoldingError>(holds::place_for(tx, &placing, now).await?)
+            Ok::<_, HoldingError>(holds::place_for(tx, genealogy, &placing, now).await?)
         })
         .await?;
     committed.announce(done.batch);

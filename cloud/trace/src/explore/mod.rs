@@ -15,6 +15,7 @@ pub mod order;
 pub mod picture;
 pub mod places;
 pub mod report;
+pub(crate) mod report_paper;
 pub mod report_sheets;
 pub mod scope;
 pub mod search;

@@ -196,6 +196,55 @@ impl Genealogy {
         Ok(Around { links, through_batch: moment.batch, source: Source::Sql, cut })
     }
 
+    /// These UIDs and everything that they ever went into, at most `limit`, in no order:
+    /// what holds, recalls and scopes reach. All that was committed when it was asked is
+    /// in it; `docs/decisions/0013` says why memory may be believed.
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn descendants(
+        &self,
+        tx: &mut Tx,
+        keys: &[i64],
+        limit: i64,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        let moment = store::moment(tx).await?;
+        self.descendants_to(tx, moment, keys, limit).await
+    }
+
+    /// [`Genealogy::descendants`], by links up to a batch of the same generation, and
+    /// perhaps later ones.
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn descendants_to(
+        &self,
+        tx: &mut Tx,
+        moment: Moment,
+        keys: &[i64],
+        limit: i64,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Arc<[i64]> = keys.into();
+        let most = usize::try_from(limit).unwrap_or_default();
+        let look = move |adjacency: &Adjacency, scratch: &mut Scratch| {
+            adjacency.reach(scratch, &asked, Direction::Forward, Mode::Ever, usize::MAX, most)
+        };
+        match self.ask(tx.tenant(), moment, look).await {
+            Some((_, (found, _))) => Ok(found),
+            None => store::reach(tx, keys, Direction::Forward, Mode::Ever, limit).await,
+        }
+    }
+
+    /// For work beside people's: this, where the tenant's links are in memory already, and
+    /// else the SQL alone, so that such work lets no tenant leave memory for another.
+    pub(crate) fn beside(&self, tenant: Uuid) -> Self {
+        let present = self.0.as_ref().and_then(|shared| shared.present(tenant));
+        if present.is_some_and(|kept| kept.moment().is_some()) { self.clone() } else { Self::default() }
+    }
+
     /// Asks the memory; `None` where it cannot answer.
     async fn ask<T: Send + 'static>(
         &self,
@@ -250,15 +299,6 @@ impl Genealogy {
 
 fn one_more(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
-}
-
-/// These UIDs and everything that they ever went into, at most `limit`, in no order: what
-/// holds, recalls and scopes reach, by the reference.
-///
-/// # Errors
-/// The database.
-pub(crate) async fn descendants(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, sqlx::Error> {
-    store::reach(tx, keys, Direction::Forward, Mode::Ever, limit).await
 }
 
 /// [`Genealogy::reach`] by the reference.

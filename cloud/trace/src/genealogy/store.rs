@@ -3,7 +3,6 @@
 
 use platform::db::Tx;
 use sqlx::Error;
-use uuid::Uuid;
 
 use super::{Direction, Link, Mode, Moment};
 
@@ -240,14 +239,16 @@ pub async fn touched_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Option
     )
     .fetch_all(tx.conn())
     .await?;
-    keys.extend(corrected_after(tx, tenant, after, through).await?);
+    keys.extend(corrected_after(tx, after, through).await?);
     keys.sort_unstable();
     keys.dedup();
     Ok(Some((through, keys)))
 }
 
-/// UIDs of events that corrections in these batches are about.
-async fn corrected_after(tx: &mut Tx, tenant: Uuid, after: i64, through: i64) -> Result<Vec<i64>, Error> {
+/// UIDs of events that corrections in the batches after `after` and up to `through` are
+/// about. A correction need not name them itself.
+pub async fn corrected_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"with recursive up(event_id) as (
                select e.corrects

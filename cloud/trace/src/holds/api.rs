@@ -3,7 +3,7 @@
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use platform::openapi::{Operation, group};
 use platform::web::{AppState, Caller, Problem, json, query};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::view::{self, ActPage, HoldOne, HoldPreview, MemberPage};
 use crate::explore::holding::{HoldingError, Wish};
+use crate::genealogy::Genealogy;
 use crate::rights::{HOLD_PLACE, HOLD_READ};
 
 pub(super) fn router() -> Router<AppState> {
@@ -89,11 +90,12 @@ struct HoldActQuery {
 
 async fn preview(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<Json<HoldPreview>, Problem> {
     caller.require_somewhere(&HOLD_PLACE)?;
-    Ok(Json(view::preview(&state.db, &caller.at(&HOLD_PLACE), &json(sent)?).await?))
+    Ok(Json(view::preview(&state.db, &caller.at(&HOLD_PLACE), &genealogy, &json(sent)?).await?))
 }
 
 async fn one(

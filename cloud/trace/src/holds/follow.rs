@@ -24,6 +24,7 @@ use crate::explore::names;
 use crate::explore::order::Stamp;
 use crate::explore::service::uid_text;
 use crate::explore::store::label;
+use crate::genealogy::{Genealogy, Moment, store as links};
 use crate::ingest::notify::{Batch, Committed};
 use crate::projection::PROJECTION;
 use crate::projection::store::queue::{self, Ranges};
@@ -54,11 +55,16 @@ pub struct Step {
 ///
 /// # Errors
 /// [`HoldError`]; what was looked at before stays so.
-pub async fn catch_up(db: &Db, committed: &Committed, tenant: Uuid) -> Result<usize, HoldError> {
+pub async fn catch_up(
+    db: &Db,
+    committed: &Committed,
+    genealogy: &Genealogy,
+    tenant: Uuid,
+) -> Result<usize, HoldError> {
     let mut total = 0;
     loop {
         let cx = Cx::system(tenant);
-        let done = db.tx(&cx, async |tx| step_in(tx, BATCHES, Utc::now()).await).await?;
+        let done = db.tx(&cx, async |tx| step_in(tx, genealogy, BATCHES, Utc::now()).await).await?;
         done.told.iter().for_each(|batch| committed.announce(*batch));
         if done.batches == 0 {
             return Ok(total);
@@ -71,7 +77,12 @@ pub async fn catch_up(db: &Db, committed: &Committed, tenant: Uuid) -> Result<us
 ///
 /// # Errors
 /// [`HoldError`].
-pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step, HoldError> {
+pub async fn step_in(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Step, HoldError> {
     // Nobody has a cursor who never had a hold; another worker may have it now.
     let Some(after) = store::cursor_lock(tx).await? else {
         return Ok(Step::default());
@@ -94,7 +105,14 @@ pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step
     let mut step = Step { batches: batches.len(), ..Step::default() };
     let tenant: Option<TenantCode> = label::tenant_code(tx).await?.and_then(|code| code.parse().ok());
     let mut told = Told::default();
-    let touched = store::touched(tx, &ranges).await?;
+    let mut touched = store::touched(tx, &ranges).await?;
+    // A correction may put back a link that was undone, and name nobody.
+    touched.extend(links::corrected_after(tx, from, last).await?);
+    touched.sort_unstable();
+    touched.dedup();
+    let genealogy = genealogy.beside(tx.tenant());
+    // What later batches link is looked at with them.
+    let moment = Moment { batch: last, ..links::moment(tx).await? };
     let mut facts = Vec::new();
     let mut joined: BTreeSet<i64> = BTreeSet::new();
     let mut news = news(tx, &touched).await?;
@@ -112,7 +130,7 @@ pub async fn step_in(tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> Result<Step
         }
     }
     for (hold_id, news) in news {
-        let grown = grow(tx, hold_id, &news, last, now).await?;
+        let grown = grow(tx, (&genealogy, moment), hold_id, &news, now).await?;
         step.joined += grown.joined.len();
         step.left += grown.left.len();
         joined.extend(&grown.joined);
@@ -173,9 +191,9 @@ struct Grown {
 /// Takes under a hold what is in it now, and lets go the packages that were emptied.
 async fn grow(
     tx: &mut Tx,
+    (genealogy, moment): (&Genealogy, Moment),
     hold_id: Uuid,
     news: &News,
-    batch: i64,
     now: DateTime<Utc>,
 ) -> Result<Grown, HoldError> {
     let tenant = tx.tenant();
@@ -183,7 +201,8 @@ async fn grow(
     else {
         return Ok(Grown::default());
     };
-    let mut joined = members::joining(tx, hold_id, &news.touched, &news.born, &hold).await?;
+    let known = (genealogy, moment);
+    let mut joined = members::joining(tx, known, hold_id, &news.touched, &news.born, &hold).await?;
     if i64::try_from(joined.len()).is_ok_and(|count| count >= members::MOST_JOINING) {
         tracing::error!(%tenant, %hold_id, "more units come under a hold at once than are looked at");
         joined.truncate(members::MOST_JOINING as usize);
@@ -217,7 +236,7 @@ async fn grow(
         action: "hold.grow",
         subject: &format!("hold:{hold_id}"),
         before: None,
-        after: Some(json!({ "batch": batch.to_string(), "joined": more, "left": less })),
+        after: Some(json!({ "batch": moment.batch.to_string(), "joined": more, "left": less })),
     };
     audit::record(tx, entry).await?;
     if !grown.joined.is_empty() {

@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 
 use super::check::{self, History};
 use super::*;
+use crate::genealogy::{Genealogy, Settings};
 use crate::ingest::tests::{Journal, World, assembly, event, receipt, rm, subject};
 use crate::ingest::{Committed, Source};
 use crate::projection;
@@ -23,13 +24,19 @@ fn noon() -> DateTime<Utc> {
 
 async fn place_it(world: &World, scope: Scope) -> Uuid {
     let cx = Cx::new(world.source.tenant, "user:7");
-    let done = world.db.db.tx(&cx, async |tx| place(tx, &scope, "crack", noon()).await).await;
+    let done =
+        world.db.db.tx(&cx, async |tx| place(tx, &Genealogy::default(), &scope, "crack", noon()).await).await;
     done.expect("placed").hold_id
 }
 
 async fn follow_up(world: &World) {
-    projection::catch_up(&world.db.db, world.source.tenant).await.expect("projected");
-    follow::catch_up(&world.db.db, &Committed::default(), world.source.tenant).await.expect("followed");
+    follow_by(world, &Genealogy::default()).await;
+}
+
+async fn follow_by(world: &World, genealogy: &Genealogy) {
+    let (db, tenant) = (&world.db.db, world.source.tenant);
+    projection::catch_up(db, tenant).await.expect("projected");
+    follow::catch_up(db, &Committed::default(), genealogy, tenant).await.expect("followed");
 }
 
 /// Both plants' journals, each sent as far as it goes.
@@ -363,6 +370,12 @@ async fn seeded_histories_hold() {
     for seed in 0..6 {
         let world = World::new().await;
         let mut rng = StdRng::seed_from_u64(seed);
+        // By memory, and by the SQL.
+        let genealogy = match seed % 2 {
+            0 => Genealogy::default(),
+            _ => Genealogy::new(world.db.db.clone(), Settings::default()),
+        };
+        genealogy.warm(world.source.tenant).await.expect("read");
         let mut plants = Plants::new(&world).await;
         for n in 1..=8 {
             plants.journals[0].push(receipt(rm(n)));
@@ -408,7 +421,7 @@ async fn seeded_histories_hold() {
                         .db
                         .db
                         .tx(&cx, async |tx| {
-                            let step = follow::step_in(tx, 3, Utc::now()).await?;
+                            let step = follow::step_in(tx, &genealogy, 3, Utc::now()).await?;
                             if abort { Err(HoldError::NotFound) } else { Ok(step) }
                         })
                         .await;
@@ -473,7 +486,7 @@ async fn seeded_histories_hold() {
                 }
             }
         }
-        follow_up(&world).await;
+        follow_by(&world, &genealogy).await;
         recorded(&world, &plants, &mut history, &events).await;
         assert_eq!(check::faults(&history), [], "seed {seed}");
         let violated = "select count(*) from hold_acts where class = 'violated'";

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::store::{self, HoldRow, WayIn};
 use super::{HoldError, MAX_MEMBERS, Scope};
 use crate::explore::order::Stamp;
-use crate::{genealogy, scopes};
+use crate::genealogy::{Genealogy, Moment};
+use crate::scopes;
 
 /// How a unit came under a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,11 +62,11 @@ pub struct Found {
     pub descendants: bool,
 }
 
-/// The units of a scope as things stand now.
+/// The units of a scope as things stand now: at least all that was committed before.
 ///
 /// # Errors
 /// [`HoldError::Unknown`], [`HoldError::TooMany`], the database.
-pub async fn of_scope(tx: &mut Tx, scope: &Scope) -> Result<Found, HoldError> {
+pub async fn of_scope(tx: &mut Tx, genealogy: &Genealogy, scope: &Scope) -> Result<Found, HoldError> {
     let tenant = tx.tenant();
     let limit = MAX_MEMBERS as i64 + 1;
     let (named, cause, lot, descendants) = match scope {
@@ -102,7 +103,7 @@ pub async fn of_scope(tx: &mut Tx, scope: &Scope) -> Result<Found, HoldError> {
         let fresh = keys.into_iter().filter(|key| seen.insert(*key));
         members.extend(fresh.map(|key| Member { key, cause, way: None }));
     };
-    let made = if descendants { genealogy::descendants(tx, &named, limit).await? } else { Vec::new() };
+    let made = if descendants { genealogy.descendants(tx, &named, limit).await? } else { Vec::new() };
     let around = [named.as_slice(), made.as_slice()].concat();
     add(named, cause);
     add(made, Cause::Made);
@@ -123,14 +124,16 @@ pub struct Born {
     pub way: WayIn,
 }
 
-/// What comes under a hold now because of units that events named: `touched` are
-/// members already, `born` labels of its lot that are not yet. A hold of a plant is on
-/// the one label and on what comes to contain it, not on what was made of it before.
+/// What comes under a hold now because of units that events up to `moment` named:
+/// `touched` are members already, `born` labels of its lot that are not yet. A hold of a
+/// plant is on the one label and on what comes to contain it, not on what was made of it
+/// before.
 ///
 /// # Errors
 /// The database.
 pub async fn joining(
     tx: &mut Tx,
+    (genealogy, moment): (&Genealogy, Moment),
     hold_id: Uuid,
     touched: &[i64],
     born: &[Born],
@@ -145,7 +148,7 @@ pub async fn joining(
     let mut seen: HashSet<i64> = around.iter().copied().collect();
     if hold.descendants || hold.placed.is_some() {
         let made = match hold.placed {
-            None => genealogy::descendants(tx, &around, MOST_JOINING).await?,
+            None => genealogy.descendants_to(tx, moment, &around, MOST_JOINING).await?,
             Some(_) => store::made_since(tx, hold_id, &around, MOST_JOINING).await?,
         };
         let made = store::not_held_by(tx, hold_id, &made).await?;

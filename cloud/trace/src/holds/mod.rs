@@ -15,6 +15,8 @@ pub mod follow;
 #[cfg(test)]
 mod follow_tests;
 pub mod members;
+#[cfg(test)]
+mod reach_tests;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::members::{Cause, Found, Member};
+use crate::genealogy::Genealogy;
 use crate::ingest::notify::Batch;
 use crate::ingest::store::cursor;
 use crate::ingest::{IngestError, office};
@@ -69,10 +72,11 @@ pub(crate) const TEXTS: Sources<'static> = [
 ];
 
 /// What the server has to know of holds beside [`crate::module`], which has their
-/// pages.
+/// pages. `genealogy` answers what went into what.
 #[must_use]
-pub fn module() -> Module {
-    Module::new("holds").routes(api::router()).operations(api::operations()).texts(TEXTS).kinds(KINDS)
+pub fn module(genealogy: &Genealogy) -> Module {
+    let routes = api::router().layer(axum::Extension(genealogy.clone()));
+    Module::new("holds").routes(routes).operations(api::operations()).texts(TEXTS).kinds(KINDS)
 }
 
 /// Most labels of one hold. A larger scope is a recall, which holds by lot.
@@ -189,15 +193,26 @@ pub struct Done {
 ///
 /// # Errors
 /// [`HoldError`]; nothing is held then.
-pub async fn place(tx: &mut Tx, scope: &Scope, reason: &str, now: DateTime<Utc>) -> Result<Done, HoldError> {
-    place_for(tx, &Placing { scope, reason, owner: None, notes: "" }, now).await
+pub async fn place(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    scope: &Scope,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Done, HoldError> {
+    place_for(tx, genealogy, &Placing { scope, reason, owner: None, notes: "" }, now).await
 }
 
 /// [`place`], with who answers for it and notes.
 ///
 /// # Errors
 /// [`HoldError`]; nothing is held then.
-pub async fn place_for(tx: &mut Tx, asked: &Placing<'_>, now: DateTime<Utc>) -> Result<Done, HoldError> {
+pub async fn place_for(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    asked: &Placing<'_>,
+    now: DateTime<Utc>,
+) -> Result<Done, HoldError> {
     let reason = asked.reason.trim();
     if reason.is_empty() || reason.len() > MAX_REASON || reason.chars().any(char::is_control) {
         return Err(HoldError::Reason);
@@ -210,38 +225,55 @@ pub async fn place_for(tx: &mut Tx, asked: &Placing<'_>, now: DateTime<Utc>) -> 
     if !owner.is_empty() && (owner.len() > MAX_OWNER || !store::one::person_known(tx, owner).await?) {
         return Err(HoldError::Owner);
     }
-    // What is committed after this batch is looked at by the follower.
+    // First: what is committed after this batch is looked at by the follower.
     let looked_batch = cursor::last_batch(tx).await?;
-    let found = members::of_scope(tx, asked.scope).await?;
+    let found = members::of_scope(tx, genealogy, asked.scope).await?;
     let scope = serde_json::to_value(asked.scope).unwrap_or_default();
     put(tx, &Put { scope, reason, owner, notes, found, looked_batch }, now).await
 }
 
-/// Places one hold on labels and a lot that somebody else found: `named` says by what
-/// they were found, as the hold shows it. `keys` are in order, each once; what is made
-/// of them later is held too. As [`place`].
+/// Labels and a lot that somebody else found.
+#[derive(Debug, Clone)]
+pub(crate) struct Sought<'a> {
+    /// By what they were found, as the hold shows it.
+    pub named: serde_json::Value,
+    /// A reason code, or a text.
+    pub reason: &'a str,
+    /// The labels, in order, each once.
+    pub keys: &'a [i64],
+    /// What they went into, as far as it is to be held as well, in order; none of `keys`.
+    pub made: &'a [i64],
+    /// The lot.
+    pub lot: Option<Uuid>,
+    /// A batch before which they were looked for.
+    pub looked_batch: i64,
+}
+
+/// Places one hold on what somebody else found. What is made of it later is held too. As
+/// [`place`].
 ///
 /// # Errors
 /// [`HoldError`]; nothing is held then.
 pub(crate) async fn place_found(
     tx: &mut Tx,
-    named: serde_json::Value,
-    reason: &str,
-    keys: &[i64],
-    lot: Option<Uuid>,
+    sought: Sought<'_>,
     now: DateTime<Utc>,
 ) -> Result<Done, HoldError> {
+    let Sought { named, reason, keys, made, lot, looked_batch } = sought;
     if reason.is_empty() || reason.len() > MAX_REASON {
         return Err(HoldError::Reason);
     }
     if keys.is_empty() && lot.is_none() {
         return Err(HoldError::Unknown);
     }
-    if keys.len() > MAX_MEMBERS {
+    if keys.len() + made.len() > MAX_MEMBERS {
         return Err(HoldError::TooMany);
     }
-    let looked_batch = cursor::last_batch(tx).await?;
-    let members = keys.iter().map(|&key| Member { key, cause: Cause::Scope, way: None }).collect();
+    let member = |key: &i64, cause| Member { key: *key, cause, way: None };
+    let named_keys = keys.iter().map(|key| member(key, Cause::Scope));
+    let mut members: Vec<Member> =
+        named_keys.chain(made.iter().map(|key| member(key, Cause::Made))).collect();
+    members.sort_by_key(|member| member.key);
     let found = Found { members, lot, descendants: true };
     put(tx, &Put { scope: named, reason, owner: "", notes: "", found, looked_batch }, now).await
 }

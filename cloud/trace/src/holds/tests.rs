@@ -5,7 +5,11 @@ use proto::v1::{self, Action};
 
 async fn placed(world: &World, scope: Scope) -> Result<Done, HoldError> {
     let cx = Cx::new(world.source.tenant, "user:7");
-    world.db.db.tx(&cx, async |tx| place(tx, &scope, " cracked ", Utc::now()).await).await
+    world
+        .db
+        .db
+        .tx(&cx, async |tx| place(tx, &Genealogy::default(), &scope, " cracked ", Utc::now()).await)
+        .await
 }
 
 async fn released(world: &World, hold_id: Uuid) -> Result<Done, HoldError> {
@@ -80,7 +84,11 @@ async fn what_is_not_known_cannot_be_held() {
     let lot = Scope::Lot { lot: Uuid::now_v7(), descendants: false };
     assert!(matches!(placed(&world, lot).await, Err(HoldError::Unknown)));
     let cx = Cx::new(world.source.tenant, "user:7");
-    let none = world.db.db.tx(&cx, async |tx| place(tx, &label(rm(1), false), " \n", Utc::now()).await).await;
+    let none = world
+        .db
+        .db
+        .tx(&cx, async |tx| place(tx, &Genealogy::default(), &label(rm(1), false), " \n", Utc::now()).await)
+        .await;
     assert!(matches!(none, Err(HoldError::Reason)));
     assert_eq!(world.count("select count(*) from lifecycle_events").await, 0);
 }

@@ -15,6 +15,7 @@ use crate::explore::error::TraceError;
 use crate::explore::holding::HoldingError;
 use crate::explore::names;
 use crate::explore::service::{own_code, uid_text};
+use crate::genealogy::Genealogy;
 use crate::projection::state::{Custody, Life, Quality};
 
 /// Most rows of one page.
@@ -219,11 +220,12 @@ fn states(rows: Vec<one::StateRow>) -> Vec<HeldStates> {
 pub async fn preview(
     db: &Db,
     cx: &Cx,
+    genealogy: &Genealogy,
     wish: &crate::explore::holding::Wish,
 ) -> Result<HoldPreview, HoldingError> {
     db.tx(cx, async |tx| {
         let scope: Scope = crate::explore::holding::scope_of(tx, wish).await?;
-        let found = members::of_scope(tx, &scope).await?;
+        let found = members::of_scope(tx, genealogy, &scope).await?;
         let keys: Vec<i64> = found.members.iter().map(|member| member.key).collect();
         let of = |causes: &[members::Cause]| {
             found.members.iter().filter(|member| causes.contains(&member.cause)).count()

@@ -356,10 +356,20 @@ trace-quality = Quality
 trace-reading = Reading
 trace-recall = Start a recall
 trace-report = Report
+trace-report-between = { $count ->
+    [one] { $count } event between the first and the last is not printed; the Excel and JSON files have it.
+    *[other] { $count } events between the first and the last are not printed; the Excel and JSON files have them.
+ }
 trace-report-current = Current to
 trace-report-cut = This is more than a report holds: not everything is in it.
+trace-report-grouped = Many units: those of one item at one level are one row. The Excel and JSON files name each.
 trace-report-lead = All that is known of it, made { $at }. Print it with the browser, or keep it as a file.
 trace-report-made = Made at
+trace-report-reach = How far this reaches
+trace-report-rows-more = { $count ->
+    [one] { $count } more row is not printed; the Excel and JSON files have it.
+    *[other] { $count } more rows are not printed; the Excel and JSON files have them.
+ }
 trace-report-shown = The first { $count } are shown; the files hold all.
 trace-search-hint = Scan or type what you have. A machine or a person with a time works too: OVEN-2 2025-01-20 09:00-11:00
 trace-search-window = A machine and a time

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::say::{self, Zones};
 use crate::explore::api_places::{
-    CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, file, page, spreadsheet,
+    CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, file, page, printed, spreadsheet,
 };
 use crate::explore::compare::{self, Compared, Fact, Said};
 use crate::explore::error::TraceError;
@@ -533,6 +533,17 @@ pub(super) async fn report_xlsx(
 ) -> Result<Response, Problem> {
     let (report, _) = made(&state, &genealogy, &caller, &uid).await?;
     spreadsheet(report, caller.texts.clone()).await
+}
+
+/// `GET /trace/{uid}/report.pdf`
+pub(super) async fn report_pdf(
+    State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
+    caller: Caller,
+    Path(uid): Path<String>,
+) -> Result<Response, Problem> {
+    let (report, zones) = made(&state, &genealogy, &caller, &uid).await?;
+    printed(&report, &caller, &zones).await
 }
 
 /// `GET /trace/{uid}/report.json`

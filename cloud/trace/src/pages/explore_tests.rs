@@ -274,6 +274,13 @@ async fn ten_thousand_units_make_a_short_page() {
     let begun = std::time::Instant::now();
     let (status, page) = web.get(&path).await;
     println!("the picture of 10,000 units took {:?}, {} bytes", begun.elapsed(), page.len());
+    let begun = std::time::Instant::now();
+    let (printed, bytes) = web.bytes(&format!("/trace/{EXAMPLE}/report.pdf")).await;
+    println!("the PDF of 10,000 units took {:?}, {} bytes", begun.elapsed(), bytes.len());
+    assert_eq!(printed, StatusCode::OK);
+    assert!(bytes.starts_with(b"%PDF-") && bytes.len() < 200_000, "{} bytes", bytes.len());
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:?}", begun.elapsed());
+    keep("report-10000.pdf", &bytes);
     assert_eq!(status, StatusCode::OK, "{page}");
     assert!(page.contains("10,000 units") && page.contains("3,334 units"), "{page}");
     let found = web.json(&format!("/api/v1{path}")).await;
@@ -322,6 +329,80 @@ async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
         for row in &sheet.rows {
             assert!(row.len() <= sheet.heads.len(), "{}", sheet.name);
         }
+    }
+}
+
+/// Keeps a document for people to look at, beside the screenshots.
+fn keep(name: &str, bytes: &[u8]) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(name), bytes).unwrap();
+}
+
+#[tokio::test]
+async fn the_report_is_printed_in_the_readers_language_and_says_how_far_it_reaches() {
+    use crate::explore::report_paper;
+    use crate::pages::say::Zones;
+    use platform::i18n::Lang;
+    let site = story().await;
+    let motor = motor(2);
+    let report: Result<report::Report, TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            report::report_in(tx, &Genealogy::default(), &motor, chrono::Utc::now()).await
+        })
+        .await;
+    let mut report = report.unwrap();
+    report.trace.plants_behind = vec![crate::explore::model::PlantBehind {
+        plant: "VSK".into(),
+        agent: "VSK-1".into(),
+        last_seen_at: Some("2026-01-05T03:00:00Z".parse().unwrap()),
+        queued_events: 7,
+    }];
+    report.trace.item.name = "*Motor* #[x]".into();
+    let kolkata = ("VSK".to_owned(), "Asia/Kolkata".to_owned());
+    let zones = Zones::new(vec![kolkata], chrono_tz::UTC);
+    // Words are set apart by where lines break, not by what they say.
+    let plain = |text: &str| text.split_whitespace().collect::<String>();
+    for (lang, words) in [
+        (
+            Lang::En,
+            ["What is in it (", "How far this reaches", "Current to batch", "7 events waiting", "Made at"],
+        ),
+        (Lang::Te, ["ఇందులో ఏముంది", "ఇది ఎంతవరకు వర్తిస్తుంది", "VSK-1", "1 / ", "తయారైన సమయం"]),
+    ] {
+        let texts = super::tests::words(lang);
+        let data = report_paper::data(&report, &texts, &zones, "Saif Ltd");
+        let pages = print::text(crate::paper::TEMPLATE, &data).unwrap();
+        let said = plain(&pages.join(" "));
+        let everywhere =
+            [motor.as_str(), EXAMPLE, "HEAT-77", "ACME", "240", "*Motor* #[x]", "8:30", "Saif Ltd"];
+        for word in words.into_iter().chain(everywhere) {
+            assert!(said.contains(&plain(word)), "{lang:?}: {word} in {said}");
+        }
+        keep(&format!("report-{}.pdf", lang.code()), &print::pdf(crate::paper::TEMPLATE, &data).unwrap());
+    }
+
+    // Long ones end, and say so.
+    let event = report.trace.events[0].clone();
+    report.trace.events = vec![event; 1_200];
+    let mut node = report.backward.nodes[0].clone();
+    report.backward.nodes = (0..1_000)
+        .map(|n| {
+            node.item = format!("PART-{}", n % 30);
+            node.clone()
+        })
+        .collect();
+    report.backward.total = 1_000;
+    let data = report_paper::data(&report, &super::tests::words(Lang::En), &zones, "Saif Ltd");
+    let sections = data["sections"].as_array().unwrap();
+    assert!(
+        sections.iter().all(|section| section["rows"].as_array().unwrap().len() <= crate::paper::MOST_ROWS)
+    );
+    let said = data.to_string();
+    for word in ["700 events between", "one row", "What is in it (1,000)", "more items"] {
+        assert!(said.contains(word), "{word} in {said}");
     }
 }
 

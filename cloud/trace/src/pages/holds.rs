@@ -18,6 +18,7 @@ use super::say;
 use super::who::Names;
 use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
+use crate::genealogy::Genealogy;
 use crate::holds::HoldError;
 use crate::holds::store::one;
 use crate::holds::view::{HoldPreview, preview};
@@ -196,6 +197,7 @@ async fn show(
 /// `GET /holds/look`: what a hold would hold, before it is placed.
 pub(super) async fn look(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
@@ -204,7 +206,7 @@ pub(super) async fn look(
     let typed = query::<Typed>(&uri)?;
     let found = match typed.wish() {
         Ok(wish) if wish.reason.is_empty() => Err(HoldError::Reason.into()),
-        Ok(wish) => preview(&state.db, &caller.at(&HOLD_PLACE), &wish).await,
+        Ok(wish) => preview(&state.db, &caller.at(&HOLD_PLACE), &genealogy, &wish).await,
         Err(error) => Err(error.into()),
     };
     match found {
@@ -220,6 +222,7 @@ pub(super) async fn look(
 pub(super) async fn place(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     sent: Result<Form<Typed>, FormRejection>,
@@ -227,7 +230,10 @@ pub(super) async fn place(
     caller.require_somewhere(&HOLD_PLACE)?;
     let typed = form(sent)?;
     let placed = match typed.wish() {
-        Ok(wish) => holding::place(&state.db, &caller.at(&HOLD_PLACE), &committed, &wish, Utc::now()).await,
+        Ok(wish) => {
+            let (cx, office) = (caller.at(&HOLD_PLACE), (&committed, &genealogy));
+            holding::place(&state.db, &cx, office, &wish, Utc::now()).await
+        }
         Err(error) => Err(error.into()),
     };
     match placed {

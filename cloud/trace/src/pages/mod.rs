@@ -12,7 +12,7 @@ mod home;
 mod plants;
 pub(crate) mod say;
 pub(crate) mod store;
-mod trace;
+pub(crate) mod trace;
 pub(crate) mod who;
 
 use axum::Router;
@@ -64,6 +64,7 @@ pub fn router() -> Router<AppState> {
         .route("/trace/{uid}/picture", get(explore::picture))
         .route("/trace/{uid}/report", get(explore::report))
         .route("/trace/{uid}/report.xlsx", get(explore::report_xlsx))
+        .route("/trace/{uid}/report.pdf", get(explore::report_pdf))
         .route("/trace/{uid}/report.json", get(explore::report_json))
         .route("/exceptions", get(exceptions::page))
         .route("/exceptions/{id}", get(exceptions::one))

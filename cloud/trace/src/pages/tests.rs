@@ -18,7 +18,9 @@ pub(super) struct Web {
 
 impl Web {
     pub(super) async fn new(site: &Site, scope: Scope) -> Self {
-        let modules = vec![crate::module(&Committed::default(), &site.genealogy()), crate::holds::module()];
+        let genealogy = site.genealogy();
+        let modules =
+            vec![crate::module(&Committed::default(), &genealogy), crate::holds::module(&genealogy)];
         let state = AppState::builder(site.db.db.clone()).modules(&modules).build();
         let key = keys::create(&site.db.db, site.tenant, "test", &[scope], None).await.unwrap();
         Self {
@@ -48,6 +50,18 @@ impl Web {
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
+    /// A file.
+    pub(super) async fn bytes(&self, path: &str) -> (StatusCode, Vec<u8>) {
+        let request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .body(Body::empty())
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        (status, to_bytes(response.into_body(), 10_000_000).await.unwrap().to_vec())
+    }
+
     pub(super) async fn get(&self, path: &str) -> (StatusCode, String) {
         self.send("GET", path, "", "").await
     }
@@ -61,8 +75,13 @@ impl Web {
 
 /// The texts in English.
 pub(super) fn english() -> Texts {
+    words(Lang::En)
+}
+
+/// The texts in a language.
+pub(super) fn words(lang: Lang) -> Texts {
     let all = std::sync::Arc::new(platform::i18n::I18n::new().with_all(super::TEXTS));
-    Texts::new(all, Lang::En)
+    Texts::new(all, lang)
 }
 
 #[test]

@@ -375,7 +375,7 @@ impl Tree<'_> {
 }
 
 /// The piles with the key of their heading, those that hold anything.
-pub(super) fn piles(found: &Destinations) -> Vec<(&'static str, &[Pile])> {
+pub(crate) fn piles(found: &Destinations) -> Vec<(&'static str, &[Pile])> {
     [
         ("trace-ends-stock", found.stock.as_slice()),
         ("trace-ends-progress", &found.in_progress),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::store::queue::{self, Ranges};
 use super::{PROJECTION, apply, tell, waits};
 use crate::explore::service::FRESH;
+use crate::genealogy::Genealogy;
 use crate::holds;
 use crate::ingest::{Committed, Following};
 
@@ -86,7 +87,13 @@ impl Work {
     /// One step of each busy tenant, so that one tenant's backlog of days keeps no
     /// other waiting. Those that have nothing more to do, or cannot go on, are busy
     /// no longer. Ends between two steps when `stop` is called.
-    async fn round(&mut self, db: &Db, committed: &Committed, stop: &CancellationToken) {
+    async fn round(
+        &mut self,
+        db: &Db,
+        committed: &Committed,
+        genealogy: &Genealogy,
+        stop: &CancellationToken,
+    ) {
         for tenant in std::mem::take(&mut self.busy) {
             if stop.is_cancelled() {
                 return;
@@ -104,7 +111,7 @@ impl Work {
                 Err(error) => tracing::warn!(%tenant, %error, "the projection will try again"),
             }
             // What is projected may be under a hold now.
-            if let Err(error) = holds::follow::catch_up(db, committed, tenant).await {
+            if let Err(error) = holds::follow::catch_up(db, committed, genealogy, tenant).await {
                 tracing::warn!(%tenant, %error, "holds will be followed again");
             }
         }
@@ -114,7 +121,7 @@ impl Work {
 /// Follows the batches of all tenants until `stop`. Woken by `committed`, and
 /// by itself every two seconds, so that batches that another process took in
 /// are seen as well.
-pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
+pub async fn run(db: Db, committed: Committed, genealogy: Genealogy, stop: CancellationToken) {
     let mut following = Following::new(&committed, POLL);
     let mut work = Work::default();
     while !stop.is_cancelled() {
@@ -125,7 +132,7 @@ pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
             }
         }
         work.busy.extend(following.take());
-        work.round(&db, &committed, &stop).await;
+        work.round(&db, &committed, &genealogy, &stop).await;
         if work.busy.is_empty() {
             following.wait(&stop).await;
         }

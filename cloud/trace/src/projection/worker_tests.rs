@@ -23,11 +23,11 @@ async fn a_backlog_of_one_tenant_keeps_no_other_waiting() {
     let mut work = Work::default();
     work.busy.extend([large.tenant, small.tenant]);
     let stop = CancellationToken::new();
-    work.round(&large.db.db, &Committed::default(), &stop).await;
+    work.round(&large.db.db, &Committed::default(), &Genealogy::default(), &stop).await;
     assert_eq!((large.ask(THROUGH).await.as_str(), small.ask(THROUGH).await.as_str()), ("32", "1"));
     assert_eq!(work.busy.len(), 2);
     stop.cancel();
-    work.round(&large.db.db, &Committed::default(), &stop).await;
+    work.round(&large.db.db, &Committed::default(), &Genealogy::default(), &stop).await;
     assert_eq!(large.ask(THROUGH).await, "32");
 }
 

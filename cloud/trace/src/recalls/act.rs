@@ -15,10 +15,12 @@ use uuid::Uuid;
 
 use super::begin::{LONGEST_TEXT, locked};
 use super::error::RecallError;
-use super::model::{Action, KindOf, Recall, Status, Transition, transition};
+use super::model::{Action, KindOf, MAX_MEMBERS, Reach, Recall, Status, Transition, transition};
 use super::{RECALL_ACTIVATED, RECALL_CLOSED, RECALL_READ, consignees, store};
+use crate::genealogy::Genealogy;
 use crate::holds;
 use crate::ingest::notify::Batch as Told;
+use crate::ingest::store::cursor;
 
 /// Labels that one transaction holds.
 pub const AT_ONCE: usize = 10_000;
@@ -47,6 +49,7 @@ pub fn way(recall: &Recall, action: Action) -> Result<&'static Transition, Recal
 /// [`RecallError`]; nothing is done then.
 pub async fn act(
     tx: &mut Tx,
+    genealogy: &Genealogy,
     recall: Uuid,
     action: Action,
     note: &str,
@@ -68,7 +71,7 @@ pub async fn act(
     };
     audit::record(tx, Entry { action: name, subject: &subject, before, after }).await?;
     let batch = match action {
-        Action::Activate => activate(tx, &found, now).await?,
+        Action::Activate => activate(tx, genealogy, &found, now).await?,
         Action::Close | Action::Cancel => {
             store::recalls::end(tx, recall, way.to.name(), note, now).await?;
             // Of a drill nobody is told.
@@ -89,7 +92,12 @@ fn notice(recall: &Recall) -> Notice {
         .with("labels", recall.members.to_string())
 }
 
-async fn activate(tx: &mut Tx, recall: &Recall, now: DateTime<Utc>) -> Result<Option<Told>, RecallError> {
+async fn activate(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    recall: &Recall,
+    now: DateTime<Utc>,
+) -> Result<Option<Told>, RecallError> {
     let to_hold = store::members::to_hold(tx, recall.recall_id).await?;
     store::recalls::activate(tx, recall.recall_id, i32::try_from(to_hold).unwrap_or(i32::MAX), now).await?;
     let plants = store::consignees::plants_told(tx, recall.recall_id, now).await?;
@@ -97,29 +105,64 @@ async fn activate(tx: &mut Tx, recall: &Recall, now: DateTime<Utc>) -> Result<Op
     consignees::write_letters(tx, recall, None, now).await?;
     // Last: it locks the office's stream.
     let lots = store::recalls::lots(tx, recall.recall_id).await?;
-    hold_some(tx, recall.recall_id, &recall.number, &lots, now).await
+    hold_some(tx, genealogy, (recall.recall_id, &recall.number), &lots, now).await
 }
 
-/// Holds the next labels of a recall, and these lots; nothing where there are none.
+/// Holds the next labels of a recall, and these lots; nothing where there are none. What
+/// came since the snapshot is held with them.
 ///
 /// # Errors
 /// [`RecallError`]; nothing more is held then.
 pub async fn hold_some(
     tx: &mut Tx,
-    recall: Uuid,
-    number: &str,
+    genealogy: &Genealogy,
+    (recall, number): (Uuid, &str),
     lots: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<Option<Told>, RecallError> {
-    let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+    let limit = count(AT_ONCE);
     let keys = store::members::free(tx, recall, limit).await?;
     if keys.is_empty() && lots.is_empty() {
         return Ok(None);
     }
+    // First: what is committed after this batch is looked at by the follower.
+    let looked_batch = cursor::last_batch(tx).await?;
+    let made = come_since(tx, genealogy, recall, &keys, lots).await?;
+    let lot = lots.first().copied();
     let named = json!({ "what": "recall", "recall": recall, "number": number });
     // The number is what a scanner shows: people find the recall by it.
-    let done = holds::place_found(tx, named, number, &keys, lots.first().copied(), now).await?;
+    let found = holds::Sought { named, reason: number, keys: &keys, made: &made, lot, looked_batch };
+    let done = holds::place_found(tx, found, now).await?;
     store::members::held(tx, recall, &keys, done.hold_id).await?;
     store::recalls::held_add(tx, recall, i32::try_from(keys.len()).unwrap_or(i32::MAX)).await?;
     Ok(Some(done.batch))
+}
+
+/// What came since the snapshot of a recall was taken, for a draft may be days old: labels
+/// of these lots, and, of a recall of all that its units went into, what these went into.
+async fn come_since(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    recall: Uuid,
+    keys: &[i64],
+    lots: &[Uuid],
+) -> Result<Vec<i64>, RecallError> {
+    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
+    let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
+    // All members, and as many more as one hold takes.
+    let limit = count(MAX_MEMBERS + holds::MAX_MEMBERS) + 1;
+    let tenant = tx.tenant();
+    let mut come = Vec::new();
+    for lot in lots {
+        come.extend(holds::of_lot(tx, tenant, *lot, limit).await?);
+    }
+    if reach.descendants() {
+        come.extend(keys);
+        come = genealogy.descendants(tx, &come, limit).await?;
+    }
+    Ok(store::members::others(tx, recall, &come).await?)
+}
+
+fn count(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
 }

@@ -18,6 +18,7 @@ use super::model::{
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
 use super::service;
+use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
 /// The routes under `/api/v1/recalls`.
@@ -264,11 +265,12 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
 
 async fn begin(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Begun>), Problem> {
     caller.require(&RECALL_MANAGE)?;
-    let recall_id = service::begin(&state, &caller, &json(sent)?, Utc::now()).await?;
+    let recall_id = service::begin(&state, &caller, &genealogy, &json(sent)?, Utc::now()).await?;
     Ok((StatusCode::CREATED, Json(Begun { recall_id })))
 }
 
@@ -293,10 +295,11 @@ async fn change(
 
 async fn snapshot(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
-    service::take_again(&state, &caller, id, Utc::now()).await?;
+    service::take_again(&state, &caller, &genealogy, id, Utc::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -305,39 +308,42 @@ type Sent<T> = Result<Json<T>, JsonRejection>;
 async fn activate(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
     sent: Sent<End>,
 ) -> Result<Json<Changed>, Problem> {
-    act(&state, &committed, &caller, id, Action::Activate, &headers, sent).await
+    act(&state, (&committed, &genealogy), &caller, id, Action::Activate, &headers, sent).await
 }
 
 async fn close(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
     sent: Sent<End>,
 ) -> Result<Json<Changed>, Problem> {
-    act(&state, &committed, &caller, id, Action::Close, &headers, sent).await
+    act(&state, (&committed, &genealogy), &caller, id, Action::Close, &headers, sent).await
 }
 
 async fn cancel(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(id): Path<Uuid>,
     headers: HeaderMap,
     sent: Sent<End>,
 ) -> Result<Json<Changed>, Problem> {
-    act(&state, &committed, &caller, id, Action::Cancel, &headers, sent).await
+    act(&state, (&committed, &genealogy), &caller, id, Action::Cancel, &headers, sent).await
 }
 
 async fn act(
     state: &AppState,
-    committed: &Committed,
+    office: (&Committed, &Genealogy),
     caller: &Caller,
     id: Uuid,
     action: Action,
@@ -346,7 +352,7 @@ async fn act(
 ) -> Result<Json<Changed>, Problem> {
     service::may_act(caller, action)?;
     let end = json_or_default(headers, sent)?;
-    let done = service::act(state, caller, committed, id, action, &end.note, Utc::now()).await?;
+    let done = service::act(state, caller, office, id, action, &end.note, Utc::now()).await?;
     Ok(Json(Changed { status: done.status.name().to_owned() }))
 }
 

@@ -15,6 +15,7 @@ use super::store;
 use super::{snapshot, snapshot::Reached};
 use crate::explore::service::resolve;
 use crate::explore::store::holding::lot_of;
+use crate::genealogy::Genealogy;
 
 /// Longest reason, in characters.
 pub const LONGEST_REASON: usize = 500;
@@ -116,6 +117,7 @@ async fn number(
 /// [`RecallError`]; nothing is begun then.
 pub async fn begin(
     tx: &mut Tx,
+    genealogy: &Genealogy,
     wish: &Wish,
     person: Option<Uuid>,
     now: DateTime<Utc>,
@@ -144,7 +146,8 @@ pub async fn begin(
         None => match wanted(tx, wish).await {
             Ok((reach, name)) => {
                 let scope = serde_json::to_value(&reach).unwrap_or_default();
-                let reached = if wrong.is_empty() { Some(snapshot::reach(tx, &reach).await?) } else { None };
+                let reached =
+                    if wrong.is_empty() { Some(snapshot::reach(tx, genealogy, &reach).await?) } else { None };
                 (scope, name, reached)
             }
             Err(RecallError::Fields(more)) => {
@@ -252,14 +255,19 @@ pub async fn change(tx: &mut Tx, recall: Uuid, change: &Change) -> Result<(), Re
 ///
 /// # Errors
 /// [`RecallError`]; the one before stays then.
-pub async fn take_again(tx: &mut Tx, recall: Uuid, now: DateTime<Utc>) -> Result<(), RecallError> {
+pub async fn take_again(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    recall: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), RecallError> {
     let began = Instant::now();
     let found = locked(tx, recall, None).await?;
     if found.state() != Status::Draft {
         return Err(RecallError::State(found.status));
     }
     let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
-    let reached = snapshot::reach(tx, &reach).await?;
+    let reached = snapshot::reach(tx, genealogy, &reach).await?;
     snapshot::take(tx, recall, &reached, began, now).await?;
     let (before, after) =
         (Some(json!({ "members": found.members })), Some(json!({ "members": reached.keys.len() })));

@@ -86,6 +86,7 @@ impl RecallError {
             Self::Refused(Refused(problem)) => problem,
             Self::Trace(error) => error.into(),
             Self::Hold(HoldError::Db(error)) => error.into(),
+            Self::Hold(HoldError::TooMany) => Problem::bad_request("recall.too_many", ""),
             Self::Hold(error) => Problem::internal(error),
             Self::Numbering(error) => error.into(),
             Self::Db(error) => error.into(),

@@ -32,6 +32,7 @@ use platform::i18n::{Lang, Sources};
 use platform::notify::Kind;
 use platform::web::{Module, NavItem};
 
+use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
 pub use model::{Action, KindOf, SEVERITIES, Status, TRANSITIONS};
@@ -56,12 +57,15 @@ const NAV: [NavItem; 1] =
     [NavItem { href: "/recalls", label_key: "nav-recalls", icon: "recall", permission: RECALL_READ }];
 
 /// What the server has to know of recalls. `committed` is where the ingest announces
-/// batches, so that what a recall holds reaches the plants at once.
+/// batches, so that what a recall holds reaches the plants at once; `genealogy` answers
+/// what went into what.
 #[must_use]
-pub fn module(committed: &Committed) -> Module {
-    let announces = committed.clone();
+pub fn module(committed: &Committed, genealogy: &Genealogy) -> Module {
+    let (announces, reaches) = (committed.clone(), genealogy.clone());
+    let routes = pages::router().merge(api::router());
+    let routes = routes.layer(axum::Extension(committed.clone())).layer(axum::Extension(genealogy.clone()));
     Module::new("recalls")
-        .routes(pages::router().merge(api::router()).layer(axum::Extension(committed.clone())))
+        .routes(routes)
         .operations(api::operations())
         .nav(NAV)
         .permissions(rights::PERMISSIONS)
@@ -70,6 +74,6 @@ pub fn module(committed: &Committed) -> Module {
         .searchers(&search::SEARCHERS)
         .commands(search::commands())
         .job("recalls", |state, stop| async move {
-            worker::run(state.db.clone(), announces, stop).await;
+            worker::run(state.db.clone(), announces, reaches, stop).await;
         })
 }

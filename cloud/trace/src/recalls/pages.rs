@@ -24,6 +24,7 @@ use super::model::{
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
 use super::{service, store};
+use crate::genealogy::Genealogy;
 use crate::holds::store::one;
 use crate::ingest::Committed;
 use crate::pages::say;
@@ -281,6 +282,7 @@ async fn new(
 /// `POST /recalls`
 async fn begin(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     sent: Result<Form<Typed>, FormRejection>,
@@ -288,7 +290,7 @@ async fn begin(
     caller.require(&RECALL_MANAGE)?;
     let typed = form(sent)?;
     let begun = match typed.wish(&caller) {
-        Ok(wish) => service::begin(&state, &caller, &wish, Utc::now()).await,
+        Ok(wish) => service::begin(&state, &caller, &genealogy, &wish, Utc::now()).await,
         Err(problem) => Err(problem),
     };
     match begun {
@@ -574,6 +576,7 @@ struct Acts {
 async fn act(
     State(state): State<AppState>,
     Extension(committed): Extension<Committed>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
@@ -584,18 +587,20 @@ async fn act(
     let action = Action::parse(&sent.action).ok_or_else(|| {
         Problem::bad_request("query.parameter", "action is none of activate, close, cancel")
     })?;
-    let done = service::act(&state, &caller, &committed, id, action, &sent.note, Utc::now()).await;
+    let office = (&committed, &genealogy);
+    let done = service::act(&state, &caller, office, id, action, &sent.note, Utc::now()).await;
     after(&state, &caller, &headers, id, "overview", done.map(drop)).await
 }
 
 /// `POST /recalls/{id}/snapshot`
 async fn snapshot(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Answered, Problem> {
-    let done = service::take_again(&state, &caller, id, Utc::now()).await;
+    let done = service::take_again(&state, &caller, &genealogy, id, Utc::now()).await;
     after(&state, &caller, &headers, id, "overview", done).await
 }
 

@@ -1,28 +1,17 @@
 //! The report of a recall as PDF: what, why, where everything was, who was told, what
 //! they answered, how much is accounted for, and what happened when.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::model::{Consignee, Letter, Outcome, Response};
 use super::read::{self, Effectiveness, View};
 use super::service;
 use crate::pages::who::Names;
-
-/// How its sections are set.
-pub(super) const TEMPLATE: &str = include_str!("report.typ");
-/// Rows of a table at most; the pages and the API have all.
-const MOST_ROWS: usize = 500;
-/// Reports that are made at once: each keeps a processor busy.
-static AT_ONCE: Semaphore = Semaphore::const_new(1);
-/// How long somebody waits for one.
-const WITHIN: Duration = Duration::from_secs(60);
+use crate::paper::{self, MOST_ROWS};
 
 /// What a report says of a recall.
 pub(super) struct Told {
@@ -50,15 +39,10 @@ fn section(
     title: String,
     text: Vec<String>,
     head: Vec<String>,
-    mut rows: Vec<Vec<String>>,
+    rows: Vec<Vec<String>>,
     texts: &Texts,
 ) -> Value {
-    let mut text = text;
-    if rows.len() > MOST_ROWS {
-        text.push(texts.t1("recalls-report-more", "rows", rows.len() - MOST_ROWS));
-        rows.truncate(MOST_ROWS);
-    }
-    json!({ "title": title, "text": text, "head": head, "rows": rows })
+    paper::section(title, text, head, rows, |rows| texts.t1("recalls-report-more", "rows", rows))
 }
 
 /// The report as its template takes it. Pure: dates and names are in the words and the
@@ -299,16 +283,5 @@ pub async fn report(
         *who = names.of(who).to_owned();
     }
     let data = data(&told, &caller.texts, caller.zone, &caller.tenant_name, now);
-    let busy = || Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, "busy", "");
-    let made = tokio::time::timeout(WITHIN, async {
-        let turn = AT_ONCE.acquire().await.map_err(|_| busy())?;
-        // The turn goes along: whoever goes away leaves it taken until the work is done.
-        let work = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            print::pdf(TEMPLATE, &data)
-        });
-        work.await.map_err(Problem::internal)?.map_err(Problem::internal)
-    });
-    let pdf = made.await.map_err(|_| busy())??;
-    Ok((told.view.recall.number, pdf))
+    Ok((told.view.recall.number, paper::pdf(data).await?))
 }

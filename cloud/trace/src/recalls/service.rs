@@ -12,6 +12,7 @@ use super::error::{RecallError, Refused};
 use super::model::{Action, Answer, Change, KindOf, TRANSITIONS, Wish, transition};
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
 use super::{begin, consignees, respond, store};
+use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
 /// Runs `work` in a transaction of this context, and tells its error as a problem.
@@ -45,12 +46,16 @@ pub async fn ask<T>(
 pub async fn begin(
     state: &AppState,
     caller: &Caller,
+    genealogy: &Genealogy,
     wish: &Wish,
     now: DateTime<Utc>,
 ) -> Result<Uuid, Problem> {
     caller.require(&RECALL_MANAGE)?;
     let person = caller.person().ok();
-    run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| begin::begin(tx, wish, person, now).await).await
+    run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| {
+        begin::begin(tx, genealogy, wish, person, now).await
+    })
+    .await
 }
 
 /// Changes what is said of a recall.
@@ -69,11 +74,15 @@ pub async fn change(state: &AppState, caller: &Caller, recall: Uuid, new: &Chang
 pub async fn take_again(
     state: &AppState,
     caller: &Caller,
+    genealogy: &Genealogy,
     recall: Uuid,
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {
     caller.require(&RECALL_MANAGE)?;
-    run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| begin::take_again(tx, recall, now).await).await
+    run(state, caller, &caller.at(&RECALL_MANAGE), async |tx| {
+        begin::take_again(tx, genealogy, recall, now).await
+    })
+    .await
 }
 
 /// Refuses whoever may do the action in no state at all; answers the right that is asked
@@ -96,7 +105,7 @@ pub fn may_act(caller: &Caller, action: Action) -> Result<Permission, Problem> {
 pub async fn act(
     state: &AppState,
     caller: &Caller,
-    committed: &Committed,
+    (committed, genealogy): (&Committed, &Genealogy),
     recall: Uuid,
     action: Action,
     note: &str,
@@ -107,7 +116,7 @@ pub async fn act(
         let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
         let right = transition(found.kind_of(), found.state(), action).map_or(least, |way| way.right);
         caller.require(&right).map_err(Refused)?;
-        act::act(tx, recall, action, note, now).await
+        act::act(tx, genealogy, recall, action, note, now).await
     })
     .await?;
     if let Some(batch) = done.batch {
@@ -194,5 +203,6 @@ pub async fn drill(state: &AppState, caller: &Caller, of: Uuid, now: DateTime<Ut
         company: found.company,
         ..Wish::default()
     };
-    begin(state, caller, &wish, now).await
+    // The very units of that recall: nothing is asked of the genealogy.
+    begin(state, caller, &Genealogy::default(), &wish, now).await
 }

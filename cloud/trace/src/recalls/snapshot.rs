@@ -15,8 +15,9 @@ use super::store;
 use crate::explore::service::resolve;
 use crate::explore::store::corrections;
 use crate::explore::store::label::{self, Registered};
+use crate::genealogy::Genealogy;
 use crate::projection::PROJECTION;
-use crate::{genealogy, holds, scopes};
+use crate::{holds, scopes};
 
 /// Units that are located at once: what is in mind at a time.
 const AT_ONCE: usize = 2_000;
@@ -35,7 +36,7 @@ pub struct Reached {
 /// # Errors
 /// [`RecallError::Unknown`], [`RecallError::TooMany`], [`RecallError::Empty`], or what a
 /// code that leads nowhere gives.
-pub async fn reach(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallError> {
+pub async fn reach(tx: &mut Tx, genealogy: &Genealogy, what: &Reach) -> Result<Reached, RecallError> {
     let tenant = tx.tenant();
     let limit = i64::try_from(MAX_MEMBERS).unwrap_or(i64::MAX) + 1;
     let (mut keys, lots) = match what {
@@ -60,7 +61,7 @@ pub async fn reach(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallError> {
         }
     };
     if what.descendants() && keys.len() <= MAX_MEMBERS {
-        keys = genealogy::descendants(tx, &keys, limit).await?;
+        keys = genealogy.descendants(tx, &keys, limit).await?;
     }
     if keys.len() > MAX_MEMBERS {
         return Err(RecallError::TooMany);

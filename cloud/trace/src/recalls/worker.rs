@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::error::RecallError;
 use super::{act, returns, store};
+use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 
 /// How often all tenants are looked at.
@@ -28,6 +29,7 @@ pub async fn hold_step(
     db: &Db,
     tenant: Uuid,
     committed: &Committed,
+    genealogy: &Genealogy,
     now: DateTime<Utc>,
 ) -> Result<bool, RecallError> {
     let batch = db
@@ -35,7 +37,7 @@ pub async fn hold_step(
             let Some((recall, number)) = store::recalls::to_hold(tx).await? else {
                 return Ok(None);
             };
-            act::hold_some(tx, recall, &number, &[], now).await
+            act::hold_some(tx, genealogy, (recall, &number), &[], now).await
         })
         .await?;
     if let Some(batch) = batch {
@@ -52,11 +54,12 @@ pub async fn turn(
     db: &Db,
     tenant: Uuid,
     committed: &Committed,
+    genealogy: &Genealogy,
     now: DateTime<Utc>,
 ) -> Result<bool, RecallError> {
     let cx = Cx::system(tenant);
     let mut steps = 0;
-    while steps < TURN && hold_step(db, tenant, committed, now).await? {
+    while steps < TURN && hold_step(db, tenant, committed, genealogy, now).await? {
         steps += 1;
     }
     db.tx(&cx, async |tx: &mut Tx| Ok::<_, DbError>(store::letters::follow(tx).await?)).await?;
@@ -69,8 +72,8 @@ pub async fn turn(
 }
 
 /// Works until `stop`. Several may run at once, in one process or many.
-pub async fn run(db: Db, committed: Committed, stop: CancellationToken) {
-    let (at, committed) = (&db, &committed);
-    let turn = |tenant| turn(at, tenant, committed, Utc::now());
+pub async fn run(db: Db, committed: Committed, genealogy: Genealogy, stop: CancellationToken) {
+    let (at, committed, genealogy) = (&db, &committed, &genealogy);
+    let turn = |tenant| turn(at, tenant, committed, genealogy, Utc::now());
     tenancy::rounds(at, "recalls", EVERY, &stop, turn).await;
 }

@@ -4,7 +4,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
 use platform::web::{AppState, Caller, Problem, json, query};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::model::{Ask, Compared, MemberPage, ScopePage, ScopeView, Suspects, Wish};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::service;
+use crate::genealogy::Genealogy;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -90,6 +91,7 @@ pub(super) struct Asked {
 
 async fn preview(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     sent: Result<Json<Ask>, JsonRejection>,
 ) -> Result<Json<Suspects>, Problem> {
@@ -98,7 +100,7 @@ async fn preview(
     let done = service::within(&state, &caller, &cx, async |tx| {
         let node = service::parse(&ask.criteria)?;
         let page = (ask.after.as_deref(), service::size(ask.limit)?);
-        service::suspects(tx, caller.zone, &node, page, Utc::now()).await
+        service::suspects(tx, (caller.zone, &genealogy), &node, page, Utc::now()).await
     });
     Ok(Json(done.await?))
 }
@@ -114,6 +116,7 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
 
 async fn keep(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<(StatusCode, Json<ScopeView>), Problem> {
@@ -121,7 +124,7 @@ async fn keep(
     let wish = json(sent)?;
     let done = service::within(&state, &caller, &cx, async |tx| {
         let node = service::parse(&wish.criteria)?;
-        service::keep(tx, &caller, &wish.name, &node).await
+        service::keep(tx, (&caller, &genealogy), &wish.name, &node).await
     });
     Ok((StatusCode::CREATED, Json(done.await?)))
 }
@@ -161,11 +164,13 @@ async fn members(
 
 async fn compare(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Compared>, Problem> {
     let cx = service::reading(&caller)?;
-    let done =
-        service::within(&state, &caller, &cx, async |tx| service::compare(tx, &caller, id, Utc::now()).await);
+    let done = service::within(&state, &caller, &cx, async |tx| {
+        service::compare(tx, (&caller, &genealogy), id, Utc::now()).await
+    });
     Ok(Json(done.await?))
 }

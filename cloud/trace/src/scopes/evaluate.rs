@@ -26,8 +26,9 @@ use crate::explore::error::TraceError;
 use crate::explore::stays::contents;
 use crate::explore::store::{corrections, stays};
 use crate::explore::{scope, service};
+use crate::genealogy::Genealogy;
+use crate::holds;
 use crate::projection::state::{Custody, Life, Quality};
-use crate::{genealogy, holds};
 
 /// Most units that one condition may find.
 pub const MOST_KEYS: usize = 1_000_000;
@@ -44,7 +45,8 @@ const PATIENCE_WITH_ALL: std::time::Duration = std::time::Duration::from_secs(30
 pub const LOOK: usize = 5_000;
 
 /// What all conditions of one question share.
-pub struct Asked {
+pub struct Asked<'a> {
+    genealogy: &'a Genealogy,
     zones: Vec<(String, Tz)>,
     zone: Tz,
     /// Rows that a first look reads for one condition; [`LOOK`], but in tests.
@@ -97,16 +99,16 @@ impl Part {
     }
 }
 
-impl Asked {
+impl<'a> Asked<'a> {
     /// Reads what conditions need to know of the tenant; `zone` is that of what belongs to
     /// no plant. From here on no statement of the transaction runs long.
     ///
     /// # Errors
     /// The database.
-    pub async fn new(tx: &mut Tx, zone: Tz) -> Result<Self, ScopeError> {
+    pub async fn new(tx: &mut Tx, genealogy: &'a Genealogy, zone: Tz) -> Result<Self, ScopeError> {
         let zones = super::store::told::zones(tx).await?;
         let zones = zones.into_iter().map(|(code, name)| (code, platform::i18n::zone(&name))).collect();
-        let asked = Self { zones, zone, look: LOOK, began: Instant::now() };
+        let asked = Self { genealogy, zones, zone, look: LOOK, began: Instant::now() };
         asked.limit_time(tx).await?;
         Ok(asked)
     }
@@ -126,7 +128,7 @@ impl Asked {
 ///
 /// # Errors
 /// [`ScopeError`]: a code that is not known, too many units, too long.
-pub async fn evaluate(tx: &mut Tx, asked: &Asked, node: &Node) -> Result<Vec<i64>, ScopeError> {
+pub async fn evaluate(tx: &mut Tx, asked: &Asked<'_>, node: &Node) -> Result<Vec<i64>, ScopeError> {
     let keys = eval(tx, asked, node, String::new(), None).await?;
     if tx.plants().is_all() || keys.is_empty() {
         return Ok(keys);
@@ -140,7 +142,7 @@ type Evaluated<'a> = Pin<Box<dyn Future<Output = Result<Vec<i64>, ScopeError>> +
 /// The units of a node, among `within` where that is given.
 fn eval<'a>(
     tx: &'a mut Tx,
-    asked: &'a Asked,
+    asked: &'a Asked<'_>,
     node: &'a Node,
     path: String,
     within: Option<&'a [i64]>,
@@ -177,7 +179,7 @@ fn eval<'a>(
             Node::Reading(reading) => {
                 Ok(by_reading(tx, asked, reading, path, Reach::Whole(within)).await?.keys)
             }
-            Node::Contains(contains) => by_content(tx, contains, path, within).await,
+            Node::Contains(contains) => by_content(tx, asked, contains, path, within).await,
             Node::Is(is) => bounded(by_state(tx, is, within, limit()).await?, path),
         }
     })
@@ -190,7 +192,7 @@ pub(super) fn alone(path: String) -> ScopeError {
 /// What each child finds: those that find come first, the narrowest before the others.
 async fn all(
     tx: &mut Tx,
-    asked: &Asked,
+    asked: &Asked<'_>,
     (node, nodes): (&Node, &[Node]),
     path: &str,
     within: Option<&[i64]>,
@@ -216,7 +218,7 @@ pub(super) fn in_order(nodes: &[Node]) -> Vec<usize> {
 /// Which of these units a child finds too.
 pub(super) async fn narrowed(
     tx: &mut Tx,
-    asked: &Asked,
+    asked: &Asked<'_>,
     child: &Node,
     path: String,
     before: &[i64],
@@ -282,7 +284,7 @@ const LASTING: [i16; 2] = [Stage::Operation as i16, Stage::Load as i16];
 /// document names few.
 pub(super) async fn by_event(
     tx: &mut Tx,
-    asked: &Asked,
+    asked: &Asked<'_>,
     event: &Event,
     path: String,
     reach: Reach<'_>,
@@ -371,7 +373,7 @@ async fn events(
 
 /// The filter at a window. Events that are found by their time alone are found by plant
 /// and time, so that all plants are named then.
-fn placed(mut fits: Fits, window: &Window, asked: &Asked, event: &Event, by_time: bool) -> Fits {
+fn placed(mut fits: Fits, window: &Window, asked: &Asked<'_>, event: &Event, by_time: bool) -> Fits {
     let (made_from, made_to) = window::around(event.produced_from, event.produced_to);
     fits.from = window::later(window.from, made_from);
     fits.to = window::earlier(window.to, made_to);
@@ -434,7 +436,7 @@ async fn inside_at(
 
 pub(super) async fn by_reading(
     tx: &mut Tx,
-    asked: &Asked,
+    asked: &Asked<'_>,
     reading: &Reading,
     path: String,
     reach: Reach<'_>,
@@ -513,6 +515,7 @@ pub(super) async fn by_reading(
 /// The labels named, as far as the caller may see them, and what they went into.
 pub(super) async fn by_content(
     tx: &mut Tx,
+    asked: &Asked<'_>,
     contains: &Contains,
     path: String,
     within: Option<&[i64]>,
@@ -538,7 +541,7 @@ pub(super) async fn by_content(
     };
     let seen = scope::seen(tx, &labels).await?;
     let labels: Vec<i64> = labels.into_iter().filter(|key| seen.contains(key)).collect();
-    let keys = bounded(genealogy::descendants(tx, &labels, limit()).await?, path)?;
+    let keys = bounded(asked.genealogy.descendants(tx, &labels, limit()).await?, path)?;
     Ok(match within {
         Some(within) => sets::both(within, &keys),
         None => keys,

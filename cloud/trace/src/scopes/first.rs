@@ -20,7 +20,7 @@ use crate::explore::scope;
 ///
 /// # Errors
 /// [`ScopeError`], as for [`evaluate`].
-pub async fn first(tx: &mut Tx, asked: &Asked, node: &Node) -> Result<Part, ScopeError> {
+pub async fn first(tx: &mut Tx, asked: &Asked<'_>, node: &Node) -> Result<Part, ScopeError> {
     let mut part = look(tx, asked, node, String::new()).await?;
     if !tx.plants().is_all() {
         let seen = scope::seen(tx, &part.keys).await?;
@@ -55,7 +55,7 @@ fn look<'a>(tx: &'a mut Tx, asked: &'a Asked, node: &'a Node, path: String) -> L
             Node::Event(event) => evaluate::by_event(tx, asked, event, path, reach).await,
             Node::Reading(reading) => evaluate::by_reading(tx, asked, reading, path, reach).await,
             Node::Contains(contains) => {
-                Ok(Part::whole(evaluate::by_content(tx, contains, path, None).await?))
+                Ok(Part::whole(evaluate::by_content(tx, asked, contains, path, None).await?))
             }
             Node::Is(is) => {
                 let most = i64::try_from(asked.look + 1).unwrap_or(i64::MAX);
@@ -72,7 +72,7 @@ fn look<'a>(tx: &'a mut Tx, asked: &'a Asked, node: &'a Node, path: String) -> L
 /// others only among what that finds.
 async fn all(
     tx: &mut Tx,
-    asked: &Asked,
+    asked: &Asked<'_>,
     (node, nodes): (&Node, &[Node]),
     path: &str,
 ) -> Result<Part, ScopeError> {

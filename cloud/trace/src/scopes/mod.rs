@@ -22,11 +22,14 @@ mod tests;
 
 use platform::web::Module;
 
+use crate::genealogy::Genealogy;
+
 /// What the server has to know of suspects and scopes.
 #[must_use]
-pub fn module() -> Module {
+pub fn module(genealogy: &Genealogy) -> Module {
+    let routes = api::router().merge(pages::router());
     Module::new("scopes")
-        .routes(api::router().merge(pages::router()))
+        .routes(routes.layer(axum::Extension(genealogy.clone())))
         .operations(api::operations())
         .nav(pages::NAV)
         .permissions(rights::PERMISSIONS)

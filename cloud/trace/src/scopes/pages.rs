@@ -2,12 +2,12 @@
 //! them.
 
 use askama::Template;
-use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form as Sent, Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use chrono::Utc;
 use platform::ctx::Cx;
 use platform::i18n::{Lang, Sources, Texts};
@@ -24,6 +24,7 @@ use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::service;
 use super::store::{known, told};
 use crate::explore::model::{CurrentTo, PlantBehind};
+use crate::genealogy::Genealogy;
 use crate::pages::say;
 use crate::pages::who::Names;
 use crate::projection::state::{Custody, Life, Quality};
@@ -193,7 +194,7 @@ fn suggested(texts: &Texts, form: &Form) -> String {
 /// What was asked for, as it is answered: the page with its mistakes, or with what it found.
 async fn answer(
     state: &AppState,
-    caller: &Caller,
+    (caller, genealogy): (&Caller, &Genealogy),
     (cx, headers): (&Cx, &HeaderMap),
     (mut form, other): (Form, Option<Node>),
     (name, error): (Option<String>, Option<String>),
@@ -221,7 +222,7 @@ async fn answer(
             .db
             .tx(cx, async |tx| {
                 let node = service::parse(&criteria)?;
-                service::suspects(tx, caller.zone, &node, page, now).await
+                service::suspects(tx, (caller.zone, genealogy), &node, page, now).await
             })
             .await;
         match found {
@@ -285,6 +286,7 @@ async fn known_to(state: &AppState, cx: &Cx) -> Result<Known, Problem> {
 /// `GET /suspects`
 async fn builder(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
@@ -299,14 +301,21 @@ async fn builder(
             Ok(node) => match Form::of(&node) {
                 Some(rows) => {
                     let rows = Form { after: form.after, ..rows };
-                    return answer(&state, &caller, (&cx, &headers), (rows, None), (None, None)).await;
+                    return answer(
+                        &state,
+                        (&caller, &genealogy),
+                        (&cx, &headers),
+                        (rows, None),
+                        (None, None),
+                    )
+                    .await;
                 }
                 None => other = Some(node),
             },
             Err(error) => return Err(error.problem(&caller)),
         }
     }
-    answer(&state, &caller, (&cx, &headers), (form, other), (None, None)).await
+    answer(&state, (&caller, &genealogy), (&cx, &headers), (form, other), (None, None)).await
 }
 
 /// What is to be kept.
@@ -322,6 +331,7 @@ struct Typed {
 /// `POST /suspects`: keeps what fits, and goes on.
 async fn keep(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     sent: Result<Sent<Typed>, FormRejection>,
@@ -330,7 +340,8 @@ async fn keep(
     let typed = read_form(sent)?;
     let value = serde_json::from_str(&typed.criteria).unwrap_or_default();
     let node = service::parse(&value).map_err(|error| error.problem(&caller))?;
-    let kept = state.db.tx(&cx, async |tx| service::keep(tx, &caller, &typed.name, &node).await).await;
+    let asks = (&caller, &genealogy);
+    let kept = state.db.tx(&cx, async |tx| service::keep(tx, asks, &typed.name, &node).await).await;
     match kept {
         Ok(scope) => {
             let id = scope.scope_id;
@@ -351,7 +362,7 @@ async fn keep(
                 Some(form) => (form, None),
                 None => (Form::read(&[]), Some(node)),
             };
-            answer(&state, &caller, (&cx, &headers), asked, (Some(typed.name), told)).await
+            answer(&state, (&caller, &genealogy), (&cx, &headers), asked, (Some(typed.name), told)).await
         }
     }
 }
@@ -386,6 +397,7 @@ struct Looked {
 /// `GET /suspects/scopes/{id}`
 async fn scope(
     State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
     caller: Caller,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
@@ -397,7 +409,7 @@ async fn scope(
         let scope = service::get(tx, id).await?;
         let page = service::members(tx, id, (asked.after.as_deref(), service::USUAL_LIMIT)).await?;
         let compared = match asked.compare {
-            Some(_) => Some(service::compare(tx, &caller, id, Utc::now()).await?),
+            Some(_) => Some(service::compare(tx, (&caller, &genealogy), id, Utc::now()).await?),
             None => None,
         };
         Ok((scope, page, compared))

@@ -81,7 +81,8 @@ async fn every_condition_is_found_by_an_index_in_one_tenants_partition() {
             .db
             .tx(&site.cx(), async |tx| {
                 sqlx::raw_sql(large).execute(tx.conn()).await?;
-                let asked = Asked::new(tx, Tz::UTC).await?;
+                let sql = crate::genealogy::Genealogy::default();
+                let asked = Asked::new(tx, &sql, Tz::UTC).await?;
                 let found = evaluate(tx, &asked, &node).await?;
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{criteria}");
                 let part = first(tx, &asked, &node).await?;

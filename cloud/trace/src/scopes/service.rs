@@ -21,6 +21,7 @@ use super::store::told;
 use crate::explore::scope;
 use crate::explore::service::{behind, own_code, uid_text};
 use crate::explore::store::label;
+use crate::genealogy::Genealogy;
 use crate::projection::state::{Custody, Life, Quality};
 use crate::rights::TRACE_READ;
 
@@ -88,7 +89,7 @@ pub fn size(limit: Option<usize>) -> Result<usize, ScopeError> {
 /// [`ScopeError`].
 pub async fn suspects(
     tx: &mut Tx,
-    zone: Tz,
+    (zone, genealogy): (Tz, &Genealogy),
     node: &Node,
     (after, limit): (Option<&str>, usize),
     now: DateTime<Utc>,
@@ -96,7 +97,7 @@ pub async fn suspects(
     let start = place(after)?;
     // Read first: what is answered is at least as new.
     let current_to = label::current_to(tx).await?;
-    let asked = Asked::new(tx, zone).await?;
+    let asked = Asked::new(tx, genealogy, zone).await?;
     let Part { keys, more, since } = first(tx, &asked, node).await?;
     let (mut groups, mut groups_cut) = (Vec::new(), false);
     if start == 0 && !keys.is_empty() {
@@ -152,13 +153,18 @@ async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
 ///
 /// # Errors
 /// [`ScopeError`]; nothing is kept then.
-pub async fn keep(tx: &mut Tx, caller: &Caller, name: &str, node: &Node) -> Result<ScopeView, ScopeError> {
+pub async fn keep(
+    tx: &mut Tx,
+    (caller, genealogy): (&Caller, &Genealogy),
+    name: &str,
+    node: &Node,
+) -> Result<ScopeView, ScopeError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
         return Err(ScopeError::Name);
     }
     let current_to = label::current_to(tx).await?;
-    let asked = Asked::new(tx, caller.zone).await?;
+    let asked = Asked::new(tx, genealogy, caller.zone).await?;
     let keys = evaluate(tx, &asked, node).await?;
     if keys.is_empty() {
         return Err(ScopeError::Empty);
@@ -241,14 +247,14 @@ pub async fn members(
 /// [`ScopeError`]; [`ScopeError::Others`] for a caller for some plants who did not make it.
 pub async fn compare(
     tx: &mut Tx,
-    caller: &Caller,
+    (caller, genealogy): (&Caller, &Genealogy),
     id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Compared, ScopeError> {
     let criteria = get(tx, id).await?.criteria.ok_or(ScopeError::Others)?;
     let node = parse(&criteria)?;
     let current_to = label::current_to(tx).await?;
-    let asked = Asked::new(tx, caller.zone).await?;
+    let asked = Asked::new(tx, genealogy, caller.zone).await?;
     let found = evaluate(tx, &asked, &node).await?;
     let tenant = tx.tenant();
     let mut before = kept::members(tx, tenant, id).await?;

@@ -18,7 +18,14 @@ use super::criteria::{Against, Contains, Event, Is, Moment, Node, OUTCOMES, Read
 use super::error::ScopeError;
 use super::evaluate::{Asked, Part, evaluate};
 use super::first::first;
+use crate::genealogy::{Genealogy, Settings};
 use crate::testing::{Say, Site, event, key, uid};
+
+/// Waits as long as it takes, so that memory answers.
+fn patient(site: &Site) -> Genealogy {
+    let settings = Settings { wait: std::time::Duration::from_secs(60), ..Settings::default() };
+    Genealogy::new(site.db.db.clone(), settings)
+}
 
 const START: &str = "2025-01-06T00:00:00Z";
 
@@ -52,6 +59,8 @@ type States = BTreeMap<i64, (String, String, i16, i16, i16, Option<Uuid>)>;
 
 struct Story {
     site: Site,
+    /// What conditions ask beside the SQL.
+    genealogy: Genealogy,
     facts: Vec<Fact>,
     states: States,
 }
@@ -154,7 +163,8 @@ impl Story {
         }
         site.settle().await;
         let states = Self::states(&site).await;
-        Self { site, facts, states }
+        let genealogy = patient(&site);
+        Self { site, genealogy, facts, states }
     }
 
     fn happens(dice: &mut Dice, units: &[(String, &str)], minute: i64) -> (Fact, v1::Event) {
@@ -257,8 +267,12 @@ impl Story {
             .db
             .db
             .tx(&cx, async |tx| {
-                let asked = Asked::new(tx, Tz::UTC).await?;
-                evaluate(tx, &asked, node).await
+                let asked = Asked::new(tx, &self.genealogy, Tz::UTC).await?;
+                let found = evaluate(tx, &asked, node).await?;
+                let sql = Genealogy::default();
+                let asked = Asked::new(tx, &sql, Tz::UTC).await?;
+                assert_eq!(found, evaluate(tx, &asked, node).await?, "memory and the SQL: {node:?}");
+                Ok(found)
             })
             .await
     }
@@ -271,7 +285,7 @@ impl Story {
             .db
             .db
             .tx(&cx, async |tx| {
-                let mut asked = Asked::new(tx, Tz::UTC).await?;
+                let mut asked = Asked::new(tx, &self.genealogy, Tz::UTC).await?;
                 asked.look = rows;
                 first(tx, &asked, node).await
             })
@@ -605,7 +619,8 @@ async fn found(site: &Site, criteria: Value) -> Vec<u64> {
         .db
         .db
         .tx(&site.cx(), async |tx| {
-            let asked = Asked::new(tx, Tz::UTC).await?;
+            let sql = Genealogy::default();
+            let asked = Asked::new(tx, &sql, Tz::UTC).await?;
             evaluate(tx, &asked, &node).await
         })
         .await;
@@ -622,7 +637,8 @@ async fn a_first_look_says_how_far_back_it_went() {
             .db
             .db
             .tx(&site.cx(), async |tx| {
-                let mut asked = Asked::new(tx, Tz::UTC).await?;
+                let sql = Genealogy::default();
+                let mut asked = Asked::new(tx, &sql, Tz::UTC).await?;
                 asked.look = rows;
                 first(tx, &asked, &node).await
             })
@@ -773,7 +789,8 @@ async fn a_code_that_is_not_known_is_told_with_its_path() {
         .db
         .db
         .tx(&site.cx(), async |tx| {
-            let asked = Asked::new(tx, Tz::UTC).await?;
+            let sql = Genealogy::default();
+            let asked = Asked::new(tx, &sql, Tz::UTC).await?;
             evaluate(tx, &asked, &node).await
         })
         .await;
@@ -811,7 +828,7 @@ mod web {
         async fn of(db: &Db, tenant: Uuid, scope: Scope, plants: Plants) -> Self {
             let modules = [
                 crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
-                super::super::module(),
+                super::super::module(&crate::genealogy::Genealogy::default()),
             ];
             let state = AppState::builder(db.clone()).modules(&modules).build();
             let key = keys::create_at(db, tenant, "test", &[scope], &plants, None).await.unwrap();

@@ -12,6 +12,7 @@ use platform::db::{Db, PoolSizes};
 use platform::postgres::{Durability, Embedded};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, PgConnection};
+use trace::genealogy::{Genealogy, Settings};
 use trace::scopes::criteria::Node;
 use trace::scopes::error::ScopeError;
 use trace::scopes::evaluate::{Asked, evaluate};
@@ -49,6 +50,8 @@ async fn measure(server: &Embedded, events: i64) -> anyhow::Result<Measured> {
     beside(&mut owner, tenant, events).await?;
 
     let zone = platform::i18n::zone("Asia/Kolkata");
+    let genealogy = Genealogy::new(db.clone(), Settings::default());
+    let known = (zone, &genealogy);
     let (mut times, mut whole) = (Vec::new(), Vec::new());
     let mut slowest = (0.0, String::new());
     let mut cut = 0;
@@ -59,7 +62,7 @@ async fn measure(server: &Embedded, events: i64) -> anyhow::Result<Measured> {
         for _ in 0..TIMES {
             let began = Instant::now();
             let told = db
-                .tx(&Cx::system(tenant), async |tx| suspects(tx, zone, &node, (None, 50), Utc::now()).await)
+                .tx(&Cx::system(tenant), async |tx| suspects(tx, known, &node, (None, 50), Utc::now()).await)
                 .await
                 .with_context(|| criteria.to_string())?;
             own.push(began.elapsed().as_secs_f64() * 1e3);
@@ -75,7 +78,7 @@ async fn measure(server: &Embedded, events: i64) -> anyhow::Result<Measured> {
         let began = Instant::now();
         let told: Result<usize, ScopeError> = db
             .tx(&Cx::system(tenant), async |tx| {
-                let asked = Asked::new(tx, zone).await?;
+                let asked = Asked::new(tx, &genealogy, zone).await?;
                 Ok(evaluate(tx, &asked, &node).await?.len())
             })
             .await;
@@ -90,7 +93,7 @@ async fn measure(server: &Embedded, events: i64) -> anyhow::Result<Measured> {
     let node = Node::parse(&never).map_err(|told| anyhow::anyhow!("{never}: {told:?}"))?;
     let began = Instant::now();
     let told =
-        db.tx(&Cx::system(tenant), async |tx| suspects(tx, zone, &node, (None, 50), Utc::now()).await).await;
+        db.tx(&Cx::system(tenant), async |tx| suspects(tx, known, &node, (None, 50), Utc::now()).await).await;
     let met = match told {
         Ok(told) => told.total.to_string(),
         Err(ScopeError::TooSlow) => "given up".to_owned(),

@@ -78,6 +78,22 @@ pub async fn keys(tx: &mut Tx, recall: Uuid) -> Result<Vec<i64>, Error> {
     .await
 }
 
+/// Those of these units that are none of the recall, in order.
+pub async fn others(tx: &mut Tx, recall: Uuid, keys: &[i64]) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select key as "key!" from unnest($3::bigint[]) as key
+           where not exists (select from recall_members m
+                             where m.tenant_id = $1 and m.recall_id = $2 and m.key = key.key)
+           order by 1"#,
+        tenant,
+        recall,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// How many are in our own hands.
 pub async fn to_hold(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
     let tenant = tx.tenant();

@@ -18,7 +18,7 @@ impl Web {
         let modules = || {
             vec![
                 crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
-                crate::recalls::module(&Committed::default()),
+                crate::recalls::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
             ]
         };
         let state = AppState::builder(site.db.db.clone()).modules(&modules()).build();

@@ -60,12 +60,14 @@ async fn a_unit_alone_and_a_scope_are_recalled_as_well() {
     assert!(view.recall.members >= 1);
     // All that is wrong is said at once.
     let nothing = Wish { severity: "worst".into(), ..Wish::default() };
-    let refused = run(&site, async |tx| begin::begin(tx, &nothing, None, now()).await).await.unwrap_err();
+    let refused =
+        run(&site, async |tx| begin::begin(tx, &sql(), &nothing, None, now()).await).await.unwrap_err();
     let RecallError::Fields(wrong) = refused else { panic!("{refused}") };
     let fields: Vec<&str> = wrong.iter().map(|(field, _)| *field).collect();
     assert_eq!(fields, ["severity", "reason", "uid"]);
     let unknown = Wish { lot: "NOWHERE".into(), ..wish() };
-    let refused = run(&site, async |tx| begin::begin(tx, &unknown, None, now()).await).await.unwrap_err();
+    let refused =
+        run(&site, async |tx| begin::begin(tx, &sql(), &unknown, None, now()).await).await.unwrap_err();
     assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("lot", "recalls-wrong-lot")]));
 }
 
@@ -75,7 +77,7 @@ async fn coming_into_force_holds_and_tells_in_one_transaction() {
     let id = begun(&site, &wish()).await;
     // A crash in the middle: nothing of it is there.
     let crashed = run(&site, async |tx| {
-        act::act(tx, id, Action::Activate, "", now()).await?;
+        act::act(tx, &sql(), id, Action::Activate, "", now()).await?;
         Err::<(), _>(RecallError::NotFound)
     });
     assert!(crashed.await.is_err());
@@ -151,13 +153,13 @@ async fn a_large_recall_is_held_in_steps_that_a_crash_does_not_repeat() {
     let committed = Committed::default();
     let lost = run(&site, async |tx| {
         let (recall, number) = store::recalls::to_hold(tx).await?.expect("more to hold");
-        act::hold_some(tx, recall, &number, &[], now()).await?;
+        act::hold_some(tx, &sql(), (recall, &number), &[], now()).await?;
         Err::<(), _>(RecallError::NotFound)
     });
     assert!(lost.await.is_err());
     assert_eq!(site.ask("select held::text from recalls").await, "10000");
     let mut steps = 0;
-    while worker::hold_step(&site.db.db, site.tenant, &committed, now()).await.unwrap() {
+    while worker::hold_step(&site.db.db, site.tenant, &committed, &sql(), now()).await.unwrap() {
         steps += 1;
     }
     assert_eq!(steps, 2);
@@ -226,17 +228,56 @@ async fn a_draft_is_changed_and_its_snapshot_taken_again() {
     assert!(matches!(stale, Err(RecallError::Stale)));
     site.say("KOL", event(Stage::Scrap, "2026-01-20T12:00:00Z").part(&bolt(2), Role::Subject));
     site.settle().await;
-    run(&site, async |tx| begin::take_again(tx, id, now()).await).await.unwrap();
+    run(&site, async |tx| begin::take_again(tx, &sql(), id, now()).await).await.unwrap();
     let found = places(&site, id).await;
     assert_eq!((found["scrapped"], found["stock"]), (2, 1));
     acted(&site, id, Action::Activate).await.unwrap();
-    let late = run(&site, async |tx| begin::take_again(tx, id, now()).await).await;
+    let late = run(&site, async |tx| begin::take_again(tx, &sql(), id, now()).await).await;
     assert!(matches!(late, Err(RecallError::State(_))));
     // The reason of a recall in force stays: customers were told it.
     let version = run(&site, async |tx| read::find(tx, id).await).await.unwrap().version;
     let later = Change { reason: "Another".into(), version, ..change };
     run(&site, async |tx| begin::change(tx, id, &later).await).await.unwrap();
     assert_eq!(run(&site, async |tx| read::find(tx, id).await).await.unwrap().reason, "Cracked heads");
+}
+
+#[tokio::test]
+async fn what_was_made_since_the_snapshot_is_held_too() {
+    let mut site = site().await;
+    let genealogy = site.genealogy();
+    genealogy.warm(site.tenant).await.unwrap();
+    let begin = async |what: &Wish| {
+        run(&site, async |tx| begin::begin(tx, &genealogy, what, None, now()).await).await.unwrap()
+    };
+    let whole = begin(&wish()).await;
+    let bolts = begin(&Wish { descendants: false, ..wish() }).await;
+    // The draft lies there while a plant goes on; the bolt is not touched again.
+    let made = uid("KOL", "FG", 77);
+    site.say(
+        "KOL",
+        event(Stage::Assembly, "2026-01-20T12:00:00Z").action(Which::Add).part(&bolt(2), Role::Child).mint(
+            &made,
+            Role::Parent,
+            "MOTOR",
+        ),
+    );
+    // And a bolt of the lot comes that no label was of.
+    let mut late = event(Stage::Commission, "2026-01-20T13:00:00Z").mint(&bolt(99), Role::Subject, "BOLT");
+    late.subjects[0].lot_id = lot().as_bytes().to_vec();
+    site.say("KOL", late);
+    site.settle().await;
+    let act = async |recall| {
+        run(&site, async |tx| act::act(tx, &genealogy, recall, Action::Activate, "", now()).await)
+            .await
+            .unwrap()
+    };
+    act(whole).await;
+    let held = "select cause || ':' || count(*) from hold_members group by cause order by cause";
+    assert_eq!(site.ask(held).await, "made:2 scope:4");
+    assert_eq!(site.ask("select held || '/' || to_hold from recalls order by number limit 1").await, "4/4");
+    // One of the lot alone holds its new bolt, and not what was made of the others.
+    act(bolts).await;
+    assert_eq!(site.ask(held).await, "made:3 scope:8");
 }
 
 #[tokio::test]
@@ -256,7 +297,9 @@ async fn a_drill_finds_everything_and_touches_nothing() {
         run(&site, async |tx| crate::recalls::consignees::write_again(tx, drill, acme, now()).await).await;
     assert!(matches!(written, Err(RecallError::State(_))), "nobody is written to");
     let later = now() + Duration::minutes(42);
-    run(&site, async |tx| act::act(tx, drill, Action::Close, "All found", later).await).await.unwrap();
+    run(&site, async |tx| act::act(tx, &sql(), drill, Action::Close, "All found", later).await)
+        .await
+        .unwrap();
     turn(&site).await;
     let found = run(&site, async |tx| read::find(tx, drill).await).await.unwrap();
     assert_eq!(found.took_seconds(), Some(42 * 60));

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::error::RecallError;
 use super::model::{Action, Wish};
 use super::{act, begin, read, worker};
+use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 use crate::testing::{Say, Site, event, uid};
 
@@ -115,6 +116,11 @@ pub(super) fn wish() -> Wish {
     }
 }
 
+/// A genealogy without memory.
+pub(super) fn sql() -> Genealogy {
+    Genealogy::default()
+}
+
 pub(super) async fn run<T>(
     site: &Site,
     work: impl AsyncFnOnce(&mut Tx) -> Result<T, RecallError>,
@@ -123,16 +129,16 @@ pub(super) async fn run<T>(
 }
 
 pub(super) async fn begun(site: &Site, wish: &Wish) -> Uuid {
-    run(site, async |tx| begin::begin(tx, wish, None, now()).await).await.unwrap()
+    run(site, async |tx| begin::begin(tx, &sql(), wish, None, now()).await).await.unwrap()
 }
 
 pub(super) async fn acted(site: &Site, id: Uuid, action: Action) -> Result<act::Done, RecallError> {
-    run(site, async |tx| act::act(tx, id, action, "", now()).await).await
+    run(site, async |tx| act::act(tx, &sql(), id, action, "", now()).await).await
 }
 
 pub(super) async fn turn(site: &Site) {
     let committed = Committed::default();
-    worker::turn(&site.db.db, site.tenant, &committed, now() + Duration::minutes(1)).await.unwrap();
+    worker::turn(&site.db.db, site.tenant, &committed, &sql(), now() + Duration::minutes(1)).await.unwrap();
 }
 
 /// Labels by place.

@@ -44,7 +44,7 @@ async fn the_report_says_what_why_where_who_and_how_much() {
     ] {
         let texts = Texts::new(all.clone(), lang);
         let data = report::data(&told, &texts, chrono_tz::Asia::Kolkata, "SAIF", now());
-        let pages = print::text(report::TEMPLATE, &data).unwrap();
+        let pages = print::text(crate::paper::TEMPLATE, &data).unwrap();
         // Words are set apart by where lines break, not by what they say.
         let plain = |text: &str| text.split_whitespace().collect::<String>();
         let said = plain(&pages.join(" "));
@@ -59,6 +59,6 @@ async fn the_report_says_what_why_where_who_and_how_much() {
         ]) {
             assert!(said.contains(&plain(word)), "{lang:?}: {word} in {said}");
         }
-        assert!(print::pdf(report::TEMPLATE, &data).unwrap().starts_with(b"%PDF-"));
+        assert!(print::pdf(crate::paper::TEMPLATE, &data).unwrap().starts_with(b"%PDF-"));
     }
 }
