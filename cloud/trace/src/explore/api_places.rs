@@ -132,6 +132,8 @@ pub(crate) struct WindowQuery {
     pub from: String,
     /// To when, itself not in it; a day ends with it. At most 93 days after `from`.
     pub to: String,
+    /// Code of the plant; all, when left out. Two plants may have a machine of one code.
+    pub plant: String,
     /// Where the answer before ended: its `next`.
     pub after: Option<String>,
     /// Rows of one page at most.
@@ -285,11 +287,11 @@ async fn passes(
         .tx(&cx, async |tx| {
             let now = Utc::now();
             let zone = match who {
-                Who::Machine => places::machine_zone(tx, code).await?.unwrap_or(Tz::UTC),
+                Who::Machine => places::machine_zone(tx, code, &asked.plant).await?.unwrap_or(Tz::UTC),
                 Who::Operator => Tz::UTC,
             };
             let window = places::window_of(&asked.from, &asked.to, zone, now)?;
-            places::passes_in(tx, who, code, window, &page, now).await
+            places::passes_in(tx, (who, code, &asked.plant), window, &page, now).await
         })
         .await?;
     Ok(Json(found))

@@ -21,6 +21,9 @@ pub struct Trace {
     pub lot: Option<Lot>,
     /// Its three states, and what holds it.
     pub state: StateView,
+    /// The outermost label that it is in, and where that went; null where it lies by itself
+    /// at a place of ours.
+    pub whereabouts: Option<Whereabouts>,
     /// Plant where it is, or was last; empty when not known.
     pub plant: String,
     /// What it went into and is in now.
@@ -116,6 +119,25 @@ pub struct StateView {
     pub holds: Vec<HoldRef>,
     /// The projection had folded the batches up to this one.
     pub through_batch: String,
+}
+
+/// Where a UID is by what it is in, and who has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Whereabouts {
+    /// The outermost label: the UID itself where it is in nothing.
+    pub uid: String,
+    /// Who has that: location, in_transit, customer, supplier.
+    pub custody: String,
+    /// Plant where that is, or was last.
+    pub plant: String,
+    /// Place in the plant, likewise; empty at a plant that is not the caller's.
+    pub location: String,
+    /// Customer or supplier to whom it went, where the events tell.
+    pub partner: String,
+    /// Document by which it left; empty where there is none.
+    pub document: String,
+    /// When it left; null while it is at a place of ours.
+    pub left_at: Option<DateTime<Utc>>,
 }
 
 /// A hold on a UID.

@@ -249,10 +249,11 @@ async fn queries_touch_one_tenants_partition_and_no_whole_table() {
             let first = places::Page { after: None, limit: 50 };
             for who in [Who::Machine, Who::Operator] {
                 let code = if who == Who::Machine { "m7" } else { "op7" };
-                let page = places::passes_in(tx, who, code, (now - day * 14, now), &first, now).await?;
+                let page = places::passes_in(tx, (who, code, ""), (now - day * 14, now), &first, now).await?;
                 assert_eq!(page.passes.len(), 50);
                 let second = places::Page { after: page.next, limit: 50 };
-                let page = places::passes_in(tx, who, code, (now - day * 14, now), &second, now).await?;
+                let page =
+                    places::passes_in(tx, (who, code, ""), (now - day * 14, now), &second, now).await?;
                 assert_eq!(page.passes.len(), 50);
                 assert_eq!(offences(tx).await?, Vec::<String>::new(), "{who:?}");
             }

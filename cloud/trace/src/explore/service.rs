@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use chrono::{DateTime, Datelike, Duration, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
+use proto::v1::Stage;
 use uid::{Key, TenantCode, Uid};
 use uuid::Uuid;
 
 use super::code::{self, Code};
 use super::error::TraceError;
-use super::model::{AgentView, CurrentTo, Item, Lot, PlantBehind, Relative, StateView, Trace};
+use super::model::{AgentView, CurrentTo, Item, Lot, PlantBehind, Relative, StateView, Trace, Whereabouts};
 use super::store::label::{self, Place, Registered, RelativeRow};
+use super::store::{corrections, walk};
 use super::{history, names, scope, stays};
 use crate::projection::PROJECTION;
 use crate::projection::state::{Custody, Life, Quality};
@@ -169,6 +171,20 @@ pub async fn trace_after_in(
     after: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<Trace, TraceError> {
+    trace_page_in(tx, text, (after, label::MOST_EVENTS), now).await
+}
+
+/// As [`trace_after`], inside a transaction, with at most so many events (and on the first
+/// page the births and receipts all the same).
+///
+/// # Errors
+/// [`TraceError`].
+pub async fn trace_page_in(
+    tx: &mut Tx,
+    text: &str,
+    (after, most): (Option<&str>, i64),
+    now: DateTime<Utc>,
+) -> Result<Trace, TraceError> {
     let after = after.map(place).transpose()?;
     let resolved = resolve(tx, text).await?;
     let key = resolved.uid.key().get();
@@ -177,7 +193,7 @@ pub async fn trace_after_in(
     let through = label::projected_to(tx, PROJECTION).await?;
     let registered = label::registered(tx, &[key]).await?.into_iter().next();
     let stays = stays::around(tx, key).await?;
-    let (mut events, next) = label::events(tx, key, &stays, after.as_ref()).await?;
+    let (mut events, next) = label::events(tx, key, &stays, after.as_ref(), most).await?;
     if registered.is_none() && events.is_empty() {
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
@@ -198,6 +214,7 @@ pub async fn trace_after_in(
     let more_children = cut(&mut children, label::MOST_CHILDREN);
     let aliases = label::aliases(tx, key).await?;
     let plants_behind = label::plants_behind(tx, now - FRESH).await?;
+    let whereabouts = whereabouts(tx, resolved.tenant, key).await?;
 
     let tenant = resolved.tenant;
     readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
@@ -213,6 +230,7 @@ pub async fn trace_after_in(
         lot,
         plant: registered.as_ref().map(|row| row.plant.clone()).unwrap_or_default(),
         state,
+        whereabouts,
         parents: relatives(tenant, parents),
         more_parents,
         children: relatives(tenant, children),
@@ -227,6 +245,48 @@ pub async fn trace_after_in(
     };
     scope::limit_trace(&mut trace, &plants);
     Ok(trace)
+}
+
+/// Acts by which something leaves a plant.
+const LEAVING: [i16; 6] = [
+    Stage::Transfer as i16,
+    Stage::JobWorkOut as i16,
+    Stage::Dispatch as i16,
+    Stage::Delivered as i16,
+    Stage::Demo as i16,
+    Stage::ReturnToSupplier as i16,
+];
+
+/// Where a UID is by what it is in; `None` where it lies by itself at a place of ours.
+async fn whereabouts(tx: &mut Tx, tenant: TenantCode, key: i64) -> Result<Option<Whereabouts>, TraceError> {
+    let Some(outer) = label::outermost(tx, key).await? else {
+        return Ok(None);
+    };
+    let custody = Custody::from_number(outer.custody).unwrap_or(Custody::Location);
+    let gone = matches!(custody, Custody::Transit | Custody::Customer | Custody::Supplier);
+    if outer.key == key && !gone {
+        return Ok(None);
+    }
+    let mut left = None;
+    if gone {
+        let events = walk::end_events(tx, &[outer.key], &LEAVING, &[]).await?;
+        let ids: Vec<Uuid> = events.iter().map(|event| event.event_id).collect();
+        let void = corrections::void_among(tx, &ids).await?;
+        left = events.into_iter().rfind(|event| !void.contains(&event.event_id));
+    }
+    let here = tx.plants().has(&outer.plant);
+    let (partner, document, left_at) = left
+        .map(|event| (event.partner, event.reference_number, Some(event.occurred_at)))
+        .unwrap_or_default();
+    Ok(Some(Whereabouts {
+        uid: uid_text(tenant, outer.key),
+        custody: custody.name().into(),
+        plant: outer.plant,
+        location: if here { outer.location } else { String::new() },
+        partner,
+        document,
+        left_at,
+    }))
 }
 
 /// Cuts a list of one more than may be shown; says whether there was more.

@@ -157,9 +157,13 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// The window of this page, as parameters.
+    /// The window of this page, and its plant, as parameters.
     fn same(&self) -> String {
-        window(self.page.from, self.page.to)
+        let window = window(self.page.from, self.page.to);
+        match self.page.plant.as_str() {
+            "" => window,
+            plant => format!("{window}&plant={}", encoded(plant)),
+        }
     }
 
     /// Units with a reading out of its limits on this page.
@@ -206,7 +210,7 @@ async fn passes(
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let now = Utc::now();
             let zone = match who {
-                Who::Machine => places::machine_zone(tx, code).await?.unwrap_or(caller.zone),
+                Who::Machine => places::machine_zone(tx, code, &asked.plant).await?.unwrap_or(caller.zone),
                 Who::Operator => caller.zone,
             };
             // A window that is none is told beside the usual one.
@@ -214,7 +218,7 @@ async fn passes(
                 Ok(span) => (span, None),
                 Err(error) => (places::window_of("", "", zone, now)?, error.field()),
             };
-            let page = places::passes_in(tx, who, code, span, &at, now).await?;
+            let page = places::passes_in(tx, (who, code, &asked.plant), span, &at, now).await?;
             Ok::<_, TraceError>((page, Zones::read(tx, caller.zone).await?, zone, error))
         })
         .await

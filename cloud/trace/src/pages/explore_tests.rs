@@ -428,9 +428,9 @@ async fn rights_at_one_plant_reach_no_further() {
             assert_eq!(places::lot_in(tx, lot, &page, now).await.unwrap_err().status(), 404);
             assert!(places::document_in(tx, "recadv", "GRN-2025-045", &page, now).await.is_err());
             assert!(places::document_in(tx, "so", "SO-9", &page, now).await.is_err());
-            assert!(places::passes_in(tx, Who::Machine, "OVEN-2", day, &page, now).await.is_err());
-            assert!(places::passes_in(tx, Who::Operator, "op-7", day, &page, now).await.is_err());
-            let own = places::passes_in(tx, Who::Machine, "PRESS-9", day, &page, now).await?;
+            assert!(places::passes_in(tx, (Who::Machine, "OVEN-2", ""), day, &page, now).await.is_err());
+            assert!(places::passes_in(tx, (Who::Operator, "op-7", ""), day, &page, now).await.is_err());
+            let own = places::passes_in(tx, (Who::Machine, "PRESS-9", ""), day, &page, now).await?;
             assert_eq!(own.passes.len(), 1);
             let customer = places::customer_in(tx, "ACME", "", &page, now).await?;
             assert_eq!((customer.orders.len(), customer.passes.len()), (0, 0));

@@ -18,7 +18,7 @@ use super::say::{self, Zones, encoded};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::model::{
-    Destinations, EventView, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode,
+    Destinations, EventView, Found, Pile, Relative, Sources, Trace, Walk, WalkEdge, WalkNode, Whereabouts,
 };
 use crate::explore::places::{self, when};
 use crate::explore::store::label;
@@ -29,6 +29,8 @@ use crate::rights::{HOLD_PLACE, TRACE_READ};
 
 /// UIDs that one branch shows before it asks whether to show more.
 const BRANCH: usize = 100;
+/// Events of one page.
+const EVENTS: i64 = 100;
 /// Branches that may be opened one in the other; from there a UID's own page goes
 /// on.
 const MOST_OPENED: usize = 50;
@@ -200,7 +202,8 @@ pub(super) async fn page(
     let (trace, zones, reasons) = state
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
-            let trace = service::trace_after_in(tx, &uid, asked.after.as_deref(), Utc::now()).await?;
+            let trace =
+                service::trace_page_in(tx, &uid, (asked.after.as_deref(), EVENTS), Utc::now()).await?;
             let holds: Vec<Uuid> = trace.events.iter().filter_map(hold_of).collect();
             let reasons = if holds.is_empty() { Vec::new() } else { label::hold_reasons(tx, &holds).await? };
             Ok::<_, TraceError>((trace, Zones::read(tx, caller.zone).await?, reasons))
@@ -295,6 +298,29 @@ pub(super) async fn ends(
 }
 
 impl TracePage<'_> {
+    /// Where it went, if it is at no place of ours.
+    fn gone(&self) -> Option<&Whereabouts> {
+        self.trace.whereabouts.as_ref().filter(|at| !matches!(at.custody.as_str(), "location" | "parent"))
+    }
+
+    /// Whether its quality says anything: what is held or ended is not free to be used.
+    fn quality_counts(&self) -> bool {
+        let state = &self.trace.state;
+        state.quality != "unrestricted" || (state.holds.is_empty() && state.life == "active")
+    }
+
+    /// Whether events are left out before this one: between its births and the newest ones.
+    fn gap_before(&self, nth: usize) -> bool {
+        let Some(first) = self.trace.events_next.as_deref().and_then(|next| next.split('.').next()) else {
+            return false;
+        };
+        let Ok(first) = first.parse::<i64>() else { return false };
+        let older = |at: usize| {
+            self.trace.events.get(at).is_some_and(|event| event.occurred_at.timestamp_micros() < first)
+        };
+        nth > 0 && older(nth - 1) && !older(nth)
+    }
+
     /// The hours around an event, as parameters.
     fn around(&self, event: &EventView) -> String {
         explore::around(&event.occurred_at)

@@ -409,6 +409,7 @@ mod tests {
                 holds: Vec::new(),
                 through_batch: String::new(),
             },
+            whereabouts: None,
             plant: "KOL".into(),
             parents: Vec::new(),
             more_parents: false,

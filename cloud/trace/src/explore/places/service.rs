@@ -125,12 +125,17 @@ pub fn window_of(
     Ok((from, to))
 }
 
-/// The time zone of the plant where a machine stands, if that is known.
+/// The time zone of the plant where a machine stands, if that is known; of `plant` where
+/// one is named.
 ///
 /// # Errors
 /// The database.
-pub async fn machine_zone(tx: &mut Tx, code: &str) -> Result<Option<Tz>, TraceError> {
-    let Some((_, _, plant)) = store::machine(tx, &[code.to_owned()]).await? else {
+pub async fn machine_zone(tx: &mut Tx, code: &str, plant: &str) -> Result<Option<Tz>, TraceError> {
+    let plant = match plant {
+        "" => store::machines(tx, &[code.to_owned()], None).await?.into_iter().next().map(|(_, _, at)| at),
+        plant => Some(plant.to_owned()),
+    };
+    let Some(plant) = plant else {
         return Ok(None);
     };
     let zones = crate::pages::store::zones(tx).await?;
@@ -184,17 +189,17 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
             detail,
         });
     }
-    let machine = match store::machine(tx, &codes).await? {
-        Some((code, name, plant)) if plants.has(&plant) => Some((code, format!("{name} · {plant}"))),
-        _ => told(tx, Who::Machine, &codes).await?.map(|code| (code, String::new())),
-    };
-    if let Some((code, detail)) = machine {
-        leads.push(Lead {
-            kind: "machine",
-            path: format!("/trace/machine/{}", segment(&code)),
-            code,
-            detail,
-        });
+    let mut machines = store::machines(tx, &codes, None).await?;
+    machines.retain(|(_, _, plant)| plants.has(plant));
+    if machines.is_empty()
+        && let Some(code) = told(tx, Who::Machine, &codes).await?
+    {
+        let path = format!("/trace/machine/{}", segment(&code));
+        leads.push(Lead { kind: "machine", path, code, detail: String::new() });
+    }
+    for (code, name, plant) in machines {
+        let path = format!("/trace/machine/{}?plant={}", segment(&code), segment(&plant));
+        leads.push(Lead { kind: "machine", path, code, detail: format!("{name} · {plant}") });
     }
     if let Some(code) = told(tx, Who::Operator, &codes).await? {
         let path = format!("/trace/operator/{}", segment(&code));
@@ -311,15 +316,14 @@ fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str,
     )
 }
 
-/// What a machine or a person did in a window.
+/// What a machine or a person did in a window; at one plant, unless `plant` is empty.
 ///
 /// # Errors
 /// [`TraceError::Unknown`] of a code that no master and no event knows, a wrong
 /// parameter, the database.
 pub async fn passes_in(
     tx: &mut Tx,
-    who: Who,
-    code: &str,
+    (who, code, plant): (Who, &str, &str),
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     page: &Page,
     now: DateTime<Utc>,
@@ -332,13 +336,20 @@ pub async fn passes_in(
     if code.is_empty() || code.len() > 256 || code.contains('\0') {
         return Err(TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect()));
     }
+    if plant.len() > 3 || plant.contains('\0') {
+        return Err(wrong("plant", "is no code of a plant"));
+    }
+    let at = (!plant.is_empty()).then_some(plant);
     let master = match who {
-        Who::Machine => store::machine(tx, &codes).await?.filter(|(_, _, plant)| plants.has(plant)),
+        Who::Machine => {
+            let machines = store::machines(tx, &codes, at).await?;
+            machines.into_iter().find(|(_, _, plant)| plants.has(plant))
+        }
         Who::Operator => None,
     };
     let mut rows = match who {
-        Who::Machine => store::machine_events(tx, code, from, to, &after, limit + 1).await?,
-        Who::Operator => store::operator_events(tx, code, from, to, &after, limit + 1).await?,
+        Who::Machine => store::machine_events(tx, (code, at), (from, to), &after, limit + 1).await?,
+        Who::Operator => store::operator_events(tx, (code, at), (from, to), &after, limit + 1).await?,
     };
     let next = cut(&mut rows, page.limit);
     let passes = tell(tx, rows).await?;
@@ -348,7 +359,8 @@ pub async fn passes_in(
             return Err(TraceError::Unknown(code.chars().take(60).collect()));
         }
     }
-    let (_, name, plant) = master.unwrap_or_default();
+    let (_, name, at) = master.unwrap_or_default();
+    let plant = if plant.is_empty() { at } else { plant.to_owned() };
     Ok(Passes {
         kind: match who {
             Who::Machine => "machine",
@@ -396,7 +408,8 @@ pub async fn document_in(
     Ok(Document { kind, number, order, passes, next, current_to, plants_behind })
 }
 
-/// A customer, a page of its sales orders, and one of the events that name it.
+/// A customer, a page of its sales orders, and one of the events that name it or one of its
+/// newest thousand orders: what was sent, and what came back.
 ///
 /// # Errors
 /// [`TraceError::Unknown`], a wrong parameter, the database.
@@ -424,7 +437,7 @@ pub async fn customer_in(
     let more = orders.len() > page.limit;
     orders.truncate(page.limit);
     let next_orders = orders.last().filter(|_| more).map(|order| order.number.clone());
-    let mut rows = store::document_events(tx, "customer", &code, &after, limit + 1).await?;
+    let mut rows = store::customer_events(tx, &code, &after, limit + 1).await?;
     let next = cut(&mut rows, page.limit);
     let passes = tell(tx, rows).await?;
     let orders = orders.into_iter().map(order).collect();

@@ -136,6 +136,37 @@ pub async fn hold_reasons(tx: &mut Tx, holds: &[Uuid]) -> Result<Vec<(Uuid, Stri
     Ok(rows.into_iter().map(|row| (row.hold_id, row.reason)).collect())
 }
 
+/// The label that a UID is in, outermost of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct Outermost {
+    pub key: i64,
+    pub custody: i16,
+    pub plant: String,
+    pub location: String,
+}
+
+/// What a UID is in, and what that is in, up to the last; itself where it is in nothing.
+pub async fn outermost(tx: &mut Tx, key: i64) -> Result<Option<Outermost>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Outermost,
+        r#"with recursive up(key, parent_key, custody, plant, location, depth) as (
+               select key, parent_key, custody, plant, location, 0 from uid_registry
+               where tenant_id = $1 and key = $2
+               union all
+               select r.key, r.parent_key, r.custody, r.plant, r.location, up.depth + 1
+               from up join uid_registry r on r.tenant_id = $1 and r.key = up.parent_key
+               where up.depth < 50)
+           select key as "key!", custody as "custody!", plant as "plant!", location as "location!"
+           from up order by depth desc limit 1"#,
+        tenant,
+        key,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// An event as one UID sees it.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the columns of the table, described in the schema")]
@@ -188,7 +219,7 @@ pub struct Place {
     pub seq: i64,
 }
 
-/// The newest [`MOST_EVENTS`] events of a UID before a place, and those that
+/// The newest `most` events (at most [`MOST_EVENTS`]) of a UID before a place, and those that
 /// correct them, in no order; on the first page its oldest births and receipts as
 /// well. With what was measured on packages during `stays`, of the time of the page.
 /// And the place of the next page, if there is one.
@@ -197,10 +228,12 @@ pub async fn events(
     key: i64,
     stays: &[Stay],
     before: Option<&Place>,
+    most: i64,
 ) -> Result<(Vec<EventRow>, Option<Place>), Error> {
-    let mut rows = some_events(tx, key, before, false, MOST_EVENTS + 1).await?;
+    let most = most.clamp(1, MOST_EVENTS);
+    let mut rows = some_events(tx, key, before, false, most + 1).await?;
     let mut next = None;
-    if i64::try_from(rows.len()).is_ok_and(|length| length > MOST_EVENTS) {
+    if i64::try_from(rows.len()).is_ok_and(|length| length > most) {
         rows.pop();
         next = rows.last().map(|row| Place {
             at: row.occurred_at,

@@ -173,18 +173,24 @@ pub async fn customer(tx: &mut Tx, codes: &[String]) -> Result<Option<(String, S
     Ok(row.map(|row| (row.partner, row.name, row.place)))
 }
 
-/// A machine's code, name and plant, as the master has it.
-pub async fn machine(tx: &mut Tx, codes: &[String]) -> Result<Option<(String, String, String)>, Error> {
+/// Machines with one of these codes, as the master has them: code, name, plant. Two plants
+/// may have one of the same code.
+pub async fn machines(
+    tx: &mut Tx,
+    codes: &[String],
+    plant: Option<&str>,
+) -> Result<Vec<(String, String, String)>, Error> {
     let tenant = tx.tenant();
-    let row = sqlx::query!(
+    let rows = sqlx::query!(
         "select machine, name, plant from machines where tenant_id = $1 and machine = any($2) \
-         order by machine limit 1",
+           and ($3::text is null or plant = $3) order by machine, plant limit 20",
         tenant,
         codes,
+        plant,
     )
-    .fetch_optional(tx.conn())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(row.map(|row| (row.machine, row.name, row.plant)))
+    Ok(rows.into_iter().map(|row| (row.machine, row.name, row.plant)).collect())
 }
 
 /// Plants of the newest events that name a machine, one for each event, at most
@@ -239,12 +245,11 @@ pub struct PassRow {
     pub reference_number: String,
 }
 
-/// Events of a machine in a window after a place, oldest first.
+/// Events of a machine in a window after a place, oldest first; at one plant, or at all.
 pub async fn machine_events(
     tx: &mut Tx,
-    machine: &str,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
+    (machine, plant): (&str, Option<&str>),
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
     after: &Place,
     limit: i64,
 ) -> Result<Vec<PassRow>, Error> {
@@ -256,6 +261,7 @@ pub async fn machine_events(
          from lifecycle_events
          where tenant_id = $1 and machine = $2 and machine <> '' and occurred_at >= $3 and occurred_at < $4
            and occurred_at >= $5 and (occurred_at, agent_id, epoch, seq) > ($5, $6, $7, $8)
+           and ($10::text is null or plant = $10)
          order by occurred_at, agent_id, epoch, seq limit $9",
         tenant,
         machine,
@@ -266,6 +272,7 @@ pub async fn machine_events(
         after.epoch,
         after.seq,
         limit,
+        plant,
     )
     .fetch_all(tx.conn())
     .await
@@ -274,9 +281,8 @@ pub async fn machine_events(
 /// Events of a person in a window, as [`machine_events`].
 pub async fn operator_events(
     tx: &mut Tx,
-    operator: &str,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
+    (operator, plant): (&str, Option<&str>),
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
     after: &Place,
     limit: i64,
 ) -> Result<Vec<PassRow>, Error> {
@@ -289,6 +295,7 @@ pub async fn operator_events(
          where tenant_id = $1 and operator_id = $2 and operator_id <> '' and occurred_at >= $3
            and occurred_at < $4 and occurred_at >= $5
            and (occurred_at, agent_id, epoch, seq) > ($5, $6, $7, $8)
+           and ($10::text is null or plant = $10)
          order by occurred_at, agent_id, epoch, seq limit $9",
         tenant,
         operator,
@@ -299,6 +306,7 @@ pub async fn operator_events(
         after.epoch,
         after.seq,
         limit,
+        plant,
     )
     .fetch_all(tx.conn())
     .await
@@ -332,6 +340,48 @@ pub async fn document_events(
         after.epoch,
         after.seq,
         limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Events that name a customer, or one of its sales orders, as [`document_events`].
+pub async fn customer_events(
+    tx: &mut Tx,
+    customer: &str,
+    after: &Place,
+    limit: i64,
+) -> Result<Vec<PassRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        PassRow,
+        r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at, e.plant, e.station,
+                  e.operator_id, e.location, e.operation, e.attempt, e.outcome, e.machine, e.reference_type,
+                  e.reference_number
+           from (select agent_id, epoch, seq from (
+                     (select agent_id, epoch, seq from event_references
+                      where tenant_id = $1 and number = $2 and type = 'customer'
+                        and (agent_id, epoch, seq) > ($3, $4, $5)
+                      order by agent_id, epoch, seq limit $6)
+                     union
+                     select d.agent_id, d.epoch, d.seq
+                     from (select number from orders where tenant_id = $1 and type = 'so' and partner = $2
+                           order by number desc limit $7) o
+                     join lateral (select agent_id, epoch, seq from event_references
+                                   where tenant_id = $1 and number = o.number and type = 'so'
+                                     and (agent_id, epoch, seq) > ($3, $4, $5)
+                                   order by agent_id, epoch, seq limit $6) d on true) d
+                 order by agent_id, epoch, seq limit $6) d
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = d.agent_id and e.epoch = d.epoch
+               and e.seq = d.seq
+           order by e.agent_id, e.epoch, e.seq"#,
+        tenant,
+        customer,
+        after.agent,
+        after.epoch,
+        after.seq,
+        limit,
+        MOST_LOOKED_THROUGH,
     )
     .fetch_all(tx.conn())
     .await
