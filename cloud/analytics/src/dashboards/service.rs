@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use platform::audit::{self, Entry};
 use platform::ctx::Plants;
 use platform::db::DbError;
-use platform::web::{AppState, Caller, Problem};
+use platform::web::{AppState, Caller, Problem, moment};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -526,11 +526,8 @@ fn wip_place(text: &str) -> Result<WipPlace, Problem> {
     let read = || {
         let mut parts = text.split('_');
         let plant = parts.next().filter(|code| is_code(code))?.to_owned();
-        let (stage, at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        let at = DateTime::from_timestamp_micros(at)?;
-        // What the database has no text or no time for was on no page.
-        let fits = plant.bytes().all(|b| b.is_ascii_alphanumeric()) && (1..=9999).contains(&at.year());
-        fits.then_some((plant, stage, at, parts.next()?.parse().ok()?))
+        let (stage, at) = (parts.next()?.parse().ok()?, moment(parts.next()?)?);
+        Some((plant, stage, at, parts.next()?.parse().ok()?))
     };
     read().ok_or_else(|| Problem::bad_request("dashboard.place", ""))
 }

@@ -45,7 +45,7 @@ pub(super) struct Page {
 
 fn place(after: &str) -> Option<(DateTime<Utc>, String)> {
     let (at, number) = after.split_once('~')?;
-    let at = at.parse::<i64>().ok().and_then(DateTime::from_timestamp_micros)?;
+    let at = crate::web::moment(at)?;
     (!number.contains('\0')).then(|| (at, number.to_owned()))
 }
 

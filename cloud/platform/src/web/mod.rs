@@ -49,7 +49,7 @@ pub use layers::wrap;
 pub use module::{Job, Module};
 pub(crate) use multipart::multipart;
 pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
-pub use place::{NOT_A_PLACE, parse_place, place};
+pub use place::{NOT_A_PLACE, moment, parse_place, place};
 pub use problem::{FieldError, Problem};
 pub use query::{form, json, json_or_default, media_type, query, sent_as};
 pub use rates::{Rate, RateLimits, Rates};

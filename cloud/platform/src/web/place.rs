@@ -1,7 +1,7 @@
 //! Where a list by time goes on: the moment and the id of its last row, as the
 //! text that answers give as `next`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
 /// What is wrong with a text that is none.
@@ -13,11 +13,18 @@ pub fn place(at: DateTime<Utc>, id: Uuid) -> String {
     format!("{}.{id}", at.timestamp_micros())
 }
 
+/// The moment of so many microseconds, as text; `None` for what is no number, and of years
+/// that the database has no time for.
+#[must_use]
+pub fn moment(micros: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros.parse().ok()?).filter(|at| (1..=9999).contains(&at.year()))
+}
+
 /// The row that a text stands for; `None` when no answer gave it.
 #[must_use]
 pub fn parse_place(text: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let (at, id) = text.split_once('.')?;
-    Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
+    Some((moment(at)?, id.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -32,5 +39,6 @@ mod tests {
         for wrong in ["", ".", "1", "1.x", "x.00000000-0000-0000-0000-000000000007", "9e9.0"] {
             assert_eq!(parse_place(wrong), None, "{wrong}");
         }
+        assert_eq!(parse_place(&format!("{}.{id}", i64::MAX / 2)), None, "no year of ours");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Datelike, Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
+use platform::web::moment;
 use proto::v1::Stage;
 use uid::{Key, TenantCode, Uid};
 use uuid::Uuid;
@@ -88,11 +89,8 @@ pub(super) fn place(text: &str) -> Result<Place, TraceError> {
     let mut parts = text.split('.');
     let mut next = || parts.next();
     let place = (|| {
-        let at = DateTime::from_timestamp_micros(next()?.parse().ok()?)?;
-        // No event is of a year that the database has no time for.
-        (1..=9999).contains(&at.year()).then_some(())?;
         Some(Place {
-            at,
+            at: moment(next()?)?,
             agent: next()?.parse().ok()?,
             epoch: next()?.parse().ok()?,
             seq: next()?.parse().ok()?,
