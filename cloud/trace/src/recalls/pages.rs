@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use platform::i18n::{Texts, begins};
 use platform::web::{AppState, Caller, Problem, Shell, form, query};
+use platform::workflow::Standing;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use super::model::{
 };
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
-use super::{service, store};
+use super::{approval, service, store};
 use crate::genealogy::Genealogy;
 use crate::holds::store::one;
 use crate::ingest::Committed;
@@ -322,6 +323,8 @@ struct OnePage<'a> {
     choices: Choices,
     /// What the caller may do with it now.
     actions: Vec<Action>,
+    /// How its approval stands, where that was asked for.
+    approval: Option<Standing>,
     may_manage: bool,
     units: Option<UnitPage>,
     letters: Vec<Letter>,
@@ -336,6 +339,11 @@ struct OnePage<'a> {
 impl OnePage<'_> {
     fn is_drill(&self) -> bool {
         self.recall.kind_of() == KindOf::Drill
+    }
+
+    /// It is approved, or looked at for that: it stays as it is.
+    fn is_fixed(&self) -> bool {
+        self.recall.state() == Status::Draft && self.approval.as_ref().is_some_and(approval::is_fixed)
     }
 
     fn is_open(&self) -> bool {
@@ -465,10 +473,12 @@ async fn show(
         let history = if tab == "history" { read::history(tx, id).await? } else { Vec::new() };
         let drills = if tab == "overview" { store::recalls::drills(tx, id).await? } else { Vec::new() };
         let people = one::people(tx, one::MOST_PEOPLE).await?;
+        let asked_for = approval::standing(tx, id).await?;
         let owner = people.iter().find(|(person, _)| Some(*person) == recall.owner);
         let owner = owner.map(|(_, name)| name.clone()).unwrap_or_default();
         let actions = ways(recall.kind_of(), recall.state())
             .filter(|way| caller.rights.has_everywhere(&way.right))
+            .filter(|way| way.action != Action::Activate || !asked_for.as_ref().is_some_and(approval::waits))
             .map(|way| way.action)
             .collect();
         Ok(OnePage {
@@ -481,6 +491,7 @@ async fn show(
             owner,
             choices: Choices { people, companies: Vec::new() },
             actions,
+            approval: asked_for,
             may_manage,
             units,
             letters,
