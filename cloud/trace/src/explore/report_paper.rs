@@ -79,7 +79,7 @@ pub(crate) fn data(report: &Report, texts: &Texts, zones: &Zones, tenant: &str) 
     let readings = readings(&trace.events, &reader);
     if !readings.is_empty() {
         let columns = [
-            ("time", 4),
+            ("time", 6),
             ("operation", 3),
             ("machine", 3),
             ("readings", 4),
@@ -115,7 +115,6 @@ fn facts(report: &Report, reader: &Reader<'_>) -> Vec<(String, String)> {
             facts.push((reader.t(key), value));
         }
     };
-    fact("item", joined(&[&trace.item.code, &trace.item.name]));
     fact("quantity", reader.amount(trace.item.quantity.as_ref(), &trace.item.unit));
     if let Some(lot) = &trace.lot {
         fact("lot", joined(&[&lot.supplier_lot, &lot.item]));
@@ -190,7 +189,7 @@ fn history(events: &[EventView], reader: &Reader<'_>) -> Value {
     } else {
         events.iter().map(row).collect()
     };
-    let columns = [("time", 3), ("stage", 3), ("where", 4), ("details", 5)];
+    let columns = [("time", 4), ("stage", 4), ("place", 4), ("details", 5)];
     reader.table(reader.t("history"), text, &columns, rows)
 }
 
@@ -228,7 +227,7 @@ fn units(walk: &Walk, reader: &Reader<'_>) -> Value {
         return paper::section(title, none, Vec::new(), Vec::new(), |_| String::new());
     }
     if walk.nodes.len() <= FEW {
-        let columns = [("level", 2), ("by-uid", 7), ("item", 4), ("lot", 4), ("where", 4), ("status", 5)];
+        let columns = [("level", 2), ("by-uid", 9), ("item", 4), ("lot", 4), ("place", 4), ("status", 5)];
         let row = |node: &WalkNode| {
             let states = [("life", node.life), ("quality", node.quality)];
             vec![
@@ -331,7 +330,7 @@ fn destinations(report: &Report, reader: &Reader<'_>) -> Option<Value> {
     for (key, piles) in crate::pages::trace::piles(found) {
         rows.extend(piles.iter().map(|pile| {
             let amount = reader.amount(Some(&pile.quantity), &pile.unit);
-            let details = joined(&[&texts.count("trace-labels", pile.labels), &amount]);
+            let details = format!("{}, {amount}", texts.count("trace-labels", pile.labels));
             vec![texts.t(key), pile.plant.clone(), pile.item.clone(), details]
         }));
     }

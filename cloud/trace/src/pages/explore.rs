@@ -162,7 +162,7 @@ impl Window<'_> {
         let window = window(self.page.from, self.page.to);
         match self.page.plant.as_str() {
             "" => window,
-            plant => format!("{window}&plant={}", encoded(plant)),
+            plant => format!("{window}&plant={}", say::encoded(plant)),
         }
     }
 

@@ -310,7 +310,8 @@ impl TracePage<'_> {
     }
 
     /// Whether events are left out before this one: between its births and the newest ones.
-    fn gap_before(&self, nth: usize) -> bool {
+    fn gap_before(&self, nth: &usize) -> bool {
+        let nth = *nth;
         let Some(first) = self.trace.events_next.as_deref().and_then(|next| next.split('.').next()) else {
             return false;
         };

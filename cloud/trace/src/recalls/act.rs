@@ -10,13 +10,14 @@ use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::Tx;
 use platform::notify::{self, Notice, To};
+use platform::workflow::Subjects;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::begin::{LONGEST_TEXT, locked};
 use super::error::RecallError;
 use super::model::{Action, KindOf, MAX_MEMBERS, Reach, Recall, Status, Transition, transition};
-use super::{RECALL_ACTIVATED, RECALL_CLOSED, RECALL_READ, consignees, store};
+use super::{RECALL_ACTIVATED, RECALL_CLOSED, RECALL_READ, approval, consignees, store};
 use crate::genealogy::Genealogy;
 use crate::holds;
 use crate::ingest::notify::Batch as Told;
@@ -32,6 +33,19 @@ pub struct Done {
     pub status: Status,
     /// A batch of the office's stream, where something was held.
     pub batch: Option<Told>,
+    /// The approval that it waits for.
+    pub approval: Option<Uuid>,
+}
+
+/// By what and by whom something is done.
+#[derive(Clone, Copy)]
+pub struct By<'a> {
+    /// What went into what.
+    pub genealogy: &'a Genealogy,
+    /// Kinds of documents that workflows know.
+    pub subjects: &'a Subjects,
+    /// Who; `None`: a program.
+    pub person: Option<Uuid>,
 }
 
 /// The way that the action takes, if the recall's state allows it.
@@ -43,13 +57,14 @@ pub fn way(recall: &Recall, action: Action) -> Result<&'static Transition, Recal
         .ok_or_else(|| RecallError::State(recall.status.clone()))
 }
 
-/// Does it. `note` is what is said at the end of one.
+/// Does it. `note` is what is said at the end of one. A recall that has to be approved
+/// stays a draft, and [`Done::approval`] says what it waits for.
 ///
 /// # Errors
 /// [`RecallError`]; nothing is done then.
 pub async fn act(
     tx: &mut Tx,
-    genealogy: &Genealogy,
+    by: &By<'_>,
     recall: Uuid,
     action: Action,
     note: &str,
@@ -62,6 +77,14 @@ pub async fn act(
         return Err(RecallError::field("note", "recalls-wrong-note"));
     }
     let subject = format!("recall:{recall}");
+    if action == Action::Activate
+        && let Some(asked) = approval::ask(tx, by.subjects, &found, by.person, now).await?
+    {
+        return Ok(Done { status: way.from, batch: None, approval: Some(asked) });
+    }
+    if action == Action::Cancel && found.kind_of() == KindOf::Recall {
+        approval::drop_it(tx, by.subjects, recall, by.person, note, now).await?;
+    }
     let (before, after) =
         (Some(json!({ "status": way.from.name() })), Some(json!({ "status": way.to.name() })));
     let name = match action {
@@ -71,7 +94,7 @@ pub async fn act(
     };
     audit::record(tx, Entry { action: name, subject: &subject, before, after }).await?;
     let batch = match action {
-        Action::Activate => activate(tx, genealogy, &found, now).await?,
+        Action::Activate => activate(tx, by.genealogy, &found, now).await?,
         Action::Close | Action::Cancel => {
             store::recalls::end(tx, recall, way.to.name(), note, now).await?;
             // Of a drill nobody is told.
@@ -82,7 +105,7 @@ pub async fn act(
             None
         }
     };
-    Ok(Done { status: way.to, batch })
+    Ok(Done { status: way.to, batch, approval: None })
 }
 
 fn notice(recall: &Recall) -> Notice {
@@ -103,6 +126,7 @@ async fn activate(
     let plants = store::consignees::plants_told(tx, recall.recall_id, now).await?;
     notify::tell(tx, &RECALL_ACTIVATED, &notice(recall).at(plants), now).await?;
     consignees::write_letters(tx, recall, None, now).await?;
+    approval::started(tx, recall, now).await?;
     // Last: it locks the office's stream.
     let lots = store::recalls::lots(tx, recall.recall_id).await?;
     hold_some(tx, genealogy, (recall.recall_id, &recall.number), &lots, now).await

@@ -50,6 +50,9 @@ pub(super) fn operations() -> Vec<Operation> {
     let fields = |operation: Operation| {
         operation.fails(422, "recall.fields", "Fields that are not right; each is named.")
     };
+    let fixed = |operation: Operation| {
+        operation.fails(409, "recall.approval", "Its approval is asked for or given; it stays as it is.")
+    };
     let names = |all: &'static [Status]| all.iter().map(|one| one.name());
     let act = |action: Action, id: &str, summary: &str| {
         let right = if action == Action::Cancel { &RECALL_MANAGE } else { &RECALL_ACTIVATE };
@@ -81,20 +84,30 @@ pub(super) fn operations() -> Vec<Operation> {
             of(Operation::get(at(""), "getRecall", "A recall: where everything was, who has it"))
                 .needs(&RECALL_READ)
                 .answers::<View>(),
-            state(fields(Operation::put(at(""), "changeRecall", "Changes what is said of a recall")))
+            fixed(state(fields(Operation::put(at(""), "changeRecall", "Changes what is said of a recall"))))
                 .needs(&RECALL_MANAGE)
                 .takes::<Change>()
                 .ends()
                 .fails(409, "recall.stale", "Somebody else has changed it since `version`."),
-            state(Operation::post(at("/snapshot"), "snapshotRecall", "Takes the snapshot of a draft again"))
-                .needs(&RECALL_MANAGE)
-                .ends()
-                .fails(400, "recall.too_many", "It would have more labels than one recall may.")
-                .fails(400, "recall.empty", "There is nothing in it."),
-            act(
+            fixed(state(Operation::post(
+                at("/snapshot"),
+                "snapshotRecall",
+                "Takes the snapshot of a draft again",
+            )))
+            .needs(&RECALL_MANAGE)
+            .ends()
+            .fails(400, "recall.too_many", "It would have more labels than one recall may.")
+            .fails(400, "recall.empty", "There is nothing in it."),
+            fixed(act(
                 Action::Activate,
                 "activateRecall",
                 "Puts a recall into force: holds, notices inside, letters to customers",
+            ))
+            .note("Where the workflow `recall` is published its approval is asked for instead, once.")
+            .fails(
+                422,
+                "workflow.unreadable",
+                "The published workflow names what is not there any more.",
             ),
             act(Action::Close, "closeRecall", "Closes a recall, or ends a drill"),
             act(Action::Cancel, "cancelRecall", "Drops a draft, or breaks a drill off"),
@@ -207,8 +220,11 @@ struct Begun {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RecallChanged)]
 struct Changed {
-    /// `active`, `closed`, `cancelled`.
+    /// `active`, `closed`, `cancelled`; `draft` while its approval is awaited.
     status: String,
+    /// The approval that it waits for, at `/api/v1/workflows/instances/{id}`; null where none
+    /// is needed.
+    approval: Option<Uuid>,
 }
 
 /// What is said at the end of a recall; may be left out.
@@ -353,7 +369,7 @@ async fn act(
     service::may_act(caller, action)?;
     let end = json_or_default(headers, sent)?;
     let done = service::act(state, caller, office, id, action, &end.note, Utc::now()).await?;
-    Ok(Json(Changed { status: done.status.name().to_owned() }))
+    Ok(Json(Changed { status: done.status.name().to_owned(), approval: done.approval }))
 }
 
 async fn units(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::error::RecallError;
 use super::model::{Change, KindOf, Reach, Recall, SEVERITIES, Status, Wish};
 use super::store;
-use super::{snapshot, snapshot::Reached};
+use super::{approval, snapshot, snapshot::Reached};
 use crate::explore::service::resolve;
 use crate::explore::store::holding::lot_of;
 use crate::genealogy::Genealogy;
@@ -198,6 +198,9 @@ pub async fn begin(
     });
     audit::record(tx, Entry { action: "recall.begin", subject: &subject, before: None, after: Some(after) })
         .await?;
+    if kind == KindOf::Recall {
+        approval::begun(tx, recall_id, person, now).await?;
+    }
     Ok(recall_id)
 }
 
@@ -219,6 +222,9 @@ pub async fn change(tx: &mut Tx, recall: Uuid, change: &Change) -> Result<(), Re
     let found = locked(tx, recall, Some(change.version)).await?;
     if !matches!(found.state(), Status::Draft | Status::Active) {
         return Err(RecallError::State(found.status));
+    }
+    if found.state() == Status::Draft {
+        approval::changeable(tx, recall).await?;
     }
     let typed = change.reason.trim();
     let reason =
@@ -266,6 +272,7 @@ pub async fn take_again(
     if found.state() != Status::Draft {
         return Err(RecallError::State(found.status));
     }
+    approval::changeable(tx, recall).await?;
     let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
     let reached = snapshot::reach(tx, genealogy, &reach).await?;
     snapshot::take(tx, recall, &reached, began, now).await?;

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use platform::db::DbError;
 use platform::numbering::NumberingError;
 use platform::web::{FieldError, Problem};
+use platform::workflow::WorkflowError;
 
 use super::model::MAX_MEMBERS;
 use crate::explore::error::TraceError;
@@ -18,6 +19,9 @@ pub enum RecallError {
     /// It does not lead from the state in which the recall is.
     #[error("a recall that is {0} does not allow it")]
     State(String),
+    /// Its approval is asked for, or given.
+    #[error("its approval is asked for or given")]
+    Approval,
     /// Somebody else changed it since.
     #[error("somebody else has changed it")]
     Stale,
@@ -45,6 +49,9 @@ pub enum RecallError {
     /// Its number.
     #[error(transparent)]
     Numbering(#[from] NumberingError),
+    /// Its approval.
+    #[error(transparent)]
+    Workflow(#[from] WorkflowError),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -79,6 +86,8 @@ impl RecallError {
             }
             Self::NotFound => Problem::not_found(),
             Self::State(_) => Problem::conflict("recall.state", ""),
+            Self::Approval => Problem::conflict("recall.approval", ""),
+            Self::Workflow(error) => error.into(),
             Self::Stale => Problem::conflict("recall.stale", ""),
             Self::Unknown => Problem::new(StatusCode::NOT_FOUND, "recall.unknown", ""),
             Self::TooMany => Problem::bad_request("recall.too_many", ""),

@@ -7,6 +7,7 @@
 
 mod act;
 mod api;
+mod approval;
 mod begin;
 mod chart;
 mod consignees;
@@ -31,6 +32,7 @@ mod worker;
 use platform::i18n::{Lang, Sources};
 use platform::notify::Kind;
 use platform::web::{Module, NavItem};
+use platform::workflow::Subject;
 
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
@@ -71,6 +73,7 @@ pub fn module(committed: &Committed, genealogy: &Genealogy) -> Module {
         .permissions(rights::PERMISSIONS)
         .texts(TEXTS)
         .kinds(KINDS)
+        .subjects([&approval::Recalls as &'static dyn Subject])
         .searchers(&search::SEARCHERS)
         .commands(search::commands())
         .job("recalls", |state, stop| async move {

@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use platform::i18n::{Texts, begins};
 use platform::web::{AppState, Caller, Problem, Shell, form, query};
+use platform::workflow::Standing;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use super::model::{
 };
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
-use super::{service, store};
+use super::{approval, service, store};
 use crate::genealogy::Genealogy;
 use crate::holds::store::one;
 use crate::ingest::Committed;
@@ -333,6 +334,8 @@ struct OnePage<'a> {
     choices: Choices,
     /// What the caller may do with it now.
     actions: Vec<Action>,
+    /// How its approval stands, where that was asked for.
+    approval: Option<Standing>,
     may_manage: bool,
     units: Option<UnitPage>,
     letters: Vec<Letter>,
@@ -347,6 +350,11 @@ struct OnePage<'a> {
 impl OnePage<'_> {
     fn is_drill(&self) -> bool {
         self.recall.kind_of() == KindOf::Drill
+    }
+
+    /// It is approved, or looked at for that: it stays as it is.
+    fn is_fixed(&self) -> bool {
+        self.recall.state() == Status::Draft && self.approval.as_ref().is_some_and(approval::is_fixed)
     }
 
     fn is_open(&self) -> bool {
@@ -481,8 +489,10 @@ async fn show(
         } else {
             Vec::new()
         };
+        let asked_for = approval::standing(tx, id).await?;
         let actions = ways(recall.kind_of(), recall.state())
             .filter(|way| caller.rights.has_everywhere(&way.right))
+            .filter(|way| way.action != Action::Activate || !asked_for.as_ref().is_some_and(approval::waits))
             .map(|way| way.action)
             .collect();
         Ok(OnePage {
@@ -495,6 +505,7 @@ async fn show(
             names: Names::default(),
             choices: Choices { people, companies: Vec::new() },
             actions,
+            approval: asked_for,
             may_manage,
             units,
             letters,

@@ -7,7 +7,7 @@ use platform::db::Tx;
 use platform::web::{AppState, Caller, Permission, Problem};
 use uuid::Uuid;
 
-use super::act::{self, Done};
+use super::act::{self, By, Done};
 use super::error::{RecallError, Refused};
 use super::model::{Action, Answer, Change, KindOf, TRANSITIONS, Wish, transition};
 use super::rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
@@ -112,11 +112,12 @@ pub async fn act(
     now: DateTime<Utc>,
 ) -> Result<Done, Problem> {
     let least = may_act(caller, action)?;
+    let by = By { genealogy, subjects: &state.subjects, person: caller.person().ok() };
     let done = run(state, caller, &caller.at(&least), async |tx| {
         let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
         let right = transition(found.kind_of(), found.state(), action).map_or(least, |way| way.right);
         caller.require(&right).map_err(Refused)?;
-        act::act(tx, genealogy, recall, action, note, now).await
+        act::act(tx, &by, recall, action, note, now).await
     })
     .await?;
     if let Some(batch) = done.batch {

@@ -9,15 +9,16 @@ use tower::ServiceExt;
 
 use super::*;
 
-struct Web {
+pub(super) struct Web {
     router: Router,
 }
 
 impl Web {
-    fn new(site: &Site) -> Self {
+    pub(super) fn new(site: &Site) -> Self {
         let modules = || {
             vec![
                 crate::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
+                platform::workflow::module(),
                 crate::recalls::module(&Committed::default(), &crate::genealogy::Genealogy::default()),
             ]
         };
@@ -47,11 +48,11 @@ impl Web {
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    async fn get(&self, key: &str, path: &str) -> (StatusCode, String) {
+    pub(super) async fn get(&self, key: &str, path: &str) -> (StatusCode, String) {
         self.send(key, "GET", path, "", "").await
     }
 
-    async fn json(&self, key: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(super) async fn json(&self, key: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let kind = if body.is_empty() { "" } else { "application/json" };
         let (status, text) = self.send(key, method, path, kind, &body).await;
@@ -63,7 +64,7 @@ impl Web {
     }
 }
 
-async fn key(site: &Site, tenant: Uuid, scope: Scope) -> String {
+pub(super) async fn key(site: &Site, tenant: Uuid, scope: Scope) -> String {
     keys::create(&site.db.db, tenant, "test", &[scope], None).await.unwrap().reveal().to_owned()
 }
 

@@ -1,20 +1,23 @@
 //! Recalls on a real database, with plants that say things.
 
+mod approval;
 mod http;
 mod life;
 mod report;
 mod returned;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Duration, Utc};
 use platform::ctx::Cx;
 use platform::db::{DbError, Tx};
+use platform::workflow::{Subject, Subjects};
 use proto::v1::{Action as Which, Role, Stage};
 use uuid::Uuid;
 
 use super::error::RecallError;
-use super::model::{Action, Wish};
+use super::model::{Action, Status, Wish};
 use super::{act, begin, read, worker};
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
@@ -116,6 +119,17 @@ pub(super) fn wish() -> Wish {
     }
 }
 
+/// The kinds of documents that workflows know.
+pub(super) fn subjects() -> Subjects {
+    Subjects::of([&crate::recalls::approval::Recalls as &'static dyn Subject])
+}
+
+/// Nobody, by the SQL, in a tenant without workflows.
+pub(super) fn by() -> act::By<'static> {
+    static BY: LazyLock<(Genealogy, Subjects)> = LazyLock::new(|| (sql(), subjects()));
+    act::By { genealogy: &BY.0, subjects: &BY.1, person: None }
+}
+
 /// A genealogy without memory.
 pub(super) fn sql() -> Genealogy {
     Genealogy::default()
@@ -133,7 +147,7 @@ pub(super) async fn begun(site: &Site, wish: &Wish) -> Uuid {
 }
 
 pub(super) async fn acted(site: &Site, id: Uuid, action: Action) -> Result<act::Done, RecallError> {
-    run(site, async |tx| act::act(tx, &sql(), id, action, "", now()).await).await
+    run(site, async |tx| act::act(tx, &by(), id, action, "", now()).await).await
 }
 
 pub(super) async fn turn(site: &Site) {
