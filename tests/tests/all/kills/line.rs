@@ -12,7 +12,7 @@ use simulators::demo::plant::PlantSetup;
 use sqlx::Connection;
 
 use super::ground::{Done, Granted};
-use crate::faults::lab::{Agent, Person, born};
+use crate::faults::lab::{Agent, Person};
 use crate::support::card;
 
 /// People at their stations.
@@ -105,11 +105,6 @@ impl Line {
             .unwrap();
         db.close().await.unwrap();
         rows
-    }
-
-    /// Every UID that was born here.
-    pub async fn born(&self) -> Vec<String> {
-        born(&self.agent.lock().await.journal().await)
     }
 
     pub async fn stop(&self) {
