@@ -45,7 +45,12 @@ pub(crate) fn operations() -> Vec<Operation> {
             .needs(&EXCEPTION_READ)
             .query::<Asked>()
             .choice("status", service::STATUSES)
-            .answers::<ExceptionPage>(),
+            .answers::<ExceptionPage>()
+            .fails(
+                422,
+                "exception.filter",
+                "A kind or a plant that there is not; those that there are are named.",
+            ),
         Operation::get(
             "/api/v1/exceptions/counts",
             "countExceptions",
@@ -95,14 +100,13 @@ pub(crate) fn operations() -> Vec<Operation> {
             Operation::post(
                 "/api/v1/exceptions/{id}/reopen",
                 "reopenException",
-                "Opens a resolved exception again; what its choice did stays done",
+                "Opens a resolved or withdrawn exception again; what its choice did stays done",
             )
             .needs(&EXCEPTION_RESOLVE)
             .takes::<ExceptionReopen>()
             .answers::<ExceptionDetail>(),
         )
         .fails(409, "exception.open", "It is not resolved.")
-        .fails(409, "exception.withdrawn", "Later facts agreed; if they disagree again, it opens by itself.")
         .fails(422, "exception.fields", "There is no reason."),
     ]
 }
@@ -135,6 +139,7 @@ async fn list(
     let Asked { status, kind, plant, assigned_to, after, limit } = query::<Asked>(&uri)?;
     let filter = Filter { status, kind, plant, assigned_to };
     let cx = caller.at(&EXCEPTION_READ);
+    service::asked_for(&state.db, &cx, &caller.texts, &filter).await?;
     Ok(Json(service::list(&state.db, &cx, filter, after.as_deref(), limit.unwrap_or(100)).await?))
 }
 

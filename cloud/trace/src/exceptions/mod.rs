@@ -21,6 +21,10 @@ use platform::notify;
 /// reader's language.
 pub const WITHDRAWN: &str = "withdrawn: facts that came later agree";
 
+/// The reason why the system opened a resolved exception again; pages say it in the
+/// reader's language.
+pub const FOUND_AGAIN: &str = "found again: a check still sees it";
+
 /// An exception was given to somebody to resolve.
 pub const ASSIGNED: notify::Kind = notify::Kind::mailed("exception.assigned").urgent();
 /// Exceptions of a plant have been open for long; once a day, to whoever wants it.

@@ -86,6 +86,17 @@ pub struct ExceptionDetail {
     pub steps: Vec<ExceptionStep>,
 }
 
+/// An exception that a correction resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ExceptionResolved {
+    /// Its id.
+    pub exception_id: Uuid,
+    /// Its kind.
+    pub kind: String,
+    /// Why, as whoever resolved it typed it; empty where that was erased.
+    pub reason: String,
+}
+
 /// How many exceptions of a kind a plant has that nobody has resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExceptionCount {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::ctx::Cx;
 use platform::db::{Db, DbError, Tx};
+use platform::i18n::Texts;
 use platform::notify::{self, Notice, To};
 use platform::web::{AppState, Caller, IfMatch, NOT_A_PLACE, Problem, parse_place, place};
 use serde_json::json;
@@ -81,9 +82,48 @@ pub async fn list(
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|row| place(row.opened_at, row.exception_id));
+        with_holds(tx, &mut rows).await?;
         Ok(ExceptionPage { exceptions: rows.into_iter().map(|row| view(tenant, row)).collect(), next })
     })
     .await
+}
+
+/// Puts the hold itself in the place of its id: it is the other side of what disagrees with
+/// it, and is told as it stands now.
+async fn with_holds(tx: &mut Tx, rows: &mut [Row]) -> Result<(), sqlx::Error> {
+    let id = |row: &Row| row.detail.get("hold")?.as_str()?.parse::<Uuid>().ok();
+    let mut ids: Vec<Uuid> = rows.iter().filter_map(id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let holds = store::holds(tx, &ids).await?;
+    for row in rows {
+        if let Some(hold) = id(row).and_then(|id| holds.iter().find(|hold| hold.hold_id == id)) {
+            row.detail["hold"] = json!(hold);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a list of a kind or of a plant that there is not, and names those that there are.
+///
+/// # Errors
+/// 422 `exception.filter` with each field; the database.
+pub async fn asked_for(db: &Db, cx: &Cx, texts: &Texts, filter: &Filter) -> Result<(), Problem> {
+    let mut told = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "exception.filter", "");
+    if !filter.kind.is_empty() && !kinds::is_known(&filter.kind) {
+        let known = kinds::KINDS.map(|(kind, _)| kind).join(", ");
+        told = told.field("kind", texts.t1("exceptions-wrong-kind", "known", known));
+    }
+    if !filter.plant.is_empty() {
+        let plants = db.tx(cx, async |tx| Ok::<_, DbError>(store::plants(tx).await?)).await?;
+        if !plants.contains(&filter.plant) {
+            told = told.field("plant", texts.t1("exceptions-wrong-plant", "known", plants.join(", ")));
+        }
+    }
+    if told.errors.is_empty() { Ok(()) } else { Err(told) }
 }
 
 fn view(tenant: TenantCode, row: Row) -> ExceptionView {
@@ -124,7 +164,8 @@ pub async fn find(state: &AppState, caller: &Caller, id: Uuid) -> Result<Excepti
 
 async fn detail(tx: &mut Tx, id: Uuid) -> Result<ExceptionDetail, Problem> {
     let tenant = own_code(tx).await?;
-    let row = store::find(tx, id).await.map_err(DbError::from)?.ok_or_else(Problem::not_found)?;
+    let mut row = store::find(tx, id).await.map_err(DbError::from)?.ok_or_else(Problem::not_found)?;
+    with_holds(tx, std::slice::from_mut(&mut row)).await.map_err(DbError::from)?;
     let steps = store::steps(tx, id).await.map_err(DbError::from)?;
     let choices = if row.status == "resolved" {
         Vec::new()
@@ -295,13 +336,12 @@ pub async fn assign(
         .await
 }
 
-/// Opens a resolved exception again. What its choice did stays done: facts are not
-/// taken back by this.
+/// Opens a resolved exception again, also one that the system withdrew, which it does not
+/// withdraw once more. What its choice did stays done: facts are not taken back by this.
 ///
 /// # Errors
 /// 403 without the right at its plant; 404; 409 `exception.open` when it is not
-/// resolved, `exception.withdrawn` when the system resolved it, `conflict.stale`; 422
-/// `exception.fields` without a reason.
+/// resolved, `conflict.stale`; 422 `exception.fields` without a reason.
 pub async fn reopen(
     state: &AppState,
     caller: &Caller,
@@ -317,9 +357,6 @@ pub async fn reopen(
             let row = locked(tx, caller, &EXCEPTION_RESOLVE, id, (if_match, wish.version)).await?;
             if row.status != "resolved" {
                 return Err(Problem::conflict("exception.open", ""));
-            }
-            if row.resolved_by.as_deref() == Some("system") {
-                return Err(Problem::conflict("exception.withdrawn", ""));
             }
             let Some(why) = reason(&wish.reason) else {
                 let told = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "exception.fields", "");

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::db::Tx;
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
-use super::model::{ExceptionCount, ExceptionStep};
+use super::model::{ExceptionCount, ExceptionResolved, ExceptionStep};
 use crate::explore::order::Stamp;
 
 /// A row, with the UID as its key.
@@ -232,6 +233,49 @@ pub async fn steps(tx: &mut Tx, id: Uuid) -> Result<Vec<ExceptionStep>, Error> {
     Ok(steps)
 }
 
+/// A hold that a fact disagrees with, as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct HoldRow {
+    pub hold_id: Uuid,
+    pub reason: String,
+    pub status: String,
+    /// Who is responsible for it; an opaque id.
+    pub owner: String,
+    pub placed_by: String,
+    pub placed_at: DateTime<Utc>,
+    pub released_by: Option<String>,
+    pub released_at: Option<DateTime<Utc>>,
+}
+
+/// Holds of these ids.
+pub async fn holds(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<HoldRow>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        HoldRow,
+        r#"select hold_id, reason, status, case when owner = '' then placed_by else owner end as "owner!",
+                  placed_by, placed_at, released_by, released_at
+           from holds where tenant_id = $1 and hold_id = any($2)"#,
+        tenant,
+        ids,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// Codes of all plants that there are or were, for the transaction's eyes.
+pub async fn plants(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    let seen = tx.plants().codes();
+    sqlx::query_scalar!(
+        "select code from plants where tenant_id = $1 and ($2::text[] is null or code = any($2)) order by code",
+        tenant,
+        seen.as_deref(),
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// An event that may be corrected.
 #[derive(Debug, Clone)]
 pub struct FactRow {
@@ -255,6 +299,41 @@ pub async fn fact(tx: &mut Tx, at: Stamp) -> Result<Option<FactRow>, Error> {
     )
     .fetch_optional(tx.conn())
     .await
+}
+
+/// Exceptions that corrections resolved, each with the reason that stands beside the
+/// correction; of those that the transaction sees.
+pub async fn resolved_by(
+    tx: &mut Tx,
+    asked: &[(Stamp, Uuid)],
+) -> Result<Vec<(Stamp, ExceptionResolved)>, Error> {
+    let tenant = tx.tenant();
+    let agents: Vec<Uuid> = asked.iter().map(|(at, _)| at.agent).collect();
+    let epochs: Vec<i32> = asked.iter().map(|(at, _)| at.epoch).collect();
+    let seqs: Vec<i64> = asked.iter().map(|(at, _)| at.seq).collect();
+    let ids: Vec<Uuid> = asked.iter().map(|(_, id)| *id).collect();
+    let rows = sqlx::query!(
+        r#"select u.agent_id as "agent!", u.epoch as "epoch!", u.seq as "seq!", x.exception_id, x.kind,
+                  (select n.note from event_notes n where n.tenant_id = $1 and n.agent_id = u.agent_id
+                       and n.epoch = u.epoch and n.seq = u.seq) as note
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::uuid[]) as u(agent_id, epoch, seq, id)
+           join exceptions x on x.tenant_id = $1 and x.exception_id = u.id"#,
+        tenant,
+        &agents,
+        &epochs,
+        &seqs,
+        &ids,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let (exception_id, kind, reason) = (row.exception_id, row.kind, row.note.unwrap_or_default());
+            let stamp = Stamp { agent: row.agent, epoch: row.epoch, seq: row.seq };
+            (stamp, ExceptionResolved { exception_id, kind, reason })
+        })
+        .collect())
 }
 
 /// The units of an event, the first thousand.

@@ -188,6 +188,13 @@ async fn a_correction_by_the_office_settles_the_facts() {
     site.project().await;
     let lines = web.get(&format!("/api/v1/trace/{part}")).await;
     assert_eq!(lines["state"]["life"], "consumed", "{lines}");
+    // The history of the unit says which exception it resolved, and why.
+    let events = lines["events"].as_array().unwrap();
+    let told = events.iter().find(|event| event["stage"] == "CORRECT").unwrap();
+    assert_eq!(
+        told["resolves"],
+        json!({ "exception_id": one["exception_id"], "kind": "uid.consumed_twice", "reason": "scanned by mistake" })
+    );
     // The same disagreement does not come back, and a second correction has nothing to do.
     assert_eq!(web.get("/api/v1/exceptions").await["exceptions"], json!([]));
     let reopen = resolve.replace("/resolve", "/reopen");
@@ -312,7 +319,7 @@ async fn it_is_given_to_somebody_who_may_resolve_it() {
 }
 
 #[tokio::test]
-async fn what_the_system_withdraws_is_neither_resolved_nor_opened_by_hand() {
+async fn what_the_system_withdraws_a_person_opens_again() {
     let mut site = Site::new().await;
     used_twice(&mut site).await;
     let web = Web::at(&site, Plants::All).await;
@@ -327,8 +334,101 @@ async fn what_the_system_withdraws_is_neither_resolved_nor_opened_by_hand() {
     let wish = json!({ "choice": "known", "reason": "x", "version": one["version"] });
     let (status, told) = web.post(&format!("{path}/resolve"), wish).await;
     assert_eq!(status, StatusCode::CONFLICT, "{told}");
-    let (status, _, told) = web.send("POST", &format!("{path}/reopen"), "*", json!({ "reason": "x" })).await;
-    assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("exception.withdrawn")));
+    let (status, _, told) =
+        web.send("POST", &format!("{path}/reopen"), "*", json!({ "reason": "look" })).await;
+    assert_eq!((status, &told["status"]), (StatusCode::OK, &json!("open")), "{told}");
+    // It is theirs to resolve now: what comes later does not withdraw it again.
+    let part = uid("KOL", "RM", 7);
+    site.say("VSK", event(Stage::Storage, "2025-02-01T12:00:00Z").part(&part, Role::Subject));
+    site.settle().await;
+    assert_eq!(web.get(&path).await["status"], "open");
+}
+
+/// A held part that a supervisor let pass after the station had refused it.
+async fn let_through(site: &mut Site) -> String {
+    let part = uid("KOL", "RM", 7);
+    site.say("KOL", event(Stage::Grn, "2025-02-01T08:00:00Z").mint(&part, Role::Subject, "STEEL"));
+    site.settle().await;
+    let web = Web::at(site, Plants::All).await;
+    let wish = json!({ "uid": part, "reason": "a crack was seen" });
+    let (status, told) = web.post("/api/v1/holds", wish).await;
+    assert!(status.is_success(), "{told}");
+    let at = (Utc::now() + TimeDelta::minutes(1)).to_rfc3339();
+    let mut refused = event(Stage::Refused, &at).part(&part, Role::Subject);
+    refused.station = "ST-1".into();
+    refused.reason = "label.held".into();
+    site.say("KOL", refused);
+    let mut used =
+        event(Stage::Consume, &(Utc::now() + TimeDelta::minutes(2)).to_rfc3339()).part(&part, Role::Input);
+    used.station = "ST-1".into();
+    used.overridden_by = "chief".into();
+    site.say("KOL", used);
+    site.settle().await;
+    part
+}
+
+#[tokio::test]
+async fn both_sides_of_an_override_and_of_a_use_while_held_are_told() {
+    let mut site = Site::new().await;
+    let_through(&mut site).await;
+    let web = Web::at(&site, Plants::All).await;
+    let held = only(&web, "uid.used_while_held").await;
+    let hold = &held["detail"]["hold"];
+    assert_eq!((&hold["reason"], &hold["status"]), (&json!("a crack was seen"), &json!("placed")), "{held}");
+    assert!(hold["placed_at"].is_string() && hold["owner"].is_string(), "{hold}");
+    let page = web.page(&format!("/exceptions/{}", held["exception_id"].as_str().unwrap())).await;
+    let link = format!("href=\"/holds/{}\"", hold["hold_id"].as_str().unwrap());
+    for text in ["a crack was seen", "Held because", "Responsible", "Held since", &link] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let overridden = only(&web, "refusal.overridden").await;
+    let refusal = &overridden["detail"]["against"];
+    assert_eq!(
+        (&refusal["stage"], &refusal["reason"], &refusal["station"]),
+        (&json!("REFUSED"), &json!("label.held"), &json!("ST-1")),
+        "{overridden}"
+    );
+    let page = web.page(&format!("/exceptions/{}", overridden["exception_id"].as_str().unwrap())).await;
+    assert!(page.contains("What it disagrees with") && page.contains("label.held"), "{page}");
+}
+
+#[tokio::test]
+async fn an_override_is_judged_by_a_person_whatever_is_corrected() {
+    let mut site = Site::new().await;
+    let_through(&mut site).await;
+    let web = Web::at(&site, Plants::All).await;
+    let held = only(&web, "uid.used_while_held").await;
+    let resolve = format!("/api/v1/exceptions/{}/resolve", held["exception_id"].as_str().unwrap());
+    let wish = json!({ "choice": "correct", "reason": "scanned by mistake", "version": held["version"] });
+    let (status, told) = web.post(&resolve, wish).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    site.project().await;
+    assert_eq!(only(&web, "refusal.overridden").await["status"], "open");
+}
+
+#[tokio::test]
+async fn a_filter_that_means_nothing_is_told() {
+    let mut site = Site::new().await;
+    used_twice(&mut site).await;
+    let web = Web::at(&site, Plants::All).await;
+    let (status, _, told) =
+        web.send("GET", "/api/v1/exceptions?kind=uid.eaten&plant=XXX", "", Value::Null).await;
+    assert_eq!(
+        (status, &told["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("exception.filter")),
+        "{told}"
+    );
+    let errors = told["errors"].as_array().unwrap();
+    let of = |field: &str| {
+        errors.iter().find(|one| one["field"] == field).unwrap()["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(of("kind").contains("uid.consumed_twice") && of("plant").contains("KOL, VSK"), "{told}");
+    let kol = Web::at(&site, Plants::some(["KOL"])).await;
+    let (_, _, told) = kol.send("GET", "/api/v1/exceptions?plant=VSK", "", Value::Null).await;
+    assert!(told["errors"][0]["detail"].as_str().unwrap().contains("KOL"), "{told}");
+    assert!(!told["errors"][0]["detail"].as_str().unwrap().contains("VSK"), "{told}");
+    let told = web.get("/api/v1/exceptions?kind=uid.consumed_twice&plant=VSK").await;
+    assert_eq!(told["exceptions"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

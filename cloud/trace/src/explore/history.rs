@@ -127,6 +127,7 @@ fn view(
         parent: row.parent.filter(|&parent| parent != key).map(|parent| uid_text(tenant, parent)),
         corrected,
         corrects: row.corrects,
+        resolves: None,
         readings,
     }
 }

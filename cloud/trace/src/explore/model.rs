@@ -7,6 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::exceptions::model::ExceptionResolved;
+
 /// A UID's life. `uid` and `lifecycle` are the specification's form, exactly;
 /// the other keys stand beside it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -231,6 +233,8 @@ pub struct EventView {
     pub corrected: bool,
     /// The event that this one corrects.
     pub corrects: Option<Uuid>,
+    /// Of a correction by the office: the exception that it resolves, and why.
+    pub resolves: Option<ExceptionResolved>,
     /// What machines measured.
     pub readings: Vec<ReadingView>,
 }

@@ -12,10 +12,14 @@ use uuid::Uuid;
 
 use super::code::{self, Code};
 use super::error::TraceError;
-use super::model::{AgentView, CurrentTo, Item, Lot, PlantBehind, Relative, StateView, Trace, Whereabouts};
+use super::model::{
+    AgentView, CurrentTo, EventView, Item, Lot, PlantBehind, Relative, StateView, Trace, Whereabouts,
+};
+use super::order::Stamp;
 use super::store::label::{self, Place, Registered, RelativeRow};
 use super::store::{corrections, walk};
 use super::{history, names, scope, stays};
+use crate::exceptions;
 use crate::projection::PROJECTION;
 use crate::projection::state::{Custody, Life, Quality};
 
@@ -217,7 +221,8 @@ pub async fn trace_page_in(
     let tenant = resolved.tenant;
     readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
     let events_next = next.as_ref().map(place_text);
-    let (lifecycle, events) = history::tell(tenant, key, events, readings);
+    let (lifecycle, mut events) = history::tell(tenant, key, events, readings);
+    say_why(tx, &mut events).await?;
     let mut state = state_view(tenant, registered.as_ref());
     state.holds = holds;
     state.through_batch = through.to_string();
@@ -285,6 +290,30 @@ async fn whereabouts(tx: &mut Tx, tenant: TenantCode, key: i64) -> Result<Option
         document,
         left_at,
     }))
+
+/// Says of corrections by the office which exception each resolves, and why: the event holds
+/// neither words of people nor more of the exception than its id.
+async fn say_why(tx: &mut Tx, events: &mut [EventView]) -> Result<(), TraceError> {
+    let asked: Vec<(Stamp, Uuid)> = events
+        .iter()
+        .filter(|event| event.reference_type == "exception" && event.corrects.is_some())
+        .filter_map(|event| {
+            let stamp = Stamp { agent: event.agent, epoch: event.epoch, seq: event.seq };
+            Some((stamp, event.reference.parse().ok()?))
+        })
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    for (stamp, why) in exceptions::store::resolved_by(tx, &asked).await? {
+        let of = |event: &&mut EventView| {
+            (event.agent, event.epoch, event.seq) == (stamp.agent, stamp.epoch, stamp.seq)
+        };
+        if let Some(event) = events.iter_mut().find(of) {
+            event.resolves = Some(why);
+        }
+    }
+    Ok(())
 }
 
 /// Cuts a list of one more than may be shown; says whether there was more.

@@ -463,8 +463,16 @@ async fn write_carefully(
     Ok(())
 }
 
-/// An event of which only identity, time and bytes are kept.
+/// An event of which only identity, time and bytes are kept, with the reason.
 fn bare(event: &Decoded, error: &IngestError) -> Decoded {
+    let problem = error.to_string().escape_debug().take(300).collect();
+    Decoded { defects: vec![Defect { field: "event".into(), problem }], ..stripped(event) }
+}
+
+/// An event as it is stored when the database refuses its rows: only identity, time and
+/// bytes.
+#[must_use]
+pub(crate) fn stripped(event: &Decoded) -> Decoded {
     let at = Envelope {
         agent_id: Uuid::nil(),
         plant: None,
@@ -480,8 +488,7 @@ fn bare(event: &Decoded, error: &IngestError) -> Decoded {
     bare.event.occurred_at = event.event.occurred_at;
     bare.event.recorded_at = event.event.recorded_at;
     bare.lost = None;
-    let problem = error.to_string().escape_debug().take(300).collect();
-    bare.defects = vec![Defect { field: "event".into(), problem }];
+    bare.defects = Vec::new();
     bare
 }
 

@@ -1,6 +1,7 @@
 //! The two sides of an exception, laid out for reading. Pure.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use platform::i18n::Texts;
 use serde_json::Value;
 
@@ -11,19 +12,23 @@ use super::say::{self, Zones};
 pub struct Side {
     /// Its heading; empty for what belongs to none.
     pub title: String,
+    /// Where it is told in full; `None` where nowhere.
+    pub href: Option<String>,
     /// What it says: a name, and a value.
     pub rows: Vec<(String, String)>,
 }
 
 /// Keys of a detail that say something to a person, and the texts that name them;
 /// the rest stands in the details beneath.
-const ROWS: [(&str, &str); 18] = [
+const ROWS: [(&str, &str); 21] = [
     ("stage", "trace-stage"),
     ("occurred_at", "trace-time"),
     ("claimed_at", "trace-time"),
     ("recorded_at", "trace-recorded"),
     ("plant", "trace-plant"),
     ("told_by_plant", "trace-plant"),
+    ("agent_name", "trace-agent"),
+    ("seq", "exceptions-seq"),
     ("station", "trace-station"),
     ("operator", "trace-operator"),
     ("overridden_by", "trace-overridden"),
@@ -32,12 +37,14 @@ const ROWS: [(&str, &str); 18] = [
     ("hold", "trace-held"),
     ("waits_for", "trace-waits"),
     ("parked_at", "trace-since"),
+    ("what", "trace-problem"),
     ("problem", "trace-problem"),
     ("type", "trace-kind"),
     ("old_epoch", "trace-old-epoch"),
     ("new_epoch", "trace-new-epoch"),
 ];
-const SIDES: [(&str, &str); 5] = [
+const SIDES: [(&str, &str); 6] = [
+    ("event", "exceptions-side-event"),
     ("fact", "trace-side-fact"),
     ("against", "trace-side-against"),
     ("first", "trace-side-fact"),
@@ -45,17 +52,78 @@ const SIDES: [(&str, &str); 5] = [
     ("session", "trace-side-session"),
 ];
 
+/// What of a hold says something to a person.
+const HOLD: [(&str, &str); 5] = [
+    ("reason", "exceptions-hold-reason"),
+    ("owner", "exceptions-hold-owner"),
+    ("placed_by", "exceptions-hold-by"),
+    ("placed_at", "exceptions-hold-since"),
+    ("released_at", "exceptions-hold-until"),
+];
+
 /// What a detail says, in the reader's language, with times in the zone of the
-/// plant that told them.
+/// plant that told them. `who` says who somebody is.
 #[must_use]
-pub fn sides(texts: &Texts, zones: &Zones, plant: &str, detail: &Value) -> Vec<Side> {
-    let own = Side { title: String::new(), rows: rows(texts, zones, plant, detail) };
+pub fn sides(
+    texts: &Texts,
+    zones: &Zones,
+    plant: &str,
+    detail: &Value,
+    who: &dyn Fn(&str) -> String,
+) -> Vec<Side> {
+    let own = Side { title: String::new(), href: None, rows: rows(texts, zones, plant, detail) };
     let others = SIDES.iter().filter_map(|(key, title)| {
         let side = detail.get(key).filter(|side| side.is_object())?;
         let plant = side.get("plant").and_then(Value::as_str).unwrap_or(plant);
-        Some(Side { title: texts.t(title), rows: rows(texts, zones, plant, side) })
+        Some(Side { title: texts.t(title), href: None, rows: rows(texts, zones, plant, side) })
     });
-    std::iter::once(own).chain(others).filter(|side| !side.rows.is_empty()).collect()
+    let more = [hold(texts, zones.of(plant), detail, who), differs(texts, detail)];
+    std::iter::once(own)
+        .chain(others)
+        .chain(more.into_iter().flatten())
+        .filter(|side| !side.rows.is_empty())
+        .collect()
+}
+
+/// The hold that a fact disagrees with.
+fn hold(texts: &Texts, zone: Tz, detail: &Value, who: &dyn Fn(&str) -> String) -> Option<Side> {
+    let hold = detail.get("hold").filter(|hold| hold.is_object())?;
+    let rows = HOLD.iter().filter_map(|(key, name)| {
+        let text = hold.get(key)?.as_str().filter(|text| !text.is_empty())?;
+        let text = match *key {
+            "owner" | "placed_by" => who(text),
+            "placed_at" | "released_at" => time(texts, zone, text),
+            _ => text.to_owned(),
+        };
+        Some((texts.t(name), text))
+    });
+    let href = hold.get("hold_id").and_then(Value::as_str).map(|id| format!("/holds/{id}"));
+    Some(Side { title: texts.t("trace-side-against"), href, rows: rows.collect() })
+}
+
+/// Whoever a detail names besides in facts: those whose names a page has to know.
+pub fn people(detail: &Value) -> Vec<String> {
+    let hold = detail.get("hold");
+    let one = |key: &str| hold?.get(key)?.as_str().map(str::to_owned);
+    ["owner", "placed_by"].into_iter().filter_map(one).collect()
+}
+
+/// What stands in the database beside what an event's bytes say.
+fn differs(texts: &Texts, detail: &Value) -> Option<Side> {
+    let told = |value: &Value| value.as_str().filter(|text| !text.is_empty()).unwrap_or("–").to_owned();
+    let rows = detail.get("differs")?.as_array()?.iter().map(|one| {
+        let values = [("stored", told(&one["stored"])), ("said", told(&one["said"]))]
+            .map(|(name, text)| (name, platform::i18n::Value::from(text)));
+        (told(&one["column"]), texts.with("exceptions-stored-said", &values))
+    });
+    Some(Side { title: texts.t("exceptions-side-differs"), href: None, rows: rows.collect() })
+}
+
+fn time(texts: &Texts, zone: Tz, text: &str) -> String {
+    match text.parse::<DateTime<Utc>>() {
+        Ok(at) => texts.time(&at, zone),
+        Err(_) => text.to_owned(),
+    }
 }
 
 fn rows(texts: &Texts, zones: &Zones, plant: &str, side: &Value) -> Vec<(String, String)> {
@@ -65,14 +133,11 @@ fn rows(texts: &Texts, zones: &Zones, plant: &str, side: &Value) -> Vec<(String,
             Value::Number(number) => number.to_string(),
             _ => return None,
         };
-        let zone = zones.of(plant);
         let text = match key {
             "stage" => say::stage(texts, &text),
             "waits_for" => say::name(texts, "waits", &text),
-            _ if key.ends_with("_at") => match text.parse::<DateTime<Utc>>() {
-                Ok(at) => texts.time(&at, zone),
-                Err(_) => text,
-            },
+            "what" => texts.or(&format!("exceptions-altered-{text}"), &text),
+            _ if key.ends_with("_at") => time(texts, zones.of(plant), &text),
             _ => text,
         };
         (!text.is_empty()).then_some(text)
@@ -88,8 +153,10 @@ mod tests {
 
     #[test]
     fn a_detail_is_said_in_the_readers_language_and_the_plants_time() {
-        let all = std::sync::Arc::new(platform::i18n::I18n::new().with_all(super::super::TEXTS));
-        for (_, key) in ROWS.iter().chain(&SIDES) {
+        let all =
+            platform::i18n::I18n::new().with_all(super::super::TEXTS).with_all(crate::exceptions::TEXTS);
+        let all = std::sync::Arc::new(all);
+        for (_, key) in ROWS.iter().chain(&SIDES).chain(&HOLD) {
             assert!(all.has(key), "{key}");
         }
         for wait in crate::projection::waits::ALL {
@@ -101,14 +168,30 @@ mod tests {
             "fact": { "stage": "DISPATCH", "plant": "KOL", "occurred_at": "2025-01-15T10:30:00Z", "epoch": 1 },
             "against": null,
         });
-        let english = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &detail);
+        let english = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &detail, &str::to_owned);
         assert_eq!(english.len(), 1);
         assert_eq!(english[0].rows[0], ("Stage".into(), "Dispatched".into()));
         assert!(
             english[0].rows.iter().any(|(_, value)| value.contains("16:00") || value.contains("4:00")),
             "{english:?}"
         );
-        let hindi = sides(&Texts::new(all, Lang::Hi), &zones, "", &detail);
+        let altered = json!({
+            "what": "columns",
+            "event": { "stage": "DISPATCH", "agent_name": "KOL-1", "seq": "7" },
+            "differs": [{ "column": "outcome", "stored": "2", "said": null }],
+        });
+        let told = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &altered, &str::to_owned);
+        let [problem, event, differs] = told.as_slice() else { panic!("{told:?}") };
+        assert!(!problem.rows[0].1.contains("columns say") && problem.rows[0].1 != "columns", "{problem:?}");
+        assert!(event.rows.contains(&("Agent".into(), "KOL-1".into())), "{event:?}");
+        assert!(differs.rows[0].0 == "outcome" && differs.rows[0].1.contains('2'), "{differs:?}");
+        let held = json!({ "hold": { "hold_id": "H", "reason": "crack", "placed_by": "user:1" } });
+        let told = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &held, &|_| "Asha".into());
+        assert_eq!(told[0].href.as_deref(), Some("/holds/H"));
+        let values: Vec<&str> = told[0].rows.iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values, ["crack", "Asha"]);
+        assert_eq!(people(&held), ["user:1"]);
+        let hindi = sides(&Texts::new(all, Lang::Hi), &zones, "", &detail, &str::to_owned);
         assert_ne!(hindi[0].rows[0], english[0].rows[0]);
     }
 }

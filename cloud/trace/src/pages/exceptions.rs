@@ -83,12 +83,14 @@ pub(super) async fn page(
     let filter = Filter { status, kind: asked.kind.clone(), plant: asked.plant.clone(), assigned_to };
     let cx = caller.in_focus(&EXCEPTION_READ);
     let said = |error| say::problem(&caller.texts, error);
+    service::asked_for(&state.db, &cx, &caller.texts, &filter).await?;
     let page = service::list(&state.db, &cx, filter, asked.after.as_deref(), 50).await.map_err(said)?;
     let counts = service::counts(&state.db, &cx).await.map_err(said)?;
     let mut actors = Vec::new();
     for one in &page.exceptions {
         actors.extend(one.assigned_to.as_ref().map(|id| format!("user:{id}")));
         actors.extend(one.resolved_by.clone());
+        actors.extend(detail::people(&one.detail));
     }
     let names = names(&state, &caller, &actors).await?;
     let next =
@@ -130,7 +132,7 @@ async fn names(
 
 impl Page<'_> {
     fn sides(&self, one: &ExceptionView) -> Vec<Side> {
-        detail::sides(self.texts, &self.zones, &one.plant, &one.detail)
+        detail::sides(self.texts, &self.zones, &one.plant, &one.detail, &|id| self.who(id))
     }
 
     fn who(&self, id: &str) -> String {
@@ -223,6 +225,7 @@ async fn show(
     }
     actors.extend(it.exception.assigned_to.as_ref().map(|id| format!("user:{id}")));
     actors.extend(it.exception.resolved_by.clone());
+    actors.extend(detail::people(&it.exception.detail));
     let names = names(state, caller, &actors).await?;
     let mut people: Vec<(Uuid, String)> =
         offered.into_iter().filter_map(|id| Some((id, names.get(&format!("user:{id}"))?.clone()))).collect();
@@ -332,7 +335,7 @@ pub(super) async fn reopen(
 impl One<'_> {
     fn sides(&self) -> Vec<Side> {
         let one = &self.it.exception;
-        detail::sides(self.texts, &self.zones, &one.plant, &one.detail)
+        detail::sides(self.texts, &self.zones, &one.plant, &one.detail, &|id| self.who(id))
     }
 
     fn who(&self, id: &str) -> String {
@@ -350,11 +353,6 @@ impl One<'_> {
 
     fn is_of(&self, person: &Uuid) -> bool {
         self.it.exception.assigned_to.as_deref() == Some(person.to_string().as_str())
-    }
-
-    /// Whether the system has resolved it, so that it cannot be opened by hand.
-    fn withdrawn(&self) -> bool {
-        self.it.exception.resolved_by.as_deref() == Some("system")
     }
 }
 

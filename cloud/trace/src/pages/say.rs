@@ -62,7 +62,11 @@ pub fn problem(texts: &Texts, error: TraceError) -> Problem {
 /// How an exception was resolved: the system's own words in the reader's
 /// language, a person's as they are.
 pub fn resolution(texts: &Texts, how: &str) -> String {
-    if how == crate::exceptions::WITHDRAWN { texts.t("trace-withdrawn") } else { how.to_owned() }
+    match how {
+        crate::exceptions::WITHDRAWN => texts.t("trace-withdrawn"),
+        crate::exceptions::FOUND_AGAIN => texts.t("exceptions-found-again"),
+        _ => how.to_owned(),
+    }
 }
 
 /// A stage as people say it.

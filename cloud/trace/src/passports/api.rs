@@ -3,7 +3,7 @@
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
-use axum::routing::{delete, get};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
@@ -19,7 +19,8 @@ use super::{PASSPORT_MANAGE, PASSPORT_READ, PASSPORT_WRITE};
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/v1/passports", get(list).post(make))
-        .route("/api/v1/passports/{id}", delete(end).get(one))
+        .route("/api/v1/passports/{id}", get(one))
+        .route("/api/v1/passports/{id}/end", post(end))
         .route("/api/v1/passports/settings", get(settings).put(set))
 }
 
@@ -39,18 +40,26 @@ pub(super) fn operations() -> Vec<Operation> {
     .fails(400, "uid.checksum", "It is meant to be a UID, and wrong; `code` says in which part.")
     .fails(404, "uid.unknown", "Nothing is known by this code.")
     .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
-    .fails(422, "passport.container", "A container has no passport.");
+    .fails(422, "passport.container", "A container has no passport.")
+    .fails(422, "passport.unfinished", "Its item is no finished good in the master of items.")
+    .fails(422, "passport.life", "It is expected, consumed or scrapped.")
+    .fails(422, "passport.held", "It is on hold.");
     let one = Operation::get("/api/v1/passports/{id}", "getPassport", "A passport with its public link")
         .uuid("id")
         .needs(&PASSPORT_READ)
         .answers::<Passport>()
         .fails(404, "not_found", "There is no such passport.");
-    let end =
-        Operation::delete("/api/v1/passports/{id}", "endPassport", "Ends a passport: its link shows nothing")
-            .uuid("id")
-            .needs(&PASSPORT_WRITE)
-            .ends()
-            .fails(404, "not_found", "There is no such passport, or it has ended.");
+    let end = Operation::post(
+        "/api/v1/passports/{id}/end",
+        "endPassport",
+        "Ends a passport for good: its link shows nothing any more",
+    )
+    .uuid("id")
+    .needs(&PASSPORT_WRITE)
+    .takes::<End>()
+    .ends()
+    .fails(404, "not_found", "There is no such passport, or it has ended.")
+    .fails(422, "passport.fields", "There is no reason.");
     let settings = Operation::get("/api/v1/passports/settings", "getPassportSettings", "What passports show")
         .needs(&PASSPORT_READ)
         .answers::<Settings>();
@@ -101,12 +110,24 @@ async fn one(
     Ok(Json(service::get(&state, &caller, id).await?))
 }
 
+/// Why a passport is ended.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = PassportEnd)]
+struct End {
+    /// Why; it stands in the audit.
+    #[schema(max_length = 200)]
+    reason: String,
+}
+
 async fn end(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    sent: Result<Json<End>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
-    service::end(&state, &caller, id, Utc::now()).await?;
+    caller.require_somewhere(&PASSPORT_WRITE)?;
+    service::end(&state, &caller, id, &json(sent)?.reason, Utc::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -161,6 +161,9 @@ struct One<'a> {
     qr: String,
     may_write: bool,
     shown: bool,
+    /// The reason that was typed, and what was wrong with it.
+    reason: String,
+    error: Option<String>,
 }
 
 async fn one(
@@ -169,21 +172,51 @@ async fn one(
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    let passport = service::get(&state, &caller, id).await?;
-    let shown = service::settings(&state, &caller).await?.shown;
+    told(&state, &caller, &headers, id, String::new(), None).await
+}
+
+async fn told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Uuid,
+    reason: String,
+    error: Option<String>,
+) -> Result<Response, Problem> {
+    let passport = service::get(state, caller, id).await?;
+    let shown = service::settings(state, caller).await?.shown;
     let qr = key::qr(&passport.link).unwrap_or_default();
     let may_write = caller.may(&PASSPORT_WRITE) && passport.ended_at.is_none();
-    let view = One { texts: &caller.texts, zone: caller.zone, passport, qr, may_write, shown };
-    Shell::new(&state, &caller, caller.t("passport-title"), "/passports").page(&headers, &view)
+    let (texts, zone) = (&caller.texts, caller.zone);
+    let view = One { texts, zone, passport, qr, may_write, shown, reason, error };
+    Shell::new(state, caller, caller.t("passport-title"), "/passports").page(headers, &view)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct End {
+    reason: String,
 }
 
 async fn end(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     Path(id): Path<Uuid>,
-) -> Result<Redirect, Problem> {
-    service::end(&state, &caller, id, Utc::now()).await?;
-    Ok(Redirect::to("/passports"))
+    sent: Result<Form<End>, FormRejection>,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&PASSPORT_WRITE)?;
+    let End { reason } = form(sent)?;
+    match service::end(&state, &caller, id, &reason, Utc::now()).await {
+        Ok(()) => Ok(Redirect::to("/passports").into_response()),
+        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            let error = problem.errors.into_iter().next().map(|error| error.detail);
+            let mut response = told(&state, &caller, &headers, id, reason, error).await?;
+            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(response)
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 /// The settings as the form sends them; boxes that are not ticked are not sent.

@@ -14,14 +14,17 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::key::{self, PassportKey};
-use super::store::{self, Row, Settings};
+use super::store::{self, Row, Settings, Unit};
 use super::{PASSPORT_MANAGE, PASSPORT_READ, PASSPORT_WRITE};
 use crate::explore::error::TraceError;
 use crate::explore::service::{own_code, resolve, uid_text};
 use crate::explore::{scope, store::corrections};
+use crate::projection::state::Life;
 
 /// Passports of one page.
 const PAGE: i64 = 50;
+/// Longest reason for which one is ended, in characters.
+pub const MOST_REASON: usize = 200;
 
 /// Why a passport was not made.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,12 @@ enum Refused {
     Db(#[from] DbError),
     #[error("a bag, a coil or a bin has no passport, its content may have")]
     Container,
+    #[error("only finished goods have a passport, and {0:?} is none by the items")]
+    Unfinished(String),
+    #[error("a unit that is {0} gets no passport")]
+    Life(&'static str),
+    #[error("the unit is on hold; release the hold first")]
+    Held,
     #[error("there is no such passport, or it has ended")]
     NotFound,
     #[error("the settings were changed by somebody else meanwhile")]
@@ -55,6 +64,11 @@ impl From<Refused> for Problem {
             Refused::Trace(error) => error.into(),
             Refused::Db(error) => error.into(),
             Refused::Container => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.container", text),
+            Refused::Unfinished(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.unfinished", text)
+            }
+            Refused::Life(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.life", text),
+            Refused::Held => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.held", text),
             Refused::NotFound => Self::not_found(),
             Refused::Stale => Self::conflict("conflict.stale", text),
             Refused::Secret(_) | Refused::Random => Self::internal(text),
@@ -109,10 +123,35 @@ async fn view(tx: &mut Tx, state: &AppState, row: &Row) -> Result<Passport, Refu
     })
 }
 
+/// Types of items that are no finished goods, whatever else a tenant calls finished.
+const UNFINISHED: [&str; 7] = ["RM", "SF", "SP", "PK", "TL", "WP", "BN"];
+
+/// Whether an item of that type is a finished good; one that the items do not have is none.
+/// The type is that which the master of items says, not the letters in the UID.
+fn is_finished(type_code: Option<&str>) -> bool {
+    type_code.is_some_and(|code| !UNFINISHED.contains(&code))
+}
+
+/// Whether a unit may get a passport.
+fn fit(unit: &Unit) -> Result<(), Refused> {
+    if unit.container {
+        return Err(Refused::Container);
+    }
+    if !is_finished(unit.type_code.as_deref()) {
+        return Err(Refused::Unfinished(unit.item.clone()));
+    }
+    match Life::from_number(unit.life) {
+        Some(Life::Active) => {}
+        life => return Err(Refused::Life(life.map_or("unknown", Life::name))),
+    }
+    if unit.held { Err(Refused::Held) } else { Ok(()) }
+}
+
 /// The passport of the unit that `code` leads to; made when it has none.
 ///
 /// # Errors
-/// 403 without the right; the code; 422 `passport.container`.
+/// 403 without the right; the code; 422 `passport.container`, `passport.unfinished`,
+/// `passport.life` (expected, consumed, scrapped) or `passport.held` for what gets none.
 pub async fn make(state: &AppState, caller: &Caller, code: &str) -> Result<Passport, Problem> {
     caller.require_somewhere(&PASSPORT_WRITE)?;
     let made = async |tx: &mut Tx| {
@@ -122,9 +161,7 @@ pub async fn make(state: &AppState, caller: &Caller, code: &str) -> Result<Passp
             return view(tx, state, &row).await;
         }
         let known = store::unit(tx, unit).await?.ok_or_else(|| TraceError::Unknown(uid.to_string()))?;
-        if known.container {
-            return Err(Refused::Container);
-        }
+        fit(&known)?;
         let gtin = store::item(tx, &known.item, "").await?.map(|(gtin, _)| gtin).unwrap_or_default();
         let passport_key = PassportKey::new(uid.tenant().as_str()).ok_or(Refused::Random)?;
         let id = Uuid::now_v7();
@@ -183,12 +220,33 @@ pub async fn list(state: &AppState, caller: &Caller, after: Option<Uuid>) -> Res
     Ok(state.db.tx(&caller.at(&PASSPORT_READ), read).await?)
 }
 
-/// Ends a passport: its link and its QR code show nothing any more.
+/// Why a passport is ended, without the space around it; `None` when it is none.
+fn reason(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= MOST_REASON && !text.chars().any(char::is_control);
+    fits.then_some(text)
+}
+
+/// Ends a passport: its link and its QR code show nothing any more, and never will again.
+/// The reason stands in the audit.
 ///
 /// # Errors
-/// 403 without the right; 404 where there is none that is good.
-pub async fn end(state: &AppState, caller: &Caller, id: Uuid, now: DateTime<Utc>) -> Result<(), Problem> {
+/// 403 without the right; 404 where there is none that is good; 422 `passport.fields`
+/// without a reason.
+pub async fn end(
+    state: &AppState,
+    caller: &Caller,
+    id: Uuid,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
     caller.require_somewhere(&PASSPORT_WRITE)?;
+    let Some(why) = reason(why) else {
+        let told = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.fields", "");
+        return Err(
+            told.field("reason", caller.texts.t1("passport-end-why", "most", MOST_REASON.to_string()))
+        );
+    };
     let ended = async |tx: &mut Tx| {
         let row = store::get(tx, id).await?;
         seen(tx, row).await?;
@@ -196,7 +254,7 @@ pub async fn end(state: &AppState, caller: &Caller, id: Uuid, now: DateTime<Utc>
             return Err(Refused::NotFound);
         }
         let (subject, before) = (format!("passport:{id}"), Some(json!({ "good": true })));
-        let after = Some(json!({ "good": false }));
+        let after = Some(json!({ "good": false, "reason": why }));
         audit::record(tx, Entry { action: "passport.end", subject: &subject, before, after }).await?;
         Ok(())
     };
@@ -299,4 +357,37 @@ pub(super) async fn passed(tx: &mut Tx, key: i64) -> Result<Vec<(DateTime<Utc>, 
     let ids: Vec<Uuid> = rows.iter().map(|(id, ..)| *id).collect();
     let void = corrections::void_among(tx, &ids).await?;
     Ok(rows.into_iter().filter(|(id, ..)| !void.contains(id)).map(|(_, at, what)| (at, what)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_finished_goods_that_are_free_get_one() {
+        let unit = |type_code: Option<&str>| Unit {
+            item: "PUMP".into(),
+            container: false,
+            life: 2,
+            type_code: type_code.map(str::to_owned),
+            held: false,
+            born_at: DateTime::UNIX_EPOCH,
+            born_agent: Uuid::nil(),
+            born_epoch: 1,
+            born_seq: 1,
+        };
+        assert!(fit(&unit(Some("FG"))).is_ok());
+        assert!(fit(&unit(Some("MX"))).is_ok(), "a tenant's own type of finished goods");
+        for other in
+            [Some("RM"), Some("SF"), Some("SP"), Some("PK"), Some("TL"), Some("WP"), Some("BN"), None]
+        {
+            assert!(matches!(fit(&unit(other)), Err(Refused::Unfinished(_))), "{other:?}");
+        }
+        let whole = unit(Some("FG"));
+        assert!(matches!(fit(&Unit { container: true, ..whole.clone() }), Err(Refused::Container)));
+        for life in [1, 3, 4] {
+            assert!(matches!(fit(&Unit { life, ..whole.clone() }), Err(Refused::Life(_))), "{life}");
+        }
+        assert!(matches!(fit(&Unit { held: true, ..whole }), Err(Refused::Held)));
+    }
 }

@@ -207,6 +207,11 @@ pub async fn seal(tx: &mut Tx, id: Uuid, sealed: &[u8]) -> Result<(), Error> {
 pub struct Unit {
     pub item: String,
     pub container: bool,
+    pub life: i16,
+    /// The type that the master of items says; `None` where it has no such item.
+    pub type_code: Option<String>,
+    /// A hold on it stands.
+    pub held: bool,
     pub born_at: DateTime<Utc>,
     pub born_agent: Uuid,
     pub born_epoch: i32,
@@ -218,8 +223,13 @@ pub async fn unit(tx: &mut Tx, key: i64) -> Result<Option<Unit>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Unit,
-        "select item, container, born_at, born_agent, born_epoch, born_seq from uid_registry \
-         where tenant_id = $1 and key = $2",
+        r#"select r.item, r.container, r.life,
+                  (select i.type_code from items i where i.tenant_id = $1 and i.item = r.item) as type_code,
+                  exists (select from hold_members m
+                          join holds h on h.tenant_id = $1 and h.hold_id = m.hold_id and h.status = 'placed'
+                          where m.tenant_id = $1 and m.key = r.key and m.left_at is null) as "held!",
+                  r.born_at, r.born_agent, r.born_epoch, r.born_seq
+           from uid_registry r where r.tenant_id = $1 and r.key = $2"#,
         tenant,
         key,
     )

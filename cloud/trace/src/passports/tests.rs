@@ -165,8 +165,19 @@ async fn a_passport_is_seen_once_the_tenant_turned_it_on() {
     }
     assert_eq!(site.public(&format!("{short}/history.json"), "en").await.status, StatusCode::NOT_FOUND);
 
-    let ended = site.office("DELETE", &format!("/api/v1/passports/{id}"), Value::Null).await;
+    let end = format!("/api/v1/passports/{id}/end");
+    for none in ["", "  "] {
+        let refused = site.office("POST", &end, json!({ "reason": none })).await;
+        assert_eq!(
+            (refused.status, &refused.json()["errors"][0]["field"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("reason"))
+        );
+    }
+    assert_eq!(site.public(&link, "en").await.status, StatusCode::OK, "nothing has ended");
+    let ended = site.office("POST", &end, json!({ "reason": "the label was torn" })).await;
     assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    let why = site.plants.ask("select after->>'reason' from audit_log where action = 'passport.end'").await;
+    assert_eq!(why, "the label was torn");
     assert_eq!(site.public(&link, "en").await.body, off.body);
     assert_ne!(site.made().await.1, link, "a new one has another key");
     let audited =
@@ -195,6 +206,31 @@ async fn what_is_not_right_is_told() {
         (container.status, &container.json()["code"]),
         (StatusCode::UNPROCESSABLE_ENTITY, &json!("passport.container"))
     );
+    // A part, one that the items do not know, one that is used up, one that is held.
+    site.plants
+        .sql(
+            "insert into items (tenant_id, item, name, type_code, base_unit, tracking) values
+                 (app.tenant(), 'GEAR', 'Gear', 'SF', 'pcs', 'unit');
+             insert into uid_registry (tenant_id, key, item, life, born_agent, born_epoch, born_seq, born_at, last_at,
+                 last_stage)
+             select app.tenant(), r.key + i.n, i.item, i.life, r.born_agent, 1, 1, now(), now(), 1
+             from uid_registry r cross join (values (1, 'GEAR', 2), (2, 'NONE', 2), (3, 'PUMP', 3), (4, 'PUMP', 2))
+                 as i(n, item, life) where r.item = 'PUMP';
+             insert into holds (tenant_id, hold_id, reason, scope)
+                 values (app.tenant(), '01900000-0000-7000-8000-000000000001', 'crack', '{}');
+             insert into hold_members (tenant_id, hold_id, key)
+                 select app.tenant(), '01900000-0000-7000-8000-000000000001', max(key) from uid_registry
+                     where item = 'PUMP'",
+        )
+        .await;
+    for (n, code) in [(2, "unfinished"), (3, "unfinished"), (4, "life"), (5, "held")] {
+        let refused = site.office("POST", "/api/v1/passports", json!({ "uid": uid("KOL", "FG", n) })).await;
+        assert_eq!(
+            (refused.status, &refused.json()["code"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!(format!("passport.{code}"))),
+            "{n}"
+        );
+    }
     let unknown = site.office("POST", "/api/v1/passports", json!({ "uid": uid("KOL", "FG", 99) })).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{}", unknown.body);
     let long = json!({ "certificates": "x".repeat(2001), "contact": "y".repeat(501) });

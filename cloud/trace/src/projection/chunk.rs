@@ -9,7 +9,7 @@ use proto::v1::Stage;
 use sqlx::Error;
 use uid::TenantCode;
 
-use super::contradiction::{KINDS, Lack};
+use super::contradiction::{KINDS, Lack, OVERRIDDEN};
 use super::fact::Fact;
 use super::fold::{Folded, carries, fold};
 use super::holding;
@@ -119,7 +119,8 @@ pub async fn fold_and_write(
             openings.push(tell::contradiction(tenant, *key, found, &facts));
         }
     }
-    write::exceptions_withdraw(tx, keys, &KINDS, &standing).await?;
+    let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| *kind != OVERRIDDEN).collect();
+    write::exceptions_withdraw(tx, keys, &kinds, &standing).await?;
     write::exceptions_open(tx, openings).await?;
     Ok(found)
 }

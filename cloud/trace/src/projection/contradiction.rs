@@ -23,11 +23,15 @@ pub const KINDS: [&str; 17] = [
     "uid.taken_out_of_nothing",
     "uid.delivered_unsent",
     "uid.overdrawn",
-    "refusal.overridden",
+    OVERRIDDEN,
     "transfer.arrival_without_departure",
     "uid.never_born",
     "projection.failed",
 ];
+
+/// A supervisor had a refused act done. That is a fact which a person has to judge: whatever
+/// comes later, also a correction of it, does not take it back.
+pub const OVERRIDDEN: &str = "refusal.overridden";
 
 /// A counterpart that a fact lacks. Another agent may still tell it, so it is no
 /// contradiction yet.
@@ -59,6 +63,8 @@ pub struct Contradiction {
 pub struct Finder<'a> {
     key: i64,
     held: &'a [Held],
+    /// The last refusal of it at each station.
+    refused: Vec<(String, Stamp)>,
     /// So far.
     pub found: Vec<Contradiction>,
     /// Facts that lack their counterpart, so far.
@@ -73,7 +79,7 @@ impl<'a> Finder<'a> {
     /// For one UID and the times it was held.
     #[must_use]
     pub fn new(key: i64, held: &'a [Held]) -> Self {
-        Self { key, held, found: Vec::new(), unmatched: Vec::new() }
+        Self { key, held, refused: Vec::new(), found: Vec::new(), unmatched: Vec::new() }
     }
 
     /// Judges a fact of the UID itself against the state before it: its life,
@@ -81,10 +87,12 @@ impl<'a> Finder<'a> {
     /// holds.
     pub fn judge(&mut self, state: &State, fact: &Fact, part: &Part) {
         if fact.stage == Stage::Refused {
+            self.refused.retain(|(station, at)| *station != fact.station || at.agent != fact.stamp.agent);
+            self.refused.push((fact.station.clone(), fact.stamp));
             return;
         }
         if !fact.overridden_by.is_empty() {
-            self.add("refusal.overridden", fact.stamp, None, None);
+            self.overridden(fact);
         }
         let act = Act::of(fact, part);
         if let Some(used) = part.quantity.filter(|_| draws(state, fact, part))
@@ -104,6 +112,24 @@ impl<'a> Finder<'a> {
             self.add("uid.dispatched_rejected", fact.stamp, None, None);
         }
         self.held(fact, act.ships);
+    }
+
+    /// An act that was refused, and done by a supervisor's word: the other side is the
+    /// refusal, which the same station told before.
+    fn overridden(&mut self, fact: &Fact) {
+        let of = |(station, at): &&(String, Stamp)| {
+            *station == fact.station
+                && (at.agent, at.epoch) == (fact.stamp.agent, fact.stamp.epoch)
+                && at.seq < fact.stamp.seq
+        };
+        let refusal = self.refused.iter().find(of).map(|(_, at)| *at);
+        // Known by the act alone, as it was before the refusal was told along.
+        self.add(OVERRIDDEN, fact.stamp, None, None);
+        if let Some(one) =
+            self.found.iter_mut().rev().find(|one| one.kind == OVERRIDDEN && one.at == fact.stamp)
+        {
+            one.against = refusal;
+        }
     }
 
     fn life(&mut self, state: &State, fact: &Fact, act: &Act) {

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -16,7 +16,8 @@ use uuid::Uuid;
 use verify::merkle::Hash;
 use verify::note::PublicKey;
 
-use super::{PROOF_MANAGE, PROOF_READ, ProofError, export, heads, store, tree};
+use super::worker::Asked;
+use super::{PROOF_MANAGE, PROOF_READ, ProofError, check, export, heads, store, tree};
 
 /// Heads of one page.
 const PAGE: usize = 100;
@@ -31,7 +32,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/proofs/inclusion/{event}", get(inclusion))
         .route("/api/v1/proofs/consistency", get(consistency))
         .route("/api/v1/proofs/history/{uid}", get(history))
-        .route("/api/v1/proofs/check", get(standing))
+        .route("/api/v1/proofs/check", get(standing).post(run))
 }
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -96,7 +97,16 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::get("/api/v1/proofs/check", "proofCheck", "How far events are checked against the tree")
             .needs(&PROOF_READ)
             .answers::<CheckView>();
-    group("Proofs", [check, keys, rotate, list, current, inclusion, consistency, history])
+    let run = Operation::post(
+        "/api/v1/proofs/check",
+        "runProofCheck",
+        "Has the check of all events begin now; `GET` tells how far it is",
+    )
+    .needs(&PROOF_MANAGE)
+    .answers::<CheckView>()
+    .fails(404, "proof.empty", "No event is in the tree yet.")
+    .fails(409, "proof.checking", "A check is under way, or asked for.");
+    group("Proofs", [check, run, keys, rotate, list, current, inclusion, consistency, history])
 }
 
 /// A key by which signatures are checked.
@@ -341,6 +351,8 @@ async fn history(
 struct CheckView {
     /// Leaves of the tree.
     size: i64,
+    /// A round is under way, or asked for; else the next one begins six hours after the last.
+    running: bool,
     /// The next leaf that is looked at.
     next_leaf: i64,
     /// When something was last looked at.
@@ -351,17 +363,38 @@ struct CheckView {
     altered: i64,
 }
 
+impl From<Option<store::Standing>> for CheckView {
+    fn from(found: Option<store::Standing>) -> Self {
+        found.map_or_else(Self::default, |row| Self {
+            size: row.size,
+            running: row.running(),
+            next_leaf: row.check_leaf.max(0),
+            checked_at: row.checked_at,
+            round_at: row.round_at,
+            altered: row.altered,
+        })
+    }
+}
+
 async fn standing(State(state): State<AppState>, caller: Caller) -> Result<Json<CheckView>, Problem> {
     caller.require_somewhere(&PROOF_READ)?;
     let read = async |tx: &mut platform::db::Tx| Ok::<_, ProofError>(store::standing(tx).await?);
-    let found = state.db.tx(&caller.at(&PROOF_READ), read).await?;
-    Ok(Json(found.map_or_else(CheckView::default, |row| CheckView {
-        size: row.size,
-        next_leaf: row.check_leaf,
-        checked_at: row.checked_at,
-        round_at: row.round_at,
-        altered: row.altered,
-    })))
+    Ok(Json(state.db.tx(&caller.at(&PROOF_READ), read).await?.into()))
+}
+
+async fn run(
+    State(state): State<AppState>,
+    Extension(asked): Extension<Asked>,
+    caller: Caller,
+) -> Result<Json<CheckView>, Problem> {
+    caller.require(&PROOF_MANAGE)?;
+    let ask = async |tx: &mut platform::db::Tx| {
+        check::ask(tx).await?;
+        Ok::<_, ProofError>(store::standing(tx).await?)
+    };
+    let found = state.db.tx(&caller.cx, ask).await?;
+    asked.wake();
+    Ok(Json(found.into()))
 }
 
 /// A history as a file to keep. Its UID is letters, digits and dashes.

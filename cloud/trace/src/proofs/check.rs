@@ -1,9 +1,11 @@
 //! The check that goes over all events again and again, and finds what was changed
 //! behind the application's back.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use platform::audit::{self, Entry};
 use platform::ctx::Cx;
 use platform::db::{Db, Tx};
 use uuid::Uuid;
@@ -11,14 +13,16 @@ use verify::merkle::{self, Hash};
 use verify::note::{Head, PublicKey};
 
 use super::ProofError;
-use super::altered::{self, What};
-use super::store::{self, EventRow, Leaves};
+use super::altered::{self, Found, What};
+use super::look::look;
+use super::rows;
+use super::store::{self, Leaves};
 use super::tiles::{self, Tiles, WIDTH};
-use crate::ingest::decode::{Envelope, decode};
+use crate::explore::order::Stamp;
 
 /// Tiles of leaves that one step looks at.
 const TILES: i64 = 8;
-/// A round over all events begins at most this often.
+/// A round over all events begins this often by itself.
 const ROUND: TimeDelta = TimeDelta::hours(6);
 
 /// Leaves that this process has checked, and events that it found altered.
@@ -38,7 +42,7 @@ pub(super) fn count_altered() {
 }
 
 /// Checks the next events of a tenant in one transaction; answers how many, 0 when the
-/// round is done, the next is not due, or another process is at it. Where it stopped it
+/// round is done, the next is neither due nor asked for, or another process is at it. Where it stopped it
 /// goes on, whichever process does.
 ///
 /// # Errors
@@ -46,23 +50,25 @@ pub(super) fn count_altered() {
 pub async fn step(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<i64, ProofError> {
     db.tx(&Cx::system(tenant), async |tx| {
         let Some(tree) = store::tree_lock(tx).await? else { return Ok(0) };
-        let from = tree.check_leaf;
-        if tree.size == 0 || from == 0 && tree.round_at.is_some_and(|at| now - at < ROUND) {
+        let due = tree.round_at.is_none_or(|at| now - at >= ROUND);
+        if tree.size == 0 || tree.check_leaf == 0 && !due {
             return Ok(0);
         }
+        let from = tree.check_leaf.max(0);
         let to = (from + TILES * WIDTH as i64).min(tree.size);
         let kept = kept(tx, from, to).await?;
-        let mut leaf = from;
-        for batch in store::batches_of(tx, from..to).await? {
-            leaf = check_batch(tx, &batch, &kept, (from, to), now).await?;
-        }
-        if leaf < to {
-            // The rows that say which event a leaf is are gone.
-            return Err(ProofError::Damaged);
+        let batches = clipped(store::batches_of(tx, from..to).await?, (from, to))?;
+        for found in look(tx, &batches, &kept, from).await? {
+            altered::tell(tx, &found, now).await?;
         }
         let round = to == tree.size;
         if round {
-            check_head(tx, tree.size).await?;
+            match check_head(tx, tree.size).await {
+                // What was found of events beside is told all the same.
+                Err(ProofError::Damaged) => altered::tell_tree(tx, now).await?,
+                done => done?,
+            }
+            without_leaves(tx, tree.through_batch, now).await?;
         }
         store::checked(tx, if round { 0 } else { to }, round, now).await?;
         CHECKED.fetch_add((to - from).unsigned_abs(), Ordering::Relaxed);
@@ -97,81 +103,44 @@ async fn kept(tx: &mut Tx, from: i64, to: i64) -> Result<Vec<Hash>, ProofError> 
     Ok(kept.into_iter().skip(skip).collect())
 }
 
-/// Checks the events of a batch that lie in the range; answers the leaf after them.
-async fn check_batch(
-    tx: &mut Tx,
-    batch: &Leaves,
-    kept: &[Hash],
-    (from, to): (i64, i64),
-    now: DateTime<Utc>,
-) -> Result<i64, ProofError> {
-    let first = batch.from_seq + (from - batch.first_leaf).max(0);
-    let last = batch.to_seq.min(batch.from_seq + to - 1 - batch.first_leaf);
-    let part = Leaves { from_seq: first, to_seq: last, ..batch.clone() };
-    let mut events = store::events(tx, &part).await?.into_iter().peekable();
-    for seq in first..=last {
-        let leaf = batch.first_leaf + seq - batch.from_seq;
-        let place = usize::try_from(leaf - from).map_err(|_| ProofError::Damaged)?;
-        let kept = kept.get(place).ok_or(ProofError::Damaged)?;
-        let what = match events.next_if(|event| event.seq == seq) {
-            None => Some(What::Missing),
-            Some(event) if merkle::leaf(&event.payload) != *kept => Some(What::Bytes),
-            Some(event) => {
-                let columns = differing(batch, event);
-                let told = !columns.is_empty() && !store::was_malformed(tx, batch, seq).await?;
-                told.then_some(What::Columns(columns))
-            }
+/// The parts of batches that lie in a range of leaves. They must fill it: the rows that say
+/// which event a leaf is may be gone.
+fn clipped(batches: Vec<Leaves>, (from, to): (i64, i64)) -> Result<Vec<Leaves>, ProofError> {
+    let mut next = from;
+    let mut parts = Vec::with_capacity(batches.len());
+    for batch in batches {
+        let skipped = (from - batch.first_leaf).max(0);
+        let last = batch.to_seq.min(batch.from_seq + to - 1 - batch.first_leaf);
+        let part = Leaves {
+            from_seq: batch.from_seq + skipped,
+            to_seq: last,
+            first_leaf: batch.first_leaf + skipped,
+            ..batch
         };
-        if let Some(what) = what {
-            altered::tell(tx, batch, seq, what, now).await?;
+        if part.first_leaf != next || part.from_seq > part.to_seq {
+            return Err(ProofError::Damaged);
         }
+        next += part.to_seq - part.from_seq + 1;
+        parts.push(part);
     }
-    Ok(batch.first_leaf + last - batch.from_seq + 1)
+    if next == to { Ok(parts) } else { Err(ProofError::Damaged) }
 }
 
-/// Columns of an event that say something else than its bytes do. Of bytes that did not
-/// fit the columns nothing is said.
-fn differing(batch: &Leaves, row: EventRow) -> Vec<&'static str> {
-    let at = Envelope {
-        agent_id: batch.agent_id,
-        plant: None,
-        epoch: batch.epoch,
-        seq: row.seq,
-        now: DateTime::UNIX_EPOCH,
-    };
-    let decoded = decode(at, row.payload.into());
-    if !decoded.readable || !decoded.defects.is_empty() {
-        return Vec::new();
+/// Tells of rows that belong to no event in the tree, nor to one on its way there.
+async fn without_leaves(tx: &mut Tx, through: i64, now: DateTime<Utc>) -> Result<(), ProofError> {
+    let mut forged: BTreeMap<Stamp, Vec<&'static str>> = BTreeMap::new();
+    for (stamp, table) in rows::strays(tx, through).await? {
+        forged.entry(stamp).or_default().push(table);
     }
-    let event = decoded.event;
-    let mut keys: Vec<i64> = decoded.subjects.iter().map(|subject| subject.key).collect();
-    keys.sort_unstable();
-    [
-        ("event_id", event.event_id == row.event_id),
-        ("stage", event.stage == row.stage),
-        ("action", event.action == row.action),
-        ("occurred_at", event.occurred_at == row.occurred_at),
-        ("recorded_at", event.recorded_at == row.recorded_at),
-        ("plant", event.plant == row.plant),
-        ("station", event.station == row.station),
-        ("operator_id", event.operator_id == row.operator_id),
-        ("location", event.location == row.location),
-        ("operation", event.operation == row.operation),
-        ("attempt", event.attempt == row.attempt),
-        ("outcome", event.outcome == row.outcome),
-        ("accepted_quantity", event.accepted_quantity == row.accepted_quantity),
-        ("rejected_quantity", event.rejected_quantity == row.rejected_quantity),
-        ("reason", event.reason == row.reason),
-        ("machine", event.machine == row.machine),
-        ("overridden_by", event.overridden_by == row.overridden_by),
-        ("corrects", event.corrects == row.corrects),
-        ("reference_type", event.reference_type == row.reference_type),
-        ("reference_number", event.reference_number == row.reference_number),
-        ("subjects", keys == row.keys),
-    ]
-    .into_iter()
-    .filter_map(|(column, same)| (!same).then_some(column))
-    .collect()
+    for (stamp, tables) in forged {
+        let span = rows::Span { agent: stamp.agent, epoch: stamp.epoch, from: stamp.seq, to: stamp.seq };
+        let stored = rows::load(tx, &[span]).await?.remove(&stamp).unwrap_or_default();
+        let key = stored.rows.subjects.iter().map(|row| row.key).find(|key| *key != 0);
+        let event = stored.event.map(|(event, _)| event);
+        let found = Found { stamp, leaf: None, key, event, what: What::Added(tables) };
+        altered::tell(tx, &found, now).await?;
+    }
+    Ok(())
 }
 
 /// The newest signed head that is not larger than the tree must be signed by its key, and
@@ -186,16 +155,42 @@ async fn check_head(tx: &mut Tx, size: i64) -> Result<(), ProofError> {
     if same { Ok(()) } else { Err(ProofError::Damaged) }
 }
 
-/// As [`step`]; a tree that is not what was written is told of.
+/// As [`step`]; a tree that is not what was written is told of, and the check goes on
+/// behind the place.
 ///
 /// # Errors
 /// As [`step`].
 pub async fn step_and_tell(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<i64, ProofError> {
     match step(db, tenant, now).await {
         Err(ProofError::Damaged) => {
-            db.tx(&Cx::system(tenant), async |tx| altered::tell_tree(tx, now).await).await?;
+            db.tx(&Cx::system(tenant), async |tx| {
+                altered::tell_tree(tx, now).await?;
+                if let Some(tree) = store::tree_lock(tx).await? {
+                    let to = (tree.check_leaf.max(0) + TILES * WIDTH as i64).min(tree.size);
+                    let round = to == tree.size;
+                    store::checked(tx, if round { 0 } else { to }, round, now).await?;
+                }
+                Ok::<_, ProofError>(())
+            })
+            .await?;
             Err(ProofError::Damaged)
         }
         done => done,
     }
+}
+
+/// Has a round begin now, though it is not due: the job goes on with it as with any other.
+///
+/// # Errors
+/// [`ProofError::Empty`] while there is nothing to check, [`ProofError::Checking`] while a
+/// round is under way or asked for already; the database.
+pub async fn ask(tx: &mut Tx) -> Result<(), ProofError> {
+    if store::size(tx).await? == 0 {
+        return Err(ProofError::Empty);
+    }
+    if !store::round_ask(tx).await? {
+        return Err(ProofError::Checking);
+    }
+    audit::record(tx, Entry { action: "proof.check", subject: "proofs", before: None, after: None }).await?;
+    Ok(())
 }

@@ -10,9 +10,12 @@
 mod altered;
 mod api;
 pub mod check;
+mod compare;
 pub mod export;
 pub mod heads;
+mod look;
 mod pages;
+mod rows;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -34,7 +37,7 @@ pub(crate) use api::file;
 
 /// See proofs, and take out units' histories with them.
 pub const PROOF_READ: Permission = Permission::read("proof.read");
-/// Put a new key of signatures into use.
+/// Put a new key of signatures into use, and have the check run.
 pub const PROOF_MANAGE: Permission = Permission::admin("proof.manage");
 
 const NAV: [NavItem; 1] =
@@ -63,6 +66,9 @@ pub enum ProofError {
     /// Sizes that no two trees have that grew from one another.
     #[error("sizes are from 1 to {0}, the first not above the second")]
     Sizes(i64),
+    /// A round of the check is under way, or asked for.
+    #[error("a check is under way; wait until it has ended")]
+    Checking,
     /// A unit with more events than one file takes.
     #[error("a history has at most {0} events")]
     TooLong(i64),
@@ -94,6 +100,7 @@ impl From<ProofError> for Problem {
             ProofError::Empty => Self::new(StatusCode::NOT_FOUND, "proof.empty", error.to_string()),
             ProofError::NoEvent => Self::new(StatusCode::NOT_FOUND, "proof.event", error.to_string()),
             ProofError::Sizes(_) => Self::bad_request("proof.sizes", error.to_string()),
+            ProofError::Checking => Self::conflict("proof.checking", error.to_string()),
             ProofError::TooLong(_) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "proof.too_long", error.to_string())
             }
@@ -120,8 +127,10 @@ pub fn metrics() -> String {
 #[must_use]
 pub fn module(committed: &crate::ingest::Committed) -> Module {
     let follows = committed.clone();
+    let asked = worker::Asked::default();
+    let waits = asked.clone();
     Module::new("proofs")
-        .routes(api::router().merge(pages::router()))
+        .routes(api::router().merge(pages::router()).layer(axum::Extension(asked)))
         .nav(NAV)
         .operations(api::operations())
         .permissions(&[PROOF_READ, PROOF_MANAGE])
@@ -131,6 +140,6 @@ pub fn module(committed: &crate::ingest::Committed) -> Module {
             worker::run(state, follows, stop).await;
         })
         .job("check", |state, stop| async move {
-            worker::check(state, stop).await;
+            worker::check(state, waits, stop).await;
         })
 }

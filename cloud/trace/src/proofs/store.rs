@@ -4,11 +4,15 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
-use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
 use super::tiles::At;
+use crate::explore::order::Stamp;
+
+/// Stands for the place where the check goes on, while a round is asked for that has not
+/// begun.
+pub const ASKED: i64 = -1;
 
 /// A tenant's tree, locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +21,7 @@ pub struct Tree {
     pub through_batch: i64,
     /// Its leaves.
     pub size: i64,
-    /// Where the check goes on.
+    /// Where the check goes on; [`ASKED`] when a round is asked for.
     pub check_leaf: i64,
     /// When it last came to the end.
     pub round_at: Option<DateTime<Utc>>,
@@ -423,6 +427,20 @@ pub struct Standing {
     pub altered: i64,
 }
 
+impl Standing {
+    /// Whether a round is under way, or asked for.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.check_leaf != 0
+    }
+
+    /// How far the round under way is, in percent.
+    #[must_use]
+    pub fn percent(&self) -> i64 {
+        if self.size == 0 { 0 } else { (self.check_leaf.max(0) * 100 / self.size).min(100) }
+    }
+}
+
 /// See [`Standing`]; `None` before the tree began.
 pub async fn standing(tx: &mut Tx) -> Result<Option<Standing>, Error> {
     let tenant = tx.tenant();
@@ -435,70 +453,36 @@ pub async fn standing(tx: &mut Tx) -> Result<Option<Standing>, Error> {
     .await
 }
 
-/// An event as its columns say it, beside its bytes.
-#[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
-pub struct EventRow {
-    pub seq: i64,
-    pub event_id: Uuid,
-    pub stage: i16,
-    pub action: i16,
-    pub occurred_at: DateTime<Utc>,
-    pub recorded_at: DateTime<Utc>,
-    pub plant: String,
-    pub station: String,
-    pub operator_id: String,
-    pub location: String,
-    pub operation: String,
-    pub attempt: i32,
-    pub outcome: i16,
-    pub accepted_quantity: Option<Decimal>,
-    pub rejected_quantity: Option<Decimal>,
-    pub reason: String,
-    pub machine: String,
-    pub overridden_by: String,
-    pub corrects: Option<Uuid>,
-    pub reference_type: String,
-    pub reference_number: String,
-    pub payload: Vec<u8>,
-    /// UIDs that it names, in order.
-    pub keys: Vec<i64>,
-}
-
-/// The events of a batch, by seq.
-pub async fn events(tx: &mut Tx, of: &Leaves) -> Result<Vec<EventRow>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        EventRow,
-        r#"select e.seq, e.event_id, e.stage, e.action, e.occurred_at, e.recorded_at, e.plant, e.station,
-                  e.operator_id, e.location, e.operation, e.attempt, e.outcome, e.accepted_quantity,
-                  e.rejected_quantity, e.reason, e.machine, e.overridden_by, e.corrects, e.reference_type,
-                  e.reference_number, e.payload,
-                  array(select s.key from event_subjects s
-                        where s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch and s.seq = e.seq
-                        order by s.key) as "keys!"
-           from lifecycle_events e
-           where e.tenant_id = $1 and e.agent_id = $2 and e.epoch = $3 and e.seq >= $4 and e.seq <= $5
-           order by e.seq"#,
-        tenant,
-        of.agent_id,
-        of.epoch,
-        of.from_seq,
-        of.to_seq,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Whether the ingest told that an event did not fit its columns.
-pub async fn was_malformed(tx: &mut Tx, batch: &Leaves, seq: i64) -> Result<bool, Error> {
+/// Whether the ingest told that it could keep nothing of an event but its bytes.
+pub async fn was_stripped(tx: &mut Tx, at: Stamp) -> Result<bool, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         "select exists (select from exceptions where tenant_id = $1 \
-             and kind in ('event.malformed', 'event.undecodable') and fingerprint = $2) as \"known!\"",
+             and kind = 'event.undecodable' and fingerprint = $2) as \"known!\"",
         tenant,
-        crate::ingest::findings::identity(batch.agent_id, batch.epoch, seq),
+        crate::ingest::findings::identity(at.agent, at.epoch, at.seq),
     )
     .fetch_one(tx.conn())
     .await
+}
+
+/// The name of an agent.
+pub async fn agent_name(tx: &mut Tx, agent: Uuid) -> Result<Option<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!("select name from agents where tenant_id = $1 and agent_id = $2", tenant, agent)
+        .fetch_optional(tx.conn())
+        .await
+}
+
+/// Has the next round begin though it is not due; `false` while one is under way.
+pub async fn round_ask(tx: &mut Tx) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update proof_trees set check_leaf = $2 where tenant_id = $1 and check_leaf = 0",
+        tenant,
+        ASKED,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

@@ -206,7 +206,18 @@ async fn a_history_is_believed_and_no_changed_byte_of_it() {
 async fn as_owner(site: &Site, sql: &'static str) {
     use sqlx::{ConnectOptions, Executor};
     let mut owner = site.db.owner.connect().await.unwrap();
-    let sql = format!("alter table lifecycle_events no force row level security; {sql}");
+    let tables = [
+        "lifecycle_events",
+        "event_subjects",
+        "event_references",
+        "event_readings",
+        "uid_links",
+        "uid_registry",
+        "uid_aliases",
+        "lots",
+    ];
+    let open = tables.map(|table| format!("alter table {table} no force row level security;")).concat();
+    let sql = format!("{open} {sql}");
     owner.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
 }
 
@@ -256,6 +267,188 @@ async fn a_row_that_was_changed_is_found_and_named() {
     assert!(check::counted().1 >= 3 && metrics().contains("tracewright_proof_altered_total"));
 }
 
+/// The example, an operation with readings in a shift, and what was made of the steel.
+async fn made(site: &mut Site) {
+    example(site);
+    let mut worked = event(Stage::Operation, "2025-01-20T10:00:00Z").part(EXAMPLE, Role::Subject);
+    worked.operation = "OVEN".into();
+    worked.operator_id = "op-1".into();
+    worked.shift = "B".into();
+    worked.production_date = 20_108;
+    for (name, value) in [("temperature", "182.5"), ("pressure", "3.1")] {
+        worked.readings.push(proto::v1::Reading {
+            name: name.into(),
+            value: value.into(),
+            high: "200".into(),
+            ..Default::default()
+        });
+    }
+    site.say("KOL", worked);
+    let made =
+        event(Stage::Transformation, "2025-01-21T20:00:00Z").part(EXAMPLE, Role::Input).quantity("10", "kg");
+    site.say("KOL", made.mint(&uid("KOL", "FG", 1), Role::Output, "PUMP"));
+    let wrong = site.say(
+        "KOL",
+        event(Stage::Assembly, "2025-01-22T08:00:00Z").part(&uid("KOL", "FG", 1), Role::Child).mint(
+            &uid("KOL", "FG", 2),
+            Role::Parent,
+            "UNIT",
+        ),
+    );
+    site.say("KOL", event(Stage::Correct, "2025-01-22T09:00:00Z").corrects(wrong));
+    site.settle().await;
+}
+
+/// Everything of which exceptions say that it differs.
+async fn columns(site: &Site) -> Vec<String> {
+    let told = "select distinct jsonb_array_elements_text(detail->'columns') from exceptions
+                where kind = 'proof.altered' and detail ? 'columns' order by 1";
+    site.ask(told).await.split(' ').map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn no_column_and_no_row_is_changed_unseen() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    made(&mut site).await;
+    grown(&site, &secrets).await;
+    assert_eq!(checked(&site, now()).await, 7);
+    assert_eq!(site.ask("select detail::text from exceptions where kind like 'proof%'").await, "");
+    as_owner(
+        &site,
+        "update event_readings set value = 250 where name = 'temperature';
+         update event_readings set high = null where name = 'pressure';
+         update lifecycle_events set production_date = '2020-01-01', shift = 'Z' where operation = 'OVEN';
+         update event_subjects set quantity = 7, lot_id = gen_random_uuid() where item = 'STEEL-10';
+         update event_subjects set role = 1 where item = 'PUMP';
+         update event_references set number = 'PO-9' where number = 'PO-2025-010';
+         update uid_links set quantity = 1 where kind = 1;
+         update uid_registry set container = false where container;
+         update lots set supplier = 'SOMEBODY';
+         delete from uid_aliases;
+         insert into event_subjects select tenant_id, key + 1, agent_id, epoch, seq, ordinal, role, quantity, unit,
+             quantity2, unit2, count, mint, item, lot_id from event_subjects where item = 'UNIT';
+         insert into uid_links (tenant_id, from_key, to_key, kind, effect, unit, occurred_at, agent_id, epoch, seq,
+             ordinal) select tenant_id, from_key, to_key + 7, kind, effect, unit, occurred_at, agent_id, epoch, seq,
+             ordinal from uid_links where kind = 1;",
+    )
+    .await;
+    assert_eq!(checked(&site, now() + TimeDelta::hours(7)).await, 7);
+    let found = columns(&site).await;
+    for column in [
+        "readings[0].value",
+        "readings[1].high",
+        "production_date",
+        "shift",
+        "subjects[0].quantity",
+        "subjects[0].lot_id",
+        "subjects[1].role",
+        "references[0].number",
+        "links[0].quantity",
+        "links[0]",
+        "uid_registry.container",
+        "lots.supplier",
+        "uid_aliases",
+    ] {
+        assert!(found.iter().any(|other| other == column), "{column} is not among {found:?}");
+    }
+    // The exception names the event, and shows both what stands and what is said.
+    let told = site
+        .ask(
+            "select key::text || ' ' || (detail->'event'->>'stage') || ' ' || (detail->'event'->>'agent_name')
+                 || ' ' || (detail->'event'->>'seq') || ' ' || (detail->'differs'->0->>'stored')
+             from exceptions where kind = 'proof.altered' and detail->'columns' ? 'readings[0].value'",
+        )
+        .await;
+    assert_eq!(told, format!("{} OPERATION KOL 4 Z", crate::testing::key(EXAMPLE)));
+    let notice = site.ask(
+        "select (body->>'href') || ' ' || (body->'values'->>'event') from outbox where kind = 'proof.altered'
+         and body->'values'->>'event' like '%OPERATION%'",
+    );
+    let notice = notice.await;
+    assert!(notice.starts_with("/exceptions/0") && notice.contains(EXAMPLE), "{notice}");
+}
+
+#[tokio::test]
+async fn rows_of_no_event_are_found() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    made(&mut site).await;
+    grown(&site, &secrets).await;
+    as_owner(
+        &site,
+        "create temp table forged as select * from lifecycle_events where seq = 3;
+         update forged set seq = 999999, event_id = gen_random_uuid();
+         insert into lifecycle_events select * from forged;
+         insert into event_subjects select tenant_id, key, agent_id, epoch, 999999, ordinal, role, quantity, unit,
+             quantity2, unit2, count, mint, item, lot_id from event_subjects where seq = 3;
+         insert into event_readings select tenant_id, agent_id, epoch, 777, ordinal, name, value, unit, quality, low,
+             high, taken_at from event_readings;
+         insert into uid_links (tenant_id, from_key, to_key, kind, effect, unit, occurred_at, agent_id, epoch, seq,
+             ordinal) select tenant_id, from_key, to_key + 9, 1, 1, '', now(), agent_id, epoch, 555, 0
+             from uid_links where kind = 1;",
+    )
+    .await;
+    assert_eq!(checked(&site, now()).await, 7);
+    let told = "select seq || ':' || (detail->>'what') || ':' || (detail->>'tables') from exceptions
+                where kind = 'proof.altered' order by seq";
+    assert_eq!(
+        site.ask(told).await,
+        "555:added:[\"uid_links\"] 777:added:[\"event_readings\"] \
+         999999:added:[\"lifecycle_events\", \"event_subjects\"]"
+    );
+    // What has come, and is not in the tree yet, is none of them.
+    site.say("KOL", event(Stage::Storage, "2025-02-01T08:00:00Z").part(EXAMPLE, Role::Subject));
+    site.settle().await;
+    checked(&site, now() + TimeDelta::hours(7)).await;
+    assert_eq!(site.ask("select count(*)::text from exceptions where kind = 'proof.altered'").await, "3");
+}
+
+#[tokio::test]
+async fn what_is_resolved_while_it_is_wrong_is_opened_again() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    made(&mut site).await;
+    grown(&site, &secrets).await;
+    as_owner(&site, "update lifecycle_events set outcome = 2 where operation = 'OVEN'").await;
+    checked(&site, now()).await;
+    let resolve = "update exceptions set status = 'resolved', resolved_at = now(), resolved_by = 'user:x', choice = 'handled',
+                   resolution = 'done' where kind = 'proof.altered'";
+    let open = "select count(*)::text from exceptions where kind = 'proof.altered' and status = 'open'";
+    let notices = "select count(*)::text from outbox where kind = 'proof.altered'";
+    assert_eq!((site.ask(open).await, site.ask(notices).await), ("1".into(), "1".into()));
+    site.sql(resolve).await;
+    checked(&site, now() + TimeDelta::hours(7)).await;
+    assert_eq!((site.ask(open).await, site.ask(notices).await), ("1".into(), "2".into()));
+    let steps = "select actor || ' ' || what || ' ' || reason from exception_steps";
+    assert_eq!(site.ask(steps).await, format!("system reopened {}", crate::exceptions::FOUND_AGAIN));
+    // Changed once more it is another finding, whatever became of the first.
+    as_owner(&site, "update lifecycle_events set operator_id = 'op-2' where operation = 'OVEN'").await;
+    checked(&site, now() + TimeDelta::hours(14)).await;
+    assert_eq!(site.ask(open).await, "2");
+    // What was put right stays resolved.
+    site.sql(resolve).await;
+    as_owner(&site, "update lifecycle_events set operator_id = 'op-1', outcome = 0 where operation = 'OVEN'")
+        .await;
+    checked(&site, now() + TimeDelta::hours(21)).await;
+    assert_eq!(site.ask(open).await, "0");
+}
+
+#[tokio::test]
+async fn a_round_is_had_when_it_is_asked_for() {
+    let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
+    let ask = async |site: &Site| site.db.db.tx(&site.cx(), async |tx| check::ask(tx).await).await;
+    assert!(matches!(ask(&site).await, Err(ProofError::Empty)));
+    made(&mut site).await;
+    grown(&site, &secrets).await;
+    checked(&site, now()).await;
+    assert_eq!(checked(&site, now()).await, 0, "the next round is not due");
+    ask(&site).await.unwrap();
+    assert!(matches!(ask(&site).await, Err(ProofError::Checking)), "one at a time");
+    let standing = asked(&site, async |tx| Ok(store::standing(tx).await?)).await.unwrap();
+    assert!(standing.running() && standing.round_at.is_some(), "{standing:?}");
+    assert_eq!(checked(&site, now()).await, 7);
+    assert!(!asked(&site, async |tx| Ok(store::standing(tx).await?)).await.unwrap().running());
+    assert_eq!(site.ask("select action from audit_log where action = 'proof.check'").await, "proof.check");
+}
+
 #[tokio::test]
 async fn a_tree_that_was_changed_is_found() {
     let (mut site, secrets) = (Site::new().await, Secrets::passing().unwrap());
@@ -273,9 +466,25 @@ async fn a_tree_that_was_changed_is_found() {
     )
     .await;
     let later = now() + TimeDelta::hours(7);
+    assert_eq!(checked(&site, later).await, 3);
+    let whats = "select distinct detail->>'what' from exceptions where kind = 'proof.altered' order by 1";
+    assert_eq!(
+        site.ask(whats).await,
+        "columns tree",
+        "what its bytes say is not what its columns say either"
+    );
+    let event = "select body->'values'->>'event' from outbox where body->'values'->>'event' = 'tree'";
+    assert_eq!(site.ask(event).await, "tree");
+    // A tile that is gone is told of, and the check goes on behind it.
+    as_owner(&site, "alter table proof_tiles no force row level security; delete from proof_tiles").await;
+    site.sql("update exceptions set status = 'resolved', resolved_at = now(), resolved_by = 'user:x', choice = 'known',
+              resolution = 'seen' where kind = 'proof.altered'").await;
+    let later = later + TimeDelta::hours(7);
     let found = check::step_and_tell(&site.db.db, site.tenant, later).await;
     assert!(matches!(found, Err(ProofError::Damaged)), "{found:?}");
-    assert_eq!(site.ask("select detail->>'what' from exceptions where kind = 'proof.altered'").await, "tree");
+    assert_eq!(check::step_and_tell(&site.db.db, site.tenant, later).await.unwrap(), 0);
+    let open = "select detail->>'what' from exceptions where kind = 'proof.altered' and status = 'open'";
+    assert_eq!(site.ask(open).await, "tree");
 }
 
 #[tokio::test]

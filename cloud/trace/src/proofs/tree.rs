@@ -10,9 +10,11 @@ use platform::secrets::Secrets;
 use uuid::Uuid;
 use verify::merkle::{self, Hash, Node};
 
+use super::altered::{self, Found, What};
 use super::store::{self, Leaves};
 use super::tiles::{self, Tiles};
-use super::{ProofError, altered, heads};
+use super::{ProofError, heads};
+use crate::explore::order::Stamp;
 use crate::projection::batches_after;
 
 /// Most batches in one transaction.
@@ -84,7 +86,10 @@ async fn hashes_of(tx: &mut Tx, batch: &Leaves, now: DateTime<Utc>) -> Result<Ve
         match stored.next_if(|(at, _)| *at == seq) {
             Some((_, hash)) => hashes.push(hash.try_into().map_err(|_| ProofError::Damaged)?),
             None => {
-                altered::tell(tx, batch, seq, altered::What::Missing, now).await?;
+                let stamp = Stamp { agent: batch.agent_id, epoch: batch.epoch, seq };
+                let leaf = Some((batch.batch_id, batch.first_leaf + seq - batch.from_seq));
+                let found = Found { stamp, leaf, key: None, event: None, what: What::Missing };
+                altered::tell(tx, &found, now).await?;
                 hashes.push(merkle::leaf(&[]));
             }
         }

@@ -1,11 +1,13 @@
 //! The jobs: one takes the batches of all tenants into their trees, the other checks what
 //! is in them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use platform::tenancy;
 use platform::web::AppState;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{check, tree};
@@ -17,6 +19,18 @@ const POLL: Duration = Duration::from_secs(5);
 /// not to be felt.
 const REST: Duration = Duration::from_secs(60);
 const BREATH: Duration = Duration::from_millis(200);
+
+/// Tells the check of this process that somebody waits for it. What is to be done stands in
+/// the database, where that of any other process finds it as well.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked(Arc<Notify>);
+
+impl Asked {
+    /// Wakes the check.
+    pub(super) fn wake(&self) {
+        self.0.notify_one();
+    }
+}
 
 /// Follows the batches of all tenants until `stop`. Several processes may do so: a
 /// tenant's tree is grown by one of them at a time.
@@ -45,7 +59,7 @@ pub(super) async fn run(state: AppState, committed: Committed, stop: Cancellatio
 }
 
 /// Checks the events of all tenants against their trees, round after round, until `stop`.
-pub(super) async fn check(state: AppState, stop: CancellationToken) {
+pub(super) async fn check(state: AppState, asked: Asked, stop: CancellationToken) {
     loop {
         let tenants = match tenancy::active_ids(&state.db).await {
             Ok(tenants) => tenants,
@@ -72,6 +86,7 @@ pub(super) async fn check(state: AppState, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
+            () = asked.0.notified() => {}
             () = tokio::time::sleep(REST) => {}
         }
     }

@@ -369,6 +369,7 @@ mod tests {
             parent: None,
             corrected: false,
             corrects: None,
+            resolves: None,
             readings: Vec::new(),
         }
     }

@@ -7,6 +7,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::Stream;
+use crate::exceptions::{FOUND_AGAIN, store as inbox};
 use crate::ingest::findings::Finding;
 
 /// Opens exceptions, in the order of their unique key. One that is known by
@@ -159,21 +160,50 @@ pub async fn stray_known(tx: &mut Tx, tenant: Uuid, fingerprint: &str) -> Result
     .await
 }
 
-/// Opens an exception; `false` when it is known by kind and fingerprint already.
-pub async fn insert_new(tx: &mut Tx, tenant: Uuid, finding: Finding) -> Result<bool, Error> {
-    let known = sqlx::query_scalar!(
-        "select exists (select from exceptions \
-         where tenant_id = $1 and kind = $2 and fingerprint = $3) as \"known!\"",
+/// What became of what a check has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It stands open already.
+    Before,
+    /// Its exception is new.
+    New(Uuid),
+    /// It was resolved, and is open again.
+    Again(Uuid),
+}
+
+/// Opens the exception of what a check has found. One that somebody resolved is opened
+/// again, with a step that says so: a check looks at what is, and it is still so.
+pub async fn found(tx: &mut Tx, tenant: Uuid, finding: Finding, now: DateTime<Utc>) -> Result<Told, Error> {
+    let known = sqlx::query!(
+        "select exception_id, status from exceptions \
+         where tenant_id = $1 and kind = $2 and fingerprint = $3 for update",
         tenant,
         finding.kind,
         finding.fingerprint,
     )
-    .fetch_one(tx.conn())
+    .fetch_optional(tx.conn())
     .await?;
-    if !known {
+    let Some(known) = known else {
+        let (kind, print) = (finding.kind, finding.fingerprint.clone());
         insert(tx, tenant, vec![finding]).await?;
+        let id = sqlx::query_scalar!(
+            "select exception_id from exceptions where tenant_id = $1 and kind = $2 and fingerprint = $3",
+            tenant,
+            kind,
+            print,
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        return Ok(Told::New(id));
+    };
+    if known.status != "resolved" {
+        return Ok(Told::Before);
     }
-    Ok(!known)
+    let id = known.exception_id;
+    inbox::reopen(tx, id).await?;
+    inbox::step_insert(tx, id, "reopened", None, None, FOUND_AGAIN, now).await?;
+    detail_set(tx, tenant, id, &finding.detail).await?;
+    Ok(Told::Again(id))
 }
 
 /// Code of the plant whose agent a stream is of.

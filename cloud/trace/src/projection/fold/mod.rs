@@ -15,7 +15,7 @@ use proto::v1::{Action, Outcome, Role, Stage};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::contradiction::{Contradiction, Finder, Lack};
+use super::contradiction::{Contradiction, Finder, Lack, OVERRIDDEN};
 use super::fact::{Fact, Part};
 use super::state::{Custody, Life, Quality, State};
 use super::stock::{Book, Entry};
@@ -194,7 +194,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The entries that a void fact would have made here.
+    /// The entries that a void fact would have made here. Of what it disagreed with only
+    /// that a refusal was overridden remains.
     fn as_if(&mut self, fact: &Fact) -> Vec<Entry> {
         let (state, parents) = (self.state.clone(), self.parents.clone());
         let (from, found) = (self.book.entries.len(), self.finder.found.len());
@@ -202,7 +203,8 @@ impl Run<'_> {
         self.apply(fact);
         self.state = state;
         self.parents = parents;
-        self.finder.found.truncate(found);
+        let disagreed = self.finder.found.split_off(found);
+        self.finder.found.extend(disagreed.into_iter().filter(|one| one.kind == OVERRIDDEN));
         self.finder.unmatched.truncate(unmatched);
         self.book.entries[from..].to_vec()
     }

@@ -295,6 +295,26 @@ fn contradictions_are_named_with_both_sides() {
         fact.parts.push(part(A, Role::Subject, None));
     });
     assert_eq!(story.fold().contradictions[0].kind, "refusal.overridden");
+
+    // The refusal of that station is the other side, and a correction takes nothing back.
+    let mut story = Story::default();
+    story.born(None);
+    for (minute, station) in [(2, "ST-2"), (3, "ST-1")] {
+        story.tell(1, minute, Stage::Refused, NONE, |fact| {
+            fact.station = station.into();
+            fact.parts.push(part(A, Role::Subject, None));
+        });
+    }
+    let refusal = story.facts.last().unwrap().stamp;
+    let done = story.tell(1, 4, Stage::Storage, NONE, |fact| {
+        fact.station = "ST-1".into();
+        fact.overridden_by = "boss".into();
+        fact.parts.push(part(A, Role::Subject, None));
+    });
+    let found = story.fold().contradictions;
+    assert_eq!((found[0].kind, found[0].against), ("refusal.overridden", Some(refusal)));
+    story.tell(1, 5, Stage::Correct, NONE, |fact| fact.corrects = Some(done));
+    assert_eq!(story.fold().contradictions, found);
 }
 
 /// Kinds that are found in a story in which A holds ten.

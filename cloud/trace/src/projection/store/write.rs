@@ -363,7 +363,8 @@ pub async fn exceptions_open(tx: &mut Tx, mut openings: Vec<Opening>) -> Result<
 }
 
 /// Withdraws the exceptions of these kinds and UIDs that are not among those
-/// that still hold (kind and fingerprint).
+/// that still hold (kind and fingerprint). One that a person opened again is theirs to
+/// resolve.
 pub async fn exceptions_withdraw(
     tx: &mut Tx,
     keys: &[i64],
@@ -380,7 +381,10 @@ pub async fn exceptions_withdraw(
                resolution = $6
            where x.tenant_id = $1 and x.key = any($2) and x.kind = any($3) and x.status <> 'resolved'
              and not exists (select from unnest($4::text[], $5::text[]) as u(kind, fingerprint)
-                             where u.kind = x.kind and u.fingerprint = x.fingerprint)"#,
+                             where u.kind = x.kind and u.fingerprint = x.fingerprint)
+             and not exists (select from exception_steps s
+                             where s.tenant_id = $1 and s.exception_id = x.exception_id
+                               and s.what = 'reopened' and s.actor <> 'system')"#,
         tenant,
         keys,
         &kinds,
