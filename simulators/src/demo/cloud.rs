@@ -127,13 +127,13 @@ impl Cloud {
 }
 
 fn environment(layout: &Layout, http: u16, grpc: u16) -> Vec<(String, String)> {
-    [
+    let own = [
         ("TRACEWRIGHT_STATE_DIR", layout.state.join("cloud").display().to_string()),
         ("TRACEWRIGHT_HTTP_LISTEN", format!("127.0.0.1:{http}")),
         ("TRACEWRIGHT_GRPC_LISTEN", format!("127.0.0.1:{grpc}")),
     ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
+    .map(|(key, value)| (key.to_owned(), value));
+    layout.settings.iter().cloned().chain(own).collect()
 }
 
 fn spawn(layout: &Layout, http: u16, grpc: u16) -> anyhow::Result<Process> {

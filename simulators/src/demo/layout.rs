@@ -16,6 +16,8 @@ pub struct Layout {
     pub state: PathBuf,
     /// Folder of the built programs.
     pub bin: PathBuf,
+    /// Settings of the cloud besides the demo's own, as environment variables.
+    pub settings: Vec<(String, String)>,
 }
 
 impl Layout {
@@ -37,7 +39,7 @@ impl Layout {
             .join("..")
             .canonicalize()
             .context("finding the checkout")?;
-        Ok(Self { root, state, bin })
+        Ok(Self { root, state, bin, settings: Vec::new() })
     }
 
     /// A built program of the workspace.

@@ -36,7 +36,14 @@ impl World {
     /// When a part does not start.
     pub async fn start(state: &Path, free_ports: bool, seed: u64) -> anyhow::Result<Self> {
         empty(state)?;
-        let layout = Layout::new(state)?;
+        Self::start_in(Layout::new(state)?, free_ports, seed).await
+    }
+
+    /// Brings it all up in a layout whose state folder is new.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn start_in(layout: Layout, free_ports: bool, seed: u64) -> anyhow::Result<Self> {
         let (http, grpc) = if free_ports { (free_port()?, free_port()?) } else { (17080, 17443) };
         say("starting the cloud");
         let cloud = Cloud::start(&layout, http, grpc).await?;
