@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use edge_agent::station::control::Verb;
-use proto::v1::{Role, Stage};
+use proto::v1::Stage;
 use serde_json::json;
-use simulators::demo::plant::Site;
 use simulators::demo::world::World;
 use simulators::plant::people::Crew;
 use simulators::plant::truth::Truth;
 
-use crate::support::{Folder, Person, card, until};
+use crate::support::{Folder, Person, card, made, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_held_in_a_carton_of_another_plant_does_not_leave() {
@@ -19,13 +18,13 @@ async fn what_is_held_in_a_carton_of_another_plant_does_not_leave() {
     let site = world.plants[0].site.clone();
     let mut crew = Crew::new(&site, Truth::default(), world.office.clone(), 7, Duration::ZERO).unwrap();
     let gears = crew.receive(&site, "PO-2025-001", "RM-GEAR", 2).await.unwrap();
-    let mut packer = at(&site, "PACK1", "BADGE-1001").await;
+    let mut packer = Person::at(&site, "PACK1", "BADGE-1001").await;
     for gear in &gears {
         packer.take(gear).await;
     }
     packer.take(&card(Verb::Done, None)).await;
-    let carton = packed(&site).await;
-    let mut sender = at(&site, "XFER1", "BADGE-1001").await;
+    let carton = made(&site, Stage::Packing).await;
+    let mut sender = Person::at(&site, "XFER1", "BADGE-1001").await;
     sender.take(&carton).await;
     sender.take(&card(Verb::Done, None)).await;
     world.plants[0].wait_drained().await.unwrap();
@@ -33,10 +32,10 @@ async fn what_is_held_in_a_carton_of_another_plant_does_not_leave() {
     // It arrives where nobody has ever heard of it; the cloud tells, and then of its
     // contents.
     let there = world.plants[1].site.clone();
-    let mut taker = at(&there, "XIN1", "BADGE-2001").await;
+    let mut taker = Person::at(&there, "XIN1", "BADGE-2001").await;
     taker.take(&carton).await;
     taker.take(&card(Verb::Done, None)).await;
-    let mut shipper = at(&there, "SHIP1", "BADGE-2001").await;
+    let mut shipper = Person::at(&there, "SHIP1", "BADGE-2001").await;
     until("the carton may leave", async || {
         let answer = shipper.scan(&carton).await;
         shipper.scan(&card(Verb::Cancel, None)).await;
@@ -53,21 +52,4 @@ async fn what_is_held_in_a_carton_of_another_plant_does_not_leave() {
     })
     .await;
     world.stop().await.unwrap();
-}
-
-/// Somebody with a scanner, signed in.
-async fn at(site: &Site, station: &str, badge: &str) -> Person {
-    let mut person = Person::with(site.scanner(station).unwrap());
-    person.take(badge).await;
-    person
-}
-
-/// The carton that was packed last.
-async fn packed(site: &Site) -> String {
-    let events = site.journal().events().await.unwrap();
-    let mut events = events.iter().rev().map(|stored| stored.event().unwrap());
-    let packing = events.find(|event| event.stage() == Stage::Packing).expect("it was packed");
-    let parent = packing.subjects.iter().find(|subject| subject.role() == Role::Parent).expect("a carton");
-    let key = uid::Key::new(parent.key).unwrap();
-    uid::Uid::from_key(site.setup.plant.tenant, key).to_string()
 }

@@ -13,6 +13,7 @@ mod office_tenant;
 mod office_workflow;
 mod pymodbus;
 mod queries;
+mod recall_story;
 mod reference_shapes;
 mod s3;
 mod spec_example;

@@ -290,6 +290,7 @@ async fn whereabouts(tx: &mut Tx, tenant: TenantCode, key: i64) -> Result<Option
         document,
         left_at,
     }))
+}
 
 /// Says of corrections by the office which exception each resolves, and why: the event holds
 /// neither words of people nor more of the exception than its id.

@@ -19,6 +19,8 @@ const EDGE: i64 = 36;
 pub struct Chart {
     /// The line, as SVG's `points`.
     pub line: String,
+    /// Where the line ends, across and from the top: the last answer, or now.
+    pub end: (i64, i64),
     /// Where the target's day stands, across; nothing where it is outside.
     pub target_x: Option<i64>,
     /// Where 100 % is, from the top.
@@ -50,8 +52,9 @@ pub fn chart(total: &Total, from: DateTime<Utc>, target: Option<DateTime<Utc>>, 
         points.push(format!("{x},{y}"));
         level = y;
     }
-    points.push(format!("{},{level}", across(last)));
-    Chart { line: points.join(" "), target_x: target.map(across), top, bottom }
+    let end = (across(last), level);
+    points.push(format!("{},{level}", end.0));
+    Chart { line: points.join(" "), end, target_x: target.map(across), top, bottom }
 }
 
 #[cfg(test)]
@@ -72,7 +75,7 @@ mod tests {
         };
         let drawn = chart(&total, at(0), Some(at(20)), at(10));
         assert_eq!(drawn.line, "36,164 178,164 178,91 320,91 320,18 320,18");
-        assert_eq!(drawn.target_x, Some(604));
+        assert_eq!((drawn.end, drawn.target_x), ((320, 18), Some(604)));
         // Nothing said yet, and nothing to say: still a picture.
         let none = Total { course: vec![], to_account: Decimal::ZERO, ..total };
         assert_eq!(chart(&none, at(0), None, at(0)).line, "36,164 36,164");

@@ -128,6 +128,11 @@ impl Browser {
         self.dark(true).await;
         self.picture(&format!("{name}-dark")).await;
         self.dark(false).await;
+        self.phone(name).await;
+    }
+
+    /// The whole page as somebody with a phone sees it: `target/screenshots/NAME-phone.png`.
+    pub async fn phone(&self, name: &str) {
         self.size(PHONE).await;
         self.picture(&format!("{name}-phone")).await;
         let wide = "return document.documentElement.scrollWidth";

@@ -6,18 +6,21 @@ pub mod office;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use edge_agent::station::control::{Control, Verb};
+use proto::v1::{Role, Stage};
 use simulators::demo::cloud::Cloud;
 use simulators::demo::layout::Layout;
 use simulators::demo::network::Network;
-use simulators::demo::plant::{Plant, PlantSetup, prepare};
+use simulators::demo::plant::{Plant, PlantSetup, Site, prepare};
 use simulators::demo::world::TENANT;
 use simulators::http::Http;
 use simulators::plant::printer::uid_on;
 use simulators::plant::scanner::{Answer, Scanner};
 use tempfile::TempDir;
+use uid::{Key, Uid};
 
 /// How long anything may take that is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,10 +133,7 @@ impl Small {
 
     /// A person with a scanner at one of the stations, signed in.
     pub async fn person(&self, station: &str) -> Person {
-        let scanner = self.plant.site.scanner(station).unwrap();
-        let mut person = Person { scanner };
-        person.take("BADGE-1001").await;
-        person
+        Person::at(&self.plant.site, station, "BADGE-1001").await
     }
 
     /// The UIDs on the labels that came out so far, waiting for that many.
@@ -157,9 +157,14 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody with this scanner.
-    pub fn with(scanner: Scanner) -> Self {
-        Self { scanner }
+    /// Somebody with a new scanner at one of the stations, signed in.
+    pub async fn at(site: &Site, station: &str, badge: &str) -> Self {
+        // No two scanners count alike: the same count of the same code is the same scan.
+        static SCANNERS: AtomicU64 = AtomicU64::new(1);
+        let nth = SCANNERS.fetch_add(1, Ordering::Relaxed);
+        let mut person = Self { scanner: site.scanner(station).unwrap().count_from(nth * 1_000) };
+        person.take(badge).await;
+        person
     }
 
     /// Scans what must be taken.
@@ -173,6 +178,15 @@ impl Person {
     pub async fn scan(&mut self, code: &str) -> Answer {
         self.scanner.scan(code).await.unwrap()
     }
+}
+
+/// What was packed or put together last at a plant, by its journal.
+pub async fn made(site: &Site, stage: Stage) -> String {
+    let events = site.journal().events().await.unwrap();
+    let mut events = events.iter().rev().map(|stored| stored.event().unwrap());
+    let event = events.find(|event| event.stage() == stage).expect("it was made");
+    let parent = event.subjects.iter().find(|subject| subject.role() == Role::Parent).expect("a whole");
+    Uid::from_key(site.setup.plant.tenant, Key::new(parent.key).unwrap()).to_string()
 }
 
 /// A control code as on its card.

@@ -44,11 +44,7 @@ impl Office {
     /// Invites somebody into the tenant of the demo, as administrator unless a role is
     /// given; answers the link.
     pub async fn invite(&self, email: &str, name: &str, role: Option<&str>) -> String {
-        let mut invite =
-            vec!["user", "invite", email, "--name", name, "--tenant", TENANT, "--url", &self.url];
-        invite.extend(role.iter().flat_map(|role| ["--role", role]));
-        let args: Vec<String> = invite.into_iter().map(str::to_owned).collect();
-        self.cloud.run(&args).await.unwrap().trim().to_owned()
+        invite(&self.cloud, email, name, role).await
     }
 
     /// Closes the browser and stops the cloud in good order.
@@ -56,6 +52,15 @@ impl Office {
         self.browser.close().await;
         self.cloud.stop().await.unwrap();
     }
+}
+
+/// Invites somebody as [`Office::invite`] does, into any cloud with the demo's tenant.
+pub async fn invite(cloud: &Cloud, email: &str, name: &str, role: Option<&str>) -> String {
+    let url = cloud.url();
+    let mut invite = vec!["user", "invite", email, "--name", name, "--tenant", TENANT, "--url", &url];
+    invite.extend(role.iter().flat_map(|role| ["--role", role]));
+    let args: Vec<String> = invite.into_iter().map(str::to_owned).collect();
+    cloud.run(&args).await.unwrap().trim().to_owned()
 }
 
 /// Follows an invitation and sets a password, which signs in.
