@@ -101,15 +101,15 @@ async fn complaint(browser: &Browser, goods: &Goods) {
 /// kept as a scope. Answers its address.
 async fn suspects(browser: &Browser, goods: &Goods) -> String {
     browser.click(".tr-out a[href^='/suspects?machine=PLC2']").await;
-    browser.says("#found h2", "5 units").await;
-    browser.says("#found", &goods.sound).await;
+    browser.says("#fitting h2", "5 units").await;
+    browser.says("#fitting", &goods.sound).await;
     browser.picture("story-3-same-oven").await;
     browser.click("button[name=add][value=reading]").await;
     browser.find("#f1-name").await;
     fill(browser, &[("1.name", "oven_temperature")]).await;
     browser.click("form[action='/suspects'] button.btn-primary[name=ask]").await;
-    browser.says("#found h2", "4 units").await;
-    let found = browser.text("#found").await;
+    browser.says("#fitting h2", "4 units").await;
+    let found = browser.text("#fitting").await;
     for uid in [&goods.in_kolkata, &goods.in_visakhapatnam, &goods.sold, &goods.inside] {
         assert!(found.contains(uid.as_str()), "{uid} in {found}");
     }
@@ -117,7 +117,7 @@ async fn suspects(browser: &Browser, goods: &Goods) -> String {
     browser.picture("story-4-suspects").await;
     browser.phone("story-4-suspects").await;
     fill_in(browser, "#name", "Oven load above 190 °C").await;
-    browser.click("#found button[name=then][value=hold]").await;
+    browser.click("#fitting button[name=then][value=hold]").await;
     browser.says("#main form[action='/holds/look']", "Oven load above 190 °C").await;
     let link = "return document.querySelector(\"a[href^='/suspects/scopes/']\").href";
     browser.run(link, json!([])).await.as_str().unwrap().to_owned()
@@ -252,22 +252,22 @@ async fn told(browser: &Browser, mail: &MailServer, number: &str) {
 /// A customer answers, plants set theirs apart, and what the other customer sends back is
 /// scanned: step by step more is accounted for.
 async fn answers(browser: &Browser, world: &mut World, goods: &Goods, number: &str) {
-    for (nth, (who, outcome)) in
-        [("HINDVALVE", "quarantined"), ("KOL", "quarantined"), ("VSK", "destroyed")].into_iter().enumerate()
-    {
+    // Hind Valve Works have the actuator, and with it the gearbox inside.
+    let said = [("HINDVALVE", "quarantined", "2"), ("KOL", "quarantined", "1"), ("VSK", "destroyed", "1")];
+    for (nth, (who, outcome, count)) in said.into_iter().enumerate() {
         tab(browser, "responses").await;
         let choose = "const select = document.querySelector('#consignee'); \
              select.value = [...select.options].find((one) => one.text.includes(arguments[0])).value;";
         browser.find("#consignee").await;
         browser.run(choose, json!([who])).await;
-        fill(browser, &[("found", "1"), (outcome, "1"), ("reference", &format!("ANS-{nth}"))]).await;
+        fill(browser, &[("found", count), (outcome, count), ("reference", &format!("ANS-{nth}"))]).await;
         if nth == 0 {
             browser.picture("story-15-answer").await;
         }
         browser.click("form[action$='/responses'] button[type=submit]").await;
         browser.says("#main table", &format!("ANS-{nth}")).await;
         tab(browser, "effectiveness").await;
-        browser.says("#main h2", &format!("{} / 4 pcs", nth + 1)).await;
+        browser.says("#main h2", &format!("{} / 5 pcs", nth + 2)).await;
     }
     let site = world.plants[0].site.clone();
     let mut returns = Person::at(&site, "RET1", KOLKATA).await;
@@ -277,12 +277,12 @@ async fn answers(browser: &Browser, world: &mut World, goods: &Goods, number: &s
     world.plants[0].wait_drained().await.unwrap();
     until("the return is counted", async || {
         browser.page.refresh().await.unwrap();
-        browser.text("#main h2").await.contains("4 / 4 pcs")
+        browser.text("#main h2").await.contains("5 / 5 pcs")
     })
     .await;
     browser.says("#main h2", "100").await;
     browser.click("#main details summary").await;
-    browser.says("#main details table", "4").await;
+    browser.says("#main details table", "5").await;
     browser.picture("story-16-effectiveness").await;
     browser.phone("story-16-effectiveness").await;
     tab(browser, "responses").await;
