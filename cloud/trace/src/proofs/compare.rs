@@ -254,7 +254,7 @@ mod tests {
             told(&[reference(0, "PO-9"), b.clone()], &[a.clone(), b.clone()]),
             ["references[0].number true true"]
         );
-        assert_eq!(told(&[a.clone()], &[a.clone(), b.clone()]), ["references[1] false true"]);
+        assert_eq!(told(std::slice::from_ref(&a), &[a.clone(), b.clone()]), ["references[1] false true"]);
         // A forged row of the same place beside the true one.
         assert_eq!(told(&[reference(0, "PO-9"), a.clone()], &[a]), ["references[0] true false"]);
         assert_eq!(told(&[b], &[]), ["references[1] true false"]);
