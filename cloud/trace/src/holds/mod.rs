@@ -370,15 +370,14 @@ pub async fn release(
     let batch = tell(tx, Stage::Release, hold_id, "", reason, &keys, now).await?;
     // One of before rows were counted has as many as its labels take.
     let parts = hold.parts.max(i32::try_from(keys.len().div_ceil(PER_ROW)).unwrap_or(i32::MAX)).max(1);
-    let gone = (0..parts).map(|part| {
-        let mut row = Row { deleted: true, ..row(hold_id, part, &hold.reason, &[], &[]) };
-        // The plant that placed it has it on its label, beside what it was told.
-        if let Some(key) = hold.first_key.filter(|_| hold.placed.is_some() && part == 0) {
-            row.body["keys"] = json!([key]);
-            row.body["lifted"] = true.into();
-        }
-        row
-    });
+    // The plant that placed it has it on its label, beside what it was told. A row that is
+    // withdrawn keeps its last body, so that says it first.
+    if let Some(key) = hold.first_key.filter(|_| hold.placed.is_some()) {
+        let mut lifted = row(hold_id, 0, &hold.reason, &[key], &[]);
+        lifted.body["lifted"] = true.into();
+        reference::publish_all(tx, vec![lifted]).await?;
+    }
+    let gone = (0..parts).map(|part| Row { deleted: true, ..row(hold_id, part, &hold.reason, &[], &[]) });
     let published = reference::publish_all(tx, gone.collect()).await?;
     let told = acts::Version { generation: generation(tx).await?, version: published.version };
     store::release_told(tx, hold_id, told).await?;
