@@ -12,8 +12,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::ask::Narrow;
+use super::drill::{self, Narrowed, Page};
 use super::model::{Board, Kpi};
-use super::service::{self, Asked, Narrowed, Page, TargetList, View, Wish};
+use super::service::{self, Asked, TargetList, View, Wish};
 use crate::mirror::Mirrors;
 use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
 
@@ -132,7 +133,7 @@ async fn events(
     let kpi = Kpi::parse(&kpi).ok_or_else(Problem::not_found)?;
     let (asked, narrowed, after) = query::<EventsAsked>(&uri)?.split();
     let of = (kpi, &asked, &narrowed, Some(after.as_str()));
-    let page = service::behind(&state, &mirrors, &caller, of, Utc::now()).await?;
+    let page = drill::behind(&state, &mirrors, &caller, of, Utc::now()).await?;
     Ok(Json(page))
 }
 

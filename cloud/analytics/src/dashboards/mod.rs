@@ -3,6 +3,8 @@
 
 pub mod api;
 pub mod ask;
+mod charts;
+pub mod drill;
 pub mod model;
 mod pages;
 pub mod service;
