@@ -303,10 +303,11 @@ impl TracePage<'_> {
         self.trace.whereabouts.as_ref().filter(|at| !matches!(at.custody.as_str(), "location" | "parent"))
     }
 
-    /// Whether its quality says anything: what is held or ended is not free to be used.
+    /// Whether its quality says anything: what is held, gone or ended is not free to be used.
     fn quality_counts(&self) -> bool {
         let state = &self.trace.state;
-        state.quality != "unrestricted" || (state.holds.is_empty() && state.life == "active")
+        let free = state.holds.is_empty() && state.life == "active" && self.gone().is_none();
+        state.quality != "unrestricted" || free
     }
 
     /// Whether events are left out before this one: between its births and the newest ones.
