@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::chart::{self, Chart};
 use super::effect::Total;
 use super::model::{
-    Action, Answer, Change, Consignee, KindOf, Letter, Outcome, Recall, RecallPage, ResponsePage, SEVERITIES,
-    Status, Told, UnitPage, Wish, ways,
+    Action, Answer, Change, Consignee, KindOf, Letter, Outcome, Recall, RecallPage, Response, ResponsePage,
+    SEVERITIES, Status, Told, UnitPage, Wish, ways,
 };
 use super::read::{self, Effectiveness, View};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
@@ -427,6 +427,11 @@ impl OnePage<'_> {
 
     fn outcomes(&self) -> &'static [Outcome] {
         Outcome::ALL
+    }
+
+    /// What an answer says, in words.
+    fn said(&self, one: &Response) -> String {
+        super::report::outcomes(self.texts, one)
     }
 
     fn states(&self) -> &'static [Told] {

@@ -34,6 +34,17 @@ fn called(texts: &Texts, all: &[Consignee], id: Uuid) -> String {
     if known.is_empty() { texts.t("recalls-unknown-anybody") } else { known.join(", ") }
 }
 
+/// What an answer says, in words: `Found 2 pcs, Quarantined 2 pcs`. Pure.
+pub(super) fn outcomes(texts: &Texts, one: &Response) -> String {
+    let amounts =
+        [one.found, one.quarantined, one.returned, one.replaced, one.destroyed, one.used_up, one.not_found];
+    let said = Outcome::ALL.iter().zip(amounts).filter(|(_, amount)| !amount.is_zero());
+    let said = said.map(|(outcome, amount)| {
+        format!("{} {} {}", name(texts, "outcome", outcome.name()), texts.quantity(&amount), one.unit)
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
 /// A table of a report. Pure.
 fn section(
     title: String,
@@ -133,33 +144,11 @@ pub(super) fn data(
         .responses
         .iter()
         .map(|one| {
-            let amounts = [
-                one.found,
-                one.quarantined,
-                one.returned,
-                one.replaced,
-                one.destroyed,
-                one.used_up,
-                one.not_found,
-            ];
-            let what: Vec<String> = Outcome::ALL
-                .iter()
-                .zip(amounts)
-                .filter(|(_, amount)| !amount.is_zero())
-                .map(|(outcome, amount)| {
-                    format!(
-                        "{} {} {}",
-                        name(texts, "outcome", outcome.name()),
-                        texts.quantity(&amount),
-                        one.unit
-                    )
-                })
-                .collect();
             vec![
                 time(&one.at),
                 called(texts, consignees, one.consignee_id),
                 one.uid.clone().unwrap_or_default(),
-                what.join(", "),
+                outcomes(texts, one),
                 one.reference.clone(),
             ]
         })

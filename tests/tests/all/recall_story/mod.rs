@@ -266,6 +266,7 @@ async fn answers(browser: &Browser, world: &mut World, goods: &Goods, number: &s
         }
         browser.click("form[action$='/responses'] button[type=submit]").await;
         browser.says("#main table", &format!("ANS-{nth}")).await;
+        browser.says("#main table", &format!("Found {count} pcs")).await;
         tab(browser, "effectiveness").await;
         browser.says("#main h2", &format!("{} / 5 pcs", nth + 2)).await;
     }
