@@ -78,6 +78,7 @@ pub fn of_key(key: i64, facts: &[Arc<Fact>]) -> Vec<PlantHold> {
     let nodes: Vec<_> = facts.iter().map(|fact| fact.node(key)).collect();
     let void = voided(&nodes);
     let mut holds: Vec<PlantHold> = Vec::new();
+    let mut by_office: Vec<(&str, &Fact)> = Vec::new();
     for at in causal(&nodes) {
         let fact = facts[at].as_ref();
         match fact.stage {
@@ -101,6 +102,9 @@ pub fn of_key(key: i64, facts: &[Arc<Fact>]) -> Vec<PlantHold> {
                 });
             }
             Stage::Release => {
+                if let Some(number) = named(fact).filter(|_| !void[at]) {
+                    by_office.push((number, fact));
+                }
                 let over = |hold: &PlantHold| match named(fact) {
                     Some(number) => hold.hold_id.to_string() == number,
                     None => hold.placed.agent == fact.stamp.agent,
@@ -116,6 +120,13 @@ pub fn of_key(key: i64, facts: &[Arc<Fact>]) -> Vec<PlantHold> {
                 }
             }
             _ => {}
+        }
+    }
+    // Whoever names a hold knew of it, whatever the two clocks say.
+    for (number, fact) in by_office {
+        let named = |hold: &&mut PlantHold| hold.released.is_none() && hold.hold_id.to_string() == number;
+        for hold in holds.iter_mut().filter(named) {
+            hold.released = Some((who(fact), fact.occurred_at.max(hold.at)));
         }
     }
     holds
@@ -171,6 +182,10 @@ mod tests {
         let mut office = Arc::unwrap_or_clone(fact(9, 9, Stage::Release, None));
         office.reference = ("hold".into(), hold.event_id.to_string());
         assert_eq!(standing(&[hold.clone(), Arc::new(office.clone())]), [false]);
+        let mut slow = office.clone();
+        slow.occurred_at = hold.occurred_at - chrono::TimeDelta::minutes(5);
+        let holds = of_key(7, &[hold.clone(), Arc::new(slow.indexed())]);
+        assert_eq!(holds[0].released.as_ref().map(|(_, at)| *at), Some(hold.occurred_at), "a slow clock");
         office.stage = Stage::Hold;
         assert_eq!(of_key(7, &[Arc::new(office)]), []);
     }
