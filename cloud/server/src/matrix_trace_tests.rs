@@ -267,6 +267,8 @@ impl Two {
         self.mirrors.catch_up(&self.test.db, tenant, Utc::now(), |_, _| {}).await.unwrap();
 
         let unit = office.uid(PUMP).to_string();
+        // First: what is held gets none.
+        let passport = self.made(office, "/api/v1/passports", json!({ "uid": unit })).await;
         let hold = json!({ "uid": unit, "reason": own("HOLD") });
         let hold = self.made(office, "/api/v1/holds", hold).await;
         let criteria = json!({ "is": { "item": own("PUMP") } });
@@ -274,7 +276,6 @@ impl Two {
             self.made(office, "/api/v1/scopes", json!({ "name": own("SCOPE"), "criteria": criteria })).await;
         let recall = json!({ "uid": unit, "severity": "class_2", "reason": own("RECALL") });
         let recall = self.made(office, "/api/v1/recalls", recall).await;
-        let passport = self.made(office, "/api/v1/passports", json!({ "uid": unit })).await;
         let shown = json!({ "shown": true, "item": true, "made_on": true, "made_at": true, "suppliers": true,
             "inspections": true, "proof": true, "certificates": own("ISO"), "contact": own("CONTACT"), "version": 0 });
         for (path, sent) in [
