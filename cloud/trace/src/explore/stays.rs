@@ -1,6 +1,7 @@
 //! What was inside which package, and when: what is measured on a rack, a box or a
 //! trolley is measured on all that is in it at that moment.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -70,8 +71,8 @@ pub fn pair(mut turns: Vec<Turn>) -> Vec<Stay> {
             if let Some(stay) = open.remove(&(content, package)).and_then(|at| stays.get_mut(at)) {
                 stay.until = Some(at);
             }
-        } else if !open.contains_key(&(content, package)) {
-            open.insert((content, package), stays.len());
+        } else if let Entry::Vacant(place) = open.entry((content, package)) {
+            place.insert(stays.len());
             stays.push(Stay { content, package, from: at, until: None });
         }
     }

@@ -534,7 +534,8 @@ async fn recorded(
     type Row = (Uuid, i64, i64, i64, i64, Option<DateTime<Utc>>);
     type Ours = (Uuid, Option<Uuid>, Option<i64>, Option<i64>, Option<i64>);
     type Listed = (Uuid, Uuid, i64, i64);
-    let done: Result<(Vec<Row>, Vec<Ours>, Vec<Listed>), DbError> = world
+    type All = (Vec<Row>, Vec<Ours>, Vec<Listed>);
+    let done: Result<All, DbError> = world
         .db
         .db
         .tx(&cx, async |tx| {
