@@ -238,9 +238,9 @@ async fn in_work(
         .tx(&caller.at(&DASHBOARD_READ), async |tx| {
             let after = after.as_ref().map(|(plant, stage, at, key)| (plant.as_str(), *stage, *at, *key));
             let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-            let between = of.age.map(|age| age.between(of.now)).unwrap_or_default();
-            let units =
-                store::wip_units(tx, scope.plants.as_deref(), (of.stage, between), after, limit).await?;
+            let (younger, older) = of.age.map(|age| age.between(of.now)).unwrap_or_default();
+            let only = store::WipOnly { stage: of.stage, younger, older };
+            let units = store::wip_units(tx, scope.plants.as_deref(), &only, after, limit).await?;
             let wip = store::wip(tx, scope.plants.as_deref(), of.now).await?;
             Ok::<_, DbError>((units, wip.iter().map(|row| of.of(row)).sum::<i64>()))
         })

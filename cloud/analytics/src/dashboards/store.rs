@@ -122,17 +122,25 @@ pub struct WipUnit {
     pub last_at: DateTime<Utc>,
 }
 
-/// Units in work, in the order of the index; after the one named. Of one stage, and with the
-/// last event after the one moment and not after the other, where those are given.
+/// Which units in work: of one stage, and with the last event after one moment and not after
+/// another, where those are given.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "described above")]
+pub struct WipOnly {
+    pub stage: Option<i16>,
+    pub younger: Option<DateTime<Utc>>,
+    pub older: Option<DateTime<Utc>>,
+}
+
+/// Units in work, in the order of the index; after the one named.
 pub async fn wip_units(
     tx: &mut Tx,
     plants: Option<&[String]>,
-    (stage, (younger, older)): (Option<i16>, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)),
+    only: &WipOnly,
     after: Option<(&str, i16, DateTime<Utc>, i64)>,
     limit: i64,
 ) -> Result<Vec<WipUnit>, Error> {
     let tenant = tx.tenant();
-    let only = (stage, younger, older);
     let (plant, stage, at, key) = after.unwrap_or(("", 0, DateTime::UNIX_EPOCH, 0));
     sqlx::query_as!(
         WipUnit,
@@ -150,9 +158,9 @@ pub async fn wip_units(
         at,
         key,
         limit,
-        only.0,
-        only.1,
-        only.2,
+        only.stage,
+        only.younger,
+        only.older,
     )
     .fetch_all(tx.conn())
     .await
