@@ -168,14 +168,16 @@ pub(super) async fn find(
         let status = Status::parse(&row.status);
         return Ok(Found::Linked(Person { user: row.user_id, email: row.email, status }));
     }
+    // Another sign-in may have linked this very identity meanwhile: that is no other one.
     let known = sqlx::query!(
         r#"select u.user_id, u.email, u.status,
                   exists (select from user_identities i where i.tenant_id = $1 and i.user_id = u.user_id
-                          and i.issuer = $2) as "other!"
+                          and i.issuer = $2 and i.subject <> $4) as "other!"
            from users u where u.tenant_id = $1 and u.email = $3 and u.deleted_at is null"#,
         tenant,
         issuer,
         email.unwrap_or_default(),
+        subject,
     )
     .fetch_optional(tx.conn())
     .await?;
