@@ -436,7 +436,7 @@ async fn the_same_numbers_lead_each_tenant_to_its_own() {
         }
         for (method, path, sent) in [
             ("POST", "/api/v1/passports".to_owned(), json!({ "uid": other.uid(PUMP).to_string() })),
-            ("DELETE", format!("/api/v1/passports/{}", other.passport), Value::Null),
+            ("POST", format!("/api/v1/passports/{}/end", other.passport), json!({ "reason": "mine" })),
             ("DELETE", format!("/api/v1/scopes/{}", other.scope), Value::Null),
             ("POST", format!("/api/v1/holds/{}/release", other.hold), json!({ "reason": "mine" })),
             ("POST", format!("/api/v1/recalls/{}/activate", other.recall), json!({})),
