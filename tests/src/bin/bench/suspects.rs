@@ -155,7 +155,7 @@ fn questions() -> Vec<Value> {
         json!({ "all": [lot.clone(), { "not": badge.clone() }] }),
         json!({ "any": [machine.clone(), outside, reason] }),
         json!({ "all": [month(json!({ "machine": "M1" })), { "any": [badge, lot] }] }),
-        json!({ "all": [machine, { "is": { "plant": "VSK" } }, { "not": shift(json!({ "station": "S3" })) }] }),
+        json!({ "all": [machine, { "is": { "plant": "KOL" } }, { "not": shift(json!({ "station": "S3" })) }] }),
     ]
 }
 
