@@ -20,6 +20,10 @@ use crate::database::Database;
 use crate::modules;
 use crate::progress::Progress;
 
+/// How long a running cloud is waited for to remove a mirror: it looks every 2 s, after the
+/// step it is at.
+const MIRROR_GONE_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Commands about tenants.
 #[derive(clap::Subcommand)]
 pub enum TenantCommand {
@@ -385,12 +389,22 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
 
 /// Removes the mirror of a suspended or erased tenant, and what was exported of it: before
 /// the erasure is certified, so that nothing is left of one that is killed on the way, and
-/// again after it, for an export that was under way. Beside a running cloud that keeps the
-/// mirrors, it removes the file itself, at its next look.
+/// again after it, for an export that was under way. A running cloud that keeps the mirrors
+/// removes the file itself, at its next look, and is waited for.
 async fn forget_mirror(config: &Config, tenant: uuid::Uuid) -> anyhow::Result<()> {
-    match Mirrors::open(config.mirrors(), None) {
+    let settings = config.mirrors();
+    match Mirrors::open(settings.clone(), None) {
         Ok(mirrors) => mirrors.forget(tenant).await?,
-        Err(MirrorError::Locked(_)) => {}
+        Err(MirrorError::Locked(folder)) => {
+            let gone = settings.until_removed(tenant, MIRROR_GONE_WITHIN).await?;
+            anyhow::ensure!(
+                gone,
+                "the cloud that keeps the mirrors in {} has not removed that of this tenant in {} s: \
+                 see its log, or stop it, and erase again",
+                folder.display(),
+                MIRROR_GONE_WITHIN.as_secs()
+            );
+        }
         Err(error) => return Err(error).context("removing the mirror"),
     }
     forget_exports(config, tenant).await

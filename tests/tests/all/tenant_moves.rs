@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, Row};
 use uuid::Uuid;
 
 use crate::faults::lab::Lab;
+use crate::support::until;
 
 impl Lab {
     /// `cloud tenant …` beside the cloud that runs.
@@ -113,6 +114,14 @@ async fn a_tenant_that_was_erased_comes_back_from_its_backup_with_the_same_answe
     for uid in &uids {
         answers.push(lab.stages(uid).await);
     }
+    let id: Uuid = sqlx::query_scalar("select tenant_id from control.tenants")
+        .fetch_one(&mut lab.database().await)
+        .await
+        .unwrap();
+    let cloud = lab.layout.state.join("cloud");
+    let (exported, mirror) = (cloud.join(format!("exports/{id}")), cloud.join(format!("mirror/{id}.duckdb")));
+    // The running cloud has a mirror to remove.
+    until("the mirror is there", async || mirror.exists()).await;
     let file = lab.layout.state.join("saif.twbackup").display().to_string();
     let certificate = lab.layout.state.join("erased.json").display().to_string();
     lab.tenant(&["backup", TENANT, "--file", &file]).await.unwrap();
@@ -124,12 +133,6 @@ async fn a_tenant_that_was_erased_comes_back_from_its_backup_with_the_same_answe
     // The plant goes on, and keeps what it records.
     let (answer, meanwhile) = lab.agent.receive(&mut dock, 5).await;
     assert!(answer.taken(), "{answer:?}");
-    let id: Uuid = sqlx::query_scalar("select tenant_id from control.tenants")
-        .fetch_one(&mut lab.database().await)
-        .await
-        .unwrap();
-    let cloud = lab.layout.state.join("cloud");
-    let (exported, mirror) = (cloud.join(format!("exports/{id}")), cloud.join(format!("mirror/{id}.duckdb")));
     std::fs::create_dir_all(exported.join("fact_lifecycle/month=2025-01")).unwrap();
     std::fs::write(exported.join("fact_lifecycle/month=2025-01/part.parquet"), "rows").unwrap();
     lab.tenant(&erase).await.unwrap();

@@ -72,6 +72,22 @@ impl Settings {
         gone(std::fs::remove_dir_all(self.temp(tenant)))
     }
 
+    /// Waits until the process that keeps the mirrors has removed a tenant's; `false` when it
+    /// is still there after `within`.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn until_removed(&self, tenant: Uuid, within: std::time::Duration) -> std::io::Result<bool> {
+        let until = std::time::Instant::now() + within;
+        while self.tenants()?.contains(&tenant) {
+            if std::time::Instant::now() >= until {
+                return Ok(false);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        Ok(true)
+    }
+
     fn temp(&self, tenant: Uuid) -> PathBuf {
         self.dir.join("tmp").join(tenant.to_string())
     }
