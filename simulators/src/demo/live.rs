@@ -11,6 +11,8 @@ use crate::plant::truth::Truth;
 
 /// Gearboxes that are built and sent on together.
 const BOXES: u32 = 3;
+/// Who runs the demo's office; nothing is ever sent there.
+const ADMINISTRATOR: &str = "office@saif.example";
 
 /// Runs until it is asked to end.
 ///
@@ -22,12 +24,19 @@ pub async fn run(state: &Path, pace: Duration, seed: u64) -> anyhow::Result<()> 
         world = starting => world?,
         why = signals::asked_to_end() => anyhow::bail!("ended by {} while starting", why?),
     };
-    let link = world
-        .cloud
-        .run(&["open".into(), "--tenant".into(), TENANT.into(), "--url".into(), world.cloud.url()])
-        .await?;
+    let url = world.cloud.url();
+    let invite = ["user", "invite", ADMINISTRATOR, "--name", "Demo Administrator"];
+    let here = ["--tenant", TENANT, "--url", &url];
+    let args = |words: &[&str]| words.iter().chain(&here).map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let invitation = world.cloud.run(&args(&invite)).await?;
+    let link = world.cloud.run(&args(&["open"])).await?;
     println!();
-    println!("  The office, signed in once by this link:  {}", link.trim());
+    println!(
+        "  The office, as its administrator {ADMINISTRATOR} (the page asks for a password of your own):"
+    );
+    println!("      {}", invitation.trim());
+    println!("  Or without a name, signed in once by this link:");
+    println!("      {}", link.trim());
     for plant in &world.plants {
         let file = &plant.site.setup.plant;
         let scheme = if file.terminal.tls { "https" } else { "http" };

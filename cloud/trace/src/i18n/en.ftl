@@ -13,7 +13,10 @@ trace-connected = Connected
 trace-not-connected = Not connected
 trace-last-seen = Last word
 trace-never = never
-trace-queued = { $count } events waiting at the plant
+trace-queued = { $count ->
+    [one] { $count } event waiting at the plant
+   *[other] { $count } events waiting at the plant
+}
 trace-plant = Plant
 trace-agent = Agent
 trace-kind = Kind

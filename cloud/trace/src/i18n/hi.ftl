@@ -13,7 +13,10 @@ trace-connected = जुड़ा हुआ
 trace-not-connected = जुड़ा नहीं
 trace-last-seen = अंतिम संपर्क
 trace-never = कभी नहीं
-trace-queued = संयंत्र में { $count } घटनाएँ प्रतीक्षा में
+trace-queued = { $count ->
+    [one] संयंत्र में { $count } घटना प्रतीक्षा में
+   *[other] संयंत्र में { $count } घटनाएँ प्रतीक्षा में
+}
 trace-plant = संयंत्र
 trace-agent = एजेंट
 trace-kind = प्रकार

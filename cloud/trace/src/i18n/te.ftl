@@ -13,7 +13,10 @@ trace-connected = అనుసంధానమైంది
 trace-not-connected = అనుసంధానం లేదు
 trace-last-seen = చివరి సంపర్కం
 trace-never = ఎప్పుడూ లేదు
-trace-queued = ప్లాంట్‌లో { $count } సంఘటనలు వేచి ఉన్నాయి
+trace-queued = { $count ->
+    [one] ప్లాంట్‌లో { $count } సంఘటన వేచి ఉంది
+   *[other] ప్లాంట్‌లో { $count } సంఘటనలు వేచి ఉన్నాయి
+}
 trace-plant = ప్లాంట్
 trace-agent = ఏజెంట్
 trace-kind = రకం
