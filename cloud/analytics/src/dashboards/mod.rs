@@ -16,8 +16,13 @@ use platform::web::{AppState, NavItem};
 use crate::rights::DASHBOARD_READ;
 
 /// The entry of the side navigation.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/dashboards", label_key: "nav-dashboards", icon: "chart", permission: DASHBOARD_READ }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-figures",
+    href: "/dashboards",
+    label_key: "nav-dashboards",
+    icon: "chart",
+    permission: DASHBOARD_READ,
+}];
 
 /// Pages and API.
 pub fn router() -> Router<AppState> {

@@ -36,8 +36,13 @@ pub const AUDIT_READ: Permission = Permission::admin("audit.read");
 pub const PERMISSIONS: &[Permission] = &[AUDIT_READ];
 
 /// The side navigation of the audit.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/audit", label_key: "nav-audit", icon: "proof", permission: AUDIT_READ }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-setup",
+    href: "/audit",
+    label_key: "nav-audit",
+    icon: "proof",
+    permission: AUDIT_READ,
+}];
 
 /// The texts of the audit.
 pub const TEXTS: Sources<'static> = [

@@ -74,8 +74,13 @@ pub type Row = serde_json::Map<String, serde_json::Value>;
 pub const ANY_VIEW: Permission = Permission::read("masters.*.view");
 
 /// The side navigation of masters.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/masters", label_key: "nav-masters", icon: "masters", permission: ANY_VIEW }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-setup",
+    href: "/masters",
+    label_key: "nav-masters",
+    icon: "masters",
+    permission: ANY_VIEW,
+}];
 
 /// What the endpoints of all declared masters ask for.
 #[must_use]

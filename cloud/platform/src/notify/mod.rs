@@ -73,8 +73,13 @@ pub fn operations() -> Vec<Operation> {
 }
 
 /// The side navigation of this part.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/deliveries", label_key: "nav-deliveries", icon: "send", permission: MANAGE }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-setup",
+    href: "/deliveries",
+    label_key: "nav-deliveries",
+    icon: "send",
+    permission: MANAGE,
+}];
 
 /// Whether a kind goes by mail, unless the person says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

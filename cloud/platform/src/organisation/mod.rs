@@ -26,6 +26,7 @@ pub const PERMISSIONS: &[Permission] = &[PLANT_MANAGE];
 
 /// The side navigation of this part.
 pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-setup",
     href: "/organisation",
     label_key: "nav-organisation",
     icon: "plant",

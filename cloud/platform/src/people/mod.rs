@@ -91,8 +91,20 @@ pub fn operations() -> Vec<Operation> {
 
 /// The side navigation of people.
 pub const NAV: [NavItem; 2] = [
-    NavItem { href: "/users", label_key: "nav-users", icon: "people", permission: USER_READ },
-    NavItem { href: "/roles", label_key: "nav-roles", icon: "key", permission: ROLE_MANAGE },
+    NavItem {
+        group: "nav-group-setup",
+        href: "/users",
+        label_key: "nav-users",
+        icon: "people",
+        permission: USER_READ,
+    },
+    NavItem {
+        group: "nav-group-setup",
+        href: "/roles",
+        label_key: "nav-roles",
+        icon: "key",
+        permission: ROLE_MANAGE,
+    },
 ];
 
 /// The texts of people.

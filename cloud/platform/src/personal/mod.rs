@@ -37,8 +37,13 @@ pub const PERSONAL_MANAGE: Permission = Permission::admin("personal.manage");
 pub const PERMISSIONS: &[Permission] = &[PERSONAL_READ, PERSONAL_MANAGE];
 
 /// The side navigation of personal data.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/personal", label_key: "nav-personal", icon: "person", permission: PERSONAL_READ }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-setup",
+    href: "/personal",
+    label_key: "nav-personal",
+    icon: "person",
+    permission: PERSONAL_READ,
+}];
 
 /// The texts of personal data.
 pub const TEXTS: Sources<'static> = [

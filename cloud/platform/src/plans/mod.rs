@@ -41,8 +41,13 @@ pub const PLAN_READ: Permission = Permission::admin("plan.read");
 pub const PERMISSIONS: &[Permission] = &[PLAN_READ];
 
 /// The side navigation of this part.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/plan", label_key: "nav-plan", icon: "chart", permission: PLAN_READ }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-setup",
+    href: "/plan",
+    label_key: "nav-plan",
+    icon: "chart",
+    permission: PLAN_READ,
+}];
 
 /// So much of the events of a month was used.
 pub const PLAN_EVENTS: Kind = Kind::mailed("plan.events");

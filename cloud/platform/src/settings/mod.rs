@@ -35,8 +35,13 @@ pub const TENANT_MANAGE: Permission = Permission::admin("tenant.manage");
 pub const PERMISSIONS: &[Permission] = &[TENANT_MANAGE];
 
 /// The side navigation of this part.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/settings", label_key: "nav-settings", icon: "settings", permission: TENANT_MANAGE }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-setup",
+    href: "/settings",
+    label_key: "nav-settings",
+    icon: "settings",
+    permission: TENANT_MANAGE,
+}];
 
 /// The texts of this part.
 pub const TEXTS: Sources<'static> = [

@@ -21,7 +21,22 @@ pub struct Shell<'a> {
     active: &'a str,
     query: &'a str,
     caller: &'a Caller,
-    nav: Vec<NavItem>,
+    nav: Vec<Heading>,
+}
+
+/// A heading of the side navigation: its key, and what stands under it.
+type Heading = (&'static str, Vec<NavItem>);
+
+/// What somebody sees of the navigation, by headings.
+fn headings(items: impl Iterator<Item = NavItem>) -> Vec<Heading> {
+    let mut all: Vec<Heading> = Vec::new();
+    for item in items {
+        match all.iter_mut().find(|(group, _)| *group == item.group) {
+            Some((_, under)) => under.push(item),
+            None => all.push((item.group, vec![item])),
+        }
+    }
+    all
 }
 
 #[derive(Template)]
@@ -33,7 +48,7 @@ struct Page<'a> {
     tenant_name: &'a str,
     name: &'a str,
     texts: &'a Texts,
-    nav: &'a [NavItem],
+    nav: &'a [Heading],
     content: &'a str,
     has_account: bool,
     theme: &'a str,
@@ -72,7 +87,7 @@ impl<'a> Shell<'a> {
     /// navigation that the page is under; empty for none.
     #[must_use]
     pub fn new(state: &AppState, caller: &'a Caller, title: impl Into<String>, active: &'a str) -> Self {
-        let nav = state.nav.iter().filter(|item| caller.may(&item.permission)).copied().collect();
+        let nav = headings(state.nav.iter().filter(|item| caller.may(&item.permission)).copied());
         Self { title: title.into(), active, query: "", caller, nav }
     }
 

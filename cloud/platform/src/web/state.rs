@@ -24,6 +24,9 @@ use super::{Bodies, Module, Network, Permission, RateLimits, Rates};
 /// One entry of the side navigation.
 #[derive(Debug, Clone, Copy)]
 pub struct NavItem {
+    /// The key of the heading that it stands under. What has one heading stands together,
+    /// where the first of it stands.
+    pub group: &'static str,
     /// Where it leads; a page is under the entry whose `href` it was given as
     /// `active`.
     pub href: &'static str,

@@ -76,9 +76,27 @@ pub fn subjects() -> Subjects {
 
 /// The side navigation of workflows.
 pub const NAV: [NavItem; 3] = [
-    NavItem { href: "/approvals", label_key: "nav-approvals", icon: "check", permission: DECIDE },
-    NavItem { href: "/requests", label_key: "nav-requests", icon: "document", permission: REQUEST_RAISE },
-    NavItem { href: "/workflows", label_key: "nav-workflows", icon: "workflow", permission: READ },
+    NavItem {
+        group: "nav-group-work",
+        href: "/approvals",
+        label_key: "nav-approvals",
+        icon: "check",
+        permission: DECIDE,
+    },
+    NavItem {
+        group: "nav-group-work",
+        href: "/requests",
+        label_key: "nav-requests",
+        icon: "document",
+        permission: REQUEST_RAISE,
+    },
+    NavItem {
+        group: "nav-group-setup",
+        href: "/workflows",
+        label_key: "nav-workflows",
+        icon: "workflow",
+        permission: READ,
+    },
 ];
 
 /// The pages and the API of workflows and requests.

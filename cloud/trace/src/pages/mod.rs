@@ -33,16 +33,41 @@ pub const TEXTS: Sources<'static> = [
 
 /// The entries of the side navigation.
 pub const NAV: [NavItem; 5] = [
-    NavItem { href: "/", label_key: "nav-home", icon: "pulse", permission: TRACE_READ },
-    NavItem { href: "/trace", label_key: "nav-trace", icon: "trace", permission: TRACE_READ },
     NavItem {
+        group: "nav-group-trace",
+        href: "/",
+        label_key: "nav-home",
+        icon: "pulse",
+        permission: TRACE_READ,
+    },
+    NavItem {
+        group: "nav-group-trace",
+        href: "/trace",
+        label_key: "nav-trace",
+        icon: "trace",
+        permission: TRACE_READ,
+    },
+    NavItem {
+        group: "nav-group-trace",
         href: "/exceptions",
         label_key: "nav-exceptions",
         icon: "exception",
         permission: EXCEPTION_READ,
     },
-    NavItem { href: "/holds", label_key: "nav-holds", icon: "hold", permission: HOLD_READ },
-    NavItem { href: "/plants", label_key: "nav-plants", icon: "plant", permission: PLANT_READ },
+    NavItem {
+        group: "nav-group-trace",
+        href: "/holds",
+        label_key: "nav-holds",
+        icon: "hold",
+        permission: HOLD_READ,
+    },
+    NavItem {
+        group: "nav-group-trace",
+        href: "/plants",
+        label_key: "nav-plants",
+        icon: "plant",
+        permission: PLANT_READ,
+    },
 ];
 
 /// The pages.

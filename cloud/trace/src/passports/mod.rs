@@ -25,8 +25,13 @@ pub const PASSPORT_WRITE: Permission = Permission::write("passport.write");
 /// Say what passports show, and whether they can be seen at all.
 pub const PASSPORT_MANAGE: Permission = Permission::admin("passport.manage");
 
-const NAV: [NavItem; 1] =
-    [NavItem { href: "/passports", label_key: "nav-passports", icon: "proof", permission: PASSPORT_READ }];
+const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-trace",
+    href: "/passports",
+    label_key: "nav-passports",
+    icon: "proof",
+    permission: PASSPORT_READ,
+}];
 
 /// The texts of this part.
 pub const TEXTS: Sources<'static> = [

@@ -40,8 +40,13 @@ pub const PROOF_READ: Permission = Permission::read("proof.read");
 /// Put a new key of signatures into use, and have the check run.
 pub const PROOF_MANAGE: Permission = Permission::admin("proof.manage");
 
-const NAV: [NavItem; 1] =
-    [NavItem { href: "/proofs", label_key: "nav-proofs", icon: "check", permission: PROOF_READ }];
+const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-trace",
+    href: "/proofs",
+    label_key: "nav-proofs",
+    icon: "check",
+    permission: PROOF_READ,
+}];
 
 /// The texts of this part.
 pub const TEXTS: Sources<'static> = [

@@ -55,8 +55,13 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Te, include_str!("i18n/te.ftl")),
 ];
 
-const NAV: [NavItem; 1] =
-    [NavItem { href: "/recalls", label_key: "nav-recalls", icon: "recall", permission: RECALL_READ }];
+const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-trace",
+    href: "/recalls",
+    label_key: "nav-recalls",
+    icon: "recall",
+    permission: RECALL_READ,
+}];
 
 /// What the server has to know of recalls. `committed` is where the ingest announces
 /// batches, so that what a recall holds reaches the plants at once; `genealogy` answers

@@ -39,8 +39,13 @@ pub const TEXTS: Sources<'static> = [
 ];
 
 /// The entry of the side navigation.
-pub const NAV: [NavItem; 1] =
-    [NavItem { href: "/suspects", label_key: "nav-suspects", icon: "search", permission: SCOPE_READ }];
+pub const NAV: [NavItem; 1] = [NavItem {
+    group: "nav-group-trace",
+    href: "/suspects",
+    label_key: "nav-suspects",
+    icon: "search",
+    permission: SCOPE_READ,
+}];
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

@@ -71,7 +71,13 @@ impl Site {
         let db = TestDb::new().await;
         let tenant = db.tenant("AAAA", &["KOL"]).await;
         let key = keys::create(&db.db, tenant, "tests", &[Scope::Write], None).await.unwrap();
-        let nav = |href, permission| NavItem { href, label_key: "shell-search", icon: "unit", permission };
+        let nav = |href, permission| NavItem {
+            group: "nav-group-setup",
+            href,
+            label_key: "shell-search",
+            icon: "unit",
+            permission,
+        };
         let nav = [nav("/units", Permission::read("unit.read")), nav("/admin", Permission::admin("admin"))];
         let state = AppState::builder(db.db.clone()).modules(&[Module::new("tests").nav(nav)]).build();
         let pages = Router::new()
