@@ -2,7 +2,7 @@
 //! engine gathers a [`World`], calls [`super::interpret`], and makes the
 //! [`Decision`] durable in one transaction before anything is shown.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -255,6 +255,15 @@ impl Label {
     #[must_use]
     pub fn known(&self) -> bool {
         !self.item.is_empty() || self.package
+    }
+
+    /// Takes off the holds that the office has released, also of what a correction would
+    /// return to. Whether there was one.
+    pub fn lift(&mut self, released: &HashSet<Uuid>) -> bool {
+        let before = self.holds.len();
+        self.holds.retain(|hold| !released.contains(hold));
+        let earlier = self.before.as_mut().is_some_and(|label| label.lift(released));
+        self.holds.len() < before || earlier
     }
 }
 
