@@ -3,19 +3,21 @@
 //! Of events those at the caller's plants are told; a lot is known to who may see one
 //! of its labels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 use platform::db::Tx;
 use platform::web::escaped;
 use proto::v1::Stage;
+use uid::TenantCode;
 use uuid::Uuid;
 
 use super::model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 use super::when;
 use crate::explore::error::TraceError;
 use crate::explore::service::{self, fresh, own_code, uid_text};
+use crate::explore::stays::{self, Measured};
 use crate::explore::store::label::{self, Place};
 use crate::explore::store::places::{self as store, PassRow};
 use crate::explore::store::{corrections, scope as scope_store};
@@ -30,6 +32,8 @@ const MOST_WINDOW: Duration = Duration::days(93);
 const USUAL_WINDOW: Duration = Duration::hours(24);
 /// UIDs of one event that are told.
 const MOST_UNITS: usize = 200;
+/// The part that a UID plays in what was measured on a package around it.
+const INSIDE: &str = "inside";
 
 /// Which page.
 #[derive(Debug, Clone, Default)]
@@ -485,10 +489,11 @@ async fn tell(tx: &mut Tx, mut rows: Vec<PassRow>) -> Result<Vec<Pass>, TraceErr
     let void = corrections::void_among(tx, &ids).await?;
     let most = i64::try_from(MOST_UNITS).unwrap_or(i64::MAX);
     let mut units: HashMap<i64, Vec<UnitRef>> = HashMap::new();
-    for subject in store::subjects(tx, &rows, most + 1).await? {
+    let subjects = store::subjects(tx, &rows, most + 1).await?;
+    for subject in &subjects {
         units.entry(subject.event).or_default().push(UnitRef {
             uid: uid_text(own, subject.key),
-            item: subject.item,
+            item: subject.item.clone(),
             role: names::role_name(subject.role),
         });
     }
@@ -497,9 +502,11 @@ async fn tell(tx: &mut Tx, mut rows: Vec<PassRow>) -> Result<Vec<Pass>, TraceErr
     for row in label::readings_of(tx, &stamps).await? {
         readings.entry((row.agent_id, row.epoch, row.seq)).or_default().push(row);
     }
+    let mut inside = inside(tx, own, &subjects, &rows, &readings).await?;
     let mut passes = Vec::with_capacity(rows.len());
     for (number, row) in (1_i64..).zip(rows) {
         let mut units = units.remove(&number).unwrap_or_default();
+        units.extend(inside.remove(&number).unwrap_or_default());
         let more_units = units.len() > MOST_UNITS;
         units.truncate(MOST_UNITS);
         let mut told = readings.remove(&(row.agent_id, row.epoch, row.seq)).unwrap_or_default();
@@ -526,6 +533,58 @@ async fn tell(tx: &mut Tx, mut rows: Vec<PassRow>) -> Result<Vec<Pass>, TraceErr
         });
     }
     Ok(passes)
+}
+
+/// What was in the packages on which events measured, while they did, by the number of the
+/// event: it was measured on that as well. None of the event's own UIDs.
+async fn inside(
+    tx: &mut Tx,
+    own: TenantCode,
+    subjects: &[store::Subject],
+    rows: &[PassRow],
+    readings: &HashMap<(Uuid, i32, i64), Vec<label::ReadingRow>>,
+) -> Result<HashMap<i64, Vec<UnitRef>>, TraceError> {
+    let at: HashMap<i64, Vec<DateTime<Utc>>> = (1_i64..)
+        .zip(rows)
+        .filter_map(|(number, row)| {
+            let told = readings.get(&(row.agent_id, row.epoch, row.seq))?;
+            let mut at: Vec<_> = told.iter().map(|reading| reading.taken_at).collect();
+            at.sort_unstable();
+            at.dedup();
+            Some((number, at))
+        })
+        .collect();
+    let on: Vec<&store::Subject> = subjects.iter().filter(|one| at.contains_key(&one.event)).collect();
+    if on.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let measured: Vec<Measured> = on
+        .iter()
+        .map(|one| Measured { package: one.key, at: at.get(&one.event).cloned().unwrap_or_default() })
+        .collect();
+    let mut contents: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    for (one, keys) in on.iter().zip(stays::inside(tx, &measured).await?) {
+        contents.entry(one.event).or_default().extend(keys);
+    }
+    for one in subjects {
+        if let Some(keys) = contents.get_mut(&one.event) {
+            keys.remove(&one.key);
+        }
+    }
+    // One more than are told shows that there are more.
+    let first: HashMap<i64, Vec<i64>> = contents
+        .into_iter()
+        .map(|(event, keys)| (event, keys.into_iter().take(MOST_UNITS + 1).collect()))
+        .collect();
+    let keys: BTreeSet<i64> = first.values().flatten().copied().collect();
+    let known = label::registered(tx, &keys.into_iter().collect::<Vec<_>>()).await?;
+    let items: HashMap<i64, String> = known.into_iter().map(|row| (row.key, row.item)).collect();
+    let unit = |key: i64| UnitRef {
+        uid: uid_text(own, key),
+        item: items.get(&key).cloned().unwrap_or_default(),
+        role: INSIDE,
+    };
+    Ok(first.into_iter().map(|(event, keys)| (event, keys.into_iter().map(unit).collect())).collect())
 }
 
 #[cfg(test)]
