@@ -3,21 +3,20 @@
 //! Of events those at the caller's plants are told; a lot is known to who may see one
 //! of its labels.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 use platform::db::Tx;
 use platform::web::escaped;
 use proto::v1::Stage;
-use uid::TenantCode;
 use uuid::Uuid;
 
+use super::inside::inside;
 use super::model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 use super::when;
 use crate::explore::error::TraceError;
 use crate::explore::service::{self, fresh, own_code, uid_text};
-use crate::explore::stays::{self, Measured};
 use crate::explore::store::label::{self, Place};
 use crate::explore::store::places::{self as store, PassRow};
 use crate::explore::store::{corrections, scope as scope_store};
@@ -31,9 +30,7 @@ const MOST_WINDOW: Duration = Duration::days(93);
 /// The window when none is asked for.
 const USUAL_WINDOW: Duration = Duration::hours(24);
 /// UIDs of one event that are told.
-const MOST_UNITS: usize = 200;
-/// The part that a UID plays in what was measured on a package around it.
-const INSIDE: &str = "inside";
+pub(super) const MOST_UNITS: usize = 200;
 
 /// Which page.
 #[derive(Debug, Clone, Default)]
@@ -533,58 +530,6 @@ async fn tell(tx: &mut Tx, mut rows: Vec<PassRow>) -> Result<Vec<Pass>, TraceErr
         });
     }
     Ok(passes)
-}
-
-/// What was in the packages on which events measured, while they did, by the number of the
-/// event: it was measured on that as well. None of the event's own UIDs.
-async fn inside(
-    tx: &mut Tx,
-    own: TenantCode,
-    subjects: &[store::Subject],
-    rows: &[PassRow],
-    readings: &HashMap<(Uuid, i32, i64), Vec<label::ReadingRow>>,
-) -> Result<HashMap<i64, Vec<UnitRef>>, TraceError> {
-    let at: HashMap<i64, Vec<DateTime<Utc>>> = (1_i64..)
-        .zip(rows)
-        .filter_map(|(number, row)| {
-            let told = readings.get(&(row.agent_id, row.epoch, row.seq))?;
-            let mut at: Vec<_> = told.iter().map(|reading| reading.taken_at).collect();
-            at.sort_unstable();
-            at.dedup();
-            Some((number, at))
-        })
-        .collect();
-    let on: Vec<&store::Subject> = subjects.iter().filter(|one| at.contains_key(&one.event)).collect();
-    if on.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let measured: Vec<Measured> = on
-        .iter()
-        .map(|one| Measured { package: one.key, at: at.get(&one.event).cloned().unwrap_or_default() })
-        .collect();
-    let mut contents: HashMap<i64, BTreeSet<i64>> = HashMap::new();
-    for (one, keys) in on.iter().zip(stays::inside(tx, &measured).await?) {
-        contents.entry(one.event).or_default().extend(keys);
-    }
-    for one in subjects {
-        if let Some(keys) = contents.get_mut(&one.event) {
-            keys.remove(&one.key);
-        }
-    }
-    // One more than are told shows that there are more.
-    let first: HashMap<i64, Vec<i64>> = contents
-        .into_iter()
-        .map(|(event, keys)| (event, keys.into_iter().take(MOST_UNITS + 1).collect()))
-        .collect();
-    let keys: BTreeSet<i64> = first.values().flatten().copied().collect();
-    let known = label::registered(tx, &keys.into_iter().collect::<Vec<_>>()).await?;
-    let items: HashMap<i64, String> = known.into_iter().map(|row| (row.key, row.item)).collect();
-    let unit = |key: i64| UnitRef {
-        uid: uid_text(own, key),
-        item: items.get(&key).cloned().unwrap_or_default(),
-        role: INSIDE,
-    };
-    Ok(first.into_iter().map(|(event, keys)| (event, keys.into_iter().map(unit).collect())).collect())
 }
 
 #[cfg(test)]
