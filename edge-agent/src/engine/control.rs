@@ -1,6 +1,8 @@
 //! What the cloud tells, and what the uplink asks for: done alone, between two
 //! groups of facts, each in its own transaction.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use proto::v1;
 use uid::TypeCode;
@@ -152,48 +154,42 @@ impl Writer {
         reference.version = version;
         reference.generation = generation;
         reference.as_of = Some(now);
-        let mut meta = vec![
+        let meta = vec![
             (REFERENCE_VERSION.to_owned(), version.to_string()),
             (REFERENCE_AS_OF.to_owned(), now.to_rfc3339()),
+            (GENERATION.to_owned(), generation.to_string()),
         ];
-        meta.push((GENERATION.to_owned(), generation.to_string()));
-        // First: what comes off a label is still held by the data in force.
-        self.lift(&rows).await?;
-        self.journal.write_reference(full, rows, meta).await?;
+        // Together: what comes off a label may be held by what the rows bring.
+        let labels = self.lifted(&rows).await?;
+        let beside = WriteSet { labels, meta, ..WriteSet::default() };
+        self.journal.write_reference(full, rows, beside).await?;
         self.state.generation = generation;
         self.state.refer(reference);
         self.state.reference_unread = unread;
         Ok(version)
     }
 
-    /// Takes holds that this plant had placed, and that the office released, off their
-    /// labels.
-    async fn lift(&mut self, rows: &[ReferenceRow]) -> Result<(), EngineError> {
+    /// The labels without the holds that this plant had placed on them and that the
+    /// office released.
+    async fn lifted(&mut self, rows: &[ReferenceRow]) -> Result<Vec<(i64, String)>, EngineError> {
         let gone = rows.iter().filter(|row| row.deleted && row.kind == "hold");
         let lifted: Vec<(Uuid, Hold)> = gone
             .filter_map(|row| serde_json::from_str::<Hold>(&row.json).ok())
             .filter(|hold| hold.lifted)
             .filter_map(|hold| Some((hold.hold.parse().ok()?, hold)))
             .collect();
+        let ids: HashSet<Uuid> = lifted.iter().map(|(id, _)| *id).collect();
         let keys: Vec<i64> = lifted.iter().flat_map(|(_, hold)| hold.keys.iter().copied()).collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
         let mut labels = Vec::new();
         for (key, json) in self.journal.labels(&keys).await? {
             let Ok(mut label) = serde_json::from_str::<Label>(&json) else { continue };
-            let before = label.holds.len();
-            label.holds.retain(|own| !lifted.iter().any(|(hold, _)| hold == own));
-            if label.holds.len() < before {
+            if label.lift(&ids) {
                 let json = serde_json::to_string(&label)
                     .map_err(|e| EngineError::Label { key, detail: e.to_string() })?;
                 labels.push((key, json));
             }
         }
-        if !labels.is_empty() {
-            self.journal.commit(WriteSet { labels, ..WriteSet::default() }).await?;
-        }
-        Ok(())
+        Ok(labels)
     }
 
     /// The cloud says that this version is the newest.

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use sqlx::{Connection, Row};
 
 use super::bulk::Bulk;
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, WriteSet};
 
 /// One row as the cloud sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +71,8 @@ impl Journal {
         Ok(found)
     }
 
-    /// Writes the rows of a version, all or none. A `full` set replaces what
-    /// there is.
+    /// Writes the rows of a version and what follows from them, all or none. A `full`
+    /// set replaces what there is.
     ///
     /// # Errors
     /// Nothing was written then.
@@ -80,7 +80,7 @@ impl Journal {
         &mut self,
         full: bool,
         rows: Vec<ReferenceRow>,
-        meta: Vec<(String, String)>,
+        beside: WriteSet,
     ) -> Result<(), JournalError> {
         let tail = "ON CONFLICT (kind, id) DO UPDATE SET json = excluded.json";
         let bulk = Bulk::new("INSERT INTO reference (kind, id, json)", 3, tail);
@@ -102,7 +102,7 @@ impl Journal {
             row.add(r.json)
         })
         .await?;
-        super::WriteSet { meta, ..super::WriteSet::default() }.write(&mut tx).await?;
+        beside.write(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }

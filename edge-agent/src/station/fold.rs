@@ -2,7 +2,10 @@
 //! place where a label's state changes: the engine applies it after each
 //! commit, and again when it rebuilds from the journal.
 
-use std::collections::{BTreeSet, HashMap};
+mod touched;
+mod undo;
+
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use proto::v1::{self, Action, Outcome, Role, Stage};
@@ -11,6 +14,8 @@ use uuid::Uuid;
 
 use super::operation;
 use super::types::{Custody, Label, Life, OperationState, QualityState};
+use touched::{note_changed, note_touched};
+use undo::correct;
 
 /// Whether an event of this stage is a UID's birth when it mints. PROCUREMENT
 /// tells what went before a birth and REFUSED what was not done; neither gives
@@ -147,75 +152,6 @@ fn reference<'e>(event: &'e v1::Event, kind: &str) -> Option<&'e str> {
 
 fn here(event: &v1::Event) -> Custody {
     Custody::Location { place: event.location.clone() }
-}
-
-/// Keeps what an event sets of a label of which nothing else is known here, or of
-/// which the cloud told.
-fn note_touched(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
-    let asked = |label: &&mut Label| !label.known() || label.told_at.is_some();
-    let Some(label) = labels.get_mut(&subject.key).filter(asked) else {
-        return;
-    };
-    // Tried on labels in opposite states: a state that changes in neither is left
-    // alone by the event, whatever it was.
-    let plenty = Some(Decimal::from(1_000_000_000_000_i64));
-    let free = Label { quantity: plenty, container: true, ..Label::new(subject.key) };
-    let bound = Label {
-        life: Life::Expected,
-        quality: QualityState::Rejected,
-        custody: Custody::Parent { key: 0 },
-        order: Some(String::new()),
-        holds: vec![Uuid::nil()],
-        ..free.clone()
-    };
-    let set = &mut label.touched;
-    for probe in [free, bound] {
-        let mut alone = HashMap::from([(subject.key, probe.clone())]);
-        apply(&mut alone, event, subject);
-        let Some(after) = alone.get(&subject.key) else { continue };
-        set.life |= ended_or_begun(probe.life, after.life);
-        set.quality |= after.quality != probe.quality;
-        set.order |= after.order != probe.order;
-        set.quantity |= after.quantity != probe.quantity;
-        set.released |= probe.holds.iter().any(|hold| !after.holds.contains(hold));
-        // What was in something before may have been counted there: only an event
-        // that takes it out says where it is.
-        let inside = matches!(probe.custody, Custody::Parent { .. });
-        set.custody |= inside && after.custody != probe.custody;
-        set.more |= differs(after, &probe);
-    }
-}
-
-/// Whether its life has changed, other than that what was expected has come.
-fn ended_or_begun(was: Life, is: Life) -> bool {
-    was != is && (was, is) != (Life::Expected, Life::Active)
-}
-
-/// Whether they differ in more than their states.
-fn differs(one: &Label, other: &Label) -> bool {
-    one.operations != other.operations
-        || one.children != other.children
-        || one.holds != other.holds
-        || one.issued != other.issued
-}
-
-/// Keeps what an event has changed of labels of which the cloud told: what it did to
-/// one may hang on another.
-fn note_changed(labels: &mut HashMap<i64, Label>, before: Vec<Label>) {
-    for was in before {
-        let Some(label) = labels.get_mut(&was.key) else { continue };
-        let more = differs(label, &was);
-        let now = (label.life, label.quality, label.custody.clone(), label.order.clone(), label.quantity);
-        // A correction takes back what was set here, and what was set stays noted.
-        let set = &mut label.touched;
-        set.join(was.touched);
-        set.life |= ended_or_begun(was.life, now.0);
-        set.quality |= now.1 != was.quality;
-        set.custody |= now.2 != was.custody;
-        set.order |= now.3 != was.order;
-        set.quantity |= now.4 != was.quantity;
-        set.more |= more;
-    }
 }
 
 /// What the event does to one of its labels.
@@ -550,127 +486,6 @@ fn expiry(labels: &mut HashMap<i64, Label>, event: &v1::Event) {
         });
         if let Some(label) = labels.get_mut(&subject.key).filter(|_| day.is_some()) {
             label.expires_on = day;
-        }
-    }
-}
-
-/// Takes back the event named: a label whose last event it was returns to what
-/// it was before; for others links and quantities are reversed.
-fn correct(labels: &mut HashMap<i64, Label>, event: &v1::Event, corrected: Option<&v1::Event>) {
-    let Ok(id) = Uuid::from_slice(&event.corrects) else {
-        return;
-    };
-    let corrected = corrected.filter(|corrected| corrected.event_id == event.corrects);
-    let named = event.subjects.iter().chain(corrected.iter().flat_map(|e| &e.subjects));
-    let keys: BTreeSet<i64> = named.map(|subject| subject.key).filter(|key| *key > 0).collect();
-    let mut later = Vec::new();
-    for key in keys {
-        let Some(label) = labels.get_mut(&key) else {
-            continue;
-        };
-        let mut now = label.clone();
-        now.before = None;
-        match label.before.take().filter(|_| label.last_event == Some(id)) {
-            Some(before) => restore(label, *before),
-            None => later.push(key),
-        }
-        // So that a correction can itself be corrected.
-        label.before = Some(Box::new(now));
-    }
-    let Some(corrected) = corrected else {
-        return;
-    };
-    for subject in corrected.subjects.iter().filter(|subject| later.contains(&subject.key)) {
-        reverse(labels, corrected, subject);
-    }
-}
-
-/// Puts back what was before. A birth cannot be undone, since the number is
-/// used: the label ends.
-fn restore(label: &mut Label, before: Label) {
-    if label.known() && !before.known() {
-        end(label);
-        return;
-    }
-    let count = label.count;
-    *label = before;
-    label.count = count;
-}
-
-fn end(label: &mut Label) {
-    label.life = Life::Scrapped;
-    label.quantity = Some(Decimal::ZERO);
-}
-
-/// Reverses one subject of an event after which others have come. What cannot
-/// be known any more (where it was before) stays.
-fn reverse(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
-    if matches!(event.stage(), Stage::Assembly | Stage::Packing | Stage::Kit) && !subject.mint {
-        return unlink(labels, event, subject);
-    }
-    let Some(label) = labels.get_mut(&subject.key) else {
-        return;
-    };
-    if subject.mint {
-        return end(label);
-    }
-    let give_back = |label: &mut Label| {
-        let there = label.quantity.unwrap_or(Decimal::ZERO);
-        label.quantity = amount(subject).and_then(|part| there.checked_add(part));
-        label.life = Life::Active;
-    };
-    match event.stage() {
-        Stage::Consume | Stage::Transformation if subject.role() == Role::Input => give_back(label),
-        Stage::Scrap | Stage::Sample => give_back(label),
-        Stage::IssueToProduction => match amount(subject) {
-            Some(part) => {
-                not_issued(label, event, part);
-                give_back(label);
-            }
-            None => {
-                if let Some(order) = label.order.take() {
-                    label.issued.remove(&order);
-                }
-            }
-        },
-        Stage::Inspection if event.action() == Action::Add => {
-            label.quality = QualityState::Unrestricted;
-        }
-        Stage::Inspection => label.quality = QualityState::InInspection,
-        // Readings alone neither began nor ended it.
-        Stage::Operation | Stage::Load if event.action() == Action::Unspecified => {}
-        Stage::Operation | Stage::Load | Stage::Rework => {
-            let same = |o: &OperationState| o.operation == event.operation && o.attempt == event.attempt;
-            label.operations.retain(|state| !same(state));
-        }
-        Stage::Hold => {
-            let id = Uuid::from_slice(&event.event_id).ok();
-            label.holds.retain(|hold| Some(*hold) != id);
-        }
-        Stage::Transfer | Stage::Dispatch | Stage::JobWorkOut | Stage::ReturnToSupplier
-            if subject.role() != Role::Child =>
-        {
-            label.custody = here(event);
-        }
-        _ => {}
-    }
-}
-
-/// The reverse of a link, whichever of the two labels has moved on since.
-fn unlink(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subject) {
-    let parent = event.subjects.iter().find(|s| s.role() == Role::Parent).map(|s| s.key);
-    let mut back = event.clone();
-    let action = if event.action() == Action::Add { Action::Delete } else { Action::Add };
-    back.set_action(action);
-    if subject.role() != Role::Parent {
-        return link(labels, &back, subject, parent);
-    }
-    let children = event.subjects.iter().filter(|s| s.role() != Role::Parent).map(|s| s.key);
-    let children: Vec<i64> = children.collect();
-    if let Some(label) = labels.get_mut(&subject.key) {
-        label.children.retain(|child| !children.contains(child));
-        if action == Action::Add {
-            label.children.extend(children);
         }
     }
 }

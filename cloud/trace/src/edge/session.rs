@@ -6,18 +6,21 @@
 //! batch for it. The session runs in a task of its own and is never dropped in
 //! the middle of a transaction when the connection goes.
 
+mod end;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use platform::db::Problem;
 use proto::v1::{self, AgentMessage, CloudMessage, agent_message, cloud_message::Message};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tonic::{Status, Streaming};
 
+use end::End;
+
 use super::live::{Close, Place};
-use super::open::{self, OpenError, Opened};
+use super::open::{self, Opened};
 use super::{Shared, hello, labels, store};
 use crate::ingest::store::{self as facts, Stream};
 use crate::ingest::{Batch, IngestError, Outcome, Source, Way, epochs};
@@ -64,57 +67,6 @@ pub(super) async fn run(
         End::Refused(status) => {
             tracing::warn!(%agent, code = ?status.code(), detail = status.message(), "refused an agent's stream");
             let _ = timeout(Duration::from_secs(2), out.send(Err(status))).await;
-        }
-    }
-}
-
-/// Why a stream ends.
-enum End {
-    /// The agent went away.
-    Gone,
-    /// We end it.
-    Close(Close),
-    /// It cannot go on like this.
-    Refused(Status),
-}
-
-impl From<IngestError> for End {
-    fn from(error: IngestError) -> Self {
-        Self::Refused(match error {
-            IngestError::Limit(what) => Status::invalid_argument(what),
-            IngestError::Epoch => Status::failed_precondition(error.to_string()),
-            IngestError::UnknownAgent | IngestError::Revoked => Status::permission_denied(error.to_string()),
-            IngestError::Db(error) if error.problem() == Problem::Moving => {
-                Status::unavailable("the tenant is being moved; try again soon")
-            }
-            IngestError::Db(error) => {
-                tracing::error!(%error, "storing a batch");
-                Status::unavailable("the cloud's database does not answer; try again")
-            }
-        })
-    }
-}
-
-impl From<platform::db::DbError> for End {
-    fn from(error: platform::db::DbError) -> Self {
-        IngestError::Db(error).into()
-    }
-}
-
-impl From<sqlx::Error> for End {
-    fn from(error: sqlx::Error) -> Self {
-        IngestError::from(error).into()
-    }
-}
-
-impl From<OpenError> for End {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Hello(what) => Self::Refused(Status::invalid_argument(what)),
-            OpenError::UnknownTenant => Self::Refused(Status::permission_denied(error.to_string())),
-            OpenError::Ingest(error) => error.into(),
-            OpenError::Lease(LeaseError::Db(error)) | OpenError::Db(error) => error.into(),
-            OpenError::Lease(error) => Self::Refused(Status::failed_precondition(error.to_string())),
         }
     }
 }

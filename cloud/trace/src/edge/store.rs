@@ -210,8 +210,10 @@ pub struct ReferenceRow {
 }
 
 /// Every row that a plant is to know and that changed after `after`, holds
-/// first, read as they are asked for. All are of one moment. For a full set
-/// (`after` = 0) deleted rows are left out.
+/// first, read as they are asked for. All are of one moment. Of deleted rows a full
+/// set (`after` = 0) has only those of plants' holds that the office released: the
+/// plant has such a hold on its label as well, and cannot tell from the row's
+/// absence whether the office has heard of it at all.
 pub fn reference_rows<'a>(
     tx: &'a mut Tx,
     tenant: Uuid,
@@ -223,7 +225,8 @@ pub fn reference_rows<'a>(
         r#"select kind, id, body::text as "json!", deleted,
                coalesce((select c.reference_version from tenant_counters c where c.tenant_id = $1), 0) as "head!"
            from reference_rows
-           where tenant_id = $1 and (plant = '' or plant = $2) and version > $3 and not (deleted and $3 = 0)
+           where tenant_id = $1 and (plant = '' or plant = $2) and version > $3
+             and (not deleted or $3 > 0 or (kind = 'hold' and body->'lifted' = 'true'))
            order by (kind = 'hold') desc, version, kind, id"#,
         tenant,
         plant,

@@ -8,7 +8,6 @@ use axum::routing::get;
 use axum::{Json, Router};
 use chrono::Utc;
 use chrono_tz::Tz;
-use platform::i18n::Texts;
 use platform::openapi::Operation;
 use platform::web::{AppState, Caller, Problem, query, workbook};
 use serde::Deserialize;
@@ -25,6 +24,7 @@ use super::report_paper;
 use super::report_sheets::sheets;
 use crate::genealogy::Genealogy;
 use crate::pages::say::Zones;
+use crate::pages::words::{Codes, Words};
 use crate::rights::TRACE_READ;
 use axum::Extension;
 
@@ -351,7 +351,7 @@ async fn report_xlsx(
     caller.require_somewhere(&TRACE_READ)?;
     let cx = caller.at(&TRACE_READ);
     let report = state.db.tx(&cx, async |tx| report_in(tx, &genealogy, &uid, Utc::now()).await).await?;
-    spreadsheet(report, caller.texts.clone()).await
+    spreadsheet(&state, &caller, report).await
 }
 
 async fn report_pdf(
@@ -369,20 +369,31 @@ async fn report_pdf(
             Ok::<_, TraceError>((report, Zones::read(tx, caller.zone).await?))
         })
         .await?;
-    printed(&report, &caller, &zones).await
+    printed(&state, &caller, &report, &zones).await
 }
 
 /// A report as a PDF to be kept, in the caller's language and at the clocks of plants.
-pub(crate) async fn printed(report: &Report, caller: &Caller, zones: &Zones) -> Result<Response, Problem> {
-    let data = report_paper::data(report, &caller.texts, zones, &caller.tenant_name);
+pub(crate) async fn printed(
+    state: &AppState,
+    caller: &Caller,
+    report: &Report,
+    zones: &Zones,
+) -> Result<Response, Problem> {
+    let words = Words::read(state, caller, &Codes::of_report(report)).await?;
+    let data = report_paper::data(report, &caller.texts, (zones, &words), &caller.tenant_name);
     let bytes = crate::paper::pdf(data).await?;
     Ok(file(PDF, &format!("{}.pdf", report.trace.uid), bytes))
 }
 
 /// A report as a workbook to be kept.
-pub(crate) async fn spreadsheet(report: Report, texts: Texts) -> Result<Response, Problem> {
-    let name = report.trace.uid.clone();
-    let made = tokio::task::spawn_blocking(move || workbook(&sheets(&report, &texts)));
+pub(crate) async fn spreadsheet(
+    state: &AppState,
+    caller: &Caller,
+    report: Report,
+) -> Result<Response, Problem> {
+    let (name, texts) = (report.trace.uid.clone(), caller.texts.clone());
+    let words = Words::read(state, caller, &Codes::of_report(&report)).await?;
+    let made = tokio::task::spawn_blocking(move || workbook(&sheets(&report, &texts, &words)));
     let bytes = made.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     Ok(file(XLSX, &format!("{name}.xlsx"), bytes))
 }

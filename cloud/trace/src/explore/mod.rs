@@ -2,6 +2,7 @@
 
 pub mod api;
 pub(crate) mod api_places;
+mod around;
 pub mod code;
 pub mod compare;
 pub mod error;

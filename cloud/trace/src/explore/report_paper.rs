@@ -12,6 +12,7 @@ use super::model::{EventView, Walk, WalkNode};
 use super::picture::{Shape, Unit, group};
 use super::report::Report;
 use crate::pages::say::{self, Zones};
+use crate::pages::words::Words;
 use crate::paper::{self, MOST_ROWS};
 
 /// Units of a walk up to here have a row each.
@@ -23,6 +24,7 @@ const FIRST: usize = 20;
 struct Reader<'a> {
     texts: &'a Texts,
     zones: &'a Zones,
+    words: &'a Words,
 }
 
 impl Reader<'_> {
@@ -36,7 +38,9 @@ impl Reader<'_> {
     }
 
     fn amount(&self, quantity: Option<&Decimal>, unit: &str) -> String {
-        quantity.map(|quantity| joined(&[&self.texts.quantity(quantity), unit])).unwrap_or_default()
+        quantity
+            .map(|quantity| joined(&[&self.texts.quantity(quantity), say::unit(unit)]))
+            .unwrap_or_default()
     }
 
     fn limits(&self, low: Option<&Decimal>, high: Option<&Decimal>) -> String {
@@ -71,8 +75,8 @@ fn joined(parts: &[&str]) -> String {
 
 /// The report as [`paper::TEMPLATE`] takes it; `tenant` is the name of whose it is.
 #[must_use]
-pub(crate) fn data(report: &Report, texts: &Texts, zones: &Zones, tenant: &str) -> Value {
-    let reader = Reader { texts, zones };
+pub(crate) fn data(report: &Report, texts: &Texts, (zones, words): (&Zones, &Words), tenant: &str) -> Value {
+    let reader = Reader { texts, zones, words };
     let trace = &report.trace;
     let mut sections = vec![reach(report, &reader)];
     sections.push(history(&trace.events, &reader));
@@ -127,7 +131,8 @@ fn facts(report: &Report, reader: &Reader<'_>) -> Vec<(String, String)> {
     let states = [("life", &state.life), ("quality", &state.quality), ("custody", &state.custody)];
     fact("status", states.map(|(prefix, state)| say::name(reader.texts, prefix, state)).join(", "));
     for hold in &state.holds {
-        fact("held", joined(&["■", &hold.reason, &reader.time(&hold.placed_at, "")]));
+        let reason = reader.words.reason(reader.texts, &hold.reason);
+        fact("held", joined(&["■", &reason, &reader.time(&hold.placed_at, "")]));
     }
     facts
 }
@@ -173,9 +178,9 @@ fn history(events: &[EventView], reader: &Reader<'_>) -> Value {
             joined(&[
                 &event.reference,
                 &event.machine,
-                &event.operator,
+                reader.words.person(&event.operator),
                 &outcome,
-                &event.reason,
+                &reader.words.reason(texts, &event.reason),
                 &amount,
                 inside,
             ]),
@@ -208,7 +213,7 @@ fn readings(events: &[EventView], reader: &Reader<'_>) -> Vec<Vec<String>> {
                 event.machine.clone(),
                 reading.name.clone(),
                 match &reading.value {
-                    Some(value) => joined(&[&reader.texts.quantity(value), &reading.unit]),
+                    Some(value) => joined(&[&reader.texts.quantity(value), say::unit(&reading.unit)]),
                     None => reader.t("bad-reading"),
                 },
                 reader.limits(reading.low.as_ref(), reading.high.as_ref()),
@@ -297,7 +302,7 @@ fn sources(report: &Report, reader: &Reader<'_>) -> Option<Value> {
         say("machine", machine, String::new());
     }
     for operator in &found.operators {
-        say("operator", operator, String::new());
+        say("operator", reader.words.person(operator), String::new());
     }
     for one in &found.inspections {
         let outcome =

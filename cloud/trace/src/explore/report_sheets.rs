@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::model::{EventView, Walk};
 use super::names::timestamp;
 use super::report::Report;
+use crate::pages::say;
+use crate::pages::words::Words;
 
 /// A text, as a cell that no spreadsheet takes for a formula.
 fn cell(text: &str) -> Value {
@@ -21,14 +23,14 @@ fn decimal(value: Option<Decimal>) -> Value {
 /// The sheets, with heads in the reader's language: the unit, its history, its
 /// readings, what is in it, where it went, where both end. Times are UTC.
 #[must_use]
-pub fn sheets(report: &Report, texts: &Texts) -> Vec<WorkSheet> {
+pub(crate) fn sheets(report: &Report, texts: &Texts, words: &Words) -> Vec<WorkSheet> {
     vec![
-        unit(report, texts),
-        history(&report.trace.events, texts),
+        unit(report, texts, words),
+        history(&report.trace.events, texts, words),
         readings(&report.trace.events, texts),
         walk(&report.backward, texts, "trace-backward"),
         walk(&report.forward, texts, "trace-forward"),
-        sources(report, texts),
+        sources(report, texts, words),
         destinations(report, texts),
     ]
 }
@@ -38,7 +40,7 @@ fn sheet(texts: &Texts, name: &str, heads: &[&str], rows: Vec<Vec<Value>>) -> Wo
     WorkSheet { name: texts.t(name), heads, rows }
 }
 
-fn unit(report: &Report, texts: &Texts) -> WorkSheet {
+fn unit(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
     let trace = &report.trace;
     let mut rows = Vec::new();
     let mut say = |key: &str, value: Value| {
@@ -64,7 +66,7 @@ fn unit(report: &Report, texts: &Texts) -> WorkSheet {
         say("trace-status", texts.or(&key, state).into());
     }
     for hold in &trace.state.holds {
-        say("trace-held", cell(&hold.reason));
+        say("trace-held", cell(&words.reason(texts, &hold.reason)));
     }
     say("trace-report-made", timestamp(report.made_at).into());
     say("trace-report-current", trace.current_to.at.map(timestamp).unwrap_or_default().into());
@@ -99,7 +101,7 @@ const HISTORY: [&str; 19] = [
     "trace-event",
 ];
 
-fn history(events: &[EventView], texts: &Texts) -> WorkSheet {
+fn history(events: &[EventView], texts: &Texts, words: &Words) -> WorkSheet {
     let rows = events
         .iter()
         .map(|event| {
@@ -114,12 +116,12 @@ fn history(events: &[EventView], texts: &Texts) -> WorkSheet {
                 if event.attempt > 0 { event.attempt.into() } else { Value::Null },
                 event.outcome.map_or(Value::Null, |o| texts.or(&format!("trace-outcome-{o}"), o).into()),
                 decimal(event.quantity),
-                cell(&event.unit),
+                cell(say::unit(&event.unit)),
                 cell(&event.station),
                 cell(&event.machine),
-                cell(&event.operator),
-                cell(&event.reason),
-                cell(&event.overridden_by),
+                cell(&words.person_with_id(&event.operator)),
+                cell(&words.reason(texts, &event.reason)),
+                cell(&words.person_with_id(&event.overridden_by)),
                 event.parent.as_deref().map_or(Value::Null, cell),
                 event.corrected.into(),
                 event.event_id.to_string().into(),
@@ -153,7 +155,7 @@ fn readings(events: &[EventView], texts: &Texts) -> WorkSheet {
                 cell(&event.machine),
                 cell(&reading.name),
                 decimal(reading.value),
-                cell(&reading.unit),
+                cell(say::unit(&reading.unit)),
                 decimal(reading.low),
                 decimal(reading.high),
                 reading.outside.into(),
@@ -194,7 +196,7 @@ fn walk(walk: &Walk, texts: &Texts, name: &str) -> WorkSheet {
                 cell(&node.plant),
                 cell(&node.location),
                 decimal(node.quantity),
-                cell(&node.unit),
+                cell(say::unit(&node.unit)),
                 state("life", node.life),
                 state("quality", node.quality),
                 state("custody", node.custody),
@@ -204,7 +206,7 @@ fn walk(walk: &Walk, texts: &Texts, name: &str) -> WorkSheet {
     sheet(texts, name, &WALK, rows)
 }
 
-fn sources(report: &Report, texts: &Texts) -> WorkSheet {
+fn sources(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
     let mut rows: Vec<Vec<Value>> = Vec::new();
     if let Some(found) = &report.backward.sources {
         let mut say = |key: &str, code: &str, detail: String| {
@@ -221,7 +223,7 @@ fn sources(report: &Report, texts: &Texts) -> WorkSheet {
             say("trace-machine", machine, String::new());
         }
         for operator in &found.operators {
-            say("trace-operator", operator, String::new());
+            say("trace-operator", &words.person_with_id(operator), String::new());
         }
         for one in &found.inspections {
             let outcome = one.outcome.unwrap_or_default();
@@ -233,7 +235,8 @@ fn sources(report: &Report, texts: &Texts) -> WorkSheet {
         }
         for one in &found.outside {
             let value = one.value.map(|value| value.to_string()).unwrap_or_default();
-            let detail = format!("{} {} {value} {} {}", timestamp(one.at), one.name, one.unit, one.machine);
+            let unit = say::unit(&one.unit);
+            let detail = format!("{} {} {value} {unit} {}", timestamp(one.at), one.name, one.machine);
             say("trace-outside", &one.uid, detail);
         }
     }
@@ -268,7 +271,7 @@ fn destinations(report: &Report, texts: &Texts) -> WorkSheet {
                     cell(&pile.item),
                     pile.labels.into(),
                     pile.quantity.to_string().into(),
-                    cell(&pile.unit),
+                    cell(say::unit(&pile.unit)),
                 ]
             }));
         }

@@ -2,7 +2,8 @@
 //! trolley is measured on all that is in it at that moment.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
@@ -31,7 +32,7 @@ pub struct Turn {
 }
 
 /// While a unit was in a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stay {
     /// The unit.
     pub content: i64,
@@ -84,28 +85,65 @@ pub fn pair(mut turns: Vec<Turn>) -> Vec<Stay> {
 /// # Errors
 /// The database.
 pub async fn around(tx: &mut Tx, key: i64) -> Result<Vec<Stay>, Error> {
+    around_all(tx, &[key]).await
+}
+
+/// As [`around`], of many units.
+///
+/// # Errors
+/// The database.
+pub async fn around_all(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Stay>, Error> {
+    let mut open = stays(tx, keys, true).await?;
+    let mut seen: HashSet<Stay> = open.iter().copied().collect();
     let mut all: Vec<Stay> = Vec::new();
-    let mut open = stays(tx, &[key], true).await?;
     for _ in 0..DEEPEST {
         if open.is_empty() || all.len() > MOST {
             break;
         }
         let packages: Vec<i64> =
             open.iter().map(|stay| stay.package).collect::<HashSet<_>>().into_iter().collect();
-        let outer = stays(tx, &packages, true).await?;
-        let next: Vec<Stay> = outer
-            .iter()
-            .flat_map(|outer| {
-                let inner = open.iter().filter(|inner| inner.package == outer.content);
-                inner.filter_map(|inner| outer.within(inner))
-            })
-            .map(|stay| Stay { content: key, ..stay })
-            .filter(|stay| stay.package != key && !all.contains(stay))
-            .collect();
+        let mut outer: HashMap<i64, Vec<Stay>> = HashMap::new();
+        for stay in stays(tx, &packages, true).await? {
+            outer.entry(stay.content).or_default().push(stay);
+        }
+        let mut next = Vec::new();
+        for inner in &open {
+            let met = outer.get(&inner.package).into_iter().flatten().filter_map(|outer| outer.within(inner));
+            let met = met.map(|stay| Stay { content: inner.content, ..stay });
+            next.extend(met.filter(|stay| stay.package != stay.content && seen.insert(*stay)));
+        }
         all.append(&mut open);
         open = next;
     }
     Ok(all)
+}
+
+/// While something was in a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The package.
+    pub package: i64,
+    /// From then.
+    pub from: DateTime<Utc>,
+    /// Until just before then; `None` while something is there.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// While anything was in each package, every moment once. Pure.
+#[must_use]
+pub fn spans(stays: &[Stay]) -> Vec<Span> {
+    let mut sorted: Vec<&Stay> = stays.iter().collect();
+    sorted.sort_by_key(|stay| (stay.package, stay.from));
+    let mut spans: Vec<Span> = Vec::new();
+    for Stay { package, from, until, .. } in sorted.into_iter().copied() {
+        match spans.last_mut() {
+            Some(last) if last.package == package && last.until.is_none_or(|end| from <= end) => {
+                last.until = last.until.zip(until).map(|(one, other)| one.max(other));
+            }
+            _ => spans.push(Span { package, from, until }),
+        }
+    }
+    spans
 }
 
 /// What was in these packages at those moments, in what was in them too; none of the
@@ -133,6 +171,61 @@ pub async fn contents(tx: &mut Tx, measured: &[(i64, DateTime<Utc>)]) -> Result<
                 found.insert(stay.content);
                 if seen.insert((stay.content, at)) {
                     next.push((stay.content, at));
+                }
+            }
+        }
+        open = next;
+    }
+    Ok(found)
+}
+
+/// What was measured on a package, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// The package.
+    pub package: i64,
+    /// When its readings were taken, the earliest first.
+    pub at: Vec<DateTime<Utc>>,
+}
+
+impl Measured {
+    /// Which of these moments, by their places, a stay has.
+    fn during(&self, stay: &Stay, within: &Range<usize>) -> Range<usize> {
+        let from = self.at.partition_point(|at| *at < stay.from).max(within.start);
+        let until = stay.until.map_or(self.at.len(), |until| self.at.partition_point(|at| *at < until));
+        from..until.min(within.end)
+    }
+}
+
+/// What was in each of these packages at one of its moments at least, and in what was
+/// in it then.
+///
+/// # Errors
+/// The database.
+pub async fn inside(tx: &mut Tx, measured: &[Measured]) -> Result<Vec<BTreeSet<i64>>, Error> {
+    let mut found = vec![BTreeSet::new(); measured.len()];
+    let mut seen: HashSet<(usize, i64, Range<usize>)> = HashSet::new();
+    let all = measured.iter().enumerate();
+    let mut open: Vec<_> = all.map(|(number, one)| (number, one.package, 0..one.at.len())).collect();
+    for _ in 0..DEEPEST {
+        if open.is_empty() || seen.len() > MOST {
+            break;
+        }
+        let packages: Vec<i64> =
+            open.iter().map(|(_, package, _)| *package).collect::<HashSet<_>>().into_iter().collect();
+        let mut contents: HashMap<i64, Vec<Stay>> = HashMap::new();
+        for stay in stays(tx, &packages, false).await? {
+            contents.entry(stay.package).or_default().push(stay);
+        }
+        let mut next = Vec::new();
+        for (number, package, within) in open {
+            for stay in contents.get(&package).into_iter().flatten() {
+                let when = measured[number].during(stay, &within);
+                if !when.is_empty() {
+                    found[number].insert(stay.content);
+                    if seen.insert((number, stay.content, when.clone())) {
+                        next.push((number, stay.content, when));
+                    }
                 }
             }
         }
@@ -213,5 +306,25 @@ mod tests {
         let inner = Stay { content: 9, package: 8, from: at(8), until: Some(at(10)) };
         assert_eq!(outer.within(&stays[0]), Some(inner));
         assert_eq!(Stay { until: Some(at(3)), from: at(1), ..outer }.within(&stays[0]), None);
+    }
+
+    #[test]
+    fn a_package_is_asked_for_each_moment_once() {
+        let stay = |content, package, from, until: Option<i64>| Stay {
+            content,
+            package,
+            from: at(from),
+            until: until.map(at),
+        };
+        let span = |package, from, until: Option<i64>| Span { package, from: at(from), until: until.map(at) };
+        let stays = [
+            stay(1, 9, 5, Some(10)),
+            stay(2, 9, 20, None),
+            stay(3, 9, 7, Some(8)),
+            stay(4, 9, 10, Some(12)),
+            stay(5, 9, 30, Some(40)),
+            stay(6, 8, 1, Some(2)),
+        ];
+        assert_eq!(spans(&stays), [span(8, 1, Some(2)), span(9, 5, Some(12)), span(9, 20, None)]);
     }
 }

@@ -18,7 +18,7 @@ use super::service::{FRESH, resolve, uid_text};
 use super::store::corrections;
 use super::store::label::{self, Registered};
 use super::store::walk as store;
-use super::{names, scope};
+use super::{around, names, scope};
 use crate::genealogy::{Genealogy, Mode};
 use crate::projection::state::{Custody, Life, Quality};
 
@@ -267,6 +267,11 @@ fn cut_at_most<T>(list: &mut Vec<T>, cut: &mut bool) {
     }
 }
 
+/// Two lists of names as one, in order, each name once.
+fn both(one: Vec<String>, other: Vec<String>) -> Vec<String> {
+    one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Sources, TraceError> {
     let mut cut = false;
     let mut lot_ids = store::lot_ids(tx, keys).await?;
@@ -275,12 +280,15 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Source
     let suppliers: BTreeSet<String> =
         lots.iter().map(|lot| lot.supplier.clone()).filter(|supplier| !supplier.is_empty()).collect();
     let void = corrections::void_of_keys(tx, keys).await?;
-    let mut machines = store::machines(tx, keys, &void).await?;
+    let beside = around::around(tx, keys).await?;
+    let mut machines = both(store::machines(tx, keys, &void).await?, beside.machines);
     cut_at_most(&mut machines, &mut cut);
-    let mut operators = store::operators(tx, keys, &void).await?;
+    let mut operators = both(store::operators(tx, keys, &void).await?, beside.operators);
     cut_at_most(&mut operators, &mut cut);
     let (readings, readings_outside) = store::readings_count(tx, keys, &void).await?;
     let mut outside = store::readings_outside(tx, keys, &void).await?;
+    outside.extend(beside.outside);
+    outside.sort_by_key(|reading| reading.taken_at);
     cut_at_most(&mut outside, &mut cut);
     let outside = outside
         .into_iter()
@@ -317,8 +325,8 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Source
         machines,
         operators,
         inspections,
-        readings,
-        readings_outside,
+        readings: readings + beside.readings,
+        readings_outside: readings_outside + beside.readings_outside,
         outside,
         cut,
     })

@@ -1,8 +1,6 @@
 //! The inbox of exceptions: the list with its counts, and one exception with what
 //! resolves it.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, State};
@@ -10,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use chrono::{DateTime, Utc};
-use platform::audit;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, IfMatch, Problem, Shell, form, query};
 use serde::Deserialize;
@@ -18,6 +15,7 @@ use uuid::Uuid;
 
 use super::detail::{self, Side};
 use super::say::{self, Zones, encoded};
+use super::who::Names;
 use crate::exceptions::model::{
     ExceptionAssign, ExceptionCount, ExceptionDetail, ExceptionPage, ExceptionReopen, ExceptionResolve,
     ExceptionView,
@@ -54,7 +52,7 @@ struct Page<'a> {
     /// The kind and the plant that are asked for, to be kept in addresses.
     filter: String,
     counts: Vec<ExceptionCount>,
-    names: HashMap<String, String>,
+    names: Names,
     page: ExceptionPage,
     /// The next page's address.
     next: Option<String>,
@@ -92,7 +90,7 @@ pub(super) async fn page(
         actors.extend(one.resolved_by.clone());
         actors.extend(detail::people(&one.detail));
     }
-    let names = names(&state, &caller, &actors).await?;
+    let names = Names::read(&state, &caller, actors.iter().map(String::as_str)).await?;
     let next =
         page.next.as_ref().map(|next| format!("/exceptions?status={tab}{kept}&after={}", encoded(next)));
     let zones = zones(&state, &caller).await?;
@@ -120,16 +118,6 @@ async fn zones(state: &AppState, caller: &Caller) -> Result<Zones, Problem> {
     Ok(zones.await?)
 }
 
-/// Names of those who did something, by their ids.
-async fn names(
-    state: &AppState,
-    caller: &Caller,
-    actors: &[String],
-) -> Result<HashMap<String, String>, Problem> {
-    let ids: Vec<&str> = actors.iter().map(String::as_str).collect();
-    Ok(audit::names(&state.db, &caller.cx, &ids).await?)
-}
-
 impl Page<'_> {
     fn sides(&self, one: &ExceptionView) -> Vec<Side> {
         detail::sides(self.texts, &self.zones, &one.plant, &one.detail, &|id| self.who(id))
@@ -151,10 +139,10 @@ impl Page<'_> {
 }
 
 /// A person's name, else what is known of who it is.
-fn named(texts: &Texts, names: &HashMap<String, String>, id: &str) -> String {
+fn named(texts: &Texts, names: &Names, id: &str) -> String {
     let id = if id.parse::<Uuid>().is_ok() { format!("user:{id}") } else { id.to_owned() };
-    match names.get(&id) {
-        Some(name) => name.clone(),
+    match names.known(&id) {
+        Some(name) => name.to_owned(),
         None if id == "system" => texts.t("exceptions-system"),
         None => texts.t("exceptions-somebody"),
     }
@@ -167,7 +155,7 @@ struct One<'a> {
     zones: Zones,
     now: DateTime<Utc>,
     it: ExceptionDetail,
-    names: HashMap<String, String>,
+    names: Names,
     /// Whom it can be given to: id and name.
     people: Vec<(Uuid, String)>,
     me: Option<Uuid>,
@@ -226,9 +214,11 @@ async fn show(
     actors.extend(it.exception.assigned_to.as_ref().map(|id| format!("user:{id}")));
     actors.extend(it.exception.resolved_by.clone());
     actors.extend(detail::people(&it.exception.detail));
-    let names = names(state, caller, &actors).await?;
-    let mut people: Vec<(Uuid, String)> =
-        offered.into_iter().filter_map(|id| Some((id, names.get(&format!("user:{id}"))?.clone()))).collect();
+    let names = Names::read(state, caller, actors.iter().map(String::as_str)).await?;
+    let mut people: Vec<(Uuid, String)> = offered
+        .into_iter()
+        .filter_map(|id| Some((id, names.known(&format!("user:{id}"))?.to_owned())))
+        .collect();
     people.sort_by_key(|one| one.1.to_lowercase());
     let title = say::exception(&caller.texts, &it.exception.kind);
     let zones = zones(state, caller).await?;

@@ -11,6 +11,7 @@ use platform::web::{AppState, Caller, Problem, Shell, query};
 use uuid::Uuid;
 
 use super::say::{self, Zones};
+use super::words::{Codes, Words};
 use crate::explore::api_places::{
     CompareQuery, CustomerQuery, PageQuery, PictureQuery, WindowQuery, file, page, printed, spreadsheet,
 };
@@ -83,6 +84,7 @@ pub(super) async fn lot(
 struct DocumentPage<'a> {
     texts: &'a Texts,
     zones: Zones,
+    words: Words,
     page: Document,
 }
 
@@ -105,8 +107,9 @@ pub(super) async fn document(
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
+    let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
     Shell::new(&state, &caller, page.number.clone(), "/trace")
-        .page(&headers, &DocumentPage { texts: &caller.texts, zones, page })
+        .page(&headers, &DocumentPage { texts: &caller.texts, zones, words, page })
 }
 
 #[derive(Template)]
@@ -114,6 +117,7 @@ pub(super) async fn document(
 struct CustomerPage<'a> {
     texts: &'a Texts,
     zones: Zones,
+    words: Words,
     page: Customer,
     /// Where this page of orders began.
     after_order: String,
@@ -138,8 +142,9 @@ pub(super) async fn customer(
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
+    let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
     Shell::new(&state, &caller, page.name.clone(), "/trace")
-        .page(&headers, &CustomerPage { texts: &caller.texts, zones, page, after_order })
+        .page(&headers, &CustomerPage { texts: &caller.texts, zones, words, page, after_order })
 }
 
 #[derive(Template)]
@@ -147,6 +152,7 @@ pub(super) async fn customer(
 struct Window<'a> {
     texts: &'a Texts,
     zones: Zones,
+    words: Words,
     page: Passes,
     suspects: bool,
     /// What is wrong with the window that was asked for.
@@ -224,16 +230,22 @@ async fn passes(
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
     let local = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%dT%H:%M").to_string();
+    let mut codes = Codes::of_passes(&page.passes);
+    if who == Who::Operator {
+        codes.person(&page.code);
+    }
     let view = Window {
         texts: &caller.texts,
         zones,
+        words: Words::read(state, caller, &codes).await?,
         suspects: leads_to(state, caller, "/suspects"),
         error: error.map(|_| caller.t("trace-window-wrong")),
         from: local(page.from),
         to: local(page.to),
         page,
     };
-    Shell::new(state, caller, code, "/trace").page(headers, &view)
+    let title = view.words.person(code).to_owned();
+    Shell::new(state, caller, title, "/trace").page(headers, &view)
 }
 
 #[derive(Template)]
@@ -474,6 +486,7 @@ pub(super) async fn picture(
 struct ReportPage<'a> {
     texts: &'a Texts,
     zones: Zones,
+    words: Words,
     report: Report,
     shown: usize,
 }
@@ -524,7 +537,8 @@ pub(super) async fn report(
 ) -> Result<Response, Problem> {
     let (report, zones) = made(&state, &genealogy, &caller, &uid).await?;
     let title = report.trace.uid.clone();
-    let view = ReportPage { texts: &caller.texts, zones, report, shown: SHOWN };
+    let words = Words::read(&state, &caller, &Codes::of_report(&report)).await?;
+    let view = ReportPage { texts: &caller.texts, zones, words, report, shown: SHOWN };
     Shell::new(&state, &caller, title, "/trace").page(&headers, &view)
 }
 
@@ -536,7 +550,7 @@ pub(super) async fn report_xlsx(
     Path(uid): Path<String>,
 ) -> Result<Response, Problem> {
     let (report, _) = made(&state, &genealogy, &caller, &uid).await?;
-    spreadsheet(report, caller.texts.clone()).await
+    spreadsheet(&state, &caller, report).await
 }
 
 /// `GET /trace/{uid}/report.pdf`
@@ -547,7 +561,7 @@ pub(super) async fn report_pdf(
     Path(uid): Path<String>,
 ) -> Result<Response, Problem> {
     let (report, zones) = made(&state, &genealogy, &caller, &uid).await?;
-    printed(&report, &caller, &zones).await
+    printed(&state, &caller, &report, &zones).await
 }
 
 /// `GET /trace/{uid}/report.json`

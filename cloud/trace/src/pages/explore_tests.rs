@@ -7,6 +7,7 @@ use proto::v1::{Action, Outcome, Quality, Reading, Role, Stage};
 
 use super::say::encoded;
 use super::tests::Web;
+use super::words::Words;
 use crate::explore::places::{self, Page, Who};
 use crate::explore::{compare, error::TraceError, report};
 use crate::genealogy::Genealogy;
@@ -317,7 +318,8 @@ async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
             report::report_in(tx, &Genealogy::default(), &motor, chrono::Utc::now()).await
         })
         .await;
-    let sheets = crate::explore::report_sheets::sheets(&report.unwrap(), &super::tests::english());
+    let sheets =
+        crate::explore::report_sheets::sheets(&report.unwrap(), &super::tests::english(), &Words::default());
     let names: Vec<_> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
     assert_eq!(names.len(), 7, "{names:?}");
     let cells: Vec<String> =
@@ -330,6 +332,83 @@ async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
             assert!(row.len() <= sheet.heads.len(), "{}", sheet.name);
         }
     }
+}
+
+/// What plants write as codes, on a unit's page and in its files.
+#[tokio::test]
+async fn a_history_is_told_in_words() {
+    use crate::explore::report_sheets::sheets;
+    use crate::pages::say::Zones;
+    let mut site = story().await;
+    let motor = motor(1);
+    let mut said = |stage, at: &str, reason: &str, operator: &str| {
+        let mut event = event(stage, at).part(&motor, Role::Subject);
+        (event.reason, event.operator_id) = (reason.into(), operator.into());
+        event.readings = vec![Reading {
+            name: "oven".into(),
+            value: "190".into(),
+            unit: "Cel".into(),
+            quality: Quality::Good.into(),
+            at_us: event.occurred_at_us,
+            ..Reading::default()
+        }];
+        site.say("KOL", event);
+    };
+    said(Stage::Hold, "2025-01-22T09:00:00Z", "CRACK", "op-7");
+    said(Stage::Refused, "2025-01-22T09:10:00Z", "label.held", "op-8");
+    said(Stage::Label, "2025-01-22T09:20:00Z", "printed", "op-8");
+    said(Stage::Scrap, "2025-01-22T09:30:00Z", "OWN-WORDS", "op-8");
+    site.settle().await;
+    site.sql(
+        "insert into operators (tenant_id, operator_id, name, badge_hash)
+             values (app.tenant(), 'op-7', 'Anil Das', '');
+         insert into reasons (tenant_id, reason, purpose, texts)
+             values (app.tenant(), 'CRACK', 'hold', '{\"en\": \"Hairline crack\", \"hi\": \"दरार\"}')",
+    )
+    .await;
+    let web = Web::new(&site, Scope::Read).await;
+    let all = |page: &str, what: &str| {
+        for word in ["Hairline crack", "It is held", "Printed", "OWN-WORDS", "Anil Das", "op-8", "190 °C"] {
+            assert!(page.contains(word), "{what}: {word} in {page}");
+        }
+        for code in [">CRACK", "label.held", " printed", ">op-7", "Cel"] {
+            assert!(!page.contains(code), "{what}: {code} in {page}");
+        }
+    };
+    for path in [format!("/trace/{motor}"), format!("/trace/{motor}/report")] {
+        let (status, page) = web.get(&path).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        all(&page, &path);
+    }
+    let (_, ends) = web.get(&format!("/trace/{motor}/ends/backward")).await;
+    assert!(ends.contains("Anil Das") && ends.contains("/trace/operator/op-7"), "{ends}");
+    let (_, window) = web.get("/trace/operator/op-7?from=2025-01-21&to=2025-01-23").await;
+    assert!(window.contains("Anil Das") && !window.contains(">op-7"), "{window}");
+    let (_, holds) = web.get("/holds").await;
+    assert!(holds.contains("Hairline crack") && holds.contains("Anil Das"), "{holds}");
+    // The answer to a program stays in codes.
+    let trace = web.json(&format!("/api/v1/trace/{motor}")).await;
+    assert!(trace.to_string().contains("label.held"), "{trace}");
+
+    let report: Result<report::Report, TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            report::report_in(tx, &Genealogy::default(), &motor, chrono::Utc::now()).await
+        })
+        .await;
+    let report = report.unwrap();
+    let words = Words::told([("op-7", "Anil Das")], [("CRACK", "Hairline crack")]);
+    let texts = super::tests::english();
+    let zones = Zones::new(Vec::new(), chrono_tz::UTC);
+    let paper = crate::explore::report_paper::data(&report, &texts, (&zones, &words), "Saif Ltd").to_string();
+    let cells: Vec<_> = sheets(&report, &texts, &words).into_iter().flat_map(|sheet| sheet.rows).collect();
+    let cells = format!("{cells:?}");
+    for word in ["Hairline crack", "It is held", "OWN-WORDS", "Anil Das", "op-8", "°C"] {
+        assert!(paper.contains(word), "{word} in {paper}");
+        assert!(cells.contains(word), "{word} in {cells}");
+    }
+    assert!(cells.contains("Anil Das (op-7)") && !paper.contains("Cel"), "{cells}");
 }
 
 /// Keeps a document for people to look at, beside the screenshots.
@@ -373,7 +452,7 @@ async fn the_report_is_printed_in_the_readers_language_and_says_how_far_it_reach
         (Lang::Te, ["ఇందులో ఏముంది", "ఇది ఎంతవరకు వర్తిస్తుంది", "VSK-1", "1 / ", "తయారైన సమయం"]),
     ] {
         let texts = super::tests::words(lang);
-        let data = report_paper::data(&report, &texts, &zones, "Saif Ltd");
+        let data = report_paper::data(&report, &texts, (&zones, &Words::default()), "Saif Ltd");
         let pages = print::text(crate::paper::TEMPLATE, &data).unwrap();
         let said = plain(&pages.join(" "));
         let everywhere =
@@ -395,7 +474,8 @@ async fn the_report_is_printed_in_the_readers_language_and_says_how_far_it_reach
         })
         .collect();
     report.backward.total = 1_000;
-    let data = report_paper::data(&report, &super::tests::words(Lang::En), &zones, "Saif Ltd");
+    let data =
+        report_paper::data(&report, &super::tests::words(Lang::En), (&zones, &Words::default()), "Saif Ltd");
     let sections = data["sections"].as_array().unwrap();
     assert!(
         sections.iter().all(|section| section["rows"].as_array().unwrap().len() <= crate::paper::MOST_ROWS)

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::say::{self, Zones};
-use super::who::Names;
+use super::words::{Codes, Words};
 use crate::explore::error::TraceError;
 use crate::explore::holding::HoldingError;
 use crate::holds::acts::Class;
@@ -38,8 +38,8 @@ struct Page<'a> {
     zones: Zones,
     zone: chrono_tz::Tz,
     hold: HoldOne,
-    /// Of whoever did something with it.
-    names: Names,
+    /// Of whoever did something with it, and why.
+    words: Words,
     members: MemberPage,
     acts: ActPage,
     late: bool,
@@ -65,18 +65,22 @@ pub(super) async fn one(
     let zones = state.db.tx(&cx, async |tx| Ok::<_, TraceError>(Zones::read(tx, caller.zone).await?)).await?;
     let by = [Some(hold.owner.as_str()), Some(&hold.placed_by), hold.released_by.as_deref()];
     let actors = by.into_iter().flatten().chain(hold.history.iter().map(|past| past.actor.as_str()));
-    let names = Names::read(&state, &caller, actors).await?;
+    let mut codes = Codes::default();
+    actors.for_each(|actor| codes.person(actor));
+    codes.reason(&hold.reason);
+    let words = Words::read(&state, &caller, &codes).await?;
     let only = if late { "&late=1" } else { "" };
     let next = members.next.as_ref().map(|next| format!("/holds/{id}?after={next}{only}#members"));
     let next_acts = acts.next.as_ref().map(|next| format!("/holds/{id}?acts_after={next}#acts"));
-    let shell = Shell::new(&state, &caller, hold.reason.clone(), "/holds");
+    let reason = words.reason(&caller.texts, &hold.reason);
+    let shell = Shell::new(&state, &caller, reason, "/holds");
     let view = Page {
         texts: &caller.texts,
         zones,
         zone: caller.zone,
         may_release: hold.status == "placed" && caller.may(&HOLD_RELEASE),
         hold,
-        names,
+        words,
         members,
         acts,
         late,

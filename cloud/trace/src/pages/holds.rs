@@ -15,7 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::say;
-use super::who::Names;
+use super::words::{Codes, Words};
 use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
 use crate::genealogy::Genealogy;
@@ -123,8 +123,8 @@ struct Page<'a> {
     offered: Offered,
     /// Of the scope that is to be held.
     scope_name: String,
-    /// Of whoever placed them.
-    names: Names,
+    /// Of whoever placed them, and why.
+    words: Words,
     /// What was wrong with it.
     error: Option<String>,
 }
@@ -164,7 +164,12 @@ async fn show(
     let page = holding::list(&state.db, &caller.in_focus(&HOLD_READ), status, after, 50).await?;
     let next = page.next.as_ref().map(|next| format!("/holds?status={status}&after={next}"));
     let shell = Shell::new(state, caller, caller.t("trace-holds-title"), "/holds");
-    let names = Names::read(state, caller, page.holds.iter().map(|hold| hold.placed_by.as_str())).await?;
+    let mut codes = Codes::default();
+    for hold in &page.holds {
+        codes.person(&hold.placed_by);
+        codes.reason(&hold.reason);
+    }
+    let words = Words::read(state, caller, &codes).await?;
     let scope_name = match typed.scope.trim().parse::<Uuid>() {
         Ok(scope) => {
             state
@@ -179,7 +184,7 @@ async fn show(
     let view = Page {
         texts: &caller.texts,
         zone: caller.zone,
-        names,
+        words,
         // One that is gone is told when it is asked for; until then it is called as it came.
         scope_name: scope_name.unwrap_or_else(|| typed.scope.clone()),
         may_place: caller.may(&HOLD_PLACE),

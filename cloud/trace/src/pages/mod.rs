@@ -14,6 +14,7 @@ pub(crate) mod say;
 pub(crate) mod store;
 pub(crate) mod trace;
 pub(crate) mod who;
+pub(crate) mod words;
 
 use axum::Router;
 use axum::http::header;
@@ -25,10 +26,10 @@ use crate::rights::{EXCEPTION_READ, HOLD_READ, PLANT_READ, TRACE_READ};
 
 /// The texts of these pages, to be given to the state's builder.
 pub const TEXTS: Sources<'static> = [
-    (Lang::En, include_str!("../i18n/en.ftl")),
-    (Lang::Hi, include_str!("../i18n/hi.ftl")),
-    (Lang::Bn, include_str!("../i18n/bn.ftl")),
-    (Lang::Te, include_str!("../i18n/te.ftl")),
+    (Lang::En, concat!(include_str!("../i18n/en.ftl"), include_str!("../i18n/words/en.ftl"))),
+    (Lang::Hi, concat!(include_str!("../i18n/hi.ftl"), include_str!("../i18n/words/hi.ftl"))),
+    (Lang::Bn, concat!(include_str!("../i18n/bn.ftl"), include_str!("../i18n/words/bn.ftl"))),
+    (Lang::Te, concat!(include_str!("../i18n/te.ftl"), include_str!("../i18n/words/te.ftl"))),
 ];
 
 /// The entries of the side navigation.

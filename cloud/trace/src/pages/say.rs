@@ -100,6 +100,39 @@ pub fn colour(value: &str) -> &'static str {
     }
 }
 
+/// How people write a unit of measure, by its code (UCUM's); most are written as their
+/// code is.
+pub fn unit(code: &str) -> &str {
+    match code {
+        "Cel" => "°C",
+        "[degF]" => "°F",
+        "deg" => "°",
+        "Ohm" => "Ω",
+        "kOhm" => "kΩ",
+        "MOhm" => "MΩ",
+        "um" => "µm",
+        "ug" => "µg",
+        "us" => "µs",
+        "uA" => "µA",
+        "uV" => "µV",
+        "uS/cm" => "µS/cm",
+        "N.m" => "N·m",
+        "mm2" => "mm²",
+        "cm2" => "cm²",
+        "m2" => "m²",
+        "mm3" => "mm³",
+        "cm3" => "cm³",
+        "dm3" => "dm³",
+        "m3" => "m³",
+        "m3/h" => "m³/h",
+        "m/s2" => "m/s²",
+        "mm/s2" => "mm/s²",
+        "[psi]" => "psi",
+        "[pH]" => "pH",
+        _ => code,
+    }
+}
+
 /// A whole number, or a reference to one: templates hold both.
 pub trait Whole {
     /// As it is shown.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
+use serde_json::Value;
 use sqlx::Error;
 
 /// Codes and time zones of plants.
@@ -14,6 +15,32 @@ pub async fn zones(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|row| (row.code, row.time_zone)).collect())
+}
+
+/// Names of operators among these ids, those who have left as well.
+pub async fn operators(tx: &mut Tx, ids: &[String]) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select operator_id, name from operators where tenant_id = $1 and operator_id = any($2)",
+        tenant,
+        ids,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.operator_id, row.name)).collect())
+}
+
+/// Texts of these reasons by language, also of those that are no longer offered.
+pub async fn reason_texts(tx: &mut Tx, codes: &[String]) -> Result<Vec<(String, Value)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select reason, texts from reasons where tenant_id = $1 and reason = any($2)",
+        tenant,
+        codes,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.reason, row.texts)).collect())
 }
 
 /// An event in one line.

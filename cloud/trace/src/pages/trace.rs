@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::explore;
 use super::say::{self, Zones, encoded};
+use super::words::{Codes, Words};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::model::{
@@ -65,6 +66,7 @@ struct TracePage<'a> {
     trace: Trace,
     zones: Zones,
     may_write: bool,
+    words: Words,
     /// Why the holds that its history names were placed, by their ids.
     reasons: HashMap<String, String>,
     /// Whether these parts are there, and open to the reader.
@@ -89,6 +91,7 @@ struct Tree<'a> {
 struct Ends<'a> {
     texts: &'a Texts,
     zones: Zones,
+    words: Words,
     sources: Option<Sources>,
     destinations: Option<Destinations>,
 }
@@ -210,9 +213,12 @@ pub(super) async fn page(
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
+    let mut codes = Codes::of_trace(&trace);
+    reasons.iter().for_each(|(_, reason)| codes.reason(reason));
     let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace");
     let view = TracePage {
         texts: &caller.texts,
+        words: Words::read(&state, &caller, &codes).await?,
         trace,
         zones,
         may_write: caller.may(&HOLD_PLACE),
@@ -293,7 +299,11 @@ pub(super) async fn ends(
         })
         .await
         .map_err(|error| say::problem(&caller.texts, error))?;
-    let view = Ends { texts: &caller.texts, zones, sources: walk.sources, destinations: walk.destinations };
+    let mut codes = Codes::default();
+    walk.sources.iter().for_each(|found| codes.sources(found));
+    let words = Words::read(&state, &caller, &codes).await?;
+    let (sources, destinations) = (walk.sources, walk.destinations);
+    let view = Ends { texts: &caller.texts, zones, words, sources, destinations };
     Ok(Html(view.render()?))
 }
 
@@ -344,9 +354,9 @@ impl TracePage<'_> {
     }
 
     /// Why the hold that an event names was placed.
-    fn why(&self, event: &EventView) -> Option<&str> {
+    fn why(&self, event: &EventView) -> Option<String> {
         let reason = (event.reference_type == "hold").then(|| self.reasons.get(&event.reference))?;
-        reason.map(String::as_str)
+        reason.map(|reason| self.words.reason(self.texts, reason))
     }
 
     /// How many readings of an event lie outside their limits.

@@ -18,6 +18,8 @@ pub mod window;
 #[cfg(test)]
 mod plan_tests;
 #[cfg(test)]
+mod rack_tests;
+#[cfg(test)]
 mod tests;
 
 use platform::web::Module;

@@ -562,7 +562,7 @@ async fn what_is_found_is_what_going_through_everything_finds() {
 }
 
 /// A unit per way through an oven, and what each condition finds.
-async fn oven() -> Site {
+pub(super) async fn oven() -> Site {
     let mut site = Site::new().await;
     for number in 1..=6 {
         let at = format!("2025-01-20T00:0{number}:00Z");
@@ -613,7 +613,7 @@ async fn oven() -> Site {
     site
 }
 
-async fn found(site: &Site, criteria: Value) -> Vec<u64> {
+pub(super) async fn found(site: &Site, criteria: Value) -> Vec<u64> {
     let node = Node::parse(&criteria).unwrap();
     let keys: Result<Vec<i64>, ScopeError> = site
         .db
@@ -708,77 +708,6 @@ async fn readings_of_a_load_are_those_of_its_members() {
         { "not": { "contains": { "uid": uid("KOL", "FG", 4) } } },
     ] });
     assert_eq!(found(&site, one).await, [3, 5, 6]);
-}
-
-#[tokio::test]
-async fn what_is_measured_on_a_rack_is_measured_on_what_is_in_it_then() {
-    let mut site = oven().await;
-    let (rack, trolley) = (uid("KOL", "BN", 1), uid("KOL", "BN", 2));
-    for (bin, at) in [(&rack, "2025-01-21T06:00:00Z"), (&trolley, "2025-01-21T06:01:00Z")] {
-        site.say("KOL", event(Stage::Commission, at).mint(bin, Role::Subject, "RACK"));
-    }
-    let packed = |action, at: &str, what: &str, into: &str| {
-        event(Stage::Packing, &format!("2025-01-21T{at}:00Z"))
-            .action(action)
-            .part(into, Role::Parent)
-            .part(what, Role::Child)
-    };
-    let motor = |number| uid("KOL", "FG", number);
-    let (into, out) = (Action::Add, Action::Delete);
-    // 3 stays, 4 is taken out before, 5 comes after; 6 by mistake, and corrected.
-    site.say("KOL", packed(into, "07:00", &motor(3), &rack));
-    site.say("KOL", packed(into, "07:01", &motor(4), &rack));
-    let wrong = site.say("KOL", packed(into, "07:02", &motor(6), &rack));
-    site.say("KOL", event(Stage::Correct, "2025-01-21T07:03:00Z").corrects(wrong));
-    site.say("KOL", packed(into, "07:10", &rack, &trolley));
-    site.say("KOL", packed(out, "07:30", &motor(4), &rack));
-    let measured = |on: &str, name: &str, at: &str, value: &str| {
-        let mut said = event(Stage::Load, &format!("2025-01-21T{at}:00Z")).part(on, Role::Subject);
-        said.operation = "BAKE".into();
-        said.readings.push(v1::Reading {
-            name: name.into(),
-            value: value.into(),
-            unit: "C".into(),
-            quality: v1::Quality::Good.into(),
-            low: "150".into(),
-            high: "200".into(),
-            at_us: said.occurred_at_us,
-        });
-        said
-    };
-    site.say("KOL", measured(&rack, "bake", "08:00", "230"));
-    site.say("KOL", measured(&trolley, "draught", "08:30", "240"));
-    let never = site.say("KOL", measured(&rack, "never", "08:40", "250"));
-    site.say("KOL", event(Stage::Correct, "2025-01-21T08:41:00Z").corrects(never));
-    site.say("KOL", packed(into, "09:00", &motor(5), &rack));
-    site.settle().await;
-
-    let reading = |name: &str| json!({ "reading": { "name": name, "outside": true } });
-    assert_eq!(found(&site, reading("bake")).await, [3]);
-    assert_eq!(found(&site, reading("draught")).await, [3], "the rack was in the trolley");
-    assert_eq!(found(&site, reading("never")).await, [0_u64; 0]);
-    // Among what another condition found as well.
-    let both = json!({ "all": [{ "is": { "item": "MOTOR" } }, reading("bake")] });
-    assert_eq!(found(&site, both).await, [3]);
-
-    // And each unit's own page tells them.
-    let told = async |number: u64| {
-        let (db, cx, at) = (&site.db.db, site.cx(), chrono::Utc::now());
-        let trace = crate::explore::service::trace(db, &cx, &motor(number), at).await.unwrap();
-        let around = trace.events.iter().filter(|event| event.operation == "BAKE");
-        around
-            .flat_map(|event| {
-                let inside = event.parent.clone().unwrap_or_default();
-                event.readings.iter().map(move |reading| (reading.name.clone(), inside.clone()))
-            })
-            .filter(|(name, _)| name != "never")
-            .collect::<Vec<_>>()
-    };
-    let of = |name: &str, inside: &str| (name.to_owned(), inside.to_owned());
-    assert_eq!(told(3).await, [of("bake", &rack), of("draught", &trolley)]);
-    for other in [1, 4, 5, 6] {
-        assert_eq!(told(other).await, [], "{other}");
-    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod damage;
 mod durability;
 mod epochs;
 mod groups;
+mod holds;
 mod model;
 mod speed;
 mod stations;

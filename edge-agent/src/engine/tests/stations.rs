@@ -13,55 +13,70 @@ use crate::inputs::{Answer, Colour, Intake, MachineInput, MachineReading, Qualit
 use crate::station::control::{Control, Verb};
 use crate::station::types::{Label, QualityState};
 
-const GEAR: &str = "04006381333931";
+pub(super) const GEAR: &str = "04006381333931";
 const CHIP: &str = "09501101530003";
 
 /// An agent in Kolkata at whose stations nobody signs in.
-struct Plant {
-    agent: Agent,
-    handle: Handle,
+pub(super) struct Plant {
+    pub agent: Agent,
+    pub handle: Handle,
     task: JoinHandle<()>,
     scans: u32,
 }
 
+async fn run(agent: &Agent) -> (Handle, JoinHandle<()>) {
+    let plant = Arc::new(agent.plant.clone());
+    start_with(agent.settings(), plant, Arc::new(StationRules), Arc::new(CodeSpeaker)).await.unwrap()
+}
+
+/// Rows of reference data that every set has.
+pub(super) fn items() -> Vec<v1::ReferenceRow> {
+    let item = |code: &str, gtin: &str| v1::ReferenceRow {
+        kind: "item".into(),
+        id: code.into(),
+        json: format!(
+            r#"{{"item":"{code}","names":{{"en":"{code}"}},"type_code":"RM","base_unit":"pcs","tracking":"unit","gtin":"{gtin}"}}"#
+        ),
+        deleted: false,
+    };
+    vec![item("GEAR", GEAR), item("CHIP", CHIP)]
+}
+
 impl Plant {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let mut agent = Agent::new();
         agent.plant.stations.iter_mut().for_each(|station: &mut Station| {
             station.login_required = false;
             station.pin_required = false;
         });
-        let plant = Arc::new(agent.plant.clone());
-        let (handle, task) =
-            start_with(agent.settings(), plant, Arc::new(StationRules), Arc::new(CodeSpeaker)).await.unwrap();
+        let (handle, task) = run(&agent).await;
         for (kind, first) in [("RM", 1), ("SF", 1)] {
             let epoch = handle.head().borrow().epoch;
             let grant = v1::LeaseGrant { r#type: kind.into(), first, last: 500, epoch };
             handle.lease_granted(&grant).await.unwrap();
         }
-        let item = |code: &str, gtin: &str| v1::ReferenceRow {
-            kind: "item".into(),
-            id: code.into(),
-            json: format!(
-                r#"{{"item":"{code}","names":{{"en":"{code}"}},"type_code":"RM","base_unit":"pcs","tracking":"unit","gtin":"{gtin}"}}"#
-            ),
-            deleted: false,
-        };
-        let rows = vec![item("GEAR", GEAR), item("CHIP", CHIP)];
-        handle
-            .reference_chunk(v1::ReferenceChunk { version: 1, full: true, last: true, rows })
-            .await
-            .unwrap();
+        let chunk = v1::ReferenceChunk { version: 1, full: true, last: true, rows: items() };
+        handle.reference_chunk(chunk).await.unwrap();
         Self { agent, handle, task, scans: 0 }
     }
 
-    async fn scan(&mut self, station: &str, text: &str) -> Answer {
+    /// The same plant on the same disk, started again.
+    pub async fn again(self) -> Self {
+        let Self { agent, handle, task, scans } = self;
+        handle.stop().await;
+        task.await.unwrap();
+        drop(handle);
+        let (handle, task) = run(&agent).await;
+        Self { agent, handle, task, scans }
+    }
+
+    pub async fn scan(&mut self, station: &str, text: &str) -> Answer {
         self.scans += 1;
         let input = ScanInput { station: station.into(), ..scan(text, &format!("r{}", self.scans)) };
         self.handle.scan(input).await.unwrap()
     }
 
-    async fn play(&mut self, station: &str, table: &[(&str, &str)]) {
+    pub async fn play(&mut self, station: &str, table: &[(&str, &str)]) {
         for (text, expected) in table {
             let answer = self.scan(station, text).await;
             assert_eq!((answer.code.as_str(), *text), (*expected, *text), "{answer:?}");
@@ -90,12 +105,12 @@ impl Plant {
         self.handle.machine(input).await.unwrap();
     }
 
-    async fn label(&self, key: i64) -> Label {
+    pub async fn label(&self, key: i64) -> Label {
         let labels = self.handle.reader().labels(&[key]).await.unwrap();
         serde_json::from_str(&labels[&key]).unwrap()
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         let Self { agent, handle, task, .. } = self;
         handle.stop().await;
         task.await.unwrap();
@@ -103,11 +118,11 @@ impl Plant {
     }
 }
 
-fn code(verb: Verb) -> String {
+pub(super) fn code(verb: Verb) -> String {
     Control::with(verb, None).unwrap().to_string()
 }
 
-fn suppliers(gtin: &str, serial: &str) -> String {
+pub(super) fn suppliers(gtin: &str, serial: &str) -> String {
     format!("(01){gtin}(21){serial}")
 }
 

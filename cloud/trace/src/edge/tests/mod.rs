@@ -1,6 +1,7 @@
 //! The edge service over real TLS on the loopback interface.
 
 mod identity;
+mod reference;
 mod streams;
 
 use std::net::SocketAddr;
@@ -29,7 +30,7 @@ use tonic::{Status, Streaming};
 use uuid::Uuid;
 
 use super::{Edge, EdgeConfig};
-use crate::ingest::tests::{Journal, World};
+use crate::ingest::tests::{Journal, World, receipt, rm};
 
 /// A cloud that serves one tenant's plants.
 struct Cloud {
@@ -251,4 +252,31 @@ fn batch(journal: &Journal, from: u64, to: u64) -> agent_message::Message {
 
 fn genesis(agent: Uuid, epoch: u32) -> Vec<u8> {
     chain::genesis(agent.as_bytes(), epoch).to_vec()
+}
+
+async fn connected(cloud: &Cloud, credentials: &Credentials, journal: &Journal) -> (Link, v1::Welcome) {
+    connected_as(cloud, credentials, hello(journal)).await
+}
+
+async fn connected_as(cloud: &Cloud, credentials: &Credentials, hello: v1::Hello) -> (Link, v1::Welcome) {
+    let mut link = Link::open(cloud.agent(credentials).await, hello).await.expect("a stream");
+    match link.answer().await {
+        Message::Welcome(welcome) => (link, welcome),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn receipts(cloud: &Cloud, count: i64) -> Journal {
+    let mut journal = cloud.world.journal();
+    for n in 1..=count {
+        journal.push(receipt(rm(n)));
+    }
+    journal
+}
+
+async fn acked(link: &mut Link) -> u64 {
+    match link.answer().await {
+        Message::Ack(ack) => ack.through_seq,
+        other => panic!("{other:?}"),
+    }
 }

@@ -1,6 +1,7 @@
 //! Where a trace begins besides a UID: a lot, a document, a customer, a machine or a
 //! person and a window of time.
 
+mod inside;
 mod model;
 mod service;
 pub mod when;

@@ -161,7 +161,8 @@ pub struct UnitRef {
     pub uid: String,
     /// Item code.
     pub item: String,
-    /// What it did: subject, input, output, parent, child.
+    /// What it did: subject, input, output, parent, child; inside where it was measured on a
+    /// package in which it was.
     pub role: &'static str,
 }
 

@@ -12,6 +12,7 @@ use platform::web::escaped;
 use proto::v1::Stage;
 use uuid::Uuid;
 
+use super::inside::inside;
 use super::model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 use super::when;
 use crate::explore::error::TraceError;
@@ -29,7 +30,7 @@ const MOST_WINDOW: Duration = Duration::days(93);
 /// The window when none is asked for.
 const USUAL_WINDOW: Duration = Duration::hours(24);
 /// UIDs of one event that are told.
-const MOST_UNITS: usize = 200;
+pub(super) const MOST_UNITS: usize = 200;
 
 /// Which page.
 #[derive(Debug, Clone, Default)]
@@ -485,10 +486,11 @@ async fn tell(tx: &mut Tx, mut rows: Vec<PassRow>) -> Result<Vec<Pass>, TraceErr
     let void = corrections::void_among(tx, &ids).await?;
     let most = i64::try_from(MOST_UNITS).unwrap_or(i64::MAX);
     let mut units: HashMap<i64, Vec<UnitRef>> = HashMap::new();
-    for subject in store::subjects(tx, &rows, most + 1).await? {
+    let subjects = store::subjects(tx, &rows, most + 1).await?;
+    for subject in &subjects {
         units.entry(subject.event).or_default().push(UnitRef {
             uid: uid_text(own, subject.key),
-            item: subject.item,
+            item: subject.item.clone(),
             role: names::role_name(subject.role),
         });
     }
@@ -497,9 +499,11 @@ async fn tell(tx: &mut Tx, mut rows: Vec<PassRow>) -> Result<Vec<Pass>, TraceErr
     for row in label::readings_of(tx, &stamps).await? {
         readings.entry((row.agent_id, row.epoch, row.seq)).or_default().push(row);
     }
+    let mut inside = inside(tx, own, &subjects, &rows, &readings).await?;
     let mut passes = Vec::with_capacity(rows.len());
     for (number, row) in (1_i64..).zip(rows) {
         let mut units = units.remove(&number).unwrap_or_default();
+        units.extend(inside.remove(&number).unwrap_or_default());
         let more_units = units.len() > MOST_UNITS;
         units.truncate(MOST_UNITS);
         let mut told = readings.remove(&(row.agent_id, row.epoch, row.seq)).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! All SQL of the trace, one file per subject. Every statement names the tenant
 //! beside the policy, so that it touches one partition.
 
+pub(crate) mod around;
 pub(crate) mod corrections;
 pub(crate) mod holding;
 pub(crate) mod label;

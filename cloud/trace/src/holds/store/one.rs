@@ -39,19 +39,6 @@ pub async fn people(tx: &mut Tx, limit: i64) -> Result<Vec<(Uuid, String)>, Erro
     Ok(rows.into_iter().map(|row| (row.user_id, row.name)).collect())
 }
 
-/// Names of these people, those who have left as well.
-pub async fn names(tx: &mut Tx, people: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
-    let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select user_id, name from users where tenant_id = $1 and user_id = any($2)",
-        tenant,
-        people,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.user_id, row.name)).collect())
-}
-
 /// The name of a person, as actors are written.
 pub async fn name(tx: &mut Tx, actor: &str) -> Result<Option<String>, Error> {
     let tenant = tx.tenant();

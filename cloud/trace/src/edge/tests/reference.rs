@@ -1,0 +1,190 @@
+//! What a plant is told: reference data, holds first, and what is known of a label.
+
+use super::*;
+use crate::ingest::tests::{event, receipt, rm, subject};
+use proto::v1::{Role, Stage};
+
+#[tokio::test]
+async fn a_hold_reaches_a_connected_plant_within_two_seconds_and_first() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let cx = Cx::new(cloud.world.source.tenant, "user:1");
+    let publish = async |kind: &str, id: &str, plant: Option<&str>| {
+        let body = serde_json::json!({ "id": id, "text": "x".repeat(300_000) });
+        let done: Result<_, DbError> = cloud
+            .world
+            .db
+            .db
+            .tx(&cx, async |tx| platform::reference::publish(tx, kind, id, plant, &body, false).await)
+            .await;
+        done.expect("published");
+    };
+    for n in 0..8 {
+        publish("item", &format!("I-{n}"), None).await;
+    }
+    publish("order", "PO-VSK", Some("VSK")).await;
+    publish("hold", "H-1", None).await;
+
+    let journal = cloud.world.journal();
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    let mut chunks = Vec::new();
+    loop {
+        let Message::Reference(chunk) = link.hear().await.expect("a chunk") else {
+            continue;
+        };
+        let last = chunk.last;
+        chunks.push(chunk);
+        if last {
+            break;
+        }
+    }
+    assert!(chunks.len() >= 3 && chunks.iter().all(|c| c.full && c.version == 10));
+    assert_eq!(chunks[0].rows[0].kind, "hold");
+    let rows: Vec<&str> = chunks.iter().flat_map(|c| &c.rows).map(|r| r.id.as_str()).collect();
+    assert_eq!(rows.len(), 9, "another plant's order is not sent: {rows:?}");
+    let applied = v1::ReferenceApplied { version: 10 };
+    link.say(agent_message::Message::ReferenceApplied(applied)).await;
+
+    let began = std::time::Instant::now();
+    publish("hold", "H-2", Some("KOL")).await;
+    let Ok(Message::Reference(chunk)) = link.hear().await else { panic!("no chunk") };
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!((chunk.full, chunk.last, chunk.version), (false, true, 11));
+    assert_eq!(chunk.rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["H-2"]);
+
+    // One that is current is told so; one of another generation gets all, and so
+    // does one from the future, by which the cloud sees that it was restored.
+    for (version, generation, full) in [(11, 1, false), (99, 1, true), (11, 7, true)] {
+        let said = v1::Hello { reference_version: version, generation, ..hello(&journal) };
+        let (mut link, _) = connected_as(&cloud, &credentials, said).await;
+        let Ok(Message::Reference(chunk)) = link.hear().await else { panic!("no chunk") };
+        assert_eq!((chunk.full, chunk.rows.is_empty()), (full, !full));
+    }
+}
+
+/// All rows of the next version that is told.
+async fn rows(link: &mut Link) -> (bool, Vec<v1::ReferenceRow>) {
+    let mut rows = Vec::new();
+    loop {
+        let Message::Reference(chunk) = link.hear().await.expect("a chunk") else { continue };
+        rows.extend(chunk.rows);
+        if chunk.last {
+            return (chunk.full, rows);
+        }
+    }
+}
+
+/// A plant has a hold that it placed on its label as well: that the row is not in a full
+/// set could also mean that the office has not heard of it.
+#[tokio::test]
+async fn a_full_set_tells_a_plant_which_of_its_holds_the_office_released() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let mut journal = receipts(&cloud, 3);
+    let mut held = Vec::new();
+    for n in 1..=3 {
+        let hold = v1::Event { subjects: vec![subject(rm(n), Role::Subject)], ..event(Stage::Hold) };
+        held.push(journal.push(hold));
+    }
+    let release = v1::Event { subjects: vec![subject(rm(2), Role::Subject)], ..event(Stage::Release) };
+    journal.push(release);
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    link.say(batch(&journal, 1, 7)).await;
+    assert_eq!(acked(&mut link).await, 7);
+    drop(link);
+    let (db, tenant) = (&cloud.world.db.db, cloud.world.source.tenant);
+    crate::projection::catch_up(db, tenant).await.expect("projected");
+    let cx = Cx::new(tenant, "user:1");
+    let hold = held[0];
+    let free = async |tx: &mut platform::db::Tx| crate::holds::release(tx, hold, "sorted", Utc::now()).await;
+    db.tx(&cx, free).await.expect("released");
+
+    // The first was released by the office, the second by the plant, the third stands.
+    let said = v1::Hello { generation: 7, reference_version: 1, ..hello(&journal) };
+    let (mut link, _) = connected_as(&cloud, &credentials, said).await;
+    let (full, told) = rows(&mut link).await;
+    assert!(full);
+    let of = |id: Uuid| told.iter().find(|row| row.id == id.to_string());
+    let gone = of(held[0]).expect("it is told");
+    let body: serde_json::Value = serde_json::from_str(&gone.json).expect("JSON");
+    assert_eq!((gone.deleted, &body["lifted"], &body["keys"]), (true, &true.into(), &[rm(1)][..].into()));
+    assert!(of(held[1]).is_none(), "the plant knows");
+    assert!(of(held[2]).is_some_and(|row| !row.deleted));
+}
+
+/// What the cloud answers of a label that it knows.
+async fn told(link: &mut Link, key: i64) -> serde_json::Value {
+    link.say(agent_message::Message::LabelQuery(v1::LabelQuery { key })).await;
+    let Message::LabelAnswer(answer) = link.answer().await else { panic!("no answer") };
+    assert!(answer.known && answer.key == key);
+    serde_json::from_str(&answer.json).expect("JSON")
+}
+
+#[tokio::test]
+async fn a_label_from_elsewhere_is_answered() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let journal = receipts(&cloud, 1);
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    link.say(batch(&journal, 1, 1)).await;
+    assert_eq!(acked(&mut link).await, 1);
+    let json = told(&mut link, rm(1)).await;
+    assert_eq!((&json["item"], &json["quantity"]), (&"STEEL".into(), &"25.500000".into()));
+    link.say(agent_message::Message::LabelQuery(v1::LabelQuery { key: rm(2) })).await;
+    let Message::LabelAnswer(answer) = link.answer().await else { panic!("no answer") };
+    assert!(!answer.known && answer.json.is_empty());
+}
+
+/// A carton of another plant, whose content the office may hold.
+#[tokio::test]
+async fn a_package_is_answered_with_what_is_in_it_and_when_it_expires() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let mut journal = receipts(&cloud, 2);
+    let lot = Uuid::from_u128(5);
+    let mut carton = receipt(rm(3));
+    carton.subjects[0].lot_id = lot.as_bytes().to_vec();
+    carton.lots.push(v1::Lot {
+        lot_id: lot.as_bytes().to_vec(),
+        item: "STEEL".into(),
+        expires_on: 20_849,
+        ..v1::Lot::default()
+    });
+    journal.push(carton);
+    journal.push(v1::Event {
+        action: v1::Action::Add.into(),
+        subjects: vec![
+            subject(rm(3), Role::Parent),
+            subject(rm(1), Role::Child),
+            subject(rm(2), Role::Child),
+        ],
+        ..event(Stage::Packing)
+    });
+    let failed = journal.push(v1::Event {
+        operation: "CURE".into(),
+        action: v1::Action::Delete.into(),
+        outcome: v1::Outcome::Failed.into(),
+        attempt: 1,
+        subjects: vec![subject(rm(1), Role::Subject)],
+        ..event(Stage::Load)
+    });
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    link.say(batch(&journal, 1, 5)).await;
+    assert_eq!(acked(&mut link).await, 5);
+    let (db, tenant) = (&cloud.world.db.db, cloud.world.source.tenant);
+    crate::projection::catch_up(db, tenant).await.expect("projected");
+    let json = told(&mut link, rm(3)).await;
+    assert_eq!((&json["package"], &json["children"]), (&true.into(), &serde_json::json!([rm(1), rm(2)])));
+    assert_eq!(json["expires_on"], "2027-01-31");
+    let content = told(&mut link, rm(1)).await;
+    assert_eq!((&content["package"], &content["operations"][0]["passed"]), (&false.into(), &false.into()));
+    // It had not failed after all.
+    journal.push(v1::Event {
+        corrects: failed.as_bytes().to_vec(),
+        subjects: vec![subject(rm(1), Role::Subject)],
+        ..event(Stage::Correct)
+    });
+    link.say(batch(&journal, 6, 6)).await;
+    assert_eq!(acked(&mut link).await, 6);
+    assert_eq!(told(&mut link, rm(1)).await["operations"], serde_json::json!([]));
+}

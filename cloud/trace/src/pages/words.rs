@@ -1,0 +1,177 @@
+//! Words for what plants write as codes: reasons and refusals, and who did it. Looked up
+//! once for all that a page or a file shows.
+
+use std::collections::{BTreeSet, HashMap};
+
+use platform::db::DbError;
+use platform::i18n::Texts;
+use platform::web::{AppState, Caller, Problem};
+use serde_json::Value;
+
+use super::store;
+use super::who::Names;
+use crate::explore::model::{EventView, Sources, Trace};
+use crate::explore::places::Pass;
+use crate::explore::report::Report;
+
+/// Codes that are shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Codes {
+    people: BTreeSet<String>,
+    reasons: BTreeSet<String>,
+}
+
+fn keep(all: &mut BTreeSet<String>, code: &str) {
+    if !code.is_empty() && !all.contains(code) {
+        all.insert(code.to_owned());
+    }
+}
+
+impl Codes {
+    /// Those of a unit and its history.
+    pub fn of_trace(trace: &Trace) -> Self {
+        let mut codes = Self::default();
+        trace.events.iter().for_each(|event| codes.event(event));
+        trace.state.holds.iter().for_each(|hold| codes.reason(&hold.reason));
+        codes
+    }
+
+    /// Those of a whole report.
+    pub fn of_report(report: &Report) -> Self {
+        let mut codes = Self::of_trace(&report.trace);
+        report.backward.sources.iter().for_each(|found| codes.sources(found));
+        codes
+    }
+
+    /// Those of what a machine, a person or a document did.
+    pub fn of_passes(passes: &[Pass]) -> Self {
+        let mut codes = Self::default();
+        passes.iter().for_each(|pass| codes.person(&pass.operator));
+        codes
+    }
+
+    /// Those of where a walk ends.
+    pub fn sources(&mut self, found: &Sources) {
+        found.operators.iter().for_each(|operator| self.person(operator));
+    }
+
+    /// Somebody's id.
+    pub fn person(&mut self, id: &str) {
+        keep(&mut self.people, id);
+    }
+
+    /// A reason's code.
+    pub fn reason(&mut self, code: &str) {
+        keep(&mut self.reasons, code);
+    }
+
+    fn event(&mut self, event: &EventView) {
+        self.person(&event.operator);
+        self.person(&event.overridden_by);
+        self.reason(&event.reason);
+    }
+}
+
+/// What is known of codes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Words {
+    names: Names,
+    /// Texts of reasons by language, by code.
+    reasons: HashMap<String, Value>,
+}
+
+impl Words {
+    /// Looks the codes up.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn read(state: &AppState, caller: &Caller, codes: &Codes) -> Result<Self, Problem> {
+        let names = Names::read(state, caller, codes.people.iter().map(String::as_str)).await?;
+        let reasons: Vec<String> = codes.reasons.iter().cloned().collect();
+        let reasons = match reasons.as_slice() {
+            [] => Vec::new(),
+            reasons => {
+                let read = async |tx: &mut platform::db::Tx| {
+                    Ok::<_, DbError>(store::reason_texts(tx, reasons).await?)
+                };
+                state.db.tx(&caller.cx, read).await?
+            }
+        };
+        Ok(Self { names, reasons: reasons.into_iter().collect() })
+    }
+
+    /// What is known of these people and of these reasons, in English.
+    #[cfg(test)]
+    pub fn told<const P: usize, const R: usize>(
+        people: [(&str, &str); P],
+        reasons: [(&str, &str); R],
+    ) -> Self {
+        let text = |(code, text): (&str, &str)| (code.to_owned(), serde_json::json!({ "en": text }));
+        let names = people.map(|(id, name)| (id.to_owned(), name.to_owned())).into_iter().collect();
+        Self { names: Names::told(names), reasons: reasons.map(text).into_iter().collect() }
+    }
+
+    /// Who somebody is; of one who is not known the id.
+    pub fn person<'w>(&'w self, id: &'w str) -> &'w str {
+        self.names.of(id)
+    }
+
+    /// As [`Self::person`], with the id where that says more.
+    pub fn person_with_id(&self, id: &str) -> String {
+        self.names.known(id).map_or_else(|| id.to_owned(), |name| format!("{name} ({id})"))
+    }
+
+    /// A reason as the tenant's master says it, else as plants mean what they write of
+    /// themselves; a text that is neither's stands for itself.
+    pub fn reason(&self, texts: &Texts, code: &str) -> String {
+        let said = self.reasons.get(code).and_then(|all| {
+            let of = |lang: &str| all.get(lang)?.as_str().filter(|text| !text.is_empty());
+            of(texts.lang.code()).or_else(|| of("en"))
+        });
+        said.map_or_else(|| texts.or(&format!("trace-why-{}", code.replace('.', "-")), code), str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use platform::i18n::{I18n, Lang};
+    use serde_json::json;
+
+    use super::super::TEXTS;
+    use super::*;
+
+    #[test]
+    fn a_reason_is_the_masters_then_the_plants_then_itself() {
+        let all = Arc::new(I18n::new().with_all(TEXTS));
+        let texts = |lang| Texts::new(all.clone(), lang);
+        let reasons = [
+            ("CRACK".to_owned(), json!({ "en": "Cracked", "hi": "दरार" })),
+            ("label.held".to_owned(), json!({ "en": "" })),
+        ];
+        let words = Words { reasons: reasons.into(), ..Words::default() };
+        assert_eq!(words.reason(&texts(Lang::Hi), "CRACK"), "दरार");
+        assert_eq!(words.reason(&texts(Lang::Te), "CRACK"), "Cracked");
+        assert_eq!(words.reason(&texts(Lang::En), "label.held"), "It is held");
+        assert_ne!(words.reason(&texts(Lang::Bn), "printed"), "printed");
+        assert_eq!(words.reason(&texts(Lang::En), "a crack, seen by eye"), "a crack, seen by eye");
+        assert_eq!((words.person("op-7"), words.person_with_id("op-7")), ("op-7", "op-7".to_owned()));
+    }
+
+    /// What agents write is spelled as they spell it: a key that they do not have would
+    /// never be shown.
+    #[test]
+    fn the_keys_are_those_of_agents() {
+        let agents = include_str!("../../../../edge-agent/src/messages/en.ftl");
+        let states =
+            ["allocated", "confirmed", "not_printed", "office", "printed", "reprint", "spoiled", "uncertain"];
+        let mine = include_str!("../i18n/words/en.ftl").lines().filter_map(|line| {
+            let (key, _) = line.split_once(" = ")?;
+            key.strip_prefix("trace-why-")
+        });
+        for key in mine.filter(|key| !states.contains(key)) {
+            assert!(agents.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What goes into packages, what leaves the plant, and what comes from another.
+
+use proto::v1::{Action, Stage};
+
+use super::plant::Plant;
+use crate::station::types::Custody;
+
+#[test]
+fn packing_in_and_out() {
+    let mut plant = Plant::built();
+    plant
+        .play("COMMISSION", &[("CARTON", "green item.chosen"), ("NOLABEL", "green commissioned COMMISSION")]);
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "green pack.open"),
+            ("FG1", "green pack.content"),
+            ("RM4", "green pack.content"),
+            ("UNDO", "green undone"),
+            ("DONE", "green packed PACKING"),
+            ("PK1", "green pack.open"),
+            ("FG1", "amber assembly.already-in"),
+            ("UNDO", "amber pack.taking-out"),
+            ("FG1", "green taken.out"),
+            ("DONE", "green out.recorded PACKING"),
+        ],
+    );
+    assert!(plant.label("PK1").children.is_empty());
+    plant.play("DISPATCH", &[("FG1", "green ship.taken")]);
+}
+
+#[test]
+fn a_held_package_is_opened_to_take_out_and_for_nothing_else() {
+    let mut plant = Plant::built();
+    plant
+        .play("COMMISSION", &[("CARTON", "green item.chosen"), ("NOLABEL", "green commissioned COMMISSION")]);
+    plant.play(
+        "PACKING",
+        &[("PK1", "green pack.open"), ("FG1", "green pack.content"), ("DONE", "green packed PACKING")],
+    );
+    let (package, content) = (plant.key("PK1"), plant.key("FG1"));
+    plant.reference.held_keys.extend([package, content]);
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "amber note.held"),
+            ("RM4", "red label.held REFUSED"),
+            ("UNDO", "amber pack.taking-out"),
+            ("FG1", "green taken.out"),
+            ("DONE", "green out.recorded PACKING"),
+        ],
+    );
+    assert!(plant.label("PK1").children.is_empty());
+}
+
+#[test]
+fn a_package_with_something_held_in_it_stays() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("FG1", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    plant.reference.held_keys.insert(plant.key("FG1"));
+    plant.play("DISPATCH", &[("PK1", "red content.held REFUSED"), ("RM2", "red label.inside REFUSED")]);
+}
+
+#[test]
+fn a_word_for_one_reason_does_not_let_out_what_is_held_later() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("RM4", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    let not_ordered = [
+        ("SO-1", "green order.chosen"),
+        ("PK1", "red ship.not-ordered REFUSED"),
+        ("badge:chief", "amber override.pin"),
+        ("9999", "green ship.taken"),
+    ];
+    plant.play("DISPATCH", &not_ordered);
+    let content = plant.key("RM4");
+    plant.reference.held_keys.insert(content);
+    plant.play("DISPATCH", &[("DONE", "red content.held REFUSED"), ("CANCEL", "green cancelled")]);
+    plant.reference.held_keys.clear();
+    plant.play("DISPATCH", &not_ordered);
+    let package = plant.key("PK1");
+    plant.reference.held_keys.insert(package);
+    plant.play("DISPATCH", &[("DONE", "red label.held REFUSED")]);
+    plant.reference.held_keys.clear();
+    plant.play("DISPATCH", &[("DONE", "green dispatched DISPATCH")]);
+}
+
+#[test]
+fn dispatch_of_what_the_customer_ordered() {
+    let mut plant = Plant::built();
+    plant.play(
+        "DISPATCH",
+        &[
+            ("SO-1", "green order.chosen"),
+            ("RM4", "red ship.not-ordered REFUSED"),
+            ("FG1", "green ship.taken"),
+            ("vehicle=WB-02", "green field.set"),
+            ("DONE", "green dispatched DISPATCH"),
+            ("FG1", "amber scan.again"),
+        ],
+    );
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("FG1", "amber note.away STORAGE")]);
+}
+
+#[test]
+fn job_work_and_back_to_the_supplier() {
+    let mut plant = Plant::stocked();
+    plant.play("JOB-WORK-OUT", &[("RM2", "green ship.taken"), ("DONE", "green job.work-sent JOB_WORK_OUT")]);
+    assert_eq!(plant.label("RM2").custody, Custody::Supplier);
+    plant.play("JOB-WORK-IN", &[("RM2", "green arrival.taken"), ("DONE", "green job.work-back JOB_WORK_IN")]);
+    plant.play(
+        "INSPECTION",
+        &[
+            ("RM3", "green inspect.unit"),
+            ("0.5", "amber measured.out"),
+            ("DONE", "amber inspect.failed INSPECTION"),
+        ],
+    );
+    plant.play(
+        "RETURN-TO-SUPPLIER",
+        &[("RM3", "green ship.taken"), ("DONE", "green sent.back RETURN_TO_SUPPLIER")],
+    );
+}
+
+#[test]
+fn arrivals_from_another_plant() {
+    let mut plant = Plant::new();
+    let foreign = uid::Uid::new(plant.file.tenant, "VSK".parse().unwrap(), "FG".parse().unwrap(), 7).unwrap();
+    let text = foreign.to_string();
+    assert_eq!(plant.scan("TRANSFER-IN", &text), "amber note.unknown");
+    plant.play(
+        "TRANSFER-IN",
+        &[
+            ("UNDO", "green undone"),
+            ("STN-2025-004", "green advice.set"),
+            (&text, "green arrival.taken"),
+            ("DONE", "green arrived TRANSFER"),
+        ],
+    );
+    let event = plant.of(Stage::Transfer)[0];
+    assert_eq!(event.action(), Action::Delete);
+    assert_eq!(event.references[0].number, "GRN-2025-001");
+    assert_eq!(event.references[1].r#type, "desadv");
+}
