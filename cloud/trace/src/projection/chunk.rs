@@ -180,7 +180,7 @@ fn came_late(own: &[&Arc<Fact>], key: i64, news: News<'_>) -> bool {
 
 /// The ways of a UID between plants, by its own facts that stand; answers the
 /// arrivals whose departure nobody has told.
-fn travel(key: i64, concerning: &[Arc<Fact>], ways: &mut Vec<Transfer>) -> Vec<Stamp> {
+pub(super) fn travel(key: i64, concerning: &[Arc<Fact>], ways: &mut Vec<Transfer>) -> Vec<Stamp> {
     let all: Vec<_> = concerning.iter().map(|fact| fact.node(key)).collect();
     let void = voided(&all);
     let standing: Vec<&Arc<Fact>> = concerning

@@ -62,6 +62,36 @@ fn id(fact: &Fact, key: i64) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
+/// A hold of the office, as its facts tell it of one label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfficeHold {
+    /// Its id.
+    pub hold_id: Uuid,
+    /// Whether it was released; `None` where a correction leaves that open.
+    pub released: Option<bool>,
+}
+
+/// The holds that the office (one of `agents`) says of a label, by the label's own facts and
+/// their corrections. A release names every label of its hold, so each label shows it.
+#[must_use]
+pub fn of_office(facts: &[Arc<Fact>], agents: &[Uuid]) -> Vec<OfficeHold> {
+    let corrected = |fact: &Fact| facts.iter().any(|other| other.corrects == Some(fact.event_id));
+    let office = facts.iter().filter(|fact| agents.contains(&fact.stamp.agent));
+    let told: Vec<(Uuid, &Arc<Fact>)> =
+        office.filter_map(|fact| Some((named(fact)?.parse().ok()?, fact))).collect();
+    let mut holds: Vec<OfficeHold> = Vec::new();
+    for (hold_id, fact) in &told {
+        let known = holds.iter().any(|hold| hold.hold_id == *hold_id);
+        if fact.stage != Stage::Hold || corrected(fact) || known {
+            continue;
+        }
+        let mut ends = told.iter().filter(|(id, fact)| id == hold_id && fact.stage == Stage::Release);
+        let open = ends.clone().any(|(_, fact)| corrected(fact));
+        holds.push(OfficeHold { hold_id: *hold_id, released: (!open).then(|| ends.next().is_some()) });
+    }
+    holds
+}
+
 /// The same agent's correction of a fact, the last if there are several.
 fn taken_back(fact: &Fact, facts: &[Arc<Fact>]) -> Option<Stamp> {
     let back = facts.iter().filter(|other| {
@@ -186,6 +216,21 @@ mod tests {
         slow.occurred_at = hold.occurred_at - chrono::TimeDelta::minutes(5);
         let holds = of_key(7, &[hold.clone(), Arc::new(slow.indexed())]);
         assert_eq!(holds[0].released.as_ref().map(|(_, at)| *at), Some(hold.occurred_at), "a slow clock");
+        let agents = [office.stamp.agent];
+        assert_eq!(of_office(&[Arc::new(office.clone())], &agents), [], "a release alone");
+        let mut placed = office.clone();
+        (placed.stage, placed.stamp.seq) = (Stage::Hold, 8);
+        placed.event_id = Uuid::from_u128(8);
+        let said = |facts: &[&Fact]| -> Vec<Option<bool>> {
+            let facts: Vec<_> = facts.iter().map(|fact| Arc::new((*fact).clone())).collect();
+            of_office(&facts, &agents).into_iter().map(|hold| hold.released).collect()
+        };
+        assert_eq!(said(&[&placed]), [Some(false)]);
+        assert_eq!(said(&[&office, &placed]), [Some(true)]);
+        let back = fact(9, 10, Stage::Correct, Some(office.event_id));
+        assert_eq!(said(&[&office, &placed, &back]), [None]);
+        let never = fact(9, 10, Stage::Correct, Some(placed.event_id));
+        assert_eq!(said(&[&placed, &never]), []);
         office.stage = Stage::Hold;
         assert_eq!(of_key(7, &[Arc::new(office)]), []);
     }

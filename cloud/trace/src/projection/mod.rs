@@ -17,7 +17,8 @@ pub mod waits;
 
 mod apply;
 mod chunk;
-mod holding;
+pub(crate) mod expect;
+pub(crate) mod holding;
 pub(crate) mod orders;
 mod origin;
 pub(crate) mod store;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use uid::TenantCode;
 
 use super::compare::Difference;
+use super::uids::Wrong;
 use super::{PROOF_READ, ProofError, store};
 use crate::explore::names;
 use crate::explore::order::Stamp;
@@ -100,6 +101,31 @@ pub(super) async fn tell(tx: &mut Tx, found: &Found, now: DateTime<Utc>) -> Resu
     };
     let code = own_code(tx).await.ok();
     notify(tx, finding, &named(code, found, &plant, agent.as_deref()), now).await
+}
+
+/// The same of a UID whose rows are not what its events come to.
+pub(super) async fn tell_uid(
+    tx: &mut Tx,
+    code: Option<TenantCode>,
+    wrong: Wrong,
+    now: DateTime<Utc>,
+) -> Result<(), ProofError> {
+    let Wrong { key, plant, differs } = wrong;
+    let columns: Vec<&str> = differs.iter().map(|one| one.column.as_str()).collect();
+    let detail = json!({ "what": "uid", "columns": columns, "differs": differs });
+    let uid = code.map_or_else(|| key.to_string(), |code| uid_text(code, key));
+    let named = [uid, plant.clone()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let finding = Finding {
+        kind: "proof.altered",
+        fingerprint: print(&format!("uid:{key}"), &detail),
+        plant,
+        agent_id: None,
+        epoch: None,
+        seq: None,
+        key: Some(key),
+        detail,
+    };
+    notify(tx, finding, &named.join(" · "), now).await
 }
 
 /// The same for the tree itself: its tiles, its heads or its batches are not what was

@@ -355,11 +355,17 @@ struct CheckView {
     running: bool,
     /// The next leaf that is looked at.
     next_leaf: i64,
+    /// The round under way is done with the leaves, and looks at the UIDs.
+    at_uids: bool,
+    /// UIDs that it has looked at.
+    uids_checked: i64,
+    /// UIDs that there were when it came to them.
+    uids: i64,
     /// When something was last looked at.
     checked_at: Option<DateTime<Utc>>,
     /// When it last came to the end of the tree.
     round_at: Option<DateTime<Utc>>,
-    /// Events that were ever found altered; each is an exception `proof.altered`.
+    /// Events and UIDs that were ever found altered; each is an exception `proof.altered`.
     altered: i64,
 }
 
@@ -369,6 +375,9 @@ impl From<Option<store::Standing>> for CheckView {
             size: row.size,
             running: row.running(),
             next_leaf: row.check_leaf.max(0),
+            at_uids: row.at_uids(),
+            uids_checked: row.check_uids,
+            uids: row.uids,
             checked_at: row.checked_at,
             round_at: row.round_at,
             altered: row.altered,

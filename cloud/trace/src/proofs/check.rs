@@ -16,43 +16,97 @@ use super::ProofError;
 use super::altered::{self, Found, What};
 use super::look::look;
 use super::rows;
-use super::store::{self, Leaves};
+use super::store::{self, Leaves, Tree};
 use super::tiles::{self, Tiles, WIDTH};
+use super::uids;
 use crate::explore::order::Stamp;
+use crate::projection::timed_out;
 
 /// Tiles of leaves that one step looks at.
 const TILES: i64 = 8;
 /// A round over all events begins this often by itself.
 const ROUND: TimeDelta = TimeDelta::hours(6);
 
-/// Leaves that this process has checked, and events that it found altered.
-static CHECKED: AtomicU64 = AtomicU64::new(0);
+/// UIDs that one step looks at; where that takes too long, fewer.
+const UIDS: [i64; 3] = [500, 25, 1];
+
+static LEAVES: AtomicU64 = AtomicU64::new(0);
+static KEYS: AtomicU64 = AtomicU64::new(0);
 static ALTERED: AtomicU64 = AtomicU64::new(0);
 
-/// Leaves that this process has checked since it began, and events that it found
-/// altered.
-#[must_use]
-pub fn counted() -> (u64, u64) {
-    (CHECKED.load(Ordering::Relaxed), ALTERED.load(Ordering::Relaxed))
+/// What this process has checked since it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Leaves.
+    pub leaves: u64,
+    /// UIDs.
+    pub uids: u64,
+    /// Findings: events and UIDs.
+    pub altered: u64,
 }
 
-/// One event was told of.
+/// What this process has checked since it began.
+#[must_use]
+pub fn counted() -> Counted {
+    let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    Counted { leaves: count(&LEAVES), uids: count(&KEYS), altered: count(&ALTERED) }
+}
+
+/// What one step has looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Leaves of the tree.
+    pub leaves: i64,
+    /// UIDs.
+    pub uids: i64,
+    /// There is more to do at once.
+    pub more: bool,
+}
+
+/// One event or UID was told of.
 pub(super) fn count_altered() {
     ALTERED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Checks the next events of a tenant in one transaction; answers how many, 0 when the
-/// round is done, the next is neither due nor asked for, or another process is at it. Where it stopped it
-/// goes on, whichever process does.
+/// Checks the next events, or behind the last one the next UIDs, of a tenant in one
+/// transaction; answers what it looked at: nothing when the next round is neither due nor
+/// asked for, another process is at it, or what stands of a UID cannot be judged before the
+/// projection has caught up. Where it stopped it goes on, whichever process does.
 ///
 /// # Errors
 /// The database; the same is checked again then.
-pub async fn step(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<i64, ProofError> {
+pub async fn step(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<Looked, ProofError> {
+    for most in UIDS {
+        match attempt(db, tenant, most, now).await {
+            Err(ProofError::Db(error)) if timed_out(&error) => {
+                tracing::warn!(%tenant, %error, most, "the check of UIDs takes on less");
+            }
+            done => return done,
+        }
+    }
+    // One alone takes longer than a statement may. That is told; the others are looked at.
     db.tx(&Cx::system(tenant), async |tx| {
-        let Some(tree) = store::tree_lock(tx).await? else { return Ok(0) };
+        let Some(tree) = store::tree_lock(tx).await? else { return Ok(Looked::default()) };
+        let Some(at) = tree.at_uid() else { return Ok(Looked::default()) };
+        let Some(key) = uids::next(tx, at, 1).await?.pop() else { return Ok(Looked::default()) };
+        tracing::error!(%tenant, key, "the rows of a UID could not be checked: its facts are too many");
+        store::uids_checked(tx, (key, None), 1, now).await?;
+        Ok(Looked { uids: 1, more: true, ..Looked::default() })
+    })
+    .await
+}
+
+async fn attempt(db: &Db, tenant: Uuid, most: i64, now: DateTime<Utc>) -> Result<Looked, ProofError> {
+    db.tx(&Cx::system(tenant), async |tx| {
+        let Some(tree) = store::tree_lock(tx).await? else { return Ok(Looked::default()) };
+        if let Some(after) = tree.at_uid() {
+            let looked = uids::step(tx, (after, tree.check_link.clone()), most, now).await?;
+            KEYS.fetch_add(looked.uids.unsigned_abs(), Ordering::Relaxed);
+            return Ok(looked);
+        }
         let due = tree.round_at.is_none_or(|at| now - at >= ROUND);
         if tree.size == 0 || tree.check_leaf == 0 && !due {
-            return Ok(0);
+            return Ok(Looked::default());
         }
         let from = tree.check_leaf.max(0);
         let to = (from + TILES * WIDTH as i64).min(tree.size);
@@ -70,11 +124,21 @@ pub async fn step(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<i64, Proo
             }
             without_leaves(tx, tree.through_batch, now).await?;
         }
-        store::checked(tx, if round { 0 } else { to }, round, now).await?;
-        CHECKED.fetch_add((to - from).unsigned_abs(), Ordering::Relaxed);
-        Ok(to - from)
+        go_on(tx, &tree, to, now).await?;
+        LEAVES.fetch_add((to - from).unsigned_abs(), Ordering::Relaxed);
+        Ok(Looked { leaves: to - from, more: true, ..Looked::default() })
     })
     .await
+}
+
+/// Behind the last event the UIDs follow.
+async fn go_on(tx: &mut Tx, tree: &Tree, next: i64, now: DateTime<Utc>) -> Result<(), ProofError> {
+    if next == tree.size {
+        store::uids_begin(tx, next, now).await?;
+    } else {
+        store::checked(tx, next, now).await?;
+    }
+    Ok(())
 }
 
 /// The kept hashes of these leaves. Where a tile of them is full, the tile above must
@@ -160,15 +224,14 @@ async fn check_head(tx: &mut Tx, size: i64) -> Result<(), ProofError> {
 ///
 /// # Errors
 /// As [`step`].
-pub async fn step_and_tell(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<i64, ProofError> {
+pub async fn step_and_tell(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<Looked, ProofError> {
     match step(db, tenant, now).await {
         Err(ProofError::Damaged) => {
             db.tx(&Cx::system(tenant), async |tx| {
                 altered::tell_tree(tx, now).await?;
                 if let Some(tree) = store::tree_lock(tx).await? {
                     let to = (tree.check_leaf.max(0) + TILES * WIDTH as i64).min(tree.size);
-                    let round = to == tree.size;
-                    store::checked(tx, if round { 0 } else { to }, round, now).await?;
+                    go_on(tx, &tree, to, now).await?;
                 }
                 Ok::<_, ProofError>(())
             })

@@ -13,6 +13,7 @@ pub mod check;
 mod compare;
 pub mod export;
 pub mod heads;
+mod links;
 mod look;
 mod pages;
 mod rows;
@@ -21,6 +22,7 @@ mod store;
 mod tests;
 mod tiles;
 pub mod tree;
+mod uids;
 mod worker;
 
 use axum::http::StatusCode;
@@ -117,12 +119,15 @@ impl From<ProofError> for Problem {
 /// What this process has checked, for Prometheus.
 #[must_use]
 pub fn metrics() -> String {
-    let (checked, altered) = check::counted();
+    let check::Counted { leaves, uids, altered } = check::counted();
     format!(
         "# HELP tracewright_proof_checked_leaves_total Events compared with the Merkle tree.\n\
          # TYPE tracewright_proof_checked_leaves_total counter\n\
-         tracewright_proof_checked_leaves_total {checked}\n\
-         # HELP tracewright_proof_altered_total Events found changed behind the application's back.\n\
+         tracewright_proof_checked_leaves_total {leaves}\n\
+         # HELP tracewright_proof_checked_uids_total UIDs whose rows were compared with their events.\n\
+         # TYPE tracewright_proof_checked_uids_total counter\n\
+         tracewright_proof_checked_uids_total {uids}\n\
+         # HELP tracewright_proof_altered_total Events and UIDs found changed behind the application's back.\n\
          # TYPE tracewright_proof_altered_total counter\n\
          tracewright_proof_altered_total {altered}\n"
     )

@@ -43,9 +43,21 @@ impl StandingView<'_> {
         self.standing.as_ref().is_some_and(Standing::running)
     }
 
-    /// Events that the round under way has looked at.
+    /// What the round under way has looked at, and of how much.
     fn done(&self) -> i64 {
-        self.standing.as_ref().map_or(0, |standing| standing.check_leaf.max(0))
+        self.standing.as_ref().map_or(0, |standing| standing.done().0)
+    }
+
+    fn of(&self) -> i64 {
+        self.standing.as_ref().map_or(0, |standing| standing.done().1)
+    }
+
+    /// What the round under way looks at, as a text's key.
+    fn doing(&self) -> &'static str {
+        match &self.standing {
+            Some(standing) if standing.at_uids() => "proofs-checking-uids",
+            _ => "proofs-checking",
+        }
     }
 }
 

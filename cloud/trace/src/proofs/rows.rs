@@ -13,8 +13,8 @@ use super::store::Leaves;
 use crate::explore::order::Stamp;
 use crate::ingest::rows::{AliasRow, EventRow, LinkRow, LotRow, ReadingRow, ReferenceRow, SubjectRow};
 
-/// Most links of one UID that are looked at for what no event made.
-const MOST_LINKS: i64 = 1000;
+/// Links of one UID that are looked at along with an event; the rest with the UID.
+pub const MOST_LINKS: i64 = 1000;
 /// Most events without a leaf that are told of one table at a time.
 const MOST_STRAYS: i64 = 20;
 

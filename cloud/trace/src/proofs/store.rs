@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
+use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -25,6 +26,18 @@ pub struct Tree {
     pub check_leaf: i64,
     /// When it last came to the end.
     pub round_at: Option<DateTime<Utc>>,
+    /// The last UID that was looked at, once the round is done with the events.
+    pub check_key: Option<i64>,
+    /// The last of its links that was looked at, where there are more.
+    pub check_link: Option<Value>,
+}
+
+impl Tree {
+    /// The last UID that was looked at, if the round is done with the events.
+    #[must_use]
+    pub fn at_uid(&self) -> Option<i64> {
+        self.check_key.filter(|_| self.check_leaf > 0)
+    }
 }
 
 /// The tree, for this transaction alone; `None` while another process has it.
@@ -35,7 +48,7 @@ pub async fn tree_lock(tx: &mut Tx) -> Result<Option<Tree>, Error> {
         .await?;
     sqlx::query_as!(
         Tree,
-        "select through_batch, size, check_leaf, round_at from proof_trees where tenant_id = $1 \
+        "select through_batch, size, check_leaf, round_at, check_key, check_link from proof_trees where tenant_id = $1 \
          for update skip locked",
         tenant,
     )
@@ -399,16 +412,67 @@ pub async fn altered_count(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-/// Notes how far the check came, and whether a round is done.
-pub async fn checked(tx: &mut Tx, next: i64, round: bool, now: DateTime<Utc>) -> Result<(), Error> {
+/// Notes how far the check came with the events.
+pub async fn checked(tx: &mut Tx, next: i64, now: DateTime<Utc>) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "update proof_trees set check_leaf = $2, checked_at = $4, \
-             round_at = case when $3 then $4 else round_at end \
+        "update proof_trees set check_leaf = $2, checked_at = $3, check_key = null, check_link = null \
          where tenant_id = $1",
         tenant,
         next,
-        round,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The check has come to the end of the events, and goes on with the UIDs.
+pub async fn uids_begin(tx: &mut Tx, leaf: i64, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update proof_trees set check_leaf = $2, checked_at = $3, check_key = 0, check_link = null, \
+             check_uids = 0, uids = (select count(*) from uid_registry where tenant_id = $1) \
+         where tenant_id = $1",
+        tenant,
+        leaf,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes how far the check came with the UIDs: to which one, with which of its links while
+/// there are more, and how many UIDs it looked at.
+pub async fn uids_checked(
+    tx: &mut Tx,
+    (key, link): (i64, Option<Value>),
+    uids: i64,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update proof_trees set check_key = $2, check_link = $3, check_uids = check_uids + $4, checked_at = $5 \
+         where tenant_id = $1",
+        tenant,
+        key,
+        link,
+        uids,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// The round is done.
+pub async fn round_done(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update proof_trees set check_leaf = 0, check_key = null, check_link = null, checked_at = $2, \
+             round_at = $2 where tenant_id = $1",
+        tenant,
         now,
     )
     .execute(tx.conn())
@@ -425,6 +489,9 @@ pub struct Standing {
     pub checked_at: Option<DateTime<Utc>>,
     pub round_at: Option<DateTime<Utc>>,
     pub altered: i64,
+    pub check_key: Option<i64>,
+    pub check_uids: i64,
+    pub uids: i64,
 }
 
 impl Standing {
@@ -434,10 +501,23 @@ impl Standing {
         self.check_leaf != 0
     }
 
-    /// How far the round under way is, in percent.
+    /// The round under way is done with the events, and looks at the UIDs.
+    #[must_use]
+    pub fn at_uids(&self) -> bool {
+        self.check_leaf > 0 && self.check_key.is_some()
+    }
+
+    /// What the round under way has looked at, of how much: events, then UIDs.
+    #[must_use]
+    pub fn done(&self) -> (i64, i64) {
+        if self.at_uids() { (self.check_uids, self.uids) } else { (self.check_leaf.max(0), self.size) }
+    }
+
+    /// The same in percent.
     #[must_use]
     pub fn percent(&self) -> i64 {
-        if self.size == 0 { 0 } else { (self.check_leaf.max(0) * 100 / self.size).min(100) }
+        let (done, of) = self.done();
+        if of == 0 { 0 } else { (done * 100 / of).min(100) }
     }
 }
 
@@ -446,7 +526,7 @@ pub async fn standing(tx: &mut Tx) -> Result<Option<Standing>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Standing,
-        "select size, check_leaf, checked_at, round_at, altered from proof_trees where tenant_id = $1",
+        "select size, check_leaf, checked_at, round_at, altered, check_key, check_uids, uids from proof_trees where tenant_id = $1",
         tenant,
     )
     .fetch_optional(tx.conn())

@@ -71,7 +71,7 @@ pub(super) async fn check(state: AppState, asked: Asked, stop: CancellationToken
         for tenant in tenants {
             loop {
                 match check::step_and_tell(&state.db, tenant, Utc::now()).await {
-                    Ok(0) => break,
+                    Ok(looked) if !looked.more => break,
                     Ok(_) => {}
                     Err(error) => {
                         tracing::warn!(%tenant, %error, "the proofs will be checked again");

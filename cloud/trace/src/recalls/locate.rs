@@ -73,6 +73,8 @@ pub struct Found {
     pub location: String,
     /// What it is in, the outermost.
     pub outer: Option<i64>,
+    /// The recalled unit that it is built into, the outermost: that comes back, and counts.
+    pub inside_of: Option<i64>,
     /// By which document it left.
     pub document: String,
     /// When.
@@ -92,6 +94,33 @@ pub fn outermost<'r>(rows: &'r HashMap<i64, Registered>, of: &'r Registered) -> 
         }
     }
     outer
+}
+
+/// The recalled unit that a unit is built into, the outermost: whoever sends that back sends
+/// it back. `built_in` tells of a unit and what it is in whether it is a part there: what is
+/// merely packed may come back without its package, and counts itself. Ends on a cycle.
+#[must_use]
+pub fn inside_of(
+    rows: &HashMap<i64, Registered>,
+    of: &Registered,
+    built_in: impl Fn(i64, i64) -> bool,
+    recalled: impl Fn(i64) -> bool,
+) -> Option<i64> {
+    let (mut at, mut found) = (of, None);
+    for _ in 0..DEEPEST {
+        let Some(parent) = at.parent_key.and_then(|parent| rows.get(&parent)) else { break };
+        if parent.key == of.key {
+            return None;
+        }
+        if !built_in(at.key, parent.key) {
+            break;
+        }
+        if recalled(parent.key) {
+            found = Some(parent.key);
+        }
+        at = parent;
+    }
+    found
 }
 
 /// Where the registry says that it is, without what events say.
@@ -135,6 +164,7 @@ pub fn unknown(key: i64) -> Found {
         plant: String::new(),
         location: String::new(),
         outer: None,
+        inside_of: None,
         document: String::new(),
         left_at: None,
         who: None,
@@ -202,6 +232,7 @@ pub fn found(row: &Registered, outer: &Registered, left: Option<&Left>, way: Opt
         plant,
         location,
         outer: (outer.key != row.key).then_some(outer.key),
+        inside_of: None,
         document,
         left_at,
         who,
@@ -260,6 +291,30 @@ mod tests {
                 .map(|row| (row.key, row))
                 .collect();
         assert!([1, 2].contains(&outermost(&rows, &rows[&1]).key));
+    }
+
+    #[test]
+    fn a_part_is_counted_by_the_recalled_unit_that_it_is_built_into() {
+        // A bolt in a motor in a pump, on a pallet.
+        let rows: HashMap<i64, Registered> = [(1, Some(2)), (2, Some(3)), (3, Some(4)), (4, None)]
+            .into_iter()
+            .map(|(key, parent)| (key, row(key, Custody::Parent, parent)))
+            .collect();
+        let built_in = |part, whole| part < 3 && whole == part + 1;
+        let of = |key: i64, recalled: &[i64]| {
+            inside_of(&rows, &rows[&key], built_in, |key| recalled.contains(&key))
+        };
+        assert_eq!(of(1, &[1, 2, 3, 4]), Some(3), "the outermost");
+        assert_eq!(of(1, &[1, 2, 4]), Some(2), "of those that are recalled");
+        assert_eq!(of(1, &[1, 4]), None, "what it is in is not asked back");
+        assert_eq!(of(1, &[1, 3]), Some(3), "whatever is between");
+        assert_eq!(of(3, &[3, 4]), None, "on a pallet it is a unit of its own");
+        // A cycle in bad data counts itself.
+        let ring: HashMap<i64, Registered> = [(1, 2), (2, 1)]
+            .into_iter()
+            .map(|(key, parent)| (key, row(key, Custody::Parent, Some(parent))))
+            .collect();
+        assert_eq!(inside_of(&ring, &ring[&1], |_, _| true, |_| true), None);
     }
 
     #[test]

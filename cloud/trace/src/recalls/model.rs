@@ -468,6 +468,8 @@ pub struct Unit {
     pub consignee: String,
     /// The hold that was placed on it.
     pub hold: Option<Uuid>,
+    /// The recalled unit that it is a part of, and that is counted for both.
+    pub inside_of: Option<String>,
 }
 
 /// Units, by UID.

@@ -141,6 +141,7 @@ pub async fn units(
             document: row.document,
             consignee: row.consignee,
             hold: row.hold_id,
+            inside_of: row.inside_of.map(|whole| uid_text(tenant, whole)),
         })
         .collect();
     Ok(UnitPage { units, next })

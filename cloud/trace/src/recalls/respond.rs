@@ -120,6 +120,9 @@ pub async fn respond(
         let member = store::members::find(tx, recall, key).await?;
         let member = member.ok_or(RecallError::field("uid", "recalls-wrong-unit-of"))?;
         let consignee = member.consignee_id.ok_or(RecallError::field("uid", "recalls-wrong-unit-gone"))?;
+        if member.inside_of.is_some() {
+            return Err(RecallError::field("uid", "recalls-wrong-unit-inside"));
+        }
         if answer.consignee.is_some_and(|told| told != consignee) {
             wrong.push(("uid", "recalls-wrong-unit-of"));
         }

@@ -120,8 +120,8 @@ async fn ways_out(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Left>, Recal
     Ok(left)
 }
 
-/// Where these units are.
-async fn locate(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Found>, RecallError> {
+/// Where these units are, and of which of the recalled ones (in order) they are parts.
+async fn locate(tx: &mut Tx, keys: &[i64], recalled: &[i64]) -> Result<Vec<Found>, RecallError> {
     let rows = with_parents(tx, keys).await?;
     let outer_of: HashMap<i64, i64> =
         keys.iter().filter_map(|key| Some((*key, locate::outermost(&rows, rows.get(key)?).key))).collect();
@@ -136,6 +136,8 @@ async fn locate(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Found>, RecallError> {
         }
     }
     let left = ways_out(tx, &gone.into_iter().collect::<Vec<_>>()).await?;
+    let steps: Vec<(i64, i64)> = rows.values().filter_map(|row| Some((row.key, row.parent_key?))).collect();
+    let built_in = store::locate::built_in(tx, &steps).await?;
     let ways = store::locate::ways(tx, &moving.into_iter().collect::<Vec<_>>()).await?;
     Ok(keys
         .iter()
@@ -145,7 +147,14 @@ async fn locate(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Found>, RecallError> {
             // Where it was installed is said of itself, how it was sent of what it is in.
             let own = left.get(key).filter(|left| left.installed || outer.key == *key);
             let by = own.or_else(|| left.get(&outer.key)).or_else(|| left.get(key));
-            locate::found(row, outer, by, ways.get(&outer.key).or_else(|| ways.get(key)))
+            let found = locate::found(row, outer, by, ways.get(&outer.key).or_else(|| ways.get(key)));
+            let inside_of = locate::inside_of(
+                &rows,
+                row,
+                |part, whole| built_in.contains(&(part, whole)),
+                |key| recalled.binary_search(&key).is_ok(),
+            );
+            Found { inside_of, ..found }
         })
         .collect())
 }
@@ -168,7 +177,7 @@ pub async fn take(
     store::members::clear(tx, recall).await?;
     let mut known: HashMap<Who, Uuid> = HashMap::new();
     for keys in reached.keys.chunks(AT_ONCE) {
-        let found = locate(tx, keys).await?;
+        let found = locate(tx, keys, &reached.keys).await?;
         let mut seen = HashSet::new();
         let new: Vec<(Uuid, Who)> = found
             .iter()

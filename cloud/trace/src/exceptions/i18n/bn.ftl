@@ -66,6 +66,7 @@ exceptions-altered-missing = ঘটনাটি আর ডেটাবেসে 
 exceptions-altered-bytes = ঘটনার বাইটগুলি যা নেওয়া হয়েছিল তা নয়।
 exceptions-altered-columns = ডেটাবেসে যা আছে ঘটনার বাইট তা বলে না।
 exceptions-altered-added = ডেটাবেসে এমন ঘটনার সারি আছে যা কোনও কারখানা পাঠায়নি।
+exceptions-altered-uid = ডেটাবেসে এই ইউনিটের যা আছে, তা এর ঘটনাগুলি থেকে আসে না।
 exceptions-altered-tree = প্রমাণের বৃক্ষ সেটি নয় যা স্বাক্ষরিত হয়েছিল।
 exceptions-hold-reason = হোল্ডের কারণ
 exceptions-hold-owner = দায়িত্বে

@@ -155,3 +155,18 @@ async fn upsert(tx: &mut Tx, changed: &[&PlantHold], last: i64) -> Result<HashMa
     .await?;
     Ok(rows.into_iter().map(|row| (row.hold_id, row.parts)).collect())
 }
+
+/// The holds among whose members these UIDs are: (UID, hold, released).
+pub async fn of_members(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, Uuid, bool)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select m.key, m.hold_id, h.status = 'released' as \"released!\" from hold_members m \
+         join holds h on h.tenant_id = $1 and h.hold_id = m.hold_id \
+         where m.tenant_id = $1 and m.key = any($2) order by m.key, m.hold_id",
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.key, row.hold_id, row.released)).collect())
+}

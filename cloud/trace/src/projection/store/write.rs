@@ -189,6 +189,51 @@ pub struct Transfer {
     pub arrival: Option<(Stamp, DateTime<Utc>)>,
 }
 
+/// The ways of these UIDs that stand.
+pub async fn transfers_of(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Transfer>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select key, out_agent, out_epoch, out_seq, from_plant, to_plant, document, left_at, in_agent, in_epoch, \
+             in_seq, arrived_at from transfers where tenant_id = $1 and key = any($2) \
+         order by key, out_agent, out_epoch, out_seq",
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Transfer {
+            key: row.key,
+            out: Stamp { agent: row.out_agent, epoch: row.out_epoch, seq: row.out_seq },
+            from_plant: row.from_plant,
+            to_plant: row.to_plant,
+            document: row.document,
+            left_at: row.left_at,
+            arrival: match (row.in_agent, row.in_epoch, row.in_seq, row.arrived_at) {
+                (Some(agent), Some(epoch), Some(seq), Some(at)) => Some((Stamp { agent, epoch, seq }, at)),
+                _ => None,
+            },
+        })
+        .collect())
+}
+
+/// Of these UIDs, those of which an exception says that they could not be written, unless
+/// they could be since.
+pub async fn failed_among(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct key as "key!" from exceptions
+           where tenant_id = $1 and key = any($2) and kind = $3
+             and not (status = 'resolved' and resolved_by = 'system')"#,
+        tenant,
+        keys,
+        crate::projection::tell::FAILED,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Replaces the ways of these UIDs.
 pub async fn transfers(tx: &mut Tx, keys: &[i64], transfers: &[Transfer]) -> Result<(), Error> {
     let tenant = tx.tenant();

@@ -31,6 +31,7 @@ proofs-key-until = until
 proofs-new-key = Put a new key into use
 error-proof-checking = A check is under way. Wait until it has ended.
 proofs-checking = All events are being checked
+proofs-checking-uids = All units are being checked
 proofs-check-now = Check all events now
 proofs-check-how = It runs by itself every six hours. What was changed is told under Exceptions.
 proofs-new-key-lead = From then on the new key signs. This cannot be undone: whoever checks your histories needs the new key too, so publish it. What older keys signed stays good under them.

@@ -202,6 +202,8 @@ recalls-wrong-consignee = কার উত্তর বাছুন।
 recalls-wrong-unit = তাঁদের কাছে একাধিক মাপে আছে। কোনটি বলুন।
 recalls-wrong-unit-of = এই একক এই রিকলে তাঁদের নয়।
 recalls-wrong-unit-gone = এই একক আগেই ব্যবহৃত বা বাতিল: হিসাবের কিছু নেই।
+recalls-inside-of = এর ভিতরে:
+recalls-wrong-unit-inside = এই ইউনিটটি রিকলের আরেকটি ইউনিটের ভিতরে আছে এবং তার সঙ্গেই গোনা হয়: সেটির জন্য উত্তর দিন।
 recalls-wrong-outcome = কী হল বাছুন।
 recalls-letter =
     আপনাকে পাঠানো পণ্য আমরা ফেরত ডাকছি। রিকল { $number }।

@@ -202,6 +202,8 @@ recalls-wrong-consignee = Choose who answers.
 recalls-wrong-unit = They have it in several units of measure. Say which one.
 recalls-wrong-unit-of = This unit does not belong to what they have of this recall.
 recalls-wrong-unit-gone = This unit was used up or scrapped before: there is nothing to account for.
+recalls-inside-of = inside of
+recalls-wrong-unit-inside = That unit is inside of another one of the recall, and is counted with it: answer for that one.
 recalls-wrong-outcome = Choose what became of it.
 recalls-letter =
     We recall products that were sent to you. Recall { $number }.

@@ -202,6 +202,8 @@ recalls-wrong-consignee = किसका उत्तर है, चुने�
 recalls-wrong-unit = उनके पास कई माप इकाइयों में है। कौन-सी, बताएँ।
 recalls-wrong-unit-of = यह इकाई इस रिकॉल में उनकी नहीं है।
 recalls-wrong-unit-gone = यह इकाई पहले ही खप गई या रद्दी हुई: हिसाब नहीं चाहिए।
+recalls-inside-of = इसके अंदर:
+recalls-wrong-unit-inside = यह इकाई रिकॉल की दूसरी इकाई के अंदर है और उसी के साथ गिनी जाती है: उस इकाई के लिए उत्तर दें।
 recalls-wrong-outcome = क्या हुआ, चुनें।
 recalls-letter =
     हम आपको भेजे गए उत्पाद वापस बुला रहे हैं। रिकॉल { $number }।

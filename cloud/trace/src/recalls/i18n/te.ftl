@@ -202,6 +202,8 @@ recalls-wrong-consignee = ఎవరి జవాబో ఎంచుకోండ�
 recalls-wrong-unit = వారి దగ్గర అనేక ప్రమాణాల్లో ఉంది. ఏదో చెప్పండి.
 recalls-wrong-unit-of = ఈ యూనిట్ ఈ రీకాల్‌లో వారిది కాదు.
 recalls-wrong-unit-gone = ఈ యూనిట్ ముందే వాడేశారు లేదా తుక్కు: లెక్క అవసరం లేదు.
+recalls-inside-of = దీని లోపల:
+recalls-wrong-unit-inside = ఈ యూనిట్ రీకాల్‌లోని మరొక యూనిట్ లోపల ఉంది, దానితో కలిపి లెక్కించబడుతుంది: ఆ యూనిట్‌కు సమాధానం ఇవ్వండి.
 recalls-wrong-outcome = ఏమైందో ఎంచుకోండి.
 recalls-letter =
     మీకు పంపిన ఉత్పత్తులను మేము వెనక్కి పిలుస్తున్నాము. రీకాల్ { $number }.

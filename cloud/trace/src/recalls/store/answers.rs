@@ -110,14 +110,17 @@ pub async fn list(
     .await
 }
 
-/// What all answers say; of one unit what it says of that unit.
+/// What all answers say; of one unit what it says of that unit. What is said of a part of
+/// other recalled goods accounts for nothing that is counted.
 pub async fn said(tx: &mut Tx, recall: Uuid) -> Result<Vec<Said>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Said,
         r#"select response_id as id, consignee_id as consignee, unit, key, at,
                   quarantined + returned + replaced + destroyed + used_up as "accounted!"
-           from recall_responses where tenant_id = $1 and recall_id = $2 and not void
+           from recall_responses r where tenant_id = $1 and recall_id = $2 and not void
+             and not exists (select from recall_members m where m.tenant_id = $1 and m.recall_id = $2
+                               and m.key = r.key and m.inside_of is not null)
            order by at, response_id"#,
         tenant,
         recall,

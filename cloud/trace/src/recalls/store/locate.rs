@@ -1,6 +1,6 @@
 //! By which events and on which ways units left.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use platform::db::Tx;
 use sqlx::Error;
@@ -89,4 +89,21 @@ pub async fn ways(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, OnTheWay>, E
             (row.key, OnTheWay { to_plant: row.to_plant, document: row.document, left_at: row.left_at })
         })
         .collect())
+}
+
+/// Of these units and what each is in, those that are built in there, and not merely packed.
+pub async fn built_in(tx: &mut Tx, steps: &[(i64, i64)]) -> Result<HashSet<(i64, i64)>, Error> {
+    let tenant = tx.tenant();
+    let (parts, wholes): (Vec<i64>, Vec<i64>) = steps.iter().copied().unzip();
+    let rows = sqlx::query!(
+        "select l.from_key, l.to_key from unnest($2::bigint[], $3::bigint[]) as u(part, whole) \
+         join uid_links l on l.tenant_id = $1 and l.from_key = u.part and l.to_key = u.whole and l.kind = 2 \
+         group by l.from_key, l.to_key having sum(case when l.effect in (1, 4) then 1 else -1 end) > 0",
+        tenant,
+        &parts,
+        &wholes,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.from_key, row.to_key)).collect())
 }

@@ -36,16 +36,18 @@ pub async fn insert(tx: &mut Tx, recall: Uuid, found: &[Found], whose: &[Option<
     let plants: Vec<String> = found.iter().map(|one| one.plant.clone()).collect();
     let locations: Vec<String> = found.iter().map(|one| one.location.clone()).collect();
     let outers: Vec<Option<i64>> = found.iter().map(|one| one.outer).collect();
+    let insides: Vec<Option<i64>> = found.iter().map(|one| one.inside_of).collect();
     let documents: Vec<String> = found.iter().map(|one| one.document.clone()).collect();
     let lefts: Vec<Option<chrono::DateTime<chrono::Utc>>> = found.iter().map(|one| one.left_at).collect();
     sqlx::query!(
         "insert into recall_members (tenant_id, recall_id, key, item, lot_id, quantity, unit, place, plant,
-                                     location, outer_key, document, left_at, consignee_id)
+                                     location, outer_key, document, left_at, consignee_id, inside_of)
          select $1, $2, m.key, m.item, m.lot, m.quantity, m.unit, m.place, m.plant, m.location, m.outer_key,
-                m.document, m.left_at, m.whose
+                m.document, m.left_at, m.whose, m.inside_of
          from unnest($3::bigint[], $4::text[], $5::uuid[], $6::numeric[], $7::text[], $8::text[], $9::text[],
-                     $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::uuid[])
-             as m(key, item, lot, quantity, unit, place, plant, location, outer_key, document, left_at, whose)",
+                     $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bigint[])
+             as m(key, item, lot, quantity, unit, place, plant, location, outer_key, document, left_at, whose,
+                  inside_of)",
         tenant,
         recall,
         &keys,
@@ -60,6 +62,7 @@ pub async fn insert(tx: &mut Tx, recall: Uuid, found: &[Found], whose: &[Option<
         &documents,
         &lefts as &[Option<chrono::DateTime<chrono::Utc>>],
         whose as &[Option<Uuid>],
+        &insides as &[Option<i64>],
     )
     .execute(tx.conn())
     .await?;
@@ -155,7 +158,8 @@ pub async fn piles(tx: &mut Tx, recall: Uuid) -> Result<Vec<Pile>, Error> {
     .await
 }
 
-/// What each consignee has that has to be accounted for.
+/// What each consignee has that has to be accounted for: what is a part of other recalled
+/// goods comes back with them.
 pub async fn had(tx: &mut Tx, recall: Uuid) -> Result<Vec<Had>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
@@ -163,7 +167,7 @@ pub async fn had(tx: &mut Tx, recall: Uuid) -> Result<Vec<Had>, Error> {
         Had,
         r#"select consignee_id as "consignee!", unit, sum(quantity) as "quantity!", count(*) as "labels!"
            from recall_members
-           where tenant_id = $1 and recall_id = $2 and consignee_id is not null
+           where tenant_id = $1 and recall_id = $2 and consignee_id is not null and inside_of is null
              and ($3::text[] is null or plant = any($3))
            group by consignee_id, unit order by consignee_id, unit"#,
         tenant,
@@ -186,6 +190,7 @@ pub struct Row {
     pub document: String,
     pub consignee: String,
     pub hold_id: Option<Uuid>,
+    pub inside_of: Option<i64>,
 }
 
 /// Units by key, after `after`: all, those at a place, or those of a consignee.
@@ -205,7 +210,7 @@ pub async fn list(
                   coalesce((select case when c.name = '' then c.code else c.name end from recall_consignees c
                             where c.tenant_id = $1 and c.recall_id = $2 and c.consignee_id = m.consignee_id), '')
                       as "consignee!",
-                  hold_id
+                  hold_id, inside_of
            from recall_members m
            where tenant_id = $1 and recall_id = $2 and key > $5 and ($3::text is null or place = $3)
              and ($4::uuid is null or consignee_id = $4) and ($7::text[] is null or plant = any($7))
@@ -227,6 +232,7 @@ pub struct Member {
     pub quantity: Decimal,
     pub unit: String,
     pub consignee_id: Option<Uuid>,
+    pub inside_of: Option<i64>,
 }
 
 /// One unit.
@@ -234,7 +240,7 @@ pub async fn find(tx: &mut Tx, recall: Uuid, key: i64) -> Result<Option<Member>,
     let tenant = tx.tenant();
     sqlx::query_as!(
         Member,
-        "select quantity, unit, consignee_id from recall_members
+        "select quantity, unit, consignee_id, inside_of from recall_members
          where tenant_id = $1 and recall_id = $2 and key = $3",
         tenant,
         recall,

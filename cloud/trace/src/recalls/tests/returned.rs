@@ -29,7 +29,7 @@ async fn answers_account_for_what_they_say_and_no_more() {
     let (id, acme) = active(&site).await;
     let of = |effect: &Effectiveness| effect.totals.iter().map(|one| one.accounted).sum::<Decimal>();
     assert_eq!(of(&effect(&site, id).await), Decimal::ZERO);
-    // The customer has a motor and a bolt in pieces, and a box.
+    // The customer has a motor, with a bolt in it, and a box.
     let two = Some(Decimal::TWO);
     let found = Answer { consignee: Some(acme), unit: "pcs".into(), found: two, ..Answer::default() };
     answer(&site, id, &found).await.unwrap();
@@ -84,7 +84,7 @@ async fn a_return_counts_once_whoever_asks_again_and_not_once_it_is_corrected() 
     let found = effect(&site, id).await;
     let lines: Vec<_> = found.consignees.iter().filter(|line| line.consignee == acme).collect();
     assert!(lines.iter().all(|line| line.accounted == line.to_account), "{lines:?}");
-    assert_eq!(lines.iter().map(|line| line.labels).sum::<i64>(), 3);
+    assert_eq!(lines.iter().map(|line| line.labels).sum::<i64>(), 2, "the motor and its box");
     // The return never was.
     site.say("KOL", event(Stage::Correct, "2026-02-03T09:00:00Z").corrects(back));
     site.settle().await;
@@ -92,6 +92,37 @@ async fn a_return_counts_once_whoever_asks_again_and_not_once_it_is_corrected() 
     assert_eq!(site.ask(counted).await, "0");
     let found = effect(&site, id).await;
     assert!(found.totals.iter().all(|total| total.accounted.is_zero()));
+}
+
+#[tokio::test]
+async fn a_part_comes_back_with_the_unit_that_it_is_in() {
+    let mut site = site().await;
+    let (id, acme) = active(&site).await;
+    turn(&site).await;
+    let of = |effect: Effectiveness| {
+        let lines = effect.consignees.into_iter().filter(|line| line.consignee == acme);
+        lines.map(|line| (line.labels, line.to_account, line.accounted)).collect::<Vec<_>>()
+    };
+    // A motor and a box; the bolt is in the motor.
+    assert_eq!(of(effect(&site, id).await), [(2, Decimal::TWO, Decimal::ZERO)]);
+    let units = run(&site, async |tx| read::units(tx, id, "customer", None, None, 10).await).await.unwrap();
+    let inside: Vec<_> =
+        units.units.iter().filter_map(|unit| Some((&unit.uid, unit.inside_of.as_ref()?))).collect();
+    assert_eq!(inside, [(&bolt(1), &uid("KOL", "FG", 1))]);
+    let own = Answer { uid: bolt(1), outcome: "returned".into(), ..Answer::default() };
+    let refused = answer(&site, id, &own).await.unwrap_err();
+    assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("uid", "recalls-wrong-unit-inside")]));
+    // The bolt alone comes back, taken out: the motor is still there.
+    site.say("KOL", event(Stage::Return, "2026-02-02T09:00:00Z").part(&bolt(1), Role::Subject));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(of(effect(&site, id).await), [(2, Decimal::TWO, Decimal::ZERO)]);
+    // The motor comes back, and with it all that is in it: one of two.
+    let motor = uid("KOL", "FG", 1);
+    site.say("KOL", event(Stage::Return, "2026-02-03T09:00:00Z").part(&motor, Role::Subject));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(of(effect(&site, id).await), [(2, Decimal::TWO, Decimal::ONE)]);
 }
 
 #[tokio::test]
