@@ -116,6 +116,7 @@ pub(super) const ROUTES: &[(&str, &str, Who, Sends)] = &[
     ("GET", "/dashboards/events/{kpi}", Reader, Nothing),
     ("GET", "/dashboards/{board}", Reader, Nothing),
     ("GET", "/dashboards/{board}/figures", Reader, Nothing),
+    ("GET", "/dashboards/live", Reader, Nothing),
     ("GET", "/dashboards.css", Anyone, Nothing),
     ("GET", "/dashboards.js", Anyone, Nothing),
     ("GET", "/api/v1/dashboards/{board}", Reader, Nothing),
@@ -776,7 +777,7 @@ impl Site {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         // What is told live goes on for a while; that it begins is enough.
-        if matches!(pattern, "/live" | "/notices/live") && status.is_success() {
+        if matches!(pattern, "/live" | "/notices/live" | "/dashboards/live") && status.is_success() {
             return (status, String::new());
         }
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();

@@ -34,6 +34,7 @@ pub fn operations() -> Vec<Operation> {
             .fails(400, "dashboard.days", "The days are not right, or more than ten years.")
             .fails(404, "not_found", "There is no such dashboard, figure or plant.")
             .fails(503, "mirror.building", "The mirror behind the figures is being built; try again.")
+            .fails(503, "mirror.aside", "The mirror cannot be built; its operator has to see to it.")
             .fails(503, "mirror.too_long", "The question took too long; ask for fewer days.")
             .fails(503, "mirror.busy", "Too many ask at once; try again.")
             .fails(503, "mirror.elsewhere", "Another process keeps the mirrors.")

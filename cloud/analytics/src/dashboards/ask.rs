@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, Days as DaysOf, NaiveDate, Utc};
 use duckdb::types::Value;
 use duckdb::{Connection, Row, params_from_iter};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::model::Span;
+use super::model::{Before, Span};
 use crate::mirror::date;
+use crate::mirror::sums::{first_pass, incoming, of_days};
 
 /// What is asked about: days, and plants; none of them named: all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// The days, and as many before them.
+    /// The days.
     pub span: Span,
     /// Codes of plants, or all.
     pub plants: Option<Vec<String>>,
@@ -114,10 +115,64 @@ fn day_of(row: &Row<'_>, at: usize) -> duckdb::Result<NaiveDate> {
     Ok(text.parse().unwrap_or_default())
 }
 
-/// The counts of the days and of as many before, by day and plant.
+/// The counts of the days, by day and plant.
 pub fn days(conn: &Connection, scope: &Scope) -> duckdb::Result<Days> {
-    let params = params(scope.span.before().from, scope.span.to, &scope.plants);
-    let days = rows(conn, DAYS, &params, |row| {
+    read_days(conn, DAYS, &params(scope.span.from, scope.span.to, &scope.plants))
+}
+
+/// Until when the days before count, while the last of those that are asked about goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Until {
+    /// At plants, by the time of the day there.
+    pub plants: Vec<(String, DateTime<Utc>)>,
+    /// At any other.
+    pub others: DateTime<Utc>,
+}
+
+/// As the sums by day, of facts before a moment of each plant; `$4` and `$5` are plants and
+/// their moments, `$6` that of others.
+const DAYS_UNTIL: &str = concat!(
+    "with cut as (
+         select p.id, p.code, coalesce(
+                    list_extract(string_split($5::varchar, ','),
+                                 list_position(string_split($4::varchar, ','), p.code)),
+                    $6::varchar)::timestamp as until
+         from dim_plant p
+         where $3::varchar = '*' or list_contains(string_split($3::varchar, ','), p.code)),
+     sums as (",
+    of_days!(" and f.happened_at < (select cut.until from cut where cut.id = f.plant)"),
+    ")
+     select c.code, f.day::varchar, f.events, f.received, f.operations, f.packed, f.dispatched, f.scrapped,
+            f.refused, f.first_results, f.first_passed, f.results, f.rejects, f.incoming, f.incoming_passed,
+            f.limited, f.outside
+     from sums f join cut c on c.id = f.plant"
+);
+
+/// The counts of the days that others are compared with. Of the last of them, where they are
+/// to count up to a moment, the facts are asked: the sums know whole days.
+pub fn before(
+    conn: &Connection,
+    plants: &Option<Vec<String>>,
+    before: &Before,
+    until: Option<&Until>,
+) -> duckdb::Result<Days> {
+    let mut days = read_days(conn, DAYS, &params(before.from, before.to, plants))?;
+    let Some(until) = until else { return Ok(days) };
+    // A shift that began the day before goes on in the morning, and plants are up to a day
+    // apart.
+    let from = before.to.checked_sub_days(DaysOf::new(2)).unwrap_or(before.to).max(before.from);
+    days.retain(|(day, _), _| *day < from);
+    let text = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+    let (codes, moments): (Vec<&str>, Vec<String>) =
+        until.plants.iter().map(|(plant, at)| (plant.as_str(), text(at))).unzip();
+    let mut params = params(from, before.to, plants).to_vec();
+    params.extend([codes.join(","), moments.join(","), text(&until.others)].map(Value::Text));
+    days.extend(read_days(conn, DAYS_UNTIL, &params)?);
+    Ok(days)
+}
+
+fn read_days(conn: &Connection, sql: &str, params: &[Value]) -> duckdb::Result<Days> {
+    let days = rows(conn, sql, params, |row| {
         let counts = Counts {
             events: row.get(2)?,
             received: row.get(3)?,
@@ -236,7 +291,9 @@ pub fn suppliers(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
         "select s.code, '', s.name, (count(*) filter (f.outcome = 2))::bigint as n, count(*)::bigint as all_of
          from fact_inspection f join dim_supplier s on s.id = f.supplier",
         counted!(),
-        "and f.stage = 7 and f.operation = 0 group by s.code, s.name
+        "and ",
+        incoming!(),
+        " group by s.code, s.name
          order by n desc, all_of desc, s.code limit 10000"
     );
     bars(conn, SQL, scope)
@@ -297,11 +354,9 @@ fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'s
         Kpi::Scrapped => life("f.stage = 21"),
         Kpi::Refused => Some(("fact_lifecycle", "f.stage = 37", "1::bigint", "0::bigint")),
         // Of a share what spoils it.
-        Kpi::FirstPass => {
-            seen("f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0) and f.outcome <> 1")
-        }
+        Kpi::FirstPass => seen(concat!(first_pass!(), " and f.outcome <> 1")),
         Kpi::Rejects => seen("f.outcome = 2"),
-        Kpi::IncomingPass => seen("f.stage = 7 and f.operation = 0 and f.outcome <> 1"),
+        Kpi::IncomingPass => seen(concat!(incoming!(), " and f.outcome <> 1")),
         Kpi::Outside => Some(("fact_reading", "f.outside", "1::bigint", "f.ordinal::bigint")),
         Kpi::Wip => None,
     }

@@ -3,7 +3,6 @@
 
 use chrono::NaiveDate;
 use platform::i18n::Texts;
-use platform::web::escaped;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -44,8 +43,9 @@ const DRAWN: usize = 20;
 
 /// Names and values as they stand in an address; empty ones are left out.
 pub(super) fn pairs(of: &[(&str, &str)]) -> String {
-    let said = of.iter().filter(|(_, value)| !value.is_empty());
-    said.map(|(name, value)| format!("{name}={}", escaped(value, b"-_"))).collect::<Vec<_>>().join("&")
+    let said: Vec<_> = of.iter().filter(|(_, value)| !value.is_empty()).collect();
+    // Pairs of texts can always be written.
+    serde_urlencoded::to_string(said).unwrap_or_default()
 }
 
 /// The address of what one looks at, to be filtered further.

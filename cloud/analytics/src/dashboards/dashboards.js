@@ -68,7 +68,6 @@
     }
   }
 
-  window.twDashboards = draw;
   const open = new Set();
   document.addEventListener("htmx:beforeSwap", () => {
     open.clear();
@@ -110,14 +109,47 @@
     if (event.target === from || event.target === to) period.value = from.value || to.value ? "days" : "7d";
   });
 
-  // Figures that no longer renew themselves say so.
+  // Figures are renewed when it is told that there is something new, and every half minute
+  // besides. Those that no longer are say so.
   let renewed = Date.now();
-  document.addEventListener("htmx:afterSwap", () => { renewed = Date.now(); });
-  setInterval(() => {
+  let failed = false;
+  let stream;
+  let cut;
+  const figures = () => document.querySelector("[data-live]");
+  const renew = () => figures()?.dispatchEvent(new CustomEvent("tw-renew"));
+  function hear() {
+    const at = document.hidden ? undefined : figures()?.dataset.live;
+    if (stream && (stream.at !== at || stream.source.readyState === EventSource.CLOSED)) {
+      stream.source.close();
+      stream = undefined;
+    }
+    if (!at || stream) return;
+    const source = new EventSource(at);
+    stream = { at, source };
+    // The first one comes with the stream: the page may have been brought just now.
+    source.addEventListener("told", () => { if (Date.now() - renewed > 1500) renew(); });
+    // It ends now and then, and comes again. Where it does not, the figures are asked for, so
+    // that it shows whether they still come.
+    source.addEventListener("open", () => { clearTimeout(cut); cut = undefined; });
+    source.addEventListener("error", () => { cut ??= setTimeout(() => { cut = undefined; renew(); }, 4000); });
+  }
+  function stale() {
     const told = document.querySelector("[data-stale]");
-    if (told) told.hidden = !document.querySelector("[data-live]") || Date.now() - renewed < 35000;
-  }, 5000);
+    if (told) told.hidden = !figures() || (!failed && Date.now() - renewed < 75000);
+  }
+  document.addEventListener("htmx:afterSwap", () => { renewed = Date.now(); failed = false; stale(); });
+  for (const when of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(when, (event) => {
+      if (event.target !== figures()) return;
+      failed = true;
+      stale();
+    });
+  }
+  document.addEventListener("visibilitychange", hear);
+  document.addEventListener("htmx:afterSettle", hear);
+  setInterval(stale, 5000);
+  window.twDashboards = () => { draw(); hear(); };
   if (new URLSearchParams(window.location.search).get("wall") === "1") document.documentElement.classList.add("db-wall");
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", draw);
-  else draw();
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", window.twDashboards);
+  else window.twDashboards();
 })();

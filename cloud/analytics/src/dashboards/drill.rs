@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::ask::{self, After, Narrow, Scope};
 use super::model::Kpi;
-use super::service::{Asked, is_code, known_plant, scope};
+use super::service::{Asked, is_code, scope};
 use super::store;
 use crate::mirror::{Freshness, Mirrors};
 use crate::rights::DASHBOARD_READ;
@@ -112,7 +112,7 @@ const PAGE: usize = 50;
 /// The events behind a figure.
 ///
 /// # Errors
-/// As [`view`]; 400 `dashboard.place` for an `after` that no page gave, `dashboard.narrow`
+/// As [`service::view`](super::service::view); 400 `dashboard.place` for an `after` that no page gave, `dashboard.narrow`
 /// for what the figure cannot be narrowed to.
 pub async fn behind(
     state: &AppState,
@@ -121,7 +121,7 @@ pub async fn behind(
     (kpi, asked, narrowed, after): (Kpi, &Asked, &Narrowed, Option<&str>),
     now: DateTime<Utc>,
 ) -> Result<Page, Problem> {
-    let scope = scope(caller, asked, now)?;
+    caller.require_somewhere(&DASHBOARD_READ)?;
     let cx = caller.at(&DASHBOARD_READ);
     let (code, plants) = state
         .db
@@ -130,7 +130,7 @@ pub async fn behind(
         })
         .await
         .map_err(Problem::from)?;
-    known_plant(asked, &plants)?;
+    let (scope, _) = scope(caller, asked, &plants, now)?;
     let wrong = || Problem::bad_request("dashboard.place", "");
     let after = after.filter(|after| !after.is_empty());
     if kpi == Kpi::Wip {

@@ -5,12 +5,14 @@ pub mod api;
 pub mod ask;
 mod charts;
 pub mod drill;
+mod live;
 pub mod model;
 mod pages;
 pub mod service;
 mod store;
 
-use axum::Router;
+use axum::routing::get;
+use axum::{Extension, Router};
 use platform::web::{AppState, NavItem};
 
 use crate::rights::DASHBOARD_READ;
@@ -26,7 +28,11 @@ pub const NAV: [NavItem; 1] = [NavItem {
 
 /// Pages and API.
 pub fn router() -> Router<AppState> {
-    Router::new().merge(pages::router()).merge(api::router())
+    Router::new()
+        .route("/dashboards/live", get(live::stream))
+        .layer(Extension(live::Places::default()))
+        .merge(pages::router())
+        .merge(api::router())
 }
 
 #[cfg(test)]

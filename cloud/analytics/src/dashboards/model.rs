@@ -1,6 +1,7 @@
 //! What a dashboard shows: its figures, the time it is about, and what a figure means. No I/O.
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -200,18 +201,68 @@ impl Span {
         (self.to - self.from).num_days() + 1
     }
 
-    /// As many days before it.
+    /// Whether a day lies in it.
     #[must_use]
-    pub fn before(&self) -> Self {
-        let days = Days::new(u64::try_from(self.days()).unwrap_or(1));
-        let back = |day: NaiveDate| day.checked_sub_days(days).unwrap_or(day);
-        Self { from: back(self.from), to: back(self.to) }
+    pub fn has(&self, day: NaiveDate) -> bool {
+        self.from <= day && day <= self.to
+    }
+}
+
+/// Days that others are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DashboardBefore)]
+pub struct Before {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+    /// The last of the days that are asked about goes on: these count up to the same time of
+    /// their last day.
+    pub so_far: bool,
+    /// How many days lie between the same times of both.
+    #[serde(skip)]
+    apart: i64,
+}
+
+impl Before {
+    /// Of a time as much before it; of a month that is asked for by name, the month before.
+    /// Of one that goes on only as much of that as there is of it yet: what is to come has
+    /// nothing to be compared with.
+    #[must_use]
+    pub fn of(span: &Span, by_month: bool, today: NaiveDate) -> Self {
+        let goes_on = span.has(today);
+        let done = if goes_on { today } else { span.to };
+        let back = |day: NaiveDate| {
+            let days = Days::new(u64::try_from(span.days()).unwrap_or(1));
+            day.checked_sub_days(days).unwrap_or(day)
+        };
+        let month = by_month.then(|| span.from.checked_sub_months(Months::new(1))).flatten();
+        let (from, to, whole) = match month {
+            Some(from) => {
+                let (same, last) = (from + (done - span.from), span.from.pred_opt().unwrap_or(span.from));
+                // February has no 30th: then it is whole.
+                (from, same.min(last), same > last)
+            }
+            None => (back(span.from), back(done), false),
+        };
+        Self { from, to, so_far: goes_on && !whole, apart: (done - to).num_days() }
     }
 
     /// Whether a day lies in it.
     #[must_use]
     pub fn has(&self, day: NaiveDate) -> bool {
         self.from <= day && day <= self.to
+    }
+
+    /// The moment at which a plant's clocks showed the time that they show now, on the last
+    /// of these days.
+    #[must_use]
+    pub fn until(&self, now: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+        let apart = TimeDelta::days(self.apart);
+        let there = now.with_timezone(&zone).naive_local().checked_sub_signed(apart);
+        // Clocks that were put forward passed over it.
+        let at = there.and_then(|there| zone.from_local_datetime(&there).earliest());
+        at.map_or(now - apart, |at| at.with_timezone(&Utc))
     }
 }
 
@@ -321,7 +372,6 @@ mod unit_tests {
         let today = day("2025-03-10");
         let week = Span::read("", "", "", today).unwrap();
         assert_eq!((week.from, week.to, week.days()), (day("2025-03-04"), today, 7));
-        assert_eq!(week.before(), Span { from: day("2025-02-25"), to: day("2025-03-03") });
         assert_eq!(Span::read("month", "", "", today).unwrap().from, day("2025-03-01"));
         assert_eq!(Span::read("days", "2025-01-01", "2025-01-31", today).unwrap().days(), 31);
         let typed = Span::read("7d", "2025-01-01", "2025-01-05", today);
@@ -336,6 +386,49 @@ mod unit_tests {
         ] {
             assert_eq!(Span::read(period, from, to, today), None, "{period} {from} {to}");
         }
+    }
+
+    #[test]
+    fn a_time_that_goes_on_is_compared_with_as_much_of_the_one_before() {
+        let before = |period: &str, from: &str, to: &str, today: &str| {
+            let today = day(today);
+            let span = Span::read(period, from, to, today).unwrap();
+            let before = Before::of(&span, period == "month", today);
+            (before.from.to_string(), before.to.to_string(), before.so_far)
+        };
+        let is = |from: &str, to: &str, so_far| (from.to_owned(), to.to_owned(), so_far);
+        assert_eq!(before("today", "", "", "2025-03-10"), is("2025-03-09", "2025-03-09", true));
+        assert_eq!(before("7d", "", "", "2025-03-10"), is("2025-02-25", "2025-03-03", true));
+        assert_eq!(before("month", "", "", "2025-03-10"), is("2025-02-01", "2025-02-10", true));
+        assert_eq!(before("month", "", "", "2025-03-28"), is("2025-02-01", "2025-02-28", true));
+        assert_eq!(
+            before("month", "", "", "2025-03-31"),
+            is("2025-02-01", "2025-02-28", false),
+            "it is over"
+        );
+        assert_eq!(before("month", "", "", "2025-01-01"), is("2024-12-01", "2024-12-01", true));
+        // Days typed: over, going on with more to come, and to come.
+        let (from, to) = ("2025-03-01", "2025-03-31");
+        assert_eq!(before("days", from, to, "2025-04-02"), is("2025-01-29", "2025-02-28", false));
+        assert_eq!(before("days", from, to, "2025-03-10"), is("2025-01-29", "2025-02-07", true));
+        assert_eq!(before("days", from, to, "2025-02-10"), is("2025-01-29", "2025-02-28", false));
+    }
+
+    #[test]
+    fn the_same_time_of_the_day_is_that_of_the_plants_clocks() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let span = Span { from: day("2025-03-31"), to: day("2025-03-31") };
+        let before = Before::of(&span, false, day("2025-03-31"));
+        let (kolkata, berlin) = (Tz::Asia__Kolkata, Tz::Europe__Berlin);
+        let now = at("2025-03-31T08:30:00Z");
+        assert_eq!(before.until(now, kolkata), at("2025-03-30T08:30:00Z"), "two in the afternoon");
+        let week = Before::of(&Span { from: day("2025-03-25"), to: span.to }, false, span.to);
+        assert_eq!(week.until(now, berlin), at("2025-03-24T09:30:00Z"), "half past ten, before summer time");
+        assert_eq!(
+            before.until(at("2025-03-31T00:30:00Z"), berlin),
+            at("2025-03-30T00:30:00Z"),
+            "passed over"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 
 use super::api::EventsAsked;
 use super::charts::{Chart, address, charts, number, pairs};
-use super::drill::{self, Age, Narrowed, Page};
+use super::drill::{self, Age, EventBehind, Narrowed, Page};
 use super::model::{Board, Kpi, Standing, Tile};
 use super::service::{self, Asked, PlantBehind, Target, View, Wish};
 use super::store;
@@ -66,8 +66,8 @@ struct BoardPage<'a> {
     /// Plants that one may choose: code and name.
     plants: Vec<(String, String)>,
     figures: String,
-    /// Whether new figures are asked for from time to time.
-    live: bool,
+    /// Where new figures are told of; nothing where there are none to come.
+    live: Option<String>,
 }
 
 impl BoardPage<'_> {
@@ -106,6 +106,14 @@ struct Waiting<'a> {
     texts: &'a Texts,
     key: String,
     class: &'static str,
+}
+
+impl<'a> Waiting<'a> {
+    /// What keeps the mirror from answering; one that is set aside does not come by itself.
+    fn of(texts: &'a Texts, problem: &Problem) -> Self {
+        let class = if problem.code == "mirror.aside" { "is-bad" } else { "is-info" };
+        Self { texts, key: problem.text_key(), class }
+    }
 }
 
 impl Figures<'_> {
@@ -148,7 +156,8 @@ impl Figures<'_> {
             None => "",
         };
         let change = self.texts.quantity(&change.abs());
-        let text = self.texts.t1("dashboard-before", "before", number(self.texts, tile.kpi, &before));
+        let key = if self.view.before.so_far { "dashboard-before-so-far" } else { "dashboard-before" };
+        let text = self.texts.t1(key, "before", number(self.texts, tile.kpi, &before));
         Some((class, format!("{arrow} {change} % · {text}")))
     }
 
@@ -220,7 +229,8 @@ async fn page(
         address: address(&asked),
         plants,
         figures,
-        live: status == StatusCode::OK,
+        live: (status == StatusCode::OK)
+            .then(|| format!("/dashboards/live?{}", pairs(&[("plant", &asked.plant)]))),
     };
     let title = caller.t(&format!("board-{}", board.name()));
     let mut response = Shell::new(&state, &caller, title, HREF).page(&headers, &view)?;
@@ -270,9 +280,7 @@ async fn render(
             let figures = Figures { texts, zone: caller.zone, asked, address, view: &view, charts, now };
             Ok(figures.render()?)
         }
-        Err(problem) if service::is_waiting(&problem) => {
-            Ok(Waiting { texts, key: problem.text_key(), class: "is-info" }.render()?)
-        }
+        Err(problem) if service::is_waiting(&problem) => Ok(Waiting::of(texts, &problem).render()?),
         Err(problem) => Err(problem),
     }
 }
@@ -293,6 +301,19 @@ struct EventsPage<'a> {
 }
 
 impl EventsPage<'_> {
+    fn columns(&self) -> [&'static str; 8] {
+        ["when", "plant", "stage", "uid", "item", "where", "count", "detail"]
+    }
+
+    /// The head of a column, which stands beside each cell where rows are stacked.
+    fn column(&self, name: &str) -> String {
+        if name == "uid" { "UID".into() } else { self.texts.t(&format!("dashboard-{name}")) }
+    }
+
+    fn place(&self, event: &EventBehind) -> String {
+        [event.station.as_str(), event.machine.as_str()].join(" ").trim().to_owned()
+    }
+
     fn stage(&self, stage: &str) -> String {
         self.texts.or(&format!("trace-stage-{stage}"), stage)
     }
@@ -362,8 +383,7 @@ async fn events(
             shell.page(&headers, &view)
         }
         Err(problem) if service::is_waiting(&problem) => {
-            let told = Waiting { texts: &caller.texts, key: problem.text_key(), class: "is-info" };
-            shell.page(&headers, &told)
+            shell.page(&headers, &Waiting::of(&caller.texts, &problem))
         }
         Err(problem) => Err(problem),
     }

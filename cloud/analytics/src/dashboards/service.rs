@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use platform::audit::{self, Entry};
 use platform::ctx::Plants;
 use platform::db::DbError;
@@ -15,8 +16,8 @@ use trace::explore::names;
 use trace::explore::service::FRESH;
 use utoipa::ToSchema;
 
-use super::ask::{self, Bars, Counts, Scope};
-use super::model::{Board, Kpi, Span, Tile, percent};
+use super::ask::{self, Bars, Counts, Scope, Until};
+use super::model::{Before, Board, Kpi, Span, Tile, percent};
 use super::store;
 use crate::mirror::{Freshness, Mirrors};
 use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
@@ -102,7 +103,7 @@ pub struct View {
     /// The days it is about.
     pub span: Span,
     /// The days that it is compared with.
-    pub before: Span,
+    pub before: Before,
     /// Its figures.
     pub tiles: Vec<Tile>,
     /// Each day.
@@ -133,36 +134,49 @@ pub(super) fn is_code(plant: &str) -> bool {
     plant.len() == 3 && plant.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// The days and plants of a question that the caller may ask.
+/// Plants as [`store::plants`] has them: code, name and time zone.
+pub(super) type Plant = (String, String, String);
+
+/// The days and plants of a question that the caller may ask, and the zone by whose clocks
+/// today is today: that of the plant, where it is about one.
 ///
 /// # Errors
 /// 400 `dashboard.days`, or 404 for a plant that is not there for the caller.
-pub fn scope(caller: &Caller, asked: &Asked, now: DateTime<Utc>) -> Result<Scope, Problem> {
+pub(super) fn scope(
+    caller: &Caller,
+    asked: &Asked,
+    all: &[Plant],
+    now: DateTime<Utc>,
+) -> Result<(Scope, Tz), Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
-    let today = now.with_timezone(&caller.zone).date_naive();
-    let span = Span::read(&asked.period, &asked.from, &asked.to, today)
-        .ok_or_else(|| Problem::bad_request("dashboard.days", ""))?;
     let mut plants = caller.in_focus(&DASHBOARD_READ).plants.codes();
     if !asked.plant.is_empty() {
         let own = caller.plants(&DASHBOARD_READ);
-        if !is_code(&asked.plant) || !own.has(&asked.plant) {
+        let known = all.iter().any(|(code, ..)| *code == asked.plant);
+        if !known || !is_code(&asked.plant) || !own.has(&asked.plant) {
             return Err(Problem::not_found());
         }
         plants = Some(vec![asked.plant.clone()]);
     }
-    Ok(Scope { span, plants })
+    let zone = match plants.as_deref() {
+        Some([one]) => zone_of(all, one).unwrap_or(caller.zone),
+        _ => caller.zone,
+    };
+    let today = now.with_timezone(&zone).date_naive();
+    let span = Span::read(&asked.period, &asked.from, &asked.to, today)
+        .ok_or_else(|| Problem::bad_request("dashboard.days", ""))?;
+    Ok((Scope { span, plants }, zone))
 }
 
-/// 404 for a plant that is not there.
-pub(super) fn known_plant(asked: &Asked, all: &[(String, String, String)]) -> Result<(), Problem> {
-    let known = asked.plant.is_empty() || all.iter().any(|(code, ..)| *code == asked.plant);
-    if known { Ok(()) } else { Err(Problem::not_found()) }
+fn zone_of(all: &[Plant], plant: &str) -> Option<Tz> {
+    all.iter().find(|(code, ..)| code == plant).map(|(.., zone)| platform::i18n::zone(zone))
 }
 
 /// What the mirror answers for a dashboard.
 #[derive(Default)]
 struct Mirrored {
     days: ask::Days,
+    before: ask::Days,
     machines: Bars,
     rejects: Bars,
     outside: Bars,
@@ -182,11 +196,28 @@ pub async fn view(
     asked: &Asked,
     now: DateTime<Utc>,
 ) -> Result<View, Problem> {
-    let scope = scope(caller, asked, now)?;
+    caller.require_somewhere(&DASHBOARD_READ)?;
+    let cx = caller.at(&DASHBOARD_READ);
+    let all_plants = state.db.tx(&cx, async |tx| Ok::<_, DbError>(store::plants(tx).await?)).await?;
+    let (scope, zone) = scope(caller, asked, &all_plants, now)?;
+    let today = now.with_timezone(&zone).date_naive();
+    let by_month = asked.period == "month" && asked.from.is_empty() && asked.to.is_empty();
+    let before = Before::of(&scope.span, by_month, today);
+    let until = before.so_far.then(|| Until {
+        plants: all_plants
+            .iter()
+            .map(|(code, _, zone)| (code.clone(), before.until(now, platform::i18n::zone(zone))))
+            .collect(),
+        others: before.until(now, zone),
+    });
     let question = scope.clone();
     let mirrored = mirrors
         .ask(caller.cx.tenant, move |conn| {
-            let mut found = Mirrored { days: ask::days(conn, &question)?, ..Mirrored::default() };
+            let mut found = Mirrored {
+                days: ask::days(conn, &question)?,
+                before: ask::before(conn, &question.plants, &before, until.as_ref())?,
+                ..Mirrored::default()
+            };
             match board {
                 Board::Executive => {}
                 Board::Plant | Board::Production => found.machines = ask::machines(conn, &question)?,
@@ -202,36 +233,27 @@ pub async fn view(
             Ok(found)
         })
         .await?;
-    let cx = caller.at(&DASHBOARD_READ);
-    let (targets, wip, all_plants, behind) = state
+    let (targets, wip, behind) = state
         .db
         .tx(&cx, async |tx| {
             let targets = store::targets(tx).await?;
             let wip = store::wip(tx, scope.plants.as_deref(), now).await?;
-            let plants = store::plants(tx).await?;
             let behind = store::behind(tx, now - FRESH).await?;
-            Ok::<_, DbError>((targets, wip, plants, behind))
+            Ok::<_, DbError>((targets, wip, behind))
         })
         .await?;
-    known_plant(asked, &all_plants)?;
     let shown = |code: &str| scope.plants.as_ref().is_none_or(|codes| codes.iter().any(|one| one == code));
     let plants: Vec<(String, String)> =
         all_plants.into_iter().filter(|(code, ..)| shown(code)).map(|(code, name, _)| (code, name)).collect();
     let codes: Vec<String> = plants.iter().map(|(code, _)| code.clone()).collect();
     let wanted = Targets::of(targets);
-    let today = now.with_timezone(&caller.zone).date_naive();
-    let before = scope.span.before();
-    let sum = |span: &Span, plant: Option<&str>| {
-        let of = mirrored
-            .value
-            .days
-            .iter()
-            .filter(|((day, at), _)| span.has(*day) && plant.is_none_or(|plant| plant == at));
+    let sum = |days: &ask::Days, plant: Option<&str>| {
+        let of = days.iter().filter(|((_, at), _)| plant.is_none_or(|plant| plant == at));
         of.fold(Counts::default(), |sum, (_, counts)| sum.plus(counts))
     };
     let in_work: i64 = wip.iter().map(|row| row.total).sum();
     let tile = |kpi: Kpi, plant: Option<&str>| {
-        let (now_counts, then) = (sum(&scope.span, plant), sum(&before, plant));
+        let (now_counts, then) = (sum(&mirrored.value.days, plant), sum(&mirrored.value.before, plant));
         let here = plant.map_or_else(|| codes.clone(), |plant| vec![plant.to_owned()]);
         let value = if kpi == Kpi::Wip {
             (in_work > 0 || now_counts.events > 0).then(|| Decimal::from(in_work))

@@ -4,11 +4,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use chrono::Utc;
+use futures_util::StreamExt;
 use platform::web::{AppState, Module, Scope, app, keys};
 use proto::v1::{Outcome, Role, Stage};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use super::ask::{self, Until};
+use super::model::{Before, Span};
 use crate::mirror::Mirrors;
 use crate::world::{Chance, Say, World, event, mirrors};
 
@@ -144,6 +147,7 @@ async fn what_is_behind_a_figure_adds_up_to_it() {
     assert_eq!(of_plants, number(tile(&view, "received")));
     let page = office.page(&format!("/dashboards/events/received?{ALL_DAYS}")).await;
     assert!(page.contains("/trace/UID-SAIF-"), "{page}");
+    assert!(page.contains("db-stack") && page.contains("data-label=\"When\""), "it can be read by phone");
     let page = office.page(&format!("/dashboards/quality?{ALL_DAYS}")).await;
     assert!(page.contains("data-chart") && page.contains("CRACK") && page.contains("<details"), "{page}");
 }
@@ -274,6 +278,129 @@ async fn rights_at_one_plant_show_that_plant() {
     assert_eq!(put(json!({ "kpi": "packed", "target": "5" })).await, StatusCode::FORBIDDEN, "for all plants");
     assert_eq!(put(json!({ "kpi": "packed", "target": "5", "plant": "VSK" })).await, StatusCode::NO_CONTENT);
     assert_ne!(put(json!({ "kpi": "packed", "target": "5", "plant": "KOL" })).await, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_day_that_goes_on_is_compared_with_the_same_part_of_the_day_before() {
+    let mut world = World::new().await;
+    let mut number = 0;
+    let mut received = |world: &mut World, plant: &str, at: &str, day: Option<&str>| {
+        number += 1;
+        let key = world.key(plant, "FG", number);
+        let mut grn = event(Stage::Grn, at).mint(key, "PUMP");
+        grn.production_date = day.map_or(0, |day| crate::mirror::days(day.parse().unwrap()));
+        world.say(plant, grn);
+    };
+    // Half past ten and half past two at Kolkata, and at night in the shift of that day.
+    for at in ["2025-03-09T05:00:00Z", "2025-03-09T09:00:00Z"] {
+        received(&mut world, "KOL", at, None);
+        received(&mut world, "VSK", at, None);
+    }
+    received(&mut world, "KOL", "2025-03-09T20:00:00Z", Some("2025-03-09"));
+    received(&mut world, "KOL", "2025-03-10T05:00:00Z", None);
+    world.send("KOL", 10).await;
+    world.send("VSK", 10).await;
+    let office = Office::of(&world).await;
+    let day = |text: &str| text.parse().unwrap();
+    let at = |text: &str| text.parse().unwrap();
+    let before =
+        Before::of(&Span { from: day("2025-03-10"), to: day("2025-03-10") }, false, day("2025-03-10"));
+    let noon = Until {
+        plants: vec![("VSK".into(), at("2025-03-09T09:30:00Z"))],
+        others: at("2025-03-09T06:30:00Z"),
+    };
+    let ask = async |until: Option<Until>, plants: Option<Vec<String>>| {
+        let asked =
+            office.mirrors.ask(world.tenant, move |conn| ask::before(conn, &plants, &before, until.as_ref()));
+        let days = asked.await.unwrap().value;
+        days.into_iter()
+            .map(|((day, plant), counts)| (day.to_string(), plant, counts.received))
+            .collect::<Vec<_>>()
+    };
+    let is = |plant: &str, count| ("2025-03-09".to_owned(), plant.to_owned(), count);
+    assert_eq!(ask(Some(noon.clone()), None).await, [is("KOL", 1), is("VSK", 2)]);
+    assert_eq!(ask(Some(noon), Some(vec!["KOL".into()])).await, [is("KOL", 1)]);
+    assert_eq!(ask(None, None).await, [is("KOL", 3), is("VSK", 2)], "a whole day with a whole day");
+    let view = office.json("/api/v1/dashboards/executive?period=today").await;
+    assert_eq!(view["before"]["so_far"], true);
+    let page = office.page("/dashboards/executive?period=today").await;
+    assert!(page.contains("up to the same time of the day"), "{page}");
+    assert!(
+        !office.page(&format!("/dashboards/executive?{ALL_DAYS}")).await.contains("same time of the day")
+    );
+}
+
+#[tokio::test]
+async fn a_mirror_that_is_set_aside_is_said_to_have_no_data() {
+    let mut world = World::new().await;
+    let mut chance = Chance::of(2);
+    (0..20).for_each(|_| chance.say(&mut world, "KOL"));
+    world.send("KOL", 50).await;
+    let office = Office::of(&world).await;
+    office.mirrors.close_all().await;
+    // As processes leave it that did not survive feeding it.
+    let settings = office.mirrors.settings().unwrap();
+    let origin: (i64, String) = {
+        let mut owner = sqlx::ConnectOptions::connect(&world.test.owner).await.unwrap();
+        let sql = "select generation, placement from control.tenants where tenant_id = $1";
+        sqlx::query_as(sql).bind(world.tenant).fetch_one(&mut owner).await.unwrap()
+    };
+    let program = format!("{} {}", env!("CARGO_PKG_VERSION"), crate::mirror::VERSION);
+    let crash = json!({ "times": 2, "doing": {
+        "act": "step", "stretch": { "after": 0, "through": 1, "batches": 1 },
+        "origin": { "generation": origin.0, "placement": origin.1, "program": program } } });
+    std::fs::write(settings.crashed(world.tenant), crash.to_string()).unwrap();
+    for path in ["/dashboards/executive", "/dashboards/executive/figures", "/dashboards/events/received"] {
+        let page = office.page(path).await;
+        assert!(page.contains("No data:") && page.contains("is-bad") && !page.contains("db-tile"), "{page}");
+    }
+    let (status, told) = office.call("GET", "/api/v1/dashboards/quality", "application/json", None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(told.contains("mirror.aside"), "{told}");
+    office.mirrors.rebuild(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
+    assert!(!office.page("/dashboards/executive").await.contains("No data:"));
+}
+
+#[tokio::test]
+async fn a_page_is_told_when_the_mirror_has_taken_something_in() {
+    let mut world = World::new().await;
+    let mut chance = Chance::of(17);
+    (0..10).for_each(|_| chance.say(&mut world, "KOL"));
+    world.send("KOL", 50).await;
+    let office = Office::of(&world).await;
+    let stream = async |path: &str| {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {}", office.key));
+        office.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    assert_eq!(stream("/dashboards/live?plant=KOL%2CVSK").await.status(), StatusCode::NOT_FOUND);
+    let answer = stream("/dashboards/live?plant=KOL").await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut body = answer.into_body().into_data_stream();
+    let mut frame = async || {
+        let within = tokio::time::timeout(std::time::Duration::from_secs(60), body.next()).await;
+        let bytes = within.expect("the stream goes on or ends")?;
+        Some(String::from_utf8(bytes.unwrap().to_vec()).unwrap())
+    };
+    let told = "event: told\ndata: new\nretry: 1000\n\n";
+    assert_eq!(frame().await.as_deref(), Some(told), "what may have come before");
+    chance.say(&mut world, "KOL");
+    world.send("KOL", 50).await;
+    office.follow(&world).await;
+    assert_eq!(frame().await.as_deref(), Some(told));
+    office.mirrors.end_live();
+    assert_eq!(frame().await, None, "it ends with the server");
+    // Streams that have ended give their places back; more than may be are refused.
+    let mut open = Vec::new();
+    let refused = loop {
+        let answer = stream("/dashboards/live").await;
+        if answer.status() != StatusCode::OK {
+            break answer.status();
+        }
+        open.push(answer);
+    };
+    assert_eq!((refused, open.len()), (StatusCode::TOO_MANY_REQUESTS, 6));
+    let page = office.page("/dashboards/plant?plant=KOL").await;
+    assert!(page.contains("data-live=\"/dashboards/live?plant=KOL\"") && page.contains("KOL"), "{page}");
 }
 
 #[test]

@@ -21,6 +21,15 @@ pub enum MirrorError {
         /// The last batch there was.
         head: i64,
     },
+    /// Feeding it ended the process time and again, so it is not tried any more.
+    #[error(
+        "this mirror is set aside: feeding it up to batch {batch} ended the process more than once; \
+         `cloud mirror rebuild` tries anew"
+    )]
+    Aside {
+        /// The last batch of what could not be fed.
+        batch: i64,
+    },
     /// The question took longer than a question may.
     #[error("the question took too long")]
     TimedOut,
@@ -69,6 +78,7 @@ impl From<MirrorError> for Problem {
         let code = match &error {
             MirrorError::Elsewhere | MirrorError::Locked(_) => "mirror.elsewhere",
             MirrorError::Building { .. } => "mirror.building",
+            MirrorError::Aside { .. } => "mirror.aside",
             MirrorError::TimedOut => "mirror.too_long",
             MirrorError::Busy | MirrorError::Closed => "mirror.busy",
             MirrorError::Db(_) | MirrorError::Duck(_) | MirrorError::Io(_) | MirrorError::Other(_) => {

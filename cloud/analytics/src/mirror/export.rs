@@ -1,5 +1,6 @@
 //! Parquet: the facts of each month and the dimensions as files that other engines read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -17,6 +18,10 @@ pub struct Exported {
     /// Everything up to this batch is in each of the files; while it was written, later
     /// ones may hold more.
     pub batch: i64,
+    /// Numbers of dimensions are those of one build of the mirror: files of another one are
+    /// not to be joined with these.
+    #[serde(default)]
+    pub build: String,
     /// Each file, by its path under the place of exports.
     pub files: Vec<Written>,
 }
@@ -70,8 +75,9 @@ fn first(day: NaiveDate) -> NaiveDate {
     day.with_day(1).unwrap_or(day)
 }
 
-/// Takes in what is there, and writes each month's facts and all dimensions to `to`. A file
-/// that was there from before is replaced; at the end `<tenant>/manifest.json` names all, or
+/// Takes in what is there, and writes each month's facts and all dimensions to `to`: of all
+/// months, whichever are asked for, where the place has some of another build of the mirror,
+/// or it is not known of which. A file that was there from before is replaced; at the end `<tenant>/manifest.json` names all, or
 /// `manifest_2025-01_2025-03.json` those of some months.
 ///
 /// # Errors
@@ -87,7 +93,16 @@ pub async fn export(
     mirrors.catch_up(db, tenant, now, |_, _| {}).await?;
     let out = mirrors.settings()?.out(tenant);
     std::fs::create_dir_all(&out)?;
-    let mut done = Exported { batch: 0, files: Vec::new() };
+    let build = mirrors.work(tenant, build_of).await?.value;
+    let mut places = Places::read(mirrors.settings()?, tenant)?;
+    let months = if places.fit(to, tenant, &build) {
+        months
+    } else {
+        tracing::info!(%tenant, "the mirror was built anew since the last export; all months are exported");
+        Months::default()
+    };
+    places.begin(to, tenant, &build)?;
+    let mut done = Exported { batch: 0, build, files: Vec::new() };
     // A table, the path of its file, and the days from and until which it holds.
     type Part = (String, String, Option<(NaiveDate, NaiveDate)>);
     let mut parts: Vec<Part> = Vec::new();
@@ -105,14 +120,20 @@ pub async fn export(
     for (table, path, span) in parts {
         let file = out.join("part.parquet");
         let (asked, target) = (table.clone(), file.clone());
-        let written = mirrors.work(tenant, move |conn| write(conn, &asked, span, &target)).await?;
-        let batch = written.fresh.batch;
+        let written = mirrors
+            .work(tenant, move |conn| Ok((write(conn, &asked, span, &target)?, build_of(conn)?)))
+            .await?;
+        let (batch, (rows, of)) = (written.fresh.batch, written.value);
+        if of != done.build {
+            let why = "the mirror was built anew while it was exported; export it again";
+            return Err(MirrorError::Other(why.into()));
+        }
         done.batch = if done.files.is_empty() { batch } else { done.batch.min(batch) };
         let bytes = std::fs::metadata(&file)?.len();
         let path = format!("{tenant}/{path}");
         to.put_file(&path, &file).await.map_err(|error| MirrorError::Other(error.to_string()))?;
         std::fs::remove_file(&file)?;
-        done.files.push(Written { path, rows: written.value, bytes, batch });
+        done.files.push(Written { path, rows, bytes, batch });
     }
     let manifest = out.join("manifest.json");
     std::fs::write(
@@ -122,7 +143,68 @@ pub async fn export(
     let path = format!("{tenant}/{}", months.manifest());
     to.put_file(&path, &manifest).await.map_err(|error| MirrorError::Other(error.to_string()))?;
     std::fs::remove_dir_all(&out)?;
+    places.end(to, tenant, &done.build)?;
     Ok(done)
+}
+
+fn build_of(conn: &Connection) -> duckdb::Result<String> {
+    conn.query_row("select build from mirror", [], |row| row.get(0))
+}
+
+/// Which build of a tenant's mirror each place of exports holds whole; kept beside the mirror,
+/// and gone with it.
+struct Places {
+    path: std::path::PathBuf,
+    builds: BTreeMap<String, String>,
+}
+
+impl Places {
+    fn read(settings: &super::Settings, tenant: Uuid) -> std::io::Result<Self> {
+        let path = settings.exported(tenant);
+        let builds = match std::fs::read(&path) {
+            // One that cannot be read is none: then nothing is known of any place.
+            Ok(text) => serde_json::from_slice(&text).unwrap_or_default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { path, builds })
+    }
+
+    /// The folder, or the bucket of the settings.
+    fn name(to: &Depot, tenant: Uuid) -> String {
+        to.folder_of(tenant).map_or_else(|| "bucket".into(), |folder| folder.display().to_string())
+    }
+
+    /// Whether months of a build may stand beside what the place has: that is of the same
+    /// one, or nothing at all.
+    fn fit(&self, to: &Depot, tenant: Uuid, build: &str) -> bool {
+        let empty = || to.folder_of(tenant).is_some_and(|folder| !folder.exists());
+        match self.builds.get(&Self::name(to, tenant)) {
+            Some(known) => known == build,
+            None => empty(),
+        }
+    }
+
+    /// A place that is given another build holds none whole until that is done.
+    fn begin(&mut self, to: &Depot, tenant: Uuid, build: &str) -> std::io::Result<()> {
+        let name = Self::name(to, tenant);
+        if self.builds.get(&name).is_some_and(|known| known != build) {
+            self.builds.remove(&name);
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, to: &Depot, tenant: Uuid, build: &str) -> std::io::Result<()> {
+        self.builds.insert(Self::name(to, tenant), build.to_owned());
+        self.write()
+    }
+
+    fn write(&self) -> std::io::Result<()> {
+        let new = self.path.with_extension("new");
+        std::fs::write(&new, serde_json::to_vec(&self.builds)?)?;
+        std::fs::rename(new, &self.path)
+    }
 }
 
 /// The months that have a fact, by their first days.

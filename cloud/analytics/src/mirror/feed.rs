@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::dims::{Dim, Dims};
 use super::error::MirrorError;
 use super::file::File;
+use super::marks::{Act, Stretch};
 use super::schema::VOIDABLE;
 use super::source::{EventRow, LinkRow, Place, Step, SubjectRow};
 use super::sums;
@@ -25,6 +26,10 @@ const ORDER_OF_SUPPLIER: &str = "po";
 /// Type of a customer's order.
 const ORDER_OF_CUSTOMER: &str = "so";
 
+/// A batch at which a test's process ends, as by a crash of DuckDB.
+#[cfg(test)]
+pub(super) static ABORTS_AT: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
 /// Takes a step in. After an error the file has to be opened anew: what it holds in memory
 /// may be ahead of what it holds on disk.
 ///
@@ -34,16 +39,18 @@ pub fn write(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     if step.after != file.meta.through_batch {
         return Err(MirrorError::Other("another feeder was quicker".into()));
     }
-    file.conn.execute_batch("begin")?;
-    let done = write_in(file, step);
-    match done {
-        Ok(()) => file.conn.execute_batch("commit")?,
-        Err(error) => {
-            // The transaction ends with the connection anyway.
-            let _ = file.conn.execute_batch("rollback");
-            return Err(error);
+    let stretch = Stretch { after: step.after, through: step.through, batches: step.batches };
+    file.under(Act::Step, stretch, |file| {
+        file.conn.execute_batch("begin")?;
+        match write_in(file, step) {
+            Ok(()) => Ok(file.conn.execute_batch("commit")?),
+            Err(error) => {
+                // The transaction ends with the connection anyway.
+                let _ = file.conn.execute_batch("rollback");
+                Err(error)
+            }
         }
-    }
+    })?;
     file.meta.through_batch = step.through;
     file.meta.through_at = step.through_at;
     Ok(())
@@ -57,14 +64,16 @@ pub fn built(file: &mut File) -> Result<(), MirrorError> {
     if file.meta.built {
         return Ok(());
     }
-    file.conn.execute_batch("begin")?;
-    let done = sums::renew_all(&file.conn)
-        .and_then(|()| file.conn.execute_batch("update mirror set built = true; commit"));
-    if let Err(error) = done {
-        // The transaction ends with the connection anyway.
-        let _ = file.conn.execute_batch("rollback");
-        return Err(error.into());
-    }
+    file.under(Act::Sums, file.here(), |file| {
+        file.conn.execute_batch("begin")?;
+        let done = sums::renew_all(&file.conn)
+            .and_then(|()| file.conn.execute_batch("update mirror set built = true; commit"));
+        if done.is_err() {
+            // The transaction ends with the connection anyway.
+            let _ = file.conn.execute_batch("rollback");
+        }
+        Ok(done?)
+    })?;
     file.meta.built = true;
     Ok(())
 }
@@ -151,6 +160,11 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     }
     rows.flush()?;
     drop(rows);
+
+    #[cfg(test)]
+    if (step.after + 1..=step.through).contains(&ABORTS_AT.load(std::sync::atomic::Ordering::Relaxed)) {
+        std::process::abort();
+    }
 
     let mut rows = conn.appender("fact_reading")?;
     for reading in &step.readings {

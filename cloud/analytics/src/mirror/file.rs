@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::dims::Dims;
 use super::error::MirrorError;
+use super::marks::{Act, Crash, Marks, Origin, Stretch, gone};
 use super::schema;
 use super::voids::Corrections;
 
@@ -61,11 +62,38 @@ impl Settings {
         self.at(tenant, "opening")
     }
 
-    /// Removes a tenant's file with what belongs to it. It must not be open.
+    /// The mark that stands while something is written into the file.
+    #[must_use]
+    pub fn feeding(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "feeding")
+    }
+
+    /// What is known of a process that ended while it wrote into the file.
+    #[must_use]
+    pub fn crashed(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "crashed")
+    }
+
+    /// Which build of the mirror was exported to which place.
+    pub(super) fn exported(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "exported")
+    }
+
+    /// Removes all that is kept of a tenant here, but for exports under way. Its file must
+    /// not be open.
     ///
     /// # Errors
     /// The disk; a file that is not there is no error.
     pub fn remove(&self, tenant: Uuid) -> std::io::Result<()> {
+        self.throw_away(tenant)?;
+        for path in [self.feeding(tenant), self.crashed(tenant), self.exported(tenant)] {
+            gone(std::fs::remove_file(path))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a tenant's file, to be built anew: what is known of crashes stays.
+    pub(super) fn throw_away(&self, tenant: Uuid) -> std::io::Result<()> {
         for path in [self.path(tenant), self.at(tenant, "duckdb.wal"), self.mark(tenant)] {
             gone(std::fs::remove_file(path))?;
         }
@@ -117,13 +145,6 @@ impl Settings {
     }
 }
 
-fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
-    match done {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
 /// What the file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
@@ -139,6 +160,13 @@ pub struct Meta {
     pub built: bool,
 }
 
+/// The rest of an open mirror: what its writer has to know.
+pub(super) struct Guarded {
+    marks: Marks,
+    /// What ended a process at these facts, until it has been got over.
+    pub crash: Option<Crash>,
+}
+
 /// An open mirror. It lives on its owner's thread.
 pub struct File {
     /// To ask and to write.
@@ -147,15 +175,17 @@ pub struct File {
     pub meta: Meta,
     pub(super) dims: Dims,
     pub(super) corrections: Corrections,
+    pub(super) guarded: Guarded,
 }
 
 impl File {
     /// Opens a tenant's file, or makes it, for a generation at a place. A file that was
-    /// being opened when the process ended, that cannot be read, or that is of another
-    /// version, generation or place, is thrown away first; `true` says so.
+    /// being opened or written when the process ended, that cannot be read, or that is of
+    /// another version, generation or place, is thrown away first; `true` says so.
     ///
     /// # Errors
-    /// When not even a new file can be made.
+    /// When not even a new file can be made, or [`MirrorError::Aside`] where feeding it ended
+    /// the process time and again.
     pub fn open(
         settings: &Settings,
         tenant: Uuid,
@@ -164,17 +194,24 @@ impl File {
     ) -> Result<(Self, bool), MirrorError> {
         let mark = settings.mark(tenant);
         let had = settings.path(tenant).exists();
+        let marks = Marks::of(settings, tenant, Origin::new(generation, placement));
+        let (crash, found) = marks.look()?;
+        if let Some(crash) = crash.as_ref().filter(|crash| crash.sets_aside()) {
+            return Err(MirrorError::Aside { batch: crash.doing.stretch.through });
+        }
         let mut thrown = false;
-        if mark.exists() {
-            tracing::warn!(%tenant, "the process ended while it opened this mirror; it is built anew");
-            settings.remove(tenant)?;
+        if mark.exists() || found {
+            let doing = crash.as_ref().filter(|_| found).map(|crash| &crash.doing);
+            tracing::warn!(%tenant, ?doing, "the process ended while it opened or fed this mirror; it is built anew");
+            settings.throw_away(tenant)?;
             thrown = had;
         }
+        let guarded = Guarded { marks, crash };
         std::fs::create_dir_all(settings.temp(tenant))?;
         DiskFile::create(&mark)?.sync_all()?;
         DiskFile::open(&settings.dir)?.sync_all()?;
-        let file = match Self::read(settings, tenant) {
-            Ok(Some(file)) if file.meta.generation == generation && file.meta.placement == placement => file,
+        let (conn, meta, dims, corrections) = match read(settings, tenant) {
+            Ok(Some(file)) if file.1.generation == generation && file.1.placement == placement => file,
             found => {
                 match found {
                     Ok(Some(_)) => {
@@ -186,35 +223,61 @@ impl File {
                     }
                 }
                 thrown |= had;
-                settings.remove(tenant)?;
+                settings.throw_away(tenant)?;
                 std::fs::create_dir_all(settings.temp(tenant))?;
                 DiskFile::create(&mark)?.sync_all()?;
                 let conn = connect(settings, tenant)?;
                 schema::create(&conn, generation, placement)?;
                 drop(conn);
-                Self::read(settings, tenant)?
-                    .ok_or_else(|| MirrorError::Other("a new mirror is empty".into()))?
+                read(settings, tenant)?.ok_or_else(|| MirrorError::Other("a new mirror is empty".into()))?
             }
         };
         std::fs::remove_file(&mark)?;
-        Ok((file, thrown))
+        Ok((Self { conn, meta, dims, corrections, guarded }, thrown))
     }
 
-    /// `None` for a file without tables, or of another version.
-    fn read(settings: &Settings, tenant: Uuid) -> Result<Option<Self>, MirrorError> {
-        let conn = connect(settings, tenant)?;
-        if schema::is_empty(&conn)? {
-            return Ok(None);
+    /// Writes something into it under a mark, by which whoever comes after knows what ended
+    /// the process.
+    pub(super) fn under<T>(
+        &mut self,
+        act: Act,
+        stretch: Stretch,
+        work: impl FnOnce(&mut Self) -> Result<T, MirrorError>,
+    ) -> Result<T, MirrorError> {
+        let mark = self.guarded.marks.begin(act, stretch)?;
+        let done = work(self);
+        drop(mark);
+        let done = done?;
+        if self.guarded.crash.as_ref().is_some_and(|crash| crash.is_over(act, stretch.through)) {
+            self.guarded.marks.got_over()?;
+            self.guarded.crash = None;
         }
-        let version: i32 = conn.query_row("select version from mirror", [], |row| row.get(0))?;
-        if version != schema::VERSION {
-            return Ok(None);
-        }
-        let meta = meta(&conn)?;
-        let dims = Dims::read(&conn)?;
-        let corrections = Corrections::read(&conn)?;
-        Ok(Some(Self { conn, meta, dims, corrections }))
+        Ok(done)
     }
+
+    /// The last batch of it, as a stretch.
+    pub(super) fn here(&self) -> Stretch {
+        let through = self.meta.through_batch;
+        Stretch { after: through - 1, through, batches: 1 }
+    }
+}
+
+type Read = (Connection, Meta, Dims, Corrections);
+
+/// `None` for a file without tables, or of another version.
+fn read(settings: &Settings, tenant: Uuid) -> Result<Option<Read>, MirrorError> {
+    let conn = connect(settings, tenant)?;
+    if schema::is_empty(&conn)? {
+        return Ok(None);
+    }
+    let version: i32 = conn.query_row("select version from mirror", [], |row| row.get(0))?;
+    if version != schema::VERSION {
+        return Ok(None);
+    }
+    let meta = meta(&conn)?;
+    let dims = Dims::read(&conn)?;
+    let corrections = Corrections::read(&conn)?;
+    Ok(Some((conn, meta, dims, corrections)))
 }
 
 fn meta(conn: &Connection) -> duckdb::Result<Meta> {

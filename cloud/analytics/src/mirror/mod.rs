@@ -7,11 +7,13 @@ mod error;
 pub mod export;
 mod feed;
 mod file;
+mod live;
+mod marks;
 mod owner;
 pub mod requests;
 mod schema;
 mod source;
-mod sums;
+pub(crate) mod sums;
 mod value;
 mod voids;
 mod worker;
@@ -34,10 +36,12 @@ use uuid::Uuid;
 pub use duckdb;
 pub use error::MirrorError;
 pub use file::Settings;
+pub use live::Heard;
 pub use schema::{DIMENSIONS, FACTS, VERSION};
 pub use value::{date, days, moment};
 pub use worker::run;
 
+use live::Told;
 use owner::{Desk, Owner};
 use source::Standing;
 
@@ -80,6 +84,7 @@ struct Inner {
     clock: AtomicU64,
     counts: Counts,
     exports: Option<Depot>,
+    live: live::Live,
     _lock: DiskFile,
 }
 
@@ -108,6 +113,8 @@ struct Known {
     current_at: Option<DateTime<Utc>>,
     through: i64,
     damaged: bool,
+    /// It is not fed, since that ended the process time and again.
+    aside: bool,
 }
 
 impl Slot {
@@ -136,6 +143,7 @@ impl Mirrors {
             clock: AtomicU64::new(1),
             counts: Counts::default(),
             exports,
+            live: live::Live::default(),
             _lock: lock,
         }))))
     }
@@ -172,8 +180,16 @@ impl Mirrors {
             if let Some(open) = &*owner {
                 return Ok(open.desk());
             }
-            let (opened, thrown) =
-                Owner::open(&inner.settings, tenant, standing.generation, &standing.placement).await?;
+            let opened = Owner::open(&inner.settings, tenant, standing.generation, &standing.placement).await;
+            let is = matches!(opened, Err(MirrorError::Aside { .. }));
+            let was = slot.know(|known| std::mem::replace(&mut known.aside, is));
+            if let Err(error) = opened.as_ref()
+                && is
+                && !was
+            {
+                tracing::error!(%tenant, %error, "this tenant's dashboards have no data");
+            }
+            let (opened, thrown) = opened?;
             if thrown {
                 inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
             }
@@ -292,7 +308,7 @@ impl Mirrors {
             (before.generation, &before.placement) != (standing.generation, &standing.placement)
         });
         if damaged {
-            self.forget(tenant).await?;
+            self.discard(tenant).await?;
             inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
             slot.know(|known| known.standing = Some(standing.clone()));
         } else if moved {
@@ -302,30 +318,38 @@ impl Mirrors {
         let stand = self
             .desk(tenant, &slot, &standing)
             .await?
-            .run(None, |file| Ok((file.meta.through_batch, file.meta.built)))
+            .run(None, |file| Ok((file.meta.through_batch, file.meta.built, file.guarded.crash.clone())))
             .await;
-        let (through, built) = self.mind(&slot, stand).await?;
+        let (through, built, crash) = self.mind(&slot, stand).await?;
         if through > standing.head {
             tracing::warn!(%tenant, through, head = standing.head, "this mirror is ahead of the database; it is built anew");
-            self.forget(tenant).await?;
+            self.discard(tenant).await?;
             slot.know(|known| known.standing = Some(standing.clone()));
             inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
             return Ok(1);
         }
         let events = if built { LIVE_STEP } else { BUILD_STEP };
-        let step = tx(db, tenant, async |tx| Ok(source::step(tx, through, events).await?)).await?;
+        let reach = marks::reach(crash.as_ref(), through, events);
+        let step = tx(db, tenant, async |tx| Ok(source::step(tx, through, reach).await?)).await?;
         let Some(step) = step else {
             let done = self.desk(tenant, &slot, &standing).await?.run(None, feed::built).await;
             self.mind(&slot, done).await?;
             slot.know(|known| (known.current_at, known.through) = (Some(now), through));
+            if !built {
+                inner.live.tell(Told::all(tenant));
+            }
             return Ok(0);
         };
         let (batches, reached, events) = (step.batches, step.through, step.events.len());
+        let told = built.then(|| Told::of(tenant, step.events.iter().map(|event| event.plant.as_str())));
         let desk = self.desk(tenant, &slot, &standing).await?;
         let done = desk.run(None, move |file| feed::write(file, &step)).await;
         self.mind(&slot, done).await?;
         slot.know(|known| known.through = reached);
         inner.counts.fed.fetch_add(events as u64, Ordering::Relaxed);
+        if let Some(told) = told {
+            inner.live.tell(told);
+        }
         Ok(batches)
     }
 
@@ -340,7 +364,10 @@ impl Mirrors {
             self.desk(tenant, &slot, &standing).await?.run(None, |file| Ok(file.dims.named())).await?;
         let names = tx(db, tenant, async |tx| Ok(source::names(tx, codes.0, codes.1).await?)).await?;
         let desk = self.desk(tenant, &slot, &standing).await?;
-        let done = desk.run(None, move |file| Ok(dims::rename(&file.conn, &names)?)).await;
+        let done = desk.run(None, move |file| {
+            file.under(marks::Act::Names, file.here(), |file| Ok(dims::rename(&file.conn, &names)?))
+        });
+        let done = done.await;
         self.mind(&slot, done).await
     }
 
@@ -404,18 +431,31 @@ impl Mirrors {
         Ok(())
     }
 
-    /// Closes and removes a tenant's file, and what was exported of it here.
+    /// Closes and removes all that is kept of a tenant, and what is on its way to exports.
     ///
     /// # Errors
     /// The disk.
     pub async fn forget(&self, tenant: Uuid) -> Result<(), MirrorError> {
+        self.drop_file(tenant, Settings::remove).await
+    }
+
+    /// Closes and removes a tenant's file, to be built anew; what is known of crashes stays.
+    async fn discard(&self, tenant: Uuid) -> Result<(), MirrorError> {
+        self.drop_file(tenant, Settings::throw_away).await
+    }
+
+    async fn drop_file(
+        &self,
+        tenant: Uuid,
+        remove: fn(&Settings, Uuid) -> std::io::Result<()>,
+    ) -> Result<(), MirrorError> {
         let inner = self.inner()?;
         let slot = self.slot(tenant)?;
         let mut owner = slot.owner.lock().await;
         if let Some(open) = owner.take() {
             open.close().await;
         }
-        inner.settings.remove(tenant)?;
+        remove(&inner.settings, tenant)?;
         if let Err(error) = std::fs::remove_dir_all(inner.settings.out(tenant))
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -445,7 +485,7 @@ impl Mirrors {
     pub fn metrics(&self) -> String {
         let mut out = String::new();
         let Ok(inner) = self.inner() else { return out };
-        let (mut behind, mut open, mut age) = (0, 0, 0);
+        let (mut behind, mut open, mut age, mut aside) = (0, 0, 0, 0);
         let now = Utc::now();
         for slot in inner.slots.lock().unwrap_or_else(PoisonError::into_inner).values() {
             open += i64::from(slot.owner.try_lock().is_ok_and(|owner| owner.is_some()));
@@ -454,6 +494,7 @@ impl Mirrors {
                 behind += (head - known.through).max(0);
                 let since = known.current_at.map_or(0, |at| (now - at).num_seconds());
                 age = age.max(since);
+                aside += i64::from(known.aside);
             });
         }
         let counts = &inner.counts;
@@ -462,6 +503,7 @@ impl Mirrors {
             ("open", "gauge", "Mirrors that are open.", open),
             ("behind_batches", "gauge", "Batches that mirrors have not yet taken in.", behind),
             ("oldest_seconds", "gauge", "Since when the mirror furthest behind is not current.", age),
+            ("set_aside", "gauge", "Mirrors not fed, as that ended the process more than once.", aside),
             ("events_total", "counter", "Events taken in.", of(&counts.fed)),
             ("rebuilds_total", "counter", "Files thrown away and built anew.", of(&counts.rebuilt)),
             ("questions_total", "counter", "Questions asked.", of(&counts.asked)),

@@ -4,7 +4,7 @@ use duckdb::Connection;
 
 /// Raised whenever the tables or what is put into them change: a file of another version
 /// is thrown away and built anew.
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;
 
 /// The dimensions that are lists of codes. Each is a table `dim_<name>` with the columns
 /// `id, plant, code, name, kind`; the row with id 0 stands for "not said".
@@ -32,6 +32,8 @@ pub const VOIDABLE: [&str; 3] = ["fact_lifecycle", "fact_reading", "fact_inspect
 const TABLES: &str = "
 create table mirror (
     version integer not null,
+    -- Of this file alone: numbers of dimensions are those of one build.
+    build varchar not null,
     generation bigint not null,
     placement varchar not null,
     -- Everything up to this batch is in the file, and nothing of a later one.
@@ -116,8 +118,8 @@ pub fn create(conn: &Connection, generation: i64, placement: &str) -> duckdb::Re
     }
     conn.execute_batch(&all)?;
     conn.execute(
-        "insert into mirror values (?, ?, ?, 0, null, false)",
-        duckdb::params![VERSION, generation, placement],
+        "insert into mirror values (?, ?, ?, ?, 0, null, false)",
+        duckdb::params![VERSION, uuid::Uuid::now_v7().to_string(), generation, placement],
     )?;
     conn.execute_batch("commit")
 }

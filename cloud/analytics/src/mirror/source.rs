@@ -175,8 +175,9 @@ pub struct Step {
     pub names: HashMap<(u8, String), (String, String)>,
 }
 
-/// The batches after one, as many as hold about `events` events; `None` when there are none.
-pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, Error> {
+/// The batches after one and up to another, as many as hold about `events` events; `None`
+/// when there are none.
+pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Result<Option<Step>, Error> {
     let tenant = tx.tenant();
     let mut batches = sqlx::query_as!(
         Batch,
@@ -187,6 +188,10 @@ pub async fn step(tx: &mut Tx, after: i64, events: i64) -> Result<Option<Step>, 
     )
     .fetch_all(tx.conn())
     .await?;
+    let within = batches.iter().take_while(|batch| batch.batch_id <= until).count();
+    if within > 0 {
+        batches.truncate(within);
+    }
     let mut room = events;
     let fits = batches.iter().take_while(|batch| {
         let free = room > 0;

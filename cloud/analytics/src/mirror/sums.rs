@@ -9,37 +9,72 @@ use duckdb::{Connection, params};
 
 use super::value::days;
 
-/// Numbers of proto `Stage`: 3 GRN, 7 INSPECTION, 15 OPERATION, 21 SCRAP, 24 PACKING,
-/// 28 DISPATCH, 37 REFUSED; of `Action`: 1 the start of an operation, 2 out of a package;
-/// of `Outcome`: 1 passed, 2 failed, 3 in part. An incoming inspection names no operation.
-/// The first pass is of operations and their inspections: an oven's load that came out well
-/// says nothing of a unit, and what suppliers sent has a figure of its own.
-const OF_DAYS: &str = "
-insert into sum_day
-select day, plant, sum(c1), sum(c2), sum(c3), sum(c4), sum(c5), sum(c6), sum(c7), sum(c8), sum(c9), sum(c10),
-       sum(c11), sum(c12), sum(c13), sum(c14), sum(c15)
-from (
-    select f.day, f.plant, count(*) as c1,
-           coalesce(sum(f.units) filter (f.stage = 3), 0) as c2,
-           coalesce(sum(f.units) filter (f.stage = 15 and f.action <> 1), 0) as c3,
-           coalesce(sum(f.units) filter (f.stage = 24 and f.action <> 2), 0) as c4,
-           coalesce(sum(f.units) filter (f.stage = 28), 0) as c5,
-           coalesce(sum(f.units) filter (f.stage = 21), 0) as c6,
-           count(*) filter (f.stage = 37) as c7,
-           0 as c8, 0 as c9, 0 as c10, 0 as c11, 0 as c12, 0 as c13, 0 as c14, 0 as c15
-    from fact_lifecycle f where not f.void and f.day between $1 and $2 group by all
-    union all
-    select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0,
-           count(*) filter (f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0)),
-           count(*) filter (f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0) and f.outcome = 1),
-           count(*), count(*) filter (f.outcome = 2),
-           count(*) filter (f.stage = 7 and f.operation = 0),
-           count(*) filter (f.stage = 7 and f.operation = 0 and f.outcome = 1), 0, 0
-    from fact_inspection f where not f.void and f.day between $1 and $2 group by all
-    union all
-    select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(f.outside), count(*) filter (f.outside)
-    from fact_reading f where not f.void and f.day between $1 and $2 group by all
-) group by all";
+/// Of results those of a first attempt: of operations and their inspections. An oven's load
+/// that came out well says nothing of a unit, and what suppliers sent has a figure of its own.
+macro_rules! first_pass {
+    () => {
+        "f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0)"
+    };
+}
+/// Of inspections those of what came in: they name no operation.
+macro_rules! incoming {
+    () => {
+        "f.stage = 7 and f.operation = 0"
+    };
+}
+
+/// What counts of each day and plant, of the facts of days `$1` to `$2` that fulfil something
+/// besides. Numbers of proto `Stage`: 3 GRN, 7 INSPECTION, 15 OPERATION, 21 SCRAP,
+/// 24 PACKING, 28 DISPATCH, 37 REFUSED; of `Action`: 1 the start of an operation, 2 out of a
+/// package; of `Outcome`: 1 passed, 2 failed, 3 in part. Columns are those of `sum_day`.
+macro_rules! of_days {
+    ($only:literal) => {
+        concat!(
+            "select day, plant, sum(c1)::bigint as events, sum(c2)::bigint as received,
+                    sum(c3)::bigint as operations, sum(c4)::bigint as packed, sum(c5)::bigint as dispatched,
+                    sum(c6)::bigint as scrapped, sum(c7)::bigint as refused, sum(c8)::bigint as first_results,
+                    sum(c9)::bigint as first_passed, sum(c10)::bigint as results, sum(c11)::bigint as rejects,
+                    sum(c12)::bigint as incoming, sum(c13)::bigint as incoming_passed,
+                    sum(c14)::bigint as limited, sum(c15)::bigint as outside
+             from (
+                 select f.day, f.plant, count(*) as c1,
+                        coalesce(sum(f.units) filter (f.stage = 3), 0) as c2,
+                        coalesce(sum(f.units) filter (f.stage = 15 and f.action <> 1), 0) as c3,
+                        coalesce(sum(f.units) filter (f.stage = 24 and f.action <> 2), 0) as c4,
+                        coalesce(sum(f.units) filter (f.stage = 28), 0) as c5,
+                        coalesce(sum(f.units) filter (f.stage = 21), 0) as c6,
+                        count(*) filter (f.stage = 37) as c7,
+                        0 as c8, 0 as c9, 0 as c10, 0 as c11, 0 as c12, 0 as c13, 0 as c14, 0 as c15
+                 from fact_lifecycle f where not f.void and f.day between $1 and $2",
+            $only,
+            " group by all
+                 union all
+                 select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0,
+                        count(*) filter (",
+            first_pass!(),
+            "), count(*) filter (",
+            first_pass!(),
+            " and f.outcome = 1), count(*), count(*) filter (f.outcome = 2), count(*) filter (",
+            incoming!(),
+            "), count(*) filter (",
+            incoming!(),
+            " and f.outcome = 1), 0, 0
+                 from fact_inspection f where not f.void and f.day between $1 and $2",
+            $only,
+            " group by all
+                 union all
+                 select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(f.outside),
+                        count(*) filter (f.outside)
+                 from fact_reading f where not f.void and f.day between $1 and $2",
+            $only,
+            " group by all
+             ) group by all"
+        )
+    };
+}
+pub(crate) use {first_pass, incoming, of_days};
+
+const OF_DAYS: &str = concat!("insert into sum_day ", of_days!(""));
 
 /// Quarters of an hour in which a machine recorded work; under machine 0 those in which
 /// any machine of the plant did.

@@ -1,5 +1,6 @@
 //! Mirrors against real Postgres: equal after whatever happens, and never a loop of crashes.
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -12,7 +13,7 @@ use trace::ingest::Committed;
 use uuid::Uuid;
 
 use super::requests::{self, Came, Request, Wanted};
-use super::{Mirrors, Settings, check, export};
+use super::{MirrorError, Mirrors, Settings, check, export, feed};
 use crate::world::{Chance, Say, World, event, mirrors};
 
 async fn one(mirrors: &Mirrors, tenant: Uuid, sql: &'static str) -> i64 {
@@ -314,6 +315,40 @@ async fn months_are_exported_as_parquet() {
     assert!(to.path().join(own).is_file());
 }
 
+#[tokio::test]
+async fn months_of_another_build_are_never_left_beside_those_that_are_exported() {
+    let (mirrors, _dir) = mirrors();
+    let mut world = World::new().await;
+    let mut chance = Chance::of(12);
+    (0..200).for_each(|_| chance.say(&mut world, "KOL"));
+    world.send("KOL", 100).await;
+    let to = tempfile::tempdir().unwrap();
+    let depot = platform::files::Depot::folder(to.path()).unwrap();
+    let months = |done: &export::Exported| {
+        let of = done.files.iter().filter_map(|file| file.path.split("/month=").nth(1)?.get(..7));
+        of.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+    let february = export::Months::between("2025-02-01".parse().ok(), "2025-02-28".parse().ok()).unwrap();
+    let export = async |of| {
+        export::export(&mirrors, &world.test.db, world.tenant, of, &depot, Utc::now()).await.unwrap()
+    };
+    // A place that has nothing takes the months that are asked for.
+    let first = export(february).await;
+    assert_eq!(months(&first).len(), 1);
+    assert_eq!(months(&export(export::Months::default()).await).len(), 3);
+    assert_eq!(months(&export(february).await).len(), 1);
+    mirrors.rebuild(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
+    let anew = export(february).await;
+    assert_ne!(anew.build, first.build);
+    assert_eq!(months(&anew).len(), 3, "numbers of dimensions are others now");
+    let manifest = std::fs::read(to.path().join(format!("{}/manifest.json", world.tenant))).unwrap();
+    assert_eq!(serde_json::from_slice::<export::Exported>(&manifest).unwrap(), anew);
+    assert_eq!(months(&export(february).await).len(), 1);
+    // A file thrown away by itself is another build as well.
+    mirrors.discard(world.tenant).await.unwrap();
+    assert_eq!(months(&export(february).await).len(), 3);
+}
+
 #[derive(Serialize, Deserialize)]
 struct Work {
     database: String,
@@ -357,4 +392,102 @@ async fn a_feeder_that_is_killed_leaves_a_mirror_that_becomes_equal() {
         mirrors.close_all().await;
         drop(mirrors);
     }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Aborts {
+    database: String,
+    tenants: Vec<Uuid>,
+    dir: std::path::PathBuf,
+    at: i64,
+}
+
+/// Does nothing unless the test below starts it.
+#[tokio::test]
+async fn the_feeder_that_aborts() {
+    let Some(work) = child::told::<Aborts>() else { return };
+    let db = child::database(&work.database);
+    let settings = Settings { memory_mb: 128, threads: 1, ..Settings::new(work.dir) };
+    let mirrors = Mirrors::open(settings, None).unwrap();
+    feed::ABORTS_AT.store(work.at, std::sync::atomic::Ordering::Relaxed);
+    for tenant in work.tenants {
+        match mirrors.catch_up(&db, tenant, Utc::now(), |_, _| {}).await {
+            Ok(()) | Err(MirrorError::Aside { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    mirrors.close_all().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_ends_the_process_sets_its_mirror_aside_and_the_others_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { memory_mb: 128, threads: 1, ..Settings::new(dir.path()) };
+    let mut own = World::new().await;
+    let mut other = World::of(own.test.clone(), "OTHR").await;
+    for (world, count) in [(&mut own, 120), (&mut other, 40)] {
+        let mut chance = Chance::of(count);
+        (0..count).for_each(|_| chance.say(world, "KOL"));
+        world.send("KOL", 20).await;
+    }
+    let open = || Mirrors::open(settings.clone(), None).unwrap();
+    let mirrors = open();
+    assert_eq!(equal(&mirrors, &own).await, 120);
+    mirrors.close_all().await;
+    drop(mirrors);
+    let mut chance = Chance::of(31);
+    (0..120).for_each(|_| chance.say(&mut own, "KOL"));
+    own.send("KOL", 20).await;
+    let work = Aborts {
+        database: own.test.url(),
+        tenants: vec![own.tenant, other.tenant],
+        dir: dir.path().to_owned(),
+        at: 9,
+    };
+    let feeds = async || {
+        let mut feeder = child::start("mirror::tests::the_feeder_that_aborts", &work);
+        feeder.wait().await.unwrap().signal()
+    };
+    let aborted = Some(6);
+    // Once alone: it is built anew, and that it happened is forgotten when it is over.
+    assert_eq!(feeds().await, aborted);
+    assert!(settings.feeding(own.tenant).exists());
+    let mirrors = open();
+    assert_eq!(equal(&mirrors, &own).await, 240);
+    assert!(mirrors.metrics().contains("tracewright_mirror_rebuilds_total 1"), "{}", mirrors.metrics());
+    assert!(!settings.crashed(own.tenant).exists() && !settings.feeding(own.tenant).exists());
+    mirrors.forget(own.tenant).await.unwrap();
+    drop(mirrors);
+    // Again and again: which of the batches it is shows at the second time, and the third is
+    // the last.
+    for time in 1..=3 {
+        assert_eq!(feeds().await, aborted, "{time}");
+        assert!(!settings.path(other.tenant).exists(), "the others have not had their turn");
+    }
+    assert_eq!(feeds().await, None, "it runs");
+    let mirrors = open();
+    assert_eq!(equal(&mirrors, &other).await, 40);
+    for _ in 0..2 {
+        let fed = mirrors.step(&own.test.db, own.tenant, Utc::now()).await;
+        assert!(matches!(fed, Err(MirrorError::Aside { batch: 9 })), "{fed:?}");
+    }
+    let asked = mirrors.ask(own.tenant, |conn| conn.execute_batch("select 1")).await;
+    assert!(matches!(asked, Err(MirrorError::Aside { .. })));
+    let checked = check::check(&mirrors, &own.test.db, own.tenant, Utc::now()).await.unwrap_err();
+    assert!(checked.to_string().contains("cloud mirror rebuild"), "{checked}");
+    assert!(mirrors.metrics().contains("tracewright_mirror_set_aside 1"), "{}", mirrors.metrics());
+    // The worker leaves it alone, and the command tries anew.
+    let stop = CancellationToken::new();
+    let worker =
+        tokio::spawn(super::run(mirrors.clone(), own.test.db.clone(), Committed::default(), stop.clone()));
+    let request = |tenant, wanted| Request { tenant, wanted };
+    let came = requests::ask(&settings, &request(other.tenant, Wanted::Check), |_, _| {}).await.unwrap();
+    assert!(matches!(came, Came::Checked(report) if report.events == 40));
+    assert!(settings.crashed(own.tenant).exists(), "it is still set aside");
+    let came = requests::ask(&settings, &request(own.tenant, Wanted::Rebuild), |_, _| {}).await.unwrap();
+    assert!(matches!(came, Came::Rebuilt(12)), "{came:?}");
+    stop.cancel();
+    worker.await.unwrap();
+    assert_eq!(equal(&mirrors, &own).await, 240);
+    assert!(mirrors.metrics().contains("tracewright_mirror_set_aside 0"), "{}", mirrors.metrics());
 }

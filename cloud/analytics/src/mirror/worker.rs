@@ -36,19 +36,27 @@ impl Default for Mind {
 }
 
 /// Follows the batches of all tenants until `stop`. Files of tenants that are suspended,
-/// being moved or gone are removed.
+/// being moved or gone are removed. Pages that are told live hear no more from then on.
 pub async fn run(mirrors: Mirrors, db: Db, committed: Committed, stop: CancellationToken) {
-    if mirrors.inner().is_err() {
+    let Ok(inner) = mirrors.inner() else {
         return stop.cancelled().await;
-    }
-    let mut following = Following::new(&committed, POLL);
+    };
+    let ended = async {
+        stop.cancelled().await;
+        inner.live.end();
+    };
+    tokio::join!(follow(&mirrors, &db, &committed, &stop), ended);
+}
+
+async fn follow(mirrors: &Mirrors, db: &Db, committed: &Committed, stop: &CancellationToken) {
+    let mut following = Following::new(committed, POLL);
     let mut minds: HashMap<Uuid, Mind> = HashMap::new();
     while !stop.is_cancelled() {
         if following.is_due() {
-            match tenancy::active_ids(&db).await {
+            match tenancy::active_ids(db).await {
                 Ok(tenants) => {
-                    sweep(&mirrors, &tenants).await;
-                    requests::serve(&mirrors, &db, &tenants).await;
+                    sweep(mirrors, &tenants).await;
+                    requests::serve(mirrors, db, &tenants).await;
                     minds.retain(|tenant, _| tenants.contains(tenant));
                     following.extend(tenants);
                 }
@@ -60,11 +68,11 @@ pub async fn run(mirrors: Mirrors, db: Db, committed: Committed, stop: Cancellat
                 break;
             }
             let mind = minds.entry(tenant).or_default();
-            if step(&mirrors, &db, tenant, mind).await {
+            if step(mirrors, db, tenant, mind).await {
                 following.extend([tenant]);
             }
         }
-        if following.wait(&stop).await {
+        if following.wait(stop).await {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(GATHER) => {}
@@ -82,13 +90,18 @@ async fn step(mirrors: &Mirrors, db: &Db, tenant: Uuid, mind: &mut Mind) -> bool
             mind.failures = 0;
             return true;
         }
+        // Said when it was found; the others go on.
+        Err(super::MirrorError::Aside { .. }) => {
+            mind.failures = 0;
+            return false;
+        }
         Err(error) => {
             mind.failures += 1;
             tracing::warn!(%tenant, %error, failures = mind.failures, "the mirror will try again");
             let of_the_file = !matches!(error, super::MirrorError::Db(_));
             if of_the_file && mind.failures >= PATIENCE {
                 tracing::warn!(%tenant, "the mirror is thrown away and built anew");
-                if let Err(error) = mirrors.forget(tenant).await {
+                if let Err(error) = mirrors.discard(tenant).await {
                     tracing::error!(%tenant, %error, "the mirror cannot be thrown away");
                 }
                 mind.failures = 0;
@@ -111,7 +124,7 @@ async fn step(mirrors: &Mirrors, db: &Db, tenant: Uuid, mind: &mut Mind) -> bool
             Ok(report) => {
                 let count = report.differences.len();
                 tracing::error!(%tenant, count, first = %report.differences[0], "the mirror differs from Postgres; it is built anew");
-                if let Err(error) = mirrors.forget(tenant).await {
+                if let Err(error) = mirrors.discard(tenant).await {
                     tracing::error!(%tenant, %error, "the mirror cannot be thrown away");
                 }
                 return true;
