@@ -294,7 +294,7 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
 #[path = "api_tests.rs"]
 mod api_tests;
 #[cfg(test)]
-#[path = "matrix_tests.rs"]
+#[path = "matrix_tests/mod.rs"]
 mod matrix_tests;
 #[cfg(test)]
 #[path = "weight_tests.rs"]

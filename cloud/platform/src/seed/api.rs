@@ -265,6 +265,12 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
         let detail = "Say which: kind=item, bom_line, order, operator, hold, location or reason.";
         return Err(Problem::bad_request("query.parameter", detail).field("kind", detail));
     }
+    for (field, text) in [("kind", &query.kind), ("after", &query.after)] {
+        if text.contains('\0') {
+            let detail = format!("{field} holds a NUL.");
+            return Err(Problem::bad_request("query.parameter", detail.clone()).field(field, detail));
+        }
+    }
     let limit = query.limit.unwrap_or(100).clamp(1, MOST_ROWS);
     let (version, mut found) = state
         .db

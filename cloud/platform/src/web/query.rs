@@ -16,7 +16,7 @@ use super::Problem;
 /// 400 `query.parameter`, naming what is wrong.
 pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     let Query(value) = Query::<T>::try_from_uri(uri)
-        .map_err(|error| Problem::bad_request("query.parameter", error.body_text()))?;
+        .map_err(|error| Problem::bad_request("query.parameter", told(error.body_text())))?;
     Ok(value)
 }
 
@@ -25,7 +25,8 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
 /// # Errors
 /// 400 `request.invalid`, naming what is wrong.
 pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
-    let Form(value) = sent.map_err(|error| Problem::bad_request("request.invalid", error.body_text()))?;
+    let Form(value) =
+        sent.map_err(|error| Problem::bad_request("request.invalid", told(error.body_text())))?;
     Ok(value)
 }
 
@@ -41,7 +42,7 @@ pub fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
         Ok(Json(value)) => return Ok(value),
         Err(error) => error,
     };
-    let text = error.body_text();
+    let text = told(error.body_text());
     Err(match error {
         JsonRejection::MissingJsonContentType(_) => media_type("application/json"),
         JsonRejection::JsonSyntaxError(_) => Problem::bad_request("request.malformed", text),
@@ -55,6 +56,22 @@ pub fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
             _ => Problem::bad_request("request.invalid", text),
         },
     })
+}
+
+/// Longest end of a message that is told whole, in characters.
+const ENDS: usize = 200;
+
+/// What is wrong, without the middle of a value that somebody sent: a message repeats it,
+/// and nobody reads a megabyte.
+fn told(text: String) -> String {
+    let most = 2 * ENDS;
+    let all = text.chars().count();
+    if all <= most {
+        return text;
+    }
+    let (start, end): (String, String) =
+        (text.chars().take(ENDS).collect(), text.chars().skip(all - ENDS).collect());
+    format!("{start} … {end}")
 }
 
 /// [`json`] for a body that may be left out.

@@ -126,12 +126,24 @@ pub fn window_of(
     Ok((from, to))
 }
 
+/// Whether the code of a machine or a person, and that of a plant, can be one.
+fn asked_for(code: &str, plant: &str) -> Result<(), TraceError> {
+    if code.is_empty() || code.len() > 256 || code.contains('\0') {
+        return Err(TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect()));
+    }
+    if plant.len() > 3 || plant.contains('\0') {
+        return Err(wrong("plant", "is no code of a plant"));
+    }
+    Ok(())
+}
+
 /// The time zone of the plant where a machine stands, if that is known; of `plant` where
 /// one is named.
 ///
 /// # Errors
-/// The database.
+/// [`TraceError::Unknown`] and a wrong parameter, as [`passes_in`]; the database.
 pub async fn machine_zone(tx: &mut Tx, code: &str, plant: &str) -> Result<Option<Tz>, TraceError> {
+    asked_for(code, plant)?;
     let plant = match plant {
         "" => store::machines(tx, &[code.to_owned()], None).await?.into_iter().next().map(|(_, _, at)| at),
         plant => Some(plant.to_owned()),
@@ -334,12 +346,7 @@ pub async fn passes_in(
     let (current_to, plants_behind) = fresh(tx, now).await?;
     let plants = tx.plants().clone();
     let codes = [code.to_owned()];
-    if code.is_empty() || code.len() > 256 || code.contains('\0') {
-        return Err(TraceError::Unknown(code.chars().take(60).filter(|letter| *letter != '\0').collect()));
-    }
-    if plant.len() > 3 || plant.contains('\0') {
-        return Err(wrong("plant", "is no code of a plant"));
-    }
+    asked_for(code, plant)?;
     let at = (!plant.is_empty()).then_some(plant);
     let master = match who {
         Who::Machine => {

@@ -1,6 +1,6 @@
 //! Windows of time as people type them. Pure.
 
-use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 /// A machine's or a person's code with a window, as typed: `OVEN-2 2025-01-20 09:00-11:00`.
@@ -69,10 +69,17 @@ fn time(word: &str) -> Option<NaiveTime> {
 }
 
 /// A moment: RFC 3339, or a day or a day with an hour by the clock of `zone`. A day
-/// alone begins with it, and with `end` it is over.
+/// alone begins with it, and with `end` it is over. Nothing outside the years that people
+/// and Postgres know.
 #[must_use]
 pub fn moment(text: &str, zone: Tz, end: bool) -> Option<DateTime<Utc>> {
-    let text = text.trim();
+    read_moment(text.trim(), zone, end).filter(|at| YEARS.contains(&at.year()))
+}
+
+/// Years of moments: beyond them neither the database nor sums of days hold.
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
+
+fn read_moment(text: &str, zone: Tz, end: bool) -> Option<DateTime<Utc>> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.to_utc());
     }
@@ -85,7 +92,7 @@ pub fn moment(text: &str, zone: Tz, end: bool) -> Option<DateTime<Utc>> {
     // An hour that the clocks leave out is the one after it.
     zone.from_local_datetime(&local)
         .earliest()
-        .or_else(|| zone.from_local_datetime(&(local + Duration::hours(1))).earliest())
+        .or_else(|| zone.from_local_datetime(&local.checked_add_signed(Duration::hours(1))?).earliest())
         .map(|at| at.to_utc())
 }
 
@@ -121,6 +128,11 @@ mod tests {
         assert_eq!(at("2025-01-20T09:00", true).as_deref(), Some("2025-01-20T03:30:00+00:00"));
         assert_eq!(at("2025-01-20T09:00:00Z", true).as_deref(), Some("2025-01-20T09:00:00+00:00"));
         assert_eq!(at("soon", false), None);
+        for far in
+            ["-4713-01-01", "+99999-12-31", "+262142-12-31", "+262142-12-31T23:59", "9999-12-31T23:59:59Z"]
+        {
+            assert_eq!((at(far, false), at(far, true)), (None, None), "{far}");
+        }
         // 2025-03-30 02:30 does not exist in Berlin.
         let berlin = moment("2025-03-30T02:30", chrono_tz::Europe::Berlin, false);
         assert_eq!(berlin.map(|at| at.to_rfc3339()).as_deref(), Some("2025-03-30T01:30:00+00:00"));

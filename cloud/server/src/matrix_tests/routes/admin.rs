@@ -1,0 +1,48 @@
+//! Super-administrators.
+
+use super::super::Sends::{Form, Json, Nothing};
+use super::super::Who::{Anyone, Super};
+use super::Route;
+
+pub(super) const ROUTES: &[Route] = &[
+    ("GET", "/admin/signin", Anyone, Nothing),
+    ("POST", "/admin/signin", Anyone, Form("email=nobody%40saif.example&password=wrong")),
+    ("GET", "/admin/signin/code", Anyone, Nothing),
+    ("POST", "/admin/signin/code", Anyone, Form("code=123456")),
+    ("POST", "/admin/signout", Anyone, Form("")),
+    ("GET", "/admin/invitation/{link}", Anyone, Nothing),
+    ("POST", "/admin/invitation/{link}", Anyone, Form("name=New&password=b")),
+    ("GET", "/admin", Super, Nothing),
+    ("POST", "/admin/tenants", Super, Form("code=NEWT")),
+    ("GET", "/admin/tenants/new", Super, Nothing),
+    ("POST", "/admin/tenants/new", Super, Form("")),
+    ("POST", "/admin/tenants/configured", Super, Form("json=%7B%7D&code=NEWT")),
+    ("GET", "/admin/tenants/{tenant}", Super, Nothing),
+    ("POST", "/admin/tenants/{tenant}/plan", Super, Form("plan=STANDARD&version=0")),
+    ("POST", "/admin/tenants/{tenant}/trial", Super, Form("days=3&version=0")),
+    ("POST", "/admin/tenants/{tenant}/status", Super, Form("active=true&version=0")),
+    ("GET", "/admin/databases", Super, Nothing),
+    ("GET", "/admin/usage.csv", Super, Nothing),
+    ("GET", "/admin/plans", Super, Nothing),
+    ("POST", "/admin/plans", Super, Form("plan=NEWPLAN&name=New&placement=shared")),
+    ("GET", "/admin/plans/{plan}", Super, Nothing),
+    ("POST", "/admin/plans/{plan}", Super, Form("name=Trial&placement=shared&version=1")),
+    ("GET", "/admin/admins", Super, Nothing),
+    ("POST", "/admin/admins", Super, Form("email=other%40cloud.example&name=Other")),
+    ("POST", "/admin/admins/{admin}/status", Super, Form("version=1&active=false")),
+    ("GET", "/admin/audit", Super, Nothing),
+    ("GET", "/admin/api/tenants", Super, Nothing),
+    ("POST", "/admin/api/tenants", Super, Json(r#"{"code":"NEWT"}"#)),
+    ("GET", "/admin/api/tenants/{tenant}", Super, Nothing),
+    ("POST", "/admin/api/tenants/{tenant}/plan", Super, Json(r#"{"plan":"STANDARD","version":0}"#)),
+    ("POST", "/admin/api/tenants/{tenant}/trial", Super, Json(r#"{"days":3,"version":0}"#)),
+    ("POST", "/admin/api/tenants/{tenant}/status", Super, Json(r#"{"active":true,"version":0}"#)),
+    ("GET", "/admin/api/plans", Super, Nothing),
+    ("POST", "/admin/api/plans", Super, Json(r#"{"plan":"BYAPI","name":"By API"}"#)),
+    ("GET", "/admin/api/plans/{plan}", Super, Nothing),
+    ("PUT", "/admin/api/plans/{plan}", Super, Json(r#"{"name":"Trial","trial_days":30,"version":1}"#)),
+    ("GET", "/admin/api/databases", Super, Nothing),
+    ("GET", "/admin/api/usage", Super, Nothing),
+    ("GET", "/admin/api/audit", Super, Nothing),
+    ("GET", "/admin/api/openapi.json", Super, Nothing),
+];

@@ -1,0 +1,62 @@
+//! Notices, and where they are delivered.
+
+use super::super::Sends::{Form, Json, Nothing};
+use super::super::Who::{Admin, Person};
+use super::Route;
+
+pub(super) const ROUTES: &[Route] = &[
+    ("GET", "/notices", Person, Nothing),
+    ("GET", "/notices/bell", Person, Nothing),
+    ("GET", "/notices/live", Person, Nothing),
+    ("POST", "/notices/read", Person, Form("")),
+    ("POST", "/notices/open/{notice}", Person, Form("")),
+    ("GET", "/notices/settings", Person, Nothing),
+    ("POST", "/notices/settings", Person, Form("app=hold.placed")),
+    (
+        "POST",
+        "/notices/times",
+        Person,
+        Form("quiet_from=&quiet_until=&digest_hour=8&digest_weekday=1&version=0"),
+    ),
+    ("POST", "/notices/address", Person, Form("")),
+    ("POST", "/notices/address/confirm", Person, Form("code=123456")),
+    ("POST", "/notices/phone", Person, Form("number=%2B919876543210")),
+    ("POST", "/notices/phone/confirm", Person, Form("code=123456")),
+    ("POST", "/notices/phone/delete", Person, Form("")),
+    ("GET", "/deliveries/sms", Admin, Nothing),
+    (
+        "POST",
+        "/deliveries/sms",
+        Admin,
+        Form(
+            "url=&method=POST&form=json&headers=&body=&sender=&token=&id_pointer=&error_pointer=&entity=&templates=&per_person=1&per_tenant=1&version=0",
+        ),
+    ),
+    ("POST", "/deliveries/sms/test", Admin, Form("")),
+    ("GET", "/deliveries", Admin, Nothing),
+    ("POST", "/deliveries/again", Admin, Form("state=dead")),
+    ("GET", "/deliveries/addresses", Admin, Nothing),
+    ("POST", "/deliveries/addresses/{id}/lift", Admin, Form("")),
+    ("POST", "/deliveries/addresses/token", Admin, Form("")),
+    ("POST", "/api/v1/mail/bounces", Admin, Json(r#"{"bounces":[]}"#)),
+    ("POST", "/deliveries/mail", Admin, Form("sender_name=&reply_to=&version=0")),
+    ("POST", "/deliveries/{id}/again", Admin, Form("")),
+    ("GET", "/webhooks", Admin, Nothing),
+    ("POST", "/webhooks", Admin, Form("name=New&url=https%3A%2F%2Fhooks.example.com%2F&form=json")),
+    ("POST", "/webhooks/{id}", Admin, Form("version=1&active=false")),
+    ("POST", "/webhooks/{id}/test", Admin, Form("")),
+    ("POST", "/webhooks/{id}/delete", Admin, Form("")),
+    ("GET", "/api/v1/notices", Person, Nothing),
+    ("POST", "/api/v1/notices/read", Person, Nothing),
+    ("POST", "/api/v1/notices/{notice}/read", Person, Nothing),
+    ("GET", "/api/v1/notices/preferences", Person, Nothing),
+    ("PUT", "/api/v1/notices/preferences", Person, Json(r#"{"kinds":[]}"#)),
+    ("GET", "/api/v1/deliveries", Admin, Nothing),
+    ("POST", "/api/v1/deliveries/{id}/again", Admin, Nothing),
+    ("GET", "/api/v1/webhooks", Admin, Nothing),
+    ("POST", "/api/v1/webhooks", Admin, Json(r#"{"name":"New","url":"https://hooks.example.com/"}"#)),
+    ("GET", "/api/v1/webhooks/{id}", Admin, Nothing),
+    ("PATCH", "/api/v1/webhooks/{id}", Admin, Json(r#"{"active":false,"version":1}"#)),
+    ("POST", "/api/v1/webhooks/{id}/test", Admin, Nothing),
+    ("DELETE", "/api/v1/webhooks/{id}", Admin, Nothing),
+];

@@ -1,0 +1,52 @@
+//! Acting on units: holds and recalls.
+
+use super::super::Sends::{Form, Json, Nothing};
+use super::super::Who::{Reader, Writer};
+use super::Route;
+
+pub(super) const ROUTES: &[Route] = &[
+    ("GET", "/holds", Reader, Nothing),
+    ("POST", "/holds", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7&reason=cracks")),
+    ("GET", "/recalls", Reader, Nothing),
+    ("POST", "/recalls", Writer, Form("uid=UID-SAIF-KOL-RM-000001-A7&severity=class_2&reason=cracks")),
+    ("GET", "/recalls/new", Writer, Nothing),
+    ("GET", "/recalls/{id}", Reader, Nothing),
+    ("POST", "/recalls/{id}", Writer, Form("severity=class_2&version=1")),
+    ("POST", "/recalls/{id}/act", Writer, Form("action=close")),
+    ("POST", "/recalls/{id}/snapshot", Writer, Form("")),
+    ("POST", "/recalls/{id}/drill", Writer, Form("")),
+    ("POST", "/recalls/{id}/consignees/{consignee}", Writer, Form("state=notified")),
+    ("POST", "/recalls/{id}/responses", Writer, Form("found=1")),
+    ("GET", "/recalls/{id}/report", Reader, Nothing),
+    ("GET", "/api/v1/recalls/{id}/report.pdf", Reader, Nothing),
+    ("GET", "/api/v1/recalls", Reader, Nothing),
+    (
+        "POST",
+        "/api/v1/recalls",
+        Writer,
+        Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7","severity":"class_2","reason":"cracks"}"#),
+    ),
+    ("GET", "/api/v1/recalls/{id}", Reader, Nothing),
+    ("PUT", "/api/v1/recalls/{id}", Writer, Json(r#"{"severity":"class_2","version":1}"#)),
+    ("POST", "/api/v1/recalls/{id}/snapshot", Writer, Nothing),
+    ("POST", "/api/v1/recalls/{id}/activate", Writer, Json("{}")),
+    ("POST", "/api/v1/recalls/{id}/close", Writer, Json("{}")),
+    ("POST", "/api/v1/recalls/{id}/cancel", Writer, Json("{}")),
+    ("GET", "/api/v1/recalls/{id}/units", Reader, Nothing),
+    ("GET", "/api/v1/recalls/{id}/letters", Reader, Nothing),
+    ("POST", "/api/v1/recalls/{id}/consignees/{consignee}", Writer, Json(r#"{"state":"notified"}"#)),
+    ("POST", "/api/v1/recalls/{id}/consignees/{consignee}/letters", Writer, Nothing),
+    ("GET", "/api/v1/recalls/{id}/responses", Reader, Nothing),
+    ("POST", "/api/v1/recalls/{id}/responses", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7"}"#)),
+    ("GET", "/api/v1/recalls/{id}/effectiveness", Reader, Nothing),
+    ("GET", "/holds/look", Writer, Nothing),
+    ("GET", "/holds/{id}", Reader, Nothing),
+    ("POST", "/holds/{id}/release", Writer, Form("reason=sorted")),
+    ("GET", "/api/v1/holds", Reader, Nothing),
+    ("POST", "/api/v1/holds", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7","reason":"cracks"}"#)),
+    ("POST", "/api/v1/holds/preview", Writer, Json(r#"{"uid":"UID-SAIF-KOL-RM-000001-A7"}"#)),
+    ("GET", "/api/v1/holds/{id}", Reader, Nothing),
+    ("GET", "/api/v1/holds/{id}/members", Reader, Nothing),
+    ("GET", "/api/v1/holds/{id}/acts", Reader, Nothing),
+    ("POST", "/api/v1/holds/{id}/release", Writer, Json(r#"{"reason":"sorted"}"#)),
+];
