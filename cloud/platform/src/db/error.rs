@@ -38,6 +38,9 @@ pub enum Problem {
     Exists,
     /// The row is not there, or is another tenant's.
     NotFound,
+    /// What was asked or sent holds what no text or time of the database can: a NUL, or a
+    /// day before there was time.
+    Unfit,
     /// A mistake in the program, or damaged data.
     Fault,
 }
@@ -58,8 +61,11 @@ impl DbError {
             | sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::WorkerCrashed => Problem::Unavailable,
+            sqlx::Error::Encode(_) => Problem::Unfit,
             sqlx::Error::Database(told) => match told.code().as_deref() {
                 Some("23505") => Problem::Exists,
+                // no letter of the encoding, a NUL within JSON, a time out of range
+                Some("22021" | "22P05" | "22008") => Problem::Unfit,
                 // Transactions only read while their tenant is being moved.
                 Some("25006") => Problem::Moving,
                 // serialization failure, deadlock, lock not available, cancelled

@@ -202,6 +202,11 @@ impl From<DbError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "tenant.away", "")
             }
             db::Problem::Moving => Self::new(StatusCode::SERVICE_UNAVAILABLE, "tenant.moving", ""),
+            // Where a value of the caller's was not looked at before: theirs all the same.
+            db::Problem::Unfit => {
+                tracing::warn!(%error, "the database cannot take what was sent");
+                Self::bad_request("request.unfit", "")
+            }
             db::Problem::Fault => Self::internal(error),
         }
     }

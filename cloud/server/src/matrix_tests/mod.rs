@@ -17,6 +17,7 @@ use super::*;
 mod callers;
 mod finding;
 mod marks;
+mod nonsense;
 mod read;
 mod rights;
 mod routes;

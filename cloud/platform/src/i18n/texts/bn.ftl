@@ -63,6 +63,7 @@ error-request-invalid = অনুরোধটি পড়া যায়নি
 error-request-timeout = যা পাঠানো হয়েছে তা সময়মতো পৌঁছায়নি। আবার পাঠান।
 error-request-media_type = যা পাঠানো হয়েছে তা এমন ধরনের যা এখানে নেওয়া হয় না।
 error-request-malformed = যা পাঠানো হয়েছে তা সঠিক JSON নয়।
+error-request-unfit = পাঠানো কিছু সংরক্ষণ করা যায় না: এমন লেখা যাতে NUL আছে, বা সীমার বাইরের সময়।
 error-conflict-exists = এই কী-সহ একটি আগে থেকেই আছে।
 error-conflict-stale = ইতিমধ্যে অন্য কেউ এটি পরিবর্তন করেছেন। আবার খুলুন।
 error-busy = সিস্টেম ব্যস্ত। একটু পরে আবার চেষ্টা করুন।

@@ -63,6 +63,7 @@ error-request-invalid = The request could not be read.
 error-request-timeout = What was sent did not arrive in time. Please send it again.
 error-request-media_type = What was sent is of a kind that is not taken here.
 error-request-malformed = What was sent is not valid JSON.
+error-request-unfit = Something that was sent cannot be stored: a text with a NUL in it, or a time out of all bounds.
 error-conflict-exists = There is one with this key already.
 error-conflict-stale = Somebody else changed this meanwhile. Load it again.
 error-busy = The system is busy. Please try again in a moment.

@@ -63,6 +63,7 @@ error-request-invalid = अनुरोध पढ़ा नहीं जा स�
 error-request-timeout = भेजी गई सामग्री समय पर नहीं पहुँची। कृपया फिर भेजें।
 error-request-media_type = भेजी गई सामग्री ऐसे प्रकार की है जो यहाँ नहीं ली जाती।
 error-request-malformed = भेजी गई सामग्री मान्य JSON नहीं है।
+error-request-unfit = भेजी गई कोई चीज़ सहेजी नहीं जा सकती: ऐसा पाठ जिसमें NUL है, या सीमा से बाहर का समय।
 error-conflict-exists = इस कुंजी वाला एक पहले से मौजूद है।
 error-conflict-stale = इस बीच किसी और ने इसे बदल दिया। इसे फिर से खोलें।
 error-busy = सिस्टम व्यस्त है। कृपया थोड़ी देर में फिर से प्रयास करें।

@@ -63,6 +63,7 @@ error-request-invalid = అభ్యర్థనను చదవలేకపో�
 error-request-timeout = పంపినది సమయానికి రాలేదు. దయచేసి మళ్ళీ పంపండి.
 error-request-media_type = పంపినది ఇక్కడ తీసుకోని రకానికి చెందినది.
 error-request-malformed = పంపినది సరైన JSON కాదు.
+error-request-unfit = పంపినదానిలో ఏదో నిల్వ చేయలేము: NUL ఉన్న పాఠ్యం, లేదా పరిమితి దాటిన సమయం.
 error-conflict-exists = ఈ కీతో ఇప్పటికే ఒకటి ఉంది.
 error-conflict-stale = ఈలోగా వేరొకరు దీన్ని మార్చారు. మళ్లీ తెరవండి.
 error-busy = సిస్టమ్ బిజీగా ఉంది. కాసేపట్లో మళ్లీ ప్రయత్నించండి.
