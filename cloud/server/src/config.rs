@@ -138,6 +138,9 @@ pub struct Config {
     /// Where exports of mirrors go: a folder, or `s3://bucket` (with the settings
     /// `files_s3_…`). `exports` in the state folder when left out.
     pub mirror_exports: Option<String>,
+    /// Tenants whose trial and time of grace are over are erased by the cloud itself, each
+    /// with a certificate. Otherwise its log names them, and an operator erases them.
+    pub erase_due: bool,
 }
 
 impl Default for Config {
@@ -187,6 +190,7 @@ impl Default for Config {
             mirror_open: 16,
             mirror_answer_seconds: 10,
             mirror_exports: None,
+            erase_due: false,
         }
     }
 }
@@ -247,6 +251,7 @@ impl Config {
             "mirror_open",
             "mirror_answer_seconds",
             "mirror_exports",
+            "erase_due",
         ];
         figment
             .merge(Env::prefixed("TRACEWRIGHT_").only(&keys))
@@ -464,7 +469,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("cloud.toml");
         std::fs::write(&file, "http_listen = \"127.0.0.1:0\"\n").unwrap();
-        assert_eq!(Config::load(Some(&file)).unwrap().http_listen.port(), 0);
+        let config = Config::load(Some(&file)).unwrap();
+        assert_eq!((config.http_listen.port(), config.erase_due), (0, false), "nothing is erased unasked");
         std::fs::write(&file, "http_lisen = \"127.0.0.1:0\"\n").unwrap();
         let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());
         assert!(error.contains("http_lisen"), "{error}");

@@ -3,6 +3,7 @@
 
 mod admin;
 mod audit;
+mod cleanup;
 mod commands;
 mod config;
 mod database;

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use trace::edge::{Edge, EdgeConfig};
 use trace::ingest::{Committed, Ingest};
 
+use crate::cleanup::Cleanup;
 use crate::config::Config;
 use crate::database::Database;
 use crate::modules::Shared;
@@ -126,6 +127,12 @@ pub async fn run(config: Config, args: ServeArgs) -> anyhow::Result<()> {
         let (outbox, stopped) = (db.clone(), stop.clone());
         running.spawn(async move {
             platform::notify::worker::run(outbox, courier, stopped).await;
+            Ok(())
+        });
+        let cleanup = Cleanup::new(config.clone(), mirrors.clone());
+        let (tenants, stopped) = (db.clone(), stop.clone());
+        running.spawn(async move {
+            cleanup.run(tenants, stopped).await;
             Ok(())
         });
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use analytics::mirror::{MirrorError, Mirrors};
 use anyhow::Context;
@@ -12,7 +13,7 @@ use platform::plans::{self, PlanError};
 use platform::tenancy::backup::Manifest;
 use platform::tenancy::config::{self, GivenCodes, Planned};
 use platform::tenancy::erase::Certificate;
-use platform::tenancy::{self, Change, DataError, Due, NewTenant, Placement, Standing, Tenant};
+use platform::tenancy::{self, Change, DataError, Due, NewTenant, Order, Placement, Standing, Tenant};
 
 use crate::commands::tenant;
 use crate::config::Config;
@@ -391,7 +392,7 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
 /// the erasure is certified, so that nothing is left of one that is killed on the way, and
 /// again after it, for an export that was under way. A running cloud that keeps the mirrors
 /// removes the file itself, at its next look, and is waited for.
-async fn forget_mirror(config: &Config, tenant: uuid::Uuid) -> anyhow::Result<()> {
+pub(crate) async fn forget_mirror(config: &Config, tenant: uuid::Uuid) -> anyhow::Result<()> {
     let settings = config.mirrors();
     match Mirrors::open(settings.clone(), None) {
         Ok(mirrors) => mirrors.forget(tenant).await?,
@@ -408,6 +409,14 @@ async fn forget_mirror(config: &Config, tenant: uuid::Uuid) -> anyhow::Result<()
         Err(error) => return Err(error).context("removing the mirror"),
     }
     forget_exports(config, tenant).await
+}
+
+/// A removal beside the database, as erasing wants it: what goes wrong is that tenant's
+/// alone.
+pub(crate) fn boxed<'a>(
+    removal: impl Future<Output = anyhow::Result<()>> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = Result<(), DataError>> + Send + 'a>> {
+    Box::pin(async move { removal.await.map_err(|error| DataError::Refused(format!("{error:#}"))) })
 }
 
 /// Removes what was exported of a tenant's mirror.
@@ -445,10 +454,8 @@ async fn erase_due(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result
     anyhow::ensure!(folder.is_dir(), "{} is no folder", folder.display());
     let authority = crate::commands::open_authority(config, db).await?;
     let files = config.files(modules::attached())?;
-    let depot = Some(files.depot()?);
-    for one in &due {
-        forget_mirror(config, one.tenant).await?;
-    }
+    let beside = |tenant| boxed(forget_mirror(config, tenant));
+    let order = Order { authority: &authority, by, files: Some(files.depot()?), beside: &beside };
     let mut failed = Vec::new();
     let mut told = |one: &Due, erased: Result<Certificate, DataError>| {
         let file = folder.join(format!("{}-erased-{}.json", one.code, now.format("%Y%m%dT%H%M%SZ")));
@@ -459,14 +466,9 @@ async fn erase_due(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result
     };
     let mut progress = Progress::new();
     let mut watch = progress.watch();
-    let done = tenancy::erase_due(db, &authority, by, depot, now, &mut watch, &mut told).await;
+    let done = tenancy::erase_due(db, &order, now, &mut watch, &mut told).await;
     drop(watch);
     progress.end();
-    for one in &due {
-        if tenancy::find_tenant(db, &one.code).await?.is_none() {
-            forget_mirror(config, one.tenant).await?;
-        }
-    }
     anyhow::ensure!(failed.is_empty(), "not all of it was done; run it again:\n  {}", failed.join("\n  "));
     done?;
     Ok(())

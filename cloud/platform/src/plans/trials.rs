@@ -1,6 +1,6 @@
 //! Trials: the tenant's administrators are told before the end, then it is
-//! suspended, and after a time of grace listed for erasure. Nothing is erased by
-//! itself: an operator schedules `cloud tenant erase --due`.
+//! suspended, and after a time of grace listed for erasure. What is listed an operator
+//! erases (`cloud tenant erase --due`), or the cloud itself where its settings say so.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;

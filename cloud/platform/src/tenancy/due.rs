@@ -1,7 +1,8 @@
 //! Tenants whose trial has ended and whose time of grace is over: listed, and erased one
-//! after the other. Nothing runs this by itself; an operator schedules it.
+//! after the other: by an operator, or by the cloud where its settings say so.
 
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::erase::{Certificate, erase};
@@ -33,6 +34,22 @@ pub async fn due(db: &Db, now: DateTime<Utc>) -> Result<Vec<Due>, DbError> {
     db.system_tx(async |system| Ok(store::due(system, now).await?)).await
 }
 
+/// Removes what is kept of a tenant beside the database and the files: mirrors, exports.
+pub type Beside<'a> = dyn Fn(Uuid) -> BoxFuture<'a, Result<(), DataError>> + Send + Sync + 'a;
+
+/// How the tenants that are due are erased.
+pub struct Order<'a> {
+    /// Who signs the certificates.
+    pub authority: &'a Authority,
+    /// Who orders it, for the certificates.
+    pub by: &'a str,
+    /// The store of attached files.
+    pub files: Option<&'a Depot>,
+    /// Called before a tenant is erased, so that nothing is left of one whose erasure is
+    /// certified, and after it, for what was being written meanwhile.
+    pub beside: &'a Beside<'a>,
+}
+
 /// Erases every tenant that is due, and hands each certificate to `done` at once. One that
 /// fails is told there too and keeps no other waiting; it is due still, as is one that was
 /// cut short, so that all of this can be run again. Whoever is given time meanwhile stays.
@@ -41,9 +58,7 @@ pub async fn due(db: &Db, now: DateTime<Utc>) -> Result<Vec<Due>, DbError> {
 /// [`DataError::Stopped`] when it was stopped; the database.
 pub async fn erase_due(
     db: &Db,
-    authority: &Authority,
-    by: &str,
-    files: Option<&Depot>,
+    order: &Order<'_>,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
     done: &mut (dyn FnMut(&Due, Result<Certificate, DataError>) + Send),
@@ -53,9 +68,19 @@ pub async fn erase_due(
         if !due(db, now).await?.iter().any(|still| still.tenant == one.tenant) {
             continue;
         }
-        match erase(db, authority, one.tenant, (&one.code, by), files, now, watch).await {
-            Err(DataError::Stopped) => return Err(DataError::Stopped),
-            erased => done(&one, erased),
+        let erased = async {
+            (order.beside)(one.tenant).await?;
+            let typed = (one.code.as_str(), order.by);
+            erase(db, order.authority, one.tenant, typed, order.files, now, watch).await
+        };
+        let erased = erased.await;
+        if matches!(erased, Err(DataError::Stopped)) {
+            return Err(DataError::Stopped);
+        }
+        let gone = erased.is_ok();
+        done(&one, erased);
+        if gone && let Err(error) = (order.beside)(one.tenant).await {
+            done(&one, Err(error));
         }
     }
     Ok(())

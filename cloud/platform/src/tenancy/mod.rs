@@ -30,7 +30,7 @@ use crate::db::{Db, DbError, SHARED, SystemTx, Tx};
 pub use create::{Placement, create, create_plants};
 pub use data::{At, DataError, Watch};
 pub use databases::{Database, databases, migrate_all};
-pub use due::{Due, due, erase_due};
+pub use due::{Beside, Due, Order, due, erase_due};
 pub use moves::{Moved, move_to, take_back};
 pub use restored::{ADOPT_DAYS, LetIn, RestoredAgent, RestoredTenant, restored};
 pub use rounds::rounds;

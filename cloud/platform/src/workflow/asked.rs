@@ -22,8 +22,12 @@ use super::subject::Subjects;
 use crate::db::{DbError, Tx};
 use crate::web::{Rights, limits};
 
-/// Most people who are asked by name in a round.
+/// Most people who are told, as the holders of a role, that something waits for them; those
+/// who have a seat of their own all are.
 pub const MAX_ASKED: i64 = 200;
+/// Most people with a role who are looked at where everybody who has it is asked: each gets
+/// a seat, and the number of one is a `smallint`.
+const EVERYBODY: i64 = 30_000;
 
 /// What definitions of this tenant may name. `emails` are those that one does name.
 pub(super) async fn known(tx: &mut Tx, subjects: &Subjects, emails: &[String]) -> Result<Known, DbError> {
@@ -183,14 +187,16 @@ fn here(holder: &Holder, place: &Place) -> Result<Here, Refusal> {
     Ok(Here { user_id: holder.user_id, name: holder.name.clone(), roles })
 }
 
-/// Active people with these roles, or named, who may decide at a place.
+/// Active people with these roles, at most so many, or named, who may decide at a place.
 async fn deciders(
     tx: &mut Tx,
     roles: &[String],
     named: &[Uuid],
     place: &Place,
+    most: i64,
 ) -> Result<Vec<Here>, DbError> {
-    let holders = people::holders(tx, roles, named, place.plant.as_deref(), MAX_ASKED).await?;
+    let most = most.max(i64::try_from(named.len()).unwrap_or(i64::MAX));
+    let holders = people::holders(tx, roles, named, place.plant.as_deref(), most).await?;
     let mut found: Vec<Here> = holders.iter().filter_map(|holder| here(holder, place).ok()).collect();
     found.retain(|one| named.contains(&one.user_id) || one.roles.iter().any(|role| roles.contains(role)));
     Ok(found)
@@ -209,7 +215,7 @@ pub(super) async fn seats(
         Approver::Role(role) => Some(role.clone()),
         Approver::Person(..) => None,
     });
-    let holders = deciders(tx, &roles.collect::<Vec<_>>(), &[], place).await?;
+    let holders = deciders(tx, &roles.collect::<Vec<_>>(), &[], place, EVERYBODY).await?;
     Ok(stage.seats(|role| {
         let of_role = holders.iter().filter(|holder| holder.roles.iter().any(|held| held == role));
         let people = of_role.map(|holder| holder.user_id);
@@ -248,7 +254,7 @@ pub(super) async fn asked(
     let used: BTreeSet<Uuid> =
         seats.iter().flat_map(|seat| [seat.decided_by, seat.on_behalf_of]).flatten().collect();
     let barred = |person: Uuid| used.contains(&person) || (!own_allowed && starter == Some(person));
-    let mut holders = deciders(tx, &roles, &named, place).await?;
+    let mut holders = deciders(tx, &roles, &named, place, MAX_ASKED).await?;
     holders.retain(|holder| !barred(holder.user_id));
     let ids: Vec<Uuid> = holders.iter().map(|holder| holder.user_id).collect();
     let names: BTreeMap<Uuid, String> =
@@ -259,7 +265,7 @@ pub(super) async fn asked(
         .collect();
     let lent = people::delegates(tx, &ids, now).await?;
     let delegates: Vec<Uuid> = lent.iter().map(|(_, delegate)| *delegate).collect();
-    let standing = deciders(tx, &[], &delegates, place).await?;
+    let standing = deciders(tx, &[], &delegates, place, MAX_ASKED).await?;
     for (person, delegate) in lent {
         if barred(delegate) || asked.iter().any(|one| one.user_id == delegate) {
             continue;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use uuid::Uuid;
 
@@ -271,17 +272,25 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
     );
 }
 
-/// Erases those that are due; answers what became of each.
+/// Erases those that are due; answers what became of each. What is kept beside the database
+/// cannot be removed of `locked`.
 async fn erase_those_due(
     test: &TestDb,
     authority: &Authority,
+    locked: Option<Uuid>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<(String, bool)>, DataError> {
     let mut told = Vec::new();
     let mut note = |one: &tenancy::Due, erased: Result<Certificate, DataError>| {
         told.push((one.code.clone(), erased.is_ok_and(|certificate| certificate.check().is_ok())));
     };
-    tenancy::erase_due(&test.db, authority, "clean-up", None, now(), watch, &mut note).await?;
+    let beside = move |tenant: Uuid| {
+        let refused = (locked == Some(tenant)).then(|| DataError::Refused("it is open".to_owned()));
+        let done: BoxFuture<'static, _> = Box::pin(async move { refused.map_or(Ok(()), Err) });
+        done
+    };
+    let order = tenancy::Order { authority, by: "clean-up", files: None, beside: &beside };
+    tenancy::erase_due(&test.db, &order, now(), watch, &mut note).await?;
     Ok(told)
 }
 
@@ -321,6 +330,16 @@ async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
         due.into_iter().map(|one| (one.code, one.begun)).collect::<Vec<_>>()
     };
     assert_eq!(listed().await, [("BBBB".to_owned(), false), ("AAAA".to_owned(), false)]);
+    let authority = authority(&test).await;
+    // What is kept beside the database cannot be removed: then nothing of it is erased, and
+    // no other waits. (A is kept for what comes next.)
+    let mut until_counting = |at: &At| match at {
+        At::Step("counting") => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let told = erase_those_due(&test, &authority, Some(tenants[1]), &mut until_counting).await;
+    assert!(matches!(told, Err(DataError::Stopped)), "A was come to");
+    assert_eq!(listed().await, [("BBBB".to_owned(), false), ("AAAA".to_owned(), false)]);
     // B's move was cut short, so that it cannot be erased; A is all the same.
     let moves = async |sql: &'static str| {
         let done: Result<(), DbError> = test
@@ -336,8 +355,7 @@ async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
         "insert into control.moves (tenant_id, source, target, state) values ($1, 'shared', 'shared', 'copying')",
     )
     .await;
-    let authority = authority(&test).await;
-    let told = erase_those_due(&test, &authority, &mut go_on).await.unwrap();
+    let told = erase_those_due(&test, &authority, None, &mut go_on).await.unwrap();
     assert_eq!(told, [("BBBB".to_owned(), false), ("AAAA".to_owned(), true)]);
     nothing_is_left(&test, tenants[0]).await;
     moves("delete from control.moves where tenant_id = $1").await;
@@ -347,10 +365,10 @@ async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
         told += 1;
         if told > 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let stopped = erase_those_due(&test, &authority, &mut cut).await;
+    let stopped = erase_those_due(&test, &authority, None, &mut cut).await;
     assert!(matches!(stopped, Err(DataError::Stopped)), "{stopped:?}");
     assert_eq!(listed().await, [("BBBB".to_owned(), true)]);
-    let told = erase_those_due(&test, &authority, &mut go_on).await.unwrap();
+    let told = erase_those_due(&test, &authority, None, &mut go_on).await.unwrap();
     assert_eq!(told, [("BBBB".to_owned(), true)]);
     assert!(listed().await.is_empty());
     let left: Vec<String> =

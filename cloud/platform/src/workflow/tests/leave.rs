@@ -212,6 +212,64 @@ async fn where_nobody_is_left_managers_are_told_and_whoever_gets_the_role_decide
 }
 
 #[tokio::test]
+async fn a_role_that_loses_the_right_leaves_its_seats() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    let anil = office.person("Anil", &["DEPT_HEAD"]).await;
+    office.publish(EVERYBODY, None).await;
+    office.publish(SPEC, None).await;
+    let all = office.raise(starter, "work", "").await;
+    let one = office.raise(starter, "purchase_requisition", "10").await;
+    assert_eq!(office.look().await, 0);
+    let change = async |how: &str| {
+        let sql = format!(
+            "update roles set permissions = {how}(permissions, 'workflow.decide') where role = 'DEPT_HEAD'
+             returning role"
+        );
+        assert_eq!(office.ask(&sql).await, ["DEPT_HEAD"]);
+    };
+    change("array_remove").await;
+    assert_eq!((office.look().await, office.look().await), (2, 0), "each once");
+    for request in [&all, &one] {
+        assert_eq!(office.stuck(request).await, Some("workflow-nobody"));
+    }
+    assert_eq!(office.told().await.iter().filter(|kind| *kind == "workflow.nobody").count(), 2);
+    assert_eq!(office.standing(&all).await.state, State::PendingApproval, "silence is no approval");
+    change("array_append").await;
+    assert_eq!((office.look().await, office.look().await), (2, 0));
+    assert_eq!(office.told_whom("workflow.asked").await.len(), 4, "he is told of both again");
+    assert_eq!(office.stuck(&one).await, None);
+    assert_eq!(office.decide(&all, anil, Action::Approve).await.unwrap().state, State::Approved);
+}
+
+#[tokio::test]
+async fn everybody_of_a_role_is_more_than_two_hundred_people_where_they_are() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    let zed = office.person("Zed", &["DEPT_HEAD"]).await;
+    office
+        .as_system(async |tx| {
+            for sql in [
+                "insert into users (tenant_id, user_id, email, name, status)
+                 select $1, gen_random_uuid(), 'a' || n || '@saif.example', 'A' || n, 'active'
+                 from generate_series(1, 230) n",
+                "insert into user_roles (tenant_id, user_id, role)
+                 select $1, user_id, 'DEPT_HEAD' from users where tenant_id = $1 and name ~ '^A[0-9]'",
+            ] {
+                sqlx::query(sql).bind(office.tenant).execute(tx.conn()).await?;
+            }
+            Ok(())
+        })
+        .await;
+    office.publish(EVERYBODY, None).await;
+    let request = office.raise(starter, "work", "").await;
+    assert_eq!(office.count("workflow_seats").await, 231);
+    assert_eq!(office.told_whom("workflow.asked").await.len(), 231);
+    let standing = office.decide(&request, zed, Action::Approve).await.unwrap();
+    assert_eq!(standing.state, State::PendingApproval, "the last by name has a seat, and is one of many");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_seen_and_can_be_taken_back() {
     let office = Office::new().await;
     let starter = office.person("Starter", &["BUYER"]).await;
