@@ -163,6 +163,7 @@ const SILENT: &[&str] = &[
     "/api/v1/workflows/report",
     "/brand/{version}/logo",
     "/dashboards",
+    "/dashboards/live",
     "/items/variants/{*code}",
     "/live",
     "/live/counts",
