@@ -167,6 +167,7 @@ pub(super) const COLUMNS: &[(&str, Holds, &[&str])] = &[
     ("projection_cursors", Other, &["projection"]),
     ("proof_heads", Other, &["key_id", "note"]),
     ("proof_keys", Other, &["key_id", "log"]),
+    ("proof_trees", Other, &["check_link"]),
     ("reasons", Other, &["reason", "purpose"]),
     ("reasons", Kept, &["texts"]),
     ("recall_consignees", Other, &["kind", "code", "state"]),
