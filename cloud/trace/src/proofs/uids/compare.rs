@@ -275,10 +275,11 @@ mod tests {
 
     #[test]
     fn each_column_tells_of_itself() {
+        type Change = (&'static str, fn(&mut Row));
         let said = said();
         let stands = standing(&said);
         assert_eq!(columns(&said, Some(&row()), &stands), [""; 0]);
-        let changes: [(&str, fn(&mut Row)); 14] = [
+        let changes: [Change; 14] = [
             ("item", |row| row.item = "Y".into()),
             ("lot_id", |row| row.lot_id = Some(Uuid::from_u128(9))),
             ("quantity", |row| row.quantity = Some(Decimal::TWO)),
