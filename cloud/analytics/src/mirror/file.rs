@@ -85,11 +85,10 @@ impl Settings {
     /// # Errors
     /// The disk; a file that is not there is no error.
     pub fn remove(&self, tenant: Uuid) -> std::io::Result<()> {
-        self.throw_away(tenant)?;
-        for path in [self.feeding(tenant), self.crashed(tenant), self.exported(tenant)] {
+        for (_, path) in self.files()?.into_iter().filter(|(of, _)| *of == tenant) {
             gone(std::fs::remove_file(path))?;
         }
-        Ok(())
+        gone(std::fs::remove_dir_all(self.temp(tenant)))
     }
 
     /// Removes a tenant's file, to be built anew: what is known of crashes stays.
@@ -131,16 +130,23 @@ impl Settings {
     /// # Errors
     /// The disk.
     pub fn tenants(&self) -> std::io::Result<Vec<Uuid>> {
-        let mut all = Vec::new();
-        for entry in std::fs::read_dir(&self.dir)? {
-            let name = entry?.file_name();
-            let stem = name.to_str().and_then(|name| name.split_once('.'));
-            if let Some(tenant) = stem.and_then(|(stem, _)| Uuid::parse_str(stem).ok()) {
-                all.push(tenant);
-            }
-        }
+        let mut all: Vec<Uuid> = self.files()?.into_iter().map(|(tenant, _)| tenant).collect();
         all.sort_unstable();
         all.dedup();
+        Ok(all)
+    }
+
+    /// The files of all tenants, each with whose it is.
+    fn files(&self) -> std::io::Result<Vec<(Uuid, PathBuf)>> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let stem = name.to_str().and_then(|name| name.split_once('.'));
+            if let Some(tenant) = stem.and_then(|(stem, _)| Uuid::parse_str(stem).ok()) {
+                all.push((tenant, entry.path()));
+            }
+        }
         Ok(all)
     }
 }
@@ -321,4 +327,27 @@ fn connect(settings: &Settings, tenant: Uuid) -> Result<Connection, MirrorError>
 
 fn not_utf8(path: &Path) -> MirrorError {
     MirrorError::Other(format!("{} is no path in UTF-8", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_has_a_tenants_name_is_removed_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::new(dir.path());
+        let [gone, stays] = [1, 2].map(Uuid::from_u128);
+        // The last one is what a process leaves that is killed while it notes an export.
+        for ending in ["duckdb", "duckdb.wal", "feeding", "crashed", "exported", "new"] {
+            std::fs::write(settings.at(gone, ending), "").unwrap();
+            std::fs::write(settings.at(stays, ending), "").unwrap();
+        }
+        settings.remove(gone).unwrap();
+        assert_eq!(settings.tenants().unwrap(), [stays]);
+        settings.throw_away(stays).unwrap();
+        assert_eq!(settings.files().unwrap().len(), 4, "what is known of crashes and exports stays");
+        settings.remove(stays).unwrap();
+        assert!(settings.tenants().unwrap().is_empty());
+    }
 }

@@ -78,7 +78,7 @@ pub(super) fn count_altered() {
 pub async fn step(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<Looked, ProofError> {
     for most in UIDS {
         match attempt(db, tenant, most, now).await {
-            Err(ProofError::Db(error)) if timed_out(&error) => {
+            Err(ProofError::Slow(error)) => {
                 tracing::warn!(%tenant, %error, most, "the check of UIDs takes on less");
             }
             done => return done,
@@ -100,7 +100,11 @@ async fn attempt(db: &Db, tenant: Uuid, most: i64, now: DateTime<Utc>) -> Result
     db.tx(&Cx::system(tenant), async |tx| {
         let Some(tree) = store::tree_lock(tx).await? else { return Ok(Looked::default()) };
         if let Some(after) = tree.at_uid() {
-            let looked = uids::step(tx, (after, tree.check_link.clone()), most, now).await?;
+            let looked = uids::step(tx, (after, tree.check_link.clone()), most, now).await;
+            let looked = looked.map_err(|error| match error {
+                ProofError::Db(error) if timed_out(&error) => ProofError::Slow(error),
+                other => other,
+            })?;
             KEYS.fetch_add(looked.uids.unsigned_abs(), Ordering::Relaxed);
             return Ok(looked);
         }

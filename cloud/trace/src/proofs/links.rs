@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::ProofError;
 use super::altered::{Found, What};
 use super::compare::{self, Difference, LinkAt};
-use super::rows::MOST_LINKS;
+use super::rows::{MOST_LINKS, StoredLink};
 use crate::explore::order::Stamp;
 use crate::ingest::decode::{Envelope, decode};
-use crate::ingest::rows::{Decoded, LinkRow};
+use crate::ingest::rows::Decoded;
 
 /// Pages of links that one step looks at.
 const PAGES: usize = 4;
@@ -109,7 +109,8 @@ fn same_place(one: &LinkAt, other: &LinkAt) -> bool {
 
 async fn page(tx: &mut Tx, key: i64, after: &After) -> Result<Vec<(Stamp, LinkAt)>, Error> {
     let tenant = tx.tenant();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        StoredLink,
         "select agent_id, epoch, seq, ordinal, occurred_at, from_key, to_key, kind, effect, quantity, unit \
          from uid_links where tenant_id = $1 and from_key = $2 \
            and (to_key, agent_id, epoch, seq, ordinal) > ($3, $4, $5, $6, $7) \
@@ -125,15 +126,7 @@ async fn page(tx: &mut Tx, key: i64, after: &After) -> Result<Vec<(Stamp, LinkAt
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let stamp = Stamp { agent: row.agent_id, epoch: row.epoch, seq: row.seq };
-            let (from_key, to_key, kind, effect) = (row.from_key, row.to_key, row.kind, row.effect);
-            let link = LinkRow { from_key, to_key, kind, effect, quantity: row.quantity, unit: row.unit };
-            (stamp, LinkAt { ordinal: row.ordinal, occurred_at: row.occurred_at, link })
-        })
-        .collect())
+    Ok(rows.into_iter().map(StoredLink::told).collect())
 }
 
 /// The events of links, taken apart. That their bytes are those of their leaves is checked

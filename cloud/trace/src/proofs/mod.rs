@@ -88,6 +88,9 @@ pub enum ProofError {
     /// The key of signatures.
     #[error(transparent)]
     Note(#[from] NoteError),
+    /// What stands of UIDs takes longer to read than a statement may.
+    #[error(transparent)]
+    Slow(DbError),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -102,7 +105,7 @@ impl From<sqlx::Error> for ProofError {
 impl From<ProofError> for Problem {
     fn from(error: ProofError) -> Self {
         match error {
-            ProofError::Db(error) => error.into(),
+            ProofError::Db(error) | ProofError::Slow(error) => error.into(),
             ProofError::Trace(error) => error.into(),
             ProofError::Empty => Self::new(StatusCode::NOT_FOUND, "proof.empty", error.to_string()),
             ProofError::NoEvent => Self::new(StatusCode::NOT_FOUND, "proof.event", error.to_string()),

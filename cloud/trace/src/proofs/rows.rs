@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
+use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -195,6 +196,42 @@ async fn readings(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> 
     Ok(())
 }
 
+/// A row of `uid_links`.
+pub struct StoredLink {
+    /// The agent of its event.
+    pub agent_id: Uuid,
+    /// The event's epoch.
+    pub epoch: i32,
+    /// The event's number.
+    pub seq: i64,
+    /// Its place among the links of its event.
+    pub ordinal: i16,
+    /// The event's time.
+    pub occurred_at: DateTime<Utc>,
+    /// From there.
+    pub from_key: i64,
+    /// To there.
+    pub to_key: i64,
+    /// Which kind.
+    pub kind: i16,
+    /// What it does.
+    pub effect: i16,
+    /// How much.
+    pub quantity: Option<Decimal>,
+    /// In this unit.
+    pub unit: String,
+}
+
+impl StoredLink {
+    /// Its event, and the link in the form in which it is compared.
+    pub fn told(self) -> (Stamp, LinkAt) {
+        let stamp = Stamp { agent: self.agent_id, epoch: self.epoch, seq: self.seq };
+        let (from_key, to_key, kind, effect) = (self.from_key, self.to_key, self.kind, self.effect);
+        let link = LinkRow { from_key, to_key, kind, effect, quantity: self.quantity, unit: self.unit };
+        (stamp, LinkAt { ordinal: self.ordinal, occurred_at: self.occurred_at, link })
+    }
+}
+
 /// Stored links of these places.
 pub async fn links_at(tx: &mut Tx, at: &[(Stamp, LinkAt)]) -> Result<Vec<(Stamp, LinkAt)>, Error> {
     let tenant = tx.tenant();
@@ -204,7 +241,8 @@ pub async fn links_at(tx: &mut Tx, at: &[(Stamp, LinkAt)]) -> Result<Vec<(Stamp,
     let ordinals: Vec<i16> = at.iter().map(|(_, link)| link.ordinal).collect();
     let from: Vec<i64> = at.iter().map(|(_, link)| link.link.from_key).collect();
     let to: Vec<i64> = at.iter().map(|(_, link)| link.link.to_key).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        StoredLink,
         "select l.agent_id, l.epoch, l.seq, l.ordinal, l.occurred_at, l.from_key, l.to_key, l.kind, l.effect, \
              l.quantity, l.unit \
          from unnest($2::bigint[], $3::bigint[], $4::uuid[], $5::integer[], $6::bigint[], $7::smallint[]) \
@@ -222,15 +260,7 @@ pub async fn links_at(tx: &mut Tx, at: &[(Stamp, LinkAt)]) -> Result<Vec<(Stamp,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let stamp = Stamp { agent: row.agent_id, epoch: row.epoch, seq: row.seq };
-            let (from_key, to_key, kind, effect) = (row.from_key, row.to_key, row.kind, row.effect);
-            let link = LinkRow { from_key, to_key, kind, effect, quantity: row.quantity, unit: row.unit };
-            (stamp, LinkAt { ordinal: row.ordinal, occurred_at: row.occurred_at, link })
-        })
-        .collect())
+    Ok(rows.into_iter().map(StoredLink::told).collect())
 }
 
 /// A stored link, and whether its event names the UID that it leads from, or corrects.

@@ -51,14 +51,16 @@ pub fn differences(
         // That a birth is missing is told of its event.
         None => {}
     }
-    let nothing = Vec::new();
-    entries(&said.entries, standing.entries.get(&said.key).unwrap_or(&nothing), &mut found);
-    let nothing = Vec::new();
-    ways(&said.ways, standing.ways.get(&said.key).unwrap_or(&nothing), &mut found);
-    let nothing = Vec::new();
-    holds(said, standing.holds.get(&said.key).unwrap_or(&nothing), &mut found);
+    entries(&said.entries, of(&standing.entries, said.key), &mut found);
+    ways(&said.ways, of(&standing.ways, said.key), &mut found);
+    holds(said, of(&standing.holds, said.key), &mut found);
     found.0.truncate(MOST);
     found.0
+}
+
+/// What stands of a UID; nothing where it has no row.
+fn of<T>(all: &HashMap<i64, Vec<T>>, key: i64) -> &[T] {
+    all.get(&key).map_or(&[], Vec::as_slice)
 }
 
 struct Found(Vec<Difference>);
