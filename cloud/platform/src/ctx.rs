@@ -6,6 +6,23 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+tokio::task_local! {
+    /// Where the request at hand came from.
+    static ORIGIN: String;
+}
+
+/// Does some work as part of a request that came from there: every context that is made
+/// on the way says so, and with it every row of an audit, whoever writes it.
+pub async fn coming_from<F: Future>(origin: String, work: F) -> F::Output {
+    ORIGIN.scope(origin, work).await
+}
+
+/// Where the request at hand came from; none outside of one.
+#[must_use]
+pub fn origin() -> Option<String> {
+    ORIGIN.try_with(Clone::clone).ok()
+}
+
 /// All plants of the tenant, or some, by code.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Plants {
@@ -93,17 +110,18 @@ pub struct Cx {
     pub tenant: Uuid,
     /// An opaque id of who acts: `key:…`, `agent:…`, `operator:…`, `system`.
     pub actor: String,
-    /// Where the act came from (request id, address), for the audit.
+    /// Where the act came from, for the audit: `<address> <request id>`.
     pub origin: Option<String>,
     /// The plants whose rows this caller can see, in tables that belong to one.
     pub plants: Plants,
 }
 
 impl Cx {
-    /// A context of `tenant` for `actor`, at all plants, from nowhere in particular.
+    /// A context of `tenant` for `actor`, at all plants, from where the request at hand
+    /// came, if there is one.
     #[must_use]
     pub fn new(tenant: Uuid, actor: impl Into<String>) -> Self {
-        Self { tenant, actor: actor.into(), origin: None, plants: Plants::All }
+        Self { tenant, actor: actor.into(), origin: origin(), plants: Plants::All }
     }
 
     /// The cloud itself acts: workers, seeding, migration of data.
@@ -132,5 +150,12 @@ mod tests {
         assert!(kol.clone().and(Plants::All).is_all());
         assert_eq!((Plants::All.setting(), Plants::none().setting()), (String::new(), "-".into()));
         assert!(Plants::stored(None).is_all() && Plants::stored(Some(vec![])).is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_made_within_a_request_says_where_that_came_from() {
+        let cx = coming_from("192.0.2.7 request".into(), async { Cx::system(Uuid::nil()) }).await;
+        assert_eq!(cx.origin.as_deref(), Some("192.0.2.7 request"));
+        assert_eq!(Cx::system(Uuid::nil()).origin, None);
     }
 }

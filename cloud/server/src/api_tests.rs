@@ -129,6 +129,60 @@ async fn the_document_is_the_one_in_the_repository() {
     assert_eq!(serde_json::from_str::<Value>(&kept).unwrap(), told);
 }
 
+/// Writes over what is there already that take no version, and why nobody loses by it.
+const UNSEEN: &[(&str, &str)] = &[
+    ("DELETE /api/v1/access-keys/{key}", "a key is revoked, whatever was changed of it"),
+    ("DELETE /api/v1/account/sessions", "sessions end, and never change"),
+    ("DELETE /api/v1/account/sessions/{session}", "a session ends, and never changes"),
+    ("PUT /api/v1/notices/preferences", "one's own, each set by itself"),
+    (
+        "DELETE /api/v1/reference/{list}/{code}",
+        "of the system that publishes it, which counts its own versions",
+    ),
+    ("DELETE /api/v1/scopes/{id}", "a scope is kept as it is, and never changes"),
+    ("DELETE /api/v1/workflows/delegations/{delegation}", "a delegation ends, and never changes"),
+];
+
+/// Writes that need not say which version they saw.
+const LENIENT: &[(&str, &str)] = &[
+    ("DELETE /api/v1/masters/{master}/rows/{code}", "it is restored as it was"),
+    ("DELETE /api/v1/files/{id}", "it is restored as it was"),
+    ("PUT /api/v1/files/{id}/content", "the versions before are kept"),
+    ("DELETE /api/v1/views/{id}", "one's own; those for all are changed by right"),
+];
+
+#[tokio::test]
+async fn what_overwrites_says_which_version_it_saw() {
+    let test = TestDb::new().await;
+    let document = openapi::document(&all(&test).await);
+    let has = |list: &[(&str, &str)], name: &str| list.iter().any(|(known, _)| *known == name);
+    let (mut unseen, mut asked) = (BTreeSet::new(), 0);
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        // One operation of all masters.
+        let master = path.strip_prefix("/api/v1/masters/").and_then(|rest| rest.split('/').next());
+        let path = master.map_or(path.clone(), |master| path.replace(master, "{master}"));
+        for method in ["put", "patch", "delete"] {
+            let Some(operation) = methods.get(method) else { continue };
+            let name = format!("{} {path}", method.to_uppercase());
+            let parameters = operation["parameters"].as_array().unwrap();
+            let tag = parameters.iter().any(|one| one["$ref"] == "#/components/parameters/IfMatch");
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            let body = body.as_str().and_then(|body| document.pointer(body.strip_prefix('#')?));
+            let body = body.is_some_and(|body| body["properties"]["version"].is_object());
+            if !tag && !body {
+                unseen.insert(name);
+                continue;
+            }
+            asked += 1;
+            let must = operation["responses"]["428"].is_object() || !tag;
+            assert!(must || has(LENIENT, &name), "{name} may leave out which version it saw");
+        }
+    }
+    assert!(asked > 50, "{asked}");
+    let known: BTreeSet<String> = UNSEEN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(unseen, known, "take no version; see docs/api.md, \"Versions\"");
+}
+
 /// JSON for people to compare: what fits stands on one line.
 fn write(value: &Value, depth: usize, used: usize, out: &mut String) {
     let compact = value.to_string();

@@ -1,5 +1,5 @@
-//! What becomes of tenants whose trial is over and whose time of grace has passed: the log
-//! names them, or, where the settings say so, the running cloud erases them. It holds the
+//! What becomes of tenants whose trial is over and whose time of grace has passed: the
+//! running cloud erases them, or, where the settings turn that off, the log names them. It holds the
 //! owner's login of its database anyway (`database_url`), which erasing needs.
 
 use std::ops::ControlFlow;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use analytics::mirror::{MirrorError, Mirrors};
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
+use platform::admin::log::Who;
 use platform::db::Db;
 use platform::tenancy::erase::Certificate;
 use platform::tenancy::{self, At, DataError, Due};
@@ -100,8 +101,14 @@ impl Cleanup {
         let files = self.config.files(modules::attached())?;
         let folder = self.config.state_dir.join(CERTIFICATES);
         let beside = |tenant: Uuid| tenant::boxed(self.forget(tenant));
-        let order =
-            tenancy::Order { authority: &authority, by: BY, files: Some(files.depot()?), beside: &beside };
+        let who = Who::system();
+        let order = tenancy::Order {
+            authority: &authority,
+            by: BY,
+            who: &who,
+            files: Some(files.depot()?),
+            beside: &beside,
+        };
         let mut looked = Looked::default();
         let mut done = |one: &Due, erased: Result<Certificate, DataError>| match erased {
             Ok(certificate) => {
@@ -199,10 +206,11 @@ mod tests {
             run(&test, sql, tenant, end).await;
         }
         let dir = tempfile::tempdir().unwrap();
-        let mut config = Config { state_dir: dir.path().to_owned(), ..Config::default() };
+        let dir_of = dir.path().to_owned();
+        let mut config = Config { state_dir: dir_of, erase_due: false, ..Config::default() };
         let late = end + TimeDelta::hours(2);
 
-        // By itself it does nothing but tell.
+        // Where it is turned off, it does nothing but tell.
         let looked =
             Cleanup::new(config.clone(), Mirrors::default()).look(&test.db, late, &stop).await.unwrap();
         assert_eq!(looked, Looked { due: codes(&["AAAA", "BBBB"]), ..Looked::default() });

@@ -138,8 +138,9 @@ pub struct Config {
     /// Where exports of mirrors go: a folder, or `s3://bucket` (with the settings
     /// `files_s3_…`). `exports` in the state folder when left out.
     pub mirror_exports: Option<String>,
-    /// Tenants whose trial and time of grace are over are erased by the cloud itself, each
-    /// with a certificate. Otherwise its log names them, and an operator erases them.
+    /// Tenants whose trial and time of grace are over, and that never had a plan that is no
+    /// trial, are erased by the cloud itself, each with a certificate. When this is off, its
+    /// log names them, and an operator erases them.
     pub erase_due: bool,
 }
 
@@ -190,7 +191,7 @@ impl Default for Config {
             mirror_open: 16,
             mirror_answer_seconds: 10,
             mirror_exports: None,
-            erase_due: false,
+            erase_due: true,
         }
     }
 }
@@ -470,7 +471,9 @@ mod tests {
         let file = dir.path().join("cloud.toml");
         std::fs::write(&file, "http_listen = \"127.0.0.1:0\"\n").unwrap();
         let config = Config::load(Some(&file)).unwrap();
-        assert_eq!((config.http_listen.port(), config.erase_due), (0, false), "nothing is erased unasked");
+        assert_eq!((config.http_listen.port(), config.erase_due), (0, true), "trials are cleaned up");
+        std::fs::write(&file, "erase_due = false\n").unwrap();
+        assert!(!Config::load(Some(&file)).unwrap().erase_due, "and need not be");
         std::fs::write(&file, "http_lisen = \"127.0.0.1:0\"\n").unwrap();
         let error = format!("{:#}", Config::load(Some(&file)).unwrap_err());
         assert!(error.contains("http_lisen"), "{error}");

@@ -10,6 +10,7 @@ mod database;
 mod metrics;
 mod mirror;
 mod modules;
+mod operator;
 mod progress;
 mod secrets;
 mod serve;

@@ -3,23 +3,26 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use analytics::mirror::{MirrorError, Mirrors};
 use anyhow::Context;
 use chrono::Utc;
-use platform::admin::log::Who;
-use platform::db::{Db, SHARED};
+use platform::admin::log::{self, Who};
+use platform::db::{Db, DbError, SHARED};
+use platform::i18n::{I18n, Lang, Texts};
 use platform::plans::{self, PlanError};
 use platform::tenancy::backup::Manifest;
 use platform::tenancy::config::{self, GivenCodes, Planned};
 use platform::tenancy::erase::Certificate;
 use platform::tenancy::{self, Change, DataError, Due, NewTenant, Order, Placement, Standing, Tenant};
+use serde_json::json;
 
 use crate::commands::tenant;
 use crate::config::Config;
 use crate::database::Database;
-use crate::modules;
 use crate::progress::Progress;
+use crate::{modules, operator};
 
 /// How long a running cloud is waited for to remove a mirror: it looks every 2 s, after the
 /// step it is at.
@@ -44,11 +47,17 @@ pub enum TenantCommand {
         /// Why, for people.
         #[arg(long)]
         reason: String,
+        /// Who orders it, for the log; the account of this machine when left out.
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Let a suspended tenant in again.
     Resume {
         /// Its code.
         code: String,
+        /// Who orders it, for the log; the account of this machine when left out.
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Write one tenant alone to a file, from which it can be put back. The file holds
     /// secrets and personal data.
@@ -58,6 +67,9 @@ pub enum TenantCommand {
         /// The file; `<CODE>-<time>.twbackup` here, when left out.
         #[arg(long)]
         file: Option<PathBuf>,
+        /// Who orders it, for the log; the account of this machine when left out.
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Put a tenant back from its backup, into this cloud.
     Restore(RestoreArgs),
@@ -69,6 +81,9 @@ pub enum TenantCommand {
         /// The file; `<CODE>-<time>.zip` here, when left out.
         #[arg(long)]
         file: Option<PathBuf>,
+        /// Who orders it, for the log; the account of this machine when left out.
+        #[arg(long)]
+        by: Option<String>,
     },
     /// Erase everything of a suspended tenant, for good, and write what tells of it; or of
     /// every one that is due.
@@ -100,6 +115,9 @@ pub struct RestoreArgs {
     /// Only look whether the file is whole, and tell what it holds.
     #[arg(long)]
     dry_run: bool,
+    /// Who orders it, for the log; the account of this machine when left out.
+    #[arg(long)]
+    by: Option<String>,
 }
 
 /// Arguments of `cloud tenant erase`.
@@ -144,6 +162,9 @@ pub struct MoveArgs {
     /// Take a move back that was cut short.
     #[arg(long, conflicts_with_all = ["to", "server"])]
     back: bool,
+    /// Who orders it, for the log; the account of this machine when left out.
+    #[arg(long)]
+    by: Option<String>,
 }
 
 /// Arguments of `cloud tenant create`.
@@ -181,6 +202,9 @@ pub struct CreateArgs {
     /// Show what would be made, and make nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Who orders it, for the log; the account of this machine when left out.
+    #[arg(long)]
+    by: Option<String>,
 }
 
 /// Where a tenant is to live.
@@ -218,15 +242,21 @@ pub async fn run(config: &Config, command: TenantCommand) -> anyhow::Result<()> 
 
 async fn work(config: &Config, db: &Db, command: TenantCommand) -> anyhow::Result<()> {
     match command {
-        TenantCommand::Create(args) => create(db, &args).await,
+        TenantCommand::Create(args) => create(db, &operator::who(args.by.as_deref()), &args).await,
         TenantCommand::List => list(db).await,
         TenantCommand::Show { code } => show(db, &code).await,
-        TenantCommand::Suspend { code, reason } => standing(db, &code, Some(reason.trim())).await,
-        TenantCommand::Resume { code } => standing(db, &code, None).await,
+        TenantCommand::Suspend { code, reason, by } => {
+            standing(db, &operator::who(by.as_deref()), &code, Some(reason.trim())).await
+        }
+        TenantCommand::Resume { code, by } => standing(db, &operator::who(by.as_deref()), &code, None).await,
         TenantCommand::Move(args) => moving(db, &args).await,
-        TenantCommand::Backup { code, file } => backup(config, db, &code, file).await,
+        TenantCommand::Backup { code, file, by } => {
+            backup(config, db, &operator::who(by.as_deref()), (&code, file)).await
+        }
         TenantCommand::Restore(args) => restore(config, db, &args).await,
-        TenantCommand::Export { code, file } => export(config, db, &code, file).await,
+        TenantCommand::Export { code, file, by } => {
+            export(config, db, &operator::who(by.as_deref()), (&code, file)).await
+        }
         TenantCommand::Erase(args) if args.due => erase_due(config, db, &args).await,
         TenantCommand::Erase(args) => erase(config, db, &args).await,
         TenantCommand::Erased { file } => erased(&file),
@@ -234,13 +264,17 @@ async fn work(config: &Config, db: &Db, command: TenantCommand) -> anyhow::Resul
 }
 
 /// Shuts a tenant out for a reason, or lets it in again, as its page does.
-async fn standing(db: &Db, code: &str, reason: Option<&str>) -> anyhow::Result<()> {
+async fn standing(db: &Db, who: &Who, code: &str, reason: Option<&str>) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
-    let changed = match plans::set_status(db, &Who::system(), tenant.id, reason, Utc::now()).await {
+    let changed = match plans::set_status(db, who, tenant.id, reason, Utc::now()).await {
         Err(PlanError::TrialOver) => anyhow::bail!(
             "the trial of {code} is over, so that it would be suspended again at once: extend the trial or \
              give it a plan first (/admin/tenants/{})",
             tenant.id
+        ),
+        Err(PlanError::Erasing) => anyhow::bail!(
+            "its erasure was begun, so that a part of it may be gone: `cloud tenant erase {code}` ends it, \
+             `cloud tenant restore --replace` has a backup take its place"
         ),
         done => done?,
     };
@@ -257,6 +291,17 @@ async fn standing(db: &Db, code: &str, reason: Option<&str>) -> anyhow::Result<(
 
 async fn moving(db: &Db, args: &MoveArgs) -> anyhow::Result<()> {
     let tenant = tenant(db, &args.code).await?;
+    let about = match args.to {
+        Some(to) if !args.back => {
+            json!({ "code": tenant.code, "to": place_text(&to.on(args.server.as_deref())?) })
+        }
+        _ => json!({ "code": tenant.code, "back": true }),
+    };
+    let who = operator::who(args.by.as_deref());
+    noted(db, &who, Act { action: "tenant.move", tenant: tenant.id, about }, moved(db, &tenant, args)).await
+}
+
+async fn moved(db: &Db, tenant: &Tenant, args: &MoveArgs) -> anyhow::Result<()> {
     let Some(to) = args.to.filter(|_| !args.back) else {
         let place = tenancy::take_back(db, tenant.id).await?;
         println!("taken back: {} lives in {place}, and can be written again", tenant.code);
@@ -290,6 +335,48 @@ async fn moving(db: &Db, args: &MoveArgs) -> anyhow::Result<()> {
     }
 }
 
+/// Something that reaches all of a tenant.
+struct Act {
+    action: &'static str,
+    tenant: uuid::Uuid,
+    /// What the log says of it beside.
+    about: serde_json::Value,
+}
+
+impl Act {
+    fn of_file(action: &'static str, tenant: &Tenant, file: &Path) -> Self {
+        let about = json!({ "code": tenant.code, "file": file.display().to_string() });
+        Self { action, tenant: tenant.id, about }
+    }
+}
+
+/// What a command could not do, with all of why, as the log is to have it.
+struct Failed(anyhow::Error);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl From<DbError> for Failed {
+    fn from(error: DbError) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Does it, with its beginning and its end in the log of super-administrators.
+async fn noted<T>(
+    db: &Db,
+    who: &Who,
+    act: Act,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let done =
+        log::around(db, who, (act.action, act.tenant, &act.about), async { work.await.map_err(Failed) });
+    done.await.map_err(|Failed(error)| error)
+}
+
 fn named(code: &str, file: Option<PathBuf>, ending: &str) -> PathBuf {
     file.unwrap_or_else(|| format!("{code}-{}.{ending}", Utc::now().format("%Y%m%dT%H%M%SZ")).into())
 }
@@ -299,26 +386,44 @@ fn told(manifest: &Manifest) -> String {
     format!("{} tables, {rows} rows", manifest.tables.len())
 }
 
-async fn backup(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn backup(
+    config: &Config,
+    db: &Db,
+    who: &Who,
+    (code, file): (&str, Option<PathBuf>),
+) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
     let file = named(code, file, "twbackup");
     let files = config.files(modules::attached())?;
     let mut progress = Progress::new();
+    let mut watch = progress.watch();
     let depot = Some(files.depot()?);
-    let done = tenancy::backup::backup(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
+    let work = tenancy::backup::backup(db, tenant.id, &file, depot, Utc::now(), &mut watch);
+    let act = Act::of_file("tenant.backup", &tenant, &file);
+    let done = noted(db, who, act, async { Ok(work.await?) }).await;
+    drop(watch);
     progress.end();
     println!("{}: {} of {code}", file.display(), told(&done?));
     println!("It holds secrets and personal data. To put it back elsewhere, take the keys of secrets along.");
     Ok(())
 }
 
-async fn export(config: &Config, db: &Db, code: &str, file: Option<PathBuf>) -> anyhow::Result<()> {
+async fn export(
+    config: &Config,
+    db: &Db,
+    who: &Who,
+    (code, file): (&str, Option<PathBuf>),
+) -> anyhow::Result<()> {
     let tenant = tenant(db, code).await?;
     let file = named(code, file, "zip");
     let files = config.files(modules::attached())?;
     let mut progress = Progress::new();
+    let mut watch = progress.watch();
     let depot = Some(files.depot()?);
-    let done = tenancy::backup::export(db, tenant.id, &file, depot, Utc::now(), &mut progress.watch()).await;
+    let work = tenancy::backup::export(db, tenant.id, &file, depot, Utc::now(), &mut watch);
+    let act = Act::of_file("tenant.export", &tenant, &file);
+    let done = noted(db, who, act, async { Ok(work.await?) }).await;
+    drop(watch);
     progress.end();
     println!("{}: {} of {code}, without what is secret", file.display(), told(&done?));
     Ok(())
@@ -342,7 +447,13 @@ async fn restore(config: &Config, db: &Db, args: &RestoreArgs) -> anyhow::Result
     let (wanted, depot) = ((&placement, args.replace), Some(files.depot()?));
     let mut progress = Progress::new();
     let mut watch = progress.watch();
-    let done = tenancy::restore::restore(db, &args.file, wanted, depot, Utc::now(), &mut watch).await;
+    let manifest = tenancy::restore::look(&args.file)?;
+    let about = json!({ "code": manifest.code, "file": args.file.display().to_string(),
+                        "taken": manifest.made_at, "replace": args.replace });
+    let act = Act { action: "tenant.restore", tenant: manifest.tenant, about };
+    let work = tenancy::restore::restore(db, &args.file, wanted, depot, Utc::now(), &mut watch);
+    let who = operator::who(args.by.as_deref());
+    let done = noted(db, &who, act, async { Ok(work.await?) }).await;
     drop(watch);
     progress.end();
     let restored = done?;
@@ -358,7 +469,9 @@ async fn restore(config: &Config, db: &Db, args: &RestoreArgs) -> anyhow::Result
 async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()> {
     // The command line asks for both, unless it is about those that are due.
     let (code, by) = (args.code.as_deref().unwrap_or_default(), args.by.as_deref().unwrap_or_default());
-    let tenant = tenant(db, code).await?;
+    let Some(tenant) = tenancy::find_tenant(db, code).await? else {
+        return erased_before(config, db, code, args).await;
+    };
     let authority = crate::commands::open_authority(config, db).await?;
     let file = args.certificate.clone().unwrap_or_else(|| format!("{code}-erased.json").into());
     anyhow::ensure!(!file.exists(), "{} is there already", file.display());
@@ -379,12 +492,25 @@ async fn erase(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result<()>
     if typed == tenant.code && !Standing::of(&tenant.status).admits() {
         forget_mirror(config, tenant.id).await?;
     }
-    let done =
-        tenancy::erase::erase(db, &authority, tenant.id, confirmed, depot, Utc::now(), &mut watch).await;
+    let work = tenancy::erase::erase(db, &authority, tenant.id, confirmed, depot, Utc::now(), &mut watch);
+    let about = json!({ "code": tenant.code, "by": by });
+    let act = Act { action: tenancy::erase::ERASE, tenant: tenant.id, about };
+    let done = noted(db, &operator::who(Some(by)), act, async { Ok(work.await?) }).await;
     drop(watch);
     progress.end();
     let certificate = done?;
     forget_mirror(config, tenant.id).await?;
+    write_certificate(code, &file, &certificate)
+}
+
+/// It is gone already: cut short at the very end, the certificate that is kept is written,
+/// and what may be left beside the database goes.
+async fn erased_before(config: &Config, db: &Db, code: &str, args: &EraseArgs) -> anyhow::Result<()> {
+    let kept = tenancy::erasures::latest(db, code).await?;
+    let (stated, certificate) = kept.with_context(|| format!("there is no tenant {code}"))?;
+    let file = args.certificate.clone().unwrap_or_else(|| format!("{code}-erased.json").into());
+    anyhow::ensure!(!file.exists(), "{code} is erased already, and {} is there", file.display());
+    forget_mirror(config, stated.tenant).await?;
     write_certificate(code, &file, &certificate)
 }
 
@@ -427,8 +553,13 @@ pub(crate) async fn forget_exports(config: &Config, tenant: uuid::Uuid) -> anyho
 
 fn write_certificate(code: &str, file: &Path, certificate: &Certificate) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(certificate)?;
-    // It is kept in the control schema as well: a disk that is full loses nothing.
-    std::fs::write(file, &text)
+    // It is kept in the control schema as well: a disk that is full loses nothing. Half of it
+    // is never in its place, where it would keep the whole from being written.
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = file.with_file_name(name);
+    std::fs::write(&part, &text)
+        .and_then(|()| std::fs::rename(&part, file))
         .with_context(|| format!("writing {}; here it is:\n{text}", file.display()))?;
     println!("{code} is erased; {} certifies it", file.display());
     Ok(())
@@ -455,7 +586,8 @@ async fn erase_due(config: &Config, db: &Db, args: &EraseArgs) -> anyhow::Result
     let authority = crate::commands::open_authority(config, db).await?;
     let files = config.files(modules::attached())?;
     let beside = |tenant| boxed(forget_mirror(config, tenant));
-    let order = Order { authority: &authority, by, files: Some(files.depot()?), beside: &beside };
+    let who = operator::who(Some(by));
+    let order = Order { authority: &authority, by, who: &who, files: Some(files.depot()?), beside: &beside };
     let mut failed = Vec::new();
     let mut told = |one: &Due, erased: Result<Certificate, DataError>| {
         let file = folder.join(format!("{}-erased-{}.json", one.code, now.format("%Y%m%dT%H%M%SZ")));
@@ -509,15 +641,18 @@ fn planned(args: &CreateArgs) -> anyhow::Result<Planned> {
             .to_string()
         }
     };
-    let mut planned = config::read(&json, &given)
-        .map_err(|wrong| anyhow::anyhow!("nothing was made:\n  {}", wrong.join("\n  ")))?;
+    let mut planned = config::read(&json, &given).map_err(|wrong| {
+        let texts = Texts::new(Arc::new(I18n::new().with_all(platform::admin::TEXTS)), Lang::En);
+        let told = wrong.iter().map(|one| format!("\n  {}: {}", one.pointer, one.say(&texts)));
+        anyhow::anyhow!("nothing was made:{}", told.collect::<String>())
+    })?;
     if args.from.is_none() {
         planned.tenant.slug = None;
     }
     Ok(planned)
 }
 
-async fn create(db: &Db, args: &CreateArgs) -> anyhow::Result<()> {
+async fn create(db: &Db, who: &Who, args: &CreateArgs) -> anyhow::Result<()> {
     let planned = planned(args)?;
     let NewTenant { code, name, time_zone, language, currency, .. } = &planned.tenant;
     let placement = args.placement.on(args.server.as_deref())?;
@@ -528,15 +663,27 @@ async fn create(db: &Db, args: &CreateArgs) -> anyhow::Result<()> {
     for derived in &planned.derived {
         println!("  derived from the id: {derived}");
     }
-    for left_out in &planned.left_out {
-        println!("  not kept: {left_out}");
+    for plant in planned.plants.iter().filter(|plant| plant.address.is_some()) {
+        println!(
+            "  {} stands at {}",
+            plant.code,
+            plant.address.as_deref().unwrap_or_default().replace('\n', ", ")
+        );
     }
+    if !planned.tenant.features.is_empty() {
+        println!(
+            "  kept, and no part of the product is switched by it yet: features {}",
+            planned.tenant.features.join(", ")
+        );
+    }
+    let clashes = tenancy::clashes(db, &planned).await?;
+    anyhow::ensure!(clashes.is_empty(), "nothing was made:\n  {}", clashes.join("\n  "));
     if args.dry_run {
         println!("nothing was made (--dry-run)");
         return Ok(());
     }
-    let made = tenancy::create(db, &Who::system(), &planned.tenant, &placement, Utc::now()).await?;
-    tenancy::create_plants(db, made.id, &planned).await?;
+    let made = tenancy::create(db, who, &planned.tenant, &placement, Utc::now()).await?;
+    tenancy::create_plants(db, who, made.id, &planned).await?;
     match made.change {
         Change::Made => println!(
             "made; invite its first person with `cloud user invite EMAIL --name NAME --tenant {code}`"

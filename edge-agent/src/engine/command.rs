@@ -89,6 +89,11 @@ pub(super) enum Control {
         answer: v1::LabelAnswer,
         done: Done<()>,
     },
+    KeptAnswered {
+        hold: String,
+        released: bool,
+        done: Done<()>,
+    },
     Quarantine {
         place: Place,
         problem: String,

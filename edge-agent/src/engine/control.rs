@@ -15,7 +15,7 @@ use super::start::{GENERATION, REFERENCE_AS_OF, REFERENCE_VERSION};
 use super::writer::Writer;
 use crate::journal::{Place, Quarantined, ReferenceRow, Verified, WriteSet};
 use crate::mint::{Granted, Mint};
-use crate::reference::{Hold, Reference};
+use crate::reference::{Hold, Reference, hold_of, kept_rows};
 use crate::station::types::{Label, Touched};
 
 /// Chunks of one version that came so far.
@@ -58,6 +58,10 @@ impl Writer {
             }
             Control::Label { answer, done } => {
                 let result = self.label(&answer).await;
+                self.reply(done, result);
+            }
+            Control::KeptAnswered { hold, released, done } => {
+                let result = self.kept_answered(&hold, released).await;
                 self.reply(done, result);
             }
             Control::Quarantine { place, problem, done } => {
@@ -132,25 +136,46 @@ impl Writer {
     }
 
     async fn apply(&mut self, staged: Staged) -> Result<u64, EngineError> {
-        let Staged { version, full, rows } = staged;
-        let mut reference =
-            if full { Reference::default() } else { Reference::clone(&self.state.reference.load()) };
+        let Staged { version, full, mut rows } = staged;
+        let before = self.state.reference.load_full();
+        let mut reference = if full { Reference::default() } else { Reference::clone(&before) };
         if !full {
             for (kind, json) in self.journal.reference_now(&rows).await? {
                 reference.remove(&kind, &json);
             }
         }
         let mut unread = if full { 0 } else { self.state.reference_unread };
+        let mut doubtful = !full && before.doubtful;
         for row in rows.iter().filter(|r| !r.deleted) {
             if let Err(error) = reference.insert(&row.kind, &row.json) {
                 tracing::warn!(kind = row.kind, id = row.id, %error, "a row was not understood");
                 unread += 1;
+                doubtful |= Reference::may_hold(&row.kind);
             }
         }
-        reference.settle();
         let now = (self.state.settings.now)();
         // A full set is of the generation that the cloud last told.
         let generation = if full { self.told_generation } else { self.state.generation };
+        // One that says nothing of what was told before is of a restored cloud.
+        let restored =
+            full && (before.generation != 0 && generation != before.generation || version < before.version);
+        let gone: HashSet<String> = rows
+            .iter()
+            .filter(|row| row.deleted && row.kind == "hold" && hold_of(&row.id) == row.id)
+            .map(|row| row.id.clone())
+            .collect();
+        reference.kept = reference.vanished(&before, restored, &gone);
+        if restored && !reference.kept.is_empty() {
+            tracing::warn!(
+                holds = reference.kept.len(),
+                "the restored cloud lacks holds; they stay in force here"
+            );
+        }
+        rows.extend(kept_rows(&before.kept, &reference.kept, full));
+        reference.settle();
+        reference.doubtful = doubtful;
+        // What is not wholly understood is not had.
+        let version = if doubtful { 0 } else { version };
         reference.version = version;
         reference.generation = generation;
         reference.as_of = Some(now);
@@ -167,6 +192,22 @@ impl Writer {
         self.state.refer(reference);
         self.state.reference_unread = unread;
         Ok(version)
+    }
+
+    /// What the office says of a hold that is kept: one that it released goes; another
+    /// goes when the office's own row of it has come.
+    async fn kept_answered(&mut self, hold: &str, released: bool) -> Result<(), EngineError> {
+        let before = self.state.reference.load_full();
+        if !released || !before.kept.keys().any(|id| hold_of(id) == hold) {
+            return Ok(());
+        }
+        let mut reference = Reference::clone(&before);
+        reference.kept.retain(|id, _| hold_of(id) != hold);
+        reference.settle();
+        let rows = kept_rows(&before.kept, &reference.kept, false);
+        self.journal.write_reference(false, rows, WriteSet::default()).await?;
+        self.state.refer(reference);
+        Ok(())
     }
 
     /// The labels without the holds that this plant had placed on them and that the
@@ -198,7 +239,7 @@ impl Writer {
         // What was applied just now says so already: scans that wait behind a hold need
         // not wait for the disk once more.
         let fresh = |as_of: DateTime<Utc>| (at - as_of).abs() < chrono::TimeDelta::seconds(1);
-        if current.version != version || current.as_of.is_some_and(fresh) {
+        if current.doubtful || current.version != version || current.as_of.is_some_and(fresh) {
             return;
         }
         let mut reference = Reference::clone(&current);

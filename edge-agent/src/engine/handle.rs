@@ -224,6 +224,30 @@ impl Handle {
         self.control(|done| Control::Label { answer, done }).await
     }
 
+    /// What is held by holds that a restored cloud did not know of.
+    #[must_use]
+    pub fn kept_holds(&self) -> Vec<v1::KeptHold> {
+        let reference = self.0.reference.load();
+        let mut kept: Vec<&crate::reference::Hold> = reference.kept.values().collect();
+        kept.sort_by(|a, b| a.hold.cmp(&b.hold));
+        let told = kept.into_iter().map(|hold| v1::KeptHold {
+            hold: hold.hold.clone(),
+            reason: hold.reason.clone(),
+            keys: hold.keys.clone(),
+            lots: hold.lots.iter().map(|lot| lot.as_bytes().to_vec()).collect(),
+        });
+        told.collect()
+    }
+
+    /// Takes what the office says of such a hold.
+    ///
+    /// # Errors
+    /// When it could not be written; the hold stays in force then.
+    pub async fn kept_answered(&self, answer: v1::KeptHoldAnswer) -> Result<(), EngineError> {
+        let v1::KeptHoldAnswer { hold, released } = answer;
+        self.control(|done| Control::KeptAnswered { hold, released, done }).await
+    }
+
     /// Tells how the way to the cloud stands.
     pub fn set_uplink(&self, state: UplinkState) {
         self.0.uplink.send_replace(state);

@@ -70,15 +70,25 @@ pub(super) async fn start(
     }
     let mut reference = Reference::default();
     let mut unread = 0;
-    journal
+    let mut doubtful = false;
+    let whole = journal
         .reference_rows(|kind, json| {
             if reference.insert(kind, json).is_err() {
                 unread += 1;
+                doubtful |= Reference::may_hold(kind);
             }
         })
         .await?;
     reference.settle();
-    reference.version = loaded.meta(REFERENCE_VERSION).and_then(|v| v.parse().ok()).unwrap_or_default();
+    reference.doubtful = doubtful || !whole;
+    if reference.doubtful {
+        tracing::error!(
+            "a part of the reference data is lost, holds perhaps; the cloud is asked for all of it"
+        );
+    }
+    let version = loaded.meta(REFERENCE_VERSION).and_then(|v| v.parse().ok()).unwrap_or_default();
+    // Of nothing: the cloud sends all of it, and events do not say that a hold was had.
+    reference.version = if reference.doubtful { 0 } else { version };
     reference.generation = loaded.meta(GENERATION).and_then(|v| v.parse().ok()).unwrap_or_default();
     reference.as_of = loaded.meta(REFERENCE_AS_OF).and_then(|v| v.parse().ok());
 

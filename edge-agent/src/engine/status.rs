@@ -55,6 +55,8 @@ pub struct Status {
     pub reference_version: u64,
     /// When the cloud last said that it is current.
     pub reference_as_of: Option<DateTime<Utc>>,
+    /// Reference data was lost, holds perhaps; until all of it is told anew.
+    pub reference_lost: bool,
     /// Rows of reference data that could not be understood.
     pub reference_unread: u64,
     /// Labels of which nobody knows whether they came out.
@@ -94,6 +96,7 @@ impl Status {
         warn(!self.low.is_empty(), "mint.low");
         warn(!self.series_low.is_empty(), "series.low");
         warn(self.clock_jump.is_some(), "clock.jump");
+        warn(self.reference_lost, "reference.lost");
         warn(self.reference_unread > 0, "reference.unread");
         warnings
     }

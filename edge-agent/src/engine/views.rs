@@ -35,6 +35,7 @@ impl Writer {
             clock_jump: state.clock_jump,
             reference_version: reference.version,
             reference_as_of: reference.as_of,
+            reference_lost: reference.doubtful,
             reference_unread: state.reference_unread,
             open_prints: Arc::clone(&state.open_prints),
             recorded: state.recorded,

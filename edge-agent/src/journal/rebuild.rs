@@ -10,7 +10,8 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::carve::carve;
 use super::writeset::write_records;
 use super::{
-    DATABASE, Head, JournalError, JournalSettings, NewRecord, Place, connect, disk, ends, schema, seal,
+    DATABASE, Head, JournalError, JournalSettings, NewRecord, Place, connect, disk, ends, refdata, schema,
+    seal,
 };
 
 /// What came of a rebuilding.
@@ -80,6 +81,8 @@ pub(super) async fn rebuild(settings: &JournalSettings) -> Result<Rebuilt, Journ
     settle_wal(dir).await;
     let mut new = connect(&work).await?;
     schema::migrate(&mut new).await?;
+    // What the reference data comes to is known only if the old one tells it.
+    refdata::forget_sum(&mut new).await?;
     let mut partly = copy_tables(&mut new, &old).await?;
     let head = ends::stored(&mut new).await?;
     if head.is_none() && !partly.contains(&"head") {

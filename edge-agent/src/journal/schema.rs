@@ -7,7 +7,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::JournalError;
 
 /// Steps in order; step `n` takes `user_version` from `n` to `n + 1`.
-const STEPS: &[&str] = &[V1];
+const STEPS: &[&str] = &[V1, V2];
 
 /// Format that this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -128,6 +128,11 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 ";
 
+// Reference data says what is held: its rows are sealed as the small tables are.
+const V2: &str = "ALTER TABLE reference ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0";
+/// The step after which what is there is sealed for the first time.
+const SEALED: usize = 2;
+
 /// Brings the database to [`VERSION`]; refuses one that is newer.
 pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalError> {
     let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *conn).await?.try_get(0)?;
@@ -137,6 +142,9 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalEr
     for (from, step) in STEPS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
         let mut tx = conn.begin().await?;
         sqlx::raw_sql(*step).execute(&mut *tx).await?;
+        if from + 1 == SEALED {
+            super::refdata::seal_all(&mut tx).await?;
+        }
         // The step and its number commit together; a pragma takes no parameter.
         let number = format!("PRAGMA user_version = {}", from + 1);
         sqlx::raw_sql(sqlx::AssertSqlSafe(number)).execute(&mut *tx).await?;

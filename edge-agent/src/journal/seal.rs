@@ -75,7 +75,12 @@ pub(super) const SERIES_MARKS: Sealed =
     Sealed { name: "series_marks", columns: &[("series", Text), ("highest_granted", Int)], key: 1 };
 pub(super) const META: Sealed = Sealed { name: "meta", columns: &[("name", Text), ("value", Text)], key: 1 };
 
-/// All of them.
+/// Apart from [`ALL`]: it may be large, and is looked at row by row when it is read
+/// (`refdata.rs`).
+pub(super) const REFERENCE: Sealed =
+    Sealed { name: "reference", columns: &[("kind", Text), ("id", Text), ("json", Text)], key: 2 };
+
+/// All small ones.
 pub(super) const ALL: [&Sealed; 9] =
     [&HEAD, &ENDS, &FLOORS, &ACKS, &LEASES, &LEASE_MARKS, &SERIES, &SERIES_MARKS, &META];
 

@@ -16,7 +16,7 @@ use crate::config::Language;
 mod tests;
 
 /// Keys of the agent itself, beside those of the rules.
-pub const AGENT: [&str; 30] = [
+pub const AGENT: [&str; 31] = [
     "clock.jump",
     "engine.failed",
     "engine.mint-blocked",
@@ -45,6 +45,7 @@ pub const AGENT: [&str; 30] = [
     "mint.behind-mark",
     "mint.blocked",
     "mint.low",
+    "reference.lost",
     "reference.unread",
     "series.low",
 ];

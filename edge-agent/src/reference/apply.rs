@@ -3,7 +3,8 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{BomLine, Hold, Item, Location, Operator, Order, Reason, Reference};
+use super::kept::KEPT;
+use super::{BomLine, Hold, Item, ItemHere, Location, Operator, Order, Reason, Reference};
 
 /// Why a row was left out.
 #[derive(Debug, thiserror::Error)]
@@ -23,10 +24,12 @@ pub enum RowError {
 
 enum Row {
     Item(Item),
+    ItemHere(ItemHere),
     BomLine(BomLine),
     Order(Order),
     Operator(Operator),
     Hold(Hold),
+    Kept(Hold),
     Reason(Reason),
     Location(Location),
 }
@@ -37,10 +40,12 @@ fn parse(kind: &str, json: &str) -> Result<Row, RowError> {
     }
     Ok(match kind {
         "item" => Row::Item(of(kind, json)?),
+        "item_here" => Row::ItemHere(of(kind, json)?),
         "bom_line" => Row::BomLine(of(kind, json)?),
         "order" | "work_order" | "transfer" => Row::Order(of(kind, json)?),
         "operator" => Row::Operator(of(kind, json)?),
         "hold" => Row::Hold(of(kind, json)?),
+        KEPT => Row::Kept(of(kind, json)?),
         "reason" => Row::Reason(of(kind, json)?),
         "location" => Row::Location(of(kind, json)?),
         _ => return Err(RowError::Kind(kind.to_owned())),
@@ -55,7 +60,22 @@ impl Reference {
     /// The row is left out then.
     pub fn insert(&mut self, kind: &str, json: &str) -> Result<(), RowError> {
         match parse(kind, json)? {
-            Row::Item(item) => drop(self.items.insert(item.item.clone(), item)),
+            Row::Item(item) => match self.here.get(&item.item) {
+                Some(here) => {
+                    self.items.insert(item.item.clone(), here.over(&item));
+                    self.central.insert(item.item.clone(), item);
+                }
+                None => drop(self.items.insert(item.item.clone(), item)),
+            },
+            Row::ItemHere(here) => {
+                // The item may come after what is other of it, and before.
+                let central = self.central.remove(&here.item).or_else(|| self.items.remove(&here.item));
+                if let Some(central) = central {
+                    self.items.insert(here.item.clone(), here.over(&central));
+                    self.central.insert(here.item.clone(), central);
+                }
+                self.here.insert(here.item.clone(), here);
+            }
             Row::BomLine(line) => {
                 let lines = self.bom.entry(line.parent.clone()).or_default();
                 lines.retain(|l| l.line != line.line);
@@ -70,6 +90,7 @@ impl Reference {
                 self.operators.insert(operator.badge_sha256.clone(), operator);
             }
             Row::Hold(hold) => drop(self.holds.insert(hold.hold.clone(), hold)),
+            Row::Kept(hold) => drop(self.kept.insert(hold.hold.clone(), hold)),
             Row::Reason(reason) => drop(self.reasons.insert(reason.reason.clone(), reason)),
             Row::Location(place) => {
                 self.locations.insert(place.location.clone(), place);
@@ -78,12 +99,27 @@ impl Reference {
         Ok(())
     }
 
+    /// Whether a row that could not be understood may say that something is held.
+    #[must_use]
+    pub fn may_hold(kind: &str) -> bool {
+        kind == "hold" || kind == KEPT
+    }
+
     /// Takes out the row that this JSON made. A row that could not be understood
     /// made none.
     pub fn remove(&mut self, kind: &str, json: &str) {
         let Ok(row) = parse(kind, json) else { return };
         match row {
-            Row::Item(item) => drop(self.items.remove(&item.item)),
+            Row::Item(item) => {
+                self.central.remove(&item.item);
+                self.items.remove(&item.item);
+            }
+            Row::ItemHere(here) => {
+                self.here.remove(&here.item);
+                if let Some(central) = self.central.remove(&here.item) {
+                    self.items.insert(here.item, central);
+                }
+            }
             Row::BomLine(line) => {
                 if let Some(lines) = self.bom.get_mut(&line.parent) {
                     lines.retain(|l| l.line != line.line);
@@ -95,6 +131,7 @@ impl Reference {
             Row::Order(order) => drop(self.orders.remove(&(order.kind, order.number))),
             Row::Operator(operator) => drop(self.operators.remove(&operator.badge_sha256)),
             Row::Hold(hold) => drop(self.holds.remove(&hold.hold)),
+            Row::Kept(hold) => drop(self.kept.remove(&hold.hold)),
             Row::Reason(reason) => drop(self.reasons.remove(&reason.reason)),
             Row::Location(place) => drop(self.locations.remove(&place.location)),
         }
@@ -102,8 +139,9 @@ impl Reference {
 
     /// Brings what follows from the rows up to date: what is held.
     pub fn settle(&mut self) {
-        self.held_keys = self.holds.values().flat_map(|h| h.keys.iter().copied()).collect();
-        self.held_lots = self.holds.values().flat_map(|h| h.lots.iter().copied()).collect();
+        let all = || self.holds.values().chain(self.kept.values());
+        self.held_keys = all().flat_map(|h| h.keys.iter().copied()).collect();
+        self.held_lots = all().flat_map(|h| h.lots.iter().copied()).collect();
     }
 }
 
@@ -124,6 +162,38 @@ mod tests {
         reference.remove("hold", &hold("[1]"));
         reference.settle();
         assert!(reference.held_keys.is_empty() && reference.holds.is_empty());
+    }
+
+    #[test]
+    fn an_item_is_as_it_is_at_this_plant_in_whatever_order_it_is_told() {
+        let item = r#"{"item":"OIL","names":{"en":"Oil"},"type_code":"RM","base_unit":"l","tracking":"lot","shelf_life_days":365}"#;
+        let here = r#"{"item":"OIL","shelf_life_days":90,"inspect":true}"#;
+        let told = |rows: &[(&str, &str)]| {
+            let mut reference = Reference::default();
+            for (kind, json) in rows {
+                reference.insert(kind, json).unwrap();
+            }
+            reference
+        };
+        let of = |reference: &Reference| {
+            reference.items.get("OIL").map(|item| (item.shelf_life_days, item.inspect))
+        };
+        for rows in [[("item", item), ("item_here", here)], [("item_here", here), ("item", item)]] {
+            let mut reference = told(&rows);
+            assert_eq!(of(&reference), Some((Some(90), true)));
+            // The item changes for all, and stays other here; then it is as for all again.
+            reference.insert("item", &item.replace("365", "400")).unwrap();
+            assert_eq!(of(&reference), Some((Some(90), true)));
+            reference.insert("item_here", r#"{"item":"OIL","inspect":true}"#).unwrap();
+            assert_eq!(of(&reference), Some((Some(400), true)));
+            reference.remove("item_here", here);
+            assert_eq!(of(&reference), Some((Some(400), false)));
+        }
+        let mut reference = told(&[("item", item), ("item_here", here)]);
+        reference.remove("item", item);
+        assert_eq!(of(&reference), None);
+        reference.insert("item", item).unwrap();
+        assert_eq!(of(&reference), Some((Some(90), true)), "and is there again as it was");
     }
 
     #[test]

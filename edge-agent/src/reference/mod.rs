@@ -2,8 +2,10 @@
 //! memory for the rules, on disk for a start without a network.
 
 mod apply;
+mod kept;
 
 pub use apply::RowError;
+pub use kept::{hold_of, rows as kept_rows};
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -33,6 +35,30 @@ pub struct Item {
     /// Must pass inspection before use.
     #[serde(default)]
     pub inspect: bool,
+}
+
+/// What is other of an item at this plant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemHere {
+    /// Item code.
+    pub item: String,
+    /// In the place of the item's own, where it is given.
+    #[serde(default)]
+    pub shelf_life_days: Option<u32>,
+    /// The same.
+    #[serde(default)]
+    pub inspect: Option<bool>,
+}
+
+impl ItemHere {
+    /// The item as it is at this plant.
+    fn over(&self, item: &Item) -> Item {
+        Item {
+            shelf_life_days: self.shelf_life_days.or(item.shelf_life_days),
+            inspect: self.inspect.unwrap_or(item.inspect),
+            ..item.clone()
+        }
+    }
 }
 
 /// One component of a parent item.
@@ -154,7 +180,7 @@ pub struct Location {
 }
 
 /// All reference data of one version. Rows arrive as (kind, id, JSON); kinds are
-/// item, bom_line, order, operator, hold, reason, location.
+/// item, item_here, bom_line, order, operator, hold, reason, location.
 #[derive(Debug, Clone, Default)]
 pub struct Reference {
     /// Version applied; 0 when nothing has come yet.
@@ -163,8 +189,12 @@ pub struct Reference {
     pub generation: u64,
     /// When it was last confirmed current by the cloud.
     pub as_of: Option<DateTime<Utc>>,
-    /// By item code.
+    /// By item code, each as it is at this plant.
     pub items: HashMap<String, Item>,
+    /// By item code, as it is for all plants, where it is other here.
+    pub(crate) central: HashMap<String, Item>,
+    /// By item code.
+    pub(crate) here: HashMap<String, ItemHere>,
     /// By parent item.
     pub bom: HashMap<String, Vec<BomLine>>,
     /// By (type, number).
@@ -177,6 +207,12 @@ pub struct Reference {
     pub locations: HashMap<String, Location>,
     /// By hold id.
     pub holds: HashMap<String, Hold>,
+    /// What the holds of a cloud that was restored since held besides, by hold id: it
+    /// stays held until the office has it again or says that it was released.
+    pub kept: HashMap<String, Hold>,
+    /// Something that was told, a hold perhaps, was lost on disk or could not be read:
+    /// nothing tells what is held until everything is told anew.
+    pub doubtful: bool,
     /// Keys under at least one hold.
     pub held_keys: HashSet<i64>,
     /// Lots under at least one hold.

@@ -11,6 +11,8 @@ use super::types::{Custody, Label, Life, QualityState};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     held: bool,
+    /// It is not known what is held.
+    doubtful: bool,
     rejected: bool,
     uninspected: bool,
     failed: bool,
@@ -30,6 +32,7 @@ pub(crate) struct Rule {
 /// Moving, counting, labelling: only what is used up or packed stands against it.
 pub(crate) const HANDLE: Rule = Rule {
     held: false,
+    doubtful: false,
     rejected: false,
     uninspected: false,
     failed: false,
@@ -45,14 +48,14 @@ pub(crate) const HANDLE: Rule = Rule {
 pub(crate) const JUDGE: Rule = Rule { ..HANDLE };
 
 /// Working on it: operations, loads, the parent of an assembly.
-pub(crate) const WORK: Rule = Rule { held: true, rejected: true, ..HANDLE };
+pub(crate) const WORK: Rule = Rule { held: true, doubtful: true, rejected: true, ..HANDLE };
 
 /// Using it up, building it in, packing it.
 pub(crate) const USE: Rule = Rule { uninspected: true, failed: true, expired: true, ..WORK };
 
 /// Opening a package: a held one too, since what is held is taken out of it;
 /// nothing is put in.
-pub(crate) const OPEN: Rule = Rule { held: false, ..USE };
+pub(crate) const OPEN: Rule = Rule { held: false, doubtful: false, ..USE };
 
 /// Building it in, where it may also lie in the kit for this very order.
 pub(crate) const BUILD_IN: Rule = Rule { kitted: true, ..USE };
@@ -61,10 +64,10 @@ pub(crate) const BUILD_IN: Rule = Rule { kitted: true, ..USE };
 pub(crate) const SHIP: Rule = USE;
 
 /// Sending it back to the supplier: bad goods go, held ones wait.
-pub(crate) const SEND_BACK: Rule = Rule { held: true, ..HANDLE };
+pub(crate) const SEND_BACK: Rule = Rule { held: true, doubtful: true, ..HANDLE };
 
 /// Taking it out of use: what is held needs a decision first.
-pub(crate) const DESTROY: Rule = Rule { held: true, ..HANDLE };
+pub(crate) const DESTROY: Rule = Rule { held: true, doubtful: true, ..HANDLE };
 
 /// It comes from outside, so its being away is expected.
 pub(crate) const ARRIVE: Rule = Rule { away: false, ..HANDLE };
@@ -89,6 +92,10 @@ pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Opt
     } else if held(step, key) && !rule.held {
         let args = vec![("uid".to_owned(), step.uid(key)), ("reason".to_owned(), hold_reason(step, key))];
         step.note(Code::NOTE_HELD, args);
+    }
+    if rule.doubtful && step.world.reference.doubtful && !held(step, key) {
+        let refusal = refusal(step, Code::HOLDS_LOST, key);
+        step.permit(refusal.then(Next::HOLDS_LOST))?;
     }
     let Some(label) = label else {
         note_unknown(step, key);
@@ -193,6 +200,7 @@ fn hold_reason(step: &Step<'_>, key: i64) -> String {
         .reference
         .holds
         .values()
+        .chain(step.world.reference.kept.values())
         .filter(|hold| hold.keys.contains(&key) || lot.is_some_and(|lot| hold.lots.contains(&lot)))
         .collect();
     // A hash map has no order, and an answer must not depend on chance.
@@ -229,6 +237,7 @@ pub(crate) fn contents(step: &Step<'_>, key: i64) -> Vec<i64> {
 
 /// Refuses a package in which something is held, rejected or not inspected.
 pub(crate) fn check_contents(step: &mut Step<'_>, key: i64) -> Result<Vec<i64>, Refusal> {
+    refuse_unnamed(step, key)?;
     let unfit = |label: &Label| label.quality != QualityState::Unrestricted;
     let inside = contents(step, key);
     refuse_contents(step, key, &inside, |step, child| {
@@ -239,8 +248,20 @@ pub(crate) fn check_contents(step: &mut Step<'_>, key: i64) -> Result<Vec<i64>, 
 
 /// Refuses a package in which something is held.
 pub(crate) fn check_held(step: &mut Step<'_>, key: i64) -> Result<(), Refusal> {
+    refuse_unnamed(step, key)?;
     let inside = contents(step, key);
     refuse_contents(step, key, &inside, held)
+}
+
+/// Refuses a package of which it is not known here all that is in it.
+fn refuse_unnamed(step: &mut Step<'_>, key: i64) -> Result<(), Refusal> {
+    for package in contents(step, key).into_iter().chain([key]) {
+        if step.label(package).is_some_and(|label| label.package && label.incomplete) {
+            let refusal = refusal(step, Code::CONTENT_UNNAMED, package).about([key, package]);
+            step.permit(refusal.then(Next::HELD))?;
+        }
+    }
+    Ok(())
 }
 
 fn refuse_contents(

@@ -102,5 +102,6 @@ fn lay(known: Label, told: Label) -> Label {
     label.operations.extend(more);
     let more: Vec<_> = told.children.into_iter().filter(|child| !label.children.contains(child)).collect();
     label.children.extend(more);
+    label.incomplete |= told.incomplete;
     label
 }

@@ -309,6 +309,9 @@ impl<'w> Step<'w> {
     }
 
     fn note_old_reference(&mut self) {
+        if self.world.reference.doubtful {
+            return self.note(Code::REFERENCE_LOST, Args::new());
+        }
         let age = self.world.reference.as_of.map(|as_of| (self.world.now - as_of).num_hours());
         match age {
             None => self.note(Code::REFERENCE_NONE, Args::new()),

@@ -138,6 +138,14 @@ impl Port for EnginePort {
         .boxed()
     }
 
+    fn kept(&self) -> Vec<v1::KeptHold> {
+        self.engine.kept_holds()
+    }
+
+    fn kept_answered(&self, answer: v1::KeptHoldAnswer) -> BoxFuture<'_, Result<(), PortError>> {
+        async move { self.engine.kept_answered(answer).await.map_err(failed) }.boxed()
+    }
+
     fn contact(&self) -> BoxFuture<'_, Result<(), PortError>> {
         async move { self.engine.contact().await.map_err(failed) }.boxed()
     }

@@ -84,6 +84,16 @@ pub trait Port: Send + Sync + 'static {
     /// What the cloud knows of a UID.
     fn label(&self, answer: v1::LabelAnswer) -> BoxFuture<'_, Result<(), PortError>>;
 
+    /// What is held by holds that a restored cloud did not know of.
+    fn kept(&self) -> Vec<v1::KeptHold> {
+        Vec::new()
+    }
+
+    /// What the cloud says of such a hold.
+    fn kept_answered(&self, _: v1::KeptHoldAnswer) -> BoxFuture<'_, Result<(), PortError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// What is wanted now.
     fn wishes(&self) -> Wishes;
 

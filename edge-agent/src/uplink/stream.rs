@@ -341,14 +341,21 @@ impl Stream<'_> {
             }
             Down::Reference(chunk) => {
                 let applied = self.port.reference(chunk).await?;
+                // Once a stream, with the first data of it: a restored cloud asks nobody.
+                let first = self.holds_due.is_some();
                 self.holds_due = match (self.holds_due, applied) {
                     (Some(_), None) => Some(Instant::now() + HOLDS_WITHIN),
                     _ => None,
                 };
                 if let Some(version) = applied {
                     self.send(Up::ReferenceApplied(v1::ReferenceApplied { version })).await?;
+                    let kept = if first { self.port.kept() } else { Vec::new() };
+                    for kept in kept {
+                        self.send(Up::KeptHold(kept)).await?;
+                    }
                 }
             }
+            Down::KeptHoldAnswer(answer) => self.port.kept_answered(answer).await?,
             Down::EpochChange(change) => {
                 tracing::warn!(epoch = change.epoch, reason = change.reason, "the cloud begins a new epoch");
                 self.port.epoch(change).await?;

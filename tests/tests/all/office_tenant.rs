@@ -26,10 +26,24 @@ const CONFIGURATION: &str = r#"{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_office_is_set_up_by_its_own_people() {
     let Some(office) = Office::start().await else { return };
+    story(office, "shared", None).await;
+}
+
+/// The same people, who notice nothing of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_office_with_its_own_database_is_set_up_and_moves_into_the_shared_one() {
+    let Some(mut office) = Office::start().await else { return };
+    office.browser.prefix = "own-";
+    story(office, "own", Some("shared")).await;
+}
+
+/// From nothing to work in Telugu, by a tenant that is placed so, and moves there in the
+/// middle.
+async fn story(office: Office, placement: &str, moves_to: Option<&str>) {
     let (browser, folder, url) = (&office.browser, &office.folder, office.url.clone());
     let config = folder.state().join("tenant.json");
     std::fs::write(&config, CONFIGURATION).unwrap();
-    let create = ["tenant", "create", "--from", config.to_str().unwrap()];
+    let create = ["tenant", "create", "--from", config.to_str().unwrap(), "--placement", placement];
     let made = office.cloud.run(&create.map(str::to_owned)).await.unwrap();
     assert!(made.contains(TENANT) && made.contains("KOL"), "{made}");
 
@@ -68,6 +82,13 @@ async fn an_office_is_set_up_by_its_own_people() {
     masters(browser, folder, &url).await;
     own_things(browser, &url).await;
     office_workflow::publish(browser, None).await;
+    if let Some(to) = moves_to {
+        let moved = ["tenant", "move", TENANT, "--to", to].map(str::to_owned);
+        let moved = office.cloud.run(&moved).await.unwrap();
+        assert!(moved.contains(to), "{moved}");
+        browser.open(&format!("{url}/masters/items?q=IT-04")).await;
+        browser.says("#main", "IT-04000").await;
+    }
 
     // What she did stands in the audit, under her name.
     browser.click("#sidebar a[href='/audit']").await;

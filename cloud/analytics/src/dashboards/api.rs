@@ -1,17 +1,17 @@
 //! Dashboards by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Problem, json, query};
+use platform::web::{AppState, Caller, IfMatch, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::ask::Narrow;
+use super::ask::{NOT_SAID, Narrow};
 use super::drill::{self, Narrowed, Page};
 use super::model::{Board, Kpi};
 use super::service::{self, Asked, TargetList, View, Wish};
@@ -56,6 +56,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::put("/api/v1/kpi-targets", "setKpiTarget", "Sets a target, or takes it away")
             .needs(&DASHBOARD_TARGETS)
             .takes::<Wish>()
+            .must_match()
             .ends()
             .fails(422, "dashboard.target", "Fields that are not right; each is named."),
     ];
@@ -75,13 +76,13 @@ pub(super) struct EventsAsked {
     pub from: String,
     /// Last day.
     pub to: String,
-    /// Code of a machine.
+    /// Code of a machine; `-` where none is said.
     pub machine: Option<String>,
-    /// Code of a reason, where the figure has reasons.
+    /// Code of a reason, where the figure has reasons; `-` where none is said.
     pub reason: Option<String>,
     /// Name of a reading, of readings beyond limits.
     pub reading: Option<String>,
-    /// Code of a supplier, where the figure has suppliers.
+    /// Code of a supplier, where the figure has suppliers; `-` where none is said.
     pub supplier: Option<String>,
     /// Name of a stage, of what is in work.
     pub stage: Option<String>,
@@ -96,11 +97,13 @@ impl EventsAsked {
     /// is none.
     pub fn split(self) -> (Asked, Narrowed, String) {
         let said = |code: Option<String>| code.filter(|code| !code.is_empty());
+        let code =
+            |code: Option<String>| said(code).map(|code| if code == NOT_SAID { String::new() } else { code });
         let by = Narrow {
-            machine: said(self.machine),
-            reason: said(self.reason),
-            reading: said(self.reading),
-            supplier: said(self.supplier),
+            machine: code(self.machine),
+            reason: code(self.reason),
+            reading: code(self.reading),
+            supplier: code(self.supplier),
         };
         (
             Asked { plant: self.plant, period: self.period, from: self.from, to: self.to },
@@ -145,9 +148,15 @@ async fn targets(State(state): State<AppState>, caller: Caller) -> Result<Json<T
 async fn set_target(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     sent: Result<Json<Wish>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require_somewhere(&DASHBOARD_TARGETS)?;
-    service::set_target(&state, &caller, &json(sent)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let wish = json(sent)?;
+    let if_match = IfMatch::of(&headers);
+    match service::set_target(&state, &caller, &wish, if_match.or(wish.version)?).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(problem) if problem.code == "conflict.stale" => Err(if_match.stale()),
+        Err(problem) => Err(problem),
+    }
 }

@@ -93,7 +93,8 @@ const DAYS: &str = "
 select p.code, f.day::varchar, f.events, f.received, f.operations, f.packed, f.dispatched, f.scrapped, f.refused,
        f.first_results, f.first_passed, f.results, f.rejects, f.incoming, f.incoming_passed, f.limited, f.outside
 from sum_day f join dim_plant p on p.id = f.plant
-where f.day between $1 and $2 and ($3::varchar = '*' or list_contains(string_split($3::varchar, ','), p.code))";
+where f.day between $1 and $2 and p.code <> ''
+  and ($3::varchar = '*' or list_contains(string_split($3::varchar, ','), p.code))";
 
 fn rows<T>(
     conn: &Connection,
@@ -133,12 +134,14 @@ pub struct Until {
 /// their moments, `$6` that of others.
 const DAYS_UNTIL: &str = concat!(
     "with cut as (
+         -- Without any plant the list of moments is one that says nothing.
          select p.id, p.code, coalesce(
-                    list_extract(string_split($5::varchar, ','),
-                                 list_position(string_split($4::varchar, ','), p.code)),
+                    nullif(list_extract(string_split($5::varchar, ','),
+                                        list_position(string_split($4::varchar, ','), p.code)), ''),
                     $6::varchar)::timestamp as until
          from dim_plant p
-         where $3::varchar = '*' or list_contains(string_split($3::varchar, ','), p.code)),
+         where p.code <> ''
+           and ($3::varchar = '*' or list_contains(string_split($3::varchar, ','), p.code))),
      sums as (",
     of_days!(" and f.happened_at < (select cut.until from cut where cut.id = f.plant)"),
     ")
@@ -377,7 +380,11 @@ pub struct After {
     pub ordinal: i64,
 }
 
-/// What events behind a figure are narrowed to: codes; those left out do not narrow.
+/// How an address says "where nothing is said": an empty field of a form is no filter.
+pub const NOT_SAID: &str = "-";
+
+/// What events behind a figure are narrowed to: codes, an empty one where the fact says
+/// none; those left out do not narrow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named as the dimensions are")]
 pub struct Narrow {
@@ -426,6 +433,10 @@ pub fn behind(
     let mut params = params(scope.span.from, scope.span.to, &scope.plants).to_vec();
     let mut counted = counted!().to_owned();
     for (column, code) in narrow.said() {
+        if code.is_empty() {
+            counted.push_str(&format!("and f.{column} = 0 "));
+            continue;
+        }
         params.push(Value::Text(code.to_owned()));
         let at = params.len();
         counted.push_str(&format!("and f.{column} in (select id from dim_{column} where code = ${at}) "));

@@ -6,7 +6,7 @@ use platform::i18n::Texts;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::ask::{Bar, Bars};
+use super::ask::{Bar, Bars, NOT_SAID};
 use super::drill::Age;
 use super::model::{Board, Kpi, percent};
 use super::service::{self, Asked, DayPoint, View};
@@ -186,7 +186,7 @@ fn pareto(
     for bar in bars {
         so_far += bar.count;
         let share = percent(if parts { so_far } else { bar.count }, bar.of);
-        let href = if bar.code.is_empty() { String::new() } else { bar_href(asked, bar, kpi, column) };
+        let href = bar_href(asked, bar, kpi, column);
         let text = label(texts, bar);
         if labels.len() < DRAWN {
             labels.push(text.clone());
@@ -240,7 +240,8 @@ fn bar_href(asked: &Asked, bar: &Bar, kpi: Kpi, column: &str) -> String {
     if !bar.plant.is_empty() {
         asked.plant.clone_from(&bar.plant);
     }
-    events_of(kpi, &asked, &[(column, &bar.code)])
+    let code = if bar.code.is_empty() { NOT_SAID } else { &bar.code };
+    events_of(kpi, &asked, &[(column, code)])
 }
 
 fn machines(texts: &Texts, asked: &Asked, view: &View) -> Chart {

@@ -13,17 +13,17 @@ mod store;
 
 use axum::routing::get;
 use axum::{Extension, Router};
-use platform::web::{AppState, NavItem};
+use platform::web::{AppState, NavGroup, NavItem, Seen};
 
 use crate::rights::DASHBOARD_READ;
 
 /// The entry of the side navigation.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-figures",
+    group: NavGroup::Figures,
     href: "/dashboards",
     label_key: "nav-dashboards",
     icon: "chart",
-    permission: DASHBOARD_READ,
+    seen: Seen::With(DASHBOARD_READ),
 }];
 
 /// Pages and API.

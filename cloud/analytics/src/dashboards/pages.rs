@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -12,10 +12,12 @@ use chrono_tz::Tz;
 use platform::ctx::Plants;
 use platform::db::DbError;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, form, query};
+use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use rust_decimal::Decimal;
+use serde::Deserialize;
 
 use super::api::EventsAsked;
+use super::ask::NOT_SAID;
 use super::charts::{Chart, address, charts, number, pairs};
 use super::drill::{self, Age, EventBehind, Narrowed, Page};
 use super::model::{Board, Kpi, Standing, Tile};
@@ -333,7 +335,7 @@ impl EventsPage<'_> {
 }
 
 /// What a list is narrowed to, by the names that stand in its address.
-fn said(narrowed: &Narrowed) -> Vec<(&'static str, &str)> {
+fn said<'a>(narrowed: &'a Narrowed) -> Vec<(&'static str, &'a str)> {
     let Narrowed { by, stage, age } = narrowed;
     let all = [
         ("machine", &by.machine),
@@ -343,12 +345,14 @@ fn said(narrowed: &Narrowed) -> Vec<(&'static str, &str)> {
         ("stage", stage),
         ("age", age),
     ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
+    let code = |value: &'a str| if value.is_empty() { NOT_SAID } else { value };
+    all.into_iter().filter_map(|(name, value)| Some((name, code(value.as_deref()?)))).collect()
 }
 
 fn narrowed_to(texts: &Texts, of: &str, value: &str) -> String {
     let value = match of {
         "stage" => texts.or(&format!("trace-stage-{value}"), value),
+        _ if value == NOT_SAID => texts.t("dashboard-not-said"),
         "age" if value == Age::ThreeDays.name() => texts.t("dashboard-age-three"),
         "age" => texts.or(&format!("dashboard-age-{value}"), value),
         _ => value.to_owned(),
@@ -408,6 +412,12 @@ impl TargetsPage<'_> {
         errors.iter().find(|error| error.field == field).map(|error| error.detail.as_str())
     }
 
+    /// Versions of the targets that the page shows: `packed:KOL=3,packed:=1`.
+    fn seen(&self) -> String {
+        let one = |one: &Target| format!("{}:{}={}", one.kpi.name(), one.plant, one.version);
+        self.targets.iter().map(one).collect::<Vec<_>>().join(",")
+    }
+
     fn kpis(&self) -> [Kpi; 11] {
         Kpi::ALL
     }
@@ -456,22 +466,50 @@ async fn show_targets(
     Shell::new(state, caller, caller.t("dashboard-targets"), HREF).page(headers, &view)
 }
 
+/// A target as the form sends it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Typed {
+    kpi: String,
+    plant: String,
+    target: String,
+    /// What the page showed, as [`TargetsPage::seen`] writes it.
+    seen: String,
+}
+
+impl Typed {
+    /// The version of the target as the page showed it; 0 where it showed none.
+    fn version(&self) -> i32 {
+        let shown = |one: &str| {
+            let (of, version) = one.rsplit_once('=')?;
+            let (kpi, plant) = of.split_once(':')?;
+            (kpi == self.kpi && plant == self.plant).then(|| version.parse().ok()).flatten()
+        };
+        self.seen.split(',').find_map(shown).unwrap_or(0)
+    }
+}
+
 /// `POST /dashboards/targets`
 async fn set_target(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    sent: Result<Form<Wish>, FormRejection>,
+    sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&DASHBOARD_TARGETS)?;
-    let wish = form(sent)?;
-    match service::set_target(&state, &caller, &wish).await {
-        Ok(()) => Ok(Redirect::to("/dashboards/targets").into_response()),
-        Err(problem) if problem.code == "dashboard.target" => {
-            let mut response = show_targets(&state, &caller, &headers, &wish, Some(&problem)).await?;
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+    let typed = form(sent)?;
+    let seen = typed.version();
+    let wish = Wish { kpi: typed.kpi, plant: typed.plant, target: typed.target, version: Some(seen) };
+    let problem = match service::set_target(&state, &caller, &wish, wish.version).await {
+        Ok(()) => return Ok(Redirect::to("/dashboards/targets").into_response()),
+        Err(problem) if problem.code == "dashboard.target" => problem,
+        // What the other one set stands on the page, and what was typed stays.
+        Err(problem) if problem.code == "conflict.stale" => {
+            problem.field("target", caller.t("error-conflict-stale"))
         }
-        Err(problem) => Err(problem),
-    }
+        Err(problem) => return Err(problem),
+    };
+    let mut response = show_targets(&state, &caller, &headers, &wish, Some(&problem)).await?;
+    *response.status_mut() = problem.status;
+    Ok(response)
 }

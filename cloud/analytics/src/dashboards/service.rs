@@ -391,6 +391,8 @@ pub struct Target {
     /// Per day of a count; of a share, and of what is in work, as it is.
     #[schema(value_type = String)]
     pub target: Decimal,
+    /// For a change that must not overwrite another's.
+    pub version: i32,
 }
 
 /// All targets.
@@ -412,6 +414,9 @@ pub struct Wish {
     pub plant: String,
     /// The number; empty takes the target away.
     pub target: String,
+    /// The version of the target that was seen, where `If-Match` does not say it; 0: there was
+    /// none.
+    pub version: Option<i32>,
 }
 
 /// All targets that the caller may see.
@@ -427,7 +432,14 @@ pub async fn targets(state: &AppState, caller: &Caller) -> Result<TargetList, Pr
         .await?;
     let seen = rows.into_iter().filter(|row| row.plant.is_empty() || own.has(&row.plant));
     let targets = seen
-        .filter_map(|row| Some(Target { kpi: Kpi::parse(&row.kpi)?, plant: row.plant, target: row.target }))
+        .filter_map(|row| {
+            Some(Target {
+                kpi: Kpi::parse(&row.kpi)?,
+                plant: row.plant,
+                target: row.target,
+                version: row.version,
+            })
+        })
         .collect();
     Ok(TargetList { targets })
 }
@@ -435,8 +447,14 @@ pub async fn targets(state: &AppState, caller: &Caller) -> Result<TargetList, Pr
 /// Sets a target, or takes it away. One for all plants needs the right at all of them.
 ///
 /// # Errors
-/// 403, or 422 `dashboard.target` with each field that is not right.
-pub async fn set_target(state: &AppState, caller: &Caller, wish: &Wish) -> Result<(), Problem> {
+/// 403; 422 `dashboard.target` with each field that is not right; 409 `conflict.stale` when
+/// somebody else changed it since `seen`, which is 0 where there was none.
+pub async fn set_target(
+    state: &AppState,
+    caller: &Caller,
+    wish: &Wish,
+    seen: Option<i32>,
+) -> Result<(), Problem> {
     caller.require_somewhere(&DASHBOARD_TARGETS)?;
     let text = |key: &str| caller.t(key);
     let mut wrong = Problem::invalid("dashboard.target", Vec::new());
@@ -472,11 +490,16 @@ pub async fn set_target(state: &AppState, caller: &Caller, wish: &Wish) -> Resul
                 return Err(Problem::forbidden().lacks(&DASHBOARD_TARGETS));
             }
             let before = store::target_lock(tx, kpi.name(), plant).await.map_err(DbError::from)?;
-            match number {
-                Some(number) => store::target_set(tx, kpi.name(), plant, number).await,
-                None => store::target_remove(tx, kpi.name(), plant).await,
+            let stands = before.as_ref().map_or(0, |row| row.version);
+            let done = seen.is_none_or(|seen| seen == stands)
+                && match number {
+                    Some(number) => store::target_set(tx, (kpi.name(), plant), number, stands).await,
+                    None => store::target_remove(tx, kpi.name(), plant).await.map(|()| true),
+                }
+                .map_err(DbError::from)?;
+            if !done {
+                return Err(Problem::conflict("conflict.stale", ""));
             }
-            .map_err(DbError::from)?;
             let told = |target: Decimal| json!({ "kpi": kpi.name(), "plant": plant, "target": target });
             let subject = format!("kpi_target:{}:{plant}", kpi.name());
             let entry = Entry {

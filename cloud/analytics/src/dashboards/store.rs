@@ -42,21 +42,29 @@ pub async fn target_lock(tx: &mut Tx, kpi: &str, plant: &str) -> Result<Option<T
     .await
 }
 
-/// Sets a target.
-pub async fn target_set(tx: &mut Tx, kpi: &str, plant: &str, target: Decimal) -> Result<(), Error> {
+/// Sets the target of a figure at a plant; `false` when there is another than that of
+/// `version`, of which 0 is none.
+pub async fn target_set(
+    tx: &mut Tx,
+    (kpi, plant): (&str, &str),
+    target: Decimal,
+    version: i32,
+) -> Result<bool, Error> {
     let tenant = tx.tenant();
-    sqlx::query!(
+    let done = sqlx::query!(
         "insert into kpi_targets (tenant_id, kpi, plant, target) values ($1, $2, $3, $4) \
          on conflict (tenant_id, kpi, plant) \
-         do update set target = excluded.target, version = kpi_targets.version + 1",
+         do update set target = excluded.target, version = kpi_targets.version + 1 \
+         where kpi_targets.version = $5",
         tenant,
         kpi,
         plant,
         target,
+        version,
     )
     .execute(tx.conn())
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Takes a target away.
@@ -85,8 +93,8 @@ pub struct WipRow {
     pub older: i64,
 }
 
-/// Units in work now by stage: within a day, three days, a week, or longer since their last
-/// event. What is inside of another unit is counted with it, wherever that went.
+/// Units in work now (`trace::projection::state::in_work`) by stage: within a day, three days,
+/// a week, or longer since they last went on. What is inside of another unit is counted with it, wherever that went.
 pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> Result<Vec<WipRow>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
@@ -99,7 +107,8 @@ pub async fn wip(tx: &mut Tx, plants: Option<&[String]>, now: DateTime<Utc>) -> 
                       as "week!",
                   count(*) filter (where last_at <= $3 - interval '7 days') as "older!"
            from uid_registry
-           where tenant_id = $1 and life = 2 and custody = 1 and last_stage between 12 and 20
+           where tenant_id = $1 and life = 2 and custody = 1
+             and (last_stage in (15, 16, 19, 20) or last_stage in (12, 14, 17, 18) and order_number <> '')
              and ($2::text[] is null or plant = any($2))
            group by last_stage order by last_stage"#,
         tenant,
@@ -145,7 +154,8 @@ pub async fn wip_units(
     sqlx::query_as!(
         WipUnit,
         r#"select key, plant, last_stage as stage, item, location, last_at from uid_registry
-           where tenant_id = $1 and life = 2 and custody = 1 and last_stage between 12 and 20
+           where tenant_id = $1 and life = 2 and custody = 1
+             and (last_stage in (15, 16, 19, 20) or last_stage in (12, 14, 17, 18) and order_number <> '')
              and ($2::text[] is null or plant = any($2))
              and (plant, last_stage, last_at, key) > ($3, $4, $5, $6)
              and ($8::smallint is null or last_stage = $8)

@@ -188,15 +188,24 @@ async fn targets_are_set_judged_and_told_when_wrong() {
     let office = Office::of(&world).await;
     let put =
         async |body: Value| office.call("PUT", "/api/v1/kpi-targets", "application/json", Some(body)).await;
-    let (status, told) = put(json!({ "kpi": "first_pass", "target": "101", "plant": "NOPE" })).await;
+    let (status, told) =
+        put(json!({ "kpi": "first_pass", "target": "101", "plant": "NOPE", "version": 0 })).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
     assert!(told.contains("\"target\"") && told.contains("\"plant\""), "all at once: {told}");
-    assert_eq!(put(json!({ "kpi": "no_such", "target": "1" })).await.0, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(put(json!({ "kpi": "received", "target": "0.1" })).await.0, StatusCode::NO_CONTENT);
     assert_eq!(
-        put(json!({ "kpi": "received", "target": "1000000", "plant": "VSK" })).await.0,
-        StatusCode::NO_CONTENT
+        put(json!({ "kpi": "no_such", "target": "1", "version": 0 })).await.0,
+        StatusCode::UNPROCESSABLE_ENTITY
     );
+    // Who says not what they saw might overwrite another's.
+    let unseen = put(json!({ "kpi": "received", "target": "0.1" })).await.0;
+    assert_eq!(unseen, StatusCode::PRECONDITION_REQUIRED);
+    let (status, told) = put(json!({ "kpi": "received", "target": "0.1", "version": 0 })).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{told}");
+    let vsk = |target: &str, version: i32| json!({ "kpi": "received", "target": target, "plant": "VSK", "version": version });
+    assert_eq!(put(vsk("5", 0)).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(put(vsk("7", 0)).await.0, StatusCode::CONFLICT, "somebody set one meanwhile");
+    assert_eq!(put(vsk("1000000", 1)).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(put(vsk("", 1)).await.0, StatusCode::CONFLICT, "nor is another's taken away");
     let path = |plant: &str| format!("/api/v1/dashboards/receiving?{ALL_DAYS}&plant={plant}");
     let view = office.json(&path("KOL")).await;
     assert_eq!(tile(&view, "received")["standing"], "met", "{view}");
@@ -206,10 +215,9 @@ async fn targets_are_set_judged_and_told_when_wrong() {
     let list = office.json("/api/v1/kpi-targets").await;
     assert_eq!(list["targets"].as_array().unwrap().len(), 2);
     assert!(office.page("/dashboards/targets").await.contains("VSK"));
-    assert_eq!(
-        put(json!({ "kpi": "received", "target": "", "plant": "VSK" })).await.0,
-        StatusCode::NO_CONTENT
-    );
+    // The page sends what it showed.
+    assert!(office.page("/dashboards/targets").await.contains("value=\"received:=1,received:VSK=2\""));
+    assert_eq!(put(vsk("", 2)).await.0, StatusCode::NO_CONTENT);
     assert_eq!(office.json("/api/v1/kpi-targets").await["targets"].as_array().unwrap().len(), 1);
 }
 
@@ -254,6 +262,25 @@ async fn what_is_typed_is_never_sql_and_other_tenants_see_nothing() {
 }
 
 #[tokio::test]
+async fn a_tenant_without_plants_sees_boards_of_nothing() {
+    let world = World::new().await;
+    let office = Office::of(&world).await;
+    let new = world.test.tenant("NEWT", &[]).await;
+    office.mirrors.catch_up(&world.test.db, new, Utc::now(), |_, _| {}).await.unwrap();
+    let key = keys::create(&world.test.db, new, "tests", &[Scope::Read], None).await.unwrap();
+    let key = key.reveal().to_owned();
+    let (router, mirrors) = (office.router.clone(), office.mirrors.clone());
+    let first = Office { key, router, mirrors, _dir: tempfile::tempdir().unwrap() };
+    for board in ["executive", "quality"] {
+        for period in ["", "?period=today", "?period=month"] {
+            let path = format!("/api/v1/dashboards/{board}{period}");
+            let (status, told) = first.call("GET", &path, "application/json", None).await;
+            assert_eq!(status, StatusCode::OK, "{path}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn rights_at_one_plant_show_that_plant() {
     let mut world = World::new().await;
     let mut chance = Chance::of(13);
@@ -275,9 +302,19 @@ async fn rights_at_one_plant_show_that_plant() {
     assert!(events["events"].as_array().unwrap().iter().all(|event| event["plant"] == "VSK"));
     let put =
         async |body: Value| office.call("PUT", "/api/v1/kpi-targets", "application/json", Some(body)).await.0;
-    assert_eq!(put(json!({ "kpi": "packed", "target": "5" })).await, StatusCode::FORBIDDEN, "for all plants");
-    assert_eq!(put(json!({ "kpi": "packed", "target": "5", "plant": "VSK" })).await, StatusCode::NO_CONTENT);
-    assert_ne!(put(json!({ "kpi": "packed", "target": "5", "plant": "KOL" })).await, StatusCode::NO_CONTENT);
+    assert_eq!(
+        put(json!({ "kpi": "packed", "target": "5", "version": 0 })).await,
+        StatusCode::FORBIDDEN,
+        "for all plants"
+    );
+    assert_eq!(
+        put(json!({ "kpi": "packed", "target": "5", "plant": "VSK", "version": 0 })).await,
+        StatusCode::NO_CONTENT
+    );
+    assert_ne!(
+        put(json!({ "kpi": "packed", "target": "5", "plant": "KOL", "version": 0 })).await,
+        StatusCode::NO_CONTENT
+    );
 }
 
 #[tokio::test]

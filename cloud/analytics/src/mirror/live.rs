@@ -133,6 +133,8 @@ impl Mirrors {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -146,5 +148,19 @@ mod tests {
             Told::all(tenant).is_for(tenant, &own(&["HYD"]))
                 && !Told::all(tenant).is_for(other, &Plants::All)
         );
+    }
+
+    #[test]
+    fn who_listens_wakes_for_no_other_tenant() {
+        let [tenant, other] = [1, 2].map(Uuid::from_u128);
+        let live = Live::default();
+        let (told, ended) = (live.told.subscribe(), live.ended.clone());
+        let mut heard = Heard { told, ended, tenant, plants: Plants::some(["KOL"]) };
+        live.tell(Told::all(other));
+        live.tell(Told::of(other, ["KOL"].into_iter()));
+        live.tell(Told::of(tenant, ["VSK"].into_iter()));
+        assert_eq!(heard.next().now_or_never(), None, "nothing is said on another's behalf");
+        live.tell(Told::of(tenant, ["KOL"].into_iter()));
+        assert_eq!(heard.next().now_or_never(), Some(true));
     }
 }

@@ -5,11 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::erasure_pages::Row;
 use super::store::{AgentRow, Logged, TenantFacts, TenantRow};
 use super::tenants::One;
 use crate::plans::Plan;
 use crate::plans::store::Usage;
 use crate::tenancy::Database;
+use crate::tenancy::erase::{Certificate, Erased};
 
 /// A page of tenants.
 #[derive(Debug, Serialize, ToSchema)]
@@ -111,4 +113,25 @@ pub(super) struct Log {
     pub entries: Vec<Logged>,
     /// The number before which the next page begins.
     pub next: Option<i64>,
+}
+
+/// A page of erasures.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminErasures)]
+pub(super) struct Erasures {
+    pub erasures: Vec<Row>,
+    /// The one before which the next page begins.
+    pub next: Option<Uuid>,
+}
+
+/// One erasure.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdminOneErasure)]
+pub(super) struct OneErasure {
+    pub erasure: Row,
+    /// Rows of each table.
+    pub tables: Vec<Erased>,
+    /// As it is handed out; null when the erasure was cut short, or what is kept is not what
+    /// was signed.
+    pub certificate: Option<Certificate>,
 }

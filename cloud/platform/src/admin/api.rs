@@ -1,7 +1,7 @@
 //! The API of super-administrators, for keys that `cloud admin key` makes.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -12,8 +12,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::AdminCaller;
-use super::answers::{Billed, Databases, Log, MadeTenant, Month, OneTenant, Plans, Tenants};
+use super::answers::{
+    Billed, Databases, Erasures, Log, MadeTenant, Month, OneErasure, OneTenant, Plans, Tenants,
+};
 use super::audit_pages::{self, Asked as AskedLog};
+use super::configured_api;
+use super::erasure_pages::{self, Asked as AskedErasures};
 use super::making::{self, Made, MakeError, Typed};
 use super::store::Asked;
 use super::tenants::{self, Extend, Give, NewStatus};
@@ -22,11 +26,12 @@ use crate::plans::service::{self, PlanError};
 use crate::plans::store::billing;
 use crate::plans::{Limits, Plan};
 use crate::tenancy;
-use crate::web::{AppState, FieldError, IfMatch, Problem, etag, json, query};
+use crate::web::{AppState, FieldError, IfMatch, Path, Problem, etag, json, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/admin/api/tenants", get(list).post(make))
+        .route("/admin/api/tenants/configured", post(configured_api::make))
         .route("/admin/api/tenants/{tenant}", get(one))
         .route("/admin/api/tenants/{tenant}/plan", post(give))
         .route("/admin/api/tenants/{tenant}/trial", post(extend))
@@ -34,6 +39,8 @@ pub(super) fn router() -> Router<AppState> {
         .route("/admin/api/plans", get(plans).post(make_plan))
         .route("/admin/api/plans/{plan}", get(plan).put(change_plan))
         .route("/admin/api/databases", get(databases))
+        .route("/admin/api/erasures", get(erasures))
+        .route("/admin/api/erasures/{erasure}", get(erasure))
         .route("/admin/api/usage", get(usage))
         .route("/admin/api/audit", get(log))
 }
@@ -80,10 +87,19 @@ async fn make(
     sent: Result<Json<Typed>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let typed = json(sent)?;
-    let made = making::make(&state.db, &caller.who, &typed, None, state.by_mail(), Utc::now()).await;
-    let Made { tenant, link } = made.map_err(|error| match error {
-        MakeError::Invalid(wrong) => invalid(&caller, "tenant.invalid", wrong),
-        MakeError::Plan(error) => refused(&caller, error),
+    let done = making::make(&state.db, &caller.who, &typed, None, state.by_mail(), Utc::now()).await;
+    made(&state, &caller, done)
+}
+
+/// The answer about a tenant that was to be made.
+pub(super) fn made(
+    state: &AppState,
+    caller: &AdminCaller,
+    done: Result<Made, MakeError>,
+) -> Result<Response, Problem> {
+    let Made { tenant, link } = done.map_err(|error| match error {
+        MakeError::Invalid(wrong) => invalid(caller, "tenant.invalid", wrong),
+        MakeError::Plan(error) => refused(caller, error),
         MakeError::People(error) => error.into(),
         MakeError::Db(error) => error.into(),
     })?;
@@ -263,4 +279,25 @@ async fn log(State(state): State<AppState>, _caller: AdminCaller, uri: Uri) -> R
     let asked = query::<AskedLog>(&uri)?;
     let (entries, next) = audit_pages::rows(&state, &asked).await?;
     Ok(Json(Log { entries, next }))
+}
+
+/// `GET /admin/api/erasures?before=`
+async fn erasures(
+    State(state): State<AppState>,
+    _caller: AdminCaller,
+    uri: Uri,
+) -> Result<Json<Erasures>, Problem> {
+    let (erasures, next) = erasure_pages::rows(&state.db, &query::<AskedErasures>(&uri)?).await?;
+    Ok(Json(Erasures { erasures, next }))
+}
+
+/// `GET /admin/api/erasures/{erasure}`
+async fn erasure(
+    State(state): State<AppState>,
+    _caller: AdminCaller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<OneErasure>, Problem> {
+    let (found, certificate) = erasure_pages::find(&state.db, id).await?;
+    let tables = found.stated().map(|stated| stated.tables).unwrap_or_default();
+    Ok(Json(OneErasure { erasure: (&found).into(), tables, certificate }))
 }

@@ -12,7 +12,7 @@ use super::identity::{self, KEY_PREFIX};
 use super::log::Who;
 use crate::i18n::{Lang, Texts};
 use crate::web::keys::hash_of_token;
-use crate::web::{AppState, Problem, RequestId, cookie_of, is_safe, language_of, require_same};
+use crate::web::{AppState, Problem, cookie_of, is_safe, language_of, require_same};
 
 /// Holds a super-administrator's session; sent to `/admin` alone.
 pub(super) const COOKIE: &str = "twa";
@@ -98,7 +98,7 @@ where
         if let Some(token) = token {
             let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
             let asked: String = format!("{} {path}", parts.method).chars().take(LONGEST).collect();
-            let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+            let origin = crate::ctx::origin();
             let entered = identity::enter(&state.db, token, (&asked, safe, origin.clone()), Utc::now()).await;
             if let Some((id, name)) = entered.map_err(Problem::from)? {
                 let language = language_of(&parts.headers);

@@ -7,9 +7,11 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::AdminCaller;
-use super::answers::{Databases, Log, MadeTenant, Month, OneTenant, Plans, Tenants};
+use super::answers::{Databases, Erasures, Log, MadeTenant, Month, OneErasure, OneTenant, Plans, Tenants};
 use super::api::NewPlan;
 use super::audit_pages::Asked as AskedLog;
+use super::configured_api::{Sent as Configured, Shown as Planned};
+use super::erasure_pages::Asked as AskedErasures;
 use super::making::Typed;
 use super::store::Asked;
 use super::tenants::{Extend, Give, NewStatus};
@@ -25,8 +27,8 @@ business.
 **Sign-in.** `Authorization: Bearer <key>`, with a key of `cloud admin key`; what tenants have opens nothing \
 here. Every request stands in the log of super-administrators.
 
-**Errors** are problem details (RFC 9457). **Lists** are read page by page: pass `next` as `after`, of the log \
-as `before`, until it is null. **Changes** name the `version` that was seen; a stale one answers 409.";
+**Errors** are problem details (RFC 9457). **Lists** are read page by page: pass `next` as `after`, of the log and \
+of erasures as `before`, until it is null. **Changes** name the `version` that was seen; a stale one answers 409.";
 
 /// The operations of `/admin/api`.
 #[must_use]
@@ -40,6 +42,19 @@ pub fn operations() -> Vec<Operation> {
             .takes::<Typed>()
             .creates::<MadeTenant>()
             .fails(422, "tenant.invalid", "A field is not right; each is named."),
+        Operation::post(
+            "/admin/api/tenants/configured",
+            "makeConfiguredTenant",
+            "Makes a tenant of its configuration, or shows what it comes to",
+        )
+        .takes::<Configured>()
+        .answers::<Planned>()
+        .creates::<MadeTenant>()
+        .fails(
+            422,
+            "tenant.invalid",
+            "Something is not right, or is somebody else's; all of it is named.",
+        ),
         Operation::get("/admin/api/tenants/{tenant}", "tenant", "One tenant: plan, usage, streams")
             .uuid("tenant")
             .answers::<OneTenant>(),
@@ -67,6 +82,7 @@ pub fn operations() -> Vec<Operation> {
         .takes::<NewStatus>()
         .ends()
         .fails(409, "conflict.stale", stale)
+        .fails(409, "plan.erasing", "Its erasure was begun, so that a part of it may be gone.")
         .fails(409, "plan.trial_over", "Its trial is over: extend that, or give it a plan, first."),
     ];
     let plans = [
@@ -104,6 +120,14 @@ pub fn operations() -> Vec<Operation> {
             .means("month", "Which; it has to be said.")
             .answers::<Month>(),
     ];
+    let erasures = [
+        Operation::get("/admin/api/erasures", "listErasures", "Erasures of tenants, the latest first")
+            .query::<AskedErasures>()
+            .answers::<Erasures>(),
+        Operation::get("/admin/api/erasures/{erasure}", "erasure", "One erasure, with its certificate")
+            .uuid("erasure")
+            .answers::<OneErasure>(),
+    ];
     let log = [
         Operation::get(
             "/admin/api/audit",
@@ -115,7 +139,12 @@ pub fn operations() -> Vec<Operation> {
         Operation::get("/admin/api/openapi.json", "adminOpenapi", "This document")
             .answers_json(200, json!({ "type": "object", "required": ["openapi"] })),
     ];
-    let all = [group("Tenants", tenants), group("Plans and usage", plans), group("The log", log)];
+    let all = [
+        group("Tenants", tenants),
+        group("Plans and usage", plans),
+        group("Erasures", erasures),
+        group("The log", log),
+    ];
     all.concat().into_iter().map(Operation::signed_in).collect()
 }
 

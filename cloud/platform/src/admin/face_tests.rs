@@ -178,14 +178,16 @@ async fn a_configuration_is_shown_before_anything_is_made() {
     };
     let (status, told) = read(r#"{"tenant_id": "a b", "name": "", "timezone": "Mars"}"#).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    for mistake in ["tenant_id: letters", "name: 1 to", "timezone: Mars"] {
+    for mistake in
+        ["<code>/tenant_id</code>: a b is", "<code>/name</code>", "<code>/timezone</code>: Mars is"]
+    {
         assert!(told.contains(mistake), "{mistake} in {told}");
     }
     let (status, _) = read(&format!("{CONFIGURATION}{}", " ".repeat(300 * 1024))).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "larger than any configuration");
     let (status, told) = read(CONFIGURATION).await;
     assert_eq!(status, StatusCode::OK, "{told}");
-    for shown in ["value=\"SAIF\"", "value=\"KOL\"", "value=\"VSK\"", "plants[0].location"] {
+    for shown in ["value=\"SAIF\"", "value=\"KOL\"", "value=\"VSK\""] {
         assert!(told.contains(shown), "{shown} in {told}");
     }
     assert!(tenancy::tenants(&site.test.db).await.unwrap().is_empty(), "reading makes nothing");
@@ -200,7 +202,10 @@ async fn a_configuration_is_shown_before_anything_is_made() {
     };
     let (status, told) = confirm("K").await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
-    assert!(told.contains("code of PLANT-KOL-001") && told.contains("value=\"VSK\""), "{told}");
+    assert!(
+        told.contains("<code>/plants/0/plant_id</code>: K is no code") && told.contains("value=\"VSK\""),
+        "{told}"
+    );
     assert!(tenancy::tenants(&site.test.db).await.unwrap().is_empty());
     let (status, told) = confirm("cal").await;
     assert_eq!(status, StatusCode::OK, "{told}");
@@ -209,4 +214,137 @@ async fn a_configuration_is_shown_before_anything_is_made() {
     let cx = Cx::system(made.id);
     let plants = site.test.db.tx(&cx, async |tx| tenancy::plant_codes(tx).await).await.unwrap();
     assert_eq!((made.slug.as_deref(), plants), (Some("saif-kolkata"), vec!["CAL".into(), "VSK".into()]));
+}
+
+/// The certificate of an erasure is listed, shown, handed out as it was signed; and what was
+/// not is told to be none.
+#[tokio::test]
+async fn erasures_are_listed_with_their_certificates() {
+    use crate::authority::{Authority, MasterKey};
+
+    let site = Site::new().await;
+    let (db, now) = (&site.test.db, Utc::now());
+    let get = async |path: &str| {
+        let request = Request::builder().uri(path).header(header::COOKIE, &site.cookie);
+        site.send(request.body(Body::empty()).unwrap()).await
+    };
+    let (status, _, told) = get("/admin/erasures").await;
+    assert!(status == StatusCode::OK && told.contains("No organisation was erased"), "{told}");
+    let dir = tempfile::tempdir().unwrap();
+    let master = MasterKey::load_or_create(&dir.path().join("master.key")).unwrap();
+    let authority = Authority::open(db, &master, now).await.unwrap();
+    let mut go_on = |_: &tenancy::At| std::ops::ControlFlow::Continue(());
+    let mut certificates = Vec::new();
+    for code in ["AAAA", "BBBB", "CCCC"] {
+        let tenant = site.test.tenant(code, &["KOL"]).await;
+        tenancy::set_standing(db, tenant, tenancy::Standing::Suspended, "leaving", now).await.unwrap();
+        let ordered = (code, "Ananya Sen, ticket 4711");
+        let done = tenancy::erase::erase(db, &authority, tenant, ordered, None, now, &mut go_on).await;
+        certificates.push(done.unwrap());
+    }
+    let change = async |sql: &'static str| {
+        let done: Result<(), DbError> = db
+            .system_tx(async |system| {
+                sqlx::query(sql).execute(system.conn()).await?;
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+    };
+    // One is not as it was signed, and one was cut short.
+    change(
+        "update control.erasures set statement = replace(statement, 'Ananya', 'Anita') where code = 'BBBB'",
+    )
+    .await;
+    change("update control.erasures set ended_at = null, signature = null where code = 'CCCC'").await;
+
+    let (status, _, all) = site.api("GET", "erasures", None, &Value::Null).await;
+    assert_eq!(status, StatusCode::OK);
+    let rows = all["erasures"].as_array().unwrap();
+    let codes: Vec<&str> = rows.iter().map(|row| row["code"].as_str().unwrap()).collect();
+    assert_eq!((codes, &all["next"]), (vec!["CCCC", "BBBB", "AAAA"], &Value::Null));
+    let id =
+        |code: &str| rows.iter().find(|row| row["code"] == code).unwrap()["id"].as_str().unwrap().to_owned();
+    let (status, _, told) = get("/admin/erasures").await;
+    assert!(status == StatusCode::OK && told.contains("cut short") && told.contains("ticket 4711"), "{told}");
+
+    let (status, _, page) = get(&format!("/admin/erasures/{}", id("AAAA"))).await;
+    assert_eq!(status, StatusCode::OK);
+    for shown in
+        ["Ananya Sen, ticket 4711", "public.plants", "control.tenants", certificates[0].signature.as_str()]
+    {
+        assert!(page.contains(&shown.replace('+', "&#43;")) || page.contains(shown), "{shown} in {page}");
+    }
+    let (status, headers, file) = get(&format!("/admin/erasures/{}/certificate.json", id("AAAA"))).await;
+    assert_eq!(
+        (status, &headers[header::CONTENT_TYPE]),
+        (StatusCode::OK, &"application/json".parse().unwrap())
+    );
+    assert_eq!(headers[header::CONTENT_DISPOSITION], "attachment; filename=\"AAAA-erased.json\"");
+    let kept: tenancy::erase::Certificate = serde_json::from_str(&file).unwrap();
+    assert_eq!((&kept, kept.check().unwrap().code.as_str()), (&certificates[0], "AAAA"));
+    let (status, _, one) = site.api("GET", &format!("erasures/{}", id("AAAA")), None, &Value::Null).await;
+    assert_eq!((status, &one["certificate"]["signature"]), (StatusCode::OK, &json!(kept.signature)));
+    assert!(one["tables"].as_array().unwrap().iter().any(|table| table["table"] == "public.plants"), "{one}");
+
+    for (code, why) in [("BBBB", "not what was certified"), ("CCCC", "cloud tenant erase CCCC")] {
+        let (status, _, page) = get(&format!("/admin/erasures/{}", id(code))).await;
+        assert!(
+            status == StatusCode::OK && page.contains(why) && !page.contains("certificate.json"),
+            "{page}"
+        );
+        let (status, ..) = get(&format!("/admin/erasures/{}/certificate.json", id(code))).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "it certifies nothing");
+        let (_, _, one) = site.api("GET", &format!("erasures/{}", id(code)), None, &Value::Null).await;
+        assert_eq!(one["certificate"], Value::Null);
+    }
+    let (status, ..) = get(&format!("/admin/erasures/{}", Uuid::now_v7())).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    // That all of this was looked at stands in the log.
+    let (_, _, log) = site.api("GET", "audit?subject=", None, &Value::Null).await;
+    assert!(log.to_string().contains("/admin/erasures/"), "{log}");
+}
+
+#[tokio::test]
+async fn a_configuration_is_taken_by_api_with_its_codes_shown_first() {
+    let site = Site::new().await;
+    let send = async |body: Value| site.api("POST", "tenants/configured", None, &body).await;
+    let mut configuration: Value = serde_json::from_str(CONFIGURATION).unwrap();
+    configuration["features"] = json!(["purchase"]);
+    configuration["plants"][0]["location"] = json!({ "city": "Kolkata", "street": "1 Port Road" });
+    let ask = |dry_run: bool, id: &str| {
+        let mut configuration = configuration.clone();
+        configuration["tenant_id"] = id.into();
+        json!({ "configuration": configuration, "plan": "STANDARD", "plant_codes": { "PLANT-VSK-001": "viz" },
+                "email": format!("a@{id}.example"), "person": "Ananya", "dry_run": dry_run })
+    };
+    let (status, _, told) = send(ask(true, "saif-kolkata")).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    assert_eq!((&told["code"], &told["code_derived"]), (&json!("SAIF"), &json!(true)));
+    assert_eq!((&told["features"], &told["clashes"]), (&json!(["purchase"]), &json!([])));
+    let plant = |at: usize| {
+        let plant = &told["plants"][at];
+        (plant["code"].clone(), plant["code_derived"].clone(), plant["address"].clone())
+    };
+    assert_eq!(plant(0), (json!("KOL"), json!(true), json!("1 Port Road\nKolkata")));
+    assert_eq!(plant(1), (json!("VIZ"), json!(false), Value::Null));
+    assert!(tenancy::tenants(&site.test.db).await.unwrap().is_empty(), "a dry run makes nothing");
+    let (status, headers, told) = send(ask(false, "saif-kolkata")).await;
+    assert_eq!(status, StatusCode::CREATED, "{told}");
+    let tenant = told["tenant_id"].as_str().unwrap().to_owned();
+    assert_eq!(headers[header::LOCATION], format!("/admin/api/tenants/{tenant}").as_str());
+    let cx = Cx::system(tenant.parse().unwrap());
+    let plants = site.test.db.tx(&cx, async |tx| tenancy::plant_codes(tx).await).await.unwrap();
+    assert_eq!(plants, ["KOL", "VIZ"]);
+    // Another whose id comes to the same code is shown to clash, and is not made.
+    let (status, _, told) = send(ask(true, "saif-vizag")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(told["clashes"][0].as_str().unwrap().contains("saif-kolkata"), "{told}");
+    let (status, _, told) = send(ask(false, "saif-vizag")).await;
+    assert_eq!((status, told["code"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("tenant.invalid")));
+    assert_eq!(fields(&told), ["configuration"]);
+    // Every mistake of it at once.
+    let (status, _, told) = send(json!({ "configuration": { "tenant_id": "a b", "name": "" } })).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(fields(&told), ["configuration"; 2]);
 }

@@ -9,10 +9,11 @@ use crate::i18n::Texts;
 use crate::web::Problem;
 
 /// Entries of the navigation: address, key of the text, icon.
-const NAV: [(&str, &str, &str); 5] = [
+const NAV: [(&str, &str, &str); 6] = [
     ("/admin", "admin-nav-tenants", "plant"),
     ("/admin/plans", "admin-nav-plans", "order"),
     ("/admin/databases", "admin-nav-databases", "masters"),
+    ("/admin/erasures", "admin-nav-erasures", "download"),
     ("/admin/admins", "admin-nav-admins", "people"),
     ("/admin/audit", "admin-nav-audit", "proof"),
 ];

@@ -12,7 +12,7 @@ use super::log::{self, Who};
 use super::store::{self, Admin, NewSession};
 use crate::audit::Entry;
 use crate::db::{Db, DbError, SystemTx};
-use crate::people::{self, Counted, Weakness, clean_email, clean_name, password, totp};
+use crate::people::{self, Count, Counted, Weakness, browser_text, clean_email, clean_name, password, totp};
 use crate::secrets::{SecretError, Secrets};
 use crate::web::Problem;
 use crate::web::keys::{Secret, SecretHash, hash_of_token};
@@ -27,8 +27,6 @@ pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(8);
 const LONGEST_KEY: i64 = 365;
 /// What such a key begins with.
 pub const KEY_PREFIX: &str = "twa_";
-/// Longest description of a browser that is kept.
-const LONGEST_BROWSER: usize = 200;
 
 /// Why something about super-administrators was not done.
 #[derive(Debug, thiserror::Error)]
@@ -281,25 +279,36 @@ pub(super) async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> R
     let address = attempt.address.map(Counted::Address);
     let known = db
         .system_tx(async |system| {
+            let mut locks = Vec::new();
             for counted in std::iter::once(account).chain(address) {
-                if let Some(until) = people::count_try(system, &counted, now).await? {
-                    return Ok::<_, AdminError>(Err(until));
+                match people::counts(system, &counted, now).await? {
+                    Count::Wait(until) => return Ok::<_, AdminError>(Err(until)),
+                    Count::Judge { locks: until } => locks.push(until),
                 }
             }
-            Ok(Ok(store::credentials(system, &email).await?))
+            Ok(Ok((store::credentials(system, &email).await?, locks)))
         })
         .await?;
-    let known = match known {
-        Ok(known) => known.filter(|known| known.status == "active"),
+    let (known, locks) = match known {
+        Ok(known) => known,
         Err(until) => return Ok(Tried::Wait(until)),
     };
+    let meant = known.as_ref().map(|known| known.admin_id);
+    let known = known.filter(|known| known.status == "active");
     let id = known.as_ref().map(|known| known.admin_id);
     let right = password::verify(attempt.password.clone(), known.and_then(|known| known.password_hash)).await;
     let Some(id) = id.filter(|_| right) else {
+        if let Some(meant) = meant {
+            let locked = locks.first().copied().flatten();
+            let note = async |system: &mut SystemTx| {
+                in_vain(system, meant, ("password", &attempt.browser, locked), now).await
+            };
+            db.system_tx(note).await?;
+        }
         return Ok(Tried::No);
     };
     let token = Secret::token();
-    let browser: String = printable(&attempt.browser);
+    let browser: String = browser_text(&attempt.browser);
     let from = attempt.address.map(|address| address.to_string()).unwrap_or_default();
     db.system_tx(async |system| {
         let subject = address.map(|address| address.subject());
@@ -313,8 +322,21 @@ pub(super) async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> R
     Ok(Tried::Step(token))
 }
 
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(LONGEST_BROWSER).collect()
+/// Writes down that somebody tried in vain to be this one. There are no more rows than
+/// tries that are judged.
+async fn in_vain(
+    system: &mut SystemTx,
+    id: Uuid,
+    (by, browser, locked): (&str, &str, Option<DateTime<Utc>>),
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let entry = Entry {
+        action: "admin.sign_in_failed",
+        subject: &subject(id),
+        before: None,
+        after: Some(json!({ "by": by, "browser": browser_text(browser), "locked_until": locked })),
+    };
+    log::record(system, &Who { actor: "visitor".to_owned(), origin: None }, entry, now).await
 }
 
 /// What is asked for after the password.
@@ -389,18 +411,21 @@ pub(super) async fn answer(
         };
         let id = speaker.admin_id;
         let counted = Counted::Code(id);
-        if let Some(until) = people::count_try(system, &counted, now).await? {
-            return Ok(Answered::Wait(until));
-        }
+        let locks = match people::counts(system, &counted, now).await? {
+            Count::Wait(until) => return Ok(Answered::Wait(until)),
+            Count::Judge { locks } => locks,
+        };
         let known = store::totp(system, id).await?;
         let Some(sealed) = known.secret else {
             return Ok(Answered::Wrong);
         };
         let secret = secrets.open(Uuid::nil(), &field(id), &sealed)?;
         let Some(step) = totp::step_of(&secret, typed, known.last_step, now) else {
+            in_vain(system, id, ("code", &speaker.browser, locks), now).await?;
             return Ok(Answered::Wrong);
         };
         if !store::totp_use(system, id, step, now).await? {
+            in_vain(system, id, ("code", &speaker.browser, locks), now).await?;
             return Ok(Answered::Wrong);
         }
         people::try_succeeded(system, &counted.subject(), None).await?;
@@ -413,7 +438,7 @@ pub(super) async fn answer(
         let entry = Entry {
             action: "admin.sign_in",
             subject: &actor,
-            after: Some(json!({ "address": address })),
+            after: Some(json!({ "address": address, "browser": browser })),
             ..Entry::default()
         };
         log::record(system, &Who { actor: actor.clone(), origin: None }, entry, now).await?;

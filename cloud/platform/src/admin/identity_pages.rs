@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -14,7 +14,9 @@ use super::caller::{COOKIE, STEP_COOKIE};
 use super::identity::{self, AdminError, Answered, Attempt, Next, SESSION_LIFETIME, Tried};
 use crate::i18n::Texts;
 use crate::people::{enrolment_html, password};
-use crate::web::{AppState, Client, Problem, Visitor, client_of, cookie_of, form, require_same, status_of};
+use crate::web::{
+    AppState, Client, Path, Problem, Visitor, client_of, cookie_of, form, require_same, status_of,
+};
 
 /// Seconds that a sign-in under way lasts.
 const STEP_AGE: i64 = 600;

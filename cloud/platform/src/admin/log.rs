@@ -9,17 +9,20 @@ use uuid::Uuid;
 use super::store;
 use crate::audit::Entry;
 use crate::audit::chain::{GENESIS, Hash, Row, link};
+use crate::ctx::{self, Cx};
 use crate::db::{Db, DbError, SystemTx};
 
 /// Rows of one step of looking at the whole log.
 const STEP: i64 = 1000;
+/// Most letters of why something failed.
+const LONGEST_WHY: usize = 300;
 
 /// Who acts, for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
-    /// `admin:<id>`, or `system`.
+    /// `admin:<id>`, `shell:<who>` for a command at the machine, or `system`.
     pub actor: String,
-    /// From where: the request's id.
+    /// From where: address and id of the request; account and machine of a command.
     pub origin: Option<String>,
 }
 
@@ -28,6 +31,16 @@ impl Who {
     #[must_use]
     pub fn system() -> Self {
         Self { actor: "system".to_owned(), origin: None }
+    }
+
+    /// The same for the rows of a tenant. It knows super-administrators by their opaque id;
+    /// who stands at the machine is the cloud itself there, since a name would stay in its
+    /// audit for ever.
+    #[must_use]
+    pub fn cx(&self, tenant: Uuid) -> Cx {
+        let is_admin = self.actor.starts_with("admin:");
+        let of_admin = Cx { origin: self.origin.clone(), ..Cx::new(tenant, self.actor.as_str()) };
+        if is_admin { of_admin } else { Cx::system(tenant) }
     }
 }
 
@@ -53,10 +66,66 @@ pub async fn record(
         subject: entry.subject.to_owned(),
         before: was,
         after: is,
-        origin: who.origin.clone(),
+        origin: who.origin.clone().or_else(ctx::origin),
     };
     let hash = link(&before, &row);
     Ok(store::log_append(system, n + 1, &row, (entry.before, entry.after), &hash).await?)
+}
+
+/// Does something that reaches all of a tenant, and has the log say so: before it begins,
+/// and what became of it, also when it failed. One that was killed on the way is known by
+/// its beginning.
+///
+/// # Errors
+/// Those of the work, which is not begun unless the log has it; and of the log.
+pub async fn around<T, E: std::fmt::Display + From<DbError>>(
+    db: &Db,
+    who: &Who,
+    (action, tenant, about): (&str, Uuid, &Value),
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let act = Act { action, subject: &format!("tenant:{tenant}"), about };
+    note(db, who, &act, ("begun", None)).await?;
+    match work.await {
+        Ok(done) => {
+            note(db, who, &act, ("done", None)).await?;
+            Ok(done)
+        }
+        Err(error) => {
+            let why: String = error.to_string().chars().take(LONGEST_WHY).collect();
+            if let Err(unsaid) = note(db, who, &act, ("failed", Some(why))).await {
+                tracing::error!(subject = act.subject, action, error = %unsaid, "the log does not have that it failed");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What [`around`] is about.
+struct Act<'a> {
+    action: &'a str,
+    subject: &'a str,
+    /// What the log says of it beside.
+    about: &'a Value,
+}
+
+/// Writes down how far it is, and why it went no further.
+async fn note(
+    db: &Db,
+    who: &Who,
+    act: &Act<'_>,
+    (state, why): (&str, Option<String>),
+) -> Result<(), DbError> {
+    let mut after = serde_json::Map::from_iter([("state".to_owned(), Value::from(state))]);
+    after.extend(act.about.as_object().cloned().unwrap_or_default());
+    after.extend(why.map(|why| ("why".to_owned(), Value::from(why))));
+    let after = Some(Value::Object(after));
+    let now = Utc::now();
+    db.system_tx(async |system| {
+        let entry = Entry { action: act.action, subject: act.subject, before: None, after };
+        record(system, who, entry, now).await
+    })
+    .await
 }
 
 async fn text(system: &mut SystemTx, value: Option<&Value>) -> Result<Option<String>, sqlx::Error> {

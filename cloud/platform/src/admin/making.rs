@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::log::Who;
-use crate::ctx::{Cx, Plants};
+use crate::ctx::Plants;
 use crate::db::{Db, DbError, SystemTx};
 use crate::i18n::Lang;
 use crate::people::{self, ADMIN, By, Invitation, PeopleError, clean_email, clean_name};
@@ -15,7 +15,7 @@ use crate::plans::Plan;
 use crate::plans::service::{self, Aimed, PlanError};
 use crate::secrets::Secrets;
 use crate::tenancy::config::Planned;
-use crate::tenancy::{self, NewTenant, Placement};
+use crate::tenancy::{self, CreateError, NewTenant, Placement};
 use crate::web::keys::Secret;
 
 /// A tenant to be made, as typed.
@@ -78,6 +78,16 @@ pub(super) enum MakeError {
     Db(#[from] DbError),
 }
 
+impl From<CreateError> for MakeError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            // Somebody was quicker: it was free a moment ago.
+            CreateError::Taken(_) => Self::Invalid(vec![("code", "admin-wrong-taken")]),
+            CreateError::Db(error) => Self::Db(error),
+        }
+    }
+}
+
 /// What was made.
 #[derive(Debug)]
 pub(super) struct Made {
@@ -104,8 +114,7 @@ async fn judge(
     note("name", clean_name(&typed.name).is_some(), "people-error-name");
     note("time_zone", typed.time_zone.parse::<Tz>().is_ok(), "admin-wrong-zone");
     note("language", Lang::parse(&typed.language).is_some(), "admin-wrong-language");
-    let currency = typed.currency.len() == 3 && typed.currency.bytes().all(|b| b.is_ascii_uppercase());
-    note("currency", currency, "admin-wrong-currency");
+    note("currency", crate::masters::is_currency(&typed.currency), "admin-wrong-currency");
     note("placement", matches!(typed.placement.as_str(), "" | "shared" | "own"), "plan-wrong-placement");
     let server = typed.server.is_empty() || db.owns().servers.contains_key(&typed.server);
     note("server", server, "admin-wrong-server");
@@ -160,7 +169,7 @@ pub(super) async fn make(
     let tenant = create(db, who, &new, typed.place(plan), now).await?;
     service::plan_give(db, who, Aimed { tenant, version: 0 }, &typed.plan, now).await?;
     if let Some(from) = from {
-        tenancy::create_plants(db, tenant, from).await?;
+        tenancy::create_plants(db, who, tenant, from).await?;
     }
     let invitation = Invitation {
         email: typed.email.clone(),
@@ -168,7 +177,7 @@ pub(super) async fn make(
         roles: vec![ADMIN.to_owned()],
         plants: Plants::All,
     };
-    let cx = Cx { origin: who.origin.clone(), ..Cx::new(tenant, who.actor.as_str()) };
+    let cx = who.cx(tenant);
     let (_, link) = people::invite(db, &By::operator(&cx), &invitation, by_mail, now).await?;
     Ok(Made { tenant, link })
 }

@@ -9,7 +9,9 @@ mod answers;
 mod api;
 mod audit_pages;
 mod caller;
+mod configured_api;
 mod described;
+mod erasure_pages;
 #[cfg(test)]
 mod face_tests;
 mod frame;
@@ -49,6 +51,7 @@ pub fn router() -> Router<AppState> {
         .merge(pages::router())
         .merge(new_pages::router())
         .merge(plan_pages::router())
+        .merge(erasure_pages::router())
         .merge(people_pages::router())
         .merge(audit_pages::router())
         .merge(api::router())

@@ -19,7 +19,7 @@ use super::{AdminCaller, frame};
 use crate::i18n::{Lang, Texts};
 use crate::plans::Plan;
 use crate::plans::service::{self, PlanError};
-use crate::tenancy::config::{self, GivenCodes, LARGEST, Planned};
+use crate::tenancy::config::{self, GivenCodes, LARGEST, Mistake, Planned};
 use crate::web::{AppState, Problem, form, found, multipart, site};
 
 pub(super) fn router() -> Router<AppState> {
@@ -45,8 +45,8 @@ struct Shown {
     error: Option<String>,
     /// What was sent as a configuration.
     json: String,
-    /// What is wrong with that, all of it.
-    mistakes: Vec<String>,
+    /// What is wrong with that, all of it, each with its place, in the reader's language.
+    mistakes: Vec<(String, String)>,
     configured: Option<Configured>,
     /// What was made, and the link to be passed on where no mail is sent.
     made: Option<(Uuid, Option<String>)>,
@@ -151,6 +151,15 @@ async fn sent_configuration(headers: &HeaderMap, bytes: Bytes) -> Result<(String
     Ok((json, code))
 }
 
+/// Mistakes in the reader's language, each with its place.
+fn told(caller: &AdminCaller, mistakes: Vec<Mistake>) -> Vec<(String, String)> {
+    let told = mistakes.into_iter().map(|one| {
+        let said = one.say(&caller.texts);
+        (one.pointer, said)
+    });
+    told.collect()
+}
+
 /// `POST /admin/tenants/new`: reads a configuration, and makes nothing.
 async fn read(
     State(state): State<AppState>,
@@ -161,7 +170,7 @@ async fn read(
     let (json, code) = sent_configuration(&headers, bytes).await?;
     let mut shown = Shown { typed: blank(), ..Shown::default() };
     if json.len() > LARGEST {
-        shown.mistakes = vec![caller.texts.t1("admin-config-large", "kb", LARGEST / 1024)];
+        shown.mistakes = vec![(String::new(), caller.texts.t1("admin-config-large", "kb", LARGEST / 1024))];
         return show(&state, &caller, &shown).await;
     }
     let given = GivenCodes { tenant: Some(code).filter(|code| !code.is_empty()), ..GivenCodes::default() };
@@ -172,7 +181,7 @@ async fn read(
         }
         Err(mistakes) => {
             shown.json = json;
-            shown.mistakes = mistakes;
+            shown.mistakes = told(&caller, mistakes);
         }
     }
     show(&state, &caller, &shown).await
@@ -225,7 +234,7 @@ async fn make_configured(
             let configured = Some(Configured { json, planned });
             return done(&state, &caller, &headers, Shown { typed, configured, ..Shown::default() }).await;
         }
-        Err(mistakes) => mistakes,
+        Err(mistakes) => told(&caller, mistakes),
     };
     // A code that is none is told beside what was read; what was typed stays.
     let shown = match config::read(&json, &GivenCodes::default()) {

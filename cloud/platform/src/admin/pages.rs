@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ use crate::plans::service::{self, PlanError};
 use crate::plans::store::billing;
 use crate::plans::{Bar, COLUMNS, Plan, cells, csv_file};
 use crate::tenancy::{self, Database};
-use crate::web::{AppState, Problem, csv_line, escaped, form, harmless, query};
+use crate::web::{AppState, Path, Problem, csv_line, escaped, form, harmless, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

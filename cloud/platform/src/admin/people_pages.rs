@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use super::identity::{self, AdminError};
 use super::store::Admin;
 use super::{AdminCaller, frame};
 use crate::i18n::Texts;
-use crate::web::{AppState, Problem, form, site};
+use crate::web::{AppState, Path, Problem, form, site};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

@@ -2,9 +2,9 @@
 
 use askama::Template;
 use axum::Router;
+use axum::extract::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -14,7 +14,7 @@ use super::{AdminCaller, frame};
 use crate::i18n::Texts;
 use crate::plans::service::{self, PlanError};
 use crate::plans::{Feature, Limits, Plan};
-use crate::web::{AppState, Problem, form, found};
+use crate::web::{AppState, Path, Problem, form, found};
 
 /// Bytes of a gigabyte, in which storage is typed.
 const GIGABYTE: i64 = 1 << 30;

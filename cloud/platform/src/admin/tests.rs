@@ -116,6 +116,15 @@ async fn guessing_costs_time_and_shut_out_is_out() {
     assert!(matches!(tried, Tried::No), "{tried:?}");
     let again = identity::invite(db, &Who::system(), "root@cloud.example", "Root", later).await;
     assert!(matches!(again, Err(AdminError::NotFound)), "{again:?}");
+    // Each try that was judged and in vain stands in the log, and which of them locked.
+    let failed: Result<(i64, i64), DbError> = db
+        .system_tx(async |system| {
+            let sql = "select count(*), count(after ->> 'locked_until') from control.admin_audit
+                       where action = 'admin.sign_in_failed' and actor = 'visitor'";
+            Ok(sqlx::query_as(sql).fetch_one(system.conn()).await?)
+        })
+        .await;
+    assert_eq!(failed.unwrap(), (7, 1));
 }
 
 #[tokio::test]
@@ -256,7 +265,7 @@ async fn a_tenant_is_made_of_its_configuration() {
 
 #[tokio::test]
 async fn who_lives_elsewhere_than_the_plan_wants_is_told_and_listed() {
-    let test = TestDb::new().await;
+    let test = TestDb::at_home().await;
     let (db, now, who) = (&test.db, Utc::now(), Who::system());
     let shared = test.tenant("AAAA", &[]).await;
     test.tenant("BBBB", &[]).await;

@@ -2,7 +2,8 @@
 
 use crate::i18n::Texts;
 
-/// Every act, sorted. Each has a text `audit-did-…`, with `-` for the dot.
+/// Every act of what is no module of its own, sorted. Each has a text `audit-did-…`, with
+/// `-` for the dot. Modules have the words of theirs among their own texts.
 pub(super) const DID: &[&str] = &[
     "address.reachable",
     "address.unreachable",
@@ -83,25 +84,36 @@ pub(super) const DID: &[&str] = &[
     "role.permissions",
     "role.rename",
     "role.require_totp",
+    "scope.again",
     "scope.delete",
+    "scope.fail",
     "scope.keep",
+    "scope.save",
+    "scope.stop",
     "session.end",
     "session.start",
+    "signin.failed",
+    "signin.locked",
     "signin.provider",
     "signin.refused",
     "sms.settings",
     "tenant.addresses",
+    "tenant.backup",
     "tenant.colours",
     "tenant.create",
+    "tenant.erase",
+    "tenant.export",
     "tenant.logo",
     "tenant.move",
     "tenant.plan",
+    "tenant.restore",
     "tenant.restored",
     "tenant.resume",
     "tenant.seed",
     "tenant.settings",
     "tenant.suspend",
     "tenant.trial",
+    "tenant.update",
     "token.issue",
     "token.redeem",
     "token.reuse",
@@ -164,6 +176,7 @@ mod tests {
     use regex::Regex;
 
     use super::*;
+    use crate::i18n::Lang;
 
     /// Acts that stand in the sources as they are written down.
     fn written(folder: &Path, pattern: &Regex, found: &mut BTreeSet<String>) {
@@ -184,14 +197,25 @@ mod tests {
         }
     }
 
+    /// The acts that the sources of a folder write down.
+    fn of_sources(folder: &Path) -> BTreeSet<String> {
+        let pattern = r#"(?:action: |(?:record|note)\(\s*tx,\s*)"([a-z_]+\.[a-z_]+)""#;
+        let mut found = BTreeSet::new();
+        written(folder, &Regex::new(pattern).unwrap(), &mut found);
+        found
+    }
+
+    /// What begins the line of an act's words.
+    fn key_of(action: &str) -> String {
+        format!("audit-did-{} =", action.replace('.', "-"))
+    }
+
     #[test]
     fn every_act_has_words() {
         let cloud = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let pattern = r#"(?:action: |(?:record|note)\(\s*tx,\s*)"([a-z]+\.[a-z_]+)""#;
-        let mut found = BTreeSet::new();
-        for part in ["platform", "trace", "analytics", "server"] {
-            written(&cloud.join(part).join("src"), &Regex::new(pattern).unwrap(), &mut found);
-        }
+        let parts = ["platform", "trace", "analytics", "server"];
+        let mut found: BTreeSet<String> =
+            parts.iter().flat_map(|part| of_sources(&cloud.join(part).join("src"))).collect();
         assert!(found.len() > 60, "{found:?}");
         // What who runs the installation does is in a log of its own.
         found.retain(|action| !action.starts_with("admin."));
@@ -200,9 +224,48 @@ mod tests {
         assert!(DID.is_sorted());
         for (lang, source) in super::super::TEXTS {
             for action in DID {
-                let key = format!("audit-did-{} =", action.replace('.', "-"));
+                let key = key_of(action);
                 assert!(source.lines().any(|line| line.starts_with(&key)), "{}: {key}", lang.code());
             }
         }
+    }
+
+    /// Words that a module's texts lack for its acts, as `te: audit-did-gate-enter =`.
+    fn lacking(module: &Path) -> Vec<String> {
+        let acts = of_sources(module);
+        let lacks = |lang: Lang| {
+            let texts = std::fs::read_to_string(module.join(format!("texts/{}.ftl", lang.code())));
+            let texts = texts.unwrap_or_default();
+            let keys: Vec<String> = acts.iter().map(|action| key_of(action)).collect();
+            let missing = keys.into_iter().filter(|key| !texts.lines().any(|line| line.starts_with(key)));
+            missing.map(|key| format!("{}: {key}", lang.code())).collect::<Vec<_>>()
+        };
+        Lang::ALL.into_iter().flat_map(lacks).collect()
+    }
+
+    #[test]
+    fn every_act_of_a_module_has_words_in_its_texts() {
+        let modules = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("modules");
+        // There may be none yet.
+        for module in std::fs::read_dir(modules).into_iter().flatten() {
+            let module = module.unwrap().path();
+            let missing = lacking(&module.join("src"));
+            assert!(
+                missing.is_empty(),
+                "{} has no words for what it writes down: {missing:?}",
+                module.display()
+            );
+        }
+
+        let folder = tempfile::tempdir().unwrap();
+        let source =
+            r#"audit::record(tx, Entry { action: "gate_pass.enter", subject: "", ..Entry::default() })"#;
+        std::fs::write(folder.path().join("service.rs"), source).unwrap();
+        std::fs::create_dir(folder.path().join("texts")).unwrap();
+        for code in ["en", "hi", "bn"] {
+            let text = "audit-did-gate_pass-enter = let in\n";
+            std::fs::write(folder.path().join(format!("texts/{code}.ftl")), text).unwrap();
+        }
+        assert_eq!(lacking(folder.path()), ["te: audit-did-gate_pass-enter ="]);
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::store::{self, Shown};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
+use crate::i18n::Texts;
 use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
 
 /// Most rows of one answer.
@@ -95,7 +96,8 @@ impl Asked {
         let mut wrong = Vec::new();
         for (field, text) in [("actor", &self.actor), ("action", &self.action), ("subject", &self.subject)] {
             if text.len() > MAX_TEXT || text.contains('\0') {
-                wrong.push((field, format!("is longer than {MAX_TEXT} bytes, or holds a NUL")));
+                let detail = format!("is longer than {MAX_TEXT} bytes, or holds a NUL");
+                wrong.push((field, detail, "error-no-filter", MAX_TEXT.to_string()));
             }
         }
         let mut day = |field, text: &str, after: u64| match text.trim() {
@@ -107,7 +109,8 @@ impl Asked {
                     .and_then(|day| day.checked_add_days(chrono::Days::new(after)));
                 let begins = day.and_then(|day| midnight(day, zone));
                 if begins.is_none() {
-                    wrong.push((field, format!("'{text}' is no date such as 2026-04-30")));
+                    let detail = format!("'{text}' is no date such as 2026-04-30");
+                    wrong.push((field, detail, "error-no-day", text.to_owned()));
                 }
                 begins
             }
@@ -118,8 +121,11 @@ impl Asked {
                 [&self.actor, &self.action, &self.subject].map(|text| text.trim().to_owned());
             return Ok(Filter { actor, actors: Vec::new(), action, subject, from, until });
         }
-        let problem = Problem::bad_request("query.parameter", "the filter is not understood");
-        Err(wrong.into_iter().fold(problem, |problem, (field, what)| problem.field(field, what)))
+        let problem = Problem::bad_request("query.parameter", "the filter is not understood")
+            .told_by(|texts| texts.t("error-query-parameter"));
+        Err(wrong.into_iter().fold(problem, |problem, (field, what, key, text)| {
+            problem.field_told_by(field, what, move |texts| texts.t1(key, "text", &text))
+        }))
     }
 
     fn limit(&self) -> Result<usize, Problem> {
@@ -136,7 +142,14 @@ impl Asked {
             return Ok(None);
         }
         let place = parse_place(&self.after).map(Some);
-        place.ok_or_else(|| Problem::bad_request("query.parameter", NOT_A_PLACE).field("after", NOT_A_PLACE))
+        let say = |texts: &Texts| texts.t("error-no-place");
+        place.ok_or_else(|| {
+            Problem::bad_request("query.parameter", NOT_A_PLACE).told_by(say).field_told_by(
+                "after",
+                NOT_A_PLACE,
+                say,
+            )
+        })
     }
 }
 

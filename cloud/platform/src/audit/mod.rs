@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 /// Read who changed what.
 pub const AUDIT_READ: Permission = Permission::admin("audit.read");
@@ -37,11 +37,11 @@ pub const PERMISSIONS: &[Permission] = &[AUDIT_READ];
 
 /// The side navigation of the audit.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-setup",
+    group: NavGroup::Setup,
     href: "/audit",
     label_key: "nav-audit",
     icon: "proof",
-    permission: AUDIT_READ,
+    seen: Seen::With(AUDIT_READ),
 }];
 
 /// The texts of the audit.

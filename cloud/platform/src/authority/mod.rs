@@ -361,6 +361,14 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate).into()
 }
 
+/// The certificates of every authority that this cloud has had, in PEM, the one in use first.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn certificates(system: &mut SystemTx) -> Result<Vec<String>, DbError> {
+    store::authority_certificates(system).await
+}
+
 /// Whether this authority, by its certificate in PEM, has [signed](Authority::sign) the
 /// text.
 #[must_use]

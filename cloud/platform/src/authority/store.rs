@@ -27,6 +27,15 @@ pub(super) async fn authority_lock(system: &mut SystemTx) -> Result<Option<Autho
     .await?)
 }
 
+/// The certificates of every authority that this cloud has had, the one in use first.
+pub(super) async fn authority_certificates(system: &mut SystemTx) -> Result<Vec<String>, DbError> {
+    Ok(sqlx::query_scalar!(
+        "select certificate_pem from control.authorities order by created_at desc, authority_id"
+    )
+    .fetch_all(system.conn())
+    .await?)
+}
+
 pub(super) async fn authority_insert(system: &mut SystemTx, row: &AuthorityRow) -> Result<(), DbError> {
     sqlx::query!(
         "insert into control.authorities (authority_id, certificate_pem, sealed_key)

@@ -10,18 +10,31 @@ use crate::ctx::Cx;
 use crate::testing::TestDb;
 
 pub(super) struct Table {
-    name: String,
+    pub(super) name: String,
     /// Columns that an insert must give, with a value each.
     insert: String,
 }
 
 impl Table {
+    /// Puts a row of each of these in, where they have none.
+    pub(super) fn insert_all(&self, tenants: &[Uuid]) -> String {
+        let (columns, row) = self.insert.split_once(" values ").unwrap_or_default();
+        let rows = tenants.iter().map(|tenant| Self::filled(row, *tenant)).collect::<Vec<_>>().join(", ");
+        format!("insert into {} {columns} values {rows} on conflict do nothing", self.name)
+    }
+
+    fn filled(row: &str, tenant: Uuid) -> String {
+        row.replace("$tenant", &tenant.to_string()).replace("$mark", &Self::mark(tenant))
+    }
+
+    /// What no other tenant's row says.
+    pub(super) fn mark(tenant: Uuid) -> String {
+        tenant.simple().to_string().split_off(24)
+    }
+
     /// Puts a row in, whose texts no other tenant has.
     pub(super) fn insert(&self, tenant: Uuid) -> String {
-        let mark = tenant.simple().to_string().split_off(24);
-        format!("insert into {} {}", self.name, self.insert)
-            .replace("$tenant", &tenant.to_string())
-            .replace("$mark", &mark)
+        format!("insert into {} {}", self.name, Self::filled(&self.insert, tenant))
     }
 }
 

@@ -110,6 +110,8 @@ pub struct Tx {
 struct Entered {
     /// Where the tenant lives; `None` when the database knows no such tenant.
     placement: Option<String>,
+    /// It may only be read here, because it is being moved.
+    paused: bool,
 }
 
 impl Tx {
@@ -148,8 +150,8 @@ impl Tx {
     }
 
     async fn enter(&mut self, cx: &Cx) -> Result<Entered, DbError> {
-        let (placement,): (Option<String>,) =
-            sqlx::query_as("select placement from app.enter($1, $2, $3, $4)")
+        let (placement, paused): (Option<String>, Option<bool>) =
+            sqlx::query_as("select placement, paused from app.enter($1, $2, $3, $4)")
                 .bind(cx.tenant)
                 .bind(&cx.actor)
                 .bind(cx.origin.as_deref().unwrap_or_default())
@@ -158,7 +160,7 @@ impl Tx {
                 .await?;
         self.tenant = cx.tenant;
         self.plants = cx.plants.clone();
-        Ok(Entered { placement })
+        Ok(Entered { placement, paused: paused.unwrap_or(false) })
     }
 }
 
@@ -224,16 +226,20 @@ impl Db {
                     .await
             };
             let begun = match self.begin_own(&place, role, known).await {
-                Ok(mut tx) => match tx.enter(cx).await?.placement {
-                    Some(here) if *here == *place => return Ok(tx),
-                    _ => {
-                        roll_back(tx).await;
-                        Err(DbError::Away {
-                            database: place.to_string(),
-                            detail: "it does not hold the tenant".to_owned(),
-                        })
+                Ok(mut tx) => {
+                    let Entered { placement, paused } = tx.enter(cx).await?;
+                    let here = placement.is_some_and(|here| *here == *place);
+                    // Paused is a tenant that is moved; and so is what it has left behind, until
+                    // that is dropped.
+                    if here && (!paused || self.lives_at(cx, &place).await?) {
+                        return Ok(tx);
                     }
-                },
+                    roll_back(tx).await;
+                    Err(DbError::Away {
+                        database: place.to_string(),
+                        detail: "it does not hold the tenant".to_owned(),
+                    })
+                }
                 Err(error) => Err(error),
             };
             let Err(error): Result<(), DbError> = begun else { continue };
@@ -250,10 +256,20 @@ impl Db {
         if matches!(error, DbError::Sqlx(sqlx::Error::PoolClosed)) {
             return Ok(true);
         }
+        Ok(self.placement(cx).await?.is_some_and(|now| now != from))
+    }
+
+    /// Whether the home database says that the tenant lives there.
+    async fn lives_at(&self, cx: &Cx, place: &str) -> Result<bool, DbError> {
+        Ok(self.placement(cx).await?.is_some_and(|now| now == place))
+    }
+
+    /// Where the home database says that the tenant lives.
+    async fn placement(&self, cx: &Cx) -> Result<Option<String>, DbError> {
         let mut tx = begin(&self.inner.home.app).await?;
         let now = tx.enter(cx).await?.placement;
         roll_back(tx).await;
-        Ok(now.is_some_and(|now| now != from))
+        Ok(now)
     }
 
     async fn finish<T, E, F>(&self, mut tx: Tx, f: F) -> Result<T, E>
@@ -339,5 +355,7 @@ mod isolation_tests;
 mod own_tests;
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;

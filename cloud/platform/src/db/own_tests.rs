@@ -1,5 +1,6 @@
 //! Tenants in databases of their own, as every other part sees them: not at all.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
@@ -174,6 +175,36 @@ async fn a_database_that_is_behind_refuses_its_tenant_until_it_is_migrated() {
     tenancy::migrate_all(&fresh).await.unwrap();
     assert_eq!(fresh.tx(&Cx::new(own, "test"), count).await.unwrap(), 1);
     fresh.close().await;
+}
+
+/// Whoever knows the place that a tenant has left is sent on, also as long as that is there.
+#[tokio::test]
+async fn what_a_tenant_has_left_is_not_read_any_more() {
+    let test = TestDb::at_home().await;
+    let own = placed(Placed::Own, test.tenant("BBBB", &["KOL"])).await;
+    let cx = Cx::new(own, "test");
+    assert!(test.db.tx(&cx, database).await.unwrap().starts_with("tw_bbbb_"));
+    // Another process moves it, and is killed as soon as it has switched.
+    let other = Db::new(test.owner.clone(), PoolSizes { app: 2, ingest: 2, system: 2 });
+    let mut cut = |at: &tenancy::At| match at {
+        tenancy::At::Step("removing what is left at the source") => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let moved = tenancy::move_to(&other, own, &tenancy::Placement::Shared, &mut cut).await;
+    assert!(matches!(moved, Err(tenancy::DataError::Stopped)), "{moved:?}");
+    let renamed = async |tx: &mut Tx| -> Result<u64, DbError> {
+        Ok(sqlx::query("update plants set name = 'moved'").execute(tx.conn()).await?.rows_affected())
+    };
+    assert_eq!(test.db.tx(&cx, renamed).await.unwrap(), 1, "it can be written, where it lives now");
+    // Sent elsewhere meanwhile, it goes on from where it lives.
+    let mut go_on = |_: &tenancy::At| ControlFlow::Continue(());
+    let again = tenancy::Placement::Own { server: String::new() };
+    tenancy::move_to(&other, own, &again, &mut go_on).await.unwrap();
+    assert!(test.db.tx(&cx, database).await.unwrap().starts_with("tw_bbbb_"));
+    let kinds: Vec<String> =
+        tenancy::databases(&other).await.unwrap().into_iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, ["shared", "own"], "what it left is gone");
+    other.close().await;
 }
 
 /// However many own databases there are, connections and open pools are bounded.

@@ -1,7 +1,7 @@
 //! Files as a program meets them, under `/api/v1/files`.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use super::service::{self, Goes};
 use super::{FilesError, Listed, Right, Whose, content, spool};
 use crate::db::Tx;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, IfMatch, Permission, Problem, etag, not_modified, query};
+use crate::web::{AppState, Caller, IfMatch, Path, Permission, Problem, etag, not_modified, query};
 
 /// See files: what that means is said by what each is attached to.
 const FILES_VIEW: Permission = Permission::read("masters.*.view");

@@ -5,7 +5,7 @@ use askama::Template;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ use super::service::{self, Goes};
 use super::{FilesError, Listed, Right, Subject, VersionOf, Whose, spool};
 use crate::i18n::Texts;
 use crate::people;
-use crate::web::{AppState, Caller, Problem, Shell, escaped, form, multipart, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, multipart, query};
 
 /// Most files that one form sends.
 const MOST_AT_ONCE: usize = 20;

@@ -40,6 +40,19 @@ impl Lang {
         }
     }
 
+    /// Whether some of a text is written as this language is. What is in Latin letters alone
+    /// is English to us.
+    #[must_use]
+    pub fn reads(self, text: &str) -> bool {
+        let script = match self {
+            Self::En => return true,
+            Self::Hi => '\u{900}'..='\u{97f}',
+            Self::Bn => '\u{980}'..='\u{9ff}',
+            Self::Te => '\u{c00}'..='\u{c7f}',
+        };
+        text.chars().any(|letter| script.contains(&letter))
+    }
+
     /// The language of a tag such as `hi` or `hi-IN`.
     #[must_use]
     pub fn parse(tag: &str) -> Option<Self> {
@@ -68,6 +81,16 @@ impl Lang {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_of_the_language_whose_letters_it_has() {
+        for lang in Lang::ALL {
+            let read: Vec<Lang> = Lang::ALL.into_iter().filter(|by| by.reads(lang.own_name())).collect();
+            assert_eq!(read.iter().filter(|by| **by != Lang::En).count(), usize::from(lang != Lang::En));
+            assert!(read.contains(&lang) && lang.reads(lang.own_name()));
+        }
+        assert!(!Lang::Te.reads("missing field `version` at line 1"));
+    }
 
     #[test]
     fn negotiates() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -27,12 +27,14 @@ use crate::db::Tx;
 use crate::i18n::Lang;
 use crate::tenancy;
 use crate::web::{
-    AppState, Caller, IfMatch, Permission, Problem, etag, media_type, not_modified, query, sent_as,
+    AppState, Caller, IfMatch, Path, Permission, Problem, etag, media_type, not_modified, query, sent_as,
 };
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/api/v1/scan", get(super::barcodes::scan))
+        .route("/api/v1/convert", get(super::conversions::convert))
+        .route(super::iso4217::PATH, get(super::iso4217::list))
         .route("/api/v1/masters", get(all))
         .route("/api/v1/masters/{master}", get(rows).post(create))
         .route("/api/v1/masters/{master}/rows/{*code}", get(one).patch(update).delete(delete))
@@ -146,7 +148,7 @@ fn describe(shape: &Shape, caller: &Caller) -> Described {
             name: name.to_owned(),
             label: column.said(&caller.texts),
             kind,
-            required: column.required,
+            required: column.is_asked(),
             longest,
             choices,
             refers_to: shape.reference_of(name).map(|reference| reference.target.table.clone()),
@@ -234,7 +236,7 @@ async fn rows(
     let found = async {
         let shape = shapes.find(&name)?;
         let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
-        let asked = ListQuery { sensitive, ..ListQuery::read(shape, pairs)? };
+        let asked = ListQuery { sensitive, lang: caller.texts.lang, ..ListQuery::read(shape, pairs)? };
         let page = state.db.tx(&caller.cx, async |tx| list(tx, shape, &asked).await).await?;
         let rows: Vec<OneRow> = page.rows.into_iter().map(|row| told(shape, row)).collect();
         Ok(Json(json!({ "rows": rows, "next": page.next })))
@@ -378,6 +380,7 @@ async fn create(
     let (cells, _) = cells(&bytes)?;
     let made = async {
         let shape = shapes.find(&name)?;
+        let cells = service::filled(shape, cells, caller.texts.lang);
         let saved = service::create(&state.db, &caller.cx, shape, cells).await?;
         Ok(answer(StatusCode::CREATED, told(shape, saved.stored)))
     };
@@ -553,7 +556,7 @@ pub(super) async fn export_of(
     }
     let made = async {
         let shape = shapes.find(name)?;
-        let asked = ListQuery { open: open_all, ..ListQuery::read(shape, pairs)? };
+        let asked = ListQuery { open: open_all, lang: caller.texts.lang, ..ListQuery::read(shape, pairs)? };
         if open_all {
             let record = async |tx: &mut Tx| {
                 let subject = format!("master:{}", master.name);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::kind::Kind;
 use super::shape::{Column, SEPARATOR, Shape};
-use super::{Mistake, Row, Wrong};
+use super::{Mistake, Row, Wrong, names};
 use crate::i18n::Lang;
 use crate::seed::nearest;
 
@@ -70,6 +70,7 @@ pub(super) fn row(shape: &Shape, cells: &Cells, before: Option<&Row>) -> (Row, V
             }
         }
     }
+    names::settle(shape, cells, before, &mut row, &mut mistakes);
     (row, mistakes)
 }
 
@@ -125,7 +126,7 @@ fn one(shape: &Shape, column: &Column, cells: &Cells, was: Option<&Value>) -> Re
     Ok(Some(value))
 }
 
-/// A text in each language; English is there if any is.
+/// A text in each language; which, is free.
 fn names(column: &Column, cells: &Cells, was: Option<&Value>) -> Result<Option<Value>, Wrong> {
     let mut names: Map<String, Value> = was.and_then(Value::as_object).cloned().unwrap_or_default();
     for lang in Lang::ALL {
@@ -136,8 +137,8 @@ fn names(column: &Column, cells: &Cells, was: Option<&Value>) -> Result<Option<V
             }
         }
     }
-    if !names.contains_key(Lang::En.code()) && (column.required || !names.is_empty()) {
-        return Err(Wrong::new("english"));
+    if column.required && names.is_empty() {
+        return Err(Wrong::new("language"));
     }
     Ok(Some(Value::Object(names)))
 }

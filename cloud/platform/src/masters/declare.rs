@@ -1,10 +1,12 @@
 //! What a declaration of a master says. All of it is constant: a declaration is
 //! data, and a test holds each against its table.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
 use crate::db::{DbError, Tx};
+use crate::i18n::Lang;
 use crate::reference;
 use crate::web::Permission;
 
@@ -13,8 +15,17 @@ use super::{Row, Wrong};
 /// Turns the secrets of a row into what is kept of them; see [`Master::seal`].
 pub type Seal = fn(&mut Row, Option<&Row>) -> Result<(), String>;
 
+/// Fills in what somebody left out of a new row; see [`Master::fill`].
+pub type Fill = fn(&mut BTreeMap<String, String>, Lang);
+
+/// What may be chosen, by code, in a language; see [`Field::offers`].
+pub type Offers = fn(Lang) -> Vec<(String, String)>;
+
 /// Judges a text; see [`Field::rule`].
 pub type Rule = fn(&str) -> Result<(), Wrong>;
+
+/// Judges a row by itself: the field to mend, and what is wrong; see [`Master::rule`].
+pub type RowRule = fn(&Row) -> Option<(&'static str, Wrong)>;
 
 /// Judges rows together with what is there already; see [`Master::judge`].
 pub type Judge = for<'a> fn(&'a mut Tx, &'a [Candidate<'a>]) -> Judging<'a>;
@@ -73,8 +84,13 @@ pub struct Master {
     pub permissions: Permissions,
     /// A row that comes without a key gets one that begins so and says nothing.
     pub opaque_key: Option<&'static str>,
+    /// Fills in what somebody left out of a new row, by what they said, in their language:
+    /// the name of what was chosen by its code.
+    pub fill: Option<Fill>,
     /// Fills columns that follow from others.
     pub derive: Option<fn(&mut Row)>,
+    /// Judges what fields of one row say together, beyond the table's own checks.
+    pub rule: Option<RowRule>,
     /// Turns fields that are secret into what is kept of them. Slow: it runs apart
     /// from the runtime's own threads. Gets the row as it was.
     pub seal: Option<Seal>,
@@ -121,7 +137,9 @@ impl Master {
             delete: Permission::write(""),
         },
         opaque_key: None,
+        fill: None,
         derive: None,
+        rule: None,
         seal: None,
         told: None,
         judge: None,
@@ -281,6 +299,11 @@ pub struct Field {
     pub lines: bool,
     /// The words that may stand here, where the program and not the table knows them.
     pub words: Option<fn() -> Vec<String>>,
+    /// What may be chosen, by code, in a language, where the program knows a list of it;
+    /// other codes may be typed.
+    pub offers: Option<Offers>,
+    /// [`Master::fill`] knows it of a new row, so that it may be left out.
+    pub filled: bool,
     /// A plant may have its own value of it.
     pub per_plant: bool,
     /// What a plant's own value refers to: a master of places within plants, by its
@@ -304,6 +327,8 @@ impl Field {
             rule: None,
             lines: false,
             words: None,
+            offers: None,
+            filled: false,
             per_plant: false,
             at_plant: None,
         }
@@ -368,6 +393,18 @@ impl Field {
     #[must_use]
     pub const fn words(self, words: fn() -> Vec<String>) -> Self {
         Self { words: Some(words), ..self }
+    }
+
+    /// Codes are offered, by a list that the program knows.
+    #[must_use]
+    pub const fn offers(self, offers: Offers) -> Self {
+        Self { offers: Some(offers), ..self }
+    }
+
+    /// The master's `fill` knows it of a new row.
+    #[must_use]
+    pub const fn filled(self) -> Self {
+        Self { filled: true, ..self }
     }
 
     /// A text of several lines.

@@ -78,10 +78,9 @@ impl MastersError {
                 let names: Vec<String> = used.iter().map(|used| used.say(texts)).collect();
                 Problem::conflict("masters.in_use", texts.t1("masters-in-use", "names", names.join(", ")))
             }
-            Self::Parameter(name) => Problem::bad_request(
-                "query.parameter",
-                format!("The parameter {name} has a value that this list does not know."),
-            ),
+            Self::Parameter(name) => {
+                Problem::bad_request("query.parameter", texts.t1("masters-no-parameter", "name", name))
+            }
             Self::TooMany(most) => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "masters.too_many",

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::kind::Kind;
-use super::shape::Shape;
+use super::shape::{Column, Shape};
 use super::store::{self, Audited};
 use super::{MastersError, Row};
 use crate::db::Tx;
@@ -86,6 +86,9 @@ fn changes(shape: &Shape, entry: &Audited, texts: &Texts) -> Vec<Change> {
             continue;
         }
         let column = shape.column(name);
+        if column.is_some_and(|column| only_the_name(shape, column, was, is)) {
+            continue;
+        }
         let hidden = column.is_none_or(|c| c.field.personal || c.kind == Kind::Secret) && is == "changed";
         let show = |value: &Value| match column {
             Some(column) if column.kind == Kind::Names => names_of(value),
@@ -104,6 +107,17 @@ fn changes(shape: &Shape, entry: &Audited, texts: &Texts) -> Vec<Change> {
         });
     }
     changes
+}
+
+/// Whether of names in languages only the one changed that is the name, of which is
+/// told already.
+fn only_the_name(shape: &Shape, column: &Column, was: &Value, is: &Value) -> bool {
+    let others = |value: &Value| {
+        let mut names = value.as_object().cloned().unwrap_or_default();
+        names.remove(shape.language.code());
+        names
+    };
+    shape.is_beside(column) && others(was) == others(is)
 }
 
 /// Every language of a text: `Gear · गियर`.

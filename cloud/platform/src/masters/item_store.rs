@@ -3,6 +3,7 @@
 use sqlx::Error;
 
 use super::barcodes::Scanned;
+use super::conversions::Rate;
 use crate::db::Tx;
 
 /// What these codes stand for, of those that are known: barcodes, and GTINs of items.
@@ -21,6 +22,21 @@ pub(super) async fn barcodes(tx: &mut Tx, codes: &[String]) -> Result<Vec<Scanne
              from items i where i.tenant_id = $1 and i.gtin = any($2) and i.deleted_at is null) found"#,
         tenant,
         codes,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// The conversions of these items; those of all are those of the item without a code.
+pub(super) async fn rates(tx: &mut Tx, items: &[String]) -> Result<Vec<Rate>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Rate,
+        r#"select item, from_unit as "from", to_unit as "to", factor from unit_conversions
+           where tenant_id = $1 and item = any($2) and deleted_at is null
+           order by item, from_unit, to_unit"#,
+        tenant,
+        items,
     )
     .fetch_all(tx.conn())
     .await

@@ -175,10 +175,11 @@ pub(super) fn choice(texts: &Texts, word: &str) -> String {
     texts.or(&format!("choice-{word}"), &texts.or(&master, word))
 }
 
-/// A text that there is in several languages: that of the reader, else English.
-pub(super) fn name_in(names: &Map<String, Value>, lang: Lang) -> String {
+/// A text that there is in several languages: in the one that is wanted, else in any.
+pub(super) fn name_in(names: &Map<String, Value>, wanted: Lang) -> String {
     let of = |lang: Lang| names.get(lang.code()).and_then(Value::as_str);
-    of(lang).or_else(|| of(Lang::En)).unwrap_or_default().to_owned()
+    let any = || Lang::ALL.into_iter().find_map(of);
+    of(wanted).or_else(any).unwrap_or_default().to_owned()
 }
 
 fn text(given: &str, longest: usize) -> Result<Value, Wrong> {

@@ -13,6 +13,7 @@ use super::shape::{Shape, Sort};
 use super::store::{self, Stored};
 use super::{MastersError, Row, sensitive};
 use crate::db::Tx;
+use crate::i18n::Lang;
 
 /// Rows of a page, unless the caller wants fewer.
 pub(super) const PAGE: usize = 50;
@@ -22,7 +23,7 @@ pub(super) const MOST: usize = 500;
 /// What a list is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListQuery {
-    /// The beginning of a code or name, in any case.
+    /// The beginning of a code or name, in any case and any language.
     pub q: String,
     /// A field; with `-` before it, the other way round. Empty: by key.
     pub sort: String,
@@ -41,6 +42,8 @@ pub struct ListQuery {
     pub sensitive: bool,
     /// An export holds sensitive fields, opened.
     pub open: bool,
+    /// The reader's language: names are sorted in it, and found in it first.
+    pub lang: Lang,
 }
 
 impl ListQuery {
@@ -197,11 +200,12 @@ pub(super) fn lanes(tenant: Uuid, shape: &Shape, query: &ListQuery) -> Result<Ve
     if query.q.is_empty() {
         // Values that narrow also order: few rows of many are found at once.
         let lead = query.own.first().cloned();
-        let column = sort.column.clone().filter(|_| lead.is_none());
+        let column = sort.column_in(query.lang).filter(|_| lead.is_none());
         return Ok(vec![Lane { column, descending, begins: None, equals: None, not: Vec::new(), lead }]);
     }
     let wanted = query.q.to_lowercase();
-    let columns: Vec<String> = shape.master.search.iter().map(|name| format!("{name}_search")).collect();
+    let columns: Vec<String> =
+        shape.master.search.iter().flat_map(|name| shape.searched(name, query.lang)).collect();
     let pair = |column: &String| (column.clone(), wanted.clone());
     let lane = |(at, column): (usize, &String)| Lane {
         column: Some(column.clone()),

@@ -13,6 +13,7 @@ mod attach;
 mod barcodes;
 mod catalog;
 mod check;
+mod conversions;
 mod declare;
 mod declared;
 mod error;
@@ -20,9 +21,11 @@ mod export;
 mod extra;
 mod history;
 mod import;
+mod iso4217;
 mod item_store;
 mod kind;
 mod list;
+mod names;
 mod operations;
 mod pages;
 mod places;
@@ -47,7 +50,11 @@ use tokio::sync::OnceCell;
 
 pub use attach::subjects;
 pub use barcodes::{Scanned, scanned};
-pub use declare::{Candidate, Fault, Field, Group, Judge, Judging, Link, Master, Member, Permissions, Use};
+pub use conversions::converted;
+pub use declare::{
+    Candidate, Fault, Field, Fill, Group, Judge, Judging, Link, Master, Member, Offers, Permissions, RowRule,
+    Use,
+};
 pub use error::MastersError;
 pub use extra::at_plant;
 pub use import::{Report, import};
@@ -64,7 +71,7 @@ use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
 use crate::secrets::Secrets;
-use crate::web::{AppState, Bodies, Module, NavItem, Permission};
+use crate::web::{AppState, Bodies, Module, NavGroup, NavItem, Permission, Seen};
 
 /// A row: its columns, each in the one JSON form of its kind. Numbers with
 /// decimals are texts, days and times of day are ISO texts.
@@ -75,11 +82,11 @@ pub const ANY_VIEW: Permission = Permission::read("masters.*.view");
 
 /// The side navigation of masters.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-setup",
+    group: NavGroup::Setup,
     href: "/masters",
     label_key: "nav-masters",
     icon: "masters",
-    permission: ANY_VIEW,
+    seen: Seen::With(ANY_VIEW),
 }];
 
 /// What the endpoints of all declared masters ask for.
@@ -167,13 +174,38 @@ impl Engine {
     }
 }
 
-/// Names of the masters whose rows belong to plants.
+/// A master whose rows belong to plants.
+#[derive(Debug, Clone, Copy)]
+pub struct OfPlants {
+    /// Its name, as in addresses.
+    pub name: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    key: &'static [&'static str],
+    place: &'static str,
+}
+
+impl OfPlants {
+    /// The key, as addresses have it, of a row at `plant` whose other columns of the key are
+    /// all `code`.
+    #[must_use]
+    pub fn key_of(&self, plant: &str, code: &str) -> String {
+        let parts = self.key.iter().map(|column| if *column == self.place { plant } else { code });
+        parts.collect::<Vec<_>>().join(":")
+    }
+}
+
+/// The masters whose rows belong to plants.
 ///
 /// # Errors
 /// As [`Engine::shapes`].
-pub async fn of_plants(db: &Db) -> Result<Vec<&'static str>, MastersError> {
+pub async fn of_plants(db: &Db) -> Result<Vec<OfPlants>, MastersError> {
     let shapes = Engine::default().shapes(db).await?;
-    Ok(shapes.iter().filter(|shape| shape.place.is_some()).map(|shape| shape.master.name).collect())
+    let of = |shape: &Shape| {
+        let Master { name, table, key, .. } = *shape.master;
+        Some(OfPlants { name, table, key, place: shape.place?.field() })
+    };
+    Ok(shapes.iter().filter_map(of).collect())
 }
 
 /// Pages and API of all masters.
@@ -181,13 +213,23 @@ pub fn router() -> Router<AppState> {
     api::router().merge(pages::router())
 }
 
-/// Gives a tenant the units, currencies and tax rates that it begins with; those
-/// that are there stay as they are.
+/// Gives a tenant the units, currencies and tax rates that it begins with, its own
+/// currency among them, named in every language; those that are there stay as they are.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn begin(tx: &mut Tx) -> Result<(), DbError> {
-    Ok(store::begin(tx).await?)
+pub async fn begin(tx: &mut Tx, currency: &str) -> Result<(), DbError> {
+    store::begin(tx).await?;
+    if let Some(currency) = iso4217::find(currency) {
+        store::currency_ensure(tx, currency).await?;
+    }
+    Ok(())
+}
+
+/// Whether it is a currency of ISO 4217.
+#[must_use]
+pub fn is_currency(code: &str) -> bool {
+    iso4217::find(code).is_some()
 }
 
 /// What the server has to know of masters.

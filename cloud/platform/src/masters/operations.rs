@@ -29,6 +29,8 @@ pub async fn operations(db: &Db) -> Result<Vec<Operation>, MastersError> {
         .answers_json(200, described())],
     );
     all.extend(super::barcodes::operations());
+    all.extend(super::conversions::operations());
+    all.extend(super::iso4217::operations());
     all.extend(shapes.iter().flat_map(of_master));
     Ok(all)
 }
@@ -205,7 +207,7 @@ fn narrowed(shape: &Shape, operation: Operation) -> Operation {
     let mut operation = operation
         .query_with(
             "q",
-            json!({ "type": "string", "maxLength": 100, "description": "The beginning of a code or name, in any case." }),
+            json!({ "type": "string", "maxLength": 100, "description": "The beginning of a code or of a name in any language, in any case." }),
         )
         .query_with(
             "sort",
@@ -257,7 +259,7 @@ fn kind_of(kind: &Kind, given: bool) -> Value {
             let text = bounded(json!({ "type": "string" }), "maxLength", LONGEST_NAME);
             let by_lang: Map<String, Value> =
                 Lang::ALL.iter().map(|lang| (lang.code().to_owned(), text.clone())).collect();
-            json!({ "type": "object", "properties": by_lang, "description": "A text in each language; English must be there." })
+            json!({ "type": "object", "properties": by_lang, "description": "A text in each language; any one of them is enough." })
         }
     }
 }
@@ -315,8 +317,15 @@ fn input(shape: &Shape, new: bool) -> Value {
     let mut properties: Map<String, Value> = Map::new();
     let mut required: Vec<String> = Vec::new();
     for column in &shape.columns {
-        let must = column.required && shape.master.opaque_key.is_none_or(|_| !column.is_key);
-        properties.insert(column.name.clone(), given(column, must));
+        let must = column.is_asked()
+            && shape.master.opaque_key.is_none_or(|_| !column.is_key)
+            && !shape.in_languages(column);
+        let mut schema = given(column, must);
+        if column.is_asked() && shape.in_languages(column) {
+            schema["description"] =
+                "In the organisation's language; this or one of `names` is needed.".into();
+        }
+        properties.insert(column.name.clone(), schema);
         if new && must {
             required.push(column.name.clone());
         }
@@ -347,7 +356,8 @@ fn given(column: &Column, must: bool) -> Value {
             _ => default.clone(),
         };
     }
-    if must { schema } else { or_null(schema) }
+    // Of a text in languages each may be left out, and there is nothing to empty.
+    if must || column.kind == Kind::Names { schema } else { or_null(schema) }
 }
 
 fn row_of(word: &str) -> Value {

@@ -7,7 +7,7 @@ use super::Row;
 use super::declare::Told;
 use crate::reference::{self, row_id};
 
-/// Items: every plant has all.
+/// Items: every plant has all, and what is other there besides.
 pub(super) const ITEM: Told = Told { kind: "item", rows: item, subjects: item_subjects };
 /// Operators: the plants where they work.
 pub(super) const OPERATOR: Told = Told { kind: "operator", rows: operator, subjects: operator_subjects };
@@ -24,16 +24,22 @@ fn of(row: &Row, name: &str) -> Value {
     row.get(name).cloned().unwrap_or_default()
 }
 
+/// Texts by language. Stations fall back to the English one: where there is none, the
+/// name in the tenant's language stands there.
+fn in_languages(row: &Row, column: &str) -> Value {
+    let mut texts = row.get(column).and_then(Value::as_object).cloned().unwrap_or_default();
+    texts.entry("en").or_insert_with(|| of(row, "name"));
+    Value::Object(texts)
+}
+
 fn everywhere(kind: &str, id: &str, body: Value, deleted: bool) -> Vec<reference::Row> {
     vec![reference::Row { kind: kind.to_owned(), id: row_id(id, None), plant: None, body, deleted }]
 }
 
-fn item(row: &Row, deleted: bool, _: &[String]) -> Vec<reference::Row> {
-    let mut names = row.get("names").and_then(Value::as_object).cloned().unwrap_or_default();
-    names.entry("en").or_insert_with(|| of(row, "name"));
+fn item(row: &Row, deleted: bool, plants: &[String]) -> Vec<reference::Row> {
     let body = json!({
         "item": of(row, "item"),
-        "names": names,
+        "names": in_languages(row, "names"),
         "type_code": of(row, "type_code"),
         "base_unit": of(row, "base_unit"),
         "tracking": of(row, "tracking"),
@@ -41,7 +47,35 @@ fn item(row: &Row, deleted: bool, _: &[String]) -> Vec<reference::Row> {
         "shelf_life_days": of(row, "shelf_life_days"),
         "inspect": of(row, "inspect"),
     });
-    everywhere("item", text(row, "item"), body, deleted)
+    let mut told = everywhere("item", text(row, "item"), body, deleted);
+    told.extend(plants.iter().filter_map(|plant| item_here(row, deleted, plant)));
+    told
+}
+
+/// What plants are told of an item that is other there.
+const HERE: [&str; 2] = ["shelf_life_days", "inspect"];
+
+/// What is other at a plant; withdrawn where nothing is. `None` of a row that was read
+/// without the values of plants.
+fn item_here(row: &Row, deleted: bool, plant: &str) -> Option<reference::Row> {
+    let at = |name: &str| row.get(&format!("{name}@{plant}"));
+    if HERE.iter().all(|name| at(name).is_none()) {
+        return None;
+    }
+    let mut body = Row::new();
+    body.insert("item".to_owned(), of(row, "item"));
+    for name in HERE {
+        if let Some(value) = at(name).filter(|value| !value.is_null()) {
+            body.insert(name.to_owned(), value.clone());
+        }
+    }
+    Some(reference::Row {
+        kind: "item_here".to_owned(),
+        id: row_id(text(row, "item"), Some(plant)),
+        plant: Some(plant.to_owned()),
+        deleted: deleted || body.len() == 1,
+        body: body.into(),
+    })
 }
 
 fn item_subjects(row: &Row) -> Vec<String> {
@@ -49,8 +83,7 @@ fn item_subjects(row: &Row) -> Vec<String> {
 }
 
 fn reason(row: &Row, deleted: bool, _: &[String]) -> Vec<reference::Row> {
-    let body =
-        json!({ "reason": of(row, "reason"), "purpose": of(row, "purpose"), "texts": of(row, "texts") });
+    let body = json!({ "reason": of(row, "reason"), "purpose": of(row, "purpose"), "texts": in_languages(row, "texts") });
     everywhere("reason", text(row, "reason"), body, deleted)
 }
 

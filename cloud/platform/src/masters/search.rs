@@ -1,7 +1,6 @@
 //! What the search finds among masters, and the commands to go to them.
 
 use super::barcodes::{self, ITEMS_VIEW};
-use super::kind::Kind;
 use super::shape::Shape;
 use super::store::Stored;
 use super::{ANY_VIEW, ListQuery, MastersError, declared, list};
@@ -41,7 +40,12 @@ async fn rows(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
         let shapes = ask.state.masters.shapes(&ask.state.db).await?;
         let mut hits = Vec::new();
         for shape in shapes.iter().filter(|shape| ask.caller.may(&shape.master.permissions.view)) {
-            let query = ListQuery { q: ask.text.to_owned(), limit: ask.limit, ..ListQuery::default() };
+            let query = ListQuery {
+                q: ask.text.to_owned(),
+                limit: ask.limit,
+                lang: texts.lang,
+                ..ListQuery::default()
+            };
             let plants = ask.caller.plants(&shape.master.permissions.view);
             let rows = list(tx, shape, &query).await?.rows;
             for row in rows.into_iter().filter(|row| shape.sees(&row.row, &plants)) {
@@ -68,16 +72,9 @@ fn hit(shape: &Shape, stored: &Stored, wanted: &str, texts: &Texts) -> Hit {
     let key = shape.key_of(&stored.row);
     Hit {
         group: texts.t(&shape.master.text_key()),
-        title: said(shape, stored, texts),
+        title: shape.name_of(&stored.row, texts.lang),
         href: format!("/masters/{}/row/{}", shape.master.name, escaped(&key, b"-_./:")),
         exact: key.eq_ignore_ascii_case(wanted),
         detail: key,
     }
-}
-
-/// The row's name, in the reader's language where it has one.
-fn said(shape: &Shape, stored: &Stored, texts: &Texts) -> String {
-    let names = shape.columns.iter().find(|column| column.kind == Kind::Names);
-    let named = names.and_then(|column| Some(column.kind.show(stored.row.get(&column.name)?, texts)));
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| shape.title_of(&stored.row))
 }

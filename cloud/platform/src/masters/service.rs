@@ -13,6 +13,7 @@ use super::{ListQuery, MastersError, Mistake, Row, Wrong, list};
 use crate::audit;
 use crate::ctx::Cx;
 use crate::db::{Db, Tx};
+use crate::i18n::Lang;
 
 /// A row that was written.
 #[derive(Debug, Clone)]
@@ -69,6 +70,14 @@ pub async fn create(db: &Db, cx: &Cx, shape: &Shape, cells: Cells) -> Result<Sav
         saved(tx, shape, change).await
     })
     .await
+}
+
+/// The cells of a new row, with what the master fills in by them in this language.
+pub(super) fn filled(shape: &Shape, mut cells: Cells, lang: Lang) -> Cells {
+    if let Some(fill) = shape.master.fill {
+        fill(&mut cells, lang);
+    }
+    cells
 }
 
 /// The row that is there under the key of these cells, of whichever master.
@@ -229,13 +238,14 @@ pub async fn restore(db: &Db, cx: &Cx, shape: &Shape, key: &str) -> Result<Saved
     .await
 }
 
-/// Codes and names that a field may refer to, whose code or name begins so; a
-/// hundred at most.
+/// Codes that a field may refer to and their names in a language, whose code or name
+/// in any language begins so; a hundred at most.
 pub(super) async fn options(
     tx: &mut Tx,
     shapes: &Shapes,
     reference: &Reference,
     begins: &str,
+    lang: Lang,
 ) -> Result<Vec<(String, String)>, MastersError> {
     const FEW: usize = 100;
     let of_table: Vec<&Shape> =
@@ -249,12 +259,12 @@ pub(super) async fn options(
         return Ok(found);
     }
     let code = reference.target.columns.last().cloned().unwrap_or_default();
-    let query = ListQuery { q: begins.trim().to_owned(), limit: FEW, ..ListQuery::default() };
+    let query = ListQuery { q: begins.trim().to_owned(), limit: FEW, lang, ..ListQuery::default() };
     let mut found: Vec<(String, String)> = Vec::new();
     for shape in of_table {
         for stored in list::list(tx, shape, &query).await?.rows {
             let code = stored.row.get(&code).map(Kind::plain).unwrap_or_default();
-            found.push((code, shape.title_of(&stored.row)));
+            found.push((code, shape.name_of(&stored.row, lang)));
         }
     }
     found.sort();

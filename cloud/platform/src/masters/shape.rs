@@ -10,7 +10,7 @@ use super::kind::{self, Kind, LONGEST_TEXT};
 use super::places::Place;
 use super::{Field, Master, MastersError, Row};
 use crate::db::Db;
-use crate::i18n::Texts;
+use crate::i18n::{Lang, Texts};
 use crate::secrets::Secrets;
 
 /// Separates the parts of a key of several columns.
@@ -49,6 +49,8 @@ pub struct Shape {
     pub(super) sorts: Vec<Sort>,
     /// Seals and opens sensitive fields.
     pub(super) secrets: Secrets,
+    /// The tenant's own language, in which a row's `name` is.
+    pub(super) language: Lang,
     /// How rows belong to plants.
     pub(super) place: Option<Place>,
 }
@@ -77,6 +79,14 @@ pub struct Column {
     pub default: Option<Value>,
     /// It is part of the key.
     pub is_key: bool,
+}
+
+impl Column {
+    /// Somebody has to say it of a new row: it must be there, and nothing fills it in.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.required && !self.field.filled
+    }
 }
 
 /// Where the value of a field lies.
@@ -157,6 +167,21 @@ pub(super) struct Sort {
     pub field: String,
     /// The column before the key's.
     pub column: Option<String>,
+    /// There is such a column for each language; this is the one of English.
+    pub spoken: bool,
+}
+
+/// The lower-case copy of a name in a language, along which lists go
+/// (`app.keep_names`).
+fn spoken(name: &str, lang: Lang) -> String {
+    format!("{name}_{}_search", lang.code())
+}
+
+impl Sort {
+    /// The column, for a reader of this language.
+    pub(super) fn column_in(&self, lang: Lang) -> Option<String> {
+        if self.spoken { Some(spoken(&self.field, lang)) } else { self.column.clone() }
+    }
 }
 
 impl Shapes {
@@ -247,10 +272,72 @@ impl Shape {
         self.master.key.iter().zip(parts).map(read).collect()
     }
 
-    /// The name of a row, as people know it.
+    /// The name of a row, in the tenant's own language.
     #[must_use]
     pub fn title_of(&self, row: &Row) -> String {
         row.get(self.master.title).map(Kind::plain).unwrap_or_default()
+    }
+
+    /// The field with the row's name in each language, where the master has one.
+    pub(super) fn names(&self) -> Option<&Column> {
+        let has = self.master.title == "name" && self.types.contains_key(&spoken("name", Lang::En));
+        self.columns.iter().find(|column| has && column.kind == Kind::Names && column.lies == Lies::Table)
+    }
+
+    /// Whether the name in the tenant's language is a field of its own, with the
+    /// other languages beside it.
+    pub(super) fn names_itself(&self) -> bool {
+        self.column(self.master.title).is_some()
+    }
+
+    /// Whether the field has the languages beside a name that is a field of its own.
+    pub(super) fn is_beside(&self, column: &Column) -> bool {
+        self.names_itself() && self.names().is_some_and(|names| names.name == column.name)
+    }
+
+    /// The name of a row as a reader of this language knows it: else in the tenant's
+    /// language.
+    #[must_use]
+    pub fn name_of(&self, row: &Row, lang: Lang) -> String {
+        let names = self.names().and_then(|column| row.get(&column.name));
+        let said = names.and_then(|names| names.get(lang.code())).map(Kind::plain);
+        said.filter(|said| !said.is_empty()).unwrap_or_else(|| self.title_of(row))
+    }
+
+    /// What a list shows of a field.
+    pub(super) fn said(&self, column: &Column, row: &Row, texts: &Texts) -> String {
+        let names = self.names().is_some_and(|names| names.name == column.name);
+        if names || self.in_languages(column) {
+            return self.name_of(row, texts.lang);
+        }
+        row.get(&column.name).map(|value| column.kind.show(value, texts)).unwrap_or_default()
+    }
+
+    /// Whether the field is a name with others by language beside it, of which any one is
+    /// enough.
+    pub(super) fn in_languages(&self, column: &Column) -> bool {
+        self.is_title(column) && self.names().is_some()
+    }
+
+    fn is_title(&self, column: &Column) -> bool {
+        column.lies == Lies::Table && column.name == self.master.title
+    }
+
+    /// The languages in which a form asks for a field of several, the tenant's own
+    /// first; without it where the name is a field of its own.
+    pub(super) fn languages(&self, column: &Column) -> Vec<Lang> {
+        let own = std::iter::once(self.language).filter(|_| !self.is_beside(column));
+        own.chain(Lang::ALL.into_iter().filter(|lang| *lang != self.language)).collect()
+    }
+
+    /// The columns along which a search for a field goes, for a reader of this
+    /// language: of a name one for each language, the reader's first.
+    pub(super) fn searched(&self, field: &str, lang: Lang) -> Vec<String> {
+        if !self.types.contains_key(&spoken(field, Lang::En)) {
+            return vec![format!("{field}_search")];
+        }
+        let others = Lang::ALL.into_iter().filter(|other| *other != lang);
+        std::iter::once(lang).chain(others).map(|lang| spoken(field, lang)).collect()
     }
 
     /// Whether a row of the table is one of this master's.
@@ -350,6 +437,7 @@ fn shape(
         read: once.into_iter().collect(),
         sorts: sorts(master, catalog),
         secrets: secrets.clone(),
+        language: Lang::En,
         columns,
     };
     check_indexes(&shape, catalog)?;
@@ -483,7 +571,7 @@ fn referrers(shape: &Shape, all: &[Shape]) -> Vec<Referrer> {
 
 /// The orders that an index has: a column or its lower-case form, then the key.
 fn sorts(master: &Master, catalog: &Catalog) -> Vec<Sort> {
-    let mut sorts = vec![Sort { field: String::new(), column: None }];
+    let mut sorts = vec![Sort { field: String::new(), column: None, spoken: false }];
     let has = |column: &str| {
         let wanted: Vec<&str> = std::iter::once(column).chain(master.key.iter().copied()).collect();
         let mut of_table = catalog.indexes.iter().filter(|i| i.table_name == master.table && !i.partial);
@@ -492,15 +580,19 @@ fn sorts(master: &Master, catalog: &Catalog) -> Vec<Sort> {
     let names = master.fields.iter().map(|field| field.name).chain([master.title]);
     for name in names.filter(|name| master.key.first() != Some(name)) {
         let search = format!("{name}_search");
+        let english = spoken(name, Lang::En);
         // A page goes on after a value: there must be one in every row.
         let always = |column: &str| {
             catalog.columns.iter().any(|c| c.table_name == master.table && c.name == column && c.required)
         };
-        let column = [search, name.to_owned()].into_iter().find(|column| has(column) && always(column));
+        let column = [english.clone(), search, name.to_owned()]
+            .into_iter()
+            .find(|column| has(column) && always(column));
         if let Some(column) = column
             && !sorts.iter().any(|sort| sort.field == name)
         {
-            sorts.push(Sort { field: name.to_owned(), column: Some(column) });
+            let spoken = column == english;
+            sorts.push(Sort { field: name.to_owned(), column: Some(column), spoken });
         }
     }
     sorts
@@ -513,7 +605,7 @@ fn check_indexes(shape: &Shape, catalog: &Catalog) -> Result<(), MastersError> {
         let mut of_table = catalog.indexes.iter().filter(|i| i.table_name == master.table && !i.partial);
         of_table.any(|index| index.columns.first().is_some_and(|first| first == column))
     };
-    let searched = master.search.iter().map(|name| format!("{name}_search"));
+    let searched = master.search.iter().flat_map(|name| shape.searched(name, Lang::En));
     let filtered = master.filters.iter().map(|name| (*name).to_owned());
     let member = master.member.iter().map(|member| member.column.to_owned());
     for column in searched.chain(filtered).chain(member) {

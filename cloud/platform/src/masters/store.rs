@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Error, Postgres};
 
 use super::declare::Use;
 use super::extra::{self, Bounds};
+use super::iso4217::Currency;
 use super::kind::Kind;
 use super::list::{Lane, ListQuery, Place};
 use super::places;
@@ -19,6 +20,7 @@ use super::shape::{Check, Reference, Referrer, Shape};
 use super::{Master, Row};
 use crate::ctx::Plants;
 use crate::db::Tx;
+use crate::i18n::Lang;
 
 /// A row as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -647,10 +649,37 @@ pub(super) async fn audited(tx: &mut Tx, subjects: &[String], limit: i64) -> Res
     .await
 }
 
+/// The tenant's own language.
+pub(super) async fn language(tx: &mut Tx) -> Result<Lang, Error> {
+    let tenant = tx.tenant();
+    let found = sqlx::query_scalar!("select language from control.tenants where tenant_id = $1", tenant)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(found.and_then(|code| Lang::parse(&code)).unwrap_or_default())
+}
+
 /// See [`super::begin`].
 pub(super) async fn begin(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query("select app.begin_masters($1)").bind(tenant).execute(tx.conn()).await?;
     sqlx::query("select app.begin_retention($1)").bind(tenant).execute(tx.conn()).await?;
+    sqlx::query("select app.begin_names($1)").bind(tenant).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// The tenant has this currency; one that is there stays as it is.
+pub(super) async fn currency_ensure(tx: &mut Tx, currency: &Currency) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "insert into currencies (tenant_id, currency, name, symbol, decimals) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+        tenant,
+        currency.code,
+        currency.name(Lang::En),
+        currency.symbol,
+        i16::from(currency.decimals),
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::store::{self, Stored};
 use super::{MastersError, Mistake, Row, Wrong, sensitive};
 use crate::audit::{self, Kept};
 use crate::db::Tx;
+use crate::i18n::Lang;
 use crate::reference;
 use crate::seed::nearest;
 use crate::tenancy;
@@ -80,6 +81,12 @@ pub(super) async fn write(
             derive(&mut draft.row);
         }
         member(shape, &mut draft.row);
+        if let Some((field, wrong)) = shape.master.rule.and_then(|rule| rule(&draft.row))
+            && !draft.is_wrong(field)
+        {
+            let found = draft.row.get(field).map(Kind::plain).unwrap_or_default();
+            draft.wrong(field, found, wrong);
+        }
     }
     at_own_plants(tx, shape, &mut drafts);
     judge(tx, shape, &mut drafts).await?;
@@ -109,6 +116,9 @@ fn draft(shape: &Shape, mut change: Change) -> Draft {
         && change.cells.get(member.list).is_none_or(|given| given.trim().is_empty())
     {
         change.cells.insert(member.list.to_owned(), member.member.to_owned());
+    }
+    if let (Some(fill), None) = (shape.master.fill, &change.before) {
+        fill(&mut change.cells, Lang::En);
     }
     let before = change.before.as_ref().map(|before| &before.row);
     let (row, mistakes) = check::row(shape, &change.cells, before);

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::Router;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ use super::{MANAGE, pages, store};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
-use crate::web::{AppState, Caller, Problem, json, query};
+use crate::web::{AppState, Caller, Path, Problem, json, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

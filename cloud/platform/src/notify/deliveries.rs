@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -20,7 +20,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
 use crate::people::{clean_email, clean_name};
-use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query, status_of};
+use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

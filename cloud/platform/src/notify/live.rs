@@ -193,7 +193,7 @@ async fn next(heard: &mut Receiver<Told>, tenant: Uuid, person: Uuid) -> Option<
 #[cfg(test)]
 mod tests {
     use axum::body::BodyDataStream;
-    use futures_util::StreamExt;
+    use futures_util::{FutureExt, StreamExt};
 
     use super::*;
     use crate::notify::To;
@@ -210,6 +210,17 @@ mod tests {
         }
         let longest = format!("{tenant} {}", vec![one.to_string(); AT_ONCE].join(","));
         assert!(longest.len() < 8000, "more than the database tells at once");
+    }
+
+    #[test]
+    fn who_listens_wakes_for_no_other_tenant_or_person() {
+        let [tenant, other, one, two] = [1, 2, 3, 4].map(Uuid::from_u128);
+        let (told, mut heard) = channel(BEHIND);
+        told.send(Told::People(other, [one].into())).unwrap();
+        told.send(Told::People(tenant, [two].into())).unwrap();
+        assert_eq!(next(&mut heard, tenant, one).now_or_never(), None, "nothing is said on another's behalf");
+        told.send(Told::People(tenant, [two, one].into())).unwrap();
+        assert_eq!(next(&mut heard, tenant, one).now_or_never(), Some(Some(())));
     }
 
     async fn frame(body: &mut BodyDataStream) -> Option<String> {

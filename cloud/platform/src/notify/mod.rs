@@ -43,7 +43,7 @@ use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 pub use address::Unreachable;
 pub use contact::CodeError;
@@ -74,11 +74,11 @@ pub fn operations() -> Vec<Operation> {
 
 /// The side navigation of this part.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-setup",
+    group: NavGroup::Setup,
     href: "/deliveries",
     label_key: "nav-deliveries",
     icon: "send",
-    permission: MANAGE,
+    seen: Seen::With(MANAGE),
 }];
 
 /// Whether a kind goes by mail, unless the person says otherwise.

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ use super::times::{Pace, Times, clock, minutes};
 use super::{Kind, live, sms, store};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Texts, Value as Text};
-use crate::web::{AppState, Caller, Problem, Shell, form, local_path, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, local_path, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

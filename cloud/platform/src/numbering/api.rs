@@ -1,7 +1,7 @@
 //! Document numbers as JSON, under `/api/v1/numbering`.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -14,7 +14,7 @@ use super::lease::{self, Closing};
 use super::list::{self, Asked, Page};
 use super::{NUMBERING_LEASE, NUMBERING_READ, NUMBERING_VOID, Need, NumberingError, preview, store, void};
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, Problem, json, query};
+use crate::web::{AppState, Caller, Path, Problem, json, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::i18n::Texts;
 use crate::masters::Row;
-use crate::web::{AppState, Caller, Permission, Problem, Shell, escaped, form, query};
+use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, escaped, form, query};
 
 /// The right to see the master of series; see `masters`.
 const SERIES_VIEW: Permission = Permission::read("masters.document_series.view");
@@ -79,7 +79,7 @@ async fn page(
         .db
         .tx(&caller.cx, async |tx| {
             let mut series = Vec::new();
-            for one in store::overview(tx, MOST_SERIES).await? {
+            for one in store::overview(tx, MOST_SERIES, caller.texts.lang).await? {
                 let need = Need::new(&one.kind, &one.company, today).series(&one.series);
                 let next = match super::preview(tx, &need).await {
                     Ok(taken) => Some(taken.number),
@@ -133,7 +133,8 @@ async fn series(
     let (one, next, periods, leases) = state
         .db
         .tx(&caller.cx, async |tx| {
-            let one = store::overview_of(tx, &code).await?.ok_or(NumberingError::NotFound)?;
+            let one =
+                store::overview_of(tx, &code, caller.texts.lang).await?.ok_or(NumberingError::NotFound)?;
             let need = Need::new(&one.kind, &one.company, today).series(&one.series);
             let next = super::preview(tx, &need).await.ok().map(|taken| taken.number);
             let periods = store::periods(tx, &code, 24).await?;
@@ -271,7 +272,8 @@ async fn skip_one(
     state
         .db
         .tx(&caller.cx, async |tx| {
-            let one = store::overview_of(tx, &code).await?.ok_or(NumberingError::NotFound)?;
+            let one =
+                store::overview_of(tx, &code, caller.texts.lang).await?.ok_or(NumberingError::NotFound)?;
             skip(tx, &Need::new(&one.kind, &one.company, date).series(&code), &reason).await
         })
         .await?;

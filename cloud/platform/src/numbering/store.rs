@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Need;
 use crate::db::Tx;
+use crate::i18n::Lang;
 
 /// A series as taking a number needs it.
 #[derive(Debug, Clone)]
@@ -618,29 +619,32 @@ pub(super) struct Overview {
     pub closed: bool,
 }
 
-/// Series that stand, by code.
-pub(super) async fn overview(tx: &mut Tx, limit: i64) -> Result<Vec<Overview>, Error> {
+/// Series that stand, by code, with their names in a language.
+pub(super) async fn overview(tx: &mut Tx, limit: i64, lang: Lang) -> Result<Vec<Overview>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Overview,
-        r#"select series, name, kind, company, gap_free, false as "closed!" from document_series
-           where tenant_id = $1 and deleted_at is null order by series limit $2"#,
+        r#"select series, coalesce(names ->> $3, name) as "name!", kind, company, gap_free, false as "closed!"
+           from document_series where tenant_id = $1 and deleted_at is null order by series limit $2"#,
         tenant,
         limit,
+        lang.code(),
     )
     .fetch_all(tx.conn())
     .await
 }
 
-/// One series, closed or not.
-pub(super) async fn overview_of(tx: &mut Tx, series: &str) -> Result<Option<Overview>, Error> {
+/// One series, closed or not, with its name in a language.
+pub(super) async fn overview_of(tx: &mut Tx, series: &str, lang: Lang) -> Result<Option<Overview>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Overview,
-        r#"select series, name, kind, company, gap_free, deleted_at is not null as "closed!"
+        r#"select series, coalesce(names ->> $3, name) as "name!", kind, company, gap_free,
+                  deleted_at is not null as "closed!"
            from document_series where tenant_id = $1 and series = $2"#,
         tenant,
         series,
+        lang.code(),
     )
     .fetch_optional(tx.conn())
     .await

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use axum::routing::get;
@@ -18,7 +18,7 @@ use super::look::{self, Line};
 use super::operation::{Access, Operation};
 use super::shared;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/api", get(list)).route("/api/operations/{operation}", get(one))

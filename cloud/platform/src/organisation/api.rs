@@ -1,7 +1,7 @@
 //! Plants by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,7 +14,7 @@ use super::service::{self, PlantError};
 use super::store::{self, Plant};
 use crate::db::{DbError, Tx};
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, FieldError, IfMatch, Problem, etag, json, not_modified, query};
+use crate::web::{AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, not_modified, query};
 
 /// Most plants of one answer.
 const MOST: i64 = 200;
@@ -120,7 +120,10 @@ fn problem(caller: &Caller, error: PlantError, if_match: IfMatch) -> Problem {
             let told = |(field, key): (&'static str, &'static str)| FieldError::from((field, caller.t(key)));
             Problem::invalid("plant.invalid", wrong.into_iter().map(told).collect())
         }
-        PlantError::Limit(reached) => reached.into(),
+        PlantError::Limit(reached) => {
+            let detail = reached.say(&caller.texts);
+            Problem { detail, ..reached.into() }
+        }
         PlantError::NotFound => Problem::not_found(),
         PlantError::Stale => if_match.stale(),
         PlantError::Db(error) => error.into(),

@@ -14,9 +14,11 @@ mod tests;
 use axum::Router;
 
 pub use api::operations;
+pub(crate) use service::LONGEST_ADDRESS;
+pub(crate) use store::address_set;
 
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 /// Add plants and change them.
 pub const PLANT_MANAGE: Permission = Permission::admin("plant.manage");
@@ -26,11 +28,11 @@ pub const PERMISSIONS: &[Permission] = &[PLANT_MANAGE];
 
 /// The side navigation of this part.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-setup",
+    group: NavGroup::Setup,
     href: "/organisation",
     label_key: "nav-organisation",
     icon: "plant",
-    permission: PLANT_MANAGE,
+    seen: Seen::With(PLANT_MANAGE),
 }];
 
 /// The texts of this part.

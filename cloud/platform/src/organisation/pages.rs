@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -13,7 +13,7 @@ use super::service::{self, PlantError};
 use super::store::{self, Plant};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Problem, Shell, form, found, status_of};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, found, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

@@ -1,5 +1,6 @@
 //! Commands on plants.
 
+use chrono::Utc;
 use chrono_tz::Tz;
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use crate::plans::{self, Denied, Limit, Reached};
 use crate::tenancy::{self, NewAgent, NewPlant};
 
 /// Longest address.
-const LONGEST_ADDRESS: usize = 500;
+pub(crate) const LONGEST_ADDRESS: usize = 500;
 
 /// Why a plant was not kept.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,9 @@ fn shown(plant: &Plant) -> serde_json::Value {
 /// # Errors
 /// [`PlantError::Invalid`] with every field; [`PlantError::Limit`].
 pub(super) async fn save(db: &Db, cx: &Cx, typed: &Plant, changes: Option<&str>) -> Result<(), PlantError> {
+    if changes.is_none() {
+        plans::admit_events(db, cx.tenant, Utc::now()).await?;
+    }
     db.tx(cx, async |tx| {
         let (mut wrong, company) = judge(tx, typed).await?;
         let code = changes.unwrap_or(&typed.code);

@@ -91,7 +91,7 @@ pub(super) async fn companies(tx: &mut Tx) -> Result<Vec<(Uuid, String, String)>
     Ok(rows.into_iter().map(|row| (row.company_id, row.code, row.name)).collect())
 }
 
-pub(super) async fn address_set(tx: &mut Tx, code: &str, address: &str) -> Result<(), Error> {
+pub(crate) async fn address_set(tx: &mut Tx, code: &str, address: &str) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
         "update plants set address = $3, version = version + 1

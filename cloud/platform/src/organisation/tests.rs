@@ -157,3 +157,43 @@ async fn programs_keep_plants_as_people_do() {
 fn texts_are_complete() {
     crate::i18n::assert_complete(super::TEXTS);
 }
+
+/// The events of the month are used up: what runs goes on, a further plant waits.
+#[tokio::test]
+async fn no_plant_is_added_when_the_events_of_the_month_are_used_up() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, cx) = (&test.db, Cx::new(tenant, "user:1"));
+    crate::plans::give_for_test(db, tenant, "TRIAL", Utc::now()).await;
+    let used = async |events: i64| {
+        let done: Result<(), DbError> = db
+            .system_tx(async |system| {
+                let sql = "update control.plans set events_month = 10 where plan = 'TRIAL'";
+                sqlx::query(sql).execute(system.conn()).await?;
+                let sql = "insert into control.usage (tenant_id, month, events, metered_at)
+                           select tenant_id, date_trunc('month', now() at time zone time_zone)::date, $2, now()
+                           from control.tenants where tenant_id = $1
+                           on conflict (tenant_id, month) do update set events = $2";
+                sqlx::query(sql).bind(tenant).bind(events).execute(system.conn()).await?;
+                Ok(())
+            })
+            .await;
+        done.unwrap();
+    };
+    used(10).await;
+    let full = save(db, &cx, &plant("VIZ"), None).await;
+    let Err(PlantError::Limit(reached)) = full else { panic!("{full:?}") };
+    assert_eq!((reached.limit, reached.used), (crate::plans::Limit::Events, 10));
+    for lang in crate::i18n::Lang::ALL {
+        let state = crate::web::AppState::builder(db.clone()).modules(&[crate::plans::module()]).build();
+        let told = reached.say(&state.texts(lang));
+        assert!(told.contains("10") && !told.contains("plan-reached"), "{told}");
+    }
+    // What is there is changed all the same.
+    let look = async |tx: &mut crate::db::Tx| Ok::<_, DbError>(super::store::plant_seen(tx, "KOL").await?);
+    let known = db.tx(&cx, look).await.unwrap().unwrap();
+    let changed = Plant { version: known.version, ..plant("KOL") };
+    save(db, &cx, &changed, Some("KOL")).await.unwrap();
+    used(9).await;
+    save(db, &cx, &plant("VIZ"), None).await.unwrap();
+}

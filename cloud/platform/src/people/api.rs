@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::Router;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
@@ -20,7 +20,7 @@ use super::within::By;
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, roles, service};
 use crate::ctx::Plants;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, not_modified, query};
+use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -72,6 +72,7 @@ pub fn operations() -> Vec<Operation> {
             .takes::<NewRoles>()
             .answers::<Person>()
             .tagged()
+            .must_match()
             .fails(403, "rights.beyond", BEYOND)
             .fails(409, "people.last_administrator", last)
             .fails(409, "people.last_way_back", way_back)
@@ -127,7 +128,8 @@ pub fn operations() -> Vec<Operation> {
             .fails(422, "people.invalid", "The name is not right, or every tenant has the role."),
         Operation::delete("/api/v1/roles/{code}", "deleteRole", "Deletes a role of your own that nothing names")
             .needs(&ROLE_MANAGE)
-            .may_match()
+            .query::<Seen>()
+            .must_match()
             .ends()
             .fails(403, "rights.beyond", BEYOND)
             .fails(409, "people.role_in_use", "People have it, a workflow names it, or the sign-in provider gives it; which is told.")
@@ -325,17 +327,25 @@ async fn one(
 struct NewRoles {
     #[schema(max_items = 100)]
     roles: Vec<RoleAt>,
+    /// The version that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
 }
 
 async fn set_roles(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    headers: HeaderMap,
     sent: Result<Json<NewRoles>, JsonRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&USER_MANAGE)?;
-    let given: Vec<Given> = json(sent)?.roles.into_iter().map(Given::from).collect();
-    service::give(&state.db, &By::caller(&state, &caller), id, &given).await?;
+    let NewRoles { roles, version } = json(sent)?;
+    service::find(&state.db, &caller.cx, id).await?;
+    let if_match = IfMatch::of(&headers);
+    let seen = if_match.or(version)?;
+    let given: Vec<Given> = roles.into_iter().map(Given::from).collect();
+    let done = service::give_as_seen(&state.db, &By::caller(&state, &caller), id, seen, &given).await;
+    done.map_err(|error| told_stale(error, if_match))?;
     Ok(answer(service::find(&state.db, &caller.cx, id).await?))
 }
 
@@ -350,7 +360,7 @@ struct NewStatus {
 }
 
 /// A stale version is told by the way in which it was said.
-fn told_stale(error: PeopleError, if_match: IfMatch) -> Problem {
+pub(super) fn told_stale(error: PeopleError, if_match: IfMatch) -> Problem {
     match error {
         PeopleError::Stale => if_match.stale(),
         error => error.into(),
@@ -443,7 +453,11 @@ impl OneRole {
     }
 }
 
-async fn find_role(state: &AppState, caller: &Caller, code: &str) -> Result<Option<Role>, Problem> {
+pub(super) async fn find_role(
+    state: &AppState,
+    caller: &Caller,
+    code: &str,
+) -> Result<Option<Role>, Problem> {
     let all = service::roles(&state.db, &caller.cx).await?;
     Ok(all.into_iter().find(|role| role.code == code))
 }
@@ -528,17 +542,26 @@ async fn rename_role(
     Ok(([etag(role.version)], Json(OneRole::of(role, &caller))).into_response())
 }
 
+/// Which version was seen, where a request has no body.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = RoleSeen)]
+struct Seen {
+    /// The version that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
+}
+
 async fn delete_role(
     State(state): State<AppState>,
     caller: Caller,
     Path(code): Path<String>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<StatusCode, Problem> {
     caller.require(&ROLE_MANAGE)?;
     let found = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     let if_match = IfMatch::of(&headers);
-    // Without a tag it is deleted as it stands.
-    let version = if_match.or(Some(found.version))?.unwrap_or(found.version);
+    let version = if_match.or(query::<Seen>(&uri)?.version)?.unwrap_or(found.version);
     let done = roles::delete(&state.db, &By::caller(&state, &caller), &code, version).await;
     done.map_err(|error| told_stale(error, if_match))?;
     Ok(StatusCode::NO_CONTENT)

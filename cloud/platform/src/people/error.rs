@@ -1,5 +1,7 @@
 //! Why something about people was not done.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 
@@ -7,6 +9,7 @@ use super::password::Weakness;
 use super::roles::RoleUses;
 use super::within::Beyond;
 use crate::db::DbError;
+use crate::i18n::Texts;
 use crate::plans::{Denied, Reached};
 use crate::secrets::SecretError;
 use crate::web::Problem;
@@ -192,8 +195,22 @@ impl From<PeopleError> for Problem {
             PeopleError::LinkGone => Self::new(StatusCode::GONE, "people.link", &detail),
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "people.invalid", &detail),
         };
+        // What needs values of its own is said by whoever has them.
+        let say: Arc<dyn Fn(&Texts) -> String + Send + Sync> = match &error {
+            PeopleError::InUse(uses) => {
+                let uses = uses.clone();
+                Arc::new(move |texts| uses.say(texts))
+            }
+            PeopleError::Wait(_) => Arc::new(|texts| texts.t("error-limit-caller")),
+            error => {
+                let key = error.text_key();
+                Arc::new(move |texts| texts.t(key))
+            }
+        };
+        let whole = say.clone();
+        let problem = problem.told_by(move |texts| whole(texts));
         match error.field() {
-            Some(field) => problem.field(field, detail),
+            Some(field) => problem.field_told_by(field, detail, move |texts| say(texts)),
             None => problem,
         }
     }

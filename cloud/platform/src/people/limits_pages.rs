@@ -1,21 +1,23 @@
 //! Limits of roles: up to which amount a role has a permission, by page and API.
 
 use axum::extract::rejection::{FormRejection, JsonRejection};
-use axum::extract::{Form, Path, State};
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::extract::{Form, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::api::{find_role, told_stale};
 use super::error::PeopleError;
+use super::model::Role;
 use super::role_pages::roles_or_told;
 use super::within::By;
-use super::{ROLE_MANAGE, roles, service};
+use super::{ROLE_MANAGE, roles};
 use crate::openapi::{Operation, group};
-use crate::web::{Amount, AppState, Caller, Problem, form, json};
+use crate::web::{Amount, AppState, Caller, IfMatch, Path, Problem, etag, form, json, not_modified};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -29,11 +31,14 @@ pub(super) fn operations() -> Vec<Operation> {
     let list = Operation::get(path, "listRoleLimits", "Up to which amounts a role has permissions")
         .needs(&ROLE_MANAGE)
         .answers::<Limits>()
+        .tagged()
         .fails(404, "not_found", "There is no such role.");
     let put = Operation::put(path, "setRoleLimit", "Sets such an amount, or takes it away")
         .needs(&ROLE_MANAGE)
-        .takes::<Limit>()
+        .takes::<NewLimit>()
         .answers::<Limits>()
+        .tagged()
+        .must_match()
         .fails(403, "rights.beyond", super::api::BEYOND)
         .fails(422, "people.invalid", "There is no such role or permission, or the amount is not right.");
     group("People", [list, put])
@@ -43,6 +48,8 @@ pub(super) fn operations() -> Vec<Operation> {
 #[serde(default)]
 struct Typed {
     permission: String,
+    /// The role's, as the page showed it.
+    version: i32,
     /// Empty: no limit.
     amount: String,
     currency: String,
@@ -73,18 +80,31 @@ async fn set(
         Ok(limit) => {
             let of = (code.as_str(), typed.permission.as_str());
             let by = By::caller(&state, &caller);
-            roles::limit_set(&state.db, &by, &state.permissions, of, limit.as_ref()).await
+            roles::limit_set(&state.db, &by, &state.permissions, of, limit.as_ref(), Some(typed.version))
+                .await
         }
         Err(error) => Err(error),
     };
     roles_or_told(&state, &caller, &headers, done).await
 }
 
-/// A limit, as the API tells and takes it.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// A limit.
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RoleLimit)]
 struct Limit {
+    /// Code of a permission whose documents have an amount.
+    permission: String,
+    /// Up to which.
+    amount: Decimal,
+    /// ISO 4217, such as INR.
+    currency: String,
+}
+
+/// A limit to be set.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRoleLimit)]
+struct NewLimit {
     /// Code of a permission whose documents have an amount.
     permission: String,
     /// Null takes the limit away.
@@ -92,6 +112,8 @@ struct Limit {
     /// ISO 4217, such as INR.
     #[serde(default)]
     currency: String,
+    /// The version of the role that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,39 +121,54 @@ struct Limit {
 struct Limits {
     /// One for each permission that has one.
     limits: Vec<Limit>,
+    /// Of the role, which a limit belongs to.
+    version: i32,
 }
 
 async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Path(code): Path<String>,
-) -> Result<Json<Limits>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    if !service::roles(&state.db, &caller.cx).await?.iter().any(|role| role.code == code) {
-        return Err(Problem::not_found());
+    let role = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    let tag = etag(role.version);
+    if not_modified(&headers, &tag.1) {
+        return Ok((StatusCode::NOT_MODIFIED, [tag]).into_response());
     }
+    answer(&state, &caller, &role).await
+}
+
+async fn answer(state: &AppState, caller: &Caller, role: &Role) -> Result<Response, Problem> {
     let all = roles::limits(&state.db, &caller.cx).await?;
-    let own = all.into_iter().filter(|limit| limit.role == code).map(|limit| Limit {
+    let own = all.into_iter().filter(|limit| limit.role == role.code).map(|limit| Limit {
         permission: limit.permission,
-        amount: Some(limit.limit.amount.normalize()),
+        amount: limit.limit.amount.normalize(),
         currency: limit.limit.currency,
     });
-    Ok(Json(Limits { limits: own.collect() }))
+    let limits = Limits { limits: own.collect(), version: role.version };
+    Ok(([etag(role.version)], Json(limits)).into_response())
 }
 
 async fn put(
-    state: State<AppState>,
+    State(state): State<AppState>,
     caller: Caller,
-    code: Path<String>,
-    sent: Result<Json<Limit>, JsonRejection>,
-) -> Result<Json<Limits>, Problem> {
+    Path(code): Path<String>,
+    headers: HeaderMap,
+    sent: Result<Json<NewLimit>, JsonRejection>,
+) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    let limit = json(sent)?;
-    let amount = limit.amount.map(|amount| Amount { amount, currency: limit.currency });
-    let of = (code.as_str(), limit.permission.as_str());
+    let NewLimit { permission, amount, currency, version } = json(sent)?;
+    let if_match = IfMatch::of(&headers);
+    let seen = if_match.or(version)?;
+    let limit = amount.map(|amount| Amount { amount, currency });
     let by = By::caller(&state, &caller);
-    roles::limit_set(&state.db, &by, &state.permissions, of, amount.as_ref()).await?;
-    list(state, caller, code).await
+    let of = (code.as_str(), permission.as_str());
+    let done = roles::limit_set(&state.db, &by, &state.permissions, of, limit.as_ref(), seen).await;
+    done.map_err(|error| told_stale(error, if_match))?;
+    let role = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
+    answer(&state, &caller, &role).await
 }
 
 #[cfg(test)]

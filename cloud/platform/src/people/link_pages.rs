@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -15,7 +15,7 @@ use super::pages::say;
 use super::signin::{self, Attempt, SignedIn};
 use crate::i18n::Texts;
 use crate::web::{
-    AppState, Problem, Visitor, client_of, form, require_same, set_session, set_step, step_path,
+    AppState, Path, Problem, Visitor, client_of, form, require_same, set_session, set_step, step_path,
 };
 
 pub(super) fn router() -> Router<AppState> {

@@ -14,6 +14,7 @@ mod model;
 mod pages;
 pub(crate) mod password;
 mod provider;
+mod refused;
 mod role_pages;
 mod roles;
 mod search;
@@ -38,7 +39,7 @@ pub use links::{
     FORGOT_LIFETIME, INVITATION_LIFETIME, Invitation, Invited, RESET_LIFETIME, accept, invite, link,
 };
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
-pub(crate) use model::{email as clean_email, name as clean_name};
+pub(crate) use model::{browser_text, email as clean_email, name as clean_name};
 pub use pages::router;
 pub use password::Weakness;
 pub use provider::{Providers, reseal as reseal_provider};
@@ -48,9 +49,9 @@ pub(crate) use second_step::Enrolment;
 pub use second_step::reseal;
 #[cfg(test)]
 pub(crate) use service::enable;
-pub use service::{beyond_of, give, list, may_go, plants, roles, roles_ensure, roles_set};
-pub(crate) use signin::count as count_try;
+pub use service::{beyond_of, give, give_as_seen, list, may_go, plants, roles, roles_ensure, roles_set};
 pub use signin::{Attempt, Session, SignedIn, sign_in};
+pub(crate) use signin::{Count, count as count_try, counts};
 pub(crate) use step_pages::enrolment_html;
 pub(crate) use store::{Standing, names_of, standing, try_succeeded};
 pub(crate) use throttle::Counted;
@@ -59,7 +60,7 @@ pub use within::{Beyond, By};
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
 use crate::openapi::Operation;
-use crate::web::{Module, NavItem, Permission};
+use crate::web::{Module, NavGroup, NavItem, Permission, Seen};
 
 /// See who there is.
 pub const USER_READ: Permission = Permission::read("user.read");
@@ -92,18 +93,18 @@ pub fn operations() -> Vec<Operation> {
 /// The side navigation of people.
 pub const NAV: [NavItem; 2] = [
     NavItem {
-        group: "nav-group-setup",
+        group: NavGroup::Setup,
         href: "/users",
         label_key: "nav-users",
         icon: "people",
-        permission: USER_READ,
+        seen: Seen::With(USER_READ),
     },
     NavItem {
-        group: "nav-group-setup",
+        group: NavGroup::Setup,
         href: "/roles",
         label_key: "nav-roles",
         icon: "key",
-        permission: ROLE_MANAGE,
+        seen: Seen::With(ROLE_MANAGE),
     },
 ];
 

@@ -6,6 +6,14 @@ use uuid::Uuid;
 use crate::ctx::Plants;
 use crate::web::{Amount, EVERY, grants};
 
+/// Longest description of a browser that is kept.
+const LONGEST_BROWSER: usize = 200;
+
+/// What a browser says it is, as it is kept.
+pub(crate) fn browser_text(said: &str) -> String {
+    said.chars().filter(|c| !c.is_control()).take(LONGEST_BROWSER).collect()
+}
+
 /// How a person stands with the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {

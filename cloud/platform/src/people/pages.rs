@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -23,7 +23,7 @@ use super::within::{By, Known};
 use super::{USER_MANAGE, USER_READ};
 use crate::ctx::Plants;
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query, site};
+use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query, site};
 
 /// The pages of people.
 pub fn router() -> Router<AppState> {
@@ -372,7 +372,8 @@ async fn set_roles(
         .into_iter()
         .map(|role| Given { plants: chosen(&ticked(&boxes, &format!("at.{role}"))), role })
         .collect();
-    let done = service::give(&state.db, &By::caller(&state, &caller), id, &given).await;
+    let seen = Some(version(&boxes));
+    let done = service::give_as_seen(&state.db, &By::caller(&state, &caller), id, seen, &given).await;
     done_or_told(&state, &caller, &headers, id, done).await
 }
 
@@ -519,7 +520,7 @@ async fn account_or_told(
 
 /// Pages that may follow signing in: those of the navigation that the caller sees.
 pub(super) fn pages(state: &AppState, caller: &Caller) -> Vec<(&'static str, String)> {
-    let seen = state.nav.iter().filter(|item| caller.may(&item.permission));
+    let seen = state.nav.iter().filter(|item| item.is_for(caller));
     seen.map(|item| (item.href, caller.t(item.label_key))).collect()
 }
 

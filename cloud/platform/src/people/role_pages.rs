@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -16,7 +16,7 @@ use super::within::{By, Known};
 use super::{ROLE_MANAGE, roles, service};
 use crate::ctx::Plants;
 use crate::i18n::Texts;
-use crate::web::{Amount, AppState, Caller, Permission, Problem, Shell, form};
+use crate::web::{Amount, AppState, Caller, Path, Permission, Problem, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

@@ -32,14 +32,16 @@ pub async fn limits(db: &Db, cx: &Cx) -> Result<Vec<RoleLimit>, PeopleError> {
 ///
 /// # Errors
 /// When the role or the permission is not there, the permission knows no amounts,
-/// the role is the administrator's, the amount is not right, or whoever
-/// acts does not hold the permission up to both amounts, the one before and the new one.
+/// the role is the administrator's, the amount is not right, somebody else changed the role
+/// since `seen`, or whoever acts does not hold the permission up to both amounts, the one
+/// before and the new one.
 pub async fn limit_set(
     db: &Db,
     by: &By<'_>,
     all: &[Permission],
     (role, permission): (&str, &str),
     limit: Option<&Amount>,
+    seen: Option<i32>,
 ) -> Result<(), PeopleError> {
     if role == ADMIN {
         return Err(PeopleError::AdminRole);
@@ -58,19 +60,22 @@ pub async fn limit_set(
         return Err(PeopleError::Limit);
     }
     db.tx(by.cx, async |tx| {
-        if !store::roles(tx).await?.iter().any(|known| known.code == role) {
-            return Err(PeopleError::Role);
-        }
+        let known = store::roles(tx).await?.into_iter().find(|known| known.code == role);
+        let known = known.ok_or(PeopleError::Role)?;
         let held = store::limits(tx).await?;
         let before = held.into_iter().find(|held| held.role == role && held.permission == permission);
         let told = |limit: &Amount| {
             json!({ "permission": permission, "amount": limit.amount.normalize(), "currency": limit.currency })
         };
         let before = before.map(|before| before.limit);
-        if before.as_ref() == limit {
+        by.holds([limited(permission, before.as_ref()), limited(permission, limit)])?;
+        let stale = seen.is_some_and(|seen| seen != known.version);
+        if before.as_ref() == limit && !stale {
             return Ok(());
         }
-        by.holds([limited(permission, before.as_ref()), limited(permission, limit)])?;
+        if stale || !store::role_changed(tx, role, known.version).await? {
+            return Err(PeopleError::Stale);
+        }
         store::limit_set(tx, role, permission, limit).await?;
         let entry = Entry {
             action: "role.limit",

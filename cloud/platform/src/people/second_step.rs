@@ -6,6 +6,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::error::PeopleError;
+use super::refused::{self, Refused};
+use super::signin::Count;
 use super::throttle::Counted;
 use super::totp_store::{self, TotpRow};
 use super::within::By;
@@ -206,19 +208,30 @@ async fn with_code(
     now: DateTime<Utc>,
 ) -> Result<Judged, PeopleError> {
     let counted = Counted::Code(user);
-    if let Some(until) = signin::count(system, &counted, now).await? {
-        return Ok(Judged::Wait(until));
-    }
+    let locked = match signin::counts(system, &counted, now).await? {
+        Count::Wait(until) => return Ok(Judged::Wait(until)),
+        Count::Judge { locks } => locks,
+    };
+    let refused = Refused { by: "code", browser: "", locked };
     // The tenant's commits first: a code is used up before anything stands on it.
     let judge = system.enter(cx, async |tx| {
         let row = totp_store::totp(tx, user).await?.ok_or(PeopleError::NotFound)?;
         let on = row.confirmed_at.is_some();
         match wish {
             Wish::Confirm if on => Err(PeopleError::Stale),
-            Wish::Confirm => confirm_in(tx, secrets, user, &row, typed, now).await,
+            Wish::Confirm => {
+                let codes = confirm_in(tx, secrets, user, &row, typed, now).await?;
+                if codes.is_none() {
+                    refused::note(tx, user, &refused).await?;
+                }
+                Ok(codes)
+            }
             _ if !on => Err(PeopleError::NotFound),
             Wish::Off if totp_store::required(tx, user).await? => Err(PeopleError::Required),
-            _ if !check(tx, secrets, user, &row, typed, now).await? => Ok(None),
+            _ if !check(tx, secrets, user, &row, typed, now).await? => {
+                refused::note(tx, user, &refused).await?;
+                Ok(None)
+            }
             Wish::NewCodes => {
                 record(tx, user, "user.backup_codes").await?;
                 backup_codes(tx, user).await.map(Some)

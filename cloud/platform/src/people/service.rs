@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::{self, ADMIN, BUILT_IN, Given, Role, Status, User};
+use super::refused::{self, Refused};
+use super::signin::Count;
 use super::throttle::Counted;
 use super::within::{Beyond, By, Known};
 use super::{ACCOUNT_PASSWORD, password, provider, signin, store, totp_store};
@@ -76,12 +78,11 @@ pub async fn plants(db: &Db, cx: &Cx) -> Result<Vec<(String, String)>, PeopleErr
 /// # Errors
 /// As [`give`].
 pub async fn roles_set(db: &Db, by: &By<'_>, user: Uuid, roles: &[String]) -> Result<(), PeopleError> {
-    let before = find(db, by.cx, user).await?;
-    let given: Vec<Given> = roles
-        .iter()
-        .map(|role| Given { role: role.clone(), plants: before.role_at(role).cloned().unwrap_or_default() })
-        .collect();
-    give(db, by, user, &given).await
+    let given = |before: &User| {
+        let at = |role: &String| before.role_at(role).cloned().unwrap_or_default();
+        roles.iter().map(|role| Given { role: role.clone(), plants: at(role) }).collect()
+    };
+    db.tx(by.cx, async |tx| give_in(tx, by, user, None, given).await).await
 }
 
 /// Gives a person these roles at these plants, and no others.
@@ -91,28 +92,55 @@ pub async fn roles_set(db: &Db, by: &By<'_>, user: Uuid, roles: &[String]) -> Re
 /// administrator of some plants, nobody would be left to administer, or the person has
 /// or would get more than whoever acts holds.
 pub async fn give(db: &Db, by: &By<'_>, user: Uuid, given: &[Given]) -> Result<(), PeopleError> {
-    db.tx(by.cx, async |tx| {
-        judge(tx, given).await?;
-        let holders = store::holders(tx, ADMIN).await?;
-        let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
-        by.require_person(tx, &before).await?;
-        by.require_given(tx, given).await?;
-        if !given.iter().any(|given| given.role == ADMIN) {
-            somebody_else_stays(&holders, user)?;
-            provider::way_back_stays(tx, user).await?;
-        }
-        store::roles_set(tx, user, given).await?;
-        let was = before.given();
-        let entry = Entry {
-            action: "user.roles",
-            subject: &format!("user:{user}"),
-            before: Some(told(&was)),
-            after: Some(told(given)),
-        };
-        audit::record(tx, entry).await?;
-        Ok(())
-    })
-    .await
+    give_as_seen(db, by, user, None, given).await
+}
+
+/// [`give`], unless somebody else changed the person since `seen`.
+///
+/// # Errors
+/// As [`give`], and [`PeopleError::Stale`].
+pub async fn give_as_seen(
+    db: &Db,
+    by: &By<'_>,
+    user: Uuid,
+    seen: Option<i32>,
+    given: &[Given],
+) -> Result<(), PeopleError> {
+    db.tx(by.cx, async |tx| give_in(tx, by, user, seen, |_| given.to_vec()).await).await
+}
+
+/// Gives a person what `given` makes of how the person stands, and no other roles.
+async fn give_in(
+    tx: &mut Tx,
+    by: &By<'_>,
+    user: Uuid,
+    seen: Option<i32>,
+    given: impl Fn(&User) -> Vec<Given>,
+) -> Result<(), PeopleError> {
+    let holders = store::holders(tx, ADMIN).await?;
+    let before = store::user(tx, user, true).await?.ok_or(PeopleError::NotFound)?;
+    let given = given(&before);
+    judge(tx, &given).await?;
+    by.require_person(tx, &before).await?;
+    by.require_given(tx, &given).await?;
+    if !given.iter().any(|given| given.role == ADMIN) {
+        somebody_else_stays(&holders, user)?;
+        provider::way_back_stays(tx, user).await?;
+    }
+    // The row is locked: nobody changes it from here on.
+    if seen.is_some_and(|seen| seen != before.version) {
+        return Err(PeopleError::Stale);
+    }
+    store::roles_set(tx, user, &given).await?;
+    store::user_changed(tx, user).await?;
+    let entry = Entry {
+        action: "user.roles",
+        subject: &format!("user:{user}"),
+        before: Some(told(&before.given())),
+        after: Some(told(&given)),
+    };
+    audit::record(tx, entry).await?;
+    Ok(())
 }
 
 /// As the audit tells roles that were given: codes of plants by role, or `*`.
@@ -242,12 +270,15 @@ pub(super) async fn prove(
         })
         .await?;
     let counted = Counted::Account(&person.email);
-    let wait = db.system_tx(async |system| signin::count(system, &counted, now).await).await?;
-    if let Some(until) = wait {
-        return Err(PeopleError::Wait(until));
-    }
+    let count = db.system_tx(async |system| signin::counts(system, &counted, now).await).await?;
+    let locked = match count {
+        Count::Wait(until) => return Err(PeopleError::Wait(until)),
+        Count::Judge { locks } => locks,
+    };
     let hash = known.and_then(|known| known.password_hash);
     if !password::verify(present.to_owned(), hash).await {
+        let refused = Refused { by: "password", browser: "", locked };
+        db.tx(cx, async |tx| refused::note(tx, user, &refused).await).await?;
         return Err(PeopleError::WrongPassword);
     }
     let subject = counted.subject();

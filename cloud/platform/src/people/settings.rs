@@ -112,6 +112,13 @@ pub(super) async fn change(
 /// about themselves; the most telling words come first here.
 #[must_use]
 pub(super) fn device(browser: &str) -> String {
+    known_device(browser).unwrap_or_else(|| browser.chars().take(40).collect())
+}
+
+/// The same in words of ours alone: what goes into the audit stays there, and a browser may
+/// say anything about itself, its owner's name too. `None` of one that nobody knows.
+#[must_use]
+pub(super) fn known_device(browser: &str) -> Option<String> {
     let find = |known: &[(&'static str, &'static str)]| {
         known.iter().find(|(word, _)| browser.contains(word)).map(|(_, name)| *name)
     };
@@ -134,7 +141,7 @@ pub(super) fn device(browser: &str) -> String {
         ("Linux", "Linux"),
     ]);
     let known: Vec<&str> = program.into_iter().chain(system).collect();
-    if known.is_empty() { browser.chars().take(40).collect() } else { known.join(", ") }
+    (!known.is_empty()).then(|| known.join(", "))
 }
 
 #[cfg(test)]

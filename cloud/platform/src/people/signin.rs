@@ -8,18 +8,18 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::{self, Status};
+use super::refused::{Refused, note_each};
 use super::steps::{self, From};
 use super::store::Login;
 use super::throttle::{self, Counted};
 use super::{password, provider, settings, store};
+use crate::admin::log::{self, Who};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Problem, SystemTx};
 use crate::tenancy::Standing;
 use crate::web::keys::{SESSION_LIFETIME, Secret, SecretHash};
-
-/// Longest description of a browser that is kept.
-const LONGEST_BROWSER: usize = 200;
+use crate::web::network;
 
 /// Somebody who wants in.
 #[derive(Clone)]
@@ -36,8 +36,8 @@ pub struct Attempt {
 
 impl Attempt {
     fn from(&self) -> From {
-        let browser = self.browser.chars().take(LONGEST_BROWSER).collect();
-        From { address: self.address.map(|address| address.to_string()).unwrap_or_default(), browser }
+        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        From { address, browser: model::browser_text(&self.browser) }
     }
 }
 
@@ -78,19 +78,21 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
     let counted: Vec<Counted<'_>> = std::iter::once(account).chain(address).collect();
     let candidates = db
         .system_tx(async |system| {
+            // What begins with this try, if it is in vain: by account, by address.
+            let mut locks = Vec::new();
             for counted in &counted {
-                if let Some(until) = count(system, counted, now).await? {
-                    return Ok::<_, PeopleError>(Err(until));
+                match counts(system, counted, now).await? {
+                    Count::Wait(until) => return Ok::<_, PeopleError>(Err(until)),
+                    Count::Judge { locks: until } => locks.push(until),
                 }
             }
-            candidates(system, &email).await.map(Ok)
+            Ok(Ok((candidates(system, &email).await?, locks)))
         })
         .await?;
-    let candidates = match candidates {
+    let ((candidates, meant, away), locks) = match candidates {
         Ok(candidates) => candidates,
         Err(until) => return Ok(SignedIn::Wait(until)),
     };
-    let (candidates, away) = candidates;
     let proved = judge(candidates, &attempt.password).await;
     let admitted: Vec<(Uuid, Uuid)> = proved
         .iter()
@@ -105,7 +107,10 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
         (false, _) => admitted,
         // Whether it is this person's cannot be told.
         (true, Some(error)) => return Err(error.into()),
-        (true, None) if proved.is_empty() => return Ok(SignedIn::No),
+        (true, None) if proved.is_empty() => {
+            in_vain(db, attempt, &meant, &locks, now).await?;
+            return Ok(SignedIn::No);
+        }
         (true, None) => return Ok(SignedIn::Suspended),
     };
     db.system_tx(async |system| {
@@ -117,22 +122,77 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
     .await
 }
 
-/// Counts a try; answers until when to wait, if it must not be judged. What it will
-/// cost when it fails is noted before it is judged, so that many at once are no way
-/// around it; a success takes that back.
+/// Writes down that a sign-in failed: with whoever was meant, and for those who run the
+/// cloud where an address is not judged any more for a while. `locks` are those of the
+/// account and of the address.
+async fn in_vain(
+    db: &Db,
+    attempt: &Attempt,
+    meant: &[(Uuid, Uuid)],
+    locks: &[Option<DateTime<Utc>>],
+    now: DateTime<Utc>,
+) -> Result<(), PeopleError> {
+    tracing::info!(
+        client = attempt.address.map(tracing::field::display),
+        known = !meant.is_empty(),
+        "a sign-in failed"
+    );
+    let locked = locks.first().copied().flatten();
+    note_each(db, meant, &Refused { by: "password", browser: &attempt.browser, locked }).await;
+    if let (Some(address), Some(until)) = (attempt.address, locks.get(1).copied().flatten()) {
+        let entry = Entry {
+            action: "signin.locked",
+            subject: &format!("address:{}", network(address)),
+            before: None,
+            after: Some(json!({ "until": until })),
+        };
+        let who = Who::system();
+        db.system_tx(async |system| log::record(system, &who, entry.clone(), now).await).await?;
+    }
+    Ok(())
+}
+
+/// What a try counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// It must not be judged before this moment.
+    Wait(DateTime<Utc>),
+    /// It is judged.
+    Judge {
+        /// Until when none is judged after it, if it is in vain.
+        locks: Option<DateTime<Utc>>,
+    },
+}
+
+/// Counts a try. What it will cost when it fails is noted before it is judged, so that
+/// many at once are no way around it; a success takes that back.
+pub(crate) async fn counts(
+    system: &mut SystemTx,
+    counted: &Counted<'_>,
+    now: DateTime<Utc>,
+) -> Result<Count, PeopleError> {
+    let subject = counted.subject();
+    let (tries, locked) = store::try_count(system, &subject, counted.window(), now).await?;
+    if let Some(until) = locked {
+        return Ok(Count::Wait(until));
+    }
+    let locks = throttle::until(counted, tries, now);
+    if let Some(until) = locks {
+        store::try_lock(system, &subject, until).await?;
+    }
+    Ok(Count::Judge { locks })
+}
+
+/// As [`counts`]; answers until when to wait, if it must not be judged.
 pub(crate) async fn count(
     system: &mut SystemTx,
     counted: &Counted<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, PeopleError> {
-    let subject = counted.subject();
-    let (tries, locked) = store::try_count(system, &subject, counted.window(), now).await?;
-    if locked.is_none()
-        && let Some(until) = throttle::until(counted, tries, now)
-    {
-        store::try_lock(system, &subject, until).await?;
-    }
-    Ok(locked)
+    Ok(match counts(system, counted, now).await? {
+        Count::Wait(until) => Some(until),
+        Count::Judge { .. } => None,
+    })
 }
 
 struct Candidate {
@@ -144,13 +204,13 @@ struct Candidate {
     closed: Option<String>,
 }
 
-/// Whom the e-mail may mean; and the failure of a tenant's own database, which keeps
-/// nobody out of another organisation.
-async fn candidates(
-    system: &mut SystemTx,
-    email: &str,
-) -> Result<(Vec<Candidate>, Option<DbError>), PeopleError> {
-    let (mut found, mut away) = (Vec::new(), None);
+/// Whom the e-mail may mean: those whose password it may be, and everybody who has it,
+/// tenant and person; and the failure of a tenant's own database, which keeps nobody out of
+/// another organisation.
+type Meant = (Vec<Candidate>, Vec<(Uuid, Uuid)>, Option<DbError>);
+
+async fn candidates(system: &mut SystemTx, email: &str) -> Result<Meant, PeopleError> {
+    let (mut found, mut meant, mut away) = (Vec::new(), Vec::new(), None);
     for Login { tenant, user, status } in store::logins(system, email).await? {
         let look = async |tx: &mut crate::db::Tx| {
             let known = store::credentials(tx, user).await?;
@@ -163,6 +223,7 @@ async fn candidates(
             }
             known => known?,
         };
+        meant.push((tenant, user));
         let (known, closed) = known;
         let admitted = Standing::of(&status).admits();
         let hash = known
@@ -170,7 +231,7 @@ async fn candidates(
             .and_then(|known| known.password_hash);
         found.extend(hash.map(|hash| Candidate { tenant, user, admitted, hash, closed }));
     }
-    Ok((found, away))
+    Ok((found, meant, away))
 }
 
 /// The tenant's code, where the person signs in by its provider alone.
@@ -203,19 +264,23 @@ pub(super) async fn start(
     now: DateTime<Utc>,
 ) -> Result<Secret, PeopleError> {
     let token = Secret::token();
-    let browser: String = from.browser.chars().filter(|c| !c.is_control()).take(LONGEST_BROWSER).collect();
+    let browser = model::browser_text(&from.browser);
     let until = now + SESSION_LIFETIME;
     store::session_insert(system, &token.hash().0, tenant, user, (&from.address, &browser), now, until)
         .await?;
     let actor = format!("user:{user}");
     let cx = Cx::new(tenant, actor.as_str());
+    let mut after = json!({ "by": by });
+    if let Some(browser) = settings::known_device(&browser) {
+        after["browser"] = browser.into();
+    }
     // The tenant's commits first: no session that its audit does not tell of.
     let note = system.enter(&cx, async |tx| {
         store::signed_in(tx, user, now).await?;
         let entry = Entry {
             action: "session.start",
             subject: &actor,
-            after: Some(json!({ "by": by })),
+            after: Some(after.clone()),
             ..Entry::default()
         };
         audit::record(tx, entry).await?;

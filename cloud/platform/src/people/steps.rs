@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::Status;
+use super::refused::{Refused, note_each};
 use super::second_step::{self, Enrolment};
-use super::signin::{self, SignedIn};
+use super::signin::{self, Count, SignedIn};
 use super::throttle::Counted;
 use super::totp_store::{self, StepRow};
 use super::{provider, store};
@@ -202,17 +203,19 @@ pub async fn answer(
     let Some(hash) = hash_of_token(token) else {
         return Ok(Answered::Gone);
     };
-    db.system_tx(async |system| {
+    let mut in_vain = None;
+    let answered = db.system_tx(async |system| {
         let Some(step) = totp_store::step_find(system, &hash.0, now).await? else {
-            return Ok(Answered::Gone);
+            return Ok::<_, PeopleError>(Answered::Gone);
         };
         let Some((tenant, user)) = single(&step) else {
             return Ok(Answered::Gone);
         };
         let counted = Counted::Code(user);
-        if let Some(until) = signin::count(system, &counted, now).await? {
-            return Ok(Answered::Wait(until));
-        }
+        let locks = match signin::counts(system, &counted, now).await? {
+            Count::Wait(until) => return Ok(Answered::Wait(until)),
+            Count::Judge { locks } => locks,
+        };
         let cx = Cx::new(tenant, format!("user:{user}"));
         // The tenant's commits first: a code is used up before a session stands on it,
         // and until there is one the step takes the next code.
@@ -227,11 +230,17 @@ pub async fn answer(
             Ok::<_, PeopleError>(right.then(Vec::new))
         });
         let Some(backup) = judge.await? else {
+            in_vain = Some(((tenant, user), step.browser, locks));
             return Ok(Answered::Wrong);
         };
         store::try_succeeded(system, &counted.subject(), None).await?;
         let session = finish(system, hash, &step, (tenant, user), "+code", now).await?;
         Ok(session.map_or(Answered::Gone, |session| Answered::In(session, backup)))
-    })
-    .await
+    });
+    let answered: Result<Answered, PeopleError> = answered.await;
+    if let (Ok(Answered::Wrong), Some((whose, browser, locked))) = (&answered, in_vain) {
+        // Whoever types codes is not proved to be the person yet.
+        note_each(db, &[whose], &Refused { by: "code", browser: &browser, locked }).await;
+    }
+    answered
 }

@@ -21,6 +21,7 @@ use crate::web::{Amount, AppState, Permission, limits};
 
 mod forgot;
 mod provider;
+mod refused;
 mod second_step;
 mod within;
 
@@ -445,8 +446,15 @@ async fn the_pages_lead_from_an_invitation_to_an_office_of_people() {
     let (_, _, page) = boss.send("GET", "/users", "").await;
     let person = page.split("Lakshmi R").next().unwrap().rsplit("/users/").next().unwrap();
     let person = person.split('"').next().unwrap().to_owned();
-    let (status, ..) = boss.send("POST", &format!("/users/{person}/roles"), "role=AUDITOR&role=BUYER").await;
+    let (_, _, page) = boss.send("GET", &format!("/users/{person}"), "").await;
+    let seen = page.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let given = |role: &str| format!("version={seen}&role={role}");
+    let path = format!("/users/{person}/roles");
+    let (status, ..) = boss.send("POST", &path, &given("AUDITOR&role=BUYER")).await;
     assert_eq!(status, StatusCode::SEE_OTHER);
+    // Another administrator, who looked at the same time, overwrites nothing.
+    let (status, _, page) = boss.send("POST", &path, &given("VIEWER")).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("meanwhile"), "{status} {page}");
     let (status, ..) = viewer.send("GET", "/users", "").await;
     assert_eq!(status, StatusCode::OK);
     let (_, _, page) = boss.send("GET", &format!("/users/{person}"), "").await;
@@ -513,10 +521,19 @@ async fn roles_are_given_at_plants_and_up_to_amounts() {
     let all = [APPROVE, write];
     let inr = |amount: i64| Amount { amount: amount.into(), currency: "INR".into() };
     let set = async |of, limit: Option<Amount>| {
-        roles::limit_set(db, &By::operator(cx), &all, of, limit.as_ref()).await
+        roles::limit_set(db, &By::operator(cx), &all, of, limit.as_ref(), None).await
     };
+    let sales = async || {
+        let all = service::roles(db, cx).await.unwrap();
+        all.into_iter().find(|role| role.code == "SALES").unwrap().version
+    };
+    let seen = sales().await;
     set(("SALES", APPROVE.code), Some(inr(50_000))).await.unwrap();
     assert_eq!(roles::limits(db, cx).await.unwrap().len(), 1);
+    // Who saw the role before overwrites no limit.
+    let of = ("SALES", APPROVE.code);
+    let late = roles::limit_set(db, &By::operator(cx), &all, of, Some(&inr(90_000)), Some(seen)).await;
+    assert!(matches!(late, Err(PeopleError::Stale)) && sales().await == seen + 1);
     for (of, limit) in [
         (("SALES", write.code), inr(1)),
         (("NOBODY", APPROVE.code), inr(1)),

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -19,7 +19,7 @@ use super::step_pages::enrolment_html;
 use super::within::By;
 use super::{ROLE_MANAGE, USER_MANAGE};
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

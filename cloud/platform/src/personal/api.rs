@@ -1,7 +1,7 @@
 //! Personal data as a program meets it, under `/api/v1/personal`.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -15,7 +15,7 @@ use super::model::{Erased, Kind, Person};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::openapi::{Operation, group};
 use crate::people::By;
-use crate::web::{AppState, Caller, Problem, query};
+use crate::web::{AppState, Caller, Path, Problem, query};
 
 /// What the routes here are, for the description of the API.
 #[must_use]

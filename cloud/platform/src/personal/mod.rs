@@ -26,7 +26,7 @@ pub use model::{Erased, Kind, Left, Person, PersonalError};
 pub use service::{erase, export, open};
 
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 /// Look at what is held of a person, and take it out for them.
 pub const PERSONAL_READ: Permission = Permission::admin("personal.read");
@@ -38,11 +38,11 @@ pub const PERMISSIONS: &[Permission] = &[PERSONAL_READ, PERSONAL_MANAGE];
 
 /// The side navigation of personal data.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-setup",
+    group: NavGroup::Setup,
     href: "/personal",
     label_key: "nav-personal",
     icon: "person",
-    permission: PERSONAL_READ,
+    seen: Seen::With(PERSONAL_READ),
 }];
 
 /// The texts of personal data.

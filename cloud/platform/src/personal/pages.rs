@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -19,7 +19,7 @@ use super::store::{Consent, Found};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
 use crate::i18n::Texts;
 use crate::people::{self, By};
-use crate::web::{AppState, Caller, Problem, Shell, escaped, form, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

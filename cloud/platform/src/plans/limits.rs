@@ -1,8 +1,13 @@
 //! The one place where each limit of a plan is asked for.
 
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
 use super::model::{Feature, Limit, Reached};
-use super::store;
-use crate::db::{DbError, Tx};
+use super::usage::month;
+use super::{service, store};
+use crate::db::{Db, DbError, Tx};
+use crate::i18n::{Value, zone};
 use crate::web::Problem;
 
 /// Why something is not let in.
@@ -12,11 +17,11 @@ pub enum Denied {
     #[error(transparent)]
     Reached(#[from] Reached),
     /// The plan does not have this.
-    #[error("the plan {plan} does not have this; ask {contact}")]
+    #[error("the plan {plan} does not have this")]
     Feature {
         /// The plan's name.
         plan: String,
-        /// Whom to ask.
+        /// Whom to ask; empty: whoever runs the cloud.
         contact: String,
     },
     /// The database failed.
@@ -35,7 +40,14 @@ impl From<Denied> for Problem {
         let detail = denied.to_string();
         match denied {
             Denied::Reached(reached) => reached.into(),
-            Denied::Feature { .. } => Self::conflict("plan.feature", detail),
+            Denied::Feature { plan, contact } => {
+                Self::conflict("plan.feature", detail).told_by(move |texts| {
+                    let contact =
+                        if contact.is_empty() { texts.t("plan-contact-none") } else { contact.clone() };
+                    let values = [("plan", Value::from(plan.as_str())), ("contact", Value::from(contact))];
+                    texts.with("plan-without", &values)
+                })
+            }
             Denied::Db(error) => error.into(),
         }
     }
@@ -45,8 +57,8 @@ impl From<Denied> for Problem {
 /// a limit is not passed between counting and adding.
 ///
 /// # Errors
-/// [`Denied::Reached`] when the plan allows no more. Events and storage are never
-/// refused.
+/// [`Denied::Reached`] when the plan allows no more. Storage is never refused, events by
+/// [`admit_events`] alone.
 pub async fn admit(tx: &mut Tx, limit: Limit) -> Result<(), Denied> {
     let Some(held) = store::limits(tx, true).await? else {
         return Ok(());
@@ -64,17 +76,40 @@ pub async fn admit(tx: &mut Tx, limit: Limit) -> Result<(), Denied> {
     }
 }
 
+/// Whether something may begin that adds events and can as well begin later: an import of
+/// a history, a plant, an agent. What runs is never asked: a plant's fact that is refused is
+/// lost (`docs/decisions/0015-limits-never-stop-a-plant.md`). Events are those that were
+/// counted by the last round of the worker.
+///
+/// # Errors
+/// [`Denied::Reached`] once the events of the month are used up.
+pub async fn admit_events(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<(), Denied> {
+    let found = db
+        .system_tx(async |system| {
+            let held = service::held(system, tenant).await?;
+            let Some(known) = store::metered(system, tenant).await? else { return Ok(None) };
+            let (month, _) = month(now, zone(&known.time_zone));
+            let used = store::usage(system, tenant, 1).await?.into_iter().find(|used| used.month == month);
+            Ok::<_, DbError>(Some((held, used.map_or(0, |used| used.events))))
+        })
+        .await?;
+    let Some((held, used)) = found else { return Ok(()) };
+    match held.limits.events_month {
+        Some(allowed) if used >= allowed => {
+            let limit = Limit::Events;
+            Err(Reached { limit, allowed, used, plan: held.name, contact: held.contact }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether the plan has a feature.
 ///
 /// # Errors
 /// [`Denied::Feature`] when it has not.
 pub async fn allow(tx: &mut Tx, feature: Feature) -> Result<(), Denied> {
     match store::limits(tx, false).await? {
-        Some(held) if !held.opens(feature) => {
-            let contact =
-                if held.contact.is_empty() { "whoever runs this cloud".to_owned() } else { held.contact };
-            Err(Denied::Feature { plan: held.name, contact })
-        }
+        Some(held) if !held.opens(feature) => Err(Denied::Feature { plan: held.name, contact: held.contact }),
         _ => Ok(()),
     }
 }

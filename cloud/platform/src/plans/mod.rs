@@ -4,7 +4,8 @@
 //! is copied to the tenant ([`limits`]), whose own transactions enforce it. Each
 //! limit is asked for in one place: people where somebody is invited or let in
 //! again, plants where one is added. Events are counted and told of, and never stop
-//! a plant: a fact that is refused is lost. See `docs/tenants-plans.md`.
+//! a plant: a fact that is refused is lost; once they are used up, no history is imported
+//! and no plant and no agent is added. See `docs/tenants-plans.md`.
 
 mod api;
 mod limits;
@@ -22,7 +23,7 @@ mod worker;
 use axum::Router;
 
 pub use api::operations;
-pub use limits::{Denied, admit, allow};
+pub use limits::{Denied, admit, admit_events, allow};
 pub use model::{Feature, Limit, Limits, Plan, Reached, bytes, percent};
 pub(crate) use pages::{Bar, COLUMNS, bars, cells, csv_file, month_name};
 pub use service::{PlanError, set_status};
@@ -32,7 +33,7 @@ pub use worker::{count_calls, run};
 
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 /// See the plan and what is used of it.
 pub const PLAN_READ: Permission = Permission::admin("plan.read");
@@ -42,11 +43,11 @@ pub const PERMISSIONS: &[Permission] = &[PLAN_READ];
 
 /// The side navigation of this part.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-setup",
+    group: NavGroup::Setup,
     href: "/plan",
     label_key: "nav-plan",
     icon: "chart",
-    permission: PLAN_READ,
+    seen: Seen::With(PLAN_READ),
 }];
 
 /// So much of the events of a month was used.

@@ -46,13 +46,22 @@ pub enum Limit {
     Users,
     /// Plants.
     Plants,
-    /// Events of a month: told of, never enforced.
+    /// Events of a month: told of; what can begin later waits, what runs does not.
     Events,
     /// Bytes that are kept: told of, never enforced.
     Storage,
 }
 
 impl Limit {
+    /// What is counted, in English.
+    #[must_use]
+    fn counted(self) -> &'static str {
+        match self {
+            Self::Events => "events a month",
+            other => other.name(),
+        }
+    }
+
     /// The name, as in texts and codes.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -135,7 +144,7 @@ impl Held {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the plan {plan} allows {allowed} {}, and {used} are there; ask {} for more",
-    limit.name(),
+    limit.counted(),
     if contact.is_empty() { "whoever runs this cloud" } else { contact }
 )]
 pub struct Reached {
@@ -171,7 +180,8 @@ impl Reached {
 
 impl From<Reached> for Problem {
     fn from(reached: Reached) -> Self {
-        Self::new(StatusCode::CONFLICT, "plan.limit", reached.to_string())
+        let problem = Self::new(StatusCode::CONFLICT, "plan.limit", reached.to_string());
+        problem.told_by(move |texts| reached.say(texts))
     }
 }
 

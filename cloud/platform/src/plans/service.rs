@@ -42,6 +42,9 @@ pub enum PlanError {
     /// Its trial is over, so that it would be suspended again at once.
     #[error("the trial is over: extend the trial or give a plan first")]
     TrialOver,
+    /// Its erasure was begun, so that a part of it may be gone.
+    #[error("its erasure was begun, so that a part of it may be gone: erase it again, or restore a backup")]
+    Erasing,
     /// The default plan must stay, and must be no trial.
     #[error("the default plan must stay, and must be no trial")]
     Default,
@@ -64,6 +67,7 @@ impl PlanError {
             Self::NoTenant => "error-not_found",
             Self::NoTrial => "plan-error-no-trial",
             Self::TrialOver => "plan-error-trial-over",
+            Self::Erasing => "plan-error-erasing",
             Self::Default => "plan-error-default",
             Self::Stale => "error-conflict-stale",
             Self::Db(_) => "error-internal",
@@ -91,6 +95,7 @@ impl From<PlanError> for Problem {
             PlanError::NoTenant => Self::not_found(),
             PlanError::NoTrial => Self::conflict("plan.no_trial", detail),
             PlanError::TrialOver => Self::conflict("plan.trial_over", detail),
+            PlanError::Erasing => Self::conflict("plan.erasing", detail),
             PlanError::Default => Self::conflict("plan.default", detail),
             PlanError::Stale => Self::conflict("conflict.stale", ""),
             PlanError::Db(error) => error.into(),
@@ -263,10 +268,10 @@ impl Change<'_> {
     }
 }
 
-/// The subscription after a change.
+/// The subscription after a change. A tenant that `paid` is never listed for erasure.
 fn changed(
     change: &Change<'_>,
-    before: &Subscription,
+    (before, paid): (&Subscription, bool),
     plans: Vec<Plan>,
     now: DateTime<Utc>,
 ) -> Result<Subscription, PlanError> {
@@ -292,7 +297,7 @@ fn changed(
         Change::Status(why) => Subscription {
             suspended_at: why.map(|_| now),
             suspended_why: why.map(str::to_owned),
-            erase_after: why.filter(|why| *why == "trial").map(|_| now + GRACE),
+            erase_after: why.filter(|why| *why == "trial" && !paid).map(|_| now + GRACE),
             ..before
         },
     })
@@ -314,7 +319,11 @@ async fn change(
         if before.version != aimed.version {
             return Err(PlanError::Stale);
         }
-        let after = changed(&change, &before, store::plans(system).await?, now)?;
+        if matches!(change, Change::Status(None)) && tenancy::erase::is_begun(system, aimed.tenant).await? {
+            return Err(PlanError::Erasing);
+        }
+        let paid = store::ever_paid(system, aimed.tenant).await?;
+        let after = changed(&change, (&before, paid), store::plans(system).await?, now)?;
         if !store::subscription_set(system, aimed.tenant, &after, now).await? {
             return Err(PlanError::Stale);
         }
@@ -391,7 +400,7 @@ impl Why<'_> {
 ///
 /// # Errors
 /// [`PlanError::Stale`]; [`PlanError::TrialOver`] when it would be suspended again by the
-/// next look at trials.
+/// next look at trials; [`PlanError::Erasing`] when a part of it may be gone.
 pub(crate) async fn suspend(
     db: &Db,
     who: &Who,
@@ -415,7 +424,7 @@ pub(crate) async fn suspend(
 /// whether its people notice.
 ///
 /// # Errors
-/// [`PlanError::TrialOver`] as there; [`PlanError::NoTenant`].
+/// [`PlanError::TrialOver`] and [`PlanError::Erasing`] as there; [`PlanError::NoTenant`].
 pub async fn set_status(
     db: &Db,
     who: &Who,

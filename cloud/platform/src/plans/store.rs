@@ -345,6 +345,18 @@ pub(crate) struct Usage {
     pub metered_at: DateTime<Utc>,
 }
 
+/// Whether somebody ever gave the tenant a plan that is no trial: the log has it.
+pub(crate) async fn ever_paid(tx: &mut SystemTx, tenant: Uuid) -> Result<bool, Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from control.admin_audit
+                          where subject = $1 and action = 'tenant.plan' and after ->> 'trial_ends_at' is null)
+           as "paid!""#,
+        format!("tenant:{tenant}"),
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
 /// The latest months, newest first.
 pub(crate) async fn usage(tx: &mut SystemTx, tenant: Uuid, months: i64) -> Result<Vec<Usage>, Error> {
     sqlx::query_as!(

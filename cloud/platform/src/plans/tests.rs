@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::Limits;
 use super::service::{self, Aimed, PlanError, Why};
-use super::{Calls, GRACE, Limit, Plan, admit, meter, store, trials, usage};
+use super::{Calls, Denied, GRACE, Limit, Plan, admit, admit_events, meter, store, trials, usage};
 use crate::admin::log::{self, Who};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
@@ -124,6 +124,7 @@ async fn events_are_counted_once_told_of_once_and_never_refused() {
     meter(db, tenant, now).await.unwrap();
     meter(db, tenant, now).await.unwrap();
     assert_eq!(count(db, tenant, told).await, 1, "80 %, once");
+    admit_events(db, tenant, now).await.unwrap();
     batch(db, tenant, 4, 500, "2026-11-10T09:30:00Z").await;
     // Two meters at once count what one does.
     let (one, two) = tokio::join!(usage::meter(db, tenant, now), usage::meter(db, tenant, now));
@@ -135,7 +136,11 @@ async fn events_are_counted_once_told_of_once_and_never_refused() {
         months.iter().map(|usage| (usage.month.to_string(), usage.events)).collect();
     assert_eq!(events, [("2026-11-01".to_owned(), 580), ("2026-10-01".to_owned(), 30)]);
     assert!(months[0].stored_bytes > 0 && months[0].plants == 1, "{months:?}");
-    // What is over the limit is refused nowhere.
+    // What begins later as well waits; a plant is never stopped.
+    let Err(Denied::Reached(reached)) = admit_events(db, tenant, now).await else { panic!("it is let in") };
+    assert_eq!((reached.limit, reached.allowed, reached.used), (Limit::Events, 100, 580));
+    assert!(reached.to_string().contains("100 events a month"), "{reached}");
+    admit_events(db, tenant, at("2026-12-01T10:00:00Z")).await.unwrap();
     let admitted = db.tx(&Cx::system(tenant), async |tx| admit(tx, Limit::Events).await).await;
     admitted.unwrap();
 }
@@ -366,4 +371,24 @@ async fn the_default_plan_stays_and_mistakes_are_all_told() {
 #[test]
 fn texts_are_complete() {
     crate::i18n::assert_complete(super::TEXTS);
+}
+
+/// A tenant that had a plan that is no trial is a customer: what becomes of its data, a
+/// person says.
+#[tokio::test]
+async fn who_ever_paid_is_not_listed_for_erasure() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, began, who) = (&test.db, at("2026-11-01T10:00:00Z"), Who::system());
+    for plan in ["STANDARD", "TRIAL"] {
+        let version = subscription(db, tenant).await.version;
+        service::plan_give(db, &who, Aimed { tenant, version }, plan, began).await.unwrap();
+    }
+    let over = began + TimeDelta::days(31);
+    for hours in [0, 2] {
+        trials::tick(db, over + TimeDelta::hours(hours)).await.unwrap();
+    }
+    let now = subscription(db, tenant).await;
+    assert_eq!((now.suspended_why.as_deref(), now.erase_after), (Some("trial"), None));
+    assert_eq!(crate::tenancy::due(db, over + TimeDelta::days(400)).await.unwrap(), []);
 }

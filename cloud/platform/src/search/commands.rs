@@ -21,7 +21,7 @@ pub struct Command {
 /// and in English.
 pub(super) fn find(state: &AppState, caller: &Caller, text: &str, limit: usize) -> Vec<Hit> {
     let english = state.texts(crate::i18n::Lang::En);
-    let pages = state.nav.iter().filter(|item| caller.may(&item.permission)).map(|item| {
+    let pages = state.nav.iter().filter(|item| item.is_for(caller)).map(|item| {
         let names = (caller.t(item.label_key), english.t(item.label_key));
         (item.href.to_owned(), names, "search-pages")
     });

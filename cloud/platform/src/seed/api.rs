@@ -2,7 +2,7 @@
 //! system: import as JSON, CSV or TOML, list, withdraw.
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -14,7 +14,7 @@ use super::import::{self, Form, ImportReport, List, MAX_BYTES, Upload, WithdrawE
 use super::{Mistake, SeedErrors};
 use crate::openapi::{Operation, group};
 use crate::reference;
-use crate::web::{AppState, Caller, FieldError, Permission, Problem, media_type, query, sent_as};
+use crate::web::{AppState, Caller, FieldError, Path, Permission, Problem, media_type, query, sent_as};
 
 /// The routes under `/api/v1/reference`.
 pub fn router() -> Router<AppState> {
@@ -176,7 +176,8 @@ fn problem(error: SeedErrors, form: Form) -> Problem {
             let count = mistakes.len();
             let errors = mistakes.into_iter().map(|mistake| field_error(mistake, form)).collect();
             let detail = format!("{count} mistakes; nothing was written.");
-            Problem { detail, ..Problem::invalid("reference.invalid", errors) }
+            let problem = Problem { detail, ..Problem::invalid("reference.invalid", errors) };
+            problem.told_by(move |texts| texts.count("error-mistakes", count))
         }
         SeedErrors::Db(error) => error.into(),
         error => Problem::internal(error),

@@ -65,23 +65,22 @@ pub(super) async fn series_insert(
     Ok(done.rows_affected() > 0)
 }
 
+/// The name follows from the names.
 pub(super) async fn item_upsert(tx: &mut Tx, row: &Item) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let names = json(&row.names);
-    let name = row.names.get("en").map(String::as_str).unwrap_or_default();
     let done = sqlx::query!(
-        "insert into items as t (tenant_id, item, name, names, type_code, base_unit, second_unit, tracking, gtin, \
+        "insert into items as t (tenant_id, item, names, type_code, base_unit, second_unit, tracking, gtin, \
              shelf_life_days, inspect) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          on conflict (tenant_id, item) do update \
-         set name = $3, names = $4, type_code = $5, base_unit = $6, second_unit = $7, tracking = $8, gtin = $9, \
-             shelf_life_days = $10, inspect = $11, deleted_at = null, version = t.version + 1 \
-         where (t.name, t.names, t.type_code, t.base_unit, t.second_unit, t.tracking, t.gtin, t.shelf_life_days, \
-                t.inspect) is distinct from ($3, $4::jsonb, $5, $6, $7, $8, $9, $10::integer, $11::boolean) \
+         set names = $3, type_code = $4, base_unit = $5, second_unit = $6, tracking = $7, gtin = $8, \
+             shelf_life_days = $9, inspect = $10, deleted_at = null, version = t.version + 1 \
+         where (t.names, t.type_code, t.base_unit, t.second_unit, t.tracking, t.gtin, t.shelf_life_days, \
+                t.inspect) is distinct from ($3::jsonb, $4, $5, $6, $7, $8, $9::integer, $10::boolean) \
             or t.deleted_at is not null",
         tenant,
         row.item,
-        name,
         names,
         row.type_code,
         row.base_unit,

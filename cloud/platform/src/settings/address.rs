@@ -9,9 +9,9 @@ pub const MOST: usize = 100;
 
 /// Networks as somebody typed them, one a line; else every line that is none, counted
 /// from 1, with what stands there.
-pub fn read(text: &str) -> Result<Vec<Network>, Vec<(usize, String)>> {
+pub fn read<'l>(lines: impl IntoIterator<Item = &'l str>) -> Result<Vec<Network>, Vec<(usize, String)>> {
     let (mut networks, mut wrong): (Vec<Network>, Vec<_>) = (Vec::new(), Vec::new());
-    for (nth, line) in text.lines().enumerate() {
+    for (nth, line) in lines.into_iter().enumerate() {
         let line = line.trim();
         if line.is_empty() {
             continue;
@@ -39,9 +39,9 @@ mod tests {
 
     #[test]
     fn every_line_that_is_wrong_is_told() {
-        let wrong = read("10.0.0.0/8\n\n nonsense \n300.1.1.1\n").unwrap_err();
+        let wrong = read("10.0.0.0/8\n\n nonsense \n300.1.1.1\n".lines()).unwrap_err();
         assert_eq!(wrong, [(3, "nonsense".to_owned()), (4, "300.1.1.1".to_owned())]);
-        let networks = read("10.1.2.3/8\r\n10.0.0.0/8").unwrap();
+        let networks = read("10.1.2.3/8\r\n10.0.0.0/8".lines()).unwrap();
         assert_eq!(networks.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.0/8"]);
         assert!(admits(&[], None) && !admits(&networks, None));
     }

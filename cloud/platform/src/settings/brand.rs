@@ -2,7 +2,7 @@
 //! for the tenant's own people, and cached by them until the next change.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -10,7 +10,7 @@ use axum::routing::get;
 use super::colour::{Colour, sheet};
 use super::store;
 use crate::db::DbError;
-use crate::web::{AppState, Caller, Problem};
+use crate::web::{AppState, Caller, Path, Problem};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -40,8 +40,13 @@ async fn logo(
 ) -> Result<Response, Problem> {
     let look = async |tx: &mut crate::db::Tx| Ok::<_, DbError>(store::logo(tx).await?);
     let (bytes, kind) = state.db.tx(&caller.cx, look).await?.ok_or_else(Problem::not_found)?;
+    picture(bytes, &kind)
+}
+
+/// A logo, to be kept for a while.
+pub(super) fn picture(bytes: Vec<u8>, kind: &str) -> Result<Response, Problem> {
     // One of three, judged by its bytes when it came.
-    let kind = HeaderValue::from_str(&kind).map_err(Problem::internal)?;
+    let kind = HeaderValue::from_str(kind).map_err(Problem::internal)?;
     // Opened by itself it is a picture and nothing else.
     let policy = HeaderValue::from_static("default-src 'none'; sandbox");
     let headers = [

@@ -2,6 +2,8 @@
 
 /// Most bytes of a logo.
 pub const MOST_BYTES: usize = 256 * 1024;
+/// What it may be.
+pub const KINDS: [&str; 3] = ["image/png", "image/jpeg", "image/webp"];
 /// Longest side, in pixels.
 const LONGEST_SIDE: u32 = 2000;
 

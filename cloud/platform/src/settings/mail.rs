@@ -169,9 +169,9 @@ async fn show(
         smtp_port: smtp.smtp_port,
         smtp_security: smtp.smtp_security,
         smtp_user: smtp.smtp_user,
-        smtp_password: String::new(),
         from_address: smtp.from_address,
         version: smtp.version,
+        ..TypedSmtp::default()
     });
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
     let view = Page {

@@ -6,6 +6,9 @@
 //! are the tenant's own to set. See `docs/tenants-plans.md`.
 
 mod address;
+mod api;
+#[cfg(test)]
+mod api_tests;
 mod brand;
 mod colour;
 mod door;
@@ -26,7 +29,7 @@ pub(crate) use pages::{Tab, tabs};
 pub use service::{open_addresses, reseal};
 
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 /// Say how the tenant looks, and from where it may be reached.
 pub const TENANT_MANAGE: Permission = Permission::admin("tenant.manage");
@@ -36,11 +39,11 @@ pub const PERMISSIONS: &[Permission] = &[TENANT_MANAGE];
 
 /// The side navigation of this part.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-setup",
+    group: NavGroup::Setup,
     href: "/settings",
     label_key: "nav-settings",
     icon: "settings",
-    permission: TENANT_MANAGE,
+    seen: Seen::With(TENANT_MANAGE),
 }];
 
 /// The texts of this part.
@@ -51,13 +54,18 @@ pub const TEXTS: Sources<'static> = [
     (Lang::Te, include_str!("texts/te.ftl")),
 ];
 
-/// The pages of settings, and the files of a brand.
+/// The pages and the API of settings, and the files of a brand.
 pub fn router() -> Router<AppState> {
-    pages::router().merge(brand::router()).merge(mail::router())
+    pages::router().merge(brand::router()).merge(mail::router()).merge(api::router())
 }
 
 /// What the server has to know of a tenant's settings.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("settings").routes(router()).nav(NAV).permissions(PERMISSIONS).texts(TEXTS)
+    Module::new("settings")
+        .routes(router())
+        .operations(api::operations())
+        .nav(NAV)
+        .permissions(PERMISSIONS)
+        .texts(TEXTS)
 }

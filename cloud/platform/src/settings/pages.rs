@@ -67,6 +67,13 @@ pub(super) fn say(caller: &Caller, error: SettingsError) -> Result<Told, Problem
             };
             (wrong.into_iter().map(told).collect(), None)
         }
+        SettingsError::Lines(wrong) => {
+            let told = |(line, text): (usize, String)| {
+                let value = Value::from(format!("{line}: {text}"));
+                ("addresses", texts.with("settings-wrong-line", &[("value", value)]))
+            };
+            (wrong.into_iter().map(told).collect(), None)
+        }
         SettingsError::LocksOut(from) => {
             let told = match from {
                 Some(from) => texts.t1("settings-locks-out", "address", from),
@@ -111,7 +118,7 @@ async fn show_general(
     let find =
         async |system: &mut crate::db::SystemTx| Ok::<_, DbError>(store::general(system, tenant).await?);
     let known = state.db.system_tx(find).await?;
-    let list = async |tx: &mut Tx| Ok::<_, DbError>(store::currencies(tx).await?);
+    let list = async |tx: &mut Tx| Ok::<_, DbError>(store::currencies(tx, caller.texts.lang).await?);
     let currencies = state.db.tx(&caller.cx, list).await?;
     let it = typed.map_or_else(|| known.clone(), |typed| General { code: known.code.clone(), ..typed });
     let failed = error.is_some() || !wrong.is_empty();
@@ -380,7 +387,7 @@ async fn set_addresses(
 ) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
     let TypedAddresses { addresses, version } = form(sent)?;
-    let done = service::addresses_set(&state.db, &caller.cx, &addresses, client.0, version).await;
+    let done = service::addresses_set(&state.db, &caller.cx, addresses.lines(), client.0, version).await;
     state.doors.forget(caller.cx.tenant);
     match done {
         Ok(()) => Ok(Redirect::to("/settings/addresses?done=1").into_response()),

@@ -27,6 +27,9 @@ pub(super) enum SettingsError {
     /// Fields that are not right, all of them: field, key of a text, its value.
     #[error("something in the form is not right")]
     Invalid(Vec<(&'static str, &'static str, String)>),
+    /// Lines that are no network, counted from 1, with what stands there.
+    #[error("something is no network")]
+    Lines(Vec<(usize, String)>),
     /// Whoever asks would be shut out: from this address.
     #[error("you would shut yourself out")]
     LocksOut(Option<IpAddr>),
@@ -142,6 +145,7 @@ pub(super) async fn colours_set(
     db.tx(cx, async |tx| {
         plans::allow(tx, Feature::Branding).await?;
         let before = store::settings(tx).await?;
+        same_version(before.version, version)?;
         let new = Settings {
             primary_colour: primary.clone(),
             accent_colour: accent.clone(),
@@ -155,6 +159,12 @@ pub(super) async fn colours_set(
         record(tx, "tenant.colours", shown(&before), shown(&new)).await
     })
     .await
+}
+
+/// Refuses a version that is none yet or no more. That it is still so when the row is
+/// written, the statement asks again.
+fn same_version(stands: i32, seen: i32) -> Result<(), SettingsError> {
+    if stands == seen { Ok(()) } else { Err(SettingsError::Stale) }
 }
 
 async fn record(
@@ -183,6 +193,7 @@ pub(super) async fn logo_set(
             plans::allow(tx, Feature::Branding).await?;
         }
         let before = store::settings(tx).await?;
+        same_version(before.version, version)?;
         if !store::logo_set(tx, logo, version).await? {
             return Err(SettingsError::Stale);
         }
@@ -196,20 +207,15 @@ pub(super) async fn logo_set(
 /// in.
 ///
 /// # Errors
-/// [`SettingsError::Invalid`] with every line that is no network;
-/// [`SettingsError::LocksOut`].
-pub(super) async fn addresses_set(
+/// [`SettingsError::Lines`] with every one that is no network; [`SettingsError::LocksOut`].
+pub(super) async fn addresses_set<'l>(
     db: &Db,
     cx: &Cx,
-    text: &str,
+    lines: impl IntoIterator<Item = &'l str>,
     from: Option<IpAddr>,
     version: i32,
 ) -> Result<(), SettingsError> {
-    let networks: Vec<Network> = address::read(text).map_err(|wrong| {
-        let told =
-            |(line, text): (usize, String)| ("addresses", "settings-wrong-line", format!("{line}: {text}"));
-        SettingsError::Invalid(wrong.into_iter().map(told).collect())
-    })?;
+    let networks: Vec<Network> = address::read(lines).map_err(SettingsError::Lines)?;
     if networks.len() > address::MOST {
         return Err(SettingsError::Invalid(vec![("addresses", "settings-wrong-many", String::new())]));
     }
@@ -222,6 +228,7 @@ pub(super) async fn addresses_set(
             plans::allow(tx, Feature::Addresses).await?;
         }
         let before = store::settings(tx).await?;
+        same_version(before.version, version)?;
         if !store::addresses_set(tx, &new, version).await? {
             return Err(SettingsError::Stale);
         }
@@ -263,6 +270,9 @@ pub(super) struct TypedSmtp {
     pub smtp_user: String,
     /// Empty: as it is.
     pub smtp_password: String,
+    /// The one that is kept is forgotten.
+    #[serde(skip)]
+    pub no_password: bool,
     pub from_address: String,
     pub version: i32,
 }
@@ -319,12 +329,13 @@ pub(super) async fn smtp_set(
             plans::allow(tx, Feature::OwnMail).await?;
         }
         let before = store::smtp(tx).await?;
+        same_version(before.version, typed.version)?;
         let user = typed.smtp_user.trim().to_owned();
         // A password is for one server and one name; another one gets its own.
         let same = before.smtp_host == host && before.smtp_user == user;
         let password = match typed.smtp_password.as_str() {
             _ if !own || user.is_empty() => None,
-            "" if same => before.smtp_password.clone(),
+            "" if same && !typed.no_password => before.smtp_password.clone(),
             "" => None,
             password => Some(secrets.seal(tx.tenant(), SMTP_FIELD, password.as_bytes())?),
         };

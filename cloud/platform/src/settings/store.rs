@@ -4,6 +4,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::db::{SystemTx, Tx};
+use crate::i18n::Lang;
 
 /// What every request needs.
 pub(super) struct Look {
@@ -163,11 +164,14 @@ pub(super) async fn has_currency(tx: &mut Tx, currency: &str) -> Result<bool, Er
     .await
 }
 
-pub(super) async fn currencies(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
+/// Currencies that stand, with their names in a language.
+pub(super) async fn currencies(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select currency, name from currencies where tenant_id = $1 and deleted_at is null order by currency",
+        r#"select currency, coalesce(names ->> $2, name) as "name!" from currencies
+           where tenant_id = $1 and deleted_at is null order by currency"#,
         tenant,
+        lang.code(),
     )
     .fetch_all(tx.conn())
     .await?;

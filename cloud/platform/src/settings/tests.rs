@@ -84,17 +84,20 @@ async fn nobody_shuts_the_own_door() {
     let tenant = test.tenant("AAAA", &[]).await;
     let (db, cx) = (&test.db, Cx::new(tenant, "user:1"));
     let from = Some("203.0.113.9".parse().unwrap());
-    let outside = service::addresses_set(db, &cx, "10.0.0.0/8", from, 0).await;
+    let outside = service::addresses_set(db, &cx, ["10.0.0.0/8"], from, 0).await;
     assert!(matches!(outside, Err(SettingsError::LocksOut(Some(_)))), "{outside:?}");
-    let unknown = service::addresses_set(db, &cx, "10.0.0.0/8", None, 0).await;
+    let unknown = service::addresses_set(db, &cx, ["10.0.0.0/8"], None, 0).await;
     assert!(matches!(unknown, Err(SettingsError::LocksOut(None))), "{unknown:?}");
-    let Err(SettingsError::Invalid(told)) =
-        service::addresses_set(db, &cx, "x\n10.0.0.0/8\ny", from, 0).await
+    let Err(SettingsError::Lines(told)) =
+        service::addresses_set(db, &cx, ["x", "10.0.0.0/8", "y"], from, 0).await
     else {
         panic!("it was taken")
     };
-    assert_eq!(told.len(), 2);
-    service::addresses_set(db, &cx, "10.0.0.0/8\n203.0.113.0/24", from, 0).await.unwrap();
+    assert_eq!(told, [(1, "x".to_owned()), (3, "y".to_owned())]);
+    // Nobody saw this version.
+    let never = service::addresses_set(db, &cx, ["203.0.113.0/24"], from, 4).await;
+    assert!(matches!(never, Err(SettingsError::Stale)), "{never:?}");
+    service::addresses_set(db, &cx, ["10.0.0.0/8", "203.0.113.0/24"], from, 0).await.unwrap();
     let doors = Doors::default();
     let door = doors.of(db, tenant).await.unwrap();
     assert!(door.admits(from) && !door.admits(None) && !door.admits(Some("192.0.2.1".parse().unwrap())));

@@ -17,7 +17,7 @@ use super::data::archive::{Entry, Writer};
 use super::data::attached::{self, Attached};
 use super::data::rows::{act_for, begin_snapshot, copy_out};
 use super::data::{self, At, DataError, Table, Watch, control, of_tenants, tell};
-use super::{databases, moves, store};
+use super::{databases, erase, moves, store};
 use crate::db::{Db, DbError, SHARED, end};
 use crate::files::Depot;
 use crate::migrate;
@@ -111,7 +111,7 @@ pub async fn backup(
         manifest.control.push(entry);
     }
     if let Some(files) = files {
-        manifest.files = attached::take(files, tenant, path, &mut archive, watch).await?;
+        manifest.files = attached::take(files, tenant, &mut archive, watch).await?;
     }
     archive.finish(&manifest)?;
     at.end().await;
@@ -143,7 +143,7 @@ pub async fn export(
         manifest.tables.push(entry);
     }
     if let Some(files) = files {
-        manifest.files = attached::take(files, tenant, path, &mut archive, watch).await?;
+        manifest.files = attached::take(files, tenant, &mut archive, watch).await?;
     }
     archive.finish(&manifest)?;
     at.end().await;
@@ -172,6 +172,7 @@ impl Snapshot {
         }
         let row =
             db.system_tx(async |system| Ok::<_, DbError>(store::tenant_row(system, tenant).await?)).await?;
+        erase::none_begun(db, &row.code).await?;
         let server = databases::server_of(db, &row.placement).await?;
         let mut data = db.connect_owner(&row.placement, &server).await?;
         act_for(&mut data, tenant).await?;

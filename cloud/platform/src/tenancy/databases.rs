@@ -100,6 +100,7 @@ pub(super) async fn create_at(db: &Db, code: &str, server: &str, version: i64) -
     })
     .await?;
     let mut connection = db.connect(&name, &at).await?;
+    alone(&mut connection, &name).await?;
     // The name is letters, digits and underscores.
     sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await?;
     end(connection).await;
@@ -118,6 +119,35 @@ pub(super) async fn found_ready(db: &Db, name: &str) -> Result<(), DbError> {
     look(db, name, "ready", migrate::version(), "").await
 }
 
+/// Waits until no other connection makes or drops the database, and keeps them off until
+/// this one ends: the server goes on making one for a command that was killed.
+async fn alone(connection: &mut PgConnection, name: &str) -> Result<(), DbError> {
+    sqlx::query("select pg_advisory_lock(hashtextextended('database ' || $1, 0))")
+        .bind(name)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Removes the databases of a tenant of this code in which nobody lives and to which no move
+/// leads: a command was cut short while it made or filled one, or before it dropped it. The
+/// tenant is [held](super::moves::hold), so that nobody is at one of them. One that is out
+/// of reach stays marked, and is told in the log.
+///
+/// # Errors
+/// When the home database fails.
+pub(super) async fn clear_left(db: &Db, code: &str) -> Result<(), DbError> {
+    let of_code = format!("tw_{}_", code.to_lowercase());
+    let left =
+        async |system: &mut crate::db::SystemTx| Ok::<_, DbError>(store::databases_of_nobody(system).await?);
+    for name in db.system_tx(left).await?.into_iter().filter(|name| name.starts_with(&of_code)) {
+        if let Err(error) = drop_database(db, &name).await {
+            tracing::warn!(database = name, %error, "a database that is not needed is still there");
+        }
+    }
+    Ok(())
+}
+
 /// Removes a database from its server; what the control schema knows of it stays, until
 /// nobody refers to it.
 ///
@@ -128,6 +158,7 @@ pub(super) async fn drop_from_server(db: &Db, name: &str) -> Result<(), DbError>
     give_up(db, name).await?;
     db.forget(name).await;
     let mut connection = db.connect(name, &db.owner_at(name, &server)?).await?;
+    alone(&mut connection, name).await?;
     // Other processes may hold idle connections to it.
     sqlx::raw_sql(AssertSqlSafe(format!("drop database if exists {name} with (force)")))
         .execute(&mut connection)
@@ -142,6 +173,14 @@ pub(super) async fn drop_from_server(db: &Db, name: &str) -> Result<(), DbError>
 /// [`DbError`]; it is marked to be dropped then, and [`migrate_all`] tries again.
 pub(super) async fn drop_database(db: &Db, name: &str) -> Result<(), DbError> {
     drop_from_server(db, name).await?;
+    forget_dropped(db, name).await
+}
+
+/// Forgets a database that was [dropped](drop_from_server), and to which nobody refers.
+///
+/// # Errors
+/// [`DbError`].
+pub(super) async fn forget_dropped(db: &Db, name: &str) -> Result<(), DbError> {
     db.system_tx(async |system| Ok(store::database_delete(system, name).await?)).await
 }
 

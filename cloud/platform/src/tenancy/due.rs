@@ -3,10 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::erase::{Certificate, erase};
+use super::erase::{Certificate, ERASE, erase};
 use super::{DataError, Watch, store};
+use crate::admin::log::{self, Who};
 use crate::authority::Authority;
 use crate::db::{Db, DbError};
 use crate::files::Depot;
@@ -43,6 +45,8 @@ pub struct Order<'a> {
     pub authority: &'a Authority,
     /// Who orders it, for the certificates.
     pub by: &'a str,
+    /// Who does it, for the log of super-administrators.
+    pub who: &'a Who,
     /// The store of attached files.
     pub files: Option<&'a Depot>,
     /// Called before a tenant is erased, so that nothing is left of one whose erasure is
@@ -71,7 +75,9 @@ pub async fn erase_due(
         let erased = async {
             (order.beside)(one.tenant).await?;
             let typed = (one.code.as_str(), order.by);
-            erase(db, order.authority, one.tenant, typed, order.files, now, watch).await
+            let work = erase(db, order.authority, one.tenant, typed, order.files, now, watch);
+            let about = json!({ "code": one.code, "by": order.by });
+            log::around(db, order.who, (ERASE, one.tenant, &about), work).await
         };
         let erased = erased.await;
         if matches!(erased, Err(DataError::Stopped)) {

@@ -15,7 +15,7 @@ use super::data::rows::{act_for, begin, commit};
 use super::data::{self, At, DataError, Watch, control, of_tenants, tell};
 use super::{Standing, databases, moves, store};
 use crate::authority::{self, Authority};
-use crate::db::{Db, DbError, SHARED, end};
+use crate::db::{Db, DbError, SHARED, SystemTx, end};
 use crate::files::{Depot, erase_tenant};
 
 /// What was erased.
@@ -42,7 +42,8 @@ pub struct Statement {
 }
 
 /// Rows of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AdminErased)]
 pub struct Erased {
     /// The table.
     pub table: String,
@@ -51,7 +52,8 @@ pub struct Erased {
 }
 
 /// A signed statement, as it is kept and handed out: a file of JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = AdminErasureCertificate)]
 pub struct Certificate {
     /// A [`Statement`] in JSON, to the letter as it was signed.
     pub statement: String,
@@ -76,6 +78,9 @@ impl Certificate {
         serde_json::from_str(&self.statement).map_err(|_| refuse("it states nothing that is known here"))
     }
 }
+
+/// What the log of super-administrators calls it.
+pub const ERASE: &str = "tenant.erase";
 
 /// Erases a suspended tenant, or goes on with an erasure that was cut short. `typed` is
 /// its code, typed again; `files` is the store of attached files.
@@ -103,6 +108,8 @@ pub async fn erase(
         return Err(DataError::Refused(format!("the code that was typed is not {}", known.code)));
     }
     let held = moves::hold(db, tenant).await?;
+    // What a restore that was cut short has put in is this tenant's as well.
+    databases::clear_left(db, &known.code).await?;
     if moves::under_way(db, tenant).await?.is_some() {
         end(held).await;
         return Err(DataError::Refused(
@@ -166,6 +173,30 @@ async fn erased(
         signature: STANDARD.encode(signature),
         authority: authority.certificate_pem().to_owned(),
     })
+}
+
+/// Refuses what makes no sense of a tenant of which a part may be gone.
+///
+/// # Errors
+/// [`DataError::Refused`] when an erasure of it was begun and is not done.
+pub(super) async fn none_begun(db: &Db, code: &str) -> Result<(), DataError> {
+    if begun(db, code).await?.is_none() {
+        return Ok(());
+    }
+    Err(DataError::Refused(format!(
+        "its erasure was begun, so that a part of it may be gone: erase {code} again to end it, or have a \
+         backup take its place (`cloud tenant restore --replace`)"
+    )))
+}
+
+/// Whether an erasure of the tenant was begun and is not done, so that a part of it may be
+/// gone.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn is_begun(system: &mut SystemTx, tenant: Uuid) -> Result<bool, DbError> {
+    let known = store::tenant_row(system, tenant).await?;
+    Ok(store::erasure_begun(system, &known.code).await?.is_some())
 }
 
 async fn begun(db: &Db, code: &str) -> Result<Option<(Uuid, Statement)>, DataError> {

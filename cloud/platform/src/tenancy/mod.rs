@@ -5,12 +5,15 @@
 //! version and all.
 
 pub mod backup;
+mod clash;
 pub mod config;
 mod create;
 mod data;
 mod databases;
 mod due;
 pub mod erase;
+pub mod erasures;
+mod location;
 mod moves;
 pub mod restore;
 mod restored;
@@ -27,6 +30,7 @@ use uuid::Uuid;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SHARED, SystemTx, Tx};
 
+pub use clash::{CreateError, clashes};
 pub use create::{Placement, create, create_plants};
 pub use data::{At, DataError, Watch};
 pub use databases::{Database, databases, migrate_all};
@@ -182,7 +186,8 @@ pub struct Agent {
 /// [`DbError`]; [`Problem::Exists`](crate::db::Problem::Exists) when another
 /// tenant has the slug.
 pub async fn tenant_upsert(system: &mut SystemTx, new: &NewTenant) -> Result<Upserted, DbError> {
-    let done = store::tenant_upsert(system, Uuid::now_v7(), SHARED, new).await?;
+    let made = store::tenant_insert(system, Uuid::now_v7(), SHARED, new).await?;
+    let done = store::tenant_update(system, new, made).await?;
     furnish(system, done.id).await?;
     Ok(done)
 }
@@ -201,7 +206,7 @@ async fn furnish(system: &mut SystemTx, tenant: Uuid) -> Result<(), DbError> {
             store::partitions_add(tx).await?;
             store::counters_insert(tx).await?;
             crate::people::roles_ensure(tx).await?;
-            crate::masters::begin(tx).await?;
+            crate::masters::begin(tx, &row.currency).await?;
             // Its limits hold from the first moment on.
             crate::plans::service::hold(tx, &held).await?;
             agent_upsert(tx, &NewAgent::Office).await

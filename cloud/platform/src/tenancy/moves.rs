@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::data::rows::{act_for, begin, begin_snapshot, commit};
 use super::data::{self, At, DataError, Watch, of_tenants, tell};
 use super::store::{self, MoveRow};
-use super::{Placement, databases};
+use super::{Placement, databases, erase};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Problem, SHARED, end};
@@ -82,23 +82,24 @@ async fn moved(
     placement: &Placement,
     watch: &mut Watch<'_>,
 ) -> Result<Moved, DataError> {
-    let under_way = under_way(db, tenant).await?;
-    let (row, tables) = match under_way {
-        Some(row) if row.state == "switched" => (row, Vec::new()),
-        other => {
-            let row = match other {
-                Some(row) => {
-                    same(&row, placement)?;
-                    row
-                }
-                None => written_down(db, tenant, placement, watch).await?,
-            };
-            let tables = copied(db, tenant, &row, watch).await?;
-            tell(watch, At::Step("switching"))?;
-            switch(db, tenant, &row).await?;
-            (row, tables)
+    let mut under_way = under_way(db, tenant).await?;
+    if let Some(row) = under_way.take_if(|row| row.state == "switched") {
+        cleaned(db, tenant, &row, watch).await?;
+        if same(&row, placement).is_ok() {
+            return Ok(Moved { from: row.source, to: row.target, tables: Vec::new() });
         }
+        // It lives there now, and goes on to where it is wanted.
+    }
+    let row = match under_way {
+        Some(row) => {
+            same(&row, placement)?;
+            row
+        }
+        None => written_down(db, tenant, placement, watch).await?,
     };
+    let tables = copied(db, tenant, &row, watch).await?;
+    tell(watch, At::Step("switching"))?;
+    switch(db, tenant, &row).await?;
     cleaned(db, tenant, &row, watch).await?;
     Ok(Moved { from: row.source, to: row.target, tables })
 }
@@ -127,6 +128,8 @@ async fn written_down(
 ) -> Result<MoveRow, DataError> {
     let known =
         db.system_tx(async |system| Ok::<_, DbError>(store::tenant_row(system, tenant).await?)).await?;
+    databases::clear_left(db, &known.code).await?;
+    erase::none_begun(db, &known.code).await?;
     let target = match placement {
         Placement::Shared if known.placement == SHARED => {
             return Err(DataError::Refused("it lives in the shared database already".to_owned()));
@@ -183,6 +186,7 @@ async fn copied(
     if row.target != SHARED {
         known.placement.clone_from(&row.target);
         store::tenant_row_put(&mut target, &known).await?;
+        store::pause(&mut target, tenant, true).await?;
     }
     sqlx::query("select app.add_tenant_partitions($1)").bind(tenant).execute(&mut target).await?;
     let tables = of_tenants(&mut source).await?;
@@ -270,11 +274,16 @@ pub(super) async fn cleaned(
         data::clear(&mut source, tenant, watch).await?;
         end(source).await;
     } else {
-        // Marked first: whatever happens now, it is dropped once no note refers to it.
+        // Marked first: whatever happens now, it is dropped once no note refers to it. The
+        // note goes last, so that whoever runs this again comes to it.
         databases::give_up(db, &row.source).await?;
+        let dropped = databases::drop_from_server(db, &row.source).await;
         noted(db, tenant, row).await?;
-        if let Err(error) = databases::drop_database(db, &row.source).await {
-            tracing::warn!(database = row.source, %error, "the database that the tenant has left is still there");
+        match dropped {
+            Ok(()) => databases::forget_dropped(db, &row.source).await?,
+            Err(error) => {
+                tracing::warn!(database = row.source, %error, "the database that the tenant has left is still there");
+            }
         }
         return Ok(());
     }
@@ -310,9 +319,14 @@ pub async fn take_back(db: &Db, tenant: Uuid) -> Result<String, DataError> {
     done
 }
 
-async fn taken_back(db: &Db, tenant: Uuid) -> Result<String, DataError> {
-    let row = under_way(db, tenant).await?;
-    let row = row.ok_or_else(|| DataError::Refused("no move of it is under way".to_owned()))?;
+pub(super) async fn taken_back(db: &Db, tenant: Uuid) -> Result<String, DataError> {
+    let Some(row) = under_way(db, tenant).await? else {
+        // It may have been cut short before it was written down, or after it was taken back.
+        let known =
+            db.system_tx(async |system| Ok::<_, DbError>(store::tenant_row(system, tenant).await?)).await?;
+        databases::clear_left(db, &known.code).await?;
+        return Err(DataError::Refused("no move of it is under way".to_owned()));
+    };
     if row.state != "copying" {
         return Err(DataError::Refused(
             "it has moved already and only what is left is to be removed; run the move again".to_owned(),
@@ -330,6 +344,8 @@ async fn taken_back(db: &Db, tenant: Uuid) -> Result<String, DataError> {
     }
     db.system_tx(async |system| {
         store::move_delete(system, tenant).await?;
+        // Nobody refers to it from now on: whatever happens, it is dropped.
+        store::database_look(system, &row.target, "dropping", 0, "").await?;
         Ok::<_, DbError>(store::pause(system.conn(), tenant, false).await?)
     })
     .await?;

@@ -8,8 +8,10 @@
 //!    replaced has to be suspended, and is removed from where it lived.
 //! 4. Where it is to live in the shared database it is moved there.
 //!
-//! Killed before the third step nothing has changed, but for a database that `cloud
-//! migrate` clears away.
+//! Killed before the third step nothing has changed, but for a database that goes when
+//! this is run again, or by `cloud migrate`. Killed after it the tenant is there whole, in
+//! a database of its own; with `replace` it can be run again, and a move brings it to
+//! where it is to live.
 
 use std::path::Path;
 
@@ -90,7 +92,8 @@ async fn restored(
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<RestoredTenant, DataError> {
-    let before = standing_in_the_way(db, manifest, replace).await?;
+    databases::clear_left(db, &manifest.code).await?;
+    let before = standing_in_the_way(db, manifest, replace, watch).await?;
     let server = match placement {
         Placement::Shared => "",
         Placement::Own { server } => server,
@@ -127,6 +130,7 @@ async fn standing_in_the_way(
     db: &Db,
     manifest: &Manifest,
     replace: bool,
+    watch: &mut Watch<'_>,
 ) -> Result<Option<store::TenantRow>, DataError> {
     let Some(known) = super::find_tenant(db, &manifest.code).await? else {
         return Ok(None);
@@ -141,8 +145,11 @@ async fn standing_in_the_way(
     if Standing::of(&known.status).admits() {
         return refuse(format!("{} has to be suspended before it is replaced", manifest.code));
     }
-    if moves::under_way(db, known.id).await?.is_some() {
-        return refuse("a move of it was cut short; run it again to end it, or take it back".to_owned());
+    // A move that was cut short, a restore's too, is ended first: it gives way as a whole.
+    match moves::under_way(db, known.id).await? {
+        Some(row) if row.state == "switched" => moves::cleaned(db, known.id, &row, watch).await?,
+        Some(_) => drop(moves::taken_back(db, known.id).await?),
+        None => {}
     }
     let row =
         db.system_tx(async |system| Ok::<_, DbError>(store::tenant_row(system, known.id).await?)).await?;
@@ -270,6 +277,7 @@ async fn attach(
         // What is there already is newer.
         land(&mut home, &table, "on conflict do nothing").await?;
     }
+    store::erasure_void(&mut home, &manifest.code).await?;
     store::restored_attach(&mut home, manifest.tenant, name, now, ADOPT_DAYS).await?;
     if let Some(row) = row {
         store::move_switched_insert(&mut home, manifest.tenant, row).await?;

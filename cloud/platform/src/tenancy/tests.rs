@@ -249,3 +249,158 @@ async fn a_backup_that_was_put_back_raises_generations_and_lists_who_is_let_in()
         .await;
     assert_eq!(audited.unwrap(), 2);
 }
+
+/// Whoever brings a database up to date has read the home database a moment before: a move
+/// that has paused the tenant since keeps its writers out all the same.
+#[tokio::test]
+async fn a_database_that_is_brought_up_to_date_lets_nobody_write_who_is_paused() {
+    let test = TestDb::at_home().await;
+    let new = NewTenant { code: "OWND".into(), name: "Owned".into(), ..NewTenant::default() };
+    let own = Placement::Own { server: String::new() };
+    let tenant = create(&test.db, &Who::system(), &new, &own, Utc::now()).await.unwrap().id;
+    let place = find_tenant(&test.db, "OWND").await.unwrap().unwrap().placement;
+    let mut there = test.db.connect_owner(&place, "").await.unwrap();
+    store::pause(&mut there, tenant, true).await.unwrap();
+    migrate_all(&test.db).await.unwrap();
+    let written: Result<(), DbError> = test
+        .db
+        .tx(&Cx::system(tenant), async |tx| {
+            sqlx::query("update agents set status = status").execute(tx.conn()).await?;
+            Ok(())
+        })
+        .await;
+    assert!(written.is_err(), "it is paused");
+}
+
+/// What a command leaves that was cut short before it is written down, or before it has come
+/// to its end, goes with the next one.
+#[tokio::test]
+async fn a_database_that_nobody_came_to_live_in_goes_with_the_next_command() {
+    let test = TestDb::at_home().await;
+    let tenant = test.tenant("SAIF", &["KOL"]).await;
+    let own = Placement::Own { server: String::new() };
+    let mut cut = |at: &At| match at {
+        At::Step("pausing") => std::ops::ControlFlow::Break(()),
+        _ => std::ops::ControlFlow::Continue(()),
+    };
+    let kept = async || databases(&test.db).await.unwrap().len() - 1;
+    for _ in 0..2 {
+        let stopped = move_to(&test.db, tenant, &own, &mut cut).await;
+        assert!(matches!(stopped, Err(DataError::Stopped)));
+        assert_eq!(kept().await, 1, "that of the one before is gone");
+    }
+    let back = take_back(&test.db, tenant).await;
+    assert!(matches!(back, Err(DataError::Refused(_))) && kept().await == 0);
+}
+
+/// A configuration of the specification's form, with what was given beside it.
+fn planned(id: &str, name: &str, plant: &str, given: &config::GivenCodes) -> config::Planned {
+    let json = serde_json::json!({
+        "tenant_id": id, "name": name, "features": ["purchase"],
+        "plants": [{ "plant_id": plant, "name": plant, "location": { "city": "Kolkata" } }],
+    });
+    config::read(&json.to_string(), given).unwrap()
+}
+
+/// Two tenants whose ids begin alike come to one code: the second must not be written over
+/// the first.
+#[tokio::test]
+async fn a_second_tenant_of_a_derived_code_is_refused() {
+    let test = TestDb::new().await;
+    let (db, who, now) = (&test.db, Who::system(), Utc::now());
+    let derived = config::GivenCodes::default();
+    let first = planned("saif-kolkata", "Kolkata", "PLANT-KOL-001", &derived);
+    assert_eq!(clashes(db, &first).await.unwrap(), Vec::<String>::new());
+    let made = create(db, &who, &first.tenant, &Placement::Shared, now).await.unwrap();
+    create_plants(db, &who, made.id, &first).await.unwrap();
+    // Once more, as after a crash: it is its own.
+    assert_eq!(clashes(db, &first).await.unwrap(), Vec::<String>::new());
+    create_plants(db, &who, made.id, &first).await.unwrap();
+
+    let second = planned("saif-vizag", "Vizag", "PLANT-VSK-001", &derived);
+    assert_eq!(second.tenant.code, "SAIF");
+    let told = clashes(db, &second).await.unwrap();
+    assert!(told.len() == 1 && told[0].contains("saif-kolkata") && told[0].contains("--code"), "{told:?}");
+    let refused = create(db, &who, &second.tenant, &Placement::Shared, now).await;
+    assert!(matches!(refused, Err(CreateError::Taken(_))), "{refused:?}");
+    let known = find_tenant(db, "SAIF").await.unwrap().unwrap();
+    assert_eq!((known.name.as_str(), known.slug.as_deref()), ("Kolkata", Some("saif-kolkata")));
+
+    // The first again, by another code than its own.
+    let given = config::GivenCodes { tenant: Some("SFKO".into()), ..config::GivenCodes::default() };
+    let told = clashes(db, &planned("saif-kolkata", "Kolkata", "PLANT-KOL-001", &given)).await.unwrap();
+    assert!(told.len() == 1 && told[0].contains("--code SAIF"), "{told:?}");
+
+    // A plant of its code that is another one; and one of its id that has another code.
+    let told = clashes(db, &planned("saif-kolkata", "Kolkata", "WORKS-KOL-002", &derived)).await.unwrap();
+    assert!(told.len() == 1 && told[0].contains("PLANT-KOL-001"), "{told:?}");
+    let other = planned("saif-kolkata", "Kolkata", "WORKS-KOL-002", &derived);
+    let refused = create_plants(db, &who, made.id, &other).await;
+    assert!(matches!(refused, Err(CreateError::Taken(_))), "{refused:?}");
+    let plants = [("PLANT-KOL-001".to_owned(), "AAA".to_owned())].into();
+    let given = config::GivenCodes { tenant: None, plants };
+    let told = clashes(db, &planned("saif-kolkata", "Kolkata", "PLANT-KOL-001", &given)).await.unwrap();
+    assert!(told.len() == 1 && told[0].contains("PLANT-KOL-001=KOL"), "{told:?}");
+}
+
+/// Somebody else's tenant that nobody gave a textual id is taken for this one only by who
+/// names its code.
+#[tokio::test]
+async fn a_code_without_an_id_is_adopted_only_where_it_is_given() {
+    let test = TestDb::new().await;
+    let (db, who, now) = (&test.db, Who::system(), Utc::now());
+    let plain = NewTenant { code: "SAIF".into(), name: "Plain".into(), ..NewTenant::default() };
+    let made = create(db, &who, &plain, &Placement::Shared, now).await.unwrap();
+    let derived = planned("saif-kolkata", "Kolkata", "PLANT-KOL-001", &config::GivenCodes::default());
+    let told = clashes(db, &derived).await.unwrap();
+    assert!(told.len() == 1 && told[0].contains("Plain") && told[0].contains("--code SAIF"), "{told:?}");
+    let given = config::GivenCodes { tenant: Some("SAIF".into()), ..config::GivenCodes::default() };
+    let meant = planned("saif-kolkata", "Kolkata", "PLANT-KOL-001", &given);
+    assert_eq!(clashes(db, &meant).await.unwrap(), Vec::<String>::new());
+    let updated = create(db, &who, &meant.tenant, &Placement::Shared, now).await.unwrap();
+    assert_eq!((updated.id, updated.change), (made.id, Change::Updated));
+    create_plants(db, &who, made.id, &meant).await.unwrap();
+    let logged: Result<Vec<(String, Option<serde_json::Value>)>, DbError> = db
+        .system_tx(async |system| {
+            let sql = "select action, before from control.admin_audit order by n";
+            Ok(sqlx::query_as(sql).fetch_all(system.conn()).await?)
+        })
+        .await;
+    let before = serde_json::json!({ "name": "Plain", "slug": null });
+    let act = |named: &str, before| (named.to_owned(), before);
+    assert_eq!(logged.unwrap(), [act("tenant.create", None), act("tenant.update", Some(before))]);
+    // Its plant says where it stands, and its audit that it was made.
+    let found: Result<(String, i64), DbError> = db
+        .tx(&Cx::system(made.id), async |tx| {
+            let sql = "select p.address, (select count(*) from audit_log where action = 'plant.create')
+                       from plants p where p.code = 'KOL'";
+            Ok(sqlx::query_as(sql).fetch_one(tx.conn()).await?)
+        })
+        .await;
+    assert_eq!(found.unwrap(), ("Kolkata".to_owned(), 1));
+}
+
+#[tokio::test]
+async fn what_reaches_all_of_a_tenant_is_logged_at_its_beginning_and_its_end() {
+    let test = TestDb::new().await;
+    let who = Who { actor: "shell:asha".into(), origin: Some("root@db1".into()) };
+    let about = serde_json::json!({ "file": "SAIF.twbackup" });
+    let act = ("tenant.backup", Uuid::from_u128(7), &about);
+    crate::admin::log::around(&test.db, &who, act, async { Ok::<_, DbError>(()) }).await.unwrap();
+    let fails = async { Err::<(), _>(DbError::Away { database: "tw_x".into(), detail: "gone".into() }) };
+    crate::admin::log::around(&test.db, &who, act, fails).await.unwrap_err();
+    let logged: Result<Vec<(String, String, String, serde_json::Value)>, DbError> = test
+        .db
+        .system_tx(async |system| {
+            let sql = "select actor, origin, subject, after from control.admin_audit order by n";
+            Ok(sqlx::query_as(sql).fetch_all(system.conn()).await?)
+        })
+        .await;
+    let logged = logged.unwrap();
+    let states: Vec<&str> = logged.iter().map(|row| row.3["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["begun", "done", "begun", "failed"]);
+    assert!(logged.iter().all(|row| row.0 == "shell:asha" && row.1 == "root@db1"), "{logged:?}");
+    assert!(logged.iter().all(|row| row.2.ends_with('7') && row.3["file"] == "SAIF.twbackup"));
+    assert_eq!(logged[3].3["why"], "the database tw_x: gone");
+    assert_eq!(crate::admin::log::verify(&test.db).await.unwrap(), (4, None));
+}

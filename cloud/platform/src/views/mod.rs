@@ -4,18 +4,20 @@
 //! A list takes [`resolve`] for its query string and shows [`Menu`] (template
 //! `views/menu.html`); see `masters/pages/rows.rs`. Table: `list_views`.
 
+mod api;
+#[cfg(test)]
+mod api_tests;
 mod pages;
+mod service;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use axum::Router;
-use serde_json::json;
 use uuid::Uuid;
 
 pub use store::View;
 
-use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
@@ -38,9 +40,9 @@ pub const TEXTS: Sources<'static> = [
 /// Most views of a list that are shown.
 const MOST: i64 = 100;
 
-/// What keeps views.
+/// What keeps views, and their API.
 pub fn router() -> Router<AppState> {
-    pages::router()
+    pages::router().merge(api::router())
 }
 
 /// A query string's names and values.
@@ -171,25 +173,17 @@ pub(crate) struct Keep {
     pub first: bool,
 }
 
-/// Keeps a view of the caller's, over one of the same name.
-///
-/// # Errors
-/// [`DbError`].
-pub(crate) async fn keep(tx: &mut Tx, cx: &Cx, keep: &Keep) -> Result<Uuid, DbError> {
-    if keep.first {
-        store::forget_first(tx, &keep.list, &cx.actor).await?;
+impl Keep {
+    /// The view that it makes.
+    fn view(&self, id: Uuid, owner: &str) -> View {
+        let Self { list, name, query, columns, shared, first } = self.clone();
+        let owner = owner.to_owned();
+        View { view_id: id, list, owner, shared, name, query, columns, is_default: first, version: 1 }
     }
-    let id = store::keep(tx, &cx.actor, keep, Uuid::now_v7()).await?;
-    if keep.shared {
-        let after = Some(json!({ "name": keep.name, "query": keep.query, "columns": keep.columns }));
-        let subject = format!("view:{id}");
-        audit::record(tx, Entry { action: "view.share", subject: &subject, before: None, after }).await?;
-    }
-    Ok(id)
 }
 
 /// What the server has to know of saved views.
 #[must_use]
 pub fn module() -> Module {
-    Module::new("views").routes(router()).permissions(PERMISSIONS).texts(TEXTS)
+    Module::new("views").routes(router()).operations(api::operations()).permissions(PERMISSIONS).texts(TEXTS)
 }

@@ -2,16 +2,14 @@
 
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use serde_json::json;
 use uuid::Uuid;
 
-use super::{Keep, VIEWS_SHARE, keep, store};
-use crate::audit::{self, Entry};
-use crate::db::DbError;
-use crate::web::{AppState, Caller, FieldError, Problem, form, local_path};
+use super::{Keep, service};
+use crate::db::Tx;
+use crate::web::{AppState, Caller, Path, Problem, form, local_path};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/views", post(keep_one)).route("/views/{id}/delete", post(delete))
@@ -42,23 +40,9 @@ async fn keep_one(
     body: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
     let (wish, back) = sent(form(body)?);
-    if wish.shared {
-        caller.require(&VIEWS_SHARE)?;
-    }
-    let long = |text: &str, most: usize| text.chars().count() > most || text.contains('\0');
-    let wrong = |field: &'static str, key: &str| {
-        Err(Problem::invalid("views.invalid", vec![FieldError::from((field, caller.t(key)))]))
-    };
-    if wish.name.is_empty() || long(&wish.name, 60) {
-        return wrong("name", "views-wrong-name");
-    }
-    if wish.list.is_empty() || long(&wish.list, 60) || long(&wish.query, 2000) {
-        return wrong("query", "views-wrong-query");
-    }
-    if wish.columns.len() > 60 || wish.columns.iter().any(|column| long(column, 60)) {
-        return wrong("col", "views-wrong-query");
-    }
-    let id = state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(keep(tx, &caller.cx, &wish).await?)).await?;
+    service::judge(&caller, &wish)?;
+    let keep = async |tx: &mut Tx| service::keep(tx, &caller.cx, &wish).await;
+    let id: Uuid = state.db.tx(&caller.cx, keep).await?;
     Ok(Redirect::to(&format!("{}?view={id}", local_path(&back))).into_response())
 }
 
@@ -70,24 +54,6 @@ async fn delete(
     body: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
     let (_, back) = sent(form(body)?);
-    state
-        .db
-        .tx(&caller.cx, async |tx| {
-            let found = store::view(tx, id).await.map_err(DbError::from)?;
-            let own = |view: &store::View| view.owner == caller.cx.actor;
-            let view = found.filter(|view| own(view) || view.shared).ok_or_else(Problem::not_found)?;
-            if !own(&view) {
-                caller.require(&VIEWS_SHARE)?;
-            }
-            store::delete(tx, id).await.map_err(DbError::from)?;
-            if view.shared {
-                let before = Some(json!({ "name": view.name, "query": view.query, "columns": view.columns }));
-                let subject = format!("view:{id}");
-                let entry = Entry { action: "view.delete", subject: &subject, before, after: None };
-                audit::record(tx, entry).await?;
-            }
-            Ok::<_, Problem>(())
-        })
-        .await?;
+    state.db.tx(&caller.cx, async |tx| service::delete(tx, &caller, id, None).await).await?;
     Ok(Redirect::to(&format!("{}?view=", local_path(&back))).into_response())
 }

@@ -25,6 +25,8 @@ pub struct View {
     pub columns: Vec<String>,
     /// What its owner sees when the list is opened.
     pub is_default: bool,
+    /// How often it was changed.
+    pub version: i32,
 }
 
 /// The views of a list that somebody has: their own, and those for all.
@@ -32,7 +34,7 @@ pub(super) async fn views(tx: &mut Tx, list: &str, owner: &str, limit: i64) -> R
     let tenant = tx.tenant();
     sqlx::query_as!(
         View,
-        "select view_id, list, owner, shared, name, query, columns, is_default from list_views
+        "select view_id, list, owner, shared, name, query, columns, is_default, version from list_views
          where tenant_id = $1 and list = $2 and (owner = $3 or shared) order by name, view_id limit $4",
         tenant,
         list,
@@ -43,12 +45,53 @@ pub(super) async fn views(tx: &mut Tx, list: &str, owner: &str, limit: i64) -> R
     .await
 }
 
+/// As [`views`], page by page: those that come after this one.
+pub(super) async fn views_after(
+    tx: &mut Tx,
+    list: &str,
+    owner: &str,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<View>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        View,
+        "select view_id, list, owner, shared, name, query, columns, is_default, version from list_views v
+         where tenant_id = $1 and list = $2 and (owner = $3 or shared)
+           and ($4::uuid is null or (name, view_id) > (select a.name, a.view_id from list_views a
+                                                       where a.tenant_id = $1 and a.view_id = $4))
+         order by name, view_id limit $5",
+        tenant,
+        list,
+        owner,
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// One view that somebody has: their own, or one for all.
+pub(super) async fn view_seen(tx: &mut Tx, id: Uuid, owner: &str) -> Result<Option<View>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        View,
+        "select view_id, list, owner, shared, name, query, columns, is_default, version from list_views
+         where tenant_id = $1 and view_id = $2 and (owner = $3 or shared)",
+        tenant,
+        id,
+        owner,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
 /// One view, locked until the commit.
 pub(super) async fn view(tx: &mut Tx, id: Uuid) -> Result<Option<View>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         View,
-        "select view_id, list, owner, shared, name, query, columns, is_default from list_views
+        "select view_id, list, owner, shared, name, query, columns, is_default, version from list_views
          where tenant_id = $1 and view_id = $2 for update",
         tenant,
         id,
@@ -71,6 +114,50 @@ pub(super) async fn keep(tx: &mut Tx, owner: &str, keep: &Keep, id: Uuid) -> Res
         id,
         keep.list,
         owner,
+        keep.shared,
+        keep.name,
+        keep.query,
+        &keep.columns,
+        keep.first,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Keeps a view; none where its owner has one of this name.
+pub(super) async fn insert(tx: &mut Tx, owner: &str, keep: &Keep, id: Uuid) -> Result<Option<View>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        View,
+        "insert into list_views (tenant_id, view_id, list, owner, shared, name, query, columns, is_default)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (tenant_id, list, owner, name) do nothing
+         returning view_id, list, owner, shared, name, query, columns, is_default, version",
+        tenant,
+        id,
+        keep.list,
+        owner,
+        keep.shared,
+        keep.name,
+        keep.query,
+        &keep.columns,
+        keep.first,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Puts another in the place of a view that is locked.
+pub(super) async fn replace(tx: &mut Tx, id: Uuid, keep: &Keep) -> Result<View, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        View,
+        "update list_views
+         set shared = $3, name = $4, query = $5, columns = $6, is_default = $7, version = version + 1
+         where tenant_id = $1 and view_id = $2
+         returning view_id, list, owner, shared, name, query, columns, is_default, version",
+        tenant,
+        id,
         keep.shared,
         keep.name,
         keep.query,

@@ -23,7 +23,7 @@ async fn a_view_is_its_owners_or_everybodys_and_one_is_shown_first() {
         let columns = vec!["item".to_owned(), "hsn".to_owned()];
         let wish =
             Keep { list: "items".into(), name: name.into(), query: query.into(), columns, shared, first };
-        let id: Result<Uuid, DbError> = test.db.tx(cx, async |tx| keep(tx, cx, &wish).await).await;
+        let id: Result<Uuid, DbError> = test.db.tx(cx, async |tx| service::keep(tx, cx, &wish).await).await;
         id.unwrap()
     };
     let asked = async |cx: &Cx, given: &[(&str, &str)]| {

@@ -1,10 +1,9 @@
 //! Style sheets, scripts and images, embedded and compressed by build.rs.
 
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Problem;
+use super::{Path, Problem};
 
 struct Asset {
     name: &'static str,

@@ -17,7 +17,7 @@ use super::keys::{self, Access, Bearer, SecretHash, Settings};
 use super::limits::{self, Beyond};
 use super::origin::{is_safe, require_same};
 use super::rates::Slot;
-use super::{AppState, Permission, Problem, RequestId, Rights, Scope, cookies};
+use super::{AppState, Permission, Problem, Rights, Scope, cookies};
 use crate::ctx::{Cx, Plants};
 use crate::i18n::{Lang, Texts};
 use crate::settings::Brand;
@@ -212,12 +212,11 @@ impl Caller {
         brand: Option<Brand>,
     ) -> Self {
         let language = language(&parts.headers, access.language);
-        let origin = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         if parts.uri.path().starts_with("/api/v1/") {
             state.calls.count(access.tenant);
         }
         Self {
-            cx: Cx { origin, plants: access.rights.anywhere(), ..Cx::new(access.tenant, access.actor()) },
+            cx: Cx { plants: access.rights.anywhere(), ..Cx::new(access.tenant, access.actor()) },
             tenant_code: access.tenant_code,
             tenant_name: access.tenant_name,
             zone: access.zone,

@@ -57,7 +57,7 @@ pub(super) async fn present(
         },
     };
     let visitor = Visitor::of(state, &asker.headers);
-    let problem = said(&visitor.texts, problem);
+    let problem = problem.in_words_of(&visitor.texts);
     let page = if asker.page {
         let page = ErrorPage {
             title: visitor.texts.t("error-title"),
@@ -122,20 +122,6 @@ async fn explained(mut problem: Problem, answer: &mut Response) -> Problem {
         let body = std::mem::take(answer.body_mut());
         let said = axum::body::to_bytes(body, 4096).await.unwrap_or_default();
         problem.detail = String::from_utf8_lossy(&said).into_owned();
-    }
-    problem
-}
-
-/// The problem with a text for its detail, where it came without one.
-fn said(texts: &Texts, mut problem: Problem) -> Problem {
-    if problem.detail.is_empty() {
-        let fallback = problem.status.canonical_reason().unwrap_or("Error");
-        problem.detail = texts.or(&problem.text_key(), fallback);
-        let right = problem.permission.map(|code| format!("permission-{}", code.replace('.', "-")));
-        if let Some(right) = right.filter(|key| texts.has(key)) {
-            problem.detail =
-                format!("{} {}", problem.detail, texts.t1("error-auth-lacks", "right", texts.t(&right)));
-        }
     }
     problem
 }

@@ -17,6 +17,7 @@ use super::rates::Slot;
 use super::request_id::{self, RequestId};
 use super::slow::{self, Coming};
 use super::{AppState, Client, Problem, USUAL, assets, compress, faces};
+use crate::ctx::coming_from;
 use crate::idempotency;
 
 /// Only our own files; nothing written into the page runs.
@@ -52,7 +53,11 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
     let request = request.map(|body| slow::watched(body, slow::PAUSE, &coming));
 
     let answer = match state.rate_limits.address(client.0) {
-        Ok(()) => run((&state, &coming), &method, request, next).instrument(span.clone()).await,
+        Ok(()) => {
+            run((&state, &coming), from_where(client, &id), (&method, request), next)
+                .instrument(span.clone())
+                .await
+        }
         Err(problem) => Ok(problem.into_response()),
     };
     let answer = match answer {
@@ -82,6 +87,7 @@ async fn around(State(state): State<AppState>, mut request: Request, next: Next)
         route = route.as_deref().unwrap_or("-"),
         status = response.status().as_u16(),
         ms = took.as_millis(),
+        client = client.0.map(tracing::field::display),
         "served"
     );
     response
@@ -99,17 +105,26 @@ fn name_host(request: &mut Request) {
     }
 }
 
+/// Where a request came from, as the audit keeps it: the address behind the proxies that
+/// are trusted, where it is known, and the request's id, which the logs have too.
+fn from_where(client: Client, id: &RequestId) -> String {
+    match client.0 {
+        Some(address) => format!("{address} {}", id.0),
+        None => id.0.clone(),
+    }
+}
+
 /// Runs a request to its end. hyper drops the future of a caller that hangs up;
 /// what changes something is therefore a task of its own, which nobody drops. One
 /// that takes too long is given up, and what it did not commit is rolled back.
 async fn run(
     (state, coming): (&AppState, &Coming),
-    method: &Method,
-    request: Request,
+    origin: String,
+    (method, request): (&Method, Request),
     next: Next,
 ) -> Result<Response, String> {
     let over = coming.over(state.request_timeout);
-    let work = next.run(request);
+    let work = coming_from(origin, next.run(request));
     if is_safe(method) {
         return tokio::select! {
             done = AssertUnwindSafe(work).catch_unwind() => done.map_err(told),

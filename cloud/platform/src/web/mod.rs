@@ -18,7 +18,9 @@ mod layers;
 pub mod limits;
 mod module;
 mod multipart;
+mod nav;
 mod origin;
+mod path;
 mod place;
 mod problem;
 mod query;
@@ -48,7 +50,9 @@ pub use icon::icon;
 pub use layers::wrap;
 pub use module::{Job, Module};
 pub(crate) use multipart::multipart;
+pub use nav::{NavGroup, NavItem, Seen};
 pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
+pub use path::Path;
 pub use place::{NOT_A_PLACE, moment, parse_place, place};
 pub use problem::{FieldError, Problem};
 pub use query::{form, json, json_or_default, media_type, query, sent_as};
@@ -63,7 +67,7 @@ pub(crate) use signin::{
     after_sign_in, end_current, end_provider, end_step, present, provider_of, set_language, set_provider,
     set_session, set_step, step_of, step_path,
 };
-pub use state::{AppState, Builder, NavItem};
+pub use state::{AppState, Builder};
 pub(crate) use told::{Done, found, status_of};
 pub use version::{IfMatch, etag, not_modified};
 pub use within::beyond;

@@ -1,6 +1,8 @@
 //! Errors as a caller sees them: RFC 9457 problem details with a stable code.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +11,7 @@ use serde::Serialize;
 use super::Permission;
 use super::rates::retry_after;
 use crate::db::{self, DbError};
+use crate::i18n::Texts;
 
 /// One mistake in what was sent; all of them are told at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +29,24 @@ impl From<(&'static str, String)> for FieldError {
     /// A field of something that has no rows, and what is wrong with it.
     fn from((field, detail): (&'static str, String)) -> Self {
         Self { field: field.to_owned(), row: None, detail }
+    }
+}
+
+/// What is said in the reader's language, where that is known only when it is answered.
+#[derive(Debug, Clone, Default)]
+pub struct Words(Vec<Says>);
+
+/// One text of them.
+#[derive(Clone)]
+struct Says {
+    /// Of the mistake at this place; of the whole where there is none.
+    mistake: Option<usize>,
+    say: Arc<dyn Fn(&Texts) -> String + Send + Sync>,
+}
+
+impl fmt::Debug for Says {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Says").field("mistake", &self.mistake).finish_non_exhaustive()
     }
 }
 
@@ -47,6 +68,8 @@ pub struct Problem {
     pub permission: Option<&'static str>,
     /// Seconds after which it may go better.
     pub retry_after: Option<u64>,
+    /// See [`Problem::told_by`].
+    pub says: Option<Box<Words>>,
 }
 
 impl Problem {
@@ -60,6 +83,7 @@ impl Problem {
             errors: Vec::new(),
             permission: None,
             retry_after: None,
+            says: None,
         }
     }
 
@@ -118,6 +142,63 @@ impl Problem {
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { field: field.into(), row: None, detail: detail.into() });
+        self
+    }
+
+    /// Says the whole in the reader's language, in place of `detail`, which is for the log.
+    #[must_use]
+    pub fn told_by(mut self, say: impl Fn(&Texts) -> String + Send + Sync + 'static) -> Self {
+        self.says.get_or_insert_default().0.push(Says { mistake: None, say: Arc::new(say) });
+        self
+    }
+
+    /// [`Problem::field`], said in the reader's language in place of `detail`.
+    #[must_use]
+    pub fn field_told_by(
+        mut self,
+        field: impl Into<String>,
+        detail: impl Into<String>,
+        say: impl Fn(&Texts) -> String + Send + Sync + 'static,
+    ) -> Self {
+        let says = Says { mistake: Some(self.errors.len()), say: Arc::new(say) };
+        self.says.get_or_insert_default().0.push(says);
+        self.field(field, detail)
+    }
+
+    /// As its reader can read it: in words of the language, where there are some, and beside
+    /// words that are for programs, such as those of a parser, what kind of mistake it is.
+    pub(super) fn in_words_of(mut self, texts: &Texts) -> Self {
+        for Says { mistake, say } in self.says.take().map(|words| words.0).unwrap_or_default() {
+            match mistake {
+                None => self.detail = say(texts),
+                Some(at) => {
+                    if let Some(error) = self.errors.get_mut(at) {
+                        error.detail = say(texts);
+                    }
+                }
+            }
+        }
+        let general = || {
+            let kind = match self.status {
+                StatusCode::NOT_FOUND => "error-not_found",
+                StatusCode::CONFLICT => "error-conflict",
+                StatusCode::UNAUTHORIZED => "error-auth-required",
+                StatusCode::FORBIDDEN => "error-auth-forbidden",
+                status if status.is_server_error() => "error-internal",
+                _ => "error-request-invalid",
+            };
+            texts.or(&self.text_key(), &texts.t(kind))
+        };
+        if self.detail.is_empty() {
+            self.detail = general();
+            let right = self.permission.map(|code| format!("permission-{}", code.replace('.', "-")));
+            if let Some(right) = right.filter(|key| texts.has(key)) {
+                let lacks = texts.t1("error-auth-lacks", "right", texts.t(&right));
+                self.detail = format!("{} {lacks}", self.detail);
+            }
+        } else if !texts.lang.reads(&self.detail) {
+            self.detail = format!("{} ({})", general(), self.detail);
+        }
         self
     }
 

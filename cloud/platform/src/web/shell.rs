@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::keys::Bearer;
-use super::{AppState, Caller, NavItem, Problem};
+use super::{AppState, Caller, NavGroup, NavItem, Problem};
 use crate::i18n::Texts;
 use crate::settings::Brand;
 
@@ -24,8 +24,8 @@ pub struct Shell<'a> {
     nav: Vec<Heading>,
 }
 
-/// A heading of the side navigation: its key, and what stands under it.
-type Heading = (&'static str, Vec<NavItem>);
+/// A heading of the side navigation, and what stands under it.
+type Heading = (NavGroup, Vec<NavItem>);
 
 /// What somebody sees of the navigation, by headings.
 fn headings(items: impl Iterator<Item = NavItem>) -> Vec<Heading> {
@@ -87,7 +87,7 @@ impl<'a> Shell<'a> {
     /// navigation that the page is under; empty for none.
     #[must_use]
     pub fn new(state: &AppState, caller: &'a Caller, title: impl Into<String>, active: &'a str) -> Self {
-        let nav = headings(state.nav.iter().filter(|item| caller.may(&item.permission)).copied());
+        let nav = headings(state.nav.iter().filter(|item| item.is_for(caller)).copied());
         Self { title: title.into(), active, query: "", caller, nav }
     }
 

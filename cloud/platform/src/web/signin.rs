@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::caller::here;
 use super::keys::{self, Access, SESSION_LIFETIME, Secret};
 use super::origin::{local_path, require_same};
-use super::{AppState, Client, Problem, Visitor, assets, client_of, cookies, escaped};
+use super::{AppState, Client, Path, Problem, Visitor, assets, client_of, cookies, escaped};
 use crate::i18n::{Lang, Texts};
 use crate::people::{self, Attempt, SignedIn};
 

@@ -19,24 +19,7 @@ use crate::secrets::Secrets;
 use crate::settings::Doors;
 use crate::workflow::{Subject, Subjects};
 
-use super::{Bodies, Module, Network, Permission, RateLimits, Rates};
-
-/// One entry of the side navigation.
-#[derive(Debug, Clone, Copy)]
-pub struct NavItem {
-    /// The key of the heading that it stands under. What has one heading stands together,
-    /// where the first of it stands.
-    pub group: &'static str,
-    /// Where it leads; a page is under the entry whose `href` it was given as
-    /// `active`.
-    pub href: &'static str,
-    /// The key of its text.
-    pub label_key: &'static str,
-    /// The name of an icon, see `web::icon`.
-    pub icon: &'static str,
-    /// Who sees it.
-    pub permission: Permission,
-}
+use super::{Bodies, Module, NavItem, Network, Permission, RateLimits, Rates};
 
 /// What every handler is given; cheap to clone.
 #[derive(Clone)]

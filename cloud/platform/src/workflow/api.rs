@@ -1,7 +1,7 @@
 //! Workflows by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -27,7 +27,7 @@ use super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, view};
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, FieldError, IfMatch, Problem, etag, json, query};
+use crate::web::{AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -68,7 +68,11 @@ pub fn operations() -> Vec<Operation> {
         .needs(&DEFINITION_EDIT)
         .takes::<Draft>()
         .creates::<Made>()
-        .fails(422, "workflow.definition", "Mistakes: `field` is the path, `row` the line.")
+        .fails(
+            422,
+            "workflow.definition",
+            "Mistakes: `field` is the place as a JSON pointer, `row` the line.",
+        )
         .fails(409, "workflow.draft_exists", "There is a draft of this workflow and plant.");
     let of = format!("{root}/definitions/{{id}}");
     let one = Operation::get(of.clone(), "getWorkflow", "One revision with its text")
@@ -101,6 +105,8 @@ pub fn operations() -> Vec<Operation> {
     let retire = Operation::post(format!("{of}/retire"), "retireWorkflow", "Takes a workflow out of force")
         .uuid("id")
         .needs(&DEFINITION_PUBLISH)
+        .takes::<Seen>()
+        .must_match()
         .ends();
     let clone = Operation::post(format!("{of}/clone"), "copyWorkflow", "Begins a draft from a revision")
         .uuid("id")
@@ -174,7 +180,7 @@ pub fn operations() -> Vec<Operation> {
     )
 }
 
-/// Mistakes of a definition: each with its path and line.
+/// Mistakes of a definition: each with its place, as a JSON pointer, and its line.
 fn unwritten(texts: &Texts, error: Unwritten) -> Problem {
     match error {
         Unwritten::Error(error) => error.into(),
@@ -182,7 +188,7 @@ fn unwritten(texts: &Texts, error: Unwritten) -> Problem {
             let errors = mistakes
                 .iter()
                 .map(|one| FieldError {
-                    field: one.path.clone(),
+                    field: one.pointer.clone(),
                     row: Some(one.line),
                     detail: view::mistake(texts, one),
                 })
@@ -373,9 +379,17 @@ async fn retire(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    sent: Result<Json<Seen>, JsonRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&DEFINITION_PUBLISH)?;
-    state.db.tx(&caller.cx, async |tx| definitions::retire(tx, id).await).await?;
+    let seen = IfMatch::of(&headers);
+    let version = seen.or(json(sent)?.version)?;
+    state
+        .db
+        .tx(&caller.cx, async |tx| definitions::retire(tx, id, version).await)
+        .await
+        .map_err(|error| stale(seen, &caller.texts, error.into()))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

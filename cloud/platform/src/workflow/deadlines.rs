@@ -80,7 +80,7 @@ async fn escalate(
     let seats = seats_of(tx, instance).await?;
     let number = seats.iter().map(|seat| seat.seat).max().unwrap_or(-1) + 1;
     let deputy = Seat { deputy: true, ..Seat::open(number, Who::Role(role.clone())) };
-    rounds::seats_insert(tx, round, std::slice::from_ref(&deputy), now).await?;
+    rounds::seats_insert(tx, (round, &instance.document), std::slice::from_ref(&deputy), now).await?;
     note(tx, instance, round, "escalated", &role, now).await?;
     record(tx, "workflow.escalate", instance, None, json!({ "to": role, "round": round.round })).await?;
     // Told is who may take this seat: seats that wait are left out, and those that

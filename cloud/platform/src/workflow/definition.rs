@@ -137,6 +137,8 @@ pub struct Definition {
 pub struct Mistake {
     /// `stages[0].approver_role`.
     pub path: String,
+    /// The same as a JSON pointer, for whoever reads it: `/stages/0/approver_role`.
+    pub pointer: String,
     /// Counted from 1.
     pub line: usize,
     /// Which mistake.

@@ -92,6 +92,7 @@ pub async fn change(
         let line = 1;
         return Err(Unwritten::Mistakes(vec![Mistake {
             path: "workflow_id".into(),
+            pointer: "/workflow_id".into(),
             line,
             key: "other-id",
             values,
@@ -162,12 +163,16 @@ pub async fn publish(
 /// Takes a published workflow out of force; what runs goes on.
 ///
 /// # Errors
-/// [`WorkflowError::NotFound`], [`WorkflowError::State`] when it is not in force.
-pub async fn retire(tx: &mut Tx, id: Uuid) -> Result<(), WorkflowError> {
+/// [`WorkflowError::NotFound`], [`WorkflowError::NotDraft`] when it is not in force,
+/// [`WorkflowError::Stale`] when somebody else changed it since `version`.
+pub async fn retire(tx: &mut Tx, id: Uuid, version: Option<i32>) -> Result<(), WorkflowError> {
     let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
     let plant = written.revision.plant.as_deref();
     if written.revision.state != "published" {
         return Err(WorkflowError::NotDraft);
+    }
+    if version.is_some_and(|version| version != written.revision.version) {
+        return Err(WorkflowError::Stale);
     }
     definitions::retire(tx, &written.revision.workflow, plant).await?;
     triggers::disarm(tx, &written.revision.workflow, plant).await?;

@@ -2,7 +2,7 @@
 //! system calls with JSON. A call names itself, and the same call twice starts one.
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -22,7 +22,7 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::Tx;
 use crate::tenancy;
-use crate::web::{AppState, Problem};
+use crate::web::{AppState, Path, Problem};
 
 /// Most that a call may carry, in bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -73,7 +73,10 @@ pub struct Page {
 /// # Errors
 /// 400 `query.parameter`.
 pub fn after(text: Option<&str>) -> Result<Option<(DateTime<Utc>, Uuid)>, Problem> {
-    let wrong = || Problem::bad_request("query.parameter", format!("after {NOT_A_PLACE}"));
+    let wrong = || {
+        Problem::bad_request("query.parameter", format!("after {NOT_A_PLACE}"))
+            .told_by(|texts| texts.t("error-no-place"))
+    };
     text.map(|text| parse_place(text).ok_or_else(wrong)).transpose()
 }
 

@@ -39,7 +39,7 @@ use axum::Router;
 
 use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
-use crate::web::{AppState, Module, NavItem, Permission};
+use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 pub use condition::{Field, Type};
 pub use definitions::forget;
@@ -77,25 +77,25 @@ pub fn subjects() -> Subjects {
 /// The side navigation of workflows.
 pub const NAV: [NavItem; 3] = [
     NavItem {
-        group: "nav-group-work",
+        group: NavGroup::Work,
         href: "/approvals",
         label_key: "nav-approvals",
         icon: "check",
-        permission: DECIDE,
+        seen: Seen::ByPeople(DECIDE),
     },
     NavItem {
-        group: "nav-group-work",
+        group: NavGroup::Work,
         href: "/requests",
         label_key: "nav-requests",
         icon: "document",
-        permission: REQUEST_RAISE,
+        seen: Seen::With(REQUEST_RAISE),
     },
     NavItem {
-        group: "nav-group-setup",
+        group: NavGroup::Setup,
         href: "/workflows",
         label_key: "nav-workflows",
         icon: "workflow",
-        permission: READ,
+        seen: Seen::With(READ),
     },
 ];
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use croner::Cron;
 use serde_json::{Map, Value as Json};
 
-use super::condition::{Condition, ConditionError, Field};
+use super::condition::{Condition, ConditionError, Field, MAX_LENGTH, MAX_PARTS};
 use super::definition::{
     Approver, By, Definition, Escalation, Known, MAX_APPROVERS, MAX_CONDITIONS, MAX_HOURS, MAX_NAME,
     MAX_SOURCE, MAX_STAGES, MAX_STARTS, Mistake, Rule, Stage, Start,
@@ -22,6 +22,7 @@ pub fn read(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>> {
     if source.len() > MAX_SOURCE {
         return Err(vec![Mistake {
             path: String::new(),
+            pointer: String::new(),
             line: 1,
             key: "too-long",
             values: vec![("most", (MAX_SOURCE / 1024).to_string())],
@@ -37,10 +38,13 @@ pub fn read(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>> {
 /// Those of [`read`].
 pub fn published(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>> {
     let json: Json = serde_json::from_str(source).map_err(|error| {
-        let values = vec![("detail", error.to_string())];
         // A text that breaks off after its last line feed does so in its last line.
         let line = error.line().clamp(1, source.lines().count().max(1));
-        vec![Mistake { path: String::new(), line, key: "json", values }]
+        let (key, values) = match error.is_eof() {
+            true => ("json-ends", Vec::new()),
+            false => ("json", vec![("column", error.column().to_string())]),
+        };
+        vec![Mistake { path: String::new(), pointer: String::new(), line, key, values }]
     })?;
     let mut reader = Reader { lines: lines(source), known, wrong: Vec::new() };
     let definition = reader.definition(&json);
@@ -64,6 +68,13 @@ struct At<'a> {
     fields: &'a Map<String, Json>,
 }
 
+/// A path such as `stages[0].name` as a JSON pointer (RFC 6901): `/stages/0/name`. Fields that
+/// are known have no dots in their names.
+fn pointer(path: &str) -> String {
+    let steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty());
+    steps.map(|step| format!("/{step}")).collect()
+}
+
 impl At<'_> {
     fn path(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
@@ -85,7 +96,8 @@ impl Reader<'_> {
             }
         };
         let values = values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        self.wrong.push(Mistake { path, line, key, values });
+        let pointer = pointer(&path);
+        self.wrong.push(Mistake { path, pointer, line, key, values });
     }
 
     /// The object at `path`, whose fields are among `names`.
@@ -97,6 +109,10 @@ impl Reader<'_> {
         let at = At { path: path.to_owned(), fields };
         for name in fields.keys().filter(|name| !names.contains(&name.as_str())) {
             self.tell(at.path(name), "unknown", &[("field", name), ("known", &names.join(", "))]);
+            // Whatever it is called, it is one step below.
+            if let Some(told) = self.wrong.last_mut() {
+                told.pointer = format!("{}/{}", pointer(path), name.replace('~', "~0").replace('/', "~1"));
+            }
         }
         Some(at)
     }
@@ -374,16 +390,15 @@ impl Reader<'_> {
             };
             match Condition::compile(source, fields) {
                 Ok(condition) => conditions.push(condition),
-                Err(wrong) => wrong.iter().for_each(|error| self.condition(&path, error)),
+                Err(wrong) => wrong.iter().for_each(|error| self.condition(&path, source, error)),
             }
         }
         conditions
     }
 
-    fn condition(&mut self, path: &str, error: &ConditionError) {
-        let told = error.to_string();
+    fn condition(&mut self, path: &str, source: &str, error: &ConditionError) {
         match error {
-            ConditionError::Syntax(detail) => self.tell(path, "condition", &[("detail", detail)]),
+            ConditionError::Syntax => self.tell(path, "condition", &[("value", source)]),
             ConditionError::Unknown(name, known) => {
                 self.tell(path, "condition-field", &[("value", name), ("known", known)]);
             }
@@ -392,8 +407,11 @@ impl Reader<'_> {
                 self.tell(path, "condition-types", &[("value", operator), ("types", types)]);
             }
             ConditionError::NotBool(found) => self.tell(path, "condition-not-bool", &[("types", found)]),
-            ConditionError::TooLong | ConditionError::TooLarge => {
-                self.tell(path, "condition", &[("detail", &told)]);
+            ConditionError::TooLong => {
+                self.tell(path, "condition-long", &[("most", &MAX_LENGTH.to_string())]);
+            }
+            ConditionError::TooLarge => {
+                self.tell(path, "condition-large", &[("most", &MAX_PARTS.to_string())]);
             }
         }
     }
@@ -433,8 +451,8 @@ impl Reader<'_> {
         let by = if let Some(event) = self.text(&at, "event", 100) {
             By::Event(event)
         } else if let Some(cron) = self.text(&at, "schedule", 100) {
-            if let Err(error) = schedule(&cron) {
-                self.tell(at.path("schedule"), "schedule", &[("detail", &error)]);
+            if schedule(&cron).is_err() {
+                self.tell(at.path("schedule"), "schedule", &[("value", &cron)]);
             }
             let zone = self.text(&at, "time_zone", 60);
             if let Some(zone) = &zone
@@ -564,6 +582,75 @@ pub(super) mod tests {
         assert_eq!(read(&" ".repeat(MAX_SOURCE + 1), &known()).unwrap_err()[0].key, "too-long");
     }
 
+    /// Definitions with every kind of mistake that reading finds.
+    fn mistaken() -> Vec<String> {
+        let many = |what: &str, most: usize| vec![what; most + 1].join(",");
+        let mut all: Vec<String> = [
+            "{",
+            "{ oops }",
+            "[]",
+            r#"{ "workflow_id": "Purchase", "name": "", "document": "letter", "stages": [], "a/b": 1 }"#,
+            r#"{ "stages": {}, "bulk_approval": 1 }"#,
+            r#"{ "workflow_id": "work", "stages": [
+                { "stage": 7, "approver_role": "DEPT_HED", "sla_hours": 0, "actions": ["REJECT", "FORGET", "REJECT"],
+                  "conditions": ["amount >", "amout > 5", "plant > 5", "amount + 1", "[1].all(x, x > 0)", 5] },
+                { "approvers": [{ "person": "nobody@saif.example" }, {}], "rule": "some", "escalation": {} },
+                { "approver_role": "DEPT_HEAD", "escalation": { "escalate_to": "ACCOUNTANT" } }],
+                "start": [{ "schedule": "61 9 * * *", "time_zone": "Kolkata" }, { "event": "a.b", "webhook": true }] }"#,
+        ]
+        .map(str::to_owned)
+        .into();
+        let stage = r#"{ "approver_role": "DEPT_HEAD" }"#;
+        all.push(format!(r#"{{ "workflow_id": "work", "stages": [{}] }}"#, many(stage, MAX_STAGES)));
+        let long = "x".repeat(MAX_NAME + 1);
+        let (wordy, parts) = ("amount > 1 && ".repeat(60), "urgent||".repeat(60));
+        all.push(format!(
+            r#"{{ "workflow_id": "work", "name": "{long}", "stages": [
+                {{ "approver_role": "DEPT_HEAD", "conditions": ["{wordy}", "{parts}urgent"] }}] }}"#
+        ));
+        all.push(" ".repeat(MAX_SOURCE + 1));
+        all
+    }
+
+    /// Each kind of mistake has a text in every language, with its place as a JSON pointer;
+    /// and no text is there for a mistake that nobody makes.
+    #[test]
+    fn each_kind_of_mistake_is_told_in_every_language() {
+        use std::collections::BTreeSet;
+        use std::sync::Arc;
+
+        use crate::i18n::{I18n, Lang, Texts};
+        use crate::workflow::{TEXTS, view};
+
+        // Told where a definition is written, not where it is read.
+        const ELSEWHERE: [&str; 2] = ["other-id", "plant"];
+        let all: Vec<Mistake> =
+            mistaken().iter().flat_map(|source| read(source, &known()).unwrap_err()).collect();
+        let keys: BTreeSet<&str> = all.iter().map(|one| one.key).chain(ELSEWHERE).collect();
+        let shared = Arc::new(I18n::new().with_all(TEXTS));
+        let english = Texts::new(shared.clone(), Lang::En);
+        for (lang, source) in TEXTS {
+            let lines = source.lines().filter_map(|line| line.strip_prefix("workflow-wrong-"));
+            let told: BTreeSet<&str> = lines.filter_map(|line| line.split(" =").next()).collect();
+            assert_eq!(told, keys, "{}", lang.code());
+            let texts = Texts::new(shared.clone(), lang);
+            for one in &all {
+                let said = view::mistake(&texts, one);
+                let same = said == view::mistake(&english, one);
+                assert_eq!(same, lang == Lang::En, "{} in {}: {said}", one.key, lang.code());
+            }
+        }
+        let pointers: BTreeSet<&str> = all.iter().map(|one| one.pointer.as_str()).collect();
+        for expected in
+            ["", "/a~1b", "/stages/0/conditions/2", "/stages/1/approvers/0/person", "/start/0/time_zone"]
+        {
+            assert!(pointers.contains(expected), "{expected} in {pointers:?}");
+        }
+        // What a parser says in English is told to nobody.
+        let condition = all.iter().find(|one| one.key == "condition").unwrap();
+        assert_eq!(condition.values, [("value", "amount >".to_owned())]);
+    }
+
     #[test]
     fn parallel_approvers_become_seats() {
         let source = r#"{ "workflow_id": "plan", "stages": [
@@ -585,9 +672,15 @@ pub(super) mod tests {
 
     #[test]
     fn a_text_that_breaks_off_does_so_in_its_last_line() {
-        for (source, line) in [("", 1), ("[", 1), ("[\n", 1), ("[\n1,\n", 2), ("[\n}", 2)] {
+        for (source, line, key) in [
+            ("", 1, "json-ends"),
+            ("[", 1, "json-ends"),
+            ("[\n", 1, "json-ends"),
+            ("[\n1,\n", 2, "json-ends"),
+            ("[\n}", 2, "json"),
+        ] {
             let wrong = read(source, &known()).unwrap_err();
-            assert_eq!((wrong.len(), wrong[0].line, wrong[0].key), (1, line, "json"), "{source:?}");
+            assert_eq!((wrong.len(), wrong[0].line, wrong[0].key), (1, line, key), "{source:?}");
         }
     }
 

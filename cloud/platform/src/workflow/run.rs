@@ -330,7 +330,15 @@ pub async fn complete(
     let last = instances::of_subject(tx, kind, subject).await?.ok_or(WorkflowError::NotFound)?;
     let mut instance = instances::lock(tx, last.instance_id).await?.ok_or(WorkflowError::NotFound)?;
     move_to(tx, &mut instance, Step::Complete, person, now).await?;
+    let by = name_of(tx, person).await?;
+    tell::completed(tx, &instance, person, &by, now).await?;
     Ok(standing_of(&instance))
+}
+
+/// What a person is called; empty where it was no person.
+async fn name_of(tx: &mut Tx, person: Option<Uuid>) -> Result<String, DbError> {
+    let Some(person) = person else { return Ok(String::new()) };
+    Ok(people::names(tx, &[person]).await?.pop().map(|(_, name)| name).unwrap_or_default())
 }
 
 /// How a document stands; `None` when it was never started.
@@ -526,7 +534,7 @@ impl Run<'_> {
             escalated_at: None,
         };
         rounds::insert(tx, &round).await?;
-        rounds::seats_insert(tx, &round, &seats, self.now).await?;
+        rounds::seats_insert(tx, (&round, &instance.document), &seats, self.now).await?;
         instance.stage = round.stage;
         instance.round = round.round;
         instance.wake_at = round.wake_at();
@@ -570,13 +578,9 @@ async fn end(
         _ => Outcome::Cancelled,
     };
     move_to(tx, instance, step, by, now).await?;
-    let by_name = match by {
-        Some(by) => people::names(tx, &[by]).await?.pop().map(|(_, name)| name),
-        None => None,
-    };
     // Who takes a document back need not be told so.
     if outcome != Outcome::Cancelled || by != instance.starter {
-        let by_name = by_name.unwrap_or_default();
+        let by_name = name_of(tx, by).await?;
         tell::outcome(tx, instance, outcome, &by_name, comment, now).await?;
     }
     let Some(subject) = subjects.find(&instance.subject_kind) else { return Ok(()) };

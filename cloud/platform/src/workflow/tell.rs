@@ -2,6 +2,7 @@
 //! time runs out.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::MANAGE;
 use super::asked::Asked;
@@ -21,6 +22,8 @@ pub const ESCALATED: Kind = Kind::mailed("workflow.escalated");
 pub const OVERDUE: Kind = Kind::shown("workflow.overdue");
 /// The reader's document was approved.
 pub const APPROVED: Kind = Kind::mailed("workflow.approved");
+/// What was approved of the reader's is done.
+pub const COMPLETED: Kind = Kind::shown("workflow.completed");
 /// The reader's document was rejected.
 pub const REJECTED: Kind = Kind::mailed("workflow.rejected");
 /// The reader's document came back.
@@ -33,8 +36,19 @@ pub const NOBODY: Kind = Kind::mailed("workflow.nobody");
 pub const NOT_STARTED: Kind = Kind::mailed("workflow.not_started");
 
 /// The kinds of notices of this part.
-pub const KINDS: &[Kind] =
-    &[ASKED, REMINDER, ESCALATED, OVERDUE, APPROVED, REJECTED, SENT_BACK, CANCELLED, NOBODY, NOT_STARTED];
+pub const KINDS: &[Kind] = &[
+    ASKED,
+    REMINDER,
+    ESCALATED,
+    OVERDUE,
+    APPROVED,
+    COMPLETED,
+    REJECTED,
+    SENT_BACK,
+    CANCELLED,
+    NOBODY,
+    NOT_STARTED,
+];
 
 fn notice(to: To, instance: &Instance) -> Notice {
     Notice::new(to, format!("/approvals/{}", instance.instance_id)).with("title", instance.title.clone())
@@ -104,4 +118,18 @@ pub(super) async fn outcome(
     };
     let notice = notice(to, instance).with("by", by).with("comment", comment);
     notify::tell(tx, kind, &notice, now).await
+}
+
+/// Tells the starter that what was approved is done, unless the starter says so.
+pub(super) async fn completed(
+    tx: &mut Tx,
+    instance: &Instance,
+    person: Option<Uuid>,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let Some(starter) = instance.starter.filter(|starter| person != Some(*starter)) else {
+        return Ok(());
+    };
+    notify::tell(tx, &COMPLETED, &notice(To::Person(starter), instance).with("by", by), now).await
 }

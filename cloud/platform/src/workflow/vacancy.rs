@@ -30,7 +30,7 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
     let Some(mut instance) = instances::lock_left(tx).await? else { return Ok(false) };
     let round = rounds::find(tx, instance.instance_id, instance.round).await?;
     let round = round.ok_or(WorkflowError::NotFound)?;
-    let changed = rounds::seats_look(tx, &round, now).await?;
+    let changed = rounds::seats_look(tx, (&round, &instance.document), now).await?;
     let left: BTreeSet<i16> = changed.iter().filter(|(_, vacant)| *vacant).map(|(seat, _)| *seat).collect();
     let mut fresh: BTreeSet<i16> =
         changed.iter().filter(|(_, vacant)| !*vacant).map(|(seat, _)| *seat).collect();
@@ -50,7 +50,7 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
     if let Some(role) = rules::falls_to(&seats).map(str::to_owned) {
         let number = seats.iter().map(|seat| seat.seat).max().unwrap_or(-1) + 1;
         let seat = Seat::open(number, Who::Role(role));
-        rounds::seats_insert(tx, &round, std::slice::from_ref(&seat), now).await?;
+        rounds::seats_insert(tx, (&round, &instance.document), std::slice::from_ref(&seat), now).await?;
         fresh.insert(number);
         seats = seats_of(tx, &instance).await?;
     }

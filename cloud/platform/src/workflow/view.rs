@@ -103,8 +103,13 @@ fn drawn(texts: &Texts, roles: &Roles, at: usize, stage: &Stage) -> Drawn {
 
 /// A mistake in the reader's language.
 pub(super) fn mistake(texts: &Texts, mistake: &Mistake) -> String {
-    let values: Vec<(&str, Value<'_>)> =
-        mistake.values.iter().map(|(name, value)| (*name, Value::from(value.as_str()))).collect();
+    // Names of types are words too.
+    let word = |kind: &str| texts.or(&format!("workflow-type-{kind}"), kind);
+    let said = |(name, value): &(&'static str, String)| match *name {
+        "types" => (*name, Value::from(value.split(", ").map(word).collect::<Vec<_>>().join(", "))),
+        name => (name, Value::from(value.clone())),
+    };
+    let values: Vec<(&str, Value<'_>)> = mistake.values.iter().map(said).collect();
     texts.with(&format!("workflow-wrong-{}", mistake.key), &values)
 }
 

@@ -60,3 +60,20 @@ async fn no_endpoint_takes_a_method_that_is_not_listed() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_key_is_shown_no_page_that_it_may_not_open() {
+    let site = Site::new().await;
+    for (who, key) in &site.keys {
+        for path in ["/search?q=zzz", "/search/box?q="] {
+            let (_, page) = site.send("GET", "/search", path, Nothing, Some(By::Key(key))).await;
+            let links = links_of_frame(&page);
+            assert!(!links.is_empty() && !links.contains("/approvals"), "{path} as {who:?} shows {links:?}");
+            for link in links {
+                let (status, body) = site.send("GET", &link, &link, Nothing, Some(By::Key(key))).await;
+                let opens = status.is_success() || status.is_redirection();
+                assert!(opens, "{link} as {who:?}, which sees it: {status} {body}");
+            }
+        }
+    }
+}

@@ -13,7 +13,8 @@ use platform::web::{Scope, keys};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use uuid::Uuid;
 
-use super::{HOLD, MARK, TARGET, UID, sample};
+use super::traces::office::Office;
+use super::{HOLD, MARK, TARGET, UID, sample, work};
 
 /// The brand's colour.
 pub(super) const COLOUR: &str = "#7a1f5c";
@@ -21,13 +22,18 @@ pub(super) const COLOUR: &str = "#7a1f5c";
 pub(super) const PLAN: &str = "PLAN-OF-SAIF";
 /// A plant, whose name may stand in the frame of every page of its tenant.
 pub(super) const PLANT: &str = "PLANT-OF-SAIF";
-/// Where somebody of the tenant signed in from.
+/// Where somebody of the tenant signed in from, one of the addresses that it lets in.
 pub(super) const ADDRESS: &str = "203.0.113.77";
+/// From where everybody calls, whom the victim lets in as well: no mark of anybody.
+pub(super) const CALLER: &str = "198.51.100.7";
 /// Events of a month.
 pub(super) const EVENTS: &str = "424242424242";
 
+/// How the UID of what was made begins.
+const PUMPS: &str = "UID-SAIF-KOL-FG";
+
 /// What no answer to a stranger holds.
-pub(super) const MARKS: [&str; 8] = [MARK, UID, COLOUR, PLAN, PLANT, ADDRESS, EVENTS, TARGET];
+pub(super) const MARKS: [&str; 9] = [MARK, UID, PUMPS, COLOUR, PLAN, PLANT, ADDRESS, EVENTS, TARGET];
 
 /// What stands for a row of the tenant in the pattern of a route.
 const NAMES: [&str; 12] = [
@@ -57,15 +63,27 @@ pub(super) struct Theirs {
     user: Uuid,
     session: String,
     key: String,
+    /// Whose plant recorded what, and what it is called.
+    office: Office,
+    passport: String,
+    /// What is its alone of what nobody could plant: roots of its proofs and their keys.
+    pub marks: Vec<String>,
 }
 
 impl Theirs {
     /// A path of the pattern that names what the victim really has.
     pub(super) fn path(&self, method: &str, pattern: &str) -> String {
+        if method == "GET"
+            && let Some(path) = work::asked(&self.office, pattern)
+        {
+            return path;
+        }
         let user = self.user.to_string();
         let named = pattern
+            .replace("/api/v1/views/{id}", &format!("/api/v1/views/{HOLD}"))
             .replace("/users/{id}", &format!("/users/{user}"))
             .replace("/addresses/{id}", &format!("/addresses/{user}"))
+            .replace("/passports/{id}", &format!("/passports/{}", self.passport))
             .replace("{session}", &self.session)
             .replace("{key}", &self.key)
             .replace("/roles/{code}", "/roles/MARKED")
@@ -80,8 +98,10 @@ pub(super) async fn administrator(test: &TestDb, tenant: Uuid, email: &str, addr
     (user, session(&test.db, email, Some(address.parse().unwrap())).await)
 }
 
-/// Plants them; the rows of business are there already, and the plant MRK.
-pub(super) async fn plant(test: &TestDb, victim: Uuid) -> Theirs {
+/// Plants them; the rows of business are there already, and the plant MRK. The passport
+/// is that of a unit of this office.
+pub(super) async fn plant(test: &TestDb, office: Office, passport: String) -> Theirs {
+    let victim = office.tenant;
     let (asha, token) = administrator(test, victim, "asha@saif.example", ADDRESS).await;
     let user = Uuid::now_v7();
     let rows = [
@@ -102,8 +122,9 @@ pub(super) async fn plant(test: &TestDb, victim: Uuid) -> Theirs {
                  values ('{victim}', '{HOLD}', 'marked', 'webhook', 0)"),
         format!("insert into consents (tenant_id, consent_id, person_kind, person_key, purpose, text_version, given_at)
                  values ('{victim}', '{HOLD}', 'contact', '{MARK}', 'purpose {MARK}', '1', now())"),
-        format!("insert into tenant_settings (tenant_id, primary_colour) values ('{victim}', '{COLOUR}')"),
-        format!("insert into mail_settings (tenant_id, sender_name) values ('{victim}', '{MARK}')"),
+        format!("insert into tenant_settings (tenant_id, primary_colour, logo, logo_type, addresses)
+                 values ('{victim}', '{COLOUR}', convert_to('{MARK}', 'UTF8'), 'image/png', '{{{ADDRESS}/32,{CALLER}/32}}')"),
+        format!("insert into mail_settings (tenant_id, sender_name, smtp_user) values ('{victim}', '{MARK}', '{MARK}')"),
         format!("insert into sms_settings (tenant_id, config, active)
                  values ('{victim}', '{{\"url\": \"https://sms.example/\", \"sender\": \"{MARK}\"}}', false)"),
         format!("insert into sign_in_providers (tenant_id, name) values ('{victim}', '{MARK}')"),
@@ -146,7 +167,9 @@ pub(super) async fn plant(test: &TestDb, victim: Uuid) -> Theirs {
             Ok(sqlx::query_scalar(sql).bind(asha).fetch_one(system.conn()).await?)
         })
         .await;
-    Theirs { token, user, session: session.unwrap(), key }
+    work::plant(test, victim, asha).await;
+    let marks = work::proofs(test, victim).await;
+    Theirs { token, user, session: session.unwrap(), key, office, passport, marks }
 }
 
 /// What the databases have of a tenant: of each table how many rows, and their hash.

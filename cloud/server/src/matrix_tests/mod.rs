@@ -16,6 +16,7 @@ use super::*;
 
 mod callers;
 mod finding;
+mod languages;
 mod marks;
 mod nonsense;
 mod read;
@@ -27,6 +28,7 @@ mod site;
 mod strangers;
 mod supers;
 mod traces;
+mod work;
 
 use finding::Finding;
 pub(super) use routes::ROUTES;
@@ -84,6 +86,15 @@ const HOLD: &str = "01900000-0000-7000-8000-000000000001";
 /// The end of what the victim wants to be packed in a day: so it stands in a page, where
 /// digits are grouped, and in JSON.
 const TARGET: &str = "737.373737";
+
+/// Where the frame of a page leads: what stands before its content. Of a part of a page,
+/// all of it. Not its mark, which leads to the first page whoever reads it.
+fn links_of_frame(page: &str) -> BTreeSet<String> {
+    let frame = page.split("<main").next().unwrap_or_default();
+    let leads = |part: &str| part.split('"').next().filter(|to| to.starts_with('/')).map(str::to_owned);
+    let files = |to: &String| to == "/" || to.starts_with("/assets/") || to.starts_with("/brand/");
+    frame.split("href=\"").skip(1).filter_map(leads).filter(|to| !files(to)).collect()
+}
 
 /// Whether programs call it.
 fn is_api(pattern: &str) -> bool {

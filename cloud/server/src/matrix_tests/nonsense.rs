@@ -1,5 +1,9 @@
 //! Every endpoint of reading, asked what makes no sense: it says so, and nothing breaks.
 
+use std::sync::Arc;
+
+use platform::i18n::{I18n, Lang, Texts};
+
 use super::*;
 
 /// Texts that are no code, number, time or place of anything; as they stand in a path.
@@ -65,4 +69,44 @@ async fn nonsense_is_answered_and_breaks_nothing() {
 /// A body whose version is this text, kept to the end of the run as samples are.
 fn json_of(text: &str) -> &'static str {
     Box::leak(format!(r#"{{"to":"","version":"{text}"}}"#).into_boxed_str())
+}
+
+/// What can be the id of nothing, as it stands in a path.
+const NO_IDS: [&str; 3] = ["not-a-uuid", "%FF%FE", "a%00b"];
+
+/// An id that nothing has.
+const UNKNOWN: &str = "01900000-0000-7000-8000-0000000000ff";
+
+#[tokio::test]
+async fn what_can_be_no_id_is_not_found_as_an_unknown_id_is() {
+    let site = Site::new().await;
+    // By the cookie of somebody who reads Telugu.
+    let cookie = format!("tws={}; twl=te", site.theirs.token);
+    let by = Some(By::Cookie(&cookie));
+    let told_so = Texts::new(Arc::new(I18n::new()), Lang::Te).t("error-not_found");
+    let (mut other, mut asked, mut found_out) = (Vec::new(), 0, 0);
+    for &(method, pattern, least, sends) in ROUTES.iter().filter(|(_, _, least, _)| *least != Super) {
+        for (at, _) in pattern.match_indices('{') {
+            let end = at + pattern[at..].find('}').unwrap();
+            let with = |id: &str| sample(method, &format!("{}{id}{}", &pattern[..at], &pattern[end + 1..]));
+            let (of_unknown, _) = site.send(method, pattern, &with(UNKNOWN), sends, by).await;
+            for no_id in NO_IDS {
+                let path = with(no_id);
+                // Whoever is nobody learns nothing of it.
+                let (status, body) = site.send(method, pattern, &path, sends, None).await;
+                let out = [StatusCode::UNAUTHORIZED, StatusCode::SEE_OTHER].contains(&status);
+                assert!(least == Anyone || out, "{method} {path} as nobody: {status} {body}");
+                let (status, body) = site.send(method, pattern, &path, sends, by).await;
+                asked += 1;
+                if status == StatusCode::NOT_FOUND && body.contains(&told_so) {
+                    found_out += 1;
+                } else if status != of_unknown {
+                    let told = format!("{method} {path}: {status}, and {of_unknown} of an unknown id");
+                    other.push(format!("{told}: {}", finding::start(&body)));
+                }
+            }
+        }
+    }
+    assert!(asked > 300 && found_out > asked / 2, "{found_out} of {asked} were not found");
+    assert!(other.is_empty(), "{} of {asked}:\n{}", other.len(), other.join("\n"));
 }

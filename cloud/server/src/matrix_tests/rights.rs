@@ -8,9 +8,11 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use platform::ctx::{Cx, Plants};
 use platform::db::DbError;
+use platform::masters::OfPlants;
 use platform::people::{self, BUILT_IN, By, Given};
 use platform::testing::{TestDb, person, session};
 use platform::web::{EVERY, grants};
+use sqlx::AssertSqlSafe;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -123,11 +125,13 @@ impl Office {
     }
 
     /// One text that SQL answers within the tenant.
-    async fn ask(&self, sql: &'static str) -> String {
+    async fn ask(&self, sql: &str) -> String {
         let asked: Result<String, DbError> = self
             .test
             .db
-            .tx(&self.cx, async |tx| Ok(sqlx::query_scalar(sql).fetch_one(tx.conn()).await?))
+            .tx(&self.cx, async |tx| {
+                Ok(sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(tx.conn()).await?)
+            })
             .await;
         asked.unwrap()
     }
@@ -197,6 +201,24 @@ async fn each_built_in_role_may_what_it_says_and_no_more() {
 }
 
 #[tokio::test]
+async fn the_frame_of_a_page_leads_nowhere_that_is_refused() {
+    let office = Office::new().await;
+    for (role, _) in BUILT_IN {
+        let token = office.signed_in(&[Given::everywhere(*role)]).await;
+        for path in ["/search?q=zzz", "/search/box?q="] {
+            let (_, page) = office.call(&token, "GET", path, Nothing).await;
+            let links = links_of_frame(&page);
+            assert!(path.contains("box") || !links.is_empty(), "{path} as {role}: {page}");
+            for link in links {
+                let (status, body) = office.call(&token, "GET", &link, Nothing).await;
+                let opens = status.is_success() || status.is_redirection();
+                assert!(opens, "{link} as {role}, who sees it: {status} {body}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn files_are_for_whoever_may_what_they_are_attached_to() {
     let office = Office::new().await;
     // The file of the marks, on a warehouse.
@@ -244,30 +266,19 @@ async fn files_are_for_whoever_may_what_they_are_attached_to() {
 
 /// Paths of a route that lead to rows of KOL: of masters, to those of each one that
 /// belongs to plants.
-fn paths_to_kol(method: &str, pattern: &str, masters: &[&str]) -> Vec<String> {
-    let one = |master: &str| {
-        let key =
-            if matches!(master, "warehouses" | "machines" | "operators" | "document_series" | "cost_centres")
-            {
-                KEY_OF_KOL.to_owned()
-            } else {
-                format!("KOL:{KEY_OF_KOL}")
-            };
-        let pattern = if pattern.contains("{master}") || pattern.contains("{kind}") {
-            pattern.replace("{*code}", &key).replace("{field}", "plant").replace("{kind}", master)
-        } else {
-            pattern.to_owned()
-        };
-        sample(method, &pattern.replace("{master}", master))
-            .replace(UID, UID_OF_KOL)
-            .replace(HOLD, HOLD_OF_KOL)
-            .replace(MARK, OF_KOL)
+fn paths_to_kol(method: &str, pattern: &str, masters: &[OfPlants]) -> Vec<String> {
+    let filled = |pattern: &str| {
+        sample(method, pattern).replace(UID, UID_OF_KOL).replace(HOLD, HOLD_OF_KOL).replace(MARK, OF_KOL)
     };
-    if pattern.contains("{master}") || pattern.contains("{kind}") {
-        masters.iter().map(|master| one(master)).collect()
-    } else {
-        vec![one("")]
+    if !pattern.contains("{master}") && !pattern.contains("{kind}") {
+        return vec![filled(pattern)];
     }
+    let of = |master: &OfPlants| {
+        let key = master.key_of("KOL", KEY_OF_KOL);
+        let pattern = pattern.replace("{*code}", &key).replace("{field}", "plant");
+        filled(&pattern.replace("{kind}", master.name).replace("{master}", master.name))
+    };
+    masters.iter().map(of).collect()
 }
 
 /// What is sent to a route: of masters a change that fits every one.
@@ -282,23 +293,21 @@ fn sent(method: &str, pattern: &str, sends: Sends) -> Sends {
     }
 }
 
-/// The state of all that a stranger to KOL might change.
-const UNTOUCHED: &str = "
-    select (select string_agg(status, ',') from holds) || ' ' ||
-           (select string_agg(version || name || (deleted_at is null), ',') from
-               (select version, name, deleted_at from warehouses union all
-                select version, name, deleted_at from bins union all
-                select version, name, deleted_at from stations union all
-                select version, name, deleted_at from machines union all
-                select version, name, deleted_at from shifts union all
-                select version, name, deleted_at from operators) m) || ' ' ||
-           (select string_agg(status, ',') from exceptions)";
+/// The state of all that a stranger to KOL might change: a question whose answer it is.
+fn untouched(masters: &[OfPlants]) -> String {
+    let tables = masters.iter().map(|master| master.table).chain(["holds", "exceptions"]);
+    let rows = tables.map(|table| {
+        format!("(select coalesce(string_agg(t::text, ',' order by t::text), '{table}') from {table} t)")
+    });
+    format!("select {}", rows.collect::<Vec<_>>().join(" || "))
+}
 
 #[tokio::test]
 async fn somebody_of_another_plant_gets_nothing_of_this_one() {
     let office = Office::new().await;
     let masters = platform::masters::of_plants(&office.test.db).await.unwrap();
-    let before = office.ask(UNTOUCHED).await;
+    let untouched = untouched(&masters);
+    let before = office.ask(&untouched).await;
     let everything = |plants| [Given { role: "EVERYTHING".into(), plants }];
     let mut shown: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     let mut leaks: BTreeSet<&str> = BTreeSet::new();
@@ -337,8 +346,14 @@ async fn somebody_of_another_plant_gets_nothing_of_this_one() {
         "is not shown at KOL"
     );
     for master in &masters {
-        let path = format!("/masters/{master}");
-        assert!(shown.contains_key(&path), "add a row of the plant KOL to plant_marks: {path} shows none");
+        let list = format!("/masters/{}", master.name);
+        let row = format!("{list}/row/{}", master.key_of("KOL", KEY_OF_KOL));
+        for path in [list, row] {
+            assert!(
+                shown.contains_key(&path),
+                "add a row of the plant KOL to plant_marks: {path} shows none"
+            );
+        }
     }
     for path in ["/exceptions", "/holds", "/plants", "/api/v1/agents", "/api/v1/reference?kind=item"] {
         assert!(shown.contains_key(path), "{path} shows no mark of KOL: {shown:?}");
@@ -359,7 +374,7 @@ async fn somebody_of_another_plant_gets_nothing_of_this_one() {
             }
         }
     }
-    assert_eq!(office.ask(UNTOUCHED).await, before, "somebody of VSK changed what is of KOL");
+    assert_eq!(office.ask(&untouched).await, before, "somebody of VSK changed what is of KOL");
     assert_eq!(leaks, LEAKS.iter().copied().collect(), "routes that lead to another plant's rows");
 
     // Whoever may at KOL, may.
@@ -440,7 +455,7 @@ async fn plant_marks(test: &TestDb, tenant: Uuid) {
         .db
         .tx(&cx, async |tx| {
             for row in &rows {
-                sqlx::query(sqlx::AssertSqlSafe(row.clone())).execute(tx.conn()).await?;
+                sqlx::query(AssertSqlSafe(row.clone())).execute(tx.conn()).await?;
             }
             Ok(())
         })

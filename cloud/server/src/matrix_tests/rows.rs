@@ -34,8 +34,8 @@ pub(super) async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into recall_responses (tenant_id, response_id, recall_id, consignee_id, unit, found, note, at)
                  values ('{victim}', '{hold}', '{hold}', '{hold}', 'pcs', 1, '{MARK}', now())"),
         format!("insert into kpi_targets (tenant_id, kpi, plant, target) values ('{victim}', 'packed', '', 73{TARGET})"),
-        format!("insert into uid_registry (tenant_id, key, item, lot_id, born_agent, born_epoch, born_seq, born_at, last_at, last_stage)
-                 values ('{victim}', {key}, '{MARK}', '{hold}', '{hold}', 1, 1, now(), now(), 3)"),
+        // Born in what the plant recorded.
+        format!("update uid_registry set item = '{MARK}', lot_id = '{hold}' where tenant_id = '{victim}' and key = {key}"),
         format!("insert into list_views (tenant_id, view_id, list, owner, shared, name, query)
                  values ('{victim}', '{hold}', 'suppliers', 'user:x', true, '{MARK}', '')"),
         format!("insert into document_series (tenant_id, series, name, kind, company, pattern)
@@ -58,7 +58,7 @@ pub(super) async fn plant_marks(test: &TestDb, victim: Uuid) {
         format!("insert into file_contents (tenant_id, sha256, size, object) values ('{victim}', sha256('{MARK}'), 1, '{MARK}')"),
         format!("insert into files (tenant_id, file_id, subject_kind, subject_key) values ('{victim}', '{hold}', 'suppliers', '{MARK}')"),
         format!("insert into file_versions (tenant_id, file_id, number, name, media_type, sha256)
-                 values ('{victim}', '{hold}', 1, '{MARK}', 'text/plain', sha256('{MARK}'))"),
+                 values ('{victim}', '{hold}', 1, 'DRAWING-OF-SAIF {MARK}', 'text/plain', sha256('{MARK}'))"),
         format!("insert into lots (tenant_id, lot_id, item, supplier, supplier_lot, owner)
                  values ('{victim}', '{hold}', '{MARK}', '{MARK}', '{MARK}', '')"),
     ];
@@ -67,7 +67,8 @@ pub(super) async fn plant_marks(test: &TestDb, victim: Uuid) {
         .db
         .tx(&cx, async |tx| {
             for row in &rows {
-                sqlx::query(sqlx::AssertSqlSafe(row.clone())).execute(tx.conn()).await?;
+                let done = sqlx::query(sqlx::AssertSqlSafe(row.clone())).execute(tx.conn()).await?;
+                assert!(done.rows_affected() > 0, "nothing was planted by {row}");
             }
             Ok(())
         })

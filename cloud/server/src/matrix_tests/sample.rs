@@ -2,9 +2,14 @@
 
 use super::*;
 
+/// A view that nobody keeps.
+const NO_VIEW: &str = "01900000-0000-7000-8000-000000000009";
+
 /// A path of the pattern, with a query where the route wants one.
 pub(super) fn sample(method: &str, pattern: &str) -> String {
     let path = pattern
+        // One that is for all is changed by right, which the page asks in the same words.
+        .replace("/api/v1/views/{id}", &format!("/api/v1/views/{NO_VIEW}"))
         .replace("{uid}", UID)
         .replace("{direction}", "backward")
         .replace("{id}", HOLD)
@@ -18,6 +23,7 @@ pub(super) fn sample(method: &str, pattern: &str) -> String {
         .replace("/tenants/{tenant}", &format!("/tenants/{HOLD}"))
         .replace("{tenant}", "SAIF")
         .replace("{admin}", HOLD)
+        .replace("{erasure}", HOLD)
         .replace("{plan}", "TRIAL")
         .replace("{plant}", "KOL")
         .replace("{version}", "1")
@@ -45,7 +51,12 @@ pub(super) fn sample(method: &str, pattern: &str) -> String {
         "/search" | "/search/box" | "/api/v1/find" | "/trace" | "/api/v1/search" => {
             format!("{path}?q={MARK}")
         }
-        "/api/v1/workflows/definitions/{id}" if method == "DELETE" => format!("{path}?version=1"),
+        "/api/v1/views" if method == "GET" => format!("{path}?list=suppliers"),
+        "/api/v1/workflows/definitions/{id}" | "/api/v1/webhooks/{id}" | "/api/v1/roles/{code}"
+            if method == "DELETE" =>
+        {
+            format!("{path}?version=1")
+        }
         "/api/v1/files" if method == "GET" => format!("{path}?kind=suppliers&key={MARK}"),
         "/api/v1/files" => format!("{path}?kind=suppliers&key={MARK}&name=a.txt"),
         "/admin/usage.csv" | "/admin/api/usage" => format!("{path}?month=2026-11"),

@@ -6,7 +6,7 @@ use proto::v1::{Action, Outcome, Role, Stage};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::store::{self, LabelEvent, LabelRow};
+use super::store::{self, LabelEvent, LabelRow, MOST_CHILDREN};
 use crate::explore::store::corrections;
 
 /// The label as JSON, or `None` when the cloud does not know it.
@@ -39,6 +39,7 @@ fn shape(key: i64, label: &LabelRow, events: &[LabelEvent]) -> Value {
         _ => json!({ "at": "location", "place": label.location }),
     };
     let last = events.last();
+    let most = usize::try_from(MOST_CHILDREN).unwrap_or(usize::MAX);
     let kit = |event: &LabelEvent| event.stage == Stage::Kit as i16 && event.role == Role::Parent as i16;
     json!({
         "key": key,
@@ -52,7 +53,9 @@ fn shape(key: i64, label: &LabelRow, events: &[LabelEvent]) -> Value {
         "custody": custody,
         "order": Some(&label.order_number).filter(|order| !order.is_empty()),
         "operations": operations(events),
-        "children": label.children,
+        "children": &label.children[..label.children.len().min(most)],
+        // What is not named is not looked at when the package leaves.
+        "incomplete": label.children.len() > most,
         "package": label.package,
         "kit": events.iter().any(kit),
         "expires_on": label.expires_on,
@@ -180,5 +183,10 @@ mod tests {
         assert_eq!((&json["order"], &json["count"]), (&Value::Null, &json!(3)));
         assert_eq!((&json["package"], &json["kit"]), (&json!(true), &json!(false)));
         assert_eq!(json["expires_on"], "2027-01-31");
+        assert_eq!((&json["children"], &json["incomplete"]), (&json!([7]), &json!(false)));
+        let full = LabelRow { children: (1..=MOST_CHILDREN + 1).collect(), ..label };
+        let json = shape(7, &full, &[]);
+        assert_eq!(json["incomplete"], true);
+        assert_eq!(json["children"].as_array().map(Vec::len), usize::try_from(MOST_CHILDREN).ok());
     }
 }

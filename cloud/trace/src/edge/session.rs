@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use platform::ctx::Cx;
 use proto::v1::{self, AgentMessage, CloudMessage, agent_message, cloud_message::Message};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -22,6 +23,7 @@ use end::End;
 use super::live::{Close, Place};
 use super::open::{self, Opened};
 use super::{Shared, hello, labels, store};
+use crate::holds::kept::{self, Kept};
 use crate::ingest::store::{self as facts, Stream};
 use crate::ingest::{Batch, IngestError, Outcome, Source, Way, epochs};
 use crate::leases::{self, LeaseError};
@@ -249,6 +251,7 @@ impl Session {
                 Ok(())
             }
             M::Status(status) => self.status(status).await,
+            M::KeptHold(kept) => self.kept_hold(&kept).await,
             M::LabelQuery(query) => {
                 let tenant = self.source.tenant;
                 let db = self.shared.ingest.db();
@@ -262,6 +265,36 @@ impl Session {
                 self.send(Message::LabelAnswer(answer)).await
             }
         }
+    }
+
+    /// What the plant still holds from before a restore. Where it cannot be taken over the
+    /// plant goes on holding it, and says so again on its next stream.
+    async fn kept_hold(&mut self, told: &v1::KeptHold) -> Result<(), End> {
+        let plant = self.source.plant.clone().unwrap_or_default();
+        let Some(kept) = Kept::of(told) else {
+            return self.problem("hold.kept", format!("{} is no hold of this cloud", told.hold)).await;
+        };
+        let (cx, db) = (Cx::system(self.source.tenant), self.shared.ingest.db());
+        let mut answer = None;
+        // Another plant may tell the same at this moment: then it stands already.
+        for _ in 0..2 {
+            let done = db.tx(&cx, async |tx| kept::told(tx, &plant, &kept, Utc::now()).await).await;
+            match done {
+                Ok(done) => answer = Some(done),
+                Err(error) => {
+                    tracing::warn!(hold = %kept.hold_id, %error, "taking over what a plant holds");
+                    continue;
+                }
+            }
+            break;
+        }
+        let Some(answer) = answer else { return Ok(()) };
+        if let kept::Answer::Placed(batch) = &answer {
+            self.shared.ingest.committed().announce(*batch);
+        }
+        let released = answer == kept::Answer::Released;
+        let hold = kept.hold_id.to_string();
+        self.send(Message::KeptHoldAnswer(v1::KeptHoldAnswer { hold, released })).await
     }
 
     /// The lane of a batch: none for the current epoch, else its place among

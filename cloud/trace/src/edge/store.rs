@@ -211,9 +211,10 @@ pub struct ReferenceRow {
 
 /// Every row that a plant is to know and that changed after `after`, holds
 /// first, read as they are asked for. All are of one moment. Of deleted rows a full
-/// set (`after` = 0) has only those of plants' holds that the office released: the
-/// plant has such a hold on its label as well, and cannot tell from the row's
-/// absence whether the office has heard of it at all.
+/// set (`after` = 0) has only those of holds that this plant placed and the office
+/// released: it has such a hold on its label as well, and cannot tell from the row's
+/// absence whether the office has heard of it at all. No other plant has it there: what
+/// the office tells of a label names no holds.
 pub fn reference_rows<'a>(
     tx: &'a mut Tx,
     tenant: Uuid,
@@ -226,7 +227,13 @@ pub fn reference_rows<'a>(
                coalesce((select c.reference_version from tenant_counters c where c.tenant_id = $1), 0) as "head!"
            from reference_rows
            where tenant_id = $1 and (plant = '' or plant = $2) and version > $3
-             and (not deleted or $3 > 0 or (kind = 'hold' and body->'lifted' = 'true'))
+             and (not deleted or $3 > 0
+                  or (kind = 'hold' and body->'lifted' = 'true'
+                      and exists (select from holds h
+                                  left join agents a on a.tenant_id = $1 and a.agent_id = h.placed_agent
+                                  where h.tenant_id = $1
+                                    and h.hold_id = case when body->'lifted' = 'true' then id::uuid end
+                                    and coalesce(a.plant_code = $2, true))))
            order by (kind = 'hold') desc, version, kind, id"#,
         tenant,
         plant,
@@ -234,6 +241,9 @@ pub fn reference_rows<'a>(
     )
     .fetch(tx.conn())
 }
+
+/// Most labels in one that an answer names.
+pub const MOST_CHILDREN: i64 = 5_000;
 
 /// What the registry knows of a label.
 pub struct LabelRow {
@@ -261,7 +271,7 @@ pub struct LabelRow {
     pub order_number: String,
     /// Where it is on the way to.
     pub to_plant: Option<String>,
-    /// Labels in it now.
+    /// Labels in it now, at most one more than [`MOST_CHILDREN`].
     pub children: Vec<i64>,
     /// Things were packed into it.
     pub package: bool,
@@ -278,13 +288,14 @@ pub async fn label(tx: &mut Tx, tenant: Uuid, key: i64) -> Result<Option<LabelRo
                (select t.to_plant from transfers t where t.tenant_id = $1 and t.key = $2 and t.arrived_at is null
                 order by t.left_at desc limit 1) as to_plant,
                array(select c.key from uid_registry c where c.tenant_id = $1 and c.parent_key = $2
-                     order by c.key limit 1000) as "children!",
+                     order by c.key limit $3) as "children!",
                coalesce((select sum(case effect when 1 then 1 when 3 then -1 else 0 end) from uid_links l
                          where l.tenant_id = $1 and l.to_key = $2 and l.kind = 3), 0) > 0 as "package!",
                (select o.expires_on from lots o where o.tenant_id = $1 and o.lot_id = r.lot_id) as expires_on
            from uid_registry r where r.tenant_id = $1 and r.key = $2"#,
         tenant,
         key,
+        MOST_CHILDREN + 1,
     )
     .fetch_optional(tx.conn())
     .await

@@ -1,14 +1,14 @@
 //! The inbox of exceptions by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::Operation;
-use platform::web::{AppState, Caller, IfMatch, Problem, etag, json, query};
+use platform::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -82,7 +82,7 @@ const OF_A_LOSS: &[Choice] = &[LOST, HANDLED];
 pub type Kind = (&'static str, &'static [Choice]);
 
 /// Every kind that the product opens.
-pub const KINDS: [Kind; 36] = [
+pub const KINDS: [Kind; 37] = [
     ("uid.consumed_twice", OF_TWO_FACTS),
     ("uid.used_after_consumed", OF_TWO_FACTS),
     ("uid.used_after_scrap", OF_TWO_FACTS),
@@ -118,6 +118,7 @@ pub const KINDS: [Kind; 36] = [
     ("projection.failed", OF_AN_AGENT),
     ("hold.gap", &[HANDLED, CORRECT, KNOWN]),
     ("hold.violated", &[HANDLED, CORRECT, KNOWN]),
+    ("hold.recovered", &[HANDLED, KNOWN]),
     ("proof.altered", OF_AN_AGENT),
 ];
 

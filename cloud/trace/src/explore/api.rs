@@ -1,13 +1,13 @@
 //! The trace API. JSON; errors are problem details.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Problem, json, json_or_default, query};
+use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -56,10 +56,12 @@ pub fn operations() -> Vec<Operation> {
         .answers::<Trace>(),
         of_uid(Operation::get("/api/v1/trace/{uid}/backward", "traceBackward", "What a unit was made from"))
             .query::<WalkQuery>()
-            .answers::<Walk>(),
+            .answers::<Walk>()
+            .fails(409, "query.changed", "The genealogy changed since the page before: begin again."),
         of_uid(Operation::get("/api/v1/trace/{uid}/forward", "traceForward", "What was made from a unit"))
             .query::<WalkQuery>()
-            .answers::<Walk>(),
+            .answers::<Walk>()
+            .fails(409, "query.changed", "The genealogy changed since the page before: begin again."),
         Operation::get("/api/v1/search", "search", "Finds units by UID, alias, supplier's lot or document")
             .needs(&TRACE_READ)
             .query::<SearchQuery>()
@@ -88,7 +90,8 @@ pub fn operations() -> Vec<Operation> {
             .fails(400, "hold.notes", "Too long notes.")
             .fails(400, "hold.owner", "The owner is no person of the tenant.")
             .fails(404, "uid.unknown", "Nothing is known by this code.")
-            .fails(409, "uid.ambiguous", "The code stands for several UIDs."),
+            .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
+            .fails(409, "scope.unfinished", "The scope is not whole."),
         Operation::post("/api/v1/holds/{id}/release", "releaseHold", "Releases a hold and tells the plants")
             .needs(&HOLD_RELEASE)
             .uuid("id")

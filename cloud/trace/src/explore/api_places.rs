@@ -1,7 +1,7 @@
 //! The API of lots, documents, customers, machines, people, pictures, comparisons and
 //! reports.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use chrono::Utc;
 use chrono_tz::Tz;
 use platform::openapi::Operation;
-use platform::web::{AppState, Caller, Problem, query, workbook};
+use platform::web::{AppState, Caller, Path, Problem, query, workbook};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -34,6 +34,9 @@ pub enum TraceError {
         /// What is wrong with it.
         problem: String,
     },
+    /// What was told so far is not so any more.
+    #[error("the genealogy changed while it was read page by page: begin again with the first page")]
+    Changed,
     /// The tenant has no code or does not exist.
     #[error("the tenant is not known")]
     NoTenant,
@@ -55,7 +58,7 @@ impl TraceError {
         match self {
             Self::Wrong(_) | Self::Empty | Self::Parameter { .. } => 400,
             Self::Foreign(_) | Self::Unknown(_) | Self::NoTenant => 404,
-            Self::Ambiguous { .. } => 409,
+            Self::Ambiguous { .. } | Self::Changed => 409,
             Self::Db(_) => 500,
         }
     }
@@ -70,6 +73,7 @@ impl TraceError {
             Self::Ambiguous { .. } => "uid.ambiguous",
             Self::Empty => "query.empty",
             Self::Parameter { .. } => "query.parameter",
+            Self::Changed => "query.changed",
             Self::NoTenant => "tenant.unknown",
             Self::Db(_) => "internal",
         }

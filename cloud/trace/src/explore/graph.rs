@@ -193,9 +193,26 @@ impl Graph {
     /// there are more.
     #[must_use]
     pub fn page(&self, after: Option<(i32, i64)>, limit: usize) -> (&[(i32, i64)], bool) {
-        let from = after.map_or(0, |after| self.order.partition_point(|place| *place <= after));
+        let from = self.through(after);
         let to = self.order.len().min(from.saturating_add(limit));
         (&self.order[from..to], to < self.order.len())
+    }
+
+    /// How many UIDs stand in [`Graph::order`] up to a place.
+    fn through(&self, place: Option<(i32, i64)>) -> usize {
+        place.map_or(0, |place| self.order.partition_point(|other| *other <= place))
+    }
+
+    /// A mark of what stands in [`Graph::order`] up to a place. Where it is another one at
+    /// the next page, something came to stand before the place since, or went from there,
+    /// and the pages together would not be the whole (FNV-1a, 64 bits).
+    #[must_use]
+    pub fn mark(&self, place: (i32, i64)) -> u64 {
+        let before = self.order.iter().take(self.through(Some(place)));
+        before.fold(0xcbf2_9ce4_8422_2325, |mark, (level, key)| {
+            let bytes = level.to_le_bytes().into_iter().chain(key.to_le_bytes());
+            bytes.fold(mark, |mark, byte| (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        })
     }
 }
 
@@ -312,6 +329,25 @@ mod tests {
         let (rest, more) = graph.page(first.last().copied(), 100);
         assert_eq!((rest.len(), more), (6, false));
         assert_eq!(rest[0], (1, 6));
+    }
+
+    #[test]
+    fn a_page_tells_when_something_came_before_it() {
+        let wide = |more: Vec<Edge>| {
+            let links = (2..12).map(|to| edge(1, to)).chain([edge(11, 20)]).chain(more).collect();
+            Graph::new(1, 9, Direction::Forward, links)
+        };
+        let graph = wide(vec![]);
+        let place = graph.order[3];
+        assert_eq!(wide(vec![]).mark(place), graph.mark(place));
+        // After the place anything may come.
+        assert_eq!(wide(vec![edge(11, 21), edge(1, 12)]).mark(place), graph.mark(place));
+        // A shorter way to 20 would have taken it past the pages that are still to come.
+        let shorter = wide(vec![edge(1, 20)]);
+        let late = graph.order[10];
+        assert_eq!(late, (2, 20));
+        assert_ne!(shorter.mark((1, 30)), graph.mark((1, 30)));
+        assert_ne!(wide(vec![edge(1, 0)]).mark(place), graph.mark(place));
     }
 
     #[test]

@@ -126,6 +126,7 @@ impl From<HoldingError> for Problem {
                     HoldError::Reason => Self::bad_request("hold.reason", told.clone()).field("reason", told),
                     HoldError::Notes => Self::bad_request("hold.notes", told.clone()).field("notes", told),
                     HoldError::Owner => Self::bad_request("hold.owner", told.clone()).field("owner", told),
+                    HoldError::Unfinished => Self::conflict("scope.unfinished", told),
                     HoldError::TooMany => Self::bad_request("hold.too_many", told),
                     _ => Self::bad_request("hold.unknown", told.clone()).field("uid", told),
                 }
@@ -169,6 +170,11 @@ pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
     if let Some(kept) = wish.scope {
         if let Some(plants) = plants {
             let tenant = tx.tenant();
+            // Of what is not whole nobody sees more than their own.
+            let own = crate::scopes::store::kept::get(tx, kept).await.map_err(TraceError::from)?;
+            if own.is_some_and(|scope| scope.state != crate::scopes::service::KEPT) {
+                return Err(HoldError::Unfinished.into());
+            }
             let keys = crate::scopes::store::members(tx, tenant, kept).await.map_err(TraceError::from)?;
             if scope::seen(tx, &keys, &plants).await.map_err(TraceError::from)?.is_empty() {
                 return Err(HoldError::Unknown.into());

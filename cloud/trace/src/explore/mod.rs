@@ -1,5 +1,6 @@
 //! Trace, genealogy and search.
 
+mod amounts;
 pub mod api;
 pub(crate) mod api_places;
 mod around;

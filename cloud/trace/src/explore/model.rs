@@ -269,17 +269,25 @@ pub struct CurrentTo {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// A plant that may know more than the cloud.
+/// A plant that may know more than the cloud, whether the caller has rights there or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PlantBehind {
     /// Plant code.
     pub plant: String,
-    /// Agent name.
+    /// Agent name; empty to who has no right at that plant.
     pub agent: String,
     /// Last word from it.
     pub last_seen_at: Option<DateTime<Utc>>,
-    /// Events it last said it had queued.
+    /// Events it last said it had queued; 0 to who has no right at that plant.
     pub queued_events: i64,
+}
+
+impl PlantBehind {
+    /// The plant, and its agent where that is told.
+    #[must_use]
+    pub fn named(&self) -> String {
+        if self.agent.is_empty() { self.plant.clone() } else { format!("{} ({})", self.plant, self.agent) }
+    }
 }
 
 /// A genealogy walked from one UID.

@@ -39,7 +39,7 @@ impl Reader<'_> {
 
     fn amount(&self, quantity: Option<&Decimal>, unit: &str) -> String {
         quantity
-            .map(|quantity| joined(&[&self.texts.quantity(quantity), say::unit(unit)]))
+            .map(|quantity| joined(&[&self.texts.quantity(quantity), self.words.unit(unit)]))
             .unwrap_or_default()
     }
 
@@ -156,7 +156,7 @@ fn reach(report: &Report, reader: &Reader<'_>) -> Value {
             0 => String::new(),
             events => format!(", {}", texts.count("trace-queued", events)),
         };
-        format!("{} ({}): {} {seen}{queued}", behind.plant, behind.agent, reader.t("last-seen"))
+        format!("{}: {} {seen}{queued}", behind.named(), reader.t("last-seen"))
     }));
     if report.cut {
         lines.push(format!("▲ {}", reader.t("report-cut")));
@@ -213,7 +213,7 @@ fn readings(events: &[EventView], reader: &Reader<'_>) -> Vec<Vec<String>> {
                 event.machine.clone(),
                 reading.name.clone(),
                 match &reading.value {
-                    Some(value) => joined(&[&reader.texts.quantity(value), say::unit(&reading.unit)]),
+                    Some(value) => joined(&[&reader.texts.quantity(value), reader.words.unit(&reading.unit)]),
                     None => reader.t("bad-reading"),
                 },
                 reader.limits(reading.low.as_ref(), reading.high.as_ref()),

@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::model::{EventView, Walk};
 use super::names::timestamp;
 use super::report::Report;
-use crate::pages::say;
 use crate::pages::words::Words;
 
 /// A text, as a cell that no spreadsheet takes for a formula.
@@ -27,11 +26,11 @@ pub(crate) fn sheets(report: &Report, texts: &Texts, words: &Words) -> Vec<WorkS
     vec![
         unit(report, texts, words),
         history(&report.trace.events, texts, words),
-        readings(&report.trace.events, texts),
-        walk(&report.backward, texts, "trace-backward"),
-        walk(&report.forward, texts, "trace-forward"),
+        readings(&report.trace.events, texts, words),
+        walk(&report.backward, (texts, words), "trace-backward"),
+        walk(&report.forward, (texts, words), "trace-forward"),
         sources(report, texts, words),
-        destinations(report, texts),
+        destinations(report, texts, words),
     ]
 }
 
@@ -71,7 +70,7 @@ fn unit(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
     say("trace-report-made", timestamp(report.made_at).into());
     say("trace-report-current", trace.current_to.at.map(timestamp).unwrap_or_default().into());
     for plant in &trace.plants_behind {
-        say("trace-behind", cell(&format!("{} ({})", plant.plant, plant.agent)));
+        say("trace-behind", cell(&plant.named()));
     }
     if report.cut {
         say("trace-report-cut", "!".into());
@@ -116,7 +115,7 @@ fn history(events: &[EventView], texts: &Texts, words: &Words) -> WorkSheet {
                 if event.attempt > 0 { event.attempt.into() } else { Value::Null },
                 event.outcome.map_or(Value::Null, |o| texts.or(&format!("trace-outcome-{o}"), o).into()),
                 decimal(event.quantity),
-                cell(say::unit(&event.unit)),
+                cell(words.unit(&event.unit)),
                 cell(&event.station),
                 cell(&event.machine),
                 cell(&words.person_with_id(&event.operator)),
@@ -144,7 +143,7 @@ const READINGS: [&str; 10] = [
     "trace-event",
 ];
 
-fn readings(events: &[EventView], texts: &Texts) -> WorkSheet {
+fn readings(events: &[EventView], texts: &Texts, words: &Words) -> WorkSheet {
     let rows = events
         .iter()
         .flat_map(|event| event.readings.iter().map(move |reading| (event, reading)))
@@ -155,7 +154,7 @@ fn readings(events: &[EventView], texts: &Texts) -> WorkSheet {
                 cell(&event.machine),
                 cell(&reading.name),
                 decimal(reading.value),
-                cell(say::unit(&reading.unit)),
+                cell(words.unit(&reading.unit)),
                 decimal(reading.low),
                 decimal(reading.high),
                 reading.outside.into(),
@@ -181,7 +180,7 @@ const WALK: [&str; 12] = [
     "trace-custody",
 ];
 
-fn walk(walk: &Walk, texts: &Texts, name: &str) -> WorkSheet {
+fn walk(walk: &Walk, (texts, words): (&Texts, &Words), name: &str) -> WorkSheet {
     let state = |prefix: &str, state: &str| texts.or(&format!("trace-{prefix}-{state}"), state).into();
     let rows = walk
         .nodes
@@ -196,7 +195,7 @@ fn walk(walk: &Walk, texts: &Texts, name: &str) -> WorkSheet {
                 cell(&node.plant),
                 cell(&node.location),
                 decimal(node.quantity),
-                cell(say::unit(&node.unit)),
+                cell(words.unit(&node.unit)),
                 state("life", node.life),
                 state("quality", node.quality),
                 state("custody", node.custody),
@@ -235,7 +234,7 @@ fn sources(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
         }
         for one in &found.outside {
             let value = one.value.map(|value| value.to_string()).unwrap_or_default();
-            let unit = say::unit(&one.unit);
+            let unit = words.unit(&one.unit);
             let detail = format!("{} {} {value} {unit} {}", timestamp(one.at), one.name, one.machine);
             say("trace-outside", &one.uid, detail);
         }
@@ -243,7 +242,7 @@ fn sources(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
     sheet(texts, "trace-ends-sources", &["trace-kind", "trace-code", "trace-details"], rows)
 }
 
-fn destinations(report: &Report, texts: &Texts) -> WorkSheet {
+fn destinations(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
     let mut rows: Vec<Vec<Value>> = Vec::new();
     if let Some(found) = &report.forward.destinations {
         for one in &found.dispatches {
@@ -271,7 +270,7 @@ fn destinations(report: &Report, texts: &Texts) -> WorkSheet {
                     cell(&pile.item),
                     pile.labels.into(),
                     pile.quantity.to_string().into(),
-                    cell(say::unit(&pile.unit)),
+                    cell(words.unit(&pile.unit)),
                 ]
             }));
         }

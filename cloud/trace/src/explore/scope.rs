@@ -57,7 +57,6 @@ pub fn limit_trace(trace: &mut Trace, plants: &Plants) {
         trace.state.location.clear();
         trace.state.order.clear();
     }
-    trace.plants_behind.retain(|behind| plants.has(&behind.plant));
 }
 
 /// The same for a walk; `seen` are the UIDs that are or were at a plant of the
@@ -74,5 +73,4 @@ pub fn limit_walk(walk: &mut Walk, plants: &Plants, seen: &HashSet<String>) {
             node.location.clear();
         }
     }
-    walk.plants_behind.retain(|behind| plants.has(&behind.plant));
 }

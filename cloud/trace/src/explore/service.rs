@@ -112,7 +112,7 @@ pub(super) fn place_text(place: &Place) -> String {
 }
 
 /// How far an answer of this transaction reaches: asked first, so that what is
-/// answered is at least as new. Of plants those of the caller's.
+/// answered is at least as new.
 ///
 /// # Errors
 /// The database.
@@ -121,14 +121,19 @@ pub async fn fresh(tx: &mut Tx, now: DateTime<Utc>) -> Result<(CurrentTo, Vec<Pl
     Ok((current_to, behind(tx, now).await?))
 }
 
-/// Plants of the caller's that may know more.
+/// Plants that may know more: all of them, since a genealogy does not end at the gate of
+/// the caller's. Of other plants' agents it is not told which, nor how much waits there.
 ///
 /// # Errors
 /// The database.
 pub async fn behind(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<PlantBehind>, TraceError> {
     let plants = tx.plants().clone();
     let mut behind = label::plants_behind(tx, now - FRESH).await?;
-    behind.retain(|behind| plants.has(&behind.plant));
+    for other in behind.iter_mut().filter(|behind| !plants.has(&behind.plant)) {
+        other.agent.clear();
+        other.queued_events = 0;
+    }
+    behind.dedup();
     Ok(behind)
 }
 
@@ -215,7 +220,7 @@ pub async fn trace_page_in(
     let mut children = label::children(tx, key).await?;
     let more_children = cut(&mut children, label::MOST_CHILDREN);
     let aliases = label::aliases(tx, key).await?;
-    let plants_behind = label::plants_behind(tx, now - FRESH).await?;
+    let plants_behind = behind(tx, now).await?;
     let whereabouts = whereabouts(tx, resolved.tenant, key).await?;
 
     let tenant = resolved.tenant;
@@ -354,12 +359,15 @@ fn state_view(tenant: TenantCode, row: Option<&Registered>) -> StateView {
 
 fn relatives(tenant: TenantCode, rows: Vec<RelativeRow>) -> Vec<Relative> {
     rows.into_iter()
-        .map(|row| Relative {
-            uid: uid_text(tenant, row.key),
-            kind: names::link_name(row.kind),
-            quantity: row.quantity.map(|quantity| quantity.normalize()),
-            unit: row.unit,
-            item: row.item,
+        .map(|row| {
+            let (quantity, unit) = row.amount();
+            Relative {
+                uid: uid_text(tenant, row.key),
+                kind: names::link_name(row.kind),
+                quantity: quantity.map(|quantity| quantity.normalize()),
+                unit,
+                item: row.item,
+            }
         })
         .collect()
 }

@@ -146,10 +146,7 @@ fn write_trace(out: &mut Out<'_>, trace: &Trace) {
     out.line(format_args!(""));
     out.line(format_args!("current to batch {}", trace.current_to.batch_id));
     for plant in &trace.plants_behind {
-        out.line(format_args!(
-            "{} ({}) may know more: {} events queued",
-            plant.plant, plant.agent, plant.queued_events
-        ));
+        out.line(format_args!("{} may know more: {} events queued", plant.named(), plant.queued_events));
     }
 }
 

@@ -14,13 +14,13 @@ use super::graph::{Direction, Graph};
 use super::model::{
     Destinations, DispatchRef, InspectionRef, Lot, Pile, ReadingRef, Sources, Walk, WalkEdge, WalkNode,
 };
-use super::service::{FRESH, resolve, uid_text};
+use super::service::{behind, resolve, uid_text};
 use super::store::corrections;
 use super::store::label::{self, Registered};
 use super::store::walk as store;
 use super::{around, names, scope};
 use crate::genealogy::{Genealogy, Mode};
-use crate::projection::state::{Custody, Life, Quality};
+use crate::projection::state::{Custody, Life, Quality, in_work};
 
 /// Deepest walk that may be asked for.
 pub const MOST_DEPTH: i32 = 100;
@@ -48,7 +48,10 @@ impl Default for Ask {
     }
 }
 
-fn checked(ask: &Ask) -> Result<Option<(i32, i64)>, TraceError> {
+/// Where a page begins, and what stood before it when the page before was told.
+type After = ((i32, i64), u64);
+
+fn checked(ask: &Ask) -> Result<Option<After>, TraceError> {
     if !(1..=MOST_DEPTH).contains(&ask.depth) {
         let problem = format!("{} is not 1 to {MOST_DEPTH}", ask.depth);
         return Err(TraceError::Parameter { field: "depth", problem });
@@ -60,7 +63,12 @@ fn checked(ask: &Ask) -> Result<Option<(i32, i64)>, TraceError> {
     let Some(text) = &ask.after else {
         return Ok(None);
     };
-    let place = text.split_once('.').and_then(|(level, key)| Some((level.parse().ok()?, key.parse().ok()?)));
+    let mut parts = text.splitn(3, '.');
+    let mut next = || parts.next();
+    let place = (|| {
+        let place = (next()?.parse().ok()?, next()?.parse().ok()?);
+        Some((place, u64::from_str_radix(next()?, 16).ok()?))
+    })();
     place.map(Some).ok_or_else(|| TraceError::Parameter {
         field: "after",
         problem: "is not what an answer gave as `next`".into(),
@@ -153,9 +161,13 @@ async fn walk_of(
         return Err(TraceError::Unknown(resolved.uid.to_string()));
     }
     let graph = Graph::new(start, ask.depth, direction, edges);
-    let (page, more) = graph.page(after, ask.limit);
+    if after.is_some_and(|(place, mark)| graph.mark(place) != mark) {
+        return Err(TraceError::Changed);
+    }
+    let (page, more) = graph.page(after.map(|(place, _)| place), ask.limit);
     let (nodes, edges) = describe(tx, tenant, &graph, page).await?;
-    let next = page.last().filter(|_| more).map(|(level, key)| format!("{level}.{key}"));
+    let next = page.last().filter(|_| more);
+    let next = next.map(|&(level, key)| format!("{level}.{key}.{:x}", graph.mark((level, key))));
     let first = with_ends && after.is_none();
     let plants = tx.plants().clone();
     let mut keys = graph.keys(start);
@@ -185,7 +197,7 @@ async fn walk_of(
         sources,
         destinations,
         current_to,
-        plants_behind: label::plants_behind(tx, now - FRESH).await?,
+        plants_behind: behind(tx, now).await?,
     };
     if !plants.is_all() {
         let of_page: Vec<i64> = page.iter().map(|&(_, key)| key).collect();
@@ -212,7 +224,7 @@ async fn describe(
         .map(|lot| (lot.lot_id, lot))
         .collect();
     let links: Vec<_> = page.iter().flat_map(|&(_, key)| graph.edges_to(key)).collect();
-    let amounts = store::quantities(tx, &links).await?;
+    let amounts = store::amounts(tx, &links).await?;
     let mut nodes = Vec::with_capacity(page.len());
     let mut edges = Vec::new();
     for &(level, key) in page {
@@ -245,7 +257,8 @@ async fn describe(
         });
     }
     for edge in links {
-        let (quantity, unit) = amounts.get(&(edge.from, edge.to, edge.kind)).cloned().unwrap_or_default();
+        let amounts = amounts.get(&(edge.from, edge.to, edge.kind)).cloned().unwrap_or_default();
+        let (quantity, unit) = if edge.open { amounts.now() } else { amounts.ever() };
         edges.push(WalkEdge {
             from: uid_text(tenant, edge.from),
             to: uid_text(tenant, edge.to),
@@ -377,16 +390,7 @@ fn sort_by_place(rows: &HashMap<i64, Registered>) -> Destinations {
                 None => break,
             }
         }
-        let working = !outer.order_number.is_empty()
-            && matches!(
-                names::stage(outer.last_stage),
-                Stage::IssueToProduction
-                    | Stage::Kit
-                    | Stage::Operation
-                    | Stage::Load
-                    | Stage::Rework
-                    | Stage::Assembly
-            );
+        let working = in_work(names::stage(outer.last_stage), &outer.order_number);
         let pile = match Custody::from_number(outer.custody) {
             Some(Custody::Transit) => &mut transit,
             Some(Custody::Customer) => &mut customers,

@@ -26,7 +26,8 @@ impl Version {
 pub enum Class {
     /// The plant had not got the hold.
     Gap,
-    /// It had not, and the act was before the hold by its clock, though told after.
+    /// It had not, and by the clocks the act was before the hold, or before the unit came
+    /// under it, or after it was free, though nobody had told the plant so.
     Earlier,
     /// It had, and a supervisor let it be done.
     Overridden,
@@ -62,7 +63,7 @@ impl Class {
 }
 
 /// Classes an act that was told after the hold was committed: whether its plant had
-/// the hold, whether it was before it by the plant's clock, and whether a supervisor
+/// the hold, whether it was before or after it by the clocks, and whether a supervisor
 /// let it be done.
 #[must_use]
 pub fn class(had: bool, before: bool, overridden: bool) -> Class {
@@ -75,7 +76,7 @@ pub fn class(had: bool, before: bool, overridden: bool) -> Class {
 }
 
 /// Stages of which an act can be one that a hold forbids.
-pub const STAGES: [Stage; 16] = [
+pub const STAGES: [Stage; 17] = [
     Stage::Consume,
     Stage::Transformation,
     Stage::Assembly,
@@ -92,6 +93,7 @@ pub const STAGES: [Stage; 16] = [
     Stage::Dispatch,
     Stage::ReturnToSupplier,
     Stage::Demo,
+    Stage::Service,
 ];
 
 /// Whether what was done with a unit is refused at a scanner while it is held, as
@@ -102,7 +104,10 @@ pub fn forbidden(stage: Stage, action: Action, role: Role) -> bool {
     let into = action != Action::Delete;
     match stage {
         Stage::Consume | Stage::Transformation => !matches!(role, Role::Output | Role::Parent),
-        Stage::Assembly | Stage::Installation | Stage::Packing | Stage::Kit => into && role == Role::Child,
+        // In service a part goes into a unit as in assembly.
+        Stage::Assembly | Stage::Installation | Stage::Packing | Stage::Kit | Stage::Service => {
+            into && role == Role::Child
+        }
         // A direction is named where work begins; readings of a machine have none.
         Stage::Operation => action == Action::Add,
         Stage::Load | Stage::Transfer | Stage::Demo => into && role != Role::Parent,
@@ -139,6 +144,9 @@ mod tests {
         assert!(!forbidden(Stage::Transfer, Action::Delete, Role::Subject), "an arrival");
         assert!(forbidden(Stage::Dispatch, Action::Unspecified, Role::Subject));
         assert!(!forbidden(Stage::Transformation, Action::Unspecified, Role::Output));
+        assert!(forbidden(Stage::Service, Action::Add, Role::Child), "a spare part is built in");
+        assert!(!forbidden(Stage::Service, Action::Delete, Role::Child));
+        assert!(!forbidden(Stage::Service, Action::Unspecified, Role::Subject), "a visit");
         for stage in STAGES {
             let some = [Action::Add, Action::Unspecified].into_iter().any(|action| {
                 [Role::Subject, Role::Child, Role::Input].into_iter().any(|r| forbidden(stage, action, r))

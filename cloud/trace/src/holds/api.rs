@@ -1,11 +1,11 @@
 //! The API of one hold, and of what one would hold.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Problem, json, query};
+use platform::web::{AppState, Caller, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -39,7 +39,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .fails(400, "hold.too_many", "It would hold more units than one hold may.")
             .fails(400, "hold.unknown", "There is no such unit, lot or scope.")
             .fails(404, "uid.unknown", "Nothing is known by this code.")
-            .fails(409, "uid.ambiguous", "The code stands for several UIDs."),
+            .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
+            .fails(409, "scope.unfinished", "The scope is not whole."),
             Operation::get(
                 "/api/v1/holds/{id}",
                 "getHold",

@@ -96,7 +96,6 @@ pub fn faults(history: &History) -> Vec<Fault> {
         // Holds of its own, those that it released too: the unit, and whether it stands.
         let mut own: BTreeMap<u64, (i64, bool)> = BTreeMap::new();
         let placed_here: BTreeSet<u64> = steps.iter().filter_map(placed).collect();
-        let freed_here: BTreeSet<u64> = steps.iter().filter_map(freed).collect();
         for step in steps {
             let (event, key, overridden, arrived) = match step {
                 Step::Applied(version) => {
@@ -133,11 +132,8 @@ pub fn faults(history: &History) -> Vec<Fault> {
                     faults.push(Fault::AcceptedAfterApply { hold, plant, event, key });
                 }
                 // Where the plant itself placed or released it, its own order says so.
-                let after = arrived.is_some_and(|at| {
-                    (standing || at > held.committed)
-                        && (freed_here.contains(&hold)
-                            || held.released.is_none_or(|(_, released)| at < released))
-                });
+                // Of another's release it has to have been told, whenever its word arrives.
+                let after = arrived.is_some_and(|at| standing || at > held.committed);
                 if after && !history.listed.contains(&(hold, plant, event, key)) {
                     faults.push(Fault::NotListed { hold, plant, event, key });
                 }
@@ -150,13 +146,6 @@ pub fn faults(history: &History) -> Vec<Fault> {
 fn placed(step: &Step) -> Option<u64> {
     match step {
         Step::Placed { hold, .. } => Some(*hold),
-        _ => None,
-    }
-}
-
-fn freed(step: &Step) -> Option<u64> {
-    match step {
-        Step::Freed { hold } => Some(*hold),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ use uid::TenantCode;
 use uuid::Uuid;
 
 use super::acts::{self, Class, Version};
-use super::members::{self, Born};
+use super::members::{self, Born, Since};
 use super::store::follow::{self as store, Act, Candidate};
 use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, PER_ROW, Told, notice, row, tell};
 use crate::explore::names;
@@ -136,6 +136,7 @@ pub async fn step_in(
         joined.extend(&grown.joined);
         told.rows.extend(grown.rows);
         told.parts.extend(grown.parts.into_iter().map(|part| (hold_id, part)));
+        told.left.extend(grown.left.iter().map(|key| (hold_id, *key)));
         facts.push((hold_id, grown.reason, grown.joined, grown.left));
     }
     let mut found = store::candidates(tx, &ranges, &ids).await?;
@@ -278,20 +279,20 @@ async fn list(
         if !acts::forbidden(names::stage(act.stage), action, role) {
             continue;
         }
-        if !members::since(act.way.as_ref(), act.stamp, act.occurred_at) {
+        let since = members::since(act.way.as_ref(), act.stamp, act.occurred_at);
+        if since == Since::No {
             continue;
         }
         let had = had(&act.payload);
-        if act.released.is_some_and(|released| had.has(released)) {
+        // Free by what the plant had, of the whole hold or of a package that was emptied.
+        if [act.released, act.left].into_iter().flatten().any(|free| had.has(free)) {
             continue;
         }
         // Whoever placed it had it, whatever reference data came.
         let has = act.own || act.told.is_some_and(|told| had.has(told));
-        let class = acts::class(has, act.occurred_at < act.placed_at, act.overridden);
-        // A package that is free again was let go at the plant by a version of its own.
-        if class == Class::Violated && act.left {
-            continue;
-        }
+        // The clocks of plants and of the office differ: by them nothing is left out.
+        let beside = since == Since::Doubtful || act.occurred_at < act.placed_at || act.over;
+        let class = acts::class(has, beside, act.overridden);
         listed.push((act, class, had));
     }
     let fresh = store::list(tx, &listed).await?;

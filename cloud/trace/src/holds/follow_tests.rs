@@ -18,18 +18,18 @@ use crate::projection;
 
 /// When the holds of these tests are placed: after the plants' first events, which
 /// are of 2025, by their clocks.
-fn noon() -> DateTime<Utc> {
+pub(super) fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 1, 15, 12, 0, 0).unwrap()
 }
 
-async fn place_it(world: &World, scope: Scope) -> Uuid {
+pub(super) async fn place_it(world: &World, scope: Scope) -> Uuid {
     let cx = Cx::new(world.source.tenant, "user:7");
     let done =
         world.db.db.tx(&cx, async |tx| place(tx, &Genealogy::default(), &scope, "crack", noon()).await).await;
     done.expect("placed").hold_id
 }
 
-async fn follow_up(world: &World) {
+pub(super) async fn follow_up(world: &World) {
     follow_by(world, &Genealogy::default()).await;
 }
 
@@ -40,20 +40,20 @@ async fn follow_by(world: &World, genealogy: &Genealogy) {
 }
 
 /// Both plants' journals, each sent as far as it goes.
-struct Plants {
+pub(super) struct Plants {
     sources: [Source; 2],
-    journals: [Journal; 2],
+    pub journals: [Journal; 2],
     sent: [u64; 2],
 }
 
 impl Plants {
-    async fn new(world: &World) -> Self {
+    pub async fn new(world: &World) -> Self {
         let sources = [world.source.clone(), world.other().await];
         let journals = [Journal::new(&sources[0], 1), Journal::new(&sources[1], 1)];
         Self { sources, journals, sent: [0, 0] }
     }
 
-    async fn send(&mut self, world: &World, at: usize) {
+    pub async fn send(&mut self, world: &World, at: usize) {
         let (from, to) = (self.sent[at] + 1, self.journals[at].last());
         if from <= to {
             let batch = self.journals[at].batch(from, to);
@@ -64,7 +64,7 @@ impl Plants {
 }
 
 /// An event an hour after the hold by the plant's clock, decided by a version.
-fn late(stage: Stage, version: i64, parts: &[(i64, Role)]) -> v1::Event {
+pub(super) fn late(stage: Stage, version: i64, parts: &[(i64, Role)]) -> v1::Event {
     v1::Event {
         subjects: parts.iter().map(|(key, role)| subject(*key, *role)).collect(),
         occurred_at_us: (Utc::now() + Duration::hours(1)).timestamp_micros(),
@@ -74,12 +74,12 @@ fn late(stage: Stage, version: i64, parts: &[(i64, Role)]) -> v1::Event {
     }
 }
 
-fn packed(version: i64, what: i64, into: i64, action: Action) -> v1::Event {
+pub(super) fn packed(version: i64, what: i64, into: i64, action: Action) -> v1::Event {
     let parts = [(into, Role::Parent), (what, Role::Child)];
     v1::Event { action: action.into(), ..late(Stage::Packing, version, &parts) }
 }
 
-async fn version(world: &World) -> i64 {
+pub(super) async fn version(world: &World) -> i64 {
     world.count("select reference_version from tenant_counters").await
 }
 
@@ -495,6 +495,10 @@ async fn seeded_histories_hold() {
                        join uid_links l on l.from_key = m.key \
                        where h.status = 'placed' and not exists (select from hold_members o where o.hold_id = m.hold_id and o.key = l.to_key)";
         assert_eq!(world.count(missing).await, 0, "seed {seed}: what contains a held unit is held");
+        // Nothing in an honest history is found altered.
+        projection::catch_up(&world.db.db, world.source.tenant).await.expect("projected");
+        let found = crate::proofs::tests::altered_in(&world.db.db, world.source.tenant).await;
+        assert_eq!(found, "", "seed {seed}");
     }
 }
 

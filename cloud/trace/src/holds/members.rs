@@ -84,9 +84,7 @@ pub async fn of_scope(tx: &mut Tx, genealogy: &Genealogy, scope: &Scope) -> Resu
             (keys, Cause::Lot, Some(*lot), *descendants)
         }
         Scope::Scope { scope, descendants } => {
-            if !scopes::store::known(tx, tenant, *scope).await? {
-                return Err(HoldError::Unknown);
-            }
+            whole(tx, tenant, *scope).await?;
             let keys = scopes::store::members(tx, tenant, *scope).await?;
             if keys.is_empty() {
                 return Err(HoldError::Unknown);
@@ -97,6 +95,23 @@ pub async fn of_scope(tx: &mut Tx, genealogy: &Genealogy, scope: &Scope) -> Resu
     if named.len() > MAX_MEMBERS {
         return Err(HoldError::TooMany);
     }
+    let members = around(tx, genealogy, named, cause, descendants).await?.map_err(|()| HoldError::TooMany)?;
+    Ok(Found { members, lot, descendants })
+}
+
+/// These units, what was made of them where that is asked, and the packages with some of
+/// it inside, in the order of their keys; an error where that is more than one hold takes.
+///
+/// # Errors
+/// The database.
+pub(super) async fn around(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    named: Vec<i64>,
+    cause: Cause,
+    descendants: bool,
+) -> Result<Result<Vec<Member>, ()>, Error> {
+    let limit = MAX_MEMBERS as i64 + 1;
     let mut seen: HashSet<i64> = HashSet::new();
     let mut members = Vec::new();
     let mut add = |keys: Vec<i64>, cause: Cause| {
@@ -109,10 +124,22 @@ pub async fn of_scope(tx: &mut Tx, genealogy: &Genealogy, scope: &Scope) -> Resu
     add(made, Cause::Made);
     add(store::packages(tx, &around, limit).await?, Cause::Inside);
     if members.len() > MAX_MEMBERS {
-        return Err(HoldError::TooMany);
+        return Ok(Err(()));
     }
     members.sort_by_key(|member| member.key);
-    Ok(Found { members, lot, descendants })
+    Ok(Ok(members))
+}
+
+/// Refuses a kept scope that is not there, or not whole.
+///
+/// # Errors
+/// [`HoldError::Unknown`], [`HoldError::Unfinished`], the database.
+pub async fn whole(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<(), HoldError> {
+    match scopes::store::whole(tx, tenant, scope).await? {
+        Some(true) => Ok(()),
+        Some(false) => Err(HoldError::Unfinished),
+        None => Err(HoldError::Unknown),
+    }
 }
 
 /// A label of a held lot that was born later.
@@ -126,8 +153,8 @@ pub struct Born {
 
 /// What comes under a hold now because of units that events up to `moment` named:
 /// `touched` are members already, `born` labels of its lot that are not yet. A hold of a
-/// plant is on the one label and on what comes to contain it, not on what was made of it
-/// before.
+/// plant, and one of the office without what was made of its units, is on what comes to
+/// contain them, not on what was made of them before.
 ///
 /// # Errors
 /// The database.
@@ -146,16 +173,17 @@ pub async fn joining(
     let mut around: Vec<i64> = touched.to_vec();
     around.extend(born.iter().map(|born| born.key));
     let mut seen: HashSet<i64> = around.iter().copied().collect();
-    if hold.descendants || hold.placed.is_some() {
-        let made = match hold.placed {
-            None => genealogy.descendants_to(tx, moment, &around, MOST_JOINING).await?,
-            Some(_) => store::made_since(tx, hold_id, &around, MOST_JOINING).await?,
-        };
-        let made = store::not_held_by(tx, hold_id, &made).await?;
-        let made: Vec<i64> = made.into_iter().filter(|key| seen.insert(*key)).collect();
-        members.extend(made.iter().map(|&key| Member { key, cause: Cause::Made, way: None }));
-        around.extend(made);
-    }
+    // What is made of it from now on comes under the hold whatever was asked; only what
+    // was made of it before may be left out.
+    let made = if hold.descendants && hold.placed.is_none() {
+        genealogy.descendants_to(tx, moment, &around, MOST_JOINING).await?
+    } else {
+        store::made_since(tx, hold_id, &around, MOST_JOINING).await?
+    };
+    let made = store::not_held_by(tx, hold_id, &made).await?;
+    let made: Vec<i64> = made.into_iter().filter(|key| seen.insert(*key)).collect();
+    members.extend(made.iter().map(|&key| Member { key, cause: Cause::Made, way: None }));
+    around.extend(made);
     let packages = store::packages(tx, &around, MOST_JOINING).await?;
     let packages = store::not_held_by(tx, hold_id, &packages).await?;
     let packages = packages.into_iter().filter(|key| seen.insert(*key));
@@ -173,13 +201,28 @@ pub async fn joining(
 /// Most units that come under one hold in one step of the follower.
 pub const MOST_JOINING: i64 = 1_000_000;
 
-/// Whether an event comes at or after the one by which a unit came under a hold:
-/// by place in the same stream, else by the plants' clocks. Pure.
+/// How an act stands to the event by which its unit came under a hold. Pure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Before it, in the same stream: no act under the hold.
+    No,
+    /// After it, as far as is known.
+    Yes,
+    /// In another stream, and before it by the plants' clocks, which may differ: it counts,
+    /// and is told as earlier.
+    Doubtful,
+}
+
+/// Whether an event comes at or after the one by which a unit came under a hold: by place
+/// in the same stream. Between streams no clock decides that it did not.
 #[must_use]
-pub fn since(way: Option<&WayIn>, at: Stamp, occurred_at: chrono::DateTime<chrono::Utc>) -> bool {
+pub fn since(way: Option<&WayIn>, at: Stamp, occurred_at: chrono::DateTime<chrono::Utc>) -> Since {
     match way {
-        None => true,
-        Some(way) if way.stamp.agent == at.agent && way.stamp.epoch == at.epoch => at.seq >= way.stamp.seq,
-        Some(way) => occurred_at >= way.occurred_at,
+        None => Since::Yes,
+        Some(way) if way.stamp.agent == at.agent && way.stamp.epoch == at.epoch => {
+            if at.seq >= way.stamp.seq { Since::Yes } else { Since::No }
+        }
+        Some(way) if occurred_at < way.occurred_at => Since::Doubtful,
+        Some(_) => Since::Yes,
     }
 }

@@ -11,9 +11,12 @@
 pub mod acts;
 mod api;
 pub mod check;
+#[cfg(test)]
+mod clock_tests;
 pub mod follow;
 #[cfg(test)]
 mod follow_tests;
+pub mod kept;
 pub mod members;
 #[cfg(test)]
 mod reach_tests;
@@ -144,6 +147,9 @@ pub enum HoldError {
     /// The scope names nothing that the cloud knows.
     #[error("nothing is known of what is to be held")]
     Unknown,
+    /// The kept scope is still being saved, or was stopped: it is not whole.
+    #[error("the scope is not whole")]
+    Unfinished,
     /// More than [`MAX_MEMBERS`] labels.
     #[error("the scope has more than {MAX_MEMBERS} labels")]
     TooMany,
@@ -229,7 +235,8 @@ pub async fn place_for(
     let looked_batch = cursor::last_batch(tx).await?;
     let found = members::of_scope(tx, genealogy, asked.scope).await?;
     let scope = serde_json::to_value(asked.scope).unwrap_or_default();
-    put(tx, &Put { scope, reason, owner, notes, found, looked_batch }, now).await
+    let hold_id = Uuid::now_v7();
+    put(tx, &Put { hold_id, scope, reason, owner, notes, found, looked_batch }, now).await
 }
 
 /// Labels and a lot that somebody else found.
@@ -275,11 +282,13 @@ pub(crate) async fn place_found(
         named_keys.chain(made.iter().map(|key| member(key, Cause::Made))).collect();
     members.sort_by_key(|member| member.key);
     let found = Found { members, lot, descendants: true };
-    put(tx, &Put { scope: named, reason, owner: "", notes: "", found, looked_batch }, now).await
+    let hold_id = Uuid::now_v7();
+    put(tx, &Put { hold_id, scope: named, reason, owner: "", notes: "", found, looked_batch }, now).await
 }
 
 /// A hold whose units are known.
 struct Put<'a> {
+    hold_id: Uuid,
     scope: serde_json::Value,
     reason: &'a str,
     owner: &'a str,
@@ -289,10 +298,10 @@ struct Put<'a> {
 }
 
 async fn put(tx: &mut Tx, put: &Put<'_>, now: DateTime<Utc>) -> Result<Done, HoldError> {
-    let Put { scope, reason, owner, notes, found, looked_batch } = put;
+    let Put { hold_id, scope, reason, owner, notes, found, looked_batch } = put;
     let keys: Vec<i64> = found.members.iter().map(|member| member.key).collect();
     let lots: Vec<Uuid> = found.lot.into_iter().collect();
-    let hold_id = Uuid::now_v7();
+    let hold_id = *hold_id;
     let tenant = tx.tenant();
     let rows = rows(hold_id, reason, &keys, &lots);
     let hold = store::NewHold {

@@ -19,6 +19,8 @@ pub struct Told {
     pub parts: Vec<(Uuid, i32)>,
     /// Parts of holds that stand again: who has what was told before lacks this.
     again: Vec<(Uuid, i32)>,
+    /// Packages that are free again.
+    pub left: Vec<(Uuid, i64)>,
     /// Holds that are released.
     freed: Vec<Uuid>,
 }
@@ -29,6 +31,7 @@ impl Told {
         self.rows.extend(other.rows);
         self.parts.extend(other.parts);
         self.again.extend(other.again);
+        self.left.extend(other.left);
         self.freed.extend(other.freed);
     }
 
@@ -60,13 +63,17 @@ impl Told {
     /// The database.
     pub async fn publish(self, tx: &mut Tx) -> Result<(), DbError> {
         let published = reference::publish_all(tx, self.rows).await?;
-        let concerns = !(self.parts.is_empty() && self.again.is_empty() && self.freed.is_empty());
+        let concerns = !(self.parts.is_empty()
+            && self.again.is_empty()
+            && self.left.is_empty()
+            && self.freed.is_empty());
         if published.rows == 0 || !concerns {
             return Ok(());
         }
         let told = Version { generation: generation(tx).await?, version: published.version };
         store::parts_told(tx, &self.parts, told, false).await?;
         store::parts_told(tx, &self.again, told, true).await?;
+        store::left_told(tx, &self.left, told).await?;
         for hold in self.freed {
             store::release_told(tx, hold, told).await?;
         }

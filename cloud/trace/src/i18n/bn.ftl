@@ -209,6 +209,7 @@ trace-stage-CORRECT = সংশোধন
 trace-stage-REFUSED = প্রত্যাখ্যাত
 trace-stage-LOST = নথি হারানো
 trace-stage-STAGE_UNSPECIFIED = অপাঠ্য
+error-query-changed = আপনি পাতা ধরে পড়ার সময় বংশলতিকা বদলে গেছে। প্রথম পাতা থেকে আবার শুরু করুন।
 error-query-parameter = ঠিকানার একটি অংশ ঠিক নয়।
 error-query-empty = কিছু চাওয়া হয়নি।
 error-uid-foreign = এই UID অন্য প্রতিষ্ঠানের।

@@ -215,6 +215,7 @@ trace-stage-CORRECT = Correction
 trace-stage-REFUSED = Refused
 trace-stage-LOST = Record lost
 trace-stage-STAGE_UNSPECIFIED = Unreadable
+error-query-changed = The genealogy changed while you read it page by page. Begin again with its first page.
 error-query-parameter = A part of the address is not what it should be.
 error-query-empty = Nothing was asked for.
 error-uid-foreign = This UID belongs to another organisation.

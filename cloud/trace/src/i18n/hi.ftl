@@ -212,6 +212,7 @@ trace-stage-CORRECT = सुधार
 trace-stage-REFUSED = अस्वीकार
 trace-stage-LOST = अभिलेख खोया
 trace-stage-STAGE_UNSPECIFIED = अपठनीय
+error-query-changed = आप पन्ना-दर-पन्ना पढ़ रहे थे, तब वंशावली बदल गई। पहले पन्ने से फिर शुरू करें।
 error-query-parameter = पते का एक भाग सही नहीं है।
 error-query-empty = कुछ पूछा नहीं गया।
 error-uid-foreign = यह UID किसी अन्य संस्था की है।

@@ -212,6 +212,7 @@ trace-stage-CORRECT = సవరణ
 trace-stage-REFUSED = నిరాకరించబడింది
 trace-stage-LOST = రికార్డు పోయింది
 trace-stage-STAGE_UNSPECIFIED = చదవలేనిది
+error-query-changed = మీరు పేజీలవారీగా చదువుతుండగా వంశవృక్షం మారింది. మొదటి పేజీ నుండి మళ్లీ ప్రారంభించండి.
 error-query-parameter = చిరునామాలో ఒక భాగం సరిగా లేదు.
 error-query-empty = ఏమీ అడగలేదు.
 error-uid-foreign = ఈ UID మరో సంస్థది.

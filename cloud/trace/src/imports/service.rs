@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::ctx::Cx;
 use platform::db::DbError;
+use platform::plans;
 use platform::tenancy::{self, At, Watch};
 use platform::web::{csv_line, harmless};
 use proto::chain::Hash;
@@ -112,6 +113,9 @@ pub enum ImportError {
     /// An agent was given numbers of the file while it was checked.
     #[error("an agent was given numbers meanwhile that the file names; run it again to see which")]
     Meanwhile,
+    /// The plan's events of this month are used up.
+    #[error(transparent)]
+    Plan(#[from] plans::Denied),
     /// A batch could not be sent.
     #[error("sending a batch: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -157,6 +161,10 @@ pub async fn run(
             (false, _) => End::Refused,
         };
         return Ok(report);
+    }
+    if stands.through_seq == 0 {
+        // One that has begun comes to its end.
+        plans::admit_events(ingest.db(), wish.tenant, now).await?;
     }
     let (agent, resume) =
         ingest.db().tx(&cx, async |tx| begin(tx, wish, &name, &ground, &judged, now).await).await?;

@@ -284,3 +284,33 @@ fn csv_and_json_lines_make_the_same_events() {
     assert_eq!(csv.len(), 6);
     assert_eq!(csv, json);
 }
+
+/// The events of the month are used up: no history begins, one that has begun comes to its
+/// end, and a look at a file is free.
+#[tokio::test]
+async fn no_history_begins_when_the_events_of_the_month_are_used_up() {
+    let lab = Lab::new().await;
+    let begun = lab.wish("begun.csv", &history(3000));
+    let cut = lab.cut(&begun, 1).await;
+    assert!(cut.end == End::Stopped && cut.imported > 0, "{cut:?}");
+    let used: Result<(), platform::db::DbError> = lab
+        .site
+        .db
+        .db
+        .system_tx(async |system| {
+            let sql = "update control.plans set events_month = 10 where is_default";
+            sqlx::query(sql).execute(system.conn()).await?;
+            let sql = "insert into control.usage (tenant_id, month, events, metered_at)
+                       values ($1, '2025-06-01', 10, now())";
+            sqlx::query(sql).bind(lab.site.tenant).execute(system.conn()).await?;
+            Ok(())
+        })
+        .await;
+    used.unwrap();
+    let further = lab.wish("further.csv", &history(2));
+    let refused = run(&lab.ingest, &further, now(), &mut |_: &At| ControlFlow::Continue(())).await;
+    assert!(matches!(refused, Err(ImportError::Plan(_))), "{refused:?}");
+    let look = Wish { dry_run: true, ..further };
+    assert_eq!(lab.run(&look).await.end, End::DryRun);
+    assert_eq!(lab.run(&begun).await.end, End::Done);
+}

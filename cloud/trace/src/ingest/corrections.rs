@@ -104,15 +104,20 @@ pub async fn apply(
         }
     }
     let ids: Vec<Uuid> = events.iter().map(|e| e.event.event_id).filter(|id| !id.is_nil()).collect();
-    for waiting in all::findings::waiting_corrections(tx, stream.tenant, &ids).await? {
-        let theirs = Stream { agent_id: waiting.agent_id, epoch: waiting.epoch, ..stream };
-        let Some(by) = store::event_at(tx, theirs, waiting.seq).await? else {
-            continue;
-        };
-        if let Effect::Rows(rows) = rows_of(tx, stream.tenant, by, &HashSet::new()).await? {
+    let mut waiting = Vec::new();
+    for one in all::findings::waiting_corrections(tx, stream.tenant, &ids).await? {
+        let theirs = Stream { agent_id: one.agent_id, epoch: one.epoch, ..stream };
+        if let Some(by) = store::event_at(tx, theirs, one.seq).await? {
+            waiting.push((one.exception_id, by));
+        }
+    }
+    // One after the other: of two that waited for one event the first undoes it.
+    let mut later: HashSet<Uuid> = waiting.iter().map(|(_, by)| by.event_id).collect();
+    for (exception, by) in waiting {
+        later.remove(&by.event_id);
+        if let Effect::Rows(rows) = rows_of(tx, stream.tenant, by, &later).await? {
             made.push(Applied { by, rows });
-            all::findings::resolve(tx, stream.tenant, waiting.exception_id, "the corrected event has come")
-                .await?;
+            all::findings::resolve(tx, stream.tenant, exception, "the corrected event has come").await?;
         }
     }
     let rows = made

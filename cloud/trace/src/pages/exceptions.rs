@@ -2,14 +2,14 @@
 //! resolves it.
 
 use askama::Template;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use chrono::{DateTime, Utc};
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, IfMatch, Problem, Shell, form, query};
+use platform::web::{AppState, Caller, IfMatch, Path, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
 

@@ -2,12 +2,12 @@
 //! of a genealogy drawn, and of a whole report to be printed or kept.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, query};
+use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use uuid::Uuid;
 
 use super::say::{self, Zones};
@@ -30,7 +30,7 @@ const SHOWN: usize = 500;
 
 /// Whether the caller may go to a page of another part, where that part is there.
 pub(super) fn leads_to(state: &AppState, caller: &Caller, href: &str) -> bool {
-    state.nav.iter().any(|item| item.href == href && caller.may(&item.permission))
+    state.nav.iter().any(|item| item.href == href && item.is_for(caller))
 }
 
 /// A window around a moment, as parameters.
@@ -253,6 +253,7 @@ async fn passes(
 struct ComparePage<'a> {
     texts: &'a Texts,
     zones: Zones,
+    words: Words,
     a: &'a str,
     b: &'a str,
     error: Option<String>,
@@ -330,7 +331,8 @@ pub(super) async fn compared(
         }
         None => (None, None),
     };
-    let view = ComparePage { texts: &caller.texts, zones, a: &asked.a, b: &asked.b, error, found };
+    let words = Words::read(&state, &caller, &Codes::default()).await?;
+    let view = ComparePage { texts: &caller.texts, zones, words, a: &asked.a, b: &asked.b, error, found };
     Shell::new(&state, &caller, caller.t("trace-compare-title"), "/trace").page(&headers, &view)
 }
 

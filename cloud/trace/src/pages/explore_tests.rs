@@ -514,7 +514,10 @@ async fn rights_at_one_plant_reach_no_further() {
             assert_eq!(own.passes.len(), 1);
             let customer = places::customer_in(tx, "ACME", "", &page, now).await?;
             assert_eq!((customer.orders.len(), customer.passes.len()), (0, 0));
-            assert!(own.plants_behind.iter().all(|behind| behind.plant == "VSK"));
+            // That others are behind is told, and nothing of how it is there.
+            let behind: Vec<(&str, bool)> =
+                own.plants_behind.iter().map(|one| (one.plant.as_str(), one.agent.is_empty())).collect();
+            assert_eq!(behind, [("KOL", true), ("VSK", false)]);
             let other =
                 compare::compare_in(tx, &Genealogy::default(), &motor(1), &motor(2), now).await.unwrap_err();
             assert_eq!(other.status(), 404);

@@ -2,11 +2,11 @@
 //! became of it.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, query};
+use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use serde::Deserialize;
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! Holds: what stands, what one would hold, placing, releasing.
 
 use askama::Template;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
@@ -10,7 +10,7 @@ use chrono::Utc;
 use platform::db::DbError;
 use platform::i18n::Texts;
 use platform::people::USER_READ;
-use platform::web::{AppState, Caller, Problem, Shell, form, query};
+use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
 

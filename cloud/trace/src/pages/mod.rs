@@ -20,7 +20,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::{get, post};
 use platform::i18n::{Lang, Sources};
-use platform::web::{AppState, NavItem};
+use platform::web::{AppState, NavGroup, NavItem, Seen};
 
 use crate::rights::{EXCEPTION_READ, HOLD_READ, PLANT_READ, TRACE_READ};
 
@@ -35,39 +35,39 @@ pub const TEXTS: Sources<'static> = [
 /// The entries of the side navigation.
 pub const NAV: [NavItem; 5] = [
     NavItem {
-        group: "nav-group-trace",
+        group: NavGroup::Trace,
         href: "/",
         label_key: "nav-home",
         icon: "pulse",
-        permission: TRACE_READ,
+        seen: Seen::With(TRACE_READ),
     },
     NavItem {
-        group: "nav-group-trace",
+        group: NavGroup::Trace,
         href: "/trace",
         label_key: "nav-trace",
         icon: "trace",
-        permission: TRACE_READ,
+        seen: Seen::With(TRACE_READ),
     },
     NavItem {
-        group: "nav-group-trace",
+        group: NavGroup::Trace,
         href: "/exceptions",
         label_key: "nav-exceptions",
         icon: "exception",
-        permission: EXCEPTION_READ,
+        seen: Seen::With(EXCEPTION_READ),
     },
     NavItem {
-        group: "nav-group-trace",
+        group: NavGroup::Trace,
         href: "/holds",
         label_key: "nav-holds",
         icon: "hold",
-        permission: HOLD_READ,
+        seen: Seen::With(HOLD_READ),
     },
     NavItem {
-        group: "nav-group-trace",
+        group: NavGroup::Trace,
         href: "/plants",
         label_key: "nav-plants",
         icon: "plant",
-        permission: PLANT_READ,
+        seen: Seen::With(PLANT_READ),
     },
 ];
 

@@ -100,9 +100,9 @@ pub fn colour(value: &str) -> &'static str {
     }
 }
 
-/// How people write a unit of measure, by its code (UCUM's); most are written as their
-/// code is.
-pub fn unit(code: &str) -> &str {
+/// How people write a unit of measure, by its code (UCUM's), where the tenant's master does
+/// not say it; most are written as their code is. Pages ask `Words::unit`.
+pub(super) fn usual_unit(code: &str) -> &str {
     match code {
         "Cel" => "°C",
         "[degF]" => "°F",

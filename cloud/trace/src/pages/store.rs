@@ -43,6 +43,18 @@ pub async fn reason_texts(tx: &mut Tx, codes: &[String]) -> Result<Vec<(String, 
     Ok(rows.into_iter().map(|row| (row.reason, row.texts)).collect())
 }
 
+/// How the tenant's master writes units of measure, of those that it says it of.
+pub async fn unit_symbols(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select unit, symbol from units where tenant_id = $1 and symbol <> '' and deleted_at is null",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.unit, row.symbol)).collect())
+}
+
 /// An event in one line.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the columns of the table, described in the schema")]

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Duration, Utc};
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, query};
+use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use serde::Deserialize;
 use uuid::Uuid;
 

@@ -1,5 +1,5 @@
-//! Words for what plants write as codes: reasons and refusals, and who did it. Looked up
-//! once for all that a page or a file shows.
+//! Words for what plants write as codes: reasons and refusals, units of measure, and who
+//! did it. Looked up once for all that a page or a file shows.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,6 +8,7 @@ use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem};
 use serde_json::Value;
 
+use super::say::usual_unit;
 use super::store;
 use super::who::Names;
 use crate::explore::model::{EventView, Sources, Trace};
@@ -78,6 +79,8 @@ pub(crate) struct Words {
     names: Names,
     /// Texts of reasons by language, by code.
     reasons: HashMap<String, Value>,
+    /// Symbols of units of measure, by code.
+    units: HashMap<String, String>,
 }
 
 impl Words {
@@ -88,16 +91,15 @@ impl Words {
     pub async fn read(state: &AppState, caller: &Caller, codes: &Codes) -> Result<Self, Problem> {
         let names = Names::read(state, caller, codes.people.iter().map(String::as_str)).await?;
         let reasons: Vec<String> = codes.reasons.iter().cloned().collect();
-        let reasons = match reasons.as_slice() {
-            [] => Vec::new(),
-            reasons => {
-                let read = async |tx: &mut platform::db::Tx| {
-                    Ok::<_, DbError>(store::reason_texts(tx, reasons).await?)
-                };
-                state.db.tx(&caller.cx, read).await?
-            }
+        let read = async |tx: &mut platform::db::Tx| {
+            let reasons = match reasons.as_slice() {
+                [] => Vec::new(),
+                reasons => store::reason_texts(tx, reasons).await?,
+            };
+            Ok::<_, DbError>((reasons, store::unit_symbols(tx).await?))
         };
-        Ok(Self { names, reasons: reasons.into_iter().collect() })
+        let (reasons, units) = state.db.tx(&caller.cx, read).await?;
+        Ok(Self { names, reasons: reasons.into_iter().collect(), units: units.into_iter().collect() })
     }
 
     /// What is known of these people and of these reasons, in English.
@@ -108,7 +110,13 @@ impl Words {
     ) -> Self {
         let text = |(code, text): (&str, &str)| (code.to_owned(), serde_json::json!({ "en": text }));
         let names = people.map(|(id, name)| (id.to_owned(), name.to_owned())).into_iter().collect();
-        Self { names: Names::told(names), reasons: reasons.map(text).into_iter().collect() }
+        let reasons = reasons.map(text).into_iter().collect();
+        Self { names: Names::told(names), reasons, units: HashMap::new() }
+    }
+
+    /// How people write a unit of measure: as the tenant's master says, else as is usual.
+    pub fn unit<'w>(&'w self, code: &'w str) -> &'w str {
+        self.units.get(code).map_or_else(|| usual_unit(code), String::as_str)
     }
 
     /// Who somebody is; of one who is not known the id.
@@ -157,6 +165,13 @@ mod tests {
         assert_ne!(words.reason(&texts(Lang::Bn), "printed"), "printed");
         assert_eq!(words.reason(&texts(Lang::En), "a crack, seen by eye"), "a crack, seen by eye");
         assert_eq!((words.person("op-7"), words.person_with_id("op-7")), ("op-7", "op-7".to_owned()));
+    }
+
+    #[test]
+    fn a_unit_is_written_as_the_master_says_then_as_is_usual() {
+        let units = [("pcs".to_owned(), "Stück".to_owned()), ("Cel".to_owned(), "deg C".to_owned())];
+        let words = Words { units: units.into(), ..Words::default() };
+        assert_eq!(["pcs", "Cel", "um", "bar"].map(|code| words.unit(code)), ["Stück", "deg C", "µm", "bar"]);
     }
 
     /// What agents write is spelled as they spell it: a key that they do not have would

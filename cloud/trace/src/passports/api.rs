@@ -1,13 +1,13 @@
 //! Passports by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Problem, json, query};
+use platform::web::{AppState, Caller, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -14,7 +14,7 @@ mod store;
 mod tests;
 
 use platform::i18n::{Lang, Sources};
-use platform::web::{Module, NavItem, Permission};
+use platform::web::{Module, NavGroup, NavItem, Permission, Seen};
 
 pub use service::reseal;
 
@@ -26,11 +26,11 @@ pub const PASSPORT_WRITE: Permission = Permission::write("passport.write");
 pub const PASSPORT_MANAGE: Permission = Permission::admin("passport.manage");
 
 const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-trace",
+    group: NavGroup::Trace,
     href: "/passports",
     label_key: "nav-passports",
     icon: "proof",
-    permission: PASSPORT_READ,
+    seen: Seen::With(PASSPORT_READ),
 }];
 
 /// The texts of this part.

@@ -3,14 +3,14 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use platform::i18n::Texts;
-use platform::web::{AppState, Caller, Problem, Shell, form, query};
+use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
 

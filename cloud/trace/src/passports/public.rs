@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Extension, Router, routing::get};
@@ -16,7 +16,7 @@ use platform::ctx::Cx;
 use platform::db::Tx;
 use platform::i18n::{Lang, Texts, Value, zone};
 use platform::tenancy::{self, Standing, Tenant};
-use platform::web::{AppState, Client, Problem, Rate, RateLimits, Rates};
+use platform::web::{AppState, Client, Path, Problem, Rate, RateLimits, Rates};
 use serde::Deserialize;
 use uid::{Key, TenantCode, Uid};
 

@@ -14,6 +14,7 @@ use super::origin;
 use super::state::State;
 use super::stock::Entry;
 use super::store::facts;
+use super::store::holds::Held;
 use super::store::write::Transfer;
 
 /// What follows from the facts of one UID.
@@ -33,7 +34,7 @@ pub(crate) struct Expected {
     pub ways: Vec<Transfer>,
     /// Holds that plants placed on it.
     pub plant_holds: Vec<PlantHold>,
-    /// Holds that the office placed on it by name.
+    /// Holds of which the office says that it is under them, by name or through others.
     pub office_holds: Vec<OfficeHold>,
 }
 
@@ -98,8 +99,8 @@ pub(crate) struct Standing {
     pub entries: HashMap<i64, Vec<Entry>>,
     /// Ways between plants.
     pub ways: HashMap<i64, Vec<Transfer>>,
-    /// Holds with the UID among their members, and whether they were released.
-    pub holds: HashMap<i64, Vec<(Uuid, bool)>>,
+    /// Holds with the UID among their members.
+    pub holds: HashMap<i64, Vec<Held>>,
 }
 
 /// Reads what stands beside the registry.
@@ -115,8 +116,8 @@ pub(crate) async fn standing(tx: &mut Tx, keys: &[i64]) -> Result<Standing, Erro
     for way in write::transfers_of(tx, keys).await? {
         all.ways.entry(way.key).or_default().push(way);
     }
-    for (key, hold, released) in super::store::holds::of_members(tx, keys).await? {
-        all.holds.entry(key).or_default().push((hold, released));
+    for (key, held) in super::store::holds::of_members(tx, keys).await? {
+        all.holds.entry(key).or_default().push(held);
     }
     Ok(all)
 }

@@ -72,22 +72,28 @@ pub struct OfficeHold {
 }
 
 /// The holds that the office (one of `agents`) says of a label, by the label's own facts and
-/// their corrections. A release names every label of its hold, so each label shows it.
+/// their corrections: those that it was named for, and those that it came under through
+/// others. A release names every label of its hold, so each label shows it.
 #[must_use]
 pub fn of_office(facts: &[Arc<Fact>], agents: &[Uuid]) -> Vec<OfficeHold> {
     let corrected = |fact: &Fact| facts.iter().any(|other| other.corrects == Some(fact.event_id));
     let office = facts.iter().filter(|fact| agents.contains(&fact.stamp.agent));
-    let told: Vec<(Uuid, &Arc<Fact>)> =
-        office.filter_map(|fact| Some((named(fact)?.parse().ok()?, fact))).collect();
+    let mut told: Vec<(Uuid, &Arc<Fact>)> = office
+        .filter(|fact| matches!(fact.stage, Stage::Hold | Stage::Release))
+        .filter_map(|fact| Some((named(fact)?.parse().ok()?, fact)))
+        .collect();
+    // In the order of the office's stream: a package is let go, and comes under it again.
+    told.sort_by_key(|(_, fact)| fact.stamp);
     let mut holds: Vec<OfficeHold> = Vec::new();
     for (hold_id, fact) in &told {
-        let known = holds.iter().any(|hold| hold.hold_id == *hold_id);
-        if fact.stage != Stage::Hold || corrected(fact) || known {
-            continue;
+        let released = (!corrected(fact)).then_some(fact.stage == Stage::Release);
+        match holds.iter_mut().find(|hold| hold.hold_id == *hold_id) {
+            // What a correction leaves open stays open.
+            Some(hold) => hold.released = hold.released.and(released),
+            // Of a hold of a plant the office may say its end alone.
+            None if fact.stage == Stage::Hold => holds.push(OfficeHold { hold_id: *hold_id, released }),
+            None => {}
         }
-        let mut ends = told.iter().filter(|(id, fact)| id == hold_id && fact.stage == Stage::Release);
-        let open = ends.clone().any(|(_, fact)| corrected(fact));
-        holds.push(OfficeHold { hold_id: *hold_id, released: (!open).then(|| ends.next().is_some()) });
     }
     holds
 }
@@ -230,7 +236,10 @@ mod tests {
         let back = fact(9, 10, Stage::Correct, Some(office.event_id));
         assert_eq!(said(&[&office, &placed, &back]), [None]);
         let never = fact(9, 10, Stage::Correct, Some(placed.event_id));
-        assert_eq!(said(&[&placed, &never]), []);
+        assert_eq!(said(&[&placed, &never]), [None]);
+        let mut again = placed.clone();
+        (again.stamp.seq, again.event_id) = (11, Uuid::from_u128(11));
+        assert_eq!(said(&[&again, &office, &placed]), [Some(false)], "a package that came under it again");
         office.stage = Stage::Hold;
         assert_eq!(of_key(7, &[Arc::new(office)]), []);
     }

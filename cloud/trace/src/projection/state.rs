@@ -102,9 +102,10 @@ pub struct State {
     pub unit: String,
     /// Production order for which it was issued or made.
     pub order: String,
-    /// When the last fact happened.
+    /// When the last fact happened that moved it on ([`moves_on`]); before the first such
+    /// one, when it was first heard of.
     pub last_at: Option<DateTime<Utc>>,
-    /// What the last fact was.
+    /// What that fact was.
     pub last_stage: Stage,
     /// Own facts that count, corrections among them.
     pub events: i32,
@@ -160,5 +161,38 @@ impl State {
     #[must_use]
     pub fn amount(&self) -> Decimal {
         self.quantity.unwrap_or(Decimal::ONE)
+    }
+}
+
+/// Whether a fact of this stage says where a UID stands on its way. A refusal, a label, a
+/// hold and its release, an inspection, a sample, a count or a new owner do not: what was
+/// in work stays in work, and as old as it was.
+#[must_use]
+pub fn moves_on(stage: Stage) -> bool {
+    !matches!(
+        stage,
+        Stage::Unspecified
+            | Stage::Refused
+            | Stage::Label
+            | Stage::Hold
+            | Stage::Release
+            | Stage::Inspection
+            | Stage::Sample
+            | Stage::Count
+            | Stage::OwnerChange
+            | Stage::Correct
+    )
+}
+
+/// Whether a UID in a plant whose last such fact was of this stage is in work. What is
+/// issued, kitted, taken from or made of something else is so under an order only: without
+/// one it is a container at the store, or what a merchant divides. The index
+/// `uid_registry_in_work` and the dashboards' queries say the same in SQL.
+#[must_use]
+pub fn in_work(stage: Stage, order: &str) -> bool {
+    match stage {
+        Stage::Operation | Stage::Load | Stage::Rework | Stage::Assembly => true,
+        Stage::IssueToProduction | Stage::Kit | Stage::Consume | Stage::Transformation => !order.is_empty(),
+        _ => false,
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use uid::TenantCode;
 
 use super::compare::Difference;
+use super::held::WrongHold;
 use super::uids::Wrong;
 use super::{PROOF_READ, ProofError, store};
 use crate::explore::names;
@@ -126,6 +127,26 @@ pub(super) async fn tell_uid(
         detail,
     };
     notify(tx, finding, &named.join(" · "), now).await
+}
+
+/// The same of a hold whose row is not what was told when it was placed.
+pub(super) async fn tell_hold(tx: &mut Tx, wrong: WrongHold, now: DateTime<Utc>) -> Result<(), ProofError> {
+    let WrongHold { hold_id, reason, differs } = wrong;
+    let columns: Vec<&str> = differs.iter().map(|one| one.column.as_str()).collect();
+    let mut detail = json!({ "what": "hold", "columns": columns, "differs": differs });
+    let print = print(&format!("hold:{hold_id}"), &detail);
+    detail["hold"] = json!({ "hold_id": hold_id, "reason": reason });
+    let finding = Finding {
+        kind: "proof.altered",
+        fingerprint: print,
+        plant: String::new(),
+        agent_id: None,
+        epoch: None,
+        seq: None,
+        key: None,
+        detail,
+    };
+    notify(tx, finding, &format!("{hold_id} · {reason}"), now).await
 }
 
 /// The same for the tree itself: its tiles, its heads or its batches are not what was

@@ -1,6 +1,6 @@
 //! Proofs by API.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Problem, query};
+use platform::web::{AppState, Caller, Path, Problem, query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

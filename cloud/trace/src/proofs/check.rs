@@ -27,6 +27,9 @@ const TILES: i64 = 8;
 /// A round over all events begins this often by itself.
 const ROUND: TimeDelta = TimeDelta::hours(6);
 
+/// UIDs of altered events that are kept for a round.
+const MOST_TOUCHED: i32 = 10_000;
+
 /// UIDs that one step looks at; where that takes too long, fewer.
 const UIDS: [i64; 3] = [500, 25, 1];
 
@@ -116,9 +119,11 @@ async fn attempt(db: &Db, tenant: Uuid, most: i64, now: DateTime<Utc>) -> Result
         let to = (from + TILES * WIDTH as i64).min(tree.size);
         let kept = kept(tx, from, to).await?;
         let batches = clipped(store::batches_of(tx, from..to).await?, (from, to))?;
-        for found in look(tx, &batches, &kept, from).await? {
+        let (found, touched) = look(tx, &batches, &kept, from).await?;
+        for found in found {
             altered::tell(tx, &found, now).await?;
         }
+        store::touch(tx, &touched.into_iter().collect::<Vec<_>>(), MOST_TOUCHED).await?;
         let round = to == tree.size;
         if round {
             match check_head(tx, tree.size).await {

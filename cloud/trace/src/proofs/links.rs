@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::ProofError;
 use super::altered::{Found, What};
 use super::compare::{self, Difference, LinkAt};
+use super::corrected::{self, Families};
 use super::rows::{MOST_LINKS, StoredLink};
 use crate::explore::order::Stamp;
 use crate::ingest::decode::{Envelope, decode};
@@ -67,6 +68,7 @@ pub(super) async fn more(
     from: After,
 ) -> Result<(Vec<Found>, Option<After>), ProofError> {
     let mut found: BTreeMap<Stamp, Found> = BTreeMap::new();
+    let (mut families, mut made_up) = (Families::default(), Vec::new());
     let mut after = Some(from);
     for _ in 0..PAGES {
         let Some(from) = after.take() else { break };
@@ -81,10 +83,16 @@ pub(super) async fn more(
         });
         let events = events(tx, &links).await?;
         for (stamp, link) in links {
+            if let Some(corrects) = events.get(&stamp).and_then(|event| event.event.corrects) {
+                if families.of(tx, corrects).await?.is_some_and(|family| !family.allows(&link)) {
+                    let event = events.get(&stamp).map(|event| event.event.clone());
+                    let what = What::Columns(vec![corrected::forged(&link)]);
+                    made_up.push(Found { stamp, leaf: None, key: Some(key), event, what });
+                }
+                continue;
+            }
             let what = match events.get(&stamp) {
                 None => What::Added(vec!["uid_links"]),
-                // Those of a correction follow from another event.
-                Some(event) if event.event.corrects.is_some() => continue,
                 // One of its own place is compared with its event.
                 Some(event) if compare::said(event).1.links.iter().any(|own| same_place(own, &link)) => {
                     continue;
@@ -98,7 +106,7 @@ pub(super) async fn more(
             found.entry(stamp).or_insert(Found { stamp, leaf: None, key: Some(key), event, what });
         }
     }
-    Ok((found.into_values().collect(), after))
+    Ok((found.into_values().chain(made_up).collect(), after))
 }
 
 /// Whether two links of one event stand at the same place.

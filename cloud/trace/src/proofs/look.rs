@@ -10,6 +10,7 @@ use verify::merkle::{self, Hash};
 use super::ProofError;
 use super::altered::{Found, What};
 use super::compare::{self, Columns, Difference, LinkAt, Rows};
+use super::corrected::{self, Families};
 use super::rows::{self, Span};
 use super::store::{self, Leaves};
 use crate::explore::order::Stamp;
@@ -30,15 +31,17 @@ struct Intact {
     differs: Vec<Difference>,
 }
 
-/// Looks at the events of some batches, whose leaves follow one another from `from` on.
+/// Looks at the events of some batches, whose leaves follow one another from `from` on;
+/// answers what it found, and the UIDs that altered events name or named.
 pub(super) async fn look(
     tx: &mut Tx,
     batches: &[Leaves],
     kept: &[Hash],
     from: i64,
-) -> Result<Vec<Found>, ProofError> {
+) -> Result<(Vec<Found>, BTreeSet<i64>), ProofError> {
     let mut stored = rows::load(tx, &Span::of(batches)).await?;
     let mut found = Vec::new();
+    let mut touched: BTreeSet<i64> = BTreeSet::new();
     let mut intact: BTreeMap<Stamp, Intact> = BTreeMap::new();
     for batch in batches {
         for seq in batch.from_seq..=batch.to_seq {
@@ -51,8 +54,20 @@ pub(super) async fn look(
             let at =
                 Found { stamp, leaf: Some((batch.batch_id, leaf)), key, event: None, what: What::Missing };
             match one.event {
-                None => found.push(at),
+                None => {
+                    touched.extend(one.rows.subjects.iter().map(|row| row.key));
+                    found.push(at);
+                }
                 Some((event, bytes)) if merkle::leaf(&bytes) != *hash => {
+                    touched.extend(one.rows.subjects.iter().map(|row| row.key));
+                    let envelope = Envelope {
+                        agent_id: batch.agent_id,
+                        plant: None,
+                        epoch: batch.epoch,
+                        seq,
+                        now: event.recorded_at,
+                    };
+                    touched.extend(decode(envelope, bytes.into()).subjects.iter().map(|row| row.key));
                     found.push(Found { event: Some(event), what: What::Bytes, ..at });
                 }
                 Some((event, bytes)) => {
@@ -72,8 +87,14 @@ pub(super) async fn look(
             }
         }
     }
+    let mut families = Families::default();
     compare_rows(tx, &mut intact).await?;
-    let forged = more_links(tx, &mut intact).await?;
+    for (stamp, one) in &mut intact {
+        if let Some(corrects) = one.decoded.event.corrects {
+            one.differs.extend(corrected::differences(tx, *stamp, corrects, &mut families).await?);
+        }
+    }
+    let forged = more_links(tx, &mut intact, &mut families).await?;
     registry(tx, &mut intact).await?;
     lots(tx, &mut intact).await?;
     for (stamp, mut one) in intact {
@@ -81,6 +102,10 @@ pub(super) async fn look(
             continue;
         }
         one.differs.truncate(compare::MOST);
+        if one.differs.iter().any(|one| is_folded(&one.column)) {
+            touched.extend(one.decoded.subjects.iter().map(|row| row.key));
+            touched.extend(one.rows.subjects.iter().map(|row| row.key));
+        }
         let key = one.decoded.subjects.iter().map(|row| row.key).find(|key| *key != 0);
         found.push(Found {
             stamp,
@@ -91,7 +116,14 @@ pub(super) async fn look(
         });
     }
     found.extend(forged);
-    Ok(found)
+    touched.remove(&0);
+    Ok((found, touched))
+}
+
+/// Whether states are folded from it: from an event and its rows, and not from what stands in
+/// the registry because of it.
+fn is_folded(column: &str) -> bool {
+    !["uid_registry", "uid_aliases", "lots", "links"].iter().any(|beside| column.starts_with(beside))
 }
 
 /// The rows of the events themselves.
@@ -127,17 +159,30 @@ fn links(one: &Intact) -> Vec<LinkAt> {
 
 /// Links that stand beside those that the events make. Those of events elsewhere that do
 /// not even name the UID are told apart.
-async fn more_links(tx: &mut Tx, all: &mut BTreeMap<Stamp, Intact>) -> Result<Vec<Found>, ProofError> {
+async fn more_links(
+    tx: &mut Tx,
+    all: &mut BTreeMap<Stamp, Intact>,
+    families: &mut Families,
+) -> Result<Vec<Found>, ProofError> {
     let keys: BTreeSet<i64> = all
         .values()
         .flat_map(|one| one.decoded.subjects.iter().map(|row| row.key))
         .filter(|key| *key != 0)
         .collect();
     let mut forged: BTreeMap<Stamp, Found> = BTreeMap::new();
+    let mut made_up = Vec::new();
     for linked in rows::links_from(tx, &keys.into_iter().collect::<Vec<_>>()).await? {
-        let rows::Linked { stamp, link, could } = linked;
+        let rows::Linked { stamp, link, could, corrects } = linked;
+        if let Some(corrects) = corrects {
+            // Told by itself, link by link: whichever of its UIDs leads to it.
+            if families.of(tx, corrects).await?.is_some_and(|family| !family.allows(&link)) {
+                let event = all.get(&stamp).map(|one| one.decoded.event.clone());
+                let (key, what) = (Some(link.link.from_key), What::Columns(vec![corrected::forged(&link)]));
+                made_up.push(Found { stamp, leaf: None, key, event, what });
+            }
+            continue;
+        }
         match all.get_mut(&stamp) {
-            Some(one) if one.decoded.event.corrects.is_some() => {}
             // Any of its own place is compared already.
             Some(one) if one.rows.links.contains(&link) => {}
             Some(one) => {
@@ -152,7 +197,7 @@ async fn more_links(tx: &mut Tx, all: &mut BTreeMap<Stamp, Intact>) -> Result<Ve
             }
         }
     }
-    Ok(forged.into_values().collect())
+    Ok(forged.into_values().chain(made_up).collect())
 }
 
 /// UIDs that an event gives birth to, and which of them are containers.

@@ -11,15 +11,17 @@ mod altered;
 mod api;
 pub mod check;
 mod compare;
+mod corrected;
 pub mod export;
 pub mod heads;
+mod held;
 mod links;
 mod look;
 mod pages;
 mod rows;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tiles;
 pub mod tree;
 mod uids;
@@ -29,7 +31,7 @@ use axum::http::StatusCode;
 use platform::db::DbError;
 use platform::i18n::{Lang, Sources};
 use platform::secrets::SecretError;
-use platform::web::{Module, NavItem, Permission, Problem};
+use platform::web::{Module, NavGroup, NavItem, Permission, Problem, Seen};
 use verify::note::NoteError;
 
 use crate::explore::error::TraceError;
@@ -43,11 +45,11 @@ pub const PROOF_READ: Permission = Permission::read("proof.read");
 pub const PROOF_MANAGE: Permission = Permission::admin("proof.manage");
 
 const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-trace",
+    group: NavGroup::Trace,
     href: "/proofs",
     label_key: "nav-proofs",
     icon: "check",
-    permission: PROOF_READ,
+    seen: Seen::With(PROOF_READ),
 }];
 
 /// The texts of this part.

@@ -196,6 +196,22 @@ async fn readings(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> 
     Ok(())
 }
 
+/// When an event was recorded, and its bytes.
+pub async fn payload_at(tx: &mut Tx, at: Stamp) -> Result<Option<(DateTime<Utc>, Vec<u8>)>, Error> {
+    let tenant = tx.tenant();
+    let row = sqlx::query!(
+        "select recorded_at, payload from lifecycle_events \
+         where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        tenant,
+        at.agent,
+        at.epoch,
+        at.seq,
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| (row.recorded_at, row.payload)))
+}
+
 /// A row of `uid_links`.
 pub struct StoredLink {
     /// The agent of its event.
@@ -263,15 +279,17 @@ pub async fn links_at(tx: &mut Tx, at: &[(Stamp, LinkAt)]) -> Result<Vec<(Stamp,
     Ok(rows.into_iter().map(StoredLink::told).collect())
 }
 
-/// A stored link, and whether its event names the UID that it leads from, or corrects.
+/// A stored link, and what its event could have to do with it.
 #[derive(Debug, Clone)]
 pub struct Linked {
     /// The event.
     pub stamp: Stamp,
     /// The link.
     pub link: LinkAt,
-    /// Its event could have made it.
+    /// Its event names the UID that it leads from.
     pub could: bool,
+    /// What its event corrects.
+    pub corrects: Option<Uuid>,
 }
 
 /// Stored links that lead from these UIDs, the first [`MOST_LINKS`] of each.
@@ -283,10 +301,10 @@ pub async fn links_from(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Linked>, Error>
                   l.kind as "kind!", l.effect as "effect!", l.quantity, l.unit as "unit!",
                   exists (select from event_subjects s
                           where s.tenant_id = $1 and s.key = l.from_key and s.agent_id = l.agent_id
-                            and s.epoch = l.epoch and s.seq = l.seq)
-                  or exists (select from lifecycle_events e
-                             where e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
-                               and e.seq = l.seq and e.corrects is not null) as "could!"
+                            and s.epoch = l.epoch and s.seq = l.seq) as "could!",
+                  (select e.corrects from lifecycle_events e
+                   where e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
+                     and e.seq = l.seq) as corrects
            from unnest($2::bigint[]) as u(key)
            cross join lateral (select * from uid_links k where k.tenant_id = $1 and k.from_key = u.key
                order by k.to_key, k.agent_id, k.epoch, k.seq, k.ordinal limit $3) as l"#,
@@ -303,7 +321,7 @@ pub async fn links_from(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Linked>, Error>
             let (from_key, to_key, kind, effect) = (row.from_key, row.to_key, row.kind, row.effect);
             let link = LinkRow { from_key, to_key, kind, effect, quantity: row.quantity, unit: row.unit };
             let link = LinkAt { ordinal: row.ordinal, occurred_at: row.occurred_at, link };
-            Linked { stamp, link, could: row.could }
+            Linked { stamp, link, could: row.could, corrects: row.corrects }
         })
         .collect())
 }

@@ -77,14 +77,38 @@ pub async fn size(tx: &mut Tx) -> Result<i64, Error> {
     Ok(found.unwrap_or(0))
 }
 
-/// Moves the tree that [`tree_lock`] took.
-pub async fn tree_grow(tx: &mut Tx, through_batch: i64, size: i64) -> Result<(), Error> {
+/// How many UIDs the events of these batches give birth to: by how many the check of UIDs
+/// gets longer.
+pub async fn births(tx: &mut Tx, of: &[Leaves]) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    let agents: Vec<Uuid> = of.iter().map(|row| row.agent_id).collect();
+    let epochs: Vec<i32> = of.iter().map(|row| row.epoch).collect();
+    let from: Vec<i64> = of.iter().map(|row| row.from_seq).collect();
+    let to: Vec<i64> = of.iter().map(|row| row.to_seq).collect();
+    sqlx::query_scalar!(
+        r#"select count(*) as "births!"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent, epoch, low, high)
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = b.agent and s.epoch = b.epoch
+               and s.seq >= b.low and s.seq <= b.high and s.mint"#,
+        tenant,
+        &agents,
+        &epochs,
+        &from,
+        &to,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Moves the tree that [`tree_lock`] took; `births` UIDs were born in what it took in.
+pub async fn tree_grow(tx: &mut Tx, through_batch: i64, size: i64, births: i64) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "update proof_trees set through_batch = $2, size = $3 where tenant_id = $1",
+        "update proof_trees set through_batch = $2, size = $3, uids = uids + $4 where tenant_id = $1",
         tenant,
         through_batch,
         size,
+        births,
     )
     .execute(tx.conn())
     .await?;
@@ -432,8 +456,7 @@ pub async fn uids_begin(tx: &mut Tx, leaf: i64, now: DateTime<Utc>) -> Result<()
     let tenant = tx.tenant();
     sqlx::query!(
         "update proof_trees set check_leaf = $2, checked_at = $3, check_key = 0, check_link = null, \
-             check_uids = 0, uids = (select count(*) from uid_registry where tenant_id = $1) \
-         where tenant_id = $1",
+             check_uids = 0 where tenant_id = $1",
         tenant,
         leaf,
         now,
@@ -466,12 +489,44 @@ pub async fn uids_checked(
     Ok(())
 }
 
+/// Keeps UIDs that altered events name: what is found of these is told of the event, and not
+/// of the UID as well. At most so many, of which those of before stay.
+pub async fn touch(tx: &mut Tx, keys: &[i64], most: i32) -> Result<(), Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update proof_trees set check_keys = (array(select distinct k from unnest(check_keys || $2::bigint[]) as k \
+             order by k))[1:$3] where tenant_id = $1",
+        tenant,
+        keys,
+        most,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Those of these UIDs that altered events of this round name.
+pub async fn touched(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select k.key as "key!" from proof_trees t cross join lateral unnest(t.check_keys) as k(key)
+           where t.tenant_id = $1 and k.key = any($2)"#,
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// The round is done.
 pub async fn round_done(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
         "update proof_trees set check_leaf = 0, check_key = null, check_link = null, checked_at = $2, \
-             round_at = $2 where tenant_id = $1",
+             round_at = $2, check_keys = '{}', uids = greatest(uids, check_uids) where tenant_id = $1",
         tenant,
         now,
     )

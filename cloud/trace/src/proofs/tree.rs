@@ -51,7 +51,8 @@ pub async fn step(db: &Db, secrets: &Secrets, tenant: Uuid, now: DateTime<Utc>) 
         }
         let size = grow(tx, tree.size, &leaves).await?;
         store::batches_insert(tx, &grown).await?;
-        store::tree_grow(tx, last, size).await?;
+        let births = store::births(tx, &grown).await?;
+        store::tree_grow(tx, last, size, births).await?;
         Ok(batches.len())
     })
     .await

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::check::Looked;
 use super::compare::Difference;
 use super::links::{self, After};
-use super::{ProofError, altered, store};
+use super::{ProofError, altered, held, store};
 use crate::explore::service::own_code;
 use crate::projection::expect::{self, Expected};
 use crate::projection::{PROJECTION, store::queue};
@@ -59,12 +59,21 @@ pub(super) async fn step(
         keys.retain(|other| other <= key);
     }
     let Some(&last) = keys.last() else {
+        for wrong in held::look(tx).await? {
+            altered::tell_hold(tx, wrong, now).await?;
+        }
         store::round_done(tx, now).await?;
         return Ok(Looked::default());
     };
     let code = own_code(tx).await.ok();
     let offices = offices(tx).await?;
     let mut wrong = look(tx, code, &keys, &offices).await?;
+    if !wrong.is_empty() {
+        // What follows from an altered event is told of that.
+        let keys: Vec<i64> = wrong.iter().map(|one| one.key).collect();
+        let touched = store::touched(tx, &keys).await?;
+        wrong.retain(|one| !touched.contains(&one.key));
+    }
     if !wrong.is_empty() {
         let keys: Vec<i64> = wrong.iter().map(|one| one.key).collect();
         match sure(tx, code, &keys, &offices).await? {
@@ -158,7 +167,7 @@ async fn registry(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Row>, Error>
     let rows = sqlx::query_as!(
         Row,
         "select key, item, lot_id, quantity, unit, life, quality, custody, plant, location, parent_key, \
-             order_number, last_at, last_stage, events from uid_registry \
+             owner, order_number, last_at, last_stage, events from uid_registry \
          where tenant_id = $1 and key = any($2)",
         tenant,
         keys,

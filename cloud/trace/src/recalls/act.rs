@@ -6,6 +6,9 @@
 //! in transactions of their own by the worker, each with the note of what it holds:
 //! a hold writes into the office's stream, whose lock every plant's facts wait for.
 
+use std::collections::BTreeSet;
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::Tx;
@@ -17,7 +20,8 @@ use uuid::Uuid;
 use super::begin::{LONGEST_TEXT, locked};
 use super::error::RecallError;
 use super::model::{Action, KindOf, MAX_MEMBERS, Reach, Recall, Status, Transition, transition};
-use super::{RECALL_ACTIVATED, RECALL_CLOSED, RECALL_READ, approval, consignees, store};
+use super::snapshot::{self, Reached};
+use super::{RECALL_ACTIVATED, RECALL_CLOSED, RECALL_READ, approval, consignees, since, store};
 use crate::genealogy::Genealogy;
 use crate::holds;
 use crate::ingest::notify::Batch as Told;
@@ -108,7 +112,7 @@ pub async fn act(
     Ok(Done { status: way.to, batch, approval: None })
 }
 
-fn notice(recall: &Recall) -> Notice {
+pub(super) fn notice(recall: &Recall) -> Notice {
     Notice::new(To::Permission(RECALL_READ.code.to_owned()), format!("/recalls/{}", recall.recall_id))
         .with("number", &recall.number)
         .with("reason", &recall.reason)
@@ -121,15 +125,51 @@ async fn activate(
     recall: &Recall,
     now: DateTime<Utc>,
 ) -> Result<Option<Told>, RecallError> {
+    anew(tx, genealogy, recall, now).await?;
     let to_hold = store::members::to_hold(tx, recall.recall_id).await?;
     store::recalls::activate(tx, recall.recall_id, i32::try_from(to_hold).unwrap_or(i32::MAX), now).await?;
+    let recall = &store::recalls::find(tx, recall.recall_id).await?.ok_or(RecallError::NotFound)?;
     let plants = store::consignees::plants_told(tx, recall.recall_id, now).await?;
     notify::tell(tx, &RECALL_ACTIVATED, &notice(recall).at(plants), now).await?;
     consignees::write_letters(tx, recall, None, now).await?;
     approval::started(tx, recall, now).await?;
+    // What plants tell from where the snapshot stands on is followed.
+    store::recalls::cursor_back(tx, since::FOLLOWS, recall.through_batch).await?;
     // Last: it locks the office's stream.
     let lots = store::recalls::lots(tx, recall.recall_id).await?;
     hold_some(tx, genealogy, (recall.recall_id, &recall.number), &lots, now).await
+}
+
+/// Takes the snapshot once more: since it was taken for the draft units were sent away, and
+/// others were made. None of those that it had is left out.
+async fn anew(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    recall: &Recall,
+    now: DateTime<Utc>,
+) -> Result<(), RecallError> {
+    let began = Instant::now();
+    let before = store::members::keys(tx, recall.recall_id).await?;
+    let reach: Reach = serde_json::from_value(recall.scope.clone()).map_err(|_| RecallError::Unknown)?;
+    let reached = match snapshot::reach(tx, genealogy, &reach).await {
+        Ok(reached) => reached,
+        // More than one recall may have by now, or a scope that is gone: where its own units
+        // are is what counts, and holds grow by themselves.
+        Err(RecallError::Db(error)) => return Err(RecallError::Db(error)),
+        Err(_) => Reached { keys: Vec::new(), lots: Vec::new() },
+    };
+    let lots = match reached.lots.is_empty() {
+        true => store::recalls::lots(tx, recall.recall_id).await?,
+        false => reached.lots,
+    };
+    let keys: BTreeSet<i64> = before.iter().copied().chain(reached.keys).collect();
+    let keys = if keys.len() > MAX_MEMBERS { before } else { keys.into_iter().collect() };
+    let (before, after) =
+        (Some(json!({ "members": recall.members })), Some(json!({ "members": keys.len() })));
+    snapshot::take(tx, recall.recall_id, &Reached { keys, lots }, began, now).await?;
+    let subject = format!("recall:{}", recall.recall_id);
+    audit::record(tx, Entry { action: "recall.snapshot", subject: &subject, before, after }).await?;
+    Ok(())
 }
 
 /// Holds the next labels of a recall, and these lots; nothing where there are none. What
@@ -187,6 +227,6 @@ async fn come_since(
     Ok(store::members::others(tx, recall, &come).await?)
 }
 
-fn count(most: usize) -> i64 {
+pub(super) fn count(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX)
 }

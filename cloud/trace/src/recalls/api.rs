@@ -1,13 +1,13 @@
 //! Recalls by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
 use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Problem, json, json_or_default, query};
+use platform::web::{AppState, Caller, Path, Problem, json, json_or_default, query};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -77,6 +77,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 .creates::<Begun>()
                 .fails(400, "recall.too_many", "It would have more labels than one recall may.")
                 .fails(400, "recall.empty", "There is nothing in it.")
+                .fails(409, "scope.unfinished", "The scope is not whole.")
                 .fails(404, "recall.unknown", "There is no such lot or scope.")
                 .fails(404, "uid.unknown", "Nothing is known by this code.")
                 .fails(409, "uid.ambiguous", "The code stands for several UIDs.")
@@ -97,7 +98,8 @@ pub(super) fn operations() -> Vec<Operation> {
             .needs(&RECALL_MANAGE)
             .ends()
             .fails(400, "recall.too_many", "It would have more labels than one recall may.")
-            .fails(400, "recall.empty", "There is nothing in it."),
+            .fails(400, "recall.empty", "There is nothing in it.")
+            .fails(409, "scope.unfinished", "The scope is not whole."),
             fixed(act(
                 Action::Activate,
                 "activateRecall",

@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
 use platform::workflow::{
-    self, After, Event, EventDocument, Field, News, Standing, Starting, State, Subject, Subjects, Type,
-    WorkflowError,
+    self, After, Event, EventDocument, Field, News, Outcome, Standing, Starting, State, Subject, Subjects,
+    Type, WorkflowError,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -46,10 +46,14 @@ impl Subject for Recalls {
         ]
     }
 
-    /// Whoever asked is told by the workflow, and puts the recall into force once it is
-    /// approved: it is they who have the right, and by then look at what it reaches.
-    fn heard<'a>(&'a self, _tx: &'a mut Tx, _news: &'a News) -> BoxFuture<'a, Result<After, DbError>> {
-        Box::pin(async { Ok(After::Waits) })
+    /// What is approved is put into force by the worker, or by whoever asked, as the recall
+    /// says: that takes long, and the decision waits for nothing.
+    fn heard<'a>(&'a self, tx: &'a mut Tx, news: &'a News) -> BoxFuture<'a, Result<After, DbError>> {
+        Box::pin(async move {
+            let at = (news.outcome == Outcome::Approved).then_some(news.now);
+            store::recalls::approved(tx, news.subject, at).await?;
+            Ok(After::Waits)
+        })
     }
 }
 
@@ -61,7 +65,7 @@ async fn fields(tx: &mut Tx, recall: &Recall) -> Result<Value, RecallError> {
         "company": recall.company,
         "severity": recall.severity,
         "labels": recall.members,
-        "to_hold": store::members::to_hold(tx, recall.recall_id).await?,
+        "to_hold": store::members::in_hand(tx, recall.recall_id).await?,
         "consignees": consignees.iter().filter(|one| one.kind != "plant").count(),
         "subject": recall.reason,
         "text": recall.instructions,
@@ -129,6 +133,7 @@ pub async fn ask(
         workflow::complete(tx, KIND, recall.recall_id, person, now).await?;
         return Ok(None);
     };
+    store::recalls::asked_by(tx, recall.recall_id, person).await?;
     let subject = format!("recall:{}", recall.recall_id);
     let after = Some(json!({ "approval": asked.instance_id }));
     audit::record(tx, Entry { action: "recall.ask", subject: &subject, before: None, after }).await?;

@@ -187,6 +187,8 @@ pub async fn begin(
         lots: &reached.lots,
         of_recall: wish.of.filter(|_| kind == KindOf::Drill),
         target_on: wish.target_on,
+        start_when_approved: wish.start_when_approved.unwrap_or(true),
+        asked_by: person,
         now,
     };
     store::recalls::insert(tx, &new).await?;
@@ -195,6 +197,7 @@ pub async fn begin(
     let after = json!({
         "kind": kind.name(), "status": status.name(), "number": number, "severity": severity,
         "scope": scope, "members": reached.keys.len(),
+        "start_when_approved": wish.start_when_approved.unwrap_or(true),
     });
     audit::record(tx, Entry { action: "recall.begin", subject: &subject, before: None, after: Some(after) })
         .await?;
@@ -245,13 +248,20 @@ pub async fn change(tx: &mut Tx, recall: Uuid, change: &Change) -> Result<(), Re
         instructions,
         owner: change.owner,
         target_on: change.target_on,
+        // Of one in force it says nothing any more.
+        start_when_approved: match (found.state(), change.start_when_approved) {
+            (Status::Draft, Some(starts)) => starts,
+            _ => found.start_when_approved,
+        },
     };
     store::recalls::change(tx, recall, &new).await?;
-    let as_told = |severity: &str, owner: Option<Uuid>, target: Option<chrono::NaiveDate>| {
-        Some(json!({ "severity": severity, "owner": owner, "target_on": target }))
+    let as_told = |severity: &str, owner: Option<Uuid>, target: Option<chrono::NaiveDate>, starts: bool| {
+        Some(
+            json!({ "severity": severity, "owner": owner, "target_on": target, "start_when_approved": starts }),
+        )
     };
-    let before = as_told(&found.severity, found.owner, found.target_on);
-    let after = as_told(severity, change.owner, change.target_on);
+    let before = as_told(&found.severity, found.owner, found.target_on, found.start_when_approved);
+    let after = as_told(severity, change.owner, change.target_on, new.start_when_approved);
     let subject = format!("recall:{recall}");
     audit::record(tx, Entry { action: "recall.change", subject: &subject, before, after }).await?;
     Ok(())

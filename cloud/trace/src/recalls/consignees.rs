@@ -11,7 +11,7 @@ use super::begin::locked;
 use super::error::RecallError;
 use super::model::{KindOf, Recall, Status, Told};
 use super::store;
-use super::store::consignees::Goods;
+use super::store::consignees::{Goods, MOST_GOODS};
 
 /// What the outbox calls these letters.
 pub const LETTER: &str = "recall.letter";
@@ -23,7 +23,13 @@ fn listed(goods: &[Goods]) -> String {
             if goods.document.is_empty() { String::new() } else { format!(" ({})", goods.document) };
         format!("{} {} {}{document}", goods.item, goods.quantity.normalize(), goods.unit).trim().to_owned()
     };
-    goods.iter().map(one).collect::<Vec<_>>().join("; ")
+    let most = usize::try_from(MOST_GOODS).unwrap_or(usize::MAX);
+    let mut all: Vec<String> = goods.iter().take(most).map(one).collect();
+    if goods.len() > most {
+        // In any language: it goes on.
+        all.push("…".to_owned());
+    }
+    all.join("; ")
 }
 
 /// Writes to the contacts of customers, installations and suppliers that were not
@@ -38,7 +44,30 @@ pub async fn write_letters(
     only: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<usize, RecallError> {
-    let contacts = store::consignees::contacts(tx, recall.recall_id, only).await?;
+    write(tx, recall, only, false, now).await
+}
+
+/// Writes to all contacts of a consignee that has more than it was told of.
+///
+/// # Errors
+/// The database.
+pub async fn write_more(
+    tx: &mut Tx,
+    recall: &Recall,
+    consignee: Uuid,
+    now: DateTime<Utc>,
+) -> Result<usize, RecallError> {
+    write(tx, recall, Some(consignee), true, now).await
+}
+
+async fn write(
+    tx: &mut Tx,
+    recall: &Recall,
+    only: Option<Uuid>,
+    again: bool,
+    now: DateTime<Utc>,
+) -> Result<usize, RecallError> {
+    let contacts = store::consignees::contacts(tx, recall.recall_id, only, again).await?;
     for contact in &contacts {
         let goods = store::consignees::goods(tx, recall.recall_id, contact.consignee_id).await?;
         let mut letter = Letter::new("recalls-letter", "");

@@ -28,6 +28,9 @@ pub enum RecallError {
     /// What is to be recalled is not known.
     #[error("nothing is known of what is to be recalled")]
     Unknown,
+    /// The kept scope is still being saved, or was stopped: it is not whole.
+    #[error("the scope is not whole")]
+    Unfinished,
     /// More than [`MAX_MEMBERS`] labels.
     #[error("the scope has more than {MAX_MEMBERS} labels")]
     TooMany,
@@ -90,6 +93,7 @@ impl RecallError {
             Self::Workflow(error) => error.into(),
             Self::Stale => Problem::conflict("recall.stale", ""),
             Self::Unknown => Problem::new(StatusCode::NOT_FOUND, "recall.unknown", ""),
+            Self::Unfinished => Problem::conflict("scope.unfinished", ""),
             Self::TooMany => Problem::bad_request("recall.too_many", ""),
             Self::Empty => Problem::bad_request("recall.empty", ""),
             Self::Refused(Refused(problem)) => problem,

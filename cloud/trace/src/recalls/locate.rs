@@ -1,16 +1,15 @@
 //! Where a unit is, and who has it, from what the registry and its events say. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use proto::v1::Stage;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::model::{Holder, Place};
 use crate::explore::names;
 use crate::explore::store::label::Registered;
-use crate::projection::state::{Custody, Life};
+use crate::projection::state::{Custody, Life, in_work};
 
 /// How deep something can be in others.
 const DEEPEST: usize = 32;
@@ -75,6 +74,8 @@ pub struct Found {
     pub outer: Option<i64>,
     /// The recalled unit that it is built into, the outermost: that comes back, and counts.
     pub inside_of: Option<i64>,
+    /// A package of recalled goods: they are counted, and it is not.
+    pub packs: bool,
     /// By which document it left.
     pub document: String,
     /// When.
@@ -123,6 +124,22 @@ pub fn inside_of(
     found
 }
 
+/// The packages in which recalled goods lie, of units with what they lie in directly, each
+/// (unit, package). What comes back is counted once: the goods, since some may come back
+/// without the package, and it without them.
+#[must_use]
+pub fn packing(
+    inside: &[(i64, i64)],
+    built_in: impl Fn(i64, i64) -> bool,
+    recalled: impl Fn(i64) -> bool,
+) -> HashSet<i64> {
+    inside
+        .iter()
+        .filter(|(unit, package)| recalled(*unit) && !built_in(*unit, *package))
+        .map(|(_, package)| *package)
+        .collect()
+}
+
 /// Where the registry says that it is, without what events say.
 #[must_use]
 pub fn place(row: &Registered, outer: &Registered) -> Place {
@@ -132,16 +149,7 @@ pub fn place(row: &Registered, outer: &Registered) -> Place {
         Some(Life::Expected) => return Place::Expected,
         _ => {}
     }
-    let working = !outer.order_number.is_empty()
-        && matches!(
-            names::stage(outer.last_stage),
-            Stage::IssueToProduction
-                | Stage::Kit
-                | Stage::Operation
-                | Stage::Load
-                | Stage::Rework
-                | Stage::Assembly
-        );
+    let working = in_work(names::stage(outer.last_stage), &outer.order_number);
     match Custody::from_number(outer.custody) {
         Some(Custody::Transit) => Place::Transit,
         Some(Custody::Customer) => Place::Customer,
@@ -165,6 +173,7 @@ pub fn unknown(key: i64) -> Found {
         location: String::new(),
         outer: None,
         inside_of: None,
+        packs: false,
         document: String::new(),
         left_at: None,
         who: None,
@@ -233,6 +242,7 @@ pub fn found(row: &Registered, outer: &Registered, left: Option<&Left>, way: Opt
         location,
         outer: (outer.key != row.key).then_some(outer.key),
         inside_of: None,
+        packs: false,
         document,
         left_at,
         who,
@@ -242,6 +252,7 @@ pub fn found(row: &Registered, outer: &Registered, left: Option<&Left>, way: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proto::v1::Stage;
 
     fn row(key: i64, custody: Custody, parent: Option<i64>) -> Registered {
         Registered {
@@ -315,6 +326,14 @@ mod tests {
             .map(|(key, parent)| (key, row(key, Custody::Parent, Some(parent))))
             .collect();
         assert_eq!(inside_of(&ring, &ring[&1], |_, _| true, |_| true), None);
+    }
+
+    #[test]
+    fn a_package_is_no_more_than_the_recalled_goods_in_it() {
+        // 1 and 2 in a box, the box on a pallet; 5 in 6, where it is a part; 10 is not recalled.
+        let inside = [(1, 3), (2, 3), (3, 4), (5, 6), (10, 9)];
+        let found = packing(&inside, |unit, _| unit == 5, |key| key != 10);
+        assert_eq!(found, HashSet::from([3, 4]));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod returns;
 mod rights;
 mod search;
 mod service;
+mod since;
 mod snapshot;
 mod store;
 #[cfg(test)]
@@ -31,7 +32,7 @@ mod worker;
 
 use platform::i18n::{Lang, Sources};
 use platform::notify::Kind;
-use platform::web::{Module, NavItem};
+use platform::web::{Module, NavGroup, NavItem, Seen};
 use platform::workflow::Subject;
 
 use crate::genealogy::Genealogy;
@@ -44,8 +45,12 @@ pub use rights::{RECALL_ACTIVATE, RECALL_MANAGE, RECALL_READ};
 pub const RECALL_ACTIVATED: Kind = Kind::mailed("recall.activated").urgent();
 /// A recall was closed.
 pub const RECALL_CLOSED: Kind = Kind::shown("recall.closed");
+/// A recall came into force by itself, since it was approved.
+pub const RECALL_STARTED: Kind = Kind::mailed("recall.in_force");
+/// A recall was approved, and could not come into force by itself.
+pub const RECALL_UNSTARTED: Kind = Kind::mailed("recall.held_up").urgent();
 /// What people are told of recalls.
-pub const KINDS: &[Kind] = &[RECALL_ACTIVATED, RECALL_CLOSED];
+pub const KINDS: &[Kind] = &[RECALL_ACTIVATED, RECALL_CLOSED, RECALL_STARTED, RECALL_UNSTARTED];
 
 /// The texts of recalls.
 pub const TEXTS: Sources<'static> = [
@@ -56,11 +61,11 @@ pub const TEXTS: Sources<'static> = [
 ];
 
 const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-trace",
+    group: NavGroup::Trace,
     href: "/recalls",
     label_key: "nav-recalls",
     icon: "recall",
-    permission: RECALL_READ,
+    seen: Seen::With(RECALL_READ),
 }];
 
 /// What the server has to know of recalls. `committed` is where the ingest announces
@@ -82,6 +87,6 @@ pub fn module(committed: &Committed, genealogy: &Genealogy) -> Module {
         .searchers(&search::SEARCHERS)
         .commands(search::commands())
         .job("recalls", |state, stop| async move {
-            worker::run(state.db.clone(), announces, reaches, stop).await;
+            worker::run(state.db.clone(), (announces, reaches, state.subjects.clone()), stop).await;
         })
 }

@@ -142,6 +142,8 @@ pub async fn units(
             consignee: row.consignee,
             hold: row.hold_id,
             inside_of: row.inside_of.map(|whole| uid_text(tenant, whole)),
+            since: row.since,
+            packs: row.packs,
         })
         .collect();
     Ok(UnitPage { units, next })

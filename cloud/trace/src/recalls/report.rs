@@ -2,16 +2,36 @@
 //! they answered, how much is accounted for, and what happened when.
 
 use chrono::{DateTime, Utc};
+use platform::db::Tx;
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::model::{Consignee, Letter, Outcome, Response};
+use super::error::RecallError;
+use super::model::{Consignee, Letter, MOST_LIMIT, Outcome, Response, Unit};
 use super::read::{self, Effectiveness, View};
 use super::service;
 use crate::pages::who::Names;
 use crate::paper::{self, MOST_ROWS};
+
+/// Pages of answers that a report counts.
+const MOST_PAGES: usize = 100;
+
+/// All answers, so that the report can say how many it leaves out.
+async fn answers(tx: &mut Tx, recall: Uuid) -> Result<Vec<Response>, RecallError> {
+    let mut all = Vec::new();
+    let mut after = None;
+    for _ in 0..MOST_PAGES {
+        let page = read::responses(tx, recall, after.as_deref(), MOST_LIMIT).await?;
+        all.extend(page.responses);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(all)
+}
 
 /// What a report says of a recall.
 pub(super) struct Told {
@@ -19,6 +39,7 @@ pub(super) struct Told {
     pub owner: String,
     pub letters: Vec<Letter>,
     pub responses: Vec<Response>,
+    pub units: Vec<Unit>,
     pub effect: Effectiveness,
     pub history: Vec<(DateTime<Utc>, String, String)>,
 }
@@ -153,6 +174,26 @@ pub(super) fn data(
             ]
         })
         .collect();
+    let units = told
+        .units
+        .iter()
+        .map(|unit| {
+            let counted = if unit.packs { t("counts-contents") } else { String::new() };
+            vec![
+                unit.uid.clone(),
+                unit.item.clone(),
+                format!("{} {}", texts.quantity(&unit.quantity), unit.unit),
+                name(texts, "place", &unit.place),
+                [&unit.plant, &unit.consignee]
+                    .into_iter()
+                    .filter(|text| !text.is_empty())
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                unit.inside_of.clone().unwrap_or(counted),
+            ]
+        })
+        .collect::<Vec<Vec<String>>>();
     let percent = |percent: &Option<rust_decimal::Decimal>| {
         percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
     };
@@ -211,6 +252,10 @@ pub(super) fn data(
         sections.push(section(t(title), text, head(keys), rows, texts));
     };
     table("where", none(&places, "no-units"), &["place", "plant", "labels", "quantity"], places);
+    // Of very many the first ones; the API has all.
+    let more = usize::try_from(recall.members).unwrap_or_default().saturating_sub(units.len());
+    let more = if more > 0 { vec![texts.t1("recalls-report-more", "rows", more)] } else { Vec::new() };
+    table("tab-units", more, &["report-unit", "item", "quantity", "place", "consignee", "inside-of"], units);
     table(
         "tab-consignees",
         none(&who, "no-consignees"),
@@ -258,7 +303,8 @@ pub async fn report(
         Ok(Told {
             owner: view.recall.owned_by(),
             letters: read::letters(tx, recall).await?,
-            responses: read::responses(tx, recall, None, MOST_ROWS).await?.responses,
+            responses: answers(tx, recall).await?,
+            units: read::units(tx, recall, "", None, None, MOST_ROWS).await?.units,
             effect: read::effectiveness(tx, recall).await?,
             history: read::history(tx, recall).await?,
             view,

@@ -123,6 +123,9 @@ pub async fn respond(
         if member.inside_of.is_some() {
             return Err(RecallError::field("uid", "recalls-wrong-unit-inside"));
         }
+        if member.packs {
+            return Err(RecallError::field("uid", "recalls-wrong-unit-packs"));
+        }
         if answer.consignee.is_some_and(|told| told != consignee) {
             wrong.push(("uid", "recalls-wrong-unit-of"));
         }

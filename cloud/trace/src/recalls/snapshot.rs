@@ -20,7 +20,7 @@ use crate::projection::PROJECTION;
 use crate::{holds, scopes};
 
 /// Units that are located at once: what is in mind at a time.
-const AT_ONCE: usize = 2_000;
+pub(super) const AT_ONCE: usize = 2_000;
 
 /// What a scope names, and what else goes with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,8 +54,10 @@ pub async fn reach(tx: &mut Tx, genealogy: &Genealogy, what: &Reach) -> Result<R
             (holds::of_lot(tx, tenant, *lot, limit).await?, vec![*lot])
         }
         Reach::Scope { scope, .. } => {
-            if !scopes::store::known(tx, tenant, *scope).await? {
-                return Err(RecallError::Unknown);
+            match scopes::store::whole(tx, tenant, *scope).await? {
+                Some(true) => {}
+                Some(false) => return Err(RecallError::Unfinished),
+                None => return Err(RecallError::Unknown),
             }
             (scopes::store::members(tx, tenant, *scope).await?, Vec::new())
         }
@@ -121,7 +123,7 @@ async fn ways_out(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Left>, Recal
 }
 
 /// Where these units are, and of which of the recalled ones (in order) they are parts.
-async fn locate(tx: &mut Tx, keys: &[i64], recalled: &[i64]) -> Result<Vec<Found>, RecallError> {
+pub(super) async fn locate(tx: &mut Tx, keys: &[i64], recalled: &[i64]) -> Result<Vec<Found>, RecallError> {
     let rows = with_parents(tx, keys).await?;
     let outer_of: HashMap<i64, i64> =
         keys.iter().filter_map(|key| Some((*key, locate::outermost(&rows, rows.get(key)?).key))).collect();
@@ -136,8 +138,13 @@ async fn locate(tx: &mut Tx, keys: &[i64], recalled: &[i64]) -> Result<Vec<Found
         }
     }
     let left = ways_out(tx, &gone.into_iter().collect::<Vec<_>>()).await?;
-    let steps: Vec<(i64, i64)> = rows.values().filter_map(|row| Some((row.key, row.parent_key?))).collect();
-    let built_in = store::locate::built_in(tx, &steps).await?;
+    let inside = store::locate::inside(tx, keys).await?;
+    let steps = rows.values().filter_map(|row| Some((row.key, row.parent_key?)));
+    let steps: HashSet<(i64, i64)> = steps.chain(inside.iter().copied()).collect();
+    let built_in = store::locate::built_in(tx, &steps.into_iter().collect::<Vec<_>>()).await?;
+    let is_part = |part, whole| built_in.contains(&(part, whole));
+    let is_recalled = |key: i64| recalled.binary_search(&key).is_ok();
+    let packing = locate::packing(&inside, is_part, is_recalled);
     let ways = store::locate::ways(tx, &moving.into_iter().collect::<Vec<_>>()).await?;
     Ok(keys
         .iter()
@@ -148,13 +155,8 @@ async fn locate(tx: &mut Tx, keys: &[i64], recalled: &[i64]) -> Result<Vec<Found
             let own = left.get(key).filter(|left| left.installed || outer.key == *key);
             let by = own.or_else(|| left.get(&outer.key)).or_else(|| left.get(key));
             let found = locate::found(row, outer, by, ways.get(&outer.key).or_else(|| ways.get(key)));
-            let inside_of = locate::inside_of(
-                &rows,
-                row,
-                |part, whole| built_in.contains(&(part, whole)),
-                |key| recalled.binary_search(&key).is_ok(),
-            );
-            Found { inside_of, ..found }
+            let inside_of = locate::inside_of(&rows, row, is_part, is_recalled);
+            Found { inside_of, packs: packing.contains(key), ..found }
         })
         .collect())
 }

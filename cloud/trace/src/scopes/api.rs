@@ -1,19 +1,21 @@
 //! Suspects and scopes by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
-use platform::openapi::{Operation, group};
-use platform::web::{AppState, Caller, Problem, json, query};
+use platform::openapi::{Operation, group, reference};
+use platform::web::{AppState, Caller, Path, Problem, json, query};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::error::ScopeError;
 use super::model::{Ask, Compared, MemberPage, ScopePage, ScopeView, Suspects, Wish};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
+use super::saving::{self, AtOnce};
 use super::service;
 use crate::genealogy::Genealogy;
 
@@ -24,7 +26,11 @@ pub(super) fn router() -> Router<AppState> {
         .route("/api/v1/scopes/{id}", get(one).delete(delete))
         .route("/api/v1/scopes/{id}/members", get(members))
         .route("/api/v1/scopes/{id}/compare", get(compare))
+        .route("/api/v1/scopes/{id}/stop", post(stop))
+        .route("/api/v1/scopes/{id}/again", post(again))
 }
+
+const UNFINISHED: &str = "It is still being saved, was stopped, or failed: it has not all of its units.";
 
 pub(super) fn operations() -> Vec<Operation> {
     let finds = |operation: Operation| {
@@ -50,7 +56,12 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post("/api/v1/scopes", "keepScope", "Keeps the units that fit now, under a name")
             .needs(&SCOPE_WRITE)
             .takes::<Wish>()
-            .creates::<ScopeView>(),
+            .creates::<ScopeView>()
+            .answers_json(202, reference(&ScopeView::name())),
+    )
+    .note(
+        "Of many units, or where the search takes long, a job goes on with it: 202, and the scope is \
+         `saving`. Ask for it until it is `kept`; before that nothing can be held, recalled or listed of it.",
     )
     .fails(422, "scope.name", "No name, or one of more than 200 characters.")
     .fails(422, "scope.empty", "No unit fits.");
@@ -65,7 +76,8 @@ pub(super) fn operations() -> Vec<Operation> {
     let members = seen(Operation::get("/api/v1/scopes/{id}/members", "listScopeUnits", "Units of a scope"))
         .needs(&SCOPE_READ)
         .query::<Asked>()
-        .answers::<MemberPage>();
+        .answers::<MemberPage>()
+        .fails(409, "scope.unfinished", UNFINISHED);
     let compare = finds(seen(Operation::get(
         "/api/v1/scopes/{id}/compare",
         "compareScope",
@@ -73,8 +85,19 @@ pub(super) fn operations() -> Vec<Operation> {
     )))
     .needs(&SCOPE_READ)
     .answers::<Compared>()
-    .fails(403, "scope.others", "Somebody else's, and the caller's right is not at every plant.");
-    group("Scopes", [preview, list, keep, one, delete, members, compare])
+    .fails(403, "scope.others", "Somebody else's, and the caller's right is not at every plant.")
+    .fails(409, "scope.unfinished", UNFINISHED);
+    let way = |action: &str, id: &str, summary: &str| {
+        seen(Operation::post(format!("/api/v1/scopes/{{id}}/{action}"), id, summary))
+            .needs(&SCOPE_WRITE)
+            .answers::<ScopeView>()
+            .fails(403, "scope.others", "Somebody else's, and the caller's right is not at every plant.")
+            .fails(409, "scope.state", "The state that the scope is in does not allow it.")
+    };
+    let stop = way("stop", "stopScope", "Stops the saving of a scope");
+    let again =
+        way("again", "saveScopeAgain", "Goes on with the saving of a scope that was stopped or failed");
+    group("Scopes", [preview, list, keep, one, delete, members, compare, stop, again])
 }
 
 /// Which page.
@@ -122,11 +145,39 @@ async fn keep(
 ) -> Result<(StatusCode, Json<ScopeView>), Problem> {
     let cx = service::writing(&caller)?;
     let wish = json(sent)?;
+    let told = |error: ScopeError| error.problem(&caller);
+    let node = service::parse(&wish.criteria).map_err(told)?;
+    let wish = (wish.name.as_str(), &node);
+    let kept =
+        saving::keep(&state.db, (&cx, caller.zone), &genealogy, wish, AtOnce::USUAL).await.map_err(told)?;
+    let status = if kept.state == service::KEPT { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    Ok((status, Json(kept)))
+}
+
+async fn stop(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<ScopeView>, Problem> {
+    let cx = service::writing(&caller)?;
     let done = service::within(&state, &caller, &cx, async |tx| {
-        let node = service::parse(&wish.criteria)?;
-        service::keep(tx, (&caller, &genealogy), &wish.name, &node).await
+        saving::stop(tx, id).await?;
+        service::get(tx, id).await
     });
-    Ok((StatusCode::CREATED, Json(done.await?)))
+    Ok(Json(done.await?))
+}
+
+async fn again(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<ScopeView>, Problem> {
+    let cx = service::writing(&caller)?;
+    let done = service::within(&state, &caller, &cx, async |tx| {
+        saving::again(tx, id).await?;
+        service::get(tx, id).await
+    });
+    Ok(Json(done.await?))
 }
 
 async fn one(

@@ -32,6 +32,15 @@ pub enum ScopeError {
     /// Only who made it, or who has the right at every plant, may do that.
     #[error("somebody else's scope")]
     Others,
+    /// It is still being saved, or was stopped: it has not all of its units.
+    #[error("the scope is not whole")]
+    Unfinished,
+    /// The state that the scope is in does not allow it.
+    #[error("the scope is not in a state for that")]
+    State,
+    /// Somebody stopped it while it was saved.
+    #[error("it was stopped")]
+    Stopped,
     /// A parameter is not what it should be.
     #[error("{0}")]
     Parameter(&'static str),
@@ -64,6 +73,20 @@ impl From<sqlx::Error> for ScopeError {
 }
 
 impl ScopeError {
+    /// Where nothing but another question helps: the code, and the path of the condition.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Criteria(mistakes) => {
+                Some(("scope.criteria", mistakes.first().map(|one| one.path.clone()).unwrap_or_default()))
+            }
+            Self::TooMany(path) => Some(("scope.too_many", path.clone())),
+            Self::TooSlow => Some(("scope.too_slow", String::new())),
+            Self::Empty => Some(("scope.empty", String::new())),
+            _ => None,
+        }
+    }
+
     /// As it is answered, in the caller's language.
     #[must_use]
     pub fn problem(self, caller: &Caller) -> Problem {
@@ -89,6 +112,8 @@ impl ScopeError {
             Self::Name => unprocessable("scope.name").field("name", caller.t("error-scope-name")),
             Self::Empty => unprocessable("scope.empty"),
             Self::NotFound => Problem::not_found(),
+            Self::Unfinished => Problem::conflict("scope.unfinished", ""),
+            Self::State | Self::Stopped => Problem::conflict("scope.state", ""),
             Self::Others => Problem::new(StatusCode::FORBIDDEN, "scope.others", ""),
             Self::Parameter(field) => {
                 Problem::bad_request("query.parameter", caller.t("error-query-parameter"))

@@ -8,14 +8,13 @@
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Instant;
 
 use chrono::{DateTime, Duration, Utc};
-use chrono_tz::Tz;
 use platform::db::Tx;
 use proto::v1::Stage;
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::criteria::{Against, Contains, Event, Is, Mistake, Node, OUTCOMES, Reading, names, number_of};
 use super::error::ScopeError;
 use super::sets;
@@ -26,7 +25,6 @@ use crate::explore::error::TraceError;
 use crate::explore::stays::contents;
 use crate::explore::store::{corrections, stays};
 use crate::explore::{scope, service};
-use crate::genealogy::Genealogy;
 use crate::holds;
 use crate::projection::state::{Custody, Life, Quality};
 
@@ -37,22 +35,6 @@ pub const MOST_KEYS: usize = 1_000_000;
 const FEW: usize = 20_000;
 /// A load or an operation that began earlier than so is taken to be over.
 const LONGEST_INSIDE: Duration = Duration::days(7);
-/// Longest run of one statement.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
-/// After so long no further condition is begun.
-const PATIENCE_WITH_ALL: std::time::Duration = std::time::Duration::from_secs(30);
-/// Rows that a first look reads for one condition.
-pub const LOOK: usize = 5_000;
-
-/// What all conditions of one question share.
-pub struct Asked<'a> {
-    genealogy: &'a Genealogy,
-    zones: Vec<(String, Tz)>,
-    zone: Tz,
-    /// Rows that a first look reads for one condition; [`LOOK`], but in tests.
-    pub(super) look: usize,
-    began: Instant,
-}
 
 /// How far one condition is looked for.
 #[derive(Clone, Copy)]
@@ -99,31 +81,6 @@ impl Part {
     }
 }
 
-impl<'a> Asked<'a> {
-    /// Reads what conditions need to know of the tenant; `zone` is that of what belongs to
-    /// no plant. From here on no statement of the transaction runs long.
-    ///
-    /// # Errors
-    /// The database.
-    pub async fn new(tx: &mut Tx, genealogy: &'a Genealogy, zone: Tz) -> Result<Self, ScopeError> {
-        let zones = super::store::told::zones(tx).await?;
-        let zones = zones.into_iter().map(|(code, name)| (code, platform::i18n::zone(&name))).collect();
-        let asked = Self { genealogy, zones, zone, look: LOOK, began: Instant::now() };
-        asked.limit_time(tx).await?;
-        Ok(asked)
-    }
-
-    /// Before each condition: no statement of it runs longer than is left, of what one
-    /// may take and of what all may.
-    async fn limit_time(&self, tx: &mut Tx) -> Result<(), ScopeError> {
-        let left = PATIENCE_WITH_ALL.saturating_sub(self.began.elapsed()).min(PATIENCE).as_millis();
-        if left == 0 {
-            return Err(ScopeError::TooSlow);
-        }
-        Ok(super::store::told::limit_time(tx, &left.to_string()).await?)
-    }
-}
-
 /// The units that a tree finds and the caller may see, in order.
 ///
 /// # Errors
@@ -152,7 +109,7 @@ fn eval<'a>(
             return Ok(Vec::new());
         }
         if !matches!(node, Node::All(_) | Node::Any(_) | Node::Not(_)) {
-            asked.limit_time(tx).await?;
+            asked.next(tx).await?;
         }
         match node {
             Node::All(nodes) => all(tx, asked, (node, nodes), &path, within).await,

@@ -8,9 +8,10 @@ use std::pin::Pin;
 
 use platform::db::Tx;
 
+use super::asked::Asked;
 use super::criteria::Node;
 use super::error::ScopeError;
-use super::evaluate::{self, Asked, Part, Reach, alone, evaluate};
+use super::evaluate::{self, Part, Reach, alone, evaluate};
 use super::sets;
 use crate::explore::scope;
 

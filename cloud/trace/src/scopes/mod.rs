@@ -1,7 +1,8 @@
 //! Suspects by process, and scopes: sets of UIDs that somebody found and kept, to be held
-//! or recalled. Tables: `scopes`, `scope_members`.
+//! or recalled. Tables: `scopes`, `scope_members`, `scope_saves`.
 
 mod api;
+pub mod asked;
 pub mod criteria;
 pub mod error;
 pub mod evaluate;
@@ -10,10 +11,12 @@ mod form;
 pub mod model;
 mod pages;
 pub mod rights;
+pub mod saving;
 pub mod service;
 pub mod sets;
 pub(crate) mod store;
 pub mod window;
+mod worker;
 
 #[cfg(test)]
 mod plan_tests;
@@ -29,6 +32,7 @@ use crate::genealogy::Genealogy;
 /// What the server has to know of suspects and scopes.
 #[must_use]
 pub fn module(genealogy: &Genealogy) -> Module {
+    let reaches = genealogy.clone();
     let routes = api::router().merge(pages::router());
     Module::new("scopes")
         .routes(routes.layer(axum::Extension(genealogy.clone())))
@@ -36,4 +40,7 @@ pub fn module(genealogy: &Genealogy) -> Module {
         .nav(pages::NAV)
         .permissions(rights::PERMISSIONS)
         .texts(pages::TEXTS)
+        .job("scopes", |state, stop| async move {
+            worker::run(state.db.clone(), reaches, stop).await;
+        })
 }

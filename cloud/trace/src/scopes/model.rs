@@ -115,7 +115,12 @@ pub struct ScopeView {
     /// The conditions. Null for a caller for some plants who did not ask them: they may
     /// tell of others.
     pub criteria: Option<Value>,
-    /// How many UIDs it has.
+    /// `kept`; `saving` while a job finds and writes its units, `stopped`, `failed`. Only what
+    /// is kept is whole, and can be held, recalled and listed.
+    pub state: String,
+    /// How far the saving is; null once it is kept.
+    pub progress: Option<Progress>,
+    /// How many UIDs it has; 0 while they are looked for.
     pub members: i32,
     /// The batch to which it was current; decimal text.
     pub through_batch: String,
@@ -125,6 +130,22 @@ pub struct ScopeView {
     pub created_by: String,
     /// The caller may ask again, and delete it.
     pub may_change: bool,
+}
+
+/// How far the saving of a wide scope is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ScopeProgress)]
+pub struct Progress {
+    /// Conditions that were asked, …
+    pub asked: i32,
+    /// … of how many.
+    pub to_ask: i32,
+    /// Units that are written, of `members`.
+    pub written: i32,
+    /// Why it failed: the code of an error of saving a scope.
+    pub failure: Option<String>,
+    /// The path of the condition that it failed for; empty where it was for no single one.
+    pub failed_at: String,
 }
 
 /// A page of scopes, newest first.

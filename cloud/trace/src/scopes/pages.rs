@@ -3,15 +3,17 @@
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form as Sent, Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::{Form as Sent, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use chrono::Utc;
 use platform::ctx::Cx;
 use platform::i18n::{Lang, Sources, Texts};
-use platform::web::{AppState, Caller, NavItem, Problem, Shell, form as read_form, query};
+use platform::web::{
+    AppState, Caller, NavGroup, NavItem, Path, Problem, Seen, Shell, form as read_form, query,
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -19,8 +21,9 @@ use super::api::Asked as PageAsked;
 use super::criteria::{Node, OUTCOMES, names, stages};
 use super::error::{ScopeError, said};
 use super::form::{Form, HOW, KINDS, MOST_ROWS, Row};
-use super::model::{Compared, MemberPage, ScopePage, ScopeView, Suspects, Unit};
+use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
+use super::saving::{self, AtOnce};
 use super::service;
 use super::store::{known, told};
 use crate::explore::model::{CurrentTo, PlantBehind};
@@ -40,11 +43,11 @@ pub const TEXTS: Sources<'static> = [
 
 /// The entry of the side navigation.
 pub const NAV: [NavItem; 1] = [NavItem {
-    group: "nav-group-trace",
+    group: NavGroup::Trace,
     href: "/suspects",
     label_key: "nav-suspects",
     icon: "search",
-    permission: SCOPE_READ,
+    seen: Seen::With(SCOPE_READ),
 }];
 
 pub(super) fn router() -> Router<AppState> {
@@ -53,6 +56,9 @@ pub(super) fn router() -> Router<AppState> {
         .route("/suspects/scopes", get(scopes))
         .route("/suspects/scopes/{id}", get(scope))
         .route("/suspects/scopes/{id}/delete", post(delete))
+        .route("/suspects/scopes/{id}/progress", get(progress))
+        .route("/suspects/scopes/{id}/stop", post(stop))
+        .route("/suspects/scopes/{id}/again", post(again))
 }
 
 /// What can be chosen from.
@@ -104,12 +110,60 @@ struct One<'a> {
     scope: ScopeView,
     /// Of whoever kept it.
     names: Names,
+    /// How far its saving is; empty once it is kept.
+    saving: String,
     form: Option<Form>,
     other: Option<String>,
     page: MemberPage,
     compared: Option<Compared>,
     may_write: bool,
     may_hold: bool,
+}
+
+/// How far the saving of a scope is; asks for itself again while it goes on.
+#[derive(Template)]
+#[template(path = "scopes/saving.html")]
+struct Saving<'a> {
+    texts: &'a Texts,
+    scope: &'a ScopeView,
+    progress: &'a Progress,
+    may_write: bool,
+}
+
+impl Saving<'_> {
+    /// What the job does now, as a text's key.
+    fn doing(&self) -> &'static str {
+        if self.scope.members == 0 { "scope-saving-search" } else { "scope-saving-write" }
+    }
+
+    fn done(&self) -> (i32, i32) {
+        match self.scope.members {
+            0 => (self.progress.asked, self.progress.to_ask),
+            members => (self.progress.written, members),
+        }
+    }
+
+    fn percent(&self) -> i64 {
+        let (done, of) = self.done();
+        if of == 0 { 0 } else { i64::from(done) * 100 / i64::from(of) }
+    }
+
+    fn failure(&self) -> Option<String> {
+        let code = self.progress.failure.as_ref()?;
+        Some(self.texts.t(&format!("error-{}", code.replace('.', "-"))))
+    }
+}
+
+/// The state of a scope in words.
+fn state(texts: &Texts, state: &str) -> String {
+    texts.t(&format!("scope-state-{state}"))
+}
+
+/// How far the saving of a scope is, as markup; empty once it is kept.
+fn saving_html(caller: &Caller, scope: &ScopeView) -> Result<String, Problem> {
+    let Some(progress) = &scope.progress else { return Ok(String::new()) };
+    let may_write = scope.may_change && caller.may(&SCOPE_WRITE);
+    Ok(Saving { texts: &caller.texts, scope, progress, may_write }.render()?)
 }
 
 #[derive(Template)]
@@ -345,9 +399,13 @@ async fn keep(
     let typed = read_form(sent)?;
     let value = serde_json::from_str(&typed.criteria).unwrap_or_default();
     let node = service::parse(&value).map_err(|error| error.problem(&caller))?;
-    let asks = (&caller, &genealogy);
-    let kept = state.db.tx(&cx, async |tx| service::keep(tx, asks, &typed.name, &node).await).await;
+    let wish = (typed.name.as_str(), &node);
+    let kept = saving::keep(&state.db, (&cx, caller.zone), &genealogy, wish, AtOnce::USUAL).await;
     match kept {
+        // How far it is; what it is for follows once it is whole.
+        Ok(scope) if scope.state != service::KEPT => {
+            Ok(Redirect::to(&format!("/suspects/scopes/{}", scope.scope_id)).into_response())
+        }
         Ok(scope) => {
             let id = scope.scope_id;
             let to = match typed.then.as_str() {
@@ -412,10 +470,14 @@ async fn scope(
     let asked = query::<Looked>(&uri)?;
     let (scope, page, compared) = service::within(&state, &caller, &cx, async |tx| {
         let scope = service::get(tx, id).await?;
-        let page = service::members(tx, id, (asked.after.as_deref(), service::USUAL_LIMIT)).await?;
+        let whole = scope.state == service::KEPT;
+        let page = match whole {
+            true => service::members(tx, id, (asked.after.as_deref(), service::USUAL_LIMIT)).await?,
+            false => MemberPage { units: Vec::new(), next: None },
+        };
         let compared = match asked.compare {
-            Some(_) => Some(service::compare(tx, (&caller, &genealogy), id, Utc::now()).await?),
-            None => None,
+            Some(_) if whole => Some(service::compare(tx, (&caller, &genealogy), id, Utc::now()).await?),
+            _ => None,
         };
         Ok((scope, page, compared))
     })
@@ -427,11 +489,13 @@ async fn scope(
         _ => None,
     };
     let shell = Shell::new(&state, &caller, scope.name.clone(), "/suspects");
+    let saving = saving_html(&caller, &scope)?;
     let view = One {
         texts: &caller.texts,
         zone: caller.zone,
         names: Names::read(&state, &caller, [scope.created_by.as_str()]).await?,
         scope,
+        saving,
         form,
         other,
         page,
@@ -451,6 +515,53 @@ async fn delete(
     let cx = service::writing(&caller)?;
     service::within(&state, &caller, &cx, async |tx| service::delete(tx, id, Utc::now()).await).await?;
     Ok(Redirect::to("/suspects/scopes"))
+}
+
+/// `GET /suspects/scopes/{id}/progress`: how far it is; has the page read anew once it goes
+/// on no longer.
+async fn progress(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let cx = service::reading(&caller)?;
+    let scope = service::within(&state, &caller, &cx, async |tx| service::get(tx, id).await).await?;
+    let mut response = Html(saving_html(&caller, &scope)?).into_response();
+    if scope.state != "saving" {
+        response.headers_mut().insert("hx-refresh", HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// `POST /suspects/scopes/{id}/stop`
+async fn stop(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Redirect, Problem> {
+    let cx = service::writing(&caller)?;
+    service::within(&state, &caller, &cx, async |tx| settled(saving::stop(tx, id).await)).await?;
+    Ok(Redirect::to(&format!("/suspects/scopes/{id}")))
+}
+
+/// `POST /suspects/scopes/{id}/again`
+async fn again(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Redirect, Problem> {
+    let cx = service::writing(&caller)?;
+    service::within(&state, &caller, &cx, async |tx| settled(saving::again(tx, id).await)).await?;
+    Ok(Redirect::to(&format!("/suspects/scopes/{id}")))
+}
+
+/// A button that came too late, since the job had ended or somebody else was first, does
+/// nothing: the page shows how it stands.
+fn settled(done: Result<(), ScopeError>) -> Result<(), ScopeError> {
+    match done {
+        Err(ScopeError::State) => Ok(()),
+        done => done,
+    }
 }
 
 impl One<'_> {

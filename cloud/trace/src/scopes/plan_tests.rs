@@ -6,9 +6,10 @@ use platform::testing::TestDb;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection};
 
+use super::asked::Asked;
 use super::criteria::Node;
 use super::error::ScopeError;
-use super::evaluate::{Asked, evaluate};
+use super::evaluate::evaluate;
 use super::first::first;
 use super::store::known;
 use crate::explore::plan_tests::{ROWS, offences};

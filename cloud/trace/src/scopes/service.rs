@@ -9,11 +9,12 @@ use platform::web::{AppState, Caller, Problem};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::criteria::Node;
 use super::error::ScopeError;
-use super::evaluate::{Asked, Part, evaluate};
+use super::evaluate::{Part, evaluate};
 use super::first::first;
-use super::model::{Compared, MemberPage, ScopePage, ScopeView, Suspects, Unit, UnitGroup};
+use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit, UnitGroup};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::sets;
 use super::store::kept::{self, ScopeRow};
@@ -25,6 +26,8 @@ use crate::genealogy::Genealogy;
 use crate::projection::state::{Custody, Life, Quality};
 use crate::rights::TRACE_READ;
 
+/// The state of a scope that is whole.
+pub const KEPT: &str = "kept";
 /// Most units, and most scopes, of one page.
 pub const MOST_LIMIT: usize = 500;
 /// Units of a page where nothing else is said.
@@ -33,8 +36,6 @@ pub const USUAL_LIMIT: usize = 50;
 const MOST_GROUPS: usize = 200;
 /// Units of each side of a comparison that are shown.
 const MOST_COMPARED: usize = 200;
-/// Rows of a scope that one statement writes.
-const CHUNK: usize = 50_000;
 
 /// Where the caller may look for suspects: with the right to that, and to trace.
 ///
@@ -149,47 +150,22 @@ async fn units(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Unit>, ScopeError> {
     Ok(units.collect())
 }
 
-/// Keeps the units that fit now under a name.
-///
-/// # Errors
-/// [`ScopeError`]; nothing is kept then.
-pub async fn keep(
-    tx: &mut Tx,
-    (caller, genealogy): (&Caller, &Genealogy),
-    name: &str,
-    node: &Node,
-) -> Result<ScopeView, ScopeError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(ScopeError::Name);
-    }
-    let current_to = label::current_to(tx).await?;
-    let asked = Asked::new(tx, genealogy, caller.zone).await?;
-    let keys = evaluate(tx, &asked, node).await?;
-    if keys.is_empty() {
-        return Err(ScopeError::Empty);
-    }
-    let id = Uuid::now_v7();
-    let members = i32::try_from(keys.len()).unwrap_or(i32::MAX);
-    let batch = current_to.batch_id.parse().unwrap_or_default();
-    let criteria = node.to_json();
-    kept::insert(tx, id, (name, &criteria), members, batch).await?;
-    for chunk in keys.chunks(CHUNK) {
-        kept::insert_members(tx, id, chunk).await?;
-    }
-    let after =
-        Some(json!({ "name": name, "criteria": criteria, "members": members, "through_batch": batch }));
-    let subject = format!("scope:{id}");
-    audit::record(tx, Entry { action: "scope.keep", subject: &subject, before: None, after }).await?;
-    get(tx, id).await
-}
-
 fn view(row: ScopeRow, all: bool) -> ScopeView {
     let may_change = row.own || all;
+    let failed = |part: &str| row.failure.as_ref()?[part].as_str().map(str::to_owned);
+    let progress = (row.state != KEPT).then(|| Progress {
+        asked: row.asked,
+        to_ask: row.to_ask,
+        written: row.written,
+        failure: failed("code"),
+        failed_at: failed("path").unwrap_or_default(),
+    });
     ScopeView {
         scope_id: row.scope_id,
         name: row.name,
         criteria: may_change.then_some(row.criteria),
+        state: row.state,
+        progress,
         members: row.members,
         through_batch: row.through_batch.to_string(),
         created_at: row.created_at,
@@ -221,17 +197,23 @@ pub async fn get(tx: &mut Tx, id: Uuid) -> Result<ScopeView, ScopeError> {
     kept::get(tx, id).await?.map(|row| view(row, all)).ok_or(ScopeError::NotFound)
 }
 
+/// A scope that is whole.
+async fn whole(tx: &mut Tx, id: Uuid) -> Result<ScopeView, ScopeError> {
+    let scope = get(tx, id).await?;
+    if scope.state == KEPT { Ok(scope) } else { Err(ScopeError::Unfinished) }
+}
+
 /// Units of a scope that the caller may see, from where the page before ended.
 ///
 /// # Errors
-/// [`ScopeError`].
+/// [`ScopeError`]; [`ScopeError::Unfinished`] while it is not whole.
 pub async fn members(
     tx: &mut Tx,
     id: Uuid,
     (after, limit): (Option<&str>, usize),
 ) -> Result<MemberPage, ScopeError> {
     let start = place(after)?;
-    get(tx, id).await?;
+    whole(tx, id).await?;
     let mut keys = kept::members_after(tx, id, start, i64::try_from(limit + 1).unwrap_or(i64::MAX)).await?;
     let more = keys.len() > limit;
     keys.truncate(limit);
@@ -251,7 +233,7 @@ pub async fn compare(
     id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Compared, ScopeError> {
-    let criteria = get(tx, id).await?.criteria.ok_or(ScopeError::Others)?;
+    let criteria = whole(tx, id).await?.criteria.ok_or(ScopeError::Others)?;
     let node = parse(&criteria)?;
     let current_to = label::current_to(tx).await?;
     let asked = Asked::new(tx, genealogy, caller.zone).await?;

@@ -62,10 +62,16 @@ impl Plant {
 
     /// The same plant on the same disk, started again.
     pub async fn again(self) -> Self {
+        self.after(async |_| {}).await
+    }
+
+    /// The same, after something was done to its database.
+    pub async fn after(self, harm: impl AsyncFnOnce(std::path::PathBuf)) -> Self {
         let Self { agent, handle, task, scans } = self;
         handle.stop().await;
         task.await.unwrap();
         drop(handle);
+        harm(agent.database()).await;
         let (handle, task) = run(&agent).await;
         Self { agent, handle, task, scans }
     }

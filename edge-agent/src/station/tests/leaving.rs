@@ -141,3 +141,20 @@ fn arrivals_from_another_plant() {
     assert_eq!(event.references[0].number, "GRN-2025-001");
     assert_eq!(event.references[1].r#type, "desadv");
 }
+
+#[test]
+fn nothing_is_green_while_it_is_not_known_what_is_held() {
+    let mut plant = Plant::stocked();
+    plant.reference.doubtful = true;
+    plant.play("DISPATCH", &[("RM2", "red holds.lost REFUSED"), ("CANCEL", "green cancelled")]);
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("RM2", "amber reference.lost-noted STORAGE")]);
+}
+
+#[test]
+fn a_package_with_more_in_it_than_was_told_stays() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("FG1", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    let package = plant.key("PK1");
+    plant.labels.get_mut(&package).unwrap().incomplete = true;
+    plant.play("DISPATCH", &[("PK1", "red content.unnamed REFUSED")]);
+}

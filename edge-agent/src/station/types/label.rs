@@ -154,6 +154,9 @@ pub struct Label {
     /// Labels that are in it now (assembly and packing).
     #[serde(default)]
     pub children: Vec<i64>,
+    /// More is in it than the cloud named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
     /// How many events of this UID this agent knows of.
     #[serde(default)]
     pub count: u32,
@@ -224,6 +227,7 @@ impl Label {
             order: None,
             operations: Vec::new(),
             children: Vec::new(),
+            incomplete: false,
             count: 0,
             last_stage: 0,
             last_station: String::new(),

@@ -13,9 +13,10 @@ use platform::postgres::{Durability, Embedded};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, PgConnection};
 use trace::genealogy::{Genealogy, Settings};
+use trace::scopes::asked::Asked;
 use trace::scopes::criteria::Node;
 use trace::scopes::error::ScopeError;
-use trace::scopes::evaluate::{Asked, evaluate};
+use trace::scopes::evaluate::evaluate;
 use trace::scopes::service::suspects;
 use uuid::Uuid;
 

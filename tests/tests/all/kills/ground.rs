@@ -95,7 +95,13 @@ pub struct Ground {
 }
 
 /// The server, and its files where they lie outside of the test's own folder.
-struct Server(Option<Embedded>);
+pub struct Server(Option<Embedded>);
+
+impl Server {
+    pub fn new(server: Embedded) -> Self {
+        Self(Some(server))
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -113,7 +119,7 @@ impl Ground {
         let server = Embedded::start(&dir.path().join("postgres"), Durability::Full).await.unwrap();
         server.ensure_database(DATABASE).await.unwrap();
         let owner = server.options(DATABASE);
-        let server = Server(Some(server));
+        let server = Server::new(server);
         let [http, grpc] = free_ports();
         let settings = [
             ("TRACEWRIGHT_DATABASE_URL", owner.to_url_lossy().to_string()),
@@ -205,7 +211,7 @@ impl Ground {
     }
 }
 
-fn file(layout: &Layout, name: &str, grpc: u16) -> simulators::demo::plant::PlantSetup {
+pub fn file(layout: &Layout, name: &str, grpc: u16) -> simulators::demo::plant::PlantSetup {
     let text = std::fs::read_to_string(layout.root.join("plant-configs").join(name)).unwrap();
     let folder = layout.state.join("sources");
     std::fs::create_dir_all(&folder).unwrap();
@@ -216,7 +222,7 @@ fn file(layout: &Layout, name: &str, grpc: u16) -> simulators::demo::plant::Plan
 }
 
 /// The demo's, with an order that nobody comes to the end of.
-fn reference(layout: &Layout) -> std::path::PathBuf {
+pub fn reference(layout: &Layout) -> std::path::PathBuf {
     let text = std::fs::read_to_string(crate::support::reference_file(layout)).unwrap();
     let file = layout.state.join("reference.toml");
     std::fs::write(&file, text.replace("quantity = \"400\"", "quantity = \"4000000\"")).unwrap();

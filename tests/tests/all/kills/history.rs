@@ -33,6 +33,8 @@ pub struct History {
     pub good: BTreeSet<u64>,
     /// Lines that are wrong in one cell each.
     pub bad: BTreeSet<u64>,
+    /// UIDs of bags that are received in it.
+    pub born: Vec<String>,
 }
 
 /// Who imports.
@@ -85,7 +87,7 @@ impl Imports {
         loop {
             self.done.due().await;
             if self.done.count().is_multiple_of(self.every) {
-                let history = write(&self.dir, self.seed, self.done.count() / self.every);
+                let history = write(&self.dir, self.seed, self.done.count() / self.every, ROWS);
                 self.imported.lock().unwrap().push(history.clone());
                 while !self.run(&history).await {}
             }
@@ -143,7 +145,7 @@ impl Imports {
 }
 
 /// Bags that are received, and units made of them, that are put away; some rows are wrong.
-fn write(dir: &Path, seed: u64, nth: u64) -> History {
+pub fn write(dir: &Path, seed: u64, nth: u64, rows: u64) -> History {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ (nth << 8));
     let base = 10_000_000 + nth * 100_000;
     let uid = |kind: &str, number: u64| uid_of(key_of("VSK", kind, base + number));
@@ -151,14 +153,17 @@ fn write(dir: &Path, seed: u64, nth: u64) -> History {
         "uid,stage,occurred_at,item,quantity,unit,inputs,supplier,supplier_lot,location,readings\n",
     );
     let (mut good, mut bad) = (BTreeSet::new(), BTreeSet::new());
-    let mut number = 0;
-    for line in 2..ROWS + 2 {
+    let (mut number, mut born) = (0, Vec::new());
+    for line in 2..rows + 2 {
         let (day, kind) = (1 + line % 28, line % 3);
         // What is never received would be an exception as well.
         let wrong = kind != 2 && rng.random_bool(0.004);
         let much = if wrong { "much" } else { "" };
         number += u64::from(kind == 2);
         let (bag, unit) = (uid("RM", number), uid("SF", number));
+        if kind == 2 {
+            born.push(bag.clone());
+        }
         let row = match kind {
             2 => format!(
                 "{bag},GRN,2024-01-{day:02}T10:30:00+05:30,RM-STEEL-COIL,25.5,kg,,TISCO,HEAT-{},,",
@@ -181,5 +186,5 @@ fn write(dir: &Path, seed: u64, nth: u64) -> History {
     let path = dir.join(format!("history-{nth}.csv"));
     std::fs::write(&path, &text).unwrap();
     let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-    History { path, agent: format!("import:{hash}"), good, bad }
+    History { path, agent: format!("import:{hash}"), good, bad, born }
 }

@@ -89,7 +89,7 @@ async fn facts_and_audit(ground: &Ground) {
 }
 
 /// What was made of a held unit, or contains one, is held: of holds that reach on, all
-/// descendants; of all, what is in a member and what a member is packed in.
+/// descendants, of the others what was made after them; of all, what is in a member and what a member is packed in.
 async fn grown(ground: &Ground) {
     let missing = "with recursive reach as (
             select m.tenant_id, m.hold_id, m.key from hold_members m join holds h using (tenant_id, hold_id)
@@ -102,6 +102,21 @@ async fn grown(ground: &Ground) {
         select count(*) from reach r where not exists (
             select from hold_members m where m.tenant_id = r.tenant_id and m.hold_id = r.hold_id and m.key = r.key)";
     assert_eq!(ground.number(missing).await, 0, "descendants of held units that are not held");
+    let after = "select count(*) from hold_members m join holds h using (tenant_id, hold_id)
+        join uid_links l on l.tenant_id = m.tenant_id and l.from_key = m.key and l.kind <> 3 and l.effect = 1
+        where not h.descendants and h.status = 'placed' and m.cause in ('scope', 'lot')
+          and case when l.agent_id = h.placed_agent and l.epoch = h.placed_epoch then l.seq > h.placed_seq
+                   else h.placed_batch < (
+                       select b.batch_id from ingest_batches b
+                       where b.tenant_id = l.tenant_id and b.agent_id = l.agent_id and b.epoch = l.epoch
+                         and b.to_seq >= l.seq
+                       order by b.to_seq limit 1) end
+          and (select count(*) filter (where u.effect = 1) > count(*) filter (where u.effect = 3) from uid_links u
+               where u.tenant_id = l.tenant_id and u.from_key = l.from_key and u.to_key = l.to_key
+                 and u.kind = l.kind)
+          and not exists (select from hold_members o where o.tenant_id = m.tenant_id
+                          and o.hold_id = m.hold_id and o.key = l.to_key)";
+    assert_eq!(ground.number(after).await, 0, "made of held units after the hold, and not held");
 }
 
 /// Every plant has exactly the holds that are placed, as keys: the agent on its disk, the

@@ -13,6 +13,7 @@ mod holds;
 mod line;
 mod office;
 mod stream;
+mod tenants;
 mod when;
 
 use rand::SeedableRng;

@@ -181,7 +181,7 @@ async fn amid(ground: &Ground) -> bool {
 }
 
 /// Who follows the batches and has not come to the last one.
-const BEHIND: &str = "with last as (select coalesce(max(batch_id), 0) as batch from ingest_batches) \
+pub const BEHIND: &str = "with last as (select coalesce(max(batch_id), 0) as batch from ingest_batches) \
     select (select count(*) from last where batch > \
                coalesce((select max(through_batch) from projection_cursors where projection = 'trace'), 0)) \
          + (select count(*) from last where batch > coalesce((select max(through_batch) from proof_trees), 0)) \

@@ -23,6 +23,8 @@ const WALLS: [(u32, u32); 2] = [(1920, 1080), (3840, 2160)];
 pub struct Browser {
     /// Its only page.
     pub page: Client,
+    /// What the names of its pictures begin with.
+    pub prefix: &'static str,
     _driver: Child,
     profile: TempDir,
 }
@@ -66,7 +68,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("chromium starts");
-        let browser = Self { page, _driver: driver, profile };
+        let browser = Self { page, prefix: "", _driver: driver, profile };
         browser.size(DESK).await;
         Some(browser)
     }
@@ -176,7 +178,7 @@ impl Browser {
         self.page.execute_async(&script, vec![]).await.unwrap();
         let taken = self.cdp("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
         let bytes = base64_of(taken["data"].as_str().unwrap());
-        std::fs::write(pictures().join(format!("{name}.png")), bytes).unwrap();
+        std::fs::write(pictures().join(format!("{}{name}.png", self.prefix)), bytes).unwrap();
     }
 
     /// The window's size; a narrow one is a phone's.

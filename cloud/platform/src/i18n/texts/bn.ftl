@@ -64,6 +64,16 @@ error-request-timeout = যা পাঠানো হয়েছে তা স�
 error-request-media_type = যা পাঠানো হয়েছে তা এমন ধরনের যা এখানে নেওয়া হয় না।
 error-request-malformed = যা পাঠানো হয়েছে তা সঠিক JSON নয়।
 error-request-unfit = পাঠানো কিছু সংরক্ষণ করা যায় না: এমন লেখা যাতে NUL আছে, বা সীমার বাইরের সময়।
+error-query-parameter = ঠিকানায় বা ফিল্টারে কিছু একটা বোঝা যায়নি।
+error-conflict = এটি এখনকার অবস্থার সঙ্গে মেলে না।
+error-no-day = “{ $text }” 2026-11-26-এর মতো কোনো দিন নয়।
+error-day-range = দিনটি সব সীমার বাইরে।
+error-no-filter = ফিল্টারে এক লাইনে সর্বাধিক { $text }টি অক্ষর থাকতে পারে।
+error-no-place = তালিকা সেখান থেকে এগোয় না। আবার শুরু থেকে দেখুন।
+error-mistakes = { $count ->
+    [one] একটি ভুল আছে; কিছুই লেখা হয়নি।
+   *[other] { $count }টি ভুল আছে; কিছুই লেখা হয়নি।
+ }
 error-conflict-exists = এই কী-সহ একটি আগে থেকেই আছে।
 error-conflict-stale = ইতিমধ্যে অন্য কেউ এটি পরিবর্তন করেছেন। আবার খুলুন।
 error-busy = সিস্টেম ব্যস্ত। একটু পরে আবার চেষ্টা করুন।

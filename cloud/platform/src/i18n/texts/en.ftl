@@ -64,6 +64,16 @@ error-request-timeout = What was sent did not arrive in time. Please send it aga
 error-request-media_type = What was sent is of a kind that is not taken here.
 error-request-malformed = What was sent is not valid JSON.
 error-request-unfit = Something that was sent cannot be stored: a text with a NUL in it, or a time out of all bounds.
+error-query-parameter = Something in the address, or of the filter, is not understood.
+error-conflict = This does not fit how things stand now.
+error-no-day = “{ $text }” is no day such as 2026-11-26.
+error-day-range = The day is out of all range.
+error-no-filter = A filter has at most { $text } characters, in one line.
+error-no-place = The list does not go on there. Begin at its start again.
+error-mistakes = { $count ->
+    [one] There is a mistake; nothing was written.
+   *[other] There are { $count } mistakes; nothing was written.
+ }
 error-conflict-exists = There is one with this key already.
 error-conflict-stale = Somebody else changed this meanwhile. Load it again.
 error-busy = The system is busy. Please try again in a moment.

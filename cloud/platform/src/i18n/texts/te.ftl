@@ -64,6 +64,16 @@ error-request-timeout = పంపినది సమయానికి రాల
 error-request-media_type = పంపినది ఇక్కడ తీసుకోని రకానికి చెందినది.
 error-request-malformed = పంపినది సరైన JSON కాదు.
 error-request-unfit = పంపినదానిలో ఏదో నిల్వ చేయలేము: NUL ఉన్న పాఠ్యం, లేదా పరిమితి దాటిన సమయం.
+error-query-parameter = చిరునామాలో లేదా ఫిల్టర్‌లో ఏదో అర్థం కాలేదు.
+error-conflict = ఇది ప్రస్తుత పరిస్థితికి సరిపోదు.
+error-no-day = “{ $text }” 2026-11-26 వంటి రోజు కాదు.
+error-day-range = రోజు అన్ని హద్దులు దాటింది.
+error-no-filter = ఫిల్టర్‌లో ఒకే వరుసలో గరిష్ఠంగా { $text } అక్షరాలు ఉండవచ్చు.
+error-no-place = జాబితా అక్కడి నుంచి కొనసాగదు. మళ్ళీ మొదటి నుంచి చూడండి.
+error-mistakes = { $count ->
+    [one] ఒక తప్పు ఉంది; ఏదీ రాయలేదు.
+   *[other] { $count } తప్పులు ఉన్నాయి; ఏదీ రాయలేదు.
+ }
 error-conflict-exists = ఈ కీతో ఇప్పటికే ఒకటి ఉంది.
 error-conflict-stale = ఈలోగా వేరొకరు దీన్ని మార్చారు. మళ్లీ తెరవండి.
 error-busy = సిస్టమ్ బిజీగా ఉంది. కాసేపట్లో మళ్లీ ప్రయత్నించండి.

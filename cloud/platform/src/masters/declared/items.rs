@@ -1,9 +1,7 @@
 //! Items, their categories, units and conversions.
 
-use serde_json::Value;
-
 use super::super::declare::{Link, permissions};
-use super::super::{Field, Group, Master, Row, Use, barcodes, publish, rules, variants};
+use super::super::{Field, Group, Master, Use, barcodes, conversions, publish, rules, variants};
 
 /// What is bought, made, kept and sold.
 pub(super) const ITEMS: Master = Master {
@@ -56,7 +54,6 @@ pub(super) const ITEMS: Master = Master {
     ],
     group: Group::Items,
     permissions: permissions!("items"),
-    derive: Some(english_name),
     told: Some(publish::ITEM),
     judge: Some(variants::judge),
     link: Some(Link { all: "/masters/item_attributes", one: "/items/variants/", text: "variants-title" }),
@@ -73,7 +70,7 @@ pub(super) const ATTRIBUTES: Master = Master {
         Field::new("names").listed().needed(),
         Field::new("choices").listed().needed(),
     ],
-    search: &["attribute"],
+    search: &["attribute", "name"],
     group: Group::Items,
     permissions: permissions!("item_attributes"),
     ..Master::NEW
@@ -100,12 +97,6 @@ pub(super) const BARCODES: Master = Master {
     ..Master::NEW
 };
 
-/// The name, by which items are searched and sorted, is the English one.
-fn english_name(row: &mut Row) {
-    let english = row.get("names").and_then(|names| names.get("en")).cloned().unwrap_or(Value::Null);
-    row.insert("name".to_owned(), english);
-}
-
 /// Groups of items, one within the other.
 pub(super) const CATEGORIES: Master = Master {
     name: "item_categories",
@@ -114,6 +105,7 @@ pub(super) const CATEGORIES: Master = Master {
     fields: &[
         Field::new("category").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("parent").listed().label("field-parent_category"),
         Field::new("description").lines(),
     ],
@@ -131,6 +123,8 @@ pub(super) const UNITS: Master = Master {
     fields: &[
         Field::new("unit").listed().rule(rules::unit),
         Field::new("name").listed(),
+        Field::new("names"),
+        Field::new("symbol").listed(),
         Field::new("dimension").listed(),
         Field::new("decimals").listed(),
         Field::new("tax_code").listed(),
@@ -156,5 +150,6 @@ pub(super) const CONVERSIONS: Master = Master {
     search: &["item", "from_unit"],
     group: Group::Items,
     permissions: permissions!("unit_conversions"),
+    judge: Some(conversions::judge),
     ..Master::NEW
 };

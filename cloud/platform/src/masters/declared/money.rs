@@ -1,7 +1,7 @@
 //! Taxes, payment terms, currencies and their rates.
 
 use super::super::declare::permissions;
-use super::super::{Field, Group, Master, rules};
+use super::super::{Field, Group, Master, iso4217, rules};
 
 /// What is added to a price for the state.
 pub(super) const TAX_RATES: Master = Master {
@@ -11,6 +11,7 @@ pub(super) const TAX_RATES: Master = Master {
     fields: &[
         Field::new("tax_rate").listed().rule(rules::code).label("field-code"),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("kind").listed(),
         Field::new("rate").listed().label("field-percent"),
         Field::new("valid_from").listed(),
@@ -30,6 +31,7 @@ pub(super) const PAYMENT_TERMS: Master = Master {
     fields: &[
         Field::new("payment_terms").listed().rule(rules::code).label("field-code"),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("basis").listed(),
         Field::new("days").listed(),
         Field::new("discount_percent").listed(),
@@ -41,20 +43,24 @@ pub(super) const PAYMENT_TERMS: Master = Master {
     ..Master::NEW
 };
 
-/// What money is counted in.
+/// What money is counted in: currencies of ISO 4217, and what a tenant marks as its own.
 pub(super) const CURRENCIES: Master = Master {
     name: "currencies",
     table: "currencies",
     key: &["currency"],
     fields: &[
-        Field::new("currency").listed(),
-        Field::new("name").listed(),
-        Field::new("symbol").listed(),
-        Field::new("decimals").listed(),
+        Field::new("currency").listed().offers(iso4217::offered),
+        Field::new("name").listed().filled(),
+        Field::new("names"),
+        Field::new("symbol").listed().filled(),
+        Field::new("decimals").listed().filled(),
+        Field::new("own").label("field-own_currency"),
     ],
     search: &["currency", "name"],
     group: Group::Money,
     permissions: permissions!("currencies"),
+    fill: Some(iso4217::fill),
+    rule: Some(iso4217::rule),
     ..Master::NEW
 };
 

@@ -12,6 +12,7 @@ pub(super) const DOCUMENT_SERIES: Master = Master {
     fields: &[
         Field::new("series").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("kind").listed().words(numbering::codes).label("field-document_kind"),
         Field::new("company").listed(),
         Field::new("gstin").listed().rule(rules::gstin),

@@ -42,6 +42,7 @@ pub(super) const DEPARTMENTS: Master = Master {
         Field::new("plant").listed(),
         Field::new("code").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
     ],
     search: &["code", "name"],
     filters: &["plant"],
@@ -58,6 +59,7 @@ pub(super) const COST_CENTRES: Master = Master {
     fields: &[
         Field::new("code").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("plant").listed(),
         Field::new("department").listed(),
     ],

@@ -26,7 +26,7 @@ pub(super) const CUSTOM_FIELDS: Master = Master {
         Field::new("choices"),
         Field::new("refers").words(masters),
     ],
-    search: &["field"],
+    search: &["field", "name"],
     filters: &["master"],
     group: Group::Setup,
     permissions: permissions!(admin "custom_fields"),

@@ -14,6 +14,7 @@ pub(super) const WAREHOUSES: Master = Master {
     fields: &[
         Field::new("warehouse").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("plant").listed(),
         Field::new("kind").listed(),
         Field::new("address").lines(),
@@ -34,6 +35,7 @@ pub(super) const BINS: Master = Master {
         Field::new("plant").listed(),
         Field::new("bin").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("warehouse").listed(),
     ],
     search: &["bin", "name"],
@@ -53,6 +55,7 @@ pub(super) const STATIONS: Master = Master {
         Field::new("plant").listed(),
         Field::new("station").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("kind").listed(),
         Field::new("work_centre").listed(),
     ],
@@ -71,6 +74,7 @@ pub(super) const MACHINES: Master = Master {
     fields: &[
         Field::new("machine").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("plant").listed(),
         Field::new("station").listed(),
         Field::new("maker"),
@@ -95,6 +99,7 @@ pub(super) const SHIFTS: Master = Master {
         Field::new("plant").listed(),
         Field::new("shift").listed().rule(rules::code),
         Field::new("name").listed(),
+        Field::new("names"),
         Field::new("starts").listed(),
         Field::new("ends").listed(),
         Field::new("break_minutes").listed(),
@@ -155,6 +160,7 @@ pub(super) const RETENTION_RULES: Master = Master {
     fields: &[
         Field::new("person_kind").listed(),
         Field::new("name").listed().label("field-records"),
+        Field::new("names"),
         Field::new("years").listed(),
         Field::new("basis").listed().lines(),
     ],

@@ -32,7 +32,8 @@ pub(super) const OWN: &str = "custom.";
 /// Most own fields of a master.
 pub(super) const MOST_FIELDS: usize = 40;
 
-/// The masters, with the fields that the tenant and its plants add to one of them.
+/// The masters, with the fields that the tenant and its plants add to one of them, and
+/// the tenant's language.
 ///
 /// # Errors
 /// Those of the database.
@@ -42,6 +43,7 @@ pub(super) async fn widened(
     name: &str,
 ) -> Result<Arc<Shapes>, MastersError> {
     let shape = shapes.find(name)?;
+    let language = super::store::language(tx).await?;
     let mut columns: Vec<Column> = Vec::new();
     let mut references: Vec<Reference> = Vec::new();
     let of_people = personal::Kind::of_master(name).is_some();
@@ -64,10 +66,10 @@ pub(super) async fn widened(
             }
         }
     }
-    if columns.is_empty() {
+    if columns.is_empty() && language == shape.language {
         return Ok(Arc::clone(shapes));
     }
-    Ok(Arc::new(shapes.with(shape.wider(columns, references))))
+    Ok(Arc::new(shapes.with(Shape { language, ..shape.wider(columns, references) })))
 }
 
 /// What an own field refers to.

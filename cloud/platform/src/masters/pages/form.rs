@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use super::super::{Engine, Master, MastersError, Mistake, Row, SENSITIVE_VIEW, s
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Permission, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, form, query};
 
 #[derive(Template)]
 #[template(path = "masters/form.html")]
@@ -67,6 +67,8 @@ pub(super) struct Input {
     required: bool,
     /// It can be emptied again: nothing stands in its place.
     clears: bool,
+    /// It is the first of its field's.
+    first: bool,
     /// It cannot be changed.
     fixed: bool,
     longest: Option<usize>,
@@ -189,7 +191,7 @@ async fn show(
     let told_here = |input: &Input| !input.value.is_empty() || input.error.is_some();
     let plants_open = plants.iter().flat_map(|(_, inputs)| inputs).any(told_here);
     let title = match filled.stored {
-        Some(stored) => shape.title_of(&stored.row),
+        Some(stored) => shape.name_of(&stored.row, texts.lang),
         None => texts.t("masters-new"),
     };
     let stored = filled.stored;
@@ -233,9 +235,28 @@ async fn show(
     Shell::new(state, caller, title, "/masters").page(headers, &page)
 }
 
-/// Whether a mistake stands beside this input.
+/// Whether a mistake stands beside this input; that of a text in languages beside its
+/// first.
 fn shown_at(mistake: &Mistake, input: &Input) -> bool {
-    input.name == mistake.field || input.name.strip_suffix(".en") == Some(&mistake.field)
+    let of_field = || input.name.rsplit_once('.').is_some_and(|(field, _)| field == mistake.field);
+    input.name == mistake.field || (input.first && !input.lang.is_empty() && of_field())
+}
+
+/// The inputs of a field in the order in which they are asked for: of a text in
+/// languages the tenant's own first.
+pub(super) fn asked(shape: &Shape, column: &Column) -> Vec<String> {
+    match column.kind {
+        Kind::Names => {
+            let languages = shape.languages(column).into_iter();
+            languages.map(|lang| format!("{}.{}", column.name, lang.code())).collect()
+        }
+        _ => check::inputs(column),
+    }
+}
+
+/// The first of them.
+pub(super) fn first_of(shape: &Shape, column: &Column) -> String {
+    asked(shape, column).into_iter().next().unwrap_or_default()
 }
 
 async fn inputs(
@@ -247,12 +268,14 @@ async fn inputs(
 ) -> Result<Vec<Input>, MastersError> {
     let mut inputs = Vec::new();
     for column in &shape.columns {
-        for name in check::inputs(column) {
+        let first = first_of(shape, column);
+        for name in asked(shape, column) {
             let mut input = input(shape, column, name, filled, texts);
+            input.first = input.name == first;
             if matches!(column.kind, Kind::Text { .. } | Kind::Codes(_))
                 && let Some(reference) = shape.reference_of(&column.name)
             {
-                let offered = service::options(tx, shapes, reference, "").await?;
+                let offered = service::options(tx, shapes, reference, "", texts.lang).await?;
                 if reference.several {
                     input.kind = "many";
                     let held: Vec<&str> = input.value.split(';').collect();
@@ -267,6 +290,10 @@ async fn inputs(
                     let more = format!("/masters/{}/options/{}", shape.master.name, column.name);
                     input.options = Some((more, offered));
                 }
+            }
+            if let (Some(offers), None) = (column.field.offers, filled.stored) {
+                let more = format!("/masters/{}/options/{}", shape.master.name, column.name);
+                input.options = Some((more, offers(texts.lang)));
             }
             // Where there is one plant only, a new row is of that one.
             if let (None, None, Some(codes)) = (filled.stored, filled.typed, tx.plants().codes())
@@ -300,6 +327,8 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
             }
             (Kind::Names, Some(names)) => names.get(&lang).map(Kind::plain).unwrap_or_default(),
             (_, Some(value)) => Kind::plain(value),
+            // What is left empty is filled in by what is chosen.
+            (_, None) if column.field.filled => String::new(),
             (_, None) => column.default.as_ref().map(Kind::plain).unwrap_or_default(),
         }
     };
@@ -350,14 +379,19 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         (_, true, Some(_)) if column.is_key => texts.t("masters-opaque-hint"),
         _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.name), ""),
     };
-    let first = lang.is_empty() || lang == "en";
     let opaque = shape.master.opaque_key.is_some() && column.is_key;
     Input {
         label: label(column, &name, texts),
         choices: choices.collect(),
         kind,
-        required: column.required && first && !opaque && (of_new || column.kind != Kind::Secret),
+        // A text in any one language is enough.
+        required: column.is_asked()
+            && lang.is_empty()
+            && !shape.in_languages(column)
+            && !opaque
+            && (of_new || column.kind != Kind::Secret),
         clears: !column.required && column.default.is_none(),
+        first: true,
         fixed: column.is_key && filled.stored.is_some(),
         longest,
         options: None,
@@ -418,7 +452,8 @@ pub(super) async fn create(
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, _) = typed(shape, form(sent)?);
-    match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
+    let whole = service::filled(shape, cells.clone(), caller.texts.lang);
+    match service::create(&state.db, &caller.cx, shape, whole).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
             let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes, opened: None };
@@ -519,7 +554,19 @@ struct Options {
     options: Vec<(String, String)>,
 }
 
-/// Codes that a field may refer to, while one types.
+/// Of what is offered, what begins so by its code or has a word in its name that does.
+fn beginning(mut offered: Vec<(String, String)>, begins: &str) -> Vec<(String, String)> {
+    let wanted = begins.to_lowercase();
+    offered.retain(|(code, name)| {
+        let name = name.to_lowercase();
+        code.to_lowercase().starts_with(&wanted)
+            || name.starts_with(&wanted)
+            || name.split_whitespace().any(|word| word.starts_with(&wanted))
+    });
+    offered
+}
+
+/// Codes that a field may refer to, or that are offered for it, while one types.
 pub(super) async fn options(
     State(state): State<AppState>,
     State(engine): State<Arc<Engine>>,
@@ -534,8 +581,16 @@ pub(super) async fn options(
     let begins: String = begins.chars().filter(|c| !c.is_control()).take(60).collect();
     let found = async {
         let shape = shapes.find(&name)?;
+        if let Some(offers) = shape.column(&field).and_then(|column| column.field.offers) {
+            return Ok(beginning(offers(caller.texts.lang), &begins));
+        }
         let reference = shape.reference_of(&field).ok_or(MastersError::NotFound)?;
-        state.db.tx(&caller.cx, async |tx| service::options(tx, &shapes, reference, &begins).await).await
+        state
+            .db
+            .tx(&caller.cx, async |tx| {
+                service::options(tx, &shapes, reference, &begins, caller.texts.lang).await
+            })
+            .await
     };
     let options = found.await.map_err(|error| error.problem(&caller.texts))?;
     Ok(Html(Options { options }.render()?))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -18,13 +18,14 @@ use super::super::shape::{Column, Lies, Shape, Shapes};
 use super::super::sheet::MAX_BYTES;
 use super::super::store::Stored;
 use super::super::{Engine, ListQuery, Master, MastersError, Mistake, SENSITIVE_VIEW, Sheet};
+use super::form::first_of;
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Problem, Shell, form, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, query};
 
 /// Rows of a grid at most; more are narrowed, or imported.
-const MOST: usize = 200;
+const MOST: usize = 150;
 /// Rows at most that are sent at once.
-const MOST_SENT: usize = MOST * 10;
+const MOST_SENT: usize = 2_000;
 /// What so many rows weigh at most, in bytes: as much as a file that is imported.
 pub(super) const MOST_BYTES: usize = MAX_BYTES;
 /// Empty rows at the end, for who has no script that adds some.
@@ -75,7 +76,7 @@ struct Cell {
 }
 
 /// Inputs of a grid: what is secret, of several lines or of single plants is left to
-/// the form; of names the English one and the reader's.
+/// the form; of names the one in the tenant's language and the reader's.
 fn inputs(shape: &Shape, lang: Lang) -> Vec<(&Column, String)> {
     let mut inputs = Vec::new();
     for column in shape.columns.iter().filter(|column| column.lies != Lies::Plant) {
@@ -83,10 +84,9 @@ fn inputs(shape: &Shape, lang: Lang) -> Vec<(&Column, String)> {
         match &column.kind {
             Kind::Secret | Kind::Text { lines: true, .. } => {}
             Kind::Names => {
-                inputs.push((column, format!("{name}.en")));
-                if lang != Lang::En {
-                    inputs.push((column, format!("{name}.{}", lang.code())));
-                }
+                let all = shape.languages(column).into_iter();
+                let shown = all.filter(|one| *one == shape.language || *one == lang);
+                inputs.extend(shown.map(|lang| (column, format!("{name}.{}", lang.code()))));
             }
             _ => inputs.push((column, name.to_owned())),
         }
@@ -139,7 +139,11 @@ fn row(
             number: matches!(column.kind, Kind::Whole(_) | Kind::Decimal { .. }),
             longest: if let Kind::Text { longest, .. } = &column.kind { Some(*longest) } else { None },
             choices: choices(&column.kind, &value, texts),
-            wrong: wrong(&input).or_else(|| input.strip_suffix(".en").and_then(&wrong)),
+            wrong: wrong(&input).or_else(|| {
+                // Of a text in languages beside its first.
+                let of_field = column.kind == Kind::Names && input == first_of(shape, column);
+                of_field.then(|| wrong(&column.name)).flatten()
+            }),
             value,
         }
     });
@@ -163,7 +167,8 @@ pub(super) async fn page(
     let found = async {
         let shape = shapes.find(&name)?;
         let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
-        let asked = ListQuery { limit: MOST, sensitive, ..ListQuery::read(shape, pairs)? };
+        let lang = caller.texts.lang;
+        let asked = ListQuery { limit: MOST, sensitive, lang, ..ListQuery::read(shape, pairs)? };
         let list = async |tx: &mut crate::db::Tx| super::super::list(tx, shape, &asked).await;
         state.db.tx(&caller.cx, list).await
     };
@@ -191,7 +196,8 @@ fn show(
     let (texts, master) = (&caller.texts, shape.master);
     let heads = inputs(shape, texts.lang).into_iter().map(|(column, input)| Head {
         label: label(column, &input, texts),
-        required: column.required && (column.kind != Kind::Names || input.ends_with(".en")),
+        // A text in any one language is enough.
+        required: column.is_asked() && column.kind != Kind::Names,
     });
     let page = GridPage {
         texts,

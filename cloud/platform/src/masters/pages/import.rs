@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
@@ -13,7 +13,7 @@ use super::super::import::Report;
 use super::super::kind::Kind;
 use super::super::{Engine, Master, MastersError, Mistake, check};
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, multipart};
+use crate::web::{AppState, Caller, Path, Problem, Shell, multipart};
 
 /// Most mistakes that a page shows; the API tells all of more.
 const MOST_SHOWN: usize = 2000;
@@ -66,7 +66,7 @@ async fn show(
         for input in check::inputs(column) {
             let label = super::super::import::label(column, &input, texts);
             let first = column.kind != Kind::Names || input.ends_with(".en");
-            columns.push((input, label, column.required && first));
+            columns.push((input, label, column.is_asked() && first));
         }
     }
     let shell = Shell::new(state, &caller, texts.t("masters-import"), "/masters");

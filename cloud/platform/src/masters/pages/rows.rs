@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
@@ -16,7 +16,7 @@ use super::super::{Engine, ListQuery, Master, MastersError, Page, SENSITIVE_VIEW
 use super::url_text;
 use crate::i18n::Texts;
 use crate::views::{self, Menu, Resolved, VIEWS_SHARE};
-use crate::web::{AppState, Caller, Problem, Shell, query};
+use crate::web::{AppState, Caller, Path, Problem, Shell, query};
 
 #[derive(Template)]
 #[template(path = "masters/list.html")]
@@ -90,7 +90,8 @@ pub(super) async fn list(
             .db
             .tx(&caller.in_focus(&master.permissions.view), async |tx| {
                 let resolved = views::resolve(tx, &caller.cx, &name, pairs.clone()).await?;
-                let asked = ListQuery { sensitive, ..ListQuery::read(shape, resolved.pairs.clone())? };
+                let lang = caller.texts.lang;
+                let asked = ListQuery { sensitive, lang, ..ListQuery::read(shape, resolved.pairs.clone())? };
                 let page = super::super::list(tx, shape, &asked).await?;
                 Ok::<_, MastersError>((
                     page,
@@ -124,8 +125,9 @@ fn view<'a>(
     let carried: Vec<(&str, &str)> =
         kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let carried = pairs_text(&carried);
-    let columns =
-        shape.columns.iter().filter(|column| column.lies != Lies::Plant && column.kind != Kind::Secret);
+    let columns = shape.columns.iter().filter(|column| {
+        column.lies != Lies::Plant && column.kind != Kind::Secret && !shape.is_beside(column)
+    });
     let columns = columns.map(|column| {
         let shown = listed.iter().any(|shown| shown.name == column.name);
         (column.name.clone(), column.said(texts), shown)
@@ -176,7 +178,7 @@ fn listed<'s>(shape: &'s Shape, chosen: &[String]) -> Vec<&'s Column> {
 
 fn head(shape: &Shape, column: &Column, query: &ListQuery, carried: &str, texts: &Texts) -> Head {
     let master = shape.master;
-    // A text in several languages is sorted by the English one, the row's name.
+    // A name in several languages is sorted as the reader knows it.
     let field = if column.kind == Kind::Names { master.title } else { column.name.as_str() };
     let key = master.key.first() == Some(&field);
     let (now, descending) = query.sort.strip_prefix('-').map_or((query.sort.as_str(), false), |f| (f, true));
@@ -198,7 +200,7 @@ fn head(shape: &Shape, column: &Column, query: &ListQuery, carried: &str, texts:
 fn line(shape: &Shape, listed: &[&Column], stored: &Stored, texts: &Texts) -> Line {
     let key = shape.key_of(&stored.row);
     let cell = |column: &&Column| Cell {
-        text: stored.row.get(&column.name).map(|value| column.kind.show(value, texts)).unwrap_or_default(),
+        text: shape.said(column, &stored.row, texts),
         number: is_number(&column.kind),
         code: column.is_key,
     };
@@ -227,7 +229,7 @@ async fn filters(
                 .map(|(value, key)| (value.to_owned(), texts.t(key)))
                 .into(),
             _ => match shape.reference_of(name) {
-                Some(reference) => service::options(tx, shapes, reference, "").await?,
+                Some(reference) => service::options(tx, shapes, reference, "", texts.lang).await?,
                 None => Vec::new(),
             },
         };
@@ -277,7 +279,7 @@ async fn own_filters(
             .map(|(value, key)| (value.to_owned(), texts.t(key)))
             .into(),
         _ => match shape.reference_of(&column.name) {
-            Some(reference) => service::options(tx, shapes, reference, "").await?,
+            Some(reference) => service::options(tx, shapes, reference, "", texts.lang).await?,
             None => Vec::new(),
         },
     };

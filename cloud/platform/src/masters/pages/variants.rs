@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -14,7 +14,7 @@ use super::super::{Engine, MastersError, item_store, service, variants};
 use super::url_text;
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 /// The master that has variants.
 const ITEMS: &str = "items";
@@ -61,7 +61,7 @@ async fn show(
                 let variants = variants::of_item(tx, item).await?;
                 let mut attributes = item_store::attributes(tx).await.map_err(DbError::from)?;
                 attributes.sort();
-                Ok::<_, MastersError>((shape.title_of(&row), variants, attributes))
+                Ok::<_, MastersError>((shape.name_of(&row, texts.lang), variants, attributes))
             })
             .await
     };

@@ -83,6 +83,7 @@ fn every_mistake_has_words() {
         include_str!("../check.rs"),
         include_str!("../extra/judge.rs"),
         include_str!("../barcodes.rs"),
+        include_str!("../conversions.rs"),
         include_str!("../variants.rs"),
         include_str!("../import.rs"),
         include_str!("../kind.rs"),

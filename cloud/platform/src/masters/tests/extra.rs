@@ -204,6 +204,11 @@ async fn a_plant_may_have_its_own_value() {
                 from items i where item = 'BOLT-M6'")
         .await;
     assert_eq!(told, serde_json::json!(["3", "14"]));
+    // Its plant is told what is other there, and no other plant.
+    let sql = "select coalesce(jsonb_agg(jsonb_build_array(id, plant, body, deleted) order by id), '[]')
+               from reference_rows where kind = 'item_here'";
+    let here = serde_json::json!(["BOLT-M6@VSK", "VSK", { "item": "BOLT-M6", "inspect": true }, false]);
+    assert_eq!(office.value(sql).await, serde_json::json!([here]));
     // Taken away it is as for all again, and history says so.
     let (db, cx) = (&office.test.db, &office.cx);
     let saved = update(db, cx, items, "BOLT-M6", 1, cells(&[("lead_time_days@KOL", "")])).await.unwrap();
@@ -212,6 +217,8 @@ async fn a_plant_may_have_its_own_value() {
     let told: Result<_, MastersError> =
         db.tx(cx, async |tx| history::history(tx, items, "BOLT-M6", &row, &english()).await).await;
     let first = &told.unwrap()[0].changes[0];
+    update(db, cx, items, "BOLT-M6", 2, cells(&[("inspect@VSK", "")])).await.unwrap();
+    assert_eq!(office.value(sql).await[0][3], true, "withdrawn");
     assert_eq!((first.label.as_str(), first.before.as_str()), ("Lead time, days · KOL", "3"));
 }
 

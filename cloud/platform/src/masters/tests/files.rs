@@ -34,7 +34,7 @@ pub(super) fn items(bad: bool) -> (String, Vec<(usize, &'static str, &'static st
             let code = format!("IT {n}");
             let (at, value, field, key) = match (n / 125) % 8 {
                 0 => (0, code.as_str(), "item", "code"),
-                1 => (1, "", "names", "english"),
+                1 => (1, "", "names", "language"),
                 2 => (2, "raw", "type_code", "type_code"),
                 3 => (3, "pzs", "base_unit", "missing-near"),
                 4 => (4, "serial", "tracking", "choice"),
@@ -113,7 +113,7 @@ async fn a_file_changes_what_it_names_and_no_more() {
             (1, "hsn", "column-twice"),
             (1, "colour", "column"),
             (3, "item", "twice"),
-            (4, "names", "english"),
+            (4, "names", "language"),
             (4, "type_code", "required"),
             (4, "base_unit", "required"),
             (4, "tracking", "required"),
@@ -158,6 +158,23 @@ async fn what_is_exported_is_imported_again() {
     let xlsx = export::xlsx(&office.test.db, &office.cx, items, ListQuery::default()).await.unwrap();
     let report = import(&office, "items", &xlsx, false).await.unwrap();
     assert_eq!((report.rows, report.same), (30, 30), "from a workbook as well");
+
+    // Names beside the name go out and come in by language too.
+    let (db, cx) = (office.test.db.clone(), office.cx.clone());
+    let body = export::csv(db, cx, Arc::clone(&office.shapes), "units", ListQuery::default());
+    let csv = to_bytes(body, usize::MAX).await.unwrap();
+    let text = std::str::from_utf8(&csv).unwrap();
+    assert!(text.starts_with("unit,name,names.en,names.hi,names.bn,names.te,"), "{text}");
+    assert!(text.contains("kg,Kilograms,Kilograms,किलोग्राम,কিলোগ্রাম,కిలోగ్రాములు,"), "{text}");
+    let report = import(&office, "units", &csv, false).await.unwrap();
+    assert_eq!((report.rows, report.same), (12, 12), "the same comes back");
+    let file = "unit,Name (hi)\nkg,किलो\nbag,बोरी\n";
+    let tried = import(&office, "units", file.as_bytes(), true).await.unwrap();
+    assert_eq!((tried.created, tried.changed), (1, 1));
+    import(&office, "units", file.as_bytes(), false).await.unwrap();
+    let names = |row: &crate::masters::Row| (row["name"].clone(), row["names"]["hi"].clone());
+    assert_eq!(names(&office.find("units", "kg").await.row), ("Kilograms".into(), "किलो".into()));
+    assert_eq!(names(&office.find("units", "bag").await.row), ("बोरी".into(), "बोरी".into()));
 
     // A workbook with mistakes is told by its rows, as a CSV is.
     let mut book = rust_xlsxwriter::Workbook::new();

@@ -39,14 +39,14 @@ async fn import(db: &Db, tenant: Uuid) -> Report {
 
 struct Watch {
     office: Office,
-    /// The superuser's, who sees what others do.
+    /// The superuser's, who sees what others do, in the tenant's database.
     owner: PgConnection,
 }
 
 impl Watch {
     async fn new() -> Self {
         let office = Office::new().await;
-        let owner = office.test.owner.connect().await.unwrap();
+        let owner = office.test.owner_of(office.tenant).await.connect().await.unwrap();
         Self { office, owner }
     }
 
@@ -105,7 +105,8 @@ async fn an_import_that_is_killed_writes_all_or_nothing() {
 
     // Held at the first row of each table that it writes, and killed there.
     for table in ["items", "audit_log", "tenant_counters", "reference_rows"] {
-        let mut gate = watch.office.test.owner.connect().await.unwrap();
+        let owner = watch.office.test.owner_of(watch.office.tenant).await;
+        let mut gate = owner.connect().await.unwrap();
         let shut = AssertSqlSafe(format!("begin; lock table {table} in share mode"));
         sqlx::raw_sql(shut).execute(&mut gate).await.unwrap();
         let mut import = watch.start();

@@ -112,8 +112,9 @@ async fn lists_go_along_an_index_under_row_level_security() {
         &[("type_code", "FG")],
     ];
     let mut statements = Vec::new();
-    for pairs in cases {
-        let query = read(&office, "items", pairs).unwrap();
+    let languages = Lang::ALL.into_iter().flat_map(|lang| cases.map(|pairs| (pairs, lang)));
+    for (pairs, lang) in languages {
+        let query = ListQuery { lang, ..read(&office, "items", pairs).unwrap() };
         let page: Result<_, MastersError> =
             office.test.db.tx(&office.cx, async |tx| list(tx, items, &query).await).await;
         let next = page.unwrap().next;
@@ -125,10 +126,10 @@ async fn lists_go_along_an_index_under_row_level_security() {
             }
         }
     }
-    for search in ["it-0001", "part a", "nothing at all"] {
+    for search in ["it-0001", "part a", "nothing at all", "గేర్"] {
         let query = read(&office, "items", &[("q", search)]).unwrap();
         let lanes: Vec<Lane> = super::super::list::lanes(office.tenant, items, &query).unwrap();
-        assert_eq!(lanes.len(), 2);
+        assert_eq!(lanes.len(), 5, "the code, and the name in each language");
         statements.extend(
             lanes.iter().map(|lane| (&[][..], page_sql(items, &query, lane, None, 51, &Plants::All))),
         );

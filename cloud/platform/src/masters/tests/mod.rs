@@ -1,10 +1,12 @@
 //! The engine over a real Postgres.
 
+mod currencies;
 mod declared;
 mod extra;
 mod files;
 mod killed;
 mod lists;
+mod names;
 mod places;
 mod rights;
 mod row;

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -18,7 +18,7 @@ use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::notify::contact::CodeError;
 use crate::notify::{MANAGE, pages};
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::Router;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -16,7 +16,7 @@ use super::service::{self, Form, New, WebhookError};
 use super::store::Webhook;
 use crate::notify::MANAGE;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, not_modified};
+use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
@@ -62,6 +62,8 @@ pub(in crate::notify) fn operations() -> Vec<Operation> {
         Operation::delete("/api/v1/webhooks/{id}", "deleteWebhook", "Ends a webhook, and forgets its secret")
             .needs(&MANAGE)
             .uuid("id")
+            .query::<Seen>()
+            .must_match()
             .ends(),
         Operation::post(
             "/api/v1/webhooks/{id}/test",
@@ -223,14 +225,31 @@ async fn change(
     }
 }
 
+/// Which version was seen, where a request has no body.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = WebhookSeen)]
+struct Seen {
+    /// The version that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
+}
+
 async fn delete(
     State(state): State<AppState>,
     caller: Caller,
     Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    uri: Uri,
 ) -> Result<StatusCode, Problem> {
     caller.require(&MANAGE)?;
-    service::delete(&state.db, &caller.cx, id, Utc::now()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let found = find(&state, &caller, id).await?;
+    let if_match = IfMatch::of(&headers);
+    let version = if_match.or(query::<Seen>(&uri)?.version)?.unwrap_or(found.version);
+    match service::delete(&state.db, &caller.cx, id, version, Utc::now()).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(WebhookError::Stale) => Err(if_match.stale()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn test(

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form as Sent, Path, State};
+use axum::extract::{Form as Sent, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use super::service::{self, Form, New, WebhookError};
 use super::store::Webhook;
 use crate::i18n::Texts;
 use crate::notify::{Kind, MANAGE};
-use crate::web::{AppState, Caller, Problem, Shell, form, status_of};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
     Router::new()
@@ -173,12 +173,22 @@ async fn test(
     Ok(Redirect::to("/deliveries"))
 }
 
+#[derive(Debug, Deserialize)]
+struct Seen {
+    version: i32,
+}
+
 async fn delete(
     State(state): State<AppState>,
     caller: Caller,
+    headers: HeaderMap,
     Path(id): Path<Uuid>,
-) -> Result<Redirect, Problem> {
+    sent: Result<Sent<Seen>, FormRejection>,
+) -> Result<Response, Problem> {
     caller.require(&MANAGE)?;
-    service::delete(&state.db, &caller.cx, id, Utc::now()).await?;
-    Ok(Redirect::to("/webhooks"))
+    let Seen { version } = form(sent)?;
+    match service::delete(&state.db, &caller.cx, id, version, Utc::now()).await {
+        Ok(()) => Ok(Redirect::to("/webhooks").into_response()),
+        Err(error) => told(&state, &caller, &headers, Typed::default(), error).await,
+    }
 }

@@ -235,11 +235,19 @@ pub async fn activate(db: &Db, cx: &Cx, id: Uuid, version: i32, on: bool) -> Res
 /// Ends a webhook, and forgets its secret.
 ///
 /// # Errors
-/// [`WebhookError::NotFound`].
-pub async fn delete(db: &Db, cx: &Cx, id: Uuid, now: DateTime<Utc>) -> Result<(), WebhookError> {
+/// [`WebhookError::NotFound`], [`WebhookError::Stale`] when somebody else changed it since
+/// `version`.
+pub async fn delete(
+    db: &Db,
+    cx: &Cx,
+    id: Uuid,
+    version: i32,
+    now: DateTime<Utc>,
+) -> Result<(), WebhookError> {
     db.tx(cx, async |tx| {
-        if !store::delete(tx, id, now).await? {
-            return Err(WebhookError::NotFound);
+        store::find(tx, id).await?.ok_or(WebhookError::NotFound)?;
+        if !store::delete(tx, id, version, now).await? {
+            return Err(WebhookError::Stale);
         }
         let subject = format!("webhook:{id}");
         audit::record(tx, Entry { action: "webhook.delete", subject: &subject, ..Entry::default() }).await?;

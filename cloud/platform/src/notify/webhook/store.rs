@@ -80,14 +80,15 @@ pub(super) async fn active_set(tx: &mut Tx, id: Uuid, version: i32, active: bool
     Ok(done.rows_affected() > 0)
 }
 
-/// Forgets its secret with it.
-pub(super) async fn delete(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Result<bool, Error> {
+/// Forgets its secret with it; `false` when somebody else changed it since `version`.
+pub(super) async fn delete(tx: &mut Tx, id: Uuid, version: i32, now: DateTime<Utc>) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "update webhooks set deleted_at = $3, active = false, secret = '', version = version + 1
-         where tenant_id = $1 and webhook_id = $2 and deleted_at is null",
+        "update webhooks set deleted_at = $4, active = false, secret = '', version = version + 1
+         where tenant_id = $1 and webhook_id = $2 and version = $3 and deleted_at is null",
         tenant,
         id,
+        version,
         now,
     )
     .execute(tx.conn())

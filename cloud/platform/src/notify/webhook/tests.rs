@@ -236,7 +236,9 @@ async fn slack_gets_its_own_form_and_a_stopped_webhook_nothing() {
     let later = post.now + TimeDelta::seconds(31);
     assert_eq!(post.turn_at(later).await, worker::Turn { claimed: 1, sent: 0, dead: 0 });
     assert_eq!(post.ask("select state from outbox where last_error like '%stopped%'").await, ["void"]);
-    service::delete(&post.test.db, &post.cx, id, later).await.unwrap();
+    let stale = service::delete(&post.test.db, &post.cx, id, 1, later).await;
+    assert!(matches!(stale, Err(WebhookError::Stale)), "it was stopped since");
+    service::delete(&post.test.db, &post.cx, id, 2, later).await.unwrap();
     assert_eq!(post.ask("select length(secret)::text from webhooks").await, ["0"]);
     assert_eq!(receiver.calls().len(), 3);
 }
@@ -320,7 +322,7 @@ async fn another_tenants_webhooks_are_told_nothing_and_are_out_of_reach() {
     assert!(receiver.calls().is_empty());
     assert!(service::list(db, &other).await.unwrap().is_empty());
     let now: DateTime<Utc> = post.now;
-    assert!(matches!(service::delete(db, &other, id, now).await, Err(WebhookError::NotFound)));
+    assert!(matches!(service::delete(db, &other, id, 1, now).await, Err(WebhookError::NotFound)));
     assert!(matches!(service::test(db, &other, id, "", now).await, Err(WebhookError::NotFound)));
     assert!(matches!(service::activate(db, &other, id, 1, false).await, Err(WebhookError::NotFound)));
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -13,7 +13,7 @@ use super::service::{self, Back, Place, Refusal};
 use crate::i18n::{Texts, Value};
 use crate::people::signin::SignedIn;
 use crate::web::{
-    AppState, Client, Problem, Visitor, after_sign_in, client_of, end_current, end_provider, escaped,
+    AppState, Client, Path, Problem, Visitor, after_sign_in, client_of, end_current, end_provider, escaped,
     is_ours, local_path, present, provider_of, query, set_provider, set_session, set_step, step_path,
 };
 

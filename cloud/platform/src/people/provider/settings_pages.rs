@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -18,7 +18,7 @@ use crate::people::model::{ADMIN, Role};
 use crate::people::pages::{done_or_told, role_name};
 use crate::people::{By, USER_MANAGE, service as people};
 use crate::settings::{TENANT_MANAGE, Tab, tabs};
-use crate::web::{AppState, Caller, Done, Problem, Shell, form, found, query, status_of};
+use crate::web::{AppState, Caller, Done, Path, Problem, Shell, form, found, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/settings/signin", get(page).post(set)).route("/users/{id}/unlink", post(unlink))

@@ -72,6 +72,22 @@ pub(in super::super) async fn limit_set(
     Ok(())
 }
 
+/// Limits are rows of their own; whoever saw the role before has seen another. `false` when
+/// somebody else changed it since `version`.
+pub(in super::super) async fn role_changed(tx: &mut Tx, code: &str, version: i32) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update roles set version = version + 1
+         where tenant_id = $1 and role = $2 and version = $3 and deleted_at is null",
+        tenant,
+        code,
+        version,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 pub(in super::super) async fn roles(tx: &mut Tx) -> Result<Vec<Role>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(

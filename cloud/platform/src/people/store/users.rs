@@ -295,6 +295,19 @@ pub(in super::super) async fn roles_set(tx: &mut Tx, user: Uuid, given: &[Given]
     Ok(())
 }
 
+/// Roles are rows of their own; whoever saw the person before has seen another.
+pub(in super::super) async fn user_changed(tx: &mut Tx, user: Uuid) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update users set version = version + 1 where tenant_id = $1 and user_id = $2",
+        tenant,
+        user,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// The code of the transaction's tenant.
 pub(in super::super) async fn tenant_code(tx: &mut Tx) -> Result<String, Error> {
     let tenant = tx.tenant();

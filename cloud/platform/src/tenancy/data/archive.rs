@@ -1,8 +1,7 @@
 //! One file that holds a tenant: a zip archive with a file per table and a manifest.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -12,6 +11,7 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use super::DataError;
+use super::aside::Aside;
 
 /// Name of the manifest inside.
 pub(in crate::tenancy) const MANIFEST: &str = "manifest.json";
@@ -56,7 +56,7 @@ pub(in crate::tenancy) struct Writer {
     /// Until it is finished.
     zip: Option<ZipWriter<BufWriter<File>>>,
     path: PathBuf,
-    aside: PathBuf,
+    aside: Aside,
     hash: Sha256,
     bytes: u64,
 }
@@ -67,30 +67,32 @@ impl Writer {
         if path.exists() {
             return Err(DataError::Refused(format!("{} is there already", path.display())));
         }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".part-{}", std::process::id()));
-        let aside = path.with_file_name(name);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside);
-        let file = file.map_err(|error| failed(&aside, error))?;
+        let aside = Aside::begin(path)?;
+        let file = aside.file()?;
         let zip = Some(ZipWriter::new(BufWriter::new(file)));
         Ok(Self { zip, path: path.to_owned(), aside, hash: Sha256::new(), bytes: 0 })
     }
 
+    /// A folder beside it, gone with this.
+    pub fn folder(&self) -> Result<PathBuf, DataError> {
+        self.aside.folder()
+    }
+
     fn zip(&mut self) -> Result<&mut ZipWriter<BufWriter<File>>, DataError> {
-        self.zip.as_mut().ok_or_else(|| failed(&self.aside, std::io::Error::other("it is finished")))
+        self.zip.as_mut().ok_or_else(|| failed(self.aside.path(), std::io::Error::other("it is finished")))
     }
 
     pub fn begin(&mut self, name: &str) -> Result<(), DataError> {
         let options = SimpleFileOptions::default().large_file(true).unix_permissions(0o600);
         self.hash = Sha256::new();
         self.bytes = 0;
-        self.zip()?.start_file(name, options).map_err(|error| failed(&self.aside, error.into()))
+        self.zip()?.start_file(name, options).map_err(|error| failed(self.aside.path(), error.into()))
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), DataError> {
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
-        self.zip()?.write_all(bytes).map_err(|error| failed(&self.aside, error))
+        self.zip()?.write_all(bytes).map_err(|error| failed(self.aside.path(), error))
     }
 
     /// Writes all that a file of the disk holds.
@@ -118,22 +120,15 @@ impl Writer {
     /// Writes the manifest, and puts the whole in its place.
     pub fn finish(mut self, manifest: &impl Serialize) -> Result<(), DataError> {
         self.begin(MANIFEST)?;
-        let text = serde_json::to_vec_pretty(manifest).map_err(|error| form(&self.aside, error))?;
+        let text = serde_json::to_vec_pretty(manifest).map_err(|error| form(self.aside.path(), error))?;
         self.write(&text)?;
-        let path = self.aside.clone();
+        let path = self.aside.path().to_owned();
         let told = |error: std::io::Error| failed(&path, error);
         let writer = self.zip.take().ok_or_else(|| told(std::io::Error::other("it is finished")))?;
         let file = writer.finish().map_err(|error| told(error.into()))?;
         let file = file.into_inner().map_err(|error| told(error.into_error()))?;
         file.sync_all().map_err(told)?;
-        std::fs::rename(&self.aside, &self.path).map_err(told)
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // One that is whole has its place already.
-        let _ = std::fs::remove_file(&self.aside);
+        std::fs::rename(self.aside.path(), &self.path).map_err(told)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::archive::{Reader, Writer, failed, form};
+use super::aside::Aside;
 use super::{At, DataError, Watch, tell};
 use crate::files::{Depot, copy_tenant};
 
@@ -21,28 +21,18 @@ pub struct Attached {
     pub sha256: String,
 }
 
-/// A folder beside the archive, gone at the end.
-fn beside(path: &Path) -> Result<TempDir, DataError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new()
-        .prefix(".tenant-files-")
-        .tempdir_in(folder)
-        .map_err(|error| failed(folder, error))
-}
-
 /// Writes what the tenant has in the store to the archive. It is read after the rows, so
 /// that whatever they name is there.
 pub(in crate::tenancy) async fn take(
     depot: &Depot,
     tenant: Uuid,
-    path: &Path,
     archive: &mut Writer,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Attached>, DataError> {
-    let beside = beside(path)?;
-    let copy = Depot::folder(beside.path())?;
+    let beside = archive.folder()?;
+    let copy = Depot::folder(&beside)?;
     copy_tenant(depot, &copy, tenant).await?;
-    let folder = beside.path().join(tenant.to_string());
+    let folder = beside.join(tenant.to_string());
     let mut names = Vec::new();
     if folder.is_dir() {
         for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
@@ -77,8 +67,9 @@ pub(in crate::tenancy) async fn put_back(
     let depot = depot.ok_or_else(|| {
         DataError::Refused("it has attached files, and no store of files is configured here".to_owned())
     })?;
-    let beside = beside(path)?;
-    let folder = beside.path().join(tenant.to_string());
+    let aside = Aside::begin(path)?;
+    let beside = aside.folder()?;
+    let folder = beside.join(tenant.to_string());
     std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
     let mut archive = Reader::open(path)?;
     for file in files {
@@ -89,6 +80,6 @@ pub(in crate::tenancy) async fn put_back(
         }
         archive.write_to(&file.path, &folder.join(name))?;
     }
-    copy_tenant(&Depot::folder(beside.path())?, depot, tenant).await?;
+    copy_tenant(&Depot::folder(&beside)?, depot, tenant).await?;
     Ok(())
 }

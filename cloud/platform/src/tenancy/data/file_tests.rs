@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::rows::{Sum, act_for};
 use super::*;
+use crate::admin::log::Who;
 use crate::authority::{Authority, MasterKey};
 use crate::ctx::Cx;
 use crate::db::DbError;
@@ -256,7 +257,18 @@ async fn an_erasure_asks_twice_and_goes_on_where_it_was_cut() {
     };
     let stopped = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut cut).await;
     assert!(matches!(stopped, Err(DataError::Stopped)));
+    // A part of it is gone: nobody is let in again, and nothing is made of what is left.
+    let resumed =
+        crate::plans::set_status(&test.db, &crate::admin::log::Who::system(), tenant, None, now()).await;
+    assert!(matches!(resumed, Err(crate::plans::PlanError::Erasing)), "{resumed:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let taken = backup(&test.db, tenant, &folder.path().join("a"), None, now(), &mut go_on).await;
+    assert!(matches!(taken, Err(DataError::Refused(why)) if why.contains("erasure")));
+    let moved = tenancy::move_to(&test.db, tenant, &OWN, &mut go_on).await;
+    assert!(matches!(moved, Err(DataError::Refused(why)) if why.contains("erasure")));
     let done = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
+    let (stated, again) = tenancy::erasures::latest(&test.db, "AAAA").await.unwrap().unwrap();
+    assert_eq!((stated.tenant, &again), (tenant, &done), "it can be had again");
     let Statement { tables, by, ended_at, .. } = done.check().unwrap();
     assert!(by == "me" && ended_at.is_some());
     for (table, sum) in before {
@@ -289,7 +301,8 @@ async fn erase_those_due(
         let done: BoxFuture<'static, _> = Box::pin(async move { refused.map_or(Ok(()), Err) });
         done
     };
-    let order = tenancy::Order { authority, by: "clean-up", files: None, beside: &beside };
+    let order =
+        tenancy::Order { authority, by: "clean-up", who: &Who::system(), files: None, beside: &beside };
     tenancy::erase_due(&test.db, &order, now(), watch, &mut note).await?;
     Ok(told)
 }

@@ -3,6 +3,7 @@
 //! be forgotten.
 
 pub(super) mod archive;
+mod aside;
 pub(super) mod attached;
 pub(super) mod control;
 pub(super) mod rows;

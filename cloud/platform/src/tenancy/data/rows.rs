@@ -46,7 +46,7 @@ pub(in crate::tenancy) async fn act_for(connection: &mut PgConnection, tenant: U
         "select set_config('app.tenant_id', $1, false), set_config('app.actor', 'system', false), \
                 set_config('DateStyle', 'ISO, YMD', false), set_config('IntervalStyle', 'postgres', false), \
                 set_config('bytea_output', 'hex', false), set_config('extra_float_digits', '1', false), \
-                set_config('client_encoding', 'UTF8', false)",
+                set_config('client_encoding', 'UTF8', false), set_config('app.copying', 'on', false)",
     )
     .bind(tenant.to_string())
     .execute(connection)
@@ -168,14 +168,28 @@ pub(in crate::tenancy) async fn sum(
     Ok(Sum { rows, checksum })
 }
 
+/// Waits until no other connection of a command is at the tenant's rows in this database,
+/// and keeps them off until this one ends. The server goes on for a moment with what it was
+/// asked by a command that was killed; what that commits must not come after what is done
+/// by whoever runs it again.
+async fn alone(connection: &mut PgConnection, tenant: Uuid) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_lock(hashtextextended('rows ' || $1::text, 0))")
+        .bind(tenant.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Removes everything of the tenant outside the control schema: its partitions, and its
-/// rows of every other table. Can be stopped and run again.
+/// rows of every other table. Can be stopped and run again. No other command changes them
+/// until the connection ends.
 pub(in crate::tenancy) async fn clear(
     connection: &mut PgConnection,
     tenant: Uuid,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<(String, u64)>, DataError> {
     act_for(connection, tenant).await?;
+    alone(connection, tenant).await?;
     let mut removed = Vec::new();
     let mut tables = of_tenants(connection).await?;
     tables.reverse();

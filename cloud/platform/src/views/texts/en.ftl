@@ -13,3 +13,4 @@ views-share = For all
 views-wrong-name = Give the view a name of at most 60 characters.
 views-wrong-query = This view asks for too much. Narrow the list by less, or show fewer columns.
 permission-views-share = Keep views of lists for all
+error-views-name_taken = You have a view of this name in this list already. Choose another name, or change that view.

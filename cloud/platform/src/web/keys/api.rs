@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::Router;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{delete, get};
 use chrono::{DateTime, Utc};
@@ -14,7 +14,7 @@ use super::make::{self, Typed};
 use super::service::{self, Listed};
 use crate::ctx::Plants;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, Permission, Problem, Scope, json};
+use crate::web::{AppState, Caller, Path, Permission, Problem, Scope, json};
 
 /// Make, list and end access keys.
 pub const KEY_MANAGE: Permission = Permission::admin("key.manage");

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -21,7 +21,7 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{Texts, begins};
 use crate::people::{self, By};
 use crate::settings::{Tab, tabs};
-use crate::web::{AppState, Caller, Problem, Scope, Shell, form, found};
+use crate::web::{AppState, Caller, Path, Problem, Scope, Shell, form, found};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()

@@ -11,7 +11,9 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::testing::TestDb;
-use crate::web::{AppState, Caller, Module, NavItem, Permission, Problem, Scope, Shell, app, keys};
+use crate::web::{
+    AppState, Caller, Module, NavGroup, NavItem, Permission, Problem, Scope, Seen, Shell, app, keys,
+};
 
 /// A site with a page and a call, and a tenant with a key that may write.
 pub struct Site {
@@ -72,11 +74,11 @@ impl Site {
         let tenant = db.tenant("AAAA", &["KOL"]).await;
         let key = keys::create(&db.db, tenant, "tests", &[Scope::Write], None).await.unwrap();
         let nav = |href, permission| NavItem {
-            group: "nav-group-setup",
+            group: NavGroup::Setup,
             href,
             label_key: "shell-search",
             icon: "unit",
-            permission,
+            seen: Seen::With(permission),
         };
         let nav = [nav("/units", Permission::read("unit.read")), nav("/admin", Permission::admin("admin"))];
         let state = AppState::builder(db.db.clone()).modules(&[Module::new("tests").nav(nav)]).build();

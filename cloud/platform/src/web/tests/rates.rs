@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Path};
+use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::ctx::Cx;
 use crate::db::DbError;
 use crate::testing::TestDb;
-use crate::web::{AppState, Caller, Network, Problem, Rate, Rates, Scope, app, keys};
+use crate::web::{AppState, Caller, Network, Path, Problem, Rate, Rates, Scope, app, keys};
 
 struct Site {
     test: TestDb,
@@ -151,7 +151,7 @@ async fn what_takes_too_long_is_given_up_and_rolled_back() {
 async fn every_error_of_the_api_is_a_problem_that_says_what_is_wrong() {
     let site = Site::new(Rates { caller: OFF, address: OFF }).await;
     for (method, path, status, code, says) in [
-        ("GET", "/api/v1/things/seven", 400, "request.invalid", "UUID"),
+        ("GET", "/api/v1/things/seven", 404, "not_found", "nothing here"),
         ("DELETE", "/api/v1/me", 405, "request.method", ""),
         ("GET", "/api/v1/nothing", 404, "not_found", ""),
         ("GET", "/api/nothing", 404, "not_found", ""),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
@@ -19,7 +19,7 @@ use super::super::{MANAGE, READ, view};
 use super::say;
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 /// Most that the page shows.
 const MOST: i64 = 200;

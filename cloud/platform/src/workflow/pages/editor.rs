@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
@@ -23,7 +23,7 @@ use super::super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, hooks};
 use super::say;
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Problem, Shell, form, query, site};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, query, site};
 
 /// Most definitions that the list shows.
 const MOST: i64 = 500;
@@ -237,8 +237,10 @@ async fn show(
                     }
                 }
             }
-            let mistakes =
-                mistakes.iter().map(|one| (one.line, one.path.clone(), view::mistake(texts, one))).collect();
+            let mistakes = mistakes
+                .iter()
+                .map(|one| (one.line, one.pointer.clone(), view::mistake(texts, one)))
+                .collect();
             Ok::<_, WorkflowError>(Editor {
                 texts,
                 zone: caller.zone,
@@ -381,9 +383,11 @@ pub(super) async fn retire(
     caller: Caller,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
+    sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&DEFINITION_PUBLISH)?;
-    match state.db.tx(&caller.cx, async |tx| definitions::retire(tx, id).await).await {
+    let typed = form(sent)?;
+    match state.db.tx(&caller.cx, async |tx| definitions::retire(tx, id, Some(typed.version)).await).await {
         Ok(()) => Ok(to(id)),
         Err(error) => refused(&state, &caller, &headers, Some(id), None, error.into()).await,
     }

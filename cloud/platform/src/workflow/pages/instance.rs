@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ use super::super::view::{self, Drawn};
 use super::super::{MANAGE, REQUEST_READ};
 use super::say;
 use crate::i18n::{Texts, Value};
-use crate::web::{AppState, Caller, Problem, Shell, form};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 #[derive(Template)]
 #[template(path = "workflow/instance.html")]

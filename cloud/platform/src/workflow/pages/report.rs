@@ -68,7 +68,9 @@ impl Range {
     ) -> Result<(NaiveDate, NaiveDate, DateTime<Utc>, DateTime<Utc>), Problem> {
         let day = |text: &str| {
             NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| {
+                let text = text.to_owned();
                 Problem::bad_request("query.parameter", format!("{text} is no day such as 2026-11-26"))
+                    .told_by(move |texts| texts.t1("error-no-day", "text", &text))
             })
         };
         let to = if self.to.is_empty() { now.with_timezone(&zone).date_naive() } else { day(&self.to)? };
@@ -79,7 +81,8 @@ impl Range {
         };
         let after = to.checked_add_days(Days::new(1)).and_then(|day| begins(day, zone));
         let (Some(begin), Some(end)) = (begins(from, zone), after) else {
-            return Err(Problem::bad_request("query.parameter", "the day is out of range"));
+            return Err(Problem::bad_request("query.parameter", "the day is out of range")
+                .told_by(|texts| texts.t("error-day-range")));
         };
         Ok((from, to, begin, end))
     }

@@ -1,7 +1,7 @@
 //! Requests by API.
 
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,7 +16,7 @@ use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE, REQUEST_READ};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, IfMatch, Problem, etag, json, query};
+use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, query};
 use crate::workflow::MANAGE;
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};

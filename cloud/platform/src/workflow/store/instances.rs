@@ -114,7 +114,7 @@ pub(in super::super) async fn lock_left(tx: &mut Tx) -> Result<Option<Instance>,
                        where s.tenant_id = $1 and s.instance_id = i.instance_id and s.round = i.round
                          and s.decision is null and s.closed_at is null
                          and (s.vacant_at is not null)
-                             <> app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant))
+                             <> app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant, i.document))
          order by i.instance_id limit 1 for update of i skip locked",
         tenant,
     )

@@ -1,6 +1,7 @@
 //! SQL of rounds and seats: who is asked, and what they said.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value as Json;
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -138,10 +139,10 @@ pub(in super::super) async fn end(
     Ok(())
 }
 
-/// Adds seats to a round; one that nobody can take is known to be vacant from now on.
+/// Adds seats to a round, which is about a document; one that nobody can take is known to be vacant from now on.
 pub(in super::super) async fn seats_insert(
     tx: &mut Tx,
-    round: &Round,
+    (round, document): (&Round, &Json),
     seats: &[Seat],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
@@ -154,7 +155,7 @@ pub(in super::super) async fn seats_insert(
         sqlx::query!(
             "insert into workflow_seats (tenant_id, instance_id, round, seat, role, person, of_role, deputy, vacant_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8,
-                     case when app.seat_vacant($1, coalesce($5, $7), $6, $9) then $10::timestamptz end)",
+                     case when app.seat_vacant($1, coalesce($5, $7), $6, $9, $11) then $10::timestamptz end)",
             tenant,
             round.instance_id,
             round.round,
@@ -165,6 +166,7 @@ pub(in super::super) async fn seats_insert(
             seat.deputy,
             round.plant,
             now,
+            document,
         )
         .execute(tx.conn())
         .await?;
@@ -231,7 +233,7 @@ pub(in super::super) async fn seats(tx: &mut Tx, instance: Uuid, round: i32) -> 
         r#"select s.instance_id, s.round, s.seat, s.role, s.person, s.of_role, s.deputy, s.decision, s.decided_by,
                   s.on_behalf_of, s.decided_at, s.comment,
                   (s.decision is null
-                   and app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant)) as "vacant!"
+                   and app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant, i.document)) as "vacant!"
            from workflow_seats s
            join workflow_instances i on i.tenant_id = $1 and i.instance_id = s.instance_id
            where s.tenant_id = $1 and s.instance_id = $2 and s.round = $3 order by s.seat"#,
@@ -256,7 +258,7 @@ pub(in super::super) async fn seats_of(
         r#"select s.instance_id, s.round, s.seat, s.role, s.person, s.of_role, s.deputy, s.decision, s.decided_by,
                   s.on_behalf_of, s.decided_at, s.comment,
                   (s.decision is null
-                   and app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant)) as "vacant!"
+                   and app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, i.plant, i.document)) as "vacant!"
            from unnest($2::uuid[], $3::int[]) as w(instance_id, round)
            join workflow_seats s on s.tenant_id = $1 and s.instance_id = w.instance_id and s.round = w.round
            join workflow_instances i on i.tenant_id = $1 and i.instance_id = s.instance_id
@@ -274,7 +276,7 @@ pub(in super::super) async fn seats_of(
 /// taken again; answers them, with whether they are vacant now.
 pub(in super::super) async fn seats_look(
     tx: &mut Tx,
-    round: &Round,
+    (round, document): (&Round, &Json),
     now: DateTime<Utc>,
 ) -> Result<Vec<(i16, bool)>, Error> {
     let tenant = tx.tenant();
@@ -284,13 +286,14 @@ pub(in super::super) async fn seats_look(
            where s.tenant_id = $1 and s.instance_id = $2 and s.round = $3
              and s.decision is null and s.closed_at is null
              and (s.vacant_at is not null)
-                 <> app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, $4)
+                 <> app.seat_vacant($1, coalesce(s.role, s.of_role), s.person, $4, $6)
            returning s.seat, s.vacant_at is not null as "vacant!""#,
         tenant,
         round.instance_id,
         round.round,
         round.plant,
         now,
+        document,
     )
     .fetch_all(tx.conn())
     .await?;

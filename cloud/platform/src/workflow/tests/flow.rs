@@ -47,8 +47,15 @@ async fn the_specifications_workflow_runs_from_end_to_end() {
     assert_eq!(office.standing(&large).await.state, State::Completed);
     assert_eq!(
         office.told().await,
-        ["asked", "asked", "approved", "asked", "approved"].map(|kind| format!("workflow.{kind}"))
+        ["asked", "asked", "approved", "asked", "approved"].map(|kind| format!("workflow.{kind}")),
+        "who says that it is done is not told so"
     );
+    let cx = Cx::new(office.tenant, format!("user:{head}"));
+    let done = office.test.db.tx(&cx, async |tx| {
+        requests::done(tx, small.request_id, Some(head), true, office.now).await
+    });
+    done.await.unwrap();
+    assert_eq!(office.told().await.last().map(String::as_str), Some("workflow.completed"));
     let history =
         "select what from workflow_history h join workflow_instances i using (tenant_id, instance_id)
                    where i.title like 'RQ-000002%' order by n";

@@ -243,6 +243,99 @@ async fn a_role_that_loses_the_right_leaves_its_seats() {
 }
 
 #[tokio::test]
+async fn a_limit_that_is_lowered_leaves_the_seats_of_what_is_beyond_it() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    let anil = office.person("Anil", &["DEPT_HEAD"]).await;
+    // She reaches further by another role.
+    let bina = office.person("Bina", &["DEPT_HEAD", "ACCOUNTANT"]).await;
+    office.publish(EVERYBODY, None).await;
+    office.publish(SPEC, None).await;
+    let limit = async |role: &str, amount: Option<&str>| {
+        office.ask(&format!("delete from role_limits where role = '{role}' returning role")).await;
+        let Some(amount) = amount else { return };
+        let sql = format!(
+            "insert into role_limits (tenant_id, role, permission, amount, currency)
+             select tenant_id, role, 'workflow.decide', {amount}, 'INR' from roles where role = '{role}'
+             returning role"
+        );
+        assert_eq!(office.ask(&sql).await, [role]);
+    };
+    limit("DEPT_HEAD", Some("50000")).await;
+    let large = office.raise(starter, "work", "40000").await;
+    let small = office.raise(starter, "work", "900").await;
+    let unpriced = office.raise(starter, "work", "").await;
+    let one = office.raise(starter, "purchase_requisition", "40000").await;
+    assert_eq!(office.look().await, 0);
+    // Up to what is within it still, all stay.
+    limit("DEPT_HEAD", Some("40000")).await;
+    assert_eq!(office.look().await, 0);
+    limit("DEPT_HEAD", Some("1000")).await;
+    assert_eq!((office.look().await, office.look().await), (1, 0), "of the large one alone");
+    assert_eq!(office.count("workflow_history where what = 'vacated'").await, 1, "of Anil");
+    assert_eq!(office.decide(&large, anil, Action::Approve).await.unwrap_err().code(), "workflow.amount");
+    assert_eq!((office.stuck(&large).await, office.stuck(&one).await), (None, None), "she is there");
+    // Her other role loses it too: nobody is left, and whoever manages is told.
+    limit("ACCOUNTANT", Some("39999.999999")).await;
+    assert_eq!((office.look().await, office.look().await), (2, 0));
+    for request in [&large, &one] {
+        assert_eq!(office.stuck(request).await, Some("workflow-nobody"));
+        assert_eq!(office.standing(request).await.state, State::PendingApproval, "silence is no approval");
+    }
+    assert_eq!(office.told().await.iter().filter(|kind| *kind == "workflow.nobody").count(), 2);
+    for request in [&small, &unpriced] {
+        assert_eq!(office.stuck(request).await, None);
+    }
+    // Whoever is let decide it again is told so, and does.
+    let told = office.told_whom("workflow.asked").await.len();
+    limit("DEPT_HEAD", None).await;
+    assert_eq!((office.look().await, office.look().await), (2, 0));
+    assert_eq!(office.told_whom("workflow.asked").await.len(), told + 4, "both of both");
+    office.decide(&large, bina, Action::Approve).await.unwrap();
+    assert_eq!(office.decide(&large, anil, Action::Approve).await.unwrap().state, State::Approved);
+}
+
+/// The database judges an amount by a limit as the program does.
+#[tokio::test]
+async fn an_amount_is_within_a_limit_for_the_database_where_it_is_for_the_program() {
+    use rust_decimal::Decimal;
+
+    use crate::web::{Amount, Grant, Rights, limits};
+    use crate::workflow::asked::Place;
+
+    let office = Office::new().await;
+    for document in [
+        serde_json::json!({}),
+        serde_json::json!({ "amount": null, "currency": 5 }),
+        serde_json::json!({ "amount": "1000" }),
+        serde_json::json!({ "amount": "1000.000001" }),
+        serde_json::json!({ "amount": " -999.5 " }),
+        serde_json::json!({ "amount": "-1001", "currency": "INR" }),
+        serde_json::json!({ "amount": 1000 }),
+        serde_json::json!({ "amount": 1000.5 }),
+        serde_json::json!({ "amount": "5", "currency": "USD" }),
+        serde_json::json!({ "amount": "5", "currency": null }),
+        serde_json::json!({ "amount": "5", "currency": 7 }),
+        serde_json::json!({ "amount": "many" }),
+        serde_json::json!({ "amount": true }),
+        serde_json::json!({ "amount": "99999999999999999999999999999999" }),
+    ] {
+        let limit = Amount { amount: Decimal::from(1000), currency: "INR".into() };
+        let grant = Grant {
+            permissions: vec!["workflow.decide".into()],
+            limits: [("workflow.decide".to_owned(), limit)].into(),
+            ..Grant::default()
+        };
+        let rights = Rights::of_grants([grant]);
+        let program = Place::of(None, &document).amount.is_none_or(|(amount, currency)| {
+            limits::allows(&rights, &crate::workflow::DECIDE, None, amount, &currency).is_ok()
+        });
+        let sql = format!("select app.within_limit('{document}', 1000, 'INR')::text");
+        assert_eq!(office.ask(&sql).await, [program.to_string()], "{document}");
+    }
+}
+
+#[tokio::test]
 async fn everybody_of_a_role_is_more_than_two_hundred_people_where_they_are() {
     let office = Office::new().await;
     let starter = office.person("Starter", &["BUYER"]).await;

@@ -7,7 +7,7 @@ use super::Route;
 pub(super) const ROUTES: &[Route] = &[
     ("GET", "/dashboards", Reader, Nothing),
     ("GET", "/dashboards/targets", Reader, Nothing),
-    ("POST", "/dashboards/targets", Writer, Form("kpi=packed&target=100")),
+    ("POST", "/dashboards/targets", Writer, Form("kpi=packed&target=100&seen=packed:=1")),
     ("GET", "/dashboards/events/{kpi}", Reader, Nothing),
     ("GET", "/dashboards/{board}", Reader, Nothing),
     ("GET", "/dashboards/{board}/figures", Reader, Nothing),
@@ -17,5 +17,5 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/api/v1/dashboards/{board}", Reader, Nothing),
     ("GET", "/api/v1/kpis/{kpi}/events", Reader, Nothing),
     ("GET", "/api/v1/kpi-targets", Reader, Nothing),
-    ("PUT", "/api/v1/kpi-targets", Writer, Json(r#"{"kpi":"packed","target":"100"}"#)),
+    ("PUT", "/api/v1/kpi-targets", Writer, Json(r#"{"kpi":"packed","target":"100","version":1}"#)),
 ];

@@ -1,7 +1,7 @@
 //! Masters, and what other systems send of them.
 
 use super::super::Sends::{Csv, Form, Json, Nothing};
-use super::super::Who::{Admin, Reader, Writer};
+use super::super::Who::{Admin, Anyone, Reader, Signed, Writer};
 use super::Route;
 
 pub(super) const ROUTES: &[Route] = &[
@@ -34,7 +34,14 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/api/v1/masters/{master}/import", Writer, Csv("partner,name\nACME,Acme\n")),
     ("POST", "/views", Writer, Form("list=suppliers&name=Mine&shared=true&back=%2Fmasters%2Fsuppliers")),
     ("POST", "/views/{id}/delete", Writer, Form("back=%2Fmasters%2Fsuppliers")),
+    ("GET", "/api/v1/views", Signed, Nothing),
+    ("POST", "/api/v1/views", Signed, Json(r#"{"list":"suppliers","name":"By API"}"#)),
+    ("GET", "/api/v1/views/{id}", Signed, Nothing),
+    ("PUT", "/api/v1/views/{id}", Signed, Json(r#"{"name":"By API, too","version":1}"#)),
+    ("DELETE", "/api/v1/views/{id}", Signed, Nothing),
     ("GET", "/api/v1/scan", Reader, Nothing),
+    ("GET", "/api/v1/convert", Reader, Nothing),
+    ("GET", "/api/v1/iso-4217", Anyone, Nothing),
     ("GET", "/api/v1/reference", Reader, Nothing),
     ("POST", "/api/v1/reference", Admin, Json("{}")),
     ("POST", "/api/v1/reference/{list}", Writer, Csv("code,name\nACME,Acme\n")),

@@ -45,7 +45,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/webhooks", Admin, Form("name=New&url=https%3A%2F%2Fhooks.example.com%2F&form=json")),
     ("POST", "/webhooks/{id}", Admin, Form("version=1&active=false")),
     ("POST", "/webhooks/{id}/test", Admin, Form("")),
-    ("POST", "/webhooks/{id}/delete", Admin, Form("")),
+    ("POST", "/webhooks/{id}/delete", Admin, Form("version=1")),
     ("GET", "/api/v1/notices", Person, Nothing),
     ("POST", "/api/v1/notices/read", Person, Nothing),
     ("POST", "/api/v1/notices/{notice}/read", Person, Nothing),

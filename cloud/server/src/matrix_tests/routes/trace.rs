@@ -32,6 +32,9 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/suspects/scopes", Reader, Nothing),
     ("GET", "/suspects/scopes/{id}", Reader, Nothing),
     ("POST", "/suspects/scopes/{id}/delete", Writer, Form("")),
+    ("GET", "/suspects/scopes/{id}/progress", Reader, Nothing),
+    ("POST", "/suspects/scopes/{id}/stop", Writer, Form("")),
+    ("POST", "/suspects/scopes/{id}/again", Writer, Form("")),
     ("GET", "/api/v1/trace/{uid}", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/backward", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/forward", Reader, Nothing),
@@ -65,4 +68,6 @@ pub(super) const ROUTES: &[Route] = &[
     ("DELETE", "/api/v1/scopes/{id}", Writer, Nothing),
     ("GET", "/api/v1/scopes/{id}/members", Reader, Nothing),
     ("GET", "/api/v1/scopes/{id}/compare", Reader, Nothing),
+    ("POST", "/api/v1/scopes/{id}/stop", Writer, Nothing),
+    ("POST", "/api/v1/scopes/{id}/again", Writer, Nothing),
 ];

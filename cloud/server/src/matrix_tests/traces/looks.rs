@@ -52,6 +52,7 @@ fn is_full(pattern: &str) -> bool {
         "/effectiveness",
         "/holds/{id}/members",
         "/scopes/{id}/compare",
+        "/scopes/{id}/progress",
         "/workflows",
         "/notices/preferences",
     ];

@@ -15,19 +15,19 @@ use super::read::text;
 use super::*;
 
 mod looks;
-mod office;
+pub(super) mod office;
 mod planted;
 mod two;
 
 use office::Office;
 use two::Two;
 
-const STEEL: (&str, u64) = ("RM", 1);
-const PUMP: (&str, u64) = ("FG", 1);
+pub(super) const STEEL: (&str, u64) = ("RM", 1);
+pub(super) const PUMP: (&str, u64) = ("FG", 1);
 /// The lot of both, by its id.
 const LOT: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0777;
 /// An event of both, by its id.
-const MADE: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0999;
+pub(super) const MADE: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0999;
 
 #[tokio::test]
 async fn the_same_numbers_lead_each_tenant_to_its_own() {

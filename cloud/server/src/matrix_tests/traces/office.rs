@@ -3,10 +3,10 @@
 use super::*;
 
 /// One of the two.
-#[derive(Clone)]
-pub(super) struct Office {
-    pub(super) code: &'static str,
-    pub(super) tenant: Uuid,
+#[derive(Clone, Default)]
+pub(in super::super) struct Office {
+    pub(in super::super) code: &'static str,
+    pub(in super::super) tenant: Uuid,
     /// A key that may do everything.
     pub(super) key: String,
     /// Somebody who may as much, by their session; and who they are.
@@ -25,8 +25,13 @@ pub(super) struct Office {
 }
 
 impl Office {
+    /// One that has nothing yet.
+    pub(in super::super) fn of(code: &'static str, tenant: Uuid) -> Self {
+        Self { code, tenant, ..Self::default() }
+    }
+
     /// A text of this tenant alone.
-    pub(super) fn own(&self, what: &str) -> String {
+    pub(in super::super) fn own(&self, what: &str) -> String {
         format!("{what}-OF-{}", self.code)
     }
 
@@ -40,7 +45,7 @@ impl Office {
         [format!("-{}", self.code), self.tenant.to_string(), self.target.to_owned()]
     }
 
-    pub(super) fn uid(&self, (kind, number): (&str, u64)) -> uid::Uid {
+    pub(in super::super) fn uid(&self, (kind, number): (&str, u64)) -> uid::Uid {
         uid::Uid::new(self.code.parse().unwrap(), "KOL".parse().unwrap(), kind.parse().unwrap(), number)
             .unwrap()
     }
@@ -99,6 +104,37 @@ impl Office {
             _ if pattern.ends_with("/{master}/export") => vec![format!("{path}?format=xlsx"), path],
             _ => vec![path],
         }
+    }
+
+    /// Has its plant record that, and the cloud make of it what it makes.
+    pub(in super::super) async fn record(&self, test: &TestDb) {
+        let tenant = self.tenant;
+        let agent: Result<Uuid, DbError> = test
+            .db
+            .tx(&Cx::system(tenant), async |tx| {
+                let sql = "select agent_id from agents where name = 'KOL'";
+                Ok(sqlx::query_scalar(sql).fetch_one(tx.conn()).await?)
+            })
+            .await;
+        let agent_id = agent.unwrap();
+        let mut head = proto::chain::genesis(agent_id.as_bytes(), 1);
+        let mut events = Vec::new();
+        for (seq, mut event) in (1..).zip(self.events()) {
+            if event.event_id.is_empty() {
+                event.event_id = Uuid::now_v7().as_bytes().to_vec();
+            }
+            event.agent_id = agent_id.as_bytes().to_vec();
+            (event.epoch, event.seq, event.prev_hash) = (1, seq, head.to_vec());
+            let bytes = Bytes::from(event.encode_to_vec());
+            head = proto::chain::link(&bytes);
+            events.push(bytes);
+        }
+        let source = Source { tenant, agent_id, plant: Some("KOL".into()) };
+        let batch = Batch { epoch: 1, from_seq: 1, events, oldest_seq: 1, ..Batch::default() };
+        let ingest = Ingest::new(test.db.clone(), Committed::default());
+        let done = ingest.commit_batch(&source, batch).await.unwrap();
+        assert!(matches!(done, ingest::Outcome::Committed { .. }), "{done:?}");
+        trace::projection::catch_up(&test.db, tenant).await.unwrap();
     }
 
     /// What its plant records: steel received, a pump made of it and inspected twice.

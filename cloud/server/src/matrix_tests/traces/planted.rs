@@ -27,7 +27,10 @@ async fn a_leak_is_told_whatever_it_comes_through() {
         &two,
         tenant,
         &[
-            format!("update items set name = '{name}' where tenant_id = '{tenant}'"),
+            // The name by which items are found and sorted, and those that lists show.
+            format!(
+                "update items set name = '{name}', names = '{{\"en\": \"{name}\"}}' where tenant_id = '{tenant}'"
+            ),
             format!("update notices set details = '{{\"who\": \"{name}\"}}' where tenant_id = '{tenant}'"),
             format!("update recalls set reason = '{name}' where tenant_id = '{tenant}'"),
             format!("update file_versions set name = '{name}.txt' where tenant_id = '{tenant}'"),
@@ -55,6 +58,10 @@ async fn a_leak_is_told_whatever_it_comes_through() {
             ("API", "/api/v1/trace/{uid}"),
             ("a page", "/trace/{uid}"),
             ("a page", "/masters/{master}/row/{*code}"),
+            ("a list", "/masters/{master}"),
+            ("a list", "/api/v1/masters/{master}"),
+            ("CSV, a workbook", "/masters/{master}/export"),
+            ("CSV, a workbook", "/api/v1/masters/{master}/export"),
             ("a workbook", "/trace/{uid}/report.xlsx"),
             ("a workbook", "/api/v1/trace/{uid}/report.xlsx"),
             ("a PDF", "/trace/{uid}/report.pdf"),

@@ -27,9 +27,12 @@ impl Two {
         let one = Self::office(&test, "QXAA", "04006381333931", "471.147471").await;
         let other = Self::office(&test, "QXBB", "09506000134352", "882.288882").await;
         let mut this = Self { router, test, mirrors, config, _folder: folder, offices: [one, other] };
-        for at in 0..2 {
-            this.fill(at).await;
-        }
+        this.fill(0).await;
+        let before = marks::everything_of(&this.test, this.offices[0].tenant).await;
+        this.fill(1).await;
+        // Ingest, projections, mirror, holds, recalls, passports, files: for one of them.
+        let after = marks::everything_of(&this.test, this.offices[0].tenant).await;
+        assert_eq!(after, before, "what one did changed something of the other");
         this
     }
 
@@ -43,10 +46,8 @@ impl Two {
         let key = keys::create(&test.db, tenant, "two", &[Scope::Admin], None).await.unwrap();
         let email = format!("{code}@office.example").to_lowercase();
         let (person, token) = marks::administrator(test, tenant, &email, "198.51.100.1").await;
-        let (key, none) = (key.reveal().to_owned(), String::new);
-        let (hold, scope, recall, file) = (none(), none(), none(), none());
-        let (passport, link) = (none(), none());
-        Office { code, tenant, key, token, person, gtin, target, hold, scope, recall, file, passport, link }
+        let key = key.reveal().to_owned();
+        Office { code, tenant, key, token, person, gtin, target, ..Office::default() }
     }
 
     /// Events, and what the office makes of them.
@@ -55,9 +56,10 @@ impl Two {
         let (tenant, own) = (office.tenant, |what| office.own(what));
         let rows = [
             format!(
-                "insert into items (tenant_id, item, name, type_code, base_unit, tracking, gtin)
-                 values ('{tenant}', '{}', '{}', 'FG', 'pcs', 'unit', '{}')",
+                "insert into items (tenant_id, item, name, names, type_code, base_unit, tracking, gtin)
+                 values ('{tenant}', '{}', '{}', '{{\"en\": \"{}\"}}', 'FG', 'pcs', 'unit', '{}')",
                 own("PUMP"),
+                own("NAME"),
                 own("NAME"),
                 office.gtin,
             ),
@@ -74,36 +76,18 @@ impl Two {
                 own("JOINED"),
             ),
         ];
-        let agent: Result<Uuid, DbError> = self
+        let done: Result<(), DbError> = self
             .test
             .db
             .tx(&Cx::system(tenant), async |tx| {
                 for row in &rows {
                     sqlx::query(sqlx::AssertSqlSafe(row.clone())).execute(tx.conn()).await?;
                 }
-                let sql = "select agent_id from agents where name = 'KOL'";
-                Ok(sqlx::query_scalar(sql).fetch_one(tx.conn()).await?)
+                Ok(())
             })
             .await;
-        let agent_id = agent.unwrap();
-        let mut head = proto::chain::genesis(agent_id.as_bytes(), 1);
-        let mut events = Vec::new();
-        for (seq, mut event) in (1..).zip(office.events()) {
-            if event.event_id.is_empty() {
-                event.event_id = Uuid::now_v7().as_bytes().to_vec();
-            }
-            event.agent_id = agent_id.as_bytes().to_vec();
-            (event.epoch, event.seq, event.prev_hash) = (1, seq, head.to_vec());
-            let bytes = Bytes::from(event.encode_to_vec());
-            head = proto::chain::link(&bytes);
-            events.push(bytes);
-        }
-        let source = Source { tenant, agent_id, plant: Some("KOL".into()) };
-        let batch = Batch { epoch: 1, from_seq: 1, events, oldest_seq: 1, ..Batch::default() };
-        let ingest = Ingest::new(self.test.db.clone(), Committed::default());
-        let done = ingest.commit_batch(&source, batch).await.unwrap();
-        assert!(matches!(done, ingest::Outcome::Committed { .. }), "{done:?}");
-        trace::projection::catch_up(&self.test.db, tenant).await.unwrap();
+        done.unwrap();
+        office.record(&self.test).await;
         self.mirrors.catch_up(&self.test.db, tenant, Utc::now(), |_, _| {}).await.unwrap();
 
         let unit = office.uid(PUMP).to_string();
@@ -122,7 +106,10 @@ impl Two {
             "inspections": true, "proof": true, "certificates": own("ISO"), "contact": own("CONTACT"), "version": 0 });
         for (path, sent) in [
             ("/api/v1/passports/settings", shown),
-            ("/api/v1/kpi-targets", json!({ "kpi": "packed", "target": format!("99{}", office.target) })),
+            (
+                "/api/v1/kpi-targets",
+                json!({ "kpi": "packed", "target": format!("99{}", office.target), "version": 0 }),
+            ),
         ] {
             let (status, told) = self.send("PUT", path, Some(By::Key(&office.key)), Some(sent)).await;
             assert!(status.is_success(), "{path}: {status} {}", text(&told));

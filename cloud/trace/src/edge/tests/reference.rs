@@ -1,5 +1,7 @@
 //! What a plant is told: reference data, holds first, and what is known of a label.
 
+use futures_util::TryStreamExt;
+
 use super::*;
 use crate::ingest::tests::{event, receipt, rm, subject};
 use proto::v1::{Role, Stage};
@@ -116,6 +118,18 @@ async fn a_full_set_tells_a_plant_which_of_its_holds_the_office_released() {
     assert_eq!((gone.deleted, &body["lifted"], &body["keys"]), (true, &true.into(), &[rm(1)][..].into()));
     assert!(of(held[1]).is_none(), "the plant knows");
     assert!(of(held[2]).is_some_and(|row| !row.deleted));
+    // No other plant has it on a label: a full set to it is no longer for what is over, but
+    // who was told of it before is told of its end.
+    let theirs = async |after: i64| {
+        let read = async |tx: &mut platform::db::Tx| {
+            let rows = crate::edge::store::reference_rows(tx, tenant, "VSK", after);
+            Ok::<_, DbError>(rows.map_ok(|row| row.id).try_collect::<Vec<_>>().await?)
+        };
+        db.ingest_tx(&cx, read).await.expect("rows")
+    };
+    let all = theirs(0).await;
+    assert!(!all.contains(&held[0].to_string()) && all.contains(&held[2].to_string()), "{all:?}");
+    assert!(theirs(1).await.contains(&held[0].to_string()), "what changed");
 }
 
 /// What the cloud answers of a label that it knows.
@@ -193,4 +207,73 @@ async fn a_package_is_answered_with_what_is_in_it_and_when_it_expires() {
     link.say(batch(&journal, 6, 6)).await;
     assert_eq!(acked(&mut link).await, 6);
     assert_eq!(told(&mut link, rm(1)).await["operations"], serde_json::json!([]));
+}
+
+/// The next answer about a hold that a plant kept, and the rows of the next version, in
+/// whichever order they come.
+async fn kept_and_told(link: &mut Link, rows: bool) -> (v1::KeptHoldAnswer, Vec<v1::ReferenceRow>) {
+    let (mut answer, mut told, mut whole) = (None, Vec::new(), !rows);
+    while answer.is_none() || !whole {
+        match link.hear().await.expect("an answer") {
+            Message::KeptHoldAnswer(said) => answer = Some(said),
+            Message::Reference(chunk) => {
+                told.extend(chunk.rows);
+                whole = chunk.last;
+            }
+            _ => {}
+        }
+    }
+    (answer.expect("an answer"), told)
+}
+
+/// A backup is from before a hold that the plants still have.
+#[tokio::test]
+async fn a_hold_that_only_a_plant_still_has_is_placed_again_and_waits_for_a_person() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    let journal = receipts(&cloud, 3);
+    let (mut link, _) = connected(&cloud, &credentials, &journal).await;
+    rows(&mut link).await;
+    link.say(batch(&journal, 1, 3)).await;
+    assert_eq!(acked(&mut link).await, 3);
+    let world = &cloud.world;
+    let hold = uuid::Uuid::now_v7();
+    let kept = |part: &str, keys: &[i64]| {
+        let kept = v1::KeptHold {
+            hold: format!("{hold}{part}"),
+            reason: "CRACK".into(),
+            keys: keys.to_vec(),
+            lots: Vec::new(),
+        };
+        agent_message::Message::KeptHold(kept)
+    };
+    link.say(kept("", &[rm(1)])).await;
+    let (answer, told) = kept_and_told(&mut link, true).await;
+    assert_eq!(answer, v1::KeptHoldAnswer { hold: hold.to_string(), released: false });
+    assert_eq!((told.len(), told[0].id.as_str()), (1, hold.to_string().as_str()));
+    assert!(told[0].json.contains(&rm(1).to_string()));
+    let standing = "select concat_ws(' ', status, reason, members, scope->>'what') from holds";
+    assert_eq!(world.text(standing).await, "placed CRACK 1 recovered");
+    let opened = "select count(*) from exceptions where kind = 'hold.recovered' and status = 'open'";
+    assert_eq!(world.count(opened).await, 1);
+
+    // Said again, nothing is new; a further part of it comes in.
+    link.say(kept("", &[rm(1)])).await;
+    assert!(!kept_and_told(&mut link, false).await.0.released);
+    link.say(kept("/1", &[rm(1), rm(2)])).await;
+    let (answer, told) = kept_and_told(&mut link, true).await;
+    assert!(!answer.released);
+    assert!(told.iter().any(|row| row.json.contains(&rm(2).to_string())));
+    assert_eq!(world.text(standing).await, "placed CRACK 2 recovered");
+    assert_eq!(world.count("select count(*) from hold_members").await, 2);
+    assert_eq!(world.count(opened).await, 1, "one exception for the hold");
+
+    // A person lets it go: whoever comes with it later is told.
+    let (db, cx) = (&world.db.db, Cx::new(world.source.tenant, "user:1"));
+    let free = async |tx: &mut platform::db::Tx| crate::holds::release(tx, hold, "sorted", Utc::now()).await;
+    db.tx(&cx, free).await.expect("released");
+    let (_, told) = rows(&mut link).await;
+    assert!(told.iter().all(|row| row.deleted) && told.len() >= 2);
+    link.say(kept("", &[rm(1)])).await;
+    assert!(kept_and_told(&mut link, false).await.0.released);
 }

@@ -6,9 +6,11 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
+use crate::explore::amounts::Amounts;
 use crate::explore::stays::Stay;
 
 use crate::explore::model::{AgentView, CurrentTo, HoldRef, Lot, PlantBehind};
+use crate::projection::PROJECTION;
 
 /// Most events of one UID on a page of a trace, the newest ones first.
 pub const MOST_EVENTS: i64 = 5_000;
@@ -408,12 +410,42 @@ pub struct RelativeRow {
     pub key: i64,
     /// Kind of link.
     pub kind: i16,
-    /// Amount of the part in the openings.
-    pub quantity: Option<Decimal>,
-    /// Unit of the amount.
-    pub unit: String,
     /// Item of the other end.
     pub item: String,
+    /// How much of the part is in it, as [`Amounts`] has it.
+    pub opened: Option<Decimal>,
+    /// See [`Amounts`].
+    pub voided: Option<Decimal>,
+    /// See [`Amounts`].
+    pub closed: Option<Decimal>,
+    /// See [`Amounts`].
+    pub reopened: Option<Decimal>,
+    /// See [`Amounts`].
+    pub openings: i64,
+    /// See [`Amounts`].
+    pub unsaid: i64,
+    /// See [`Amounts`].
+    pub unit: String,
+    /// See [`Amounts`].
+    pub other_unit: String,
+}
+
+impl RelativeRow {
+    /// How much of the part is in it, with its unit.
+    #[must_use]
+    pub fn amount(&self) -> (Option<Decimal>, String) {
+        let amounts = Amounts {
+            opened: self.opened,
+            voided: self.voided,
+            closed: self.closed,
+            reopened: self.reopened,
+            openings: self.openings,
+            unsaid: self.unsaid,
+            unit: self.unit.clone(),
+            other_unit: self.other_unit.clone(),
+        };
+        amounts.now()
+    }
 }
 
 /// What a UID is in now, and what it was used up into, one more than
@@ -422,8 +454,17 @@ pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         RelativeRow,
-        r#"select l.to_key as "key!", l.kind as "kind!", l.quantity, l.unit as "unit!", coalesce(r.item, '') as "item!"
-           from (select to_key, kind, max(quantity) filter (where effect = 1) as quantity, max(unit) as unit
+        r#"select l.to_key as "key!", l.kind as "kind!", l.opened, l.closed, l.voided, l.reopened,
+                  l.openings as "openings!", l.unsaid as "unsaid!", l.unit as "unit!",
+                  l.other_unit as "other_unit!", coalesce(r.item, '') as "item!"
+           from (select to_key, kind, sum(quantity) filter (where effect = 1) as opened,
+                        sum(quantity) filter (where effect = 2) as closed,
+                        sum(quantity) filter (where effect = 3) as voided,
+                        sum(quantity) filter (where effect = 4) as reopened,
+                        count(*) filter (where effect = 1) - count(*) filter (where effect = 3) as openings,
+                        count(*) filter (where effect = 2 and quantity is null)
+                            - count(*) filter (where effect = 4 and quantity is null) as unsaid,
+                        coalesce(min(unit) filter (where quantity is not null), '') as unit, coalesce(max(unit) filter (where quantity is not null), '') as other_unit
                  from uid_links where tenant_id = $1 and from_key = $2
                  group by to_key, kind
                  having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
@@ -443,8 +484,17 @@ pub async fn children(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> 
     let tenant = tx.tenant();
     sqlx::query_as!(
         RelativeRow,
-        r#"select l.from_key as "key!", l.kind as "kind!", l.quantity, l.unit as "unit!", coalesce(r.item, '') as "item!"
-           from (select from_key, kind, max(quantity) filter (where effect = 1) as quantity, max(unit) as unit
+        r#"select l.from_key as "key!", l.kind as "kind!", l.opened, l.closed, l.voided, l.reopened,
+                  l.openings as "openings!", l.unsaid as "unsaid!", l.unit as "unit!",
+                  l.other_unit as "other_unit!", coalesce(r.item, '') as "item!"
+           from (select from_key, kind, sum(quantity) filter (where effect = 1) as opened,
+                        sum(quantity) filter (where effect = 2) as closed,
+                        sum(quantity) filter (where effect = 3) as voided,
+                        sum(quantity) filter (where effect = 4) as reopened,
+                        count(*) filter (where effect = 1) - count(*) filter (where effect = 3) as openings,
+                        count(*) filter (where effect = 2 and quantity is null)
+                            - count(*) filter (where effect = 4 and quantity is null) as unsaid,
+                        coalesce(min(unit) filter (where quantity is not null), '') as unit, coalesce(max(unit) filter (where quantity is not null), '') as other_unit
                  from uid_links where tenant_id = $1 and to_key = $2
                  group by from_key, kind
                  having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
@@ -459,12 +509,18 @@ pub async fn children(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> 
     .await
 }
 
-/// The last batch committed.
+/// The last batch that everything told of a UID holds: events and links are there with
+/// their batch, states once it is folded.
 pub async fn current_to(tx: &mut Tx) -> Result<CurrentTo, Error> {
     let tenant = tx.tenant();
     let row = sqlx::query!(
-        "select batch_id, ingested_at from ingest_batches where tenant_id = $1 order by batch_id desc limit 1",
+        "select batch_id, ingested_at from ingest_batches \
+         where tenant_id = $1 \
+           and batch_id <= (select c.through_batch from projection_cursors c \
+                            where c.tenant_id = $1 and c.projection = $2) \
+         order by batch_id desc limit 1",
         tenant,
+        PROJECTION,
     )
     .fetch_optional(tx.conn())
     .await?;

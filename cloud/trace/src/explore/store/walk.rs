@@ -8,13 +8,11 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
+use crate::explore::amounts::Amounts;
 use crate::genealogy::Link;
 
-/// How much of a link's `from` went into its `to`, with the unit.
-pub type Quantity = (Option<Decimal>, String);
-
-/// The quantities of links, by (from, to, kind).
-pub async fn quantities(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i64, i16), Quantity>, Error> {
+/// How much of links' `from` went into their `to`, by (from, to, kind).
+pub async fn amounts(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i64, i16), Amounts>, Error> {
     if links.is_empty() {
         return Ok(HashMap::new());
     }
@@ -22,8 +20,14 @@ pub async fn quantities(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i6
     let from: Vec<i64> = links.iter().map(|link| link.from).collect();
     let to: Vec<i64> = links.iter().map(|link| link.to).collect();
     let rows = sqlx::query!(
-        r#"select l.from_key, l.to_key, l.kind, sum(l.quantity) filter (where l.effect = 1) as quantity,
-                  max(l.unit) as "unit!"
+        r#"select l.from_key, l.to_key, l.kind, sum(l.quantity) filter (where l.effect = 1) as opened,
+                  sum(l.quantity) filter (where l.effect = 2) as closed,
+                  sum(l.quantity) filter (where l.effect = 3) as voided,
+                  sum(l.quantity) filter (where l.effect = 4) as reopened,
+                  count(*) filter (where l.effect = 1) - count(*) filter (where l.effect = 3) as "openings!",
+                  count(*) filter (where l.effect = 2 and l.quantity is null)
+                      - count(*) filter (where l.effect = 4 and l.quantity is null) as "unsaid!",
+                  coalesce(min(l.unit) filter (where l.quantity is not null), '') as "unit!", coalesce(max(l.unit) filter (where l.quantity is not null), '') as "other_unit!"
            from (select distinct u.a, u.b from unnest($2::bigint[], $3::bigint[]) as u(a, b)) as u
            join uid_links l on l.tenant_id = $1 and l.from_key = u.a and l.to_key = u.b
            group by l.from_key, l.to_key, l.kind"#,
@@ -33,7 +37,20 @@ pub async fn quantities(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i6
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| ((row.from_key, row.to_key, row.kind), (row.quantity, row.unit))).collect())
+    let of = rows.into_iter().map(|row| {
+        let amounts = Amounts {
+            opened: row.opened,
+            voided: row.voided,
+            closed: row.closed,
+            reopened: row.reopened,
+            openings: row.openings,
+            unsaid: row.unsaid,
+            unit: row.unit,
+            other_unit: row.other_unit,
+        };
+        ((row.from_key, row.to_key, row.kind), amounts)
+    });
+    Ok(of.collect())
 }
 
 /// Most entries of each list at the ends of a walk.

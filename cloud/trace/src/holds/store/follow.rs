@@ -185,7 +185,7 @@ pub async fn born_of_held_lots(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(Uuid, B
 pub async fn emptied(tx: &mut Tx, hold_id: Uuid, now: DateTime<Utc>) -> Result<Vec<(i64, i32)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"update hold_members m set left_at = $3
+        r#"update hold_members m set left_at = $3, left_version = null, left_generation = null
            where m.tenant_id = $1 and m.hold_id = $2 and m.cause = 'inside' and m.left_at is null
              and not exists (
                  select from uid_links l
@@ -309,8 +309,11 @@ pub struct Act {
     pub told: Option<Version>,
     /// With what plants were told of the hold's release.
     pub released: Option<Version>,
-    /// A package that was let go.
-    pub left: bool,
+    /// With what plants were told that it is free again, of a package that was let go.
+    pub left: Option<Version>,
+    /// By the clocks it was done after the hold was released, or after the package was
+    /// let go; plants had not been told.
+    pub over: bool,
     /// Done with the very label, in the stream of the plant that had placed the hold.
     pub own: bool,
     pub stamp: Stamp,
@@ -329,9 +332,9 @@ pub struct Act {
 }
 
 /// Which of these, of some stages, were told by plants after a hold on the unit was
-/// committed and done before it was released. In the stream of the plant that placed
-/// it their places say so, whenever they were told; what another told before a plant
-/// told of its release was done under the hold, whatever the clocks say.
+/// committed. In the stream of the plant that placed or released it their places say
+/// whether that was under it, whenever they were told. Of another plant what it had been
+/// told decides, and no clock.
 pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Vec<Act>, Error> {
     if found.is_empty() {
         return Ok(Vec::new());
@@ -344,7 +347,15 @@ pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Ve
     let roles: Vec<i16> = found.iter().map(|c| c.role).collect();
     let batches: Vec<i64> = found.iter().map(|c| c.batch).collect();
     let rows = sqlx::query!(
-        r#"select h.hold_id, h.reason, h.placed_at, h.released_version, h.released_generation, m.left_at, u.key as "key!", m.part, m.via_key, m.joined_agent,
+        r#"select h.hold_id, h.reason, h.placed_at, h.released_version, h.released_generation, case when m.left_at is not null then m.left_version end as left_version,
+                  case when m.left_at is not null then m.left_generation end as left_generation,
+                  coalesce(e.occurred_at >= h.released_at, false)
+                      and not coalesce(u.batch < (
+                          select b.batch_id from ingest_batches b
+                          where b.tenant_id = $1 and b.agent_id = h.placed_agent
+                            and b.epoch = h.released_epoch and b.to_seq >= h.released_seq
+                          order by b.to_seq limit 1), false)
+                      or coalesce(e.occurred_at >= m.left_at, false) as "over!", u.key as "key!", m.part, m.via_key, m.joined_agent,
                   m.joined_epoch, m.joined_seq, m.joined_at,
                   (select p.told_version from hold_parts p where p.tenant_id = $1 and p.hold_id = h.hold_id
                    and p.part = m.part) as told_version,
@@ -369,13 +380,7 @@ pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Ve
              and case when h.released_at is null then true
                       when h.placed_agent = e.agent_id and h.released_seq is not null
                       then (e.epoch, e.seq) < (h.released_epoch, h.released_seq)
-                      else e.occurred_at < h.released_at
-                           or coalesce(u.batch < (
-                               select b.batch_id from ingest_batches b
-                               where b.tenant_id = $1 and b.agent_id = h.placed_agent
-                                 and b.epoch = h.released_epoch and b.to_seq >= h.released_seq
-                               order by b.to_seq limit 1), false) end
-             and (m.left_at is null or e.occurred_at < m.left_at)
+                      else true end
            order by e.occurred_at, e.agent_id, e.epoch, e.seq, u.key, h.hold_id"#,
         tenant,
         &keys,
@@ -411,7 +416,11 @@ pub async fn acts(tx: &mut Tx, found: &[Candidate], stages: &[i16]) -> Result<Ve
                     .released_generation
                     .zip(row.released_version)
                     .map(|(generation, version)| Version { generation, version }),
-                left: row.left_at.is_some(),
+                left: row
+                    .left_generation
+                    .zip(row.left_version)
+                    .map(|(generation, version)| Version { generation, version }),
+                over: row.over,
                 own: row.own,
                 stamp: Stamp { agent: row.agent_id, epoch: row.epoch, seq: row.seq },
                 role: row.role,

@@ -125,7 +125,8 @@ pub async fn members_insert(tx: &mut Tx, hold_id: Uuid, members: &[Member], part
            on conflict (tenant_id, key, hold_id) do update
            set cause = excluded.cause, via_key = excluded.via_key, joined_agent = excluded.joined_agent,
                joined_epoch = excluded.joined_epoch, joined_seq = excluded.joined_seq,
-               joined_at = excluded.joined_at, part = excluded.part, added_at = now(), left_at = null
+               joined_at = excluded.joined_at, part = excluded.part, added_at = now(), left_at = null,
+               left_version = null, left_generation = null
            where hold_members.left_at is not null"#,
         tenant,
         hold_id,
@@ -137,6 +138,29 @@ pub async fn members_insert(tx: &mut Tx, hold_id: Uuid, members: &[Member], part
         seqs as _,
         times as _,
         part,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes with what plants were told that these packages are free again.
+pub async fn left_told(tx: &mut Tx, left: &[(Uuid, i64)], told: Version) -> Result<(), Error> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let tenant = tx.tenant();
+    let holds: Vec<Uuid> = left.iter().map(|(hold, _)| *hold).collect();
+    let keys: Vec<i64> = left.iter().map(|(_, key)| *key).collect();
+    sqlx::query!(
+        "update hold_members m set left_version = $4, left_generation = $5 \
+         from unnest($2::uuid[], $3::bigint[]) as u(hold_id, key) \
+         where m.tenant_id = $1 and m.hold_id = u.hold_id and m.key = u.key and m.left_at is not null",
+        tenant,
+        &holds,
+        &keys,
+        told.version,
+        told.generation,
     )
     .execute(tx.conn())
     .await?;
@@ -244,9 +268,9 @@ pub async fn packages(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>,
     .await
 }
 
-/// What was made of these units after a plant placed this hold on one of them: by
-/// links that were told after it, in its own stream by their place, and all that was
-/// made of those whenever. Packages are no matter of this.
+/// What was made of these units after this hold was placed: by links that were told after
+/// it, in the stream of the plant that placed it by their place, and all that was made of
+/// those whenever. Packages are no matter of this, nor links that a correction took back.
 pub async fn made_since(tx: &mut Tx, hold_id: Uuid, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -254,20 +278,29 @@ pub async fn made_since(tx: &mut Tx, hold_id: Uuid, keys: &[i64], limit: i64) ->
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"with recursive up(key) as (
-               select l.to_key from uid_links l
-               join holds h on h.tenant_id = $1 and h.hold_id = $2
-               where l.tenant_id = $1 and l.from_key = any($3) and l.kind <> 3 and l.effect in (1, 4)
-                 and case when l.agent_id = h.placed_agent and l.epoch = h.placed_epoch
-                          then l.seq > h.placed_seq
-                          else h.placed_batch < (
-                              select b.batch_id from ingest_batches b
-                              where b.tenant_id = $1 and b.agent_id = l.agent_id and b.epoch = l.epoch
-                                and b.to_seq >= l.seq
-                              order by b.to_seq limit 1) end
+               select l.to_key from holds h
+               cross join unnest($3::bigint[]) as u(key)
+               cross join lateral (
+                   select l.to_key from uid_links l
+                   where l.tenant_id = $1 and l.from_key = u.key and l.kind <> 3
+                   group by l.to_key, l.kind
+                   having sum(case l.effect when 1 then 1 when 3 then -1 else 0 end) > 0
+                      and bool_or(l.effect in (1, 4)
+                          and case when l.agent_id = h.placed_agent and l.epoch = h.placed_epoch
+                                   then l.seq > h.placed_seq
+                                   else h.placed_batch < (
+                                       select b.batch_id from ingest_batches b
+                                       where b.tenant_id = $1 and b.agent_id = l.agent_id and b.epoch = l.epoch
+                                         and b.to_seq >= l.seq
+                                       order by b.to_seq limit 1) end)) as l
+               where h.tenant_id = $1 and h.hold_id = $2
              union
                select l.to_key from up
-               join uid_links l on l.tenant_id = $1 and l.from_key = up.key and l.kind <> 3
-                   and l.effect in (1, 4)
+               cross join lateral (
+                   select to_key from uid_links
+                   where tenant_id = $1 and from_key = up.key and kind <> 3
+                   group by to_key, kind
+                   having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0) as l
            )
            select key as "key!" from up limit $4"#,
         tenant,

@@ -270,19 +270,43 @@ pub struct PastRow {
     pub after: Option<Value>,
 }
 
-/// The newest entries of a hold's history, oldest first.
+/// Stands where entries of a long history are left out.
+pub const CUT: &str = "hold.cut";
+
+/// The newest entries of a hold's history, oldest first; of a long one how it was placed
+/// before them.
 pub async fn history(tx: &mut Tx, hold_id: Uuid, limit: i64) -> Result<Vec<PastRow>, Error> {
     let tenant = tx.tenant();
+    let subject = format!("hold:{hold_id}");
     let mut rows = sqlx::query_as!(
         PastRow,
         "select at, actor, action, after from audit_log where tenant_id = $1 and subject = $2 \
          order by at desc, audit_id desc limit $3",
         tenant,
-        format!("hold:{hold_id}"),
-        limit,
+        subject,
+        limit + 1,
     )
     .fetch_all(tx.conn())
     .await?;
+    if rows.len() > usize::try_from(limit).unwrap_or(usize::MAX) {
+        rows.pop();
+        let first = sqlx::query_as!(
+            PastRow,
+            "select at, actor, action, after from audit_log where tenant_id = $1 and subject = $2 \
+             order by at, audit_id limit 1",
+            tenant,
+            subject,
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        rows.push(PastRow {
+            actor: "system".to_owned(),
+            action: CUT.to_owned(),
+            after: None,
+            ..first.clone()
+        });
+        rows.push(first);
+    }
     rows.reverse();
     Ok(rows)
 }

@@ -136,6 +136,22 @@ async fn a_correction_waits_for_the_event_it_names() {
 }
 
 #[tokio::test]
+async fn two_corrections_that_wait_for_one_event_undo_it_once() {
+    let world = World::new().await;
+    let other = world.other().await;
+    let mut theirs = Journal::new(&other, 1);
+    let add = theirs.push(v1::Event { plant: "VSK".into(), ..assembly(Action::Add, rm(1), rm(2)) });
+    let mut journal = world.journal();
+    journal.push(correct(add));
+    journal.push(correct(add));
+    world.send(journal.all()).await.expect("stored");
+    world.ingest.commit_batch(&other, theirs.all()).await.expect("stored");
+    assert_eq!(world.exceptions().await, vec![]);
+    assert_eq!(pair(&world, rm(1), rm(2)).await, (false, false));
+    assert_eq!(world.count("select count(*) from uid_links where effect = 3").await, 1);
+}
+
+#[tokio::test]
 async fn corrections_in_a_circle_end() {
     let world = World::new().await;
     let mut journal = world.journal();

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::contradiction::{Contradiction, Finder, Lack, OVERRIDDEN};
 use super::fact::{Fact, Part};
-use super::state::{Custody, Life, Quality, State};
+use super::state::{Custody, Life, Quality, State, moves_on};
 use super::stock::{Book, Entry};
 use crate::explore::order::{Stamp, causal, voided};
 
@@ -220,11 +220,8 @@ impl Run<'_> {
         }
         if own {
             self.state.count(fact, self.key);
-            self.state.last_at = Some(fact.occurred_at);
-            // A refusal or a label says nothing of where the UID stands.
-            if !matches!(fact.stage, Stage::Refused | Stage::Label)
-                || self.state.last_stage == Stage::Unspecified
-            {
+            if moves_on(fact.stage) || self.state.last_stage == Stage::Unspecified {
+                self.state.last_at = Some(fact.occurred_at);
                 self.state.last_stage = fact.stage;
             }
         } else if self.carried(fact) {

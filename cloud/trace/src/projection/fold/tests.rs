@@ -123,6 +123,41 @@ fn each_stage_sets_the_states_it_should() {
     }
 }
 
+/// Held, looked at and counted, it stands where it stood, and is as old as it was.
+#[test]
+fn what_is_in_work_stays_so_while_it_is_held_and_counted() {
+    let mut story = Story::default();
+    story.born(Some(10));
+    story.with(1, 10, Stage::Operation, Action::Unspecified, &[(A, Role::Subject)]);
+    let worked = story.fold().state;
+    assert_eq!(worked.last_stage, Stage::Operation);
+    let beside =
+        [Stage::Hold, Stage::Release, Stage::Inspection, Stage::Sample, Stage::Count, Stage::OwnerChange];
+    for (minute, stage) in (20..).zip(beside) {
+        story.with(1, minute, stage, Action::Unspecified, &[(A, Role::Subject)]);
+        let state = story.fold().state;
+        assert_eq!((state.last_stage, state.last_at), (worked.last_stage, worked.last_at), "{stage:?}");
+    }
+    story.with(1, 60, Stage::Storage, Action::Unspecified, &[(A, Role::Subject)]);
+    let stored = story.fold().state;
+    assert_eq!(stored.last_stage, Stage::Storage);
+    assert!(stored.last_at > worked.last_at);
+}
+
+#[test]
+fn a_container_at_the_store_and_a_split_bag_are_not_in_work() {
+    use crate::projection::state::in_work;
+    for stage in [Stage::Operation, Stage::Load, Stage::Rework, Stage::Assembly] {
+        assert!(in_work(stage, "") && in_work(stage, "WO-1"), "{stage:?}");
+    }
+    for stage in [Stage::IssueToProduction, Stage::Kit, Stage::Consume, Stage::Transformation] {
+        assert!(!in_work(stage, "") && in_work(stage, "WO-1"), "{stage:?}");
+    }
+    for stage in [Stage::ReturnFromProduction, Stage::Storage, Stage::Grn, Stage::Packing] {
+        assert!(!in_work(stage, "WO-1"), "{stage:?}");
+    }
+}
+
 #[test]
 fn inspection_and_rework_decide_quality() {
     let mut story = Story::default();

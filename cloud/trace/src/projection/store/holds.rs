@@ -156,11 +156,25 @@ async fn upsert(tx: &mut Tx, changed: &[&PlantHold], last: i64) -> Result<HashMa
     Ok(rows.into_iter().map(|row| (row.hold_id, row.parts)).collect())
 }
 
-/// The holds among whose members these UIDs are: (UID, hold, released).
-pub async fn of_members(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, Uuid, bool)>, Error> {
+/// A hold with a UID among its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The hold.
+    pub hold_id: Uuid,
+    /// It was released.
+    pub released: bool,
+    /// It stands, and the UID, a package, was let go.
+    pub left: bool,
+    /// A plant placed it.
+    pub of_plant: bool,
+}
+
+/// The holds among whose members these UIDs are, each with the UID.
+pub async fn of_members(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, Held)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select m.key, m.hold_id, h.status = 'released' as \"released!\" from hold_members m \
+        "select m.key, m.hold_id, h.status = 'released' as \"released!\", m.left_at is not null as \"left!\", \
+             h.placed_agent is not null as \"of_plant!\" from hold_members m \
          join holds h on h.tenant_id = $1 and h.hold_id = m.hold_id \
          where m.tenant_id = $1 and m.key = any($2) order by m.key, m.hold_id",
         tenant,
@@ -168,5 +182,11 @@ pub async fn of_members(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, Uuid, boo
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.key, row.hold_id, row.released)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let (hold_id, released, left, of_plant) = (row.hold_id, row.released, row.left, row.of_plant);
+            (row.key, Held { hold_id, released, left, of_plant })
+        })
+        .collect())
 }

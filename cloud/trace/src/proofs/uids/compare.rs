@@ -12,6 +12,7 @@ use crate::explore::service::uid_text;
 use crate::projection::expect::{Expected, Standing};
 use crate::projection::state::{Custody, Life, Quality};
 use crate::projection::stock::Entry;
+use crate::projection::store::holds::Held;
 use crate::projection::store::write::Transfer;
 use crate::proofs::compare::{Difference, MOST};
 
@@ -30,6 +31,7 @@ pub struct Row {
     pub plant: String,
     pub location: String,
     pub parent_key: Option<i64>,
+    pub owner: String,
     pub order_number: String,
     pub last_at: DateTime<Utc>,
     pub last_stage: i16,
@@ -104,6 +106,8 @@ fn registry(said: &Expected, row: &Row, code: Option<TenantCode>, found: &mut Fo
     column("plant", text(&row.plant), text(&state.plant));
     column("location", text(&row.location), text(&state.location));
     column("parent", row.parent_key.map(uid), state.parent.map(uid));
+    // No event says whose it is yet: whatever stands there, nobody told.
+    column("owner", text(&row.owner), None);
     column("order_number", text(&row.order_number), text(&state.order));
     // A UID with nothing but a birth that was taken back keeps the time of that.
     if let Some(at) = state.last_at {
@@ -161,16 +165,33 @@ fn travelled(way: &Transfer) -> String {
     }
 }
 
-/// Holds that facts place on the UID by name must stand, and be released where facts say
-/// so. Those that it came under by others have no fact of its own.
-fn holds(said: &Expected, stored: &[(Uuid, bool)], found: &mut Found) {
+/// Holds under which facts say that the UID came must stand, and be released where facts say
+/// so; and it is under no others. Whoever came under a hold through another one is named by a
+/// fact of the office as well.
+fn holds(said: &Expected, stored: &[Held], found: &mut Found) {
     let released = |released: bool| if released { "released" } else { "placed" }.to_owned();
-    let by_plants = said.plant_holds.iter().map(|hold| (hold.hold_id, Some(hold.released.is_some())));
-    let by_office = said.office_holds.iter().map(|hold| (hold.hold_id, hold.released));
-    for (id, told) in by_plants.chain(by_office) {
-        let stands = stored.iter().find(|(hold, _)| *hold == id).map(|(_, released)| *released);
-        let told = told.or(stands).unwrap_or(false);
-        found.differ(format!("holds[{id}]"), stands.map(released), Some(released(told)));
+    let name = |id: Uuid| format!("holds[{id}]");
+    let stands = |id: Uuid| stored.iter().find(|held| held.hold_id == id);
+    for hold in &said.plant_holds {
+        let stands = stands(hold.hold_id).map(|held| released(held.released));
+        found.differ(name(hold.hold_id), stands, Some(released(hold.released.is_some())));
+    }
+    for hold in &said.office_holds {
+        let Some(held) = stands(hold.hold_id) else {
+            found.differ(name(hold.hold_id), None, Some(released(hold.released.unwrap_or(false))));
+            continue;
+        };
+        // Whether a hold of a plant stands is told by the one label that it named.
+        let out = hold.released.filter(|_| !held.of_plant);
+        let stands = held.released || held.left;
+        found.differ(name(hold.hold_id), Some(released(stands)), Some(released(out.unwrap_or(stands))));
+    }
+    let told = |id: Uuid| {
+        said.plant_holds.iter().any(|hold| hold.hold_id == id)
+            || said.office_holds.iter().any(|hold| hold.hold_id == id)
+    };
+    for held in stored.iter().filter(|held| !told(held.hold_id)) {
+        found.differ(name(held.hold_id), Some(released(held.released || held.left)), None);
     }
 }
 
@@ -255,6 +276,7 @@ mod tests {
             plant: String::new(),
             location: String::new(),
             parent_key: None,
+            owner: String::new(),
             order_number: String::new(),
             last_at: DateTime::UNIX_EPOCH,
             last_stage: Stage::Grn as i16,
@@ -262,8 +284,12 @@ mod tests {
         }
     }
 
+    fn held(hold_id: Uuid) -> Held {
+        Held { hold_id, released: false, left: false, of_plant: false }
+    }
+
     fn standing(said: &Expected) -> Standing {
-        let holds = said.office_holds.iter().map(|hold| (hold.hold_id, false)).collect();
+        let holds = said.office_holds.iter().map(|hold| held(hold.hold_id)).collect();
         Standing {
             entries: [(7, said.entries.clone())].into(),
             holds: [(7, holds)].into(),
@@ -281,7 +307,7 @@ mod tests {
         let said = said();
         let stands = standing(&said);
         assert_eq!(columns(&said, Some(&row()), &stands), [""; 0]);
-        let changes: [Change; 14] = [
+        let changes: [Change; 15] = [
             ("item", |row| row.item = "Y".into()),
             ("lot_id", |row| row.lot_id = Some(Uuid::from_u128(9))),
             ("quantity", |row| row.quantity = Some(Decimal::TWO)),
@@ -292,6 +318,7 @@ mod tests {
             ("plant", |row| row.plant = "VSK".into()),
             ("location", |row| row.location = "B".into()),
             ("parent", |row| row.parent_key = Some(8)),
+            ("owner", |row| row.owner = "ACME".into()),
             ("order_number", |row| row.order_number = "PO".into()),
             ("last_at", |row| row.last_at += chrono::TimeDelta::hours(1)),
             ("last_stage", |row| row.last_stage = 1),
@@ -328,14 +355,23 @@ mod tests {
         stands.entries.get_mut(&7).unwrap()[0].ordinal = 1;
         assert_eq!(columns(&said, Some(&row()), &stands), ["stock_ledger[7.0]", "stock_ledger[7.1]"]);
         let mut stands = standing(&said);
-        stands.holds.get_mut(&7).unwrap()[0].1 = true;
+        stands.holds.get_mut(&7).unwrap()[0].released = true;
         let told = differences(&said, Some(&row()), &stands, None);
         assert_eq!((told[0].stored.as_deref(), told[0].said.as_deref()), (Some("released"), Some("placed")));
         stands.holds.clear();
         assert_eq!(differences(&said, Some(&row()), &stands, None)[0].stored, None);
-        // One that it came under through another label has no fact of its own.
+        // One that no fact places on it.
         let mut stands = standing(&said);
-        stands.holds.get_mut(&7).unwrap().push((Uuid::from_u128(4), false));
+        stands.holds.get_mut(&7).unwrap().push(held(Uuid::from_u128(4)));
+        let told = differences(&said, Some(&row()), &stands, None);
+        assert_eq!((told[0].stored.as_deref(), told[0].said.as_deref()), (Some("placed"), None));
+        // A package that was let go is free, though the hold stands.
+        let mut stands = standing(&said);
+        stands.holds.get_mut(&7).unwrap()[0].left = true;
+        let told = differences(&said, Some(&row()), &stands, None);
+        assert_eq!((told[0].stored.as_deref(), told[0].said.as_deref()), (Some("released"), Some("placed")));
+        // Of a hold of a plant only that it is among its members.
+        stands.holds.get_mut(&7).unwrap()[0].of_plant = true;
         assert_eq!(columns(&said, Some(&row()), &stands), [""; 0]);
         let mut stands = standing(&said);
         let way = Transfer {

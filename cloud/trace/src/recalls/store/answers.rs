@@ -111,16 +111,24 @@ pub async fn list(
 }
 
 /// What all answers say; of one unit what it says of that unit. What is said of a part of
-/// other recalled goods accounts for nothing that is counted.
+/// other recalled goods, or of their package, accounts for nothing that is counted.
 pub async fn said(tx: &mut Tx, recall: Uuid) -> Result<Vec<Said>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Said,
         r#"select response_id as id, consignee_id as consignee, unit, key, at,
-                  quarantined + returned + replaced + destroyed + used_up as "accounted!"
+                  quarantined + replaced + destroyed + used_up
+                      -- What plants got back of it in several returns is together one answer, and
+                      -- no more than there was: what came by itself comes with its box again.
+                      + case when event_id is null then returned
+                             else least(sum(returned) filter (where event_id is not null)
+                                            over (partition by consignee_id, key order by at, response_id),
+                                        (select m.quantity from recall_members m
+                                         where m.tenant_id = $1 and m.recall_id = $2 and m.key = r.key)) end
+                      as "accounted!"
            from recall_responses r where tenant_id = $1 and recall_id = $2 and not void
              and not exists (select from recall_members m where m.tenant_id = $1 and m.recall_id = $2
-                               and m.key = r.key and m.inside_of is not null)
+                               and m.key = r.key and (m.inside_of is not null or m.packs))
            order by at, response_id"#,
         tenant,
         recall,
@@ -138,7 +146,10 @@ pub async fn returns(tx: &mut Tx, ranges: &Ranges) -> Result<u64, Error> {
     let done = sqlx::query!(
         "insert into recall_responses (tenant_id, response_id, recall_id, consignee_id, key, unit, returned, reference,
                                        at, event_id)
-         select $1, gen_random_uuid(), m.recall_id, m.consignee_id, m.key, m.unit, m.quantity,
+         select $1, gen_random_uuid(), m.recall_id, m.consignee_id, m.key, m.unit,
+                -- Of a unit what came back of it; of what was in a package all.
+                case when m.key = s.key then least(coalesce(s.quantity, m.quantity), m.quantity)
+                     else m.quantity end,
                 left(e.reference_number, 100), e.occurred_at, e.event_id
          from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
          cross join lateral (
@@ -146,9 +157,10 @@ pub async fn returns(tx: &mut Tx, ranges: &Ranges) -> Result<u64, Error> {
              where e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
                and e.seq >= b.low and e.seq <= b.high and e.stage = 34 offset 0) e
          cross join lateral (
-             select key from event_subjects s
+             select key, case when bool_or(quantity is null) then null else sum(quantity) end as quantity
+             from event_subjects s
              where s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch and s.seq = e.seq
-               and s.key <> 0 offset 0) s
+               and s.key <> 0 group by key offset 0) s
          join lateral (
              select recall_id, key, unit, quantity, consignee_id, place from recall_members
              where tenant_id = $1 and key = s.key

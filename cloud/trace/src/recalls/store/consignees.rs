@@ -125,6 +125,9 @@ pub async fn plants_told(tx: &mut Tx, recall: Uuid, now: DateTime<Utc>) -> Resul
     .await
 }
 
+/// Most contacts of one partner that are written to; nobody has so many.
+pub const MOST_CONTACTS: i64 = 500;
+
 /// Somebody to write to.
 pub struct Contact {
     pub consignee_id: Uuid,
@@ -134,9 +137,15 @@ pub struct Contact {
     pub language: String,
 }
 
-/// Contacts with an address of partners that have units and were not written to, at
-/// most twenty of each; of a partner that has none, its own address.
-pub async fn contacts(tx: &mut Tx, recall: Uuid, only: Option<Uuid>) -> Result<Vec<Contact>, Error> {
+/// Contacts with an address of partners that have units and were not written to (or were,
+/// where they are to be written to `again`), at most [`MOST_CONTACTS`] of each; of a partner
+/// that has none, its own address.
+pub async fn contacts(
+    tx: &mut Tx,
+    recall: Uuid,
+    only: Option<Uuid>,
+    again: bool,
+) -> Result<Vec<Contact>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Contact,
@@ -146,12 +155,13 @@ pub async fn contacts(tx: &mut Tx, recall: Uuid, only: Option<Uuid>) -> Result<V
            join lateral (
                select k.contact, k.name, k.email, k.language from contacts k
                where k.tenant_id = $1 and k.partner = c.code and k.email <> '' and k.deleted_at is null
-               order by k.contact limit 20) k on true
+               order by k.contact limit $5) k on true
            where c.tenant_id = $1 and c.recall_id = $2 and c.kind <> 'plant'
              and ($3::uuid is null or c.consignee_id = $3)
-             and not exists (select from recall_letters l
-                             where l.tenant_id = $1 and l.recall_id = $2 and l.consignee_id = c.consignee_id
-                               and l.contact = k.contact)
+             and ($4 or not exists (
+                 select from recall_letters l
+                 where l.tenant_id = $1 and l.recall_id = $2 and l.consignee_id = c.consignee_id
+                   and l.contact = k.contact))
            union all
            select c.consignee_id, '', p.name, p.email, ''
            from recall_consignees c
@@ -161,18 +171,24 @@ pub async fn contacts(tx: &mut Tx, recall: Uuid, only: Option<Uuid>) -> Result<V
              and not exists (select from contacts k
                              where k.tenant_id = $1 and k.partner = c.code and k.email <> ''
                                and k.deleted_at is null)
-             and not exists (select from recall_letters l
-                             where l.tenant_id = $1 and l.recall_id = $2 and l.consignee_id = c.consignee_id
-                               and l.contact = '')"#,
+             and ($4 or not exists (
+                 select from recall_letters l
+                 where l.tenant_id = $1 and l.recall_id = $2 and l.consignee_id = c.consignee_id
+                   and l.contact = ''))"#,
         tenant,
         recall,
         only,
+        again,
+        MOST_CONTACTS,
     )
     .fetch_all(tx.conn())
     .await
 }
 
-/// What a consignee has, for its letter: items and documents, at most fifty of each.
+/// Lines of goods in a letter.
+pub const MOST_GOODS: i64 = 500;
+
+/// What a consignee has, for its letter: a line of it.
 pub struct Goods {
     pub item: String,
     pub document: String,
@@ -180,17 +196,18 @@ pub struct Goods {
     pub quantity: rust_decimal::Decimal,
 }
 
-/// What a consignee has.
+/// What a consignee has, at most one line more than [`MOST_GOODS`].
 pub async fn goods(tx: &mut Tx, recall: Uuid, consignee: Uuid) -> Result<Vec<Goods>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Goods,
         r#"select item, document, unit, sum(quantity) as "quantity!" from recall_members
            where tenant_id = $1 and recall_id = $2 and consignee_id = $3
-           group by item, document, unit order by item, document, unit limit 50"#,
+           group by item, document, unit order by item, document, unit limit $4"#,
         tenant,
         recall,
         consignee,
+        MOST_GOODS + 1,
     )
     .fetch_all(tx.conn())
     .await

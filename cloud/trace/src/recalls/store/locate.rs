@@ -91,6 +91,19 @@ pub async fn ways(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, OnTheWay>, E
         .collect())
 }
 
+/// What lies directly in these, each (unit, what it is in).
+pub async fn inside(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, i64)>, Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        "select key, parent_key as \"parent!\" from uid_registry where tenant_id = $1 and parent_key = any($2)",
+        tenant,
+        keys,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.key, row.parent)).collect())
+}
+
 /// Of these units and what each is in, those that are built in there, and not merely packed.
 pub async fn built_in(tx: &mut Tx, steps: &[(i64, i64)]) -> Result<HashSet<(i64, i64)>, Error> {
     let tenant = tx.tenant();

@@ -37,17 +37,19 @@ pub async fn insert(tx: &mut Tx, recall: Uuid, found: &[Found], whose: &[Option<
     let locations: Vec<String> = found.iter().map(|one| one.location.clone()).collect();
     let outers: Vec<Option<i64>> = found.iter().map(|one| one.outer).collect();
     let insides: Vec<Option<i64>> = found.iter().map(|one| one.inside_of).collect();
+    let packs: Vec<bool> = found.iter().map(|one| one.packs).collect();
     let documents: Vec<String> = found.iter().map(|one| one.document.clone()).collect();
     let lefts: Vec<Option<chrono::DateTime<chrono::Utc>>> = found.iter().map(|one| one.left_at).collect();
     sqlx::query!(
         "insert into recall_members (tenant_id, recall_id, key, item, lot_id, quantity, unit, place, plant,
-                                     location, outer_key, document, left_at, consignee_id, inside_of)
+                                     location, outer_key, document, left_at, consignee_id, inside_of, packs)
          select $1, $2, m.key, m.item, m.lot, m.quantity, m.unit, m.place, m.plant, m.location, m.outer_key,
-                m.document, m.left_at, m.whose, m.inside_of
+                m.document, m.left_at, m.whose, m.inside_of, m.packs
          from unnest($3::bigint[], $4::text[], $5::uuid[], $6::numeric[], $7::text[], $8::text[], $9::text[],
-                     $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bigint[])
+                     $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::uuid[], $15::bigint[],
+                     $16::boolean[])
              as m(key, item, lot, quantity, unit, place, plant, location, outer_key, document, left_at, whose,
-                  inside_of)",
+                  inside_of, packs)",
         tenant,
         recall,
         &keys,
@@ -63,6 +65,7 @@ pub async fn insert(tx: &mut Tx, recall: Uuid, found: &[Found], whose: &[Option<
         &lefts as &[Option<chrono::DateTime<chrono::Utc>>],
         whose as &[Option<Uuid>],
         &insides as &[Option<i64>],
+        &packs,
     )
     .execute(tx.conn())
     .await?;
@@ -98,7 +101,7 @@ pub async fn others(tx: &mut Tx, recall: Uuid, keys: &[i64]) -> Result<Vec<i64>,
 }
 
 /// How many are in our own hands.
-pub async fn to_hold(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
+pub async fn in_hand(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         "select count(*) as \"count!\" from recall_members
@@ -110,12 +113,26 @@ pub async fn to_hold(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
     .await
 }
 
-/// The next units in our own hands that this recall holds not yet.
+/// How many are to be held: all that there is, whoever has it, since what is with a
+/// subcontractor or a customer may come back.
+pub async fn to_hold(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select count(*) as \"count!\" from recall_members
+         where tenant_id = $1 and recall_id = $2 and place not in ('consumed', 'scrapped')",
+        tenant,
+        recall,
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// The next units that this recall is to hold and holds not yet.
 pub async fn free(tx: &mut Tx, recall: Uuid, limit: i64) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         "select key from recall_members
-         where tenant_id = $1 and recall_id = $2 and hold_id is null and place in ('stock', 'work', 'transit')
+         where tenant_id = $1 and recall_id = $2 and hold_id is null and place not in ('consumed', 'scrapped')
          order by key limit $3",
         tenant,
         recall,
@@ -159,7 +176,7 @@ pub async fn piles(tx: &mut Tx, recall: Uuid) -> Result<Vec<Pile>, Error> {
 }
 
 /// What each consignee has that has to be accounted for: what is a part of other recalled
-/// goods comes back with them.
+/// goods comes back with them, and a package is no more than the goods in it.
 pub async fn had(tx: &mut Tx, recall: Uuid) -> Result<Vec<Had>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
@@ -167,7 +184,7 @@ pub async fn had(tx: &mut Tx, recall: Uuid) -> Result<Vec<Had>, Error> {
         Had,
         r#"select consignee_id as "consignee!", unit, sum(quantity) as "quantity!", count(*) as "labels!"
            from recall_members
-           where tenant_id = $1 and recall_id = $2 and consignee_id is not null and inside_of is null
+           where tenant_id = $1 and recall_id = $2 and consignee_id is not null and inside_of is null and not packs
              and ($3::text[] is null or plant = any($3))
            group by consignee_id, unit order by consignee_id, unit"#,
         tenant,
@@ -191,6 +208,8 @@ pub struct Row {
     pub consignee: String,
     pub hold_id: Option<Uuid>,
     pub inside_of: Option<i64>,
+    pub since: Option<chrono::DateTime<chrono::Utc>>,
+    pub packs: bool,
 }
 
 /// Units by key, after `after`: all, those at a place, or those of a consignee.
@@ -210,7 +229,7 @@ pub async fn list(
                   coalesce((select case when c.name = '' then c.code else c.name end from recall_consignees c
                             where c.tenant_id = $1 and c.recall_id = $2 and c.consignee_id = m.consignee_id), '')
                       as "consignee!",
-                  hold_id, inside_of
+                  hold_id, inside_of, since, packs
            from recall_members m
            where tenant_id = $1 and recall_id = $2 and key > $5 and ($3::text is null or place = $3)
              and ($4::uuid is null or consignee_id = $4) and ($7::text[] is null or plant = any($7))
@@ -233,6 +252,7 @@ pub struct Member {
     pub unit: String,
     pub consignee_id: Option<Uuid>,
     pub inside_of: Option<i64>,
+    pub packs: bool,
 }
 
 /// One unit.
@@ -240,7 +260,7 @@ pub async fn find(tx: &mut Tx, recall: Uuid, key: i64) -> Result<Option<Member>,
     let tenant = tx.tenant();
     sqlx::query_as!(
         Member,
-        "select quantity, unit, consignee_id, inside_of from recall_members
+        "select quantity, unit, consignee_id, inside_of, packs from recall_members
          where tenant_id = $1 and recall_id = $2 and key = $3",
         tenant,
         recall,

@@ -6,3 +6,4 @@ pub mod letters;
 pub mod locate;
 pub mod members;
 pub mod recalls;
+pub mod since;

@@ -24,6 +24,8 @@ pub struct New<'a> {
     pub lots: &'a [Uuid],
     pub of_recall: Option<Uuid>,
     pub target_on: Option<NaiveDate>,
+    pub start_when_approved: bool,
+    pub asked_by: Option<Uuid>,
     pub now: DateTime<Utc>,
 }
 
@@ -33,8 +35,8 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<(), Error> {
     sqlx::query!(
         "insert into recalls (tenant_id, recall_id, kind, status, company, number, severity, reason, instructions,
                               owner, scope, scope_name, lots, of_recall, target_on, through_batch, snapshot_at,
-                              snapshot_ms, members, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, 0, 0, $16)",
+                              snapshot_ms, members, created_at, start_when_approved, asked_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, 0, 0, $16, $17, $18)",
         tenant,
         new.recall_id,
         new.kind,
@@ -51,6 +53,8 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<(), Error> {
         new.of_recall,
         new.target_on,
         new.now,
+        new.start_when_approved,
+        new.asked_by,
     )
     .execute(tx.conn())
     .await?;
@@ -91,7 +95,8 @@ pub async fn find(tx: &mut Tx, recall: Uuid) -> Result<Option<Recall>, Error> {
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, activated_at, activated_by,
+                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, start_when_approved,
+                activated_at, activated_by,
                 to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and recall_id = $2",
         tenant,
@@ -131,7 +136,8 @@ pub async fn list(
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, activated_at, activated_by,
+                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, start_when_approved,
+                activated_at, activated_by,
                 to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls r
          where tenant_id = $1 and kind = $2 and ($3::text is null or status = $3)
@@ -157,7 +163,8 @@ pub async fn drills(tx: &mut Tx, of: Uuid) -> Result<Vec<Recall>, Error> {
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, activated_at, activated_by,
+                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, start_when_approved,
+                activated_at, activated_by,
                 to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and of_recall = $2 order by recall_id desc limit 50",
         tenant,
@@ -174,6 +181,7 @@ pub struct Changed<'a> {
     pub instructions: &'a str,
     pub owner: Option<Uuid>,
     pub target_on: Option<NaiveDate>,
+    pub start_when_approved: bool,
 }
 
 /// Changes it.
@@ -181,7 +189,7 @@ pub async fn change(tx: &mut Tx, recall: Uuid, new: &Changed<'_>) -> Result<(), 
     let tenant = tx.tenant();
     sqlx::query!(
         "update recalls set severity = $3, reason = $4, instructions = $5, owner = $6, target_on = $7,
-                            version = version + 1
+                            start_when_approved = $8, version = version + 1
          where tenant_id = $1 and recall_id = $2",
         tenant,
         recall,
@@ -190,6 +198,7 @@ pub async fn change(tx: &mut Tx, recall: Uuid, new: &Changed<'_>) -> Result<(), 
         new.instructions,
         new.owner,
         new.target_on,
+        new.start_when_approved,
     )
     .execute(tx.conn())
     .await?;
@@ -264,6 +273,54 @@ pub async fn to_hold(tx: &mut Tx) -> Result<Option<(Uuid, String)>, Error> {
     .fetch_optional(tx.conn())
     .await?;
     Ok(row.map(|row| (row.recall_id, row.number)))
+}
+
+/// Notes who asked for its approval.
+pub async fn asked_by(tx: &mut Tx, recall: Uuid, person: Option<Uuid>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update recalls set asked_by = $3 where tenant_id = $1 and recall_id = $2",
+        tenant,
+        recall,
+        person,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes when it was approved; `None`: it is not.
+pub async fn approved(tx: &mut Tx, recall: Uuid, at: Option<DateTime<Utc>>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update recalls set approved_at = $3 where tenant_id = $1 and recall_id = $2",
+        tenant,
+        recall,
+        at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// A recall that is approved, and is to come into force by itself.
+pub struct Approved {
+    pub recall_id: Uuid,
+    pub asked_by: Option<Uuid>,
+}
+
+/// The next one, locked; none while another worker is at it.
+pub async fn to_start(tx: &mut Tx) -> Result<Option<Approved>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Approved,
+        "select recall_id, asked_by from recalls
+         where tenant_id = $1 and status = 'draft' and approved_at is not null and start_when_approved
+         order by recall_id limit 1 for update skip locked",
+        tenant,
+    )
+    .fetch_optional(tx.conn())
+    .await
 }
 
 /// Whether any recall is being prepared or in force.
@@ -346,17 +403,41 @@ pub async fn scope_name(tx: &mut Tx, scope: Uuid) -> Result<Option<String>, Erro
     .await
 }
 
-/// What happened to a recall, by its audit, oldest first.
+/// Most entries of a history at once.
+const MOST_HISTORY: i64 = 500;
+/// Stands where entries of a long history are left out.
+pub const CUT: &str = "recall.cut";
+
+/// What happened to a recall, by its audit, oldest first. Of a long history how it began
+/// and the newest.
 pub async fn history(tx: &mut Tx, recall: Uuid) -> Result<Vec<(DateTime<Utc>, String, String)>, Error> {
     let tenant = tx.tenant();
+    let subject = format!("recall:{recall}");
     let rows = sqlx::query!(
-        "select at, action, actor from audit_log where tenant_id = $1 and subject = $2 order by at, audit_id limit 500",
+        "select at, action, actor from audit_log where tenant_id = $1 and subject = $2
+         order by at desc, audit_id desc limit $3",
         tenant,
-        format!("recall:{recall}"),
+        subject,
+        MOST_HISTORY + 1,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.at, row.action, row.actor)).collect())
+    let mut rows: Vec<_> = rows.into_iter().map(|row| (row.at, row.action, row.actor)).collect();
+    if rows.len() > usize::try_from(MOST_HISTORY).unwrap_or(usize::MAX) {
+        rows.pop();
+        let first = sqlx::query!(
+            "select at, action, actor from audit_log where tenant_id = $1 and subject = $2
+             order by at, audit_id limit 1",
+            tenant,
+            subject,
+        )
+        .fetch_one(tx.conn())
+        .await?;
+        rows.push((first.at, CUT.to_owned(), "system".to_owned()));
+        rows.push((first.at, first.action, first.actor));
+    }
+    rows.reverse();
+    Ok(rows)
 }
 
 /// The lots that a recall reaches whole.

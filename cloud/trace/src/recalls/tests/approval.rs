@@ -110,7 +110,7 @@ async fn a_recall_comes_into_force_once_it_is_approved() {
     let done = act_as(&site, id, Action::Activate, asks).await.unwrap();
     assert!(done.status == Status::Active && done.batch.is_some() && done.approval.is_none());
     assert_eq!(asked(&site, id).await.state, State::Completed);
-    assert_eq!(site.ask("select count(*)::text from hold_members").await, "4");
+    assert_eq!(site.ask("select count(*)::text from hold_members").await, "7");
     let told = "select kind || ':' || (body #>> '{fields,labels}') from outbox where channel = 'event' order by kind";
     assert_eq!(site.ask(told).await, "recall.begun:8 recall.started:8");
 }
@@ -188,4 +188,80 @@ async fn a_workflow_can_ask_by_itself_when_a_draft_is_begun() {
     assert_eq!(asked(&site, id).await.state, State::PendingApproval);
     let refused = act_as(&site, id, Action::Activate, asks).await;
     assert!(matches!(refused, Err(RecallError::Approval)), "{refused:?}");
+}
+
+async fn started(site: &Site) -> String {
+    site.ask("select kind from outbox where kind in ('recall.in_force', 'recall.held_up')").await
+}
+
+#[tokio::test]
+async fn what_is_approved_comes_into_force_by_itself_and_whoever_asked_is_told() {
+    let site = site().await;
+    let web = Web::new(&site);
+    let People { asks, decides } = people(&site).await;
+    published(&site, &web, class_one()).await;
+    let id = begun(&site, &wish()).await;
+    act_as(&site, id, Action::Activate, asks).await.unwrap();
+    turn(&site).await;
+    assert_eq!(site.ask("select status from recalls").await, "draft", "nobody has approved it");
+    let waits = asked(&site, id).await;
+    let writer = key(&site, site.tenant, Scope::Write).await;
+    let (_, page) = web.get(&writer, &format!("/recalls/{id}")).await;
+    assert!(page.contains("By itself, once it is approved"), "{page}");
+    decide(&site, &waits, decides, Decided::Approve).await;
+    turn(&site).await;
+    turn(&site).await;
+    assert_eq!(site.ask("select status || ' by ' || activated_by from recalls").await, "active by system");
+    assert_eq!(asked(&site, id).await.state, State::Completed);
+    assert_eq!(site.ask("select count(*)::text from hold_members").await, "7");
+    assert!(started(&site).await.starts_with("recall.in_force"), "{}", started(&site).await);
+    let told = site.ask("select body::text from outbox where kind = 'recall.in_force'").await;
+    assert!(told.contains(&asks.to_string()), "{told}");
+    let audit = "select (after->>'start_when_approved') from audit_log where action = 'recall.begin'";
+    assert_eq!(site.ask(audit).await, "true");
+}
+
+#[tokio::test]
+async fn what_is_to_be_started_by_hand_waits_and_what_is_sent_back_is_not_started() {
+    let site = site().await;
+    let web = Web::new(&site);
+    let People { asks, decides } = people(&site).await;
+    published(&site, &web, class_one()).await;
+    let by_hand = begun(&site, &Wish { start_when_approved: Some(false), ..wish() }).await;
+    act_as(&site, by_hand, Action::Activate, asks).await.unwrap();
+    decide(&site, &asked(&site, by_hand).await, decides, Decided::Approve).await;
+    turn(&site).await;
+    assert_eq!(site.ask("select status from recalls").await, "draft");
+    assert_eq!(act_as(&site, by_hand, Action::Activate, asks).await.unwrap().status, Status::Active);
+    let back = begun(&site, &wish()).await;
+    act_as(&site, back, Action::Activate, asks).await.unwrap();
+    decide(&site, &asked(&site, back).await, decides, Decided::SendBack).await;
+    turn(&site).await;
+    let view = run(&site, async |tx| read::find(tx, back).await).await.unwrap();
+    assert_eq!((view.status.as_str(), view.start_when_approved), ("draft", true));
+    assert_eq!(
+        site.ask("select approved_at::text from recalls where approved_at is not null and status = 'draft'")
+            .await,
+        ""
+    );
+    assert_eq!(started(&site).await, "");
+}
+
+#[tokio::test]
+async fn what_cannot_come_into_force_waits_for_whoever_asked() {
+    let site = site().await;
+    let web = Web::new(&site);
+    let People { asks, decides } = people(&site).await;
+    published(&site, &web, class_one()).await;
+    let id = begun(&site, &wish()).await;
+    act_as(&site, id, Action::Activate, asks).await.unwrap();
+    decide(&site, &asked(&site, id).await, decides, Decided::Approve).await;
+    // What it names is not there any more.
+    site.sql("update recalls set scope = '{}'").await;
+    turn(&site).await;
+    assert_eq!(site.ask("select status || coalesce(approved_at::text, '-') from recalls").await, "draft-");
+    let told = site.ask("select body::text from outbox where kind = 'recall.held_up'").await;
+    assert!(told.contains(&asks.to_string()), "{told}");
+    assert_eq!(site.ask("select count(*)::text from holds").await, "0");
+    assert_eq!(asked(&site, id).await.state, State::Approved, "it is approved still");
 }

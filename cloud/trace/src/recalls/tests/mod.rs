@@ -5,6 +5,7 @@ mod http;
 mod life;
 mod report;
 mod returned;
+mod since;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -152,7 +153,8 @@ pub(super) async fn acted(site: &Site, id: Uuid, action: Action) -> Result<act::
 
 pub(super) async fn turn(site: &Site) {
     let committed = Committed::default();
-    worker::turn(&site.db.db, site.tenant, &committed, &sql(), now() + Duration::minutes(1)).await.unwrap();
+    let knows = (&committed, &sql(), &subjects());
+    worker::turn(&site.db.db, site.tenant, knows, now() + Duration::minutes(1)).await.unwrap();
 }
 
 /// Labels by place.
@@ -186,7 +188,7 @@ fn every_text_that_is_used_exists() {
     let all = platform::i18n::I18n::new().with_all(super::TEXTS);
     let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut seen = 0;
-    for folder in ["templates/recalls", "src/recalls"] {
+    for folder in ["templates/recalls", "src/recalls", "src/recalls/pages", "src/recalls/model"] {
         for file in std::fs::read_dir(here.join(folder)).unwrap().map(|file| file.unwrap().path()) {
             if !file.is_file() {
                 continue;

@@ -14,6 +14,7 @@ async fn told(site: &Site, id: Uuid) -> report::Told {
             owner: "Meera".to_owned(),
             letters: read::letters(tx, id).await?,
             responses: read::responses(tx, id, None, 100).await?.responses,
+            units: read::units(tx, id, "", None, None, 100).await?.units,
             effect: read::effectiveness(tx, id).await?,
             history: read::history(tx, id).await?,
         })

@@ -29,14 +29,18 @@ async fn answers_account_for_what_they_say_and_no_more() {
     let (id, acme) = active(&site).await;
     let of = |effect: &Effectiveness| effect.totals.iter().map(|one| one.accounted).sum::<Decimal>();
     assert_eq!(of(&effect(&site, id).await), Decimal::ZERO);
-    // The customer has a motor, with a bolt in it, and a box.
-    let two = Some(Decimal::TWO);
-    let found = Answer { consignee: Some(acme), unit: "pcs".into(), found: two, ..Answer::default() };
+    // The customer has a motor, with a bolt in it, in a box that is no goods.
+    let one = Some(Decimal::ONE);
+    let found = Answer { consignee: Some(acme), unit: "pcs".into(), found: one, ..Answer::default() };
     answer(&site, id, &found).await.unwrap();
     assert_eq!(of(&effect(&site, id).await), Decimal::ZERO, "found is not accounted for yet");
-    let apart = Answer { quarantined: Some(1.into()), destroyed: Some(1.into()), ..found.clone() };
+    let apart = Answer {
+        quarantined: Some(Decimal::new(5, 1)),
+        destroyed: Some(Decimal::new(5, 1)),
+        ..found.clone()
+    };
     answer(&site, id, &apart).await.unwrap();
-    assert_eq!(of(&effect(&site, id).await), 2.into());
+    assert_eq!(of(&effect(&site, id).await), 1.into());
     let more = Answer { quarantined: Some(30.into()), ..found.clone() };
     let refused = answer(&site, id, &more).await.unwrap_err();
     assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("found", "recalls-wrong-more")]));
@@ -44,9 +48,9 @@ async fn answers_account_for_what_they_say_and_no_more() {
     let one =
         Answer { uid: bolt(2), outcome: "replaced".into(), reference: "SO-9".into(), ..Answer::default() };
     answer(&site, id, &one).await.unwrap();
-    assert_eq!(of(&effect(&site, id).await), 3.into());
+    assert_eq!(of(&effect(&site, id).await), 2.into());
     answer(&site, id, &Answer { outcome: "destroyed".into(), ..one.clone() }).await.unwrap();
-    assert_eq!(of(&effect(&site, id).await), 3.into(), "one unit is one unit");
+    assert_eq!(of(&effect(&site, id).await), 2.into(), "one unit is one unit");
     let gone = Answer { uid: bolt(5), ..one };
     let refused = answer(&site, id, &gone).await.unwrap_err();
     assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("uid", "recalls-wrong-unit-gone")]));
@@ -84,7 +88,7 @@ async fn a_return_counts_once_whoever_asks_again_and_not_once_it_is_corrected() 
     let found = effect(&site, id).await;
     let lines: Vec<_> = found.consignees.iter().filter(|line| line.consignee == acme).collect();
     assert!(lines.iter().all(|line| line.accounted == line.to_account), "{lines:?}");
-    assert_eq!(lines.iter().map(|line| line.labels).sum::<i64>(), 2, "the motor and its box");
+    assert_eq!(lines.iter().map(|line| line.labels).sum::<i64>(), 1, "the motor, and not its box as well");
     // The return never was.
     site.say("KOL", event(Stage::Correct, "2026-02-03T09:00:00Z").corrects(back));
     site.settle().await;
@@ -103,8 +107,8 @@ async fn a_part_comes_back_with_the_unit_that_it_is_in() {
         let lines = effect.consignees.into_iter().filter(|line| line.consignee == acme);
         lines.map(|line| (line.labels, line.to_account, line.accounted)).collect::<Vec<_>>()
     };
-    // A motor and a box; the bolt is in the motor.
-    assert_eq!(of(effect(&site, id).await), [(2, Decimal::TWO, Decimal::ZERO)]);
+    // A motor in a box; the bolt is in the motor.
+    assert_eq!(of(effect(&site, id).await), [(1, Decimal::ONE, Decimal::ZERO)]);
     let units = run(&site, async |tx| read::units(tx, id, "customer", None, None, 10).await).await.unwrap();
     let inside: Vec<_> =
         units.units.iter().filter_map(|unit| Some((&unit.uid, unit.inside_of.as_ref()?))).collect();
@@ -116,13 +120,56 @@ async fn a_part_comes_back_with_the_unit_that_it_is_in() {
     site.say("KOL", event(Stage::Return, "2026-02-02T09:00:00Z").part(&bolt(1), Role::Subject));
     site.settle().await;
     turn(&site).await;
-    assert_eq!(of(effect(&site, id).await), [(2, Decimal::TWO, Decimal::ZERO)]);
-    // The motor comes back, and with it all that is in it: one of two.
+    assert_eq!(of(effect(&site, id).await), [(1, Decimal::ONE, Decimal::ZERO)]);
+    // The motor comes back, and with it all that is in it.
     let motor = uid("KOL", "FG", 1);
     site.say("KOL", event(Stage::Return, "2026-02-03T09:00:00Z").part(&motor, Role::Subject));
     site.settle().await;
     turn(&site).await;
-    assert_eq!(of(effect(&site, id).await), [(2, Decimal::TWO, Decimal::ONE)]);
+    assert_eq!(of(effect(&site, id).await), [(1, Decimal::ONE, Decimal::ONE)]);
+}
+
+#[tokio::test]
+async fn packed_goods_count_once_whether_they_come_back_in_their_package_or_without_it() {
+    let mut site = site().await;
+    // Three more bolts of the lot, in a box of their own, sent to ACME.
+    let boxed = uid("KOL", "PK", 7);
+    let mut packing =
+        event(Stage::Packing, "2026-01-14T09:00:00Z").action(Which::Add).mint(&boxed, Role::Parent, "BOX");
+    for n in 11..=13 {
+        let mut made = event(Stage::Commission, "2026-01-14T08:00:00Z").mint(&bolt(n), Role::Subject, "BOLT");
+        made = made.quantity("1", "pcs");
+        made.subjects[0].lot_id = lot().as_bytes().to_vec();
+        site.say("KOL", made);
+        packing = packing.part(&bolt(n), Role::Child);
+    }
+    site.say("KOL", packing);
+    let sent = event(Stage::Dispatch, "2026-01-14T10:00:00Z").part(&boxed, Role::Subject);
+    site.say("KOL", sent.document("desadv", "DC-8").document("customer", "ACME"));
+    site.settle().await;
+    let (id, acme) = active(&site).await;
+    turn(&site).await;
+    let of = |effect: Effectiveness| {
+        let lines = effect.consignees.into_iter().filter(|line| line.consignee == acme);
+        lines.map(|line| (line.labels, line.to_account, line.accounted)).collect::<Vec<_>>()
+    };
+    // A motor and three bolts; two boxes are no goods.
+    assert_eq!(of(effect(&site, id).await), [(4, Decimal::from(4), Decimal::ZERO)]);
+    let units = run(&site, async |tx| read::units(tx, id, "customer", None, None, 20).await).await.unwrap();
+    let packs: Vec<_> = units.units.iter().filter(|unit| unit.packs).map(|unit| unit.uid.as_str()).collect();
+    assert_eq!(packs, [uid("KOL", "PK", 1), boxed.clone()]);
+    let whole = Answer { uid: boxed.clone(), outcome: "returned".into(), ..Answer::default() };
+    let refused = answer(&site, id, &whole).await.unwrap_err();
+    assert!(matches!(refused, RecallError::Fields(wrong) if wrong == [("uid", "recalls-wrong-unit-packs")]));
+    // One comes back without the box, then the box with the others.
+    site.say("KOL", event(Stage::Return, "2026-02-02T09:00:00Z").part(&bolt(11), Role::Subject));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(of(effect(&site, id).await), [(4, Decimal::from(4), Decimal::ONE)]);
+    site.say("KOL", event(Stage::Return, "2026-02-03T09:00:00Z").part(&boxed, Role::Subject));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(of(effect(&site, id).await), [(4, Decimal::from(4), Decimal::from(3))]);
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@ use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
-/// The UIDs of a scope, in order; none where there is no such scope.
+/// The UIDs of a scope, in order; none where there is no such scope, or it is not whole.
 pub async fn members(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<Vec<i64>, Error> {
     sqlx::query_scalar!(
-        "select key from scope_members where tenant_id = $1 and scope_id = $2 order by key",
+        "select m.key from scope_members m where m.tenant_id = $1 and m.scope_id = $2 \
+             and exists (select from scopes s where s.tenant_id = $1 and s.scope_id = $2 and s.state = 'kept') \
+         order by m.key",
         tenant,
         scope,
     )
@@ -17,15 +19,15 @@ pub async fn members(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<Vec<i64>,
     .await
 }
 
-/// Whether there is such a scope.
-pub async fn known(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<bool, Error> {
+/// Whether a scope is whole, and not still being saved; `None` where there is no such scope.
+pub async fn whole(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<Option<bool>, Error> {
     sqlx::query_scalar!(
-        "select exists (select from scopes where tenant_id = $1 and scope_id = $2 and deleted_at is null) \
-             as \"known!\"",
+        "select state = 'kept' as \"whole!\" from scopes \
+         where tenant_id = $1 and scope_id = $2 and deleted_at is null",
         tenant,
         scope,
     )
-    .fetch_one(tx.conn())
+    .fetch_optional(tx.conn())
     .await
 }
 
@@ -36,6 +38,11 @@ pub struct ScopeRow {
     pub scope_id: Uuid,
     pub name: String,
     pub criteria: Value,
+    pub state: String,
+    pub asked: i32,
+    pub to_ask: i32,
+    pub written: i32,
+    pub failure: Option<Value>,
     pub members: i32,
     pub through_batch: i64,
     pub created_at: DateTime<Utc>,
@@ -44,24 +51,34 @@ pub struct ScopeRow {
     pub own: bool,
 }
 
+/// A scope that is written.
+pub struct New<'a> {
+    pub scope_id: Uuid,
+    pub name: &'a str,
+    pub criteria: &'a Value,
+    /// `kept`, or `saving` where a job goes on with it.
+    pub state: &'a str,
+    pub asked: i32,
+    pub to_ask: i32,
+    pub members: i32,
+    pub through_batch: i64,
+}
+
 /// Writes a scope without its UIDs.
-pub async fn insert(
-    tx: &mut Tx,
-    scope: Uuid,
-    (name, criteria): (&str, &Value),
-    members: i32,
-    through_batch: i64,
-) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "insert into scopes (tenant_id, scope_id, name, criteria, members, through_batch) \
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into scopes (tenant_id, scope_id, name, criteria, state, asked, to_ask, members, through_batch) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         tenant,
-        scope,
-        name,
-        criteria,
-        members,
-        through_batch,
+        new.scope_id,
+        new.name,
+        new.criteria,
+        new.state,
+        new.asked,
+        new.to_ask,
+        new.members,
+        new.through_batch,
     )
     .execute(tx.conn())
     .await?;
@@ -83,17 +100,18 @@ pub async fn insert_members(tx: &mut Tx, scope: Uuid, keys: &[i64]) -> Result<()
 }
 
 /// Scopes, newest first (their ids are ordered by time), before one. Of a transaction for
-/// some plants those with a unit that is there now, and the caller's own.
+/// some plants those with a unit that is there now, once they are whole, and the caller's own.
 pub async fn list(tx: &mut Tx, before: Option<Uuid>, limit: i64) -> Result<Vec<ScopeRow>, Error> {
     let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     sqlx::query_as!(
         ScopeRow,
-        r#"select s.scope_id, s.name, s.criteria, s.members, s.through_batch, s.created_at as "created_at!",
+        r#"select s.scope_id, s.name, s.criteria, s.state, s.asked, s.to_ask, s.written, s.failure, s.members,
+                  s.through_batch, s.created_at as "created_at!",
                   s.created_by as "created_by!", s.created_by = app.actor() as "own!"
            from scopes s
            where s.tenant_id = $1 and s.deleted_at is null and ($2::uuid is null or s.scope_id < $2)
              and ($4::text[] is null or s.created_by = app.actor()
-                  or exists (select from scope_members m
+                  or s.state = 'kept' and exists (select from scope_members m
                              join uid_registry r on r.tenant_id = $1 and r.key = m.key
                              where m.tenant_id = $1 and m.scope_id = s.scope_id and r.plant = any($4)))
            order by s.scope_id desc limit $3"#,
@@ -111,12 +129,13 @@ pub async fn get(tx: &mut Tx, scope: Uuid) -> Result<Option<ScopeRow>, Error> {
     let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     sqlx::query_as!(
         ScopeRow,
-        r#"select s.scope_id, s.name, s.criteria, s.members, s.through_batch, s.created_at as "created_at!",
+        r#"select s.scope_id, s.name, s.criteria, s.state, s.asked, s.to_ask, s.written, s.failure, s.members,
+                  s.through_batch, s.created_at as "created_at!",
                   s.created_by as "created_by!", s.created_by = app.actor() as "own!"
            from scopes s
            where s.tenant_id = $1 and s.scope_id = $2 and s.deleted_at is null
              and ($3::text[] is null or s.created_by = app.actor()
-                  or exists (select from scope_members m
+                  or s.state = 'kept' and exists (select from scope_members m
                              join uid_registry r on r.tenant_id = $1 and r.key = m.key
                              where m.tenant_id = $1 and m.scope_id = s.scope_id and r.plant = any($3)))"#,
         tenant,

@@ -5,6 +5,7 @@ pub(crate) mod kept;
 pub(crate) mod known;
 pub(crate) mod leaf;
 pub(crate) mod newest;
+pub(crate) mod saving;
 pub(crate) mod told;
 
-pub use kept::{known, members};
+pub use kept::{members, whole};

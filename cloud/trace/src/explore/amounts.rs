@@ -1,0 +1,110 @@
+//! How much of a UID is in another, from the rows of their link added up. Pure.
+//!
+//! A bag that goes into a mix twice is in it with both amounts; what a correction undoes
+//! never was; what is taken out is out of it again.
+
+use rust_decimal::Decimal;
+
+/// The rows of one link, added up by what they do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Amount of all makings; none where none says one.
+    pub opened: Option<Decimal>,
+    /// Amount of the makings that never were.
+    pub voided: Option<Decimal>,
+    /// Amount of what was taken out, where it is said.
+    pub closed: Option<Decimal>,
+    /// Amount of what was taken out and never was.
+    pub reopened: Option<Decimal>,
+    /// Makings that were.
+    pub openings: i64,
+    /// Takings out that were and say no amount: each takes an average making along.
+    pub unsaid: i64,
+    /// The least unit of the rows that say an amount, by its letters.
+    pub unit: String,
+    /// The greatest of these units: another one where they do not agree.
+    pub other_unit: String,
+}
+
+impl Amounts {
+    /// How much ever went in, with its unit; no amount where the rows name two units,
+    /// which cannot be added.
+    #[must_use]
+    pub fn ever(&self) -> (Option<Decimal>, String) {
+        self.said(self.opened.map(|opened| opened - self.voided.unwrap_or_default()))
+    }
+
+    /// How much is in it now, as [`Amounts::ever`]. Never less than nothing.
+    #[must_use]
+    pub fn now(&self) -> (Option<Decimal>, String) {
+        let (ever, unit) = self.ever();
+        let left = ever.map(|ever| {
+            let each = ever.checked_div(self.openings.into()).unwrap_or_default();
+            let out = self.closed.unwrap_or_default() - self.reopened.unwrap_or_default()
+                + each * Decimal::from(self.unsaid);
+            (ever - out).max(Decimal::ZERO).round_dp(6)
+        });
+        (left, unit)
+    }
+
+    fn said(&self, amount: Option<Decimal>) -> (Option<Decimal>, String) {
+        if self.unit == self.other_unit { (amount, self.unit.clone()) } else { (None, String::new()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amounts(rows: &[(i16, Option<i64>)]) -> Amounts {
+        let sum = |effect| {
+            let of: Vec<i64> = rows.iter().filter(|row| row.0 == effect).filter_map(|row| row.1).collect();
+            (!of.is_empty()).then(|| Decimal::from(of.iter().sum::<i64>()))
+        };
+        let count = |effect, unsaid: bool| {
+            let of = rows.iter().filter(|row| row.0 == effect && !(unsaid && row.1.is_some()));
+            i64::try_from(of.count()).expect("few")
+        };
+        Amounts {
+            opened: sum(1),
+            closed: sum(2),
+            voided: sum(3),
+            reopened: sum(4),
+            openings: count(1, false) - count(3, false),
+            unsaid: count(2, true) - count(4, true),
+            unit: "kg".into(),
+            other_unit: "kg".into(),
+        }
+    }
+
+    fn both(rows: &[(i16, Option<i64>)]) -> (Option<i64>, Option<i64>) {
+        let whole = |amount: Option<Decimal>| amount.map(|amount| i64::try_from(amount).expect("whole"));
+        let amounts = amounts(rows);
+        (whole(amounts.ever().0), whole(amounts.now().0))
+    }
+
+    #[test]
+    fn what_goes_in_twice_is_in_it_twice_and_what_never_was_is_not() {
+        assert_eq!(both(&[(1, Some(5)), (1, Some(3))]), (Some(8), Some(8)));
+        // Five, corrected to three.
+        assert_eq!(both(&[(1, Some(5)), (3, Some(5)), (1, Some(3))]), (Some(3), Some(3)));
+        assert_eq!(both(&[(1, None)]), (None, None));
+    }
+
+    #[test]
+    fn what_is_taken_out_is_out_of_it() {
+        let in_again = [(1, Some(1)), (2, Some(1)), (1, Some(1))];
+        assert_eq!(both(&in_again), (Some(2), Some(1)));
+        // Taking out often says no amount.
+        assert_eq!(both(&[(1, Some(1)), (2, None), (1, Some(1))]), (Some(2), Some(1)));
+        assert_eq!(both(&[(1, Some(4)), (2, None), (4, None)]), (Some(4), Some(4)));
+        assert_eq!(both(&[(1, Some(4)), (2, Some(1)), (4, Some(1))]), (Some(4), Some(4)));
+        assert_eq!(both(&[(1, Some(1)), (2, Some(3))]), (Some(1), Some(0)), "never less than nothing");
+    }
+
+    #[test]
+    fn two_units_are_not_added() {
+        let two = Amounts { other_unit: "pcs".into(), ..amounts(&[(1, Some(5)), (1, Some(3))]) };
+        assert_eq!((two.ever(), two.now()), ((None, String::new()), (None, String::new())));
+    }
+}

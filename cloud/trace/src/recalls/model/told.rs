@@ -1,0 +1,263 @@
+//! What is told of recalls.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{KindOf, Status};
+
+/// A recall or a drill.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Recall {
+    /// Id.
+    pub recall_id: Uuid,
+    /// `recall` or `drill`.
+    pub kind: String,
+    /// `draft`, `active`, `closed`, `cancelled`.
+    pub status: String,
+    /// The company whose number it has.
+    pub company: String,
+    /// The number: `RCL-2026-0001`.
+    pub number: String,
+    /// `class_1`, `class_2`, `class_3`.
+    pub severity: String,
+    /// Why.
+    pub reason: String,
+    /// What whoever has a unit is to do with it.
+    pub instructions: String,
+    /// Who looks after it.
+    pub owner: Option<Uuid>,
+    /// What was asked for.
+    #[schema(value_type = Object)]
+    pub scope: serde_json::Value,
+    /// The same, for people.
+    pub scope_name: String,
+    /// The recall that a drill is of.
+    pub of_recall: Option<Uuid>,
+    /// The batch to which the snapshot is current.
+    pub through_batch: i64,
+    /// When the snapshot was taken.
+    pub snapshot_at: DateTime<Utc>,
+    /// How long it took to find and locate everything, in milliseconds.
+    pub snapshot_ms: i32,
+    /// How many labels it has.
+    pub members: i32,
+    /// By when all should be accounted for.
+    pub target_on: Option<NaiveDate>,
+    /// It comes into force by itself once it is approved.
+    pub start_when_approved: bool,
+    /// When it came into force; of a drill, when it began.
+    pub activated_at: Option<DateTime<Utc>>,
+    /// Opaque id.
+    pub activated_by: Option<String>,
+    /// Labels of stock, work in progress and transit that are to be held.
+    pub to_hold: i32,
+    /// Those of them that are held by now.
+    pub held: i32,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Opaque id.
+    pub ended_by: Option<String>,
+    /// What was said at its end.
+    pub ended_note: String,
+    /// For a change that must not overwrite another's.
+    pub version: i32,
+    /// When it was begun.
+    pub created_at: DateTime<Utc>,
+    /// Opaque id.
+    pub created_by: String,
+}
+
+impl Recall {
+    /// Who looks after it, as the audit writes them: its owner, else whoever began it.
+    #[must_use]
+    pub fn owned_by(&self) -> String {
+        self.owner.map_or_else(|| self.created_by.clone(), |owner| format!("user:{owner}"))
+    }
+
+    /// Whether it is in earnest.
+    #[must_use]
+    pub fn kind_of(&self) -> KindOf {
+        KindOf::parse(&self.kind).unwrap_or(KindOf::Drill)
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn state(&self) -> Status {
+        Status::parse(&self.status).unwrap_or(Status::Closed)
+    }
+
+    /// How long a drill took from its beginning to its end, in seconds.
+    #[must_use]
+    pub fn took_seconds(&self) -> Option<i64> {
+        Some((self.ended_at? - self.created_at).num_seconds())
+    }
+}
+
+/// Recalls, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RecallPage {
+    /// This page.
+    pub recalls: Vec<Recall>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+}
+
+/// Whoever has units of a recall.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallConsignee)]
+pub struct Consignee {
+    /// Id.
+    pub consignee_id: Uuid,
+    /// `plant`, `customer`, `installation`, `supplier`.
+    pub kind: String,
+    /// Code of the plant or partner; of an unknown partner the document that it left by.
+    pub code: String,
+    /// Where units are installed.
+    pub place: String,
+    /// The name.
+    pub name: String,
+    /// `to_notify`, `notified`, `acknowledged`, `no_answer`.
+    pub state: String,
+    /// When it was told.
+    pub notified_at: Option<DateTime<Utc>>,
+    /// When it said that it heard.
+    pub acknowledged_at: Option<DateTime<Utc>>,
+    /// Labels that it has.
+    pub labels: i64,
+    /// Letters that were written to it.
+    pub letters: i64,
+}
+
+/// A unit of a recall.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallUnit)]
+pub struct Unit {
+    /// The UID.
+    pub uid: String,
+    /// What it is.
+    pub item: String,
+    /// How much of it.
+    pub quantity: Decimal,
+    /// In which unit of measure.
+    pub unit: String,
+    /// Where it was: `stock`, `work`, `transit`, `customer`, `installed`, `supplier`,
+    /// `consumed`, `scrapped`, `expected`, `unknown`.
+    pub place: String,
+    /// At which plant, or the last one.
+    pub plant: String,
+    /// Where there.
+    pub location: String,
+    /// By which document it left.
+    pub document: String,
+    /// Who has it.
+    pub consignee: String,
+    /// The hold that was placed on it.
+    pub hold: Option<Uuid>,
+    /// The recalled unit that it is a part of, and that is counted for both.
+    pub inside_of: Option<String>,
+    /// When it was found that it came to the recall, or left our hands, after the snapshot.
+    pub since: Option<DateTime<Utc>>,
+    /// A package of recalled goods: they are counted, and it is not.
+    pub packs: bool,
+}
+
+/// Units, by UID.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallUnitPage)]
+pub struct UnitPage {
+    /// This page.
+    pub units: Vec<Unit>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+}
+
+/// How many units were where.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallPile)]
+pub struct Pile {
+    /// Where.
+    pub place: String,
+    /// At which plant.
+    pub plant: String,
+    /// In which unit of measure.
+    pub unit: String,
+    /// Labels.
+    pub labels: i64,
+    /// How much.
+    pub quantity: Decimal,
+}
+
+/// A letter to somebody at a consignee.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallLetter)]
+pub struct Letter {
+    /// Id; the mail's Message-ID begins with it.
+    pub letter_id: Uuid,
+    /// Whose contact.
+    pub consignee_id: Uuid,
+    /// Whom.
+    pub name: String,
+    /// Where.
+    pub email: String,
+    /// In which language.
+    pub language: String,
+    /// When it was written.
+    pub written_at: DateTime<Utc>,
+    /// `waiting`, `sent`, `dead`, `void`.
+    pub state: String,
+    /// When it was sent or given up.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why it was not sent.
+    pub last_error: String,
+}
+
+/// An answer, as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallResponse)]
+pub struct Response {
+    /// Id.
+    pub response_id: Uuid,
+    /// Whose.
+    pub consignee_id: Uuid,
+    /// Of this unit alone.
+    pub uid: Option<String>,
+    /// The unit of measure.
+    pub unit: String,
+    /// Located.
+    pub found: Decimal,
+    /// Set apart.
+    pub quarantined: Decimal,
+    /// Sent or brought back.
+    pub returned: Decimal,
+    /// Replaced.
+    pub replaced: Decimal,
+    /// Destroyed.
+    pub destroyed: Decimal,
+    /// Used up before.
+    pub used_up: Decimal,
+    /// Looked for, and not found.
+    pub not_found: Decimal,
+    /// The document of the replacement.
+    pub reference: String,
+    /// In words.
+    pub note: String,
+    /// When it was so.
+    pub at: DateTime<Utc>,
+    /// The plant's event that says so.
+    pub event_id: Option<Uuid>,
+    /// Opaque id of who entered it.
+    pub created_by: String,
+}
+
+/// Answers, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RecallResponsePage)]
+pub struct ResponsePage {
+    /// This page.
+    pub responses: Vec<Response>,
+    /// Pass as `after` for the next page; null on the last.
+    pub next: Option<String>,
+}

@@ -1,0 +1,163 @@
+//! The pages of recalls: the list, beginning one, one with its tabs.
+
+mod act;
+mod new;
+mod one;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response as Answered};
+use axum::routing::{get, post};
+use chrono_tz::Tz;
+use platform::i18n::Texts;
+use platform::web::{AppState, Caller, Problem, Shell, query};
+use serde::Deserialize;
+
+use super::error::RecallError;
+use super::model::RecallPage;
+use super::rights::{RECALL_MANAGE, RECALL_READ};
+use super::{read, service};
+use crate::pages::say;
+
+/// Rows of one page.
+const PAGE: usize = 50;
+
+/// The pages.
+pub(in crate::recalls) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/recalls", get(list).post(new::begin))
+        .route("/recalls/new", get(new::new))
+        .route("/recalls/{id}", get(one::page).post(act::change))
+        .route("/recalls/{id}/act", post(act::act))
+        .route("/recalls/{id}/snapshot", post(act::snapshot))
+        .route("/recalls/{id}/drill", post(act::drill))
+        .route("/recalls/{id}/consignees/{consignee}", post(act::consignee))
+        .route("/recalls/{id}/responses", post(act::respond))
+        .route("/recalls/{id}/report", get(act::report))
+}
+
+fn name(texts: &Texts, what: &str, value: &str) -> String {
+    texts.or(&format!("recalls-{what}-{value}"), value)
+}
+
+/// How a state looks; the text says the same.
+fn colour(state: &str) -> &'static str {
+    match state {
+        "active" | "no_answer" | "dead" => " is-bad",
+        "draft" | "to_notify" | "waiting" => " is-warn",
+        "acknowledged" | "sent" => " is-good",
+        "notified" => " is-info",
+        _ => "",
+    }
+}
+
+/// Milliseconds or seconds as people say them.
+fn millis(texts: &Texts, ms: &i32) -> String {
+    if *ms < 10_000 {
+        texts.t1("recalls-millis", "ms", ms)
+    } else {
+        texts.t1("recalls-seconds", "s", ms / 1000)
+    }
+}
+
+fn seconds(texts: &Texts, seconds: &i64) -> String {
+    match *seconds {
+        s if s < 120 => texts.t1("recalls-seconds", "s", s),
+        s if s < 7_200 => texts.t1("recalls-minutes", "m", s / 60),
+        s => texts.t1("recalls-hours", "h", s / 3_600),
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ListAsked {
+    kind: String,
+    status: String,
+    after: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "recalls/list.html")]
+struct ListPage<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    may_manage: bool,
+    kind: String,
+    status: String,
+    page: RecallPage,
+}
+
+/// `GET /recalls`
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Answered, Problem> {
+    caller.require_somewhere(&RECALL_READ)?;
+    let asked = query::<ListAsked>(&uri)?;
+    let page = service::ask(&state, &caller, async |tx| {
+        read::list(tx, &asked.kind, &asked.status, asked.after.as_deref(), PAGE).await
+    })
+    .await?;
+    let kind = if asked.kind.is_empty() { "recall".to_owned() } else { asked.kind };
+    let view = ListPage {
+        texts: &caller.texts,
+        zone: caller.zone,
+        may_manage: caller.may(&RECALL_MANAGE),
+        kind,
+        status: asked.status,
+        page,
+    };
+    Shell::new(&state, &caller, caller.t("recalls-title"), "/recalls").page(&headers, &view)
+}
+
+/// A field that may be empty; what is no such value is a mistake.
+fn maybe<T: std::str::FromStr>(text: &str) -> Result<Option<T>, ()> {
+    let text = text.trim();
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| ()) }
+}
+
+/// A value that may be empty, with its mistake noted where it is none.
+fn noted<T: std::str::FromStr>(
+    wrong: &mut Vec<(&'static str, &'static str)>,
+    (field, key): (&'static str, &'static str),
+    text: &str,
+) -> Option<T> {
+    maybe(text).unwrap_or_else(|()| {
+        wrong.push((field, key));
+        None
+    })
+}
+
+fn wrong_fields(caller: &Caller, wrong: Vec<(&'static str, &'static str)>) -> Result<(), Problem> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(RecallError::Fields(wrong).told(|key| caller.t(key)))
+}
+
+/// What is wrong, in the reader's language, as a problem that a form shows.
+fn shown(caller: &Caller, mut problem: Problem) -> Result<Problem, Problem> {
+    if problem.status.is_server_error() || problem.status == StatusCode::FORBIDDEN {
+        return Err(problem);
+    }
+    if problem.detail.is_empty() || caller.texts.has(&problem.text_key()) {
+        problem.detail = caller.texts.or(&problem.text_key(), &problem.detail);
+    }
+    Ok(problem)
+}
+
+/// A PDF to be kept as a file of the recall's number.
+pub(in crate::recalls) fn pdf((number, bytes): (String, Vec<u8>)) -> Answered {
+    let safe: String =
+        number.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect();
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{safe}.pdf\"")),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, bytes).into_response()
+}

@@ -1,0 +1,256 @@
+//! The page of a recall, with its tabs.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response as Answered;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use platform::i18n::{Texts, begins};
+use platform::web::{AppState, Caller, Path, Problem, Shell, query};
+use platform::workflow::Standing;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::new::Choices;
+use super::{PAGE, colour, maybe, millis, name, seconds};
+use crate::holds::store::one;
+use crate::pages::say;
+use crate::pages::who::Names;
+use crate::recalls::chart::{self, Chart};
+use crate::recalls::effect::Total;
+use crate::recalls::model::{
+    Action, Consignee, KindOf, Letter, Outcome, Place, Recall, Response, ResponsePage, SEVERITIES, Status,
+    Told, UnitPage, ways,
+};
+use crate::recalls::read::{self, Effectiveness, View};
+use crate::recalls::rights::{RECALL_MANAGE, RECALL_READ};
+use crate::recalls::{approval, report, service, store};
+
+/// The tabs of a recall, in their order.
+const TABS: [&str; 6] = ["overview", "units", "consignees", "responses", "effectiveness", "history"];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    pub(super) tab: String,
+    pub(super) place: String,
+    pub(super) consignee: String,
+    pub(super) after: Option<String>,
+}
+
+/// A total with its picture.
+struct Drawn {
+    total: Total,
+    chart: Chart,
+}
+
+#[derive(Template)]
+#[template(path = "recalls/one.html")]
+struct OnePage<'a> {
+    texts: &'a Texts,
+    zone: Tz,
+    tab: String,
+    place: String,
+    recall: Recall,
+    view: View,
+    /// Of whoever looks after it, and did something with it.
+    names: Names,
+    choices: Choices,
+    /// What the caller may do with it now.
+    actions: Vec<Action>,
+    /// How its approval stands, where that was asked for.
+    approval: Option<Standing>,
+    may_manage: bool,
+    units: Option<UnitPage>,
+    letters: Vec<Letter>,
+    responses: Option<ResponsePage>,
+    effect: Effectiveness,
+    drawn: Vec<Drawn>,
+    history: Vec<(DateTime<Utc>, String, String)>,
+    drills: Vec<Recall>,
+    error: Option<&'a Problem>,
+}
+
+impl OnePage<'_> {
+    fn is_drill(&self) -> bool {
+        self.recall.kind_of() == KindOf::Drill
+    }
+
+    /// It is approved, or looked at for that: it stays as it is.
+    fn is_fixed(&self) -> bool {
+        self.recall.state() == Status::Draft && self.approval.as_ref().is_some_and(approval::is_fixed)
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.recall.state(), Status::Draft | Status::Active)
+    }
+
+    fn consignee(&self, id: &Uuid) -> String {
+        let found = self.view.consignees.iter().find(|one| one.consignee_id == *id);
+        found.map(|one| self.named(one)).unwrap_or_default()
+    }
+
+    fn named(&self, one: &Consignee) -> String {
+        let name = match (one.name.is_empty(), one.code.is_empty()) {
+            (false, _) => format!("{} {}", one.code, one.name),
+            (true, false) if one.kind == "plant" => one.code.clone(),
+            (true, false) => self.texts.t1("recalls-unknown-partner", "document", &one.code),
+            (true, true) => self.texts.t("recalls-unknown-anybody"),
+        };
+        if one.place.is_empty() { name } else { format!("{name}, {}", one.place) }
+    }
+
+    fn letters_of(&self, id: &Uuid) -> Vec<&Letter> {
+        self.letters.iter().filter(|letter| letter.consignee_id == *id).collect()
+    }
+
+    fn activate_lead(&self) -> String {
+        let is_held = |place: &str| Place::parse(place).is_some_and(|place| place.is_held());
+        let labels: i64 =
+            self.view.piles.iter().filter(|pile| is_held(&pile.place)).map(|pile| pile.labels).sum();
+        let outside = self.view.consignees.iter().filter(|one| one.kind != "plant").count();
+        self.texts.with("recalls-activate-lead", &[("labels", labels.into()), ("consignees", outside.into())])
+    }
+
+    fn told_count(&self) -> String {
+        let told = self.view.consignees.iter().filter(|one| one.state != "to_notify").count();
+        let all = self.view.consignees.len();
+        self.texts.with("recalls-told-count", &[("told", told.into()), ("all", all.into())])
+    }
+
+    fn percent_held(&self) -> i64 {
+        if self.recall.to_hold == 0 {
+            100
+        } else {
+            i64::from(self.recall.held) * 100 / i64::from(self.recall.to_hold)
+        }
+    }
+
+    fn next(&self, after: &str) -> String {
+        format!("/recalls/{}?tab={}&place={}&after={after}", self.recall.recall_id, self.tab, self.place)
+    }
+
+    /// Where units were, each once.
+    fn places(&self) -> Vec<&str> {
+        let mut places: Vec<&str> = self.view.piles.iter().map(|pile| pile.place.as_str()).collect();
+        places.dedup();
+        places
+    }
+
+    fn is_owner(&self, person: &Uuid) -> bool {
+        self.recall.owner == Some(*person)
+    }
+
+    fn is_severity(&self, one: &str) -> bool {
+        self.recall.severity == one
+    }
+
+    fn severities(&self) -> [&'static str; 3] {
+        SEVERITIES
+    }
+
+    fn outcomes(&self) -> &'static [Outcome] {
+        Outcome::ALL
+    }
+
+    /// What an answer says, in words.
+    fn said(&self, one: &Response) -> String {
+        report::outcomes(self.texts, one)
+    }
+
+    fn states(&self) -> &'static [Told] {
+        Told::ALL
+    }
+}
+
+/// `GET /recalls/{id}`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    caller: Caller,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+    uri: Uri,
+) -> Result<Answered, Problem> {
+    caller.require_somewhere(&RECALL_READ)?;
+    let asked = query::<Asked>(&uri)?;
+    show(&state, &caller, &headers, id, &asked, None).await
+}
+
+pub(super) async fn show(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    id: Uuid,
+    asked: &Asked,
+    error: Option<&Problem>,
+) -> Result<Answered, Problem> {
+    let tab = TABS.into_iter().find(|tab| *tab == asked.tab).unwrap_or(TABS[0]);
+    let consignee = maybe::<Uuid>(&asked.consignee).unwrap_or_default();
+    let may_manage = caller.may(&RECALL_MANAGE);
+    let now = Utc::now();
+    let mut view = service::ask(state, caller, async |tx| {
+        let view = read::view(tx, id).await?;
+        let recall = view.recall.clone();
+        let after = asked.after.as_deref();
+        let units = match tab {
+            "units" => Some(read::units(tx, id, &asked.place, consignee, after, PAGE).await?),
+            _ => None,
+        };
+        let letters = if tab == "consignees" { read::letters(tx, id).await? } else { Vec::new() };
+        let responses = match tab {
+            "responses" => Some(read::responses(tx, id, after, PAGE).await?),
+            _ => None,
+        };
+        let effect = read::effectiveness(tx, id).await?;
+        let target = recall.target_on.and_then(|day| begins(day.succ_opt()?, caller.zone));
+        let from = recall.activated_at.unwrap_or(recall.created_at);
+        let until = recall.ended_at.unwrap_or(now);
+        let drawn = effect
+            .totals
+            .iter()
+            .map(|total| Drawn { total: total.clone(), chart: chart::chart(total, from, target, until) })
+            .collect();
+        let history = if tab == "history" { read::history(tx, id).await? } else { Vec::new() };
+        let drills = if tab == "overview" { store::recalls::drills(tx, id).await? } else { Vec::new() };
+        // For the form that changes it.
+        let people = if tab == "overview" && may_manage {
+            one::people(tx, one::MOST_PEOPLE).await?
+        } else {
+            Vec::new()
+        };
+        let asked_for = approval::standing(tx, id).await?;
+        let actions = ways(recall.kind_of(), recall.state())
+            .filter(|way| caller.rights.has_everywhere(&way.right))
+            .filter(|way| way.action != Action::Activate || !asked_for.as_ref().is_some_and(approval::waits))
+            .map(|way| way.action)
+            .collect();
+        Ok(OnePage {
+            texts: &caller.texts,
+            zone: caller.zone,
+            tab: tab.to_owned(),
+            place: asked.place.clone(),
+            recall,
+            view,
+            names: Names::default(),
+            choices: Choices { people, companies: Vec::new() },
+            actions,
+            approval: asked_for,
+            may_manage,
+            units,
+            letters,
+            responses,
+            effect,
+            drawn,
+            history,
+            drills,
+            error,
+        })
+    })
+    .await?;
+    let owner = view.recall.owned_by();
+    let actors = view.history.iter().map(|(_, _, who)| who.as_str()).chain([owner.as_str()]);
+    view.names = Names::read(state, caller, actors).await?;
+    let title = format!("{} {}", view.recall.number, view.recall.reason);
+    Shell::new(state, caller, title, "/recalls").page(headers, &view)
+}

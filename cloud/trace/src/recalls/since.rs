@@ -1,0 +1,179 @@
+//! What plants tell of a recall in force: a unit that left our hands before its hold came,
+//! and what was made of the recalled units in that time. Each is taken in with the moment
+//! at which it was found, its consignee is written to, and nothing that was counted before
+//! changes: what a consignee had stays with them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use platform::db::Tx;
+use platform::notify;
+use uuid::Uuid;
+
+use super::error::RecallError;
+use super::locate::{Found, Who};
+use super::model::{Holder, MAX_MEMBERS, Place, Reach, Recall};
+use super::store::since::Touched;
+use super::{RECALL_ACTIVATED, act, consignees, snapshot, store};
+use crate::explore::store::label;
+use crate::genealogy::Genealogy;
+use crate::holds;
+use crate::projection::PROJECTION;
+use crate::projection::store::queue::{self, Ranges};
+
+/// The name of the cursor.
+pub const FOLLOWS: &str = "recalls.since";
+/// Most batches in one transaction.
+const BATCHES: i64 = 64;
+
+/// Looks at the next batches that the projection has applied, in one transaction with the
+/// cursor; answers how many batches, 0 also while another worker is at it.
+///
+/// # Errors
+/// [`RecallError`]; nothing is taken in then.
+pub async fn step(tx: &mut Tx, genealogy: &Genealogy, now: DateTime<Utc>) -> Result<usize, RecallError> {
+    let Some(after) = queue::cursor_lock(tx, FOLLOWS).await? else {
+        return Ok(0);
+    };
+    let applied = label::projected_to(tx, PROJECTION).await?;
+    // Coming into force takes the cursor back to where its snapshot stands.
+    let active = store::since::active(tx).await?;
+    if active.is_empty() {
+        if applied > after {
+            queue::cursor_move(tx, FOLLOWS, applied).await?;
+        }
+        return Ok(0);
+    }
+    let batches: Vec<_> = queue::batches_after(tx, after, BATCHES)
+        .await?
+        .into_iter()
+        .filter(|batch| batch.batch_id <= applied)
+        .collect();
+    let Some(last) = batches.last().map(|batch| batch.batch_id) else {
+        return Ok(0);
+    };
+    let touched = holds::store::follow::touched(tx, &Ranges::of(&batches)).await?;
+    for recall in active {
+        take_in(tx, genealogy, recall, &touched, now).await?;
+    }
+    queue::cursor_move(tx, FOLLOWS, last).await?;
+    Ok(batches.len())
+}
+
+async fn take_in(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    recall: Uuid,
+    touched: &[i64],
+    now: DateTime<Utc>,
+) -> Result<(), RecallError> {
+    let lots = store::recalls::lots(tx, recall).await?;
+    let named = store::since::members(tx, recall, touched).await?;
+    let mut late: BTreeSet<i64> = match lots.is_empty() {
+        true => BTreeSet::new(),
+        false => store::since::born(tx, recall, &lots, touched).await?.into_iter().collect(),
+    };
+    if named.is_empty() && late.is_empty() {
+        return Ok(());
+    }
+    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
+    let reach: Reach = serde_json::from_value(found.scope.clone()).map_err(|_| RecallError::Unknown)?;
+    if reach.descendants() {
+        let of: Vec<i64> = named.iter().map(|one| one.key).chain(late.iter().copied()).collect();
+        let limit = act::count(MAX_MEMBERS + holds::MAX_MEMBERS) + 1;
+        let made = genealogy.descendants(tx, &of, limit).await?;
+        late.extend(store::members::others(tx, recall, &made).await?);
+    }
+    let mut recalled = store::members::keys(tx, recall).await?;
+    let room = MAX_MEMBERS.saturating_sub(recalled.len());
+    if late.len() > room {
+        tracing::error!(%recall, late = late.len(), room, "more comes under a recall than one may have");
+    }
+    let late: Vec<i64> = late.into_iter().take(room).collect();
+    recalled.extend(&late);
+    recalled.sort_unstable();
+    let there: HashMap<i64, Touched> = named.into_iter().map(|one| (one.key, one)).collect();
+    let mut keys: Vec<i64> = there.keys().copied().chain(late.iter().copied()).collect();
+    keys.sort_unstable();
+    let mut known: HashMap<Who, Uuid> = store::since::consignees(tx, recall).await?;
+    let mut concerned: BTreeSet<Uuid> = BTreeSet::new();
+    for part in keys.chunks(snapshot::AT_ONCE) {
+        let located = snapshot::locate(tx, part, &recalled).await?;
+        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        for one in located {
+            match there.get(&one.key) {
+                None => new.push(one),
+                Some(before) if has_gone(before, &one) => gone.push(one),
+                Some(before) if before.in_hand && before.outer_key != one.outer => {
+                    // By what it is in it is found once that leaves.
+                    store::since::outer_set(tx, recall, one.key, one.outer).await?;
+                }
+                Some(_) => {}
+            }
+        }
+        let whose = whose(tx, recall, new.iter().chain(&gone), &mut known).await?;
+        let of = |one: &Found| one.who.as_ref().and_then(|who| whose.get(who)).copied();
+        concerned.extend(new.iter().chain(&gone).filter_map(of));
+        let owners: Vec<Option<Uuid>> = new.iter().map(of).collect();
+        store::members::insert(tx, recall, &new, &owners).await?;
+        for one in &gone {
+            store::since::moved(tx, recall, one, of(one), now).await?;
+        }
+    }
+    store::since::came(tx, recall, &late, now).await?;
+    tell(tx, &found, &concerned, now).await
+}
+
+/// Whether it is with somebody else outside by now. What whoever had it gives back stays
+/// with them, as what they answered, until another has it.
+fn has_gone(before: &Touched, now: &Found) -> bool {
+    let outside = matches!(now.place, Place::Customer | Place::Installed | Place::Supplier);
+    let code = now.who.as_ref().map_or("", |who| who.code.as_str());
+    outside && (before.in_hand || before.code != code)
+}
+
+/// The consignees of these units; those that are new are written down.
+async fn whose<'f>(
+    tx: &mut Tx,
+    recall: Uuid,
+    found: impl Iterator<Item = &'f Found>,
+    known: &mut HashMap<Who, Uuid>,
+) -> Result<HashMap<Who, Uuid>, RecallError> {
+    let whose: BTreeSet<Who> = found.filter_map(|one| one.who.clone()).collect();
+    let new: Vec<(Uuid, Who)> = whose
+        .iter()
+        .filter(|who| !known.contains_key(*who))
+        .map(|who| (Uuid::now_v7(), who.clone()))
+        .collect();
+    store::consignees::insert(tx, recall, &new).await?;
+    known.extend(new.into_iter().map(|(id, who)| (who, id)));
+    Ok(whose.into_iter().filter_map(|who| known.get(&who).map(|id| (who.clone(), *id))).collect())
+}
+
+/// Writes to those who have more than they were told of, and tells the people of plants
+/// that had nothing of it before.
+async fn tell(
+    tx: &mut Tx,
+    recall: &Recall,
+    concerned: &BTreeSet<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<(), RecallError> {
+    let mut at_plants = false;
+    for consignee in concerned {
+        match store::consignees::lock(tx, recall.recall_id, *consignee).await? {
+            Some(row) if row.kind == Holder::Plant.name() => at_plants = true,
+            Some(_) => {
+                consignees::write_more(tx, recall, *consignee, now).await?;
+            }
+            None => {}
+        }
+    }
+    if !at_plants {
+        return Ok(());
+    }
+    let plants = store::consignees::plants_told(tx, recall.recall_id, now).await?;
+    if !plants.is_empty() {
+        notify::tell(tx, &RECALL_ACTIVATED, &act::notice(recall).at(plants), now).await?;
+    }
+    Ok(())
+}

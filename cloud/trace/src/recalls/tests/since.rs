@@ -1,0 +1,110 @@
+//! Units that leave while a recall is being prepared, and before its hold has come.
+
+use super::*;
+
+async fn beta(site: &Site) {
+    site.sql(
+        "insert into partners (tenant_id, partner, name, roles) values (app.tenant(), 'BETA', 'Beta', '{customer}'); \
+         insert into contacts (tenant_id, contact, partner, name, email, language) values \
+             (app.tenant(), 'K7', 'BETA', 'Ravi', 'ravi@beta.example', 'hi')",
+    )
+    .await;
+}
+
+fn sent(at: &str, what: &str, to: &str) -> proto::v1::Event {
+    event(Stage::Dispatch, at).part(what, Role::Subject).document("desadv", "DC-9").document("customer", to)
+}
+
+async fn where_is(site: &Site, what: u64) -> String {
+    let sql: &'static str = Box::leak(
+        format!(
+            "select concat_ws(' ', m.place, (select c.code from recall_consignees c \
+                 where c.consignee_id = m.consignee_id), m.since is not null, m.hold_id is not null) \
+             from recall_members m where m.key = {}",
+            crate::testing::key(&bolt(what)),
+        )
+        .into_boxed_str(),
+    );
+    site.ask(sql).await
+}
+
+#[tokio::test]
+async fn what_was_sent_away_while_the_draft_waited_is_written_for() {
+    let mut site = site().await;
+    beta(&site).await;
+    let id = begun(&site, &wish()).await;
+    assert_eq!(where_is(&site, 2).await, "stock KOL f f");
+    site.say("KOL", sent("2026-01-20T09:00:00Z", &bolt(2), "BETA"));
+    site.settle().await;
+    acted(&site, id, Action::Activate).await.unwrap();
+    assert_eq!(where_is(&site, 2).await, "customer BETA f t");
+    let letters = "select email from recall_letters order by email";
+    assert_eq!(
+        site.ask(letters).await,
+        "john@acme.example lakshmi@acme.example ravi@beta.example",
+        "whoever has it now is written to"
+    );
+    turn(&site).await;
+    assert_eq!(site.ask("select count(*)::text from recall_letters").await, "3");
+}
+
+#[tokio::test]
+async fn what_an_offline_plant_sent_away_before_the_hold_came_is_found_and_written_for() {
+    let mut site = site().await;
+    beta(&site).await;
+    let id = begun(&site, &wish()).await;
+    acted(&site, id, Action::Activate).await.unwrap();
+    turn(&site).await;
+    let before = site.ask("select held || '/' || to_hold || ' ' || members from recalls").await;
+    assert_eq!(before, "7/7 8");
+    // It builds one into a pump, packs that, and sends it to one who knows of nothing; and
+    // another to one who was written to already.
+    let (pump, package) = (uid("KOL", "FG", 7), uid("KOL", "PK", 7));
+    let put = |stage, at: &str, into: &str, item: &str, what: &str| {
+        event(stage, at)
+            .action(Which::Add)
+            .mint(into, Role::Parent, item)
+            .quantity("1", "pcs")
+            .part(what, Role::Child)
+    };
+    site.say("KOL", put(Stage::Assembly, "2026-01-20T09:00:00Z", &pump, "PUMP", &bolt(2)));
+    site.say("KOL", put(Stage::Packing, "2026-01-20T10:00:00Z", &package, "BOX", &pump));
+    site.say("KOL", sent("2026-01-20T11:00:00Z", &package, "BETA"));
+    site.say("VSK", sent("2026-01-20T12:00:00Z", &bolt(6), "ACME"));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(where_is(&site, 2).await, "customer BETA t t");
+    assert_eq!(where_is(&site, 6).await, "customer ACME t t");
+    // The pump and its package came to the recall; nothing is left to be held.
+    assert_eq!(site.ask("select members::text from recalls").await, "10");
+    assert_eq!(site.ask("select (held = to_hold)::text from recalls").await, "true");
+    let late = "select item || '=' || place from recall_members where since is not null order by item, place";
+    assert_eq!(site.ask(late).await, "BOLT=customer BOLT=customer BOX=customer PUMP=customer");
+    let letters = "select email || ':' || count(*) from recall_letters group by email order by email";
+    assert_eq!(site.ask(letters).await, "john@acme.example:2 lakshmi@acme.example:2 ravi@beta.example:1");
+    // Once: neither the same batches nor a crash in between say it again.
+    turn(&site).await;
+    assert_eq!(site.ask(letters).await, "john@acme.example:2 lakshmi@acme.example:2 ravi@beta.example:1");
+    let units = run(&site, async |tx| read::units(tx, id, "customer", None, None, 50).await).await.unwrap();
+    assert_eq!(units.units.iter().filter(|unit| unit.since.is_some()).count(), 4);
+}
+
+#[tokio::test]
+async fn what_comes_back_is_counted_by_what_came_back_of_it() {
+    let mut site = site().await;
+    site.sql("update uid_registry set quantity = 10 where item = 'BOLT'").await;
+    let id = begun(&site, &Wish { lot: String::new(), uid: bolt(2), descendants: false, ..wish() }).await;
+    site.say("KOL", sent("2026-01-20T09:00:00Z", &bolt(2), "ACME"));
+    site.settle().await;
+    site.sql("update uid_registry set quantity = 10 where item = 'BOLT'").await;
+    acted(&site, id, Action::Activate).await.unwrap();
+    for (at, quantity) in [("2026-01-21T09:00:00Z", "3"), ("2026-01-22T09:00:00Z", "4")] {
+        site.say("KOL", event(Stage::Return, at).part(&bolt(2), Role::Subject).quantity(quantity, "pcs"));
+        site.settle().await;
+        turn(&site).await;
+    }
+    let said = "select returned::integer::text from recall_responses order by at";
+    assert_eq!(site.ask(said).await, "3 4");
+    let effect = run(&site, async |tx| read::effectiveness(tx, id).await).await.unwrap();
+    assert_eq!((effect.totals[0].to_account, effect.totals[0].accounted), (10.into(), 7.into()));
+}

@@ -1,0 +1,96 @@
+//! Trees are read and written, and all mistakes are told.
+
+use proptest::prelude::*;
+use serde_json::{Map, json};
+
+use super::*;
+
+fn wrong(value: &Value) -> Vec<(String, &'static str)> {
+    let mistakes = Node::parse(value).unwrap_err();
+    mistakes.into_iter().map(|mistake| (mistake.path, mistake.key)).collect()
+}
+
+#[test]
+fn a_tree_is_read_and_written_as_it_was() {
+    let tree = json!({ "all": [
+        { "event": { "machine": "OVEN-1", "from": "2025-01-20T06:00:00", "to": "2025-01-20T14:00:00" } },
+        { "any": [
+            { "reading": { "name": "temperature", "outside": true, "operation": "CURE" } },
+            { "reading": { "name": "torque", "low": "10.5", "high": "12" } },
+            { "event": { "operator": "op-7", "from": "2025-01-20T06:00:00Z" } },
+        ] },
+        { "contains": { "supplier_lot": "HEAT-77", "supplier": "XYZ" } },
+        { "not": { "is": { "life": "scrapped" } } },
+    ] });
+    assert_eq!(Node::parse(&tree).unwrap().to_json(), tree);
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_path() {
+    let tree = json!({ "all": [
+        { "event": { "machine": 7, "from": "yesterday", "colour": "red" } },
+        { "reading": { "low": "tall", "high": "3.1234567" } },
+        { "not": { "contains": { "lot": "x", "uid": "y" } } },
+        { "any": [] },
+        { "is": { "life": "gone" } },
+        { "maybe": {} },
+        7,
+        { "event": { "from": "2025-01-02T00:00", "to": "2025-01-01T00:00", "machine": "M" } },
+        { "reading": { "name": "t" } },
+    ] });
+    let told = wrong(&tree);
+    for expected in [
+        ("all[0].event.machine", "text"),
+        ("all[0].event.from", "moment"),
+        ("all[0].event.colour", "unknown"),
+        ("all[1].reading.low", "number"),
+        ("all[1].reading.high", "number"),
+        ("all[1].reading.name", "name"),
+        ("all[2].not.contains.lot", "lot"),
+        ("all[2].not.contains", "one-of"),
+        ("all[3].any", "list"),
+        ("all[4].is.life", "choice"),
+        ("all[5]", "kind"),
+        ("all[6]", "node"),
+        ("all[7].event.to", "turned"),
+        ("all[8].reading.outside", "limits"),
+    ] {
+        assert!(told.contains(&(expected.0.to_owned(), expected.1)), "{expected:?} is not in {told:?}");
+    }
+}
+
+#[test]
+fn what_only_chooses_needs_something_that_finds() {
+    let not = json!({ "not": { "event": { "machine": "M" } } });
+    assert_eq!(wrong(&not), [(String::new(), "not-alone")]);
+    let either = json!({ "any": [{ "event": { "machine": "M" } }, not] });
+    assert_eq!(wrong(&either), [("any[1]".to_owned(), "not-alone")]);
+    assert!(Node::parse(&json!({ "all": [{ "event": { "machine": "M" } }, either] })).is_ok());
+    assert_eq!(wrong(&json!({ "event": { "shift": "A" } })), [(String::new(), "event-alone")]);
+    assert_eq!(wrong(&json!({ "is": { "plant": "KOL" } })), [(String::new(), "is-alone")]);
+    let day =
+        json!({ "event": { "shift": "A", "produced_from": "2025-01-01", "produced_to": "2025-01-01" } });
+    assert!(Node::parse(&day).is_ok());
+}
+
+#[test]
+fn a_tree_is_bounded() {
+    let leaf = json!({ "event": { "machine": "M" } });
+    let wide = json!({ "any": vec![leaf.clone(); MOST_NODES] });
+    assert_eq!(wrong(&wide), [(String::new(), "nodes")]);
+    let mut deep = leaf;
+    for _ in 0..MOST_DEEP {
+        deep = json!({ "all": [deep] });
+    }
+    assert_eq!(wrong(&deep)[0].1, "deep");
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_it_fall(text in "[a-z{}\\[\\]\":,0-9]{0,80}", name in "all|any|not|event|reading|contains|is") {
+        let inner: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let mut object = Map::new();
+        object.insert(name, inner);
+        let _ = Node::parse(&Value::Object(object));
+    }
+}

@@ -1,0 +1,8 @@
+//! Suspects and scopes over a real database.
+
+mod oven;
+mod saving;
+mod story;
+mod web;
+
+pub(super) use oven::{found, oven};
