@@ -11,6 +11,7 @@ pub mod leases;
 pub mod pages;
 mod paper;
 pub mod passports;
+mod past;
 pub mod projection;
 pub mod proofs;
 pub mod recalls;

@@ -87,8 +87,6 @@ pub struct Master {
     /// Fills in what somebody left out of a new row, by what they said, in their language:
     /// the name of what was chosen by its code.
     pub fill: Option<Fill>,
-    /// Fills columns that follow from others.
-    pub derive: Option<fn(&mut Row)>,
     /// Judges what fields of one row say together, beyond the table's own checks.
     pub rule: Option<RowRule>,
     /// Turns fields that are secret into what is kept of them. Slow: it runs apart
@@ -138,7 +136,6 @@ impl Master {
         },
         opaque_key: None,
         fill: None,
-        derive: None,
         rule: None,
         seal: None,
         told: None,

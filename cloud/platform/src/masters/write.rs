@@ -77,9 +77,6 @@ pub(super) async fn write(
     let mut drafts = seal(shape, drafts).await?;
     close(tx.tenant(), shape, &mut drafts)?;
     for draft in &mut drafts {
-        if let Some(derive) = shape.master.derive {
-            derive(&mut draft.row);
-        }
         member(shape, &mut draft.row);
         if let Some((field, wrong)) = shape.master.rule.and_then(|rule| rule(&draft.row))
             && !draft.is_wrong(field)

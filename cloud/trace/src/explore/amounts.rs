@@ -26,6 +26,23 @@ pub struct Amounts {
     pub other_unit: String,
 }
 
+/// The amounts in a row whose columns are named as the fields of [`Amounts`].
+macro_rules! added_up {
+    ($row:expr) => {
+        $crate::explore::amounts::Amounts {
+            opened: $row.opened,
+            voided: $row.voided,
+            closed: $row.closed,
+            reopened: $row.reopened,
+            openings: $row.openings,
+            unsaid: $row.unsaid,
+            unit: $row.unit,
+            other_unit: $row.other_unit,
+        }
+    };
+}
+pub(super) use added_up;
+
 impl Amounts {
     /// How much ever went in, with its unit; no amount where the rows name two units,
     /// which cannot be added.

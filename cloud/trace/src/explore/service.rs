@@ -360,7 +360,7 @@ fn state_view(tenant: TenantCode, row: Option<&Registered>) -> StateView {
 fn relatives(tenant: TenantCode, rows: Vec<RelativeRow>) -> Vec<Relative> {
     rows.into_iter()
         .map(|row| {
-            let (quantity, unit) = row.amount();
+            let (quantity, unit) = row.amounts.now();
             Relative {
                 uid: uid_text(tenant, row.key),
                 kind: names::link_name(row.kind),

@@ -16,12 +16,15 @@ use crate::explore::holding::HoldingError;
 use crate::explore::names;
 use crate::explore::service::{own_code, uid_text};
 use crate::genealogy::Genealogy;
+use crate::past;
 use crate::projection::state::{Custody, Life, Quality};
 
 /// Most rows of one page.
 pub const MOST: usize = 500;
 /// Most entries of a history.
 const MOST_HISTORY: i64 = 200;
+/// Stands where entries of a long history are left out.
+const CUT: &str = "hold.cut";
 
 /// Units in the same states at the same plant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -274,7 +277,7 @@ pub async fn find(db: &Db, cx: &Cx, hold_id: Uuid) -> Result<HoldOne, HoldError>
                 .into_iter()
                 .map(|(class, acts)| ActCount { class, acts })
                 .collect(),
-            history: one::history(tx, hold_id, MOST_HISTORY)
+            history: past::of(tx, &format!("hold:{hold_id}"), CUT, MOST_HISTORY)
                 .await?
                 .into_iter()
                 .map(|past| HoldPast {

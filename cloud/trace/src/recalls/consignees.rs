@@ -1,5 +1,7 @@
 //! Whoever has units: letters to them, and how it stands with each.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use platform::audit::{self, Entry};
 use platform::db::Tx;
@@ -9,9 +11,32 @@ use uuid::Uuid;
 
 use super::begin::locked;
 use super::error::RecallError;
+use super::locate::{Found, Who};
 use super::model::{KindOf, Recall, Status, Told};
 use super::store;
 use super::store::consignees::{Goods, MOST_GOODS};
+
+/// Has whoever these units are with among the `known` consignees of a recall; those that are
+/// new are written down, in the order of the units.
+///
+/// # Errors
+/// The database.
+pub(super) async fn enlist<'f>(
+    tx: &mut Tx,
+    recall: Uuid,
+    found: impl Iterator<Item = &'f Found>,
+    known: &mut HashMap<Who, Uuid>,
+) -> Result<(), RecallError> {
+    let mut seen = HashSet::new();
+    let new: Vec<(Uuid, Who)> = found
+        .filter_map(|one| one.who.as_ref())
+        .filter(|who| !known.contains_key(*who) && seen.insert(*who))
+        .map(|who| (Uuid::now_v7(), who.clone()))
+        .collect();
+    store::consignees::insert(tx, recall, &new).await?;
+    known.extend(new.into_iter().map(|(id, who)| (who, id)));
+    Ok(())
+}
 
 /// What the outbox calls these letters.
 pub const LETTER: &str = "recall.letter";

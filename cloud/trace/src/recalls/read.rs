@@ -17,6 +17,7 @@ use super::model::{
 use super::store;
 use crate::explore::error::TraceError;
 use crate::explore::service::{own_code, uid_text};
+use crate::past;
 
 fn parameter(field: &'static str, problem: &str) -> RecallError {
     TraceError::Parameter { field, problem: problem.to_owned() }.into()
@@ -244,11 +245,18 @@ pub async fn effectiveness(tx: &mut Tx, recall: Uuid) -> Result<Effectiveness, R
     Ok(Effectiveness { totals, consignees })
 }
 
-/// What happened to it: moment, what, and the opaque id of who.
+/// Most entries of a history at once.
+const MOST_HISTORY: i64 = 500;
+/// Stands where entries of a long history are left out.
+const CUT: &str = "recall.cut";
+
+/// What happened to it: moment, what, and the opaque id of who; of a long history how it
+/// began and the newest.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn history(tx: &mut Tx, recall: Uuid) -> Result<Vec<(DateTime<Utc>, String, String)>, RecallError> {
     find(tx, recall).await?;
-    Ok(store::recalls::history(tx, recall).await?)
+    let past = past::of(tx, &format!("recall:{recall}"), CUT, MOST_HISTORY).await?;
+    Ok(past.into_iter().map(|entry| (entry.at, entry.action, entry.actor)).collect())
 }

@@ -111,8 +111,8 @@ async fn take_in(
                 Some(_) => {}
             }
         }
-        let whose = whose(tx, recall, new.iter().chain(&gone), &mut known).await?;
-        let of = |one: &Found| one.who.as_ref().and_then(|who| whose.get(who)).copied();
+        consignees::enlist(tx, recall, new.iter().chain(&gone), &mut known).await?;
+        let of = |one: &Found| one.who.as_ref().and_then(|who| known.get(who)).copied();
         concerned.extend(new.iter().chain(&gone).filter_map(of));
         let owners: Vec<Option<Uuid>> = new.iter().map(of).collect();
         store::members::insert(tx, recall, &new, &owners).await?;
@@ -130,24 +130,6 @@ fn has_gone(before: &Touched, now: &Found) -> bool {
     let outside = matches!(now.place, Place::Customer | Place::Installed | Place::Supplier);
     let code = now.who.as_ref().map_or("", |who| who.code.as_str());
     outside && (before.in_hand || before.code != code)
-}
-
-/// The consignees of these units; those that are new are written down.
-async fn whose<'f>(
-    tx: &mut Tx,
-    recall: Uuid,
-    found: impl Iterator<Item = &'f Found>,
-    known: &mut HashMap<Who, Uuid>,
-) -> Result<HashMap<Who, Uuid>, RecallError> {
-    let whose: BTreeSet<Who> = found.filter_map(|one| one.who.clone()).collect();
-    let new: Vec<(Uuid, Who)> = whose
-        .iter()
-        .filter(|who| !known.contains_key(*who))
-        .map(|who| (Uuid::now_v7(), who.clone()))
-        .collect();
-    store::consignees::insert(tx, recall, &new).await?;
-    known.extend(new.into_iter().map(|(id, who)| (who, id)));
-    Ok(whose.into_iter().filter_map(|who| known.get(&who).map(|id| (who.clone(), *id))).collect())
 }
 
 /// Writes to those who have more than they were told of, and tells the people of plants

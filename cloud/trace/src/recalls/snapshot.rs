@@ -11,7 +11,7 @@ use super::error::RecallError;
 use super::locate::{self, Found, Left, Who};
 use super::model::{MAX_MEMBERS, Place, Reach};
 use super::returns::FOLLOWS;
-use super::store;
+use super::{consignees, store};
 use crate::explore::service::resolve;
 use crate::explore::store::corrections;
 use crate::explore::store::label::{self, Registered};
@@ -180,15 +180,7 @@ pub async fn take(
     let mut known: HashMap<Who, Uuid> = HashMap::new();
     for keys in reached.keys.chunks(AT_ONCE) {
         let found = locate(tx, keys, &reached.keys).await?;
-        let mut seen = HashSet::new();
-        let new: Vec<(Uuid, Who)> = found
-            .iter()
-            .filter_map(|one| one.who.as_ref())
-            .filter(|who| !known.contains_key(*who) && seen.insert(*who))
-            .map(|who| (Uuid::now_v7(), who.clone()))
-            .collect();
-        store::consignees::insert(tx, recall, &new).await?;
-        known.extend(new.into_iter().map(|(id, who)| (who, id)));
+        consignees::enlist(tx, recall, found.iter(), &mut known).await?;
         let whose: Vec<Option<Uuid>> =
             found.iter().map(|one| one.who.as_ref().and_then(|who| known.get(who)).copied()).collect();
         store::members::insert(tx, recall, &found, &whose).await?;

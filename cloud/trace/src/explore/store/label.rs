@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
-use crate::explore::amounts::Amounts;
+use crate::explore::amounts::{Amounts, added_up};
 use crate::explore::stays::Stay;
 
 use crate::explore::model::{AgentView, CurrentTo, HoldRef, Lot, PlantBehind};
@@ -412,48 +412,22 @@ pub struct RelativeRow {
     pub kind: i16,
     /// Item of the other end.
     pub item: String,
-    /// How much of the part is in it, as [`Amounts`] has it.
-    pub opened: Option<Decimal>,
-    /// See [`Amounts`].
-    pub voided: Option<Decimal>,
-    /// See [`Amounts`].
-    pub closed: Option<Decimal>,
-    /// See [`Amounts`].
-    pub reopened: Option<Decimal>,
-    /// See [`Amounts`].
-    pub openings: i64,
-    /// See [`Amounts`].
-    pub unsaid: i64,
-    /// See [`Amounts`].
-    pub unit: String,
-    /// See [`Amounts`].
-    pub other_unit: String,
+    /// How much of the part is in it.
+    pub amounts: Amounts,
 }
 
-impl RelativeRow {
-    /// How much of the part is in it, with its unit.
-    #[must_use]
-    pub fn amount(&self) -> (Option<Decimal>, String) {
-        let amounts = Amounts {
-            opened: self.opened,
-            voided: self.voided,
-            closed: self.closed,
-            reopened: self.reopened,
-            openings: self.openings,
-            unsaid: self.unsaid,
-            unit: self.unit.clone(),
-            other_unit: self.other_unit.clone(),
-        };
-        amounts.now()
-    }
+/// The relative in a row of either direction.
+macro_rules! relative {
+    ($row:expr) => {
+        RelativeRow { key: $row.key, kind: $row.kind, item: $row.item, amounts: added_up!($row) }
+    };
 }
 
 /// What a UID is in now, and what it was used up into, one more than
 /// [`MOST_CHILDREN`].
 pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        RelativeRow,
+    let rows = sqlx::query!(
         r#"select l.to_key as "key!", l.kind as "kind!", l.opened, l.closed, l.voided, l.reopened,
                   l.openings as "openings!", l.unsaid as "unsaid!", l.unit as "unit!",
                   l.other_unit as "other_unit!", coalesce(r.item, '') as "item!"
@@ -476,14 +450,14 @@ pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
         MOST_CHILDREN + 1,
     )
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|row| relative!(row)).collect())
 }
 
 /// What is in a UID now, one more than [`MOST_CHILDREN`].
 pub async fn children(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        RelativeRow,
+    let rows = sqlx::query!(
         r#"select l.from_key as "key!", l.kind as "kind!", l.opened, l.closed, l.voided, l.reopened,
                   l.openings as "openings!", l.unsaid as "unsaid!", l.unit as "unit!",
                   l.other_unit as "other_unit!", coalesce(r.item, '') as "item!"
@@ -506,7 +480,8 @@ pub async fn children(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> 
         MOST_CHILDREN + 1,
     )
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|row| relative!(row)).collect())
 }
 
 /// The last batch that everything told of a UID holds: events and links are there with

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
-use crate::explore::amounts::Amounts;
+use crate::explore::amounts::{Amounts, added_up};
 use crate::genealogy::Link;
 
 /// How much of links' `from` went into their `to`, by (from, to, kind).
@@ -37,20 +37,7 @@ pub async fn amounts(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i64, 
     )
     .fetch_all(tx.conn())
     .await?;
-    let of = rows.into_iter().map(|row| {
-        let amounts = Amounts {
-            opened: row.opened,
-            voided: row.voided,
-            closed: row.closed,
-            reopened: row.reopened,
-            openings: row.openings,
-            unsaid: row.unsaid,
-            unit: row.unit,
-            other_unit: row.other_unit,
-        };
-        ((row.from_key, row.to_key, row.kind), amounts)
-    });
-    Ok(of.collect())
+    Ok(rows.into_iter().map(|row| ((row.from_key, row.to_key, row.kind), added_up!(row))).collect())
 }
 
 /// Most entries of each list at the ends of a walk.

@@ -403,43 +403,6 @@ pub async fn scope_name(tx: &mut Tx, scope: Uuid) -> Result<Option<String>, Erro
     .await
 }
 
-/// Most entries of a history at once.
-const MOST_HISTORY: i64 = 500;
-/// Stands where entries of a long history are left out.
-pub const CUT: &str = "recall.cut";
-
-/// What happened to a recall, by its audit, oldest first. Of a long history how it began
-/// and the newest.
-pub async fn history(tx: &mut Tx, recall: Uuid) -> Result<Vec<(DateTime<Utc>, String, String)>, Error> {
-    let tenant = tx.tenant();
-    let subject = format!("recall:{recall}");
-    let rows = sqlx::query!(
-        "select at, action, actor from audit_log where tenant_id = $1 and subject = $2
-         order by at desc, audit_id desc limit $3",
-        tenant,
-        subject,
-        MOST_HISTORY + 1,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    let mut rows: Vec<_> = rows.into_iter().map(|row| (row.at, row.action, row.actor)).collect();
-    if rows.len() > usize::try_from(MOST_HISTORY).unwrap_or(usize::MAX) {
-        rows.pop();
-        let first = sqlx::query!(
-            "select at, action, actor from audit_log where tenant_id = $1 and subject = $2
-             order by at, audit_id limit 1",
-            tenant,
-            subject,
-        )
-        .fetch_one(tx.conn())
-        .await?;
-        rows.push((first.at, CUT.to_owned(), "system".to_owned()));
-        rows.push((first.at, first.action, first.actor));
-    }
-    rows.reverse();
-    Ok(rows)
-}
-
 /// The lots that a recall reaches whole.
 pub async fn lots(tx: &mut Tx, recall: Uuid) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();
