@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes the API of a running cloud with schemathesis, by its own description:
-# right and wrong data, a key of each scope, a person, and a super-administrator by the
+# Fuzzes the API of a running cloud with schemathesis, by its own description, of a tenant
+# that has facts: a seeded history, a hold, exceptions, a recall, a scope, a request under
+# approval. What of them a path can name the fuzzer is told. Right and wrong data, a key of each scope, a person, and a super-administrator by the
 # description of theirs. Ends with 1 on a finding.
 #
 #   deploy/fuzz-api.sh            about four minutes
@@ -32,7 +33,7 @@ cloud=target/debug/cloud
 export TRACEWRIGHT_STATE_DIR=$dir/state TRACEWRIGHT_HTTP_LISTEN=127.0.0.1:0 TRACEWRIGHT_GRPC_LISTEN=127.0.0.1:0
 # The fuzzer is meant to be faster than people; its own limits have a test.
 export TRACEWRIGHT_RATE_CALLER_BURST=0 TRACEWRIGHT_RATE_ADDRESS_BURST=0
-"$cloud" serve --roles api >"$dir/cloud.log" 2>&1 &
+"$cloud" serve --roles api,worker >"$dir/cloud.log" 2>&1 &
 pid=$!
 # Ends with the status of the run, whatever clearing away says. The cloud ends its own
 # Postgres; who was killed did not, and nothing may write in a folder that is removed.
@@ -70,6 +71,20 @@ import json, sys, urllib.request
 from openapi_spec_validator import validate
 validate(json.load(urllib.request.urlopen(sys.argv[1])))
 PY
+
+# --- facts ----------------------------------------------------------------------
+target/debug/history --out "$dir/history.csv" --uids "$dir/uids.txt" --units 60 --seed "$seed"
+"$cloud" import events "$dir/history.csv" --tenant "$tenant" >"$dir/import.log" 2>&1 \
+    || { cat "$dir/import.log" >&2; fail "the history was not imported"; }
+key=$("$cloud" access-key create --tenant "$tenant" --scope admin "fuzz facts")
+"$python" deploy/fuzz-facts.py "http://$http" "$key" "$dir/uids.txt" "$dir/api.json" \
+    || fail "the tenant has no facts"
+"$python" - "$dir/api.json" <<'PY'
+import json, sys
+from openapi_spec_validator import validate
+with open(sys.argv[1]) as file:
+    validate(json.load(file))
+PY
 say "the description is valid OpenAPI 3.1; fuzzing http://$http, seed $seed"
 
 # Who ends the own key or session asks nothing more: those two are left to the tests.
@@ -78,7 +93,7 @@ checks=not_a_server_error,status_code_conformance,content_type_conformance,respo
 checks=$checks,response_schema_conformance,unsupported_method,allow_header_conformance,use_after_free
 checks=$checks,ensure_resource_availability,ignored_auth
 failed=""
-schema=http://$http/api/openapi.json
+schema=$dir/api.json
 run() { # run NAME SECONDS HEADER...
     local name=$1 time=$2; shift 2
     local headers=() header

@@ -7,7 +7,10 @@ pub mod rights;
 
 use mirror::Mirrors;
 use platform::i18n::{Lang, Sources};
-use platform::web::Module;
+use platform::web::{Feature, Module};
+
+/// What a tenant can be without.
+pub const DASHBOARDS: Feature = Feature { name: "dashboards", within: &["production"] };
 
 /// The texts of the dashboards.
 pub const TEXTS: Sources<'static> = [
@@ -22,6 +25,7 @@ pub const TEXTS: Sources<'static> = [
 #[must_use]
 pub fn module(mirrors: &Mirrors) -> Module {
     Module::new("dashboards")
+        .feature(DASHBOARDS)
         .routes(dashboards::router().layer(axum::Extension(mirrors.clone())))
         .operations(dashboards::api::operations())
         .nav(dashboards::NAV)

@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub test: TestDb,
     pub tenant: Uuid,
     code: String,
+    /// Where batches are announced.
+    pub committed: Committed,
     ingest: Ingest,
     journals: BTreeMap<String, Journal>,
 }
@@ -61,8 +63,9 @@ impl World {
             (name, Journal { source: Source { tenant, agent_id, plant }, seq: 0, head, queue: Vec::new() })
         });
         let journals = journals.collect();
-        let ingest = Ingest::new(test.db.clone(), Committed::default());
-        Self { tenant, code: code.into(), ingest, journals, test }
+        let committed = Committed::default();
+        let ingest = Ingest::new(test.db.clone(), committed.clone());
+        Self { tenant, code: code.into(), committed, ingest, journals, test }
     }
 
     /// The key of one of this tenant's UIDs.
@@ -100,6 +103,14 @@ impl World {
             assert!(matches!(done, ingest::Outcome::Committed { .. }), "{done:?}");
             from_seq += part.len() as u64;
         }
+    }
+
+    /// Runs SQL as whoever owns the tables: behind everybody's back.
+    pub async fn as_owner(&self, sql: &'static str) {
+        let owner = self.test.owner_of(self.tenant).await;
+        let mut owner = sqlx::ConnectOptions::connect(&owner).await.unwrap();
+        let done = format!("select set_config('app.tenant_id', '{}', false); {sql}", self.tenant);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(done)).execute(&mut owner).await.unwrap();
     }
 
     /// Runs SQL as the tenant.

@@ -150,28 +150,39 @@
   });
 
   // Rows by keyboard: j and k go on and back, the letter of a button or box of the row
-  // that has the focus goes to it; pressing it stays with the reader.
+  // that has the focus goes to it; pressing it stays with the reader. Once the keyboard is
+  // in a row the arrows do the same, and Enter follows its first link.
   document.addEventListener("keydown", (event) => {
-    if (!lettersAct()) return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
     const rows = [...document.querySelectorAll("[data-row]")];
     if (!rows.length) return;
     const at = rows.findIndex((row) => row.contains(document.activeElement));
-    if (event.key === "j" || event.key === "k") {
-      const next = rows[Math.min(rows.length - 1, Math.max(0, at + (event.key === "j" ? 1 : -1)))];
+    const arrow = at >= 0 && { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const step = arrow || (lettersAct() && { j: 1, k: -1 }[event.key]);
+    if (step) {
+      const next = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
       event.preventDefault();
       next.focus();
       next.scrollIntoView({ block: "nearest" });
       return;
     }
-    if (!/^[a-z]$/.test(event.key)) return;
+    if (event.key === "Enter" && event.target === rows[at]) {
+      event.preventDefault();
+      rows[at].querySelector("a[href]")?.click();
+      return;
+    }
+    if (!lettersAct() || !/^[a-z]$/.test(event.key)) return;
     const found = rows[at]?.querySelector(`[data-key="${event.key}"]`);
     if (!found) return;
     event.preventDefault();
     found.focus();
     if (found.type === "checkbox") found.click();
   });
+
+  // What is wrong with a form that came back has the keyboard.
+  const wrong = () => document.querySelector("#main [data-wrong]")?.focus();
+  document.addEventListener("DOMContentLoaded", wrong);
 
   // A form that wants one click only.
   document.addEventListener("submit", (event) => {
@@ -251,6 +262,8 @@
   document.addEventListener("htmx:timeout", () => toast(document.body.dataset.offline));
   // Where the keyboard goes on after a page changed.
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target?.id === "main" && event.detail.boosted) event.detail.target.focus({ preventScroll: true });
+    if (event.detail.target?.id !== "main") return;
+    if (event.detail.boosted) event.detail.target.focus({ preventScroll: true });
+    wrong();
   });
 })();

@@ -42,6 +42,7 @@
   // A cell that somebody changes is not wrong any more, until it is sent.
   const changed = (input) => {
     input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
     input.closest("td")?.classList.remove("is-wrong");
     input.closest("td")?.querySelector(".tw-wrong")?.remove();
   };

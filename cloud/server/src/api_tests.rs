@@ -134,6 +134,10 @@ const UNSEEN: &[(&str, &str)] = &[
     ("DELETE /api/v1/access-keys/{key}", "a key is revoked, whatever was changed of it"),
     ("DELETE /api/v1/account/sessions", "sessions end, and never change"),
     ("DELETE /api/v1/account/sessions/{session}", "a session ends, and never changes"),
+    ("DELETE /api/v1/mail/unreachable/{id}", "an address is given another try, and never changes"),
+    ("DELETE /api/v1/users/{id}/identities", "all that there are are taken off, whichever were seen"),
+    ("DELETE /api/v1/users/{id}/second-step", "what there is is taken off, whatever was changed of it"),
+    ("DELETE /api/v1/workflows/triggers/{id}/token", "an address is ended, whichever it is by now"),
     ("PUT /api/v1/notices/preferences", "one's own, each set by itself"),
     (
         "DELETE /api/v1/reference/{list}/{code}",

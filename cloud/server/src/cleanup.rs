@@ -199,8 +199,8 @@ mod tests {
         let (first, second) = (test.tenant("AAAA", &["KOL"]).await, test.tenant("BBBB", &["KOL"]).await);
         test.tenant("CCCC", &["KOL"]).await;
         for (tenant, hours) in [(first, 0), (second, 1)] {
-            let sql = "insert into control.subscriptions (tenant_id, plan, since, erase_after)
-                       values ($1, 'TRIAL', $2, $2)";
+            let sql = "insert into control.subscriptions (tenant_id, plan, since, erase_after, only_trials)
+                       values ($1, 'TRIAL', $2, $2, true)";
             run(&test, sql, tenant, end + TimeDelta::hours(hours)).await;
             let sql = "update control.tenants set status = 'suspended' where tenant_id = $1 and $2 <> now()";
             run(&test, sql, tenant, end).await;

@@ -8,6 +8,7 @@ use chrono::{TimeDelta, Utc};
 use platform::authority::{self, Authority};
 use platform::ctx::{Cx, Plants};
 use platform::db::Db;
+use platform::i18n::Lang;
 use platform::people;
 use platform::seed::import::{self, Form, List, Upload};
 use platform::tenancy::{self, ADOPT_DAYS, RestoredAgent, RestoredTenant, Tenant};
@@ -22,7 +23,7 @@ use crate::progress::Progress;
 /// Arguments of `cloud seed`.
 #[derive(clap::Args)]
 pub struct SeedArgs {
-    /// Plant files; their tenant, company and plant are made or brought up to date.
+    /// Plant files; their tenant, company and plant are made, or with --replace brought up to date.
     #[arg(required = true)]
     plant_files: Vec<PathBuf>,
     /// Masters and open orders of the tenant.
@@ -31,6 +32,10 @@ pub struct SeedArgs {
     /// Write enrolment tokens here, as `<PLANT>.token`.
     #[arg(long)]
     tokens_dir: Option<PathBuf>,
+    /// Write over what is here with other values; without it that is listed, and nothing is
+    /// written.
+    #[arg(long)]
+    replace: bool,
 }
 
 /// Arguments of `cloud token`.
@@ -88,8 +93,8 @@ pub enum KeyCommand {
         /// when left out.
         #[arg(long = "plant")]
         plants: Vec<String>,
-        /// Days until it expires; never, when left out.
-        #[arg(long)]
+        /// Days until it expires, 365 at most; as many, when left out.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=365))]
         days: Option<u32>,
     },
     /// List a tenant's keys.
@@ -278,6 +283,7 @@ pub async fn seed(config: &Config, args: SeedArgs) -> anyhow::Result<()> {
         args.reference.as_deref(),
         args.tokens_dir.as_deref(),
         Utc::now().date_naive(),
+        args.replace,
     )
     .await?;
     println!("{report}");
@@ -401,8 +407,8 @@ async fn plants_of(db: &Db, tenant: &Tenant, codes: &[String]) -> anyhow::Result
     if codes.is_empty() {
         return Ok(Plants::All);
     }
-    let known: Vec<String> =
-        people::plants(db, &Cx::system(tenant.id)).await?.into_iter().map(|(code, _)| code).collect();
+    let known = people::plants(db, &Cx::system(tenant.id), Lang::default()).await?;
+    let known: Vec<String> = known.into_iter().map(|(code, _)| code).collect();
     for code in codes {
         anyhow::ensure!(
             known.contains(code),

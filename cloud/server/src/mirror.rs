@@ -4,11 +4,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+use analytics::mirror::check::{self, Checked};
 use analytics::mirror::export::Months;
 use analytics::mirror::requests::{self, Came, Request, Wanted};
 use analytics::mirror::{MirrorError, Mirrors};
 use anyhow::Context;
 use chrono::{NaiveDate, Utc};
+use platform::db::Db;
 use platform::tenancy::{self, Tenant};
 
 use crate::commands::tenant;
@@ -24,9 +26,15 @@ pub enum MirrorCommand {
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Compare mirrors with Postgres: counts and sums per plant, day and stage. Fails where
-    /// they differ.
+    /// Compare mirrors with Postgres, row by row, and name what differs. Fails where they do.
     Check {
+        /// Tenant's code; all active tenants, when left out.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Say when mirrors were last compared with Postgres, and what came of it. Fails where they
+    /// differed.
+    Status {
         /// Tenant's code; all active tenants, when left out.
         #[arg(long)]
         tenant: Option<String>,
@@ -57,6 +65,7 @@ pub async fn run(config: &Config, command: MirrorCommand) -> anyhow::Result<()> 
     let (code, wanted) = match command {
         MirrorCommand::Rebuild { tenant } => (tenant, Wanted::Rebuild),
         MirrorCommand::Check { tenant } => (tenant, Wanted::Check),
+        MirrorCommand::Status { tenant } => return status(config, tenant).await,
         MirrorCommand::Export { tenant, from, to, folder } => {
             let folder = folder.map(std::path::absolute).transpose().context("--folder")?;
             let months = Months::between(from, to).context("--to is a month before --from")?;
@@ -69,6 +78,36 @@ pub async fn run(config: &Config, command: MirrorCommand) -> anyhow::Result<()> 
     done
 }
 
+/// The tenant of a code, or all that are active.
+async fn chosen(db: &Db, code: Option<String>) -> anyhow::Result<Vec<Tenant>> {
+    if let Some(code) = code {
+        return Ok(vec![tenant(db, &code).await?]);
+    }
+    let active = tenancy::active_ids(db).await?;
+    Ok(tenancy::tenants(db).await?.into_iter().filter(|tenant| active.contains(&tenant.id)).collect())
+}
+
+/// `cloud mirror status`: read beside the mirrors, whoever keeps them.
+async fn status(config: &Config, code: Option<String>) -> anyhow::Result<()> {
+    let database = Database::attach(config).await?;
+    let tenants = chosen(&database.db, code).await;
+    database.close().await;
+    let settings = config.mirrors();
+    let mut differ = 0;
+    for tenant in tenants? {
+        let code = &tenant.code;
+        let Some(Checked { at, report }) = check::last(&settings, tenant.id) else {
+            println!("{code}: not compared yet");
+            continue;
+        };
+        let at = at.format("%Y-%m-%d %H:%M UTC");
+        println!("{code}: compared {at}");
+        differ += usize::from(!say(&tenant, &Came::Checked(report)));
+    }
+    anyhow::ensure!(differ == 0, "{differ} mirrors differed from Postgres; see above");
+    Ok(())
+}
+
 async fn all(
     config: &Config,
     database: &Database,
@@ -76,13 +115,7 @@ async fn all(
     wanted: Wanted,
 ) -> anyhow::Result<()> {
     let db = &database.db;
-    let tenants = match code {
-        Some(code) => vec![tenant(db, &code).await?],
-        None => {
-            let active = tenancy::active_ids(db).await?;
-            tenancy::tenants(db).await?.into_iter().filter(|tenant| active.contains(&tenant.id)).collect()
-        }
-    };
+    let tenants = chosen(db, code).await?;
     let settings = config.mirrors();
     let exports = config.exports()?;
     let own = match Mirrors::open(settings.clone(), Some(exports.clone())) {

@@ -15,12 +15,16 @@ use platform::plans::{self, PlanError};
 use platform::tenancy::backup::Manifest;
 use platform::tenancy::config::{self, GivenCodes, Planned};
 use platform::tenancy::erase::Certificate;
-use platform::tenancy::{self, Change, DataError, Due, NewTenant, Order, Placement, Standing, Tenant};
+use platform::tenancy::{
+    self, Change, DataError, Due, How, NewTenant, Order, Placement, Standing, Tenant, Upserted,
+};
+use platform::web::Features;
 use serde_json::json;
 
 use crate::commands::tenant;
 use crate::config::Config;
 use crate::database::Database;
+use crate::modules::Shared;
 use crate::progress::Progress;
 use crate::{modules, operator};
 
@@ -192,6 +196,10 @@ pub struct CreateArgs {
     /// times.
     #[arg(long = "plant-code", value_parser = pair)]
     plant_codes: Vec<(String, String)>,
+    /// The plan that it is made with; the default one when left out. A trial that is given
+    /// later is one of a tenant that lived here before: it ends in no erasure.
+    #[arg(long)]
+    plan: Option<String>,
     /// Where it is to live.
     #[arg(long, value_enum, default_value_t = Place::Shared)]
     placement: Place,
@@ -457,6 +465,19 @@ async fn restore(config: &Config, db: &Db, args: &RestoreArgs) -> anyhow::Result
     drop(watch);
     progress.end();
     let restored = done?;
+    let code = &restored.code;
+    match restored.how {
+        How::Whole => {}
+        How::Rest(at) => println!(
+            "the restore of {} was cut short after {code} had been put back; what was left of it is done now",
+            at.format("%Y-%m-%d %H:%M")
+        ),
+        How::Nothing(at) => println!(
+            "{code} was put back from this backup on {} already, and what was done since stays: nothing was \
+             left to do. --replace has it give way to the backup.",
+            at.format("%Y-%m-%d %H:%M")
+        ),
+    }
     crate::commands::print_restored(std::slice::from_ref(&restored));
     if let Some(known) = tenancy::find_tenant(db, &restored.code).await?
         && !Standing::of(&known.status).admits()
@@ -670,19 +691,23 @@ async fn create(db: &Db, who: &Who, args: &CreateArgs) -> anyhow::Result<()> {
             plant.address.as_deref().unwrap_or_default().replace('\n', ", ")
         );
     }
-    if !planned.tenant.features.is_empty() {
-        println!(
-            "  kept, and no part of the product is switched by it yet: features {}",
-            planned.tenant.features.join(", ")
-        );
-    }
+    print_features(&planned.tenant.features);
     let clashes = tenancy::clashes(db, &planned).await?;
     anyhow::ensure!(clashes.is_empty(), "nothing was made:\n  {}", clashes.join("\n  "));
+    if let Some(plan) = args.plan.as_deref() {
+        anyhow::ensure!(
+            plans::is_given(db, plan).await?,
+            "nothing was made: no plan {plan} is given to tenants"
+        );
+    }
     if args.dry_run {
         println!("nothing was made (--dry-run)");
         return Ok(());
     }
     let made = tenancy::create(db, who, &planned.tenant, &placement, Utc::now()).await?;
+    if let Some(plan) = args.plan.as_deref() {
+        begin_with(db, who, &made, plan).await?;
+    }
     tenancy::create_plants(db, who, made.id, &planned).await?;
     match made.change {
         Change::Made => println!(
@@ -692,6 +717,32 @@ async fn create(db: &Db, who: &Who, args: &CreateArgs) -> anyhow::Result<()> {
         Change::Same => println!("was there already"),
     }
     Ok(())
+}
+
+/// What a list of features comes to in this cloud.
+fn print_features(has: &[String]) {
+    if has.is_empty() {
+        return;
+    }
+    let known = Features::of_modules(&modules::all(&Shared::default()));
+    for (feature, on) in known.of(has) {
+        println!("  feature {}  {}", feature.name, if on { "on" } else { "off" });
+    }
+    let unused = known.unused(has);
+    if !unused.is_empty() {
+        println!("  kept, and no module here uses it: features {}", unused.join(", "));
+    }
+}
+
+/// The plan of a tenant that was made just now; or, where that was cut short, of one to whom
+/// nobody has given any.
+async fn begin_with(db: &Db, who: &Who, made: &Upserted, plan: &str) -> anyhow::Result<()> {
+    let now = Utc::now();
+    let done = match made.change {
+        Change::Made => plans::plan_first(db, who, made.id, plan, now).await,
+        Change::Updated | Change::Same => plans::plan_where_none(db, who, made.id, plan, now).await,
+    };
+    Ok(done?)
 }
 
 fn place_text(placement: &Placement) -> String {

@@ -1,5 +1,6 @@
 //! How heavy pages are on the wire: every page that links lead to, with whatever it
-//! loads on a first visit, and alone when htmx fetches it into a frame that is there.
+//! loads on a first visit, and alone when htmx fetches it into a frame that is there; and
+//! that each page below another says so.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -132,7 +133,13 @@ async fn every_page_is_light_on_a_first_visit_and_after() {
             }
         };
         pages += 1;
-        let found = refers(&String::from_utf8_lossy(&answer.body));
+        let text = String::from_utf8_lossy(&answer.body);
+        let below = path.split('?').next().is_some_and(|path| path.matches('/').count() > 1);
+        // Boards stand beside each other.
+        if below && !text.contains("class=\"tw-crumbs\"") && !text.contains("class=\"db-tabs\"") {
+            wrong.push(format!("{path} does not say where it is"));
+        }
+        let found = refers(&text);
         let pages_of_ours = found.leads.into_iter().filter(|link| !link.starts_with("/api/"));
         waiting.extend(pages_of_ours.filter(|link| seen.insert(link.clone())));
         assert!(found.loads.iter().any(|asset| asset.contains(".css")), "{path} has no style sheet");

@@ -3,6 +3,7 @@
 pub mod edge;
 pub mod exceptions;
 pub mod explore;
+pub mod features;
 pub mod genealogy;
 pub mod holds;
 pub mod imports;
@@ -38,6 +39,7 @@ pub fn router(committed: ingest::Committed, genealogy: genealogy::Genealogy) -> 
 pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -> Module {
     let (follows, reaches) = (committed.clone(), genealogy.clone());
     Module::new("trace")
+        .feature(features::PRODUCTION)
         .routes(router(committed.clone(), genealogy.clone()))
         .operations(explore::api::operations())
         .operations(platform::openapi::group("Trace", exceptions::api::operations()))
@@ -46,6 +48,7 @@ pub fn module(committed: &ingest::Committed, genealogy: &genealogy::Genealogy) -
         .texts(pages::TEXTS)
         .texts(exceptions::TEXTS)
         .kinds(exceptions::NOTICES)
+        .attached([exceptions::ATTACHED])
         .searchers(&explore::find::SEARCHERS)
         .job("projections", |state, stop| async move {
             projection::run(state.db.clone(), follows, reaches, stop).await;

@@ -25,12 +25,14 @@ pub async fn of(tx: &mut Tx, subject: &str, cut: &str, most: i64) -> Result<Vec<
          order by at desc, audit_id desc limit $3",
         tenant,
         subject,
-        most + 1,
+        // One that is left out has a line of its own that says so: it may as well be shown.
+        most + 2,
     )
     .fetch_all(tx.conn())
     .await?;
-    if rows.len() > usize::try_from(most).unwrap_or(usize::MAX) {
-        rows.pop();
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    if rows.len() > most.saturating_add(1) {
+        rows.truncate(most);
         let first = sqlx::query_as!(
             Past,
             "select at, actor, action, after from audit_log where tenant_id = $1 and subject = $2 \
@@ -45,4 +47,40 @@ pub async fn of(tx: &mut Tx, subject: &str, cut: &str, most: i64) -> Result<Vec<
     }
     rows.reverse();
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use platform::audit::{self, Entry};
+    use platform::ctx::Cx;
+    use platform::db::DbError;
+    use platform::testing::TestDb;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_said_to_be_left_out_where_nothing_is() {
+        let test = TestDb::new().await;
+        let cx = Cx::system(test.tenant("SAIF", &["KOL"]).await);
+        for (entries, expected) in [(2, "1 2"), (3, "1 2 3"), (4, "1 hold.cut 3 4"), (5, "1 hold.cut 4 5")] {
+            let subject = format!("hold:{entries}");
+            for n in 1..=entries {
+                let write = async |tx: &mut Tx| {
+                    let after = Some(json!({ "n": n }));
+                    let entry = Entry { action: "hold.grow", subject: &subject, before: None, after };
+                    audit::record(tx, entry).await
+                };
+                test.db.tx(&cx, write).await.unwrap();
+            }
+            let told: Result<Vec<Past>, DbError> =
+                test.db.tx(&cx, async |tx| Ok(of(tx, &subject, "hold.cut", 2).await?)).await;
+            let told = told.unwrap();
+            let said = told.iter().map(|past| match &past.after {
+                Some(after) => after["n"].to_string(),
+                None => past.action.clone(),
+            });
+            assert_eq!(said.collect::<Vec<_>>().join(" "), expected, "of {entries}");
+        }
+    }
 }

@@ -118,7 +118,12 @@ impl Built {
         Ok(key)
     }
 
-    fn number(&mut self, number: &NumberRef, mint: &mut Mint) -> Result<String, BuildError> {
+    fn number(
+        &mut self,
+        number: &NumberRef,
+        at: DateTime<FixedOffset>,
+        mint: &mut Mint,
+    ) -> Result<String, BuildError> {
         let series = match number {
             NumberRef::Existing(number) => return Ok(number.clone()),
             NumberRef::Next { series } => series,
@@ -126,7 +131,7 @@ impl Built {
         if let Some((_, number)) = self.numbers.iter().find(|(s, _)| s == series) {
             return Ok(number.clone());
         }
-        let number = mint.number(series)?;
+        let number = mint.number(series, at.with_timezone(&Utc))?;
         self.numbers.push((series.clone(), number.clone()));
         Ok(number)
     }
@@ -198,7 +203,7 @@ fn event(
     let subjects = subjects(draft, moving, rules, built, born)?;
     let mut references = Vec::with_capacity(draft.references.len());
     for (kind, number, line) in &draft.references {
-        let number = built.number(number, moving.mint)?;
+        let number = built.number(number, stamp.at, moving.mint)?;
         references.push(v1::Reference { r#type: kind.clone(), number, line: *line });
     }
     let mut lots = Vec::with_capacity(draft.lots.len());

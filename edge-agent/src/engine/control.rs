@@ -11,10 +11,12 @@ use uuid::Uuid;
 use super::EngineError;
 use super::command::{Control, Done};
 use super::facts::MAX_UNKNOWN;
+use super::relabel::unread;
 use super::start::{GENERATION, REFERENCE_AS_OF, REFERENCE_VERSION};
+use super::status::SeriesWish;
 use super::writer::Writer;
 use crate::journal::{Place, Quarantined, ReferenceRow, Verified, WriteSet};
-use crate::mint::{Granted, Mint};
+use crate::mint::{Granted, Mint, SeriesLevel};
 use crate::reference::{Hold, Reference, hold_of, kept_rows};
 use crate::station::types::{Label, Touched};
 
@@ -99,6 +101,7 @@ impl Writer {
                 lease_marks: changes.lease_marks,
                 series: changes.series,
                 series_marks: changes.series_marks,
+                meta: changes.terms,
                 ..WriteSet::default()
             };
             self.journal.commit(set).await?;
@@ -188,6 +191,9 @@ impl Writer {
         let labels = self.lifted(&rows).await?;
         let beside = WriteSet { labels, meta, ..WriteSet::default() };
         self.journal.write_reference(full, rows, beside).await?;
+        if full && !doubtful {
+            self.journal.labels_told().await?;
+        }
         self.state.generation = generation;
         self.state.refer(reference);
         self.state.reference_unread = unread;
@@ -267,15 +273,29 @@ impl Writer {
             return Err(EngineError::Label { key: answer.key, detail });
         }
         let stored = self.journal.labels(&[answer.key]).await?.remove(&answer.key);
-        let known = stored.and_then(|json| serde_json::from_str::<Label>(&json).ok());
+        let known = stored
+            .map(|json| serde_json::from_str::<Label>(&json).unwrap_or_else(|_| unread(answer.key, &json)));
         // Of no concern to the cloud.
         told.told_at = None;
         told.touched = Touched::default();
-        let known = known.unwrap_or_else(|| Label::new(answer.key));
+        told.lost = false;
+        let mut known = known.unwrap_or_else(|| Label::new(answer.key));
         if known.known() && known.told_at.is_none() {
             return Ok(());
         }
-        let label = crate::station::learn(known, told, (self.state.settings.now)());
+        // What damage took the cloud tells where its events before that had reached it,
+        // and all that it holds is known here.
+        let (lost, tells) = (known.lost, known.told_at.is_some());
+        let moved = !known.known() || known.touched.moved_at_most();
+        let free = tells && moved && !self.state.reference.load().doubtful;
+        if lost && !known.known() {
+            known.told_at = None;
+        }
+        let mut label = crate::station::learn(known, told, (self.state.settings.now)());
+        label.lost = lost && !free;
+        if label.lost && !tells {
+            label.told_at = None;
+        }
         let json = serde_json::to_string(&label)
             .map_err(|e| EngineError::Label { key: answer.key, detail: e.to_string() })?;
         let set = WriteSet { labels: vec![(answer.key, json)], ..WriteSet::default() };
@@ -332,6 +352,7 @@ impl Writer {
     pub fn wishes(&self) -> super::status::Wishes {
         let mut wishes = super::status::Wishes {
             labels: self.state.unknown.iter().copied().collect(),
+            everything: self.state.reference.load().doubtful,
             ..Default::default()
         };
         if self.state.behind.is_some() {
@@ -346,15 +367,27 @@ impl Writer {
                 wishes.leases.push((kind, lease.request));
             }
         }
-        let numbers = self.state.mint.series_levels();
+        let now = (self.state.settings.now)();
+        let later = now + SERIES_AHEAD;
+        let (numbers, coming) = (self.state.mint.series_levels(now), self.state.mint.series_levels(later));
         let mut series: Vec<&String> =
             self.state.plant.stations.iter().filter_map(|s| s.series.as_ref()).collect();
         series.sort();
         series.dedup();
         for series in series {
-            let left = numbers.iter().find(|n| &n.series == series).map_or(0, |n| n.left);
-            if left < SERIES_LOW {
-                wishes.series.push((series.clone(), SERIES_REQUEST));
+            let low = |levels: &[SeriesLevel]| {
+                levels.iter().find(|n| &n.series == series).map_or(0, |n| n.left) < SERIES_LOW
+            };
+            if low(&numbers) {
+                wishes.series.push(SeriesWish {
+                    series: series.clone(),
+                    count: SERIES_REQUEST,
+                    ahead: false,
+                });
+            } else if low(&coming) {
+                // The year that begins soon has none yet, and the line may be down when it does.
+                let wish = SeriesWish { series: series.clone(), count: SERIES_REQUEST, ahead: true };
+                wishes.series.push(wish);
             }
         }
         wishes
@@ -377,3 +410,5 @@ impl Writer {
 /// Document numbers left at which more are asked for, and how many.
 const SERIES_LOW: u64 = 100;
 const SERIES_REQUEST: u32 = 500;
+/// How long before a financial year begins its numbers are asked for.
+pub const SERIES_AHEAD: chrono::TimeDelta = chrono::TimeDelta::days(30);

@@ -282,7 +282,8 @@ impl Context<'_> {
         session: &Session,
         rule: impl FnOnce(&World<'_>) -> Decision,
     ) -> Result<Decision, BuildError> {
-        let (mintable, numbers) = (group.mint.mintable(), group.mint.numbers());
+        let (mintable, numbers) =
+            (group.mint.mintable(), group.mint.numbers(gathered.at.with_timezone(&Utc)));
         let world = World {
             plant: self.plant,
             tenant: self.plant.tenant,

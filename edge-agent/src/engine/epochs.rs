@@ -46,7 +46,15 @@ impl Writer {
         let series = |(series, highest_granted): (&String, u64)| v1::SeriesMark {
             series: series.clone(),
             highest_granted,
+            prefix: String::new(),
         };
+        let prefix = |(series, prefix, highest_granted): (&String, &String, u64)| v1::SeriesMark {
+            series: series.clone(),
+            highest_granted,
+            prefix: prefix.clone(),
+        };
+        let series_marks = state.mint.series_marks().map(series);
+        let series_marks = series_marks.chain(state.mint.prefix_marks().map(prefix)).collect();
         Ok(v1::Hello {
             epoch: head.epoch,
             head_seq: head.seq,
@@ -59,7 +67,7 @@ impl Writer {
             behind_mark: state.behind.is_some(),
             older_epochs: state.older.iter().map(older).collect(),
             generation: state.generation,
-            series_marks: state.mint.series_marks().map(series).collect(),
+            series_marks,
         })
     }
 

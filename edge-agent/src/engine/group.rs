@@ -9,7 +9,9 @@ use proto::v1;
 use uuid::Uuid;
 
 use crate::inputs::Answer;
-use crate::journal::{Head, Journal, JournalError, NewInput, NewNote, NewRecord, PrintRow, WriteSet};
+use crate::journal::{
+    Head, Journal, JournalError, MISSING, NewInput, NewNote, NewRecord, PrintRow, WriteSet,
+};
 use crate::mint::Mint;
 use crate::station::types::{Custody, DraftEvent, KeyRef, Label, Session};
 
@@ -17,6 +19,7 @@ use super::build::Needs;
 use super::counters::Counters;
 use super::facts::Held;
 use super::prints::PrintJob;
+use super::relabel;
 use super::status::ScanLine;
 
 /// Labels brought in for one fact at most: wanted ones and their families.
@@ -232,10 +235,14 @@ impl Group {
         }
         let mut found = journal.labels(&missing).await?;
         for key in missing {
-            let label = found.remove(&key).and_then(|json| {
-                // An unreadable label is like an unknown one: amber, and asked for.
+            let label = found.remove(&key).map(|json| {
+                if json == MISSING {
+                    return relabel::missing(key);
+                }
+                // One that cannot be read may say that it is held.
                 let read = serde_json::from_str::<Label>(&json);
-                read.inspect_err(|error| tracing::error!(key, %error, "a label cannot be read")).ok()
+                let read = read.inspect_err(|error| tracing::error!(key, %error, "a label cannot be read"));
+                read.unwrap_or_else(|_| Label::lost(key))
             });
             self.labels.insert(key, label);
         }
@@ -350,6 +357,7 @@ impl Group {
         self.set.lease_marks = changes.lease_marks;
         self.set.series = changes.series;
         self.set.series_marks = changes.series_marks;
+        self.set.meta.extend(changes.terms);
         for key in self.changed {
             if let Some(Some(label)) = self.labels.get(&key) {
                 self.set.labels.push((key, serde_json::to_string(label)?));

@@ -24,6 +24,7 @@ mod group;
 mod handle;
 mod machines;
 mod prints;
+mod relabel;
 mod rules;
 mod settings;
 mod speak;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 pub use clock::{ClockJump, Now};
+pub use control::SERIES_AHEAD;
 pub use handle::Handle;
 pub use prints::{PrintJob, PrintState, PrintUpdate};
 pub use rules::{Rules, StationRules};

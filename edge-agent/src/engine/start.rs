@@ -13,6 +13,7 @@ use super::clock::JumpWatch;
 use super::handle::Handle;
 use super::machines::Machines;
 use super::prints::job;
+use super::relabel::{doubt, relabel};
 use super::rules::Rules;
 use super::settings::EngineSettings;
 use super::speak::Speaker;
@@ -126,6 +127,8 @@ pub(super) async fn start(
     state.refer(reference);
     restore(&mut state, head, &loaded);
     judge(&mut journal, &mut state, &loaded, fresh, &read).await?;
+    know_labels(&mut journal, &mut state, &read).await?;
+    let head = journal.head();
     let reader = journal.reader().await?;
 
     let (commands, received) = mpsc::channel(state.settings.queue.max(1));
@@ -173,6 +176,27 @@ pub(super) async fn start(
     codes.iter().for_each(|code| writer.show(code, Vec::new()));
     writer.publish();
     Ok((handle, tokio::spawn(writer.run())))
+}
+
+/// Tells again the labels whose rows were lost. A table that SQLite cannot follow is built
+/// anew, where there is room for that.
+async fn know_labels(journal: &mut Journal, state: &mut State, read: &MarkRead) -> Result<(), JournalError> {
+    match relabel(journal, state, read).await {
+        Err(error) if error.is_corrupt() && journal.can_rebuild() => {
+            tracing::error!(%error, "the journal's labels are damaged; it is rebuilt");
+            let loaded = journal.restore().await?;
+            restore(state, journal.head(), &loaded);
+            judge(journal, state, &loaded, false, read).await?;
+            relabel(journal, state, read).await
+        }
+        Err(error) if error.is_corrupt() => {
+            tracing::error!(%error, "labels cannot be read, and there is no room to build them anew");
+            journal.doubt_labels();
+            doubt(state, true, false);
+            Ok(())
+        }
+        told => told,
+    }
 }
 
 /// A view per station, shared by who publishes what is recorded and who tells

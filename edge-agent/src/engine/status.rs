@@ -102,16 +102,30 @@ impl Status {
     }
 }
 
+/// A range of document numbers that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesWish {
+    /// Series code.
+    pub series: String,
+    /// How many.
+    pub count: u32,
+    /// For documents of a month from now: of today's there are enough.
+    pub ahead: bool,
+}
+
 /// What the uplink should ask the cloud for. States, not events: it looks at
 /// them when it is connected, and they go when they are met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// Ranges of UIDs: type and how many.
     pub leases: Vec<(TypeCode, u32)>,
-    /// Ranges of document numbers: series and how many.
-    pub series: Vec<(String, u32)>,
+    /// Ranges of document numbers.
+    pub series: Vec<SeriesWish>,
     /// UIDs scanned here of which nothing is known.
     pub labels: Vec<i64>,
+    /// All reference data, which only a new stream asks for: it is not known here any
+    /// more what is held.
+    pub everything: bool,
 }
 
 /// The way to the cloud, as the uplink last told it.

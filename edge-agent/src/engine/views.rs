@@ -22,9 +22,14 @@ impl Writer {
             acked_through: acked(head.epoch),
             queued: state.queued(head),
             low: wishes.leases.iter().map(|(kind, _)| *kind).collect(),
-            series_low: wishes.series.iter().map(|(series, _)| series.clone()).collect(),
+            series_low: wishes
+                .series
+                .iter()
+                .filter(|wish| !wish.ahead)
+                .map(|wish| wish.series.clone())
+                .collect(),
             leases: levels,
-            series: state.mint.series_levels(),
+            series: state.mint.series_levels((state.settings.now)()),
             mint_blocked: state.mint.blocked().map(str::to_owned),
             behind_mark: state.behind.is_some(),
             disk: self.journal.disk().ok(),

@@ -265,6 +265,7 @@ impl Writer {
         let Some(mark) = self.mark.as_ref() else { return Ok(loaded) };
         let read = mark.read().map_err(|source| JournalError::Io { what: "reading the mark", source })?;
         super::start::judge(&mut self.journal, &mut self.state, &loaded, false, &read).await?;
+        super::relabel::relabel(&mut self.journal, &mut self.state, &read).await?;
         Ok(loaded)
     }
 

@@ -1,8 +1,6 @@
 //! Rows beside the events that need not be kept for ever. Nothing here decides
 //! what may go; each call removes one chunk, so that no scan waits long for it.
 
-use sqlx::Row;
-
 use super::{Journal, JournalError};
 
 const CHUNK: i64 = 500;
@@ -42,32 +40,17 @@ impl Journal {
         Ok(more)
     }
 
-    /// The next labels in the order of their keys, with their JSON.
+    /// The next labels in the order of their keys, with their JSON;
+    /// [`super::UNSOUND`] where a row cannot be believed.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn labels_after(&mut self, key: i64, count: usize) -> Result<Vec<(i64, String)>, JournalError> {
-        let rows = sqlx::query("SELECT key, json FROM labels WHERE key > ? ORDER BY key LIMIT ?")
+        let rows = sqlx::query("SELECT key, json, crc32 FROM labels WHERE key > ? ORDER BY key LIMIT ?")
             .bind(key)
             .bind(i64::try_from(count).unwrap_or(i64::MAX))
             .fetch_all(&mut self.conn)
             .await?;
-        rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect()
-    }
-
-    /// Removes labels. Their aliases stay: by them such a label is known again
-    /// should it come back.
-    ///
-    /// # Errors
-    /// Nothing was removed then.
-    pub async fn forget_labels(&mut self, keys: &[i64]) -> Result<(), JournalError> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        sqlx::query("DELETE FROM labels WHERE key IN (SELECT value FROM json_each(?))")
-            .bind(serde_json::Value::from(keys).to_string())
-            .execute(&mut self.conn)
-            .await?;
-        Ok(())
+        rows.iter().map(super::labels::believed).collect()
     }
 }

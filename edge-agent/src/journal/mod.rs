@@ -23,6 +23,7 @@ mod error;
 mod expire;
 mod find;
 mod heal;
+mod labels;
 mod load;
 mod prune;
 mod quarantine;
@@ -54,6 +55,7 @@ pub use disk::{DiskLevel, DiskLimits, DiskState};
 pub use ends::OlderEpoch;
 pub use error::JournalError;
 pub use heal::WalReport;
+pub use labels::{LabelRows, LabelsLost, MISSING, UNSOUND};
 pub use load::Loaded;
 pub use prune::{Acked, PrunePolicy};
 pub use quarantine::Quarantined;
@@ -135,6 +137,8 @@ pub struct Journal {
     again: Option<Again>,
     /// The whole file was just searched: what is missing now is nowhere in it.
     searched: bool,
+    /// What is known of labels that damage took.
+    labels_lost: LabelsLost,
     /// Held for as long as the journal is open; the lock goes with it.
     _lock: File,
 }
@@ -162,8 +166,17 @@ impl Journal {
             }
             Err(error) => return Err(error),
         };
-        let mut journal =
-            Self { settings, conn, head, used: 0, unused: 0, again: None, searched: false, _lock: lock };
+        let mut journal = Self {
+            settings,
+            conn,
+            head,
+            used: 0,
+            unused: 0,
+            again: None,
+            searched: false,
+            labels_lost: LabelsLost::No,
+            _lock: lock,
+        };
         let mut wal = None;
         let mut ready = journal.ready(aside, &mut wal, rebuilt.is_some()).await;
         if let Err(error) = &ready
@@ -249,6 +262,7 @@ impl Journal {
     async fn settle(&mut self) -> Result<(), JournalError> {
         seal::set_damaged_aside(&mut self.conn).await?;
         self.load_again().await?;
+        self.labels_lost = labels::lost(&mut self.conn).await?.max(self.labels_lost);
         let repeating = self.again.as_ref().map(|again| again.epoch);
         self.head = ends::settle(&mut self.conn, &self.settings, repeating).await?;
         Ok(())

@@ -193,13 +193,14 @@ impl Reader {
         rows.iter().map(entry).collect()
     }
 
-    /// Label JSON by key, those that exist.
+    /// Label JSON by key, those that exist; [`super::UNSOUND`] where a row cannot be
+    /// believed.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn labels(&self, keys: &[i64]) -> Result<HashMap<i64, String>, JournalError> {
         let mut conn = self.pool().acquire().await?;
-        labels(&mut conn, keys).await
+        super::labels::read(&mut conn, keys).await
     }
 
     /// The newest print of a label.
@@ -232,23 +233,9 @@ pub(super) fn found(row: &sqlx::sqlite::SqliteRow) -> Result<Found, JournalError
 }
 
 /// A JSON array of these numbers, as one parameter for `json_each`.
-fn json_numbers(keys: &[i64]) -> String {
+pub(super) fn json_numbers(keys: &[i64]) -> String {
     let list: Vec<String> = keys.iter().map(i64::to_string).collect();
     format!("[{}]", list.join(","))
-}
-
-pub(super) async fn labels(
-    conn: &mut SqliteConnection,
-    keys: &[i64],
-) -> Result<HashMap<i64, String>, JournalError> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = sqlx::query("SELECT l.key, l.json FROM json_each(?) AS k JOIN labels AS l ON l.key = k.value")
-        .bind(json_numbers(keys))
-        .fetch_all(conn)
-        .await?;
-    rows.iter().map(|r| Ok((r.try_get(0)?, r.try_get(1)?))).collect()
 }
 
 pub(super) async fn aliases(
@@ -297,14 +284,6 @@ pub(super) async fn answers(
 }
 
 impl super::Journal {
-    /// Label JSON by key, those that exist, through the writer's connection.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn labels(&mut self, keys: &[i64]) -> Result<HashMap<i64, String>, JournalError> {
-        labels(&mut self.conn, keys).await
-    }
-
     /// The keys that other codes resolve to, those that do.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ pub(super) async fn rebuild(settings: &JournalSettings) -> Result<Rebuilt, Journ
     settle_wal(dir).await;
     let mut new = connect(&work).await?;
     schema::migrate(&mut new).await?;
-    // What the reference data comes to is known only if the old one tells it.
+    // What reference data and labels come to is known only if the old one tells it.
     refdata::forget_sum(&mut new).await?;
     let mut partly = copy_tables(&mut new, &old).await?;
     let head = ends::stored(&mut new).await?;

@@ -16,27 +16,27 @@ const SUM: &str = "reference_sum";
 
 /// How many rows there are, and the sum of their checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Tally {
-    count: i64,
-    sum: i64,
+pub(super) struct Tally {
+    pub count: i64,
+    pub sum: i64,
 }
 
 impl Tally {
-    fn add(&mut self, crc32: i64) {
+    pub fn add(&mut self, crc32: i64) {
         self.count = self.count.wrapping_add(1);
         self.sum = self.sum.wrapping_add(crc32);
     }
 
-    fn take(&mut self, crc32: i64) {
+    pub fn take(&mut self, crc32: i64) {
         self.count = self.count.wrapping_sub(1);
         self.sum = self.sum.wrapping_sub(crc32);
     }
 
-    fn text(self) -> String {
+    pub fn text(self) -> String {
         format!("{}:{}", self.count, self.sum)
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (count, sum) = text.split_once(':')?;
         Some(Self { count: count.parse().ok()?, sum: sum.parse().ok()? })
     }
@@ -69,9 +69,13 @@ pub(super) async fn seal_all(conn: &mut SqliteConnection) -> Result<(), JournalE
     tally.write(conn).await
 }
 
-/// Forgets what all rows come to: it is not known whether all are there.
+/// Forgets what all rows come to, of labels as well: it is not known whether all are there.
 pub(super) async fn forget_sum(conn: &mut SqliteConnection) -> Result<(), JournalError> {
-    sqlx::query("DELETE FROM meta WHERE name = ?").bind(SUM).execute(conn).await?;
+    sqlx::query("DELETE FROM meta WHERE name IN (?, ?)")
+        .bind(SUM)
+        .bind(super::labels::SUM)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

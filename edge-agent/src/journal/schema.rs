@@ -7,7 +7,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::JournalError;
 
 /// Steps in order; step `n` takes `user_version` from `n` to `n + 1`.
-const STEPS: &[&str] = &[V1, V2];
+const STEPS: &[&str] = &[V1, V2, V3];
 
 /// Format that this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -133,6 +133,11 @@ const V2: &str = "ALTER TABLE reference ADD COLUMN crc32 INTEGER NOT NULL DEFAUL
 /// The step after which what is there is sealed for the first time.
 const SEALED: usize = 2;
 
+// What a plant knows of a label says whether it is held, too.
+const V3: &str = "ALTER TABLE labels ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0";
+/// The same, of labels.
+const LABELS_SEALED: usize = 3;
+
 /// Brings the database to [`VERSION`]; refuses one that is newer.
 pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalError> {
     let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *conn).await?.try_get(0)?;
@@ -144,6 +149,9 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalEr
         sqlx::raw_sql(*step).execute(&mut *tx).await?;
         if from + 1 == SEALED {
             super::refdata::seal_all(&mut tx).await?;
+        }
+        if from + 1 == LABELS_SEALED {
+            super::labels::seal_all(&mut tx).await?;
         }
         // The step and its number commit together; a pragma takes no parameter.
         let number = format!("PRAGMA user_version = {}", from + 1);

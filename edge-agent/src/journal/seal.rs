@@ -80,6 +80,9 @@ pub(super) const META: Sealed = Sealed { name: "meta", columns: &[("name", Text)
 pub(super) const REFERENCE: Sealed =
     Sealed { name: "reference", columns: &[("kind", Text), ("id", Text), ("json", Text)], key: 2 };
 
+/// Apart from [`ALL`] as well: its rows are looked at when they are read (`labels.rs`).
+pub(super) const LABELS: Sealed = Sealed { name: "labels", columns: &[("key", Int), ("json", Text)], key: 1 };
+
 /// All small ones.
 pub(super) const ALL: [&Sealed; 9] =
     [&HEAD, &ENDS, &FLOORS, &ACKS, &LEASES, &LEASE_MARKS, &SERIES, &SERIES_MARKS, &META];

@@ -56,7 +56,7 @@ async fn it_is_durable_by_its_settings() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
     for (pragma, expected) in
-        [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA user_version", "2")]
+        [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA user_version", "3")]
     {
         let row = sqlx::query(pragma).fetch_one(&mut journal.conn).await.unwrap();
         let value = row.try_get::<String, _>(0);
@@ -105,7 +105,7 @@ async fn another_agents_journal_and_a_newer_one_are_refused() {
     let newer = Journal::open(settings(dir.path())).await;
     assert!(matches!(newer, Err(JournalError::Newer { found: 99, .. })));
     let mut conn = connect(dir.path()).await.unwrap();
-    sqlx::query("PRAGMA user_version = 2").execute(&mut conn).await.unwrap();
+    sqlx::query("PRAGMA user_version = 3").execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
     assert!(matches!(Journal::open(other).await, Err(JournalError::Foreign { .. })));
 }

@@ -144,10 +144,6 @@ pub struct WriteSet {
 static RECORDS: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new("INSERT INTO records (id, at, crc32, bytes)", 4, ""));
 static NOTES: LazyLock<Bulk> = LazyLock::new(|| Bulk::new("INSERT INTO notes (id, salt, text)", 3, ""));
-static LABELS: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (key) DO UPDATE SET json = excluded.json";
-    Bulk::new("INSERT INTO labels (key, json)", 2, tail)
-});
 static ALIASES: LazyLock<Bulk> = LazyLock::new(|| {
     let tail = "ON CONFLICT (alias) DO UPDATE SET key = excluded.key";
     Bulk::new("INSERT INTO aliases (alias, key)", 2, tail)
@@ -215,7 +211,7 @@ impl WriteSet {
     }
 
     /// Writes everything through `conn`, inside the caller's transaction.
-    pub(super) async fn write(self, conn: &mut SqliteConnection) -> Result<(), JournalError> {
+    pub(super) async fn write(mut self, conn: &mut SqliteConnection) -> Result<(), JournalError> {
         write_records(conn, self.records).await?;
         NOTES
             .run(conn, self.notes, |n, row| {
@@ -224,7 +220,7 @@ impl WriteSet {
                 row.add(n.text)
             })
             .await?;
-        LABELS.run(conn, self.labels, |(key, json), row| pair(row, key, json)).await?;
+        self.meta.extend(super::labels::write(conn, self.labels).await?);
         ALIASES.run(conn, self.aliases, |(alias, key), row| pair(row, alias_row(&alias, key), key)).await?;
         SESSIONS.run(conn, self.sessions, |(station, json), row| pair(row, station, json)).await?;
         INPUTS

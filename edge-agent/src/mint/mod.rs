@@ -17,6 +17,7 @@ pub use standing::{Behind, Standing, assess};
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use uid::{Key, PlantCode, TypeCode};
 
 use crate::journal::{LeaseMarkRow, LeaseRow, Loaded, SeriesRow};
@@ -42,6 +43,8 @@ pub struct Changes {
     pub series: Vec<SeriesRow>,
     /// Highest document number ever granted, per series.
     pub series_marks: Vec<(String, i64)>,
+    /// Terms of document numbers, for the journal's `meta`.
+    pub terms: Vec<(String, String)>,
 }
 
 impl Mint {
@@ -52,7 +55,7 @@ impl Mint {
             plant,
             epoch,
             uids: UidRanges::load(epoch, &loaded.leases, &loaded.lease_marks),
-            series: SeriesRanges::load(epoch, &loaded.series, &loaded.series_marks),
+            series: SeriesRanges::load(epoch, &loaded.series, &loaded.series_marks, &loaded.meta),
             blocked: None,
         }
     }
@@ -80,13 +83,13 @@ impl Mint {
             .map_err(|_| MintError::Exhausted { kind: kind.to_string() })
     }
 
-    /// The next document number of a series, as text.
+    /// The next number of a series for a document of that moment, as text.
     ///
     /// # Errors
     /// When minting is blocked or the series has no number left.
-    pub fn number(&mut self, series: &str) -> Result<String, MintError> {
+    pub fn number(&mut self, series: &str, at: DateTime<Utc>) -> Result<String, MintError> {
         self.allowed()?;
-        self.series.next(series)
+        self.series.next(series, at)
     }
 
     fn allowed(&self) -> Result<(), MintError> {
@@ -131,7 +134,8 @@ impl Mint {
     pub fn take_changes(&mut self) -> Changes {
         let (leases, lease_marks) = self.uids.take_changes(self.epoch);
         let series = self.series.take_changes(self.epoch);
-        Changes { leases, lease_marks, series, series_marks: self.series.take_marks() }
+        let (series_marks, terms) = (self.series.take_marks(), self.series.take_terms());
+        Changes { leases, lease_marks, series, series_marks, terms }
     }
 
     /// Begins an epoch: every range is void, the highest numbers stay.
@@ -149,10 +153,11 @@ impl Mint {
         self.uids.levels().into_iter().map(|l| (l.kind, l.left)).collect()
     }
 
-    /// Unused document numbers per series, as [`Self::mintable`] counts them.
+    /// Unused numbers per series for documents of that moment, as [`Self::mintable`] counts
+    /// them.
     #[must_use]
-    pub fn numbers(&self) -> HashMap<String, u64> {
-        self.series.levels().into_iter().map(|l| (l.series, l.left)).collect()
+    pub fn numbers(&self, at: DateTime<Utc>) -> HashMap<String, u64> {
+        self.series.levels(at).into_iter().map(|l| (l.series, l.left)).collect()
     }
 
     /// State of each type's numbers.
@@ -161,10 +166,15 @@ impl Mint {
         self.uids.levels()
     }
 
-    /// State of each series.
+    /// State of each series, for documents of that moment.
     #[must_use]
-    pub fn series_levels(&self) -> Vec<SeriesLevel> {
-        self.series.levels()
+    pub fn series_levels(&self, at: DateTime<Utc>) -> Vec<SeriesLevel> {
+        self.series.levels(at)
+    }
+
+    /// Highest document number ever granted, per series and what it begins with.
+    pub fn prefix_marks(&self) -> impl Iterator<Item = (&String, &String, u64)> {
+        self.series.prefix_marks()
     }
 
     /// Highest document number ever granted, per series.

@@ -1,6 +1,8 @@
 //! Rows from the cloud into [`Reference`]. A row that cannot be understood is
 //! left out and told; the others count.
 
+use std::collections::HashSet;
+
 use serde::de::DeserializeOwned;
 
 use super::kept::KEPT;
@@ -50,6 +52,15 @@ fn parse(kind: &str, json: &str) -> Result<Row, RowError> {
         "location" => Row::Location(of(kind, json)?),
         _ => return Err(RowError::Kind(kind.to_owned())),
     })
+}
+
+impl Hold {
+    /// The keys that are held for their own sake, as far as the cloud says which those are.
+    fn whole(&self) -> impl Iterator<Item = i64> {
+        let told = self.inside.is_some();
+        let inside: HashSet<i64> = self.inside.iter().flatten().copied().collect();
+        self.keys.iter().copied().filter(move |key| told && !inside.contains(key))
+    }
 }
 
 impl Reference {
@@ -141,6 +152,7 @@ impl Reference {
     pub fn settle(&mut self) {
         let all = || self.holds.values().chain(self.kept.values());
         self.held_keys = all().flat_map(|h| h.keys.iter().copied()).collect();
+        self.held_whole = all().flat_map(Hold::whole).collect();
         self.held_lots = all().flat_map(|h| h.lots.iter().copied()).collect();
     }
 }
@@ -162,6 +174,22 @@ mod tests {
         reference.remove("hold", &hold("[1]"));
         reference.settle();
         assert!(reference.held_keys.is_empty() && reference.holds.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_for_its_own_sake_is_told_apart() {
+        let mut reference = Reference::default();
+        let row =
+            |id: &str, inside: &str| format!(r#"{{"hold":"{id}","reason":"crack","keys":[1,2]{inside}}}"#);
+        reference.insert("hold", &row("H1", "")).unwrap();
+        reference.settle();
+        assert!(reference.held_whole.is_empty(), "a cloud that says nothing of it");
+        reference.insert("hold", &row("H1", r#","inside":[2]"#)).unwrap();
+        reference.settle();
+        assert_eq!(reference.held_whole, [1].into());
+        reference.insert("hold", &row("H2", r#","inside":[]"#)).unwrap();
+        reference.settle();
+        assert_eq!(reference.held_whole, [1, 2].into(), "by another hold");
     }
 
     #[test]

@@ -94,7 +94,14 @@ mod tests {
     use super::*;
 
     fn hold(id: &str, keys: &[i64]) -> Hold {
-        Hold { hold: id.into(), reason: "CRACK".into(), keys: keys.to_vec(), lots: Vec::new(), lifted: false }
+        Hold {
+            hold: id.into(),
+            reason: "CRACK".into(),
+            keys: keys.to_vec(),
+            inside: None,
+            lots: Vec::new(),
+            lifted: false,
+        }
     }
 
     fn set(holds: &[Hold]) -> Reference {

@@ -149,6 +149,10 @@ pub struct Hold {
     pub reason: String,
     /// Keys held.
     pub keys: Vec<i64>,
+    /// Those of the keys that are held only while something held is in them: what else is in
+    /// them may be taken out. `None` from a cloud that does not say so: then all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<Vec<i64>>,
     /// Lots held.
     #[serde(default)]
     pub lots: Vec<uuid::Uuid>,
@@ -215,6 +219,8 @@ pub struct Reference {
     pub doubtful: bool,
     /// Keys under at least one hold.
     pub held_keys: HashSet<i64>,
+    /// Those of them that are held for their own sake: all that is in them is held.
+    pub held_whole: HashSet<i64>,
     /// Lots under at least one hold.
     pub held_lots: HashSet<uuid::Uuid>,
 }

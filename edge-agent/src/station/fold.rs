@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::operation;
-use super::types::{Custody, Label, Life, OperationState, QualityState};
+use super::types::{Custody, HoldMark, Label, Life, OperationState, QualityState};
 use touched::{note_changed, note_touched};
 use undo::correct;
 
@@ -94,6 +94,8 @@ pub fn fold_correction(labels: &mut HashMap<i64, Label>, event: &v1::Event, corr
             label.last_stage = event.stage;
             label.last_station.clone_from(&event.station);
             label.last_event = id;
+            // A supervisor has looked at what nobody can tell any more.
+            label.lost &= stage != Stage::Release;
         }
     }
 }
@@ -227,8 +229,17 @@ fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subj
             }
         }
         Stage::Scrap => reduce(label, amount(subject), Life::Scrapped),
-        Stage::Hold => label.holds.extend(Uuid::from_slice(&event.event_id).ok()),
-        Stage::Release => label.holds.clear(),
+        Stage::Hold => {
+            if let Ok(hold) = Uuid::from_slice(&event.event_id) {
+                let (reason, operator) = (event.reason.clone(), event.operator_id.clone());
+                label.holds.push(hold);
+                label.hold_marks.push(HoldMark { hold, reason, operator });
+            }
+        }
+        Stage::Release => {
+            label.holds.clear();
+            label.hold_marks.clear();
+        }
         Stage::Transfer => match event.action() {
             Action::Delete => arrive(label, event, go),
             _ => {

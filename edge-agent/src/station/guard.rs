@@ -96,12 +96,15 @@ pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Opt
     if rule.doubtful && step.world.reference.doubtful && !held(step, key) {
         let refusal = refusal(step, Code::HOLDS_LOST, key);
         step.permit(refusal.then(Next::HOLDS_LOST))?;
+    } else if rule.doubtful && lost(step, key) && !held(step, key) {
+        let refusal = refusal(step, Code::LABEL_LOST, key);
+        step.permit(refusal.then(Next::LABEL_LOST))?;
     }
     let Some(label) = label else {
         note_unknown(step, key);
         return Ok(None);
     };
-    if !label.known() {
+    if !label.known() || label.lost {
         note_unknown(step, key);
     }
     let ended = match label.life {
@@ -149,6 +152,11 @@ pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Opt
     Ok(Some(label))
 }
 
+/// Whether damage took what was known of it: it may be held.
+fn lost(step: &Step<'_>, key: i64) -> bool {
+    step.label(key).is_some_and(|label| label.lost)
+}
+
 /// The kit that a label lies in, where that is one of the order being worked on.
 pub(crate) fn kit_of(step: &Step<'_>, label: &Label) -> Option<i64> {
     let Custody::Parent { key } = label.custody else { return None };
@@ -184,16 +192,65 @@ fn note_unknown(step: &mut Step<'_>, key: i64) {
     step.note(Code::NOTE_UNKNOWN, vec![("uid".to_owned(), step.uid(key))]);
 }
 
-/// Whether a hold stands on it or on its lot, placed in the office or here.
+/// Whether a hold stands on it or on its lot, placed in the office or here, or on a package
+/// that it is in.
 pub(crate) fn held(step: &Step<'_>, key: i64) -> bool {
-    let reference = step.world.reference;
-    reference.held_keys.contains(&key)
-        || step.label(key).is_some_and(|label| {
-            !label.holds.is_empty() || label.lot.is_some_and(|lot| reference.held_lots.contains(&lot))
-        })
+    held_itself(step, key) || held_around(step, key).is_some()
+}
+
+/// Whether a hold stands on it or on its lot.
+pub(crate) fn held_itself(step: &Step<'_>, key: i64) -> bool {
+    step.world.reference.held_keys.contains(&key) || held_here(step, key)
+}
+
+/// Whether a hold stands on it for its own sake, and not for that of something in it: all
+/// that is in it is held with it.
+pub(crate) fn held_whole(step: &Step<'_>, key: i64) -> bool {
+    step.world.reference.held_whole.contains(&key) || held_here(step, key)
+}
+
+/// Whether a hold was placed on it here, or stands on its lot.
+fn held_here(step: &Step<'_>, key: i64) -> bool {
+    let lots = &step.world.reference.held_lots;
+    step.label(key)
+        .is_some_and(|label| !label.holds.is_empty() || label.lot.is_some_and(|lot| lots.contains(&lot)))
+}
+
+/// The package, of those that it is in, that is held with all that is in it. Ends on a cycle
+/// in bad data.
+pub(crate) fn held_around(step: &Step<'_>, key: i64) -> Option<i64> {
+    let mut seen = vec![key];
+    let mut at = key;
+    while let Some(Label { custody: Custody::Parent { key: parent }, .. }) = step.label(at) {
+        if seen.contains(parent) || !step.label(*parent).is_some_and(|label| label.package) {
+            return None;
+        }
+        if held_whole(step, *parent) {
+            return Some(*parent);
+        }
+        seen.push(*parent);
+        at = *parent;
+    }
+    None
+}
+
+/// Refuses to take something out of a package that is held with all that is in it, unless it is
+/// known that it stays held outside.
+pub(crate) fn check_taken_out(step: &mut Step<'_>, key: i64, package: i64) -> Result<(), Refusal> {
+    if held_itself(step, key) {
+        return Ok(());
+    }
+    let held = if held_whole(step, package) { Some(package) } else { held_around(step, package) };
+    let Some(held) = held else { return Ok(()) };
+    let refusal = refusal(step, Code::PACK_HELD, key)
+        .about([key, held])
+        .arg("package", step.uid(held))
+        .arg("reason", hold_reason(step, held));
+    step.permit(refusal.then(Next::HELD))
 }
 
 fn hold_reason(step: &Step<'_>, key: i64) -> String {
+    let key = if held_itself(step, key) { key } else { held_around(step, key).unwrap_or(key) };
     let lot = step.label(key).and_then(|label| label.lot);
     let mut holds: Vec<_> = step
         .world
@@ -205,8 +262,27 @@ fn hold_reason(step: &Step<'_>, key: i64) -> String {
         .collect();
     // A hash map has no order, and an answer must not depend on chance.
     holds.sort_by(|a, b| a.hold.cmp(&b.hold));
-    let code = holds.first().map(|hold| hold.reason.as_str()).unwrap_or("-");
-    reason_text(step, code)
+    let office = holds.first().map(|hold| hold.reason.as_str());
+    let here = || {
+        let mut marks = step.label(key)?.hold_reasons();
+        marks.find(|mark| !mark.reason.is_empty()).map(|mark| mark.reason.as_str())
+    };
+    reason_text(step, office.or_else(here).unwrap_or("-"))
+}
+
+/// Why each of the holds that stand on a label by this plant's own word was placed, in the
+/// operator's language, each reason once.
+pub(crate) fn reasons_here(step: &Step<'_>, label: &Label) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for hold in &label.holds {
+        let mark = label.hold_marks.iter().find(|mark| mark.hold == *hold);
+        let code = mark.map(|mark| mark.reason.as_str()).filter(|reason| !reason.is_empty());
+        let text = reason_text(step, code.unwrap_or("-"));
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join("; ")
 }
 
 /// A reason's text in the operator's language, else its code.
@@ -241,7 +317,7 @@ pub(crate) fn check_contents(step: &mut Step<'_>, key: i64) -> Result<Vec<i64>, 
     let unfit = |label: &Label| label.quality != QualityState::Unrestricted;
     let inside = contents(step, key);
     refuse_contents(step, key, &inside, |step, child| {
-        held(step, child) || step.label(child).is_some_and(unfit)
+        held(step, child) || lost(step, child) || step.label(child).is_some_and(unfit)
     })?;
     Ok(inside)
 }
@@ -250,7 +326,7 @@ pub(crate) fn check_contents(step: &mut Step<'_>, key: i64) -> Result<Vec<i64>, 
 pub(crate) fn check_held(step: &mut Step<'_>, key: i64) -> Result<(), Refusal> {
     refuse_unnamed(step, key)?;
     let inside = contents(step, key);
-    refuse_contents(step, key, &inside, held)
+    refuse_contents(step, key, &inside, |step, child| held(step, child) || lost(step, child))
 }
 
 /// Refuses a package of which it is not known here all that is in it.

@@ -113,6 +113,9 @@ fn take_out(step: &mut Step<'_>, uid: &Uid) -> Ruling {
         let refusal = Refusal::new(Code::ASSEMBLY_NOT_INSIDE).about(about).arg("uid", uid);
         step.permit(refusal)?;
     }
+    if let Some(package) = step.session.parent {
+        guard::check_taken_out(step, key, package)?;
+    }
     draft::push(step, key)?;
     Ok(Answer::new(Code::TAKEN_OUT).arg("uid", uid))
 }
@@ -156,6 +159,14 @@ fn record_out(step: &mut Step<'_>) -> Ruling {
         draft::clear(&mut step.session);
         return Ok(Answer::amber(Code::DONE_NOTHING));
     };
+    // The office may have come in between.
+    if let Some(package) = step.session.parent {
+        for key in step.session.draft.clone() {
+            if !draft::let_in_held(step, key) {
+                guard::check_taken_out(step, key, package)?;
+            }
+        }
+    }
     let events = links(step, v1::Action::Delete, &parent);
     let uid = step.session.parent.map(|key| step.uid(key)).unwrap_or_default();
     let count = step.session.draft.len();

@@ -4,7 +4,7 @@
 
 mod label;
 
-pub use label::{Custody, Label, Life, OperationState, QualityState, Touched};
+pub use label::{Custody, HoldMark, Label, Life, OperationState, QualityState, Touched};
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -7,7 +7,7 @@ use proto::v1;
 use tokio::sync::watch;
 
 use super::port::{Heads, Port, PortError, Read, Wishes};
-use crate::engine::{EngineError, Handle};
+use crate::engine::{EngineError, Handle, SERIES_AHEAD};
 
 /// What a Hello says of this program.
 const SOFTWARE: &str = concat!("edge-agent ", env!("CARGO_PKG_VERSION"));
@@ -171,7 +171,7 @@ impl Port for EnginePort {
 
     fn wishes(&self) -> Wishes {
         let status = self.engine.status();
-        let wishes = &status.wishes;
+        let (wishes, now) = (&status.wishes, Utc::now());
         Wishes {
             leases: wishes
                 .leases
@@ -181,9 +181,15 @@ impl Port for EnginePort {
             series: wishes
                 .series
                 .iter()
-                .map(|(series, count)| v1::SeriesRequest { series: series.clone(), count: *count })
+                .map(|wish| v1::SeriesRequest {
+                    series: wish.series.clone(),
+                    count: wish.count,
+                    // By this clock: where it is wrong, the cloud says so.
+                    for_us: if wish.ahead { now + SERIES_AHEAD } else { now }.timestamp_micros(),
+                })
                 .collect(),
             labels: wishes.labels.clone(),
+            everything: wishes.everything,
         }
     }
 

@@ -72,6 +72,8 @@ enum Ended {
     NewEpoch,
     #[error("the journal was found behind its mark")]
     Behind,
+    #[error("it is not known at the plant what is held")]
+    Doubt,
     #[error("the certificate is due for renewal")]
     Renewal,
     #[error(transparent)]
@@ -113,7 +115,7 @@ pub async fn run(
         tell(&told, false, Some(problem.clone()));
         match ended {
             Ended::Stopped => return,
-            Ended::NewEpoch | Ended::Behind | Ended::Renewal => {
+            Ended::NewEpoch | Ended::Behind | Ended::Doubt | Ended::Renewal => {
                 tracing::info!("{problem}; the stream starts again");
                 continue;
             }

@@ -30,6 +30,8 @@ pub struct Wishes {
     pub series: Vec<v1::SeriesRequest>,
     /// UIDs that this agent does not know.
     pub labels: Vec<i64>,
+    /// All reference data: it is not known here what is held.
+    pub everything: bool,
 }
 
 /// Events as they are journaled, in order, and their notes.

@@ -51,6 +51,8 @@ struct Stream<'a> {
     older: Vec<v1::EpochHead>,
     /// Hello said that the journal is behind its mark.
     behind: bool,
+    /// Hello asked for all reference data.
+    everything: bool,
     /// Epochs to send, oldest first.
     spans: Vec<Span>,
     /// Epoch and last seq of each batch on its way, and when it left.
@@ -102,6 +104,7 @@ async fn try_run(
         epoch: hello.epoch,
         older: hello.older_epochs.clone(),
         behind: hello.behind_mark,
+        everything: hello.reference_version == 0,
         spans: Vec::new(),
         in_flight: VecDeque::new(),
         asked: BTreeMap::new(),
@@ -285,6 +288,10 @@ impl Stream<'_> {
     /// Says what is wanted, once per wish until it is answered or grows old.
     async fn ask(&mut self) -> Result<(), Ended> {
         let wishes = self.port.wishes();
+        if wishes.everything && !self.everything {
+            // Only a Hello that says so gets all of it.
+            return Err(Ended::Doubt);
+        }
         let now = Instant::now();
         self.asked.retain(|_, until| *until > now);
         let leases =

@@ -17,6 +17,7 @@ async fn files_and_lines_as_people_use_them() {
     files(browser, &office.folder, &url).await;
     grid(browser, &url).await;
     sealed(browser, &url).await;
+    rows(browser, &url).await;
     letters(browser, &url).await;
     office.stop().await;
 }
@@ -155,6 +156,26 @@ async fn sealed(browser: &Browser, url: &str) {
     browser.pictures("lines-personal").await;
     browser.open(&format!("{url}/audit?action=master.read")).await;
     browser.says("#main", "suppliers:SEALED").await;
+}
+
+/// A list by keyboard: `j` goes into it, the arrows on and back, and Enter opens the row; on
+/// a phone its rows are cards.
+async fn rows(browser: &Browser, url: &str) {
+    browser.open(&format!("{url}/masters/units")).await;
+    browser.find("[data-row]").await;
+    // j, down, down, up.
+    browser.press("j\u{e015}\u{e015}\u{e013}").await;
+    let at = "return [...document.querySelectorAll('[data-row]')].indexOf(document.activeElement)";
+    assert_eq!(browser.run(at, json!([])).await, 1);
+    let card = "return getComputedStyle(document.querySelector('.tw-list tbody tr')).display";
+    assert_eq!(browser.run(card, json!([])).await, "table-row");
+    browser.size((360, 740)).await;
+    assert_eq!(browser.run(card, json!([])).await, "grid");
+    browser.picture("lines-list-phone").await;
+    browser.size((1280, 800)).await;
+    browser.press("\u{e007}").await;
+    browser.says(".tw-crumbs", "Units").await;
+    browser.find("form input[name=version]").await;
 }
 
 /// Keys of one letter, which a person can turn off; the ones with Ctrl remain.

@@ -106,16 +106,22 @@ async fn raise(browser: &Browser, url: &str, link: &str) -> String {
     browser.says("h1", "Requests").await;
     browser.pictures("request-none").await;
     browser.click("a[href='/requests/new']").await;
-    browser.click("#subject").await;
+    browser.click("#in-subject").await;
     browser.press("Bearings for line 2").await;
-    browser.click("#amount").await;
+    browser.click("#in-amount").await;
     browser.press("48,000.50").await;
-    browser.run("document.querySelector('#plant').value = 'KOL'", json!([])).await;
-    browser.click("#text").await;
+    browser.run("document.querySelector('#in-plant').value = 'KOL'", json!([])).await;
+    browser.click("#in-text").await;
     browser.press("The ones in line 2 are worn.").await;
+    // What is asked for, scanned: a code that is scanned again counts up its line.
+    browser.run("document.querySelector('[data-grid]').closest('details').open = true", json!([])).await;
+    browser.click("#grid-scan").await;
+    browser.press("BRG-6204\u{e007}BRG-6205\u{e007}BRG-6204\u{e007}BRG-6204\u{e007}").await;
+    browser.says("[data-said]", "BRG-6204 × 3").await;
     browser.pictures("request-new").await;
     browser.click("form[action='/requests'] button[type=submit]").await;
     browser.says("h1", "RQ-000001").await;
+    browser.says("#main table", "BRG-6205").await;
     browser.pictures("request-raised").await;
     let address = browser.page.current_url().await.unwrap().to_string();
     // Nobody approves what they raised themselves.

@@ -16,7 +16,7 @@ async fn every_row_that_the_seed_publishes_is_understood_by_the_agent() {
     let plants: Vec<PathBuf> = ["kolkata.toml", "visakhapatnam.toml"].map(|name| configs.join(name)).into();
     let reference = configs.join("reference/saif.toml");
     let today = chrono::NaiveDate::from_ymd_opt(2025, 1, 15).unwrap();
-    platform::seed::seed(&test.db, [7; 32], &plants, Some(&reference), None, today).await.unwrap();
+    platform::seed::seed(&test.db, [7; 32], &plants, Some(&reference), None, today, false).await.unwrap();
 
     let tenant = platform::tenancy::find_tenant(&test.db, "SAIF").await.unwrap().expect("the seeded tenant");
     let rows: Vec<(String, String, String, Value)> = test

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 
 use super::model::{Before, Span};
 use crate::mirror::date;
-use crate::mirror::sums::{first_pass, incoming, of_days};
+use crate::mirror::firsts::SPOILT;
+use crate::mirror::sums::{incoming, of_days};
 
 /// What is asked about: days, and plants; none of them named: all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,8 @@ pub struct Counts {
     pub dispatched: i64,
     pub scrapped: i64,
     pub refused: i64,
-    /// First attempts with a result, and those that passed.
+    /// Units that were inspected at an operation for the first time, and those that passed there at
+    /// once.
     pub first: i64,
     pub first_passed: i64,
     /// All results, and those that failed.
@@ -270,8 +272,8 @@ pub fn outside(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
     bars(conn, SQL, scope)
 }
 
-/// Machines, by the quarters of an hour in which they recorded work, of all quarters in
-/// which any machine of their plant did: a machine is measured against the time in which
+/// Machines, by the quarter hours of which there is a record of them, of all quarter hours of
+/// which there is one of any machine of their plant: a machine is measured against the time in which
 /// its plant worked, and one that says nothing at all is not listed as idle.
 pub fn machines(conn: &Connection, scope: &Scope) -> duckdb::Result<Bars> {
     const SQL: &str = "
@@ -357,7 +359,7 @@ fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'s
         Kpi::Scrapped => life("f.stage = 21"),
         Kpi::Refused => Some(("fact_lifecycle", "f.stage = 37", "1::bigint", "0::bigint")),
         // Of a share what spoils it.
-        Kpi::FirstPass => seen(concat!(first_pass!(), " and f.outcome <> 1")),
+        Kpi::FirstPass => Some((SPOILT, "true", "1::bigint", "f.ordinal::bigint")),
         Kpi::Rejects => seen("f.outcome = 2"),
         Kpi::IncomingPass => seen(concat!(incoming!(), " and f.outcome <> 1")),
         Kpi::Outside => Some(("fact_reading", "f.outside", "1::bigint", "f.ordinal::bigint")),

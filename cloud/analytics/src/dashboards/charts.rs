@@ -89,7 +89,8 @@ pub(super) fn charts(texts: &Texts, asked: &Asked, view: &View) -> Vec<Chart> {
             all.push(machines(texts, asked, view));
         }
         Board::Quality => {
-            all.push(line(&[Kpi::FirstPass]));
+            let about = texts.t("dashboard-about-first_pass");
+            all.push(Chart { note: about, ..line(&[Kpi::FirstPass]) });
             all.push(bars("dashboard-rejects", &view.rejects, true, (Kpi::Rejects, "reason")));
             all.push(bars("dashboard-outside", &view.outside, false, (Kpi::Outside, "reading")));
         }
@@ -248,6 +249,8 @@ fn machines(texts: &Texts, asked: &Asked, view: &View) -> Chart {
     let title = texts.t("dashboard-machines");
     let mut chart = pareto(texts, asked, &title, &view.machines, false, (Kpi::Operations, "machine"));
     chart.none = texts.t("dashboard-none-machines");
+    let about = texts.t("dashboard-about-machines");
+    chart.note = [about, chart.note].join(" ").trim().to_owned();
     chart
 }
 

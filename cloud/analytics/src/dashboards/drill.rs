@@ -126,7 +126,10 @@ pub async fn behind(
     let (code, plants) = state
         .db
         .tx(&cx, async |tx| {
-            Ok::<_, TraceError>((own_code(tx).await?, store::plants(tx).await.map_err(DbError::from)?))
+            Ok::<_, TraceError>((
+                own_code(tx).await?,
+                store::plants(tx, caller.texts.lang).await.map_err(DbError::from)?,
+            ))
         })
         .await
         .map_err(Problem::from)?;

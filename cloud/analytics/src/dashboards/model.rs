@@ -22,7 +22,8 @@ pub enum Kpi {
     Scrapped,
     /// Acts that a station refused.
     Refused,
-    /// Share of first attempts that passed, in percent.
+    /// Share of units, of those inspected at an operation for the first time, that passed every
+    /// first inspection there, in percent.
     FirstPass,
     /// Results that failed.
     Rejects,

@@ -95,7 +95,8 @@ struct Figures<'a> {
     texts: &'a Texts,
     zone: Tz,
     asked: &'a Asked,
-    address: &'a str,
+    /// The days that are counted, whatever day it is where the events behind are listed.
+    counted: &'a Asked,
     view: &'a View,
     charts: Vec<Chart>,
     now: DateTime<Utc>,
@@ -131,6 +132,13 @@ impl Figures<'_> {
     /// The dashboard of one plant, of the same days.
     fn of_plant(&self, plant: &str) -> String {
         address(&Asked { plant: plant.to_owned(), ..self.asked.clone() })
+    }
+
+    /// The events behind a figure, of all plants or of one.
+    fn behind(&self, tile: &Tile, plant: Option<&str>) -> String {
+        let plant = plant.map_or_else(|| self.counted.plant.clone(), str::to_owned);
+        let of = address(&Asked { plant, ..self.counted.clone() });
+        format!("{HREF}/events/{}?{of}", tile.kpi.name())
     }
 
     /// How a tile stands, as a class, a sign that needs no colour, and a text.
@@ -209,7 +217,9 @@ async fn page(
     let may_see = caller.plants(&DASHBOARD_READ);
     let all = state
         .db
-        .tx(&caller.at(&DASHBOARD_READ), async |tx| Ok::<_, DbError>(store::plants(tx).await?))
+        .tx(&caller.at(&DASHBOARD_READ), async |tx| {
+            Ok::<_, DbError>(store::plants(tx, caller.texts.lang).await?)
+        })
         .await?;
     let plants: Vec<(String, String)> =
         all.into_iter().filter(|(code, ..)| may_see.has(code)).map(|(code, name, _)| (code, name)).collect();
@@ -277,9 +287,9 @@ async fn render(
     let texts = &caller.texts;
     match service::view(state, mirrors, caller, board, asked, now).await {
         Ok(view) => {
-            let charts = charts(texts, asked, &view);
-            let address = &address(asked);
-            let figures = Figures { texts, zone: caller.zone, asked, address, view: &view, charts, now };
+            let counted = &asked.of_days(view.span);
+            let charts = charts(texts, counted, &view);
+            let figures = Figures { texts, zone: caller.zone, asked, counted, view: &view, charts, now };
             Ok(figures.render()?)
         }
         Err(problem) if service::is_waiting(&problem) => Ok(Waiting::of(texts, &problem).render()?),
@@ -375,7 +385,8 @@ async fn events(
     let now = Utc::now();
     let of = (kpi, &asked, &narrowed, Some(after.as_str()));
     let found = drill::behind(&state, &mirrors, &caller, of, now).await;
-    let shell = Shell::new(&state, &caller, caller.t(&format!("kpi-{}", kpi.name())), HREF);
+    let shell = Shell::new(&state, &caller, caller.t(&format!("kpi-{}", kpi.name())), HREF)
+        .under(format!("/dashboards/executive?{}", address(&asked)), caller.t("nav-dashboards"));
     match found {
         Ok(page) => {
             let texts = &caller.texts;
@@ -463,7 +474,9 @@ async fn show_targets(
         typed,
         error,
     };
-    Shell::new(state, caller, caller.t("dashboard-targets"), HREF).page(headers, &view)
+    Shell::new(state, caller, caller.t("dashboard-targets"), HREF)
+        .under(HREF, caller.t("nav-dashboards"))
+        .page(headers, &view)
 }
 
 /// A target as the form sends it.

@@ -38,6 +38,16 @@ pub struct Asked {
     pub to: String,
 }
 
+impl Asked {
+    /// The same with the days that were looked at: "today" is another day at a plant in
+    /// another time zone, and after midnight.
+    #[must_use]
+    pub(super) fn of_days(&self, span: Span) -> Self {
+        let Span { from, to } = span;
+        Self { period: "days".into(), from: from.to_string(), to: to.to_string(), ..self.clone() }
+    }
+}
+
 /// A day of a chart; null where nothing at all was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = DashboardDay)]
@@ -112,7 +122,7 @@ pub struct View {
     pub plants: Vec<PlantRow>,
     /// Units in work now.
     pub wip: Vec<Wip>,
-    /// Machines, by quarters of an hour in which they recorded work.
+    /// Machines, by quarter hours with a record.
     pub machines: Bars,
     /// Reasons of failed results, most first.
     pub rejects: Bars,
@@ -198,7 +208,8 @@ pub async fn view(
 ) -> Result<View, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
     let cx = caller.at(&DASHBOARD_READ);
-    let all_plants = state.db.tx(&cx, async |tx| Ok::<_, DbError>(store::plants(tx).await?)).await?;
+    let all_plants =
+        state.db.tx(&cx, async |tx| Ok::<_, DbError>(store::plants(tx, caller.texts.lang).await?)).await?;
     let (scope, zone) = scope(caller, asked, &all_plants, now)?;
     let today = now.with_timezone(&zone).date_naive();
     let by_month = asked.period == "month" && asked.from.is_empty() && asked.to.is_empty();
@@ -475,7 +486,7 @@ pub async fn set_target(
     state
         .db
         .tx(&caller.at(&DASHBOARD_TARGETS), async |tx| {
-            let there = store::plants(tx).await.map_err(DbError::from)?;
+            let there = store::plants(tx, caller.texts.lang).await.map_err(DbError::from)?;
             if !plant.is_empty() && !there.iter().any(|(code, ..)| code == plant) {
                 wrong = wrong.clone().field("plant", text("dashboard-wrong-plant"));
             }

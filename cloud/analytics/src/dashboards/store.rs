@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
+use platform::i18n::Lang;
 use rust_decimal::Decimal;
 use sqlx::Error;
 
@@ -176,12 +177,14 @@ pub async fn wip_units(
     .await
 }
 
-/// Codes, names and time zones of plants.
-pub async fn plants(tx: &mut Tx) -> Result<Vec<(String, String, String)>, Error> {
+/// Codes, names for a reader of this language, and time zones of plants.
+pub async fn plants(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select code, name, time_zone from plants where tenant_id = $1 and deleted_at is null order by code",
+        r#"select code, coalesce(names ->> $2, name) as "name!", time_zone from plants
+           where tenant_id = $1 and deleted_at is null order by code"#,
         tenant,
+        lang.code(),
     )
     .fetch_all(tx.conn())
     .await?;

@@ -180,6 +180,117 @@ async fn a_correction_takes_a_unit_out_of_the_figures() {
 }
 
 #[tokio::test]
+async fn first_pass_yield_counts_units_and_no_retest() {
+    let mut world = World::new().await;
+    let units = [1, 2, 3, 4].map(|number| world.key("KOL", "FG", number));
+    for unit in units {
+        world.say("KOL", event(Stage::Grn, "2025-01-09T05:00:00Z").mint(unit, "PUMP"));
+    }
+    let result = |unit: i64, at: &str, attempt: i32, outcome: Outcome| {
+        let mut seen = event(Stage::Inspection, at).part(unit, Role::Subject).result(outcome);
+        (seen.operation, seen.reason) = ("TEST".into(), "LEAK".into());
+        seen.attempt = attempt.try_into().unwrap();
+        seen
+    };
+    let [good, reworked, bad, late] = units;
+    world.say("KOL", result(good, "2025-01-10T05:00:00Z", 1, Outcome::Passed));
+    world.say("KOL", result(reworked, "2025-01-10T05:00:00Z", 1, Outcome::Failed));
+    // After rework; and looked at again, as another first attempt.
+    world.say("KOL", result(reworked, "2025-01-10T07:00:00Z", 2, Outcome::Passed));
+    world.say("KOL", result(reworked, "2025-01-11T07:00:00Z", 1, Outcome::Passed));
+    world.say("KOL", result(good, "2025-01-11T08:00:00Z", 1, Outcome::Passed));
+    // One inspection of that operation it passes, another one not.
+    world.say("KOL", result(bad, "2025-01-11T05:00:00Z", 1, Outcome::Passed));
+    let failed = world.say("KOL", result(bad, "2025-01-12T06:00:00Z", 1, Outcome::Failed));
+    // Of this one only the rework is known.
+    world.say("KOL", result(late, "2025-01-11T06:00:00Z", 2, Outcome::Passed));
+    world.send("KOL", 50).await;
+    let office = Office::of(&world).await;
+    let share = async |days: &str| {
+        let view = office.json(&format!("/api/v1/dashboards/quality?period=days&{days}")).await;
+        tile(&view, "first_pass")["value"].as_str().map(str::to_owned)
+    };
+    let (all, tenth) = ("from=2025-01-01&to=2025-01-31", "from=2025-01-10&to=2025-01-10");
+    let eleventh = "from=2025-01-11&to=2025-01-11";
+    let is = |text: &str| Some(text.to_owned());
+    assert_eq!(share(all).await, is("33.3"), "one of three");
+    assert_eq!((share(tenth).await, share(eleventh).await), (is("50"), is("0")), "each on its first day");
+    assert_eq!(share("from=2025-01-12&to=2025-01-31").await, None, "nobody was inspected for the first time");
+    let path = format!("/api/v1/kpis/first_pass/events?period=days&{all}");
+    let behind = office.json(&path).await;
+    let events = behind["events"].as_array().unwrap();
+    assert_eq!((&behind["total"], events.len()), (&json!(2), 2), "{behind}");
+    assert!(events.iter().all(|event| event["detail"] == "LEAK" && event["adds"] == 1), "{behind}");
+    let narrowed = office.json(&format!("{path}&reason=LEAK")).await;
+    assert_eq!(narrowed["total"], 2);
+    let equal = async || {
+        let now = Utc::now();
+        let report = crate::mirror::check::check(&office.mirrors, &world.test.db, world.tenant, now).await;
+        assert_eq!(report.unwrap().differences, Vec::<String>::new());
+    };
+    equal().await;
+    // The later failure was a mistake; and an earlier one comes late from the other plant.
+    let mut correct = event(Stage::Correct, "2025-01-13T05:00:00Z");
+    correct.corrects = failed.as_bytes().to_vec();
+    world.say("KOL", correct);
+    world.say("VSK", result(late, "2025-01-10T04:00:00Z", 1, Outcome::Failed));
+    world.send("KOL", 50).await;
+    world.send("VSK", 50).await;
+    office.follow(&world).await;
+    assert_eq!((share(tenth).await, share(eleventh).await), (is("33.3"), is("100")));
+    let now = Utc::now();
+    let report =
+        crate::mirror::check::check(&office.mirrors, &world.test.db, world.tenant, now).await.unwrap();
+    assert_eq!(report.differences, Vec::<String>::new());
+    let before = office.json(&format!("/api/v1/dashboards/quality?period=days&{all}")).await;
+    office.mirrors.rebuild(&world.test.db, world.tenant, now, |_, _| {}).await.unwrap();
+    let after = office.json(&format!("/api/v1/dashboards/quality?period=days&{all}")).await;
+    assert_eq!(
+        (&before["tiles"], &before["days"]),
+        (&after["tiles"], &after["days"]),
+        "built anew it is the same"
+    );
+}
+
+#[tokio::test]
+async fn what_is_ingested_is_on_the_dashboard_by_itself() {
+    let mut world = World::new().await;
+    let office = Office::of(&world).await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let worker = tokio::spawn(crate::mirror::run(
+        office.mirrors.clone(),
+        world.test.db.clone(),
+        world.committed.clone(),
+        stop.clone(),
+    ));
+    let mut heard = office.mirrors.hear(world.tenant, platform::ctx::Plants::All).unwrap();
+    let path = format!("/api/v1/dashboards/receiving?{ALL_DAYS}");
+    for nth in 1..=3 {
+        let key = world.key("KOL", "FG", nth);
+        world.say("KOL", event(Stage::Grn, "2025-01-10T05:00:00Z").mint(key, "PUMP"));
+        world.send("KOL", 10).await;
+        let shown = async {
+            loop {
+                let view = office.json(&path).await;
+                let fresh = &view["fresh"];
+                // The mirror itself says up to which batch it counts.
+                let batch = fresh["batch"].as_u64().unwrap();
+                let value = tile(&view, "received")["value"].clone();
+                assert_eq!(value, if batch == 0 { Value::Null } else { json!(batch.to_string()) }, "{view}");
+                if batch == nth && fresh["behind"] == 0 {
+                    break;
+                }
+                assert!(heard.next().await);
+            }
+        };
+        let within = tokio::time::timeout(std::time::Duration::from_secs(60), shown).await;
+        within.expect("it comes by itself");
+    }
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test]
 async fn targets_are_set_judged_and_told_when_wrong() {
     let mut world = World::new().await;
     let mut chance = Chance::of(4);
@@ -362,6 +473,11 @@ async fn a_day_that_goes_on_is_compared_with_the_same_part_of_the_day_before() {
     assert_eq!(view["before"]["so_far"], true);
     let page = office.page("/dashboards/executive?period=today").await;
     assert!(page.contains("up to the same time of the day"), "{page}");
+    // What a figure leads to are the days that it counts, though a plant's clocks are
+    // hours behind and the reader's clock goes on.
+    let today = view["span"]["from"].as_str().unwrap();
+    let behind = format!("/dashboards/events/received?period=days&#38;from={today}&#38;to={today}\"");
+    assert!(page.contains(&behind), "{behind} in {page}");
     assert!(
         !office.page(&format!("/dashboards/executive?{ALL_DAYS}")).await.contains("same time of the day")
     );

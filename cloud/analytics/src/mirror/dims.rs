@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, NaiveDate};
 use duckdb::{Connection, params};
+use uuid::Uuid;
 
 use super::schema::DIMENSIONS;
 use super::value::days;
@@ -25,6 +26,9 @@ pub enum Dim {
     Supplier,
     Customer,
     Reading,
+    Lot,
+    PurchaseOrder,
+    SalesOrder,
 }
 
 /// All codes of a mirror, and those that its file has not yet.
@@ -76,11 +80,17 @@ impl Dims {
         id
     }
 
-    /// Codes of items, and of suppliers and customers.
+    /// Codes of which Postgres knows more than the code.
     #[must_use]
-    pub fn named(&self) -> (Vec<String>, Vec<String>) {
+    pub fn named(&self) -> Codes {
         let codes = |dim: Dim| self.lists[dim as usize].keys().map(|(_, code)| code.clone());
-        (codes(Dim::Item).collect(), codes(Dim::Supplier).chain(codes(Dim::Customer)).collect())
+        Codes {
+            items: codes(Dim::Item).collect(),
+            partners: codes(Dim::Supplier).chain(codes(Dim::Customer)).collect(),
+            lots: codes(Dim::Lot).filter_map(|lot| lot.parse().ok()).collect(),
+            purchase_orders: codes(Dim::PurchaseOrder).collect(),
+            sales_orders: codes(Dim::SalesOrder).collect(),
+        }
     }
 
     /// Notes a day for the dimension of dates.
@@ -97,14 +107,18 @@ impl Dims {
         conn: &Connection,
         name: impl Fn(Dim, &str) -> (String, String),
     ) -> duckdb::Result<()> {
-        for (at, id, plant, code) in self.fresh.drain(..) {
-            let (table, dim) = (DIMENSIONS[at], ALL[at]);
-            let (name, kind) = name(dim, &code);
-            conn.execute(
-                &format!("insert into dim_{table} values (?, ?, ?, ?, ?)"),
-                params![id, plant, code, name, kind],
-            )?;
+        // Those of a table after each other: a step may bring thousands of lots.
+        self.fresh.sort_by_key(|(at, ..)| *at);
+        for of_table in self.fresh.chunk_by(|one, next| one.0 == next.0) {
+            let Some((at, ..)) = of_table.first() else { continue };
+            let mut rows = conn.appender(&format!("dim_{}", DIMENSIONS[*at]))?;
+            for (at, id, plant, code) in of_table {
+                let (name, kind) = name(ALL[*at], code);
+                rows.append_row(params![id, plant, code, name, kind])?;
+            }
+            rows.flush()?;
         }
+        self.fresh.clear();
         for day in self.fresh_days.drain(..) {
             let (week, weekday) = (day.iso_week().week() as i32, day.weekday().number_from_monday() as i32);
             conn.execute(
@@ -116,10 +130,11 @@ impl Dims {
     }
 }
 
-/// Gives codes the names and kinds that they have now.
-pub fn rename(conn: &Connection, names: &Names) -> duckdb::Result<()> {
+/// Gives codes the names and kinds that they have now, within a transaction. Answers whether
+/// a lot or an order is somebody else's than it was.
+pub fn rename(conn: &Connection, names: &Names) -> duckdb::Result<bool> {
     conn.execute_batch(
-        "begin; create or replace temp table named (dim integer, code varchar, name varchar, kind varchar)",
+        "create or replace temp table named (dim integer, code varchar, name varchar, kind varchar)",
     )?;
     let mut rows = conn.appender("named")?;
     for ((dim, code), (name, kind)) in names {
@@ -127,9 +142,12 @@ pub fn rename(conn: &Connection, names: &Names) -> duckdb::Result<()> {
     }
     rows.flush()?;
     drop(rows);
-    for dim in [Dim::Item, Dim::Supplier, Dim::Customer, Dim::Plant] {
+    let mut moved = false;
+    for dim in
+        [Dim::Item, Dim::Supplier, Dim::Customer, Dim::Plant, Dim::Lot, Dim::PurchaseOrder, Dim::SalesOrder]
+    {
         let table = DIMENSIONS[dim as usize];
-        conn.execute(
+        let changed = conn.execute(
             &format!(
                 "update dim_{table} set name = n.name, kind = n.kind from named n \
                  where n.dim = ? and n.code = dim_{table}.code \
@@ -137,8 +155,21 @@ pub fn rename(conn: &Connection, names: &Names) -> duckdb::Result<()> {
             ),
             params![dim as i32],
         )?;
+        moved |= changed > 0 && matches!(dim, Dim::Lot | Dim::PurchaseOrder | Dim::SalesOrder);
     }
-    conn.execute_batch("drop table named; commit")
+    conn.execute_batch("drop table named")?;
+    Ok(moved)
+}
+
+/// Codes of which Postgres knows more than the code.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "named as the dimensions are")]
+pub struct Codes {
+    pub items: Vec<String>,
+    pub partners: Vec<String>,
+    pub lots: Vec<Uuid>,
+    pub purchase_orders: Vec<String>,
+    pub sales_orders: Vec<String>,
 }
 
 /// Name and kind of codes, by dimension and code.
@@ -158,4 +189,7 @@ pub const ALL: [Dim; DIMENSIONS.len()] = [
     Dim::Supplier,
     Dim::Customer,
     Dim::Reading,
+    Dim::Lot,
+    Dim::PurchaseOrder,
+    Dim::SalesOrder,
 ];

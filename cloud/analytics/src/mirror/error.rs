@@ -30,6 +30,9 @@ pub enum MirrorError {
         /// The last batch of what could not be fed.
         batch: i64,
     },
+    /// It was built anew time and again, and each time was damaged.
+    #[error("this mirror is damaged again and again; it is built anew within the hour")]
+    Worn,
     /// The question took longer than a question may.
     #[error("the question took too long")]
     TimedOut,
@@ -66,6 +69,9 @@ impl MirrorError {
         let Self::Duck(error) = self else {
             return false;
         };
+        if self.is_full() {
+            return false;
+        }
         let text = error.to_string().to_ascii_lowercase();
         ["checksum", "corrupt", "fatal", "invalidated", "serialization error", "not a valid duckdb"]
             .iter()
@@ -73,11 +79,27 @@ impl MirrorError {
     }
 }
 
+impl MirrorError {
+    /// Whether there is no room on the disk: the file is not at fault, and making it anew
+    /// would need more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            Self::Duck(error) => {
+                let text = error.to_string().to_ascii_lowercase();
+                text.contains("no space left") || text.contains("max_temp_directory_size")
+            }
+            _ => false,
+        }
+    }
+}
+
 impl From<MirrorError> for Problem {
     fn from(error: MirrorError) -> Self {
         let code = match &error {
             MirrorError::Elsewhere | MirrorError::Locked(_) => "mirror.elsewhere",
-            MirrorError::Building { .. } => "mirror.building",
+            MirrorError::Building { .. } | MirrorError::Worn => "mirror.building",
             MirrorError::Aside { .. } => "mirror.aside",
             MirrorError::TimedOut => "mirror.too_long",
             MirrorError::Busy | MirrorError::Closed => "mirror.busy",

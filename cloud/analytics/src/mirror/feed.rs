@@ -1,27 +1,28 @@
 //! Writes what a step read from Postgres into a mirror, in one transaction with the
 //! cursor: a kill in the middle leaves the file at the batch before.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use duckdb::types::Value;
 use duckdb::{Connection, params};
 use uuid::Uuid;
 
-use super::dims::{Dim, Dims};
+use super::dims::{Dim, Dims, Names};
 use super::error::MirrorError;
 use super::file::File;
+use super::identity::{follow, named, number_partners};
 use super::marks::{Act, Stretch};
+use super::names::UnitRow;
 use super::schema::VOIDABLE;
-use super::source::{EventRow, LinkRow, Place, Step, SubjectRow};
-use super::sums;
+use super::source::{EventRow, LinkRow, OrderRow, Place, Step, SubjectRow};
 use super::value::{date, day_of, moment, outside, quantity};
 use super::voids::Corrections;
+use super::{firsts, sums};
 
 /// Of the roles of proto `Role`, those of a UID that an event is about or that it made.
 const ABOUT: [i16; 3] = [0, 1, 3];
-/// Proto `Stage` of GRN and the others that bring a lot, for which the order names the
-/// supplier where the lot does not.
+/// Type of an order that names the supplier where the lot does not.
 const ORDER_OF_SUPPLIER: &str = "po";
 /// Type of a customer's order.
 const ORDER_OF_CUSTOMER: &str = "so";
@@ -53,6 +54,9 @@ pub fn write(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     })?;
     file.meta.through_batch = step.through;
     file.meta.through_at = step.through_at;
+    if step.after == 0 {
+        file.meta.identified = step.projected;
+    }
     Ok(())
 }
 
@@ -66,7 +70,8 @@ pub fn built(file: &mut File) -> Result<(), MirrorError> {
     }
     file.under(Act::Sums, file.here(), |file| {
         file.conn.execute_batch("begin")?;
-        let done = sums::renew_all(&file.conn)
+        let done = firsts::renew_all(&file.conn)
+            .and_then(|()| sums::renew_all(&file.conn))
             .and_then(|()| file.conn.execute_batch("update mirror set built = true; commit"));
         if done.is_err() {
             // The transaction ends with the connection anyway.
@@ -87,9 +92,10 @@ struct Shared {
     operator: i32,
     shift: i32,
     operation: i32,
-    item: i32,
-    supplier: i32,
+    unit: Unit,
     customer: i32,
+    purchase_order: i32,
+    sales_order: i32,
     reason: i32,
     key: Option<i64>,
     units: i32,
@@ -97,8 +103,17 @@ struct Shared {
     void: bool,
 }
 
+/// What a UID of an event is, and whose.
+struct Unit {
+    item: i32,
+    lot: i32,
+    supplier: i32,
+    item_told: bool,
+    lot_told: bool,
+}
+
 fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
-    let built = file.meta.built;
+    let (built, identified) = (file.meta.built, file.meta.identified);
     let File { conn, dims, corrections, .. } = file;
     let known: HashSet<Uuid> =
         step.early.iter().map(|(id, _)| *id).filter(|id| corrections.knows(*id)).collect();
@@ -114,6 +129,7 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
         of_event.entry((subject.agent_id, subject.epoch, subject.seq)).or_default().push(subject);
     }
     let none = Vec::new();
+    number_partners(dims, &step.names);
     let mut shared: HashMap<Place, (Shared, &EventRow)> = HashMap::with_capacity(step.events.len());
     for event in &step.events {
         let subjects = of_event.get(&event.place()).unwrap_or(&none);
@@ -142,8 +158,8 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
             s.operator,
             s.shift,
             s.operation,
-            s.item,
-            s.supplier,
+            s.unit.item,
+            s.unit.supplier,
             s.customer,
             s.reason,
             event.stage,
@@ -155,6 +171,11 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
             s.minted,
             quantity(event.accepted_quantity),
             quantity(event.rejected_quantity),
+            s.unit.lot,
+            s.purchase_order,
+            s.sales_order,
+            s.unit.item_told,
+            s.unit.lot_told,
             s.void
         ])?;
     }
@@ -183,7 +204,7 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
             s.operator,
             s.shift,
             s.operation,
-            s.item,
+            s.unit.item,
             event.stage,
             event.attempt,
             s.key,
@@ -194,6 +215,7 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
             quantity(reading.low),
             quantity(reading.high),
             outside(reading.value, reading.low, reading.high),
+            s.unit.item_told,
             s.void
         ])?;
     }
@@ -205,7 +227,7 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
         let Some((s, _)) = shared.get(&event.place()) else { continue };
         let subjects = of_event.get(&event.place()).unwrap_or(&none);
         for (ordinal, subject) in about(subjects).into_iter().enumerate() {
-            let item = if subject.item.is_empty() { s.item } else { dims.id(Dim::Item, 0, &subject.item) };
+            let unit = unit(Some(subject), orders(step, event), &step.names, dims);
             rows.append_row(params![
                 s.agent,
                 event.epoch,
@@ -219,13 +241,17 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
                 s.operator,
                 s.shift,
                 s.operation,
-                item,
-                s.supplier,
+                unit.item,
+                unit.supplier,
                 s.reason,
                 event.stage,
                 event.outcome,
                 event.attempt,
                 subject.key,
+                unit.lot,
+                s.purchase_order,
+                unit.item_told,
+                unit.lot_told,
                 s.void
             ])?;
         }
@@ -272,16 +298,43 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     drop(rows);
 
     let mut touched: BTreeSet<NaiveDate> = step.events.iter().map(day).collect();
-    touched.extend(judge_again(conn, dims, corrections, step, &pairs)?);
+    let (days, mut keys) = judge_again(conn, dims, corrections, step, &pairs)?;
+    touched.extend(days);
+    // Units born in this step were perhaps told of before, by another plant. Before what the
+    // registry held when the file was begun there was nothing to tell late.
+    let born = if step.through > identified { units_born(step) } else { Vec::new() };
+    follow(conn, dims, &born, &step.names, true)?;
     if built {
+        for event in step.events.iter().filter(|event| is_first_result(event)) {
+            let subjects = of_event.get(&event.place()).unwrap_or(&none);
+            keys.extend(about(subjects).iter().map(|subject| subject.key));
+        }
+        touched.extend(firsts::renew(conn, &keys)?);
         sums::renew(conn, &touched)?;
     }
-    dims.write(conn, |dim, code| step.names.get(&(dim as u8, code.to_owned())).cloned().unwrap_or_default())?;
+    dims.write(conn, named(&step.names))?;
     conn.execute(
         "update mirror set through_batch = ?, through_at = ?",
         params![step.through, step.through_at.map_or(Value::Null, moment)],
     )?;
+    if step.after == 0 {
+        conn.execute("update mirror set identified = ?", params![step.projected])?;
+    }
     Ok(())
+}
+
+/// Whether it may be the first result of a unit at an operation, as `firsts.rs` says it.
+fn is_first_result(event: &EventRow) -> bool {
+    let of_work = event.stage == 15 || event.stage == 7 && !event.operation.is_empty();
+    event.outcome != 0 && event.attempt <= 1 && of_work
+}
+
+/// The units that were born in a step, as the registry says them.
+fn units_born(step: &Step) -> Vec<UnitRow> {
+    let born = step.subjects.iter().filter(|subject| subject.mint);
+    let unit = |s: &SubjectRow| UnitRow { key: s.key, item: s.known_item.clone(), lot_id: s.known_lot };
+    let all: BTreeMap<i64, UnitRow> = born.map(|subject| (subject.key, unit(subject))).collect();
+    all.into_values().collect()
 }
 
 fn day(event: &EventRow) -> NaiveDate {
@@ -308,10 +361,8 @@ fn share(
     corrections: &Corrections,
 ) -> Shared {
     let about = about(subjects);
-    let orders = step.orders.get(&event.place()).map_or(&[][..], Vec::as_slice);
-    let partner = |kind: &str| orders.iter().find(|(of, _)| of == kind).map(|(_, partner)| partner.as_str());
-    let lot = subjects.iter().filter_map(|s| s.lot_id).find_map(|lot| step.suppliers.get(&lot));
-    let supplier = lot.map(String::as_str).or_else(|| partner(ORDER_OF_SUPPLIER)).unwrap_or_default();
+    let first = about.first().copied();
+    let (purchase, sale) = orders(step, event);
     let plant = dims.id(Dim::Plant, 0, &event.plant);
     Shared {
         agent: dims.id(Dim::Agent, 0, &event.agent_id.to_string()),
@@ -321,29 +372,62 @@ fn share(
         operator: dims.id(Dim::Operator, 0, &event.operator_id),
         shift: dims.id(Dim::Shift, 0, &event.shift),
         operation: dims.id(Dim::Operation, 0, &event.operation),
-        item: dims.id(Dim::Item, 0, about.first().map_or("", |subject| &subject.item)),
-        supplier: dims.id(Dim::Supplier, 0, supplier),
-        customer: dims.id(Dim::Customer, 0, partner(ORDER_OF_CUSTOMER).unwrap_or_default()),
+        unit: unit(first, (purchase, sale), &step.names, dims),
+        customer: dims.id(Dim::Customer, 0, sale.map_or("", |order| &order.partner)),
+        purchase_order: dims.id(Dim::PurchaseOrder, 0, purchase.map_or("", |order| &order.number)),
+        sales_order: dims.id(Dim::SalesOrder, 0, sale.map_or("", |order| &order.number)),
         reason: dims.id(Dim::Reason, 0, &event.reason),
-        key: about.first().map(|subject| subject.key),
+        key: first.map(|subject| subject.key),
         units: i32::try_from(about.len()).unwrap_or(i32::MAX),
         minted: i32::try_from(subjects.iter().filter(|s| s.mint).count()).unwrap_or(i32::MAX),
         void: corrections.corrected(event.event_id) && corrections.void(event.event_id),
     }
 }
 
+/// The purchase order and the sales order of an event: of each the first.
+fn orders<'a>(step: &'a Step, event: &EventRow) -> Orders<'a> {
+    let all = step.orders.get(&event.place()).map_or(&[][..], Vec::as_slice);
+    let first = |kind: &str| all.iter().find(|order| order.kind == kind);
+    (first(ORDER_OF_SUPPLIER), first(ORDER_OF_CUSTOMER))
+}
+
+type Orders<'a> = (Option<&'a OrderRow>, Option<&'a OrderRow>);
+
+/// What a UID of an event is: as the event says it, else as the registry does; and whose: its
+/// lot's supplier, else the partner of the purchase order.
+fn unit(subject: Option<&SubjectRow>, (purchase, _): Orders<'_>, names: &Names, dims: &mut Dims) -> Unit {
+    let (mut item, mut item_told, mut lot, mut lot_told) = ("", false, None, false);
+    if let Some(subject) = subject {
+        (item_told, lot_told) = (!subject.item.is_empty(), subject.lot_id.is_some());
+        item = if item_told { &subject.item } else { &subject.known_item };
+        lot = subject.lot_id.or(subject.known_lot);
+    }
+    let lot = lot.map(|lot| lot.to_string()).unwrap_or_default();
+    let of_lot = names.get(&(Dim::Lot as u8, lot.clone())).map_or("", |(_, supplier)| supplier);
+    let of_order = purchase.map_or("", |order| &order.partner);
+    let supplier = if of_lot.is_empty() { of_order } else { of_lot };
+    Unit {
+        item: dims.id(Dim::Item, 0, item),
+        lot: dims.id(Dim::Lot, 0, &lot),
+        supplier: dims.id(Dim::Supplier, 0, supplier),
+        item_told,
+        lot_told,
+    }
+}
+
 /// Events of earlier steps on which a correction of this one bears, directly or not. Answers
-/// the days on which something of them counts otherwise from now on.
+/// the days on which something of them counts otherwise from now on, and the units of their
+/// results.
 fn judge_again(
     conn: &Connection,
     dims: &mut Dims,
     corrections: &Corrections,
     step: &Step,
     pairs: &[(Uuid, Uuid)],
-) -> Result<BTreeSet<NaiveDate>, MirrorError> {
-    let mut days = BTreeSet::new();
+) -> Result<(BTreeSet<NaiveDate>, HashSet<i64>), MirrorError> {
+    let (mut days, mut keys) = (BTreeSet::new(), HashSet::new());
     if pairs.is_empty() {
-        return Ok(days);
+        return Ok((days, keys));
     }
     let touched: HashSet<Uuid> = pairs.iter().flat_map(|(by, _)| corrections.above(*by)).collect();
     let own: HashSet<Place> = step.events.iter().map(EventRow::place).collect();
@@ -360,7 +444,12 @@ fn judge_again(
     rows.flush()?;
     drop(rows);
     if any {
-        days = touched_days(conn)?;
+        days = firsts::days(
+            conn,
+            "select distinct f.day::varchar from fact_lifecycle f join judged j \
+             on f.agent = j.agent and f.epoch = j.epoch and f.seq = j.seq",
+        )?;
+        keys = judged_units(conn)?;
         for table in VOIDABLE {
             conn.execute_batch(&format!(
                 "update {table} set void = j.void from judged j \
@@ -370,20 +459,19 @@ fn judge_again(
         }
     }
     conn.execute_batch("drop table judged")?;
-    Ok(days)
+    Ok((days, keys))
 }
 
-/// The days of the events that are judged again.
-fn touched_days(conn: &Connection) -> duckdb::Result<BTreeSet<NaiveDate>> {
+/// The units of results that are judged again.
+fn judged_units(conn: &Connection) -> duckdb::Result<HashSet<i64>> {
     let mut asked = conn.prepare(
-        "select distinct f.day::varchar from fact_lifecycle f join judged j \
+        "select distinct f.key from fact_inspection f join judged j \
          on f.agent = j.agent and f.epoch = j.epoch and f.seq = j.seq",
     )?;
     let mut rows = asked.query([])?;
-    let mut days = BTreeSet::new();
+    let mut keys = HashSet::new();
     while let Some(row) = rows.next()? {
-        let text: String = row.get(0)?;
-        days.extend(text.parse::<NaiveDate>().ok());
+        keys.insert(row.get(0)?);
     }
-    Ok(days)
+    Ok(keys)
 }

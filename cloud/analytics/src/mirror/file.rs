@@ -74,6 +74,11 @@ impl Settings {
         self.at(tenant, "crashed")
     }
 
+    /// When it was last compared with Postgres, and what that found.
+    pub(super) fn checked(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "checked")
+    }
+
     /// Which build of the mirror was exported to which place.
     pub(super) fn exported(&self, tenant: Uuid) -> PathBuf {
         self.at(tenant, "exported")
@@ -162,6 +167,8 @@ pub struct Meta {
     pub through_batch: i64,
     /// When the cloud took that batch in.
     pub through_at: Option<DateTime<Utc>>,
+    /// What units are was read again up to this batch.
+    pub identified: i64,
     /// Whether it has once been up to date.
     pub built: bool,
 }
@@ -288,7 +295,7 @@ fn read(settings: &Settings, tenant: Uuid) -> Result<Option<Read>, MirrorError> 
 
 fn meta(conn: &Connection) -> duckdb::Result<Meta> {
     conn.query_row(
-        "select generation, placement, through_batch, epoch_us(through_at), built from mirror",
+        "select generation, placement, through_batch, epoch_us(through_at), built, identified from mirror",
         [],
         |row| {
             let at: Option<i64> = row.get(3)?;
@@ -298,6 +305,7 @@ fn meta(conn: &Connection) -> duckdb::Result<Meta> {
                 through_batch: row.get(2)?,
                 through_at: at.and_then(DateTime::from_timestamp_micros),
                 built: row.get(4)?,
+                identified: row.get(5)?,
             })
         },
     )
@@ -339,14 +347,14 @@ mod tests {
         let settings = Settings::new(dir.path());
         let [gone, stays] = [1, 2].map(Uuid::from_u128);
         // The last one is what a process leaves that is killed while it notes an export.
-        for ending in ["duckdb", "duckdb.wal", "feeding", "crashed", "exported", "new"] {
+        for ending in ["duckdb", "duckdb.wal", "feeding", "crashed", "exported", "checked", "new"] {
             std::fs::write(settings.at(gone, ending), "").unwrap();
             std::fs::write(settings.at(stays, ending), "").unwrap();
         }
         settings.remove(gone).unwrap();
         assert_eq!(settings.tenants().unwrap(), [stays]);
         settings.throw_away(stays).unwrap();
-        assert_eq!(settings.files().unwrap().len(), 4, "what is known of crashes and exports stays");
+        assert_eq!(settings.files().unwrap().len(), 5, "what is known of crashes, exports and checks stays");
         settings.remove(stays).unwrap();
         assert!(settings.tenants().unwrap().is_empty());
     }

@@ -7,8 +7,12 @@ mod error;
 pub mod export;
 mod feed;
 mod file;
+pub(crate) mod firsts;
+mod identity;
 mod live;
 mod marks;
+mod metrics;
+mod names;
 mod owner;
 pub mod requests;
 mod schema;
@@ -19,10 +23,10 @@ mod voids;
 mod worker;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs::File as DiskFile;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use duckdb::Connection;
@@ -49,6 +53,9 @@ use source::Standing;
 const LIVE_STEP: i64 = 20_000;
 /// And while the mirror is being built, when nobody can.
 const BUILD_STEP: i64 = 50_000;
+/// How often a damaged file is built anew, and within which time.
+const MOST_THROWN: usize = 3;
+const THROWN_WITHIN: std::time::Duration = std::time::Duration::from_secs(3600);
 /// How often names of masters are read again.
 const NAMES_EVERY: std::time::Duration = std::time::Duration::from_secs(300);
 
@@ -95,14 +102,18 @@ struct Counts {
     rebuilt: AtomicU64,
     asked: AtomicU64,
     failed: AtomicU64,
-    differences: AtomicI64,
+    checked: AtomicU64,
 }
 
 /// A tenant's mirror, open or not.
 #[derive(Default)]
 struct Slot {
     owner: tokio::sync::Mutex<Option<Owner>>,
+    /// Held while it is fed or removed: the worker, checks and commands take turns.
+    feeding: tokio::sync::Mutex<()>,
     used: AtomicU64,
+    /// When it was thrown away as damaged, within the last hour.
+    thrown: Mutex<Vec<Instant>>,
     known: Mutex<Known>,
 }
 
@@ -115,11 +126,25 @@ struct Known {
     damaged: bool,
     /// It is not fed, since that ended the process time and again.
     aside: bool,
+    /// The last check, once it has been looked for.
+    checked: Option<check::Checked>,
 }
 
 impl Slot {
     fn know<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
         change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a damaged file may be built anew now. What damages it at every question would
+    /// else have it built for ever, at the cost of everybody.
+    fn may_throw(&self, now: Instant) -> bool {
+        let mut thrown = self.thrown.lock().unwrap_or_else(PoisonError::into_inner);
+        thrown.retain(|at| now.saturating_duration_since(*at) < THROWN_WITHIN);
+        let may = thrown.len() < MOST_THROWN;
+        if may {
+            thrown.push(now);
+        }
+        may
     }
 }
 
@@ -301,6 +326,7 @@ impl Mirrors {
     pub async fn step(&self, db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<usize, MirrorError> {
         let inner = self.inner()?;
         let slot = self.slot(tenant)?;
+        let _feeding = slot.feeding.lock().await;
         let standing: Standing = tx(db, tenant, async |tx| Ok(source::standing(tx).await?)).await?;
         let before = slot.know(|known| known.standing.replace(standing.clone()));
         let damaged = slot.know(|known| std::mem::take(&mut known.damaged));
@@ -308,6 +334,10 @@ impl Mirrors {
             (before.generation, &before.placement) != (standing.generation, &standing.placement)
         });
         if damaged {
+            if !slot.may_throw(Instant::now()) {
+                slot.know(|known| known.damaged = true);
+                return Err(MirrorError::Worn);
+            }
             self.discard(tenant).await?;
             inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
             slot.know(|known| known.standing = Some(standing.clone()));
@@ -318,9 +348,12 @@ impl Mirrors {
         let stand = self
             .desk(tenant, &slot, &standing)
             .await?
-            .run(None, |file| Ok((file.meta.through_batch, file.meta.built, file.guarded.crash.clone())))
+            .run(None, |file| {
+                let meta = &file.meta;
+                Ok((meta.through_batch, meta.built, meta.identified, file.guarded.crash.clone()))
+            })
             .await;
-        let (through, built, crash) = self.mind(&slot, stand).await?;
+        let (through, built, identified, crash) = self.mind(&slot, stand).await?;
         if through > standing.head {
             tracing::warn!(%tenant, through, head = standing.head, "this mirror is ahead of the database; it is built anew");
             self.discard(tenant).await?;
@@ -331,7 +364,17 @@ impl Mirrors {
         let events = if built { LIVE_STEP } else { BUILD_STEP };
         let reach = marks::reach(crash.as_ref(), through, events);
         let step = tx(db, tenant, async |tx| Ok(source::step(tx, through, reach).await?)).await?;
-        let Some(step) = step else {
+        let Some(mut step) = step else {
+            let until = standing.projected.min(through);
+            let found =
+                tx(db, tenant, async |tx| Ok(names::identities(tx, identified, until).await?)).await?;
+            if let Some(found) = found {
+                let batches = found.batches;
+                let desk = self.desk(tenant, &slot, &standing).await?;
+                let done = desk.run(None, move |file| identity::identify(file, &found)).await;
+                self.mind(&slot, done).await?;
+                return Ok(batches);
+            }
             let done = self.desk(tenant, &slot, &standing).await?.run(None, feed::built).await;
             self.mind(&slot, done).await?;
             slot.know(|known| (known.current_at, known.through) = (Some(now), through));
@@ -340,6 +383,7 @@ impl Mirrors {
             }
             return Ok(0);
         };
+        step.projected = standing.projected;
         let (batches, reached, events) = (step.batches, step.through, step.events.len());
         let told = built.then(|| Told::of(tenant, step.events.iter().map(|event| event.plant.as_str())));
         let desk = self.desk(tenant, &slot, &standing).await?;
@@ -353,21 +397,19 @@ impl Mirrors {
         Ok(batches)
     }
 
-    /// Reads the names of items, partners and plants again.
+    /// Reads the names of items, partners and plants again, and whose lots and orders are.
     ///
     /// # Errors
     /// [`MirrorError`].
     pub async fn rename(&self, db: &Db, tenant: Uuid) -> Result<(), MirrorError> {
         let slot = self.slot(tenant)?;
+        let _feeding = slot.feeding.lock().await;
         let Some(standing) = slot.know(|known| known.standing.clone()) else { return Ok(()) };
         let codes =
             self.desk(tenant, &slot, &standing).await?.run(None, |file| Ok(file.dims.named())).await?;
-        let names = tx(db, tenant, async |tx| Ok(source::names(tx, codes.0, codes.1).await?)).await?;
+        let names = tx(db, tenant, async |tx| Ok(names::names(tx, codes).await?)).await?;
         let desk = self.desk(tenant, &slot, &standing).await?;
-        let done = desk.run(None, move |file| {
-            file.under(marks::Act::Names, file.here(), |file| Ok(dims::rename(&file.conn, &names)?))
-        });
-        let done = done.await;
+        let done = desk.run(None, move |file| identity::renamed(file, &names)).await;
         self.mind(&slot, done).await
     }
 
@@ -398,12 +440,15 @@ impl Mirrors {
         mut told: impl FnMut(i64, i64),
     ) -> Result<(), MirrorError> {
         let slot = self.slot(tenant)?;
-        while self.step(db, tenant, now).await? > 0 {
+        loop {
+            let done = self.step(db, tenant, now).await? == 0;
             let (through, head) =
                 slot.know(|known| (known.through, known.standing.as_ref().map_or(0, |at| at.head)));
             told(through, head);
+            if done {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Throws a tenant's file away and builds it anew.
@@ -436,7 +481,40 @@ impl Mirrors {
     /// # Errors
     /// The disk.
     pub async fn forget(&self, tenant: Uuid) -> Result<(), MirrorError> {
+        let slot = self.slot(tenant)?;
+        let _feeding = slot.feeding.lock().await;
         self.drop_file(tenant, Settings::remove).await
+    }
+
+    /// Notes that a tenant's file is to be built anew, which the next step does.
+    fn damaged(&self, tenant: Uuid) {
+        if let Ok(slot) = self.slot(tenant) {
+            slot.know(|known| known.damaged = true);
+        }
+    }
+
+    /// Keeps what a check found, beside the file.
+    fn checked(&self, tenant: Uuid, checked: &check::Checked) -> Result<(), MirrorError> {
+        let inner = self.inner()?;
+        inner.counts.checked.fetch_add(1, Ordering::Relaxed);
+        let path = inner.settings.checked(tenant);
+        let new = path.with_extension("checking");
+        std::fs::write(&new, serde_json::to_vec(checked).map_err(std::io::Error::from)?)?;
+        std::fs::rename(new, path)?;
+        self.slot(tenant)?.know(|known| known.checked = Some(checked.clone()));
+        Ok(())
+    }
+
+    /// The last check of a tenant's mirror, by whatever process that keeps this folder.
+    #[must_use]
+    pub fn last_check(&self, tenant: Uuid) -> Option<check::Checked> {
+        let slot = self.slot(tenant).ok()?;
+        if let Some(checked) = slot.know(|known| known.checked.clone()) {
+            return Some(checked);
+        }
+        let found = check::last(self.settings().ok()?, tenant);
+        slot.know(|known| known.checked.clone_from(&found));
+        found
     }
 
     /// Closes and removes a tenant's file, to be built anew; what is known of crashes stays.
@@ -478,49 +556,6 @@ impl Mirrors {
                 owner.close().await;
             }
         }
-    }
-
-    /// What Prometheus reads.
-    #[must_use]
-    pub fn metrics(&self) -> String {
-        let mut out = String::new();
-        let Ok(inner) = self.inner() else { return out };
-        let (mut behind, mut open, mut age, mut aside) = (0, 0, 0, 0);
-        let now = Utc::now();
-        for slot in inner.slots.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            open += i64::from(slot.owner.try_lock().is_ok_and(|owner| owner.is_some()));
-            slot.know(|known| {
-                let head = known.standing.as_ref().map_or(0, |standing| standing.head);
-                behind += (head - known.through).max(0);
-                let since = known.current_at.map_or(0, |at| (now - at).num_seconds());
-                age = age.max(since);
-                aside += i64::from(known.aside);
-            });
-        }
-        let counts = &inner.counts;
-        let of = |count: &AtomicU64| i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
-        for (name, kind, help, value) in [
-            ("open", "gauge", "Mirrors that are open.", open),
-            ("behind_batches", "gauge", "Batches that mirrors have not yet taken in.", behind),
-            ("oldest_seconds", "gauge", "Since when the mirror furthest behind is not current.", age),
-            ("set_aside", "gauge", "Mirrors not fed, as that ended the process more than once.", aside),
-            ("events_total", "counter", "Events taken in.", of(&counts.fed)),
-            ("rebuilds_total", "counter", "Files thrown away and built anew.", of(&counts.rebuilt)),
-            ("questions_total", "counter", "Questions asked.", of(&counts.asked)),
-            ("failures_total", "counter", "Questions without an answer.", of(&counts.failed)),
-            (
-                "differences",
-                "gauge",
-                "Differences from Postgres that the last checks found; 0 is right.",
-                counts.differences.load(Ordering::Relaxed),
-            ),
-        ] {
-            let _ = writeln!(
-                out,
-                "# HELP tracewright_mirror_{name} {help}\n# TYPE tracewright_mirror_{name} {kind}\ntracewright_mirror_{name} {value}"
-            );
-        }
-        out
     }
 }
 

@@ -16,6 +16,9 @@ use super::file::{File, Settings};
 /// Pieces of work that may wait.
 const QUEUE: usize = 64;
 
+/// How soon a question that is too late is interrupted again.
+const AGAIN: Duration = Duration::from_millis(50);
+
 type Work = Box<dyn FnOnce(&mut File, &Watch) + Send>;
 
 /// Hands one piece of work to the thread of an open file, which stays open until then.
@@ -41,17 +44,21 @@ impl Owner {
         let (end, ended) = oneshot::channel();
         let (settings, placement) = (settings.clone(), placement.to_owned());
         std::thread::Builder::new().name("mirror".into()).spawn(move || {
-            let mut file = match File::open(&settings, tenant, generation, &placement) {
-                Ok((file, thrown)) => {
-                    let _ = opened.send(Ok(thrown));
-                    file
-                }
+            let (mut file, thrown) = match File::open(&settings, tenant, generation, &placement) {
+                Ok(opened) => opened,
                 Err(error) => {
                     let _ = opened.send(Err(error));
                     return;
                 }
             };
-            let watch = Watch::over(file.conn.interrupt_handle());
+            let watch = match Watch::over(file.conn.interrupt_handle()) {
+                Ok(watch) => watch,
+                Err(error) => {
+                    let _ = opened.send(Err(error.into()));
+                    return;
+                }
+            };
+            let _ = opened.send(Ok(thrown));
             while let Some(work) = works.blocking_recv() {
                 work(&mut file, &watch);
             }
@@ -132,10 +139,12 @@ struct Watched {
 struct Watch(Arc<(Mutex<Watched>, Condvar)>);
 
 impl Watch {
-    fn over(interrupt: Arc<InterruptHandle>) -> Self {
+    /// # Errors
+    /// When there is no thread for it: without one, questions would have no end.
+    fn over(interrupt: Arc<InterruptHandle>) -> std::io::Result<Self> {
         let shared = Arc::new((Mutex::new(Watched::default()), Condvar::new()));
         let theirs = Arc::clone(&shared);
-        let watching = std::thread::Builder::new().name("mirror watch".into()).spawn(move || {
+        std::thread::Builder::new().name("mirror watch".into()).spawn(move || {
             let (watched, bell) = &*theirs;
             let mut now = watched.lock().unwrap_or_else(PoisonError::into_inner);
             while !now.ended {
@@ -149,17 +158,16 @@ impl Watch {
                             // Under the lock, so that the next piece of work is not hit.
                             interrupt.interrupt();
                             now.late = true;
-                            now.until = None;
+                            // Between two statements it hits nothing, and the next one would
+                            // run for ever: so again and again until the work has ended.
+                            now.until = Instant::now().checked_add(AGAIN);
                             now
                         }
                     },
                 };
             }
-        });
-        if let Err(error) = watching {
-            tracing::error!(%error, "no thread to watch over a mirror: its questions have no end");
-        }
-        Self(shared)
+        })?;
+        Ok(Self(shared))
     }
 
     fn set(&self, change: impl FnOnce(&mut Watched) -> bool) -> bool {

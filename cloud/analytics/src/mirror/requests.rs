@@ -9,6 +9,7 @@ use chrono::Utc;
 use platform::db::Db;
 use platform::files::Depot;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::check::{self, Report};
@@ -64,26 +65,51 @@ fn folder(settings: &super::Settings) -> PathBuf {
     settings.dir.join("requests")
 }
 
-/// Does all that commands wait for.
-pub(super) async fn serve(mirrors: &Mirrors, db: &Db, active: &[Uuid]) {
-    let Ok(settings) = mirrors.settings() else { return };
-    let Ok(entries) = std::fs::read_dir(folder(settings)) else { return };
+/// A command that waits for its answer.
+pub(super) struct Asked {
+    request: Result<Request, String>,
+    answer: PathBuf,
+}
+
+/// All that commands ask for now.
+pub(super) fn take(mirrors: &Mirrors) -> Vec<Asked> {
+    let Ok(settings) = mirrors.settings() else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(folder(settings)) else { return Vec::new() };
+    let mut all = Vec::new();
     for entry in entries.flatten() {
         let (asked, answer) = (entry.path().join(ASKED), entry.path().join(ANSWERED));
         let Ok(text) = std::fs::read(&asked) else { continue };
         // Asked once: what cannot be done is not tried for ever.
         let _ = std::fs::remove_file(&asked);
-        let came = match serde_json::from_slice::<Request>(&text) {
+        let request = serde_json::from_slice(&text).map_err(|error| error.to_string());
+        all.push(Asked { request, answer });
+    }
+    all
+}
+
+impl Asked {
+    /// Whose mirror it is about.
+    pub fn tenant(&self) -> Option<Uuid> {
+        self.request.as_ref().ok().map(|request| request.tenant)
+    }
+
+    /// Does it, and answers; a process that stops answers that it was not done.
+    pub async fn serve(&self, mirrors: &Mirrors, db: &Db, active: &[Uuid], stop: &CancellationToken) {
+        let came = match &self.request {
             Ok(request) if !active.contains(&request.tenant) => {
                 Came::Failed("the tenant is not active, so it has no mirror".into())
             }
             Ok(request) => {
-                let told = |through, head| drop(put(&answer, &Came::Progress(through, head)));
-                perform(mirrors, db, &request, mirrors.exports(), told).await
+                let told = |through, head| drop(put(&self.answer, &Came::Progress(through, head)));
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => Came::Failed("the cloud was stopped meanwhile".into()),
+                    came = perform(mirrors, db, request, mirrors.exports(), told) => came,
+                }
             }
-            Err(error) => Came::Failed(error.to_string()),
+            Err(error) => Came::Failed(error.clone()),
         };
-        if let Err(error) = put(&answer, &came) {
+        if let Err(error) = put(&self.answer, &came) {
             tracing::warn!(%error, "a command is not told what came of it");
         }
     }

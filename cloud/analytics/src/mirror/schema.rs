@@ -4,11 +4,13 @@ use duckdb::Connection;
 
 /// Raised whenever the tables or what is put into them change: a file of another version
 /// is thrown away and built anew.
-pub const VERSION: i32 = 3;
+pub const VERSION: i32 = 4;
 
 /// The dimensions that are lists of codes. Each is a table `dim_<name>` with the columns
-/// `id, plant, code, name, kind`; the row with id 0 stands for "not said".
-pub const DIMENSIONS: [&str; 12] = [
+/// `id, plant, code, name, kind`; the row with id 0 stands for "not said". The kind of a lot
+/// is the code of its supplier, that of an order the code of its partner: facts name the lot
+/// and the orders, and these say whose they are.
+pub const DIMENSIONS: [&str; 15] = [
     "agent",
     "plant",
     "item",
@@ -21,6 +23,9 @@ pub const DIMENSIONS: [&str; 12] = [
     "supplier",
     "customer",
     "reading",
+    "lot",
+    "purchase_order",
+    "sales_order",
 ];
 
 /// The facts. Each has a column `day`, by which it is exported.
@@ -40,6 +45,8 @@ create table mirror (
     through_batch bigint not null,
     -- When the cloud took that batch in.
     through_at timestamp,
+    -- What units are was read again up to this batch, after the registry had taken it in.
+    identified bigint not null,
     -- Whether it has once been up to date: before that its numbers are of the past only.
     built boolean not null
 );
@@ -63,6 +70,10 @@ create table fact_lifecycle (
     -- UIDs that the event is about or made; the first of them, and how many it minted.
     units integer not null, key bigint, minted integer not null,
     accepted decimal(18,6), rejected decimal(18,6),
+    -- The lot of `key`, and the orders that the event refers to: they say whose it is.
+    lot integer not null, purchase_order integer not null, sales_order integer not null,
+    -- Whether the event itself says item and lot; else they are what is known of `key`.
+    item_told boolean not null, lot_told boolean not null,
     -- Corrected away, and not put back.
     void boolean not null
 );
@@ -76,6 +87,7 @@ create table fact_reading (
     low decimal(18,6), high decimal(18,6),
     -- Beyond a limit; null where there is no value or no limit.
     outside boolean,
+    item_told boolean not null,
     void boolean not null
 );
 -- A result: an event with an outcome, once for each UID.
@@ -86,7 +98,14 @@ create table fact_inspection (
     shift integer not null, operation integer not null, item integer not null, supplier integer not null,
     reason integer not null,
     stage smallint not null, outcome smallint not null, attempt integer not null, key bigint not null,
+    lot integer not null, purchase_order integer not null, item_told boolean not null, lot_told boolean not null,
     void boolean not null
+);
+-- A unit at an operation of a plant: the day and time of its first inspection there, and
+-- whether every first result passed (firsts.rs).
+create table unit_first (
+    key bigint not null, plant integer not null, operation integer not null, day date not null,
+    happened_at timestamp not null, passed boolean not null
 );
 -- What counts of a day at a plant, added up from the facts (sums.rs).
 create table sum_day (
@@ -118,7 +137,7 @@ pub fn create(conn: &Connection, generation: i64, placement: &str) -> duckdb::Re
     }
     conn.execute_batch(&all)?;
     conn.execute(
-        "insert into mirror values (?, ?, ?, ?, 0, null, false)",
+        "insert into mirror values (?, ?, ?, ?, 0, null, 0, false)",
         duckdb::params![VERSION, uuid::Uuid::now_v7().to_string(), generation, placement],
     )?;
     conn.execute_batch("commit")

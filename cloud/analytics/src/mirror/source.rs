@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use sqlx::Error;
 use uuid::Uuid;
 
-use super::dims::Dim;
+use super::dims::{Codes, Names};
+use super::names::names;
 
 /// Place of an event: its stream, epoch and seq.
 pub type Place = (Uuid, i32, i64);
@@ -22,6 +23,8 @@ pub struct Standing {
     pub placement: String,
     /// The last batch.
     pub head: i64,
+    /// Up to which batch the registry says what units are.
+    pub projected: i64,
 }
 
 /// A tenant's standing.
@@ -30,9 +33,12 @@ pub async fn standing(tx: &mut Tx) -> Result<Standing, Error> {
     sqlx::query_as!(
         Standing,
         r#"select t.generation, t.placement,
-                  coalesce((select max(batch_id) from ingest_batches where tenant_id = $1), 0) as "head!"
+                  coalesce((select max(batch_id) from ingest_batches where tenant_id = $1), 0) as "head!",
+                  coalesce((select through_batch from projection_cursors
+                            where tenant_id = $1 and projection = $2), 0) as "projected!"
            from control.tenants t where t.tenant_id = $1"#,
         tenant,
+        trace::projection::PROJECTION,
     )
     .fetch_one(tx.conn())
     .await
@@ -46,12 +52,12 @@ const LINKING: [i16; 7] = [14, 17, 18, 19, 24, 30, 33];
 const PARTS: [i16; 3] = [2, 3, 5];
 const WHOLES: [i16; 3] = [1, 3, 4];
 
-struct Batch {
-    batch_id: i64,
-    agent_id: Uuid,
-    epoch: i32,
-    from_seq: i64,
-    to_seq: i64,
+pub(super) struct Batch {
+    pub batch_id: i64,
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub from_seq: i64,
+    pub to_seq: i64,
     ingested_at: DateTime<Utc>,
 }
 
@@ -103,6 +109,19 @@ pub struct SubjectRow {
     pub mint: bool,
     pub item: String,
     pub lot_id: Option<Uuid>,
+    /// What the registry says.
+    pub known_item: String,
+    /// What the registry says.
+    pub known_lot: Option<Uuid>,
+}
+
+/// An order that an event refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the columns of the table, described in the schema")]
+pub struct OrderRow {
+    pub kind: String,
+    pub number: String,
+    pub partner: String,
 }
 
 /// A reading of an event.
@@ -153,6 +172,8 @@ pub struct Step {
     pub through_at: Option<DateTime<Utc>>,
     /// How many batches.
     pub batches: usize,
+    /// Up to which batch the registry said what units are, before these were read.
+    pub projected: i64,
     /// Its events.
     pub events: Vec<EventRow>,
     /// UIDs of its events, in their order.
@@ -161,10 +182,8 @@ pub struct Step {
     pub readings: Vec<ReadingRow>,
     /// Links that its events made.
     pub links: Vec<LinkRow>,
-    /// Suppliers of the lots that `subjects` name.
-    pub suppliers: HashMap<Uuid, String>,
-    /// Type and partner of an order that an event refers to.
-    pub orders: HashMap<Place, Vec<(String, String)>>,
+    /// Orders that an event refers to.
+    pub orders: HashMap<Place, Vec<OrderRow>>,
     /// Where events stand that its corrections bear on, by id.
     pub above: Vec<(Uuid, Place)>,
     /// Corrections of its events that may have come before them, and their links.
@@ -172,14 +191,13 @@ pub struct Step {
     /// See `early`.
     pub early_links: Vec<LinkRow>,
     /// Name and kind of codes.
-    pub names: HashMap<(u8, String), (String, String)>,
+    pub names: Names,
 }
 
-/// The batches after one and up to another, as many as hold about `events` events; `None`
-/// when there are none.
-pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Result<Option<Step>, Error> {
+/// The next batches after one.
+pub(super) async fn batches(tx: &mut Tx, after: i64) -> Result<Vec<Batch>, Error> {
     let tenant = tx.tenant();
-    let mut batches = sqlx::query_as!(
+    sqlx::query_as!(
         Batch,
         "select batch_id, agent_id, epoch, from_seq, to_seq, ingested_at from ingest_batches \
          where tenant_id = $1 and batch_id > $2 order by batch_id limit 512",
@@ -187,7 +205,14 @@ pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Resul
         after,
     )
     .fetch_all(tx.conn())
-    .await?;
+    .await
+}
+
+/// The batches after one and up to another, as many as hold about `events` events; `None`
+/// when there are none.
+pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Result<Option<Step>, Error> {
+    let tenant = tx.tenant();
+    let mut batches = batches(tx, after).await?;
     let within = batches.iter().take_while(|batch| batch.batch_id <= until).count();
     if within > 0 {
         batches.truncate(within);
@@ -236,7 +261,8 @@ pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Resul
     step.subjects = sqlx::query_as!(
         SubjectRow,
         r#"select s.agent_id as "agent_id!", s.epoch as "epoch!", s.seq as "seq!", s.key as "key!", s.role as "role!",
-                  s.mint as "mint!", coalesce(nullif(s.item, ''), r.item, '') as "item!", coalesce(s.lot_id, r.lot_id) as "lot_id?"
+                  s.mint as "mint!", s.item as "item!", s.lot_id as "lot_id?",
+                  coalesce(r.item, '') as "known_item!", r.lot_id as "known_lot?"
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
            cross join lateral (
                select * from event_subjects s
@@ -271,24 +297,18 @@ pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Resul
     .fetch_all(tx.conn())
     .await?;
     step.links = links(tx, &step.events, &step.subjects).await?;
-    let lots: Vec<Uuid> = step.subjects.iter().filter_map(|subject| subject.lot_id).collect();
-    let suppliers = sqlx::query!(
-        "select lot_id, supplier from lots where tenant_id = $1 and lot_id = any($2) and supplier <> ''",
-        tenant,
-        &lots,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    step.suppliers = suppliers.into_iter().map(|row| (row.lot_id, row.supplier)).collect();
     let orders = sqlx::query!(
-        r#"select r.agent_id, r.epoch, r.seq, o.type, o.partner
+        r#"select r.agent_id as "agent_id!", r.epoch as "epoch!", r.seq as "seq!", r.type as "kind!",
+                  r.number as "number!", coalesce(o.partner, '') as "partner!"
            from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as b(agent_id, epoch, low, high)
            cross join lateral (
                select * from event_references r
                where r.tenant_id = $1 and r.agent_id = b.agent_id and r.epoch = b.epoch
-                 and r.seq >= b.low and r.seq <= b.high offset 0) r
-           join orders o on o.tenant_id = $1 and o.type = r.type and o.number = r.number collate "default"
-           where o.partner <> ''
+                 and r.seq >= b.low and r.seq <= b.high and r.type in ('po', 'so') and r.number <> '' offset 0) r
+           left join lateral (
+               select partner from orders o
+               where o.tenant_id = $1 and o.type = r.type and o.number = r.number collate "default" offset 0) o
+               on true
            order by r.agent_id, r.epoch, r.seq, r.ordinal"#,
         tenant,
         &agents,
@@ -299,13 +319,20 @@ pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Resul
     .fetch_all(tx.conn())
     .await?;
     for row in orders {
-        step.orders.entry((row.agent_id, row.epoch, row.seq)).or_default().push((row.r#type, row.partner));
+        let order = OrderRow { kind: row.kind, number: row.number, partner: row.partner };
+        step.orders.entry((row.agent_id, row.epoch, row.seq)).or_default().push(order);
     }
     corrections(tx, &mut step).await?;
-    let items: Vec<String> = step.subjects.iter().map(|subject| subject.item.clone()).collect();
-    let mut partners: Vec<String> = step.suppliers.values().cloned().collect();
-    partners.extend(step.orders.values().flatten().map(|(_, partner)| partner.clone()));
-    step.names = names(tx, items, partners).await?;
+    let mut codes = Codes::default();
+    for subject in &step.subjects {
+        codes.items.extend([subject.item.clone(), subject.known_item.clone()]);
+        codes.lots.extend([subject.lot_id, subject.known_lot].into_iter().flatten());
+    }
+    for order in step.orders.values().flatten() {
+        let of = if order.kind == "po" { &mut codes.purchase_orders } else { &mut codes.sales_orders };
+        of.push(order.number.clone());
+    }
+    step.names = names(tx, codes).await?;
     Ok(Some(step))
 }
 
@@ -486,48 +513,4 @@ fn columns(places: &[Place]) -> (Vec<Uuid>, Vec<i32>, Vec<i64>) {
     let agents = places.iter().map(|place| place.0).collect();
     let epochs = places.iter().map(|place| place.1).collect();
     (agents, epochs, places.iter().map(|place| place.2).collect())
-}
-
-/// Names and kinds of items and partners, and of all plants.
-pub async fn names(
-    tx: &mut Tx,
-    items: Vec<String>,
-    partners: Vec<String>,
-) -> Result<HashMap<(u8, String), (String, String)>, Error> {
-    let tenant = tx.tenant();
-    let mut all = HashMap::new();
-    let unique = |mut codes: Vec<String>| {
-        codes.sort_unstable();
-        codes.dedup();
-        codes
-    };
-    let rows = sqlx::query!(
-        "select item, name, type_code from items where tenant_id = $1 and item = any($2)",
-        tenant,
-        &unique(items),
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    for row in rows {
-        all.insert((Dim::Item as u8, row.item), (row.name, row.type_code));
-    }
-    let rows = sqlx::query!(
-        "select partner, name, place from partners where tenant_id = $1 and partner = any($2)",
-        tenant,
-        &unique(partners),
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    for row in rows {
-        for dim in [Dim::Supplier, Dim::Customer] {
-            all.insert((dim as u8, row.partner.clone()), (row.name.clone(), row.place.clone()));
-        }
-    }
-    let rows = sqlx::query!("select code, name, time_zone from plants where tenant_id = $1", tenant)
-        .fetch_all(tx.conn())
-        .await?;
-    for row in rows {
-        all.insert((Dim::Plant as u8, row.code), (row.name, row.time_zone));
-    }
-    Ok(all)
 }

@@ -9,13 +9,6 @@ use duckdb::{Connection, params};
 
 use super::value::days;
 
-/// Of results those of a first attempt: of operations and their inspections. An oven's load
-/// that came out well says nothing of a unit, and what suppliers sent has a figure of its own.
-macro_rules! first_pass {
-    () => {
-        "f.attempt <= 1 and (f.stage = 15 or f.stage = 7 and f.operation <> 0)"
-    };
-}
 /// Of inspections those of what came in: they name no operation.
 macro_rules! incoming {
     () => {
@@ -49,12 +42,14 @@ macro_rules! of_days {
             $only,
             " group by all
                  union all
-                 select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0,
+                 select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0, count(*), count(*) filter (f.passed),
+                        0, 0, 0, 0, 0, 0
+                 from unit_first f where f.day between $1 and $2",
+            $only,
+            " group by all
+                 union all
+                 select f.day, f.plant, 0, 0, 0, 0, 0, 0, 0, 0, 0, count(*), count(*) filter (f.outcome = 2),
                         count(*) filter (",
-            first_pass!(),
-            "), count(*) filter (",
-            first_pass!(),
-            " and f.outcome = 1), count(*), count(*) filter (f.outcome = 2), count(*) filter (",
             incoming!(),
             "), count(*) filter (",
             incoming!(),
@@ -72,20 +67,44 @@ macro_rules! of_days {
         )
     };
 }
-pub(crate) use {first_pass, incoming, of_days};
+pub(crate) use {incoming, of_days};
 
 const OF_DAYS: &str = concat!("insert into sum_day ", of_days!(""));
 
-/// Quarters of an hour in which a machine recorded work; under machine 0 those in which
-/// any machine of the plant did.
-const OF_MACHINES: &str = "
-insert into sum_machine
-with busy as (
-    select distinct f.day, f.plant, f.machine, time_bucket(interval 15 minutes, f.happened_at) as slot
-    from fact_lifecycle f where not f.void and f.machine <> 0 and f.day between $1 and $2)
-select day, plant, machine, count(*) from busy group by all
-union all
-select day, plant, 0, count(distinct slot) from busy group by all";
+/// How `sum_day` differs from what the facts of days `$1` to `$2` add up to.
+pub(super) const DAYS_DIFFERENT: &str = concat!(
+    "with made as (",
+    of_days!(""),
+    "), kept as (select * from sum_day where day between $1 and $2)
+     select count(*)::bigint, min(day)::varchar
+     from ((select * from made except all select * from kept)
+           union all (select * from kept except all select * from made))"
+);
+
+/// Quarters of an hour of which a machine has a record; under machine 0 those of which any
+/// machine of the plant has. What a machine did between two records is not known.
+macro_rules! of_machines {
+    () => {
+        "with busy as (
+             select distinct f.day, f.plant, f.machine, time_bucket(interval 15 minutes, f.happened_at) as slot
+             from fact_lifecycle f where not f.void and f.machine <> 0 and f.day between $1 and $2)
+         select day, plant, machine, count(*) from busy group by all
+         union all
+         select day, plant, 0, count(distinct slot) from busy group by all"
+    };
+}
+
+/// How `sum_machine` differs from the facts of days `$1` to `$2`.
+pub(super) const MACHINES_DIFFERENT: &str = concat!(
+    "with made as (",
+    of_machines!(),
+    "), kept as (select * from sum_machine where day between $1 and $2)
+     select count(*)::bigint, min(day)::varchar
+     from ((select * from made except all select * from kept)
+           union all (select * from kept except all select * from made))"
+);
+
+const OF_MACHINES: &str = concat!("insert into sum_machine ", of_machines!());
 
 /// Adds up these days anew.
 pub fn renew(conn: &Connection, touched: &BTreeSet<NaiveDate>) -> duckdb::Result<()> {

@@ -183,6 +183,29 @@ async fn a_damaged_file_or_one_left_while_opening_is_built_anew() {
 }
 
 #[tokio::test]
+async fn what_is_damaged_each_time_is_not_built_for_ever() {
+    let (mirrors, _dir) = mirrors();
+    let mut world = World::new().await;
+    let mut chance = Chance::of(8);
+    (0..20).for_each(|_| chance.say(&mut world, "KOL"));
+    world.send("KOL", 50).await;
+    follow(&mirrors, &world).await;
+    for _ in 0..3 {
+        mirrors.damaged(world.tenant);
+        assert_eq!(equal(&mirrors, &world).await, 20);
+    }
+    for _ in 0..2 {
+        mirrors.damaged(world.tenant);
+        let fed = mirrors.step(&world.test.db, world.tenant, Utc::now()).await;
+        assert!(matches!(fed, Err(MirrorError::Worn)), "{fed:?}");
+    }
+    assert!(mirrors.metrics().contains("tracewright_mirror_rebuilds_total 3"), "{}", mirrors.metrics());
+    // The command is a person's wish.
+    mirrors.rebuild(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
+    assert_eq!(equal(&mirrors, &world).await, 20);
+}
+
+#[tokio::test]
 async fn tenants_have_their_own_files_and_who_is_not_active_has_none() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { memory_mb: 128, threads: 1, open: 1, ..Settings::new(dir.path()) };
@@ -224,6 +247,42 @@ async fn tenants_have_their_own_files_and_who_is_not_active_has_none() {
     let came = requests::ask(&settings, &request(other.tenant, Wanted::Check), |_, _| {}).await.unwrap();
     assert!(matches!(came, Came::Failed(_)), "{came:?}");
     assert!(matches!(Mirrors::open(settings.clone(), None).map(drop), Err(super::MirrorError::Locked(_))));
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_that_takes_long_holds_up_no_other() {
+    let (mirrors, _dir) = mirrors();
+    let mut own = World::new().await;
+    let mut other = World::of(own.test.clone(), "OTHR").await;
+    for (world, count) in [(&mut own, 30), (&mut other, 20)] {
+        let mut chance = Chance::of(count);
+        (0..count).for_each(|_| chance.say(world, "KOL"));
+        world.send("KOL", 10).await;
+    }
+    let slot = mirrors.slot(own.tenant).unwrap();
+    let held = slot.feeding.lock().await;
+    let stop = CancellationToken::new();
+    let worker =
+        tokio::spawn(super::run(mirrors.clone(), own.test.db.clone(), Committed::default(), stop.clone()));
+    let compared = async |tenant: Uuid| {
+        let done = async {
+            loop {
+                match mirrors.last_check(tenant) {
+                    Some(checked) => return checked.report,
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), done).await.expect("it is fed and compared")
+    };
+    let report = compared(other.tenant).await;
+    assert_eq!((report.events, report.differences), (20, vec![]), "it was never compared, so it was due");
+    assert_eq!(mirrors.last_check(own.tenant), None);
+    drop(held);
+    let report = compared(own.tenant).await;
+    assert_eq!((report.events, report.differences), (30, vec![]));
     stop.cancel();
     worker.await.unwrap();
 }
@@ -273,6 +332,17 @@ async fn a_question_has_an_end_and_touches_nothing_else() {
         let asked = mirrors.ask(world.tenant, move |conn| conn.execute_batch(forbidden)).await;
         assert!(asked.is_err(), "{forbidden}");
     }
+    // An interrupt between two statements of a question hits neither, and the next one ends
+    // all the same.
+    let asked = mirrors.ask(world.tenant, move |conn| {
+        let began = std::time::Instant::now();
+        while began.elapsed() < within + Duration::from_millis(100) {
+            std::hint::spin_loop();
+        }
+        conn.query_row(endless, [], |row| row.get::<_, i64>(0))
+    });
+    assert!(matches!(asked.await.unwrap_err(), super::MirrorError::TimedOut));
+    assert_eq!(one(&mirrors, world.tenant, "select count(*) from fact_lifecycle").await, 0);
     // More than its memory goes to disk or fails, and the process goes on.
     let large = "select count(distinct a.range::varchar || 'x') from range(3000000) a";
     let _ =

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::erasure_pages::Row;
-use super::store::{AgentRow, Logged, TenantFacts, TenantRow};
+use super::store::Logged;
+use super::tenant_store::{AgentRow, TenantFacts, TenantRow};
 use super::tenants::One;
 use crate::plans::Plan;
 use crate::plans::store::Usage;
@@ -37,6 +38,9 @@ pub(super) struct OneTenant {
     suspended_why: Option<String>,
     /// From when it is listed for erasure.
     erase_after: Option<DateTime<Utc>>,
+    /// It was on trials from its first moment on, and is erased a while after the last one
+    /// has ended; any other tenant is only suspended then.
+    only_trials: bool,
     /// Of plan, trial and state together, for a change.
     version: i32,
     /// The latest months, newest first.
@@ -55,6 +59,7 @@ impl From<One> for OneTenant {
             suspended_at: it.suspended_at,
             suspended_why: it.suspended_why,
             erase_after: it.erase_after,
+            only_trials: it.only_trials,
             version: it.version,
             usage: one.months,
             agents: one.agents,

@@ -19,7 +19,7 @@ use super::audit_pages::{self, Asked as AskedLog};
 use super::configured_api;
 use super::erasure_pages::{self, Asked as AskedErasures};
 use super::making::{self, Made, MakeError, Typed};
-use super::store::Asked;
+use super::tenant_store::Asked;
 use super::tenants::{self, Extend, Give, NewStatus};
 use crate::db::DbError;
 use crate::plans::service::{self, PlanError};
@@ -158,6 +158,9 @@ pub(super) struct NewPlan {
     features: Vec<String>,
     /// The shared database, when left out.
     placement: Option<String>,
+    /// Administrators of its tenants must have a second step of sign-in; when left out, they
+    /// must by a new plan, and as before by one that is there.
+    admins_second_step: Option<bool>,
     contact: String,
     is_default: bool,
     retired: bool,
@@ -166,7 +169,8 @@ pub(super) struct NewPlan {
 }
 
 impl NewPlan {
-    fn plan(self, version: i32) -> Plan {
+    fn plan(self, version: i32, known: Option<&Plan>) -> Plan {
+        let usual = known.is_none_or(|known| known.admins_second_step);
         Plan {
             plan: self.plan,
             name: self.name,
@@ -179,6 +183,7 @@ impl NewPlan {
             trial_days: self.trial_days,
             features: self.features,
             placement: self.placement.unwrap_or_else(|| "shared".to_owned()),
+            admins_second_step: self.admins_second_step.unwrap_or(usual),
             contact: self.contact,
             is_default: self.is_default,
             retired_at: self.retired.then(Utc::now),
@@ -213,7 +218,7 @@ async fn make_plan(
     caller: AdminCaller,
     sent: Result<Json<NewPlan>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let plan = json(sent)?.plan(0);
+    let plan = json(sent)?.plan(0, None);
     let done = service::plan_save(&state.db, &caller.who, &plan, Utc::now()).await;
     done.map_err(|error| refused(&caller, error))?;
     let made = find_plan(&state, &plan.plan).await?;
@@ -235,7 +240,7 @@ async fn change_plan(
     let known = find_plan(&state, &code).await?;
     // A plan that is there has a version; 0 would make one.
     let version = seen.unwrap_or(known.version).max(1);
-    let plan = Plan { plan: code.clone(), ..sent.plan(version) };
+    let plan = Plan { plan: code.clone(), ..sent.plan(version, Some(&known)) };
     match service::plan_save(&state.db, &caller.who, &plan, Utc::now()).await {
         Err(PlanError::Stale) => return Err(match_.stale()),
         done => done.map_err(|error| refused(&caller, error))?,

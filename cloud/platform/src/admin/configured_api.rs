@@ -55,7 +55,8 @@ pub(super) struct Shown {
     time_zone: String,
     language: String,
     currency: String,
-    /// Kept with the tenant; no part of the product is switched by them yet.
+    /// What it is to have of the product; none is everything. Names that no module here uses
+    /// are kept.
     features: Vec<String>,
     plants: Vec<ShownPlant>,
     /// Why it would not be made as it is: codes and ids that are somebody else's.

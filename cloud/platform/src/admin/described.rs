@@ -12,8 +12,9 @@ use super::api::NewPlan;
 use super::audit_pages::Asked as AskedLog;
 use super::configured_api::{Sent as Configured, Shown as Planned};
 use super::erasure_pages::Asked as AskedErasures;
+use super::features::{NewFeatures, TenantFeatures};
 use super::making::Typed;
-use super::store::Asked;
+use super::tenant_store::Asked;
 use super::tenants::{Extend, Give, NewStatus};
 use crate::openapi::{self, Operation, group};
 use crate::plans::Plan;
@@ -84,6 +85,27 @@ pub fn operations() -> Vec<Operation> {
         .fails(409, "conflict.stale", stale)
         .fails(409, "plan.erasing", "Its erasure was begun, so that a part of it may be gone.")
         .fails(409, "plan.trial_over", "Its trial is over: extend that, or give it a plan, first."),
+        Operation::get(
+            "/admin/api/tenants/{tenant}/features",
+            "tenantFeatures",
+            "What a tenant has of the product, and what can be switched",
+        )
+        .uuid("tenant")
+        .answers::<TenantFeatures>()
+        .tagged(),
+        Operation::put(
+            "/admin/api/tenants/{tenant}/features",
+            "setTenantFeatures",
+            "Says what a tenant has of the product",
+        )
+        .note("What is off answers 404 `feature.off`, within some seconds in every process; facts of plants are taken all the same.")
+        .uuid("tenant")
+        .takes::<NewFeatures>()
+        .answers::<TenantFeatures>()
+        .tagged()
+        .must_match()
+        .fails(409, "conflict.stale", stale)
+        .fails(422, "tenant.invalid", "A name is empty, too long, or said twice."),
     ];
     let plans = [
         Operation::get("/admin/api/plans", "listPlans", "Every plan, retired ones last").answers::<Plans>(),

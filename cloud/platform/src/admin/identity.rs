@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::log::{self, Who};
 use super::store::{self, Admin, NewSession};
 use crate::audit::Entry;
+use crate::ctx::origin;
 use crate::db::{Db, DbError, SystemTx};
 use crate::people::{self, Count, Counted, Weakness, browser_text, clean_email, clean_name, password, totp};
 use crate::secrets::{SecretError, Secrets};
@@ -447,12 +448,22 @@ pub(super) async fn answer(
     .await
 }
 
-/// Ends what a token opened; one that is not there is no matter.
-pub(super) async fn sign_out(db: &Db, token: &str) -> Result<(), AdminError> {
+/// Ends what a token opened, which the log tells of; one that is not there is no matter.
+pub(super) async fn sign_out(db: &Db, token: &str, now: DateTime<Utc>) -> Result<(), AdminError> {
     let Some(hash) = hash_of_token(token) else {
         return Ok(());
     };
-    db.system_tx(async |system| Ok(store::session_delete(system, &hash.0).await?)).await
+    db.system_tx(async |system| {
+        let speaker = store::session_find(system, &hash.0, "session", now).await?;
+        store::session_delete(system, &hash.0).await?;
+        // What was only half a sign-in was nobody's.
+        let Some(speaker) = speaker else { return Ok(()) };
+        let actor = subject(speaker.admin_id);
+        let entry = Entry { action: "admin.sign_out", subject: &actor, ..Entry::default() };
+        log::record(system, &Who { actor: actor.clone(), origin: origin() }, entry, now).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Who a session or key speaks for, and that it asked for something: the log has it

@@ -155,7 +155,7 @@ async fn code(
 
 async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
     require_same(&headers)?;
-    identity::sign_out(&state.db, cookie_of(&headers, COOKIE).unwrap_or_default()).await?;
+    identity::sign_out(&state.db, cookie_of(&headers, COOKIE).unwrap_or_default(), Utc::now()).await?;
     let mut response = Redirect::to("/admin/signin").into_response();
     set(&mut response, cookie(&state, COOKIE, "", 0));
     Ok(response)

@@ -12,7 +12,7 @@ use crate::db::{Db, DbError, SystemTx};
 use crate::i18n::Lang;
 use crate::people::{self, ADMIN, By, Invitation, PeopleError, clean_email, clean_name};
 use crate::plans::Plan;
-use crate::plans::service::{self, Aimed, PlanError};
+use crate::plans::service::{self, PlanError};
 use crate::secrets::Secrets;
 use crate::tenancy::config::Planned;
 use crate::tenancy::{self, CreateError, NewTenant, Placement};
@@ -167,7 +167,7 @@ pub(super) async fn make(
         features: from.map(|from| from.tenant.features.clone()).unwrap_or_default(),
     };
     let tenant = create(db, who, &new, typed.place(plan), now).await?;
-    service::plan_give(db, who, Aimed { tenant, version: 0 }, &typed.plan, now).await?;
+    service::plan_first(db, who, tenant, &typed.plan, now).await?;
     if let Some(from) = from {
         tenancy::create_plants(db, who, tenant, from).await?;
     }

@@ -14,6 +14,7 @@ mod described;
 mod erasure_pages;
 #[cfg(test)]
 mod face_tests;
+mod features;
 mod frame;
 mod identity;
 mod identity_pages;
@@ -24,6 +25,7 @@ mod pages;
 mod people_pages;
 mod plan_pages;
 mod store;
+mod tenant_store;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -54,6 +56,7 @@ pub fn router() -> Router<AppState> {
         .merge(erasure_pages::router())
         .merge(people_pages::router())
         .merge(audit_pages::router())
+        .merge(features::router())
         .merge(api::router())
         .merge(described::router())
 }

@@ -12,7 +12,8 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::store::{Asked, TenantRow};
+use super::features::{self, Choice};
+use super::tenant_store::{Asked, TenantRow};
 use super::tenants::{self, Extend, Give, NewStatus, One};
 use super::{AdminCaller, frame};
 use crate::db::DbError;
@@ -97,6 +98,9 @@ struct OnePage<'a> {
     one: &'a One,
     plans: &'a [Plan],
     bars: Vec<Bar>,
+    choices: Vec<Choice>,
+    /// Names of its list that no module here uses.
+    unused: Vec<String>,
     error: Option<String>,
 }
 
@@ -113,7 +117,9 @@ async fn show_one(
     let bars = crate::plans::bars(&limits, one.months.first(), &caller.texts);
     let failed = error.is_some();
     let zone = crate::i18n::zone(&one.facts.time_zone);
-    let view = OnePage { texts: &caller.texts, now: Utc::now(), zone, one: &one, plans: &plans, bars, error };
+    let (choices, unused) = features::choices(state, &one.facts.features);
+    let (texts, now) = (&caller.texts, Utc::now());
+    let view = OnePage { texts, now, zone, one: &one, plans: &plans, bars, choices, unused, error };
     let page = frame::page(caller, &one.facts.name, "/admin", &view)?;
     Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, page).into_response() } else { page })
 }
@@ -127,7 +133,7 @@ async fn one(
     show_one(&state, &caller, tenant, None).await
 }
 
-async fn done_or_told(
+pub(super) async fn done_or_told(
     state: &AppState,
     caller: &AdminCaller,
     tenant: Uuid,

@@ -59,6 +59,7 @@ struct Typed {
     trial_days: String,
     features: Vec<String>,
     placement: String,
+    admins_second_step: bool,
     contact: String,
     is_default: bool,
     retired: bool,
@@ -78,6 +79,7 @@ impl Typed {
             trial_days: text(plan.trial_days.map(i64::from)),
             features: plan.features.clone(),
             placement: plan.placement.clone(),
+            admins_second_step: plan.admins_second_step,
             contact: plan.contact.clone(),
             is_default: plan.is_default,
             retired: plan.retired_at.is_some(),
@@ -100,6 +102,7 @@ impl Typed {
                 "feature" => typed.features.push(value),
                 "placement" => typed.placement = value,
                 "contact" => typed.contact = value,
+                "admins_second_step" => typed.admins_second_step = true,
                 "is_default" => typed.is_default = true,
                 "retired" => typed.retired = true,
                 "version" => typed.version = value.parse().unwrap_or_default(),
@@ -140,6 +143,7 @@ impl Typed {
             trial_days,
             features: self.features.clone(),
             placement: self.placement.clone(),
+            admins_second_step: self.admins_second_step,
             contact: self.contact.clone(),
             is_default: self.is_default,
             retired_at: self.retired.then(Utc::now),
@@ -199,7 +203,7 @@ async fn edit(
 ) -> Result<Response, Problem> {
     let typed = if plan == "new" {
         let features = Feature::ALL.map(|feature| feature.name().to_owned()).into();
-        Typed { placement: "shared".to_owned(), features, ..Typed::default() }
+        Typed { placement: "shared".to_owned(), features, admins_second_step: true, ..Typed::default() }
     } else {
         let found = service::plans(&state.db).await?.into_iter().find(|known| known.plan == plan);
         Typed::of(&found.ok_or_else(Problem::not_found)?)

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::log::Who;
-use super::store::{self, AgentRow, Asked, TenantFacts, TenantRow};
+use super::tenant_store::{self as store, AgentRow, Asked, TenantFacts, TenantRow};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SHARED};
 use crate::plans::service::{self, Aimed, PlanError, Why};

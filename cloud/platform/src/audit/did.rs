@@ -37,6 +37,7 @@ pub(super) const DID: &[&str] = &[
     "mail.settings",
     "master.create",
     "master.delete",
+    "master.export",
     "master.export_sensitive",
     "master.import",
     "master.read",
@@ -103,6 +104,7 @@ pub(super) const DID: &[&str] = &[
     "tenant.create",
     "tenant.erase",
     "tenant.export",
+    "tenant.features",
     "tenant.logo",
     "tenant.move",
     "tenant.plan",
@@ -155,6 +157,7 @@ pub(super) const DID: &[&str] = &[
     "workflow.retire",
     "workflow.start",
     "workflow.webhook",
+    "workflow.webhook_end",
 ];
 
 /// An act in the reader's words; its code where there are none.

@@ -47,19 +47,23 @@ pub fn operations() -> Vec<Operation> {
     let note = "Whoever may see what a file is attached to may see the file; whoever may change it may change the file.";
     let of_file = |operation: Operation| operation.uuid("id").note(note);
     let operations = [
-        Operation::get("/api/v1/files", "listFiles", "Files of a row, deleted ones too, with their versions")
-            .note(note)
-            .needs(&FILES_VIEW)
-            .query::<Of>()
-            .answers::<FileList>()
-            .fails(404, "not_found", "There is no such row."),
+        Operation::get(
+            "/api/v1/files",
+            "listFiles",
+            "Files of a row or a document, deleted ones too, with their versions",
+        )
+        .note(note)
+        .needs(&FILES_VIEW)
+        .query::<Of>()
+        .answers::<FileList>()
+        .fails(404, "not_found", "There is no such row or document."),
         kept(
             Operation::post("/api/v1/files", "addFile", "Attaches a file: the body is its content")
                 .note(note)
                 .needs(&FILES_EDIT)
                 .query::<New>()
                 .creates::<Listed>()
-                .fails(404, "not_found", "There is no such row."),
+                .fails(404, "not_found", "There is no such row or document."),
         ),
         of_file(Operation::get("/api/v1/files/{id}", "getFile", "A file with its versions"))
             .needs(&FILES_VIEW)
@@ -99,9 +103,10 @@ struct FileList {
 #[serde(deny_unknown_fields)]
 #[schema(as = FilesOf)]
 struct Of {
-    /// What it is attached to: the name of a master, such as `items`, or `request`.
+    /// What it is attached to: the name of a master, such as `items`; `plants`; or a kind of
+    /// document: `request`, `holds`, `recalls`, `exceptions`, `scopes`.
     kind: String,
-    /// The key of the row: `BOLT-M6`; of a request its id.
+    /// The key of the row: `BOLT-M6`; of a document its id.
     key: String,
 }
 
@@ -109,9 +114,10 @@ struct Of {
 #[serde(deny_unknown_fields)]
 #[schema(as = FileNew)]
 struct New {
-    /// What it is attached to: the name of a master, such as `items`, or `request`.
+    /// What it is attached to: the name of a master, such as `items`; `plants`; or a kind of
+    /// document: `request`, `holds`, `recalls`, `exceptions`, `scopes`.
     kind: String,
-    /// The key of the row: `BOLT-M6`; of a request its id.
+    /// The key of the row: `BOLT-M6`; of a document its id.
     key: String,
     /// As people know it: `bolt.pdf`.
     name: String,
@@ -159,7 +165,7 @@ async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<
         (None, Whose::Of { .. }) => Ok(Vec::new()),
         (None, Whose::Each { .. }) => Err(FilesError::NotFound),
     };
-    let found: Result<_, FilesError> = state.db.tx(&caller.cx, look).await;
+    let found: Result<_, FilesError> = state.db.tx(&subject.whose.cx(&caller), look).await;
     let found = found.map_err(|error| error.problem(&caller.texts))?;
     Ok(Json(FileList { files: found }))
 }

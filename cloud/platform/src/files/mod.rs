@@ -24,8 +24,10 @@ mod tests;
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::Router;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 pub use api::operations;
 pub use depot::{Depot, S3Config};
@@ -35,9 +37,10 @@ pub use service::{Goes, delete, list, purge_subject, restore, upload, used};
 pub use spool::{Spooled, spool};
 pub use tenant::{copy_tenant, erase_tenant, folder_of};
 
+use crate::ctx::Cx;
 use crate::db::{DbError, Tx};
-use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Bodies, Caller, Module, Permission};
+use crate::i18n::{Lang, Sources, Texts};
+use crate::web::{AppState, Bodies, Caller, Module, Permission, Problem};
 
 /// The texts of files.
 pub const TEXTS: Sources<'static> = [
@@ -61,6 +64,8 @@ pub struct Subject {
     pub whose: Whose,
     /// Whether there is one of this key; gets the kind and the key.
     pub stands: Stands,
+    /// What people call the one of a key, over a page of its files; `None`: by the key.
+    pub title: Option<Title>,
     /// The page of one, by kind and key; a path of this site.
     pub href: fn(&str, &str) -> String,
 }
@@ -82,6 +87,8 @@ pub enum Whose {
         view: &'static [Permission],
         /// Whoever has one of these may change some.
         edit: &'static [Permission],
+        /// As whom `reach` looks: at which plants the caller may see such things.
+        within: fn(&Caller) -> Cx,
         /// What the caller may do with the files of the one of this key; `None`: not even
         /// know that it is there.
         reach: Reach,
@@ -89,6 +96,15 @@ pub enum Whose {
 }
 
 impl Whose {
+    /// As whom the caller looks for one: what belongs to plants where they have another
+    /// right than this is not seen.
+    pub(crate) fn cx(&self, caller: &Caller) -> Cx {
+        match self {
+            Self::Of { view, .. } => caller.at(view),
+            Self::Each { within, .. } => within(caller),
+        }
+    }
+
     /// Whether the caller has the right to the files of one such thing at least.
     pub(crate) fn may(&self, caller: &Caller, right: Right) -> bool {
         let any = |all: &[Permission]| all.iter().any(|one| caller.may(one));
@@ -115,6 +131,17 @@ pub type Reach = for<'a> fn(&'a mut Tx, &'a Caller, &'a str) -> BoxFuture<'a, Re
 
 /// Whether there is such a thing in the transaction's tenant.
 pub type Stands = for<'a> fn(&'a mut Tx, &'static str, &'a str) -> BoxFuture<'a, Result<bool, DbError>>;
+
+/// What people call the thing of a key; `None` of one that there is not.
+pub type Title =
+    for<'a> fn(&'a mut Tx, &'a Caller, &'a str) -> BoxFuture<'a, Result<Option<String>, DbError>>;
+
+/// The id that a key is, for things that are known by one. In the one spelling that they are
+/// listed by: under another, files would be of nothing.
+#[must_use]
+pub fn id_of(key: &str) -> Option<Uuid> {
+    Uuid::try_parse(key).ok().filter(|id| id.to_string() == key)
+}
 
 /// How much is taken.
 #[derive(Debug, Clone, Copy)]
@@ -186,6 +213,26 @@ impl Files {
     pub fn subject(&self, kind: &str) -> Option<&Subject> {
         self.inner.subjects.iter().find(|subject| subject.kind == kind)
     }
+
+    /// The part of a page where the files of a thing are shown, in HTML: it fetches them, and
+    /// is a link without a script. Empty where nothing can be attached to this kind. The
+    /// page's own right must be that of [`Subject::whose`].
+    ///
+    /// # Errors
+    /// Those of the template.
+    pub fn panel(&self, texts: &Texts, kind: &str, key: &str) -> Result<String, Problem> {
+        match self.subject(kind) {
+            Some(subject) => Ok(Panel { texts, files_at: pages::address(subject.kind, key) }.render()?),
+            None => Ok(String::new()),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "files/include.html")]
+struct Panel<'a> {
+    texts: &'a Texts,
+    files_at: String,
 }
 
 impl std::fmt::Debug for Files {

@@ -36,7 +36,7 @@ pub(super) fn router() -> Router<AppState> {
 }
 
 /// The address of what is attached to a thing.
-fn address(kind: &str, key: &str) -> String {
+pub(super) fn address(kind: &str, key: &str) -> String {
     format!("/files/on/{kind}/{}", escaped(key, b"-_./:"))
 }
 
@@ -58,7 +58,7 @@ struct FilesBox<'a> {
 struct FilesPage<'a> {
     texts: &'a Texts,
     back: String,
-    key: &'a str,
+    name: String,
     content: String,
 }
 
@@ -85,7 +85,7 @@ async fn render(
 ) -> Result<String, Problem> {
     let found = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&subject.whose.cx(caller), async |tx| {
             let right = service::reach(tx, subject, caller, key).await?;
             let files = match right {
                 Some(_) => service::list(tx, subject.kind, key).await?,
@@ -131,9 +131,17 @@ async fn show(
     if is_part(headers) {
         return Ok(Html(content).into_response());
     }
+    let named = match subject.title {
+        Some(title) => {
+            state.db.tx(&subject.whose.cx(caller), async |tx| title(tx, caller, key).await).await?
+        }
+        None => None,
+    };
+    let name = named.filter(|named| !named.is_empty()).unwrap_or_else(|| key.to_owned());
     let texts = &caller.texts;
-    let page = FilesPage { texts, back: (subject.href)(subject.kind, key), key, content };
-    Shell::new(state, caller, format!("{} · {key}", texts.t("files-title")), "").page(headers, &page)
+    let title = format!("{} · {name}", texts.t("files-title"));
+    let page = FilesPage { texts, back: (subject.href)(subject.kind, key), name, content };
+    Shell::new(state, caller, title, "").page(headers, &page)
 }
 
 /// Whether a script asks for the component alone.
@@ -152,8 +160,10 @@ async fn stands(
     if let Whose::Each { .. } = subject.whose {
         return service::require(&state.db, subject, caller, key, right).await;
     }
-    let found: Result<bool, FilesError> =
-        state.db.tx(&caller.cx, async |tx| Ok((subject.stands)(tx, subject.kind, key).await?)).await;
+    let found: Result<bool, FilesError> = state
+        .db
+        .tx(&subject.whose.cx(caller), async |tx| Ok((subject.stands)(tx, subject.kind, key).await?))
+        .await;
     match found.map_err(|error| error.problem(&caller.texts))? {
         true => Ok(()),
         false => Err(Problem::not_found()),

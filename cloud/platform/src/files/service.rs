@@ -257,7 +257,7 @@ pub(super) async fn require(
     key: &str,
     right: Right,
 ) -> Result<(), Problem> {
-    let found = db.tx(&caller.cx, async |tx| reach(tx, subject, caller, key).await).await?;
+    let found = db.tx(&subject.whose.cx(caller), async |tx| reach(tx, subject, caller, key).await).await?;
     match found {
         Some(found) if found >= right => Ok(()),
         Some(_) => Err(Problem::forbidden()),

@@ -93,6 +93,16 @@ fn texts_are_complete_in_every_language() {
     assert_complete(TEXTS);
 }
 
+#[test]
+fn an_id_has_one_spelling() {
+    let id = "01900000-0000-7000-8000-00000000000a";
+    assert_eq!(id_of(id).unwrap().to_string(), id);
+    let braced = format!("{{{id}}}");
+    for other in [&id.to_uppercase(), &id.replace('-', ""), &braced, "", "BOLT"] {
+        assert_eq!(id_of(other), None, "{other}");
+    }
+}
+
 crate::in_every_placement! {
 async fn a_program_keeps_versions_and_reads_parts() {
     let site = Site::new(Limits::default()).await;

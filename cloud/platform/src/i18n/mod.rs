@@ -9,12 +9,16 @@ mod bundles;
 mod check;
 mod format;
 mod lang;
+mod names;
+mod typed;
 
 pub use bundles::{I18n, Texts, Value};
 pub use check::assert_complete;
 pub(crate) use format::grouped_number;
 pub use format::{Days, Form, Grouping, begins, zone};
 pub use lang::Lang;
+pub use names::{LONGEST_NAME, Names, TypedNames};
+pub use typed::{Months, plain_day, plain_number};
 
 /// A part's texts, one source for each language.
 pub type Sources<'a> = [(Lang, &'a str); 4];

@@ -21,10 +21,10 @@ use super::sheet::{self, Sheet};
 use super::store::Stored;
 use super::{
     ANY_VIEW, Engine, ListQuery, MastersError, Row, SENSITIVE_VIEW, at_plant, export, history, import, list,
-    sensitive, service,
+    sensitive, service, typed,
 };
 use crate::db::Tx;
-use crate::i18n::Lang;
+use crate::i18n::{Lang, Months};
 use crate::tenancy;
 use crate::web::{
     AppState, Caller, IfMatch, Path, Permission, Problem, etag, media_type, not_modified, query, sent_as,
@@ -51,7 +51,11 @@ pub(super) fn router() -> Router<AppState> {
 /// Which right a request asks for.
 pub(super) enum Right {
     View,
+    /// Of rows that are everybody's: at all plants.
     Edit,
+    /// Also for whoever has the right at some plants, where rows that are everybody's have
+    /// values of single plants; what is written must be judged by [`super::write`].
+    EditValues,
     Delete,
 }
 
@@ -71,10 +75,10 @@ pub(super) async fn open(
     let master = shape.master;
     let permission: &Permission = match right {
         Right::View => &master.permissions.view,
-        Right::Edit => &master.permissions.edit,
+        Right::Edit | Right::EditValues => &master.permissions.edit,
         Right::Delete => &master.permissions.delete,
     };
-    if shape.place.is_some() {
+    if shape.place.is_some() || (matches!(right, Right::EditValues) && shape.has_values()) {
         caller.require_somewhere(permission)?;
     } else {
         caller.require(permission)?;
@@ -105,6 +109,9 @@ struct DescribedField {
     longest: Option<usize>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     choices: Vec<String>,
+    /// What the reader sees of each choice, in their order.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    choices_said: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refers_to: Option<String>,
     sortable: bool,
@@ -120,7 +127,8 @@ async fn all(
     let shapes = engine.shapes(&state.db).await.map_err(|error| error.problem(&caller.texts))?;
     let mut described: Vec<Described> = Vec::new();
     for shape in shapes.iter().filter(|shape| caller.may(&shape.master.permissions.view)) {
-        let wider = engine.widened(&state.db, &caller.cx, shape.master.name).await;
+        let cx = caller.at(&shape.master.permissions.view);
+        let wider = engine.widened(&state.db, &cx, shape.master.name).await;
         let wider = wider.map_err(|error| error.problem(&caller.texts))?;
         let shape = wider.find(shape.master.name).map_err(|error| error.problem(&caller.texts))?;
         described.push(describe(shape, &caller));
@@ -134,6 +142,7 @@ fn describe(shape: &Shape, caller: &Caller) -> Described {
         let (kind, longest, choices) = match &column.kind {
             Kind::Text { longest, .. } => ("text", Some(*longest), Vec::new()),
             Kind::Choice(words) => ("choice", None, words.clone()),
+            Kind::Named(words) => ("choice", None, words.iter().map(|named| named.word.clone()).collect()),
             Kind::Whole(_) => ("integer", None, Vec::new()),
             Kind::Decimal { .. } => ("decimal", None, Vec::new()),
             Kind::Flag => ("boolean", None, Vec::new()),
@@ -150,6 +159,10 @@ fn describe(shape: &Shape, caller: &Caller) -> Described {
             kind,
             required: column.is_asked(),
             longest,
+            choices_said: match choices.is_empty() {
+                true => Vec::new(),
+                false => column.kind.options(&caller.texts).into_iter().map(|(_, said)| said).collect(),
+            },
             choices,
             refers_to: shape.reference_of(name).map(|reference| reference.target.table.clone()),
             sortable: shape.sorts_by(name),
@@ -287,7 +300,7 @@ async fn at(
                 Ok::<_, MastersError>((stored, tenancy::plant_codes(tx).await?))
             })
             .await?;
-        if !plants.contains(&plant) {
+        if !plants.contains(&plant) || !caller.cx.plants.has(&plant) {
             return Err(MastersError::NotFound);
         }
         stored.row = at_plant(shape, &stored.row, &plant);
@@ -380,7 +393,6 @@ async fn create(
     let (cells, _) = cells(&bytes)?;
     let made = async {
         let shape = shapes.find(&name)?;
-        let cells = service::filled(shape, cells, caller.texts.lang);
         let saved = service::create(&state.db, &caller.cx, shape, cells).await?;
         Ok(answer(StatusCode::CREATED, told(shape, saved.stored)))
     };
@@ -395,7 +407,7 @@ async fn update(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
     require_json(&headers)?;
     let (cells, version) = cells(&bytes)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
@@ -502,7 +514,7 @@ async fn imported(
     uri: Uri,
     bytes: Bytes,
 ) -> Result<Json<import::Report>, Problem> {
-    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
     let asked = query::<ImportQuery>(&uri)?;
     let report = take_in(&state, &caller, &shapes, &name, bytes, asked.dry_run).await;
     Ok(Json(report.map_err(|error| error.problem(&caller.texts))?))
@@ -524,6 +536,7 @@ pub(super) async fn take_in(
         .map_err(|mistake| MastersError::Mistakes(vec![mistake]))?;
     let languages = Lang::ALL.map(|lang| state.texts(lang));
     let heads = import::heads(shape, &languages);
+    let sheet = typed::plain(shape, sheet, &heads, &Months::of(&languages));
     import::import(&state.db, &caller.cx, shape, &sheet, &heads, dry_run).await
 }
 
@@ -564,7 +577,13 @@ pub(super) async fn export_of(
             };
             state.db.tx(&caller.cx, record).await?;
         }
-        match format.as_deref().unwrap_or("csv") {
+        let format = format.as_deref().unwrap_or("csv");
+        // Before the file begins: of one that breaks off some was taken all the same.
+        if matches!(format, "csv" | "xlsx") && !open_all {
+            let record = async |tx: &mut Tx| export::record_taken(tx, shape, &asked, format).await;
+            state.db.tx(&caller.cx, record).await?;
+        }
+        match format {
             "csv" => {
                 let (db, cx, shapes) = (state.db.clone(), caller.cx.clone(), Arc::clone(&shapes));
                 let body = export::csv(db, cx, shapes, master.name, asked);

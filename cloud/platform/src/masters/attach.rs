@@ -17,6 +17,7 @@ pub fn subjects() -> Vec<Subject> {
         kind: master.name,
         whose: Whose::Of { view: master.permissions.view, edit: master.permissions.edit },
         stands,
+        title: None,
         href,
     };
     declared::ALL.iter().map(subject).collect()

@@ -16,7 +16,7 @@ use super::{Row, Wrong};
 pub type Seal = fn(&mut Row, Option<&Row>) -> Result<(), String>;
 
 /// Fills in what somebody left out of a new row; see [`Master::fill`].
-pub type Fill = fn(&mut BTreeMap<String, String>, Lang);
+pub type Fill = fn(&mut BTreeMap<String, String>);
 
 /// What may be chosen, by code, in a language; see [`Field::offers`].
 pub type Offers = fn(Lang) -> Vec<(String, String)>;
@@ -84,8 +84,8 @@ pub struct Master {
     pub permissions: Permissions,
     /// A row that comes without a key gets one that begins so and says nothing.
     pub opaque_key: Option<&'static str>,
-    /// Fills in what somebody left out of a new row, by what they said, in their language:
-    /// the name of what was chosen by its code.
+    /// Fills in what somebody left out of a new row, by what they said: the names of what
+    /// was chosen by its code.
     pub fill: Option<Fill>,
     /// Judges what fields of one row say together, beyond the table's own checks.
     pub rule: Option<RowRule>,

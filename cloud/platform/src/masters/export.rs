@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::kind::Kind;
@@ -11,8 +11,9 @@ use super::list::{self, ListQuery};
 use super::shape::{Column, Shape, Shapes};
 use super::store::Stored;
 use super::{MastersError, check, sensitive};
+use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::Db;
+use crate::db::{Db, DbError, Tx};
 use crate::web::{WorkSheet, csv_line, harmless, workbook};
 
 /// Rows that are read at once.
@@ -53,6 +54,27 @@ fn values(
         }
     }
     Ok(values)
+}
+
+/// Writes down that somebody takes out what is marked personal, of the master's own fields or
+/// the tenant's: which fields, in which form, and by which filters it was narrowed. What was
+/// looked for is not told, since it may name somebody. Of other masters nothing is written.
+pub(super) async fn record_taken(
+    tx: &mut Tx,
+    shape: &Shape,
+    query: &ListQuery,
+    format: &str,
+) -> Result<(), DbError> {
+    let personal = shape.columns.iter().filter(|column| column.field.personal && goes_out(column, query));
+    let fields: Vec<&str> = personal.map(|column| column.name.as_str()).collect();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let narrowed: Vec<&str> =
+        query.pairs().into_iter().map(|(name, _)| name).filter(|name| *name != "sort").collect();
+    let subject = format!("master:{}", shape.master.name);
+    let after = Some(json!({ "format": format, "fields": fields, "narrowed_by": narrowed }));
+    audit::record(tx, Entry { action: "master.export", subject: &subject, before: None, after }).await
 }
 
 /// An empty table with the heads, to be filled in.

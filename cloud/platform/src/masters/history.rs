@@ -9,6 +9,7 @@ use super::kind::Kind;
 use super::shape::{Column, Shape};
 use super::store::{self, Audited};
 use super::{MastersError, Row};
+use crate::ctx::Plants;
 use crate::db::Tx;
 use crate::i18n::{Lang, Texts};
 use crate::people;
@@ -59,23 +60,46 @@ pub(super) async fn history(
     found.retain(|entry| entry.action.starts_with("master.") || !own.contains(&entry.at));
     let actors: Vec<String> = found.iter().map(|entry| entry.actor.clone()).collect();
     let names = people::names_of(tx, &actors).await?;
+    found.retain(|entry| is_seen(entry, tx.plants()));
+    let plants = tx.plants();
     let entries = found.into_iter().map(|entry| Entry {
         at: entry.at,
         by: names.get(&entry.actor).cloned().unwrap_or_else(|| entry.actor.clone()),
-        changes: changes(shape, &entry, texts),
+        changes: changes(shape, &entry, plants, texts),
         action: entry.action,
     });
     Ok(entries.collect())
 }
 
-fn changes(shape: &Shape, entry: &Audited, texts: &Texts) -> Vec<Change> {
+/// Whether a field is a value of a plant that is none of these.
+fn is_elsewhere(name: &str, plants: &Plants) -> bool {
+    name.split_once('@').is_some_and(|(_, plant)| !plants.has(plant))
+}
+
+/// Whether something is left of a change without the values of other plants.
+fn is_seen(entry: &Audited, plants: &Plants) -> bool {
+    let part = |elsewhere: bool| {
+        let of = |value: &Option<Value>| -> Row {
+            let fields = value.as_ref().and_then(Value::as_object).into_iter().flatten();
+            let fields =
+                fields.filter(|(name, value)| !value.is_null() && is_elsewhere(name, plants) == elsewhere);
+            fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+        };
+        (of(&entry.before), of(&entry.after))
+    };
+    let (there, here) = (part(true), part(false));
+    there.0 == there.1 || here.0 != here.1
+}
+
+fn changes(shape: &Shape, entry: &Audited, plants: &Plants, texts: &Texts) -> Vec<Change> {
     let empty = Row::new();
     let object = |value: &Option<Value>| value.as_ref().and_then(Value::as_object).cloned();
     let (before, after) = (object(&entry.before), object(&entry.after));
     // Of what was deleted all is gone; that it was says enough.
     let Some(after) = after else { return Vec::new() };
     let before = before.unwrap_or(empty);
-    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    let mut names: Vec<&String> =
+        before.keys().chain(after.keys()).filter(|name| !is_elsewhere(name, plants)).collect();
     names.sort_by_key(|name| shape.columns.iter().position(|column| column.name == **name));
     names.dedup();
     let blank = |value: &Value| value.is_null() || Kind::plain(value).is_empty() && !value.is_object();

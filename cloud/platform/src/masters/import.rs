@@ -134,7 +134,7 @@ pub(super) async fn import_seen(
                         let line = change.line.unwrap_or_default();
                         change.mistakes.push(at_key(shape, line, &change.cells, wrong));
                     }
-                    Some(before) if !shape.owns(&before.row, tx.plants()) => {
+                    Some(before) if !shape.changes(&before.row, tx.plants()) => {
                         let line = change.line.unwrap_or_default();
                         change.mistakes.push(at_key(shape, line, &change.cells, Wrong::new("other-plant")));
                     }

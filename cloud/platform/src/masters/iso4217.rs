@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Row, Wrong};
-use crate::i18n::Lang;
+use crate::i18n::{Lang, Names};
 use crate::openapi::{Operation, group};
 
 const TABLE: &str = include_str!("iso4217.tsv");
@@ -35,6 +35,12 @@ impl Currency {
         let (code, decimals, symbol) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
         let names = Lang::ALL.map(|_| parts.next().unwrap_or_default());
         Some(Self { code, decimals, symbol, names })
+    }
+
+    /// Its names, where it has any.
+    pub fn names(&self) -> Names {
+        let all = Lang::ALL.into_iter().zip(self.names);
+        all.filter(|(_, name)| !name.is_empty()).map(|(lang, name)| (lang, name.to_owned())).collect()
     }
 
     pub fn name(&self, lang: Lang) -> &'static str {
@@ -59,16 +65,20 @@ pub(super) fn offered(lang: Lang) -> Vec<(String, String)> {
     ALL.iter().map(|currency| (currency.code.to_owned(), currency.name(lang).to_owned())).collect()
 }
 
-/// What the code says, where it is not said besides.
-pub(super) fn fill(cells: &mut BTreeMap<String, String>, lang: Lang) {
+/// What the code says, where it is not said besides: the names in all languages, of which
+/// the one in the tenant's own becomes the name.
+pub(super) fn fill(cells: &mut BTreeMap<String, String>) {
     let Some(currency) = cells.get("currency").and_then(|code| find(code.trim())) else { return };
-    let decimals = currency.decimals.to_string();
-    for (field, value) in
-        [("name", currency.name(lang)), ("symbol", currency.symbol), ("decimals", &decimals)]
-    {
-        let given = cells.entry(field.to_owned()).or_default();
+    let known = [
+        ("symbol".to_owned(), currency.symbol.to_owned()),
+        ("decimals".to_owned(), currency.decimals.to_string()),
+    ];
+    let names = currency.names();
+    let names = names.each().map(|(lang, name)| (format!("names.{}", lang.code()), name.to_owned()));
+    for (field, value) in known.into_iter().chain(names) {
+        let given = cells.entry(field).or_default();
         if given.trim().is_empty() {
-            value.clone_into(given);
+            *given = value;
         }
     }
 }
@@ -151,16 +161,18 @@ mod tests {
 
     #[test]
     fn what_is_said_stays_and_what_is_not_is_filled_in() {
-        let filled = |given: &[(&str, &str)], lang| {
+        let filled = |given: &[(&str, &str)]| -> BTreeMap<String, String> {
             let mut cells = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            fill(&mut cells, lang);
-            cells.into_values().collect::<Vec<_>>().join(" ")
+            fill(&mut cells);
+            cells
         };
-        assert_eq!(filled(&[("currency", "JPY"), ("decimals", "")], Lang::En), "JPY 0 Japanese Yen ¥");
-        assert_eq!(
-            filled(&[("currency", "JPY"), ("name", "Yen"), ("decimals", "2")], Lang::Hi),
-            "JPY 2 Yen ¥"
-        );
-        assert_eq!(filled(&[("currency", "ZZZ")], Lang::En), "ZZZ");
+        let yen = filled(&[("currency", "JPY"), ("decimals", ""), ("names.hi", "येन")]);
+        let said = |field: &str| yen.get(field).map_or("", String::as_str);
+        assert_eq!([said("decimals"), said("symbol"), said("name")], ["0", "¥", ""]);
+        assert_eq!([said("names.en"), said("names.hi")], ["Japanese Yen", "येन"]);
+        let telugu = find("JPY").map(|yen| yen.name(Lang::Te)).unwrap();
+        assert_eq!(said("names.te"), telugu);
+        assert_eq!(filled(&[("currency", "JPY"), ("decimals", "2")])["decimals"], "2");
+        assert_eq!(filled(&[("currency", "ZZZ")]).len(), 1);
     }
 }

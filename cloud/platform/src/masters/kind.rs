@@ -8,12 +8,11 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::Wrong;
-use crate::i18n::{Lang, Texts};
+use super::named::{self, Named};
+use crate::i18n::{LONGEST_NAME, Lang, Names, Texts};
 
 /// Longest text where the table does not say.
 pub(super) const LONGEST_TEXT: usize = 200;
-/// Longest text in one language of several.
-pub(super) const LONGEST_NAME: usize = 120;
 /// Most codes of a list.
 const MOST_CODES: usize = 100;
 
@@ -29,6 +28,8 @@ pub enum Kind {
     },
     /// One of these words.
     Choice(Vec<String>),
+    /// One of these words, which the tenant made and named.
+    Named(Vec<Named>),
     /// A whole number.
     Whole(Range),
     /// A decimal number of so many digits before the point and after it.
@@ -98,6 +99,7 @@ impl Kind {
             Self::Text { longest, .. } => text(&given.replace("\r\n", "\n"), *longest),
             Self::Secret => text(given, LONGEST_TEXT),
             Self::Choice(words) => word(given, words),
+            Self::Named(words) => named::read(given, words),
             Self::Whole(range) => {
                 let plain = given.strip_suffix(".0").unwrap_or(given);
                 let number: i64 = plain.parse().map_err(|_| Wrong::new("whole"))?;
@@ -148,6 +150,10 @@ impl Kind {
         match (self, value) {
             (_, Value::Null) => String::new(),
             (Self::Choice(_), Value::String(word)) => choice(texts, word),
+            (Self::Named(words), Value::String(word)) => {
+                let named = words.iter().find(|named| named.word == *word);
+                named.map_or_else(|| word.clone(), |named| named.said(texts))
+            }
             (Self::Codes(words), Value::Array(held)) => {
                 let held = held.iter().filter_map(Value::as_str);
                 let shown = held.map(|code| {
@@ -167,6 +173,20 @@ impl Kind {
             (_, value) => Self::plain(value),
         }
     }
+
+    /// What there is to choose from: each word, and what the reader sees.
+    pub(super) fn options(&self, texts: &Texts) -> Vec<(String, String)> {
+        match self {
+            Self::Choice(words) | Self::Codes(words) => {
+                words.iter().map(|word| (word.clone(), choice(texts, word))).collect()
+            }
+            Self::Named(words) => words.iter().map(|named| (named.word.clone(), named.said(texts))).collect(),
+            Self::Flag => [("true", "masters-yes"), ("false", "masters-no")]
+                .map(|(value, key)| (value.to_owned(), texts.t(key)))
+                .into(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The word of a choice, in the reader's language.
@@ -177,9 +197,7 @@ pub(super) fn choice(texts: &Texts, word: &str) -> String {
 
 /// A text that there is in several languages: in the one that is wanted, else in any.
 pub(super) fn name_in(names: &Map<String, Value>, wanted: Lang) -> String {
-    let of = |lang: Lang| names.get(lang.code()).and_then(Value::as_str);
-    let any = || Lang::ALL.into_iter().find_map(of);
-    of(wanted).or_else(any).unwrap_or_default().to_owned()
+    Names::from(names).any(wanted).unwrap_or_default().to_owned()
 }
 
 fn text(given: &str, longest: usize) -> Result<Value, Wrong> {

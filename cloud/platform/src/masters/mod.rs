@@ -25,6 +25,7 @@ mod iso4217;
 mod item_store;
 mod kind;
 mod list;
+mod named;
 mod names;
 mod operations;
 mod pages;
@@ -39,6 +40,7 @@ mod sheet;
 mod store;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod variants;
 mod write;
 mod wrong;

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::kind::{Kind, LONGEST_NAME, Range};
+use super::kind::{Kind, Range};
 use super::list::MOST;
 use super::shape::{Column, Shape};
 use super::{ANY_VIEW, Engine, MastersError};
 use crate::db::Db;
-use crate::i18n::Lang;
+use crate::i18n::{LONGEST_NAME, Lang};
 use crate::openapi::{Operation, group, reference};
 use crate::secrets::Secrets;
 
@@ -244,6 +244,10 @@ fn kind_of(kind: &Kind, given: bool) -> Value {
             json!({ "type": "string", "maxLength": super::kind::LONGEST_TEXT, "writeOnly": true })
         }
         Kind::Choice(words) => json!({ "type": "string", "enum": words }),
+        Kind::Named(words) => {
+            let words: Vec<&str> = words.iter().map(|named| named.word.as_str()).collect();
+            json!({ "type": "string", "enum": words })
+        }
         Kind::Whole(range) => whole(range),
         Kind::Decimal { whole, scale, .. } => json!({
             "type": "string",
@@ -442,6 +446,7 @@ fn described() -> Value {
                         "required": { "type": "boolean" },
                         "longest": { "type": "integer" },
                         "choices": { "type": "array", "items": { "type": "string" } },
+                        "choices_said": { "type": "array", "items": { "type": "string" }, "description": "Of each choice, what the caller sees." },
                         "refers_to": { "type": "string" },
                         "sortable": { "type": "boolean" },
                     },

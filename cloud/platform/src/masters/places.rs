@@ -74,4 +74,21 @@ impl Shape {
         let of_row = place.plants(row);
         !of_row.is_empty() && of_row.iter().all(|code| plants.has(code))
     }
+
+    /// Whether rows are everybody's, and fields of them have values of single plants.
+    pub(super) fn has_values(&self) -> bool {
+        self.place.is_none() && self.columns.iter().any(|column| column.field.per_plant)
+    }
+
+    /// Whether whoever has the right to change at these plants may change nothing but the
+    /// values of these plants.
+    pub(super) fn only_values(&self, plants: &Plants) -> bool {
+        self.has_values() && !plants.is_all() && !plants.is_none()
+    }
+
+    /// Whether whoever has the right to change at these plants may change something of
+    /// the row: all of it, or values of these plants.
+    pub(super) fn changes(&self, row: &Row, plants: &Plants) -> bool {
+        self.owns(row, plants) || self.only_values(plants)
+    }
 }

@@ -72,14 +72,6 @@ pub async fn create(db: &Db, cx: &Cx, shape: &Shape, cells: Cells) -> Result<Sav
     .await
 }
 
-/// The cells of a new row, with what the master fills in by them in this language.
-pub(super) fn filled(shape: &Shape, mut cells: Cells, lang: Lang) -> Cells {
-    if let Some(fill) = shape.master.fill {
-        fill(&mut cells, lang);
-    }
-    cells
-}
-
 /// The row that is there under the key of these cells, of whichever master.
 async fn present(
     tx: &mut Tx,
@@ -124,7 +116,9 @@ pub async fn update(
         if before.deleted {
             return Err(MastersError::NotFound);
         }
-        own(tx, shape, &before)?;
+        if !shape.changes(&before.row, tx.plants()) {
+            return Err(MastersError::OtherPlant);
+        }
         if before.version != version {
             return Err(MastersError::Stale);
         }
@@ -251,11 +245,12 @@ pub(super) async fn options(
     let of_table: Vec<&Shape> =
         shapes.iter().filter(|shape| shape.master.table == reference.target.table).collect();
     if of_table.is_empty() {
-        let mut found = store::options(tx, reference, 200).await?;
-        if reference.target.table == PLANTS {
-            let own = tx.plants();
-            found.retain(|(code, _)| own.has(code));
+        if reference.target.table != PLANTS {
+            return Ok(store::options(tx, reference, 200).await?);
         }
+        let mut found = store::plants(tx, lang, 200).await?;
+        let own = tx.plants();
+        found.retain(|(code, _)| own.has(code));
         return Ok(found);
     }
     let code = reference.target.columns.last().cloned().unwrap_or_default();

@@ -360,6 +360,14 @@ pub(super) async fn references_missing(
     Ok(missing.into_iter().filter_map(|at| usize::try_from(at).ok()).collect())
 }
 
+/// Codes and names of plants that stand, by code, for a reader of this language: they are no
+/// master, and have their names in languages beside the name.
+pub(super) async fn plants(tx: &mut Tx, lang: Lang, limit: i64) -> Result<Vec<(String, String)>, Error> {
+    let sql = "select code, coalesce(names ->> $2, name) from plants
+               where tenant_id = $1 and deleted_at is null order by code limit $3";
+    sqlx::query_as(sql).bind(tx.tenant()).bind(lang.code()).bind(limit).fetch_all(tx.conn()).await
+}
+
 /// Codes and names of a small table's rows that stand, by code.
 pub(super) async fn options(
     tx: &mut Tx,
@@ -649,15 +657,6 @@ pub(super) async fn audited(tx: &mut Tx, subjects: &[String], limit: i64) -> Res
     .await
 }
 
-/// The tenant's own language.
-pub(super) async fn language(tx: &mut Tx) -> Result<Lang, Error> {
-    let tenant = tx.tenant();
-    let found = sqlx::query_scalar!("select language from control.tenants where tenant_id = $1", tenant)
-        .fetch_optional(tx.conn())
-        .await?;
-    Ok(found.and_then(|code| Lang::parse(&code)).unwrap_or_default())
-}
-
 /// See [`super::begin`].
 pub(super) async fn begin(tx: &mut Tx) -> Result<(), Error> {
     let tenant = tx.tenant();
@@ -667,15 +666,16 @@ pub(super) async fn begin(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-/// The tenant has this currency; one that is there stays as it is.
+/// The tenant has this currency, named in all languages, of which the one in the tenant's own
+/// becomes its name; one that is there stays as it is.
 pub(super) async fn currency_ensure(tx: &mut Tx, currency: &Currency) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "insert into currencies (tenant_id, currency, name, symbol, decimals) values ($1, $2, $3, $4, $5)
+        "insert into currencies (tenant_id, currency, name, names, symbol, decimals) values ($1, $2, '', $3, $4, $5)
          on conflict do nothing",
         tenant,
         currency.code,
-        currency.name(Lang::En),
+        currency.names().json(),
         currency.symbol,
         i16::from(currency.decimals),
     )

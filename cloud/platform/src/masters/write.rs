@@ -10,12 +10,11 @@ use super::check::{self, Cells};
 use super::declare::{Candidate, Fault};
 use super::extra;
 use super::kind::Kind;
-use super::shape::{Reference, Shape};
+use super::shape::{Column, Lies, Reference, Shape};
 use super::store::{self, Stored};
 use super::{MastersError, Mistake, Row, Wrong, sensitive};
 use crate::audit::{self, Kept};
 use crate::db::Tx;
-use crate::i18n::Lang;
 use crate::reference;
 use crate::seed::nearest;
 use crate::tenancy;
@@ -115,7 +114,7 @@ fn draft(shape: &Shape, mut change: Change) -> Draft {
         change.cells.insert(member.list.to_owned(), member.member.to_owned());
     }
     if let (Some(fill), None) = (shape.master.fill, &change.before) {
-        fill(&mut change.cells, Lang::En);
+        fill(&mut change.cells);
     }
     let before = change.before.as_ref().map(|before| &before.row);
     let (row, mistakes) = check::row(shape, &change.cells, before);
@@ -163,11 +162,45 @@ fn member(shape: &Shape, row: &mut Row) {
 
 /// Notes rows that would be at plants where the caller may not write.
 fn at_own_plants(tx: &Tx, shape: &Shape, drafts: &mut [Draft]) {
-    let Some(place) = shape.place else { return };
+    let Some(place) = shape.place else {
+        if shape.only_values(tx.plants()) {
+            values_alone(shape, drafts);
+        }
+        return;
+    };
     for draft in drafts {
         if !draft.is_wrong(place.field()) && !shape.owns(&draft.row, tx.plants()) {
             let found = draft.row.get(place.field()).map(Kind::plain).unwrap_or_default();
             draft.wrong(place.field(), found, Wrong::new("other-plant"));
+        }
+    }
+}
+
+/// Notes what is for all plants, where the caller may change values of some plants alone.
+fn values_alone(shape: &Shape, drafts: &mut [Draft]) {
+    // A text in languages is an object, of which the plain form is empty.
+    let said = |value: &Value| match value {
+        Value::Object(names) => !names.is_empty(),
+        value => !Kind::plain(value).is_empty(),
+    };
+    for draft in drafts {
+        let fields: Vec<String> = match &draft.change.before {
+            Some(before) if !before.deleted => {
+                let other = |column: &&Column| {
+                    let name = column.field.secret.unwrap_or(column.name.as_str());
+                    let of = |row: &Row| row.get(name).filter(|value| said(value)).cloned();
+                    column.lies != Lies::Plant && of(&before.row) != of(&draft.row)
+                };
+                shape.columns.iter().filter(other).map(|column| column.name.clone()).collect()
+            }
+            _ => shape.master.key.last().map(|key| (*key).to_owned()).into_iter().collect(),
+        };
+        for field in fields {
+            if !draft.is_wrong(&field) {
+                let secret = shape.column(&field).is_none_or(|column| column.kind == Kind::Secret);
+                let found = draft.row.get(&field).filter(|_| !secret).map(Kind::plain).unwrap_or_default();
+                draft.wrong(&field, found, Wrong::new("for-all"));
+            }
         }
     }
 }

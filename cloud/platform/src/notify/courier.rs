@@ -12,10 +12,10 @@ use super::address::{self, Unreachable};
 use super::digest::{DIGEST, Digest};
 use super::mail::{self, Letter, MailFailure, Mailer, Outside, Written};
 use super::webhook::{self, Call};
-use super::{ByMail, DELIVERY_DEAD, Kind, MANAGE, Notice, To, fan_out, sms, store, times};
+use super::{ByMail, DELIVERY_DEAD, Kind, MANAGE, Notice, To, fan_out, sms, store, times, values};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::i18n::{I18n, Lang, Texts, Value as Text, zone};
+use crate::i18n::{I18n, Lang, Texts, zone};
 use crate::outbound::HttpClient;
 use crate::outbox::{self, Channel, Claimed, Failure, Settled};
 use crate::secrets::Secrets;
@@ -113,6 +113,10 @@ impl Courier {
     ) -> Result<Settled, DbError> {
         let cx = Cx::system(tenant);
         let send = async {
+            if claimed.secret_gone {
+                let told = "the link or code in it is not kept any more; make a new one";
+                return Err(Failure::Void(told.to_owned()).into());
+            }
             match claimed.channel {
                 Channel::Mail => self.mail(db, &cx, claimed, now).await.map(|()| String::new()),
                 Channel::Webhook => {
@@ -196,7 +200,7 @@ impl Courier {
             let settled = outbox::settle(tx, claimed, Ok(()), chance, now).await?;
             if settled == Settled::Sent {
                 fan_out::fan_out(tx, self, claimed, kind, notice, now).await?;
-                let fields = serde_json::to_value(&notice.values).unwrap_or_default();
+                let fields = serde_json::to_value(values::plain(&notice.values)).unwrap_or_default();
                 let event = Event { name: kind.code.to_owned(), fields, document: None };
                 workflow::hear(tx, &self.subjects, &event, now).await?;
             }
@@ -235,9 +239,7 @@ impl Courier {
         let Some(kind) = self.kind(code) else {
             return code.to_owned();
         };
-        let values: Vec<(&str, Text<'_>)> =
-            values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
-        self.i18n.t(lang, &kind.text_key(), &values)
+        self.i18n.t(lang, &kind.text_key(), &values::of(values, lang))
     }
 
     async fn webhook(&self, db: &Db, cx: &Cx, claimed: &Claimed, now: DateTime<Utc>) -> Result<(), Failure> {

@@ -19,7 +19,7 @@ use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
-use crate::people::{clean_email, clean_name};
+use crate::people::{USER_MANAGE, clean_email, clean_name};
 use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
@@ -48,6 +48,8 @@ struct Page<'a> {
     next: Option<String>,
     settings: MailSettings,
     mails: bool,
+    /// Whether whoever looks makes links to a password.
+    links: bool,
     done: bool,
     /// How many were sent again.
     replayed: Option<u64>,
@@ -67,6 +69,11 @@ impl Page<'_> {
             Some(kind) => self.texts.t(&kind.name_key()),
             None => self.texts.or(&format!("delivery-kind-{}", code.replace('.', "-")), code),
         }
+    }
+
+    /// Whom a new link is to be made for, in place of one that did not arrive.
+    fn new_link(&self, message: &Listed) -> Option<Uuid> {
+        message.wants_link.filter(|_| self.links)
     }
 
     fn class(&self, state: &str) -> &'static str {
@@ -185,6 +192,7 @@ async fn show(
         next,
         settings,
         mails: state.mails,
+        links: caller.may(&USER_MANAGE),
         done: asked.done.is_some(),
         replayed: asked.replayed,
         asked,

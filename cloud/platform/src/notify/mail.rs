@@ -23,6 +23,7 @@ use super::courier::Courier;
 use super::digest::Digest;
 use super::smtp::{At, Line as SmtpLine, Way};
 use super::store::{MailSettings, Reader, Sender};
+use super::values;
 use crate::i18n::{Lang, Texts, Value as Text};
 use crate::outbound::guard;
 use crate::outbox::Failure;
@@ -229,8 +230,7 @@ pub(super) fn letter(
     sender: &Sender,
     texts: &Texts,
 ) -> Content {
-    let mut values: Vec<(&str, Text<'_>)> =
-        letter.values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
+    let mut values = values::of(&letter.values, texts.lang);
     values.push(("name", Text::from(reader.name.as_str())));
     values.push(("tenant", Text::from(sender.name.as_str())));
     let body = texts.with(&letter.text, &values);

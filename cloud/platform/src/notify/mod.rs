@@ -21,6 +21,7 @@ mod sms;
 mod smtp;
 mod store;
 mod times;
+mod values;
 mod webhook;
 pub mod worker;
 
@@ -39,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::db::{DbError, Tx};
-use crate::i18n::{Lang, Sources};
+use crate::i18n::{Lang, Names, Sources};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
@@ -225,6 +226,13 @@ impl Notice {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.values.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds what something is called, which each reader is told in the own language.
+    #[must_use]
+    pub fn called(mut self, name: &str, plain: &str, names: &Names) -> Self {
+        values::put(&mut self.values, name, plain, names);
         self
     }
 }

@@ -18,9 +18,9 @@ use super::address::{self, Unreachable};
 use super::contact::{self, Way};
 use super::preferences::{self, Choice, PreferenceError};
 use super::times::{Pace, Times, clock, minutes};
-use super::{Kind, live, sms, store};
+use super::{Kind, live, sms, store, values};
 use crate::db::{DbError, Tx};
-use crate::i18n::{Texts, Value as Text};
+use crate::i18n::Texts;
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, local_path, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -52,13 +52,9 @@ pub(super) fn text_of(texts: &Texts, kinds: &[Kind], code: &str, details: &Value
     let Some(kind) = kinds.iter().find(|kind| kind.code == code) else {
         return code.to_owned();
     };
-    let values: Vec<(&str, Text<'_>)> = details
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.as_str(), Text::from(value.as_str().unwrap_or_default())))
-        .collect();
-    texts.with(&kind.text_key(), &values)
+    let values = details.as_object().into_iter().flatten();
+    let values = values.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
+    texts.with(&kind.text_key(), &values::told(values, texts.lang))
 }
 
 #[derive(Template)]
@@ -270,7 +266,8 @@ async fn show_settings(
             Ok::<_, DbError>((by_sms, phone, unreachable, code_sent))
         })
         .await?;
-    let shell = Shell::new(state, caller, caller.t("notice-settings"), "/notices");
+    let shell = Shell::new(state, caller, caller.t("notice-settings"), "/notices")
+        .under("/notices", caller.t("notice-title"));
     let view = Settings {
         texts: &caller.texts,
         choices,

@@ -242,6 +242,24 @@ async fn what_the_mail_server_refuses_is_tried_again_or_given_up() {
     assert_eq!(post.server.got().len(), 1);
 }
 
+/// Better no mail than one whose link leads nowhere.
+#[tokio::test]
+async fn a_letter_whose_link_is_gone_is_not_sent() {
+    let post = Post::new().await;
+    let one = post.person("one@saif.example", "", &[]).await;
+    let letter = Letter::new("mail-reset", "/invitation/").body();
+    let message =
+        crate::outbox::Message::new(crate::outbox::Channel::Mail, "people.reset", Some(one), letter)
+            .sealing(&post.courier.secrets, post.tenant, b"the link")
+            .unwrap();
+    let put = async |tx: &mut crate::db::Tx| crate::outbox::put(tx, &message, post.now).await;
+    post.test.db.tx(&post.cx, put).await.unwrap();
+    assert_eq!(post.ask("update outbox set sealed = null returning kind").await, ["people.reset"]);
+    assert_eq!(post.turn_at(post.now).await.sent, 0);
+    assert_eq!(post.ask("select state from outbox").await, ["void"]);
+    assert_eq!(post.server.got().len(), 0);
+}
+
 crate::in_every_placement! {
 async fn a_crash_between_commit_and_mark_loses_nothing_and_repeats_under_one_id() {
     let post = Post::new().await;

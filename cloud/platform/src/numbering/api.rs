@@ -150,7 +150,7 @@ async fn next(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
         series: asked.series.as_deref(),
         ..Need::new(&asked.kind, &asked.company, date)
     };
-    let taken = state.db.tx(&caller.cx, async |tx| preview(tx, &need).await).await?;
+    let taken = state.db.tx(&caller.at(&NUMBERING_READ), async |tx| preview(tx, &need).await).await?;
     Ok(Json(Next { number: taken.number, series: taken.series, date }))
 }
 
@@ -158,7 +158,7 @@ async fn next(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
 async fn numbers(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Page>, Problem> {
     caller.require(&NUMBERING_READ)?;
     let asked = query::<Asked>(&uri)?;
-    Ok(Json(state.db.tx(&caller.cx, async |tx| list::page(tx, &asked).await).await?))
+    Ok(Json(state.db.tx(&caller.at(&NUMBERING_READ), async |tx| list::page(tx, &asked).await).await?))
 }
 
 /// The periods and leases of a series.
@@ -170,7 +170,7 @@ async fn series(
     caller.require(&NUMBERING_READ)?;
     let told = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&NUMBERING_READ), async |tx| {
             store::series_named(tx, &code, true).await?.ok_or(NumberingError::NotFound)?;
             let periods = store::periods(tx, &code, 36).await?;
             let leases = store::leases(tx, &code, 500).await?;

@@ -49,6 +49,8 @@ pub(crate) fn judge<'a>(tx: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a
 async fn judged(tx: &mut Tx, rows: &[Candidate<'_>]) -> Result<Vec<Fault>, DbError> {
     let mut faults = Vec::new();
     let mut known: HashMap<(String, String), Vec<Neighbour>> = HashMap::new();
+    // By plant and name at its stations: the series of this file that have it.
+    let mut lent: HashMap<(String, String), String> = HashMap::new();
     for (at, candidate) in rows.iter().enumerate() {
         let row = candidate.row;
         if let Some(before) = candidate.before
@@ -65,6 +67,22 @@ async fn judged(tx: &mut Tx, rows: &[Candidate<'_>]) -> Result<Vec<Fault>, DbErr
                 continue;
             }
         };
+        if let Some((field, wrong)) = of_stations(row, &pattern) {
+            faults.push(Fault { at, field, wrong });
+            continue;
+        }
+        if !text(row, "station_series").is_empty() {
+            let (series, place) = (text(row, "series"), (text(row, "plant"), text(row, "station_series")));
+            let other = match lent.insert((place.0.to_owned(), place.1.to_owned()), series.to_owned()) {
+                Some(other) => Some(other),
+                None => store::station_taken(tx, place.0, place.1, series).await?,
+            };
+            if let Some(other) = other {
+                let wrong = Wrong::new("series-lent-two").with("series", &other);
+                faults.push(Fault { at, field: "station_series", wrong });
+                continue;
+            }
+        }
         let group = (text(row, "company").to_owned(), text(row, "kind").to_owned());
         if !known.contains_key(&group) {
             let found = store::neighbours(tx, &group.0, &group.1).await?;
@@ -87,6 +105,14 @@ async fn judged(tx: &mut Tx, rows: &[Candidate<'_>]) -> Result<Vec<Fault>, DbErr
         });
     }
     Ok(faults)
+}
+
+/// What is wrong with the pattern of a series whose numbers stations are to give: they do not
+/// begin alike.
+fn of_stations(row: &Row, pattern: &Pattern) -> Option<(&'static str, Wrong)> {
+    let given = !text(row, "station_series").is_empty();
+    let steady = pattern.is_steady(Reset::parse(text(row, "reset")));
+    (given && !steady).then(|| ("pattern", Wrong::new("series-lent-pattern")))
 }
 
 /// What is wrong with a series beside the others of the company and kind.

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::store::{self, Lease, NewNumber};
-use super::{NumberingError, Taken};
+use super::{NumberingError, Taken, agents};
 use crate::audit::{self, Entry};
 use crate::db::Tx;
 
@@ -61,6 +61,9 @@ pub async fn lease(
         granted_at: now,
         status: "open".to_owned(),
         reason: String::new(),
+        agent_id: None,
+        epoch: None,
+        prefix: None,
     };
     store::lease_insert(tx, &lease).await?;
     let subject = format!("document_series:{}", lease.series);
@@ -112,8 +115,8 @@ pub async fn use_leased(
 /// Ends a lease, and answers how many numbers became void.
 ///
 /// # Errors
-/// [`NumberingError::State`] when it is closed already;
-/// [`NumberingError::Parameter`] without a reason.
+/// [`NumberingError::State`] when it is closed already, or an agent gives out its numbers
+/// still; [`NumberingError::Parameter`] without a reason.
 pub async fn close(tx: &mut Tx, id: Uuid, closing: Closing, reason: &str) -> Result<usize, NumberingError> {
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
@@ -123,12 +126,29 @@ pub async fn close(tx: &mut Tx, id: Uuid, closing: Closing, reason: &str) -> Res
     if lease.status != "open" {
         return Err(NumberingError::State("numbering.lease_closed"));
     }
+    if let Some(agent) = lease.agent_id {
+        // It may be giving one out just now, where nobody sees it.
+        if closing == Closing::Return || !agents::is_over(tx, agent, lease.epoch).await? {
+            return Err(NumberingError::State("numbering.lease_agent"));
+        }
+    }
+    end(tx, &lease, closing, reason).await
+}
+
+/// Ends a lease that is open; as [`close`].
+pub(super) async fn end(
+    tx: &mut Tx,
+    lease: &Lease,
+    closing: Closing,
+    reason: &str,
+) -> Result<usize, NumberingError> {
+    let id = lease.lease_id;
     let series = store::series_named(tx, &lease.series, true).await?.ok_or(NumberingError::NotFound)?;
-    let used: BTreeSet<i64> = store::used_in(tx, &lease).await?.into_iter().collect();
+    let used: BTreeSet<i64> = store::used_in(tx, lease).await?.into_iter().collect();
     let mut end = lease.last;
     if closing == Closing::Return {
         let free_from = used.last().map_or(lease.first, |last| last + 1);
-        if free_from <= lease.last && store::counter_give_back(tx, &lease, free_from).await? {
+        if free_from <= lease.last && store::counter_give_back(tx, lease, free_from).await? {
             end = free_from - 1;
         }
     }

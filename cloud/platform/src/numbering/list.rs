@@ -69,6 +69,7 @@ pub(super) async fn page(tx: &mut Tx, asked: &Asked) -> Result<Page, NumberingEr
         status: asked.status.clone(),
         begins,
         after,
+        plants: None,
         limit: i64::try_from(limit).unwrap_or(50) + 1,
     };
     let mut numbers = store::numbers(tx, &narrow).await?;

@@ -4,6 +4,9 @@
 //! Tables: `document_series` (a master), `document_periods`, `document_blocks`,
 //! `document_leases`, `document_numbers`. `docs/numbering.md` says how it is used.
 
+pub mod agents;
+#[cfg(test)]
+mod agents_tests;
 mod api;
 mod judge;
 mod kinds;
@@ -278,8 +281,7 @@ pub async fn begin(
 /// As [`take`].
 pub async fn preview(tx: &mut Tx, need: &Need<'_>) -> Result<Taken, NumberingError> {
     let series = series_of(tx, need).await?;
-    let next = store::counter_next(tx, &series.series, series.period(need.date)).await?;
-    let seq = next.unwrap_or_else(|| series.starts_at.into());
+    let seq = store::upcoming(tx, &series, series.period(need.date)).await?;
     Ok(Taken { number: series.number(seq, need.date)?, series: series.series, seq })
 }
 

@@ -77,7 +77,7 @@ async fn page(
     let today = today(&caller);
     let (series, page) = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&NUMBERING_READ), async |tx| {
             let mut series = Vec::new();
             for one in store::overview(tx, MOST_SERIES, caller.texts.lang).await? {
                 let need = Need::new(&one.kind, &one.company, today).series(&one.series);
@@ -104,7 +104,9 @@ async fn page(
         may_void: caller.may(&NUMBERING_VOID),
         may_define: caller.may(&Permission::write("masters.document_series.edit")),
     };
-    Shell::new(&state, &caller, caller.t("numbering-title"), "/masters").page(&headers, &view)
+    Shell::new(&state, &caller, caller.t("numbering-title"), "/masters")
+        .under("/masters", caller.t("masters-title"))
+        .page(&headers, &view)
 }
 
 #[derive(Template)]
@@ -132,7 +134,7 @@ async fn series(
     let today = today(&caller);
     let (one, next, periods, leases) = state
         .db
-        .tx(&caller.cx, async |tx| {
+        .tx(&caller.at(&NUMBERING_READ), async |tx| {
             let one =
                 store::overview_of(tx, &code, caller.texts.lang).await?.ok_or(NumberingError::NotFound)?;
             let need = Need::new(&one.kind, &one.company, today).series(&one.series);
@@ -153,7 +155,10 @@ async fn series(
         one,
     };
     let title = format!("{} · {}", view.one.name, caller.t("numbering-title"));
-    Shell::new(&state, &caller, title, "/masters").page(&headers, &view)
+    Shell::new(&state, &caller, title, "/masters")
+        .under("/masters", caller.t("masters-title"))
+        .under("/numbering", caller.t("numbering-title"))
+        .page(&headers, &view)
 }
 
 #[derive(Template)]
@@ -193,7 +198,10 @@ async fn preview(State(state): State<AppState>, caller: Caller, uri: Uri) -> Res
     let from = period::period_from(today, reset, starts);
     let next = state
         .db
-        .tx(&caller.cx, async |tx| Ok::<_, NumberingError>(store::counter_next(tx, &code, from).await?))
+        .tx(&caller.at(&SERIES_VIEW), async |tx| match store::series_named(tx, &code, true).await? {
+            Some(series) => Ok::<_, NumberingError>(Some(store::upcoming(tx, &series, from).await?)),
+            None => Ok(None),
+        })
         .await?;
     let first = of("starts_at").unwrap_or(1);
     let mut numbers = Vec::new();

@@ -144,6 +144,20 @@ impl Pattern {
         Ok(())
     }
 
+    /// Whether all numbers of a period begin alike and end in the count, so that an agent can
+    /// make them of a beginning and a range.
+    #[must_use]
+    pub fn is_steady(&self, reset: Reset) -> bool {
+        let has = |wanted: &[Part]| self.parts.iter().any(|part| wanted.contains(part));
+        let ends = self.parts.last() == Some(&Part::Sequence);
+        let year = has(&[Part::Year, Part::ShortYear, Part::EndYear, Part::Both]);
+        ends && match reset {
+            Reset::Month => true,
+            Reset::Year => !has(&[Part::Month]),
+            Reset::Never => !year && !has(&[Part::Month]),
+        }
+    }
+
     /// Characters of a number at most.
     #[must_use]
     pub fn longest(&self) -> usize {
@@ -243,6 +257,16 @@ mod tests {
         assert_eq!(made("K{YYYY}{MM}-{SEQ}", 3, 4), "K202502-042");
         assert_eq!(made("A{YY}{YY2}{SEQ}", 1, 4), "A252642");
         assert_eq!(made("A{FY}-{SEQ}", 4, 1), "A26-26-0042");
+    }
+
+    #[test]
+    fn an_agent_makes_numbers_that_begin_alike_for_a_period() {
+        let steady =
+            |text: &str, reset| Pattern::read(text, rules(3, reset, false)).unwrap().is_steady(reset);
+        assert!(steady("GRN/{FY}/{SEQ}", Reset::Year) && steady("G{YYYY}{MM}-{SEQ}", Reset::Month));
+        assert!(steady("GRN-{SEQ}", Reset::Never));
+        assert!(!steady("G{YYYY}{MM}-{SEQ}", Reset::Year), "the month changes within the year");
+        assert!(!steady("GRN/{FY}/{SEQ}", Reset::Never) && !steady("{SEQ}/{FY}", Reset::Year));
     }
 
     #[test]

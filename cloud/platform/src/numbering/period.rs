@@ -1,6 +1,6 @@
 //! Financial years and months: in which period of a series a day lies. Pure.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Months, NaiveDate};
 
 /// When a series begins again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +49,31 @@ pub fn period_from(day: NaiveDate, reset: Reset, year_starts: u32) -> NaiveDate 
     }
 }
 
+/// The first day after the period that begins then; `None` of one that never ends.
+#[must_use]
+pub fn period_end(from: NaiveDate, reset: Reset) -> Option<NaiveDate> {
+    match reset {
+        Reset::Year => from.checked_add_months(Months::new(12)),
+        Reset::Month => from.checked_add_months(Months::new(1)),
+        Reset::Never => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_period_ends_where_the_next_begins() {
+        let end = |reset, starts, text| period_end(period_from(day(text), reset, starts), reset);
+        assert_eq!(end(Reset::Year, 4, "2026-03-31"), Some(day("2026-04-01")));
+        assert_eq!(end(Reset::Year, 1, "2024-02-29"), Some(day("2025-01-01")));
+        assert_eq!(end(Reset::Month, 4, "2026-12-31"), Some(day("2027-01-01")));
+        assert_eq!(end(Reset::Never, 4, "2026-12-31"), None);
     }
 
     #[test]

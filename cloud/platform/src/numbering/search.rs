@@ -20,7 +20,8 @@ async fn numbers(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
     if !ask.caller.may(&NUMBERING_READ) {
         return Ok(Vec::new());
     }
-    let narrow = Narrow { begins: ask.text.to_uppercase(), limit: ask.rows(), ..Narrow::default() };
+    let plants = ask.caller.plants(&NUMBERING_READ).codes();
+    let narrow = Narrow { begins: ask.text.to_uppercase(), plants, limit: ask.rows(), ..Narrow::default() };
     let found = store::numbers(tx, &narrow).await.map_err(DbError::from)?;
     let hit = |one: store::Issued| {
         let kind = ask.caller.texts.or(&format!("choice-{}", one.kind), &one.kind);

@@ -1,10 +1,15 @@
 //! All SQL of document numbers.
 
+mod leases;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::Error;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+pub use leases::Lease;
+pub(super) use leases::{counter_give_back, lease_close, lease_find, lease_insert, leases, used_in};
 
 use super::Need;
 use crate::db::Tx;
@@ -56,6 +61,56 @@ pub(super) async fn series_for(tx: &mut Tx, need: &Need<'_>) -> Result<Option<Se
         need.company,
         need.gstin,
         need.plant,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// A series whose numbers stations give.
+pub(super) struct OfStations {
+    pub series: String,
+    pub block: i32,
+    /// IANA name of the plant's wall clock, by which its years begin.
+    pub time_zone: String,
+}
+
+/// The series that stations of a plant name so, if its numbers are theirs to give.
+pub(super) async fn series_of_station(
+    tx: &mut Tx,
+    plant: &str,
+    name: &str,
+) -> Result<Option<OfStations>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        OfStations,
+        "select d.series, d.station_block as block, p.time_zone
+         from document_series d join plants p on p.tenant_id = $1 and p.code = d.plant
+         where d.tenant_id = $1 and d.plant = $2 and d.station_series = $3 and d.station_series is not null
+           and d.deleted_at is null",
+        tenant,
+        plant,
+        name,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// Another series that stations of the plant name so.
+pub(super) async fn station_taken(
+    tx: &mut Tx,
+    plant: &str,
+    name: &str,
+    series: &str,
+) -> Result<Option<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select series from document_series
+         where tenant_id = $1 and plant = $2 and station_series = $3 and station_series is not null
+           and deleted_at is null and series <> $4",
+        tenant,
+        plant,
+        name,
+        series,
     )
     .fetch_optional(tx.conn())
     .await
@@ -318,6 +373,8 @@ pub(super) struct Narrow {
     /// How the number begins.
     pub begins: String,
     pub after: Option<(DateTime<Utc>, String)>,
+    /// Those of series of these plants and of none; `None` for all that the transaction sees.
+    pub plants: Option<Vec<String>>,
     pub limit: i64,
 }
 
@@ -336,6 +393,10 @@ pub(super) async fn numbers(tx: &mut Tx, narrow: &Narrow) -> Result<Vec<Issued>,
     }
     if !narrow.status.is_empty() {
         conditions.push(is("status =", &narrow.status));
+    }
+    if let Some(plants) = &narrow.plants {
+        let plants = is("", &plants.join(","));
+        conditions.push(format!("(plant is null or plant = any (string_to_array({plants}, ',')))"));
     }
     let order = if narrow.begins.is_empty() {
         if let Some((at, number)) = &narrow.after {
@@ -366,7 +427,7 @@ pub(super) async fn numbers(tx: &mut Tx, narrow: &Narrow) -> Result<Vec<Issued>,
 }
 
 /// The next number of a period, without taking it; `None` before its first.
-pub(super) async fn counter_next(tx: &mut Tx, series: &str, period: NaiveDate) -> Result<Option<i64>, Error> {
+async fn counter_next(tx: &mut Tx, series: &str, period: NaiveDate) -> Result<Option<i64>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         "select next from document_periods where tenant_id = $1 and series = $2 and period_from = $3",
@@ -376,6 +437,34 @@ pub(super) async fn counter_next(tx: &mut Tx, series: &str, period: NaiveDate) -
     )
     .fetch_optional(tx.conn())
     .await
+}
+
+/// The next number of the first block that is not used up: whoever takes one takes it, unless
+/// somebody else does just now.
+async fn block_next(tx: &mut Tx, series: &str, period: NaiveDate) -> Result<Option<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select next from document_blocks
+         where tenant_id = $1 and series = $2 and period_from = $3 and next <= last
+         order by first limit 1",
+        tenant,
+        series,
+        period,
+    )
+    .fetch_optional(tx.conn())
+    .await
+}
+
+/// The number that the next taker of a period gets: of a series that may leave gaps, what lies
+/// in a block comes before the counter.
+pub(super) async fn upcoming(tx: &mut Tx, series: &Series, period: NaiveDate) -> Result<i64, Error> {
+    if !series.gap_free
+        && let Some(next) = block_next(tx, &series.series, period).await?
+    {
+        return Ok(next);
+    }
+    let next = counter_next(tx, &series.series, period).await?;
+    Ok(next.unwrap_or_else(|| series.starts_at.into()))
 }
 
 /// What a period of a series gave out: the table of documents issued that GSTR-1
@@ -477,137 +566,6 @@ pub(super) async fn neighbours(tx: &mut Tx, company: &str, kind: &str) -> Result
     .await
 }
 
-/// A range that is lent, or was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = NumberLease)]
-pub struct Lease {
-    /// Its id.
-    pub lease_id: Uuid,
-    /// The series.
-    pub series: String,
-    /// The first day of the period.
-    pub period_from: NaiveDate,
-    /// Its first count.
-    pub first: i64,
-    /// Its last count.
-    pub last: i64,
-    /// Who has it: `agent:KOL`, `import:opening`.
-    pub holder: String,
-    /// When it was lent.
-    pub granted_at: DateTime<Utc>,
-    /// `open`, `returned`, `burnt`.
-    pub status: String,
-    /// Why it was burnt.
-    pub reason: String,
-}
-
-/// Lends a range.
-pub(super) async fn lease_insert(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
-    let tenant = tx.tenant();
-    sqlx::query!(
-        "insert into document_leases (tenant_id, lease_id, series, period_from, first, last, holder)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-        tenant,
-        lease.lease_id,
-        lease.series,
-        lease.period_from,
-        lease.first,
-        lease.last,
-        lease.holder,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// A lease, locked until the commit.
-pub(super) async fn lease_find(tx: &mut Tx, id: Uuid) -> Result<Option<Lease>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        Lease,
-        "select lease_id, series, period_from, first, last, holder, granted_at, status, reason
-         from document_leases where tenant_id = $1 and lease_id = $2 for update",
-        tenant,
-        id,
-    )
-    .fetch_optional(tx.conn())
-    .await
-}
-
-/// Leases of a series, the newest first.
-pub(super) async fn leases(tx: &mut Tx, series: &str, limit: i64) -> Result<Vec<Lease>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        Lease,
-        "select lease_id, series, period_from, first, last, holder, granted_at, status, reason
-         from document_leases where tenant_id = $1 and series = $2
-         order by period_from desc, first desc limit $3",
-        tenant,
-        series,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Which counts of a range were given out.
-pub(super) async fn used_in(tx: &mut Tx, lease: &Lease) -> Result<Vec<i64>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select seq from document_numbers where tenant_id = $1 and series = $2 and period_from = $3
-           and seq >= $4 and seq <= $5 order by seq",
-        tenant,
-        lease.series,
-        lease.period_from,
-        lease.first,
-        lease.last,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
-/// Gives the end of a range back to its counter, if nothing was taken since:
-/// whether it was.
-pub(super) async fn counter_give_back(tx: &mut Tx, lease: &Lease, from: i64) -> Result<bool, Error> {
-    let tenant = tx.tenant();
-    let done = sqlx::query!(
-        "update document_periods set next = $4
-         where tenant_id = $1 and series = $2 and period_from = $3 and next = $5::bigint + 1",
-        tenant,
-        lease.series,
-        lease.period_from,
-        from,
-        lease.last,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Ends a lease; what was given back is no part of it any more.
-pub(super) async fn lease_close(
-    tx: &mut Tx,
-    id: Uuid,
-    last: Option<i64>,
-    status: &str,
-    reason: &str,
-) -> Result<(), Error> {
-    let tenant = tx.tenant();
-    sqlx::query!(
-        "update document_leases
-         set status = $3, reason = $4, closed_at = now(), closed_by = app.actor(), last = coalesce($5, last)
-         where tenant_id = $1 and lease_id = $2",
-        tenant,
-        id,
-        status,
-        reason,
-        last,
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(())
-}
-
 /// A series as the pages show it.
 #[derive(Debug, Clone)]
 pub(super) struct Overview {
@@ -617,6 +575,9 @@ pub(super) struct Overview {
     pub company: String,
     pub gap_free: bool,
     pub closed: bool,
+    pub plant: Option<String>,
+    /// As stations of the plant name it, where its numbers are theirs to give.
+    pub station_series: Option<String>,
 }
 
 /// Series that stand, by code, with their names in a language.
@@ -624,7 +585,8 @@ pub(super) async fn overview(tx: &mut Tx, limit: i64, lang: Lang) -> Result<Vec<
     let tenant = tx.tenant();
     sqlx::query_as!(
         Overview,
-        r#"select series, coalesce(names ->> $3, name) as "name!", kind, company, gap_free, false as "closed!"
+        r#"select series, coalesce(names ->> $3, name) as "name!", kind, company, gap_free, false as "closed!",
+                  plant, station_series
            from document_series where tenant_id = $1 and deleted_at is null order by series limit $2"#,
         tenant,
         limit,
@@ -640,7 +602,7 @@ pub(super) async fn overview_of(tx: &mut Tx, series: &str, lang: Lang) -> Result
     sqlx::query_as!(
         Overview,
         r#"select series, coalesce(names ->> $3, name) as "name!", kind, company, gap_free,
-                  deleted_at is not null as "closed!"
+                  deleted_at is not null as "closed!", plant, station_series
            from document_series where tenant_id = $1 and series = $2"#,
         tenant,
         series,

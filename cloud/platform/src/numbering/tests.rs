@@ -14,13 +14,13 @@ use crate::i18n::assert_complete;
 use crate::masters::{Engine, MastersError, create, delete, update};
 use crate::testing::TestDb;
 
-struct Office {
-    test: TestDb,
-    cx: Cx,
+pub(super) struct Office {
+    pub(super) test: TestDb,
+    pub(super) cx: Cx,
     engine: Engine,
 }
 
-type Given<'a> = &'a [(&'a str, &'a str)];
+pub(super) type Given<'a> = &'a [(&'a str, &'a str)];
 
 const INVOICES: Given<'_> = &[
     ("series", "INV"),
@@ -31,30 +31,30 @@ const INVOICES: Given<'_> = &[
 ];
 
 impl Office {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL", "VSK"]).await;
         Self { test, cx: Cx::new(tenant, "user:tests"), engine: Engine::default() }
     }
 
-    async fn define(&self, given: Given<'_>, more: Given<'_>) -> Result<(), MastersError> {
+    pub(super) async fn define(&self, given: Given<'_>, more: Given<'_>) -> Result<(), MastersError> {
         let shapes = self.engine.shapes(&self.test.db).await?;
         let cells = given.iter().chain(more).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         create(&self.test.db, &self.cx, shapes.find("document_series")?, cells).await.map(drop)
     }
 
-    async fn take(&self, need: &Need<'_>) -> Result<String, NumberingError> {
+    pub(super) async fn take(&self, need: &Need<'_>) -> Result<String, NumberingError> {
         self.test.db.tx(&self.cx, async |tx| Ok(take(tx, need).await?.number)).await
     }
 
-    async fn periods(&self, series: &str) -> Vec<Period> {
+    pub(super) async fn periods(&self, series: &str) -> Vec<Period> {
         let found: Result<_, NumberingError> =
             self.test.db.tx(&self.cx, async |tx| Ok(store::periods(tx, series, 12).await?)).await;
         found.unwrap()
     }
 }
 
-fn day(text: &str) -> NaiveDate {
+pub(super) fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
@@ -63,7 +63,7 @@ fn invoice(date: &str) -> Need<'static> {
 }
 
 #[track_caller]
-fn keys(result: Result<(), MastersError>) -> Vec<(String, String)> {
+pub(super) fn keys(result: Result<(), MastersError>) -> Vec<(String, String)> {
     match result {
         Err(MastersError::Mistakes(found)) => found.into_iter().map(|m| (m.field, m.wrong.key)).collect(),
         other => panic!("no mistakes: {other:?}"),
@@ -243,6 +243,24 @@ async fn a_series_that_may_leave_gaps_lets_nobody_wait() {
     assert!(!made.contains(&late), "{late}");
     let period = &office.periods("INV").await[0];
     assert_eq!((period.total, period.missing), (92, 0), "what is left over lies in blocks: {period:?}");
+}
+
+#[tokio::test]
+async fn the_next_number_is_the_one_that_is_taken_next() {
+    let office = Office::new().await;
+    office.define(INVOICES, &[("gap_free", "false")]).await.unwrap();
+    let at = invoice("2026-05-01");
+    let told = async || -> String {
+        let told: Result<Taken, NumberingError> =
+            office.test.db.tx(&office.cx, async |tx| preview(tx, &at).await).await;
+        told.unwrap().number
+    };
+    // Also past the end of a block, which the twentieth number is.
+    for n in 1..=u32::try_from(BLOCK).unwrap() + 2 {
+        let expected = format!("INV/26-27/{n:05}");
+        assert_eq!(told().await, expected);
+        assert_eq!(office.take(&at).await.unwrap(), expected);
+    }
 }
 
 #[tokio::test]

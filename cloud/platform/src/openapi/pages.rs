@@ -18,6 +18,7 @@ use super::look::{self, Line};
 use super::operation::{Access, Operation};
 use super::shared;
 use crate::i18n::Texts;
+use crate::web::list::address;
 use crate::web::{AppState, Caller, Path, Problem, Shell, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -177,7 +178,9 @@ async fn one(
         failures: failures.collect(),
         is_get: !is_write(operation),
     };
-    let shell = Shell::new(&state, &caller, operation.summary.clone(), "");
+    let shell = Shell::new(&state, &caller, operation.summary.clone(), "")
+        .under("/api", caller.t("api-title"))
+        .under(address("/api", &[("q", &operation.group)]), &*operation.group);
     shell.page(&headers, &view)
 }
 

@@ -13,6 +13,7 @@ use super::PLANT_MANAGE;
 use super::service::{self, PlantError};
 use super::store::{self, Plant};
 use crate::db::{DbError, Tx};
+use crate::i18n::Names;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, not_modified, query};
 
@@ -91,6 +92,8 @@ struct Sent {
     /// For people.
     #[schema(max_length = 80)]
     name: String,
+    /// For people, by language: at most 80 characters each.
+    names: Names,
     /// The code of its company.
     #[schema(max_length = 60)]
     company: String,
@@ -109,8 +112,8 @@ struct Sent {
 
 impl Sent {
     fn plant(self, code: String, version: i32) -> Plant {
-        let Self { name, company, time_zone, languages, address, .. } = self;
-        Plant { code, name, company, time_zone, languages, address, version }
+        let Self { name, names, company, time_zone, languages, address, .. } = self;
+        Plant { code, name, names, company, time_zone, languages, address, version }
     }
 }
 

@@ -5,6 +5,7 @@
 //! Tables: `plants` (with `crate::tenancy`, whose upserts the seed uses too).
 
 mod api;
+mod attached;
 mod pages;
 mod service;
 mod store;
@@ -57,4 +58,5 @@ pub fn module() -> Module {
         .nav(NAV)
         .permissions(PERMISSIONS)
         .texts(TEXTS)
+        .attached([attached::PLANTS])
 }

@@ -8,12 +8,13 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
-use super::PLANT_MANAGE;
 use super::service::{self, PlantError};
 use super::store::{self, Plant};
+use super::{PLANT_MANAGE, attached};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Texts};
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, found, status_of};
+use crate::web::fields::{Fields, Input};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -49,19 +50,38 @@ struct Edit<'a> {
     typed: &'a Plant,
     /// It is there already.
     known: bool,
-    companies: Vec<(String, String)>,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
+    fields: Fields<'a>,
+    /// Where its files are shown; empty of one that is not there yet.
+    files: String,
 }
 
-impl Edit<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.wrong, field)
-    }
-
-    fn speaks(&self, lang: &Lang) -> bool {
-        self.typed.languages.iter().any(|code| code == lang.code())
-    }
+fn fields<'a>(texts: &'a Texts, typed: &Plant, known: bool, companies: Vec<(String, String)>) -> Fields<'a> {
+    let to = if known { format!("/organisation/{}", typed.code) } else { "/organisation".to_owned() };
+    let companies = companies.into_iter().map(|(code, name)| (code.clone(), format!("{code} · {name}")));
+    let zones = chrono_tz::TZ_VARIANTS.iter().map(|zone| (zone.name().to_owned(), String::new()));
+    let speaks = |lang: Lang| typed.languages.iter().any(|code| code == lang.code());
+    let languages =
+        Lang::ALL.into_iter().map(|lang| (lang.code().to_owned(), lang.own_name().to_owned(), speaks(lang)));
+    let code = Input::text("code", texts.t("organisation-code")).value(&typed.code).code().longest(3);
+    let fields = Fields::new(texts, to, texts.t("people-save")).version(Some(typed.version)).inputs([
+        code.required().fixed(known).hint(texts.t("organisation-code-hint")),
+        Input::text("name", texts.t("people-name")).value(&typed.name).required().longest(80),
+        Input::choice("company", texts.t("organisation-company"), companies).value(&typed.company).required(),
+        Input::text("time_zone", texts.t("admin-zone"))
+            .value(&typed.time_zone)
+            .required()
+            .longest(60)
+            .offers(zones.collect(), None),
+        Input::many("language", texts.t("organisation-languages"), languages),
+        Input::lines("address", texts.t("organisation-address")).value(&typed.address).longest(500),
+    ]);
+    let named = Lang::ALL.into_iter().map(|lang| {
+        Input::text(format!("names.{}", lang.code()), lang.own_name())
+            .value(typed.names.of(lang).unwrap_or_default())
+            .lang(lang.code())
+            .longest(80)
+    });
+    fields.fold(texts.t("shell-names"), texts.t("shell-names-hint"), vec![(String::new(), named.collect())])
 }
 
 async fn show(
@@ -75,9 +95,25 @@ async fn show(
     let companies = state.db.tx(&caller.cx, look).await?;
     let companies = companies.into_iter().map(|(_, code, name)| (code, name)).collect();
     let failed = error.is_some() || !wrong.is_empty();
-    let title = if known { typed.name.clone() } else { caller.t("organisation-new") };
-    let shell = Shell::new(state, caller, title, "/organisation");
-    let view = Edit { texts: &caller.texts, typed, known, companies, wrong, error };
+    let title = if known {
+        typed.names.say(caller.texts.lang, &typed.name).to_owned()
+    } else {
+        caller.t("organisation-new")
+    };
+    let shell = Shell::new(state, caller, title, "/organisation")
+        .under("/organisation", caller.t("organisation-title"));
+    let files = match known {
+        true => state.files.panel(&caller.texts, attached::KIND, &typed.code)?,
+        false => String::new(),
+    };
+    let input = |field| match field {
+        "languages" => "language",
+        "names" => "names.en",
+        field => field,
+    };
+    let wrong = wrong.into_iter().map(|(field, told)| (input(field), told));
+    let fields = fields(&caller.texts, typed, known, companies).told(error).wrong(wrong);
+    let view = Edit { texts: &caller.texts, typed, known, fields, files };
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
@@ -102,13 +138,18 @@ async fn edit(
 
 fn read(pairs: Vec<(String, String)>) -> Plant {
     let mut typed = Plant::default();
+    let said = |(name, value): &(String, String)| {
+        let lang = Lang::parse(name.strip_prefix("names.")?)?;
+        Some((lang, value.clone())).filter(|_| !value.trim().is_empty())
+    };
+    typed.names = pairs.iter().filter_map(said).collect();
     for (name, value) in pairs {
         match name.as_str() {
             "code" => typed.code = value.trim().to_uppercase(),
             "name" => typed.name = value,
             "company" => typed.company = value,
             "time_zone" => typed.time_zone = value.trim().to_owned(),
-            "language" => typed.languages.push(value),
+            "language" if !value.is_empty() => typed.languages.push(value),
             "address" => typed.address = value,
             "version" => typed.version = value.parse().unwrap_or_default(),
             _ => {}

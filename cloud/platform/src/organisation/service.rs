@@ -13,6 +13,8 @@ use crate::people::clean_name;
 use crate::plans::{self, Denied, Limit, Reached};
 use crate::tenancy::{self, NewAgent, NewPlant};
 
+/// Longest name in one language, as of the name itself.
+const LONGEST_NAME: usize = 80;
 /// Longest address.
 pub(crate) const LONGEST_ADDRESS: usize = 500;
 
@@ -67,6 +69,7 @@ async fn judge(
     };
     note("code", typed.code.parse::<uid::PlantCode>().is_ok(), "organisation-wrong-code");
     note("name", clean_name(&typed.name).is_some(), "people-error-name");
+    note("names", typed.names.checked(LONGEST_NAME).is_ok(), "people-error-name");
     note("company", company.is_some(), "organisation-wrong-company");
     note("time_zone", typed.time_zone.parse::<Tz>().is_ok(), "admin-wrong-zone");
     let languages =
@@ -79,7 +82,7 @@ async fn judge(
 }
 
 fn shown(plant: &Plant) -> serde_json::Value {
-    json!({ "name": plant.name, "company": plant.company, "time_zone": plant.time_zone,
+    json!({ "name": plant.name, "names": plant.names, "company": plant.company, "time_zone": plant.time_zone,
             "languages": plant.languages, "address": plant.address })
 }
 
@@ -126,7 +129,10 @@ pub(super) async fn save(db: &Db, cx: &Cx, typed: &Plant, changes: Option<&str>)
         tenancy::agent_upsert(tx, &NewAgent::Plant(typed.code.clone())).await?;
         let address = typed.address.trim().replace("\r\n", "\n");
         store::address_set(tx, &typed.code, &address).await?;
-        let after = Plant { name: new.name, address, ..typed.clone() };
+        // That they are right was judged.
+        let names = typed.names.checked(LONGEST_NAME).unwrap_or_default();
+        store::names_set(tx, &typed.code, &names).await?;
+        let after = Plant { name: new.name, names, address, ..typed.clone() };
         let entry = Entry {
             action: if before.is_some() { "plant.change" } else { "plant.create" },
             subject: &format!("plant:{}", typed.code),

@@ -4,6 +4,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::db::Tx;
+use crate::i18n::Names;
 
 /// A plant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -12,6 +13,8 @@ pub(super) struct Plant {
     pub code: String,
     /// For people.
     pub name: String,
+    /// For people, by language.
+    pub names: Names,
     /// The code of its company.
     pub company: String,
     /// IANA name of its wall clock.
@@ -28,7 +31,7 @@ pub(super) async fn plants(tx: &mut Tx) -> Result<Vec<Plant>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Plant,
-        r#"select code, name, coalesce(company, '') as "company!", time_zone, languages, address, version
+        r#"select code, name, names, coalesce(company, '') as "company!", time_zone, languages, address, version
            from plants where tenant_id = $1 and deleted_at is null order by code"#,
         tenant,
     )
@@ -41,7 +44,7 @@ pub(super) async fn plants_after(tx: &mut Tx, after: &str, limit: i64) -> Result
     let tenant = tx.tenant();
     sqlx::query_as!(
         Plant,
-        r#"select code, name, coalesce(company, '') as "company!", time_zone, languages, address, version
+        r#"select code, name, names, coalesce(company, '') as "company!", time_zone, languages, address, version
            from plants where tenant_id = $1 and code > $2 and deleted_at is null order by code limit $3"#,
         tenant,
         after,
@@ -56,7 +59,7 @@ pub(super) async fn plant_seen(tx: &mut Tx, code: &str) -> Result<Option<Plant>,
     let tenant = tx.tenant();
     sqlx::query_as!(
         Plant,
-        r#"select code, name, coalesce(company, '') as "company!", time_zone, languages, address, version
+        r#"select code, name, names, coalesce(company, '') as "company!", time_zone, languages, address, version
            from plants where tenant_id = $1 and code = $2 and deleted_at is null"#,
         tenant,
         code,
@@ -70,7 +73,7 @@ pub(super) async fn plant(tx: &mut Tx, code: &str) -> Result<Option<Plant>, Erro
     let tenant = tx.tenant();
     sqlx::query_as!(
         Plant,
-        r#"select code, name, coalesce(company, '') as "company!", time_zone, languages, address, version
+        r#"select code, name, names, coalesce(company, '') as "company!", time_zone, languages, address, version
            from plants where tenant_id = $1 and code = $2 and deleted_at is null for update"#,
         tenant,
         code,
@@ -89,6 +92,21 @@ pub(super) async fn companies(tx: &mut Tx) -> Result<Vec<(Uuid, String, String)>
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|row| (row.company_id, row.code, row.name)).collect())
+}
+
+/// What it is called in languages.
+pub(super) async fn names_set(tx: &mut Tx, code: &str, names: &Names) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update plants set names = $3, version = version + 1
+         where tenant_id = $1 and code = $2 and names <> $3",
+        tenant,
+        code,
+        names.json(),
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn address_set(tx: &mut Tx, code: &str, address: &str) -> Result<(), Error> {

@@ -10,6 +10,7 @@ use super::service::{PlantError, save};
 use super::store::{self, Plant};
 use crate::ctx::Cx;
 use crate::db::DbError;
+use crate::i18n::Names;
 use crate::tenancy;
 use crate::testing::TestDb;
 use crate::web::{AppState, Scope, keys};
@@ -18,6 +19,7 @@ fn plant(code: &str) -> Plant {
     Plant {
         code: code.into(),
         name: "Vizag works".into(),
+        names: Names::default(),
         company: "C1".into(),
         time_zone: "Asia/Kolkata".into(),
         languages: vec!["te".into(), "en".into()],
@@ -48,7 +50,15 @@ async fn a_plant_comes_with_its_agent_and_keeps_its_code() {
     assert_eq!(wrong, [("code", "organisation-code-fixed")]);
     let renamed = Plant { name: "Port works".into(), version: known.version, ..plant("VIZ") };
     save(db, &cx, &renamed, Some("VIZ")).await.unwrap();
-    assert_eq!(found("VIZ").await.name, "Port works");
+    let known = found("VIZ").await;
+    assert_eq!((known.name.as_str(), known.names.is_empty()), ("Port works", true));
+    // It may be named in languages, of which none is longer than a name.
+    let telugu = |name: &str| Names::from(json!({ "te": name }));
+    let named = |name: &str| Plant { names: telugu(name), version: known.version, ..plant("VIZ") };
+    let long = save(db, &cx, &named(&"వ".repeat(81)), Some("VIZ")).await;
+    assert!(matches!(long, Err(PlantError::Invalid(wrong)) if wrong == [("names", "people-error-name")]));
+    save(db, &cx, &named(" వైజాగ్ కర్మాగారం "), Some("VIZ")).await.unwrap();
+    assert_eq!(found("VIZ").await.names, telugu("వైజాగ్ కర్మాగారం"));
 }
 }
 
@@ -60,6 +70,7 @@ async fn every_mistake_is_told_and_a_plan_is_kept_to() {
     let wrong = Plant {
         code: "KOL".into(),
         name: " ".into(),
+        names: Names::default(),
         company: "NONE".into(),
         time_zone: "Mars".into(),
         languages: vec!["xx".into()],
@@ -114,12 +125,16 @@ async fn programs_keep_plants_as_people_do() {
         .collect();
     assert_eq!(told, ["code", "name", "company", "time_zone", "languages"].map(|field| (field, true)));
     let new = json!({ "code": "viz", "name": "Vizag works", "company": "C1", "time_zone": "Asia/Kolkata",
-                      "languages": ["te"], "address": "1 Port Road" });
+                      "languages": ["te"], "address": "1 Port Road", "names": { "te": "వైజాగ్" } });
     let (status, ..) = call(&reader, "POST", "", None, new.clone()).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     let (status, headers, made) = call(&key, "POST", "", None, new.clone()).await;
     assert_eq!((status, made["code"].as_str()), (StatusCode::CREATED, Some("VIZ")), "{made}");
     assert_eq!(headers[header::LOCATION], "/api/v1/plants/VIZ");
+    assert_eq!(made["names"], json!({ "te": "వైజాగ్" }));
+    let mut strange = new.clone();
+    strange["names"] = json!({ "fr": "Usine" });
+    assert_eq!(call(&key, "POST", "", None, strange).await.0, StatusCode::UNPROCESSABLE_ENTITY);
     let first = headers[header::ETAG].to_str().unwrap().to_owned();
     // Page by page.
     let (_, _, page) = call(&key, "GET", "?limit=1", None, Value::Null).await;

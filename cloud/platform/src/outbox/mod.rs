@@ -172,6 +172,8 @@ pub struct Claimed {
     pub body: Value,
     /// Its secret; see [`Claimed::secret`].
     pub sealed: Option<Vec<u8>>,
+    /// It was put with a secret, which is not kept any more: without it, it says nothing.
+    pub secret_gone: bool,
     /// Who put it.
     pub by: String,
     /// When it was put.

@@ -45,8 +45,9 @@ impl State {
 pub(super) async fn insert(tx: &mut Tx, message: &Message, now: DateTime<Utc>) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "insert into outbox (tenant_id, message_id, channel, kind, target, body, sealed, due_at, expires_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8)",
+        "insert into outbox (tenant_id, message_id, channel, kind, target, body, sealed, due_at, expires_at, created_at,
+                             needs_secret)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $7::bytea is not null)",
         tenant,
         message.id,
         message.channel.name(),
@@ -116,7 +117,7 @@ pub(super) async fn claim(
          from due
          where o.tenant_id = $1 and o.message_id = due.message_id
          returning o.message_id, o.channel, o.kind, o.target, o.body, o.sealed, o.created_by, o.created_at,
-                   o.attempts",
+                   o.attempts, o.needs_secret",
         tenant,
         claim,
         limit,
@@ -135,6 +136,7 @@ pub(super) async fn claim(
             kind: row.kind,
             target: row.target,
             body: row.body,
+            secret_gone: row.needs_secret && row.sealed.is_none(),
             sealed: row.sealed,
             by: row.created_by,
             put_at: row.created_at,
@@ -296,6 +298,9 @@ pub struct Listed {
     pub due_at: DateTime<Utc>,
     /// Whether it can be sent again.
     pub replayable: bool,
+    /// Whose link to a password it was that did not arrive and is not kept: a new one is
+    /// to be made for this person.
+    pub wants_link: Option<Uuid>,
 }
 
 pub(super) async fn list(
@@ -312,8 +317,10 @@ pub(super) async fn list(
                   coalesce((select email from users u where u.tenant_id = $1 and u.user_id = o.target),
                            (select name from webhooks w where w.tenant_id = $1 and w.webhook_id = o.target),
                            o.body #>> '{to,email}', '') as "to!", state, attempts, last_error, reference, created_at, due_at,
-                  (state = 'dead' and coalesce(expires_at > $5, true)
-                   or state = 'sent' and channel = 'webhook') as "replayable!"
+                  (state = 'dead' and coalesce(expires_at > $5, true) and (sealed is not null or not needs_secret)
+                   or state = 'sent' and channel = 'webhook') as "replayable!",
+                  case when state = 'dead' and sealed is null and kind in ('people.invite', 'people.reset')
+                       then target end as "wants_link?"
            from outbox o
            where tenant_id = $1 and channel not in ('notice', 'event') and ($2::text is null or state = $2)
              and ($3::uuid is null or message_id < $3)
@@ -348,6 +355,7 @@ pub(super) async fn replay_all(
              select message_id from outbox
              where tenant_id = $1 and state = 'dead' and channel not in ('notice', 'event')
                and (expires_at is null or expires_at > $2)
+               and (sealed is not null or not needs_secret)
                and ($4::text is null or channel = $4) and ($5::text is null or kind = $5)
                and ($6::uuid is null or target = $6)
              order by message_id desc limit $3)",
@@ -363,7 +371,8 @@ pub(super) async fn replay_all(
     Ok(done.rows_affected())
 }
 
-/// A mail that was sent is not sent again: what its link was is gone.
+/// A mail that was sent is not sent again: what its link was is gone. Nor is one that did
+/// not arrive after all, if there was a link in it.
 pub(super) async fn replay(tx: &mut Tx, message: Uuid, now: DateTime<Utc>) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
@@ -371,6 +380,7 @@ pub(super) async fn replay(tx: &mut Tx, message: Uuid, now: DateTime<Utc>) -> Re
                            version = version + 1
          where tenant_id = $1 and message_id = $2
            and (state = 'dead' and (expires_at is null or expires_at > $3)
+                    and (sealed is not null or not needs_secret)
                 or state = 'sent' and channel = 'webhook')",
         tenant,
         message,

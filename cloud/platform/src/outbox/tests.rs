@@ -179,6 +179,43 @@ async fn secrets_are_sealed_and_gone_once_nobody_needs_them() {
 }
 }
 
+/// A mail that was sent and came back: its link is not kept, and without it the mail says
+/// nothing.
+#[tokio::test]
+async fn what_came_back_is_not_sent_again_without_its_link() {
+    let outbox = Box::new().await;
+    let (db, cx, now) = (&outbox.test.db, &outbox.cx, outbox.now);
+    let (secrets, person) = (Secrets::passing().unwrap(), Uuid::now_v7());
+    let invitation = || {
+        Message::new(Channel::Mail, "people.invite", Some(person), json!({}))
+            .until(now + TimeDelta::days(7))
+            .sealing(&secrets, cx.tenant, b"the link")
+            .unwrap()
+    };
+    let dead = Filter { state: Some(State::Dead), ..Filter::default() };
+    let listed = async || {
+        let all = db.tx(cx, async |tx| list(tx, &dead, None, 10, now).await).await.unwrap();
+        all.iter().map(|one| (one.id, one.replayable, one.wants_link)).collect::<Vec<_>>()
+    };
+    let back = invitation();
+    outbox.put_message(&back).await;
+    let claimed = outbox.claim_at(1, now).await.pop().unwrap();
+    assert!(!claimed.secret_gone);
+    assert_eq!(outbox.settle(&claimed, Ok(()), now).await, Settled::Sent);
+    db.tx(cx, async |tx| bounced(tx, back.id, "550 5.1.1 gone", now).await).await.unwrap();
+    assert_eq!(listed().await, [(back.id, false, Some(person))]);
+    assert!(!replay(db, cx, back.id, now).await.unwrap());
+    assert_eq!(replay_all(db, cx, &dead, now).await.unwrap(), 0);
+
+    // One that never went out has its link still.
+    let refused = invitation();
+    outbox.put_message(&refused).await;
+    let claimed = outbox.claim_at(1, now).await.pop().unwrap();
+    assert_eq!(outbox.settle(&claimed, Err(Failure::Never("no".into())), now).await, Settled::Dead);
+    assert_eq!(listed().await, [(refused.id, true, None), (back.id, false, Some(person))]);
+    assert!(replay(db, cx, refused.id, now).await.unwrap());
+}
+
 #[tokio::test]
 async fn what_ended_is_forgotten_and_the_dead_later() {
     let outbox = Box::new().await;

@@ -19,6 +19,7 @@ use super::signin::{self, Session};
 use super::within::By;
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, roles, service};
 use crate::ctx::Plants;
+use crate::i18n::Names;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query};
 
@@ -120,7 +121,7 @@ pub fn operations() -> Vec<Operation> {
             .fails(422, "people.invalid", "There is no such role or permission, or it is the administrator's role."),
         Operation::put("/api/v1/roles/{code}/name", "renameRole", "Calls a role of your own otherwise")
             .needs(&ROLE_MANAGE)
-            .takes::<NewName>()
+            .takes::<NewRoleName>()
             .answers::<OneRole>()
             .tagged()
             .must_match()
@@ -384,7 +385,7 @@ async fn set_status(
     Ok(answer(service::find(&state.db, &caller.cx, id).await?))
 }
 
-/// What somebody, or a role, is to be called.
+/// What somebody is to be called.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewName {
@@ -432,11 +433,13 @@ struct Roles {
 /// A role.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Role)]
-struct OneRole {
+pub(super) struct OneRole {
     /// Such as `QUALITY_ENGINEER`.
     code: String,
     /// In the tenant's words, or of a built-in one in the reader's language.
     name: String,
+    /// What a role of the tenant's own is called in languages.
+    names: Names,
     /// Codes of permissions; a part `*` stands for any.
     permissions: Vec<String>,
     built_in: bool,
@@ -446,10 +449,10 @@ struct OneRole {
 }
 
 impl OneRole {
-    fn of(role: Role, caller: &Caller) -> Self {
+    pub(super) fn of(role: Role, caller: &Caller) -> Self {
         let name = if role.built_in { caller.t(&role.text_key()) } else { role.name };
-        let Role { code, permissions, built_in, require_totp, version, .. } = role;
-        Self { code, name, permissions, built_in, require_totp, version }
+        let Role { code, names, permissions, built_in, require_totp, version, .. } = role;
+        Self { code, name, names, permissions, built_in, require_totp, version }
     }
 }
 
@@ -478,6 +481,9 @@ struct NewRole {
     code: String,
     #[schema(min_length = 1, max_length = 80)]
     name: String,
+    /// The name in languages, of at most 80 characters each.
+    #[serde(default)]
+    names: Names,
 }
 
 async fn create_role(
@@ -486,8 +492,8 @@ async fn create_role(
     sent: Result<Json<NewRole>, JsonRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    let NewRole { code, name } = json(sent)?;
-    roles::create(&state.db, &caller.cx, &code, &name).await?;
+    let NewRole { code, name, names } = json(sent)?;
+    roles::create(&state.db, &caller.cx, &code, &name, &names).await?;
     let code = code.trim().to_uppercase().replace([' ', '-'], "_");
     let made = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     Ok((StatusCode::CREATED, [etag(made.version)], Json(OneRole::of(made, &caller))).into_response())
@@ -524,19 +530,33 @@ async fn set_permissions(
     Ok(([etag(role.version)], Json(OneRole::of(role, &caller))).into_response())
 }
 
+/// What a role is to be called.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRoleName)]
+struct NewRoleName {
+    #[schema(min_length = 1, max_length = 80)]
+    name: String,
+    /// The name in languages, of at most 80 characters each; left out: they stay as they are.
+    names: Option<Names>,
+    /// The version that was seen, where `If-Match` does not say it.
+    version: Option<i32>,
+}
+
 async fn rename_role(
     State(state): State<AppState>,
     caller: Caller,
     Path(code): Path<String>,
     headers: HeaderMap,
-    sent: Result<Json<NewName>, JsonRejection>,
+    sent: Result<Json<NewRoleName>, JsonRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    let NewName { name, version } = json(sent)?;
+    let NewRoleName { name, names, version } = json(sent)?;
     let found = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     let if_match = IfMatch::of(&headers);
     let version = if_match.or(version)?.unwrap_or(found.version);
-    let done = roles::rename(&state.db, &By::caller(&state, &caller), &code, version, &name).await;
+    let called = (name.as_str(), names.as_ref());
+    let done = roles::rename(&state.db, &By::caller(&state, &caller), &code, version, called).await;
     done.map_err(|error| told_stale(error, if_match))?;
     let role = find_role(&state, &caller, &code).await?.ok_or_else(Problem::not_found)?;
     Ok(([etag(role.version)], Json(OneRole::of(role, &caller))).into_response())

@@ -23,6 +23,7 @@ mod service;
 mod settings;
 mod settings_pages;
 mod signin;
+mod step_api;
 mod step_pages;
 mod steps;
 mod store;
@@ -32,6 +33,7 @@ mod throttle;
 pub(crate) mod totp;
 mod totp_pages;
 mod totp_store;
+mod tried;
 mod within;
 
 pub use error::PeopleError;
@@ -87,7 +89,7 @@ pub const PERMISSIONS: &[Permission] = &[USER_READ, USER_MANAGE, ROLE_MANAGE];
 /// What the routes here are under `/api`, for the description of the API.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    [api::operations(), limits_pages::operations(), provider::operations()].concat()
+    [api::operations(), step_api::operations(), limits_pages::operations(), provider::operations()].concat()
 }
 
 /// The side navigation of people.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::ctx::Plants;
+use crate::i18n::Names;
 use crate::web::{Amount, EVERY, grants};
 
 /// Longest description of a browser that is kept.
@@ -128,6 +129,8 @@ pub struct Role {
     pub code: String,
     /// For people, in the tenant's own words; built-in roles have a text instead.
     pub name: String,
+    /// The same by language.
+    pub names: Names,
     /// Codes of permissions; [`EVERY`] is each.
     pub permissions: Vec<String>,
     /// Made with the tenant.
@@ -378,6 +381,12 @@ pub fn name(text: &str) -> Option<String> {
     let text = text.trim();
     let fits = (1..=80).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     fits.then(|| text.to_owned())
+}
+
+/// What a role is called in languages, as it is kept; `None` when one of them is not right.
+#[must_use]
+pub fn names(names: &Names) -> Option<Names> {
+    names.checked(80).ok()
 }
 
 /// Whether a tenant of these people can still be administered: somebody active

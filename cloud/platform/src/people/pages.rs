@@ -43,6 +43,7 @@ pub fn router() -> Router<AppState> {
         .merge(super::api::router())
         .merge(super::link_pages::router())
         .merge(super::forgot::router())
+        .merge(super::step_api::router())
         .merge(super::step_pages::router())
         .merge(super::totp_pages::router())
         .merge(super::provider::router())
@@ -66,7 +67,7 @@ pub(super) fn say(texts: &Texts, error: PeopleError) -> Result<String, Problem> 
 
 /// Name of a role in the reader's language.
 pub(super) fn role_name(texts: &Texts, role: &Role) -> String {
-    if role.built_in { texts.t(&role.text_key()) } else { role.name.clone() }
+    if role.built_in { texts.t(&role.text_key()) } else { role.names.say(texts.lang, &role.name).to_owned() }
 }
 
 /// Names of a person's roles, each with its plants where it is not for all.
@@ -200,7 +201,7 @@ async fn show_list(
         format!("/users?name={name}&id={}", last.id)
     });
     let known = service::known(&state.db, &caller.cx).await?;
-    let plants = service::plants(&state.db, &caller.cx).await?;
+    let plants = service::plants(&state.db, &caller.cx, caller.texts.lang).await?;
     let by = By::caller(state, caller);
     let may_give = givable(&by, &known, &plants);
     let shell = Shell::new(state, caller, caller.t("people-users-title"), "/users");
@@ -299,14 +300,15 @@ async fn show_one(
 ) -> Result<Response, Problem> {
     let user = service::find(&state.db, &caller.cx, id).await?;
     let known = service::known(&state.db, &caller.cx).await?;
-    let plants = service::plants(&state.db, &caller.cx).await?;
+    let plants = service::plants(&state.db, &caller.cx, caller.texts.lang).await?;
     let by = By::caller(state, caller);
     let manages = caller.rights.has_everywhere(&USER_MANAGE);
     let beyond = by.holds(known.grants(&user.given())).err().filter(|_| manages);
     let may_give = givable(&by, &known, &plants);
     let standing = second_step::standing(&state.db, &caller.cx, id).await?;
     let identities = super::provider::identities(&state.db, &caller.cx, id).await?;
-    let shell = Shell::new(state, caller, user.name.clone(), "/users");
+    let shell = Shell::new(state, caller, user.name.clone(), "/users")
+        .under("/users", caller.t("people-users-title"));
     let view = One {
         texts: &caller.texts,
         zone: caller.zone,

@@ -15,7 +15,7 @@ use super::pages::{Boxes, role_name, say, ticked, version};
 use super::within::{By, Known};
 use super::{ROLE_MANAGE, roles, service};
 use crate::ctx::Plants;
-use crate::i18n::Texts;
+use crate::i18n::{Names, Texts, TypedNames};
 use crate::web::{Amount, AppState, Caller, Path, Permission, Problem, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
@@ -44,6 +44,8 @@ struct Roles<'a> {
     known: Known,
     permissions: &'a [Permission],
     by: By<'a>,
+    /// What a role that is not there yet is called.
+    no_names: Names,
     error: Option<String>,
 }
 
@@ -65,7 +67,8 @@ async fn show_roles(
     let known = service::known(&state.db, &caller.cx).await?;
     let shell = Shell::new(state, caller, caller.t("people-roles-title"), "/roles");
     let (by, permissions) = (By::caller(state, caller), &state.permissions[..]);
-    shell.page(headers, &Roles { texts: &caller.texts, known, permissions, by, error })
+    let no_names = Names::default();
+    shell.page(headers, &Roles { texts: &caller.texts, known, permissions, by, no_names, error })
 }
 
 impl Roles<'_> {
@@ -113,6 +116,8 @@ pub(super) async fn roles_or_told(
 struct NewRole {
     code: String,
     name: String,
+    #[serde(flatten)]
+    names: TypedNames,
 }
 
 async fn create_role(
@@ -122,8 +127,8 @@ async fn create_role(
     sent: Result<Form<NewRole>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    let NewRole { code, name } = form(sent)?;
-    let done = roles::create(&state.db, &caller.cx, &code, &name).await;
+    let NewRole { code, name, names } = form(sent)?;
+    let done = roles::create(&state.db, &caller.cx, &code, &name, &names.into()).await;
     roles_or_told(&state, &caller, &headers, done).await
 }
 
@@ -147,6 +152,8 @@ async fn set_permissions(
 struct NewName {
     version: i32,
     name: String,
+    #[serde(flatten)]
+    names: TypedNames,
 }
 
 async fn rename(
@@ -157,8 +164,10 @@ async fn rename(
     sent: Result<Form<NewName>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    let NewName { version, name } = form(sent)?;
-    let done = roles::rename(&state.db, &By::caller(&state, &caller), &code, version, &name).await;
+    let NewName { version, name, names } = form(sent)?;
+    let names = names.into();
+    let called = (name.as_str(), Some(&names));
+    let done = roles::rename(&state.db, &By::caller(&state, &caller), &code, version, called).await;
     roles_or_told(&state, &caller, &headers, done).await
 }
 

@@ -12,7 +12,7 @@ use super::{provider, store};
 use crate::audit::{self, Entry};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, Tx};
-use crate::i18n::{Texts, Value};
+use crate::i18n::{Names, Texts, Value};
 use crate::web::{Amount, EVERY, Grant, Permission, grants};
 use crate::workflow;
 
@@ -99,9 +99,10 @@ pub(super) fn limited(permission: &str, limit: Option<&Amount>) -> Grant {
 ///
 /// # Errors
 /// When the code is taken or has not the form of one, or the name is not right.
-pub async fn create(db: &Db, cx: &Cx, code: &str, name: &str) -> Result<(), PeopleError> {
+pub async fn create(db: &Db, cx: &Cx, code: &str, name: &str, names: &Names) -> Result<(), PeopleError> {
     let code = code.trim().to_uppercase().replace([' ', '-'], "_");
     let name = model::name(name).ok_or(PeopleError::Name)?;
+    let names = model::names(names).ok_or(PeopleError::Name)?;
     let fits = (2..=40).contains(&code.len())
         && code.starts_with(|c: char| c.is_ascii_uppercase())
         && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
@@ -109,13 +110,13 @@ pub async fn create(db: &Db, cx: &Cx, code: &str, name: &str) -> Result<(), Peop
         return Err(PeopleError::Role);
     }
     db.tx(cx, async |tx| {
-        if !store::role_insert(tx, &code, &name, &[], false).await? {
+        if !store::role_insert(tx, &code, (&name, &names), &[], false).await? {
             return Err(PeopleError::Role);
         }
         let entry = Entry {
             action: "role.create",
             subject: &format!("role:{code}"),
-            after: Some(json!({ "name": name })),
+            after: Some(json!({ "name": name, "names": names })),
             ..Entry::default()
         };
         audit::record(tx, entry).await?;
@@ -187,8 +188,8 @@ pub struct RoleUses {
     pub people: Vec<String>,
     /// How many have it.
     pub count: i64,
-    /// Names of workflows that ask it.
-    pub workflows: Vec<String>,
+    /// Names of workflows that ask it, each also by language.
+    pub workflows: Vec<(String, Names)>,
     /// Whoever is not known becomes a person with it, by the sign-in provider.
     pub provider: bool,
 }
@@ -214,7 +215,9 @@ impl RoleUses {
             let values = [("people", Value::from(people)), ("more", Value::from(texts.number(more)))];
             parts.push(texts.with(key, &values));
         }
-        let workflow = |name: &String| texts.t1("people-use-workflow", "name", name);
+        let workflow = |(name, names): &(String, Names)| {
+            texts.t1("people-use-workflow", "name", names.say(texts.lang, name))
+        };
         parts.extend(self.workflows.iter().map(workflow));
         if self.provider {
             parts.push(texts.t("people-use-provider"));
@@ -231,7 +234,7 @@ impl fmt::Display for RoleUses {
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
             parts.push(format!("{people}{more}"));
         }
-        parts.extend(self.workflows.iter().map(|name| format!("the workflow {name}")));
+        parts.extend(self.workflows.iter().map(|(name, _)| format!("the workflow {name}")));
         if self.provider {
             parts.push("the settings of sign-in".to_owned());
         }
@@ -243,6 +246,7 @@ impl fmt::Display for RoleUses {
 async fn uses(tx: &mut Tx, code: &str) -> Result<RoleUses, PeopleError> {
     let (people, count) = store::role_people(tx, code, i64::try_from(NAMED).unwrap_or(5)).await?;
     let workflows = workflow::naming_role(tx, code).await?;
+    let workflows = workflows.into_iter().map(|called| (called.name, called.names)).collect();
     Ok(RoleUses { people, count, workflows, provider: provider::gives(tx, code).await? })
 }
 
@@ -257,23 +261,32 @@ async fn own(tx: &mut Tx, by: &By<'_>, code: &str) -> Result<model::Role, People
     Ok(role)
 }
 
-/// Calls a role of the tenant's own otherwise. Its code stays: the history names it.
+/// Calls a role of the tenant's own otherwise; `names` by language, which stay as they are
+/// where none are given. Its code stays: the history names it.
 ///
 /// # Errors
 /// When the name is not right, there is no such role, every tenant has it, whoever acts
 /// holds less than it, or it was changed since `version`.
-pub async fn rename(db: &Db, by: &By<'_>, code: &str, version: i32, name: &str) -> Result<(), PeopleError> {
+pub async fn rename(
+    db: &Db,
+    by: &By<'_>,
+    code: &str,
+    version: i32,
+    (name, names): (&str, Option<&Names>),
+) -> Result<(), PeopleError> {
     let name = model::name(name).ok_or(PeopleError::Name)?;
+    let names = names.map(|names| model::names(names).ok_or(PeopleError::Name)).transpose()?;
     db.tx(by.cx, async |tx| {
         let before = own(tx, by, code).await?;
-        if !store::role_rename(tx, code, version, &name).await? {
+        let names = names.unwrap_or_else(|| before.names.clone());
+        if !store::role_rename(tx, code, version, (&name, &names)).await? {
             return Err(PeopleError::Stale);
         }
         let entry = Entry {
             action: "role.rename",
             subject: &format!("role:{code}"),
-            before: Some(json!({ "name": before.name })),
-            after: Some(json!({ "name": name })),
+            before: Some(json!({ "name": before.name, "names": before.names })),
+            after: Some(json!({ "name": name, "names": names })),
         };
         Ok(audit::record(tx, entry).await?)
     })
@@ -335,7 +348,7 @@ mod tests {
         let uses = RoleUses {
             people: vec!["Ananya Sen".into(), "Lakshmi".into()],
             count: 7,
-            workflows: vec!["Purchases".into()],
+            workflows: vec![("Purchases".into(), Names::default())],
             provider: true,
         };
         assert_eq!(

@@ -15,10 +15,11 @@ use super::{ACCOUNT_PASSWORD, password, provider, signin, store, totp_store};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx, Tx};
+use crate::i18n::{Lang, Names};
 use crate::notify::{self, Notice, To};
 use crate::plans::{self, Limit};
 use crate::web::EVERY;
-use crate::web::keys::SecretHash;
+use crate::web::keys::{self, SecretHash};
 
 /// Makes the built-in roles of a new tenant; those that it has stay as they are.
 ///
@@ -27,7 +28,7 @@ use crate::web::keys::SecretHash;
 pub async fn roles_ensure(tx: &mut Tx) -> Result<(), DbError> {
     for (code, permissions) in BUILT_IN {
         let permissions: Vec<String> = permissions.iter().map(|held| (*held).to_owned()).collect();
-        store::role_insert(tx, code, code, &permissions, true).await?;
+        store::role_insert(tx, code, (code, &Names::default()), &permissions, true).await?;
     }
     Ok(())
 }
@@ -64,12 +65,12 @@ pub(super) async fn known(db: &Db, cx: &Cx) -> Result<Known, PeopleError> {
     db.tx(cx, async |tx| Ok(Known::load(tx).await?)).await
 }
 
-/// Codes and names of the tenant's plants, by code.
+/// Codes and names of the tenant's plants, by code, for a reader of this language.
 ///
 /// # Errors
 /// [`PeopleError::Db`].
-pub async fn plants(db: &Db, cx: &Cx) -> Result<Vec<(String, String)>, PeopleError> {
-    db.tx(cx, async |tx| Ok(store::plants(tx).await?)).await
+pub async fn plants(db: &Db, cx: &Cx, lang: Lang) -> Result<Vec<(String, String)>, PeopleError> {
+    db.tx(cx, async |tx| Ok(store::plants(tx, lang).await?)).await
 }
 
 /// Gives a person these roles and no others. One that the person has already stays
@@ -155,7 +156,7 @@ pub(super) async fn judge(tx: &mut Tx, given: &[Given]) -> Result<(), PeopleErro
     if !given.iter().all(|given| roles.iter().any(|known| known.code == given.role)) {
         return Err(PeopleError::Role);
     }
-    let plants = store::plants(tx).await?;
+    let plants = store::plants(tx, Lang::En).await?;
     for given in given {
         let codes = given.plants.codes();
         if codes.is_some() && given.role == ADMIN {
@@ -179,7 +180,7 @@ fn somebody_else_stays(holders: &[(Uuid, Status)], user: Uuid) -> Result<(), Peo
     if held(None) && !held(Some(user)) { Err(PeopleError::LastAdministrator) } else { Ok(()) }
 }
 
-/// Lets a person in or shuts the person out, whose sessions then end. A person
+/// Lets a person in or shuts the person out, whose sessions and access keys then end. A person
 /// who never set a password is invited again instead of active.
 ///
 /// # Errors
@@ -224,6 +225,7 @@ pub async fn enable(db: &Db, by: &By<'_>, user: Uuid, version: i32, on: bool) ->
         if !on {
             store::sessions_end(system, cx.tenant, user, None, None).await?;
             totp_store::steps_end(system, cx.tenant, user).await?;
+            keys::end_of_person(system, cx, user, Utc::now()).await?;
         }
         Ok(())
     })
@@ -269,7 +271,7 @@ pub(super) async fn prove(
             Ok::<_, PeopleError>((known, store::user(tx, user, false).await?.ok_or(PeopleError::NotFound)?))
         })
         .await?;
-    let counted = Counted::Account(&person.email);
+    let counted = Counted::Person(cx.tenant, user);
     let count = db.system_tx(async |system| signin::counts(system, &counted, now).await).await?;
     let locked = match count {
         Count::Wait(until) => return Err(PeopleError::Wait(until)),

@@ -80,7 +80,7 @@ pub(super) async fn change(
         let mut after = before.clone();
         change(&mut after);
         let plants = match tx.plants() {
-            Plants::All => Plants::some(store::plants(tx).await?.into_iter().map(|(code, _)| code)),
+            Plants::All => Plants::some(store::plants(tx, Lang::En).await?.into_iter().map(|(code, _)| code)),
             some => some.clone(),
         };
         let after = after.clean(&plants, pages)?;

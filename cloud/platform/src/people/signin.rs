@@ -12,6 +12,7 @@ use super::refused::{Refused, note_each};
 use super::steps::{self, From};
 use super::store::Login;
 use super::throttle::{self, Counted};
+use super::tried::Tried;
 use super::{password, provider, settings, store};
 use crate::admin::log::{self, Who};
 use crate::audit::{self, Entry};
@@ -73,24 +74,19 @@ pub enum SignedIn {
 /// When the database refuses.
 pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<SignedIn, PeopleError> {
     let email = model::email(&attempt.email).unwrap_or_default();
-    let account = Counted::Account(&email);
-    let address = attempt.address.map(Counted::Address);
-    let counted: Vec<Counted<'_>> = std::iter::once(account).chain(address).collect();
-    let candidates = db
+    let counted = db
         .system_tx(async |system| {
-            // What begins with this try, if it is in vain: by account, by address.
-            let mut locks = Vec::new();
-            for counted in &counted {
-                match counts(system, counted, now).await? {
-                    Count::Wait(until) => return Ok::<_, PeopleError>(Err(until)),
-                    Count::Judge { locks: until } => locks.push(until),
-                }
-            }
-            Ok(Ok((candidates(system, &email).await?, locks)))
+            let mut logins = store::logins(system, &email).await?;
+            let tried = match Tried::count(system, (&email, &logins), attempt.address, now).await? {
+                Ok(tried) => tried,
+                Err(until) => return Ok::<_, PeopleError>(Err(until)),
+            };
+            logins.retain(|login| tried.judges(login.tenant, login.user));
+            Ok(Ok((candidates(system, logins).await?, tried)))
         })
         .await?;
-    let ((candidates, meant, away), locks) = match candidates {
-        Ok(candidates) => candidates,
+    let ((candidates, meant, away), tried) = match counted {
+        Ok(counted) => counted,
         Err(until) => return Ok(SignedIn::Wait(until)),
     };
     let proved = judge(candidates, &attempt.password).await;
@@ -108,14 +104,14 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
         // Whether it is this person's cannot be told.
         (true, Some(error)) => return Err(error.into()),
         (true, None) if proved.is_empty() => {
-            in_vain(db, attempt, &meant, &locks, now).await?;
-            return Ok(SignedIn::No);
+            in_vain(db, attempt, &meant, &tried, now).await?;
+            // It may be the password of somebody who is not judged now.
+            return Ok(tried.waits.map_or(SignedIn::No, SignedIn::Wait));
         }
         (true, None) => return Ok(SignedIn::Suspended),
     };
     db.system_tx(async |system| {
-        let address = address.map(|address| address.subject());
-        store::try_succeeded(system, &account.subject(), address.as_deref()).await?;
+        tried.succeeded(system, &proved).await?;
         store::tries_forget(system, now - TimeDelta::days(2)).await?;
         steps::proceed(system, &proved, "password", &attempt.from(), now).await
     })
@@ -123,13 +119,12 @@ pub async fn sign_in(db: &Db, attempt: &Attempt, now: DateTime<Utc>) -> Result<S
 }
 
 /// Writes down that a sign-in failed: with whoever was meant, and for those who run the
-/// cloud where an address is not judged any more for a while. `locks` are those of the
-/// account and of the address.
+/// cloud where an address is not judged any more for a while.
 async fn in_vain(
     db: &Db,
     attempt: &Attempt,
     meant: &[(Uuid, Uuid)],
-    locks: &[Option<DateTime<Utc>>],
+    tried: &Tried,
     now: DateTime<Utc>,
 ) -> Result<(), PeopleError> {
     tracing::info!(
@@ -137,9 +132,12 @@ async fn in_vain(
         known = !meant.is_empty(),
         "a sign-in failed"
     );
-    let locked = locks.first().copied().flatten();
-    note_each(db, meant, &Refused { by: "password", browser: &attempt.browser, locked }).await;
-    if let (Some(address), Some(until)) = (attempt.address, locks.get(1).copied().flatten()) {
+    for &(tenant, user) in meant {
+        let locked = tried.locks(tenant, user);
+        let refused = Refused { by: "password", browser: &attempt.browser, locked };
+        note_each(db, &[(tenant, user)], &refused).await;
+    }
+    if let Some((address, until)) = tried.locks_address() {
         let entry = Entry {
             action: "signin.locked",
             subject: &format!("address:{}", network(address)),
@@ -204,14 +202,14 @@ struct Candidate {
     closed: Option<String>,
 }
 
-/// Whom the e-mail may mean: those whose password it may be, and everybody who has it,
-/// tenant and person; and the failure of a tenant's own database, which keeps nobody out of
+/// Whom a try may mean: those whose password it may be, and everybody who is judged by
+/// it, tenant and person; and the failure of a tenant's own database, which keeps nobody out of
 /// another organisation.
 type Meant = (Vec<Candidate>, Vec<(Uuid, Uuid)>, Option<DbError>);
 
-async fn candidates(system: &mut SystemTx, email: &str) -> Result<Meant, PeopleError> {
+async fn candidates(system: &mut SystemTx, logins: Vec<Login>) -> Result<Meant, PeopleError> {
     let (mut found, mut meant, mut away) = (Vec::new(), Vec::new(), None);
-    for Login { tenant, user, status } in store::logins(system, email).await? {
+    for Login { tenant, user, status } in logins {
         let look = async |tx: &mut crate::db::Tx| {
             let known = store::credentials(tx, user).await?;
             Ok::<_, PeopleError>((known, closed(tx, user).await?))

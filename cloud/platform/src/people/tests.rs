@@ -14,11 +14,12 @@ use super::signin::{self, Attempt, SignedIn, sign_in};
 use super::{By, PERMISSIONS, PeopleError, TEXTS, roles};
 use crate::ctx::{Cx, Plants};
 use crate::db::DbError;
-use crate::i18n::{SHELL, assert_complete};
+use crate::i18n::{Lang, Names, SHELL, assert_complete};
 use crate::testing::TestDb;
 use crate::web::keys;
 use crate::web::{Amount, AppState, Permission, limits};
 
+mod apart;
 mod forgot;
 mod provider;
 mod refused;
@@ -266,9 +267,12 @@ async fn roles_are_the_tenants_to_shape_but_for_the_administrators() {
     assert!(matches!(set("VIEWER", 1, &["hold.fly"]).await, Err(PeopleError::Permission)));
     assert!(matches!(set("VIEWER", 9, &[]).await, Err(PeopleError::Stale)));
     set("VIEWER", 1, &["trace.read", "hold.place"]).await.unwrap();
-    roles::create(db, cx, "line lead", "Line lead").await.unwrap();
-    assert!(matches!(roles::create(db, cx, "LINE_LEAD", "Again").await, Err(PeopleError::Role)));
-    assert!(matches!(roles::create(db, cx, "9", "Nine").await, Err(PeopleError::Role)));
+    roles::create(db, cx, "line lead", "Line lead", &Names::default()).await.unwrap();
+    assert!(matches!(
+        roles::create(db, cx, "LINE_LEAD", "Again", &Names::default()).await,
+        Err(PeopleError::Role)
+    ));
+    assert!(matches!(roles::create(db, cx, "9", "Nine", &Names::default()).await, Err(PeopleError::Role)));
     set("LINE_LEAD", 1, &["trace.read"]).await.unwrap();
     let all_roles = service::roles(db, cx).await.unwrap();
     assert_eq!(all_roles.last().unwrap().code, "LINE_LEAD");
@@ -280,6 +284,37 @@ async fn roles_are_the_tenants_to_shape_but_for_the_administrators() {
             .iter()
             .any(|row| row.starts_with("role.permissions [") && row.contains("hold.place"))
     );
+}
+
+#[tokio::test]
+async fn an_own_role_is_named_in_languages() {
+    let office = Office::new().await;
+    let (db, cx) = (&office.test.db, &office.cx);
+    let by = By::operator(cx);
+    let telugu = Names::from(serde_json::json!({ "te": " లైన్ లీడ్ ", "hi": "" }));
+    roles::create(db, cx, "LINE_LEAD", "Line lead", &telugu).await.unwrap();
+    let role = async || {
+        let all = service::roles(db, cx).await.unwrap();
+        all.into_iter().find(|role| role.code == "LINE_LEAD").unwrap()
+    };
+    let made = role().await;
+    assert_eq!(
+        (made.names.say(Lang::Te, &made.name), made.names.say(Lang::Hi, &made.name)),
+        ("లైన్ లీడ్", "Line lead")
+    );
+    // Another name alone leaves those in languages; other names take their place.
+    roles::rename(db, &by, "LINE_LEAD", made.version, ("Lead", None)).await.unwrap();
+    let kept = role().await;
+    assert_eq!((kept.name.as_str(), &kept.names), ("Lead", &made.names));
+    let bengali = Names::from(serde_json::json!({ "bn": "লাইন লিড" }));
+    roles::rename(db, &by, "LINE_LEAD", kept.version, ("Lead", Some(&bengali))).await.unwrap();
+    assert_eq!(role().await.names, bengali);
+    let stale = roles::rename(db, &by, "LINE_LEAD", kept.version, ("Lead", Some(&telugu))).await;
+    assert!(matches!(stale, Err(PeopleError::Stale)));
+    let long = Names::from(serde_json::json!({ "te": "ల".repeat(81) }));
+    let version = role().await.version;
+    let refused = roles::rename(db, &by, "LINE_LEAD", version, ("Lead", Some(&long))).await;
+    assert!(matches!(refused, Err(PeopleError::Name)));
 }
 
 crate::in_every_placement! {
@@ -386,9 +421,11 @@ impl Browser {
             .header(header::ACCEPT, "text/html")
             .header(header::COOKIE, &self.cookie)
             .header("sec-fetch-site", "same-origin");
-        if method == "POST" {
-            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        }
+        request = match method {
+            "POST" => request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            "PUT" => request.header(header::CONTENT_TYPE, "application/json"),
+            _ => request,
+        };
         let response =
             self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();

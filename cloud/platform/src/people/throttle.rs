@@ -12,8 +12,10 @@ use crate::web::network;
 /// What tries are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted<'a> {
-    /// One e-mail, from wherever.
+    /// One e-mail that nobody has, or that of an administrator of the cloud, from wherever.
     Account(&'a str),
+    /// Passwords of one tenant's person, from wherever.
+    Person(Uuid, Uuid),
     /// One address, for whichever e-mail.
     Address(IpAddr),
     /// Codes of one person's second step.
@@ -33,6 +35,7 @@ impl Counted<'_> {
         let network = |address: &IpAddr| network(*address).to_string();
         let (kind, text) = match self {
             Self::Account(email) => ("account", (*email).to_owned()),
+            Self::Person(tenant, user) => ("person", format!("{tenant} {user}")),
             Self::Address(address) => ("address", network(address)),
             Self::Code(user) => ("code", user.to_string()),
             Self::Provider(address) => ("provider", network(address)),
@@ -48,7 +51,7 @@ impl Counted<'_> {
     #[must_use]
     pub fn window(&self) -> TimeDelta {
         match self {
-            Self::Account(_) | Self::Code(_) => TimeDelta::hours(24),
+            Self::Account(_) | Self::Person(..) | Self::Code(_) => TimeDelta::hours(24),
             Self::Address(_) | Self::Provider(_) | Self::ForgotAddress(_) => TimeDelta::minutes(15),
             Self::Forgot(_) => TimeDelta::hours(1),
         }
@@ -60,7 +63,7 @@ impl Counted<'_> {
         match self {
             // The sixth wrong password costs a minute, each further one twice as
             // much, up to an hour: a person waits, a guesser gives up.
-            Self::Account(_) | Self::Code(_) => {
+            Self::Account(_) | Self::Person(..) | Self::Code(_) => {
                 let over = u32::try_from(tries - 5).ok().filter(|over| *over > 0)?;
                 Some(TimeDelta::minutes(1_i64 << (over - 1).min(6)).min(TimeDelta::hours(1)))
             }
@@ -103,5 +106,9 @@ mod tests {
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
         assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+        let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let person = |tenant, user| Counted::Person(tenant, user).subject();
+        assert_ne!(person(a, b), person(b, b));
+        assert_ne!(person(a, b), person(a, a));
     }
 }

@@ -52,7 +52,8 @@ async fn show(
     let user = caller.person()?;
     let standing = second_step::standing(&state.db, &caller.cx, user).await?;
     let enrolment = second_step::pending(&state.db, &caller.cx, &state.secrets, user).await?;
-    let shell = Shell::new(state, caller, caller.t("people-totp"), "");
+    let shell = Shell::new(state, caller, caller.t("people-totp"), "")
+        .under("/account", caller.t("people-account-title"));
     let failed = error.is_some();
     let view = Page { texts: &caller.texts, standing, enrolment, codes, error };
     let page = shell.page(headers, &view)?;

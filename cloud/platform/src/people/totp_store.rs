@@ -136,13 +136,17 @@ pub(super) async fn backup_codes_left(tx: &mut Tx, user: Uuid) -> Result<i64, Er
     .await
 }
 
-/// Whether a role of the person asks for the second step.
+/// Whether a role of the person asks for the second step, or, of an administrator, the plan.
 pub(super) async fn required(tx: &mut Tx, user: Uuid) -> Result<bool, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"select exists (
-               select from user_roles ur join roles r on r.tenant_id = $1 and r.role = ur.role
-               where ur.tenant_id = $1 and ur.user_id = $2 and r.require_totp and r.deleted_at is null) as "required!""#,
+               select 1 from user_roles ur join roles r on r.tenant_id = $1 and r.role = ur.role
+               where ur.tenant_id = $1 and ur.user_id = $2 and r.require_totp and r.deleted_at is null
+               union all
+               select 1 from user_roles ur join plan_limits l on l.tenant_id = $1
+               where ur.tenant_id = $1 and ur.user_id = $2 and ur.role = 'ADMIN' and l.admins_second_step)
+           as "required!""#,
         tenant,
         user,
     )

@@ -14,6 +14,7 @@ use crate::notify;
 use crate::people::{self, By};
 use crate::reference;
 use crate::secrets::Secrets;
+use crate::web::keys;
 use crate::workflow;
 
 /// Most snippets that are told of one place.
@@ -22,6 +23,11 @@ const SNIPPETS: usize = 5;
 /// Erases a person, in the tenant and the control schema, as one transaction; the
 /// bytes of the person's files go after it. Answers what became of texts in which
 /// others speak of the person. A refusal is written down with its reason.
+///
+/// Of a tenant in a database of its own the control schema commits first: a crash in
+/// between leaves somebody who cannot sign in, and who is erased when it is asked again.
+/// A user who is erased already is answered as done, and what the control schema still
+/// has goes.
 ///
 /// # Errors
 /// [`PersonalError::Kept`] when the law says so; [`PersonalError::NotFound`],
@@ -42,8 +48,10 @@ pub async fn erase(
     }
     let done = db
         .system_tx(async |system| {
+            system.home_first();
             let done = system.enter(cx, async |tx| erase_in(tx, secrets, by, person, now).await).await?;
             if let Some(user) = person.user() {
+                keys::end_of_person(system, cx, user, now).await?;
                 store::control_erase(system, cx.tenant, user).await?;
             }
             Ok(done)
@@ -88,6 +96,9 @@ async fn erase_in(
     now: DateTime<Utc>,
 ) -> Result<(Vec<String>, Erased), PersonalError> {
     let (name, email) = store::names(tx, person).await?.ok_or(PersonalError::NotFound)?;
+    if person.user().is_some_and(|user| person.kind == Kind::User && email == store::alias(user)) {
+        return Ok((Vec::new(), Erased::default()));
+    }
     let last = store::last_record(tx, person).await?.ok_or(PersonalError::NotFound)?;
     if let Some((records, years, basis)) = store::rule(tx, person.kind).await? {
         let until = free_on(last, years);

@@ -149,7 +149,9 @@ async fn show(
         beyond: beyond.map(|beyond| beyond.say(&caller.texts)),
         rectify,
     };
-    Shell::new(state, caller, caller.t("personal-title"), "/personal").page(headers, &page)
+    Shell::new(state, caller, caller.t("personal-title"), "/personal")
+        .under("/personal", caller.t("personal-title"))
+        .page(headers, &page)
 }
 
 async fn one(
@@ -223,7 +225,9 @@ async fn erase(
         Ok(erased) => {
             let page =
                 ErasedPage { texts: &caller.texts, person: &person, to: address("of", &person), erased };
-            Shell::new(&state, &caller, caller.t("personal-title"), "/personal").page(&headers, &page)
+            Shell::new(&state, &caller, caller.t("personal-title"), "/personal")
+                .under("/personal", caller.t("personal-title"))
+                .page(&headers, &page)
         }
         Err(error) => after(&state, &caller, &headers, &person, Err(error)).await,
     }

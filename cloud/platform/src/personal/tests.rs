@@ -385,6 +385,75 @@ async fn the_last_administrator_stays() {
     assert!(!site.places("Priya Rao").await.is_empty(), "nothing was done");
 }
 
+/// How many sign-ins the control schema knows for a person.
+async fn logins(test: &TestDb, user: Uuid) -> i64 {
+    let found: Result<i64, DbError> = test
+        .db
+        .system_tx(async |system| {
+            let sql = "select count(*) from control.logins where user_id = $1";
+            Ok(sqlx::query_scalar(sql).bind(user).fetch_one(system.conn()).await?)
+        })
+        .await;
+    found.unwrap()
+}
+
+crate::in_every_placement! {
+/// What a crash once left of an erased person in the control schema goes when it is asked
+/// again, and the address can be invited.
+async fn who_is_erased_already_is_erased_to_the_end() {
+    let site = Site::new().await;
+    site.person("boss@saif.example", "Boss", "ADMIN").await;
+    let user = site.person("ravi@saif.example", "Ravi Teja", "VIEWER").await;
+    let person = Person { kind: Kind::User, key: user.to_string() };
+    site.erase(&person, Utc::now()).await.unwrap();
+    let left: Result<(), DbError> = site
+        .test
+        .db
+        .system_tx(async |system| {
+            let sql = "insert into control.logins (email, tenant_id, user_id) values ('ravi@saif.example', $1, $2)";
+            sqlx::query(sql).bind(site.tenant).bind(user).execute(system.conn()).await?;
+            Ok(())
+        })
+        .await;
+    left.unwrap();
+    assert_eq!(site.erase(&person, Utc::now()).await.unwrap(), Erased::default());
+    assert_eq!(logins(&site.test, user).await, 0);
+    let again = site.person("ravi@saif.example", "Ravi Teja", "VIEWER").await;
+    assert_ne!(again, user);
+    let told = site.texts("select action from audit_log where action = 'personal.erase'").await;
+    assert_eq!(told.len(), 1, "it was done once");
+}
+}
+
+/// Of a tenant in a database of its own the two commit one after the other. After the first
+/// nobody can sign in, and the second is made up for when it is asked again.
+#[tokio::test]
+async fn an_erasure_that_breaks_off_between_two_databases_is_finished_later() {
+    crate::testing::placed(crate::testing::Placed::Own, async {
+        let site = Site::new().await;
+        site.person("boss@saif.example", "Boss", "ADMIN").await;
+        let user = site.person("ravi@saif.example", "Ravi Teja", "VIEWER").await;
+        let person = Person { kind: Kind::User, key: user.to_string() };
+        let mut owner = site.test.owner_of(site.tenant).await.connect().await.unwrap();
+        sqlx::raw_sql(
+            "create function public.breaks_off() returns trigger language plpgsql as
+                 $$ begin raise exception 'breaks off'; end $$;
+             create constraint trigger breaks_off after insert on personal_requests
+                 deferrable initially deferred for each row execute function public.breaks_off()",
+        )
+        .execute(&mut owner)
+        .await
+        .unwrap();
+        assert!(site.erase(&person, Utc::now()).await.is_err(), "its own database does not commit");
+        assert_eq!(logins(&site.test, user).await, 0, "nobody signs in who is to be erased");
+        assert!(!site.texts("select name from users where name = 'Ravi Teja'").await.is_empty());
+        sqlx::raw_sql("drop trigger breaks_off on personal_requests").execute(&mut owner).await.unwrap();
+        site.erase(&person, Utc::now()).await.unwrap();
+        assert_eq!(site.places("Ravi").await, Vec::<String>::new());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nobody_erases_somebody_who_has_more() {
     let site = Site::new().await;

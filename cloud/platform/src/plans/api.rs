@@ -37,6 +37,8 @@ struct PlanUsed {
     limits: Limits,
     /// What it opens: `branding`, `own_mail`, `addresses`.
     features: Vec<String>,
+    /// Administrators must have a second step of sign-in.
+    admins_second_step: bool,
     /// Whom to ask for more; empty: whoever runs the cloud.
     contact: String,
     /// When the trial ends, if it is one.
@@ -59,6 +61,7 @@ async fn plan(State(state): State<AppState>, caller: Caller) -> Result<Json<Plan
         name: held.name,
         limits: held.limits,
         features: held.features,
+        admins_second_step: held.admins_second_step,
         contact: held.contact,
         trial_ends_at: held.trial_ends_at,
         people: standing.people,

@@ -26,7 +26,7 @@ pub use api::operations;
 pub use limits::{Denied, admit, admit_events, allow};
 pub use model::{Feature, Limit, Limits, Plan, Reached, bytes, percent};
 pub(crate) use pages::{Bar, COLUMNS, bars, cells, csv_file, month_name};
-pub use service::{PlanError, set_status};
+pub use service::{PlanError, is_given, plan_first, plan_where_none, set_status};
 pub use trials::{GRACE, tick as trial_tick};
 pub use usage::{Calls, meter};
 pub use worker::{count_calls, run};
@@ -58,9 +58,11 @@ pub const PLAN_STORAGE: Kind = Kind::mailed("plan.storage");
 pub const TRIAL_ENDS: Kind = Kind::mailed("trial.ends");
 /// The trial has ended.
 pub const TRIAL_ENDED: Kind = Kind::mailed("trial.ended");
+/// The trial of a tenant that lived outside one before has ended: it keeps its data.
+pub const TRIAL_OVER: Kind = Kind::mailed("trial.over");
 
 /// The kinds of notices of this part.
-pub const KINDS: &[Kind] = &[PLAN_EVENTS, PLAN_STORAGE, TRIAL_ENDS, TRIAL_ENDED];
+pub const KINDS: &[Kind] = &[PLAN_EVENTS, PLAN_STORAGE, TRIAL_ENDS, TRIAL_ENDED, TRIAL_OVER];
 
 /// The texts of this part.
 pub const TEXTS: Sources<'static> = [

@@ -105,6 +105,8 @@ pub struct Plan {
     pub features: Vec<String>,
     /// `shared` or `own` database.
     pub placement: String,
+    /// Administrators of its tenants must have a second step of sign-in.
+    pub admins_second_step: bool,
     /// Whom its tenants ask for more; empty: whoever runs the cloud.
     pub contact: String,
     /// Of tenants to whom nobody gave a plan.
@@ -126,6 +128,8 @@ pub struct Held {
     pub limits: Limits,
     /// Names of features.
     pub features: Vec<String>,
+    /// Administrators must have a second step of sign-in.
+    pub admins_second_step: bool,
     /// Whom to ask for more.
     pub contact: String,
     /// When the trial ends, if it is one.

@@ -204,6 +204,7 @@ pub(crate) async fn held(system: &mut SystemTx, tenant: Uuid) -> Result<Held, Db
         name: plan.name,
         limits: plan.limits,
         features: plan.features,
+        admins_second_step: plan.admins_second_step,
         contact: plan.contact,
         trial_ends_at: subscription.trial_ends_at,
     })
@@ -252,6 +253,8 @@ pub(crate) struct Aimed {
 #[derive(Debug, Clone, Copy)]
 enum Change<'a> {
     Plan(&'a str),
+    /// The plan with which the tenant is made: before it, it lived on none.
+    First(&'a str),
     Extend(i64),
     /// Suspended, and why; or let in again.
     Status(Option<&'a str>),
@@ -260,7 +263,7 @@ enum Change<'a> {
 impl Change<'_> {
     fn action(&self) -> &'static str {
         match self {
-            Self::Plan(_) => "tenant.plan",
+            Self::Plan(_) | Self::First(_) => "tenant.plan",
             Self::Extend(_) => "tenant.trial",
             Self::Status(Some(_)) => "tenant.suspend",
             Self::Status(None) => "tenant.resume",
@@ -268,20 +271,29 @@ impl Change<'_> {
     }
 }
 
-/// The subscription after a change. A tenant that `paid` is never listed for erasure.
+/// The subscription after a change. A tenant that ever lived outside a trial, if only on
+/// the default plan, is never listed for erasure: what becomes of its data, a person says.
 fn changed(
     change: &Change<'_>,
-    (before, paid): (&Subscription, bool),
+    before: &Subscription,
     plans: Vec<Plan>,
     now: DateTime<Utc>,
 ) -> Result<Subscription, PlanError> {
     let before = before.clone();
     Ok(match change {
-        Change::Plan(plan) => {
+        Change::Plan(plan) | Change::First(plan) => {
             let found = plans.into_iter().find(|known| known.plan == *plan);
             let found = found.filter(|plan| plan.retired_at.is_none()).ok_or(PlanError::NoPlan)?;
             let trial_ends_at = found.trial_days.map(|days| now + TimeDelta::days(i64::from(days)));
-            Subscription { plan: found.plan, since: Some(now), trial_ends_at, erase_after: None, ..before }
+            let in_trials = before.only_trials || matches!(change, Change::First(_));
+            Subscription {
+                plan: found.plan,
+                since: Some(now),
+                trial_ends_at,
+                erase_after: None,
+                only_trials: in_trials && trial_ends_at.is_some(),
+                ..before
+            }
         }
         Change::Extend(days) => {
             let ends = before.trial_ends_at.ok_or(PlanError::NoTrial)?;
@@ -297,7 +309,7 @@ fn changed(
         Change::Status(why) => Subscription {
             suspended_at: why.map(|_| now),
             suspended_why: why.map(str::to_owned),
-            erase_after: why.filter(|why| *why == "trial" && !paid).map(|_| now + GRACE),
+            erase_after: why.filter(|why| *why == "trial" && before.only_trials).map(|_| now + GRACE),
             ..before
         },
     })
@@ -322,14 +334,14 @@ async fn change(
         if matches!(change, Change::Status(None)) && tenancy::erase::is_begun(system, aimed.tenant).await? {
             return Err(PlanError::Erasing);
         }
-        let paid = store::ever_paid(system, aimed.tenant).await?;
-        let after = changed(&change, (&before, paid), store::plans(system).await?, now)?;
+        let after = changed(&change, &before, store::plans(system).await?, now)?;
         if !store::subscription_set(system, aimed.tenant, &after, now).await? {
             return Err(PlanError::Stale);
         }
         let shown = |it: &Subscription| {
             json!({ "plan": it.plan, "trial_ends_at": it.trial_ends_at, "suspended_at": it.suspended_at,
-                    "suspended_why": it.suspended_why, "erase_after": it.erase_after })
+                    "suspended_why": it.suspended_why, "erase_after": it.erase_after,
+                    "only_trials": it.only_trials })
         };
         let entry = Entry {
             action: change.action(),
@@ -359,6 +371,50 @@ pub(crate) async fn plan_give(
     Ok(())
 }
 
+/// Gives a tenant that was made just now its first plan. On a trial it is then a tenant of
+/// trials alone, and may be erased when that is over; one that lived on the default plan
+/// before it may not.
+///
+/// # Errors
+/// [`PlanError::NoPlan`]; [`PlanError::Stale`] when it was given one already.
+pub async fn plan_first(
+    db: &Db,
+    who: &Who,
+    tenant: Uuid,
+    plan: &str,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    change(db, who, Aimed { tenant, version: 0 }, Change::First(plan), now).await?;
+    sync_or_later(db, tenant).await;
+    Ok(())
+}
+
+/// Whether tenants are given this plan: there is one, and it is not retired.
+///
+/// # Errors
+/// The database.
+pub async fn is_given(db: &Db, plan: &str) -> Result<bool, DbError> {
+    Ok(plans(db).await?.iter().any(|known| known.plan == plan && known.retired_at.is_none()))
+}
+
+/// Gives a plan to a tenant to whom nobody has given one; of any other it changes nothing.
+///
+/// # Errors
+/// [`PlanError::NoPlan`]; [`PlanError::Stale`] when somebody gives it one meanwhile.
+pub async fn plan_where_none(
+    db: &Db,
+    who: &Who,
+    tenant: Uuid,
+    plan: &str,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    let look = async |system: &mut SystemTx| Ok::<_, DbError>(store::subscription(system, tenant).await?);
+    match db.system_tx(look).await?.version {
+        0 => plan_give(db, who, Aimed { tenant, version: 0 }, plan, now).await,
+        _ => Ok(()),
+    }
+}
+
 /// Has a trial last so many days more, from its end or, when that is past, from now. A
 /// tenant that was to be erased is not any more.
 ///
@@ -379,7 +435,7 @@ pub(crate) async fn trial_extend(
 /// Why a tenant is shut out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why<'a> {
-    /// Its trial has ended; it is listed for erasure after a while.
+    /// Its trial has ended; one that was on trials alone is listed for erasure after a while.
     Trial,
     /// Somebody who runs the cloud wants it so; the reason is for people, and may be empty.
     Admin(&'a str),

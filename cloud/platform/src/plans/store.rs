@@ -19,6 +19,7 @@ struct PlanRow {
     trial_days: Option<i32>,
     features: Vec<String>,
     placement: String,
+    admins_second_step: bool,
     contact: String,
     is_default: bool,
     retired_at: Option<DateTime<Utc>>,
@@ -35,6 +36,7 @@ impl From<PlanRow> for Plan {
             trial_days: row.trial_days,
             features: row.features,
             placement: row.placement,
+            admins_second_step: row.admins_second_step,
             contact: row.contact,
             is_default: row.is_default,
             retired_at: row.retired_at,
@@ -47,7 +49,7 @@ pub(crate) async fn plans(tx: &mut SystemTx) -> Result<Vec<Plan>, Error> {
     let rows = sqlx::query_as!(
         PlanRow,
         "select plan, name, users, plants, events_month, storage_bytes, trial_days, features, placement,
-                contact, is_default, retired_at, version
+                admins_second_step, contact, is_default, retired_at, version
          from control.plans order by retired_at is not null, plan",
     )
     .fetch_all(tx.conn())
@@ -59,8 +61,8 @@ pub(crate) async fn plans(tx: &mut SystemTx) -> Result<Vec<Plan>, Error> {
 pub(crate) async fn plan_insert(tx: &mut SystemTx, plan: &Plan) -> Result<bool, Error> {
     let done = sqlx::query!(
         "insert into control.plans (plan, name, users, plants, events_month, storage_bytes, trial_days,
-                                    features, placement, contact)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+                                    features, placement, contact, admins_second_step)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
         plan.plan,
         plan.name,
         plan.limits.users,
@@ -71,6 +73,7 @@ pub(crate) async fn plan_insert(tx: &mut SystemTx, plan: &Plan) -> Result<bool, 
         &plan.features,
         plan.placement,
         plan.contact,
+        plan.admins_second_step,
     )
     .execute(tx.conn())
     .await?;
@@ -82,7 +85,8 @@ pub(crate) async fn plan_update(tx: &mut SystemTx, plan: &Plan) -> Result<bool, 
     let done = sqlx::query!(
         "update control.plans
          set name = $2, users = $3, plants = $4, events_month = $5, storage_bytes = $6, trial_days = $7,
-             features = $8, placement = $9, contact = $10, retired_at = $11, version = version + 1
+             features = $8, placement = $9, contact = $10, retired_at = $11, admins_second_step = $13,
+             version = version + 1
          where plan = $1 and version = $12",
         plan.plan,
         plan.name,
@@ -96,6 +100,7 @@ pub(crate) async fn plan_update(tx: &mut SystemTx, plan: &Plan) -> Result<bool, 
         plan.contact,
         plan.retired_at,
         plan.version,
+        plan.admins_second_step,
     )
     .execute(tx.conn())
     .await?;
@@ -122,6 +127,8 @@ pub(crate) struct Subscription {
     pub suspended_at: Option<DateTime<Utc>>,
     pub suspended_why: Option<String>,
     pub erase_after: Option<DateTime<Utc>>,
+    /// It was on trials from its first moment on, and on nothing else.
+    pub only_trials: bool,
     /// 0 while nobody gave it a plan.
     pub version: i32,
 }
@@ -132,11 +139,13 @@ pub(crate) async fn subscription(tx: &mut SystemTx, tenant: Uuid) -> Result<Subs
         Subscription,
         r#"select plan as "plan!", since as "since?", trial_ends_at as "trial_ends_at?",
                   suspended_at as "suspended_at?", suspended_why as "suspended_why?",
-                  erase_after as "erase_after?", version as "version!"
-           from (select plan, since, trial_ends_at, suspended_at, suspended_why, erase_after, version, 0 as n
+                  erase_after as "erase_after?", only_trials as "only_trials!", version as "version!"
+           from (select plan, since, trial_ends_at, suspended_at, suspended_why,
+                        case when only_trials then erase_after end as erase_after, only_trials, version, 0 as n
                  from control.subscriptions where tenant_id = $1
                  union all
-                 select plan, null, null, null, null, null, 0, 1 from control.plans where is_default) s
+                 select plan, null, null, null, null, null, false, 0, 1
+                 from control.plans where is_default) s
            order by n limit 1"#,
         tenant,
     )
@@ -153,12 +162,12 @@ pub(crate) async fn subscription_set(
 ) -> Result<bool, Error> {
     let done = sqlx::query!(
         "insert into control.subscriptions as s
-                (tenant_id, plan, since, trial_ends_at, suspended_at, suspended_why, erase_after)
-         values ($1, $2, $3, $4, $5, $6, $7)
+                (tenant_id, plan, since, trial_ends_at, suspended_at, suspended_why, erase_after, only_trials)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict (tenant_id) do update
          set plan = $2, since = $3, trial_ends_at = $4, suspended_at = $5, suspended_why = $6,
-             erase_after = $7, version = s.version + 1
-         where s.version = $8",
+             erase_after = $7, only_trials = $8, version = s.version + 1
+         where s.version = $9",
         tenant,
         new.plan,
         new.since.unwrap_or(now),
@@ -166,6 +175,7 @@ pub(crate) async fn subscription_set(
         new.suspended_at,
         new.suspended_why,
         new.erase_after,
+        new.only_trials,
         new.version,
     )
     .execute(tx.conn())
@@ -345,18 +355,6 @@ pub(crate) struct Usage {
     pub metered_at: DateTime<Utc>,
 }
 
-/// Whether somebody ever gave the tenant a plan that is no trial: the log has it.
-pub(crate) async fn ever_paid(tx: &mut SystemTx, tenant: Uuid) -> Result<bool, Error> {
-    sqlx::query_scalar!(
-        r#"select exists (select from control.admin_audit
-                          where subject = $1 and action = 'tenant.plan' and after ->> 'trial_ends_at' is null)
-           as "paid!""#,
-        format!("tenant:{tenant}"),
-    )
-    .fetch_one(tx.conn())
-    .await
-}
-
 /// The latest months, newest first.
 pub(crate) async fn usage(tx: &mut SystemTx, tenant: Uuid, months: i64) -> Result<Vec<Usage>, Error> {
     sqlx::query_as!(
@@ -424,7 +422,8 @@ pub(crate) async fn limits(tx: &mut Tx, lock: bool) -> Result<Option<Held>, Erro
             .await?;
     }
     let row = sqlx::query!(
-        "select plan, name, users, plants, events_month, storage_bytes, features, contact, trial_ends_at
+        "select plan, name, users, plants, events_month, storage_bytes, features, admins_second_step, contact,
+                trial_ends_at
          from plan_limits where tenant_id = $1",
         tenant,
     )
@@ -440,6 +439,7 @@ pub(crate) async fn limits(tx: &mut Tx, lock: bool) -> Result<Option<Held>, Erro
             storage_bytes: row.storage_bytes,
         },
         features: row.features,
+        admins_second_step: row.admins_second_step,
         contact: row.contact,
         trial_ends_at: row.trial_ends_at,
     }))
@@ -449,11 +449,12 @@ pub(crate) async fn limits_set(tx: &mut Tx, held: &Held) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
         "insert into plan_limits as l (tenant_id, plan, name, users, plants, events_month, storage_bytes,
-                                       features, contact, trial_ends_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                       features, contact, trial_ends_at, admins_second_step)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          on conflict (tenant_id) do update
          set plan = $2, name = $3, users = $4, plants = $5, events_month = $6, storage_bytes = $7,
-             features = $8, contact = $9, trial_ends_at = $10, version = l.version + 1",
+             features = $8, contact = $9, trial_ends_at = $10, admins_second_step = $11,
+             version = l.version + 1",
         tenant,
         held.plan,
         held.name,
@@ -464,6 +465,7 @@ pub(crate) async fn limits_set(tx: &mut Tx, held: &Held) -> Result<(), Error> {
         &held.features,
         held.contact,
         held.trial_ends_at,
+        held.admins_second_step,
     )
     .execute(tx.conn())
     .await?;

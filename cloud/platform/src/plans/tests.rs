@@ -45,6 +45,7 @@ async fn small_plan(db: &Db, tenant: Uuid, now: DateTime<Utc>) {
         trial_days: None,
         features: vec![],
         placement: "shared".into(),
+        admins_second_step: false,
         contact: "sales@cloud.example".into(),
         is_default: false,
         retired_at: None,
@@ -172,7 +173,7 @@ async fn a_trial_is_told_of_then_ends_then_is_listed() {
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let (db, began) = (&test.db, at("2026-11-01T10:00:00Z"));
     let who = Who::system();
-    service::plan_give(db, &who, Aimed { tenant, version: 0 }, "TRIAL", began).await.unwrap();
+    service::plan_first(db, &who, tenant, "TRIAL", began).await.unwrap();
     let told = async |kind: &str| {
         count(db, tenant, &format!("select count(*) from outbox where kind = '{kind}'")).await
     };
@@ -236,7 +237,7 @@ async fn a_trial_that_is_over_is_extended_before_it_is_let_in_again() {
     let test = TestDb::new().await;
     let tenant = test.tenant("AAAA", &["KOL"]).await;
     let (db, began, who) = (&test.db, at("2026-11-01T10:00:00Z"), Who::system());
-    service::plan_give(db, &who, Aimed { tenant, version: 0 }, "TRIAL", began).await.unwrap();
+    service::plan_first(db, &who, tenant, "TRIAL", began).await.unwrap();
     let over = began + TimeDelta::days(31);
     for hours in [0, 1] {
         trials::tick(db, over + TimeDelta::hours(hours)).await.unwrap();
@@ -322,7 +323,8 @@ crate::in_every_placement! {
 
 #[tokio::test]
 async fn a_plan_is_changed_though_a_tenant_cannot_be_written() {
-    let test = TestDb::new().await;
+    // Here a database pauses a tenant by its own register; a move pauses in both.
+    let test = TestDb::at_home().await;
     let (moving, other) = (test.tenant("AAAA", &[]).await, test.tenant("BBBB", &[]).await);
     let (db, now) = (&test.db, at("2026-11-10T10:00:00Z"));
     let pause = async |on: bool| {
@@ -391,4 +393,61 @@ async fn who_ever_paid_is_not_listed_for_erasure() {
     let now = subscription(db, tenant).await;
     assert_eq!((now.suspended_why.as_deref(), now.erase_after), (Some("trial"), None));
     assert_eq!(crate::tenancy::due(db, over + TimeDelta::days(400)).await.unwrap(), []);
+}
+
+/// Whoever lived on the default plan was at work here before there was a trial, though nobody
+/// ever gave a plan.
+#[tokio::test]
+async fn who_lived_on_the_default_plan_is_suspended_after_a_trial_and_keeps_everything() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, began, who) = (&test.db, at("2026-11-01T10:00:00Z"), Who::system());
+    service::plan_give(db, &who, Aimed { tenant, version: 0 }, "TRIAL", began).await.unwrap();
+    let over = began + TimeDelta::days(31);
+    for hours in [0, 1, 2] {
+        trials::tick(db, over + TimeDelta::hours(hours)).await.unwrap();
+    }
+    let now = subscription(db, tenant).await;
+    assert_eq!(
+        (now.suspended_why.as_deref(), now.erase_after, now.only_trials),
+        (Some("trial"), None, false)
+    );
+    assert_eq!(crate::tenancy::due(db, over + TimeDelta::days(400)).await.unwrap(), []);
+    let told = async |kind: &str| {
+        count(db, tenant, &format!("select count(*) from outbox where kind = '{kind}'")).await
+    };
+    let words = (told("trial.over").await, told("trial.ended").await);
+    assert_eq!(words, (1, 0), "told that it ends, and of no erasure that is not to come");
+    // A row that somebody wrote by hand does not have it erased either.
+    let done: Result<(), DbError> = db
+        .system_tx(async |system| {
+            let sql = "update control.subscriptions set erase_after = since where tenant_id = $1";
+            sqlx::query(sql).bind(tenant).execute(system.conn()).await?;
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    assert_eq!(crate::tenancy::due(db, over + TimeDelta::days(400)).await.unwrap(), []);
+    assert_eq!(subscription(db, tenant).await.erase_after, None);
+}
+
+#[tokio::test]
+async fn one_trial_after_another_is_still_only_trials() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("AAAA", &["KOL"]).await;
+    let (db, began, who) = (&test.db, at("2026-11-01T10:00:00Z"), Who::system());
+    service::plan_first(db, &who, tenant, "TRIAL", began).await.unwrap();
+    let again = service::plan_first(db, &who, tenant, "TRIAL", began).await;
+    assert!(matches!(again, Err(PlanError::Stale)), "the first one is given once: {again:?}");
+    let version = subscription(db, tenant).await.version;
+    let later = began + TimeDelta::days(20);
+    service::plan_give(db, &who, Aimed { tenant, version }, "TRIAL", later).await.unwrap();
+    let over = later + TimeDelta::days(31);
+    for hours in [0, 1] {
+        trials::tick(db, over + TimeDelta::hours(hours)).await.unwrap();
+    }
+    let shut = over + TimeDelta::hours(1);
+    assert_eq!(subscription(db, tenant).await.erase_after, Some(shut + GRACE));
+    let due = crate::tenancy::due(db, shut + GRACE).await.unwrap();
+    assert_eq!(due.iter().map(|one| one.tenant).collect::<Vec<_>>(), [tenant]);
 }

@@ -1,12 +1,13 @@
 //! Trials: the tenant's administrators are told before the end, then it is
-//! suspended, and after a time of grace listed for erasure. What is listed an operator
+//! suspended; and one that was on trials alone, from its first moment on, is listed for
+//! erasure after a time of grace. What is listed an operator
 //! erases (`cloud tenant erase --due`), or the cloud itself where its settings say so.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::service::{self, Aimed, PlanError, Why};
-use super::{TRIAL_ENDED, TRIAL_ENDS, store};
+use super::{TRIAL_ENDED, TRIAL_ENDS, TRIAL_OVER, store};
 use crate::admin::log::Who;
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, SystemTx};
@@ -72,9 +73,13 @@ async fn one(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<(), PlanError>
             let notice = to().with("days", left.to_string()).with("date", day(ends));
             (format!("trial:{}:{days}", ends.timestamp()), &TRIAL_ENDS, notice)
         }
+        // Nobody is told of an erasure that is not to come.
         Due::Ended => {
-            let notice = to().with("date", day(ends + LAST_HOUR + GRACE));
-            (format!("trial:{}:ended", ends.timestamp()), &TRIAL_ENDED, notice)
+            let (kind, notice) = match subscription.only_trials {
+                true => (&TRIAL_ENDED, to().with("date", day(ends + LAST_HOUR + GRACE))),
+                false => (&TRIAL_OVER, to()),
+            };
+            (format!("trial:{}:ended", ends.timestamp()), kind, notice)
         }
     };
     let told_at = db

@@ -144,7 +144,8 @@ pub fn without_secrets(kind: &str, mut body: Value) -> Value {
 }
 
 /// A row's body as the audit may keep it for ever: people by their id only.
-fn impersonal(kind: &str, body: Value) -> Value {
+#[must_use]
+pub fn impersonal(kind: &str, body: Value) -> Value {
     let mut body = without_secrets(kind, body);
     if let (true, Value::Object(fields)) = (kind == "operator", &mut body) {
         fields.remove("name");

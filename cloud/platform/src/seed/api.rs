@@ -14,7 +14,7 @@ use super::import::{self, Form, ImportReport, List, MAX_BYTES, Upload, WithdrawE
 use super::{Mistake, SeedErrors};
 use crate::openapi::{Operation, group};
 use crate::reference;
-use crate::web::{AppState, Caller, FieldError, Path, Permission, Problem, media_type, query, sent_as};
+use crate::web::{AppState, Caller, Path, Permission, Problem, media_type, query, sent_as};
 
 /// The routes under `/api/v1/reference`.
 pub fn router() -> Router<AppState> {
@@ -174,20 +174,20 @@ fn problem(error: SeedErrors, form: Form) -> Problem {
     match error {
         SeedErrors::Mistakes(mistakes) => {
             let count = mistakes.len();
-            let errors = mistakes.into_iter().map(|mistake| field_error(mistake, form)).collect();
             let detail = format!("{count} mistakes; nothing was written.");
-            let problem = Problem { detail, ..Problem::invalid("reference.invalid", errors) };
-            problem.told_by(move |texts| texts.count("error-mistakes", count))
+            let problem = Problem { detail, ..Problem::invalid("reference.invalid", Vec::new()) };
+            let problem = problem.told_by(move |texts| texts.count("error-mistakes", count));
+            mistakes.into_iter().fold(problem, |problem, mistake| told(problem, mistake, form))
         }
         SeedErrors::Db(error) => error.into(),
         error => Problem::internal(error),
     }
 }
 
-/// A row is counted from 1: of CSV and TOML the line, of JSON the place in its
-/// list.
-fn field_error(mistake: Mistake, form: Form) -> FieldError {
-    let Mistake { line, path, found, expected, hint, .. } = mistake;
+/// Adds a mistake, in the reader's language. A row is counted from 1: of CSV and TOML the
+/// line, of JSON the place in its list.
+fn told(problem: Problem, mistake: Mistake, form: Form) -> Problem {
+    let (line, path) = (mistake.line, mistake.path.clone());
     let row = match form {
         Form::Csv(_) | Form::Toml => Some(line).filter(|line| *line > 0),
         Form::Json | Form::JsonRows(_) => path
@@ -196,8 +196,12 @@ fn field_error(mistake: Mistake, form: Form) -> FieldError {
             .and_then(|(index, _)| index.parse::<usize>().ok())
             .map(|index| index + 1),
     };
-    let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-    FieldError { field: path, row, detail: format!("found {found}, expected {expected}{hint}") }
+    let english = mistake.in_english();
+    let mut problem = problem.field_told_by(path, english, move |texts| mistake.say(texts));
+    if let Some(error) = problem.errors.last_mut() {
+        error.row = row;
+    }
+    problem
 }
 
 async fn withdraw(

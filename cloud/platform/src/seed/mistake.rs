@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::differ::Differing;
 use super::read::MAX_FILE_BYTES;
 use crate::db::DbError;
 use crate::tenancy::TokenError;
@@ -38,8 +39,7 @@ impl fmt::Display for Mistake {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        write!(f, "found {}, expected {}", self.found, self.expected)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+        f.write_str(&self.in_english())
     }
 }
 
@@ -49,6 +49,10 @@ pub enum SeedErrors {
     /// The files have mistakes: all of them, by file and line. Nothing was written.
     #[error("{}", lines(.0))]
     Mistakes(Vec<Mistake>),
+    /// These are here with other values, and nobody said that they may be written over.
+    /// Nothing was written.
+    #[error("nothing was written: here with other values, which --replace writes over, is\n{}", told(.0))]
+    Differing(Vec<Differing>),
     /// A file could not be read. Nothing was written.
     #[error("{}: cannot be read: {source}", path.display())]
     Read {
@@ -82,6 +86,17 @@ pub enum SeedErrors {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Most that are told one by one.
+const MOST: usize = 100;
+
+fn told(differing: &[Differing]) -> String {
+    let mut lines: Vec<String> = differing.iter().take(MOST).map(|one| format!("  {one}")).collect();
+    if let Some(more) = differing.len().checked_sub(MOST).filter(|more| *more > 0) {
+        lines.push(format!("  and {more} more"));
+    }
+    lines.join("\n")
 }
 
 fn lines(mistakes: &[Mistake]) -> String {

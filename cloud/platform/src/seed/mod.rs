@@ -4,6 +4,7 @@
 
 mod api;
 mod check;
+mod differ;
 pub mod import;
 mod masters;
 mod mistake;
@@ -12,6 +13,7 @@ mod plant_file;
 mod read;
 mod reference_file;
 mod report;
+mod said;
 pub(crate) mod secrets;
 mod store;
 #[cfg(test)]
@@ -38,6 +40,7 @@ use read::{Basis, SourceFile};
 use tokens::Waiting;
 
 pub use api::{OPERATOR_WRITE, PERMISSIONS, REFERENCE_READ, REFERENCE_WRITE, operations, router};
+pub use differ::Differing;
 pub use mistake::{Mistake, SeedErrors};
 pub(crate) use read::nearest;
 pub use report::{Count, Made, SeedReport, Token};
@@ -54,11 +57,13 @@ struct Input {
 /// Makes or updates what the files say, in one transaction, and issues tokens
 /// for the agents of the plant files that have not enrolled; into `tokens_dir`
 /// as `<PLANT>.token` if that is given. `today` gives the year of new document
-/// series, as in `GRN-KOL-2025-`.
+/// series, as in `GRN-KOL-2025-`. What is here with other values is written over only with
+/// `replace`.
 ///
 /// # Errors
-/// [`SeedErrors::Mistakes`] with every mistake of all files, and nothing is
-/// written; else those of files and database.
+/// [`SeedErrors::Mistakes`] with every mistake of all files, and
+/// [`SeedErrors::Differing`] with all that is here otherwise; nothing is written then. Else
+/// those of files and database.
 pub async fn seed(
     db: &Db,
     ca_fingerprint: [u8; 32],
@@ -66,6 +71,7 @@ pub async fn seed(
     reference: Option<&Path>,
     tokens_dir: Option<&Path>,
     today: NaiveDate,
+    replace: bool,
 ) -> Result<SeedReport, SeedErrors> {
     let input = read_files(plant_files, reference)?;
     let (mut report, waiting) = db
@@ -74,16 +80,28 @@ pub async fn seed(
             let mut report = SeedReport::default();
             let mut done = BTreeMap::new();
             let waiting = organisation(system, &input, today, &mut report, &mut done).await?;
+            let updated = report.organisation.iter().filter(|made| made.change == Change::Updated);
+            report.replaced = updated.map(|made| Differing::named(&made.what)).collect();
             if let (Some((_, file)), Some(known)) = (&input.reference, known) {
                 let code = file.tenant.as_ref().map(|tenant| tenant.value.as_str()).unwrap_or_default();
                 if let Some(tenant) = tenancy::find_tenant_in(system, code).await? {
                     let cx = Cx::system(tenant.id);
-                    let write = system.enter(&cx, async |tx| masters::write(tx, file, &known).await);
-                    (report.masters, report.published) = write.await?;
+                    let write = system.enter(&cx, async |tx| {
+                        let before = differ::rows(tx, file).await?;
+                        let written = masters::write(tx, file, &known).await?;
+                        let after = differ::rows(tx, file).await?;
+                        Ok::<_, SeedErrors>((written, differ::compare(&before, &after)))
+                    });
+                    let (written, differing) = write.await?;
+                    (report.masters, report.published) = written;
+                    report.replaced.extend(differing);
                     let masters = report.masters.iter().filter(|count| count.changed > 0);
                     let counts = done.entry(tenant.id).or_default();
                     counts.extend(masters.map(|count| (count.what.to_string(), count.changed)));
                 }
+            }
+            if !replace && !report.replaced.is_empty() {
+                return Err(SeedErrors::Differing(report.replaced));
             }
             for (tenant, counts) in done.into_iter().filter(|(_, counts)| !counts.is_empty()) {
                 let entry = Entry {
@@ -285,5 +303,6 @@ pub fn module() -> Module {
         .routes(router())
         .operations(operations())
         .permissions(PERMISSIONS)
+        .texts(said::TEXTS)
         .bodies(["/api/v1/reference", "/api/v1/reference/{list}"].map(|route| (route, large)))
 }

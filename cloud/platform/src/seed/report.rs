@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::differ::Differing;
 pub use super::masters::Count;
 use crate::reference::Published;
 use crate::tenancy::Change;
@@ -12,6 +13,8 @@ use crate::tenancy::Change;
 pub struct SeedReport {
     /// Tenants, companies, plants and their series, in the order of the files.
     pub organisation: Vec<Made>,
+    /// What was here with other values, and is as the files say now.
+    pub replaced: Vec<Differing>,
     /// Rows of the reference file by kind.
     pub masters: Vec<Count>,
     /// What plants were told of it.
@@ -70,6 +73,9 @@ impl fmt::Display for SeedReport {
                 Change::Same => "as before",
             };
             writeln!(f, "{}: {change}", made.what)?;
+        }
+        for one in &self.replaced {
+            writeln!(f, "written over: {one}")?;
         }
         for Count { what, rows, changed } in &self.masters {
             writeln!(f, "{what}: {rows}, {changed} of them new or changed")?;

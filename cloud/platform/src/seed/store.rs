@@ -5,7 +5,9 @@ use serde_json::Value;
 use sqlx::Error;
 
 use super::check::KnownOperator;
-use super::model::{BomLine, Item, Location, Operator, Order, OrderLine, Partner, Reason, Texts};
+use super::model::{
+    BomLine, Item, Location, Operator, Order, OrderLine, Partner, Reason, ReferenceFile, Texts,
+};
 use crate::db::Tx;
 
 fn json(texts: &Texts) -> Value {
@@ -42,6 +44,61 @@ pub(super) async fn operators_known(tx: &mut Tx) -> Result<Vec<KnownOperator>, E
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// What the tenant has of all that a reference file is about, each row with its name.
+pub(super) async fn rows(tx: &mut Tx, file: &ReferenceFile) -> Result<Vec<(String, Value)>, Error> {
+    let tenant = tx.tenant();
+    let items: Vec<String> = file.items.iter().map(|item| item.item.clone()).collect();
+    let parents: Vec<String> = file.bom_lines.iter().map(|line| line.parent.clone()).collect();
+    let partners: Vec<String> = file.partners.iter().map(|partner| partner.code.clone()).collect();
+    let kinds: Vec<String> = file.orders.iter().map(|order| order.kind.to_owned()).collect();
+    let numbers: Vec<String> = file.orders.iter().map(|order| order.number.clone()).collect();
+    let operators: Vec<String> = file.operators.iter().map(|operator| operator.operator.clone()).collect();
+    let plants: Vec<String> = file.locations.iter().map(|place| place.plant.clone()).collect();
+    let places: Vec<String> = file.locations.iter().map(|place| place.location.clone()).collect();
+    let reasons: Vec<String> = file.reasons.iter().map(|reason| reason.reason.clone()).collect();
+    let found = sqlx::query!(
+        r#"select 'item ' || t.item as "name!", to_jsonb(t) as "row!"
+           from items t where t.tenant_id = $1 and t.item = any($2)
+           union all
+           select 'BOM line ' || t.parent || '/' || t.line, to_jsonb(t)
+           from bom_lines t where t.tenant_id = $1 and t.parent = any($3)
+           union all
+           select 'partner ' || t.partner, to_jsonb(t)
+           from partners t where t.tenant_id = $1 and t.partner = any($4)
+           union all
+           select 'order ' || t.type || '/' || t.number, to_jsonb(t)
+           from unnest($5::text[], $6::text[]) as k(type, number)
+           join orders t on t.tenant_id = $1 and t.type = k.type and t.number = k.number
+           union all
+           select 'order line ' || t.type || '/' || t.number || '/' || t.line, to_jsonb(t)
+           from unnest($5::text[], $6::text[]) as k(type, number)
+           join order_lines t on t.tenant_id = $1 and t.type = k.type and t.number = k.number
+           union all
+           select 'operator ' || t.operator_id, to_jsonb(t)
+           from operators t where t.tenant_id = $1 and t.operator_id = any($7)
+           union all
+           select 'location ' || t.bin || ' of ' || t.plant, to_jsonb(t)
+           from unnest($8::text[], $9::text[]) as k(plant, bin)
+           join bins t on t.tenant_id = $1 and t.plant = k.plant and t.bin = k.bin
+           union all
+           select 'reason ' || t.reason, to_jsonb(t)
+           from reasons t where t.tenant_id = $1 and t.reason = any($10)"#,
+        tenant,
+        &items,
+        &parents,
+        &partners,
+        &kinds,
+        &numbers,
+        &operators,
+        &plants,
+        &places,
+        &reasons,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(found.into_iter().map(|row| (row.name, row.row)).collect())
 }
 
 /// Makes the series unless there is one: its numbers are never taken back.

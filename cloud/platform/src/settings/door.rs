@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::address;
 use super::store;
 use crate::ctx::Cx;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, SystemTx};
 use crate::web::Network;
 
 /// How long it is good. Another process may have changed it meanwhile.
@@ -36,6 +36,8 @@ pub struct Door {
     networks: Vec<Network>,
     /// Its own look, if it has one.
     pub brand: Option<Brand>,
+    /// What it has of the product, by name; none is everything.
+    pub features: Vec<String>,
 }
 
 impl Door {
@@ -68,14 +70,18 @@ impl Doors {
         }
         let look = async |tx: &mut crate::db::Tx| Ok::<_, DbError>(store::look(tx).await?);
         let found = db.tx(&Cx::system(tenant), look).await?;
-        let door = Arc::new(found.map_or_else(Door::default, |found| {
-            Door {
+        let has = async |system: &mut SystemTx| Ok::<_, DbError>(store::features(system, tenant).await?);
+        let features = db.system_tx(has).await?;
+        let door = Arc::new(match found {
+            None => Door { features, ..Door::default() },
+            Some(found) => Door {
                 // What is kept was read before it was kept.
                 networks: found.addresses.iter().filter_map(|text| text.parse().ok()).collect(),
                 brand: Some(Brand { version: found.version, logo: found.logo, colours: found.colours })
                     .filter(|brand| brand.logo || brand.colours),
-            }
-        }));
+                features,
+            },
+        });
         let mut doors = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if doors.len() >= MOST {
             doors.retain(|_, (read, _)| read.elapsed() < GOOD_FOR);

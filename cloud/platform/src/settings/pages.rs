@@ -211,7 +211,8 @@ async fn show_brand(
         error,
         most_kb,
     };
-    let shell = Shell::new(state, caller, caller.t("settings-brand"), "/settings");
+    let shell = Shell::new(state, caller, caller.t("settings-brand"), "/settings")
+        .under("/settings", caller.t("settings-title"));
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
@@ -355,7 +356,8 @@ async fn show_addresses(
     let wrong = wrong.into_iter().map(|(_, told)| told).collect();
     let tabs = tabs(caller, "/settings/addresses");
     let view = AddressesPage { texts: &caller.texts, tabs, typed, version, from, done, wrong, error };
-    let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings");
+    let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings")
+        .under("/settings", caller.t("settings-title"));
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 

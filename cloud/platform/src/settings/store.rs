@@ -27,6 +27,13 @@ pub(super) async fn look(tx: &mut Tx) -> Result<Option<Look>, Error> {
     .await
 }
 
+/// What a tenant has of the product, by name.
+pub(super) async fn features(system: &mut SystemTx, tenant: Uuid) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar!("select features from control.tenants where tenant_id = $1", tenant)
+        .fetch_one(system.conn())
+        .await
+}
+
 /// How it looks and from where it may be reached, without the logo itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Settings {

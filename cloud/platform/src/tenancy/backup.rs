@@ -209,7 +209,7 @@ impl Snapshot {
         if let Some(home) = self.home {
             end(home).await;
         }
-        end(self.held).await;
+        moves::let_go(self.held).await;
     }
 }
 

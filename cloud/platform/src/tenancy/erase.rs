@@ -111,13 +111,13 @@ pub async fn erase(
     // What a restore that was cut short has put in is this tenant's as well.
     databases::clear_left(db, &known.code).await?;
     if moves::under_way(db, tenant).await?.is_some() {
-        end(held).await;
+        moves::let_go(held).await;
         return Err(DataError::Refused(
             "a move of it was cut short; run it again to end it, or take it back".to_owned(),
         ));
     }
     let done = erased(db, authority, &known, by, files, now, watch).await;
-    end(held).await;
+    moves::let_go(held).await;
     done
 }
 

@@ -36,7 +36,7 @@ pub use data::{At, DataError, Watch};
 pub use databases::{Database, databases, migrate_all};
 pub use due::{Beside, Due, Order, due, erase_due};
 pub use moves::{Moved, move_to, take_back};
-pub use restored::{ADOPT_DAYS, LetIn, RestoredAgent, RestoredTenant, restored};
+pub use restored::{ADOPT_DAYS, How, LetIn, RestoredAgent, RestoredTenant, restored};
 pub use rounds::rounds;
 pub use standing::Standing;
 pub(crate) use standing::set_standing;

@@ -56,6 +56,15 @@ pub(super) async fn hold(db: &Db, tenant: Uuid) -> Result<PgConnection, DataErro
     Err(DataError::Refused("another command is at this tenant's data just now; wait for it".to_owned()))
 }
 
+/// Ends what [`hold`] began: at once, so that the next command is not told that this one is
+/// still under way. By itself a server lets go some time after the connection went.
+pub(super) async fn let_go(mut held: PgConnection) {
+    if let Err(error) = sqlx::query("select pg_advisory_unlock_all()").execute(&mut held).await {
+        tracing::debug!(%error, "a command's lock is left to the end of its connection");
+    }
+    end(held).await;
+}
+
 /// Moves the tenant, or goes on with a move that was cut short. `watch` is told what it
 /// is at and may stop it at any time; it is then as if the process had been killed.
 ///
@@ -72,7 +81,7 @@ pub async fn move_to(
 ) -> Result<Moved, DataError> {
     let held = hold(db, tenant).await?;
     let done = moved(db, tenant, placement, watch).await;
-    end(held).await;
+    let_go(held).await;
     done
 }
 
@@ -315,7 +324,7 @@ async fn noted(db: &Db, tenant: Uuid, row: &MoveRow) -> Result<(), DataError> {
 pub async fn take_back(db: &Db, tenant: Uuid) -> Result<String, DataError> {
     let held = hold(db, tenant).await?;
     let done = taken_back(db, tenant).await;
-    end(held).await;
+    let_go(held).await;
     done
 }
 

@@ -10,14 +10,16 @@
 //!
 //! Killed before the third step nothing has changed, but for a database that goes when
 //! this is run again, or by `cloud migrate`. Killed after it the tenant is there whole, in
-//! a database of its own; with `replace` it can be run again, and a move brings it to
-//! where it is to live.
+//! a database of its own. That commit notes from which backup, so that whoever runs this
+//! again comes to what was left: it is the same restore, and goes on.
 
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
 
 use super::backup::{FORMAT, Manifest, VERSION};
 use super::data::archive::{Entry as Filed, Reader};
@@ -25,12 +27,12 @@ use super::data::attached;
 use super::data::rows::{act_for, begin, commit, door, land};
 use super::data::tables::{of_control, quoted};
 use super::data::{self, At, DataError, Table, Watch, control, of_tenants, tell};
-use super::restored::{ADOPT_DAYS, RestoredTenant, let_in};
-use super::store::{self, MoveRow};
-use super::{Placement, Standing, databases, moves};
+use super::restored::{ADOPT_DAYS, How, RestoredTenant, let_in};
+use super::store::{self, MoveRow, RestoreRow};
+use super::{Placement, Standing, Tenant, databases, erase, moves};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError, SHARED, end};
+use crate::db::{Db, DbError, SHARED, SystemTx, end};
 use crate::files::Depot;
 use crate::migrate;
 
@@ -55,10 +57,27 @@ pub fn look(path: &Path) -> Result<Manifest, DataError> {
     Ok(manifest)
 }
 
+/// What a backup holds, as one value: of two backups it differs.
+fn fingerprint(manifest: &Manifest) -> String {
+    let mut hash = Sha256::new();
+    hash.update(manifest.tenant.as_bytes());
+    hash.update(manifest.made_at.timestamp_micros().to_be_bytes());
+    let entries = manifest.tables.iter().chain(&manifest.control);
+    let sums = entries.map(|entry| (&entry.path, &entry.sha256));
+    for (path, sum) in sums.chain(manifest.files.iter().map(|file| (&file.path, &file.sha256))) {
+        for text in [path, sum] {
+            hash.update(text.as_bytes());
+            hash.update([0]);
+        }
+    }
+    hash.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// Puts a tenant back. With `replace` the tenant of today, which is suspended, gives way
 /// to that of the backup; its certificates, keys and addresses of people stay beside
 /// those of the backup, so that what was revoked since is revoked. `files` is the store
-/// of attached files.
+/// of attached files. One that was cut short after the tenant was there goes on, and one
+/// that came to its end is told so: see [`RestoredTenant::how`].
 ///
 /// # Errors
 /// [`DataError`]; [`DataError::Refused`] when the tenant or its code is there and not to
@@ -74,16 +93,19 @@ pub async fn restore(
     tell(watch, At::Step("reading the file through"))?;
     let manifest = look(path)?;
     let held = moves::hold(db, manifest.tenant).await?;
-    let done = restored(db, path, &manifest, (placement, replace), files, now, watch).await;
-    end(held).await;
+    let done = begun(db, path, &manifest, (placement, replace), files, now, watch).await;
+    moves::let_go(held).await;
     let tenant = done?;
-    if *placement == Placement::Shared {
-        moves::move_to(db, manifest.tenant, placement, watch).await?;
+    if matches!(tenant.how, How::Nothing(_)) {
+        return Ok(tenant);
     }
+    settled(db, manifest.tenant, placement, watch).await?;
+    reached(db, &manifest, "ended").await?;
     Ok(tenant)
 }
 
-async fn restored(
+/// Puts it back; or goes on with what was begun before.
+async fn begun(
     db: &Db,
     path: &Path,
     manifest: &Manifest,
@@ -92,8 +114,99 @@ async fn restored(
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<RestoredTenant, DataError> {
+    let known = super::find_tenant(db, &manifest.code).await?.filter(|_| !replace);
+    match known {
+        Some(known) => goes_on(db, &known, manifest, watch).await,
+        None => restored(db, path, manifest, placement, files, now, watch).await,
+    }
+}
+
+/// The tenant is here: of a restore of this backup that has switched what is left is done,
+/// but for where it is to live. Any other tenant gives way only when that is asked for.
+async fn goes_on(
+    db: &Db,
+    known: &Tenant,
+    manifest: &Manifest,
+    watch: &mut Watch<'_>,
+) -> Result<RestoredTenant, DataError> {
+    not_anothers(known, manifest)?;
+    let look = async |system: &mut SystemTx| Ok::<_, DbError>(store::restore_latest(system, known.id).await?);
+    let latest = db.system_tx(look).await?.filter(|row| row.backup == fingerprint(manifest));
+    let Some(RestoreRow { restored_at, state, .. }) = latest else {
+        let code = &manifest.code;
+        return Err(DataError::Refused(format!(
+            "{code} is here already; --replace has it give way to the backup"
+        )));
+    };
+    // What was put back may be gone in part by now.
+    erase::none_begun(db, &manifest.code).await?;
+    if state == "ended" {
+        return standing(db, manifest, How::Nothing(restored_at)).await;
+    }
+    tell(watch, At::Step("going on with what was cut short"))?;
+    if let Some(row) = moves::under_way(db, known.id).await?.filter(|row| row.state == "switched") {
+        moves::cleaned(db, known.id, &row, watch).await?;
+    }
+    let mut tenant = standing(db, manifest, How::Rest(restored_at)).await?;
+    if state == "attached" {
+        tenant = RestoredTenant { how: tenant.how, ..told(db, manifest, tenant.generation).await? };
+    }
+    Ok(tenant)
+}
+
+/// A tenant that was put back, as it stands.
+async fn standing(db: &Db, manifest: &Manifest, how: How) -> Result<RestoredTenant, DataError> {
+    let tenant = manifest.tenant;
+    let look = async |system: &mut SystemTx| Ok::<_, DbError>(store::agents_let_in(system, tenant).await?);
+    let holds = db.system_tx(look).await?;
+    let (generation, agents) = db
+        .tx(&Cx::system(tenant), async |tx| {
+            let generation = store::generation_here(tx.conn(), tenant).await?;
+            Ok::<_, DbError>((generation, store::agents(tx).await?))
+        })
+        .await?;
+    let agents = let_in(agents, &holds);
+    Ok(RestoredTenant { id: tenant, code: manifest.code.clone(), generation, agents, how })
+}
+
+/// Brings it to where it is to live, if it is not there.
+async fn settled(
+    db: &Db,
+    tenant: Uuid,
+    placement: &Placement,
+    watch: &mut Watch<'_>,
+) -> Result<(), DataError> {
+    let row = db.system_tx(async |system| Ok::<_, DbError>(store::tenant_row(system, tenant).await?)).await?;
+    let there = match placement {
+        Placement::Shared => row.placement == SHARED,
+        Placement::Own { server } => {
+            row.placement != SHARED && databases::server_of(db, &row.placement).await? == *server
+        }
+    };
+    if !there || moves::under_way(db, tenant).await?.is_some() {
+        moves::move_to(db, tenant, placement, watch).await?;
+    }
+    Ok(())
+}
+
+/// Notes how far the restore of this backup has come.
+async fn reached(db: &Db, manifest: &Manifest, state: &str) -> Result<(), DbError> {
+    let backup = fingerprint(manifest);
+    db.system_tx(async |system| Ok(store::restore_reached(system, manifest.tenant, &backup, state).await?))
+        .await
+}
+
+async fn restored(
+    db: &Db,
+    path: &Path,
+    manifest: &Manifest,
+    placement: &Placement,
+    files: Option<&Depot>,
+    now: DateTime<Utc>,
+    watch: &mut Watch<'_>,
+) -> Result<RestoredTenant, DataError> {
     databases::clear_left(db, &manifest.code).await?;
-    let before = standing_in_the_way(db, manifest, replace, watch).await?;
+    let before = standing_in_the_way(db, manifest, watch).await?;
     let server = match placement {
         Placement::Shared => "",
         Placement::Own { server } => server,
@@ -125,25 +238,27 @@ async fn restored(
     told(db, manifest, generation).await
 }
 
-/// The tenant of today, if it is to give way; refused unless it may.
+/// Refused of a code that is that of another tenant here.
+fn not_anothers(known: &Tenant, manifest: &Manifest) -> Result<(), DataError> {
+    if known.id == manifest.tenant {
+        return Ok(());
+    }
+    Err(DataError::Refused(format!("the code {} is another tenant's here", manifest.code)))
+}
+
+/// The tenant of today, which is to give way; refused unless it may.
 async fn standing_in_the_way(
     db: &Db,
     manifest: &Manifest,
-    replace: bool,
     watch: &mut Watch<'_>,
 ) -> Result<Option<store::TenantRow>, DataError> {
     let Some(known) = super::find_tenant(db, &manifest.code).await? else {
         return Ok(None);
     };
-    let refuse = |why: String| Err(DataError::Refused(why));
-    if known.id != manifest.tenant {
-        return refuse(format!("the code {} is another tenant's here", manifest.code));
-    }
-    if !replace {
-        return refuse(format!("{} is here already; --replace has it give way to the backup", manifest.code));
-    }
+    not_anothers(&known, manifest)?;
     if Standing::of(&known.status).admits() {
-        return refuse(format!("{} has to be suspended before it is replaced", manifest.code));
+        let code = &manifest.code;
+        return Err(DataError::Refused(format!("{code} has to be suspended before it is replaced")));
     }
     // A move that was cut short, a restore's too, is ended first: it gives way as a whole.
     match moves::under_way(db, known.id).await? {
@@ -278,7 +393,8 @@ async fn attach(
         land(&mut home, &table, "on conflict do nothing").await?;
     }
     store::erasure_void(&mut home, &manifest.code).await?;
-    store::restored_attach(&mut home, manifest.tenant, name, now, ADOPT_DAYS).await?;
+    let backup = fingerprint(manifest);
+    store::restored_attach(&mut home, (manifest.tenant, name), &backup, now, ADOPT_DAYS).await?;
     if let Some(row) = row {
         store::move_switched_insert(&mut home, manifest.tenant, row).await?;
     }
@@ -289,7 +405,7 @@ async fn attach(
 
 /// The audit of the tenant tells of it; and who is let in, for an operator to look at.
 async fn told(db: &Db, manifest: &Manifest, generation: i64) -> Result<RestoredTenant, DataError> {
-    let tenant = manifest.tenant;
+    let (tenant, backup) = (manifest.tenant, fingerprint(manifest));
     let (agents, holds) = db
         .system_tx(async |system| {
             let holds = store::agents_let_in(system, tenant).await?;
@@ -305,8 +421,11 @@ async fn told(db: &Db, manifest: &Manifest, generation: i64) -> Result<RestoredT
                     Ok::<_, DbError>(store::agents(tx).await?)
                 })
                 .await?;
+            // The tenant's commits first: told twice at most, if this is cut short here.
+            store::restore_reached(system, tenant, &backup, "told").await?;
             Ok::<_, DbError>((agents, holds))
         })
         .await?;
-    Ok(RestoredTenant { id: tenant, code: manifest.code.clone(), generation, agents: let_in(agents, &holds) })
+    let agents = let_in(agents, &holds);
+    Ok(RestoredTenant { id: tenant, code: manifest.code.clone(), generation, agents, how: How::Whole })
 }

@@ -1,6 +1,7 @@
 //! After a backup was put back: what has to be said to the database, and what an
 //! operator has to look at.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -24,6 +25,20 @@ pub struct RestoredTenant {
     pub generation: i64,
     /// Agents that hold something by which they are let in.
     pub agents: Vec<RestoredAgent>,
+    /// What this command did of it.
+    pub how: How,
+}
+
+/// What a command did of putting a tenant back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum How {
+    /// All of it.
+    #[default]
+    Whole,
+    /// What was left of one that began then and was cut short after the tenant was there.
+    Rest(DateTime<Utc>),
+    /// Nothing: it was put back from the same backup then.
+    Nothing(DateTime<Utc>),
 }
 
 /// An agent that is let in.
@@ -59,8 +74,13 @@ pub async fn restored(db: &Db) -> Result<Vec<RestoredTenant>, DbError> {
         store::restore_insert(system, ADOPT_DAYS).await?;
         let mut tenants = Vec::new();
         for known in store::tenants(system).await? {
-            let mut tenant =
-                RestoredTenant { id: known.id, code: known.code, generation: 0, agents: Vec::new() };
+            let mut tenant = RestoredTenant {
+                id: known.id,
+                code: known.code,
+                generation: 0,
+                agents: Vec::new(),
+                how: How::Whole,
+            };
             let holds = store::agents_let_in(system, tenant.id).await?;
             // Whichever commits first: a generation that is raised twice is harmless.
             let cx = Cx::system(tenant.id);

@@ -1,6 +1,7 @@
 //! Who asks: proved by a key or a session, never by what the request says.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -17,10 +18,10 @@ use super::keys::{self, Access, Bearer, SecretHash, Settings};
 use super::limits::{self, Beyond};
 use super::origin::{is_safe, require_same};
 use super::rates::Slot;
-use super::{AppState, Permission, Problem, Rights, Scope, cookies};
+use super::{AppState, Belongs, Permission, Problem, Rights, Scope, Without, cookies};
 use crate::ctx::{Cx, Plants};
 use crate::i18n::{Lang, Texts};
-use crate::settings::Brand;
+use crate::settings::{Brand, Door};
 use crate::tokens;
 
 /// Who asks. A handler that takes one is for signed-in callers only.
@@ -50,6 +51,8 @@ pub struct Caller {
     pub settings: Settings,
     /// How the tenant's pages look, where it has a look of its own.
     pub brand: Option<Brand>,
+    /// What of the product the tenant is without: the rights to it are nobody's there.
+    pub without: Without,
 }
 
 impl Caller {
@@ -105,18 +108,21 @@ impl Caller {
     /// Whether the caller has the permission, at some plant at least.
     #[must_use]
     pub fn may(&self, permission: &Permission) -> bool {
-        self.rights.has(permission)
+        !self.without.permission(permission.code) && self.rights.has(permission)
     }
 
     /// Whether the caller has the permission at this plant.
     #[must_use]
     pub fn may_at(&self, permission: &Permission, plant: &str) -> bool {
-        self.rights.has_at(permission, plant)
+        !self.without.permission(permission.code) && self.rights.has_at(permission, plant)
     }
 
     /// Where the caller has the permission.
     #[must_use]
     pub fn plants(&self, permission: &Permission) -> Plants {
+        if self.without.permission(permission.code) {
+            return Plants::none();
+        }
         self.rights.plants(permission)
     }
 
@@ -194,9 +200,9 @@ impl Caller {
         access: Access,
         session: Option<SecretHash>,
         parts: &Parts,
-        brand: Option<Brand>,
+        door: &Door,
     ) -> Result<Self, Denied> {
-        let caller = Self::new(state, access, session, parts, brand);
+        let caller = Self::new(state, access, session, parts, door);
         let left = state.rate_limits.caller(&caller.cx.actor)?;
         if let Some(slot) = parts.extensions.get::<Slot>() {
             slot.put(left);
@@ -209,7 +215,7 @@ impl Caller {
         access: Access,
         session: Option<SecretHash>,
         parts: &Parts,
-        brand: Option<Brand>,
+        door: &Door,
     ) -> Self {
         let language = language(&parts.headers, access.language);
         if parts.uri.path().starts_with("/api/v1/") {
@@ -227,18 +233,26 @@ impl Caller {
             language,
             texts: state.texts(language).in_form(access.settings.form),
             settings: access.settings,
-            brand,
+            brand: door.brand,
+            without: state.features.without(&door.features),
+        }
+    }
+
+    /// The caller, unless the route is of a feature that the tenant is without.
+    fn where_it_is(self, parts: &Parts) -> Result<Self, Denied> {
+        match parts.extensions.get::<Belongs>() {
+            Some(Belongs(Some(feature))) if self.without.feature(feature) => Err(feature.refusal().into()),
+            _ => Ok(self),
         }
     }
 }
 
-/// Whether somebody of the tenant may come from where this request does; answers how
-/// its pages look.
-async fn pass(state: &AppState, access: &Access, parts: &Parts) -> Result<Option<Brand>, Problem> {
+/// Whether somebody of the tenant may come from where this request does; answers its door.
+async fn pass(state: &AppState, access: &Access, parts: &Parts) -> Result<Arc<Door>, Problem> {
     let door = state.doors.of(&state.db, access.tenant).await?;
     let address = Client::of(&parts.extensions, &parts.headers, &state.trusted_proxies).0;
     if door.admits(address) {
-        return Ok(door.brand);
+        return Ok(door);
     }
     let texts = state.texts(language(&parts.headers, access.language));
     let told = match address {
@@ -306,7 +320,7 @@ where
         let state = AppState::from_ref(state);
         // A layer has asked already.
         if let Some(caller) = parts.extensions.get::<Self>() {
-            return Ok(caller.clone());
+            return caller.clone().where_it_is(parts);
         }
         let now = Utc::now();
         if let Some(given) = parts.headers.get(header::AUTHORIZATION) {
@@ -320,8 +334,8 @@ where
             let access = access.map_err(Problem::from)?;
             let access = access.ok_or_else(|| Problem::unauthorized("auth.invalid"))?;
             access.standing.require()?;
-            let brand = pass(&state, &access, parts).await?;
-            return Self::counted(&state, access, None, parts, brand);
+            let door = pass(&state, &access, parts).await?;
+            return Self::counted(&state, access, None, parts, &door)?.where_it_is(parts);
         }
         if let Some(token) = cookies::get(&parts.headers, cookies::SESSION) {
             if !is_safe(&parts.method) {
@@ -330,8 +344,9 @@ where
             let access = keys::verify_session(&state.db, token, now).await.map_err(Problem::from)?;
             if let Some(access) = access {
                 access.standing.require()?;
-                let brand = pass(&state, &access, parts).await?;
-                return Self::counted(&state, access, keys::hash_of_token(token), parts, brand);
+                let door = pass(&state, &access, parts).await?;
+                let session = keys::hash_of_token(token);
+                return Self::counted(&state, access, session, parts, &door)?.where_it_is(parts);
             }
         }
         if !is_page(parts) {

@@ -12,10 +12,14 @@ mod compress;
 mod cookies;
 mod escape;
 mod faces;
+mod feature;
+pub mod fields;
 mod icon;
 pub mod keys;
 mod layers;
 pub mod limits;
+pub mod lines;
+pub mod list;
 mod module;
 mod multipart;
 mod nav;
@@ -46,6 +50,7 @@ pub(crate) use caller::{here, language_of, site};
 pub use client::{Client, Network, client_of, network};
 pub(crate) use cookies::get as cookie_of;
 pub use escape::escaped;
+pub use feature::{Belongs, Feature, Features, Without, always, can_be_kept};
 pub use icon::icon;
 pub use layers::wrap;
 pub use module::{Job, Module};
@@ -86,6 +91,11 @@ pub fn module() -> Module {
         .routes(signin::routes())
         .operations(keys::operations())
         .permissions(&[keys::KEY_MANAGE])
+        .kinds(&[keys::KEY_ENDING])
+        .job(
+            "ends of access keys",
+            |state, stop| async move { keys::tell_ends(state.db.clone(), stop).await },
+        )
 }
 
 #[cfg(test)]

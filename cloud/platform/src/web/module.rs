@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::{AppState, Bodies, NavItem, Permission};
+use super::{AppState, Belongs, Bodies, Feature, NavItem, Permission};
 use crate::files;
 use crate::i18n::{Lang, Sources};
 use crate::notify::Kind;
@@ -21,6 +21,7 @@ use crate::workflow::Subject;
 /// in the search in the order in which the server lists them.
 pub struct Module {
     name: &'static str,
+    pub(crate) feature: Option<Feature>,
     pub(crate) routes: Router<AppState>,
     pub(crate) operations: Vec<Operation>,
     pub(crate) nav: Vec<NavItem>,
@@ -56,6 +57,7 @@ impl Module {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
+            feature: None,
             routes: Router::new(),
             operations: Vec::new(),
             nav: Vec::new(),
@@ -69,6 +71,14 @@ impl Module {
             bodies: Vec::new(),
             jobs: Vec::new(),
         }
+    }
+
+    /// Of which feature it is: a tenant that is without that is without this module's routes,
+    /// navigation and rights. Its jobs go on, since facts of plants are never refused.
+    #[must_use]
+    pub fn feature(mut self, feature: Feature) -> Self {
+        self.feature = Some(feature);
+        self
     }
 
     /// Its pages and its API.
@@ -149,6 +159,17 @@ impl Module {
         self
     }
 
+    /// The feature that it is of, if a tenant can be without it.
+    #[must_use]
+    pub fn of_feature(&self) -> Option<Feature> {
+        self.feature
+    }
+
+    /// The pages that its entries of the navigation lead to.
+    pub fn leads_to(&self) -> impl Iterator<Item = &'static str> {
+        self.nav.iter().map(|item| item.href)
+    }
+
     /// Work that goes on beside requests until it is told to stop. Several processes
     /// may do it at once.
     #[must_use]
@@ -180,7 +201,14 @@ impl Module {
     /// The operations of all these modules.
     #[must_use]
     pub fn all_operations(modules: &[Self]) -> Vec<Operation> {
-        modules.iter().flat_map(|module| module.operations.iter().cloned()).collect()
+        let of = |module: &Self| {
+            let told = |operation: Operation| match module.feature {
+                Some(_) => operation.fails(404, "feature.off", "The organisation is without this feature."),
+                None => operation,
+            };
+            module.operations.iter().cloned().map(told).collect::<Vec<_>>()
+        };
+        modules.iter().flat_map(of).collect()
     }
 
     /// Routes of all these modules whose bodies are not as those of others.
@@ -191,6 +219,11 @@ impl Module {
 
     /// The routes of all these modules.
     pub fn all_routes(modules: Vec<Self>) -> Router<AppState> {
-        modules.into_iter().fold(Router::new(), |all, module| all.merge(module.routes))
+        modules.into_iter().fold(Router::new(), |all, module| {
+            all.merge(match module.feature {
+                Some(feature) => module.routes.layer(axum::Extension(Belongs(Some(feature)))),
+                None => module.routes,
+            })
+        })
     }
 }

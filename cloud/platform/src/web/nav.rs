@@ -62,6 +62,9 @@ impl NavItem {
     /// Whether the caller sees it, as they may open what it leads to.
     #[must_use]
     pub fn is_for(&self, caller: &Caller) -> bool {
+        if caller.without.page(self.href) {
+            return false;
+        }
         match &self.seen {
             Seen::With(permission) => caller.may(permission),
             Seen::ByPeople(permission) => {

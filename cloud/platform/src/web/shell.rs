@@ -15,6 +15,8 @@ use crate::settings::Brand;
 /// let shell = Shell::new(&state, &caller, caller.t("holds-title"), "/holds");
 /// shell.page(&headers, &HoldsPage { texts: &caller.texts, holds })
 /// ```
+///
+/// A page below another says so: `.under("/holds", caller.t("holds-title"))`.
 #[derive(Debug, Clone)]
 pub struct Shell<'a> {
     title: String,
@@ -22,6 +24,10 @@ pub struct Shell<'a> {
     query: &'a str,
     caller: &'a Caller,
     nav: Vec<Heading>,
+    /// Entries of the navigation that the caller may not open.
+    closed: Vec<&'static str>,
+    /// Pages that this one is below, each with its title.
+    above: Vec<(String, String)>,
 }
 
 /// A heading of the side navigation, and what stands under it.
@@ -71,6 +77,14 @@ impl Page<'_> {
     }
 }
 
+/// Where a page is: the pages above it.
+#[derive(Template)]
+#[template(path = "web/crumbs.html")]
+struct Crumbs<'a> {
+    texts: &'a Texts,
+    above: &'a [(String, String)],
+}
+
 #[derive(Template)]
 #[template(
     source = "<title>{{ title }} · {{ texts.t(\"app-name\") }}</title>\n{{ content|safe }}",
@@ -88,7 +102,21 @@ impl<'a> Shell<'a> {
     #[must_use]
     pub fn new(state: &AppState, caller: &'a Caller, title: impl Into<String>, active: &'a str) -> Self {
         let nav = headings(state.nav.iter().filter(|item| item.is_for(caller)).copied());
-        Self { title: title.into(), active, query: "", caller, nav }
+        let closed = state.nav.iter().filter(|item| !item.is_for(caller)).map(|item| item.href).collect();
+        Self { title: title.into(), active, query: "", caller, nav, closed, above: Vec::new() }
+    }
+
+    /// The page is below the one at `href`, which is called `text`. Said once for each
+    /// page above it, the uppermost first; the page begins with where it is. One that the
+    /// caller sees no entry of in the navigation, though there is one, is left out.
+    #[must_use]
+    pub fn under(mut self, href: impl Into<String>, text: impl Into<String>) -> Self {
+        let href = href.into();
+        let path = href.split('?').next().unwrap_or_default();
+        if !self.closed.contains(&path) {
+            self.above.push((href, text.into()));
+        }
+        self
     }
 
     /// Shows `query` in the search box.
@@ -113,6 +141,7 @@ impl<'a> Shell<'a> {
     /// When a template fails.
     pub fn page_html(&self, headers: &HeaderMap, content: &str) -> Result<Response, Problem> {
         let mut response = if wants_fragment(headers) {
+            let content = &self.placed(content)?;
             let fragment = Fragment { title: &self.title, texts: &self.caller.texts, content };
             let mut response = Html(fragment.render()?).into_response();
             let event = serde_json::json!({ "tw-nav": { "href": self.active } }).to_string();
@@ -133,6 +162,7 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// When a template fails.
     pub fn render(&self, content: &str) -> Result<Html<String>, Problem> {
+        let content = &self.placed(content)?;
         let page = Page {
             title: &self.title,
             active: self.active,
@@ -150,6 +180,15 @@ impl<'a> Shell<'a> {
             focus: self.caller.settings.focus.as_deref().unwrap_or_default(),
         };
         Ok(Html(page.render()?))
+    }
+
+    /// The content, after where it is.
+    fn placed(&self, content: &str) -> Result<String, Problem> {
+        if self.above.is_empty() {
+            return Ok(content.to_owned());
+        }
+        let crumbs = Crumbs { texts: &self.caller.texts, above: &self.above };
+        Ok(crumbs.render()? + content)
     }
 }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::caller::here;
-use super::keys::{self, Access, SESSION_LIFETIME, Secret};
+use super::keys::{self, Access, Ends, SESSION_LIFETIME, Secret, Tried};
 use super::origin::{local_path, require_same};
 use super::{AppState, Client, Path, Problem, Visitor, assets, client_of, cookies, escaped};
 use crate::i18n::{Lang, Texts};
@@ -126,16 +126,15 @@ async fn submit(
             }
             SignedIn::No => (None, texts.t("signin-failed-password")),
             SignedIn::Suspended => (None, texts.t("error-tenant-suspended")),
-            SignedIn::Wait(until) => {
-                let minutes = (until - now).num_seconds().div_euclid(60) + 1;
-                (None, texts.count("signin-wait", minutes))
-            }
+            SignedIn::Wait(until) => (None, texts.count("signin-wait", minutes_to(until, now))),
         }
     } else {
-        match keys::verify(&state.db, form.key.trim(), now).await? {
-            Some(access) if !access.standing.admits() => (None, texts.t("error-tenant-suspended")),
-            Some(access) => (keys::start_key_session(&state.db, &access, now).await?, String::new()),
-            None => (None, texts.t("signin-failed")),
+        let (address, _) = client_of(&client, &headers);
+        match keys::try_key(&state.db, form.key.trim(), address, now).await? {
+            Tried::Yes(access) if !access.standing.admits() => (None, texts.t("error-tenant-suspended")),
+            Tried::Yes(access) => (keys::start_key_session(&state.db, &access, now).await?, String::new()),
+            Tried::No => (None, texts.t("signin-failed")),
+            Tried::Wait(until) => (None, texts.count("signin-wait", minutes_to(until, now))),
         }
     };
     let Some(token) = token else {
@@ -146,6 +145,11 @@ async fn submit(
     end_current(&state, &headers).await?;
     let next = after_sign_in(&state, &token, &form.next).await?;
     Ok(signed_in(&state, &token, &next))
+}
+
+/// Minutes to wait, begun ones whole.
+fn minutes_to(until: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+    (until - now).num_seconds().div_euclid(60) + 1
 }
 
 async fn once(visitor: Visitor, Path(code): Path<String>) -> Result<Html<String>, Problem> {
@@ -173,15 +177,19 @@ async fn redeem(
 
 async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, Problem> {
     require_same(&headers)?;
-    end_current(&state, &headers).await?;
+    end(&state, &headers, Ends::SignOut).await?;
     let gone = cookies::set(cookies::SESSION, "", 0, state.secure);
     Ok(([(header::SET_COOKIE, gone)], Redirect::to("/signin")).into_response())
 }
 
 /// The session that this browser had, if any: a new one takes its place.
 pub(crate) async fn end_current(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
+    end(state, headers, Ends::Replaced).await
+}
+
+async fn end(state: &AppState, headers: &HeaderMap, why: Ends) -> Result<(), Problem> {
     if let Some(token) = cookies::get(headers, cookies::SESSION) {
-        keys::end_session(&state.db, token).await?;
+        keys::end_session(&state.db, token, why, Utc::now()).await?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::secrets::Secrets;
 use crate::settings::Doors;
 use crate::workflow::{Subject, Subjects};
 
-use super::{Bodies, Module, NavItem, Network, Permission, RateLimits, Rates};
+use super::{Bodies, Features, Module, NavItem, Network, Permission, RateLimits, Rates};
 
 /// What every handler is given; cheap to clone.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ pub struct Inner {
     pub i18n: Arc<I18n>,
     /// The side navigation, in order.
     pub nav: Vec<NavItem>,
+    /// Parts of the product that a tenant can be without.
+    pub features: Features,
     /// Every permission that there is, in the order in which people see them.
     pub permissions: Vec<Permission>,
     /// Every kind of notice that there is, in the order in which people see them.
@@ -106,6 +108,7 @@ impl AppState {
             secure: false,
             i18n: I18n::new(),
             nav: Vec::new(),
+            features: Features::default(),
             permissions: Vec::new(),
             kinds: Vec::new(),
             subjects: Vec::new(),
@@ -145,6 +148,7 @@ pub struct Builder {
     secure: bool,
     i18n: I18n,
     nav: Vec<NavItem>,
+    features: Features,
     permissions: Vec<Permission>,
     kinds: Vec<Kind>,
     subjects: Vec<&'static dyn Subject>,
@@ -176,6 +180,7 @@ impl Builder {
     pub fn modules(mut self, modules: &[Module]) -> Self {
         for module in modules {
             self.nav.extend(&module.nav);
+            self.features.declare(module);
             self.permissions.extend(&module.permissions);
             self.kinds.extend(&module.kinds);
             self.searchers.extend(&module.searchers);
@@ -268,6 +273,7 @@ impl Builder {
             inner: Arc::new(Inner {
                 i18n: Arc::new(self.i18n),
                 nav: self.nav,
+                features: self.features,
                 permissions: self.permissions,
                 kinds: self.kinds,
                 subjects: Subjects::of(self.subjects),

@@ -15,6 +15,7 @@ use super::definitions::{self, Tried, Unwritten};
 use super::delegations::{self, New};
 use super::error::WorkflowError;
 use super::inbox::{self, Page};
+use super::lending;
 use super::model::{Action, State as Stand};
 use super::pages::Range;
 use super::run::{self, Decision, Standing};
@@ -23,9 +24,9 @@ use super::store::definitions::{self as store, Revision, Written};
 use super::store::instances;
 use super::store::people::{self, Delegation};
 use super::store::report::{self, Kept};
-use super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, view};
+use super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, manages, reads, view};
 use crate::db::DbError;
-use crate::i18n::Texts;
+use crate::i18n::{Names, Texts};
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, query};
 
@@ -149,9 +150,13 @@ pub fn operations() -> Vec<Operation> {
     let reject = decision("reject", "rejectInstance", "Rejects it; a comment is needed");
     let send_back =
         decision("send-back", "sendInstanceBack", "Sends it back to the starter or an earlier stage");
-    let cancel = decision("cancel", "cancelInstance", "Takes it back: its starter, or who manages workflows");
+    let cancel = decision(
+        "cancel",
+        "cancelInstance",
+        "Takes it back: its starter, or who manages workflows at its plant",
+    );
     let lent = Operation::get(format!("{root}/delegations"), "listDelegations", "Who stands in for whom")
-        .note("The caller's; everybody's for who manages workflows.")
+        .note("The caller's; everybody's for who manages workflows at all plants.")
         .person()
         .answers::<Delegations>();
     let lend = Operation::post(
@@ -161,7 +166,8 @@ pub fn operations() -> Vec<Operation> {
     )
     .person()
     .takes::<Lend>()
-    .creates::<Delegation>();
+    .creates::<Delegation>()
+    .fails(403, "rights.beyond", "The person who is away has more rights than the caller.");
     let end =
         Operation::delete(format!("{root}/delegations/{{delegation}}"), "endDelegation", "Ends one early")
             .uuid("delegation")
@@ -549,6 +555,8 @@ struct Past {
     at: DateTime<Utc>,
     what: String,
     stage: String,
+    /// The stage's name, by language.
+    stage_names: Names,
     person: Option<Uuid>,
     on_behalf_of: Option<Uuid>,
     note: String,
@@ -570,6 +578,8 @@ struct Whole {
     state: String,
     stage: i16,
     stage_name: Option<String>,
+    /// The name of the stage that is open, by language.
+    stage_names: Names,
     round: i32,
     due_at: Option<DateTime<Utc>>,
     escalated_at: Option<DateTime<Utc>>,
@@ -588,10 +598,11 @@ async fn instance(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Whole>, Problem> {
-    let (person, all, now) = (caller.person().ok(), caller.may(&READ), Utc::now());
+    let (person, now) = (caller.person().ok(), Utc::now());
+    let all = |plant: Option<&str>| reads(&caller, plant);
     let shown = state
         .db
-        .tx(&caller.cx, async |tx| show::instance(tx, &state.subjects, id, person, all, now).await)
+        .tx(&caller.cx, async |tx| show::instance(tx, &state.subjects, id, person, &all, now).await)
         .await?;
     let history = shown
         .history
@@ -600,6 +611,7 @@ async fn instance(
             at: one.at,
             what: one.what,
             stage: one.stage_name,
+            stage_names: one.stage_names,
             person: one.person,
             on_behalf_of: one.on_behalf_of,
             note: one.note,
@@ -618,6 +630,7 @@ async fn instance(
         state: instance.state,
         stage: instance.stage,
         stage_name: shown.round.as_ref().map(|round| round.stage_name.clone()),
+        stage_names: shown.round.as_ref().map(|round| round.stage_names.clone()).unwrap_or_default(),
         round: instance.round,
         due_at: shown.round.as_ref().and_then(|round| round.due_at),
         escalated_at: shown.round.as_ref().and_then(|round| round.escalated_at),
@@ -699,13 +712,13 @@ async fn cancel(
     sent: Result<Json<Decided>, JsonRejection>,
 ) -> Result<Json<Standing>, Problem> {
     let person = Some(caller.person()?);
-    let manages = caller.may(&MANAGE);
     let said = json(sent)?;
     let now = Utc::now();
     let standing = state
         .db
         .tx(&caller.cx, async |tx| {
-            run::cancel(tx, &state.subjects, id, person, manages, &said.comment, now).await
+            let managed = show::managed(tx, &caller, id).await?;
+            run::cancel(tx, &state.subjects, id, person, managed, &said.comment, now).await
         })
         .await?;
     Ok(Json(standing))
@@ -719,12 +732,12 @@ struct Delegations {
 }
 
 /// `GET /api/v1/workflows/delegations`: the caller's, or everybody's for who manages
-/// workflows.
+/// workflows at all plants.
 async fn delegations_list(
     State(state): State<AppState>,
     caller: Caller,
 ) -> Result<Json<Delegations>, Problem> {
-    let person = Some(caller.person()?).filter(|_| !caller.may(&MANAGE));
+    let person = Some(caller.person()?).filter(|_| !manages(&caller, None));
     let delegations = state
         .db
         .tx(&caller.cx, async |tx| Ok::<_, DbError>(people::delegations(tx, person, 500).await?))
@@ -760,11 +773,8 @@ async fn delegate(
     }
     let new =
         New { person, delegate: lend.delegate, from: lend.from, until: lend.until, reason: &lend.reason };
-    let made = state
-        .db
-        .tx(&caller.cx, async |tx| delegations::create(tx, &new, Utc::now()).await)
-        .await
-        .map_err(|error| said(&caller.texts, error))?;
+    let made = lending::create(&state, &caller, &new, Utc::now()).await?;
+    let made = made.map_err(|error| said(&caller.texts, error))?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 
@@ -785,7 +795,7 @@ async fn delegation_end(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
-    let person = Some(caller.person()?).filter(|_| !caller.may(&MANAGE));
+    let person = Some(caller.person()?).filter(|_| !manages(&caller, None));
     state.db.tx(&caller.cx, async |tx| delegations::revoke(tx, id, person, Utc::now()).await).await?;
     Ok(StatusCode::NO_CONTENT)
 }

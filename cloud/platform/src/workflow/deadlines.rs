@@ -108,6 +108,7 @@ pub(super) async fn note(
         at: now,
         what: what.to_owned(),
         stage_name: round.stage_name.clone(),
+        stage_names: round.stage_names.clone(),
         person: None,
         on_behalf_of: None,
         note: note.to_owned(),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::condition::{Condition, Field, Type};
 use super::model::{Action, Seat, Who};
+use crate::i18n::{LONGEST_NAME, Names};
 
 /// Longest definition, in bytes.
 pub const MAX_SOURCE: usize = 64 * 1024;
@@ -24,7 +25,7 @@ pub const MAX_STARTS: usize = 20;
 /// Longest wait of anything, in hours: a year.
 pub const MAX_HOURS: u64 = 8784;
 /// Longest name.
-pub const MAX_NAME: usize = 120;
+pub const MAX_NAME: usize = LONGEST_NAME;
 
 /// Fields that every document has.
 pub const FIELDS: &[Field] = &[
@@ -72,6 +73,8 @@ pub struct Escalation {
 pub struct Stage {
     /// For people.
     pub name: String,
+    /// For people, by language.
+    pub names: Names,
     /// Who is asked.
     pub approvers: Vec<Approver>,
     /// How many have to approve.
@@ -119,6 +122,8 @@ pub struct Definition {
     pub workflow: String,
     /// For people.
     pub name: String,
+    /// For people, by language.
+    pub names: Names,
     /// The kind of document that it is for; `None`: any.
     pub document: Option<String>,
     /// In order.

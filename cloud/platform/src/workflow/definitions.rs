@@ -17,6 +17,7 @@ use super::subject::Subjects;
 use super::{read, triggers};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Problem, Tx};
+use crate::i18n::{Lang, Names};
 
 /// What reading a text came to.
 pub type Read = Result<Definition, Vec<Mistake>>;
@@ -57,17 +58,16 @@ pub async fn create(
 ) -> Result<Uuid, Unwritten> {
     let definition = check(tx, subjects, source).await?.map_err(Unwritten::Mistakes)?;
     if let Some(plant) = plant
-        && !people::plants(tx).await?.iter().any(|(code, ..)| code == plant)
+        && !people::plants(tx, Lang::En).await?.iter().any(|(code, ..)| code == plant)
     {
         return Err(WorkflowError::Field("plant", "workflow-wrong-plant").into());
     }
     let id = Uuid::now_v7();
-    definitions::insert(tx, id, &definition.workflow, plant, &definition.name, source).await.map_err(
-        |error| {
-            let error = DbError::from(error);
-            if error.problem() == Problem::Exists { WorkflowError::DraftExists } else { error.into() }
-        },
-    )?;
+    let called = (definition.name.as_str(), &definition.names);
+    definitions::insert(tx, id, &definition.workflow, plant, called, source).await.map_err(|error| {
+        let error = DbError::from(error);
+        if error.problem() == Problem::Exists { WorkflowError::DraftExists } else { error.into() }
+    })?;
     let source = without_addresses(tx, source).await?;
     let after = json!({ "workflow": definition.workflow, "plant": plant, "source": source });
     note(tx, "workflow.draft", id, None, after).await?;
@@ -102,7 +102,7 @@ pub async fn change(
         return Err(WorkflowError::NotDraft.into());
     }
     let version = version.unwrap_or(written.revision.version);
-    if !definitions::update(tx, id, version, &definition.name, source).await? {
+    if !definitions::update(tx, id, version, (&definition.name, &definition.names), source).await? {
         return Err(WorkflowError::Stale.into());
     }
     let before = json!({ "source": without_addresses(tx, &written.source).await? });
@@ -270,6 +270,8 @@ pub struct Tried {
     pub stage: usize,
     /// Its name.
     pub name: String,
+    /// Its name, by language.
+    pub names: Names,
     /// Whether it would be asked.
     pub applies: bool,
     /// Its conditions, each judged.
@@ -325,6 +327,7 @@ pub async fn simulate(
         tried.push(Tried {
             stage: at + 1,
             name: stage.name.clone(),
+            names: stage.names.clone(),
             applies,
             conditions,
             needed,

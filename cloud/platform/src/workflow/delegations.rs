@@ -7,8 +7,11 @@ use uuid::Uuid;
 use super::error::WorkflowError;
 use super::run::text;
 use super::store::people::{self, Delegation};
+use super::tell;
 use crate::audit::{self, Entry};
-use crate::db::Tx;
+use crate::db::{DbError, Tx};
+use crate::i18n::zone;
+use crate::notify::{self, Kind, Notice, To};
 
 /// Longest time that somebody stands in.
 pub const LONGEST: TimeDelta = TimeDelta::days(366);
@@ -68,7 +71,28 @@ pub async fn create(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<De
         })),
     };
     audit::record(tx, entry).await?;
+    tell_both(tx, &tell::DELEGATED, &made, now).await?;
     Ok(made)
+}
+
+/// Tells whoever is away and whoever decides for them, whoever did it: nobody's decisions
+/// are lent or taken back behind their back.
+async fn tell_both(tx: &mut Tx, kind: &Kind, lent: &Delegation, now: DateTime<Utc>) -> Result<(), DbError> {
+    let names = people::names(tx, &[lent.person, lent.delegate]).await?;
+    let name = |person: Uuid| {
+        names.iter().find(|(id, _)| *id == person).map(|(_, name)| name.clone()).unwrap_or_default()
+    };
+    let zone = zone(&people::tenant_zone(tx).await?);
+    let at = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string();
+    for reader in [lent.person, lent.delegate] {
+        let notice = Notice::new(To::Person(reader), "/approvals/away")
+            .with("person", name(lent.person))
+            .with("delegate", name(lent.delegate))
+            .with("from", at(lent.from_at))
+            .with("until", at(lent.until_at));
+        notify::tell(tx, kind, &notice, now).await?;
+    }
+    Ok(())
 }
 
 /// Ends one early. `person` is whoever is away; `None` for somebody who manages
@@ -97,5 +121,6 @@ pub async fn revoke(
         after: Some(json!({ "until": now })),
     };
     audit::record(tx, entry).await?;
+    tell_both(tx, &tell::DELEGATION_ENDED, &found, now).await?;
     Ok(())
 }

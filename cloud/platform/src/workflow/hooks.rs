@@ -21,6 +21,7 @@ use super::triggers::fire;
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::Tx;
+use crate::i18n::Lang;
 use crate::tenancy;
 use crate::web::{AppState, Path, Problem};
 
@@ -63,6 +64,24 @@ pub(super) async fn new_token(
     };
     audit::record(tx, entry).await?;
     Ok((format!("/hooks/workflow/{tenant}/{token}"), definition))
+}
+
+/// Ends a webhook's address: a call of it finds nothing from then on. Answers the
+/// definition in force, where there is one.
+pub(super) async fn end_token(tx: &mut Tx, trigger: Uuid) -> Result<Option<Uuid>, WorkflowError> {
+    let found = triggers::lock(tx, trigger).await?.ok_or(WorkflowError::NotFound)?;
+    if !triggers::token_end(tx, trigger).await? {
+        return Err(WorkflowError::NotFound);
+    }
+    let entry = Entry {
+        action: "workflow.webhook_end",
+        subject: &format!("trigger:{trigger}"),
+        after: Some(json!({ "workflow": found.workflow, "plant": found.plant })),
+        ..Entry::default()
+    };
+    audit::record(tx, entry).await?;
+    let definition = definitions::in_force(tx, &found.workflow, found.plant.as_deref()).await?;
+    Ok(definition.map(|written| written.revision.definition_id))
 }
 
 fn hash(token: &str) -> Vec<u8> {
@@ -126,7 +145,7 @@ async fn take(
         return Ok(Taken { request_id: Some(request), repeated: true });
     }
     if let Some(plant) = said.get("plant").and_then(Value::as_str)
-        && !people::plants(tx).await.map_err(db)?.iter().any(|(code, ..)| code == plant)
+        && !people::plants(tx, Lang::En).await.map_err(db)?.iter().any(|(code, ..)| code == plant)
     {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -16,6 +16,7 @@ use super::store::rounds::{self, Waiting};
 use super::store::{definitions, people};
 use super::subject::Subjects;
 use crate::db::{DbError, Tx};
+use crate::i18n::Names;
 use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
 
 /// Something that waits for a person's decision.
@@ -44,6 +45,8 @@ pub struct Entry {
     pub stage: i16,
     /// Its name.
     pub stage_name: String,
+    /// Its name, by language.
+    pub stage_names: Names,
     /// The round, which a decision names.
     pub round: i32,
     /// When it is due.
@@ -159,6 +162,7 @@ async fn entries(
             started_at: row.started_at,
             stage: row.stage,
             stage_name: row.stage_name,
+            stage_names: row.stage_names,
             round: row.round,
             due_at: row.due_at,
         });

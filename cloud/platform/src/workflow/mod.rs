@@ -16,6 +16,7 @@ mod delegations;
 mod error;
 mod hooks;
 mod inbox;
+mod lending;
 mod lines;
 mod model;
 mod pages;
@@ -29,6 +30,7 @@ mod subject;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod trigger_api;
 mod triggers;
 mod uses;
 mod vacancy;
@@ -39,7 +41,7 @@ use axum::Router;
 
 use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
-use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
+use crate::web::{AppState, Caller, Module, NavGroup, NavItem, Permission, Seen};
 
 pub use condition::{Field, Type};
 pub use definitions::forget;
@@ -67,6 +69,23 @@ pub const MANAGE: Permission = Permission::admin("workflow.manage");
 /// What the endpoints here ask for.
 pub const PERMISSIONS: &[Permission] =
     &[DECIDE, READ, DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, REQUEST_RAISE, REQUEST_READ];
+
+/// Whether the caller manages the workflows of a document: at its plant, or everywhere
+/// where it belongs to none, as delegations do, which lend at every plant.
+pub(crate) fn manages(caller: &Caller, plant: Option<&str>) -> bool {
+    match plant {
+        Some(plant) => caller.may_at(&MANAGE, plant),
+        None => caller.rights.has_everywhere(&MANAGE),
+    }
+}
+
+/// Whether the caller sees everybody's documents of a plant, or those of none.
+pub(crate) fn reads(caller: &Caller, plant: Option<&str>) -> bool {
+    match plant {
+        Some(plant) => caller.may_at(&READ, plant),
+        None => caller.may(&READ),
+    }
+}
 
 /// The kinds of documents that the platform itself has.
 #[must_use]
@@ -101,13 +120,14 @@ pub const NAV: [NavItem; 3] = [
 
 /// The pages and the API of workflows and requests.
 pub fn router() -> Router<AppState> {
-    pages::router().merge(api::router()).merge(hooks::router()).merge(requests::router())
+    let api = api::router().merge(trigger_api::router());
+    pages::router().merge(api).merge(hooks::router()).merge(requests::router())
 }
 
 /// What the routes of workflows and requests under `/api` are.
 #[must_use]
 pub fn operations() -> Vec<Operation> {
-    [api::operations(), requests::operations()].concat()
+    [api::operations(), trigger_api::operations(), requests::operations()].concat()
 }
 
 /// The texts of workflows.

@@ -13,6 +13,7 @@ use super::definition::{
 };
 use super::lines::lines;
 use super::model::Action;
+use crate::i18n::{Lang, Names};
 
 /// Reads a definition.
 ///
@@ -28,15 +29,20 @@ pub fn read(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>> {
             values: vec![("most", (MAX_SOURCE / 1024).to_string())],
         }]);
     }
-    published(source, known)
+    whole(source, known, true)
 }
 
 /// Reads what was published, and so was judged once. Its length is not: the address of
-/// an erased person in it may have become longer.
+/// an erased person in it may have become longer. Nor is by which events it starts: what
+/// was published before some were refused runs on, and those start nothing.
 ///
 /// # Errors
 /// Those of [`read`].
 pub fn published(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>> {
+    whole(source, known, false)
+}
+
+fn whole(source: &str, known: &Known, new: bool) -> Result<Definition, Vec<Mistake>> {
     let json: Json = serde_json::from_str(source).map_err(|error| {
         // A text that breaks off after its last line feed does so in its last line.
         let line = error.line().clamp(1, source.lines().count().max(1));
@@ -46,7 +52,7 @@ pub fn published(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>
         };
         vec![Mistake { path: String::new(), pointer: String::new(), line, key, values }]
     })?;
-    let mut reader = Reader { lines: lines(source), known, wrong: Vec::new() };
+    let mut reader = Reader { lines: lines(source), known, new, wrong: Vec::new() };
     let definition = reader.definition(&json);
     let mut wrong = reader.wrong;
     wrong.sort_by_key(|mistake| mistake.line);
@@ -59,6 +65,8 @@ pub fn published(source: &str, known: &Known) -> Result<Definition, Vec<Mistake>
 struct Reader<'a> {
     lines: BTreeMap<String, usize>,
     known: &'a Known,
+    /// It is not in force yet.
+    new: bool,
     wrong: Vec<Mistake>,
 }
 
@@ -136,6 +144,21 @@ impl Reader<'_> {
         }
     }
 
+    /// What something is called, by language.
+    fn names(&mut self, at: &At<'_>) -> Names {
+        let Some(json) = at.fields.get("names").filter(|json| !json.is_null()) else {
+            return Names::default();
+        };
+        let Some(at) = self.object(json, &at.path("names"), &Lang::ALL.map(Lang::code)) else {
+            return Names::default();
+        };
+        let mut said = Vec::new();
+        for lang in Lang::ALL {
+            said.extend(self.text(&at, lang.code(), MAX_NAME).map(|name| (lang, name)));
+        }
+        said.into_iter().collect()
+    }
+
     fn flag(&mut self, at: &At<'_>, name: &str, otherwise: bool) -> bool {
         match at.fields.get(name) {
             None | Some(Json::Null) => otherwise,
@@ -180,6 +203,7 @@ impl Reader<'_> {
         let names = [
             "workflow_id",
             "name",
+            "names",
             "document",
             "stages",
             "escalation",
@@ -190,6 +214,7 @@ impl Reader<'_> {
         let at = self.object(json, "", &names)?;
         let workflow = self.workflow_id(&at);
         let name = self.text(&at, "name", MAX_NAME);
+        let names = self.names(&at);
         let document = self.text(&at, "document", MAX_NAME);
         if let Some(document) = &document
             && !self.known.documents.contains_key(document.as_str())
@@ -214,8 +239,9 @@ impl Reader<'_> {
         let own_allowed = self.flag(&at, "self_approval", false);
         let bulk_allowed = self.flag(&at, "bulk_approval", true);
         let workflow = workflow?;
+        let name = name.or_else(|| names.any(Lang::En).map(str::to_owned));
         let name = name.unwrap_or_else(|| spoken(&workflow));
-        Some(Definition { workflow, name, document, stages, own_allowed, bulk_allowed, starts })
+        Some(Definition { workflow, name, names, document, stages, own_allowed, bulk_allowed, starts })
     }
 
     fn workflow_id(&mut self, at: &At<'_>) -> Option<String> {
@@ -273,6 +299,7 @@ impl Reader<'_> {
         let names = [
             "stage",
             "name",
+            "names",
             "approver_role",
             "approvers",
             "rule",
@@ -288,7 +315,10 @@ impl Reader<'_> {
         {
             self.tell(at.path("stage"), "order", &[("number", &(n + 1).to_string())]);
         }
-        let name = self.text(&at, "name", MAX_NAME).unwrap_or_else(|| format!("{}", n + 1));
+        let name = self.text(&at, "name", MAX_NAME);
+        let names = self.names(&at);
+        let name = name.or_else(|| names.any(Lang::En).map(str::to_owned));
+        let name = name.unwrap_or_else(|| format!("{}", n + 1));
         let approvers = self.approvers(&at);
         let rule = self.rule(&at);
         let sla_hours = self.hours(&at, "sla_hours", 1);
@@ -314,7 +344,7 @@ impl Reader<'_> {
         {
             self.tell(path, "escalation-when", &[]);
         }
-        Some(Stage { name, approvers, rule, sla_hours, remind_hours, conditions, actions, escalation })
+        Some(Stage { name, names, approvers, rule, sla_hours, remind_hours, conditions, actions, escalation })
     }
 
     fn approvers(&mut self, at: &At<'_>) -> Vec<Approver> {
@@ -449,6 +479,9 @@ impl Reader<'_> {
             return None;
         }
         let by = if let Some(event) = self.text(&at, "event", 100) {
+            if self.new && super::triggers::is_its_own(&event) {
+                self.tell(at.path("event"), "own-event", &[("value", &event)]);
+            }
             By::Event(event)
         } else if let Some(cron) = self.text(&at, "schedule", 100) {
             if schedule(&cron).is_err() {
@@ -545,7 +578,7 @@ pub(super) mod tests {
     { "name": "Three", "approvers": [{ "role": "ACCOUNTANT" }, { "person": "nobody@saif.example" }],
       "rule": { "quorum": 5 }, "escalation": {} }
   ],
-  "start": [{ "schedule": "61 9 * * *" }, { "event": "a.b", "webhook": true }, { "schedule": "0 9 * * 1", "time_zone": "Kolkata" }]
+  "start": [{ "schedule": "61 9 * * *" }, { "event": "a.b", "webhook": true }, { "schedule": "0 9 * * 1", "time_zone": "Kolkata" }, { "event": "delivery.dead" }]
 }"#;
         let told: Vec<(usize, String, &str)> = read(source, &known())
             .unwrap_err()
@@ -569,6 +602,7 @@ pub(super) mod tests {
             (11, "start[0].schedule", "schedule"),
             (11, "start[1]", "start"),
             (11, "start[2].time_zone", "zone"),
+            (11, "start[3].event", "own-event"),
         ] {
             assert!(
                 told.iter().any(|(line, path, key)| (*line, path.as_str(), *key) == expected),
@@ -596,7 +630,8 @@ pub(super) mod tests {
                   "conditions": ["amount >", "amout > 5", "plant > 5", "amount + 1", "[1].all(x, x > 0)", 5] },
                 { "approvers": [{ "person": "nobody@saif.example" }, {}], "rule": "some", "escalation": {} },
                 { "approver_role": "DEPT_HEAD", "escalation": { "escalate_to": "ACCOUNTANT" } }],
-                "start": [{ "schedule": "61 9 * * *", "time_zone": "Kolkata" }, { "event": "a.b", "webhook": true }] }"#,
+                "start": [{ "schedule": "61 9 * * *", "time_zone": "Kolkata" }, { "event": "a.b", "webhook": true },
+                  { "event": "mail.unreachable" }] }"#,
         ]
         .map(str::to_owned)
         .into();
@@ -652,6 +687,39 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_workflow_and_its_stages_have_names_by_language() {
+        let source = r#"{ "workflow_id": "plan", "name": "Plan", "names": { "te": " ప్రణాళిక " },
+          "stages": [{ "names": { "hi": "लेखा" }, "approver_role": "DEPT_HEAD" }] }"#;
+        let definition = read(source, &known()).unwrap();
+        let said = |lang| definition.names.say(lang, &definition.name).to_owned();
+        assert_eq!([said(Lang::Te), said(Lang::Bn)], ["ప్రణాళిక", "Plan"]);
+        let stage = &definition.stages[0];
+        assert_eq!(stage.name, "लेखा", "a name in any one language is enough");
+        assert_eq!(stage.names.of(Lang::Hi), Some("लेखा"));
+
+        let long = "ప".repeat(MAX_NAME + 1);
+        let source = format!(
+            r#"{{ "workflow_id": "plan", "names": {{ "fr": "Plan", "te": 5 }}, "stages": [
+              {{ "names": ["Head"], "approver_role": "DEPT_HEAD" }},
+              {{ "names": {{ "te": "{long}", "hi": " " }}, "approver_role": "DEPT_HEAD" }}] }}"#
+        );
+        let told: Vec<(String, &str)> = read(&source, &known())
+            .unwrap_err()
+            .into_iter()
+            .map(|wrong| (wrong.pointer, wrong.key))
+            .collect();
+        for expected in [
+            ("/names/fr", "unknown"),
+            ("/names/te", "type"),
+            ("/stages/0/names", "type"),
+            ("/stages/1/names/te", "length"),
+            ("/stages/1/names/hi", "empty"),
+        ] {
+            assert!(told.iter().any(|(at, key)| (at.as_str(), *key) == expected), "{expected:?} in {told:?}");
+        }
+    }
+
+    #[test]
     fn parallel_approvers_become_seats() {
         let source = r#"{ "workflow_id": "plan", "stages": [
             { "approvers": [{ "role": "DEPT_HEAD" }, { "person": "Ananya@saif.example" }], "rule": "all" },
@@ -668,6 +736,14 @@ pub(super) mod tests {
         assert_eq!(shape, [(2, 2), (2, 2), (3, 3)]);
         assert_eq!(read.stages[2].seats(|_| Vec::new()).0.len(), 1);
         assert_eq!(read.stages[0].actions, Action::ALL);
+    }
+
+    #[test]
+    fn what_was_published_before_some_events_were_refused_is_read() {
+        let source = r#"{ "workflow_id": "plan", "stages": [{ "approver_role": "DEPT_HEAD" }],
+            "start": [{ "event": "delivery.dead" }] }"#;
+        assert_eq!(read(source, &known()).unwrap_err()[0].key, "own-event");
+        assert_eq!(published(source, &known()).unwrap().starts.len(), 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::subject::{After, News, Outcome, Subjects};
 use super::{asked, tell};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
+use crate::i18n::Names;
 
 /// Longest comment.
 pub const MAX_COMMENT: usize = 2000;
@@ -138,6 +139,7 @@ pub async fn start(
         at: now,
         what: "started".into(),
         stage_name: String::new(),
+        stage_names: Names::default(),
         person: new.starter,
         on_behalf_of: None,
         note: String::new(),
@@ -200,6 +202,7 @@ pub async fn decide(
         at: now,
         what: decision.action.name().to_lowercase(),
         stage_name: round.stage_name.clone(),
+        stage_names: round.stage_names.clone(),
         person: Some(person),
         on_behalf_of,
         note: comment.to_owned(),
@@ -264,6 +267,7 @@ pub async fn resubmit(
         at: now,
         what: "resubmitted".into(),
         stage_name: String::new(),
+        stage_names: Names::default(),
         person: new.starter,
         on_behalf_of: None,
         note: String::new(),
@@ -305,6 +309,7 @@ pub async fn cancel(
         at: now,
         what: "cancelled".into(),
         stage_name: String::new(),
+        stage_names: Names::default(),
         person,
         on_behalf_of: None,
         note: comment.to_owned(),
@@ -431,6 +436,7 @@ async fn move_to(
             at: now,
             what: format!("state-{}", to.name().to_lowercase().replace('_', "-")),
             stage_name: String::new(),
+            stage_names: Names::default(),
             person,
             on_behalf_of: None,
             note: String::new(),
@@ -523,6 +529,7 @@ impl Run<'_> {
             plant: instance.plant.clone(),
             stage: i16::try_from(at + 1).unwrap_or(i16::MAX),
             stage_name: stage.name.clone(),
+            stage_names: stage.names.clone(),
             needed: i16::try_from(needed).unwrap_or(i16::MAX),
             opened_at: self.now,
             remind_at: deadlines.remind,
@@ -542,6 +549,7 @@ impl Run<'_> {
             at: self.now,
             what: "opened".into(),
             stage_name: stage.name.clone(),
+            stage_names: stage.names.clone(),
             person: None,
             on_behalf_of: None,
             note: String::new(),

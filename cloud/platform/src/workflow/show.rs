@@ -17,6 +17,7 @@ use super::store::rounds::{self, Round, Taken};
 use super::subject::Subjects;
 use super::view::{self, Roles};
 use crate::db::{DbError, Tx};
+use crate::web::Caller;
 
 /// An instance with all that stands beside it.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ pub(super) struct Shown {
     pub roles: Roles,
 }
 
-/// An instance for `person`: whoever may see `all`, the starter, and those who are
-/// asked or had a part in it.
+/// An instance for `person`: whoever may see `all` of its plant, the starter, and those
+/// who are asked or had a part in it.
 ///
 /// # Errors
 /// [`WorkflowError::NotFound`], also where it is not theirs to see.
@@ -49,7 +50,7 @@ pub(super) async fn instance(
     subjects: &Subjects,
     id: Uuid,
     person: Option<Uuid>,
-    all: bool,
+    all: &(dyn Fn(Option<&str>) -> bool + Sync),
     now: DateTime<Utc>,
 ) -> Result<Shown, WorkflowError> {
     let instance = instances::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
@@ -71,7 +72,7 @@ pub(super) async fn instance(
         }
     }
     let may_see = match person {
-        _ if all || offer.is_some() => true,
+        _ if offer.is_some() || all(instance.plant.as_deref()) => true,
         Some(person) => sees(tx, &instance, person, now).await?,
         None => false,
     };
@@ -111,6 +112,15 @@ pub(super) async fn sees(
     let decider = reach.and_then(|reach| reach.at(&place).ok());
     // Who started it sees it in any case, so whether that one may decide does not matter.
     Ok(decider.is_some_and(|decider| rules::seat_for(&seats, &decider, instance.starter, true).is_ok()))
+}
+
+/// Whether the caller manages the workflows of an instance, by its plant.
+///
+/// # Errors
+/// [`WorkflowError::NotFound`] where there is none that the caller could see.
+pub(super) async fn managed(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<bool, WorkflowError> {
+    let instance = instances::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
+    Ok(super::manages(caller, instance.plant.as_deref()))
 }
 
 /// The key of why a round waits, where nobody or not enough people can decide it.

@@ -34,6 +34,10 @@ pub const CANCELLED: Kind = Kind::shown("workflow.cancelled");
 pub const NOBODY: Kind = Kind::mailed("workflow.nobody");
 /// Something did not start by itself.
 pub const NOT_STARTED: Kind = Kind::mailed("workflow.not_started");
+/// Somebody decides for somebody else, for a time: told to both.
+pub const DELEGATED: Kind = Kind::own("workflow.delegated");
+/// Somebody decides for somebody else no more, before the time: told to both.
+pub const DELEGATION_ENDED: Kind = Kind::own("workflow.delegation_ended");
 
 /// The kinds of notices of this part.
 pub const KINDS: &[Kind] = &[
@@ -48,6 +52,8 @@ pub const KINDS: &[Kind] = &[
     CANCELLED,
     NOBODY,
     NOT_STARTED,
+    DELEGATED,
+    DELEGATION_ENDED,
 ];
 
 fn notice(to: To, instance: &Instance) -> Notice {
@@ -63,7 +69,7 @@ pub(super) async fn nobody(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let to = To::Permission(MANAGE.code.to_owned());
-    let notice = notice(to, instance).with("stage", round.stage_name.clone());
+    let notice = notice(to, instance).called("stage", &round.stage_name, &round.stage_names);
     notify::tell(tx, &NOBODY, &notice, now).await
 }
 
@@ -77,7 +83,8 @@ pub(super) async fn each(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     for one in asked {
-        let notice = notice(To::Person(one.user_id), instance).with("stage", round.stage_name.clone());
+        let notice =
+            notice(To::Person(one.user_id), instance).called("stage", &round.stage_name, &round.stage_names);
         notify::tell(tx, kind, &notice, now).await?;
     }
     Ok(())
@@ -91,7 +98,7 @@ pub(super) async fn overdue(
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
     let Some(starter) = instance.starter else { return Ok(()) };
-    let notice = notice(To::Person(starter), instance).with("stage", round.stage_name.clone());
+    let notice = notice(To::Person(starter), instance).called("stage", &round.stage_name, &round.stage_names);
     notify::tell(tx, &OVERDUE, &notice, now).await
 }
 

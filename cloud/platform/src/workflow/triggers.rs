@@ -20,6 +20,7 @@ use super::store::{definitions, people, triggers};
 use super::subject::Subjects;
 use super::{MANAGE, tell};
 use crate::db::{DbError, Tx};
+use crate::i18n::Lang;
 use crate::notify::{self, Notice, To};
 use crate::outbox::{self, Channel, Message};
 
@@ -112,11 +113,26 @@ pub(super) async fn disarm(tx: &mut Tx, workflow: &str, plant: Option<&str>) -> 
 /// The plant's time zone, else the tenant's.
 async fn zone(tx: &mut Tx, plant: Option<&str>) -> Result<String, DbError> {
     if let Some(plant) = plant
-        && let Some((.., zone)) = people::plants(tx).await?.into_iter().find(|(code, ..)| code == plant)
+        && let Some((.., zone)) =
+            people::plants(tx, Lang::En).await?.into_iter().find(|(code, ..)| code == plant)
     {
         return Ok(zone);
     }
     Ok(people::tenant_zone(tx).await?)
+}
+
+/// Beginnings of what is told when a workflow itself, or the mail that it causes, goes
+/// wrong. What started by these would go on starting itself: an address that refuses mail
+/// would raise a request, of which the same address is mailed.
+const ITS_OWN: [&str; 5] = ["workflow.", "delivery.", "mail.", "sms.", "account."];
+
+/// Most that one event starts of one workflow within an hour: the end of a circle that
+/// nobody saw, such as of modules that answer each other.
+pub(super) const MOST_AN_HOUR: i32 = 500;
+
+/// Whether nothing may start by this event.
+pub(super) fn is_its_own(event: &str) -> bool {
+    ITS_OWN.iter().any(|beginning| event.starts_with(beginning))
 }
 
 /// The first time after `now` that a pattern means in its zone; `None` where it means
@@ -156,18 +172,34 @@ pub async fn hear(
     event: &Event,
     now: DateTime<Utc>,
 ) -> Result<usize, DbError> {
-    // What workflows tell of themselves would start them over and over.
-    if event.name.starts_with("workflow.") {
+    if is_its_own(&event.name) {
         return Ok(0);
     }
     let mut started = 0;
     for trigger in triggers::by_event(tx, &event.name).await? {
+        let within_hour = triggers::within_hour(tx, trigger.trigger_id, now).await?;
+        if within_hour >= MOST_AN_HOUR {
+            tracing::warn!(workflow = trigger.workflow, event = event.name, "starts too often");
+            // Told once an hour: one too many is counted, and no more after it.
+            if within_hour == MOST_AN_HOUR {
+                triggers::count_hour(tx, trigger.trigger_id, now).await?;
+                let error = format!(
+                    "{} started it {MOST_AN_HOUR} times within an hour; nothing starts by it before that is over",
+                    event.name
+                );
+                failed(tx, &trigger, error, trigger.next_at, now).await?;
+            }
+            continue;
+        }
         begin(tx).await?;
         let fired = match &event.document {
             Some(document) => start_on(tx, subjects, &trigger, event, document, now).await,
             None => fire(tx, subjects, &trigger, &event.name, &event.fields, now).await,
         };
-        started += usize::from(matches!(fired, Ok(Some(_))));
+        if matches!(fired, Ok(Some(_))) {
+            started += 1;
+            triggers::count_hour(tx, trigger.trigger_id, now).await?;
+        }
         settle(tx, &trigger, fired, trigger.next_at, now).await?;
     }
     Ok(started)
@@ -195,21 +227,30 @@ async fn settle(
         Err(RequestError::Workflow(error)) => error.to_string(),
         Err(RequestError::Problem(problem)) => problem.to_string(),
         Err(RequestError::Fields(fields)) => {
-            fields.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", ")
+            fields.iter().map(|(_, field, _)| *field).collect::<Vec<_>>().join(", ")
         }
     };
-    if !error.is_empty() {
-        sqlx::query("rollback to savepoint workflow_start").execute(tx.conn()).await?;
+    if error.is_empty() {
+        return Ok(triggers::fired(tx, trigger.trigger_id, "", next_at, now).await?);
     }
+    sqlx::query("rollback to savepoint workflow_start").execute(tx.conn()).await?;
+    failed(tx, trigger, error, next_at, now).await
+}
+
+/// Notes why a trigger started nothing, and tells those who manage workflows.
+async fn failed(
+    tx: &mut Tx,
+    trigger: &Trigger,
+    error: String,
+    next_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
     let error: String = error.chars().take(500).collect();
     triggers::fired(tx, trigger.trigger_id, &error, next_at, now).await?;
-    if !error.is_empty() {
-        let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/workflows")
-            .with("workflow", trigger.workflow.clone())
-            .with("error", error);
-        notify::tell(tx, &tell::NOT_STARTED, &notice, now).await?;
-    }
-    Ok(())
+    let notice = Notice::new(To::Permission(MANAGE.code.to_owned()), "/workflows")
+        .with("workflow", trigger.workflow.clone())
+        .with("error", error);
+    notify::tell(tx, &tell::NOT_STARTED, &notice, now).await
 }
 
 /// The way to start at a trigger's place in the definition that is in force for it.
@@ -303,7 +344,7 @@ async fn checked(
     if subject.is_empty() {
         subject = definition.name.clone();
     }
-    let plants = people::plants(tx).await?;
+    let plants = people::plants(tx, Lang::En).await?;
     let said = field("plant");
     // An event's plant may be another system's name for it.
     let said = if plants.iter().any(|(code, ..)| *code == said) { said } else { String::new() };

@@ -3,23 +3,24 @@
 use serde_json::Value as Json;
 
 use super::store;
+use super::store::definitions::Called;
 use crate::db::{DbError, Tx};
 
-/// Names of workflows that name a role: published ones, drafts, and those that documents
+/// What workflows are called that name a role: published ones, drafts, and those that documents
 /// still go through. At most 20.
 ///
 /// # Errors
 /// [`DbError`].
-pub(crate) async fn naming_role(tx: &mut Tx, role: &str) -> Result<Vec<String>, DbError> {
+pub(crate) async fn naming_role(tx: &mut Tx, role: &str) -> Result<Vec<Called>, DbError> {
     let written = store::definitions::in_use(tx, &format!("\"{role}\"")).await?;
-    let mut names: Vec<String> = written
+    let mut called: Vec<Called> = written
         .into_iter()
         .filter(|(_, source)| serde_json::from_str(source).is_ok_and(|json| names_role(&json, role)))
-        .map(|(name, _)| name)
+        .map(|(called, _)| called)
         .collect();
-    names.dedup();
-    names.truncate(20);
-    Ok(names)
+    called.dedup_by(|a, b| a.name == b.name);
+    called.truncate(20);
+    Ok(called)
 }
 
 /// Whether a definition asks a role, or escalates to it.

@@ -41,6 +41,7 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
             at: now,
             what: "vacated".into(),
             stage_name: round.stage_name.clone(),
+            stage_names: round.stage_names.clone(),
             person: Some(person),
             on_behalf_of: None,
             note: String::new(),

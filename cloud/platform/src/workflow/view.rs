@@ -1,23 +1,25 @@
 //! Workflows as people see them: stages in words, names for ids, times left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::definition::{Approver, Definition, Mistake, Rule, Stage};
 use super::model::{State, Who};
+use super::store::definitions::{self, Called};
 use super::store::people;
 use crate::db::{DbError, Tx};
-use crate::i18n::{Texts, Value};
+use crate::i18n::{Names, Texts, Value};
 
-/// Roles by code: the tenant's name for it, and whether it is a built-in one.
-pub(super) type Roles = BTreeMap<String, (String, bool)>;
+/// Roles by code: the tenant's name for it, also by language, and whether it is a built-in
+/// one.
+pub(super) type Roles = BTreeMap<String, (String, Names, bool)>;
 
 /// The tenant's roles.
 pub(super) async fn roles(tx: &mut Tx) -> Result<Roles, DbError> {
     let all = people::roles(tx).await?;
-    Ok(all.into_iter().map(|(code, name, built_in)| (code, (name, built_in))).collect())
+    Ok(all.into_iter().map(|(code, name, names, built_in)| (code, (name, names, built_in))).collect())
 }
 
 /// Names of people.
@@ -27,11 +29,31 @@ pub(super) async fn names(tx: &mut Tx, mut wanted: Vec<Uuid>) -> Result<BTreeMap
     Ok(people::names(tx, &wanted).await?.into_iter().collect())
 }
 
+/// What workflows are called, by their codes.
+pub(super) type Titles = BTreeMap<String, Called>;
+
+/// What these workflows are called.
+pub(super) async fn titles<'w>(
+    tx: &mut Tx,
+    workflows: impl Iterator<Item = &'w String>,
+) -> Result<Titles, DbError> {
+    let wanted: BTreeSet<&String> = workflows.collect();
+    let wanted: Vec<String> = wanted.into_iter().cloned().collect();
+    let called = definitions::called(tx, &wanted).await?;
+    Ok(called.into_iter().map(|called| (called.workflow.clone(), called)).collect())
+}
+
+/// What a workflow is called in the reader's language; its code where nothing is written
+/// of it any more.
+pub(super) fn title<'t>(texts: &Texts, titles: &'t Titles, workflow: &'t str) -> &'t str {
+    titles.get(workflow).map_or(workflow, |called| called.names.say(texts.lang, &called.name))
+}
+
 /// A role's name in the reader's language.
 pub(super) fn role_name(texts: &Texts, roles: &Roles, code: &str) -> String {
     match roles.get(code) {
-        Some((_, true)) => texts.t(&format!("role-{}", code.to_lowercase().replace('_', "-"))),
-        Some((name, false)) => name.clone(),
+        Some((.., true)) => texts.t(&format!("role-{}", code.to_lowercase().replace('_', "-"))),
+        Some((name, names, false)) => names.say(texts.lang, name).to_owned(),
         None => code.to_owned(),
     }
 }
@@ -71,7 +93,7 @@ fn drawn(texts: &Texts, roles: &Roles, at: usize, stage: &Stage) -> Drawn {
     let hours = |hours: u32| texts.count("workflow-hours", i64::from(hours));
     Drawn {
         number: at + 1,
-        name: stage.name.clone(),
+        name: stage.names.say(texts.lang, &stage.name).to_owned(),
         approvers: stage
             .approvers
             .iter()

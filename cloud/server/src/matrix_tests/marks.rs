@@ -83,6 +83,7 @@ impl Theirs {
             .replace("/api/v1/views/{id}", &format!("/api/v1/views/{HOLD}"))
             .replace("/users/{id}", &format!("/users/{user}"))
             .replace("/addresses/{id}", &format!("/addresses/{user}"))
+            .replace("/unreachable/{id}", &format!("/unreachable/{user}"))
             .replace("/passports/{id}", &format!("/passports/{}", self.passport))
             .replace("{session}", &self.session)
             .replace("{key}", &self.key)
@@ -118,8 +119,8 @@ pub(super) async fn plant(test: &TestDb, office: Office, passport: String) -> Th
                  values ('{victim}', '{user}', 'marked@saif.example', '{MARK}', 'bounced', '{HOLD}', now())"),
         format!("insert into workflow_delegations (tenant_id, delegation_id, person, delegate, from_at, until_at, reason)
                  values ('{victim}', '{HOLD}', '{asha}', '{user}', now(), now() + interval '1 day', '{MARK}')"),
-        format!("insert into workflow_triggers (tenant_id, trigger_id, workflow, kind, place)
-                 values ('{victim}', '{HOLD}', 'marked', 'webhook', 0)"),
+        format!("insert into workflow_triggers (tenant_id, trigger_id, workflow, kind, place, event)
+                 values ('{victim}', '{HOLD}', 'marked', 'webhook', 0, '{MARK}')"),
         format!("insert into consents (tenant_id, consent_id, person_kind, person_key, purpose, text_version, given_at)
                  values ('{victim}', '{HOLD}', 'contact', '{MARK}', 'purpose {MARK}', '1', now())"),
         format!("insert into tenant_settings (tenant_id, primary_colour, logo, logo_type, addresses)

@@ -14,11 +14,15 @@ use uuid::Uuid;
 
 use super::*;
 
+mod attached;
 mod callers;
+mod features;
 mod finding;
 mod languages;
+mod managing;
 mod marks;
 mod nonsense;
+mod numbers;
 mod read;
 mod rights;
 mod routes;
@@ -28,6 +32,7 @@ mod site;
 mod strangers;
 mod supers;
 mod traces;
+mod values;
 mod work;
 
 use finding::Finding;

@@ -51,25 +51,25 @@ const SAYS_NO_RIGHT: &[&str] = &[
 const LEAKS: &[&str] = &[];
 
 /// Stands in every row of the plant KOL.
-const OF_KOL: &str = "MARK-OF-KOL";
+pub(super) const OF_KOL: &str = "MARK-OF-KOL";
 /// The key of the rows of masters.
 const KEY_OF_KOL: &str = "KEY-OF-KOL";
 /// A UID that was born at KOL, and is there.
-const UID_OF_KOL: &str = "UID-SAIF-KOL-RM-000002-AE";
+pub(super) const UID_OF_KOL: &str = "UID-SAIF-KOL-RM-000002-AE";
 /// A hold on it.
-const HOLD_OF_KOL: &str = "01900000-0000-7000-8000-000000000002";
+pub(super) const HOLD_OF_KOL: &str = "01900000-0000-7000-8000-000000000002";
 
 /// A tenant with plants KOL and VSK, and a person who is given roles in turn.
-struct Office {
-    router: Router,
-    test: TestDb,
+pub(super) struct Office {
+    pub(super) router: Router,
+    pub(super) test: TestDb,
     _folder: tempfile::TempDir,
-    cx: Cx,
+    pub(super) cx: Cx,
     user: Uuid,
 }
 
 impl Office {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let test = TestDb::new().await;
         let tenant = test.tenant("SAIF", &["KOL", "VSK"]).await;
         plant_marks(&test, tenant).await;
@@ -93,13 +93,19 @@ impl Office {
     }
 
     /// The token of a new session, with these roles from now on.
-    async fn signed_in(&self, given: &[Given]) -> String {
+    pub(super) async fn signed_in(&self, given: &[Given]) -> String {
         people::give(&self.test.db, &By::operator(&self.cx), self.user, given).await.unwrap();
         session(&self.test.db, "a@saif.example", None).await
     }
 
     /// As a program asks, so that errors come as problems.
-    async fn call(&self, token: &str, method: &str, path: &str, sends: Sends) -> (StatusCode, String) {
+    pub(super) async fn call(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        sends: Sends,
+    ) -> (StatusCode, String) {
         let (kind, body) = match sends {
             Nothing => ("application/json", ""),
             sends => sends.parts(),
@@ -355,7 +361,15 @@ async fn somebody_of_another_plant_gets_nothing_of_this_one() {
             );
         }
     }
-    for path in ["/exceptions", "/holds", "/plants", "/api/v1/agents", "/api/v1/reference?kind=item"] {
+    for path in [
+        "/exceptions",
+        "/holds",
+        "/plants",
+        "/api/v1/agents",
+        "/api/v1/reference?kind=item",
+        "/numbering",
+        "/api/v1/numbering/numbers",
+    ] {
         assert!(shown.contains_key(path), "{path} shows no mark of KOL: {shown:?}");
     }
     assert!(shown.contains_key(&format!("/trace/{UID_OF_KOL}")), "{shown:?}");
@@ -427,6 +441,12 @@ async fn plant_marks(test: &TestDb, tenant: Uuid) {
                  values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', '\\x01', '{{KOL}}')"),
         format!("insert into document_series (tenant_id, series, name, kind, company, plant, pattern)
                  values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', 'sales_invoice', 'C1', 'KOL', 'KOL/{{FY}}/{{SEQ}}')"),
+        format!("insert into document_periods (tenant_id, series, period_from, first, next)
+                 values ('{tenant}', '{KEY_OF_KOL}', '2026-04-01', 1, 3)"),
+        format!("insert into document_numbers (tenant_id, company, kind, number, series, period_from, seq, dated)
+                 values ('{tenant}', 'C1', 'sales_invoice', '{OF_KOL}', '{KEY_OF_KOL}', '2026-04-01', 1, '2026-04-02')"),
+        format!("insert into document_leases (tenant_id, lease_id, series, period_from, first, last, holder)
+                 values ('{tenant}', '{HOLD_OF_KOL}', '{KEY_OF_KOL}', '2026-04-01', 2, 2, '{OF_KOL}')"),
         format!("insert into departments (tenant_id, plant, code, name) values ('{tenant}', 'KOL', '{KEY_OF_KOL}', '{OF_KOL}')"),
         format!("insert into cost_centres (tenant_id, code, name, plant, department)
                  values ('{tenant}', '{KEY_OF_KOL}', '{OF_KOL}', 'KOL', '{KEY_OF_KOL}')"),

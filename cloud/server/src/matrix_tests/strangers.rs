@@ -91,6 +91,8 @@ async fn another_tenant_sees_and_changes_nothing_and_a_leak_would_be_told() {
         ("/api/v1/settings/signin", MARK, admin),
         ("/deliveries/sms", MARK, admin),
         ("/deliveries/addresses", MARK, admin),
+        ("/api/v1/mail/unreachable", MARK, admin),
+        ("/api/v1/workflows/triggers", MARK, admin),
         ("/plan", marks::PLAN, admin),
         ("/api/v1/plan", marks::PLAN, admin),
         ("/plan/usage.csv", marks::EVENTS, admin),

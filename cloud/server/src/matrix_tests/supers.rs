@@ -42,7 +42,7 @@ async fn super_administrators_and_tenants_are_nothing_to_each_other() {
 
 /// A session and a key of a super-administrator. The session is a key that was made
 /// one behind the pages' back: how one signs in is tested where it is written.
-async fn super_administrator(site: &Site) -> (String, String) {
+pub(super) async fn super_administrator(site: &Site) -> (String, String) {
     let who = platform::admin::log::Who::system();
     let now = Utc::now();
     platform::admin::invite(&site.test.db, &who, "root@cloud.example", "Root", now).await.unwrap();

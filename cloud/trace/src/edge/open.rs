@@ -14,7 +14,7 @@ use crate::ingest::findings::{Finding, stray_fingerprint};
 use crate::ingest::store::cursor::AgentRow;
 use crate::ingest::store::{self as facts, Stream};
 use crate::ingest::{IngestError, Source};
-use crate::leases::{self, LeaseError, Mark};
+use crate::leases::{self, LeaseError, Mark, SeriesMark};
 
 /// Furthest that an agent's epoch may be ahead of the cloud's (which was
 /// restored from a backup then).
@@ -109,7 +109,7 @@ pub async fn open(tx: &mut Tx, source: &Source, said: &v1::Hello) -> Result<Open
     let resume = hello::resume(&hello, &known);
 
     forgotten |= leases::lift(tx, source, hello.ends.epoch, &marks(said)).await?;
-    forgotten |= leases::lift_series(tx, source, hello.ends.epoch, &series_marks(said)).await?;
+    forgotten |= leases::lift_series(tx, source, hello.ends.epoch, &series_marks(said), Utc::now()).await?;
     let applied = i64::try_from(said.reference_version).unwrap_or(i64::MAX);
     forgotten |= applied > store::reference_version(tx, source.tenant).await?;
     // Raised once: an agent that has not heard of the present generation tells of
@@ -218,9 +218,13 @@ fn marks(said: &v1::Hello) -> Vec<Mark> {
     marks.map(|m| Mark { kind: m.r#type.clone(), highest: m.highest_used.max(m.highest_granted) }).collect()
 }
 
-fn series_marks(said: &v1::Hello) -> Vec<Mark> {
-    let marks = said.series_marks.iter().take(MAX_MARKS);
-    marks.map(|m| Mark { kind: m.series.clone(), highest: m.highest_granted }).collect()
+fn series_marks(said: &v1::Hello) -> Vec<SeriesMark> {
+    let mark = |mark: &v1::SeriesMark| SeriesMark {
+        series: mark.series.clone(),
+        prefix: mark.prefix.clone(),
+        highest: mark.highest_granted,
+    };
+    said.series_marks.iter().take(MAX_MARKS).map(mark).collect()
 }
 
 fn check(said: &v1::Hello) -> Result<Hello, OpenError> {

@@ -11,7 +11,7 @@ mod end;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
 use proto::v1::{self, AgentMessage, CloudMessage, agent_message, cloud_message::Message};
 use tokio::sync::mpsc;
@@ -26,7 +26,7 @@ use super::{Shared, hello, labels, store};
 use crate::holds::kept::{self, Kept};
 use crate::ingest::store::{self as facts, Stream};
 use crate::ingest::{Batch, IngestError, Outcome, Source, Way, epochs};
-use crate::leases::{self, LeaseError};
+use crate::leases::{self, Asked, LeaseError};
 
 /// Messages that wait for a slow agent.
 pub(super) const OUTBOX: usize = 16;
@@ -491,9 +491,16 @@ impl Session {
             return Ok(());
         };
         let db = self.shared.ingest.db();
+        let now = Utc::now();
+        let at = match request.for_us {
+            0 => now,
+            // Far from every clock, if there is no such moment.
+            at => DateTime::from_timestamp_micros(at).unwrap_or_default(),
+        };
+        let asked = Asked { series: &request.series, wanted: request.count, at };
         let granted = db
             .ingest_tx(&self.source.cx(), async |tx| {
-                leases::grant_series(tx, &self.source, epoch, &request.series, request.count).await
+                leases::grant_series(tx, &self.source, epoch, asked, now).await
             })
             .await;
         match granted {
@@ -505,6 +512,8 @@ impl Session {
                     last: lease.last,
                     width: lease.width,
                     epoch: lease.epoch,
+                    from_us: lease.from.map_or(0, |from| from.timestamp_micros()),
+                    until_us: lease.until.map_or(0, |until| until.timestamp_micros()),
                 }))
                 .await
             }

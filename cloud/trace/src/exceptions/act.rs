@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
-use platform::web::{Caller, Problem};
+use platform::web::{Caller, Permission, Problem};
 use proto::v1::{Reference, Role, Stage, Subject};
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use crate::genealogy::Genealogy;
 use crate::holds::{self, Note, Scope};
 use crate::ingest::notify::Batch;
 use crate::ingest::{corrections, office, store as ingest_store};
-use crate::rights::{EXCEPTION_RESOLVE, HOLD_PLACE};
+use crate::rights::{EXCEPTION_RESOLVE, HOLD_PLACE, HOLD_RELEASE};
 
 /// What an exception's choices have to act on.
 #[must_use]
@@ -55,7 +55,7 @@ pub(super) async fn act(
             caller.require_maybe_at(&HOLD_PLACE, plant)?;
             let key = row.key.ok_or_else(Problem::not_found)?;
             let scope = Scope::Label { key, descendants: false };
-            let reason = shortened(reason, holds::MAX_REASON);
+            let reason = shortened(&on_one_line(reason), holds::MAX_REASON);
             let done = holds::place(tx, &Genealogy::default(), &scope, &reason, now)
                 .await
                 .map_err(HoldingError::from)?;
@@ -79,8 +79,17 @@ async fn correct(
     let fact = fact.filter(|fact| !fact.event_id.is_nil()).ok_or_else(gone)?;
     let plant = (!fact.plant.is_empty()).then_some(fact.plant.as_str());
     caller.require_maybe_at(&EXCEPTION_RESOLVE, plant)?;
+    if let Some(right) = right_beside(fact.root, fact.corrections) {
+        caller.require_maybe_at(right, plant)?;
+    }
     if is_undone(tx, fact.event_id).await? {
         return Err(Problem::conflict("exception.corrected", ""));
+    }
+    // That a hold of a plant was wrong ends it as a release does: its plant, which has it on the
+    // label, is told, and so are those who see holds.
+    let holds = store::standing_holds(tx, at).await.map_err(platform::db::DbError::from)?;
+    if let Some(batch) = release(tx, caller, &holds, reason, now).await? {
+        return Ok(batch);
     }
     let units = store::fact_units(tx, at).await.map_err(platform::db::DbError::from)?;
     let note = Note::new(reason);
@@ -101,6 +110,47 @@ async fn correct(
         .await
         .map_err(platform::db::DbError::from)?;
     Ok(told.batch)
+}
+
+/// The right that correcting needs beside that of resolving exceptions: what ends a hold is a
+/// release, and what puts one back is a hold. `root` is the stage of what was done, and
+/// `corrections` how many corrections stand between it and the fact that is corrected. Pure.
+fn right_beside(root: i16, corrections: i64) -> Option<&'static Permission> {
+    let undone = corrections % 2 == 0;
+    match (root == Stage::Hold as i16, root == Stage::Release as i16) {
+        (true, _) if undone => Some(&HOLD_RELEASE),
+        (true, _) => Some(&HOLD_PLACE),
+        (_, true) if undone => Some(&HOLD_PLACE),
+        (_, true) => Some(&HOLD_RELEASE),
+        _ => None,
+    }
+}
+
+/// Releases these holds, where the caller may at every plant of theirs; answers the batch to
+/// announce, `None` where there is no hold.
+async fn release(
+    tx: &mut Tx,
+    caller: &Caller,
+    holds: &[Uuid],
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Batch>, Problem> {
+    let reason = shortened(&on_one_line(reason), holds::MAX_REASON);
+    let mut batch = None;
+    for hold in holds {
+        let plants = store::hold_plants(tx, *hold).await.map_err(platform::db::DbError::from)?;
+        for plant in plants {
+            caller.require_at(&HOLD_RELEASE, &plant)?;
+        }
+        let done = holds::release(tx, *hold, &reason, now).await.map_err(HoldingError::from)?;
+        batch = Some(done.batch);
+    }
+    Ok(batch)
+}
+
+/// A reason without its lines. Pure.
+fn on_one_line(text: &str) -> String {
+    text.split(char::is_control).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether an event counts as never done already.
@@ -135,7 +185,18 @@ fn shortened(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shortened;
+    use super::*;
+
+    #[test]
+    fn what_ends_a_hold_takes_the_right_to_release() {
+        let right =
+            |stage: Stage, corrections| right_beside(stage as i16, corrections).map(|right| right.code);
+        assert_eq!(right(Stage::Hold, 0), Some("hold.release"));
+        assert_eq!(right(Stage::Hold, 1), Some("hold.place"), "the hold stands again");
+        assert_eq!(right(Stage::Release, 0), Some("hold.place"));
+        assert_eq!(right(Stage::Release, 1), Some("hold.release"), "the release stands again");
+        assert_eq!((right(Stage::Grn, 0), right(Stage::Consume, 1)), (None, None));
+    }
 
     #[test]
     fn a_text_is_cut_between_characters() {

@@ -6,6 +6,7 @@
 
 mod act;
 pub mod api;
+mod attached;
 pub mod kinds;
 pub mod model;
 pub(crate) mod old;
@@ -13,6 +14,9 @@ pub mod service;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use attached::ATTACHED;
+pub use attached::KIND;
 
 use platform::i18n::{Lang, Sources};
 use platform::notify;

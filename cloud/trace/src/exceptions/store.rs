@@ -283,6 +283,10 @@ pub struct FactRow {
     pub event_id: Uuid,
     /// Where it happened.
     pub plant: String,
+    /// The stage of what was done: of a correction, of what that corrects in the end.
+    pub root: i16,
+    /// How many corrections stand between the two.
+    pub corrections: i64,
 }
 
 /// The event at a place.
@@ -290,14 +294,58 @@ pub async fn fact(tx: &mut Tx, at: Stamp) -> Result<Option<FactRow>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         FactRow,
-        "select event_id, plant from lifecycle_events \
-         where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq = $4",
+        r#"with recursive up(steps, stage, corrects) as (
+               select 0::bigint, e.stage, e.corrects from lifecycle_events e
+               where e.tenant_id = $1 and e.agent_id = $2 and e.epoch = $3 and e.seq = $4
+             union
+               select up.steps + 1, e.stage, e.corrects from up
+               join lifecycle_events e on e.tenant_id = $1 and e.event_id = up.corrects
+               where up.steps < 1000
+           )
+           select f.event_id, f.plant, r.stage as "root!", r.steps as "corrections!"
+           from lifecycle_events f
+           cross join lateral (select stage, steps from up order by steps desc limit 1) r
+           where f.tenant_id = $1 and f.agent_id = $2 and f.epoch = $3 and f.seq = $4"#,
         tenant,
         at.agent,
         at.epoch,
         at.seq,
     )
     .fetch_optional(tx.conn())
+    .await
+}
+
+/// The holds that stand by an event of a plant.
+pub async fn standing_holds(tx: &mut Tx, at: Stamp) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct h.hold_id as "hold_id!"
+           from event_subjects s
+           join hold_members m on m.tenant_id = $1 and m.key = s.key
+           join holds h on h.tenant_id = $1 and h.hold_id = m.hold_id
+           where s.tenant_id = $1 and s.agent_id = $2 and s.epoch = $3 and s.seq = $4 and s.key <> 0
+             and h.status = 'placed' and h.placed_agent = $2 and h.placed_epoch = $3 and h.placed_seq = $4
+           order by 1"#,
+        tenant,
+        at.agent,
+        at.epoch,
+        at.seq,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// The plants where the labels of a hold are.
+pub async fn hold_plants(tx: &mut Tx, hold: Uuid) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select distinct r.plant from hold_members m \
+         join uid_registry r on r.tenant_id = $1 and r.key = m.key \
+         where m.tenant_id = $1 and m.hold_id = $2 and m.left_at is null and r.plant <> '' order by r.plant",
+        tenant,
+        hold,
+    )
+    .fetch_all(tx.conn())
     .await
 }
 

@@ -467,3 +467,55 @@ async fn old_ones_are_told_of_once_a_day_and_stay_open() {
     assert_eq!(site.ask(told).await, "VSK 1 VSK 1");
     assert_eq!(site.ask("select status from exceptions").await, "open");
 }
+
+/// Two units, held at KOL by people whom nobody knows; the second one is at VSK.
+async fn held_by_strangers(site: &mut Site) {
+    site.sql(
+        "insert into operators (tenant_id, operator_id, name, badge_hash) \
+         values (app.tenant(), 'op-1', 'Asha', '\\x01')",
+    )
+    .await;
+    for (n, plant) in [(1, "KOL"), (2, "VSK")] {
+        let unit = uid(plant, "RM", n);
+        site.say(plant, event(Stage::Grn, "2025-02-01T08:00:00Z").mint(&unit, Role::Subject, "STEEL"));
+        let mut hold = event(Stage::Hold, "2025-02-01T09:00:00Z").part(&unit, Role::Subject);
+        hold.operator_id = format!("op-stranger-{n}");
+        site.say("KOL", hold);
+    }
+    site.settle().await;
+}
+
+#[tokio::test]
+async fn that_a_hold_of_a_plant_was_wrong_ends_it_as_a_release_does() {
+    let mut site = Site::new().await;
+    held_by_strangers(&mut site).await;
+    let ids = "select string_agg(x.exception_id::text, ' ' order by x.seq) from exceptions x \
+        join lifecycle_events e on e.agent_id = x.agent_id and e.epoch = x.epoch and e.seq = x.seq \
+        where x.kind = 'master.unknown' and e.stage = 22";
+    let ids = site.ask(ids).await;
+    let (here, there) = ids.split_once(' ').expect("one for each");
+    let wish = json!({ "choice": "correct", "reason": "scanned\nby mistake" });
+    // Whoever resolves exceptions of KOL, and releases holds there, does not end one on a unit of VSK.
+    let kol = Web::at(&site, Plants::some(["KOL"])).await;
+    let resolve = format!("/api/v1/exceptions/{there}/resolve");
+    let (status, _, told) = kol.send("POST", &resolve, "*", wish.clone()).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{told}");
+    let standing = "select count(*)::text from holds where status = 'placed'";
+    assert_eq!(site.ask(standing).await, "2");
+    let resolve = format!("/api/v1/exceptions/{here}/resolve");
+    let (status, _, told) = kol.send("POST", &resolve, "*", wish).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    assert_eq!(site.ask(standing).await, "1");
+    let why = "select release_reason from holds where status = 'released'";
+    assert_eq!(site.ask(why).await, "scanned by mistake");
+    // Its plant is told to take it off the label, those who see holds are told, and the audit knows.
+    let lifted = "select count(*)::text from reference_rows where kind = 'hold' and deleted \
+                  and (body->>'lifted')::boolean";
+    assert_eq!(site.ask(lifted).await, "1");
+    assert_eq!(
+        site.ask("select count(*)::text from outbox where channel = 'notice' and kind = 'hold.released'")
+            .await,
+        "1"
+    );
+    assert_eq!(site.ask("select count(*)::text from audit_log where action = 'hold.release'").await, "1");
+}

@@ -5,6 +5,8 @@
 
 use rust_decimal::Decimal;
 
+use crate::genealogy::turns::Turn;
+
 /// The rows of one link, added up by what they do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Amounts {
@@ -18,6 +20,8 @@ pub struct Amounts {
     pub reopened: Option<Decimal>,
     /// Makings that were.
     pub openings: i64,
+    /// Takings out that were.
+    pub takings: i64,
     /// Takings out that were and say no amount: each takes an average making along.
     pub unsaid: i64,
     /// The least unit of the rows that say an amount, by its letters.
@@ -35,6 +39,7 @@ macro_rules! added_up {
             closed: $row.closed,
             reopened: $row.reopened,
             openings: $row.openings,
+            takings: $row.takings,
             unsaid: $row.unsaid,
             unit: $row.unit,
             other_unit: $row.other_unit,
@@ -64,6 +69,15 @@ impl Amounts {
         (left, unit)
     }
 
+    /// Leaves out a taking-out of what nobody saw put in: it takes nothing along.
+    pub fn leave_out(&mut self, unseen: &Turn) {
+        self.takings -= 1;
+        match unseen.quantity {
+            Some(quantity) => self.closed = self.closed.map(|closed| closed - quantity),
+            None => self.unsaid -= 1,
+        }
+    }
+
     fn said(&self, amount: Option<Decimal>) -> (Option<Decimal>, String) {
         if self.unit == self.other_unit { (amount, self.unit.clone()) } else { (None, String::new()) }
     }
@@ -71,7 +85,10 @@ impl Amounts {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::explore::order::Stamp;
 
     fn amounts(rows: &[(i16, Option<i64>)]) -> Amounts {
         let sum = |effect| {
@@ -88,6 +105,7 @@ mod tests {
             voided: sum(3),
             reopened: sum(4),
             openings: count(1, false) - count(3, false),
+            takings: count(2, false) - count(4, false),
             unsaid: count(2, true) - count(4, true),
             unit: "kg".into(),
             other_unit: "kg".into(),
@@ -117,6 +135,24 @@ mod tests {
         assert_eq!(both(&[(1, Some(4)), (2, None), (4, None)]), (Some(4), Some(4)));
         assert_eq!(both(&[(1, Some(4)), (2, Some(1)), (4, Some(1))]), (Some(4), Some(4)));
         assert_eq!(both(&[(1, Some(1)), (2, Some(3))]), (Some(1), Some(0)), "never less than nothing");
+    }
+
+    #[test]
+    fn what_was_taken_out_unseen_takes_nothing_along() {
+        let turn = |quantity: Option<i64>| Turn {
+            stamp: Stamp { agent: Uuid::nil(), epoch: 1, seq: 1 },
+            event_id: Uuid::nil(),
+            into: false,
+            at: chrono::DateTime::UNIX_EPOCH,
+            plant: "KOL".into(),
+            quantity: quantity.map(Decimal::from),
+        };
+        for unseen in [Some(3), None] {
+            let mut amounts = amounts(&[(2, unseen), (1, Some(5))]);
+            amounts.leave_out(&turn(unseen));
+            assert_eq!(amounts.now().0, Some(Decimal::from(5)));
+            assert_eq!(amounts.takings, 0);
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The trace API. JSON; errors are problem details.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use chrono::Utc;
@@ -16,7 +19,7 @@ use super::graph::Direction;
 use super::holding::{self, Held, HoldPage, Wish};
 use super::model::{AgentView, Found, Trace, Walk};
 use super::walk::Ask;
-use super::{search, service, walk};
+use super::{rows, search, service, walk};
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
 use crate::rights::{HOLD_PLACE, HOLD_READ, HOLD_RELEASE, PLANT_READ, TRACE_READ};
@@ -27,6 +30,8 @@ pub fn router() -> Router<AppState> {
         .route("/api/v1/trace/{uid}", get(trace))
         .route("/api/v1/trace/{uid}/backward", get(backward))
         .route("/api/v1/trace/{uid}/forward", get(forward))
+        .route("/api/v1/trace/{uid}/backward.ndjson", get(backward_rows))
+        .route("/api/v1/trace/{uid}/forward.ndjson", get(forward_rows))
         .merge(super::api_places::router())
         .route("/api/v1/search", get(find))
         .route("/api/v1/agents", get(agents))
@@ -62,6 +67,22 @@ pub fn operations() -> Vec<Operation> {
             .query::<WalkQuery>()
             .answers::<Walk>()
             .fails(409, "query.changed", "The genealogy changed since the page before: begin again."),
+        of_uid(Operation::get(
+            "/api/v1/trace/{uid}/backward.ndjson",
+            "traceBackwardRows",
+            "All that a unit was made from, line by line",
+        ))
+        .note(ROWS)
+        .query::<RowsQuery>()
+        .answers_file(&[NDJSON]),
+        of_uid(Operation::get(
+            "/api/v1/trace/{uid}/forward.ndjson",
+            "traceForwardRows",
+            "All that was made from a unit, line by line",
+        ))
+        .note(ROWS)
+        .query::<RowsQuery>()
+        .answers_file(&[NDJSON]),
         Operation::get("/api/v1/search", "search", "Finds units by UID, alias, supplier's lot or document")
             .needs(&TRACE_READ)
             .query::<SearchQuery>()
@@ -188,6 +209,63 @@ async fn forward(
 ) -> Result<Json<Walk>, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     walked(&state, &caller, &genealogy, &uid, Direction::Forward, query(&uri)?).await
+}
+
+/// Media type of JSON line by line.
+const NDJSON: &str = "application/x-ndjson";
+/// What the lines are.
+const ROWS: &str = "Each line is a JSON object, and `line` says what. The first one is `walk`: where it \
+    begins, how many UIDs there are, and to which batch the links are current. Then come `unit`, the nearest \
+    first, and after each page of them the `link` lines by which they were reached, with the fields of the \
+    answer in pages. The last line is `end` with the count of both: an answer without it was cut off.";
+
+/// Parameters of a walk that is told line by line.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(as = WalkRowsQuery)]
+pub(crate) struct RowsQuery {
+    /// Steps at most; as many as there may be when left out.
+    #[schema(minimum = 1, maximum = 100, default = 100)]
+    pub depth: Option<i32>,
+    /// Only links that are open now, without what was taken out again.
+    pub as_built: bool,
+}
+
+async fn backward_rows(
+    State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
+    caller: Caller,
+    Path(uid): Path<String>,
+    uri: axum::http::Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    told(state, &caller, genealogy, uid, Direction::Backward, query(&uri)?).await
+}
+
+async fn forward_rows(
+    State(state): State<AppState>,
+    Extension(genealogy): Extension<Genealogy>,
+    caller: Caller,
+    Path(uid): Path<String>,
+    uri: axum::http::Uri,
+) -> Result<Response, Problem> {
+    caller.require_somewhere(&TRACE_READ)?;
+    told(state, &caller, genealogy, uid, Direction::Forward, query(&uri)?).await
+}
+
+async fn told(
+    state: AppState,
+    caller: &Caller,
+    genealogy: Genealogy,
+    uid: String,
+    direction: Direction,
+    asked: RowsQuery,
+) -> Result<Response, Problem> {
+    let depth = asked.depth.unwrap_or(walk::MOST_DEPTH);
+    let ask = Ask { depth, as_built: asked.as_built, ..Ask::default() };
+    let (db, cx) = (state.db.clone(), caller.at(&TRACE_READ));
+    let lines = rows::lines(db, cx, &genealogy, &uid, direction, &ask, Utc::now()).await?;
+    Ok(([(CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response())
 }
 
 async fn walked(

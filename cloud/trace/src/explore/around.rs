@@ -1,5 +1,5 @@
-//! What was measured on racks, boxes and trolleys while units of a walk were in them: it
-//! counts at the walk's ends as it does in each unit's history.
+//! What was done with racks, boxes and trolleys, and measured on them, while units of a walk
+//! were in them: it counts at the walk's ends as it does in each unit's history.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::error::TraceError;
 use super::stays::{self, Stay};
 use super::store::walk::EndReading;
-use super::store::{around as store, corrections};
+use super::store::{along, around as store, corrections};
 
 /// What the ends of a walk take over from packages.
 #[derive(Debug, Default)]
@@ -20,9 +20,9 @@ pub(super) struct Around {
     pub readings_outside: i64,
     /// … and which those are, each of a unit that was inside; one more than are shown.
     pub outside: Vec<EndReading>,
-    /// Machines that reported them.
+    /// Machines that reported them, or did anything with the packages meanwhile.
     pub machines: Vec<String>,
-    /// People who took them.
+    /// People who took them, or did anything with the packages meanwhile.
     pub operators: Vec<String>,
 }
 
@@ -43,11 +43,14 @@ pub(super) async fn around(tx: &mut Tx, keys: &[i64]) -> Result<Around, TraceErr
         spans.iter().map(|span| span.package).collect::<HashSet<_>>().into_iter().collect();
     let void: Vec<Uuid> = corrections::void_of_keys(tx, &packages).await?;
     let asked = store::Asked { spans: &spans, keys, void: &void };
+    let (mut machines, mut operators) = along::hands(tx, &asked).await?;
     let (readings, readings_outside) = store::readings_count(tx, &asked).await?;
     if readings == 0 {
-        return Ok(Around::default());
+        return Ok(Around { machines, operators, ..Around::default() });
     }
-    let (machines, operators) = store::who(tx, &asked).await?;
+    let measured = store::who(tx, &asked).await?;
+    machines.extend(measured.0);
+    operators.extend(measured.1);
     let mut outside = store::readings_outside(tx, &asked).await?;
     of_units(&mut outside, &stays);
     Ok(Around { readings, readings_outside, outside, machines, operators })

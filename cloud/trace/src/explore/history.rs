@@ -126,6 +126,7 @@ fn view(
         reference: row.reference_number,
         parent: row.parent.filter(|&parent| parent != key).map(|parent| uid_text(tenant, parent)),
         corrected,
+        by_clock: false,
         corrects: row.corrects,
         resolves: None,
         readings,

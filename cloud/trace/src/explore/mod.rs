@@ -19,15 +19,19 @@ pub mod places;
 pub mod report;
 pub(crate) mod report_paper;
 pub mod report_sheets;
+pub(crate) mod rows;
 pub mod scope;
 pub mod search;
 pub mod service;
 pub mod stays;
 pub(crate) mod store;
+pub(crate) mod taken;
 pub mod text;
 pub mod walk;
 
 #[cfg(test)]
 pub(crate) mod plan_tests;
+#[cfg(test)]
+mod taken_tests;
 #[cfg(test)]
 mod tests;

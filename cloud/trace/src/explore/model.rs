@@ -36,6 +36,10 @@ pub struct Trace {
     pub children: Vec<Relative>,
     /// There are more than the first 1000 children; ask `…/backward`.
     pub more_children: bool,
+    /// What was taken out of it, and what it was taken out of, by uid and in the order of facts.
+    pub taken_out: Vec<TakenOut>,
+    /// More UIDs than the first 1000 were taken out of it, or it out of more.
+    pub more_taken_out: bool,
     /// Everything known of each event, in causal order, internal ones too: the
     /// newest 5000, and on the first page the births and receipts all the same.
     pub events: Vec<EventView>,
@@ -168,6 +172,33 @@ pub struct Relative {
     pub item: String,
 }
 
+/// A UID was taken out of another.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TakenOut {
+    /// The other one.
+    pub uid: String,
+    /// backward: that was taken out of this one. forward: this one was taken out of that.
+    pub direction: &'static str,
+    /// assembly, packing.
+    pub kind: &'static str,
+    /// How much; null for all of it.
+    pub quantity: Option<Decimal>,
+    /// Unit of the quantity.
+    pub unit: String,
+    /// When it had been put in, by the clock of that plant; null where nobody saw that.
+    pub put_in_at: Option<DateTime<Utc>>,
+    /// Where; empty where nobody saw it.
+    pub put_in_plant: String,
+    /// When it was taken out, by the clock of that plant.
+    pub taken_out_at: DateTime<Utc>,
+    /// Where.
+    pub plant: String,
+    /// The event that took it out.
+    pub event_id: Uuid,
+    /// Which putting-in this ends, only the clocks of several agents say.
+    pub by_clock: bool,
+}
+
 /// An event in full.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EventView {
@@ -231,6 +262,9 @@ pub struct EventView {
     pub parent: Option<String>,
     /// A correction that stands says that it never was.
     pub corrected: bool,
+    /// It was measured on a package, and that the UID was in there then, only the clocks of
+    /// several plants say.
+    pub by_clock: bool,
     /// The event that this one corrects.
     pub corrects: Option<Uuid>,
     /// Of a correction by the office: the exception that it resolves, and why.

@@ -11,7 +11,7 @@ use platform::ctx::Plants;
 use platform::db::Tx;
 
 use super::error::TraceError;
-use super::model::{Trace, Walk};
+use super::model::{Trace, Walk, WalkNode};
 use super::store::label::EventRow;
 use super::store::scope as store;
 
@@ -62,7 +62,12 @@ pub fn limit_trace(trace: &mut Trace, plants: &Plants) {
 /// The same for a walk; `seen` are the UIDs that are or were at a plant of the
 /// caller's. Pure.
 pub fn limit_walk(walk: &mut Walk, plants: &Plants, seen: &HashSet<String>) {
-    for node in &mut walk.nodes {
+    limit_nodes(&mut walk.nodes, plants, seen);
+}
+
+/// The same for some of its UIDs. Pure.
+pub fn limit_nodes(nodes: &mut [WalkNode], plants: &Plants, seen: &HashSet<String>) {
+    for node in nodes {
         if !seen.contains(&node.uid) {
             node.lot = None;
             node.supplier.clear();

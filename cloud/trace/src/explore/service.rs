@@ -18,7 +18,7 @@ use super::model::{
 use super::order::Stamp;
 use super::store::label::{self, Place, Registered, RelativeRow};
 use super::store::{corrections, walk};
-use super::{history, names, scope, stays};
+use super::{history, names, scope, stays, taken};
 use crate::exceptions;
 use crate::projection::PROJECTION;
 use crate::projection::state::{Custody, Life, Quality};
@@ -208,6 +208,7 @@ pub async fn trace_page_in(
     let own: Vec<_> = events.iter().filter(|event| plants.has(&event.plant)).cloned().collect();
     let mut readings = label::readings(tx, &own).await?;
     stays::keep(&mut readings, &own, &stays);
+    let by_clock = stays::by_clock(&events, &stays);
     scope::limit_events(&mut events, &plants);
     let more_readings = cut(&mut readings, label::MOST_READINGS);
     let lot = match registered.as_ref().and_then(|row| row.lot_id) {
@@ -219,6 +220,17 @@ pub async fn trace_page_in(
     let more_parents = cut(&mut parents, label::MOST_CHILDREN);
     let mut children = label::children(tx, key).await?;
     let more_children = cut(&mut children, label::MOST_CHILDREN);
+    taken::amounts_now(
+        tx,
+        children.iter_mut().map(|one| ((one.key, key, one.kind), &mut one.amounts)).collect(),
+    )
+    .await?;
+    taken::amounts_now(
+        tx,
+        parents.iter_mut().map(|one| ((key, one.key, one.kind), &mut one.amounts)).collect(),
+    )
+    .await?;
+    let (taken_out, more_taken_out) = taken::taken_out(tx, resolved.tenant, key).await?;
     let aliases = label::aliases(tx, key).await?;
     let plants_behind = behind(tx, now).await?;
     let whereabouts = whereabouts(tx, resolved.tenant, key).await?;
@@ -227,6 +239,10 @@ pub async fn trace_page_in(
     readings.sort_by_key(|row| (row.agent_id, row.epoch, row.seq, row.ordinal));
     let events_next = next.as_ref().map(place_text);
     let (lifecycle, mut events) = history::tell(tenant, key, events, readings);
+    for event in &mut events {
+        let stamp = Stamp { agent: event.agent, epoch: event.epoch, seq: event.seq };
+        event.by_clock = by_clock.contains(&stamp);
+    }
     say_why(tx, &mut events).await?;
     let mut state = state_view(tenant, registered.as_ref());
     state.holds = holds;
@@ -243,6 +259,8 @@ pub async fn trace_page_in(
         more_parents,
         children: relatives(tenant, children),
         more_children,
+        taken_out,
+        more_taken_out,
         events,
         more_events: events_next.is_some(),
         events_next,

@@ -1,35 +1,28 @@
 //! What was inside which package, and when: what is measured on a rack, a box or a
 //! trolley is measured on all that is in it at that moment.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use platform::db::Tx;
 use sqlx::Error;
 use uuid::Uuid;
 
+use super::order::Stamp;
 use super::store::label::{EventRow, ReadingRow};
 use super::store::{corrections, stays as store};
+use crate::genealogy::turns::{Turn, fold};
 
 /// Packages in packages that are followed.
 const DEEPEST: usize = 8;
 /// Most packages, or contents, that are followed at once.
 const MOST: usize = 2_000_000;
 
-/// A unit went into a package or came out of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    /// What was put in or taken out.
-    pub content: i64,
-    /// Into what, or out of what.
-    pub package: i64,
-    /// In, not out.
-    pub into: bool,
-    /// When, by the plant's clock.
-    pub at: DateTime<Utc>,
-}
+/// How far around the end that was told at a plant its clock is believed, where the other end
+/// was told by another one and the clocks of the two contradict the order: besides by as much
+/// as they do.
+const DOUBT: TimeDelta = TimeDelta::days(1);
 
 /// While a unit was in a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,39 +35,68 @@ pub struct Stay {
     pub from: DateTime<Utc>,
     /// Until just before then; `None` while it is there.
     pub until: Option<DateTime<Utc>>,
+    /// Only by the clock of this agent: it came out at another one whose clock stood before
+    /// the time at which it had gone in.
+    pub only: Option<Uuid>,
+    /// The agent that told all of it; what this one measured is in order by one clock. `None`:
+    /// the clocks of several were compared.
+    pub told_by: Option<Uuid>,
 }
 
 impl Stay {
-    /// Whether it was there at that moment.
+    /// Whether it was there at that moment, by whatever clock.
     #[must_use]
     pub fn has(&self, at: DateTime<Utc>) -> bool {
         self.from <= at && self.until.is_none_or(|until| at < until)
     }
 
+    /// Whether it was there when an agent measured something.
+    #[must_use]
+    pub fn had(&self, at: DateTime<Utc>, agent: Uuid) -> bool {
+        self.has(at) && self.only.is_none_or(|only| only == agent)
+    }
+
     /// The part of this stay within another's time; `None` if they do not meet.
     fn within(self, other: &Self) -> Option<Self> {
+        let only = match (self.only, other.only) {
+            (Some(one), Some(another)) if one != another => return None,
+            (one, another) => one.or(another),
+        };
+        let told_by = self.told_by.filter(|_| self.told_by == other.told_by);
         let until = [self.until, other.until].into_iter().flatten().min();
         let from = self.from.max(other.from);
-        until.is_none_or(|until| from < until).then_some(Self { from, until, ..self })
+        until.is_none_or(|until| from < until).then_some(Self { from, until, only, told_by, ..self })
     }
 }
 
-/// Pairs what went in with what came out. What comes out without having gone in says
-/// nothing; what goes in twice was there since the first time. Pure.
+/// What all turns of some units and packages come to, each of (content, package): by the order
+/// of its facts, not of clocks. What comes out without having gone in says nothing. Pure.
 #[must_use]
-pub fn pair(mut turns: Vec<Turn>) -> Vec<Stay> {
-    // At one moment out comes before in: it was put from one place to another.
-    turns.sort_by_key(|turn| (turn.content, turn.package, turn.at, turn.into));
-    let mut stays: Vec<Stay> = Vec::new();
-    let mut open: BTreeMap<(i64, i64), usize> = BTreeMap::new();
-    for Turn { content, package, into, at } in turns {
-        if !into {
-            if let Some(stay) = open.remove(&(content, package)).and_then(|at| stays.get_mut(at)) {
-                stay.until = Some(at);
+pub fn pair(turns: &BTreeMap<(i64, i64), Vec<Turn>>) -> Vec<Stay> {
+    let mut stays = Vec::new();
+    for (&(content, package), turns) in turns {
+        let story = fold(turns);
+        for stay in &story.stays {
+            let put_in = &turns[stay.put_in];
+            let taken_out = stay.taken_out.map(|at| &turns[at]);
+            let (agent, from) = (put_in.stamp.agent, put_in.at);
+            let other = taken_out.map(|turn| turn.stamp.agent).filter(|other| *other != agent);
+            let told_by = Some(agent).filter(|_| other.is_none() && !story.by_clock);
+            let until = taken_out.map(|turn| turn.at);
+            let whole = Stay { content, package, from, until, only: None, told_by };
+            match (until, other) {
+                // It came out before it had gone in, if two clocks are believed: each where it is.
+                (Some(until), Some(other)) if until <= from => {
+                    let doubt = from - until + DOUBT;
+                    stays.push(Stay { until: Some(from + doubt), only: Some(agent), ..whole });
+                    stays.push(Stay { from: until - doubt, only: Some(other), ..whole });
+                }
+                // A clock that was put back in between: the order is sure, how long is not.
+                (Some(until), None) if until < from => {
+                    stays.push(Stay { from: until, until: Some(from), ..whole });
+                }
+                _ => stays.push(whole),
             }
-        } else if let Entry::Vacant(place) = open.entry((content, package)) {
-            place.insert(stays.len());
-            stays.push(Stay { content, package, from: at, until: None });
         }
     }
     stays
@@ -127,50 +149,55 @@ pub struct Span {
     pub from: DateTime<Utc>,
     /// Until just before then; `None` while something is there.
     pub until: Option<DateTime<Utc>>,
+    /// Only by the clock of this agent.
+    pub only: Option<Uuid>,
 }
 
 /// While anything was in each package, every moment once. Pure.
 #[must_use]
 pub fn spans(stays: &[Stay]) -> Vec<Span> {
     let mut sorted: Vec<&Stay> = stays.iter().collect();
-    sorted.sort_by_key(|stay| (stay.package, stay.from));
+    sorted.sort_by_key(|stay| (stay.package, stay.only, stay.from));
     let mut spans: Vec<Span> = Vec::new();
-    for Stay { package, from, until, .. } in sorted.into_iter().copied() {
+    for Stay { package, from, until, only, .. } in sorted.into_iter().copied() {
         match spans.last_mut() {
-            Some(last) if last.package == package && last.until.is_none_or(|end| from <= end) => {
+            Some(last)
+                if (last.package, last.only) == (package, only)
+                    && last.until.is_none_or(|end| from <= end) =>
+            {
                 last.until = last.until.zip(until).map(|(one, other)| one.max(other));
             }
-            _ => spans.push(Span { package, from, until }),
+            _ => spans.push(Span { package, from, until, only }),
         }
     }
     spans
 }
 
-/// What was in these packages at those moments, in what was in them too; none of the
-/// packages themselves unless one was in another.
+/// What was in these packages when agents measured something of them, in what was in them too;
+/// none of the packages themselves unless one was in another.
 ///
 /// # Errors
 /// The database.
-pub async fn contents(tx: &mut Tx, measured: &[(i64, DateTime<Utc>)]) -> Result<HashSet<i64>, Error> {
+pub async fn contents(tx: &mut Tx, measured: &[(i64, DateTime<Utc>, Uuid)]) -> Result<HashSet<i64>, Error> {
     let mut found = HashSet::new();
-    let mut seen: HashSet<(i64, DateTime<Utc>)> = measured.iter().copied().collect();
-    let mut open: Vec<(i64, DateTime<Utc>)> = seen.iter().copied().collect();
+    let mut seen: HashSet<(i64, DateTime<Utc>, Uuid)> = measured.iter().copied().collect();
+    let mut open: Vec<(i64, DateTime<Utc>, Uuid)> = seen.iter().copied().collect();
     for _ in 0..DEEPEST {
         if open.is_empty() || seen.len() > MOST {
             break;
         }
         let packages: Vec<i64> =
-            open.iter().map(|(key, _)| *key).collect::<HashSet<_>>().into_iter().collect();
+            open.iter().map(|(key, ..)| *key).collect::<HashSet<_>>().into_iter().collect();
         let mut inside: BTreeMap<i64, Vec<Stay>> = BTreeMap::new();
         for stay in stays(tx, &packages, false).await? {
             inside.entry(stay.package).or_default().push(stay);
         }
         let mut next = Vec::new();
-        for (package, at) in open {
-            for stay in inside.get(&package).into_iter().flatten().filter(|stay| stay.has(at)) {
+        for (package, at, agent) in open {
+            for stay in inside.get(&package).into_iter().flatten().filter(|stay| stay.had(at, agent)) {
                 found.insert(stay.content);
-                if seen.insert((stay.content, at)) {
-                    next.push((stay.content, at));
+                if seen.insert((stay.content, at, agent)) {
+                    next.push((stay.content, at, agent));
                 }
             }
         }
@@ -186,11 +213,16 @@ pub struct Measured {
     pub package: i64,
     /// When its readings were taken, the earliest first.
     pub at: Vec<DateTime<Utc>>,
+    /// Which agent told of them.
+    pub agent: Uuid,
 }
 
 impl Measured {
     /// Which of these moments, by their places, a stay has.
     fn during(&self, stay: &Stay, within: &Range<usize>) -> Range<usize> {
+        if stay.only.is_some_and(|only| only != self.agent) {
+            return 0..0;
+        }
         let from = self.at.partition_point(|at| *at < stay.from).max(within.start);
         let until = stay.until.map_or(self.at.len(), |until| self.at.partition_point(|at| *at < until));
         from..until.min(within.end)
@@ -247,8 +279,22 @@ pub fn keep(readings: &mut Vec<ReadingRow>, events: &[EventRow], stays: &[Stay])
         .collect();
     readings.retain(|reading| {
         !around.contains(&(reading.agent_id, reading.epoch, reading.seq))
-            || stays.iter().any(|stay| stay.has(reading.taken_at))
+            || stays.iter().any(|stay| stay.had(reading.taken_at, reading.agent_id))
     });
+}
+
+/// Which of these events measured on a package in which the unit was only by the clocks of
+/// several agents. Pure.
+#[must_use]
+pub fn by_clock(events: &[EventRow], stays: &[Stay]) -> HashSet<Stamp> {
+    let sure = |event: &EventRow| {
+        stays.iter().any(|stay| Some(stay.package) == event.parent && stay.told_by == Some(event.agent_id))
+    };
+    events
+        .iter()
+        .filter(|event| event.role == 0 && event.parent.is_some() && !sure(event))
+        .map(|event| Stamp { agent: event.agent_id, epoch: event.epoch, seq: event.seq })
+        .collect()
 }
 
 /// The stays of these units in packages, or (`up` not) of whatever in these packages;
@@ -260,13 +306,18 @@ async fn stays(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<Stay>, Error> 
     }
     let corrected: Vec<_> = rows.iter().filter(|row| row.corrected).map(|row| row.event_id).collect();
     let void = corrections::void_among(tx, &corrected).await?;
-    let turns = rows.into_iter().filter(|row| !void.contains(&row.event_id)).map(|row| Turn {
-        content: row.from_key,
-        package: row.to_key,
-        into: row.effect == 1,
-        at: row.occurred_at,
-    });
-    Ok(pair(turns.collect()))
+    let mut turns: BTreeMap<(i64, i64), Vec<Turn>> = BTreeMap::new();
+    for row in rows.into_iter().filter(|row| !void.contains(&row.event_id)) {
+        turns.entry((row.from_key, row.to_key)).or_default().push(Turn {
+            stamp: Stamp { agent: row.agent_id, epoch: row.epoch, seq: row.seq },
+            event_id: row.event_id,
+            into: row.effect == 1,
+            at: row.occurred_at,
+            plant: String::new(),
+            quantity: None,
+        });
+    }
+    Ok(pair(&turns))
 }
 
 #[cfg(test)]
@@ -279,44 +330,69 @@ mod tests {
         Utc.timestamp_opt(1_700_000_000 + minute * 60, 0).unwrap()
     }
 
-    fn turn(content: i64, package: i64, into: bool, minute: i64) -> Turn {
-        Turn { content, package, into, at: at(minute) }
+    fn agent(number: u8) -> Uuid {
+        Uuid::from_bytes([number; 16])
+    }
+
+    /// An agent, its number, in or out, and the minute by its clock.
+    fn turns(told: &[(u8, i64, bool, i64)]) -> Vec<Turn> {
+        let turn = |&(by, seq, into, minute): &(u8, i64, bool, i64)| Turn {
+            stamp: Stamp { agent: agent(by), epoch: 1, seq },
+            event_id: Uuid::from_u128(u128::from(by) << 64 | seq.unsigned_abs() as u128),
+            into,
+            at: at(minute),
+            plant: String::new(),
+            quantity: None,
+        };
+        told.iter().map(turn).collect()
+    }
+
+    fn stay(content: i64, package: i64, from: i64, until: Option<i64>) -> Stay {
+        let (from, until) = (at(from), until.map(at));
+        Stay { content, package, from, until, only: None, told_by: Some(agent(1)) }
     }
 
     #[test]
     fn a_stay_is_from_going_in_until_coming_out() {
-        let turns = vec![
-            turn(1, 9, false, 1),
-            turn(1, 9, true, 5),
-            turn(1, 9, true, 6),
-            turn(1, 9, false, 10),
-            turn(1, 9, true, 20),
-            turn(2, 9, true, 7),
-        ];
-        let stay = |content, from, until: Option<i64>| Stay {
-            content,
-            package: 9,
-            from: at(from),
-            until: until.map(at),
-        };
-        let stays = pair(turns);
-        assert_eq!(stays, [stay(1, 5, Some(10)), stay(1, 20, None), stay(2, 7, None)]);
+        let first = turns(&[(1, 1, false, 1), (1, 2, true, 5), (1, 3, false, 10), (1, 4, true, 20)]);
+        let told = BTreeMap::from([((1, 9), first), ((2, 9), turns(&[(1, 5, true, 7)]))]);
+        let stays = pair(&told);
+        assert_eq!(stays, [stay(1, 9, 5, Some(10)), stay(1, 9, 20, None), stay(2, 9, 7, None)]);
         assert!(stays[0].has(at(5)) && stays[0].has(at(9)) && !stays[0].has(at(10)) && !stays[0].has(at(4)));
-        let outer = Stay { content: 9, package: 8, from: at(8), until: None };
-        let inner = Stay { content: 9, package: 8, from: at(8), until: Some(at(10)) };
-        assert_eq!(outer.within(&stays[0]), Some(inner));
-        assert_eq!(Stay { until: Some(at(3)), from: at(1), ..outer }.within(&stays[0]), None);
+        let outer = stay(9, 8, 8, None);
+        assert_eq!(outer.within(&stays[0]), Some(stay(9, 8, 8, Some(10))));
+        assert_eq!(stay(9, 8, 1, Some(3)).within(&stays[0]), None);
+    }
+
+    #[test]
+    fn another_plants_clock_does_not_undo_a_stay() {
+        // Packed at one plant by minute 600; unpacked at another, whose clock is ten hours back.
+        let told = BTreeMap::from([((1, 9), turns(&[(1, 1, true, 600), (2, 1, false, 30)]))]);
+        let stays = pair(&told);
+        assert_eq!(stays.len(), 2);
+        let had = |minute, by| stays.iter().any(|stay| stay.had(at(minute), agent(by)));
+        assert!(had(600, 1) && had(700, 1) && !had(599, 1), "where it went in, from then on");
+        assert!(had(29, 2) && had(-100, 2) && !had(30, 2), "where it came out, until then");
+        assert!(!had(700, 2) && !had(29, 1) && !had(700, 3));
+        assert!(stays.iter().all(|stay| stay.told_by.is_none()), "it is marked");
+        // Clocks that agree with the order are compared, and it is marked as well.
+        let told = BTreeMap::from([((1, 9), turns(&[(1, 1, true, 10), (2, 1, false, 30)]))]);
+        let whole = Stay { told_by: None, ..stay(1, 9, 10, Some(30)) };
+        assert_eq!(pair(&told), [whole]);
+        // Within a plant its sequence says what answers what, whatever its clock did.
+        let own = turns(&[(1, 1, true, 20), (1, 2, false, 5), (1, 3, true, 6)]);
+        assert_eq!(pair(&BTreeMap::from([((1, 9), own)])), [stay(1, 9, 5, Some(20)), stay(1, 9, 6, None)]);
     }
 
     #[test]
     fn a_package_is_asked_for_each_moment_once() {
-        let stay = |content, package, from, until: Option<i64>| Stay {
-            content,
+        let span = |package, from, until: Option<i64>| Span {
             package,
             from: at(from),
             until: until.map(at),
+            only: None,
         };
-        let span = |package, from, until: Option<i64>| Span { package, from: at(from), until: until.map(at) };
+        let own = Stay { only: Some(agent(1)), ..stay(7, 9, 6, Some(9)) };
         let stays = [
             stay(1, 9, 5, Some(10)),
             stay(2, 9, 20, None),
@@ -324,7 +400,9 @@ mod tests {
             stay(4, 9, 10, Some(12)),
             stay(5, 9, 30, Some(40)),
             stay(6, 8, 1, Some(2)),
+            own,
         ];
-        assert_eq!(spans(&stays), [span(8, 1, Some(2)), span(9, 5, Some(12)), span(9, 20, None)]);
+        let alone = Span { only: Some(agent(1)), ..span(9, 6, Some(9)) };
+        assert_eq!(spans(&stays), [span(8, 1, Some(2)), span(9, 5, Some(12)), span(9, 20, None), alone]);
     }
 }

@@ -1,6 +1,6 @@
 //! Genealogy walked backward (what is in it) and forward (where it went).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
@@ -12,13 +12,14 @@ use uid::TenantCode;
 use super::error::TraceError;
 use super::graph::{Direction, Graph};
 use super::model::{
-    Destinations, DispatchRef, InspectionRef, Lot, Pile, ReadingRef, Sources, Walk, WalkEdge, WalkNode,
+    CurrentTo, Destinations, DispatchRef, InspectionRef, Lot, Pile, ReadingRef, Sources, Walk, WalkEdge,
+    WalkNode,
 };
 use super::service::{behind, resolve, uid_text};
-use super::store::corrections;
 use super::store::label::{self, Registered};
 use super::store::walk as store;
-use super::{around, names, scope};
+use super::store::{along, corrections};
+use super::{around, names, scope, stays, taken};
 use crate::genealogy::{Genealogy, Mode};
 use crate::projection::state::{Custody, Life, Quality, in_work};
 
@@ -48,10 +49,13 @@ impl Default for Ask {
     }
 }
 
-/// Where a page begins, and what stood before it when the page before was told.
-type After = ((i32, i64), u64);
+/// The kind of link of what is in a package.
+const PACKING: i16 = crate::ingest::links::Kind::Packing as i16;
 
-fn checked(ask: &Ask) -> Result<Option<After>, TraceError> {
+/// Where a page begins, and what stood before it when the page before was told.
+pub(super) type After = ((i32, i64), u64);
+
+pub(super) fn checked(ask: &Ask) -> Result<Option<After>, TraceError> {
     if !(1..=MOST_DEPTH).contains(&ask.depth) {
         let problem = format!("{} is not 1 to {MOST_DEPTH}", ask.depth);
         return Err(TraceError::Parameter { field: "depth", problem });
@@ -137,6 +141,53 @@ pub async fn nodes_in(
     walk_of(tx, genealogy, text, direction, ask, now, false).await
 }
 
+/// A walk of which all UIDs and links are known, and nothing else is yet.
+pub(super) struct Begun {
+    /// The tenant's code.
+    pub tenant: TenantCode,
+    /// Where it begins.
+    pub uid: String,
+    /// Its key.
+    pub start: i64,
+    /// How far all that is told reaches.
+    pub current_to: CurrentTo,
+    /// The batch to which the links are current.
+    pub through_batch: i64,
+    /// The walk.
+    pub graph: Graph,
+    /// There are more links than one walk reads.
+    pub cut: bool,
+}
+
+/// Reads the links of a walk.
+///
+/// # Errors
+/// [`TraceError`].
+pub(super) async fn begin(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    text: &str,
+    direction: Direction,
+    (depth, as_built): (i32, bool),
+) -> Result<Begun, TraceError> {
+    let resolved = resolve(tx, text).await?;
+    let (tenant, start) = (resolved.tenant, resolved.uid.key().get());
+    let current_to = label::current_to(tx).await?;
+    let mode = if as_built { Mode::Open } else { Mode::Ever };
+    let steps = u16::try_from(depth).unwrap_or(u16::MAX);
+    let around = genealogy.links_within(tx, start, direction, mode, steps, MOST_EDGES).await?;
+    let (edges, cut) = (around.links, around.cut);
+    if edges.is_empty()
+        && label::registered(tx, &[start]).await?.is_empty()
+        && !label::named(tx, start).await?
+    {
+        return Err(TraceError::Unknown(resolved.uid.to_string()));
+    }
+    let graph = Graph::new(start, depth, direction, edges);
+    let (uid, through_batch) = (resolved.uid.to_string(), around.through_batch);
+    Ok(Begun { tenant, uid, start, current_to, through_batch, graph, cut })
+}
+
 async fn walk_of(
     tx: &mut Tx,
     genealogy: &Genealogy,
@@ -147,20 +198,8 @@ async fn walk_of(
     with_ends: bool,
 ) -> Result<Walk, TraceError> {
     let after = checked(ask)?;
-    let resolved = resolve(tx, text).await?;
-    let (tenant, start) = (resolved.tenant, resolved.uid.key().get());
-    let current_to = label::current_to(tx).await?;
-    let mode = if ask.as_built { Mode::Open } else { Mode::Ever };
-    let depth = u16::try_from(ask.depth).unwrap_or(u16::MAX);
-    let around = genealogy.links_within(tx, start, direction, mode, depth, MOST_EDGES).await?;
-    let (edges, cut) = (around.links, around.cut);
-    if edges.is_empty()
-        && label::registered(tx, &[start]).await?.is_empty()
-        && !label::named(tx, start).await?
-    {
-        return Err(TraceError::Unknown(resolved.uid.to_string()));
-    }
-    let graph = Graph::new(start, ask.depth, direction, edges);
+    let begun = begin(tx, genealogy, text, direction, (ask.depth, ask.as_built)).await?;
+    let Begun { tenant, uid, start, current_to, graph, cut, .. } = begun;
     if after.is_some_and(|(place, mark)| graph.mark(place) != mark) {
         return Err(TraceError::Changed);
     }
@@ -180,11 +219,16 @@ async fn walk_of(
         _ => None,
     };
     let destinations = match direction {
-        Direction::Forward if first => Some(destinations(tx, tenant, &keys).await?),
+        Direction::Forward if first => {
+            let along: HashSet<i64> = goes_along(&graph, start);
+            keys.retain(|key| along.contains(key));
+            let packed = packages(&graph, &along);
+            Some(destinations(tx, tenant, &keys, &packed).await?)
+        }
         _ => None,
     };
     let mut walk = Walk {
-        uid: resolved.uid.to_string(),
+        uid,
         direction: if direction == Direction::Backward { "backward" } else { "forward" },
         mode: if ask.as_built { "as_built" } else { "recall" },
         nodes,
@@ -208,7 +252,11 @@ async fn walk_of(
     Ok(walk)
 }
 
-async fn describe(
+/// Tells of some UIDs of a walk, and of the links by which they were reached.
+///
+/// # Errors
+/// The database.
+pub(super) async fn describe(
     tx: &mut Tx,
     tenant: TenantCode,
     graph: &Graph,
@@ -224,7 +272,11 @@ async fn describe(
         .map(|lot| (lot.lot_id, lot))
         .collect();
     let links: Vec<_> = page.iter().flat_map(|&(_, key)| graph.edges_to(key)).collect();
-    let amounts = store::amounts(tx, &links).await?;
+    let mut amounts = store::amounts(tx, &links).await?;
+    let open: HashSet<_> =
+        links.iter().filter(|link| link.open).map(|link| (link.from, link.to, link.kind)).collect();
+    let open = amounts.iter_mut().filter(|(link, _)| open.contains(*link));
+    taken::amounts_now(tx, open.map(|(link, amounts)| (*link, amounts)).collect()).await?;
     let mut nodes = Vec::with_capacity(page.len());
     let mut edges = Vec::new();
     for &(level, key) in page {
@@ -345,12 +397,51 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Source
     })
 }
 
-async fn destinations(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Destinations, TraceError> {
+/// Which UIDs of a walk forward go along: what was made of it, whenever that was, and the
+/// packages with some of it inside now. What later became of a package that it was taken out
+/// of is no matter of it. Pure.
+fn goes_along(graph: &Graph, start: i64) -> HashSet<i64> {
+    let mut next: HashMap<i64, Vec<i64>> = HashMap::new();
+    for link in graph.links().filter(|link| link.kind != PACKING || link.open) {
+        next.entry(link.from).or_default().push(link.to);
+    }
+    let mut found = HashSet::from([start]);
+    let mut open = vec![start];
+    while let Some(key) = open.pop() {
+        let more = next.get(&key).into_iter().flatten().filter(|key| found.insert(**key));
+        open.extend(more);
+    }
+    found
+}
+
+/// Which of these are packages of the others, and made of none of them. Pure.
+fn packages(graph: &Graph, along: &HashSet<i64>) -> HashSet<i64> {
+    let links = || graph.links().filter(|link| along.contains(&link.from) && along.contains(&link.to));
+    let made: HashSet<i64> = links().filter(|link| link.kind != PACKING).map(|link| link.to).collect();
+    links().filter(|link| link.kind == PACKING && !made.contains(&link.to)).map(|link| link.to).collect()
+}
+
+/// Where these UIDs ended; `packed` are packages of the others, of which only counts what was
+/// done while one of these was in them, as it does of packages that they were taken out of.
+async fn destinations(
+    tx: &mut Tx,
+    tenant: TenantCode,
+    keys: &[i64],
+    packed: &HashSet<i64>,
+) -> Result<Destinations, TraceError> {
     let rows: HashMap<i64, Registered> =
         label::registered(tx, keys).await?.into_iter().map(|row| (row.key, row)).collect();
     let mut found = sort_by_place(&rows);
-    let void = corrections::void_of_keys(tx, keys).await?;
-    let mut sent = store::end_events(tx, keys, &[Stage::Dispatch as i16], &void).await?;
+    let goods: Vec<i64> = keys.iter().copied().filter(|key| !packed.contains(key)).collect();
+    let mut around = stays::around_all(tx, &goods).await?;
+    let own: HashSet<i64> = goods.iter().copied().collect();
+    around.retain(|stay| !own.contains(&stay.package));
+    let spans = stays::spans(&around);
+    let all: BTreeSet<i64> = goods.iter().copied().chain(spans.iter().map(|span| span.package)).collect();
+    let void = corrections::void_of_keys(tx, &all.into_iter().collect::<Vec<_>>()).await?;
+    let mut sent = store::end_events(tx, &goods, &[Stage::Dispatch as i16], &void).await?;
+    sent.extend(along::sent(tx, &spans, &void).await?);
+    sent.sort_by_key(|row| (row.occurred_at, row.key));
     cut_at_most(&mut sent, &mut found.cut);
     found.dispatches = sent
         .into_iter()

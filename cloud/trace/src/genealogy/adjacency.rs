@@ -12,12 +12,16 @@ use foldhash::HashMap;
 use super::build::Builder;
 use super::{Direction, Link, Mode};
 
-/// Low bits of a state: the kind of link.
+/// Low bits of a state: the kind of link. All of them: a packing.
 const KIND: u8 = 0b0011;
 /// It was ever made.
 const EVER: u8 = 0b0100;
 /// It is open now; only together with [`EVER`].
 const OPEN: u8 = 0b1000;
+/// It was ever made, and is no packing; only together with [`EVER`].
+const MADE: u8 = 0b01_0000;
+/// It is a packing that is open now; only together with [`OPEN`].
+const PACKED: u8 = 0b10_0000;
 /// No further link in a chain.
 const END: u32 = u32::MAX;
 /// Links beside the arrays before it is worth to merge them, at least.
@@ -28,13 +32,22 @@ const FEW: usize = 65_536;
 pub fn state(kind: i16, ever: bool, open: bool) -> u8 {
     // Kinds are 1 to 3 (`ingest::links::Kind`).
     let kind = (kind & i16::from(KIND)) as u8;
-    kind | if ever { EVER } else { 0 } | if ever && open { OPEN } else { 0 }
+    match (ever, open, kind == KIND) {
+        (false, ..) => kind,
+        (true, true, true) => kind | EVER | OPEN | PACKED,
+        (true, false, true) => kind | EVER,
+        (true, true, false) => kind | EVER | OPEN | MADE,
+        (true, false, false) => kind | EVER | MADE,
+    }
 }
 
 fn mask(mode: Mode) -> u8 {
     match mode {
         Mode::Ever => EVER,
         Mode::Open => OPEN,
+        Mode::Made => MADE,
+        Mode::Packed => PACKED,
+        Mode::Recall => MADE | PACKED,
     }
 }
 

@@ -8,10 +8,19 @@ use super::adjacency::{Adjacency, Scratch, state};
 use super::build::Builder;
 use super::{Direction, Link, Mode};
 
+const MODES: [Mode; 5] = [Mode::Ever, Mode::Open, Mode::Made, Mode::Packed, Mode::Recall];
+
 type Known = BTreeMap<(i64, i64, i16), (bool, bool)>;
 
-fn counts(mode: Mode, (ever, open): (bool, bool)) -> bool {
-    ever && (mode == Mode::Ever || open)
+fn counts(mode: Mode, kind: i16, (ever, open): (bool, bool)) -> bool {
+    let stands = match mode {
+        Mode::Ever => true,
+        Mode::Open => open,
+        Mode::Made => kind != 3,
+        Mode::Packed => kind == 3 && open,
+        Mode::Recall => kind != 3 || open,
+    };
+    ever && stands
 }
 
 fn ends(direction: Direction, (from, to, _): (i64, i64, i16)) -> (i64, i64) {
@@ -24,7 +33,7 @@ fn plain(known: &Known, starts: &[i64], direction: Direction, mode: Mode, depth:
     for _ in 0..depth.min(known.len() + 1) {
         let next: Vec<i64> = known
             .iter()
-            .filter(|(_, what)| counts(mode, **what))
+            .filter(|(link, what)| counts(mode, link.2, **what))
             .map(|(link, _)| ends(direction, *link))
             .filter(|(one, _)| all.contains(one))
             .map(|(_, other)| other)
@@ -38,7 +47,7 @@ fn plain_links(known: &Known, start: i64, direction: Direction, mode: Mode, dept
     let near: BTreeSet<i64> = plain(known, &[start], direction, mode, depth).into_iter().collect();
     known
         .iter()
-        .filter(|(link, what)| counts(mode, **what) && near.contains(&ends(direction, **link).0))
+        .filter(|(link, what)| counts(mode, link.2, **what) && near.contains(&ends(direction, **link).0))
         .map(|(&(from, to, kind), &(ever, open))| Link { from, to, kind, open: ever && open })
         .collect()
 }
@@ -53,7 +62,7 @@ fn built(known: &Known) -> Adjacency {
 
 fn same(adjacency: &Adjacency, scratch: &mut Scratch, known: &Known) {
     for direction in [Direction::Forward, Direction::Backward] {
-        for mode in [Mode::Ever, Mode::Open] {
+        for mode in MODES {
             for start in 0..14 {
                 for depth in [0, 1, 3, usize::MAX] {
                     let starts = [start, (start * 5) % 14];
@@ -101,6 +110,28 @@ proptest! {
         same(&adjacency, &mut scratch, &known);
         same(&adjacency.merged(), &mut scratch, &known);
     }
+}
+
+#[test]
+fn a_package_that_it_was_taken_out_of_has_no_more_to_do_with_it() {
+    // 1 went into 2 and 2 was taken out again; 1 was in the bin 8, and is in the box 9.
+    let known: Known = [
+        ((1, 2, 2), (true, false)),
+        ((1, 8, 3), (true, false)),
+        ((1, 9, 3), (true, true)),
+        ((2, 3, 1), (true, true)),
+        ((8, 7, 3), (true, true)),
+    ]
+    .into();
+    let adjacency = built(&known);
+    let mut scratch = Scratch::default();
+    let mut from =
+        |start, direction, mode| adjacency.reach(&mut scratch, &[start], direction, mode, usize::MAX, 100).0;
+    assert_eq!(from(1, Direction::Forward, Mode::Ever), [1, 2, 3, 7, 8, 9]);
+    assert_eq!(from(1, Direction::Forward, Mode::Recall), [1, 2, 3, 9]);
+    assert_eq!(from(1, Direction::Forward, Mode::Made), [1, 2, 3]);
+    assert_eq!(from(9, Direction::Backward, Mode::Packed), [1, 9]);
+    assert_eq!(from(8, Direction::Backward, Mode::Packed), [8]);
 }
 
 #[test]

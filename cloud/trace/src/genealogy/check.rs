@@ -84,7 +84,8 @@ async fn sample(genealogy: &Genealogy, tx: &mut Tx) -> Result<Option<bool>, Trac
         let mut random = rand::rng();
         let from = random.random_range(low..=high);
         let direction = if random.random() { Direction::Forward } else { Direction::Backward };
-        (from, direction, if random.random() { Mode::Ever } else { Mode::Open })
+        let mode = [Mode::Ever, Mode::Open, Mode::Recall, Mode::Made];
+        (from, direction, mode[random.random_range(0..mode.len())])
     };
     // Keys lie in heaps, by plant and kind: any of the next ones will do.
     let near = store::linked_from(tx, from, 100).await?;

@@ -11,6 +11,7 @@ pub mod build;
 pub mod check;
 mod keep;
 pub mod store;
+pub mod turns;
 pub mod warm;
 
 #[cfg(test)]
@@ -34,10 +35,31 @@ use keep::Shared;
 /// Which links count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// All that were ever made: for a recall.
+    /// All that were ever made, packing too: where it ever was.
     Ever,
     /// Those that are open now: as built.
     Open,
+    /// Used up into, or built in, whenever that was: what was made of it. No packing.
+    Made,
+    /// Packed, and not taken out again: what is inside of what now.
+    Packed,
+    /// [`Mode::Made`] and [`Mode::Packed`]: what goes along in a recall. What was made of it
+    /// stays made of it; a package that it was taken out of has no more to do with it.
+    Recall,
+}
+
+impl Mode {
+    /// By kind of link (transformation, assembly, packing), how it has to stand: 0 it does not
+    /// count, 1 ever made, 2 open now.
+    fn wants(self) -> [i16; 3] {
+        match self {
+            Self::Ever => [1, 1, 1],
+            Self::Open => [2, 2, 2],
+            Self::Made => [1, 1, 0],
+            Self::Packed => [0, 0, 2],
+            Self::Recall => [1, 1, 2],
+        }
+    }
 }
 
 /// A link with its rows added up.
@@ -196,9 +218,10 @@ impl Genealogy {
         Ok(Around { links, through_batch: moment.batch, source: Source::Sql, cut })
     }
 
-    /// These UIDs and everything that they ever went into, at most `limit`, in no order:
-    /// what holds, recalls and scopes reach. All that was committed when it was asked is
-    /// in it; `docs/decisions/0013` says why memory may be believed.
+    /// These UIDs, everything that was ever made of them, and the packages in which some of
+    /// it is now ([`Mode::Recall`]), at most `limit`, in no order: what recalls and scopes
+    /// reach. All that was committed when it was asked is in it; `docs/decisions/0013` says
+    /// why memory may be believed.
     ///
     /// # Errors
     /// The database.
@@ -209,19 +232,55 @@ impl Genealogy {
         limit: i64,
     ) -> Result<Vec<i64>, sqlx::Error> {
         let moment = store::moment(tx).await?;
-        self.descendants_to(tx, moment, keys, limit).await
+        self.goes(tx, moment, keys, (Direction::Forward, Mode::Recall), limit).await
     }
 
-    /// [`Genealogy::descendants`], by links up to a batch of the same generation, and
-    /// perhaps later ones.
+    /// These UIDs and what was ever made of them, without packages: as
+    /// [`Genealogy::descendants`].
     ///
     /// # Errors
     /// The database.
-    pub(crate) async fn descendants_to(
+    pub(crate) async fn made(&self, tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, sqlx::Error> {
+        let moment = store::moment(tx).await?;
+        self.made_to(tx, moment, keys, limit).await
+    }
+
+    /// [`Genealogy::made`], by links up to a batch of the same generation, and perhaps later
+    /// ones.
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn made_to(
         &self,
         tx: &mut Tx,
         moment: Moment,
         keys: &[i64],
+        limit: i64,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        self.goes(tx, moment, keys, (Direction::Forward, Mode::Made), limit).await
+    }
+
+    /// These UIDs and all that is in them now, in however many packages: as
+    /// [`Genealogy::descendants`].
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn contents(
+        &self,
+        tx: &mut Tx,
+        keys: &[i64],
+        limit: i64,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        let moment = store::moment(tx).await?;
+        self.goes(tx, moment, keys, (Direction::Backward, Mode::Packed), limit).await
+    }
+
+    async fn goes(
+        &self,
+        tx: &mut Tx,
+        moment: Moment,
+        keys: &[i64],
+        (direction, mode): (Direction, Mode),
         limit: i64,
     ) -> Result<Vec<i64>, sqlx::Error> {
         if keys.is_empty() {
@@ -230,11 +289,11 @@ impl Genealogy {
         let asked: Arc<[i64]> = keys.into();
         let most = usize::try_from(limit).unwrap_or_default();
         let look = move |adjacency: &Adjacency, scratch: &mut Scratch| {
-            adjacency.reach(scratch, &asked, Direction::Forward, Mode::Ever, usize::MAX, most)
+            adjacency.reach(scratch, &asked, direction, mode, usize::MAX, most)
         };
         match self.ask(tx.tenant(), moment, look).await {
             Some((_, (found, _))) => Ok(found),
-            None => store::reach(tx, keys, Direction::Forward, Mode::Ever, limit).await,
+            None => store::reach(tx, keys, direction, mode, limit).await,
         }
     }
 

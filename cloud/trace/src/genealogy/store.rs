@@ -30,7 +30,7 @@ pub async fn reach(
     limit: i64,
 ) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();
-    let open = mode == Mode::Open;
+    let wants = mode.wants();
     match direction {
         Direction::Forward => {
             sqlx::query_scalar!(
@@ -40,16 +40,20 @@ pub async fn reach(
                        select l.to_key from walk
                        cross join lateral (
                            select to_key from uid_links
-                           where tenant_id = $1 and from_key = walk.key
+                           where tenant_id = $1 and from_key = walk.key and ($4::smallint[])[kind] > 0
                            group by to_key, kind
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                              and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) as l
+                              and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                                   or (bool_or(effect = 2)
+                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                                and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                       and app.link_open($1, walk.key, to_key, kind)))) as l
                    )
                    select key as "key!" from walk limit $3"#,
                 tenant,
                 starts,
                 limit,
-                open,
+                wants.as_slice(),
             )
             .fetch_all(tx.conn())
             .await
@@ -62,16 +66,20 @@ pub async fn reach(
                        select l.from_key from walk
                        cross join lateral (
                            select from_key from uid_links
-                           where tenant_id = $1 and to_key = walk.key
+                           where tenant_id = $1 and to_key = walk.key and ($4::smallint[])[kind] > 0
                            group by from_key, kind
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                              and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) as l
+                              and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                                   or (bool_or(effect = 2)
+                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                                and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                       and app.link_open($1, from_key, walk.key, kind)))) as l
                    )
                    select key as "key!" from walk limit $3"#,
                 tenant,
                 starts,
                 limit,
-                open,
+                wants.as_slice(),
             )
             .fetch_all(tx.conn())
             .await
@@ -90,7 +98,7 @@ pub async fn links_within(
     limit: i64,
 ) -> Result<Vec<Link>, Error> {
     let tenant = tx.tenant();
-    let open = mode == Mode::Open;
+    let wants = mode.wants();
     match direction {
         Direction::Backward => {
             sqlx::query_as!(
@@ -102,27 +110,39 @@ pub async fn links_within(
                        from walk w
                        join lateral (
                            select from_key from uid_links
-                           where tenant_id = $1 and to_key = w.key
+                           where tenant_id = $1 and to_key = w.key and ($4::smallint[])[kind] > 0
                            group by from_key, kind
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                              and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l
+                              and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                                   or (bool_or(effect = 2)
+                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                                and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                       and app.link_open($1, from_key, w.key, kind)))) l
                            on true
                        where w.level < $3)
                    select l.from_key as "from!", n.key as "to!", l.kind as "kind!", l.open as "open!"
                    from (select key from walk group by key) n
                    join lateral (
                        select from_key, kind,
-                              sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0 as open
+                              sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                                  or (bool_or(effect = 2)
+                                      and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                               and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                      and app.link_open($1, from_key, n.key, kind)) as open
                        from uid_links
-                       where tenant_id = $1 and to_key = n.key
+                       where tenant_id = $1 and to_key = n.key and ($4::smallint[])[kind] > 0
                        group by from_key, kind
                        having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                          and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l on true
+                          and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                               or (bool_or(effect = 2)
+                                   and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                            and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                   and app.link_open($1, from_key, n.key, kind)))) l on true
                    limit $5"#,
                 tenant,
                 start,
                 depth,
-                open,
+                wants.as_slice(),
                 limit,
             )
             .fetch_all(tx.conn())
@@ -138,27 +158,39 @@ pub async fn links_within(
                        from walk w
                        join lateral (
                            select to_key from uid_links
-                           where tenant_id = $1 and from_key = w.key
+                           where tenant_id = $1 and from_key = w.key and ($4::smallint[])[kind] > 0
                            group by to_key, kind
                            having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                              and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l
+                              and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                                   or (bool_or(effect = 2)
+                                       and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                                and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                       and app.link_open($1, w.key, to_key, kind)))) l
                            on true
                        where w.level < $3)
                    select n.key as "from!", l.to_key as "to!", l.kind as "kind!", l.open as "open!"
                    from (select key from walk group by key) n
                    join lateral (
                        select to_key, kind,
-                              sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0 as open
+                              sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                                  or (bool_or(effect = 2)
+                                      and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                               and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                      and app.link_open($1, n.key, to_key, kind)) as open
                        from uid_links
-                       where tenant_id = $1 and from_key = n.key
+                       where tenant_id = $1 and from_key = n.key and ($4::smallint[])[kind] > 0
                        group by to_key, kind
                        having sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0
-                          and (not $4 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0)) l on true
+                          and (($4::smallint[])[kind] < 2 or sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                               or (bool_or(effect = 2)
+                                   and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                            and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                                   and app.link_open($1, n.key, to_key, kind)))) l on true
                    limit $5"#,
                 tenant,
                 start,
                 depth,
-                open,
+                wants.as_slice(),
                 limit,
             )
             .fetch_all(tx.conn())
@@ -178,21 +210,27 @@ pub struct Sum {
     pub kind: i16,
     /// It was made, and not all of its makings were corrected.
     pub ever: bool,
-    /// It was not taken apart since.
+    /// It was not taken apart since: [`super::turns`].
     pub open: bool,
 }
 
 /// Where a page of links ends.
 pub type Place = (i64, i64, i16);
 
-/// All links in their order after a place, at most `limit`.
+/// All links in their order after a place, at most `limit`. Where every taking-out has a
+/// greater number than every putting-in, none was told before one by its own agent, and as many
+/// takings-out answer them all: only of the others each turn is looked at.
 pub async fn links_after(tx: &mut Tx, after: Place, limit: i64) -> Result<Vec<Sum>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Sum,
         r#"select from_key as "from!", to_key as "to!", kind as "kind!",
                   sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0 as "ever!",
-                  sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0 as "open!"
+                  sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                      or (bool_or(effect = 2)
+                          and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                   and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                          and app.link_open($1, from_key, to_key, kind)) as "open!"
            from uid_links
            where tenant_id = $1 and (from_key, to_key, kind) > ($2, $3, $4)
            group by from_key, to_key, kind order by from_key, to_key, kind limit $5"#,
@@ -281,7 +319,11 @@ pub async fn links_among(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Sum>, Error> {
         Sum,
         r#"select from_key as "from!", to_key as "to!", kind as "kind!",
                   sum(case effect when 1 then 1 when 3 then -1 else 0 end) > 0 as "ever!",
-                  sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0 as "open!"
+                  sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                      or (bool_or(effect = 2)
+                          and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                   and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                          and app.link_open($1, from_key, to_key, kind)) as "open!"
            from uid_links
            where tenant_id = $1 and from_key = any($2) and to_key = any($2)
            group by from_key, to_key, kind"#,

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::acts::{self, Class, Version};
 use super::members::{self, Born, Since};
 use super::store::follow::{self as store, Act, Candidate};
-use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, PER_ROW, Told, notice, row, tell};
+use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, Keys, PER_ROW, Told, notice, row, tell};
 use crate::explore::names;
 use crate::explore::order::Stamp;
 use crate::explore::service::uid_text;
@@ -203,7 +203,8 @@ async fn grow(
         return Ok(Grown::default());
     };
     let known = (genealogy, moment);
-    let mut joined = members::joining(tx, known, hold_id, &news.touched, &news.born, &hold).await?;
+    let (mut joined, mut changed) =
+        members::joining(tx, known, hold_id, &news.touched, &news.born, &hold).await?;
     if i64::try_from(joined.len()).is_ok_and(|count| count >= members::MOST_JOINING) {
         tracing::error!(%tenant, %hold_id, "more units come under a hold at once than are looked at");
         joined.truncate(members::MOST_JOINING as usize);
@@ -212,14 +213,13 @@ async fn grow(
     let mut part = hold.parts;
     for chunk in joined.chunks(PER_ROW) {
         super::store::members_insert(tx, hold_id, chunk, part).await?;
-        let keys: Vec<i64> = chunk.iter().map(|member| member.key).collect();
-        grown.rows.push(row(hold_id, part, &hold.reason, &keys, &[]));
+        grown.rows.push(row(hold_id, part, &hold.reason, &Keys::of(chunk), &[]));
         grown.parts.push(part);
         part += 1;
     }
     grown.joined = joined.iter().map(|member| member.key).collect();
     let left = emptied(tx, hold_id, now).await?;
-    let mut changed: Vec<i32> = left.iter().map(|(_, part)| *part).collect();
+    changed.extend(left.iter().map(|(_, part)| *part));
     changed.sort_unstable();
     changed.dedup();
     for part in changed {

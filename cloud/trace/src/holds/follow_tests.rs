@@ -109,7 +109,8 @@ async fn what_comes_to_contain_a_held_unit_is_held_too_and_listed() {
     plants.journals[0].push(late(Stage::Dispatch, before, &[(rm(4), Role::Subject)]));
     plants.send(&world, 0).await;
     follow_up(&world).await;
-    assert_eq!(world.count("select count(*) from hold_members where cause = 'made'").await, 3);
+    assert_eq!(world.count("select count(*) from hold_members where cause = 'made'").await, 2);
+    assert_eq!(world.count("select count(*) from hold_members where cause = 'inside'").await, 1);
     let chain = "select count(*) from hold_members where joined_seq is not null \
                  and via_key = key - 1 and joined_agent is not null";
     assert_eq!(world.count(chain).await, 3, "how it came in");

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::members::{Cause, Found, Member};
 use super::{
-    HOLD_GREW, HoldError, MAX_MEMBERS, MAX_REASON, OFFICE, PER_ROW, Put, Told, members, notice, put, row,
-    store, tell,
+    HOLD_GREW, HoldError, Keys, MAX_MEMBERS, MAX_REASON, OFFICE, PER_ROW, Put, Told, members, notice, put,
+    row, store, tell,
 };
 use crate::genealogy::Genealogy;
 use crate::ingest::notify::Batch;
@@ -93,16 +93,15 @@ pub async fn told(tx: &mut Tx, plant: &str, kept: &Kept, now: DateTime<Utc>) -> 
     let fresh: Vec<Member> = keys.iter().map(|key| named(*key)).collect();
     let count = i32::try_from(fresh.len()).unwrap_or(i32::MAX);
     let mut told = Told::default();
-    let chunks: Vec<&[i64]> = if keys.is_empty() { vec![&[]] } else { keys.chunks(PER_ROW).collect() };
+    let chunks: Vec<&[Member]> = if fresh.is_empty() { vec![&[]] } else { fresh.chunks(PER_ROW).collect() };
     let mut next = part;
-    for (at, chunk) in chunks.into_iter().enumerate() {
-        let members = fresh.iter().skip(at * PER_ROW).take(chunk.len()).cloned().collect::<Vec<_>>();
-        store::members_insert(tx, hold_id, &members, next).await?;
+    for chunk in chunks {
+        store::members_insert(tx, hold_id, chunk, next).await?;
         told.rows.push(row(
             hold_id,
             next,
             &hold.reason,
-            chunk,
+            &Keys::of(chunk),
             if next == part { lots.as_slice() } else { &[] },
         ));
         told.parts.push((hold_id, next));
@@ -124,7 +123,7 @@ pub async fn told(tx: &mut Tx, plant: &str, kept: &Kept, now: DateTime<Utc>) -> 
 }
 
 fn named(key: i64) -> Member {
-    Member { key, cause: Cause::Scope, way: None }
+    Member { key, cause: Cause::Kept, way: None }
 }
 
 /// Places it again. Whether it held what was made of its units before is not known any
@@ -134,7 +133,7 @@ async fn again(tx: &mut Tx, plant: &str, kept: &Kept, now: DateTime<Utc>) -> Res
     // First: what is committed after this batch is looked at by the follower.
     let looked_batch = cursor::last_batch(tx).await?;
     // By SQL: a stream of a plant lets no tenant leave memory for this one.
-    let around = members::around(tx, &Genealogy::default(), kept.keys.clone(), Cause::Scope, true).await?;
+    let around = members::around(tx, &Genealogy::default(), kept.keys.clone(), Cause::Kept, true).await?;
     // More than a hold may have: at least what the plant holds.
     let members = around.unwrap_or_else(|()| kept.keys.iter().map(|key| named(*key)).collect());
     let found = Found { members, lot: kept.lots.first().copied(), descendants: true };

@@ -1,7 +1,7 @@
-//! What a hold holds: what was named, what was made of it, and the packages with
-//! some of it inside.
+//! What a hold holds: what was named and what is in it, what was made of that, and the
+//! packages with some of it inside.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use platform::db::Tx;
 use sqlx::Error;
@@ -21,10 +21,14 @@ pub enum Cause {
     Scope,
     /// It is of the held lot.
     Lot,
+    /// It was in a package that was named, or of the lot; held also when it is taken out.
+    Content,
     /// It was made from a member, or a member is a part of it.
     Made,
     /// A package with a member in it; free when the last one is taken out.
     Inside,
+    /// A plant still held it after the cloud was restored; why, is not known any more.
+    Kept,
 }
 
 impl Cause {
@@ -34,9 +38,17 @@ impl Cause {
         match self {
             Self::Scope => "scope",
             Self::Lot => "lot",
+            Self::Content => "content",
             Self::Made => "made",
             Self::Inside => "inside",
+            Self::Kept => "kept",
         }
+    }
+
+    /// Whether what is in it is held with it: what lies beside a held unit in a box is not.
+    #[must_use]
+    pub fn holds_contents(self) -> bool {
+        matches!(self, Self::Scope | Self::Lot | Self::Content)
     }
 }
 
@@ -99,8 +111,57 @@ pub async fn of_scope(tx: &mut Tx, genealogy: &Genealogy, scope: &Scope) -> Resu
     Ok(Found { members, lot, descendants })
 }
 
-/// These units, what was made of them where that is asked, and the packages with some of
-/// it inside, in the order of their keys; an error where that is more than one hold takes.
+/// How far what was made of units comes under a hold.
+#[derive(Clone, Copy)]
+enum Made<'a> {
+    /// Not at all: what is made from now on comes to it as it is told.
+    No,
+    /// All of it, whenever it was made; by links up to a moment where one is given.
+    Ever(&'a Genealogy, Option<Moment>),
+    /// What was made after this hold was placed.
+    Since(Uuid),
+}
+
+/// Units in the order in which they were found, each once.
+#[derive(Default)]
+struct Gathered {
+    seen: HashSet<i64>,
+    members: Vec<Member>,
+}
+
+impl Gathered {
+    /// Takes those that are not there yet; answers them.
+    fn add(&mut self, keys: Vec<i64>, cause: Cause) -> Vec<i64> {
+        let fresh: Vec<i64> = keys.into_iter().filter(|key| self.seen.insert(*key)).collect();
+        self.members.extend(fresh.iter().map(|&key| Member { key, cause, way: None }));
+        fresh
+    }
+
+    /// What was made of these goods, the packages with some of it inside, and what was made
+    /// of those.
+    async fn spread(&mut self, tx: &mut Tx, goods: Vec<i64>, how: Made<'_>, limit: i64) -> Result<(), Error> {
+        let mut open = goods;
+        loop {
+            let made = match how {
+                Made::No => Vec::new(),
+                Made::Ever(genealogy, None) => genealogy.made(tx, &open, limit).await?,
+                Made::Ever(genealogy, Some(moment)) => genealogy.made_to(tx, moment, &open, limit).await?,
+                Made::Since(hold_id) => store::made_since(tx, hold_id, &open, limit).await?,
+            };
+            open.extend(self.add(made, Cause::Made));
+            let packages = store::packages(tx, &open, limit).await?;
+            open = self.add(packages, Cause::Inside);
+            let full = i64::try_from(self.members.len()).is_ok_and(|count| count >= limit);
+            if open.is_empty() || full || matches!(how, Made::No) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// These units and what is in them, what was made of that where that is asked, and the
+/// packages with some of it inside, in the order of their keys; an error where that is more
+/// than one hold takes.
 ///
 /// # Errors
 /// The database.
@@ -112,22 +173,28 @@ pub(super) async fn around(
     descendants: bool,
 ) -> Result<Result<Vec<Member>, ()>, Error> {
     let limit = MAX_MEMBERS as i64 + 1;
-    let mut seen: HashSet<i64> = HashSet::new();
-    let mut members = Vec::new();
-    let mut add = |keys: Vec<i64>, cause: Cause| {
-        let fresh = keys.into_iter().filter(|key| seen.insert(*key));
-        members.extend(fresh.map(|key| Member { key, cause, way: None }));
-    };
-    let made = if descendants { genealogy.descendants(tx, &named, limit).await? } else { Vec::new() };
-    let around = [named.as_slice(), made.as_slice()].concat();
-    add(named, cause);
-    add(made, Cause::Made);
-    add(store::packages(tx, &around, limit).await?, Cause::Inside);
-    if members.len() > MAX_MEMBERS {
+    let mut found = Gathered::default();
+    let contents =
+        if cause.holds_contents() { genealogy.contents(tx, &named, limit).await? } else { Vec::new() };
+    let mut goods = found.add(named, cause);
+    goods.extend(found.add(contents, Cause::Content));
+    let how = if descendants { Made::Ever(genealogy, None) } else { Made::No };
+    found.spread(tx, goods, how, limit).await?;
+    if found.members.len() > MAX_MEMBERS {
         return Ok(Err(()));
     }
-    members.sort_by_key(|member| member.key);
-    Ok(Ok(members))
+    found.members.sort_by_key(|member| member.key);
+    Ok(Ok(found.members))
+}
+
+/// The packages with some of these units inside, in the order of their keys.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn packages_of(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Member>, Error> {
+    let mut found = store::packages(tx, keys, MAX_MEMBERS as i64 + 1).await?;
+    found.sort_unstable();
+    Ok(found.into_iter().map(|key| Member { key, cause: Cause::Inside, way: None }).collect())
 }
 
 /// Refuses a kept scope that is not there, or not whole.
@@ -154,7 +221,8 @@ pub struct Born {
 /// What comes under a hold now because of units that events up to `moment` named:
 /// `touched` are members already, `born` labels of its lot that are not yet. A hold of a
 /// plant, and one of the office without what was made of its units, is on what comes to
-/// contain them, not on what was made of them before.
+/// contain them, not on what was made of them before. Beside it the parts of the hold whose
+/// members are held in another way now.
 ///
 /// # Errors
 /// The database.
@@ -165,37 +233,41 @@ pub async fn joining(
     touched: &[i64],
     born: &[Born],
     hold: &HoldRow,
-) -> Result<Vec<Member>, Error> {
-    let mut members: Vec<Member> = born
-        .iter()
-        .map(|born| Member { key: born.key, cause: Cause::Lot, way: Some(born.way.clone()) })
-        .collect();
-    let mut around: Vec<i64> = touched.to_vec();
-    around.extend(born.iter().map(|born| born.key));
-    let mut seen: HashSet<i64> = around.iter().copied().collect();
+) -> Result<(Vec<Member>, Vec<i32>), Error> {
+    let born_keys: Vec<i64> = born.iter().map(|born| born.key).collect();
+    let inside = store::contents::inside(tx, hold_id, touched, &born_keys, MOST_JOINING).await?;
+    // What was held for something in it, or as made of something, is held for its own sake now.
+    let keys: Vec<i64> = inside.iter().map(|one| one.key).collect();
+    let changed = store::contents::hold_wholly(tx, hold_id, &keys).await?;
+    let mut ways: HashMap<i64, Option<WayIn>> = HashMap::new();
+    let mut found = Gathered { seen: touched.iter().copied().collect(), ..Gathered::default() };
+    found.add(born_keys, Cause::Lot);
+    ways.extend(born.iter().map(|born| (born.key, Some(born.way.clone()))));
+    found.add(inside.iter().map(|one| one.key).collect(), Cause::Content);
+    ways.extend(inside.into_iter().map(|one| (one.key, one.way)));
+    let mut goods = touched.to_vec();
+    goods.extend(found.members.iter().map(|member| member.key));
     // What is made of it from now on comes under the hold whatever was asked; only what
     // was made of it before may be left out.
-    let made = if hold.descendants && hold.placed.is_none() {
-        genealogy.descendants_to(tx, moment, &around, MOST_JOINING).await?
-    } else {
-        store::made_since(tx, hold_id, &around, MOST_JOINING).await?
+    let how = match hold.descendants && hold.placed.is_none() {
+        true => Made::Ever(genealogy, Some(moment)),
+        false => Made::Since(hold_id),
     };
-    let made = store::not_held_by(tx, hold_id, &made).await?;
-    let made: Vec<i64> = made.into_iter().filter(|key| seen.insert(*key)).collect();
-    members.extend(made.iter().map(|&key| Member { key, cause: Cause::Made, way: None }));
-    around.extend(made);
-    let packages = store::packages(tx, &around, MOST_JOINING).await?;
-    let packages = store::not_held_by(tx, hold_id, &packages).await?;
-    let packages = packages.into_iter().filter(|key| seen.insert(*key));
-    members.extend(packages.map(|key| Member { key, cause: Cause::Inside, way: None }));
-    let fresh: Vec<i64> = members.iter().filter(|m| m.way.is_none()).map(|m| m.key).collect();
+    found.spread(tx, goods, how, MOST_JOINING).await?;
+    let keys: Vec<i64> = found.members.iter().map(|member| member.key).collect();
+    let fresh: HashSet<i64> = store::not_held_by(tx, hold_id, &keys).await?.into_iter().collect();
+    let mut members = found.members;
+    members.retain(|member| fresh.contains(&member.key));
     let all: Vec<i64> = members.iter().map(|m| m.key).collect();
-    let ways = store::ways_in(tx, hold_id, &fresh, &all).await?;
-    for member in members.iter_mut().filter(|member| member.way.is_none()) {
-        member.way = ways.get(&member.key).cloned();
+    let unknown: Vec<i64> = all.iter().copied().filter(|key| !ways.contains_key(key)).collect();
+    ways.extend(
+        store::ways_in(tx, hold_id, &unknown, &all).await?.into_iter().map(|(key, way)| (key, Some(way))),
+    );
+    for member in &mut members {
+        member.way = ways.remove(&member.key).flatten();
     }
     members.sort_by_key(|member| member.key);
-    Ok(members)
+    Ok((members, changed))
 }
 
 /// Most units that come under one hold in one step of the follower.

@@ -10,6 +10,7 @@
 
 pub mod acts;
 mod api;
+mod attached;
 pub mod check;
 #[cfg(test)]
 mod clock_tests;
@@ -18,6 +19,8 @@ pub mod follow;
 mod follow_tests;
 pub mod kept;
 pub mod members;
+#[cfg(test)]
+mod package_tests;
 #[cfg(test)]
 mod reach_tests;
 pub(crate) mod store;
@@ -46,6 +49,7 @@ use crate::ingest::store::cursor;
 use crate::ingest::{IngestError, office};
 use crate::rights::HOLD_READ;
 
+pub use attached::KIND;
 pub use told::Told;
 
 /// A hold was placed in the office.
@@ -79,7 +83,13 @@ pub(crate) const TEXTS: Sources<'static> = [
 #[must_use]
 pub fn module(genealogy: &Genealogy) -> Module {
     let routes = api::router().layer(axum::Extension(genealogy.clone()));
-    Module::new("holds").routes(routes).operations(api::operations()).texts(TEXTS).kinds(KINDS)
+    Module::new("holds")
+        .feature(crate::features::PRODUCTION)
+        .routes(routes)
+        .operations(api::operations())
+        .texts(TEXTS)
+        .kinds(KINDS)
+        .attached([attached::ATTACHED])
 }
 
 /// Most labels of one hold. A larger scope is a recall, which holds by lot.
@@ -246,18 +256,16 @@ pub(crate) struct Sought<'a> {
     pub named: serde_json::Value,
     /// A reason code, or a text.
     pub reason: &'a str,
-    /// The labels, in order, each once.
-    pub keys: &'a [i64],
-    /// What they went into, as far as it is to be held as well, in order; none of `keys`.
-    pub made: &'a [i64],
+    /// The labels, each once, and how each came to it.
+    pub labels: &'a [(i64, Cause)],
     /// The lot.
     pub lot: Option<Uuid>,
     /// A batch before which they were looked for.
     pub looked_batch: i64,
 }
 
-/// Places one hold on what somebody else found. What is made of it later is held too. As
-/// [`place`].
+/// Places one hold on what somebody else found, and on the packages with some of it inside.
+/// What is made of it later is held too. As [`place`].
 ///
 /// # Errors
 /// [`HoldError`]; nothing is held then.
@@ -266,20 +274,20 @@ pub(crate) async fn place_found(
     sought: Sought<'_>,
     now: DateTime<Utc>,
 ) -> Result<Done, HoldError> {
-    let Sought { named, reason, keys, made, lot, looked_batch } = sought;
+    let Sought { named, reason, labels, lot, looked_batch } = sought;
     if reason.is_empty() || reason.len() > MAX_REASON {
         return Err(HoldError::Reason);
     }
-    if keys.is_empty() && lot.is_none() {
+    if labels.is_empty() && lot.is_none() {
         return Err(HoldError::Unknown);
     }
-    if keys.len() + made.len() > MAX_MEMBERS {
+    let keys: Vec<i64> = labels.iter().map(|(key, _)| *key).collect();
+    let mut members: Vec<Member> =
+        labels.iter().map(|&(key, cause)| Member { key, cause, way: None }).collect();
+    members.extend(members::packages_of(tx, &keys).await?);
+    if members.len() > MAX_MEMBERS {
         return Err(HoldError::TooMany);
     }
-    let member = |key: &i64, cause| Member { key: *key, cause, way: None };
-    let named_keys = keys.iter().map(|key| member(key, Cause::Scope));
-    let mut members: Vec<Member> =
-        named_keys.chain(made.iter().map(|key| member(key, Cause::Made))).collect();
     members.sort_by_key(|member| member.key);
     let found = Found { members, lot, descendants: true };
     let hold_id = Uuid::now_v7();
@@ -303,7 +311,7 @@ async fn put(tx: &mut Tx, put: &Put<'_>, now: DateTime<Utc>) -> Result<Done, Hol
     let lots: Vec<Uuid> = found.lot.into_iter().collect();
     let hold_id = *hold_id;
     let tenant = tx.tenant();
-    let rows = rows(hold_id, reason, &keys, &lots);
+    let rows = rows(hold_id, reason, &found.members, &lots);
     let hold = store::NewHold {
         hold_id,
         reason,
@@ -382,11 +390,12 @@ pub async fn release(
     // The plant that placed it has it on its label, beside what it was told. A row that is
     // withdrawn keeps its last body, so that says it first.
     if let Some(key) = hold.first_key.filter(|_| hold.placed.is_some()) {
-        let mut lifted = row(hold_id, 0, &hold.reason, &[key], &[]);
+        let mut lifted = row(hold_id, 0, &hold.reason, &Keys { all: vec![key], inside: Vec::new() }, &[]);
         lifted.body["lifted"] = true.into();
         reference::publish_all(tx, vec![lifted]).await?;
     }
-    let gone = (0..parts).map(|part| Row { deleted: true, ..row(hold_id, part, &hold.reason, &[], &[]) });
+    let gone = (0..parts)
+        .map(|part| Row { deleted: true, ..row(hold_id, part, &hold.reason, &Keys::default(), &[]) });
     let published = reference::publish_all(tx, gone.collect()).await?;
     let told = acts::Version { generation: generation(tx).await?, version: published.version };
     store::release_told(tx, hold_id, told).await?;
@@ -467,22 +476,43 @@ impl<'a> Note<'a> {
     }
 }
 
+/// The keys of one row that plants are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// All of them.
+    pub all: Vec<i64>,
+    /// Those of them that are held only while something held is in them: what else is in them
+    /// may be taken out.
+    pub inside: Vec<i64>,
+}
+
+impl Keys {
+    fn of(members: &[Member]) -> Self {
+        let inside = |member: &&Member| matches!(member.cause, Cause::Inside | Cause::Kept);
+        Self {
+            all: members.iter().map(|member| member.key).collect(),
+            inside: members.iter().filter(inside).map(|member| member.key).collect(),
+        }
+    }
+}
+
 /// What plants are told. A large hold takes several rows, each a hold of its own to
 /// the plant.
-pub(crate) fn rows(hold_id: Uuid, reason: &str, keys: &[i64], lots: &[Uuid]) -> Vec<Row> {
-    let parts: Vec<&[i64]> = if keys.is_empty() { vec![&[]] } else { keys.chunks(PER_ROW).collect() };
+fn rows(hold_id: Uuid, reason: &str, members: &[Member], lots: &[Uuid]) -> Vec<Row> {
+    let parts: Vec<&[Member]> =
+        if members.is_empty() { vec![&[]] } else { members.chunks(PER_ROW).collect() };
     (0..)
         .zip(parts)
-        .map(|(part, keys)| row(hold_id, part, reason, keys, if part == 0 { lots } else { &[] }))
+        .map(|(part, chunk)| row(hold_id, part, reason, &Keys::of(chunk), if part == 0 { lots } else { &[] }))
         .collect()
 }
 
 /// One row of a hold, in the shape of `edge-agent`'s `reference::Hold`.
-fn row(hold_id: Uuid, part: i32, reason: &str, keys: &[i64], lots: &[Uuid]) -> Row {
+fn row(hold_id: Uuid, part: i32, reason: &str, keys: &Keys, lots: &[Uuid]) -> Row {
     let id = if part == 0 { hold_id.to_string() } else { format!("{hold_id}/{part}") };
     Row {
         kind: "hold".into(),
-        body: json!({ "hold": id, "reason": reason, "keys": keys, "lots": lots }),
+        body: json!({ "hold": id, "reason": reason, "keys": keys.all, "inside": keys.inside, "lots": lots }),
         id,
         plant: None,
         deleted: false,

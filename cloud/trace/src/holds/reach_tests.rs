@@ -130,7 +130,8 @@ async fn a_hold_reaches_by_memory_what_it_reaches_by_the_sql() {
             same.expect("asked");
         }
         let figures = genealogy.figures();
-        assert_eq!((figures.from_memory, figures.from_sql), (8 * (UNITS as u64 + 1), 0));
+        assert!(figures.from_memory >= 8 * (UNITS as u64 + 1), "{figures:?}");
+        assert_eq!(figures.from_sql, 0);
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::acts::Version;
-use super::{generation, row, store};
+use super::{Keys, generation, row, store};
 use crate::projection::store::holds::Changed;
 
 /// What is to be told. Nothing of it is until [`Told::publish`].
@@ -43,7 +43,7 @@ impl Told {
         for part in 0..hold.parts.max(1) {
             let keys = match hold.stands {
                 true => store::follow::keys_of_part(tx, hold.hold_id, part).await?,
-                false => Vec::new(),
+                false => Keys::default(),
             };
             self.rows
                 .push(Row { deleted: !hold.stands, ..row(hold.hold_id, part, &hold.reason, &keys, &[]) });

@@ -48,6 +48,8 @@ pub struct HoldPreview {
     pub members: usize,
     /// Of these the ones that were named, or are of the lot.
     pub named: usize,
+    /// In packages that were named.
+    pub contents: usize,
     /// Made from them.
     pub made: usize,
     /// Packages with some of them inside.
@@ -137,7 +139,7 @@ pub struct HoldOne {
 pub struct HoldMember {
     /// The unit.
     pub uid: String,
-    /// scope, lot, made, inside.
+    /// scope, lot, content, made, inside, kept.
     pub cause: String,
     /// The member through which it came in later.
     pub via: Option<String>,
@@ -236,6 +238,7 @@ pub async fn preview(
         Ok(HoldPreview {
             members: keys.len(),
             named: of(&[members::Cause::Scope, members::Cause::Lot]),
+            contents: of(&[members::Cause::Content]),
             made: of(&[members::Cause::Made]),
             packages: of(&[members::Cause::Inside]),
             states: states(one::states(tx, &keys).await.map_err(HoldError::from)?),

@@ -1,9 +1,10 @@
 //! Which links an event makes between UIDs. Pure.
 //!
-//! A link's rows add up. For a pair of UIDs and a kind:
+//! For a pair of UIDs and a kind:
 //! * it was *ever made* where `opens − voids > 0`; recall follows these;
-//! * it is *open now* where `opens − voids − closes + reopens > 0`; as-built
-//!   follows these.
+//! * it is *open now* where something that was put in was not taken out since; as-built
+//!   follows these. Where `opens − voids − closes + reopens > 0` it is, whatever the order;
+//!   else the order of its turns says it ([`crate::genealogy::turns`]).
 //!
 //! So a correction never edits a row: it adds the rows that undo those of the
 //! event it corrects, and a correction of a correction adds the original ones

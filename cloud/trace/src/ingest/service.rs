@@ -22,6 +22,7 @@ use super::store::events::{LinkOf, NoteRow};
 use super::store::registry::SecondBirth;
 use super::store::{self, Stream};
 use super::{IngestError, corrections, masters};
+use crate::leases;
 
 /// Whose stream it is, as the certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -354,6 +355,7 @@ pub(super) async fn write(
     store::registry::aliases_insert(tx, stream, events).await?;
     store::events::subjects_insert(tx, stream, events).await?;
     store::events::references_insert(tx, stream, events).await?;
+    leases::used(tx, stream.agent_id, events).await?;
     store::events::readings_insert(tx, stream, events).await?;
     let links = events
         .iter()

@@ -3,14 +3,17 @@
 
 mod store;
 
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
+use platform::numbering::{NumberingError, agents};
 use serde_json::json;
 use uid::{MAX_SEQUENCE, TypeCode};
 use uuid::Uuid;
 
 use crate::ingest::epochs;
 use crate::ingest::findings::Finding;
+use crate::ingest::rows::{Decoded, EventRow};
 use crate::ingest::store as ingest_store;
 use crate::ingest::store::Stream;
 use crate::ingest::{IngestError, Source};
@@ -21,6 +24,8 @@ pub const MAX_LEASE: u32 = 1_000_000;
 pub const MIN_LEASE: u32 = 16;
 /// Most document numbers in one range. Unused ones leave a hole in the series.
 pub const MAX_SERIES: u32 = 1_000;
+/// Furthest from now of a moment for whose documents numbers are asked.
+const MOST_AWAY: TimeDelta = TimeDelta::days(60);
 
 /// Why nothing was granted.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,12 @@ pub enum LeaseError {
         /// What was asked.
         series: String,
     },
+    /// The moment for whose documents numbers are asked is far from now: a clock is wrong.
+    #[error("numbers are asked for documents of {0}, which is far from now: look at the agent's clock")]
+    Time(DateTime<Utc>),
+    /// A document series of the master.
+    #[error("{0}")]
+    Numbering(String),
     /// The agent is not in its current epoch, in which alone it may mint.
     #[error("the agent is to go on in epoch {current}")]
     OldEpoch {
@@ -70,6 +81,15 @@ pub enum LeaseError {
 impl From<sqlx::Error> for LeaseError {
     fn from(error: sqlx::Error) -> Self {
         Self::Db(DbError::Sqlx(error))
+    }
+}
+
+impl From<NumberingError> for LeaseError {
+    fn from(error: NumberingError) -> Self {
+        match error {
+            NumberingError::Db(error) => Self::Db(error),
+            error => Self::Numbering(error.to_string()),
+        }
     }
 }
 
@@ -101,6 +121,10 @@ pub struct SeriesLease {
     pub width: u32,
     /// The epoch in which they may be used.
     pub epoch: u32,
+    /// For documents from then on; `None`: without a beginning.
+    pub from: Option<DateTime<Utc>>,
+    /// For documents before then; `None`: without an end.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// Highest number of a type or series that an agent says it used or was granted.
@@ -158,7 +182,20 @@ pub async fn grant(
     Ok(Lease { kind, first: first.unsigned_abs(), last: last.unsigned_abs(), epoch: epoch.unsigned_abs() })
 }
 
-/// Grants the next `wanted` numbers of a document series of the agent's plant.
+/// Document numbers that are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// As stations of the plant name the series: `GRN`.
+    pub series: &'a str,
+    /// How many.
+    pub wanted: u32,
+    /// For documents of this moment.
+    pub at: DateTime<Utc>,
+}
+
+/// Grants numbers of the document series that stations of the agent's plant name so, for
+/// documents of a moment: of the master where it has one, else of those that the plant's file
+/// made.
 ///
 /// # Errors
 /// See [`LeaseError`].
@@ -166,17 +203,34 @@ pub async fn grant_series(
     tx: &mut Tx,
     source: &Source,
     epoch: i32,
-    series: &str,
-    wanted: u32,
+    asked: Asked<'_>,
+    now: DateTime<Utc>,
 ) -> Result<SeriesLease, LeaseError> {
+    let Asked { series, wanted, at } = asked;
     let plant = source.plant.as_deref().ok_or(LeaseError::NoPlant)?;
     check_epoch(tx, source, epoch).await?;
+    if (at - now).abs() > MOST_AWAY {
+        return Err(LeaseError::Time(at));
+    }
     let missing = || LeaseError::Series {
         plant: plant.to_owned(),
         series: series.chars().take(40).filter(|c| !c.is_control()).collect(),
     };
     if series.contains('\0') {
         return Err(missing());
+    }
+    let agent = agents::Agent { id: source.agent_id, plant, epoch };
+    if let Some(lent) = agents::lend(tx, agent, series, wanted, at, now).await? {
+        return Ok(SeriesLease {
+            series: series.to_owned(),
+            prefix: lent.prefix,
+            first: lent.first.unsigned_abs(),
+            last: lent.last.unsigned_abs(),
+            width: u32::from(lent.width.unsigned_abs()),
+            epoch: epoch.unsigned_abs(),
+            from: lent.from,
+            until: lent.until,
+        });
     }
     let row = store::series_lock(tx, source.tenant, plant, series).await?.ok_or_else(missing)?;
     let last = row.next + i64::from(wanted.clamp(1, MAX_SERIES)) - 1;
@@ -188,6 +242,8 @@ pub async fn grant_series(
         last: last.unsigned_abs(),
         width: u32::from(row.width.unsigned_abs()),
         epoch: epoch.unsigned_abs(),
+        from: None,
+        until: None,
     })
 }
 
@@ -240,6 +296,18 @@ pub async fn lift(tx: &mut Tx, source: &Source, epoch: i32, marks: &[Mark]) -> R
     Ok(lifted)
 }
 
+/// The highest number of those of a series that begin so; an agent tells all of a series
+/// under no beginning besides.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SeriesMark {
+    /// As stations name the series.
+    pub series: String,
+    /// What the numbers begin with.
+    pub prefix: String,
+    /// The highest that was granted.
+    pub highest: u64,
+}
+
 /// As [`lift`], for document series. One that the plant does not have is passed
 /// over.
 ///
@@ -249,25 +317,40 @@ pub async fn lift_series(
     tx: &mut Tx,
     source: &Source,
     epoch: i32,
-    marks: &[Mark],
+    marks: &[SeriesMark],
+    now: DateTime<Utc>,
 ) -> Result<bool, LeaseError> {
     let Some(plant) = source.plant.as_deref() else {
         return Ok(false);
     };
-    let mut marks: Vec<(&str, i64)> = marks
+    let mut marks: Vec<(&str, &str, i64)> = marks
         .iter()
-        .filter(|mark| !mark.kind.contains('\0'))
-        .filter_map(|mark| Some((mark.kind.as_str(), i64::try_from(mark.highest).ok()?)))
-        .filter(|(_, highest)| (1..i64::MAX / 2).contains(highest))
+        .filter(|mark| !mark.series.contains('\0') && !mark.prefix.contains('\0'))
+        .filter_map(|mark| {
+            Some((mark.series.as_str(), mark.prefix.as_str(), i64::try_from(mark.highest).ok()?))
+        })
+        .filter(|(.., highest)| (1..i64::MAX / 2).contains(highest))
         .collect();
     marks.sort_unstable();
     let stream = Stream { tenant: source.tenant, agent_id: source.agent_id, epoch };
+    let agent = agents::Agent { id: source.agent_id, plant, epoch };
     let mut findings = Vec::new();
-    for (series, highest) in marks {
+    for (series, prefix, highest) in marks {
+        if !prefix.is_empty()
+            && let Some((next, lifted)) = agents::lift(tx, agent, series, (prefix, highest), now).await?
+        {
+            findings.push(Finding::lifted(stream, plant, "series", series, next, lifted));
+            continue;
+        }
+        // Over all beginnings it says nothing of one of them.
+        if prefix.is_empty() && agents::has(tx, plant, series).await? {
+            continue;
+        }
         let Some(row) = store::series_lock(tx, source.tenant, plant, series).await? else {
             continue;
         };
-        if row.next <= highest {
+        let of_row = prefix.is_empty() || prefix == row.prefix;
+        if of_row && row.next <= highest {
             store::series_set(tx, source.tenant, plant, series, highest + 1).await?;
             findings.push(Finding::lifted(stream, plant, "series", series, row.next, highest + 1));
         }
@@ -278,8 +361,33 @@ pub async fn lift_series(
 }
 
 /// Voids what is unused of an agent's leases of epochs before `epoch`.
-pub(crate) async fn burn(tx: &mut Tx, tenant: Uuid, agent_id: Uuid, epoch: i32) -> Result<u64, sqlx::Error> {
-    store::leases_burn(tx, tenant, agent_id, epoch).await
+pub(crate) async fn burn(tx: &mut Tx, tenant: Uuid, agent_id: Uuid, epoch: i32) -> Result<u64, DbError> {
+    let void = store::leases_burn(tx, tenant, agent_id, epoch).await?;
+    agents::burn(tx, agent_id, epoch).await?;
+    Ok(void)
+}
+
+/// Records which document numbers of the agent's ranges were given out, as its events say.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn used(tx: &mut Tx, agent_id: Uuid, events: &[Decoded]) -> Result<(), DbError> {
+    let uses: Vec<agents::Use<'_>> = events
+        .iter()
+        .flat_map(|event| event.references.iter().map(move |reference| (event, reference)))
+        .filter(|(_, reference)| reference.number.ends_with(|c: char| c.is_ascii_digit()))
+        .map(|(event, reference)| agents::Use {
+            number: &reference.number,
+            day: day(&event.event),
+            event: event.event.event_id,
+        })
+        .collect();
+    agents::used(tx, agent_id, &uses).await
+}
+
+/// The day of an event by its plant's clock.
+fn day(event: &EventRow) -> NaiveDate {
+    (event.occurred_at + TimeDelta::minutes(event.occurred_offset_min.into())).date_naive()
 }
 
 /// An operator's command: raises an agent's epoch, burning what is unused of

@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use chrono::{DateTime, Utc};
 use platform::i18n::Texts;
+use platform::web::list::{Cell, Column, List, Row, Tab, address};
 use platform::web::{AppState, Caller, IfMatch, Path, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::detail::{self, Side};
-use super::say::{self, Zones, encoded};
+use super::say::{self, Zones};
 use super::who::Names;
 use crate::exceptions::model::{
     ExceptionAssign, ExceptionCount, ExceptionDetail, ExceptionPage, ExceptionReopen, ExceptionResolve,
@@ -41,21 +42,30 @@ struct Asked {
 #[template(path = "exceptions.html")]
 struct Page<'a> {
     texts: &'a Texts,
-    zones: Zones,
     now: DateTime<Utc>,
     /// open, mine, assigned or resolved.
     tab: String,
-    /// Whether the reader can have any of their own.
-    person: bool,
     kind: String,
     plant: String,
-    /// The kind and the plant that are asked for, to be kept in addresses.
-    filter: String,
     counts: Vec<ExceptionCount>,
+    list: List<'a>,
+}
+
+/// Both sides of an exception, folded away under its row.
+#[derive(Template)]
+#[template(path = "exceptions/sides.html")]
+struct Sides<'a> {
+    texts: &'a Texts,
+    sides: Vec<Side>,
+    detail: &'a serde_json::Value,
+}
+
+/// Exceptions with who is who.
+struct Told<'a> {
+    caller: &'a Caller,
+    zones: Zones,
     names: Names,
-    page: ExceptionPage,
-    /// The next page's address.
-    next: Option<String>,
+    now: DateTime<Utc>,
 }
 
 /// `GET /exceptions`
@@ -68,11 +78,6 @@ pub(super) async fn page(
     caller.require_somewhere(&EXCEPTION_READ)?;
     let asked = query::<Asked>(&uri)?;
     let tab = if asked.status.is_empty() { "open".to_owned() } else { asked.status };
-    let kept = [("kind", &asked.kind), ("plant", &asked.plant)]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("&{name}={}", encoded(value)))
-        .collect::<String>();
     let person = caller.person().ok();
     let (status, assigned_to) = match person {
         Some(person) if tab == MINE => ("assigned".to_owned(), person.to_string()),
@@ -91,25 +96,12 @@ pub(super) async fn page(
         actors.extend(detail::people(&one.detail));
     }
     let names = Names::read(&state, &caller, actors.iter().map(String::as_str)).await?;
-    let next =
-        page.next.as_ref().map(|next| format!("/exceptions?status={tab}{kept}&after={}", encoded(next)));
-    let zones = zones(&state, &caller).await?;
+    let now = Utc::now();
+    let told = Told { caller: &caller, zones: zones(&state, &caller).await?, names, now };
+    let (kind, plant) = (asked.kind, asked.plant);
+    let list = told.list((&tab, person.is_some()), (&kind, &plant), &page)?;
     let shell = Shell::new(&state, &caller, caller.t("trace-exceptions-title"), "/exceptions");
-    let view = Page {
-        texts: &caller.texts,
-        zones,
-        now: Utc::now(),
-        tab,
-        person: person.is_some(),
-        kind: asked.kind,
-        plant: asked.plant,
-        filter: kept,
-        counts,
-        names,
-        page,
-        next,
-    };
-    shell.page(&headers, &view)
+    shell.page(&headers, &Page { texts: &caller.texts, now, tab, kind, plant, counts, list })
 }
 
 async fn zones(state: &AppState, caller: &Caller) -> Result<Zones, Problem> {
@@ -118,24 +110,77 @@ async fn zones(state: &AppState, caller: &Caller) -> Result<Zones, Problem> {
     Ok(zones.await?)
 }
 
-impl Page<'_> {
-    fn sides(&self, one: &ExceptionView) -> Vec<Side> {
-        detail::sides(self.texts, &self.zones, &one.plant, &one.detail, &|id| self.who(id))
-    }
-
+impl<'a> Told<'a> {
     fn who(&self, id: &str) -> String {
-        named(self.texts, &self.names, id)
+        named(&self.caller.texts, &self.names, id)
     }
 
-    fn tabs(&self) -> Vec<&'static str> {
-        let all = ["open", MINE, "assigned", "resolved"];
-        all.into_iter().filter(|tab| self.person || *tab != MINE).collect()
+    fn list(
+        &self,
+        (tab, person): (&str, bool),
+        (kind, plant): (&str, &str),
+        page: &ExceptionPage,
+    ) -> Result<List<'a>, Problem> {
+        let texts = &self.caller.texts;
+        let at = |tab: &str, after: &str| {
+            address("/exceptions", &[("status", tab), ("kind", kind), ("plant", plant), ("after", after)])
+        };
+        let tabs = ["open", MINE, "assigned", "resolved"].into_iter().filter(|one| person || *one != MINE);
+        let tabs = tabs.map(|one| {
+            let said = if one == MINE { texts.t("exceptions-mine") } else { say::name(texts, "status", one) };
+            Tab::new(at(one, ""), said, one == tab)
+        });
+        let rows: Result<Vec<Row>, Problem> = page.exceptions.iter().map(|one| self.row(one)).collect();
+        let narrowed = !kind.is_empty() || !plant.is_empty();
+        let list = List::new(texts, "/exceptions")
+            .tabs(texts.t("trace-filter"), [tabs.collect()])
+            .columns([
+                Column::new("exceptions-kind"),
+                Column::new("trace-by-uid"),
+                Column::new("trace-plant"),
+                Column::new("trace-document"),
+                Column::new("trace-since"),
+                Column::new("exceptions-with"),
+            ])
+            .rows(rows?)
+            .empty(texts.t("trace-exceptions-none"))
+            .narrowed(narrowed, address("/exceptions", &[("status", tab)]))
+            .next(page.next.as_ref().map(|next| at(tab, next)));
+        Ok(if tab == "open" { list.teaches(texts.t("exceptions-none-open")) } else { list })
     }
 
-    /// Where the list of a count is.
-    fn of_count(&self, count: &ExceptionCount, status: &str) -> String {
-        format!("/exceptions?status={status}&kind={}&plant={}", encoded(&count.kind), encoded(&count.plant))
+    fn row(&self, one: &ExceptionView) -> Result<Row, Problem> {
+        let texts = &self.caller.texts;
+        let uid = one.uid.as_deref().unwrap_or_default();
+        let since = texts.time(&one.opened_at, self.zones.of(&one.plant));
+        let since = match one.resolved_at {
+            None => Cell::text(since).under(texts.ago(&one.opened_at, &self.now)),
+            Some(_) => Cell::text(since),
+        };
+        // Who is at it; of one that is over who ended it, and how.
+        let by = one.resolved_by.as_ref().or(one.assigned_to.as_ref());
+        let how = [
+            one.choice.as_deref().map(|code| choice(texts, code)),
+            one.resolution.as_deref().map(|how| say::resolution(texts, how)),
+        ];
+        let how: Vec<String> = how.into_iter().flatten().collect();
+        let sides = detail::sides(texts, &self.zones, &one.plant, &one.detail, &|id| self.who(id));
+        let row = Row::new([
+            Cell::text(say::exception(texts, &one.kind)),
+            Cell::code(uid).to(format!("/trace/{uid}")),
+            Cell::text(&one.plant),
+            Cell::text(&one.document),
+            since,
+            Cell::text(by.map(|by| self.who(by)).unwrap_or_default()).under(how.join(" · ")),
+        ]);
+        let below = Sides { texts, sides, detail: &one.detail }.render()?;
+        Ok(row.to(format!("/exceptions/{}", one.exception_id)).below(Some(below)))
     }
+}
+
+/// Where the list of a count is.
+fn of_count(count: &ExceptionCount, status: &str) -> String {
+    address("/exceptions", &[("status", status), ("kind", &count.kind), ("plant", &count.plant)])
 }
 
 /// A person's name, else what is known of who it is.
@@ -164,6 +209,8 @@ struct One<'a> {
     typed: Typed,
     /// What was wrong: of a field, or of the whole.
     errors: Vec<(String, String)>,
+    /// Where its files are shown.
+    files: String,
 }
 
 /// What was typed into one of the forms.
@@ -234,8 +281,11 @@ async fn show(
         may_assign,
         typed,
         errors,
+        files: state.files.panel(&caller.texts, crate::exceptions::KIND, &id.to_string())?,
     };
-    Shell::new(state, caller, title, "/exceptions").page(headers, &view)
+    Shell::new(state, caller, title, "/exceptions")
+        .under("/exceptions", caller.t("trace-exceptions-title"))
+        .page(headers, &view)
 }
 
 /// Back to the exception; or its page again, with what was wrong. Somebody else's

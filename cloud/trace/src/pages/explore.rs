@@ -76,6 +76,7 @@ pub(super) async fn lot(
     let title = caller.texts.t1("trace-lot-title", "lot", &page.lot.supplier_lot);
     let recalls = leads_to(&state, &caller, "/recalls");
     Shell::new(&state, &caller, title, "/trace")
+        .under("/trace", caller.t("trace-search-title"))
         .page(&headers, &Lot { texts: &caller.texts, zones, page, recalls })
 }
 
@@ -109,6 +110,7 @@ pub(super) async fn document(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
     Shell::new(&state, &caller, page.number.clone(), "/trace")
+        .under("/trace", caller.t("trace-search-title"))
         .page(&headers, &DocumentPage { texts: &caller.texts, zones, words, page })
 }
 
@@ -144,6 +146,7 @@ pub(super) async fn customer(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let words = Words::read(&state, &caller, &Codes::of_passes(&page.passes)).await?;
     Shell::new(&state, &caller, page.name.clone(), "/trace")
+        .under("/trace", caller.t("trace-search-title"))
         .page(&headers, &CustomerPage { texts: &caller.texts, zones, words, page, after_order })
 }
 
@@ -245,7 +248,9 @@ async fn passes(
         page,
     };
     let title = view.words.person(code).to_owned();
-    Shell::new(state, caller, title, "/trace").page(headers, &view)
+    Shell::new(state, caller, title, "/trace")
+        .under("/trace", caller.t("trace-search-title"))
+        .page(headers, &view)
 }
 
 #[derive(Template)]
@@ -333,7 +338,9 @@ pub(super) async fn compared(
     };
     let words = Words::read(&state, &caller, &Codes::default()).await?;
     let view = ComparePage { texts: &caller.texts, zones, words, a: &asked.a, b: &asked.b, error, found };
-    Shell::new(&state, &caller, caller.t("trace-compare-title"), "/trace").page(&headers, &view)
+    Shell::new(&state, &caller, caller.t("trace-compare-title"), "/trace")
+        .under("/trace", caller.t("trace-search-title"))
+        .page(&headers, &view)
 }
 
 #[derive(Template)]
@@ -480,7 +487,10 @@ pub(super) async fn picture(
     let (narrow, wide) = (picture::draw(&found.picture, 2), picture::draw(&found.picture, 5));
     let title = caller.texts.t1("trace-picture-title", "uid", &found.uid);
     let view = PicturePage { texts: &caller.texts, zones, found, asked, narrow, wide };
-    Shell::new(&state, &caller, title, "/trace").page(&headers, &view)
+    Shell::new(&state, &caller, title, "/trace")
+        .under("/trace", caller.t("trace-search-title"))
+        .under(format!("/trace/{}", view.found.uid), &*view.found.uid)
+        .page(&headers, &view)
 }
 
 #[derive(Template)]
@@ -541,7 +551,10 @@ pub(super) async fn report(
     let title = report.trace.uid.clone();
     let words = Words::read(&state, &caller, &Codes::of_report(&report)).await?;
     let view = ReportPage { texts: &caller.texts, zones, words, report, shown: SHOWN };
-    Shell::new(&state, &caller, title, "/trace").page(&headers, &view)
+    Shell::new(&state, &caller, title.clone(), "/trace")
+        .under("/trace", caller.t("trace-search-title"))
+        .under(format!("/trace/{title}"), title)
+        .page(&headers, &view)
 }
 
 /// `GET /trace/{uid}/report.xlsx`

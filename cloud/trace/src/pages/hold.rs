@@ -46,6 +46,8 @@ struct Page<'a> {
     may_release: bool,
     next: Option<String>,
     next_acts: Option<String>,
+    /// Where its files are shown.
+    files: String,
 }
 
 /// `GET /holds/{id}`
@@ -73,7 +75,7 @@ pub(super) async fn one(
     let next = members.next.as_ref().map(|next| format!("/holds/{id}?after={next}{only}#members"));
     let next_acts = acts.next.as_ref().map(|next| format!("/holds/{id}?acts_after={next}#acts"));
     let reason = words.reason(&caller.texts, &hold.reason);
-    let shell = Shell::new(&state, &caller, reason, "/holds");
+    let shell = Shell::new(&state, &caller, reason, "/holds").under("/holds", caller.t("trace-holds-title"));
     let view = Page {
         texts: &caller.texts,
         zones,
@@ -86,6 +88,7 @@ pub(super) async fn one(
         late,
         next,
         next_acts,
+        files: state.files.panel(&caller.texts, crate::holds::KIND, &id.to_string())?,
     };
     shell.page(&headers, &view)
 }

@@ -10,6 +10,8 @@ use chrono::Utc;
 use platform::db::DbError;
 use platform::i18n::Texts;
 use platform::people::USER_READ;
+use platform::web::fields::{Fields, Input};
+use platform::web::list::{Cell, Column, List, Row, Tab, address};
 use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -113,20 +115,91 @@ async fn offered(state: &AppState, caller: &Caller) -> Result<Offered, Problem> 
 #[template(path = "holds.html")]
 struct Page<'a> {
     texts: &'a Texts,
-    zone: chrono_tz::Tz,
-    may_place: bool,
-    may_release: bool,
-    status: String,
-    page: HoldPage,
-    next: Option<String>,
     typed: &'a Typed,
-    offered: Offered,
     /// Of the scope that is to be held.
     scope_name: String,
-    /// Of whoever placed them, and why.
-    words: Words,
-    /// What was wrong with it.
-    error: Option<String>,
+    /// For who may place one.
+    fields: Option<Fields<'a>>,
+    list: List<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "holds/release.html")]
+struct Release<'a> {
+    texts: &'a Texts,
+    hold: Uuid,
+}
+
+/// The form that places a hold: what it would hold is shown first.
+fn fields<'a>(texts: &'a Texts, typed: &Typed, offered: Offered, error: Option<String>) -> Fields<'a> {
+    let needs_reason = offered.reasons.is_empty();
+    let mut fields = Fields::new(texts, "/holds/look", texts.t("holds-look")).asks().danger().told(error);
+    if typed.scope.is_empty() {
+        let target = Input::text("uid", texts.t("trace-holds-target")).value(&typed.uid);
+        fields = fields.inputs([target.required().code()]);
+    } else {
+        fields = fields.hidden("scope", &typed.scope);
+    }
+    if !needs_reason {
+        let none = (String::new(), texts.t("holds-code-none"));
+        let codes = [none].into_iter().chain(offered.reasons);
+        fields = fields.inputs([Input::choice("code", texts.t("holds-code"), codes).value(&typed.code)]);
+    }
+    let me = (String::new(), texts.t("holds-owner-me"));
+    let people = [me].into_iter().chain(offered.people);
+    fields = fields.inputs([
+        Input::text("reason", texts.t("trace-reason"))
+            .value(&typed.reason)
+            .longest(200)
+            .is_required(needs_reason),
+        Input::choice("owner", texts.t("holds-owner"), people).value(&typed.owner),
+        Input::lines("notes", texts.t("holds-notes")).value(&typed.notes).longest(2000),
+    ]);
+    if typed.scope.is_empty() {
+        let said = texts.t("trace-holds-whole-lot");
+        fields = fields.inputs([Input::tick("whole_lot", said, typed.whole_lot.is_some())]);
+    }
+    let said = texts.t("trace-holds-descendants");
+    fields.inputs([Input::tick("descendants", said, typed.descendants.is_some())])
+}
+
+/// The holds that stand, or that are over, each with the form that releases it.
+fn list<'a>(caller: &'a Caller, status: &str, page: &HoldPage, words: &Words) -> Result<List<'a>, Problem> {
+    let texts = &caller.texts;
+    let at = |status: &str, after: &str| address("/holds", &[("status", status), ("after", after)]);
+    let tab = |one: &str, key: &str| Tab::new(at(one, ""), texts.t(key), one == status);
+    let may_release = status == "placed" && caller.may(&HOLD_RELEASE);
+    let mut rows = Vec::new();
+    for hold in &page.holds {
+        let first = hold.first.clone().unwrap_or_default();
+        let released = hold.released_at.map(|at| texts.time(&at, caller.zone)).unwrap_or_default();
+        let row = Row::new([
+            Cell::text(words.reason(texts, &hold.reason)),
+            Cell::code(&first).to(format!("/trace/{first}")),
+            Cell::text(say::number(texts, hold.members)),
+            Cell::text(texts.time(&hold.placed_at, caller.zone)).under(words.person(&hold.placed_by)),
+            Cell::text(released),
+        ]);
+        let release = Release { texts, hold: hold.hold_id };
+        let below = if may_release { Some(release.render()?) } else { None };
+        let row = row.to(format!("/holds/{}", hold.hold_id)).id(format!("hold-{}", hold.hold_id));
+        rows.push(row.below(below));
+    }
+    Ok(List::new(texts, "/holds")
+        .tabs(
+            texts.t("trace-filter"),
+            [vec![tab("placed", "trace-holds-placed"), tab("released", "trace-holds-released")]],
+        )
+        .columns([
+            Column::new("trace-reason"),
+            Column::new("trace-by-uid"),
+            Column::new("trace-holds-members").number(),
+            Column::new("trace-holds-placed"),
+            Column::new("trace-holds-released"),
+        ])
+        .rows(rows)
+        .empty(texts.t("trace-holds-none"))
+        .next(page.next.as_ref().map(|next| at(status, next))))
 }
 
 #[derive(Template)]
@@ -162,7 +235,6 @@ async fn show(
 ) -> Result<Response, Problem> {
     let status = if status.is_empty() { "placed" } else { status };
     let page = holding::list(&state.db, &caller.in_focus(&HOLD_READ), status, after, 50).await?;
-    let next = page.next.as_ref().map(|next| format!("/holds?status={status}&after={next}"));
     let shell = Shell::new(state, caller, caller.t("trace-holds-title"), "/holds");
     let mut codes = Codes::default();
     for hold in &page.holds {
@@ -181,20 +253,18 @@ async fn show(
         }
         Err(_) => None,
     };
+    let fields = if caller.may(&HOLD_PLACE) {
+        Some(fields(&caller.texts, typed, offered(state, caller).await?, error))
+    } else {
+        None
+    };
     let view = Page {
         texts: &caller.texts,
-        zone: caller.zone,
-        words,
+        typed,
         // One that is gone is told when it is asked for; until then it is called as it came.
         scope_name: scope_name.unwrap_or_else(|| typed.scope.clone()),
-        may_place: caller.may(&HOLD_PLACE),
-        may_release: caller.may(&HOLD_RELEASE),
-        status: status.to_owned(),
-        page,
-        next,
-        typed,
-        offered: if caller.may(&HOLD_PLACE) { offered(state, caller).await? } else { Offered::default() },
-        error,
+        fields,
+        list: list(caller, status, &page, &words)?,
     };
     shell.page(headers, &view)
 }
@@ -216,7 +286,8 @@ pub(super) async fn look(
     };
     match found {
         Ok(found) => {
-            let shell = Shell::new(&state, &caller, caller.t("trace-holds-place"), "/holds");
+            let shell = Shell::new(&state, &caller, caller.t("trace-holds-place"), "/holds")
+                .under("/holds", caller.t("trace-holds-title"));
             shell.page(&headers, &Look { texts: &caller.texts, typed: &typed, found })
         }
         Err(error) => wrong(&state, &caller, &headers, &typed, error).await,

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{Html, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, TimeZone, Utc};
 use platform::i18n::Texts;
 use platform::web::{AppState, Caller, Problem, Shell};
@@ -16,6 +16,7 @@ use crate::explore::model::AgentView;
 use crate::explore::names;
 use crate::explore::service::{self, FRESH};
 use crate::explore::store::label;
+use crate::features::PRODUCTION;
 use crate::rights::TRACE_READ;
 
 /// Lines of the stream of events.
@@ -66,6 +67,11 @@ pub(super) async fn page(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // Where signing in leads: of a tenant without what is shown here, to what there is.
+    if caller.without.feature(&PRODUCTION) {
+        let first = state.nav.iter().find(|item| item.is_for(&caller));
+        return Ok(Redirect::to(first.map_or("/account", |item| item.href)).into_response());
+    }
     caller.require_somewhere(&TRACE_READ)?;
     let now = Utc::now();
     let live = render_live(&state, &caller, now).await?;

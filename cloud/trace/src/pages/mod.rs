@@ -20,7 +20,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::{get, post};
 use platform::i18n::{Lang, Sources};
-use platform::web::{AppState, NavGroup, NavItem, Seen};
+use platform::web::{AppState, NavGroup, NavItem, Seen, always};
 
 use crate::rights::{EXCEPTION_READ, HOLD_READ, PLANT_READ, TRACE_READ};
 
@@ -74,7 +74,7 @@ pub const NAV: [NavItem; 5] = [
 /// The pages.
 pub fn router() -> Router<AppState> {
     Router::new()
-        .route("/", get(home::page))
+        .route("/", get(home::page).layer(always()))
         .route("/live", get(home::live))
         .route("/live/counts", get(home::counts))
         .route("/trace", get(trace::search))

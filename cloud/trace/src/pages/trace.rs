@@ -215,7 +215,8 @@ pub(super) async fn page(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let mut codes = Codes::of_trace(&trace);
     reasons.iter().for_each(|(_, reason)| codes.reason(reason));
-    let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace");
+    let shell = Shell::new(&state, &caller, trace.uid.clone(), "/trace")
+        .under("/trace", caller.t("trace-search-title"));
     let view = TracePage {
         texts: &caller.texts,
         words: Words::read(&state, &caller, &codes).await?,

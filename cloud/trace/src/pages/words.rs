@@ -73,6 +73,19 @@ impl Codes {
     }
 }
 
+/// One reason, as [`Words::reason`] says it.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn reason(
+    tx: &mut platform::db::Tx,
+    texts: &Texts,
+    code: &str,
+) -> Result<String, sqlx::Error> {
+    let reasons = store::reason_texts(tx, &[code.to_owned()]).await?.into_iter().collect();
+    Ok(Words { reasons, ..Words::default() }.reason(texts, code))
+}
+
 /// What is known of codes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Words {

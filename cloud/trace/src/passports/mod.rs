@@ -45,6 +45,7 @@ pub const TEXTS: Sources<'static> = [
 #[must_use]
 pub fn module() -> Module {
     Module::new("passports")
+        .feature(crate::features::PASSPORTS)
         .routes(public::router().merge(pages::router()).merge(api::router()))
         .operations(api::operations())
         .nav(NAV)

@@ -189,7 +189,9 @@ async fn told(
     let may_write = caller.may(&PASSPORT_WRITE) && passport.ended_at.is_none();
     let (texts, zone) = (&caller.texts, caller.zone);
     let view = One { texts, zone, passport, qr, may_write, shown, reason, error };
-    Shell::new(state, caller, caller.t("passport-title"), "/passports").page(headers, &view)
+    Shell::new(state, caller, caller.t("passport-title"), "/passports")
+        .under("/passports", caller.t("passports-title"))
+        .page(headers, &view)
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -26,6 +26,7 @@ use super::store::{self, Settings};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::walk::{self, Ask};
+use crate::features::PASSPORTS;
 use crate::genealogy::Genealogy;
 use crate::proofs::export::{self, Told};
 use crate::proofs::{self, ProofError};
@@ -75,6 +76,10 @@ async fn find(state: &AppState, text: &str) -> Result<Option<Seen>, Problem> {
     let Some(key) = PassportKey::parse(text) else { return Ok(None) };
     let Some(tenant) = tenancy::find_tenant(&state.db, key.tenant()).await? else { return Ok(None) };
     if !Standing::of(&tenant.status).admits() {
+        return Ok(None);
+    }
+    let door = state.doors.of(&state.db, tenant.id).await?;
+    if !PASSPORTS.is_on(&door.features) {
         return Ok(None);
     }
     let read = async |tx: &mut Tx| {
@@ -252,10 +257,11 @@ async fn page(state: &AppState, texts: &Texts, seen: &Seen, key: &str) -> Result
     Ok(guarded(Html(view.render()?).into_response(), KEPT))
 }
 
-/// Suppliers of everything that is in the unit, and whether there are more.
+/// Suppliers of everything that is in the unit now, and whether there are more: of a part that
+/// was swapped nobody is told.
 async fn suppliers(state: &AppState, seen: &Seen) -> Result<(Vec<String>, bool), Problem> {
     let uid = seen.uid.to_string();
-    let ask = Ask { limit: 1, ..Ask::default() };
+    let ask = Ask { limit: 1, as_built: true, ..Ask::default() };
     // By the database: a visitor from outside has no tenant's genealogy read into memory.
     let sql = Genealogy::default();
     let walk = walk::walk(&state.db, &seen.cx(), &sql, &uid, Direction::Backward, &ask, Utc::now()).await?;

@@ -6,7 +6,7 @@ use axum::http::{Request, StatusCode, header};
 use chrono::Utc;
 use platform::secrets::Secrets;
 use platform::web::{AppState, Module, Scope, app, keys};
-use proto::v1::{Outcome, Role, Stage};
+use proto::v1::{Action, Outcome, Role, Stage};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -183,6 +183,47 @@ async fn a_passport_is_seen_once_the_tenant_turned_it_on() {
     let audited =
         site.plants.ask("select distinct action from audit_log where action like 'passport.%' order by 1");
     assert_eq!(audited.await, "passport.end passport.make passport.set");
+}
+
+#[tokio::test]
+async fn the_supplier_of_a_part_that_was_swapped_is_not_told() {
+    let mut site = Site::new().await;
+    site.plants
+        .sql(
+            "insert into partners (tenant_id, partner, name, roles) values
+                 (app.tenant(), 'OLD', 'Seals of yesterday', '{supplier}'),
+                 (app.tenant(), 'NEW', 'Seals of today', '{supplier}')",
+        )
+        .await;
+    let seal = |n: u64| uid("KOL", "SP", n);
+    for (n, supplier) in [(1, "OLD"), (2, "NEW")] {
+        let mut born = event(Stage::Grn, "2025-01-19T08:00:00Z")
+            .mint(&seal(n), Role::Subject, "SEAL")
+            .quantity("1", "pcs");
+        let lot = uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0050 + u128::from(n));
+        born.lots.push(proto::v1::Lot {
+            lot_id: lot.as_bytes().to_vec(),
+            item: "SEAL".into(),
+            supplier: supplier.into(),
+            supplier_lot: format!("SEAL-{n}"),
+            ..Default::default()
+        });
+        born.subjects[0].lot_id = lot.as_bytes().to_vec();
+        site.plants.say("KOL", born);
+    }
+    let built = event(Stage::Assembly, "2025-01-22T09:00:00Z").action(Action::Add);
+    site.plants.say("KOL", built.part(&unit(), Role::Parent).part(&seal(1), Role::Child));
+    site.plants.settle().await;
+    let (_, link) = site.made().await;
+    site.shows(json!({ "shown": true, "suppliers": true })).await;
+    let page = site.public(&link, "en").await;
+    assert!(page.body.contains("Seals of yesterday") && page.body.contains("Steel of XYZ"), "{}", page.body);
+    let swapped = event(Stage::Service, "2026-01-22T09:00:00Z").part(&unit(), Role::Parent);
+    site.plants.say("KOL", swapped.part(&seal(1), Role::Output).part(&seal(2), Role::Input));
+    site.plants.settle().await;
+    let page = site.public(&link, "en").await;
+    assert!(page.body.contains("Seals of today") && page.body.contains("Steel of XYZ"), "{}", page.body);
+    assert!(!page.body.contains("Seals of yesterday"), "{}", page.body);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use uid::TenantCode;
 
 use super::compare::Difference;
 use super::held::WrongHold;
+use super::told::WrongRow;
 use super::uids::Wrong;
 use super::{PROOF_READ, ProofError, store};
 use crate::explore::names;
@@ -147,6 +148,28 @@ pub(super) async fn tell_hold(tx: &mut Tx, wrong: WrongHold, now: DateTime<Utc>)
         detail,
     };
     notify(tx, finding, &format!("{hold_id} · {reason}"), now).await
+}
+
+/// The same of a row of what plants are told.
+pub(super) async fn tell_row(tx: &mut Tx, wrong: WrongRow, now: DateTime<Utc>) -> Result<(), ProofError> {
+    let WrongRow { kind, id, plant, differs } = wrong;
+    let columns: Vec<&str> = differs.iter().map(|one| one.column.as_str()).collect();
+    let mut detail = json!({ "what": "told", "columns": columns, "differs": differs });
+    let print = print(&format!("told:{kind}:{id}"), &detail);
+    detail["row"] = json!({ "kind": kind, "id": id });
+    let named = format!("{kind} · {id}");
+    detail["type"] = named.as_str().into();
+    let finding = Finding {
+        kind: "proof.altered",
+        fingerprint: print,
+        plant,
+        agent_id: None,
+        epoch: None,
+        seq: None,
+        key: None,
+        detail,
+    };
+    notify(tx, finding, &named, now).await
 }
 
 /// The same for the tree itself: its tiles, its heads or its batches are not what was

@@ -18,6 +18,7 @@ use super::look::look;
 use super::rows;
 use super::store::{self, Leaves, Tree};
 use super::tiles::{self, Tiles, WIDTH};
+use super::told;
 use super::uids;
 use crate::explore::order::Stamp;
 use crate::projection::timed_out;
@@ -90,7 +91,8 @@ pub async fn step(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<Looked, P
     // One alone takes longer than a statement may. That is told; the others are looked at.
     db.tx(&Cx::system(tenant), async |tx| {
         let Some(tree) = store::tree_lock(tx).await? else { return Ok(Looked::default()) };
-        let Some(at) = tree.at_uid() else { return Ok(Looked::default()) };
+        let at = tree.at_uid().filter(|_| tree.check_row.is_none());
+        let Some(at) = at else { return Ok(Looked::default()) };
         let Some(key) = uids::next(tx, at, 1).await?.pop() else { return Ok(Looked::default()) };
         tracing::error!(%tenant, key, "the rows of a UID could not be checked: its facts are too many");
         store::uids_checked(tx, (key, None), 1, now).await?;
@@ -102,6 +104,10 @@ pub async fn step(db: &Db, tenant: Uuid, now: DateTime<Utc>) -> Result<Looked, P
 async fn attempt(db: &Db, tenant: Uuid, most: i64, now: DateTime<Utc>) -> Result<Looked, ProofError> {
     db.tx(&Cx::system(tenant), async |tx| {
         let Some(tree) = store::tree_lock(tx).await? else { return Ok(Looked::default()) };
+        if let (Some(_), Some(after)) = (tree.at_uid(), &tree.check_row) {
+            let more = told::step(tx, after, now).await?;
+            return Ok(Looked { more, ..Looked::default() });
+        }
         if let Some(after) = tree.at_uid() {
             let looked = uids::step(tx, (after, tree.check_link.clone()), most, now).await;
             let looked = looked.map_err(|error| match error {

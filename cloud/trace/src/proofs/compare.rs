@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use uuid::Uuid;
+use verify::merkle::Hash;
 
 use crate::ingest::rows::{
     AliasRow, Decoded, EventRow, LinkRow, LotRow, ReadingRow, ReferenceRow, SubjectRow,
@@ -36,6 +37,8 @@ pub struct Stored {
     pub event: Option<(EventRow, Vec<u8>)>,
     /// Its further rows.
     pub rows: Rows,
+    /// The hash of the free text beside it.
+    pub note: Option<Hash>,
 }
 
 /// The further rows of an event, those of a list in its order.

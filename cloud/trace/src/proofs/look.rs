@@ -26,6 +26,8 @@ struct Intact {
     decoded: Decoded,
     event: EventRow,
     rows: Rows,
+    /// The hash of the free text that stands beside it; one may be gone, since people are erased.
+    note: Option<Hash>,
     /// Nothing but its bytes could be stored.
     bare: bool,
     differs: Vec<Difference>,
@@ -80,8 +82,9 @@ pub(super) async fn look(
                         now: event.recorded_at,
                     };
                     let decoded = decode(envelope, bytes.into());
-                    let (rows, batch) = (one.rows, batch.batch_id);
-                    let one = Intact { batch, leaf, decoded, event, rows, bare: false, differs: Vec::new() };
+                    let (rows, note, batch) = (one.rows, one.note, batch.batch_id);
+                    let differs = Vec::new();
+                    let one = Intact { batch, leaf, decoded, event, rows, note, bare: false, differs };
                     intact.insert(stamp, one);
                 }
             }
@@ -97,6 +100,7 @@ pub(super) async fn look(
     let forged = more_links(tx, &mut intact, &mut families).await?;
     registry(tx, &mut intact).await?;
     lots(tx, &mut intact).await?;
+    notes(tx, &mut intact).await?;
     for (stamp, mut one) in intact {
         if one.differs.is_empty() {
             continue;
@@ -123,7 +127,9 @@ pub(super) async fn look(
 /// Whether states are folded from it: from an event and its rows, and not from what stands in
 /// the registry because of it.
 fn is_folded(column: &str) -> bool {
-    !["uid_registry", "uid_aliases", "lots", "links"].iter().any(|beside| column.starts_with(beside))
+    !["uid_registry", "uid_aliases", "lots", "links", "event_notes"]
+        .iter()
+        .any(|beside| column.starts_with(beside))
 }
 
 /// The rows of the events themselves.
@@ -147,6 +153,21 @@ async fn compare_rows(tx: &mut Tx, all: &mut BTreeMap<Stamp, Intact>) -> Result<
             if one.bare {
                 one.differs.clear();
             }
+        }
+    }
+    Ok(())
+}
+
+/// The free texts beside the events, by their hashes. One that was another already when it came
+/// is told of since then.
+async fn notes(tx: &mut Tx, all: &mut BTreeMap<Stamp, Intact>) -> Result<(), ProofError> {
+    let hex = |hash: Hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for (stamp, one) in all.iter_mut().filter(|(_, one)| !one.bare) {
+        let said = one.decoded.event.note_hash;
+        let Some(note) = one.note.filter(|note| said != Some(*note)) else { continue };
+        if !store::note_was_another(tx, *stamp).await? {
+            let column = "event_notes.note".to_owned();
+            one.differs.push(Difference { column, stored: Some(hex(note)), said: said.map(hex) });
         }
     }
     Ok(())

@@ -23,6 +23,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tiles;
+mod told;
 pub mod tree;
 mod uids;
 mod worker;
@@ -145,6 +146,7 @@ pub fn module(committed: &crate::ingest::Committed) -> Module {
     let asked = worker::Asked::default();
     let waits = asked.clone();
     Module::new("proofs")
+        .feature(crate::features::PRODUCTION)
         .routes(api::router().merge(pages::router()).layer(axum::Extension(asked)))
         .nav(NAV)
         .operations(api::operations())

@@ -58,6 +58,7 @@ pub async fn load(tx: &mut Tx, spans: &[Span]) -> Result<HashMap<Stamp, Stored>,
         subjects(tx, *span, &mut all).await?;
         references(tx, *span, &mut all).await?;
         readings(tx, *span, &mut all).await?;
+        notes(tx, *span, &mut all).await?;
     }
     Ok(all)
 }
@@ -192,6 +193,26 @@ async fn readings(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> 
             high: row.high,
             taken_at: row.taken_at,
         });
+    }
+    Ok(())
+}
+
+/// Of the free texts beside events the hash alone leaves the database: they may be about people.
+async fn notes(tx: &mut Tx, span: Span, all: &mut HashMap<Stamp, Stored>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    let rows = sqlx::query!(
+        r#"select seq, sha256(salt || convert_to(note, 'UTF8')) as "hash!" from event_notes
+           where tenant_id = $1 and agent_id = $2 and epoch = $3 and seq >= $4 and seq <= $5"#,
+        tenant,
+        span.agent,
+        span.epoch,
+        span.from,
+        span.to,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    for row in rows {
+        of(all, span, row.seq).note = row.hash.try_into().ok();
     }
     Ok(())
 }
@@ -432,7 +453,8 @@ pub async fn strays(tx: &mut Tx, through: i64) -> Result<Vec<(Stamp, &'static st
 }
 
 /// Tables whose rows belong to events.
-pub const TABLES: [&str; 4] = ["lifecycle_events", "event_subjects", "event_references", "event_readings"];
+pub const TABLES: [&str; 5] =
+    ["lifecycle_events", "event_subjects", "event_references", "event_readings", "event_notes"];
 
 /// The streams of which rows stand in each table. Skips from one to the next by the index.
 async fn streams(tx: &mut Tx) -> Result<Vec<(&'static str, Uuid, i32)>, Error> {

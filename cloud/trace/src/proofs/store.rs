@@ -30,6 +30,9 @@ pub struct Tree {
     pub check_key: Option<i64>,
     /// The last of its links that was looked at, where there are more.
     pub check_link: Option<Value>,
+    /// Kind and id of the last row of what plants are told that was looked at, once the round
+    /// is done with the UIDs and the holds.
+    pub check_row: Option<Vec<String>>,
 }
 
 impl Tree {
@@ -48,7 +51,7 @@ pub async fn tree_lock(tx: &mut Tx) -> Result<Option<Tree>, Error> {
         .await?;
     sqlx::query_as!(
         Tree,
-        "select through_batch, size, check_leaf, round_at, check_key, check_link from proof_trees where tenant_id = $1 \
+        "select through_batch, size, check_leaf, round_at, check_key, check_link, check_row from proof_trees where tenant_id = $1 \
          for update skip locked",
         tenant,
     )
@@ -456,7 +459,7 @@ pub async fn uids_begin(tx: &mut Tx, leaf: i64, now: DateTime<Utc>) -> Result<()
     let tenant = tx.tenant();
     sqlx::query!(
         "update proof_trees set check_leaf = $2, checked_at = $3, check_key = 0, check_link = null, \
-             check_uids = 0 where tenant_id = $1",
+             check_row = null, check_uids = 0 where tenant_id = $1",
         tenant,
         leaf,
         now,
@@ -482,6 +485,20 @@ pub async fn uids_checked(
         key,
         link,
         uids,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Notes how far the check came with what plants are told.
+pub async fn rows_checked(tx: &mut Tx, last: &[String], now: DateTime<Utc>) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update proof_trees set check_row = $2, checked_at = $3 where tenant_id = $1",
+        tenant,
+        last,
         now,
     )
     .execute(tx.conn())
@@ -525,7 +542,7 @@ pub async fn touched(tx: &mut Tx, keys: &[i64]) -> Result<Vec<i64>, Error> {
 pub async fn round_done(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "update proof_trees set check_leaf = 0, check_key = null, check_link = null, checked_at = $2, \
+        "update proof_trees set check_leaf = 0, check_key = null, check_link = null, check_row = null, checked_at = $2, \
              round_at = $2, check_keys = '{}', uids = greatest(uids, check_uids) where tenant_id = $1",
         tenant,
         now,
@@ -594,6 +611,19 @@ pub async fn was_stripped(tx: &mut Tx, at: Stamp) -> Result<bool, Error> {
     sqlx::query_scalar!(
         "select exists (select from exceptions where tenant_id = $1 \
              and kind = 'event.undecodable' and fingerprint = $2) as \"known!\"",
+        tenant,
+        crate::ingest::findings::identity(at.agent, at.epoch, at.seq),
+    )
+    .fetch_one(tx.conn())
+    .await
+}
+
+/// Whether the ingest told of a free text beside an event that was another than the event said.
+pub async fn note_was_another(tx: &mut Tx, at: Stamp) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select exists (select from exceptions where tenant_id = $1 \
+             and kind = 'note.mismatch' and fingerprint = $2) as \"known!\"",
         tenant,
         crate::ingest::findings::identity(at.agent, at.epoch, at.seq),
     )

@@ -205,12 +205,14 @@ async fn a_history_is_believed_and_no_changed_byte_of_it() {
 
 async fn as_owner(site: &Site, sql: &'static str) {
     use sqlx::{ConnectOptions, Executor};
-    let mut owner = site.db.owner.connect().await.unwrap();
+    let mut owner = site.db.owner_of(site.tenant).await.connect().await.unwrap();
     let tables = [
         "lifecycle_events",
         "event_subjects",
         "event_references",
         "event_readings",
+        "event_notes",
+        "reference_rows",
         "uid_links",
         "uid_registry",
         "uid_aliases",
@@ -513,6 +515,7 @@ async fn a_tree_that_was_changed_is_found() {
 
 mod corrected;
 mod held;
+mod told;
 mod uids;
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::check::Looked;
 use super::compare::Difference;
 use super::links::{self, After};
-use super::{ProofError, altered, held, store};
+use super::{ProofError, altered, held, store, told};
 use crate::explore::service::own_code;
 use crate::projection::expect::{self, Expected};
 use crate::projection::{PROJECTION, store::queue};
@@ -62,8 +62,8 @@ pub(super) async fn step(
         for wrong in held::look(tx).await? {
             altered::tell_hold(tx, wrong, now).await?;
         }
-        store::round_done(tx, now).await?;
-        return Ok(Looked::default());
+        let more = told::step(tx, &[], now).await?;
+        return Ok(Looked { more, ..Looked::default() });
     };
     let code = own_code(tx).await.ok();
     let offices = offices(tx).await?;

@@ -6,7 +6,7 @@
 //! in transactions of their own by the worker, each with the note of what it holds:
 //! a hold writes into the office's stream, whose lock every plant's facts wait for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -24,6 +24,7 @@ use super::snapshot::{self, Reached};
 use super::{RECALL_ACTIVATED, RECALL_CLOSED, RECALL_READ, approval, consignees, since, store};
 use crate::genealogy::Genealogy;
 use crate::holds;
+use crate::holds::members::Cause;
 use crate::ingest::notify::Batch as Told;
 use crate::ingest::store::cursor;
 
@@ -185,25 +186,57 @@ pub async fn hold_some(
     now: DateTime<Utc>,
 ) -> Result<Option<Told>, RecallError> {
     let limit = count(AT_ONCE);
-    let keys = store::members::free(tx, recall, limit).await?;
-    if keys.is_empty() && lots.is_empty() {
+    let free = store::members::free(tx, recall, limit).await?;
+    if free.is_empty() && lots.is_empty() {
         return Ok(None);
     }
     // First: what is committed after this batch is looked at by the follower.
     let looked_batch = cursor::last_batch(tx).await?;
+    let keys: Vec<i64> = free.iter().map(|(key, _)| *key).collect();
+    let mut labels = causes(tx, genealogy, recall, &free).await?;
     let made = come_since(tx, genealogy, recall, &keys, lots).await?;
+    labels.extend(made.into_iter().map(|key| (key, Cause::Made)));
     let lot = lots.first().copied();
     let named = json!({ "what": "recall", "recall": recall, "number": number });
     // The number is what a scanner shows: people find the recall by it.
-    let found = holds::Sought { named, reason: number, keys: &keys, made: &made, lot, looked_batch };
+    let found = holds::Sought { named, reason: number, labels: &labels, lot, looked_batch };
     let done = holds::place_found(tx, found, now).await?;
     store::members::held(tx, recall, &keys, done.hold_id).await?;
     store::recalls::held_add(tx, recall, i32::try_from(keys.len()).unwrap_or(i32::MAX)).await?;
     Ok(Some(done.batch))
 }
 
+/// How each of these members, with whether it only packs recalled goods, came to a recall: a
+/// package that nobody named is free once the last of them is taken out.
+async fn causes(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    recall: Uuid,
+    members: &[(i64, bool)],
+) -> Result<Vec<(i64, Cause)>, RecallError> {
+    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
+    let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
+    let named = match snapshot::named(tx, &reach).await {
+        Ok(reached) => reached.keys,
+        Err(RecallError::Db(error)) => return Err(RecallError::Db(error)),
+        // A scope that is gone by now: all of it stays held.
+        Err(_) => return Ok(members.iter().map(|(key, _)| (*key, Cause::Scope)).collect()),
+    };
+    let inside = genealogy.contents(tx, &named, count(MAX_MEMBERS) + 1).await?;
+    let (named, inside): (HashSet<i64>, HashSet<i64>) =
+        (named.into_iter().collect(), inside.into_iter().collect());
+    let cause = |key: i64, packs: bool| match packs {
+        _ if named.contains(&key) => Cause::Scope,
+        _ if inside.contains(&key) => Cause::Content,
+        true => Cause::Inside,
+        false => Cause::Made,
+    };
+    Ok(members.iter().map(|&(key, packs)| (key, cause(key, packs))).collect())
+}
+
 /// What came since the snapshot of a recall was taken, for a draft may be days old: labels
 /// of these lots, and, of a recall of all that its units went into, what these went into.
+/// Without packages: those with some of it inside are held with it.
 async fn come_since(
     tx: &mut Tx,
     genealogy: &Genealogy,
@@ -222,7 +255,13 @@ async fn come_since(
     }
     if reach.descendants() {
         come.extend(keys);
-        come = genealogy.descendants(tx, &come, limit).await?;
+        come = genealogy.made(tx, &come, limit).await?;
+        // And what was made of packages with some of it inside.
+        let packages = holds::members::packages_of(tx, &come).await?;
+        let packages: HashSet<i64> = packages.into_iter().map(|member| member.key).collect();
+        let of: Vec<i64> = packages.iter().copied().collect();
+        let made = genealogy.made(tx, &of, limit).await?;
+        come.extend(made.into_iter().filter(|key| !packages.contains(key)));
     }
     Ok(store::members::others(tx, recall, &come).await?)
 }

@@ -7,7 +7,9 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::model::{Holder, Place};
+use super::store::locate::Leaving;
 use crate::explore::names;
+use crate::explore::stays::Stay;
 use crate::explore::store::label::Registered;
 use crate::projection::state::{Custody, Life, in_work};
 
@@ -82,6 +84,27 @@ pub struct Found {
     pub left_at: Option<DateTime<Utc>>,
     /// Who has it; nobody what is used up or was never there.
     pub who: Option<Who>,
+}
+
+/// By what the packages around each unit left last while it was inside. Where none did, going
+/// by the clocks, what was ever around it counts: a wrong clock loses no consignee. Pure.
+#[must_use]
+pub fn with_packages<'l>(stays: &[Stay], leavings: &'l [Leaving]) -> HashMap<i64, &'l Left> {
+    let mut by_package: HashMap<i64, Vec<&Leaving>> = HashMap::new();
+    for leaving in leavings {
+        by_package.entry(leaving.key).or_default().push(leaving);
+    }
+    let mut last: HashMap<i64, (bool, &Left)> = HashMap::new();
+    for stay in stays {
+        for leaving in by_package.get(&stay.package).into_iter().flatten() {
+            let inside = stay.had(leaving.left.at, leaving.agent);
+            let kept = last.entry(stay.content).or_insert((inside, &leaving.left));
+            if (kept.0, kept.1.at) < (inside, leaving.left.at) {
+                *kept = (inside, &leaving.left);
+            }
+        }
+    }
+    last.into_iter().map(|(key, (_, left))| (key, left)).collect()
 }
 
 /// The outermost thing around a unit; ends on a cycle.
@@ -326,6 +349,32 @@ mod tests {
             .map(|(key, parent)| (key, row(key, Custody::Parent, Some(parent))))
             .collect();
         assert_eq!(inside_of(&ring, &ring[&1], |_, _| true, |_| true), None);
+    }
+
+    #[test]
+    fn it_left_with_the_package_around_it_that_went_while_it_was_inside() {
+        let time = |minute: i64| DateTime::from_timestamp(1_790_000_000 + minute * 60, 0).unwrap();
+        let agent = Uuid::nil();
+        let stay = |content, package, from, until: Option<i64>| Stay {
+            content,
+            package,
+            from: time(from),
+            until: until.map(time),
+            only: None,
+            told_by: Some(agent),
+        };
+        let sent = |key, partner: &str, minute| Leaving {
+            key,
+            agent,
+            left: Left { at: time(minute), ..left(false, partner) },
+        };
+        // In a box (9) on a pallet (8); the pallet went to ACME, and the box, empty, to BETA.
+        let stays = [stay(1, 9, 0, Some(50)), stay(1, 8, 10, Some(40)), stay(2, 8, 60, Some(70))];
+        let leavings = [sent(8, "ACME", 20), sent(9, "BETA", 90)];
+        let found = with_packages(&stays, &leavings);
+        assert_eq!(found[&1].partner, "ACME");
+        assert_eq!(found[&2].partner, "ACME", "where no clock says which, what was ever around it");
+        assert!(with_packages(&stays, &[]).is_empty());
     }
 
     #[test]

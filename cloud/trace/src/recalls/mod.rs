@@ -8,6 +8,7 @@
 mod act;
 mod api;
 mod approval;
+mod attached;
 mod begin;
 mod chart;
 mod consignees;
@@ -77,6 +78,7 @@ pub fn module(committed: &Committed, genealogy: &Genealogy) -> Module {
     let routes = pages::router().merge(api::router());
     let routes = routes.layer(axum::Extension(committed.clone())).layer(axum::Extension(genealogy.clone()));
     Module::new("recalls")
+        .feature(crate::features::RECALLS)
         .routes(routes)
         .operations(api::operations())
         .nav(NAV)
@@ -84,6 +86,7 @@ pub fn module(committed: &Committed, genealogy: &Genealogy) -> Module {
         .texts(TEXTS)
         .kinds(KINDS)
         .subjects([&approval::Recalls as &'static dyn Subject])
+        .attached([attached::ATTACHED])
         .searchers(&search::SEARCHERS)
         .commands(search::commands())
         .job("recalls", |state, stop| async move {

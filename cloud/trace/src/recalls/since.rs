@@ -15,6 +15,7 @@ use super::locate::{Found, Who};
 use super::model::{Holder, MAX_MEMBERS, Place, Reach, Recall};
 use super::store::since::Touched;
 use super::{RECALL_ACTIVATED, act, consignees, snapshot, store};
+use crate::explore::service::resolve;
 use crate::explore::store::label;
 use crate::genealogy::Genealogy;
 use crate::holds;
@@ -23,6 +24,8 @@ use crate::projection::store::queue::{self, Ranges};
 
 /// The name of the cursor.
 pub const FOLLOWS: &str = "recalls.since";
+/// Most labels that are looked at for what some batches tell, with all that is in them.
+const MOST_INSIDE: i64 = 1_000_000;
 /// Most batches in one transaction.
 const BATCHES: i64 = 64;
 
@@ -53,8 +56,13 @@ pub async fn step(tx: &mut Tx, genealogy: &Genealogy, now: DateTime<Utc>) -> Res
         return Ok(0);
     };
     let touched = holds::store::follow::touched(tx, &Ranges::of(&batches)).await?;
+    // What a package does, all in it does, and in the packages in it.
+    let inside = store::since::with_contents(tx, &touched, MOST_INSIDE).await?;
+    if act::count(inside.len()) >= MOST_INSIDE {
+        tracing::error!(touched = touched.len(), "more was moved at once than is looked at");
+    }
     for recall in active {
-        take_in(tx, genealogy, recall, &touched, now).await?;
+        take_in(tx, genealogy, recall, (&touched, &inside), now).await?;
     }
     queue::cursor_move(tx, FOLLOWS, last).await?;
     Ok(batches.len())
@@ -64,11 +72,11 @@ async fn take_in(
     tx: &mut Tx,
     genealogy: &Genealogy,
     recall: Uuid,
-    touched: &[i64],
+    (touched, inside): (&[i64], &[i64]),
     now: DateTime<Utc>,
 ) -> Result<(), RecallError> {
     let lots = store::recalls::lots(tx, recall).await?;
-    let named = store::since::members(tx, recall, touched).await?;
+    let named = store::since::members(tx, recall, inside).await?;
     let mut late: BTreeSet<i64> = match lots.is_empty() {
         true => BTreeSet::new(),
         false => store::since::born(tx, recall, &lots, touched).await?.into_iter().collect(),
@@ -84,6 +92,9 @@ async fn take_in(
         let made = genealogy.descendants(tx, &of, limit).await?;
         late.extend(store::members::others(tx, recall, &made).await?);
     }
+    let touched: Vec<i64> = named.iter().map(|one| one.key).collect();
+    let inside = come_inside(tx, genealogy, &reach, &touched).await?;
+    late.extend(store::members::others(tx, recall, &inside).await?);
     let mut recalled = store::members::keys(tx, recall).await?;
     let room = MAX_MEMBERS.saturating_sub(recalled.len());
     if late.len() > room {
@@ -122,6 +133,34 @@ async fn take_in(
     }
     store::since::came(tx, recall, &late, now).await?;
     tell(tx, &found, &concerned, now).await
+}
+
+/// What is in what was named of these units and of the packages around them, and, where that is
+/// recalled too, what was made of it.
+async fn come_inside(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    reach: &Reach,
+    touched: &[i64],
+) -> Result<Vec<i64>, RecallError> {
+    // What is put into a box names the box, and not the pallet that was named.
+    let around = holds::members::packages_of(tx, touched).await?;
+    let around: Vec<i64> =
+        touched.iter().copied().chain(around.into_iter().map(|member| member.key)).collect();
+    let named = match reach {
+        Reach::Unit { uid, .. } => {
+            let key = resolve(tx, uid).await?.uid.key().get();
+            around.into_iter().filter(|one| *one == key).collect()
+        }
+        Reach::Lot { lot, .. } => store::members::named_among(tx, &around, Some(*lot), None).await?,
+        Reach::Scope { scope, .. } => store::members::named_among(tx, &around, None, Some(*scope)).await?,
+    };
+    let limit = act::count(MAX_MEMBERS) + 1;
+    let mut inside = genealogy.contents(tx, &named, limit).await?;
+    if reach.descendants() && inside.len() > named.len() {
+        inside = genealogy.descendants(tx, &inside, limit).await?;
+    }
+    Ok(inside)
 }
 
 /// Whether it is with somebody else outside by now. What whoever had it gives back stays

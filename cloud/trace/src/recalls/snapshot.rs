@@ -13,6 +13,7 @@ use super::model::{MAX_MEMBERS, Place, Reach};
 use super::returns::FOLLOWS;
 use super::{consignees, store};
 use crate::explore::service::resolve;
+use crate::explore::stays;
 use crate::explore::store::corrections;
 use crate::explore::store::label::{self, Registered};
 use crate::genealogy::Genealogy;
@@ -31,15 +32,41 @@ pub struct Reached {
     pub lots: Vec<Uuid>,
 }
 
-/// The units that a recall reaches, as known now.
+/// The units that a recall reaches, as known now: what was named, and what is in it.
 ///
 /// # Errors
-/// [`RecallError::Unknown`], [`RecallError::TooMany`], [`RecallError::Empty`], or what a
-/// code that leads nowhere gives.
+/// As [`named`]; [`RecallError::TooMany`], [`RecallError::Empty`].
 pub async fn reach(tx: &mut Tx, genealogy: &Genealogy, what: &Reach) -> Result<Reached, RecallError> {
+    let Reached { mut keys, lots } = named(tx, what).await?;
+    if keys.len() <= MAX_MEMBERS {
+        keys = genealogy.contents(tx, &keys, limit()).await?;
+    }
+    if what.descendants() && keys.len() <= MAX_MEMBERS {
+        keys = genealogy.descendants(tx, &keys, limit()).await?;
+    }
+    if keys.len() > MAX_MEMBERS {
+        return Err(RecallError::TooMany);
+    }
+    if keys.is_empty() && lots.is_empty() {
+        return Err(RecallError::Empty);
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    Ok(Reached { keys, lots })
+}
+
+fn limit() -> i64 {
+    i64::try_from(MAX_MEMBERS).unwrap_or(i64::MAX) + 1
+}
+
+/// What a recall names, without what goes with it.
+///
+/// # Errors
+/// [`RecallError::Unknown`], [`RecallError::Unfinished`], or what a code that leads nowhere
+/// gives.
+pub(super) async fn named(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallError> {
     let tenant = tx.tenant();
-    let limit = i64::try_from(MAX_MEMBERS).unwrap_or(i64::MAX) + 1;
-    let (mut keys, lots) = match what {
+    let (keys, lots) = match what {
         Reach::Unit { uid, .. } => {
             let key = resolve(tx, uid).await?.uid.key().get();
             if !label::named(tx, key).await? && label::registered(tx, &[key]).await?.is_empty() {
@@ -51,7 +78,7 @@ pub async fn reach(tx: &mut Tx, genealogy: &Genealogy, what: &Reach) -> Result<R
             if store::recalls::lot_name(tx, *lot).await?.is_none() {
                 return Err(RecallError::Unknown);
             }
-            (holds::of_lot(tx, tenant, *lot, limit).await?, vec![*lot])
+            (holds::of_lot(tx, tenant, *lot, limit()).await?, vec![*lot])
         }
         Reach::Scope { scope, .. } => {
             match scopes::store::whole(tx, tenant, *scope).await? {
@@ -62,17 +89,6 @@ pub async fn reach(tx: &mut Tx, genealogy: &Genealogy, what: &Reach) -> Result<R
             (scopes::store::members(tx, tenant, *scope).await?, Vec::new())
         }
     };
-    if what.descendants() && keys.len() <= MAX_MEMBERS {
-        keys = genealogy.descendants(tx, &keys, limit).await?;
-    }
-    if keys.len() > MAX_MEMBERS {
-        return Err(RecallError::TooMany);
-    }
-    if keys.is_empty() && lots.is_empty() {
-        return Err(RecallError::Empty);
-    }
-    keys.sort_unstable();
-    keys.dedup();
     Ok(Reached { keys, lots })
 }
 
@@ -93,21 +109,22 @@ async fn with_parents(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Register
     Ok(rows)
 }
 
-/// By what each of these left: itself, or else the package that it was in.
+/// By what each of these left: itself, or else a package that it was in then, in however many
+/// others that was.
 async fn ways_out(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, Left>, RecallError> {
     let void = corrections::void_of_keys(tx, keys).await?;
     let mut left = store::locate::left(tx, keys, &void).await?;
     let open: Vec<i64> =
         keys.iter().copied().filter(|key| left.get(key).is_none_or(|left| left.partner.is_empty())).collect();
-    let packages = store::locate::packages(tx, &open).await?;
-    if packages.is_empty() {
+    let stays = stays::around_all(tx, &open).await?;
+    if stays.is_empty() {
         return Ok(left);
     }
-    let outer: Vec<i64> = packages.iter().map(|(_, to)| *to).collect::<BTreeSet<_>>().into_iter().collect();
-    let void = corrections::void_of_keys(tx, &outer).await?;
-    let sent = store::locate::left(tx, &outer, &void).await?;
-    for (key, package) in packages {
-        let Some(by) = sent.get(&package) else { continue };
+    let around: Vec<i64> =
+        stays.iter().map(|stay| stay.package).collect::<BTreeSet<_>>().into_iter().collect();
+    let void = corrections::void_of_keys(tx, &around).await?;
+    let sent = store::locate::leavings(tx, &around, &void).await?;
+    for (key, by) in locate::with_packages(&stays, &sent) {
         match left.get_mut(&key) {
             Some(own) if own.installed => {
                 own.partner.clone_from(&by.partner);

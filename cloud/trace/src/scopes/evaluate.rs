@@ -5,11 +5,11 @@
 //! only among what was found, where that is little. So a wide condition beside a narrow one
 //! costs no more than the narrow one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use platform::db::Tx;
 use proto::v1::Stage;
 use uuid::Uuid;
@@ -17,8 +17,10 @@ use uuid::Uuid;
 use super::asked::Asked;
 use super::criteria::{Against, Contains, Event, Is, Mistake, Node, OUTCOMES, Reading, names, number_of};
 use super::error::ScopeError;
+use super::inside::{happened, inside_at};
 use super::sets;
-use super::store::leaf::{self as store, Fits, Found, Measured, Turn};
+use super::store::leaf::{self as store, Fits, Found, Measured};
+use super::store::moments::Documents;
 use super::store::newest;
 use super::window::{self, Window};
 use crate::explore::error::TraceError;
@@ -33,8 +35,6 @@ pub const MOST_KEYS: usize = 1_000_000;
 /// Sets up to here are given to the conditions that follow, to choose among; larger ones
 /// are intersected.
 const FEW: usize = 20_000;
-/// A load or an operation that began earlier than so is taken to be over.
-const LONGEST_INSIDE: Duration = Duration::days(7);
 
 /// How far one condition is looked for.
 #[derive(Clone, Copy)]
@@ -204,7 +204,7 @@ fn width(node: &Node) -> u8 {
     }
 }
 
-fn limit() -> i64 {
+pub(super) fn limit() -> i64 {
     i64::try_from(MOST_KEYS + 1).unwrap_or(i64::MAX)
 }
 
@@ -218,12 +218,22 @@ async fn standing(tx: &mut Tx, found: Vec<Found>, path: String) -> Result<Vec<i6
     let corrected: Vec<Uuid> =
         found.iter().filter_map(|one| one.corrected).collect::<HashSet<_>>().into_iter().collect();
     let void = corrections::void_among(tx, &corrected).await?;
-    let keys = found
-        .into_iter()
-        .filter(|one| one.corrected.is_none_or(|event| !void.contains(&event)))
-        .map(|one| one.key)
-        .collect();
-    bounded(keys, path)
+    without(found, &void, MOST_KEYS, path)
+}
+
+/// [`standing`], once it is known which events never were. What was read to the end of what
+/// may be read is not all of it, whatever of it stands. Pure.
+fn without(
+    found: Vec<Found>,
+    void: &HashSet<Uuid>,
+    most: usize,
+    path: String,
+) -> Result<Vec<i64>, ScopeError> {
+    if found.len() > most {
+        return Err(ScopeError::TooMany(path));
+    }
+    let stands = |one: &Found| one.corrected.is_none_or(|event| !void.contains(&event));
+    Ok(sets::set(found.into_iter().filter(stands).map(|one| one.key).collect()))
 }
 
 fn some(text: &str) -> Option<String> {
@@ -246,7 +256,24 @@ pub(super) async fn by_event(
     path: String,
     reach: Reach<'_>,
 ) -> Result<Part, ScopeError> {
-    let (own, within) = (tx.plants().codes(), reach.within());
+    let own = tx.plants().codes();
+    // Who was in a package to which it happened is named by no event of that.
+    let around = match reach.within() {
+        None => None,
+        Some(within) => {
+            let packages = stays::packages_ever(tx, within, limit()).await?;
+            if packages.len() > MOST_KEYS {
+                return Err(ScopeError::TooMany(path));
+            }
+            Some([within, packages.as_slice()].concat())
+        }
+    };
+    let (among, wanted) = (reach, reach.within());
+    let reach = match among {
+        Reach::Whole(_) => Reach::Whole(around.as_deref()),
+        Reach::Newest(look) => Reach::Newest(look),
+    };
+    let within = reach.within();
     let mut part = Part::default();
     let fits = Fits {
         machine: some(&event.machine),
@@ -268,25 +295,28 @@ pub(super) async fn by_event(
     } else {
         store::station_of(tx, &event.machine).await?
     };
+    let named = documents(tx, event).await?;
     for window in window::windows(&event.plant, event.from, event.to, &asked.zones, asked.zone) {
         let mut fits = placed(fits.clone(), &window, asked, event, within.is_none());
-        let found = match documents(tx, event).await? {
+        let found = match &named {
             Some((numbers, types)) => {
-                store::by_document(tx, (&numbers, &types), &fits, within, limit()).await?
+                store::by_document(tx, (numbers, types), &fits, within, limit()).await?
             }
             None => events(tx, &fits, reach, &mut part).await?,
         };
-        part.keys = sets::either(&part.keys, &standing(tx, found, path.clone()).await?);
+        let found = standing(tx, found, path.clone()).await?;
+        happened(tx, (&fits, named.as_ref()), found, reach, &mut part, &path).await?;
         let mut places = vec![fits.clone()];
         if let Some((plant, station)) = &beside {
             let at_plant = fits.plants.as_ref().is_none_or(|plants| plants.contains(plant));
-            if at_plant && documents(tx, event).await?.is_none() {
+            if at_plant && named.is_none() {
                 fits.machine = Some(String::new());
                 fits.station = Some(station.clone());
                 fits.plants = Some(vec![plant.clone()]);
                 fits.stages = Some(lasting(fits.stages.as_deref()));
                 let found = events(tx, &fits, reach, &mut part).await?;
-                part.keys = sets::either(&part.keys, &standing(tx, found, path.clone()).await?);
+                let found = standing(tx, found, path.clone()).await?;
+                happened(tx, (&fits, None), found, reach, &mut part, &path).await?;
                 places.push(fits);
             }
         }
@@ -296,6 +326,9 @@ pub(super) async fn by_event(
                 part.keys = sets::either(&part.keys, &inside);
             }
         }
+    }
+    if let Some(wanted) = wanted {
+        part.keys.retain(|key| wanted.binary_search(key).is_ok());
     }
     part.keys = bounded(part.keys, path)?;
     Ok(part)
@@ -342,8 +375,8 @@ fn placed(mut fits: Fits, window: &Window, asked: &Asked<'_>, event: &Event, by_
     fits
 }
 
-/// The documents that an event has to name one of, as numbers and types.
-async fn documents(tx: &mut Tx, event: &Event) -> Result<Option<(Vec<String>, Vec<String>)>, ScopeError> {
+/// The documents that an event has to name one of.
+async fn documents(tx: &mut Tx, event: &Event) -> Result<Option<Documents>, ScopeError> {
     if !event.document.is_empty() {
         return Ok(Some((vec![event.document.clone()], vec![event.document_type.clone()])));
     }
@@ -357,38 +390,8 @@ async fn documents(tx: &mut Tx, event: &Event) -> Result<Option<(Vec<String>, Ve
     Ok(Some((numbers, types)))
 }
 
-fn lasting(stages: Option<&[i16]>) -> Vec<i16> {
+pub(super) fn lasting(stages: Option<&[i16]>) -> Vec<i16> {
     LASTING.into_iter().filter(|stage| stages.is_none_or(|stages| stages.contains(stage))).collect()
-}
-
-/// Units that were put into a load, or whose operation was begun, before `from`, and that
-/// were still there then.
-async fn inside_at(
-    tx: &mut Tx,
-    mut fits: Fits,
-    from: DateTime<Utc>,
-    within: Option<&[i64]>,
-    path: &str,
-) -> Result<Vec<i64>, ScopeError> {
-    fits.stages = Some(lasting(fits.stages.as_deref()));
-    fits.from = Some(from - LONGEST_INSIDE);
-    fits.to = Some(from);
-    let turns = store::turns(tx, &fits, within, limit()).await?;
-    if turns.len() > MOST_KEYS {
-        return Err(ScopeError::TooMany(path.to_owned()));
-    }
-    let corrected: Vec<Uuid> = turns.iter().filter_map(|turn| turn.corrected).collect();
-    let void = corrections::void_among(tx, &corrected).await?;
-    let mut last: HashMap<i64, &Turn> = HashMap::new();
-    for turn in turns.iter().filter(|turn| turn.corrected.is_none_or(|event| !void.contains(&event))) {
-        last.insert(turn.key, turn);
-    }
-    let begun: Vec<&Turn> = last.into_values().filter(|turn| turn.action == 1).collect();
-    if begun.is_empty() {
-        return Ok(Vec::new());
-    }
-    let gone: HashSet<i64> = store::gone_since(tx, &begun, from).await?.into_iter().collect();
-    Ok(sets::set(begun.iter().map(|turn| turn.key).filter(|key| !gone.contains(key)).collect()))
 }
 
 pub(super) async fn by_reading(
@@ -426,6 +429,9 @@ pub(super) async fn by_reading(
                     None => None,
                     Some(within) => {
                         let packages = stays::packages_ever(tx, within, limit()).await?;
+                        if packages.len() > MOST_KEYS {
+                            return Err(ScopeError::TooMany(path));
+                        }
                         Some([within, packages.as_slice()].concat())
                     }
                 };
@@ -456,7 +462,7 @@ pub(super) async fn by_reading(
             let moments: Vec<_> = moments
                 .into_iter()
                 .filter(|one| stands(&one.corrected))
-                .map(|one| (one.key, one.taken_at))
+                .map(|one| (one.key, one.taken_at, one.agent_id))
                 .collect();
             let inside = contents(tx, &moments).await?;
             part.keys = sets::either(&part.keys, &sets::set(inside.into_iter().collect()));
@@ -496,6 +502,9 @@ pub(super) async fn by_content(
         let supplier = (!contains.supplier.is_empty()).then_some(contains.supplier.as_str());
         store::of_supplier_lot(tx, &contains.supplier_lot, supplier, limit()).await?
     };
+    if labels.len() > MOST_KEYS {
+        return Err(ScopeError::TooMany(path));
+    }
     let seen = scope::seen(tx, &labels).await?;
     let labels: Vec<i64> = labels.into_iter().filter(|key| seen.contains(key)).collect();
     let keys = bounded(asked.genealogy.descendants(tx, &labels, limit()).await?, path)?;
@@ -531,5 +540,16 @@ mod tests {
         assert_eq!(bounded((0..most).rev().collect(), String::new()).unwrap().len(), MOST_KEYS);
         let told = bounded((0..=most).collect(), "all[1]".to_owned()).unwrap_err();
         assert!(matches!(&told, ScopeError::TooMany(path) if path == "all[1]"), "{told:?}");
+    }
+
+    #[test]
+    fn a_condition_that_was_read_to_its_end_is_not_said_to_be_all() {
+        let event = Uuid::from_u128(7);
+        let row = |key, corrected| Found { key, corrected };
+        let (void, path) = (HashSet::from([event]), String::new);
+        let three = vec![row(3, None), row(1, Some(event)), row(2, Some(Uuid::from_u128(8)))];
+        assert_eq!(without(three.clone(), &void, 3, path()).unwrap(), [2, 3]);
+        let told = without(three, &void, 2, path()).unwrap_err();
+        assert!(matches!(told, ScopeError::TooMany(_)), "one too many, though it was corrected away");
     }
 }

@@ -3,11 +3,13 @@
 
 mod api;
 pub mod asked;
+mod attached;
 pub mod criteria;
 pub mod error;
 pub mod evaluate;
 pub mod first;
 mod form;
+mod inside;
 pub mod model;
 mod pages;
 pub mod rights;
@@ -35,11 +37,13 @@ pub fn module(genealogy: &Genealogy) -> Module {
     let reaches = genealogy.clone();
     let routes = api::router().merge(pages::router());
     Module::new("scopes")
+        .feature(crate::features::PRODUCTION)
         .routes(routes.layer(axum::Extension(genealogy.clone())))
         .operations(api::operations())
         .nav(pages::NAV)
         .permissions(rights::PERMISSIONS)
         .texts(pages::TEXTS)
+        .attached([attached::ATTACHED])
         .job("scopes", |state, stop| async move {
             worker::run(state.db.clone(), reaches, stop).await;
         })

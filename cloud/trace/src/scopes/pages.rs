@@ -11,6 +11,7 @@ use axum::{Extension, Router};
 use chrono::Utc;
 use platform::ctx::Cx;
 use platform::i18n::{Lang, Sources, Texts};
+use platform::web::list::{Action, Cell, Column, List, Row as Listed, address};
 use platform::web::{
     AppState, Caller, NavGroup, NavItem, Path, Problem, Seen, Shell, form as read_form, query,
 };
@@ -93,16 +94,6 @@ struct Builder<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "scopes/list.html")]
-struct List<'a> {
-    texts: &'a Texts,
-    zone: chrono_tz::Tz,
-    page: ScopePage,
-    /// Of whoever kept them.
-    names: Names,
-}
-
-#[derive(Template)]
 #[template(path = "scopes/scope.html")]
 struct One<'a> {
     texts: &'a Texts,
@@ -118,6 +109,8 @@ struct One<'a> {
     compared: Option<Compared>,
     may_write: bool,
     may_hold: bool,
+    /// Where its files are shown.
+    files: String,
 }
 
 /// How far the saving of a scope is; asks for itself again while it goes on.
@@ -445,8 +438,40 @@ async fn scopes(
     .await?;
     let names =
         Names::read(&state, &caller, page.scopes.iter().map(|scope| scope.created_by.as_str())).await?;
-    let shell = Shell::new(&state, &caller, caller.t("scope-list-title"), "/suspects");
-    shell.page(&headers, &List { texts: &caller.texts, zone: caller.zone, page, names })
+    let shell = Shell::new(&state, &caller, caller.t("scope-list-title"), "/suspects")
+        .under("/suspects", caller.t("scope-title"));
+    shell.page(&headers, &kept(&caller, &page, &names))
+}
+
+/// The scopes that are kept.
+fn kept<'a>(caller: &'a Caller, page: &ScopePage, names: &Names) -> List<'a> {
+    let texts = &caller.texts;
+    let row = |scope: &ScopeView| {
+        let standing = match (&scope.progress, scope.state.as_str()) {
+            (None, _) => Cell::default(),
+            (Some(_), "failed") => Cell::state(state(texts, &scope.state), "is-bad"),
+            (Some(_), _) => Cell::state(state(texts, &scope.state), "is-warn"),
+        };
+        let cells = [
+            Cell::text(&scope.name),
+            standing,
+            Cell::text(say::number(texts, scope.members)),
+            Cell::text(texts.time(&scope.created_at, caller.zone)).under(names.of(&scope.created_by)),
+        ];
+        Listed::new(cells).to(format!("/suspects/scopes/{}", scope.scope_id))
+    };
+    List::new(texts, "/suspects/scopes")
+        .head(texts.t("scope-list-title"), texts.t("scope-list-lead"))
+        .actions([Action::to("/suspects", texts.t("scope-title")).main()])
+        .columns([
+            Column::new("scope-name"),
+            Column::new("trace-status"),
+            Column::new("scope-units").number(),
+            Column::new("scope-kept"),
+        ])
+        .rows(page.scopes.iter().map(row))
+        .empty(texts.t("scope-list-none"))
+        .next(page.next.as_ref().map(|next| address("/suspects/scopes", &[("after", next)])))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -488,7 +513,9 @@ async fn scope(
         (None, Some(node)) => Some(serde_json::to_string_pretty(&node.to_json()).unwrap_or_default()),
         _ => None,
     };
-    let shell = Shell::new(&state, &caller, scope.name.clone(), "/suspects");
+    let shell = Shell::new(&state, &caller, scope.name.clone(), "/suspects")
+        .under("/suspects", caller.t("scope-title"))
+        .under("/suspects/scopes", caller.t("scope-list-title"));
     let saving = saving_html(&caller, &scope)?;
     let view = One {
         texts: &caller.texts,
@@ -502,6 +529,7 @@ async fn scope(
         compared,
         may_write: caller.may(&SCOPE_WRITE),
         may_hold: caller.may(&HOLD_PLACE),
+        files: state.files.panel(&caller.texts, super::attached::KIND, &id.to_string())?,
     };
     shell.page(&headers, &view)
 }

@@ -113,3 +113,65 @@ async fn what_is_measured_on_a_rack_is_measured_on_what_is_in_it_then() {
     let told = [unit(&trolley, "subject"), unit(&rack, "inside"), unit(&motor(3), "inside")];
     assert_eq!(passes("08:20").await, told);
 }
+
+#[tokio::test]
+async fn what_happens_to_a_rack_happens_to_what_is_in_it_then() {
+    let mut site = oven().await;
+    let (rack, trolley) = (uid("KOL", "BN", 1), uid("KOL", "BN", 2));
+    for (bin, at) in [(&rack, "2025-01-21T06:00:00Z"), (&trolley, "2025-01-21T06:01:00Z")] {
+        site.say("KOL", event(Stage::Commission, at).mint(bin, Role::Subject, "RACK"));
+    }
+    let packed = |action, at: &str, what: &str, into: &str| {
+        let mut said = event(Stage::Packing, &format!("2025-01-21T{at}:00Z")).action(action);
+        said.station = "PACK9".into();
+        said.part(into, Role::Parent).part(what, Role::Child)
+    };
+    let motor = |number| uid("KOL", "FG", number);
+    site.say("KOL", packed(Action::Add, "07:00", &motor(3), &rack));
+    site.say("KOL", packed(Action::Add, "07:01", &motor(4), &rack));
+    site.say("KOL", packed(Action::Add, "07:02", &rack, &trolley));
+    site.say("KOL", packed(Action::Delete, "07:30", &motor(4), &rack));
+    // The trolley goes into a furnace and comes out; nothing is measured.
+    let load = |action, at: &str| {
+        let mut said = event(Stage::Load, &format!("2025-01-21T{at}:00Z")).action(action);
+        said.operation = "SOAK".into();
+        said.machine = "SOAKER".into();
+        said.station = "SOAK1".into();
+        said.operator_id = "op-soak".into();
+        said.part(&trolley, Role::Subject)
+    };
+    site.say("KOL", load(Action::Add, "08:00"));
+    site.say("KOL", load(Action::Delete, "12:00"));
+    site.say("KOL", packed(Action::Delete, "12:30", &motor(3), &rack));
+    site.say("KOL", packed(Action::Add, "12:40", &motor(5), &rack));
+    let never = site.say("KOL", load(Action::Add, "13:00"));
+    site.say("KOL", event(Stage::Correct, "2025-01-21T13:01:00Z").corrects(never));
+    site.settle().await;
+
+    let by = |what: &str, value: &str| json!({ "event": { what: value } });
+    for (what, value) in [("machine", "SOAKER"), ("station", "SOAK1"), ("operator", "op-soak")] {
+        assert_eq!(found(&site, by(what, value)).await, [3], "{what}");
+    }
+    // While it was inside, by a window that has neither of the two events in it.
+    let between = json!({ "event": { "machine": "SOAKER", "from": "2025-01-21T09:00:00Z", "to": "2025-01-21T10:00:00Z" } });
+    assert_eq!(found(&site, between).await, [3]);
+    let after = json!({ "event": { "machine": "SOAKER", "from": "2025-01-21T12:50:00Z", "to": "2025-01-21T14:00:00Z" } });
+    assert_eq!(found(&site, after).await, [0_u64; 0], "it never went in a second time");
+    // Among what another condition found as well.
+    let both = json!({ "all": [{ "is": { "item": "MOTOR" } }, by("machine", "SOAKER")] });
+    assert_eq!(found(&site, both).await, [3]);
+    // What was put into the rack beside another was not put into it once more.
+    let packed_at_seven = json!({ "event": { "station": "PACK9", "from": "2025-01-21T07:01:00Z", "to": "2025-01-21T07:01:00Z" } });
+    assert_eq!(found(&site, packed_at_seven).await, [4]);
+
+    // The ends of its walk name the machine and the person too.
+    let (db, cx, genealogy, at) = (&site.db.db, site.cx(), site.genealogy(), chrono::Utc::now());
+    for (number, told) in [(3, true), (4, false), (5, false)] {
+        let ask = walk::Ask::default();
+        let walk =
+            walk::walk(db, &cx, &genealogy, &motor(number), Direction::Backward, &ask, at).await.unwrap();
+        let sources = walk.sources.unwrap();
+        assert_eq!(sources.machines.contains(&"SOAKER".to_owned()), told, "{number}");
+        assert_eq!(sources.operators.contains(&"op-soak".to_owned()), told, "{number}");
+    }
+}

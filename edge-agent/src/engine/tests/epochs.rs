@@ -257,6 +257,7 @@ async fn the_highest_document_number_is_told_in_every_epoch() {
         last,
         width: 4,
         epoch,
+        ..v1::SeriesGrant::default()
     };
     agent.handle().series_granted(grant(1, 400, 1)).await.unwrap();
     assert!(!agent.handle().status().series_low.contains(&"GRN".to_owned()));
@@ -265,6 +266,49 @@ async fn the_highest_document_number_is_told_in_every_epoch() {
     agent.stop().await;
     agent.start().await;
     let marks = agent.handle().hello("test").await.unwrap().series_marks;
-    assert_eq!(marks, [v1::SeriesMark { series: "GRN".into(), highest_granted: 400 }]);
+    let mark = |prefix: &str| v1::SeriesMark {
+        series: "GRN".into(),
+        highest_granted: 400,
+        prefix: prefix.to_owned(),
+    };
+    assert_eq!(marks, [mark(""), mark("GRN-")]);
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_the_coming_year_are_asked_for_before_it_begins() {
+    let mut agent = Agent::ready(10).await;
+    let now = chrono::Utc::now();
+    let turn = now + chrono::TimeDelta::days(10);
+    let year = |prefix: &str, from: chrono::DateTime<chrono::Utc>, until: chrono::DateTime<chrono::Utc>| {
+        v1::SeriesGrant {
+            series: "GRN".into(),
+            prefix: prefix.to_owned(),
+            first: 1,
+            last: 400,
+            width: 3,
+            epoch: 1,
+            from_us: from.timestamp_micros(),
+            until_us: until.timestamp_micros(),
+        }
+    };
+    let wishes = |agent: &Agent| {
+        let status = agent.handle().status();
+        let of_grn = status.wishes.series.iter().filter(|wish| wish.series == "GRN");
+        of_grn.map(|wish| wish.ahead).collect::<Vec<_>>()
+    };
+    assert_eq!(wishes(&agent), [false], "of today there are none");
+    let days = chrono::TimeDelta::days;
+    agent.handle().series_granted(year("GRN/25/", now - days(355), turn)).await.unwrap();
+    assert_eq!(wishes(&agent), [true], "of the year that begins in ten days");
+    assert!(!agent.handle().status().series_low.contains(&"GRN".to_owned()));
+    agent.handle().series_granted(year("GRN/26/", turn, turn + days(365))).await.unwrap();
+    assert!(wishes(&agent).is_empty());
+    // Both are there after a restart, and only today's are for today.
+    agent.stop().await;
+    agent.start().await;
+    assert!(wishes(&agent).is_empty());
+    let level = agent.handle().status().series.iter().find(|level| level.series == "GRN").map(|l| l.left);
+    assert_eq!(level, Some(400));
     agent.stop().await;
 }

@@ -134,6 +134,7 @@ async fn sessions_numbers_and_notes_survive_a_restart() {
         last: 46,
         width: 3,
         epoch: 1,
+        ..v1::SeriesGrant::default()
     };
     agent.handle().series_granted(grant).await.unwrap();
     agent.green("DRAFT 12", "r1").await;

@@ -10,7 +10,7 @@ use crate::inputs::Colour;
 use crate::station::control::Verb;
 
 /// Stocked with one unit, on which the plant's own hold stands if it is to.
-async fn stocked(held: bool) -> (Plant, String) {
+pub(super) async fn stocked(held: bool) -> (Plant, String) {
     let mut plant = Plant::start().await;
     let (label, done, hold) = (suppliers(GEAR, "S-1"), code(Verb::Done), code(Verb::Hold));
     plant.play("OPEN1", &[(&label, "goods.quantity"), (&done, "opening.recorded")]).await;
@@ -27,7 +27,7 @@ fn hold(id: &str, lifted: bool, deleted: bool) -> v1::ReferenceRow {
 }
 
 /// A full set, in as many chunks as rows.
-async fn everything(plant: &Plant, version: u64, holds: Vec<v1::ReferenceRow>) {
+pub(super) async fn everything(plant: &Plant, version: u64, holds: Vec<v1::ReferenceRow>) {
     let rows: Vec<_> = holds.into_iter().chain(items()).collect();
     let count = rows.len();
     for (at, row) in rows.into_iter().enumerate() {

@@ -6,6 +6,7 @@ mod durability;
 mod epochs;
 mod groups;
 mod holds;
+mod labels;
 mod model;
 mod speed;
 mod stations;

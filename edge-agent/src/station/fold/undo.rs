@@ -102,6 +102,7 @@ fn reverse(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Su
         Stage::Hold => {
             let id = Uuid::from_slice(&event.event_id).ok();
             label.holds.retain(|hold| Some(*hold) != id);
+            label.hold_marks.retain(|mark| Some(mark.hold) != id);
         }
         Stage::Transfer | Stage::Dispatch | Stage::JobWorkOut | Stage::ReturnToSupplier
             if subject.role() != Role::Child =>

@@ -251,3 +251,22 @@ fn what_is_known_from_here_is_not_changed_by_an_answer() {
     let told = Label { item: "OTHER".to_owned(), quality: QualityState::Rejected, ..Label::new(known.key) };
     assert_eq!(learn(known.clone(), told, plant.now.to_utc()), known);
 }
+
+#[test]
+fn what_damage_took_is_red_until_a_supervisor_frees_it() {
+    let mut plant = Plant::stocked();
+    let key = plant.key("RM2");
+    plant.labels.get_mut(&key).unwrap().lost = true;
+    plant.play("DISPATCH", &[("RM2", "red label.lost REFUSED"), ("CANCEL", "green cancelled")]);
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("RM2", "amber note.unknown STORAGE")]);
+    plant.play(
+        "HOLD",
+        &[
+            ("PASS", "green hold.releasing"),
+            ("RM2", "red hold.supervisor REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", "green hold.released RELEASE"),
+        ],
+    );
+    assert!(!plant.label("RM2").lost);
+}

@@ -54,6 +54,78 @@ fn a_held_package_is_opened_to_take_out_and_for_nothing_else() {
 }
 
 #[test]
+fn of_a_held_package_only_what_stays_held_comes_out() {
+    let mut plant = Plant::built();
+    plant
+        .play("COMMISSION", &[("CARTON", "green item.chosen"), ("NOLABEL", "green commissioned COMMISSION")]);
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "green pack.open"),
+            ("FG1", "green pack.content"),
+            ("RM4", "green pack.content"),
+            ("DONE", "green packed PACKING"),
+        ],
+    );
+    let (package, content, other) = (plant.key("PK1"), plant.key("FG1"), plant.key("RM4"));
+    let hold = |keys: &[i64], inside: &[i64]| {
+        serde_json::json!({ "hold": "H-1", "reason": "CRACK", "keys": keys, "inside": inside }).to_string()
+    };
+    // Held for the one unit in it: the other one is free, and may be taken out.
+    plant.reference.insert("hold", &hold(&[package, content], &[package])).unwrap();
+    plant.reference.settle();
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "amber note.held"),
+            ("UNDO", "amber pack.taking-out"),
+            ("RM4", "green taken.out"),
+            ("CANCEL", "green cancelled"),
+        ],
+    );
+    // Held itself: what is in it is held too, also what the office does not know to be there.
+    plant.reference.insert("hold", &hold(&[package, content], &[])).unwrap();
+    plant.reference.settle();
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "amber note.held"),
+            ("UNDO", "amber pack.taking-out"),
+            ("FG1", "green taken.out"),
+            ("RM4", "red pack.held REFUSED"),
+            ("DONE", "green out.recorded PACKING"),
+        ],
+    );
+    assert_eq!(plant.label("PK1").children, [other]);
+    // What came out is held by its own key; the office has told of the other one by now.
+    plant.play("DISPATCH", &[("FG1", "red label.held REFUSED")]);
+    plant.reference.insert("hold", &hold(&[package, content, other], &[])).unwrap();
+    plant.reference.settle();
+    plant.play(
+        "PACKING",
+        &[
+            ("PK1", "amber note.held"),
+            ("UNDO", "amber pack.taking-out"),
+            ("RM4", "green taken.out"),
+            ("DONE", "green out.recorded PACKING"),
+        ],
+    );
+    plant.play("DISPATCH", &[("RM4", "red label.held REFUSED")]);
+}
+
+#[test]
+fn a_hold_that_comes_while_something_is_taken_out_stops_it() {
+    let mut plant = Plant::built();
+    plant.play("PACKING", &[("RM4", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);
+    plant.play(
+        "PACKING",
+        &[("PK1", "green pack.open"), ("UNDO", "amber pack.taking-out"), ("RM4", "green taken.out")],
+    );
+    plant.play("HOLD", &[("PK1", "green hold.placed HOLD")]);
+    plant.play("PACKING", &[("DONE", "red pack.held REFUSED"), ("CANCEL", "green cancelled")]);
+}
+
+#[test]
 fn a_package_with_something_held_in_it_stays() {
     let mut plant = Plant::built();
     plant.play("PACKING", &[("FG1", "green pack.content"), ("DONE", "green packed COMMISSION PACKING")]);

@@ -272,8 +272,13 @@ impl Plant {
         let mut recorded = Vec::new();
         let mut born = Vec::new();
         self.inputs += 1;
+        // Who is signed in, as the engine stamps it.
+        let signed_in = decision.session.operator.as_ref().map(|operator| operator.operator.clone());
         for draft in &decision.events {
-            let event = self.record(code, draft, at, &mut slots, &mut lots, &mut number, &mut born);
+            let mut event = self.record(code, draft, at, &mut slots, &mut lots, &mut number, &mut born);
+            if event.operator_id.is_empty() {
+                event.operator_id = signed_in.clone().unwrap_or_default();
+            }
             let corrected = self.events.iter().find(|e| e.event_id == event.corrects).cloned();
             fold_correction(&mut self.labels, &event, corrected.as_ref());
             let keys = event.subjects.iter().map(|s| s.key).collect();

@@ -396,3 +396,68 @@ fn holds_of_the_plant() {
     );
     plant.play("STORAGE", &[("RACK-2", "green place.set"), ("RM4", "amber note.held STORAGE")]);
 }
+
+#[test]
+fn two_holds_of_the_plant_are_two_and_a_release_names_both() {
+    let mut plant = Plant::stocked();
+    let code = |plant: &Plant, purpose: &str| {
+        let reasons = plant.reference.reasons.values();
+        let mut codes: Vec<_> = reasons.filter(|r| r.purpose == purpose).map(|r| r.reason.clone()).collect();
+        codes.sort();
+        codes
+    };
+    if code(&plant, "hold").len() < 2 {
+        for reason in ["DENT", "RUST"] {
+            let row = serde_json::json!({ "reason": reason, "purpose": "hold", "texts": { "en": reason } });
+            plant.reference.insert("reason", &row.to_string()).unwrap();
+        }
+    }
+    let codes = code(&plant, "hold");
+    let (first, second) = (format!("REASON-{}", codes[0]), format!("REASON-{}", codes[1]));
+    plant.play(
+        "HOLD",
+        &[
+            (&first, "green reason.set"),
+            ("RM2", "green hold.placed HOLD"),
+            (&first, "green reason.set"),
+            ("RM2", "amber hold.already"),
+            (&second, "green reason.set"),
+            ("RM2", "green hold.placed HOLD"),
+        ],
+    );
+    assert_eq!(plant.label("RM2").holds.len(), 2);
+    // The office lifts the first: the second stands.
+    let mut label = plant.label("RM2").clone();
+    assert!(label.lift(&[label.holds[0]].into()));
+    assert_eq!(
+        label.hold_reasons().map(|mark| mark.reason.as_str()).collect::<Vec<_>>(),
+        [codes[1].as_str()]
+    );
+    plant.play(
+        "HOLD",
+        &[
+            ("PASS", "green hold.releasing"),
+            ("RM2", "amber hold.several"),
+            ("RM2", "red hold.supervisor REFUSED"),
+            ("badge:chief", "amber override.pin"),
+            ("9999", "green hold.released RELEASE"),
+        ],
+    );
+    assert!(plant.label("RM2").holds.is_empty() && plant.label("RM2").hold_marks.is_empty());
+}
+
+#[test]
+fn another_persons_hold_is_one_of_its_own() {
+    let mut plant = Plant::stocked();
+    plant.play(
+        "HOLD",
+        &[
+            ("badge:anil", "green login.done"),
+            ("RM2", "green hold.placed HOLD"),
+            ("RM2", "amber hold.already"),
+            ("badge:bela", "green login.handover"),
+            ("RM2", "green hold.placed HOLD"),
+        ],
+    );
+    assert_eq!(plant.label("RM2").holds.len(), 2);
+}

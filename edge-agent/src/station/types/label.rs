@@ -77,6 +77,17 @@ pub struct OperationState {
     pub doubtful: bool,
 }
 
+/// Why a hold was placed here, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldMark {
+    /// The event_id of the HOLD.
+    pub hold: Uuid,
+    /// Reason code; empty where none was given.
+    pub reason: String,
+    /// Opaque id of the person; empty where nobody was signed in.
+    pub operator: String,
+}
+
 /// States that events recorded here set while it was not known what the label
 /// is: in these the cloud's answer gives way to what happened here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -195,6 +206,9 @@ pub struct Label {
     /// Those of the office are in the reference data.
     #[serde(default)]
     pub holds: Vec<Uuid>,
+    /// Why, and by whom, those of them were placed of which that is known here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hold_marks: Vec<HoldMark>,
     /// When its lot expires.
     #[serde(default)]
     pub expires_on: Option<NaiveDate>,
@@ -204,6 +218,9 @@ pub struct Label {
     /// When the cloud last told what it is; none where it is known from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<DateTime<Utc>>,
+    /// Damage of the plant's disk took what was known of it, or a part: it may be held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
     /// The label as it was before `last_event`, so that a CORRECT can restore
     /// it; its own `before` is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -240,11 +257,19 @@ impl Label {
             package: false,
             kit: false,
             holds: Vec::new(),
+            hold_marks: Vec::new(),
             expires_on: None,
             touched: Touched::default(),
             told_at: None,
+            lost: false,
             before: None,
         }
+    }
+
+    /// A label of which nothing can be told any more: it may be held.
+    #[must_use]
+    pub fn lost(key: i64) -> Self {
+        Self { lost: true, ..Self::new(key) }
     }
 
     /// Whether more than its key is known here.
@@ -253,11 +278,17 @@ impl Label {
         !self.item.is_empty() || self.package
     }
 
+    /// Why, and by whom, the holds that stand on it were placed, as far as that is known here.
+    pub fn hold_reasons(&self) -> impl Iterator<Item = &HoldMark> {
+        self.hold_marks.iter().filter(|mark| self.holds.contains(&mark.hold))
+    }
+
     /// Takes off the holds that the office has released, also of what a correction would
     /// return to. Whether there was one.
     pub fn lift(&mut self, released: &HashSet<Uuid>) -> bool {
         let before = self.holds.len();
         self.holds.retain(|hold| !released.contains(hold));
+        self.hold_marks.retain(|mark| !released.contains(&mark.hold));
         let earlier = self.before.as_mut().is_some_and(|label| label.lift(released));
         self.holds.len() < before || earlier
     }

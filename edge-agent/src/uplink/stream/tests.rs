@@ -153,6 +153,7 @@ fn stream<'a>(
         epoch: current.0,
         older: older.iter().map(head).collect(),
         behind: false,
+        everything: false,
         spans: Vec::new(),
         in_flight: VecDeque::new(),
         asked: BTreeMap::new(),
@@ -233,6 +234,19 @@ async fn a_journal_that_falls_behind_says_hello_again() {
     stream.behind = true;
     stream.fill(&mut heads).await.unwrap();
     assert_eq!(sent.take().0, [(1, 1, 5)]);
+}
+
+#[tokio::test]
+async fn a_plant_that_lost_what_is_held_says_hello_again_and_once() {
+    let (settings, numbers) = (settings(2), numbers(&[(1, 5)], true));
+    let port: Arc<dyn Port> = numbers.clone();
+    let (mut stream, _sent) = stream(&settings, &port, &[(1, 5)]);
+    stream.ask().await.unwrap();
+    numbers.wishes.lock().unwrap().everything = true;
+    assert!(matches!(stream.ask().await, Err(Ended::Doubt)));
+    // A Hello that asked for all of it is answered with it.
+    stream.everything = true;
+    stream.ask().await.unwrap();
 }
 
 #[tokio::test]

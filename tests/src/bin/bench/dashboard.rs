@@ -1,11 +1,12 @@
-//! `analytics.dashboard_p95`: the figures of every dashboard over the whole time that there
-//! is, by the mirror, beside the same questions to Postgres on the same events.
+//! `analytics.dashboard_p95`: every dashboard over the whole time that there is, as its page
+//! asks for it: rights, mirror, registry and targets, drawn; beside the questions that it asks,
+//! put to Postgres on the same events. And `mirror.fresh_p95`: from a batch that is taken in to
+//! the dashboard that shows it.
 
 use std::time::Instant;
 
-use analytics::dashboards::ask::{self, Scope};
-use analytics::dashboards::model::Span;
-use analytics::mirror::{Mirrors, Settings};
+use analytics::dashboards::model::Board;
+use analytics::mirror::{self, Mirrors, Settings};
 use anyhow::{Context, ensure};
 use chrono::{NaiveDate, Utc};
 use platform::admin::log::Who;
@@ -16,8 +17,9 @@ use platform::tenancy::{self, NewAgent, NewCompany, NewPlant, NewTenant, Placeme
 use sqlx::{ConnectOptions, PgConnection};
 use uuid::Uuid;
 
-use crate::Bench;
+use crate::desk::Desk;
 use crate::report::{Measured, percentile, spread};
+use crate::{Bench, fresh};
 
 /// Times that each dashboard is asked for.
 const TIMES: usize = 20;
@@ -28,7 +30,7 @@ const BATCH: i64 = 1000;
 const DAYS: i64 = 365;
 
 /// Measures it.
-pub fn run(bench: &Bench) -> anyhow::Result<Measured> {
+pub fn run(bench: &Bench) -> anyhow::Result<Vec<Measured>> {
     let events: i64 = if bench.full { 10_000_000 } else { 1_000_000 };
     bench.block_on(async {
         let dir = bench.scratch()?;
@@ -39,7 +41,7 @@ pub fn run(bench: &Bench) -> anyhow::Result<Measured> {
     })
 }
 
-async fn measure(server: &Embedded, dir: &std::path::Path, events: i64) -> anyhow::Result<Measured> {
+async fn measure(server: &Embedded, dir: &std::path::Path, events: i64) -> anyhow::Result<Vec<Measured>> {
     server.ensure_database("bench").await?;
     let options = server.options("bench");
     platform::migrate::migrate(&options).await?;
@@ -47,6 +49,7 @@ async fn measure(server: &Embedded, dir: &std::path::Path, events: i64) -> anyho
     let tenant = tenant(&db).await?;
     let mut owner = options.connect().await?;
     load(&mut owner, tenant, events).await?;
+    register(&mut owner, tenant, events).await?;
     let mirrors = Mirrors::open(Settings::new(dir.join("mirror")), None)?;
     let began = Instant::now();
     mirrors.catch_up(&db, tenant, Utc::now(), |_, _| {}).await?;
@@ -54,50 +57,46 @@ async fn measure(server: &Embedded, dir: &std::path::Path, events: i64) -> anyho
 
     let first = NaiveDate::from_ymd_opt(2025, 1, 1).context("a date")?;
     let last = first + chrono::Days::new(u64::try_from(DAYS)? - 1);
-    let scope = Scope { span: Span { from: first, to: last }, plants: None };
+    let days = format!("period=days&from={first}&to={last}");
+    let desk = Desk::of(&db, tenant, &mirrors).await?;
+    let receipts = desk.figure(Board::Receiving, "received", &days).await?;
+    ensure!(receipts >= events / 10 - 3, "{receipts} receipts of {events} events are in the mirror");
     let mut times = Vec::new();
-    let mut counted = 0;
     for _ in 0..TIMES {
-        for board in 0..5 {
-            let question = scope.clone();
+        for board in Board::ALL {
             let began = Instant::now();
-            let answer = mirrors.ask(tenant, move |conn| {
-                let days = ask::days(conn, &question)?;
-                match board {
-                    0 => {}
-                    1 | 2 => drop(ask::machines(conn, &question)?),
-                    3 => drop((ask::rejects(conn, &question)?, ask::outside(conn, &question)?)),
-                    _ => drop((ask::suppliers(conn, &question)?, ask::receipts(conn, &question)?)),
-                }
-                Ok(days.values().map(|counts| counts.events).sum::<i64>())
-            });
-            counted = answer.await?.value;
+            desk.get(&format!("/dashboards/{}/figures?{days}", board.name()), "text/html").await?;
             times.push(began.elapsed().as_secs_f64() * 1e3);
         }
     }
-    ensure!(counted == events, "{counted} of {events} events are in the mirror");
     let mut plain = Vec::new();
     for _ in 0..TIMES_POSTGRES {
         for board in BOARD_SQL {
             let began = Instant::now();
-            for sql in DAYS_SQL.iter().chain(board) {
+            for sql in DAYS_SQL.iter().chain(&[WIP_SQL]).chain(board) {
                 sqlx::query(*sql).bind(tenant).bind(first).bind(last).fetch_all(&mut owner).await?;
             }
             plain.push(began.elapsed().as_secs_f64() * 1e3);
         }
     }
     let size = std::fs::metadata(Settings::new(dir.join("mirror")).path(tenant))?.len() / (1 << 20);
+    let began = Instant::now();
+    let compared = mirror::check::check(&mirrors, &db, tenant, Utc::now()).await?;
+    let checked = began.elapsed().as_secs_f64();
+    ensure!(compared.differences.is_empty(), "the mirror differs: {:?}", compared.differences.first());
+    let fresh = fresh::measure(&db, tenant, &mirrors, &desk).await?;
     mirrors.close_all().await;
     db.close().await;
     let value = percentile(&mut times, 95.0);
     let baseline = percentile(&mut plain, 95.0);
-    Ok(Measured::beside("analytics.dashboard_p95", value, "ms", baseline)
+    let dashboards = Measured::beside("analytics.dashboard_p95", value, "ms", baseline)
         .remark(format!("{events} events over {DAYS} days, all of them asked for; {}", spread(&mut times)))
         .remark(format!("the same questions to Postgres: {}", spread(&mut plain)))
         .remark(format!(
-            "mirrored in {fed:.1} s, {:.0} events/s; the file takes {size} MiB",
+            "mirrored in {fed:.1} s, {:.0} events/s; the file takes {size} MiB; compared row by row in {checked:.1} s",
             events as f64 / fed
-        )))
+        ));
+    Ok(vec![dashboards, fresh])
 }
 
 /// A tenant with three plants.
@@ -181,8 +180,31 @@ pub async fn load(owner: &mut PgConnection, tenant: Uuid, events: i64) -> anyhow
     Ok(())
 }
 
+/// Units of these events, of which the registry says what is in work.
+async fn register(owner: &mut PgConnection, tenant: Uuid, events: i64) -> anyhow::Result<()> {
+    sqlx::query(
+        "insert into uid_registry (tenant_id, key, item, plant, born_agent, born_epoch, born_seq, born_at, last_at,
+             last_stage)
+         select $1, n, 'ITEM-' || n * 5 % 40, (array['KOL', 'VSK', 'MRK'])[n % 3 + 1], $1, 1, 1, now(),
+             now() - n % 20 * interval '1 day', (array[3, 15, 19, 28])[n % 4 + 1]
+         from generate_series(1, $2::bigint / 15 + 1) n",
+    )
+    .bind(tenant)
+    .bind(events)
+    .execute(&mut *owner)
+    .await?;
+    sqlx::raw_sql("analyze uid_registry").execute(&mut *owner).await?;
+    Ok(())
+}
+
+/// What is in work, which every dashboard asks of the registry.
+const WIP_SQL: &str = "select last_stage, count(*) from uid_registry
+     where tenant_id = $1 and life = 2 and custody = 1 and last_stage in (15, 16, 19, 20)
+       and $2::date <= $3::date
+     group by 1";
+
 /// What the mirror is asked for every dashboard, of Postgres.
-const DAYS_SQL: [&str; 3] = [
+const DAYS_SQL: [&str; 4] = [
     "select e.plant, e.production_date, count(*), count(s.key) filter (where e.stage = 3),
             count(s.key) filter (where e.stage = 15 and e.action <> 1),
             count(s.key) filter (where e.stage = 24 and e.action <> 2), count(s.key) filter (where e.stage = 28),
@@ -192,10 +214,17 @@ const DAYS_SQL: [&str; 3] = [
      where e.tenant_id = $1 and e.production_date between $2 and $3
        and not exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
      group by 1, 2",
-    "select e.plant, e.production_date, 
-            count(*) filter (where e.attempt <= 1 and (e.stage = 15 or e.stage = 7 and e.operation <> '')),
-            count(*) filter (where e.attempt <= 1 and (e.stage = 15 or e.stage = 7 and e.operation <> '')
-                and e.outcome = 1), count(*), count(*) filter (where e.outcome = 2),
+    "select plant, day, count(*), count(*) filter (where passed)
+     from (select e.plant, s.key, e.operation, min(e.production_date) as day, bool_and(e.outcome = 1) as passed
+           from lifecycle_events e join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id
+               and s.epoch = e.epoch and s.seq = e.seq and s.role in (0, 1, 3)
+           where e.tenant_id = $1 and e.outcome <> 0 and e.attempt <= 1
+             and (e.stage = 15 or e.stage = 7 and e.operation <> '')
+             and not exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
+           group by 1, 2, 3) first
+     where day between $2 and $3
+     group by 1, 2",
+    "select e.plant, e.production_date, count(*), count(*) filter (where e.outcome = 2),
             count(*) filter (where e.stage = 7 and e.operation = ''),
             count(*) filter (where e.stage = 7 and e.operation = '' and e.outcome = 1)
      from lifecycle_events e join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id

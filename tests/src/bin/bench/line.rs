@@ -159,6 +159,7 @@ impl Line {
             last: 999_999,
             width: 6,
             epoch: 1,
+            ..v1::SeriesGrant::default()
         };
         self.handle.series_granted(series).await?;
         Ok(())

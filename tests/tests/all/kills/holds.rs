@@ -89,15 +89,16 @@ async fn facts_and_audit(ground: &Ground) {
 }
 
 /// What was made of a held unit, or contains one, is held: of holds that reach on, all
-/// descendants, of the others what was made after them; of all, what is in a member and what a member is packed in.
+/// descendants and the packages around them now, of the others what was made after them; of all, what is in a member and what a member is packed in.
 async fn grown(ground: &Ground) {
     let missing = "with recursive reach as (
             select m.tenant_id, m.hold_id, m.key from hold_members m join holds h using (tenant_id, hold_id)
             where h.descendants and h.status = 'placed' and m.cause = 'scope'
             union
             select r.tenant_id, r.hold_id, l.to_key from reach r
-            join (select tenant_id, from_key, to_key from uid_links group by 1, 2, 3
-                  having count(*) filter (where effect = 1) > count(*) filter (where effect = 3)) l
+            join (select tenant_id, from_key, to_key from uid_links group by tenant_id, from_key, to_key, kind
+                  having count(*) filter (where effect = 1) > count(*) filter (where effect = 3)
+                     and (kind <> 3 or sum(case when effect in (1, 4) then 1 else -1 end) > 0)) l
               on l.tenant_id = r.tenant_id and l.from_key = r.key)
         select count(*) from reach r where not exists (
             select from hold_members m where m.tenant_id = r.tenant_id and m.hold_id = r.hold_id and m.key = r.key)";

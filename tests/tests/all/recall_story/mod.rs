@@ -118,7 +118,7 @@ async fn suspects(browser: &Browser, goods: &Goods) -> String {
     browser.phone("story-4-suspects").await;
     fill_in(browser, "#name", "Oven load above 190 °C").await;
     browser.click("#fitting button[name=then][value=hold]").await;
-    browser.says("#main form[action='/holds/look']", "Oven load above 190 °C").await;
+    browser.says("#main section.card", "Oven load above 190 °C").await;
     let link = "return document.querySelector(\"a[href^='/suspects/scopes/']\").href";
     browser.run(link, json!([])).await.as_str().unwrap().to_owned()
 }
@@ -187,7 +187,7 @@ async fn begin(browser: &Browser, scope: &str, goods: &Goods) -> String {
     no_ids(browser).await;
     browser.picture("story-9-scope").await;
     browser.click("a[href^='/recalls/new?scope=']").await;
-    browser.says("#main form", "Oven load above 190 °C").await;
+    browser.says("#main section.card", "Oven load above 190 °C").await;
     let target = (Utc::now() + Days::new(14)).date_naive().to_string();
     let said = [
         ("reason", "Sealant cured too hot: it may leak"),

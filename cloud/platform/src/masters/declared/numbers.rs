@@ -25,6 +25,8 @@ pub(super) const DOCUMENT_SERIES: Master = Master {
         Field::new("gap_free").listed(),
         Field::new("gst_rule"),
         Field::new("automatic"),
+        Field::new("station_series"),
+        Field::new("station_block"),
     ],
     search: &["series", "name"],
     filters: &["kind", "company"],

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::declare::Field;
 use super::super::kind::{Kind, LONGEST_TEXT, Range};
+use super::super::named;
 use super::super::shape::{Column, Label, Lies};
 use super::OWN;
 use super::store::OwnField;
@@ -30,7 +31,7 @@ pub(super) fn column(own: OwnField, of_people: bool) -> (Column, Option<String>)
         },
         "date" => Kind::Date,
         "flag" => Kind::Flag,
-        "choice" => Kind::Choice(own.choices),
+        "choice" => Kind::Named(named::of(&own.choices, &own.called())),
         kind => Kind::Text {
             longest: own.longest.and_then(|most| usize::try_from(most).ok()).unwrap_or(LONGEST_TEXT),
             lines: kind == "lines",

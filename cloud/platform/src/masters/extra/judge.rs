@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::super::declare::{Candidate, Fault, Judging};
 use super::super::kind::Kind;
-use super::super::{Row, Wrong, declared};
+use super::super::{Row, Wrong, declared, named};
 use super::store;
 use super::{MOST_FIELDS, field};
 use crate::db::{DbError, Tx};
+use crate::i18n::Lang;
 
 /// Judges own fields that are to be written.
 pub(in crate::masters) fn judge<'a>(tx: &'a mut Tx, rows: &'a [Candidate<'a>]) -> Judging<'a> {
@@ -57,6 +58,10 @@ fn alone(row: &Row) -> Result<(), (&'static str, Wrong)> {
     let choices = row.get("choices").and_then(Value::as_array).map_or(0, Vec::len);
     match text(row, "kind") {
         "choice" if choices == 0 => return Err(("choices", Wrong::new("own-choices"))),
+        "choice" => {
+            let own = defined(row);
+            named::judge(&own.choices, &own.called()).map_err(|(lang, wrong)| (choices_in(lang), wrong))?;
+        }
         "reference" => {
             let refers = text(row, "refers");
             let fits = declared::ALL.iter().any(|master| master.name == refers && master.key.len() == 1);
@@ -84,11 +89,23 @@ fn alone(row: &Row) -> Result<(), (&'static str, Wrong)> {
     Ok(())
 }
 
+/// The field that says what choices are called in a language.
+fn choices_in(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => "choices_en",
+        Lang::Hi => "choices_hi",
+        Lang::Bn => "choices_bn",
+        Lang::Te => "choices_te",
+    }
+}
+
 /// The field that a row of the master defines, as far as its values are concerned.
 fn defined(row: &Row) -> store::OwnField {
     let number = |name: &str| row.get(name).and_then(Value::as_i64);
     let decimal = |name: &str| row.get(name).map(Kind::plain).and_then(|text| text.parse().ok());
-    let list = row.get("choices").and_then(Value::as_array).into_iter().flatten();
+    let list = |name: &str| -> Vec<String> {
+        row.get(name).and_then(Value::as_array).into_iter().flatten().map(Kind::plain).collect()
+    };
     store::OwnField {
         field: text(row, "field").to_owned(),
         labels: Value::Null,
@@ -101,7 +118,11 @@ fn defined(row: &Row) -> store::OwnField {
         decimals: number("decimals").and_then(|places| i16::try_from(places).ok()).unwrap_or(0),
         least: decimal("least"),
         most: decimal("most"),
-        choices: list.map(Kind::plain).collect(),
+        choices: list("choices"),
+        choices_en: list("choices_en"),
+        choices_hi: list("choices_hi"),
+        choices_bn: list("choices_bn"),
+        choices_te: list("choices_te"),
         refers: None,
         default_value: None,
     }

@@ -32,8 +32,8 @@ pub(super) const OWN: &str = "custom.";
 /// Most own fields of a master.
 pub(super) const MOST_FIELDS: usize = 40;
 
-/// The masters, with the fields that the tenant and its plants add to one of them, and
-/// the tenant's language.
+/// The masters, with the fields that the tenant and the transaction's plants add to one of
+/// them, and the tenant's language.
 ///
 /// # Errors
 /// Those of the database.
@@ -43,11 +43,11 @@ pub(super) async fn widened(
     name: &str,
 ) -> Result<Arc<Shapes>, MastersError> {
     let shape = shapes.find(name)?;
-    let language = super::store::language(tx).await?;
+    let (language, fields) = store::fields(tx, name).await?;
     let mut columns: Vec<Column> = Vec::new();
     let mut references: Vec<Reference> = Vec::new();
     let of_people = personal::Kind::of_master(name).is_some();
-    for own in store::fields(tx, name).await? {
+    for own in fields {
         let (column, refers) = field::column(own, of_people);
         if let Some(target) = refers.and_then(|refers| target(shapes, &refers)) {
             references.push(Reference { columns: vec![column.name.clone()], target, several: false });
@@ -55,7 +55,8 @@ pub(super) async fn widened(
         columns.push(column);
     }
     if shape.columns.iter().any(|column| column.field.per_plant) {
-        let plants = tenancy::plant_codes(tx).await?;
+        let mut plants = tenancy::plant_codes(tx).await?;
+        plants.retain(|plant| tx.plants().has(plant));
         for central in shape.columns.iter().filter(|column| column.field.per_plant) {
             for plant in &plants {
                 let column = field::at_plant(central, plant);

@@ -4,7 +4,9 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use sqlx::Error;
 
+use super::super::named::Called;
 use crate::db::Tx;
+use crate::i18n::Lang;
 
 /// A tenant's own field, as it is defined.
 pub(super) struct OwnField {
@@ -20,24 +22,71 @@ pub(super) struct OwnField {
     pub least: Option<Decimal>,
     pub most: Option<Decimal>,
     pub choices: Vec<String>,
+    /// What each choice is called: `red:ఎరుపు`.
+    pub choices_en: Vec<String>,
+    pub choices_hi: Vec<String>,
+    pub choices_bn: Vec<String>,
+    pub choices_te: Vec<String>,
     pub refers: Option<String>,
     pub default_value: Option<String>,
 }
 
-/// The own fields of a master, in their order.
-pub(super) async fn fields(tx: &mut Tx, master: &str) -> Result<Vec<OwnField>, Error> {
+impl OwnField {
+    /// What its choices are called in each language.
+    pub fn called(&self) -> Called<'_> {
+        [
+            (Lang::En, &self.choices_en),
+            (Lang::Hi, &self.choices_hi),
+            (Lang::Bn, &self.choices_bn),
+            (Lang::Te, &self.choices_te),
+        ]
+    }
+}
+
+/// The tenant's language, and its own fields of a master in their order: in one question,
+/// since each request to masters asks it.
+pub(super) async fn fields(tx: &mut Tx, master: &str) -> Result<(Lang, Vec<OwnField>), Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        OwnField,
-        "select field, labels, kind, needed, listed, personal, longest, pattern, decimals, least, most,
-                choices, refers, default_value
-         from custom_fields where tenant_id = $1 and master = $2 and deleted_at is null
-         order by position, field",
+    let rows = sqlx::query!(
+        r#"select t.language as "language!", f.field as "field?", f.labels as "labels?", f.kind as "kind?",
+                  f.needed as "needed?", f.listed as "listed?", f.personal as "personal?", f.longest as "longest?",
+                  f.pattern as "pattern?", f.decimals as "decimals?", f.least as "least?", f.most as "most?",
+                  f.choices as "choices?", f.choices_en as "choices_en?", f.choices_hi as "choices_hi?",
+                  f.choices_bn as "choices_bn?", f.choices_te as "choices_te?", f.refers as "refers?",
+                  f.default_value as "default_value?"
+           from control.tenants t
+           left join custom_fields f on f.tenant_id = $1 and f.master = $2 and f.deleted_at is null
+           where t.tenant_id = $1 order by f.position, f.field"#,
         tenant,
         master,
     )
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    let language = rows.first().and_then(|row| Lang::parse(&row.language)).unwrap_or_default();
+    // Where there is no own field, the one row has the language alone.
+    let own = rows.into_iter().filter_map(|row| {
+        Some(OwnField {
+            field: row.field?,
+            labels: row.labels?,
+            kind: row.kind?,
+            needed: row.needed?,
+            listed: row.listed?,
+            personal: row.personal?,
+            longest: row.longest,
+            pattern: row.pattern,
+            decimals: row.decimals?,
+            least: row.least,
+            most: row.most,
+            choices: row.choices?,
+            choices_en: row.choices_en?,
+            choices_hi: row.choices_hi?,
+            choices_bn: row.choices_bn?,
+            choices_te: row.choices_te?,
+            refers: row.refers,
+            default_value: row.default_value,
+        })
+    });
+    Ok((language, own.collect()))
 }
 
 /// Values of own fields: the row's key, the field, the value.

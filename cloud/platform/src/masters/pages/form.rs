@@ -13,14 +13,15 @@ use super::super::api::{Right, open, seen};
 use super::super::check::{self, Cells};
 use super::super::history::{self, Entry};
 use super::super::import::label;
-use super::super::kind::{self, Kind};
+use super::super::kind::Kind;
 use super::super::places::Place;
 use super::super::shape::{Column, Label, Lies, Shape, Shapes};
 use super::super::store::Stored;
-use super::super::{Engine, Master, MastersError, Mistake, Row, SENSITIVE_VIEW, sensitive, service};
+use super::super::{Engine, MastersError, Mistake, Row, SENSITIVE_VIEW, sensitive, service};
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::Texts;
+use crate::web::fields::{Fields, Input, plain_number};
 use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, form, query};
 
 #[derive(Template)]
@@ -28,28 +29,18 @@ use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, form, query
 struct FormPage<'a> {
     texts: &'a Texts,
     zone: chrono_tz::Tz,
-    master: &'static Master,
     /// The row's name and key; none of a new one.
     title: String,
     key: String,
-    /// Where the form is sent.
-    address: String,
     version: i32,
     is_new: bool,
     deleted: bool,
-    inputs: Vec<Input>,
-    /// The inputs of each plant's own values, and whether they are shown at once.
-    plants: Vec<(String, Vec<Input>)>,
-    plants_open: bool,
-    /// Mistakes of the row as a whole, and what became of a command.
-    told: Vec<String>,
-    may_edit: bool,
+    fields: Fields<'a>,
     may_delete: bool,
     delete_address: String,
     restore_address: String,
     /// The same page with sensitive fields open, for who may see them.
     show_address: Option<String>,
-    aside: Option<&'static str>,
     /// A page about the row, and the key of its text.
     link: Option<(String, &'static str)>,
     /// The row's files.
@@ -58,7 +49,7 @@ struct FormPage<'a> {
 }
 
 /// One input of the form.
-pub(super) struct Input {
+struct Asked {
     name: String,
     label: String,
     value: String,
@@ -83,6 +74,33 @@ pub(super) struct Input {
     /// What stands in its place while a value is not shown.
     mask: &'static str,
     error: Option<(String, String)>,
+}
+
+impl Asked {
+    /// The input as a form has it.
+    fn input(self) -> Input {
+        let Self { name, label, value, choices, .. } = self;
+        let input = match self.kind {
+            "many" => Input::many(name, label, choices),
+            "flag" => Input::flag(name, label).value(value),
+            "choice" => {
+                let choices = choices.into_iter().map(|(word, said, _)| (word, said));
+                Input::choice(name, label, choices).value(value).clears(self.clears)
+            }
+            "lines" => Input::lines(name, label).value(value),
+            "number" => Input::number(name, label).value(value),
+            "date" => Input::date(name, label).value(value),
+            "time" => Input::time(name, label).value(value),
+            "secret" => Input::secret(name, label).value(value),
+            _ => Input::text(name, label).value(value),
+        };
+        let input = input.is_required(self.required).fixed(self.fixed).longest(self.longest);
+        let input = input.hint(self.hint).lang(self.lang).mask(self.mask).wrong(self.error);
+        match self.options {
+            Some((more, options)) => input.offers(options, Some(more)),
+            None => input,
+        }
+    }
 }
 
 /// What the form shows: the row's values, or what was typed.
@@ -165,7 +183,11 @@ async fn show(
     let made = state
         .db
         .tx(&caller.cx, async |tx| {
-            let inputs = inputs(tx, shapes, shape, &filled, texts).await?;
+            let mut inputs = inputs(tx, shapes, shape, &filled, texts).await?;
+            let edits = caller.plants(&master.permissions.edit);
+            for input in inputs.iter_mut().filter(|_| shape.only_values(&edits)) {
+                input.fixed |= !edits.has(&input.plant);
+            }
             let history = match filled.stored {
                 Some(stored) => history::history(tx, shape, key, &stored.row, texts).await?,
                 None => Vec::new(),
@@ -182,14 +204,13 @@ async fn show(
     }));
     let mut inputs = inputs;
     let mut plants: Vec<(String, Vec<Input>)> = Vec::new();
-    for input in inputs.extract_if(.., |input| !input.plant.is_empty()) {
-        match plants.iter_mut().find(|(plant, _)| *plant == input.plant) {
-            Some((_, of_plant)) => of_plant.push(input),
-            None => plants.push((input.plant.clone(), vec![input])),
+    for mut asked in inputs.extract_if(.., |input| !input.plant.is_empty()) {
+        let of = std::mem::take(&mut asked.plant);
+        match plants.iter_mut().find(|(plant, _)| *plant == of) {
+            Some((_, of_plant)) => of_plant.push(asked.input()),
+            None => plants.push((of, vec![asked.input()])),
         }
     }
-    let told_here = |input: &Input| !input.value.is_empty() || input.error.is_some();
-    let plants_open = plants.iter().flat_map(|(_, inputs)| inputs).any(told_here);
     let title = match filled.stored {
         Some(stored) => shape.name_of(&stored.row, texts.lang),
         None => texts.t("masters-new"),
@@ -198,22 +219,28 @@ async fn show(
     let address = |verb: &str| format!("/masters/{}/{verb}/{}", master.name, url_text(key));
     let may = |permission: &Permission| {
         let plants = caller.plants(permission);
-        stored.map_or(!plants.is_none(), |stored| shape.owns(&stored.row, &plants))
+        let values = permission.code == master.permissions.edit.code && shape.only_values(&plants);
+        stored.map_or(!plants.is_none(), |stored| values || shape.owns(&stored.row, &plants))
     };
+    let all = format!("/masters/{}", master.name);
+    let to = if stored.is_some() { address("row") } else { all.clone() };
+    let may_edit = may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted);
+    let fields = Fields::new(texts, to, texts.t("masters-save"))
+        .version(stored.map(|stored| stored.version))
+        .inputs(inputs.into_iter().map(Asked::input))
+        .fold(texts.t("masters-at-plants"), texts.t("masters-at-plants-lead"), plants)
+        .aside(master.aside)
+        .cancel(all.clone(), texts.t("masters-cancel"))
+        .locked(!may_edit)
+        .told(told);
     let page = FormPage {
         texts,
         zone: caller.zone,
-        master,
         key: key.to_owned(),
-        address: if stored.is_some() { address("row") } else { format!("/masters/{}", master.name) },
         version: stored.map_or(0, |stored| stored.version),
         is_new: stored.is_none(),
         deleted: stored.is_some_and(|stored| stored.deleted),
-        inputs,
-        plants,
-        plants_open,
-        told,
-        may_edit: may(&master.permissions.edit) && stored.is_none_or(|stored| !stored.deleted),
+        fields,
         may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
         restore_address: address("restore"),
@@ -222,7 +249,6 @@ async fn show(
             && caller.require(&SENSITIVE_VIEW).is_ok()
             && shape.columns.iter().any(|column| column.field.sealed.is_some()))
         .then(|| format!("{}?show=sensitive", address("row"))),
-        aside: master.aside,
         link: master
             .link
             .filter(|_| stored.is_some())
@@ -232,12 +258,15 @@ async fn show(
         title: title.clone(),
     };
     let title = format!("{title} · {}", texts.t(&master.text_key()));
-    Shell::new(state, caller, title, "/masters").page(headers, &page)
+    Shell::new(state, caller, title, "/masters")
+        .under("/masters", texts.t("masters-title"))
+        .under(all, texts.t(&master.text_key()))
+        .page(headers, &page)
 }
 
 /// Whether a mistake stands beside this input; that of a text in languages beside its
 /// first.
-fn shown_at(mistake: &Mistake, input: &Input) -> bool {
+fn shown_at(mistake: &Mistake, input: &Asked) -> bool {
     let of_field = || input.name.rsplit_once('.').is_some_and(|(field, _)| field == mistake.field);
     input.name == mistake.field || (input.first && !input.lang.is_empty() && of_field())
 }
@@ -265,7 +294,7 @@ async fn inputs(
     shape: &Shape,
     filled: &Filled<'_>,
     texts: &Texts,
-) -> Result<Vec<Input>, MastersError> {
+) -> Result<Vec<Asked>, MastersError> {
     let mut inputs = Vec::new();
     for column in &shape.columns {
         let first = first_of(shape, column);
@@ -313,7 +342,7 @@ async fn inputs(
     Ok(inputs)
 }
 
-fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, texts: &Texts) -> Input {
+fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, texts: &Texts) -> Asked {
     let lang = match column.kind {
         Kind::Names => name.rsplit('.').next().unwrap_or_default().to_owned(),
         _ => String::new(),
@@ -340,7 +369,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
     let (kind, longest) = match &column.kind {
         Kind::Text { lines: true, longest } => ("lines", Some(*longest)),
         Kind::Text { longest, .. } => ("text", Some(*longest)),
-        Kind::Choice(_) => ("choice", None),
+        Kind::Choice(_) | Kind::Named(_) => ("choice", None),
         Kind::Whole(_) | Kind::Decimal { .. } => ("number", None),
         // No own value is neither yes nor no.
         Kind::Flag if column.lies == Lies::Plant => ("choice", None),
@@ -353,16 +382,13 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         Kind::Secret if column.field.sealed.is_some() => ("text", Some(64)),
         Kind::Secret => ("secret", Some(64)),
     };
-    let words: &[String] = match &column.kind {
-        Kind::Choice(words) | Kind::Codes(words) => words,
-        _ => &[],
-    };
     let held: Vec<&str> = value.split(';').collect();
-    let yes_no = [("true", "masters-yes"), ("false", "masters-no")];
-    let of_flag = yes_no.iter().filter(|_| kind == "choice" && column.kind == Kind::Flag);
-    let of_flag = of_flag.map(|(word, key)| ((*word).to_owned(), texts.t(key), value == *word));
-    let choices =
-        words.iter().map(|word| (word.clone(), kind::choice(texts, word), held.contains(&word.as_str())));
+    // Yes or no is ticked, but where it can be neither.
+    let offered = if kind == "flag" { Vec::new() } else { column.kind.options(texts) };
+    let choices = offered.into_iter().map(|(word, said)| {
+        let chosen = held.contains(&word.as_str());
+        (word, said, chosen)
+    });
     let of_new = filled.stored.is_none();
     let own = shape.master.member.map(|member| member.member);
     let choices = choices.map(|(word, said, chosen)| {
@@ -372,7 +398,6 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
                 && shape.master.member.is_some_and(|m| column.name == m.list));
         (word, said, chosen)
     });
-    let choices = choices.chain(of_flag);
     let hint = match (&column.kind, of_new, shape.master.opaque_key) {
         (Kind::Secret, ..) if column.field.sealed.is_some() => texts.t("masters-sensitive-hint"),
         (Kind::Secret, false, _) => texts.t("masters-secret-hint"),
@@ -380,7 +405,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         _ => texts.or(&format!("hint-{}-{}", shape.master.name, column.name), ""),
     };
     let opaque = shape.master.opaque_key.is_some() && column.is_key;
-    Input {
+    Asked {
         label: label(column, &name, texts),
         choices: choices.collect(),
         kind,
@@ -425,7 +450,11 @@ fn typed(shape: &Shape, sent: Vec<(String, String)>) -> (Cells, i32) {
             version = value.parse().unwrap_or(0);
             continue;
         }
-        let several = shape.column(&name).is_some_and(|column| matches!(column.kind, Kind::Codes(_)));
+        let column = shape.column(&name);
+        let several = column.is_some_and(|column| matches!(column.kind, Kind::Codes(_)));
+        let number =
+            column.is_some_and(|column| matches!(column.kind, Kind::Whole(_) | Kind::Decimal { .. }));
+        let value = if number { plain_number(&value) } else { value };
         match cells.get_mut(&name) {
             Some(before) if several => {
                 if !value.is_empty() {
@@ -452,8 +481,7 @@ pub(super) async fn create(
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let (cells, _) = typed(shape, form(sent)?);
-    let whole = service::filled(shape, cells.clone(), caller.texts.lang);
-    match service::create(&state.db, &caller.cx, shape, whole).await {
+    match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
             let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes, opened: None };
@@ -476,10 +504,12 @@ pub(super) async fn update(
     headers: HeaderMap,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
     let stored = find(&state, &caller, &shapes, &name, &key).await?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
-    let (cells, version) = typed(shape, form(sent)?);
+    let (mut cells, version) = typed(shape, form(sent)?);
+    // Values of plants that are only shown come back with the rest.
+    cells.retain(|name, _| !name.contains('@') || shape.column(name).is_some());
     let (mistakes, told, status) =
         match service::update(&state.db, &caller.cx, shape, &key, version, cells.clone()).await {
             Ok(saved) => return Ok(to_row(&name, &saved.key)),
@@ -574,7 +604,7 @@ pub(super) async fn options(
     Path((name, field)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
-    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let begins =
         pairs.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! a spreadsheet and a scanner. What is sent goes the way of an import: all of it
 //! or nothing, with every mistake beside its cell.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -13,13 +13,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::super::api::{Right, open};
 use super::super::import::{self, label};
-use super::super::kind::{self, Kind};
+use super::super::kind::Kind;
 use super::super::shape::{Column, Lies, Shape, Shapes};
 use super::super::sheet::MAX_BYTES;
 use super::super::store::Stored;
-use super::super::{Engine, ListQuery, Master, MastersError, Mistake, SENSITIVE_VIEW, Sheet};
+use super::super::{Engine, ListQuery, Master, MastersError, Mistake, SENSITIVE_VIEW, Sheet, typed};
 use super::form::first_of;
 use crate::i18n::{Lang, Texts};
+use crate::web::lines::{self, Cells, Line, LineColumn, LineGrid};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, query};
 
 /// Rows of a grid at most; more are narrowed, or imported.
@@ -28,51 +29,16 @@ const MOST: usize = 150;
 const MOST_SENT: usize = 2_000;
 /// What so many rows weigh at most, in bytes: as much as a file that is imported.
 pub(super) const MOST_BYTES: usize = MAX_BYTES;
-/// Empty rows at the end, for who has no script that adds some.
-const EMPTY: usize = 5;
 
 #[derive(Template)]
 #[template(path = "masters/grid.html")]
 struct GridPage<'a> {
     texts: &'a Texts,
     master: &'static Master,
-    heads: Vec<Head>,
-    rows: Vec<GridRow>,
-    /// An empty row, from which a script makes more.
-    blank: Vec<GridRow>,
+    grid: LineGrid<'a>,
     told: Vec<String>,
     /// There are more rows than are shown.
     more: bool,
-    /// The field into which a scanned code goes.
-    scanned: &'static str,
-    /// Rows at most that are sent at once, and what they weigh.
-    most: usize,
-    bytes: usize,
-}
-
-struct Head {
-    label: String,
-    required: bool,
-}
-
-struct GridRow {
-    /// Its number in the form.
-    at: String,
-    /// That was seen; 0 of a new one.
-    version: i32,
-    cells: Vec<Cell>,
-}
-
-struct Cell {
-    name: String,
-    label: String,
-    value: String,
-    fixed: bool,
-    number: bool,
-    longest: Option<usize>,
-    /// Values, what they are called, and whether they are chosen.
-    choices: Vec<(String, String, bool)>,
-    wrong: Option<String>,
 }
 
 /// Inputs of a grid: what is secret, of several lines or of single plants is left to
@@ -94,64 +60,39 @@ fn inputs(shape: &Shape, lang: Lang) -> Vec<(&Column, String)> {
     inputs
 }
 
-fn value_of(column: &Column, input: &str, stored: Option<&Stored>) -> String {
-    let value = stored.and_then(|stored| stored.row.get(&column.name));
-    match (&column.kind, value, stored) {
-        (Kind::Names, Some(names), _) => {
+fn value_of(column: &Column, input: &str, stored: &Stored) -> String {
+    match (&column.kind, stored.row.get(&column.name)) {
+        (Kind::Names, Some(names)) => {
             names.get(input.rsplit('.').next().unwrap_or_default()).map(Kind::plain).unwrap_or_default()
         }
-        (_, Some(value), _) => Kind::plain(value),
+        (_, Some(value)) => Kind::plain(value),
         _ => String::new(),
     }
 }
 
-fn choices(kind: &Kind, value: &str, texts: &Texts) -> Vec<(String, String, bool)> {
-    let all: Vec<(String, String)> = match kind {
-        Kind::Choice(words) => words.iter().map(|word| (word.clone(), kind::choice(texts, word))).collect(),
-        Kind::Flag => {
-            [("true", "masters-yes"), ("false", "masters-no")].map(|(v, k)| (v.to_owned(), texts.t(k))).into()
-        }
-        _ => return Vec::new(),
-    };
-    let mut choices: Vec<_> =
-        all.into_iter().map(|(word, said)| (word.clone(), said, word == value)).collect();
-    // What was typed stays, though it is none of them.
-    if !value.is_empty() && !choices.iter().any(|(.., chosen)| *chosen) {
-        choices.push((value.to_owned(), value.to_owned(), true));
+/// What a column holds, where it holds one of several words.
+fn choices(kind: &Kind, texts: &Texts) -> Vec<(String, String)> {
+    match kind {
+        Kind::Choice(_) | Kind::Named(_) | Kind::Flag => kind.options(texts),
+        _ => Vec::new(),
     }
-    choices
 }
 
-fn row(
-    shape: &Shape,
-    texts: &Texts,
-    at: &str,
-    version: i32,
-    value: impl Fn(&Column, &str) -> String,
-    wrong: impl Fn(&str) -> Option<String>,
-) -> GridRow {
-    let cells = inputs(shape, texts.lang).into_iter().map(|(column, input)| {
-        let value = value(column, &input);
-        Cell {
-            name: format!("r.{at}.{input}"),
-            label: label(column, &input, texts),
-            fixed: column.is_key && version > 0,
-            number: matches!(column.kind, Kind::Whole(_) | Kind::Decimal { .. }),
-            longest: if let Kind::Text { longest, .. } = &column.kind { Some(*longest) } else { None },
-            choices: choices(&column.kind, &value, texts),
-            wrong: wrong(&input).or_else(|| {
-                // Of a text in languages beside its first.
-                let of_field = column.kind == Kind::Names && input == first_of(shape, column);
-                of_field.then(|| wrong(&column.name)).flatten()
-            }),
-            value,
-        }
-    });
-    GridRow { at: at.to_owned(), version, cells: cells.collect() }
+fn columns(shape: &Shape, texts: &Texts) -> Vec<LineColumn> {
+    let column = |(column, input): (&Column, String)| {
+        LineColumn::new(&input, label(column, &input, texts))
+            // A text in any one language is enough.
+            .is_required(column.is_asked() && column.kind != Kind::Names)
+            .is_number(matches!(column.kind, Kind::Whole(_) | Kind::Decimal { .. }))
+            .longest(if let Kind::Text { longest, .. } = &column.kind { Some(*longest) } else { None })
+            .choices(choices(&column.kind, texts))
+    };
+    inputs(shape, texts.lang).into_iter().map(column).collect()
 }
 
-fn empty(shape: &Shape, texts: &Texts, at: &str) -> GridRow {
-    row(shape, texts, at, 0, |_, _| String::new(), |_| None)
+/// The columns by which a row is known, which stay as they are.
+fn keys(shape: &Shape) -> Vec<String> {
+    shape.columns.iter().filter(|column| column.is_key).map(|column| column.name.clone()).collect()
 }
 
 pub(super) async fn page(
@@ -174,14 +115,16 @@ pub(super) async fn page(
     };
     let found = found.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
-    let (texts, count) = (&caller.texts, found.rows.len());
-    let stored = found.rows.iter().enumerate().map(|(at, stored)| {
-        let value = |column: &Column, input: &str| value_of(column, input, Some(stored));
-        row(shape, texts, &at.to_string(), stored.version, value, |_| None)
-    });
-    let blank = (count..count + EMPTY).map(|at| empty(shape, texts, &at.to_string()));
-    let rows = stored.chain(blank).collect();
-    show(&state, &caller, &headers, shape, rows, Vec::new(), found.next.is_some())
+    let line = |stored: &Stored| {
+        let cells = inputs(shape, caller.texts.lang).into_iter();
+        let cells = cells.map(|(column, input)| {
+            let value = value_of(column, &input, stored);
+            (input, value)
+        });
+        Line::new(cells.collect()).kept(stored.version, keys(shape))
+    };
+    let lines = found.rows.iter().map(line).collect();
+    show(&state, &caller, &headers, shape, lines, Vec::new(), found.next.is_some())
 }
 
 fn show(
@@ -189,52 +132,20 @@ fn show(
     caller: &Caller,
     headers: &HeaderMap,
     shape: &Shape,
-    rows: Vec<GridRow>,
+    lines: Vec<Line>,
     told: Vec<String>,
     more: bool,
 ) -> Result<Response, Problem> {
     let (texts, master) = (&caller.texts, shape.master);
-    let heads = inputs(shape, texts.lang).into_iter().map(|(column, input)| Head {
-        label: label(column, &input, texts),
-        // A text in any one language is enough.
-        required: column.is_asked() && column.kind != Kind::Names,
-    });
-    let page = GridPage {
-        texts,
-        master,
-        heads: heads.collect(),
-        rows,
-        blank: vec![empty(shape, texts, "#")],
-        told,
-        more,
-        scanned: master.key.first().copied().unwrap_or_default(),
-        most: MOST_SENT,
-        bytes: MOST_BYTES,
-    };
+    let grid = LineGrid::new(texts, columns(shape, texts), MOST_SENT)
+        .scans(master.key.first().copied().unwrap_or_default())
+        .bytes(MOST_BYTES);
+    let page = GridPage { texts, master, grid: grid.lines(lines), told, more };
     let title = format!("{} · {}", texts.t("masters-grid"), texts.t(&master.text_key()));
-    Shell::new(state, caller, title, "/masters").page(headers, &page)
-}
-
-/// What a grid sent: of each row its number, the version that was seen, and what
-/// stands in its cells.
-type Lines = BTreeMap<usize, (i32, BTreeMap<String, String>)>;
-
-fn lines(sent: Vec<(String, String)>) -> Lines {
-    let mut lines = Lines::new();
-    for (name, value) in sent {
-        let mut parts = name.splitn(3, '.');
-        let (Some("r"), Some(at), Some(input)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        let Ok(at) = at.parse::<usize>() else { continue };
-        let line = lines.entry(at).or_default();
-        if input == "version" {
-            line.0 = value.parse().unwrap_or(0);
-        } else {
-            line.1.insert(input.to_owned(), value.trim().to_owned());
-        }
-    }
-    // A row in which nothing was entered is none.
-    lines.retain(|_, (version, cells)| *version > 0 || cells.values().any(|cell| !cell.is_empty()));
-    lines
+    Shell::new(state, caller, title, "/masters")
+        .under("/masters", texts.t("masters-title"))
+        .under(format!("/masters/{}", master.name), texts.t(&master.text_key()))
+        .page(headers, &page)
 }
 
 pub(super) async fn send(
@@ -246,7 +157,7 @@ pub(super) async fn send(
     sent: Result<Form<Vec<(String, String)>>, FormRejection>,
 ) -> Result<Response, Problem> {
     let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
-    let lines = lines(form(sent)?);
+    let lines = lines::read(form(sent)?);
     let done = keep(&state, &caller, &shapes, &name, &lines).await;
     let texts = &caller.texts;
     let mistakes = match done {
@@ -258,23 +169,28 @@ pub(super) async fn send(
     let said = |mistake: &Mistake| format!("{} {}", mistake.wrong.what(texts), mistake.wrong.fix(texts));
     let shown: Vec<String> =
         inputs(shape, texts.lang).into_iter().map(|(column, _)| column.name.clone()).collect();
-    let rows = lines.iter().enumerate().map(|(place, (at, (version, cells)))| {
-        let value = |_: &Column, input: &str| cells.get(input).cloned().unwrap_or_default();
-        let wrong = |input: &str| {
-            mistakes.iter().find(|one| one.row == Some(place + 1) && one.field == input).map(said)
-        };
-        row(shape, texts, &at.to_string(), *version, value, wrong)
-    });
-    let last = lines.keys().last().map_or(0, |last| last + 1);
-    let blank = (last..last + EMPTY).map(|at| empty(shape, texts, &at.to_string()));
-    let rows: Vec<GridRow> = rows.chain(blank).collect();
+    let line = |(place, (version, cells)): (usize, &(i32, Cells))| {
+        let line = Line::new(cells.clone()).kept(*version, keys(shape));
+        inputs(shape, texts.lang).into_iter().fold(line, |line, (column, input)| {
+            let of_row = |field: &str| {
+                mistakes.iter().find(|one| one.row == Some(place + 1) && one.field == field).map(said)
+            };
+            // Of a text in languages beside its first.
+            let of_field = column.kind == Kind::Names && input == first_of(shape, column);
+            match of_row(&input).or_else(|| of_field.then(|| of_row(&column.name)).flatten()) {
+                Some(wrong) => line.wrong(input, wrong),
+                None => line,
+            }
+        })
+    };
+    let shown_again = lines.iter().enumerate().map(line).collect();
     let mut told = vec![texts.count("masters-mistakes", mistakes.len())];
     // What stands beside no cell is said above.
     told.extend(mistakes.iter().filter(|one| !shown.contains(&one.field)).map(|one| {
         let place = one.row.map(|row| texts.t1("masters-grid-row", "row", row)).unwrap_or_default();
         format!("{place} {} {}", one.field, said(one))
     }));
-    let page = show(&state, &caller, &headers, shape, rows, told, false)?;
+    let page = show(&state, &caller, &headers, shape, shown_again, told, false)?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
@@ -285,47 +201,26 @@ async fn keep(
     caller: &Caller,
     shapes: &Shapes,
     name: &str,
-    lines: &Lines,
+    lines: &[(i32, Cells)],
 ) -> Result<(), MastersError> {
     let shape = shapes.find(name)?;
     let known: Vec<String> = inputs(shape, caller.texts.lang).into_iter().map(|(_, input)| input).collect();
-    let cells = |cells: &BTreeMap<String, String>| {
-        known.iter().map(|input| cells.get(input).cloned().unwrap_or_default()).collect()
-    };
+    let cells =
+        |cells: &Cells| known.iter().map(|input| cells.get(input).cloned().unwrap_or_default()).collect();
     if lines.len() > MOST_SENT {
         return Err(MastersError::TooMany(MOST_SENT));
     }
     let sheet = Sheet {
         head_line: 0,
         head: known.clone(),
-        rows: lines.values().enumerate().map(|(place, line)| (place + 1, cells(&line.1))).collect(),
+        rows: lines.iter().enumerate().map(|(place, line)| (place + 1, cells(&line.1))).collect(),
         mistakes: Vec::new(),
     };
     let seen: HashMap<usize, i32> =
-        lines.values().enumerate().map(|(place, (version, _))| (place + 1, *version)).collect();
+        lines.iter().enumerate().map(|(place, (version, _))| (place + 1, *version)).collect();
     let heads = known.iter().map(|input| (input.to_lowercase(), input.clone())).collect();
+    let months = crate::i18n::Months::of(&Lang::ALL.map(|lang| state.texts(lang)));
+    let sheet = typed::plain(shape, sheet, &heads, &months);
     import::import_seen(&state.db, &caller.cx, shape, &sheet, &heads, false, &seen).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_is_read_as_rows_and_empty_ones_are_none() {
-        let sent = [
-            ("r.10.unit", "kg"),
-            ("r.10.version", "3"),
-            ("r.2.unit", " pcs "),
-            ("r.2.names.en", "Pieces"),
-            ("r.3.unit", ""),
-            ("r.x.unit", "no"),
-            ("other", "no"),
-        ];
-        let read = lines(sent.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-        assert_eq!(read.keys().copied().collect::<Vec<_>>(), [2, 10]);
-        assert_eq!((read[&10].0, read[&2].1["unit"].as_str()), (3, "pcs"));
-        assert_eq!(read[&2].1["names.en"], "Pieces");
-    }
 }

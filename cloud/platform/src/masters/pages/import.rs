@@ -58,7 +58,7 @@ async fn show(
     name: &str,
     outcome: String,
 ) -> Result<Response, Problem> {
-    let (shapes, master, caller) = open(state, engine, caller.clone(), name, Right::Edit).await?;
+    let (shapes, master, caller) = open(state, engine, caller.clone(), name, Right::EditValues).await?;
     let shape = shapes.find(name).map_err(|error| error.problem(&caller.texts))?;
     let texts = &caller.texts;
     let mut columns = Vec::new();
@@ -69,7 +69,9 @@ async fn show(
             columns.push((input, label, column.is_asked() && first));
         }
     }
-    let shell = Shell::new(state, &caller, texts.t("masters-import"), "/masters");
+    let shell = Shell::new(state, &caller, texts.t("masters-import"), "/masters")
+        .under("/masters", texts.t("masters-title"))
+        .under(format!("/masters/{name}"), texts.t(&master.text_key()));
     shell.page(headers, &ImportPage { texts, master, columns, outcome })
 }
 
@@ -95,7 +97,7 @@ pub(super) async fn send(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, Problem> {
-    let (shapes, master, caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
+    let (shapes, master, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
     let (file, write) = sent(&headers, bytes).await?;
     let texts = &caller.texts;
     let done = take_in(&state, &caller, &shapes, &name, file, !write).await;

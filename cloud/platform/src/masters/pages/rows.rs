@@ -2,72 +2,21 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
 use super::super::api::{Right, export_of, open};
 use super::super::extra;
-use super::super::kind::{self, Kind};
+use super::super::kind::Kind;
 use super::super::shape::{Column, Lies, Shape, Shapes};
 use super::super::store::Stored;
-use super::super::{Engine, ListQuery, Master, MastersError, Page, SENSITIVE_VIEW, service};
+use super::super::{Engine, ListQuery, MastersError, Page, SENSITIVE_VIEW, service};
 use super::url_text;
 use crate::i18n::Texts;
 use crate::views::{self, Menu, Resolved, VIEWS_SHARE};
+use crate::web::list::{Action, Cell, Column as Head, Filter, List, Row};
 use crate::web::{AppState, Caller, Path, Problem, Shell, query};
-
-#[derive(Template)]
-#[template(path = "masters/list.html")]
-struct List<'a> {
-    texts: &'a Texts,
-    master: &'static Master,
-    lead: String,
-    heads: Vec<Head>,
-    rows: Vec<Line>,
-    filters: Vec<Filter>,
-    query: &'a ListQuery,
-    /// The same list as a query string, without its place.
-    same: String,
-    next: Option<String>,
-    /// This is not the list's beginning.
-    later: bool,
-    may_edit: bool,
-    menu: Menu,
-    /// What the filters carry along: view and columns.
-    kept: Vec<(String, String)>,
-}
-
-struct Head {
-    label: String,
-    /// The address of the list in this order.
-    sort: Option<String>,
-    /// `ascending` or `descending`, where the list has this order.
-    order: Option<&'static str>,
-    number: bool,
-}
-
-struct Line {
-    address: String,
-    cells: Vec<Cell>,
-}
-
-struct Cell {
-    text: String,
-    number: bool,
-    code: bool,
-}
-
-struct Filter {
-    name: String,
-    label: String,
-    chosen: String,
-    /// Values and what they are called; none where one has to be typed.
-    choices: Vec<(String, String)>,
-    /// A day is typed.
-    date: bool,
-}
 
 fn pairs_text(pairs: &[(&str, &str)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={}", url_text(value))).collect::<Vec<_>>().join("&")
@@ -105,8 +54,9 @@ pub(super) async fn list(
     let (page, filters, asked, resolved) = found.await.map_err(|error| error.problem(&caller.texts))?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let view = view(shape, page, filters, &asked, resolved, &caller);
-    let shell = Shell::new(&state, &caller, caller.t(&master.text_key()), "/masters");
-    shell.page(&headers, &view)
+    Shell::new(&state, &caller, caller.t(&master.text_key()), "/masters")
+        .under("/masters", caller.t("masters-title"))
+        .page(&headers, &view)
 }
 
 fn view<'a>(
@@ -142,27 +92,46 @@ fn view<'a>(
         actor: caller.cx.actor.clone(),
         views: resolved.views,
     };
-    List {
-        texts,
-        master,
-        lead: texts.t(&format!("{}-lead", master.text_key())),
-        heads: listed.iter().map(|column| head(shape, column, query, &carried, texts)).collect(),
-        rows: page.rows.iter().map(|row| line(shape, &listed, row, texts)).collect(),
-        filters,
-        query,
-        next: page.next.map(|after| {
-            let joint = if same.is_empty() { "" } else { "&" };
-            format!("/masters/{}?{same}{joint}{carried}&after={after}", master.name)
-        }),
-        same,
-        menu,
-        kept,
-        later: !query.after.is_empty(),
-        may_edit: match shape.place {
-            Some(_) => caller.may(&master.permissions.edit),
-            None => caller.rights.has_everywhere(&master.permissions.edit),
-        },
+    let may_edit = match shape.place {
+        Some(_) => caller.may(&master.permissions.edit),
+        None => caller.rights.has_everywhere(&master.permissions.edit),
+    };
+    let path = format!("/masters/{}", master.name);
+    let mut actions = Vec::new();
+    if may_edit {
+        actions.push(Action::to(format!("{path}/new"), texts.t("masters-new")).icon("plus").main());
+        actions.push(Action::to(format!("{path}/grid?{same}"), texts.t("masters-grid")));
+        actions.push(Action::to(format!("{path}/import"), texts.t("masters-import")).begins());
     }
+    actions.extend(master.link.map(|link| Action::to(link.all, texts.t(link.text))));
+    let export =
+        |format: &str, said: &str| (format!("{path}/export?format={format}&{same}"), said.to_owned());
+    let exports = [export("csv", "CSV"), export("xlsx", "Excel")];
+    let standing = Filter::choice(
+        "deleted",
+        texts.t("masters-show"),
+        if query.deleted { "true" } else { "" },
+        [("true".to_owned(), texts.t("masters-deleted"))],
+    );
+    let list = List::new(texts, path.clone())
+        .head(texts.t(&master.text_key()), texts.t(&format!("{}-lead", master.text_key())))
+        .actions(actions)
+        .views(menu)
+        .exports(exports)
+        .kept(kept)
+        .search(&query.q, texts.t("masters-search-hint"))
+        .filters(filters)
+        .filters([standing.any(texts.t("masters-standing"))])
+        .columns(listed.iter().map(|column| head(shape, column, query, &carried, texts)))
+        .rows(page.rows.iter().map(|row| line(shape, &listed, row, texts)))
+        .narrowed(!query.pairs().is_empty(), format!("{path}?view="))
+        .empty(texts.t("masters-empty"))
+        .first((!query.after.is_empty()).then(|| format!("{path}?{same}")))
+        .next(page.next.map(|after| {
+            let joint = if same.is_empty() { "" } else { "&" };
+            format!("{path}?{same}{joint}{carried}&after={after}")
+        }));
+    if may_edit { list.teaches(texts.t("masters-empty-hint")) } else { list }
 }
 
 fn is_number(kind: &Kind) -> bool {
@@ -189,25 +158,17 @@ fn head(shape: &Shape, column: &Column, query: &ListQuery, carried: &str, texts:
         let other = pairs_text(&other.pairs());
         format!("/masters/{}?{other}{}{carried}", master.name, if other.is_empty() { "" } else { "&" })
     });
-    Head {
-        label: column.said(texts),
-        sort,
-        order: sorted.then_some(if descending { "descending" } else { "ascending" }),
-        number: is_number(&column.kind),
-    }
+    let now = sorted.then_some(if descending { "descending" } else { "ascending" });
+    Head::called(column.said(texts)).is_number(is_number(&column.kind)).sorts(sort, now)
 }
 
-fn line(shape: &Shape, listed: &[&Column], stored: &Stored, texts: &Texts) -> Line {
+fn line(shape: &Shape, listed: &[&Column], stored: &Stored, texts: &Texts) -> Row {
     let key = shape.key_of(&stored.row);
-    let cell = |column: &&Column| Cell {
-        text: shape.said(column, &stored.row, texts),
-        number: is_number(&column.kind),
-        code: column.is_key,
-    };
-    Line {
-        address: format!("/masters/{}/row/{}", shape.master.name, url_text(&key)),
-        cells: listed.iter().map(cell).collect(),
-    }
+    let cells = listed.iter().map(|column| {
+        let said = shape.said(column, &stored.row, texts);
+        if column.is_key { Cell::code(said) } else { Cell::text(said) }
+    });
+    Row::new(cells).to(format!("/masters/{}/row/{}", shape.master.name, url_text(&key)))
 }
 
 /// What the list can be narrowed by.
@@ -221,29 +182,15 @@ async fn filters(
     let mut filters = Vec::new();
     for name in shape.master.filters {
         let Some(column) = shape.column(name) else { continue };
-        let mut choices: Vec<(String, String)> = match &column.kind {
-            Kind::Choice(words) => {
-                words.iter().map(|word| (word.clone(), kind::choice(texts, word))).collect()
-            }
-            Kind::Flag => [("true", "masters-yes"), ("false", "masters-no")]
-                .map(|(value, key)| (value.to_owned(), texts.t(key)))
-                .into(),
+        let choices: Vec<(String, String)> = match &column.kind {
+            Kind::Choice(_) | Kind::Flag => column.kind.options(texts),
             _ => match shape.reference_of(name) {
                 Some(reference) => service::options(tx, shapes, reference, "", texts.lang).await?,
                 None => Vec::new(),
             },
         };
         let chosen = query.filters.get(*name).cloned().unwrap_or_default();
-        if !chosen.is_empty() && !choices.is_empty() && !choices.iter().any(|(value, _)| *value == chosen) {
-            choices.push((chosen.clone(), chosen.clone()));
-        }
-        filters.push(Filter {
-            name: (*name).to_owned(),
-            label: column.said(texts),
-            chosen,
-            choices,
-            date: false,
-        });
+        filters.push(Filter::choice(*name, column.said(texts), chosen, choices));
     }
     for column in shape.columns.iter().filter(|column| column.lies == Lies::Own) {
         own_filters(tx, shapes, shape, column, query, texts, &mut filters).await?;
@@ -269,22 +216,23 @@ async fn own_filters(
             let chosen = chosen(&name);
             let label = texts.t1(&format!("masters-own-{part}"), "field", &label);
             let date = column.kind == Kind::Date;
-            filters.push(Filter { name, label, chosen, choices: Vec::new(), date });
+            filters.push(if date {
+                Filter::date(name, label, chosen)
+            } else {
+                Filter::text(name, label, chosen)
+            });
         }
         return Ok(());
     }
-    let choices = match &column.kind {
-        Kind::Choice(words) => words.iter().map(|word| (word.clone(), word.clone())).collect(),
-        Kind::Flag => [("true", "masters-yes"), ("false", "masters-no")]
-            .map(|(value, key)| (value.to_owned(), texts.t(key)))
-            .into(),
+    let choices: Vec<(String, String)> = match &column.kind {
+        Kind::Named(_) | Kind::Flag => column.kind.options(texts),
         _ => match shape.reference_of(&column.name) {
             Some(reference) => service::options(tx, shapes, reference, "", texts.lang).await?,
             None => Vec::new(),
         },
     };
     let (name, chosen) = (column.name.clone(), chosen(&column.name));
-    filters.push(Filter { name, label, chosen, choices, date: false });
+    filters.push(Filter::choice(name, label, chosen, choices));
     Ok(())
 }
 

@@ -69,7 +69,11 @@ async fn show(
     let may_make = caller.may(&master.permissions.edit);
     let title = format!("{name} · {}", texts.t("variants-title"));
     let page = Page { texts, item, name, variants, attributes, told, may_make };
-    Shell::new(state, &caller, title, "/masters").page(headers, &page)
+    Shell::new(state, &caller, title, "/masters")
+        .under("/masters", texts.t("masters-title"))
+        .under("/masters/items", texts.t("master-items"))
+        .under(format!("/masters/items/row/{}", url_text(item)), item)
+        .page(headers, &page)
 }
 
 /// `POST /items/variants/{code}`: makes what was ticked.

@@ -1,6 +1,6 @@
 //! Currencies: chosen from ISO 4217, or marked as one's own.
 
-use super::super::{Sheet, import, service::filled};
+use super::super::{Sheet, import};
 use super::*;
 use crate::tenancy::{self, NewTenant};
 
@@ -10,12 +10,16 @@ async fn a_currency_needs_no_more_than_its_code() {
     let yen = office.create("currencies", &[("currency", "JPY")]).await.unwrap().stored.row;
     assert_eq!((&yen["name"], &yen["symbol"]), (&"Japanese Yen".into(), &"¥".into()));
     assert_eq!((&yen["decimals"], &yen["own"]), (&0.into(), &false.into()));
-    // As a form sends it, in the language of whoever fills it in.
+    assert_eq!(
+        (&yen["names"]["en"], yen["names"].as_object().map(serde_json::Map::len)),
+        (&"Japanese Yen".into(), Some(4))
+    );
+    // As a form sends it.
     let form =
         cells(&[("currency", "KWD"), ("name", ""), ("symbol", "KD"), ("decimals", ""), ("own", "false")]);
-    let whole = filled(office.shape("currencies"), form, Lang::Te);
-    let dinar = create(&office.test.db, &office.cx, office.shape("currencies"), whole).await.unwrap();
-    assert_eq!(dinar.stored.row["name"], "కువైట్ దీనార్");
+    let dinar = create(&office.test.db, &office.cx, office.shape("currencies"), form).await.unwrap();
+    assert_eq!(dinar.stored.row["names"]["te"], "కువైట్ దీనార్");
+    assert_eq!(dinar.stored.row["name"], dinar.stored.row["names"]["en"]);
     assert_eq!((&dinar.stored.row["symbol"], &dinar.stored.row["decimals"]), (&"KD".into(), &3.into()));
     // What is there already is changed as it is given, and no more.
     let shape = office.shape("currencies");
@@ -80,4 +84,14 @@ async fn a_tenant_begins_with_its_own_currency() {
         })
         .await;
     assert_eq!(codes.unwrap(), ["AED", "EUR", "INR", "USD"]);
+    let named: Result<(String, i64), DbError> = test
+        .db
+        .tx(&Cx::system(made.id), async |tx| {
+            let sql = "select name, (select count(*) from jsonb_object_keys(names)) from currencies where currency = 'AED'";
+            Ok(sqlx::query_as(sql).fetch_one(tx.conn()).await?)
+        })
+        .await;
+    let (name, languages) = named.unwrap();
+    assert_eq!(languages, 4, "in every language, of which one is the name");
+    assert_eq!(name, "United Arab Emirates Dirham");
 }

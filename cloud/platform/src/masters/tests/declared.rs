@@ -87,6 +87,7 @@ fn every_mistake_has_words() {
         include_str!("../variants.rs"),
         include_str!("../import.rs"),
         include_str!("../kind.rs"),
+        include_str!("../named.rs"),
         include_str!("../rules.rs"),
         include_str!("../service.rs"),
         include_str!("../sheet.rs"),

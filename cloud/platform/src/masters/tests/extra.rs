@@ -2,10 +2,10 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
-use super::super::{at_plant, delete, export, history, import, sheet::Sheet, update};
+use super::super::{at_plant, delete, export, history, import, sheet::Sheet, typed, update};
 use super::*;
 use crate::ctx::Plants;
-use crate::i18n::Lang;
+use crate::i18n::{Lang, Months};
 
 impl Office {
     /// The masters with what the tenant adds to one.
@@ -180,6 +180,45 @@ async fn own_fields_live_as_other_fields_do() {
 }
 
 #[tokio::test]
+async fn choices_of_own_fields_are_named_in_languages() {
+    let office = Office::new().await;
+    let called = |te: &'static str| [("choices_te", te), ("choices_en", "red:Scarlet")];
+    for (te, key) in [
+        ("green:ఆకుపచ్చ", "own-choice-name"),
+        ("red", "own-choice-name"),
+        ("red:రంగు;blue:రంగు", "own-choice-same"),
+        ("blue:red", "own-choice-same"),
+    ] {
+        assert_eq!(fields(office.define(COLOUR, &called(te)).await), [pair("choices_te", key)], "{te}");
+    }
+    office.define(COLOUR, &called("red:ఎరుపు;blue:నీలం")).await.unwrap();
+    let colour = |given| [ITEM, &[("custom.colour", given)]].concat();
+    assert_eq!(fields(office.item(&colour("ఆకుపచ్చ")).await), [pair("custom.colour", "choice")]);
+    let saved = office.item(&colour("ఎరుపు")).await.unwrap();
+    assert_eq!(saved.stored.row["custom.colour"], "red", "kept is the choice itself");
+
+    let shapes = office.wide("items").await;
+    let items = shapes.find("items").unwrap();
+    let column = items.column("custom.colour").unwrap();
+    let texts = super::super::texts();
+    let all = Arc::new(I18n::new().with_all(texts.each_ref().map(|(lang, text)| (*lang, text.as_str()))));
+    let shown =
+        |lang| column.kind.show(&saved.stored.row["custom.colour"], &Texts::new(Arc::clone(&all), lang));
+    assert_eq!([shown(Lang::Te), shown(Lang::En), shown(Lang::Hi)], ["ఎరుపు", "Scarlet", "red"]);
+    let offered = column.kind.options(&Texts::new(Arc::clone(&all), Lang::Te));
+    assert_eq!(offered[1], ("blue".to_owned(), "నీలం".to_owned()));
+
+    // In files and filters a choice is said by itself, or by its name in any language.
+    let (db, cx) = (&office.test.db, &office.cx);
+    let heads = import::heads(items, &[english()]);
+    let file = "item,names.en,type_code,base_unit,tracking,custom.colour\nNUT,Nut,RM,pcs,lot,నీలం\nPIN,Pin,RM,pcs,lot,scarlet\n";
+    let sheet = Sheet::read(file.as_bytes()).unwrap();
+    assert_eq!(import::import(db, cx, items, &sheet, &heads, false).await.unwrap().created, 2);
+    assert_eq!(office.listed(&[("custom.colour", "ఎరుపు")]).await, ["BOLT-M6", "PIN"]);
+    assert_eq!(office.listed(&[("custom.colour", "blue")]).await, ["NUT"]);
+}
+
+#[tokio::test]
 async fn a_plant_may_have_its_own_value() {
     let office = Office::new().await;
     office.create("bins", &[("plant", "KOL"), ("bin", "A-01")]).await.unwrap();
@@ -220,6 +259,43 @@ async fn a_plant_may_have_its_own_value() {
     update(db, cx, items, "BOLT-M6", 2, cells(&[("inspect@VSK", "")])).await.unwrap();
     assert_eq!(office.value(sql).await[0][3], true, "withdrawn");
     assert_eq!((first.label.as_str(), first.before.as_str()), ("Lead time, days · KOL", "3"));
+}
+
+#[tokio::test]
+async fn a_file_has_numbers_and_days_as_pages_write_them() {
+    let office = Office::new().await;
+    let since = [("kind", "date"), ("field", "since"), ("labels.en", "Since")];
+    office.define(&COLOUR[..1], &since).await.unwrap();
+    let (db, cx) = (&office.test.db, &office.cx);
+    let shapes = office.wide("items").await;
+    let items = shapes.find("items").unwrap();
+    let heads = import::heads(items, &[english()]);
+    let months = Months::of(&[english()]);
+    let read = |rows: &str| {
+        let head = "item,names.en,type_code,base_unit,tracking,Reorder_Level,custom.since\n";
+        let sheet = Sheet::read(format!("{head}{rows}").as_bytes()).unwrap();
+        typed::plain(items, sheet, &heads, &months)
+    };
+    let sheet = read("A,A,RM,pcs,lot,\"1,23,45\",31/02/2026\nB,B,RM,pcs,lot,\"1,5\",11/21/2026\n");
+    let told = import::import(db, cx, items, &sheet, &heads, false).await;
+    let wrong = |row, field: &str, key: &str| (Some(row), field.to_owned(), key.to_owned());
+    assert_eq!(
+        mistakes(told),
+        [
+            wrong(2, "reorder_level", "number"),
+            wrong(2, "custom.since", "date"),
+            wrong(3, "reorder_level", "number"),
+            wrong(3, "custom.since", "date"),
+        ]
+    );
+    let sheet = read(
+        "A,A,RM,pcs,lot,\"12,34,567.5\",21/11/2026\nB,B,RM,pcs,lot,\"1,234,567\",21 Nov 2026\nC,C,RM,pcs,lot,5,2026-11-21\n",
+    );
+    import::import(db, cx, items, &sheet, &heads, false).await.unwrap();
+    let kept = "select jsonb_agg(i.reorder_level::text || ' ' || c.value order by i.item) from items i
+                join custom_values c on c.tenant_id = i.tenant_id and c.row_key = i.item";
+    let expected = ["1234567.500000 2026-11-21", "1234567.000000 2026-11-21", "5.000000 2026-11-21"];
+    assert_eq!(office.value(kept).await, serde_json::json!(expected));
 }
 
 #[tokio::test]

@@ -313,3 +313,37 @@ async fn a_grid_takes_as_many_rows_as_it_says() {
     let (status, ..) = site.call(&who, "POST", "/masters/reasons/grid", form, body(2001)).await;
     assert!(status.is_client_error(), "{status}");
 }
+
+#[tokio::test]
+async fn who_takes_personal_data_out_is_in_the_audit() {
+    let site = Site::new().await;
+    let supplier = [("partner", "ACME"), ("name", "Ravi Kumar"), ("phone", "+919812345678")];
+    site.office.create("suppliers", &supplier).await.unwrap();
+    let session = site.person("a@saif.example", &["masters.*.view"]).await;
+    let who = As::Session(&session);
+    for path in [
+        "/api/v1/masters/suppliers/export?q=ravi",
+        "/masters/suppliers/export?format=xlsx",
+        // Of these there is nothing personal to take.
+        "/masters/suppliers/export?format=template",
+        "/api/v1/masters/units/export",
+        "/masters/suppliers",
+    ] {
+        assert_eq!(site.status(&who, "GET", path, "").await, StatusCode::OK, "{path}");
+    }
+    assert_eq!(
+        site.status(&who, "GET", "/api/v1/masters/suppliers/export?format=pdf", "").await,
+        StatusCode::BAD_REQUEST
+    );
+    let written = "select jsonb_agg(jsonb_build_array(subject, actor like 'user:%', after->'format',
+                       after->'narrowed_by', after->'fields' ? 'phone', after->'fields' ? 'pan') order by audit_id)
+                   from audit_log where action = 'master.export'";
+    let expected = json!([
+        ["master:suppliers", true, "csv", ["q"], true, false],
+        ["master:suppliers", true, "xlsx", [], true, false],
+    ]);
+    assert_eq!(site.office.value(written).await, expected);
+    let told =
+        site.office.value("select jsonb_agg(after) from audit_log where action = 'master.export'").await;
+    assert!(!told.to_string().to_lowercase().contains("ravi"), "{told}");
+}

@@ -3,25 +3,30 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
-use axum::routing::post;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::{delete, get, post};
 use axum::{Json, RequestExt, Router};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{Bounce, is_token, message_of, take};
+use super::{Bounce, Unreachable, is_token, lift, message_of, store, take, token_create};
 use crate::ctx::Cx;
 use crate::db::DbError;
 use crate::notify::MANAGE;
 use crate::openapi::{Operation, group};
 use crate::tenancy;
-use crate::web::{AppState, Caller, FieldError, Problem};
+use crate::web::{AppState, Caller, FieldError, Path, Problem};
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/api/v1/mail/bounces", post(bounces))
+    Router::new()
+        .route("/api/v1/mail/bounces", post(bounces))
+        .route("/api/v1/mail/bounces/token", post(new_token))
+        .route("/api/v1/mail/unreachable", get(list))
+        .route("/api/v1/mail/unreachable/{id}", delete(lifted))
 }
 
 /// What the routes here are, for the description of the API.
@@ -40,7 +45,100 @@ pub fn operations() -> Vec<Operation> {
     .needs(&MANAGE)
     .takes::<Reports>()
     .answers::<Taken>();
-    group("Mail", [report])
+    let token = Operation::post(
+        "/api/v1/mail/bounces/token",
+        "newBounceToken",
+        "Makes the token for reports of bounced mail anew",
+    )
+    .note("It is told this once; the one before is of no use from then on.")
+    .needs(&MANAGE)
+    .answers::<Token>();
+    let list = Operation::get(
+        "/api/v1/mail/unreachable",
+        "listUnreachable",
+        "Addresses that mail does not reach, newest first",
+    )
+    .note("At most 200: once some are cleared, those before them come.")
+    .needs(&MANAGE)
+    .answers::<Addresses>();
+    let lift = Operation::delete(
+        "/api/v1/mail/unreachable/{id}",
+        "clearUnreachable",
+        "Has mail go to a person's address again",
+    )
+    .uuid("id")
+    .means("id", "The person.")
+    .needs(&MANAGE)
+    .ends()
+    .fails(404, "not_found", "There is no such person, or mail reaches the address.");
+    group("Mail", [report, token, list, lift])
+}
+
+/// Most addresses of one answer.
+const LISTED: i64 = 200;
+
+/// Addresses that mail does not reach.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnreachableAddresses)]
+struct Addresses {
+    addresses: Vec<Address>,
+}
+
+/// An address that mail does not reach: nothing is mailed there until its person has
+/// confirmed it, has another one, or it is cleared.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UnreachableAddress)]
+struct Address {
+    /// The person.
+    id: Uuid,
+    name: String,
+    email: String,
+    /// What the mail server or service said.
+    reason: String,
+    /// `refused` at once, or `bounced` afterwards.
+    source: String,
+    /// The delivery that did not reach it.
+    delivery: Uuid,
+    since: DateTime<Utc>,
+}
+
+impl From<Unreachable> for Address {
+    fn from(it: Unreachable) -> Self {
+        let Unreachable { user_id, name, email, reason, source, message_id, since } = it;
+        Self { id: user_id, name, email, reason, source, delivery: message_id, since }
+    }
+}
+
+async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<Addresses>, Problem> {
+    caller.require(&MANAGE)?;
+    let found = state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::all(tx, LISTED).await?)).await?;
+    Ok(Json(Addresses { addresses: found.into_iter().map(Address::from).collect() }))
+}
+
+async fn lifted(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Problem> {
+    caller.require(&MANAGE)?;
+    if lift(&state.db, &caller.cx, id).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
+/// A token for reports of bounced mail.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BounceToken)]
+struct Token {
+    token: String,
+}
+
+async fn new_token(State(state): State<AppState>, caller: Caller) -> Result<Json<Token>, Problem> {
+    caller.require(&MANAGE)?;
+    let token = token_create(&state.db, &caller.cx).await?;
+    Ok(Json(Token { token: token.reveal().to_owned() }))
 }
 
 /// Most reports of one request.

@@ -64,7 +64,8 @@ async fn show(
             Ok::<_, DbError>((store::all(tx, MOST).await?, store::token_hash(tx).await?))
         })
         .await?;
-    let shell = Shell::new(state, caller, caller.t("address-title"), "/deliveries");
+    let shell = Shell::new(state, caller, caller.t("address-title"), "/deliveries")
+        .under("/deliveries", caller.t("delivery-title"));
     let has_token = kept.is_some();
     shell.page(headers, &Page { texts: &caller.texts, zone: caller.zone, addresses, has_token, token })
 }

@@ -191,3 +191,38 @@ async fn what_bounces_later_is_reported_by_its_message_id() {
     token_create(&post.test.db, &post.cx).await.unwrap();
     assert_eq!(report(&admin, &token, &hard).await.0, 401);
 }
+
+#[tokio::test]
+async fn a_program_lists_and_clears_what_mail_does_not_reach() {
+    let post = Post::new().await;
+    let (_, admin) = Reader::new(&post, "boss@saif.example", &["ADMIN"]).await;
+    let (one, reader) = Reader::new(&post, "one@saif.example", &[]).await;
+    post.server.treat(Manner::Refuse("550 5.1.1 no such mailbox".into()));
+    post.tell(&MAILED, To::Person(one)).await;
+    post.send_all().await;
+    let list = "/api/v1/mail/unreachable";
+    assert_eq!(reader.send("GET", list, "").await.0, 403);
+    let (status, _, told) = admin.send("GET", list, "").await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let first = &told["addresses"][0];
+    assert_eq!((status, &first["id"], &first["email"]), (200, &json!(one), &json!("one@saif.example")));
+    assert!(first["reason"].as_str().unwrap().contains("no such mailbox"), "{told}");
+    let path = format!("{list}/{one}");
+    assert_eq!(reader.send("DELETE", &path, "").await.0, 403);
+    assert_eq!(admin.send("DELETE", &path, "").await.0, 204);
+    assert_eq!(admin.send("DELETE", &path, "").await.0, 404, "it is cleared");
+    assert_eq!(marked(&post).await, Vec::<String>::new());
+    let audit = post.ask("select action from audit_log where action = 'address.reachable'").await;
+    assert_eq!(audit, ["address.reachable"]);
+
+    // And the token for reports, without the page.
+    let (_, _, told) = admin.send("POST", "/api/v1/mail/bounces/token", "").await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let token = told["token"].as_str().unwrap();
+    let unknown = json!({ "bounces": [{ "message_id": "<x@y>", "type": "soft" }] });
+    assert_eq!(report(&admin, "nonsense", &unknown).await.0, 401);
+    let message = post.ask("select message_id::text from outbox where channel = 'mail'").await;
+    let bounce =
+        json!({ "bounces": [{ "message_id": format!("<{}.SAIF@tw>", message[0]), "type": "soft" }] });
+    assert_eq!(report(&admin, token, &bounce).await.0, 200, "it is this tenant's");
+}

@@ -100,7 +100,8 @@ async fn show(
         done,
         errors,
     };
-    let shell = Shell::new(state, caller, caller.t("sms-title"), "/deliveries");
+    let shell = Shell::new(state, caller, caller.t("sms-title"), "/deliveries")
+        .under("/deliveries", caller.t("delivery-title"));
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 

@@ -13,6 +13,7 @@ use crate::i18n::{Lang, Value as Text, zone};
 use crate::notify::courier::{Courier, Unsent};
 use crate::notify::mail::{self, Letter};
 use crate::notify::store::{Reader, Sender, reader, sender};
+use crate::notify::values;
 use crate::outbound::CallError;
 use crate::outbox::{Claimed, Failure};
 
@@ -122,8 +123,7 @@ fn text(
         .map_err(|error| Failure::Again(error.to_string()))?
         .map(|secret| String::from_utf8_lossy(&secret).into_owned());
     let language: Lang = mail::language(reader, sender);
-    let mut values: Vec<(&str, Text<'_>)> =
-        letter.values.iter().map(|(name, value)| (name.as_str(), Text::from(value.as_str()))).collect();
+    let mut values = values::of(&letter.values, language);
     values.push(("code", Text::from(secret.unwrap_or_default())));
     values.push(("tenant", Text::from(sender.name.as_str())));
     let said = courier.i18n.t(language, &letter.text, &values);

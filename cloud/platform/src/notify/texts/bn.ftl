@@ -130,6 +130,7 @@ delivery-channel = মাধ্যম
 delivery-to-hint = ই-মেল বা ওয়েবহুক
 delivery-filter = বাছুন
 delivery-unfilter = সব দেখান
+delivery-new-link = নতুন লিঙ্ক তৈরি করুন
 delivery-again-all = এগুলি সব আবার পাঠান
 delivery-again-all-hint = একবারে সর্বাধিক হাজারটি, নতুনগুলি আগে।
 delivery-replayed = { $count }টি আবার পাঠানো হচ্ছে।

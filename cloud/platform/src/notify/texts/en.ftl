@@ -130,6 +130,7 @@ delivery-channel = Way
 delivery-to-hint = E-mail or webhook
 delivery-filter = Filter
 delivery-unfilter = Show all
+delivery-new-link = Make a new link
 delivery-again-all = Send all of these again
 delivery-again-all-hint = At most a thousand at once, the newest first.
 delivery-replayed = { $count } are sent again.

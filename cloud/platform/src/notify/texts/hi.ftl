@@ -130,6 +130,7 @@ delivery-channel = तरीका
 delivery-to-hint = ई-मेल या वेबहुक
 delivery-filter = छाँटें
 delivery-unfilter = सभी दिखाएँ
+delivery-new-link = नया लिंक बनाएँ
 delivery-again-all = ये सभी फिर भेजें
 delivery-again-all-hint = एक बार में अधिकतम हज़ार, नए पहले।
 delivery-replayed = { $count } फिर भेजे जा रहे हैं।

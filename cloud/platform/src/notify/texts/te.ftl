@@ -130,6 +130,7 @@ delivery-channel = మార్గం
 delivery-to-hint = ఇ-మెయిల్ లేదా వెబ్‌హుక్
 delivery-filter = వడపోయండి
 delivery-unfilter = అన్నీ చూపండి
+delivery-new-link = కొత్త లింక్ తయారుచేయండి
 delivery-again-all = వీటన్నిటినీ మళ్లీ పంపండి
 delivery-again-all-hint = ఒకసారి గరిష్ఠంగా వెయ్యి, కొత్తవి ముందు.
 delivery-replayed = { $count } మళ్లీ పంపుతున్నాం.

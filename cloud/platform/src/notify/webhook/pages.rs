@@ -90,7 +90,8 @@ async fn show(
     let webhooks = service::list(&state.db, &caller.cx).await?;
     let kinds = state.kinds.iter().filter(|kind| !kind.personal).copied().collect();
     let failed = error.is_some();
-    let shell = Shell::new(state, caller, caller.t("webhook-title"), "/deliveries");
+    let shell = Shell::new(state, caller, caller.t("webhook-title"), "/deliveries")
+        .under("/deliveries", caller.t("delivery-title"));
     let view = Page { texts: &caller.texts, webhooks, kinds, typed, secret, error };
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }

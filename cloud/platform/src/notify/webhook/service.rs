@@ -9,7 +9,7 @@ use super::store::{self, Webhook};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::notify::{Kind, Notice};
+use crate::notify::{Kind, Notice, values};
 use crate::outbound;
 use crate::outbox::{self, Channel, Claimed, Message};
 use crate::secrets::{SecretError, Secrets};
@@ -291,7 +291,7 @@ pub(in crate::notify) async fn messages(
     if kind.personal {
         return Ok(Vec::new());
     }
-    let values = serde_json::to_value(&notice.values).unwrap_or_default();
+    let values = serde_json::to_value(values::plain(&notice.values)).unwrap_or_default();
     let told = Told { kind: kind.code, tenant, text, values, url };
     let all = store::all(tx).await?.into_iter().filter(|webhook| {
         webhook.active && (webhook.kinds.is_empty() || webhook.kinds.iter().any(|code| code == kind.code))

@@ -18,7 +18,7 @@ mod wire;
 
 pub(super) use api::operations;
 pub use settings::reseal;
-pub(super) use settings::{identities, way_back_stays};
+pub(super) use settings::{identities, unlink, way_back_stays};
 pub(super) use store::{gives, password_closed};
 pub use wire::Providers;
 

@@ -24,7 +24,7 @@ const MOST_DOMAINS: usize = 50;
 
 /// Why settings were not kept.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ProviderError {
+pub(in crate::people) enum ProviderError {
     /// Fields that are not right, all of them: field, key of a text, its value.
     #[error("something in the form is not right")]
     Invalid(Vec<Wrong>),
@@ -260,7 +260,7 @@ pub(in crate::people) async fn identities(
 /// # Errors
 /// [`ProviderError::NotFound`]; [`ProviderError::Beyond`] of somebody who has more than
 /// whoever acts holds.
-pub(super) async fn unlink(db: &Db, by: &By<'_>, user: Uuid) -> Result<(), ProviderError> {
+pub(in crate::people) async fn unlink(db: &Db, by: &By<'_>, user: Uuid) -> Result<(), ProviderError> {
     db.tx(by.cx, async |tx| {
         let person = office::user(tx, user, true).await?.ok_or(ProviderError::NotFound)?;
         by.require_person(tx, &person).await?;

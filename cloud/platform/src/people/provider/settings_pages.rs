@@ -129,7 +129,8 @@ async fn show(
         wrong: shown.wrong,
         error: shown.error,
     };
-    let shell = Shell::new(state, caller, caller.t("settings-signin"), "/settings");
+    let shell = Shell::new(state, caller, caller.t("settings-signin"), "/settings")
+        .under("/settings", caller.t("settings-title"));
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 

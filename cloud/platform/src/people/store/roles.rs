@@ -4,14 +4,17 @@ use sqlx::Error;
 
 use super::super::model::{Role, RoleLimit};
 use crate::db::Tx;
+use crate::i18n::{Lang, Names};
 use crate::web::Amount;
 
-/// Codes and names of the tenant's plants, by code.
-pub(in super::super) async fn plants(tx: &mut Tx) -> Result<Vec<(String, String)>, Error> {
+/// Codes and names of the tenant's plants, by code, for a reader of this language.
+pub(in super::super) async fn plants(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select code, name from plants where tenant_id = $1 and deleted_at is null order by code",
+        r#"select code, coalesce(names ->> $2, name) as "name!" from plants
+           where tenant_id = $1 and deleted_at is null order by code"#,
         tenant,
+        lang.code(),
     )
     .fetch_all(tx.conn())
     .await?;
@@ -92,7 +95,7 @@ pub(in super::super) async fn roles(tx: &mut Tx) -> Result<Vec<Role>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Role,
-        "select role as code, name, permissions, built_in, require_totp, version from roles
+        "select role as code, name, names, permissions, built_in, require_totp, version from roles
          where tenant_id = $1 and deleted_at is null order by not built_in, role limit 200",
         tenant,
     )
@@ -105,15 +108,15 @@ pub(in super::super) async fn roles(tx: &mut Tx) -> Result<Vec<Role>, Error> {
 pub(in super::super) async fn role_insert(
     tx: &mut Tx,
     code: &str,
-    name: &str,
+    (name, names): (&str, &Names),
     permissions: &[String],
     built_in: bool,
 ) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "insert into roles (tenant_id, role, name, permissions, built_in) values ($1, $2, $3, $4, $5)
+        "insert into roles (tenant_id, role, name, permissions, built_in, names) values ($1, $2, $3, $4, $5, $6)
          on conflict (tenant_id, role) do update
-         set name = excluded.name, permissions = excluded.permissions, require_totp = false,
+         set name = excluded.name, names = excluded.names, permissions = excluded.permissions, require_totp = false,
              deleted_at = null, version = roles.version + 1
          where roles.deleted_at is not null",
         tenant,
@@ -121,6 +124,7 @@ pub(in super::super) async fn role_insert(
         name,
         permissions,
         built_in,
+        names.json(),
     )
     .execute(tx.conn())
     .await?;
@@ -174,16 +178,17 @@ pub(in super::super) async fn role_rename(
     tx: &mut Tx,
     code: &str,
     version: i32,
-    name: &str,
+    (name, names): (&str, &Names),
 ) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "update roles set name = $4, version = version + 1
+        "update roles set name = $4, names = $5, version = version + 1
          where tenant_id = $1 and role = $2 and version = $3 and not built_in and deleted_at is null",
         tenant,
         code,
         version,
         name,
+        names.json(),
     )
     .execute(tx.conn())
     .await?;

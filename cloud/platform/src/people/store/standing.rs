@@ -92,7 +92,7 @@ pub(crate) async fn standing(tx: &mut Tx, user: Uuid) -> Result<Option<Standing>
     sqlx::query_as!(
         Standing,
         r#"select u.name, u.language, u.time_zone, u.date_form, u.number_form, u.theme, u.plant, u.landing, u.shortcuts,
-                  array(select code || ' ' || name from plants p
+                  array(select code || ' ' || coalesce(p.names ->> u.language, name) from plants p
                         where p.tenant_id = $1 and p.deleted_at is null order by code) as "plants!",
                   (select coalesce(jsonb_agg(jsonb_build_object('permissions', r.permissions, 'plants', ur.plants,
                           'limits', (select coalesce(jsonb_object_agg(l.permission,

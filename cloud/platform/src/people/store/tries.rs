@@ -57,6 +57,26 @@ pub(crate) async fn try_succeeded(
     Ok(())
 }
 
+/// Takes one try back, and with it the lock until `locks` that began with it; a lock that
+/// began with another try stays.
+pub(in super::super) async fn try_taken_back(
+    tx: &mut SystemTx,
+    subject: &str,
+    locks: Option<DateTime<Utc>>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update control.signin_tries
+         set tries = greatest(tries - 1, 0),
+             locked_until = case when locked_until = $2 then null else locked_until end
+         where subject = $1",
+        subject,
+        locks,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Forgets tries that count no more.
 pub(in super::super) async fn tries_forget(tx: &mut SystemTx, before: DateTime<Utc>) -> Result<(), Error> {
     sqlx::query!("delete from control.signin_tries where last_at < $1", before).execute(tx.conn()).await?;

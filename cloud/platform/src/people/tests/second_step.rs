@@ -310,3 +310,81 @@ async fn one_password_of_two_tenants_asks_which() {
     browser.send("POST", "/signin/step/tenant", &format!("tenant={third}")).await;
     assert!(!signed_in(&mut browser).await, "not into one that was not proved");
 }
+
+#[tokio::test]
+async fn a_program_asks_for_it_by_role_and_resets_it() {
+    let site = Site::new().await;
+    site.office.active("boss@saif.example", &[ADMIN]).await;
+    let clerk = site.office.active("clerk@saif.example", &["VIEWER"]).await;
+    let (mut boss, _) = site.typed("boss@saif.example").await;
+    let (mut other, _) = site.typed("clerk@saif.example").await;
+    let role = "/api/v1/roles/VIEWER/second-step";
+    let asks = async |browser: &mut Browser, body: &str| browser.send("PUT", role, body).await;
+    assert_eq!(asks(&mut other, r#"{"required":true,"version":1}"#).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(asks(&mut boss, r#"{"required":true}"#).await.0, StatusCode::PRECONDITION_REQUIRED);
+    assert_eq!(asks(&mut boss, r#"{"required":true,"version":7}"#).await.0, StatusCode::CONFLICT);
+    let (status, headers, told) = asks(&mut boss, r#"{"required":true,"version":1}"#).await;
+    assert!(status == StatusCode::OK && told.contains(r#""require_totp":true"#), "{status} {told}");
+    assert_eq!(headers["etag"], "\"2\"", "{told}");
+
+    let path = format!("/api/v1/users/{clerk}/second-step");
+    let (_, _, told) = boss.send("GET", &path, "").await;
+    assert_eq!(told, r#"{"on":false,"required":true,"codes_left":0}"#);
+    let (mut browser, at) = site.typed("clerk@saif.example").await;
+    let (_, _, page) = browser.send("GET", &at, "").await;
+    let code = format!("code={}&next=/account", totp::shown(&key_of(&page), Utc::now()));
+    browser.send("POST", "/signin/step", &code).await;
+    assert!(signed_in(&mut browser).await);
+    let (_, _, told) = boss.send("GET", &path, "").await;
+    assert_eq!(told, r#"{"on":true,"required":true,"codes_left":10}"#);
+
+    assert_eq!(other.send("DELETE", &path, "").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(boss.send("DELETE", &path, "").await.0, StatusCode::NO_CONTENT);
+    assert!(!signed_in(&mut browser).await, "sessions that stood on it ended");
+    assert_eq!(boss.send("DELETE", &path, "").await.0, StatusCode::NOT_FOUND, "there is nothing to forget");
+    let linked = format!("/api/v1/users/{clerk}/identities");
+    assert_eq!(boss.send("GET", &linked, "").await.2, r#"{"identities":[]}"#);
+    assert_eq!(boss.send("DELETE", &linked, "").await.0, StatusCode::NOT_FOUND, "none is linked");
+    let audit = site.office.audit().await;
+    assert!(audit.iter().any(|row| row == "role.require_totp false true"), "{audit:?}");
+    assert!(audit.iter().any(|row| row.starts_with("user.totp_reset")), "{audit:?}");
+}
+
+crate::in_every_placement! {
+/// Who administers a tenant of a plan that asks for it sets it up before anything else, also
+/// after an invitation; nobody else is asked.
+async fn a_plan_may_ask_administrators_for_it() {
+    let site = Site::new().await;
+    let db = &site.office.test.db;
+    site.office.active("boss@saif.example", &[ADMIN]).await;
+    site.office.active("clerk@saif.example", &["VIEWER"]).await;
+    let (mut before, at) = site.typed("boss@saif.example").await;
+    assert_eq!(at, "/account");
+    let plans = crate::plans::service::plans(db).await.unwrap();
+    let mut plan = plans.into_iter().find(|plan| plan.is_default).unwrap();
+    plan.admins_second_step = true;
+    let who = crate::admin::log::Who::system();
+    crate::plans::service::plan_save(db, &who, &plan, Utc::now()).await.unwrap();
+    assert!(signed_in(&mut before).await, "from the next sign-in on");
+
+    let (_, link) = site.office.invite("new@saif.example", &[ADMIN]).await;
+    let mut browser = site.browser();
+    let body = form(&format!("name=New&password={PASSWORD}"));
+    let (_, headers, _) = browser.send("POST", &format!("/invitation/{link}"), &body).await;
+    assert_eq!(headers["location"], "/signin/step?next=%2F");
+    assert!(!signed_in(&mut browser).await, "nothing before it is set up");
+    let (_, _, page) = browser.send("GET", "/signin/step", "").await;
+    assert!(page.contains("Your organisation asks for two-step sign-in"), "{page}");
+    let code = format!("code={}", totp::shown(&key_of(&page), Utc::now()));
+    let (_, _, page) = browser.send("POST", "/signin/step", &code).await;
+    assert!(signed_in(&mut browser).await);
+    let off = form(&format!("code={}", codes_of(&page)[0]));
+    let (_, _, page) = browser.send("POST", "/account/totp/off", &off).await;
+    assert!(page.contains("One of your roles asks"), "it is not turned off by who must have it: {page}");
+
+    let (_, at) = site.typed("boss@saif.example").await;
+    assert!(at.starts_with("/signin/step"), "{at}");
+    let (mut clerk, at) = site.typed("clerk@saif.example").await;
+    assert!(at == "/account" && signed_in(&mut clerk).await);
+}
+}

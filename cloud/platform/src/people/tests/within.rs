@@ -264,13 +264,15 @@ async fn a_key_has_no_more_than_whoever_makes_it() {
         ("name=ERP&scope=none", "Choose what the key may do"),
         ("name=ERP&scope=read&expires=2020-01-01", "Choose a day to come"),
         ("name=ERP&scope=read&expires=soon", "Choose a day to come"),
+        ("name=ERP&scope=read&expires=2999-12-31", "A key works for 365 days at most"),
         ("name=ERP&scope=read&plant=ZZZ", "There is no plant ZZZ"),
     ] {
         let (status, _, page) = admin.send("POST", "/settings/keys", body).await;
         assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains(told), "{body}: {page}");
     }
-    let (status, headers, page) =
-        admin.send("POST", "/settings/keys", "name=ERP&scope=write&plant=KOL&expires=2999-12-31").await;
+    let day = (site.office.now + TimeDelta::days(100)).date_naive();
+    let body = format!("name=ERP&scope=write&plant=KOL&expires={day}");
+    let (status, headers, page) = admin.send("POST", "/settings/keys", &body).await;
     assert_eq!((status, headers["cache-control"].to_str().unwrap()), (StatusCode::OK, "no-store"), "{page}");
     let key = page.split("value=\"twk_").nth(1).unwrap().split('"').next().unwrap();
     let key = format!("twk_{key}");
@@ -291,6 +293,15 @@ async fn a_key_has_no_more_than_whoever_makes_it() {
     let path = format!("/settings/keys/{}/delete", listed.id);
     assert_eq!(admin.send("POST", &path, "").await.0, StatusCode::SEE_OTHER);
     assert!(keys::verify(db, &key, site.office.now).await.unwrap().is_none());
+
+    // One without a last day ends all the same, and a program hears it as a person does.
+    assert_eq!(admin.send("POST", "/settings/keys", "name=Long&scope=read").await.0, StatusCode::OK);
+    let listed = keys::list(db, site.office.tenant).await.unwrap();
+    let ends = listed.iter().find(|key| key.name == "Long").unwrap().expires_at.unwrap();
+    assert_eq!((ends - site.office.now).num_days(), 365);
+    let asked = json!({ "name": "Longer", "scope": "read", "expires_at": "2999-12-31T00:00:00Z" });
+    let (status, told) = api(&admin, "POST", "/api/v1/access-keys", asked).await;
+    assert_eq!((status, &told["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("key.invalid")), "{told}");
     assert_eq!(admin.send("POST", &path, "").await.0, StatusCode::NOT_FOUND);
     let log = site.office.audit().await.join("\n");
     assert!(log.contains("key.create") && log.contains("key.revoke") && !log.contains(&key), "{log}");

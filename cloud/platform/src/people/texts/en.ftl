@@ -24,6 +24,7 @@ people-saved = Saved.
 people-access = Access
 people-access-hint = Whoever is shut out is signed out everywhere at once. What the person did stays in the history.
 people-disable = Shut out
+people-disable-keys = Shutting out also ends every access key that the person made. Make new ones first for programs that are to go on.
 people-enable = Let in again
 people-roles-title = Roles
 people-roles-lead = What each role may do. A person has the rights of all their roles together.

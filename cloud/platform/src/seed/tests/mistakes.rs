@@ -121,7 +121,7 @@ async fn mistakes(test: &TestDb, plant: &str, reference: &str) -> Vec<String> {
     let [plant_file, reference_file] = ["plant.toml", "ref.toml"].map(|name| folder.path().join(name));
     std::fs::write(&plant_file, plant).unwrap();
     std::fs::write(&reference_file, reference).unwrap();
-    let done = seed(&test.db, CA, &[plant_file], Some(&reference_file), None, today()).await;
+    let done = seed(&test.db, CA, &[plant_file], Some(&reference_file), None, today(), false).await;
     let Err(SeedErrors::Mistakes(found)) = done else { panic!("{done:?}") };
     let base = format!("{}/", folder.path().display());
     found.iter().map(|mistake| mistake.to_string().replace(&base, "")).collect()
@@ -189,7 +189,7 @@ async fn files_that_disagree_and_names_that_others_have() {
     let reference = folder.path().join("ref.toml");
     let text = "tenant = \"SAIF\"\n[[operators]]\noperator = \"P-9\"\nname = \"N\"\nbadge = \"BADGE-1001\"\nlanguage = \"en\"\n";
     std::fs::write(&reference, text).unwrap();
-    let done = seed(&test.db, CA, &files, Some(&reference), None, today()).await;
+    let done = seed(&test.db, CA, &files, Some(&reference), None, today(), false).await;
     let Err(SeedErrors::Mistakes(found)) = done else { panic!("{done:?}") };
     let shown: Vec<(String, &str)> =
         found.iter().map(|m| (m.path.clone(), m.hint.as_deref().unwrap_or(&m.expected))).collect();
@@ -205,11 +205,12 @@ async fn files_that_disagree_and_names_that_others_have() {
 #[tokio::test]
 async fn a_reference_file_needs_its_tenant() {
     let test = TestDb::new().await;
-    let done = seed(&test.db, CA, &[], Some(&reference()), None, today()).await;
+    let done = seed(&test.db, CA, &[], Some(&reference()), None, today(), false).await;
     let Err(SeedErrors::Mistakes(found)) = done else { panic!("{done:?}") };
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(found[0].path, "tenant");
-    let missing = seed(&test.db, CA, &["/nowhere.toml".into()], None, None, today()).await.unwrap_err();
+    let missing =
+        seed(&test.db, CA, &["/nowhere.toml".into()], None, None, today(), false).await.unwrap_err();
     assert!(missing.to_string().starts_with("/nowhere.toml: cannot be read"), "{missing}");
 }
 

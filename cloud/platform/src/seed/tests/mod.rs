@@ -30,7 +30,7 @@ fn reference() -> PathBuf {
 }
 
 async fn run(test: &TestDb, tokens: Option<&Path>) -> SeedReport {
-    seed(&test.db, CA, &plant_files(), Some(&reference()), tokens, today()).await.unwrap()
+    seed(&test.db, CA, &plant_files(), Some(&reference()), tokens, today(), false).await.unwrap()
 }
 
 async fn saif(test: &TestDb) -> Cx {
@@ -92,8 +92,9 @@ async fn a_second_run_changes_nothing() {
     assert_eq!(everything(&test, &cx).await, before);
     // Another day does not make other series.
     let later = NaiveDate::from_ymd_opt(2026, 5, 1).unwrap();
-    let third =
-        seed(&test.db, CA, &plant_files(), Some(&reference()), Some(tokens.path()), later).await.unwrap();
+    let third = seed(&test.db, CA, &plant_files(), Some(&reference()), Some(tokens.path()), later, false)
+        .await
+        .unwrap();
     assert!(third.nothing_changed(), "{third}");
     // One row in the audit, of the run that changed something.
     let audit: Vec<serde_json::Value> = test
@@ -153,7 +154,9 @@ async fn run_with(test: &TestDb, changes: &[(&str, &str)]) -> SeedReport {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("changed.toml");
     std::fs::write(&file, text).unwrap();
-    seed(&test.db, CA, &[], Some(&file), None, today()).await.unwrap()
+    let asked = seed(&test.db, CA, &[], Some(&file), None, today(), false).await;
+    assert!(matches!(asked, Err(SeedErrors::Differing(_))), "{asked:?}");
+    seed(&test.db, CA, &[], Some(&file), None, today(), true).await.unwrap()
 }
 
 async fn live(test: &TestDb, kind: &str, like: &str) -> Vec<String> {
@@ -231,6 +234,54 @@ async fn what_went_on_since_stays() {
     assert_eq!(left, "closed 7.000000 46");
 }
 
+/// What somebody changed in the office since is not undone by a file without a word.
+#[tokio::test]
+async fn what_is_here_with_other_values_is_told_and_written_over_only_when_asked() {
+    let test = TestDb::new().await;
+    run(&test, None).await;
+    let cx = saif(&test).await;
+    let done: Result<(), DbError> = test
+        .db
+        .tx(&cx, async |tx| {
+            for sql in [
+                "update partners set place = 'moved' where partner = (select min(partner) from partners)",
+                "update operators set badge_hash = '\\x07' where operator_id = 'P-1001'",
+                "update companies set name = 'Renamed'",
+            ] {
+                assert!(sqlx::query(sql).execute(tx.conn()).await?.rows_affected() > 0, "{sql}");
+            }
+            Ok(())
+        })
+        .await;
+    done.unwrap();
+    let before = everything(&test, &cx).await;
+    let refused = seed(&test.db, CA, &plant_files(), Some(&reference()), None, today(), false).await;
+    let Err(SeedErrors::Differing(differing)) = &refused else { panic!("{refused:?}") };
+    let told = refused.as_ref().unwrap_err().to_string();
+    assert!(differing.iter().any(|one| one.what.starts_with("company ")), "{told}");
+    assert!(told.contains("place is \"moved\", in the file"), "{told}");
+    assert!(told.contains("operator P-1001: badge_hash is one, in the file another"), "{told}");
+    assert!(told.contains("--replace"), "{told}");
+    assert_eq!(everything(&test, &cx).await, before, "nothing was written");
+
+    let replaced = seed(&test.db, CA, &plant_files(), Some(&reference()), None, today(), true).await.unwrap();
+    assert_eq!(&replaced.replaced, differing);
+    assert!(replaced.to_string().contains("written over: operator P-1001"), "{replaced}");
+    let again = run(&test, None).await;
+    assert_eq!(again.replaced, []);
+    // What is new is not in anybody's way, and is not asked about.
+    let gone: Result<(), DbError> = test
+        .db
+        .tx(&cx, async |tx| {
+            let sql = "delete from reasons where reason = (select min(reason) from reasons)";
+            assert_eq!(sqlx::query(sql).execute(tx.conn()).await?.rows_affected(), 1);
+            Ok(())
+        })
+        .await;
+    gone.unwrap();
+    assert_eq!(run(&test, None).await.replaced, []);
+}
+
 /// Servers run these inside spawned tasks.
 #[test]
 fn futures_are_send() {
@@ -239,7 +290,7 @@ fn futures_are_send() {
     send(async {
         let db = Db::new(options, Default::default());
         let _ = tokio::spawn(async move {
-            let seeded = seed(&db, CA, &[], None, None, today()).await.is_ok();
+            let seeded = seed(&db, CA, &[], None, None, today(), false).await.is_ok();
             let cx = Cx::system(Uuid::nil());
             let body = serde_json::Value::Null;
             let published = db

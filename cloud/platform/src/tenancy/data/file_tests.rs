@@ -18,7 +18,7 @@ use crate::db::DbError;
 use crate::tenancy::backup::{SECRET, backup, export};
 use crate::tenancy::erase::{Certificate, Statement, erase};
 use crate::tenancy::restore::{look, restore};
-use crate::tenancy::{self, Placement, Standing};
+use crate::tenancy::{self, How, Placement, Standing};
 use crate::testing::TestDb;
 
 const OWN: Placement = Placement::Own { server: String::new() };
@@ -156,14 +156,80 @@ crate::in_every_placement! {
                 Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(tx.conn()).await?)
             }).await;
             assert_eq!(generation.unwrap(), back.generation);
-            let again = restore(&test.db, &file, (&placement, false), None, now(), &mut go_on).await;
-            assert!(matches!(again, Err(DataError::Refused(_))), "it is here already");
+            assert_eq!(back.how, How::Whole);
+            // Whoever runs it again comes to its end, and what was done since stays.
+            let again = restore(&test.db, &file, (&placement, false), None, now(), &mut go_on).await.unwrap();
+            assert!(matches!(again.how, How::Nothing(_)), "{again:?}");
+            assert_eq!((again.generation, again.agents), (back.generation, back.agents));
+            let later = folder.path().join(format!("{}.twbackup", back.generation));
+            backup(&test.db, tenant, &later, None, now(), &mut go_on).await.unwrap();
+            let other = restore(&test.db, &later, (&placement, false), None, now(), &mut go_on).await;
+            assert!(matches!(other, Err(DataError::Refused(_))), "it is here already, from another backup");
             run(&test, tenant, "delete from reasons where tenant_id = $1 and reason = 'none'").await;
             suspend(&test, tenant).await;
             erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
         }
         assert_eq!(everything(&test, other).await, beside);
     }
+}
+
+/// Cut short at each of its steps: before it has switched it begins anew, after that it goes
+/// on, and its audit tells of it once.
+#[tokio::test]
+async fn a_restore_that_was_cut_short_is_done_when_it_is_run_again() {
+    let test = TestDb::at_home().await;
+    let tenant = furnished(&test, "AAAA").await;
+    let before = everything(&test, tenant).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.twbackup");
+    backup(&test.db, tenant, &file, None, now(), &mut go_on).await.unwrap();
+    let authority = authority(&test).await;
+    for (step, how) in [
+        ("putting everything in", "whole"),
+        ("switching", "whole"),
+        ("pausing", "rest"),
+        ("copying", "rest"),
+        ("removing what is left at the source", "rest"),
+    ] {
+        suspend(&test, tenant).await;
+        erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut go_on).await.unwrap();
+        let mut cut =
+            |at: &At| if *at == At::Step(step) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let shared = Placement::Shared;
+        let stopped = restore(&test.db, &file, (&shared, false), None, now(), &mut cut).await;
+        assert!(matches!(stopped, Err(DataError::Stopped)), "{step}: {stopped:?}");
+        let done = restore(&test.db, &file, (&shared, false), None, now(), &mut go_on).await.unwrap();
+        let told = match done.how {
+            How::Whole => "whole",
+            How::Rest(_) => "rest",
+            How::Nothing(_) => "nothing",
+        };
+        assert_eq!(told, how, "{step}");
+        assert_eq!(everything(&test, tenant).await, before, "{step}");
+        let known = tenancy::find_tenant(&test.db, "AAAA").await.unwrap().unwrap();
+        assert_eq!((known.placement.as_str(), known.paused_at), ("shared", None), "{step}");
+        assert_eq!(tenancy::databases(&test.db).await.unwrap().len(), 1, "{step}: no database is left");
+        let sql = "select count(*) from control.moves where tenant_id = $1";
+        assert_eq!(control(&test, tenant, sql).await, 0, "{step}");
+        let sql = "select count(*) from audit_log where tenant_id = $1 and action = 'tenant.restored'";
+        let told: Result<i64, DbError> = test
+            .db
+            .tx(&Cx::system(tenant), async |tx| {
+                Ok(sqlx::query_scalar(sql).bind(tenant).fetch_one(tx.conn()).await?)
+            })
+            .await;
+        assert_eq!(told.unwrap(), 1, "{step}");
+    }
+    // What is erased in part was not put back, whatever the note of it says.
+    suspend(&test, tenant).await;
+    let mut cut = |at: &At| match at {
+        At::Table { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let stopped = erase(&test.db, &authority, tenant, ("AAAA", "me"), None, now(), &mut cut).await;
+    assert!(matches!(stopped, Err(DataError::Stopped)));
+    let again = restore(&test.db, &file, (&Placement::Shared, false), None, now(), &mut go_on).await;
+    assert!(matches!(again, Err(DataError::Refused(_))), "{again:?}");
 }
 
 async fn nothing_is_left(test: &TestDb, tenant: Uuid) {
@@ -328,8 +394,9 @@ async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
         let done: Result<(), DbError> = test
             .db
             .system_tx(async |system| {
-                let sql = "insert into control.subscriptions (tenant_id, plan, since, erase_after)
-                           values ($1, 'TRIAL', $2, $3)";
+                let sql =
+                    "insert into control.subscriptions (tenant_id, plan, since, erase_after, only_trials)
+                           values ($1, 'TRIAL', $2, $3, true)";
                 sqlx::query(sql).bind(tenant).bind(now()).bind(after).execute(system.conn()).await?;
                 let sql = "update control.tenants set status = $2 where tenant_id = $1";
                 sqlx::query(sql).bind(tenant).bind(status).execute(system.conn()).await?;
@@ -373,10 +440,13 @@ async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
     nothing_is_left(&test, tenants[0]).await;
     moves("delete from control.moves where tenant_id = $1").await;
     // Stopped on the way, it is due still, and the next run ends it.
+    // A database of its own goes in one piece, rows of the shared one by table.
+    let own = tenancy::tenants(&test.db).await.unwrap().iter().any(|one| one.placement != crate::db::SHARED);
     let mut told = 0;
-    let mut cut = |_: &At| {
+    let mut cut = |at: &At| {
         told += 1;
-        if told > 20 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let stop = if own { *at == At::Step("erasing") } else { told > 20 };
+        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let stopped = erase_those_due(&test, &authority, None, &mut cut).await;
     assert!(matches!(stopped, Err(DataError::Stopped)), "{stopped:?}");
@@ -393,7 +463,7 @@ async fn tenants_that_are_due_are_erased_and_one_stops_no_other() {
 /// put on one side or the other.
 #[tokio::test]
 async fn an_export_tells_no_secret() {
-    const PLAIN: [&str; 13] = [
+    const PLAIN: [&str; 14] = [
         "payload",
         "chain_hash",
         "salt",
@@ -408,6 +478,8 @@ async fn an_export_tells_no_secret() {
         "root",
         "hashes",
         "public",
+        // That there is one, of a message.
+        "needs_secret",
     ];
     let test = TestDb::at_home().await;
     let tenant = furnished(&test, "AAAA").await;

@@ -92,7 +92,7 @@ pub(in crate::tenancy) async fn erasure_void(home: &mut PgConnection, code: &str
     Ok(())
 }
 
-/// Suspended tenants whose time of grace is over.
+/// Suspended tenants whose time of grace is over, and who were on trials alone.
 pub(in crate::tenancy) async fn due(system: &mut SystemTx, now: DateTime<Utc>) -> Result<Vec<Due>, Error> {
     sqlx::query_as!(
         Due,
@@ -100,7 +100,7 @@ pub(in crate::tenancy) async fn due(system: &mut SystemTx, now: DateTime<Utc>) -
                   exists (select from control.erasures e where e.code = t.code and e.ended_at is null)
                       as "begun!"
            from control.tenants t join control.subscriptions s on s.tenant_id = t.tenant_id
-           where t.status = 'suspended' and s.erase_after <= $1
+           where t.status = 'suspended' and s.erase_after <= $1 and s.only_trials
            order by s.erase_after, t.code"#,
         now,
     )

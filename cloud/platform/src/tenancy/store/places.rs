@@ -300,8 +300,8 @@ pub(in crate::tenancy) async fn generation_raise_past(
 /// certificates that its backup lacks are adopted for a while.
 pub(in crate::tenancy) async fn restored_attach(
     home: &mut PgConnection,
-    tenant: Uuid,
-    database: &str,
+    (tenant, database): (Uuid, &str),
+    backup: &str,
     now: DateTime<Utc>,
     adopt_days: i32,
 ) -> Result<(), Error> {
@@ -314,13 +314,59 @@ pub(in crate::tenancy) async fn restored_attach(
     .await?;
     sqlx::query!("delete from control.sessions where tenant_id = $1", tenant).execute(&mut *home).await?;
     sqlx::query!(
-        "insert into control.restores (restored_at, adopt_until, tenant_id) \
-         values ($2::timestamptz, $2::timestamptz + make_interval(days => $3), $1)",
+        "insert into control.restores (restored_at, adopt_until, tenant_id, backup, state) \
+         values ($2::timestamptz, $2::timestamptz + make_interval(days => $3), $1, $4, 'attached')",
         tenant,
         now,
         adopt_days,
+        backup,
     )
     .execute(home)
+    .await?;
+    Ok(())
+}
+
+/// How a tenant was put back last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::tenancy) struct RestoreRow {
+    pub restored_at: DateTime<Utc>,
+    /// From what: a hash over the backup; empty where that was not noted yet.
+    pub backup: String,
+    /// `attached`, `told`, `ended`.
+    pub state: String,
+}
+
+/// How a tenant was put back last; `None` when it never was, or only with all others.
+pub(in crate::tenancy) async fn restore_latest(
+    system: &mut SystemTx,
+    tenant: Uuid,
+) -> Result<Option<RestoreRow>, Error> {
+    sqlx::query_as!(
+        RestoreRow,
+        "select restored_at, backup, state from control.restores where tenant_id = $1 \
+         order by restored_at desc limit 1",
+        tenant,
+    )
+    .fetch_optional(system.conn())
+    .await
+}
+
+/// The latest restore of this backup has come so far.
+pub(in crate::tenancy) async fn restore_reached(
+    system: &mut SystemTx,
+    tenant: Uuid,
+    backup: &str,
+    state: &str,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update control.restores set state = $3 where restore_id = \
+             (select restore_id from control.restores where tenant_id = $1 and backup = $2 \
+              order by restored_at desc limit 1)",
+        tenant,
+        backup,
+        state,
+    )
+    .execute(system.conn())
     .await?;
     Ok(())
 }

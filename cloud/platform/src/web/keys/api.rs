@@ -42,7 +42,11 @@ pub fn operations() -> Vec<Operation> {
         .takes::<New>()
         .creates::<Made>()
         .fails(403, "key.beyond", "The scope or a plant is beyond the caller's own rights.")
-        .fails(422, "key.invalid", "No name, or an end that lies behind."),
+        .fails(
+            422,
+            "key.invalid",
+            "No name, or an end that lies behind or more than 365 days ahead.",
+        ),
         Operation::delete(
             "/api/v1/access-keys/{key}",
             "revokeAccessKey",
@@ -136,7 +140,7 @@ struct New {
     #[serde(default)]
     #[schema(max_items = 500)]
     plants: Option<Vec<String>>,
-    /// When it ends by itself; null for never.
+    /// When it ends by itself, in 365 days at the latest; null for that.
     #[serde(default)]
     expires_at: Option<DateTime<Utc>>,
 }

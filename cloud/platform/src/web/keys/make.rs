@@ -1,10 +1,10 @@
 //! Making an access key as a page or a program asks for it: what is judged before.
 
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Secret;
-use super::service::{self, NewKey};
+use super::service::{self, LIFETIME, NewKey};
 use crate::ctx::Plants;
 use crate::i18n::Texts;
 use crate::people::{self, Beyond, By, PeopleError};
@@ -17,6 +17,7 @@ pub(super) struct Typed {
     pub name: String,
     pub scope: Scope,
     pub plants: Plants,
+    /// `None`: as late as may be.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -69,6 +70,12 @@ pub(super) fn grant(all: &[Permission], scope: Scope, plants: &Plants) -> Grant 
     Grant { permissions, plants: plants.clone(), ..Grant::default() }
 }
 
+/// The last moment at which a key may end that is made now: on the page one says the last
+/// day, and that is not over before the next one begins.
+fn latest(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + LIFETIME + TimeDelta::days(1)
+}
+
 /// Makes a key, if it has no more than whoever makes it.
 ///
 /// # Errors
@@ -86,10 +93,13 @@ pub(super) async fn make(
     if name.is_none() {
         wrong.push(("name", "people-error-name", String::new()));
     }
+    if typed.expires_at.is_some_and(|at| at > latest(now)) {
+        wrong.push(("expires_at", "key-wrong-long", String::new()));
+    }
     if typed.expires_at.is_some_and(|at| at <= now) {
         wrong.push(("expires_at", "key-wrong-end", String::new()));
     }
-    let known = people::plants(&state.db, &caller.cx).await?;
+    let known = people::plants(&state.db, &caller.cx, caller.texts.lang).await?;
     let codes = typed.plants.codes();
     if codes.as_ref().is_some_and(Vec::is_empty) {
         wrong.push(("plants", "people-error-plant", String::new()));

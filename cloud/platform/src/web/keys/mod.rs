@@ -3,6 +3,8 @@
 //! a plain hash keeps it, and looking it up by its hash tells nothing by time.
 
 mod api;
+mod door;
+mod ending;
 mod make;
 mod pages;
 mod secret;
@@ -10,13 +12,16 @@ mod service;
 mod store;
 
 pub use api::{KEY_MANAGE, operations};
+pub(crate) use door::{Ends, Tried, end_session, try_key};
+pub use ending::KEY_ENDING;
+pub(crate) use ending::run as tell_ends;
 pub(crate) use secret::hash_of_token;
 pub use secret::{Secret, SecretHash};
-pub(crate) use service::of_hash;
 pub use service::{
-    Access, Bearer, CODE_LIFETIME, Listed, SESSION_LIFETIME, Settings, create, create_at, create_code,
-    end_session, list, redeem_code, revoke, start_key_session, verify, verify_session,
+    Access, Bearer, CODE_LIFETIME, LIFETIME, Listed, SESSION_LIFETIME, Settings, create, create_at,
+    create_code, list, redeem_code, revoke, start_key_session, verify, verify_session,
 };
+pub(crate) use service::{end_of_person, of_hash};
 
 use axum::Router;
 

@@ -35,7 +35,7 @@ struct TypedForm {
     name: String,
     scope: String,
     plants: Vec<String>,
-    /// The last day; empty: none.
+    /// The last day; empty: as late as may be.
     expires: String,
 }
 
@@ -148,7 +148,7 @@ async fn show(
     let actors: Vec<String> = keys.iter().map(|key| key.created_by.clone()).collect();
     let look = async |tx: &mut Tx| Ok::<_, DbError>(people::names_of(tx, &actors).await?);
     let names = state.db.tx(&caller.cx, look).await?;
-    let plants = people::plants(&state.db, &caller.cx).await?;
+    let plants = people::plants(&state.db, &caller.cx, caller.texts.lang).await?;
     let by = By::caller(state, caller);
     let may = |scope: &Scope| {
         let at = |plants: &Plants| by.holds([grant(&state.permissions, *scope, plants)]).is_ok();
@@ -169,7 +169,8 @@ async fn show(
         wrong: shown.wrong,
         error: shown.error,
     };
-    let shell = Shell::new(state, caller, caller.t("settings-keys"), "/settings");
+    let shell = Shell::new(state, caller, caller.t("settings-keys"), "/settings")
+        .under("/settings", caller.t("settings-title"));
     let mut response = (shown.status, shell.page(headers, &view)?).into_response();
     // A key that is shown is not kept by anybody on its way.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -18,6 +18,8 @@ use crate::web::{Rights, Scope, Scopes};
 
 /// How long a browser stays signed in.
 pub const SESSION_LIFETIME: TimeDelta = TimeDelta::hours(12);
+/// How long an access key works for which nobody asks for less: none is for ever.
+pub const LIFETIME: TimeDelta = TimeDelta::days(365);
 /// How long a link that signs in once works.
 pub const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
@@ -143,7 +145,7 @@ impl Access {
 }
 
 /// Makes an access key for all plants, which is shown to the person now and never
-/// again.
+/// again. Without an end it ends after [`LIFETIME`].
 ///
 /// # Errors
 /// When the database refuses.
@@ -181,7 +183,7 @@ pub struct NewKey<'a> {
     pub scopes: &'a [Scope],
     /// Where.
     pub plants: &'a Plants,
-    /// When it ends by itself.
+    /// When it ends by itself; `None`: after [`LIFETIME`].
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -190,7 +192,8 @@ pub struct NewKey<'a> {
 /// # Errors
 /// When the database refuses.
 pub async fn create_by(db: &Db, cx: &Cx, new: &NewKey<'_>) -> Result<Secret, DbError> {
-    let NewKey { name, plants, expires_at, .. } = *new;
+    let NewKey { name, plants, .. } = *new;
+    let expires_at = Some(new.expires_at.unwrap_or_else(|| Utc::now() + LIFETIME));
     let key = Secret::key();
     let scopes = Scopes::of(new.scopes).names();
     let codes = plants.codes();
@@ -210,11 +213,11 @@ pub async fn create_by(db: &Db, cx: &Cx, new: &NewKey<'_>) -> Result<Secret, DbE
 }
 
 /// A key as the audit names it, which is also how it acts.
-fn subject(key: SecretHash) -> String {
+pub(super) fn subject(key: SecretHash) -> String {
     format!("key:{}", key.short())
 }
 
-async fn record(tx: &mut SystemTx, cx: &Cx, entry: Entry<'_>) -> Result<(), DbError> {
+pub(super) async fn record(tx: &mut SystemTx, cx: &Cx, entry: Entry<'_>) -> Result<(), DbError> {
     // The tenant's commits first: what its audit tells of may not have come about,
     // and nothing comes about that it does not tell of.
     tx.enter(cx, async |tx| audit::record(tx, entry.clone()).await).await
@@ -270,6 +273,31 @@ pub async fn revoke_by(db: &Db, cx: &Cx, id: &str, now: DateTime<Utc>) -> Result
         Ok(Some(name))
     })
     .await
+}
+
+/// Ends the keys that a person made who is shut out or erased: whoever made a key knows it.
+/// Each is an act of its own in the audit.
+///
+/// # Errors
+/// When the database refuses.
+pub(crate) async fn end_of_person(
+    tx: &mut SystemTx,
+    cx: &Cx,
+    user: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let maker = format!("user:{user}");
+    for (key, name) in store::keys_revoke_of(tx, cx.tenant, &maker, now).await? {
+        let Ok(key) = key.try_into() else { continue };
+        let entry = Entry {
+            action: "key.revoke",
+            subject: &subject(SecretHash(key)),
+            before: Some(json!({ "name": name })),
+            after: Some(json!({ "with": maker })),
+        };
+        record(tx, cx, entry).await?;
+    }
+    Ok(())
 }
 
 /// A key as an administrator sees it; the key itself is not kept.
@@ -398,17 +426,6 @@ pub async fn verify_session(db: &Db, token: &str, now: DateTime<Utc>) -> Result<
         Ok(person.map(|person| Access::of_person(row, user, person)))
     })
     .await
-}
-
-/// Ends a session; one that is not there is no matter.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn end_session(db: &Db, token: &str) -> Result<(), DbError> {
-    let Some(hash) = hash_of_token(token) else {
-        return Ok(());
-    };
-    db.system_tx(async |tx| store::session_delete(tx, hash).await).await
 }
 
 /// Makes a code for `/signin/once/{code}`, which signs a browser in once.

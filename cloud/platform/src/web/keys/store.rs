@@ -80,6 +80,72 @@ pub(super) async fn key_revoke(
     .await?)
 }
 
+/// Ends all keys that somebody made; answers their hashes and names.
+pub(super) async fn keys_revoke_of(
+    tx: &mut SystemTx,
+    tenant: Uuid,
+    maker: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<(Vec<u8>, String)>, DbError> {
+    let rows = sqlx::query!(
+        "update control.access_keys set revoked_at = $3
+         where tenant_id = $1 and created_by = $2 and revoked_at is null
+           and (expires_at is null or expires_at > $3)
+         returning key_hash, name",
+        tenant,
+        maker,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.key_hash, row.name)).collect())
+}
+
+/// A key that ends soon and of which nobody was told.
+pub(super) struct EndingRow {
+    pub key_hash: Vec<u8>,
+    pub tenant_id: Uuid,
+    pub name: String,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub time_zone: String,
+}
+
+/// Keys that end until then and were made for longer than `before` days; those that carry a
+/// session alone are nobody's to renew.
+pub(super) async fn keys_ending(
+    tx: &mut SystemTx,
+    (now, until): (DateTime<Utc>, DateTime<Utc>),
+    before: i32,
+    limit: i64,
+) -> Result<Vec<EndingRow>, DbError> {
+    Ok(sqlx::query_as!(
+        EndingRow,
+        "select k.key_hash, k.tenant_id, k.name, k.expires_at, t.time_zone
+         from control.access_keys k join control.tenants t using (tenant_id)
+         where k.revoked_at is null and k.end_told_at is null and k.expires_at > $1 and k.expires_at <= $2
+           and k.expires_at - k.created_at > make_interval(days => $3) and k.created_by not like 'code:%'
+         order by k.expires_at limit $4",
+        now,
+        until,
+        before,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await?)
+}
+
+/// Notes that people are told of a key's end; `false` when they were.
+pub(super) async fn key_end_told(tx: &mut SystemTx, key: &[u8], now: DateTime<Utc>) -> Result<bool, DbError> {
+    let done = sqlx::query!(
+        "update control.access_keys set end_told_at = $2 where key_hash = $1 and end_told_at is null",
+        key,
+        now,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// A key as an administrator sees it.
 pub(super) struct ListedRow {
     pub key_hash: Vec<u8>,
@@ -191,11 +257,35 @@ pub(super) async fn session_seen(
     Ok(())
 }
 
-pub(super) async fn session_delete(tx: &mut SystemTx, token: SecretHash) -> Result<(), DbError> {
-    sqlx::query!("delete from control.sessions where token_hash = $1", &token.0[..])
-        .execute(tx.conn())
-        .await?;
-    Ok(())
+/// A session that was ended: whose it was.
+pub(super) struct EndedRow {
+    pub tenant_id: Uuid,
+    pub user_id: Option<Uuid>,
+    pub key_hash: Option<Vec<u8>>,
+}
+
+/// Ends a session; `None` when there was none, or it was over.
+pub(super) async fn session_delete(
+    tx: &mut SystemTx,
+    token: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<EndedRow>, DbError> {
+    Ok(sqlx::query_as!(
+        EndedRow,
+        "delete from control.sessions where token_hash = $1 and expires_at > $2
+         returning tenant_id, user_id, key_hash",
+        &token.0[..],
+        now,
+    )
+    .fetch_optional(tx.conn())
+    .await?)
+}
+
+/// The tenant whose key this is or was.
+pub(super) async fn key_tenant(tx: &mut SystemTx, hash: SecretHash) -> Result<Option<Uuid>, DbError> {
+    Ok(sqlx::query_scalar!("select tenant_id from control.access_keys where key_hash = $1", &hash.0[..])
+        .fetch_optional(tx.conn())
+        .await?)
 }
 
 /// Removes what has long been over. Keys stay: the audit names them.

@@ -195,6 +195,46 @@ async fn keys_codes_and_sign_ins_are_in_the_audit() {
 }
 }
 
+crate::in_every_placement! {
+async fn the_end_of_a_session_and_a_key_that_is_over_leave_a_trace() {
+    let site = Site::new().await;
+    let form = format!("key={}", site.key);
+    let first = site.signed_in().await;
+    for _ in 0..2 {
+        assert_eq!(site.post("/signout", &first, "").await.status, 303);
+    }
+    let second = site.signed_in().await;
+    assert_eq!(site.post("/signin", &second, &form).await.status, 303);
+    let id = keys::list(&site.db.db, site.tenant).await.unwrap()[0].id.clone();
+    keys::revoke(&site.db.db, site.tenant, &id, Utc::now()).await.unwrap().unwrap();
+    assert_eq!(site.post("/signin", "", &form).await.status, 422);
+    // What never was a key is nobody's.
+    let other = form.replace(&site.key[4..12], "AAAAAAAA");
+    assert_eq!(site.post("/signin", "", &other).await.status, 422);
+    let rows: Result<Vec<(String, String, String, serde_json::Value)>, crate::db::DbError> = site
+        .db
+        .db
+        .tx(&crate::ctx::Cx::system(site.tenant), async |tx| {
+            let sql = "select action, actor, subject, after from audit_log
+                       where action in ('session.end', 'signin.failed') order by audit_id";
+            Ok(sqlx::query_as(sql).fetch_all(tx.conn()).await?)
+        })
+        .await;
+    let key = format!("key:{id}");
+    let row = |action: &str, actor: &str, by: &str| {
+        (action.to_owned(), actor.to_owned(), key.clone(), serde_json::json!({ "by": by }))
+    };
+    assert_eq!(
+        rows.unwrap(),
+        [
+            row("session.end", &key, "sign_out"),
+            row("session.end", &key, "replaced"),
+            row("signin.failed", "visitor", "key"),
+        ]
+    );
+}
+}
+
 #[tokio::test]
 async fn another_site_cannot_use_the_cookie() {
     let site = Site::new().await;

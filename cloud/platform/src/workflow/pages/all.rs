@@ -1,12 +1,8 @@
 //! Everybody's documents on their way.
 
-use std::collections::BTreeMap;
-
-use askama::Template;
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
-use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -14,33 +10,13 @@ use super::super::model::State;
 use super::super::store::instances::{self, Listed};
 use super::super::{READ, view};
 use crate::db::DbError;
-use crate::i18n::Texts;
+use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
+/// Where it is.
+const ALL: &str = "/approvals/all";
 /// Rows of one page.
 const PAGE: i64 = 50;
-
-#[derive(Template)]
-#[template(path = "workflow/all.html")]
-struct Page<'a> {
-    texts: &'a Texts,
-    zone: Tz,
-    asked: Asked,
-    rows: Vec<Listed>,
-    names: BTreeMap<Uuid, String>,
-    next: Option<String>,
-}
-
-impl Page<'_> {
-    fn state(&self, row: &Listed) -> (String, &'static str) {
-        let state = State::parse(&row.state).unwrap_or(State::Cancelled);
-        (self.texts.t(&state.text_key()), view::state_class(state))
-    }
-
-    fn starter(&self, row: &Listed) -> String {
-        row.starter.and_then(|starter| self.names.get(&starter).cloned()).unwrap_or_default()
-    }
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -59,22 +35,53 @@ pub(super) async fn page(
     caller.require(&READ)?;
     let asked = query::<Asked>(&uri)?;
     let wanted = State::parse(&asked.state).map(State::name);
-    let (mut rows, names) = state
+    let (mut rows, names, titles) = state
         .db
         .tx(&caller.at(&READ), async |tx| {
             let rows = instances::list(tx, wanted, asked.before, PAGE + 1).await?;
             let names = view::names(tx, rows.iter().filter_map(|row| row.starter).collect()).await?;
-            Ok::<_, DbError>((rows, names))
+            let titles = view::titles(tx, rows.iter().map(|row| &row.workflow)).await?;
+            Ok::<_, DbError>((rows, names, titles))
         })
         .await?;
     let more = i64::try_from(rows.len()).is_ok_and(|count| count > PAGE);
     if more {
         rows.pop();
     }
-    let next = rows.last().filter(|_| more);
-    let next = next.map(|last| {
-        format!("/approvals/all?state={}&before={}", wanted.unwrap_or_default(), last.instance_id)
-    });
-    let view = Page { texts: &caller.texts, zone: caller.zone, asked, rows, names, next };
-    Shell::new(&state, &caller, caller.t("workflow-all-title"), "/approvals").page(&headers, &view)
+    let chosen = wanted.unwrap_or_default();
+    let next = rows.last().filter(|_| more).map(|last| last.instance_id.to_string());
+    let texts = &caller.texts;
+    let row = |row: &Listed| {
+        let state = State::parse(&row.state).unwrap_or(State::Cancelled);
+        let starter = row.starter.and_then(|starter| names.get(&starter).cloned()).unwrap_or_default();
+        Row::new([
+            Cell::text(&row.title).under(view::title(texts, &titles, &row.workflow)),
+            Cell::state(texts.t(&state.text_key()), view::state_class(state)),
+            Cell::text(row.plant.clone().unwrap_or_default()),
+            Cell::text(starter).under(texts.time(&row.started_at, caller.zone)),
+        ])
+        .to(format!("/approvals/{}", row.instance_id))
+    };
+    let states = State::ALL.into_iter().map(|state| (state.name().to_owned(), texts.t(&state.text_key())));
+    let view = List::new(texts, ALL)
+        .head(texts.t("workflow-all-title"), "")
+        .actions([
+            Action::to("/approvals", texts.t("workflow-tab-mine")),
+            Action::to(ALL, texts.t("workflow-tab-all")).here(true),
+            Action::to("/approvals/report", texts.t("workflow-tab-report")),
+            Action::to("/approvals/away", texts.t("workflow-tab-away")),
+        ])
+        .filters([Filter::choice("state", texts.t("workflow-state"), chosen, states)])
+        .columns([
+            Column::new("workflow-title"),
+            Column::new("workflow-state"),
+            Column::new("request-plant"),
+            Column::new("workflow-started"),
+        ])
+        .rows(rows.iter().map(row))
+        .empty(texts.t("workflow-all-none"))
+        .next(next.map(|before| address(ALL, &[("state", chosen), ("before", &before)])));
+    Shell::new(&state, &caller, caller.t("workflow-all-title"), "/approvals")
+        .under("/approvals", caller.t("workflow-inbox-title"))
+        .page(&headers, &view)
 }

@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::super::delegations::{self, New};
 use super::super::error::WorkflowError;
+use super::super::lending;
 use super::super::store::people::{self, Delegation};
-use super::super::{MANAGE, READ, view};
+use super::super::{MANAGE, READ, manages, view};
 use super::say;
 use crate::db::DbError;
 use crate::i18n::Texts;
@@ -95,7 +96,7 @@ async fn show(
     error: Option<String>,
 ) -> Result<Response, Problem> {
     let person = caller.person()?;
-    let may_manage = caller.may(&MANAGE);
+    let may_manage = manages(caller, None);
     let (people, rows, names) = state
         .db
         .tx(&caller.cx, async |tx| {
@@ -119,7 +120,9 @@ async fn show(
         typed,
         error,
     };
-    Shell::new(state, caller, caller.t("workflow-away-title"), "/approvals").page(headers, &view)
+    Shell::new(state, caller, caller.t("workflow-away-title"), "/approvals")
+        .under("/approvals", caller.t("workflow-inbox-title"))
+        .page(headers, &view)
 }
 
 /// `2026-11-26T10:00` in a zone.
@@ -149,7 +152,7 @@ pub(super) async fn create(
         (Some(from), Some(until)) => {
             let delegate = typed.delegate.parse().unwrap_or_default();
             let new = New { person, delegate, from, until, reason: &typed.reason };
-            state.db.tx(&caller.cx, async |tx| delegations::create(tx, &new, now).await).await
+            lending::create(&state, &caller, &new, now).await?
         }
         _ => Err(WorkflowError::Field("until", "workflow-delegation-wrong-times")),
     };
@@ -170,7 +173,7 @@ pub(super) async fn end(
     Path(id): Path<Uuid>,
 ) -> Result<Redirect, Problem> {
     let own = caller.person()?;
-    let person = (!caller.may(&MANAGE)).then_some(own);
+    let person = (!manages(&caller, None)).then_some(own);
     state.db.tx(&caller.cx, async |tx| delegations::revoke(tx, id, person, Utc::now()).await).await?;
     Ok(Redirect::to("/approvals/away"))
 }

@@ -247,7 +247,7 @@ async fn show(
                 written: written.map(|written| written.revision),
                 revisions,
                 triggers: armed,
-                plants: people::plants(tx).await?,
+                plants: people::plants(tx, texts.lang).await?,
                 source,
                 stages,
                 mistakes,
@@ -266,7 +266,9 @@ async fn show(
         Some(written) => written.name.clone(),
         None => caller.t("workflow-new-title"),
     };
-    Shell::new(state, caller, title, "/workflows").page(headers, &view)
+    Shell::new(state, caller, title, "/workflows")
+        .under("/workflows", caller.t("workflow-definitions-title"))
+        .page(headers, &view)
 }
 
 /// The page with what was wrong, the text as it was sent.
@@ -452,4 +454,16 @@ pub(super) async fn token(
     let address = format!("{}{path}", site(&state, &headers));
     show(&state, &caller, &headers, Some(definition), Beside { address: Some(address), ..Beside::default() })
         .await
+}
+
+/// `POST /workflows/triggers/{id}/end`: ends a webhook's address.
+pub(super) async fn token_end(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Redirect, Problem> {
+    caller.require(&MANAGE)?;
+    let definition = state.db.tx(&caller.cx, async |tx| hooks::end_token(tx, id).await).await?;
+    let to = definition.map_or_else(|| "/workflows".to_owned(), |id| format!("/workflows/{id}"));
+    Ok(Redirect::to(&to))
 }

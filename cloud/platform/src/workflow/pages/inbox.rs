@@ -31,9 +31,21 @@ struct Inbox<'a> {
     may_read: bool,
     entries: Vec<Entry>,
     next: Option<String>,
-    /// How many were approved together, and what was wrong with the others.
+    /// After which entry the page begins, as its address has it; empty: with the first.
+    after: String,
+    /// How many were approved together.
     done: Option<usize>,
-    wrong: Vec<String>,
+    /// The others of them.
+    wrong: Vec<NotDone>,
+}
+
+/// A document that was not approved with others, and why.
+#[derive(Debug)]
+struct NotDone {
+    instance: Uuid,
+    /// As the reader's page had it.
+    title: String,
+    reason: String,
 }
 
 impl Inbox<'_> {
@@ -75,22 +87,22 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.person()?;
     let asked = query::<Asked>(&uri)?;
-    show(&state, &caller, &headers, asked.after.as_deref(), None, Vec::new()).await
+    show(&state, &caller, &headers, &asked.after.unwrap_or_default(), None, Vec::new()).await
 }
 
 async fn show(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
-    after: Option<&str>,
+    after: &str,
     done: Option<usize>,
-    wrong: Vec<String>,
+    wrong: Vec<NotDone>,
 ) -> Result<Response, Problem> {
     let (person, now) = (caller.person()?, Utc::now());
-    let after = inbox::after(after)?;
+    let begins = inbox::after(Some(after).filter(|after| !after.is_empty()))?;
     let page = state
         .db
-        .tx(&caller.cx, async |tx| inbox::page(tx, &state.subjects, person, after, PAGE, now).await)
+        .tx(&caller.cx, async |tx| inbox::page(tx, &state.subjects, person, begins, PAGE, now).await)
         .await?;
     let view = Inbox {
         texts: &caller.texts,
@@ -99,6 +111,7 @@ async fn show(
         may_read: caller.may(&READ),
         entries: page.entries,
         next: page.next.map(|next| format!("/approvals?after={}", escaped(&next, b""))),
+        after: after.to_owned(),
         done,
         wrong,
     };
@@ -115,6 +128,7 @@ pub(super) async fn bulk(
     let person = caller.person()?;
     let sent = form(sent)?;
     let now = Utc::now();
+    let one = |named: &str| sent.iter().find(|(name, _)| name == named).map(|(_, value)| value.as_str());
     let chosen: Vec<(Uuid, i32)> = sent
         .iter()
         .filter(|(name, _)| name == "chosen")
@@ -122,6 +136,9 @@ pub(super) async fn bulk(
         .filter_map(|(id, round)| Some((id.parse().ok()?, round.parse().ok()?)))
         .take(PAGE)
         .collect();
+    // Said before anything is approved, since what is approved stays so.
+    let after = one("after").unwrap_or_default();
+    inbox::after(Some(after).filter(|after| !after.is_empty()))?;
     let (mut done, mut wrong) = (0, Vec::new());
     for (instance, round) in chosen {
         let decision = Decision { round, action: Action::Approve, comment: "", to_stage: None };
@@ -133,9 +150,15 @@ pub(super) async fn bulk(
             .await;
         match approved {
             Ok(_) => done += 1,
-            Err(error) => wrong.push(say(&caller.texts, error)?),
+            // Whatever it is, those before are approved and those after have their turn.
+            Err(error) => {
+                let reason = say(&caller.texts, error)
+                    .unwrap_or_else(|problem| caller.t(&format!("error-{}", problem.code.replace('.', "-"))));
+                let title = one(&format!("title.{instance}")).unwrap_or_default();
+                let title = if title.is_empty() { instance.to_string() } else { title.to_owned() };
+                wrong.push(NotDone { instance, title, reason });
+            }
         }
     }
-    wrong.dedup();
-    show(&state, &caller, &headers, None, Some(done), wrong).await
+    show(&state, &caller, &headers, after, Some(done), wrong).await
 }

@@ -19,7 +19,7 @@ use super::super::run::{self, Decision};
 use super::super::show::{self, Shown};
 use super::super::store::rounds::Taken;
 use super::super::view::{self, Drawn};
-use super::super::{MANAGE, REQUEST_READ};
+use super::super::{REQUEST_READ, manages, reads};
 use super::say;
 use crate::i18n::{Texts, Value};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form};
@@ -47,7 +47,7 @@ impl Page<'_> {
 
     fn workflow(&self) -> &str {
         match &self.shown.definition {
-            Some(definition) => &definition.name,
+            Some(definition) => definition.names.say(self.texts.lang, &definition.name),
             None => &self.shown.instance.workflow,
         }
     }
@@ -94,7 +94,7 @@ impl Page<'_> {
         let role = || view::role_name(self.texts, &self.shown.roles, &happened.note);
         let values = [
             ("person", Value::from(self.name(&happened.person))),
-            ("stage", Value::from(happened.stage_name.as_str())),
+            ("stage", Value::from(happened.stage_names.say(self.texts.lang, &happened.stage_name))),
             ("role", Value::from(if happened.what == "escalated" { role() } else { String::new() })),
         ];
         let what = match happened.what.as_str() {
@@ -130,10 +130,10 @@ async fn show(
 ) -> Result<Response, Problem> {
     let now = Utc::now();
     let person = caller.person().ok();
-    let all = caller.may(&super::super::READ);
+    let all = |plant: Option<&str>| reads(caller, plant);
     let shown = state
         .db
-        .tx(&caller.cx, async |tx| show::instance(tx, &state.subjects, id, person, all, now).await)
+        .tx(&caller.cx, async |tx| show::instance(tx, &state.subjects, id, person, &all, now).await)
         .await?;
     let mut stages = Vec::new();
     let mut error = error;
@@ -153,8 +153,10 @@ async fn show(
         texts: &caller.texts,
         zone: caller.zone,
         now,
-        may_cancel: (own || caller.may(&MANAGE)) && model::follow(standing, Step::Cancel).is_some(),
-        may_open: !shown.instance.href.is_empty() && (own || caller.may(&REQUEST_READ)),
+        may_cancel: (own || manages(caller, shown.instance.plant.as_deref()))
+            && model::follow(standing, Step::Cancel).is_some(),
+        may_open: !shown.instance.href.is_empty()
+            && (own || may_open(caller, shown.instance.plant.as_deref())),
         files_at: state
             .files
             .subject(&shown.instance.subject_kind)
@@ -164,8 +166,17 @@ async fn show(
         comment,
         shown,
     };
-    let shell = Shell::new(state, caller, view.shown.instance.title.clone(), "/approvals");
+    let shell = Shell::new(state, caller, view.shown.instance.title.clone(), "/approvals")
+        .under("/approvals", caller.t("workflow-inbox-title"));
     shell.page(headers, &view)
+}
+
+/// Whether the caller may open everybody's documents of a plant, or those of none.
+fn may_open(caller: &Caller, plant: Option<&str>) -> bool {
+    match plant {
+        Some(plant) => caller.may_at(&REQUEST_READ, plant),
+        None => caller.may(&REQUEST_READ),
+    }
 }
 
 /// Marks which stages are over, which one is open, and which do not apply.
@@ -185,7 +196,7 @@ fn mark(stages: &mut [Drawn], definition: &Definition, shown: &Shown) {
             "is-now"
         } else if !applies {
             "is-skipped"
-        } else if passed.contains_key(stage.name.as_str()) && (stage.number < open || ended) {
+        } else if passed.contains_key(defined.name.as_str()) && (stage.number < open || ended) {
             "is-done"
         } else {
             ""
@@ -247,13 +258,13 @@ pub(super) async fn cancel(
     sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
     let person = Some(caller.person()?);
-    let manages = caller.may(&MANAGE);
     let typed = form(sent)?;
     let now = Utc::now();
     let done = state
         .db
         .tx(&caller.cx, async |tx| {
-            run::cancel(tx, &state.subjects, id, person, manages, &typed.comment, now).await
+            let managed = show::managed(tx, &caller, id).await?;
+            run::cancel(tx, &state.subjects, id, person, managed, &typed.comment, now).await
         })
         .await;
     match done {

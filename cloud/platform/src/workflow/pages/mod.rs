@@ -38,6 +38,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/workflows/{id}/discard", post(editor::discard))
         .route("/workflows/{id}/clone", post(editor::clone))
         .route("/workflows/triggers/{id}/token", post(editor::token))
+        .route("/workflows/triggers/{id}/end", post(editor::token_end))
         .layer(DefaultBodyLimit::max(512 * 1024))
 }
 

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::super::READ;
 use super::super::store::report::{self, Kept};
+use super::super::view::{self, Titles};
 use crate::db::DbError;
 use crate::i18n::{Texts, begins};
 use crate::web::{AppState, Caller, Problem, Shell, query};
@@ -22,12 +23,21 @@ struct Page<'a> {
     from: NaiveDate,
     to: NaiveDate,
     rows: Vec<Kept>,
+    titles: Titles,
 }
 
 impl Page<'_> {
     /// Of a hundred that were decided or are overdue, how many were in time.
     fn share(&self, row: &Kept) -> Option<i64> {
         share(row)
+    }
+
+    fn workflow(&self, row: &Kept) -> String {
+        view::title(self.texts, &self.titles, &row.workflow).to_owned()
+    }
+
+    fn stage(&self, row: &Kept) -> String {
+        row.stage_names.say(self.texts.lang, &row.stage_name).to_owned()
     }
 
     fn hours(&self, seconds: &Option<i64>) -> String {
@@ -98,10 +108,16 @@ pub(super) async fn page(
     caller.require(&READ)?;
     let now = Utc::now();
     let (from, to, begin, end) = query::<Range>(&uri)?.days(caller.zone, now)?;
-    let rows = state
+    let (rows, titles) = state
         .db
-        .tx(&caller.at(&READ), async |tx| Ok::<_, DbError>(report::kept(tx, begin, end, now).await?))
+        .tx(&caller.at(&READ), async |tx| {
+            let rows = report::kept(tx, begin, end, now).await?;
+            let titles = view::titles(tx, rows.iter().map(|row| &row.workflow)).await?;
+            Ok::<_, DbError>((rows, titles))
+        })
         .await?;
-    let view = Page { texts: &caller.texts, from, to, rows };
-    Shell::new(&state, &caller, caller.t("workflow-report-title"), "/approvals").page(&headers, &view)
+    let view = Page { texts: &caller.texts, from, to, rows, titles };
+    Shell::new(&state, &caller, caller.t("workflow-report-title"), "/approvals")
+        .under("/approvals", caller.t("workflow-inbox-title"))
+        .page(&headers, &view)
 }

@@ -10,14 +10,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::pages::{Asked, owner, visible};
+use super::pages::{Asked, managed, owner, visible};
 use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE, REQUEST_READ};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
 use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, query};
-use crate::workflow::MANAGE;
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
 
@@ -184,8 +183,14 @@ async fn done(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     caller.require_somewhere(&REQUEST_RAISE)?;
-    let (person, manages, now) = (caller.person().ok(), caller.may(&MANAGE), Utc::now());
-    state.db.tx(&caller.cx, async |tx| service::done(tx, id, person, manages, now).await).await?;
+    let (person, now) = (caller.person().ok(), Utc::now());
+    state
+        .db
+        .tx(&caller.cx, async |tx| {
+            let managed = managed(tx, &caller, id).await?;
+            service::done(tx, id, person, managed, now).await
+        })
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -196,10 +201,13 @@ async fn cancel(
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
     caller.require_somewhere(&REQUEST_RAISE)?;
-    let (person, manages, now) = (caller.person().ok(), caller.may(&MANAGE), Utc::now());
+    let (person, now) = (caller.person().ok(), Utc::now());
     state
         .db
-        .tx(&caller.cx, async |tx| service::cancel(tx, &state.subjects, id, person, manages, now).await)
+        .tx(&caller.cx, async |tx| {
+            let managed = managed(tx, &caller, id).await?;
+            service::cancel(tx, &state.subjects, id, person, managed, now).await
+        })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

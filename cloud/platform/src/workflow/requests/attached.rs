@@ -2,18 +2,17 @@
 //! raised it adds and changes them as long as it is on its way: what was approved stays
 //! as it was when it was approved.
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use uuid::Uuid;
-
 use super::pages::{may_see, owner};
 use super::store;
 use super::{KIND, REQUEST_RAISE, REQUEST_READ};
+use crate::ctx::Cx;
 use crate::db::{DbError, Tx};
-use crate::files::{Right, Subject, Whose};
+use crate::files::{Right, Subject, Whose, id_of};
 use crate::web::{Caller, Permission};
 use crate::workflow::store::instances;
-use crate::workflow::{DECIDE, READ, show};
+use crate::workflow::{DECIDE, READ, reads, show};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 /// Whoever has one of these may see files of some requests.
 const VIEW: &[Permission] = &[REQUEST_RAISE, REQUEST_READ, DECIDE, READ];
@@ -21,8 +20,18 @@ const VIEW: &[Permission] = &[REQUEST_RAISE, REQUEST_READ, DECIDE, READ];
 const EDIT: &[Permission] = &[REQUEST_RAISE];
 
 /// Requests, as what files are attached to; the key is a request's id.
-pub const ATTACHED: Subject =
-    Subject { kind: KIND, whose: Whose::Each { view: VIEW, edit: EDIT, reach }, stands, href };
+pub const ATTACHED: Subject = Subject {
+    kind: KIND,
+    whose: Whose::Each { view: VIEW, edit: EDIT, within, reach },
+    stands,
+    title: Some(title),
+    href,
+};
+
+/// Anywhere: whoever is asked about one may be so at a plant where they have no other right.
+fn within(caller: &Caller) -> Cx {
+    caller.cx.clone()
+}
 
 fn href(_kind: &str, key: &str) -> String {
     format!("/requests/{key}")
@@ -30,9 +39,23 @@ fn href(_kind: &str, key: &str) -> String {
 
 fn stands<'a>(tx: &'a mut Tx, _kind: &'static str, key: &'a str) -> BoxFuture<'a, Result<bool, DbError>> {
     async move {
-        match Uuid::parse_str(key) {
-            Ok(id) => Ok(store::find(tx, id).await?.is_some()),
-            Err(_) => Ok(false),
+        match id_of(key) {
+            Some(id) => Ok(store::find(tx, id).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+    .boxed()
+}
+
+fn title<'a>(
+    tx: &'a mut Tx,
+    _caller: &'a Caller,
+    key: &'a str,
+) -> BoxFuture<'a, Result<Option<String>, DbError>> {
+    async move {
+        match id_of(key) {
+            Some(id) => Ok(store::find(tx, id).await?.map(|request| request.subject)),
+            None => Ok(None),
         }
     }
     .boxed()
@@ -44,7 +67,7 @@ fn reach<'a>(
     key: &'a str,
 ) -> BoxFuture<'a, Result<Option<Right>, DbError>> {
     async move {
-        let Ok(id) = Uuid::parse_str(key) else { return Ok(None) };
+        let Some(id) = id_of(key) else { return Ok(None) };
         let Some(request) = store::find(tx, id).await? else { return Ok(None) };
         let own = caller.may(&REQUEST_RAISE) && request.raised_by == owner(caller, &request);
         if own && matches!(request.state.as_str(), "open" | "sent_back") {
@@ -58,10 +81,7 @@ fn reach<'a>(
             Ok(person) => show::sees(tx, &instance, person, chrono::Utc::now()).await?,
             Err(_) => false,
         };
-        let all = match &request.plant {
-            Some(plant) => caller.may_at(&READ, plant),
-            None => caller.may(&READ),
-        };
+        let all = reads(caller, request.plant.as_deref());
         Ok((asked || all).then_some(Right::View))
     }
     .boxed()

@@ -4,6 +4,7 @@
 
 mod api;
 mod attached;
+mod lines;
 mod pages;
 mod search;
 mod service;
@@ -19,6 +20,7 @@ use crate::web::{AppState, Permission};
 
 pub use api::operations;
 pub use attached::ATTACHED;
+pub use lines::Line;
 pub use search::SEARCHERS;
 pub use service::{Checked, MAX_SUBJECT, Origin, RequestError, Typed, cancel, change, check, done, raise};
 pub use store::{Listed, Request};

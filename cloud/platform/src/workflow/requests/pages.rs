@@ -1,7 +1,5 @@
 //! Pages of requests: the list, a new one, one as it stands.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
@@ -15,16 +13,20 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::lines::{self, Line, MOST_LINES, Wrong};
 use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE, REQUEST_READ};
 use crate::db::{DbError, Tx};
-use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, found, query};
+use crate::i18n::{Lang, Texts};
+use crate::web::fields::{Fields, Input, plain_number};
+use crate::web::lines::{self as grid, LineColumn, LineGrid};
+use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
 use crate::workflow::store::people;
-use crate::workflow::{MANAGE, show, view};
+use crate::workflow::{manages, show, view};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -52,32 +54,6 @@ fn state_class(state: &str) -> &'static str {
         "approved" | "done" => "is-good",
         "rejected" => "is-bad",
         _ => "",
-    }
-}
-
-#[derive(Template)]
-#[template(path = "workflow/requests.html")]
-struct List<'a> {
-    texts: &'a Texts,
-    zone: Tz,
-    rows: Vec<Listed>,
-    names: BTreeMap<Uuid, String>,
-    asked: Asked,
-    may_read: bool,
-    next: Option<String>,
-}
-
-impl List<'_> {
-    fn name(&self, row: &Listed) -> String {
-        row.raised_by.and_then(|person| self.names.get(&person).cloned()).unwrap_or_default()
-    }
-
-    fn is_asked(&self, state: &str) -> bool {
-        self.asked.state == state
-    }
-
-    fn amount(&self, row: &Listed) -> Option<String> {
-        Some(format!("{} {}", self.texts.money(&row.amount?), row.currency))
     }
 }
 
@@ -133,13 +109,50 @@ async fn list(
     if more {
         rows.pop();
     }
-    let next = rows.last().filter(|_| more).map(|last| {
-        let whose = if whose.is_none() { "all" } else { "" };
-        format!("/requests?whose={whose}&state={}&before={}", asked.wanted().unwrap_or_default(), last.number)
-    });
-    let may_read = caller.may(&REQUEST_READ);
-    let view = List { texts: &caller.texts, zone: caller.zone, rows, names, asked, may_read, next };
-    Shell::new(&state, &caller, caller.t("request-title"), "/requests").page(&headers, &view)
+    let whose = if whose.is_none() && !asked.whose.is_empty() { "all" } else { "" };
+    let next = rows.last().filter(|_| more).map(|last| last.number.to_string());
+    let state_of = asked.wanted().unwrap_or_default();
+    let texts = &caller.texts;
+    let row = |row: &Listed| {
+        let raised_by = row.raised_by.and_then(|person| names.get(&person).cloned()).unwrap_or_default();
+        let amount = row.amount.map(|amount| format!("{} {}", texts.money(&amount), row.currency));
+        Row::new([
+            Cell::code(row.code()),
+            Cell::text(&row.subject),
+            Cell::text(amount.unwrap_or_default()),
+            Cell::text(row.plant.clone().unwrap_or_default()),
+            Cell::state(texts.t(&state_key(&row.state)), state_class(&row.state)),
+            Cell::text(raised_by).under(texts.time(&row.created_at, caller.zone)),
+        ])
+        .to(format!("/requests/{}", row.request_id))
+    };
+    let mut actions = Vec::new();
+    if caller.may(&REQUEST_READ) {
+        actions.push(Action::to("/requests", texts.t("request-mine")).here(asked.whose != "all"));
+        actions.push(Action::to("/requests?whose=all", texts.t("request-all")).here(asked.whose == "all"));
+    }
+    actions.push(Action::to("/requests/new", texts.t("request-new")).icon("plus").main());
+    let states = STATES.map(|state| (state.to_owned(), texts.t(&state_key(state))));
+    let list = List::new(texts, "/requests")
+        .head(texts.t("request-title"), texts.t("request-lead"))
+        .actions(actions)
+        .kept([("whose", whose)].into_iter().filter(|(_, value)| !value.is_empty()))
+        .filters([Filter::choice("state", texts.t("workflow-state"), state_of, states)])
+        .columns([
+            Column::new("request-number"),
+            Column::new("request-subject"),
+            Column::new("request-amount").number(),
+            Column::new("request-plant"),
+            Column::new("workflow-state"),
+            Column::new("request-raised"),
+        ])
+        .rows(rows.iter().map(row))
+        .narrowed(!state_of.is_empty(), address("/requests", &[("whose", whose)]))
+        .empty(texts.t("request-none"))
+        .next(next.map(|before| {
+            address("/requests", &[("whose", whose), ("state", state_of), ("before", &before)])
+        }));
+    Shell::new(&state, &caller, caller.t("request-title"), "/requests").page(&headers, &list)
 }
 
 /// What there is to choose from.
@@ -150,9 +163,9 @@ struct Choices {
     departments: Vec<(Uuid, String, String, String)>,
 }
 
-async fn choices(tx: &mut Tx) -> Result<Choices, DbError> {
+async fn choices(tx: &mut Tx, lang: Lang) -> Result<Choices, DbError> {
     let mut workflows: Vec<(String, String)> = Vec::new();
-    for (code, plant, name, source) in store::workflows(tx).await? {
+    for store::ForRequests { workflow: code, plant, name, names, source } in store::workflows(tx).await? {
         // One that is for another kind of document is not for requests.
         let document = serde_json::from_str::<serde_json::Value>(&source)
             .ok()
@@ -162,30 +175,48 @@ async fn choices(tx: &mut Tx) -> Result<Choices, DbError> {
         {
             continue;
         }
+        let name = names.say(lang, &name);
         let name = match plant {
             Some(plant) => format!("{name} ({plant})"),
-            None => name,
+            None => name.to_owned(),
         };
         workflows.push((code, name));
     }
-    Ok(Choices { workflows, plants: people::plants(tx).await?, departments: store::departments(tx).await? })
+    let departments = store::departments(tx, lang).await?;
+    Ok(Choices { workflows, plants: people::plants(tx, lang).await?, departments })
 }
 
 #[derive(Template)]
 #[template(path = "workflow/request_new.html")]
 struct New<'a> {
     texts: &'a Texts,
-    choices: Choices,
-    typed: Typed,
-    wrong: Vec<(&'static str, String)>,
+    /// None where there is no workflow that a request could go through.
+    fields: Option<Fields<'a>>,
     error: Option<String>,
     may_edit: bool,
 }
 
-impl New<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.wrong, field)
+/// The inputs that a request has when it is raised, and when it is sent again.
+fn inputs(texts: &Texts, typed: &Typed, choices: &Choices) -> Vec<Input> {
+    let currency = if typed.currency.is_empty() { "INR" } else { &typed.currency };
+    let mut inputs = vec![
+        Input::text("subject", texts.t("request-subject"))
+            .value(&typed.subject)
+            .required()
+            .longest(200)
+            .wide(),
+        Input::number("amount", texts.t("request-amount")).value(&typed.amount),
+        Input::text("currency", texts.t("request-currency")).value(currency).longest(3),
+    ];
+    if !choices.departments.is_empty() {
+        let departments = choices.departments.iter();
+        let departments =
+            departments.map(|(id, plant, code, name)| (id.to_string(), format!("{plant} {code} {name}")));
+        let label = texts.t("request-department");
+        inputs.push(Input::choice("department", label, departments).value(&typed.department).clears(true));
     }
+    inputs.push(Input::lines("text", texts.t("request-text")).value(&typed.text).longest(10_000));
+    inputs
 }
 
 async fn new(State(state): State<AppState>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
@@ -198,18 +229,34 @@ async fn show_new(
     caller: &Caller,
     headers: &HeaderMap,
     typed: Typed,
-    wrong: Vec<(&'static str, &'static str)>,
+    wrong: Vec<Wrong>,
     error: Option<String>,
 ) -> Result<Response, Problem> {
-    let choices = state.db.tx(&caller.cx, async |tx| choices(tx).await).await?;
-    let wrong = wrong.into_iter().map(|(field, key)| (field, caller.t(key))).collect();
+    let choices = state.db.tx(&caller.cx, async |tx| choices(tx, caller.texts.lang).await).await?;
+    let texts = &caller.texts;
+    let plants = choices.plants.iter().map(|(code, name, _)| (code.clone(), format!("{code} {name}")));
+    let workflow = Input::choice("workflow", texts.t("request-workflow"), choices.workflows.clone());
+    // Where there is one only, nobody has to choose it.
+    let chosen = match choices.workflows.as_slice() {
+        [(only, _)] if typed.workflow.is_empty() => only,
+        _ => &typed.workflow,
+    };
+    let plant = Input::choice("plant", texts.t("request-plant"), plants);
+    let fields = Fields::new(texts, "/requests", texts.t("request-raise"))
+        .inputs([workflow.value(chosen).required(), plant.value(&typed.plant).clears(true)])
+        .inputs(inputs(texts, &typed, &choices))
+        .told(error.clone());
+    let fields = finished(fields, texts, &typed, &wrong)?;
     let may_edit = caller.may(&crate::workflow::DEFINITION_EDIT);
-    let view = New { texts: &caller.texts, choices, typed, wrong, error, may_edit };
-    Shell::new(state, caller, caller.t("request-new"), "/requests").page(headers, &view)
+    let fields = (!choices.workflows.is_empty()).then_some(fields);
+    let view = New { texts, fields, error, may_edit };
+    Shell::new(state, caller, caller.t("request-new"), "/requests")
+        .under("/requests", caller.t("request-title"))
+        .page(headers, &view)
 }
 
 /// Mistakes by field, and what is wrong with the whole.
-type Told = (Vec<(&'static str, &'static str)>, Option<String>);
+type Told = (Vec<Wrong>, Option<String>);
 
 /// What was wrong, to be shown beside its fields.
 fn told(texts: &Texts, error: RequestError) -> Result<Told, Problem> {
@@ -222,14 +269,77 @@ fn told(texts: &Texts, error: RequestError) -> Result<Told, Problem> {
     }
 }
 
+/// The grid of a form, under its inputs.
+#[derive(Template)]
+#[template(path = "workflow/request_lines.html")]
+struct LinesPart<'a> {
+    texts: &'a Texts,
+    grid: LineGrid<'a>,
+    open: bool,
+}
+
+fn columns(texts: &Texts) -> [LineColumn; 3] {
+    [
+        LineColumn::new("item", texts.t("request-item")).required().longest(lines::MAX_ITEM),
+        LineColumn::new("quantity", texts.t("request-quantity")).required().number(),
+        LineColumn::new("note", texts.t("request-note")).longest(lines::MAX_NOTE),
+    ]
+}
+
+/// What was typed line by line, with what is wrong beside it, as a part of the form.
+fn lines_part(texts: &Texts, typed: &Typed, wrong: &[Wrong]) -> Result<String, Problem> {
+    let lines = typed.lines.as_deref().unwrap_or_default();
+    let drawn = lines.iter().enumerate().map(|(at, line)| {
+        let cells = [("item", &line.item), ("quantity", &line.quantity), ("note", &line.note)];
+        let cells = cells.map(|(name, value)| (name.to_owned(), value.clone()));
+        let of_line = wrong.iter().filter(|(row, ..)| *row == Some(at + 1));
+        let line = grid::Line::new(cells.into());
+        of_line.fold(line, |line, (_, field, key)| line.wrong(*field, texts.t(key)))
+    });
+    let grid = LineGrid::new(texts, columns(texts), MOST_LINES).scans("item").counts("quantity");
+    let part = LinesPart { texts, grid: grid.lines(drawn), open: !lines.is_empty() };
+    Ok(part.render()?)
+}
+
+/// The form with what is wrong with it; what is wrong with a line stands beside its cell.
+fn finished<'a>(
+    fields: Fields<'a>,
+    texts: &'a Texts,
+    typed: &Typed,
+    wrong: &[Wrong],
+) -> Result<Fields<'a>, Problem> {
+    let of_lines = wrong.iter().any(|(row, ..)| row.is_some()).then(|| texts.t("request-wrong-lines"));
+    let of_fields = wrong.iter().filter(|(row, ..)| row.is_none());
+    Ok(fields
+        .within(lines_part(texts, typed, wrong)?)
+        .told(of_lines)
+        .wrong(of_fields.map(|(_, field, key)| (*field, texts.t(key)))))
+}
+
+/// What a form sent: its fields, and its lines.
+type Pairs = Vec<(String, String)>;
+
+/// What a form sent, with numbers as a program writes them.
+fn as_typed(sent: Pairs) -> Result<Typed, Problem> {
+    let (of_lines, fields): (Pairs, Pairs) = sent.into_iter().partition(|(name, _)| name.starts_with("r."));
+    let fields = serde_urlencoded::to_string(fields).unwrap_or_default();
+    let typed: Typed = serde_urlencoded::from_str(&fields)
+        .map_err(|error| Problem::bad_request("request.invalid", error.to_string()))?;
+    let lines = grid::read(of_lines).into_iter().map(|(_, mut cells)| {
+        let mut cell = |name: &str| cells.remove(name).unwrap_or_default();
+        Line { item: cell("item"), quantity: plain_number(&cell("quantity")), note: cell("note") }
+    });
+    Ok(Typed { amount: plain_number(&typed.amount), lines: Some(lines.collect()), ..typed })
+}
+
 async fn raise(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    sent: Result<Form<Typed>, FormRejection>,
+    sent: Result<Form<Pairs>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&REQUEST_RAISE)?;
-    let typed = form(sent)?;
+    let typed = as_typed(form(sent)?)?;
     let person = caller.person().ok();
     let now = Utc::now();
     let origin = Origin { source: if person.is_some() { "" } else { "api" }, ..Origin::default() };
@@ -263,22 +373,20 @@ struct One<'a> {
     /// Where its files are shown.
     files_at: Option<String>,
     raised_by: String,
+    workflow: String,
     department: Option<String>,
-    choices: Choices,
-    typed: Typed,
-    wrong: Vec<(&'static str, String)>,
+    /// To send it again, where it was sent back to whoever looks.
+    again: Option<Fields<'a>>,
+    /// What is asked for, line by line.
+    lines: Option<List<'a>>,
     error: Option<String>,
-    own: bool,
     may_end: bool,
 }
 
 impl One<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.wrong, field)
-    }
-
     fn details(&self) -> Vec<(&String, String)> {
         let fields = self.request.details.as_object().into_iter().flatten();
+        let fields = fields.filter(|(name, _)| self.lines.is_none() || *name != lines::LINES);
         fields
             .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
             .collect()
@@ -286,9 +394,16 @@ impl One<'_> {
 }
 
 /// In whose name the caller changes a request: what no person raised is whoever's that
-/// manages workflows.
+/// manages workflows at its plant.
 pub(super) fn owner(caller: &Caller, request: &Request) -> Option<Uuid> {
-    caller.person().ok().filter(|_| request.raised_by.is_some() || !caller.may(&MANAGE))
+    let nobodys = || request.raised_by.is_none() && manages(caller, request.plant.as_deref());
+    caller.person().ok().filter(|_| !nobodys())
+}
+
+/// Whether the caller manages the workflows of a request, by its plant.
+pub(super) async fn managed(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<bool, WorkflowError> {
+    let request = store::find(tx, id).await?.ok_or(WorkflowError::NotFound)?;
+    Ok(manages(caller, request.plant.as_deref()))
 }
 
 /// Whether the caller may see a request: everybody's at its plant, or the own.
@@ -321,11 +436,11 @@ async fn show(
     headers: &HeaderMap,
     id: Uuid,
     typed: Option<Typed>,
-    wrong: Vec<(&'static str, &'static str)>,
+    wrong: Vec<Wrong>,
     error: Option<String>,
 ) -> Result<Response, Problem> {
     let now = Utc::now();
-    let (request, standing, stuck, names, choices) = state
+    let (request, standing, stuck, (names, titles), choices) = state
         .db
         .tx(&caller.cx, async |tx| {
             let request = visible(tx, caller, id).await?;
@@ -335,7 +450,9 @@ async fn show(
                 None => None,
             };
             let names = view::names(tx, request.raised_by.into_iter().collect()).await?;
-            Ok::<_, WorkflowError>((request, standing, stuck, names, choices(tx).await?))
+            let titles = view::titles(tx, std::iter::once(&request.workflow)).await?;
+            let choices = choices(tx, caller.texts.lang).await?;
+            Ok::<_, WorkflowError>((request, standing, stuck, (names, titles), choices))
         })
         .await?;
     let own = caller.may(&REQUEST_RAISE) && request.raised_by == owner(caller, &request);
@@ -347,30 +464,52 @@ async fn show(
         currency: request.currency.clone(),
         plant: request.plant.clone().unwrap_or_default(),
         department: request.department_id.map(|id| id.to_string()).unwrap_or_default(),
+        lines: lines::of(&request.details),
         version: Some(request.version),
     });
     let department = request.department_id.and_then(|id| {
         let found = choices.departments.iter().find(|(known, ..)| *known == id);
         found.map(|(.., code, name)| format!("{code} {name}"))
     });
+    let texts = &caller.texts;
+    let again = if own && request.state == "sent_back" {
+        let fields = Fields::new(texts, format!("/requests/{id}"), texts.t("request-send-again"))
+            .version(Some(request.version))
+            .inputs(inputs(texts, &typed, &choices));
+        Some(finished(fields, texts, &typed, &wrong)?)
+    } else {
+        None
+    };
+    let lines = lines::of(&request.details).filter(|lines| !lines.is_empty());
+    let lines = lines.map(|lines| {
+        let row = |line: Line| {
+            let quantity = line.quantity.parse().map(|number| texts.quantity(&number));
+            let quantity = quantity.unwrap_or_else(|_| line.quantity.clone());
+            Row::new([Cell::text(line.item), Cell::text(quantity), Cell::text(line.note)])
+        };
+        let columns = ["request-item", "request-quantity", "request-note"].map(Column::new);
+        let [item, quantity, note] = columns;
+        List::new(texts, "").columns([item, quantity.number(), note]).rows(lines.into_iter().map(row))
+    });
     let view = One {
-        texts: &caller.texts,
+        texts,
         zone: caller.zone,
         raised_by: request.raised_by.and_then(|person| names.get(&person).cloned()).unwrap_or_default(),
-        wrong: wrong.into_iter().map(|(field, key)| (field, caller.t(key))).collect(),
-        own,
-        may_end: own || caller.may(&MANAGE),
+        again,
+        lines,
+        may_end: own || manages(caller, request.plant.as_deref()),
+        workflow: view::title(&caller.texts, &titles, &request.workflow).to_owned(),
         request,
         standing,
         stuck,
         files_at: state.files.subject(KIND).map(|subject| format!("/files/on/{}/{id}", subject.kind)),
         department,
-        choices,
-        typed,
         error,
     };
     let title = format!("{} {}", view.request.code(), view.request.subject);
-    Shell::new(state, caller, title, "/requests").page(headers, &view)
+    Shell::new(state, caller, title, "/requests")
+        .under("/requests", caller.t("request-title"))
+        .page(headers, &view)
 }
 
 async fn change(
@@ -378,10 +517,10 @@ async fn change(
     caller: Caller,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
-    sent: Result<Form<Typed>, FormRejection>,
+    sent: Result<Form<Pairs>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&REQUEST_RAISE)?;
-    let typed = form(sent)?;
+    let typed = as_typed(form(sent)?)?;
     let now = Utc::now();
     let changed = state
         .db
@@ -415,7 +554,8 @@ async fn done(
     let ended = state
         .db
         .tx(&caller.cx, async |tx| {
-            service::done(tx, id, caller.person().ok(), caller.may(&MANAGE), now).await
+            let managed = managed(tx, &caller, id).await?;
+            service::done(tx, id, caller.person().ok(), managed, now).await
         })
         .await;
     after(&state, &caller, &headers, id, ended).await
@@ -433,7 +573,8 @@ async fn cancel(
         .db
         .tx(&caller.cx, async |tx| {
             let person = caller.person().ok();
-            service::cancel(tx, &state.subjects, id, person, caller.may(&MANAGE), now).await
+            let managed = managed(tx, &caller, id).await?;
+            service::cancel(tx, &state.subjects, id, person, managed, now).await
         })
         .await;
     after(&state, &caller, &headers, id, ended).await

@@ -9,10 +9,12 @@ use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::lines::{self, Line, Wrong};
 use super::store::{self, Request};
 use super::{KIND, Requests};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
+use crate::i18n::Lang;
 use crate::web::{FieldError, Problem};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Starting};
@@ -43,6 +45,8 @@ pub struct Typed {
     pub plant: String,
     /// Id of a department, or empty.
     pub department: String,
+    /// What is asked for, line by line. Left out of a change: as they were.
+    pub lines: Option<Vec<Line>>,
     /// For a change: the version that was seen.
     pub version: Option<i32>,
 }
@@ -50,8 +54,8 @@ pub struct Typed {
 /// Why a request was not taken.
 #[derive(Debug)]
 pub enum RequestError {
-    /// Fields, and the key of what is wrong with each.
-    Fields(Vec<(&'static str, &'static str)>),
+    /// Fields, each with its line where it is of one, and the key of what is wrong.
+    Fields(Vec<Wrong>),
     /// The workflow.
     Workflow(WorkflowError),
     /// The caller lacks a right there.
@@ -71,7 +75,9 @@ impl RequestError {
             Self::Workflow(error) => error.into(),
             Self::Problem(problem) => problem,
             Self::Fields(wrong) => {
-                let told = wrong.into_iter().map(|(field, key)| FieldError::from((field, say(key))));
+                let told = wrong
+                    .into_iter()
+                    .map(|(row, field, key)| FieldError { row, ..FieldError::from((field, say(key))) });
                 Problem::invalid("request.fields", told.collect())
             }
         }
@@ -88,6 +94,7 @@ pub struct Checked {
     currency: String,
     plant: Option<String>,
     department: Option<(Uuid, String)>,
+    lines: Option<Vec<Line>>,
 }
 
 impl Checked {
@@ -113,7 +120,7 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
     if body.chars().count() > MAX_TEXT || body.chars().any(bad) {
         wrong.push(("text", "request-wrong-text"));
     }
-    let amount = match typed.amount.trim().replace(',', "") {
+    let amount = match crate::i18n::plain_number(typed.amount.trim()) {
         text if text.is_empty() => None,
         text => {
             let amount = Decimal::from_str(&text).ok().filter(|amount| {
@@ -136,14 +143,14 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
     }
     let plant = Some(typed.plant.trim().to_owned()).filter(|plant| !plant.is_empty());
     if let Some(plant) = &plant
-        && !people::plants(tx).await?.iter().any(|(code, ..)| code == plant)
+        && !people::plants(tx, Lang::En).await?.iter().any(|(code, ..)| code == plant)
     {
         wrong.push(("plant", "request-wrong-plant"));
     }
     let mut department = None;
     if !typed.department.trim().is_empty() {
         let asked = Uuid::parse_str(typed.department.trim()).ok();
-        let all = store::departments(tx).await?;
+        let all = store::departments(tx, Lang::En).await?;
         department = all
             .into_iter()
             .find(|(id, of, ..)| Some(*id) == asked && plant.as_ref().is_none_or(|plant| plant == of))
@@ -152,6 +159,8 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
             wrong.push(("department", "request-wrong-department"));
         }
     }
+    let mut wrong: Vec<Wrong> = wrong.into_iter().map(|(field, key)| (None, field, key)).collect();
+    wrong.extend(typed.lines.as_deref().map(lines::mistakes).unwrap_or_default());
     if !wrong.is_empty() {
         return Err(RequestError::Fields(wrong));
     }
@@ -164,6 +173,7 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
         currency,
         plant,
         department,
+        lines: typed.lines.as_deref().map(lines::kept),
     })
 }
 
@@ -188,6 +198,11 @@ pub async fn raise(
     origin: &Origin<'_>,
     now: DateTime<Utc>,
 ) -> Result<Request, RequestError> {
+    let details = if origin.details.is_null() { json!({}) } else { origin.details.clone() };
+    let details = match &new.lines {
+        Some(lines) => lines::among(details, lines),
+        None => details,
+    };
     let request = Request {
         request_id: Uuid::now_v7(),
         number: store::next_number(tx).await?,
@@ -199,7 +214,7 @@ pub async fn raise(
         plant: new.plant.clone(),
         department_id: new.department.as_ref().map(|(id, _)| *id),
         source: origin.source.to_owned(),
-        details: if origin.details.is_null() { json!({}) } else { origin.details.clone() },
+        details,
         raised_by: person,
         state: "open".to_owned(),
         created_at: now,
@@ -238,6 +253,10 @@ pub async fn change(
         amount: new.amount,
         currency: new.currency.clone(),
         department_id: new.department.as_ref().map(|(id, _)| *id),
+        details: match &new.lines {
+            Some(lines) => lines::among(before.details.clone(), lines),
+            None => before.details.clone(),
+        },
         version: version.unwrap_or(before.version),
         ..before.clone()
     };

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::Tx;
+use crate::i18n::{Lang, Names};
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -35,7 +36,7 @@ pub struct Request {
     pub department_id: Option<Uuid>,
     /// What raised it where no person did: an event, `schedule`, `webhook`, `api`.
     pub source: String,
-    /// What the event or the webhook said.
+    /// What the event or the webhook said; and `lines`, where it was asked line by line.
     #[schema(value_type = Object)]
     pub details: Json,
     /// Who raised it.
@@ -117,8 +118,8 @@ pub(super) async fn find(tx: &mut Tx, request: Uuid) -> Result<Option<Request>, 
 pub(super) async fn update(tx: &mut Tx, new: &Request) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "update requests set subject = $4, body = $5, amount = $6, currency = $7, department_id = $8, state = 'open',
-                             version = version + 1
+        "update requests set subject = $4, body = $5, amount = $6, currency = $7, department_id = $8, details = $9,
+                             state = 'open', version = version + 1
          where tenant_id = $1 and request_id = $2 and version = $3 and deleted_at is null",
         tenant,
         new.request_id,
@@ -128,6 +129,7 @@ pub(super) async fn update(tx: &mut Tx, new: &Request) -> Result<bool, Error> {
         new.amount,
         new.currency,
         new.department_id,
+        new.details,
     )
     .execute(tx.conn())
     .await?;
@@ -208,31 +210,44 @@ pub(super) async fn list(
     .await
 }
 
-/// A department: id, its plant's code, its own code and name.
-pub(super) async fn departments(tx: &mut Tx) -> Result<Vec<(Uuid, String, String, String)>, Error> {
+/// A department: id, its plant's code, its own code and name, for a reader of this language.
+pub(super) async fn departments(
+    tx: &mut Tx,
+    lang: Lang,
+) -> Result<Vec<(Uuid, String, String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select d.department_id, p.code as plant, d.code, d.name
+        r#"select d.department_id, p.code as plant, d.code, coalesce(d.names ->> $2, d.name) as "name!"
          from departments d join plants p on p.tenant_id = $1 and p.plant_id = d.plant_id
-         where d.tenant_id = $1 and d.deleted_at is null order by p.code, d.code limit 2000",
+         where d.tenant_id = $1 and d.deleted_at is null order by p.code, d.code limit 2000"#,
         tenant,
+        lang.code(),
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|row| (row.department_id, row.plant, row.code, row.name)).collect())
 }
 
-/// Workflows that are published for requests at all: code, plant, name, source.
-pub(super) async fn workflows(tx: &mut Tx) -> Result<Vec<(String, Option<String>, String, String)>, Error> {
+/// A workflow that is published.
+pub(super) struct ForRequests {
+    pub workflow: String,
+    pub plant: Option<String>,
+    pub name: String,
+    pub names: Names,
+    pub source: String,
+}
+
+/// Workflows that are published, also those for other documents than requests.
+pub(super) async fn workflows(tx: &mut Tx) -> Result<Vec<ForRequests>, Error> {
     let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select workflow, plant, name, source from workflow_definitions
+    sqlx::query_as!(
+        ForRequests,
+        "select workflow, plant, name, names, source from workflow_definitions
          where tenant_id = $1 and state = 'published' order by name, workflow, plant nulls first limit 500",
         tenant,
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.workflow, row.plant, row.name, row.source)).collect())
+    .await
 }
 
 /// Which requests a search looks for, and who looks.

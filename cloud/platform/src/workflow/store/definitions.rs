@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::db::Tx;
+use crate::i18n::Names;
 
 /// A revision of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -27,6 +28,8 @@ pub struct Revision {
     pub state: String,
     /// For people.
     pub name: String,
+    /// For people, by language.
+    pub names: Names,
     /// When it was published.
     pub published_at: Option<DateTime<Utc>>,
     /// For a change that must not overwrite another's.
@@ -54,6 +57,7 @@ struct Row {
     revision: i32,
     state: String,
     name: String,
+    names: Json,
     published_at: Option<DateTime<Utc>>,
     version: i32,
     source: String,
@@ -69,6 +73,7 @@ impl From<Row> for Written {
             revision: row.revision,
             state: row.state,
             name: row.name,
+            names: row.names.into(),
             published_at: row.published_at,
             version: row.version,
         };
@@ -85,7 +90,7 @@ pub(in super::super) async fn current(tx: &mut Tx, limit: i64) -> Result<Vec<Rev
     let tenant = tx.tenant();
     sqlx::query_as!(
         Revision,
-        "select definition_id, workflow, plant, revision, state, name, published_at, version
+        "select definition_id, workflow, plant, revision, state, name, names, published_at, version
          from workflow_definitions where tenant_id = $1 and state <> 'retired'
          order by workflow, plant nulls first, revision desc limit $2",
         tenant,
@@ -95,12 +100,38 @@ pub(in super::super) async fn current(tx: &mut Tx, limit: i64) -> Result<Vec<Rev
     .await
 }
 
+/// What a workflow is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// Which one.
+    pub workflow: String,
+    /// For people.
+    pub name: String,
+    /// For people, by language.
+    pub names: Names,
+}
+
+/// What workflows are called: as in force, for all plants first, else as last written.
+pub(in super::super) async fn called(tx: &mut Tx, workflows: &[String]) -> Result<Vec<Called>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Called,
+        "select distinct on (workflow) workflow, name, names from workflow_definitions
+         where tenant_id = $1 and workflow = any($2)
+         order by workflow, state = 'published' desc, plant nulls first, revision desc",
+        tenant,
+        workflows,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Name and source of definitions that hold a text: those in force, drafts, and those of
 /// instances that are under way.
-pub(in super::super) async fn in_use(tx: &mut Tx, holding: &str) -> Result<Vec<(String, String)>, Error> {
+pub(in super::super) async fn in_use(tx: &mut Tx, holding: &str) -> Result<Vec<(Called, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select d.name, d.source from workflow_definitions d
+        "select d.workflow, d.name, d.names, d.source from workflow_definitions d
          where d.tenant_id = $1 and position($2 in d.source) > 0
            and (d.state <> 'retired'
                 or exists (select from workflow_instances i
@@ -112,7 +143,8 @@ pub(in super::super) async fn in_use(tx: &mut Tx, holding: &str) -> Result<Vec<(
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.name, row.source)).collect())
+    let called = |workflow, name, names: Json| Called { workflow, name, names: names.into() };
+    Ok(rows.into_iter().map(|row| (called(row.workflow, row.name, row.names), row.source)).collect())
 }
 
 /// Every revision of one, newest first.
@@ -125,7 +157,7 @@ pub(in super::super) async fn revisions(
     let tenant = tx.tenant();
     sqlx::query_as!(
         Revision,
-        "select definition_id, workflow, plant, revision, state, name, published_at, version
+        "select definition_id, workflow, plant, revision, state, name, names, published_at, version
          from workflow_definitions
          where tenant_id = $1 and workflow = $2 and plant is not distinct from $3
          order by revision desc limit $4",
@@ -151,7 +183,7 @@ pub(in super::super) async fn find(
     }
     let row = sqlx::query_as!(
         Row,
-        "select definition_id, workflow, plant, revision, state, name, published_at, version, source, people
+        "select definition_id, workflow, plant, revision, state, name, names, published_at, version, source, people
          from workflow_definitions where tenant_id = $1 and definition_id = $2",
         tenant,
         definition,
@@ -170,7 +202,7 @@ pub(in super::super) async fn in_force(
     let tenant = tx.tenant();
     let row = sqlx::query_as!(
         Row,
-        "select definition_id, workflow, plant, revision, state, name, published_at, version, source, people
+        "select definition_id, workflow, plant, revision, state, name, names, published_at, version, source, people
          from workflow_definitions
          where tenant_id = $1 and workflow = $2 and state = 'published' and (plant is null or plant = $3)
          order by plant nulls last limit 1",
@@ -189,13 +221,13 @@ pub(in super::super) async fn insert(
     definition: Uuid,
     workflow: &str,
     plant: Option<&str>,
-    name: &str,
+    (name, names): (&str, &Names),
     source: &str,
 ) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "insert into workflow_definitions (tenant_id, definition_id, workflow, plant, revision, name, source)
-         select $1, $2, $3, $4, coalesce(max(d.revision), 0) + 1, $5, $6
+        "insert into workflow_definitions (tenant_id, definition_id, workflow, plant, revision, name, source, names)
+         select $1, $2, $3, $4, coalesce(max(d.revision), 0) + 1, $5, $6, $7
          from workflow_definitions d
          where d.tenant_id = $1 and d.workflow = $3 and d.plant is not distinct from $4",
         tenant,
@@ -204,6 +236,7 @@ pub(in super::super) async fn insert(
         plant,
         name,
         source,
+        names.json(),
     )
     .execute(tx.conn())
     .await?;
@@ -215,18 +248,19 @@ pub(in super::super) async fn update(
     tx: &mut Tx,
     definition: Uuid,
     version: i32,
-    name: &str,
+    (name, names): (&str, &Names),
     source: &str,
 ) -> Result<bool, Error> {
     let tenant = tx.tenant();
     let done = sqlx::query!(
-        "update workflow_definitions set name = $4, source = $5, version = version + 1
+        "update workflow_definitions set name = $4, source = $5, names = $6, version = version + 1
          where tenant_id = $1 and definition_id = $2 and version = $3 and state = 'draft'",
         tenant,
         definition,
         version,
         name,
         source,
+        names.json(),
     )
     .execute(tx.conn())
     .await?;

@@ -6,6 +6,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::db::Tx;
+use crate::i18n::Names;
 
 /// An instance as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -210,6 +211,7 @@ pub struct Happened {
     /// `started`, `opened`, `APPROVE`, `reminded`, …: `workflow-history-<what>`.
     pub what: String,
     pub stage_name: String,
+    pub stage_names: Names,
     pub person: Option<Uuid>,
     pub on_behalf_of: Option<Uuid>,
     pub note: String,
@@ -219,8 +221,9 @@ pub struct Happened {
 pub(in super::super) async fn happened(tx: &mut Tx, instance: Uuid, new: &Happened) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "insert into workflow_history (tenant_id, instance_id, n, at, what, stage_name, person, on_behalf_of, note)
-         select $1, $2, coalesce(max(h.n), 0) + 1, $3, $4, $5, $6, $7, $8
+        "insert into workflow_history (tenant_id, instance_id, n, at, what, stage_name, person, on_behalf_of, note,
+             stage_names)
+         select $1, $2, coalesce(max(h.n), 0) + 1, $3, $4, $5, $6, $7, $8, $9
          from workflow_history h where h.tenant_id = $1 and h.instance_id = $2",
         tenant,
         instance,
@@ -230,6 +233,7 @@ pub(in super::super) async fn happened(tx: &mut Tx, instance: Uuid, new: &Happen
         new.person,
         new.on_behalf_of,
         new.note,
+        new.stage_names.json(),
     )
     .execute(tx.conn())
     .await?;
@@ -255,7 +259,7 @@ pub(in super::super) async fn history(tx: &mut Tx, instance: Uuid) -> Result<Vec
     let tenant = tx.tenant();
     sqlx::query_as!(
         Happened,
-        "select at, what, stage_name, person, on_behalf_of, note from workflow_history
+        "select at, what, stage_name, stage_names, person, on_behalf_of, note from workflow_history
          where tenant_id = $1 and instance_id = $2 order by n limit 1000",
         tenant,
         instance,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::ctx::Plants;
 use crate::db::Tx;
+use crate::i18n::{Lang, Names};
 use crate::web::{Amount, Grant};
 
 /// A role as a person has it.
@@ -146,15 +147,16 @@ pub(in super::super) async fn names(tx: &mut Tx, people: &[Uuid]) -> Result<Vec<
 
 /// Codes of the tenant's roles, with the name that the tenant gave and whether it
 /// is a built-in one.
-pub(in super::super) async fn roles(tx: &mut Tx) -> Result<Vec<(String, String, bool)>, Error> {
+pub(in super::super) async fn roles(tx: &mut Tx) -> Result<Vec<(String, String, Names, bool)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select role, name, built_in from roles where tenant_id = $1 and deleted_at is null order by role limit 500",
+        "select role, name, names, built_in from roles
+         where tenant_id = $1 and deleted_at is null order by role limit 500",
         tenant,
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.role, row.name, row.built_in)).collect())
+    Ok(rows.into_iter().map(|row| (row.role, row.name, row.names.into(), row.built_in)).collect())
 }
 
 /// Codes of all roles that there ever were, for what was published.
@@ -163,12 +165,17 @@ pub(in super::super) async fn roles_ever(tx: &mut Tx) -> Result<Vec<String>, Err
     sqlx::query_scalar!("select role from roles where tenant_id = $1", tenant).fetch_all(tx.conn()).await
 }
 
-/// Plants: code, name, time zone.
-pub(in super::super) async fn plants(tx: &mut Tx) -> Result<Vec<(String, String, String)>, Error> {
+/// Plants: code, name for a reader of this language, time zone.
+pub(in super::super) async fn plants(
+    tx: &mut Tx,
+    lang: Lang,
+) -> Result<Vec<(String, String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select code, name, time_zone from plants where tenant_id = $1 and deleted_at is null order by code limit 1000",
+        r#"select code, coalesce(names ->> $2, name) as "name!", time_zone from plants
+           where tenant_id = $1 and deleted_at is null order by code limit 1000"#,
         tenant,
+        lang.code(),
     )
     .fetch_all(tx.conn())
     .await?;

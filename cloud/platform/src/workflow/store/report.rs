@@ -6,6 +6,7 @@ use sqlx::Error;
 use utoipa::ToSchema;
 
 use crate::db::Tx;
+use crate::i18n::Names;
 
 /// How a stage of a workflow kept its times.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -17,8 +18,10 @@ pub struct Kept {
     pub plant: Option<String>,
     /// Its stage, counted from 1.
     pub stage: i16,
-    /// The stage's name.
+    /// The stage's name, as it was last.
     pub stage_name: String,
+    /// The stage's name, by language.
+    pub stage_names: Names,
     /// Opened in this time.
     pub opened: i64,
     /// Of these, decided within their time, or without a time.
@@ -47,7 +50,10 @@ pub(in super::super) async fn kept(
     let tenant = tx.tenant();
     sqlx::query_as!(
         Kept,
-        r#"select workflow, plant, stage, min(stage_name) as "stage_name!", count(*) as "opened!",
+        r#"select workflow, plant, stage,
+                  (array_agg(stage_name order by opened_at desc, instance_id desc, round desc))[1] as "stage_name!",
+                  (array_agg(stage_names order by opened_at desc, instance_id desc, round desc))[1] as "stage_names!",
+                  count(*) as "opened!",
                   count(*) filter (where ended_at is not null and outcome <> 'CANCEL'
                                    and (due_at is null or ended_at <= due_at)) as "in_time!",
                   count(*) filter (where ended_at > due_at and outcome <> 'CANCEL') as "late!",

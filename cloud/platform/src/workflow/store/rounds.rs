@@ -6,6 +6,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use crate::db::Tx;
+use crate::i18n::Names;
 use crate::workflow::model::{Action, Seat, Who};
 
 /// A stage that was opened.
@@ -17,6 +18,7 @@ pub struct Round {
     pub plant: Option<String>,
     pub stage: i16,
     pub stage_name: String,
+    pub stage_names: Names,
     pub needed: i16,
     pub opened_at: DateTime<Utc>,
     pub remind_at: Option<DateTime<Utc>>,
@@ -52,8 +54,8 @@ pub(in super::super) async fn insert(tx: &mut Tx, new: &Round) -> Result<(), Err
     let tenant = tx.tenant();
     sqlx::query!(
         "insert into workflow_rounds (tenant_id, instance_id, round, workflow, plant, stage, stage_name, needed,
-             opened_at, remind_at, due_at, escalate_at, escalate_to)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             opened_at, remind_at, due_at, escalate_at, escalate_to, stage_names)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         tenant,
         new.instance_id,
         new.round,
@@ -67,6 +69,7 @@ pub(in super::super) async fn insert(tx: &mut Tx, new: &Round) -> Result<(), Err
         new.due_at,
         new.escalate_at,
         new.escalate_to,
+        new.stage_names.json(),
     )
     .execute(tx.conn())
     .await?;
@@ -77,7 +80,7 @@ pub(in super::super) async fn find(tx: &mut Tx, instance: Uuid, round: i32) -> R
     let tenant = tx.tenant();
     sqlx::query_as!(
         Round,
-        "select instance_id, round, workflow, plant, stage, stage_name, needed, opened_at, remind_at, due_at,
+        "select instance_id, round, workflow, plant, stage, stage_name, stage_names, needed, opened_at, remind_at, due_at,
                 escalate_at, escalate_to, reminded_at, breached_at, escalated_at
          from workflow_rounds where tenant_id = $1 and instance_id = $2 and round = $3",
         tenant,
@@ -345,6 +348,7 @@ pub struct Waiting {
     pub stage: i16,
     pub round: i32,
     pub stage_name: String,
+    pub stage_names: Names,
     pub opened_at: DateTime<Utc>,
     pub due_at: Option<DateTime<Utc>>,
     pub escalated_at: Option<DateTime<Utc>>,
@@ -368,7 +372,8 @@ pub(in super::super) async fn waiting(
     sqlx::query_as!(
         Waiting,
         "select i.instance_id, i.definition_id, i.workflow, i.title, i.href, i.plant, i.document, i.starter,
-                i.started_at, i.stage, i.round, r.stage_name, r.opened_at, r.due_at, r.escalated_at
+                i.started_at, i.stage, i.round, r.stage_name, r.stage_names, r.opened_at, r.due_at,
+                r.escalated_at
          from workflow_instances i
          join workflow_rounds r on r.tenant_id = $1 and r.instance_id = i.instance_id and r.round = i.round
          where i.tenant_id = $1 and i.state = 'PENDING_APPROVAL'

@@ -1,6 +1,6 @@
 //! SQL of what starts workflows without a person.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -71,6 +71,21 @@ pub(in super::super) async fn cut(
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Those of all workflows, in their order.
+pub(in super::super) async fn all(tx: &mut Tx, most: i64) -> Result<Vec<Trigger>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Trigger,
+        "select trigger_id, workflow, plant, kind, place, event, cron, time_zone, token_hash, next_at, fired, fired_at,
+                last_error
+         from workflow_triggers where tenant_id = $1 order by workflow, plant nulls first, place limit $2",
+        tenant,
+        most,
+    )
+    .fetch_all(tx.conn())
+    .await
 }
 
 /// Those of a workflow and plant, in order.
@@ -194,6 +209,20 @@ pub(in super::super) async fn token_set(tx: &mut Tx, trigger: Uuid, hash: &[u8])
     Ok(())
 }
 
+/// Takes a webhook's secret away; `false` when it has none.
+pub(in super::super) async fn token_end(tx: &mut Tx, trigger: Uuid) -> Result<bool, Error> {
+    let tenant = tx.tenant();
+    let done = sqlx::query!(
+        "update workflow_triggers set token_hash = null, version = version + 1
+         where tenant_id = $1 and trigger_id = $2 and token_hash is not null",
+        tenant,
+        trigger,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// What a call that was taken before started.
 pub(in super::super) async fn call(tx: &mut Tx, trigger: Uuid, key: &str) -> Result<Option<Uuid>, Error> {
     let tenant = tx.tenant();
@@ -241,6 +270,48 @@ pub(in super::super) async fn passed(
         tenant,
         trigger,
         next_at,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// How often a trigger started something within the hour that began with the first of
+/// these; the row is locked, so that no more are counted at once than there may be.
+pub(in super::super) async fn within_hour(
+    tx: &mut Tx,
+    trigger: Uuid,
+    now: DateTime<Utc>,
+) -> Result<i32, Error> {
+    let tenant = tx.tenant();
+    let found = sqlx::query_scalar!(
+        r#"select case when hour_at > $3 then hour_fired else 0 end as "fired!"
+           from workflow_triggers where tenant_id = $1 and trigger_id = $2 for update"#,
+        tenant,
+        trigger,
+        now - TimeDelta::hours(1),
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Counts one more.
+pub(in super::super) async fn count_hour(
+    tx: &mut Tx,
+    trigger: Uuid,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update workflow_triggers
+         set hour_fired = case when hour_at > $3 then hour_fired + 1 else 1 end,
+             hour_at = case when hour_at > $3 then hour_at else $4 end, version = version + 1
+         where tenant_id = $1 and trigger_id = $2",
+        tenant,
+        trigger,
+        now - TimeDelta::hours(1),
+        now,
     )
     .execute(tx.conn())
     .await?;

@@ -10,14 +10,14 @@ use super::*;
 use crate::files::{self, Depot, Files, Limits};
 use crate::testing::{person, session};
 
-struct Site {
-    office: Office,
+pub(super) struct Site {
+    pub office: Office,
     router: Router,
     _folder: tempfile::TempDir,
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let office = Office::new().await;
         let folder = tempfile::tempdir().unwrap();
         let depot = Depot::folder(folder.path()).unwrap();
@@ -30,20 +30,43 @@ impl Site {
     }
 
     /// Somebody with this role in a tenant: id, and the cookie of a session.
-    async fn join(&self, tenant: Uuid, name: &str, role: &str) -> (Uuid, String) {
+    pub async fn join(&self, tenant: Uuid, name: &str, role: &str) -> (Uuid, String) {
         let db = &self.office.test.db;
         let email = format!("{}@{}.example", name.to_lowercase(), tenant.simple());
         let user = person(db, tenant, &email, name, &[role]).await;
         (user, format!("tws={}", session(db, &email, None).await))
     }
 
-    async fn call(&self, cookie: &str, method: &str, path: &str, body: &'static str) -> (StatusCode, String) {
+    pub async fn call(
+        &self,
+        cookie: &str,
+        method: &str,
+        path: &str,
+        body: &'static str,
+    ) -> (StatusCode, String) {
         let request = Asked::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "tw.test")
             .header(header::COOKIE, cookie)
             .header("sec-fetch-site", "same-origin")
+            .body(Body::from(body))
+            .unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 10 << 20).await.unwrap();
+        (status, String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Sends a form.
+    pub async fn form(&self, cookie: &str, path: &str, body: String) -> (StatusCode, String) {
+        let request = Asked::builder()
+            .method("POST")
+            .uri(path)
+            .header(header::HOST, "tw.test")
+            .header(header::COOKIE, cookie)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body))
             .unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();

@@ -248,6 +248,12 @@ async fn who_is_away_is_stood_in_for_and_nobody_approves_their_own() {
     done.await.unwrap();
     assert_eq!(refused(office.decide(&next, deputy, Action::Approve).await), "workflow.own_document");
     assert_eq!(office.count("audit_log where action like 'workflow.delegate%'").await, 3);
+    // Both are told each time, whoever did it.
+    let told = "select kind || ' ' || (body #>> '{to,person}') from outbox
+                where kind like 'workflow.delegat%' and body #>> '{values,person}' = 'Head' order by message_id";
+    let rows = ["workflow.delegated", "workflow.delegation_ended"]
+        .map(|kind| [head, deputy].map(|who| format!("{kind} {who}")));
+    assert_eq!(office.ask(told).await, rows.concat());
 }
 
 #[tokio::test]

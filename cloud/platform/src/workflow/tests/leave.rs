@@ -374,8 +374,9 @@ async fn what_cannot_be_read_is_seen_and_can_be_taken_back() {
     let page = async |tx: &mut Tx| Ok(inbox::page(tx, &office.subjects, head, None, 10, office.now).await);
     let entries = office.as_system(page).await.unwrap().entries;
     assert_eq!((entries.len(), entries[0].actions.len(), entries[0].bulk), (1, 0, false));
-    let look =
-        async |tx: &mut Tx| Ok(show::instance(tx, &office.subjects, id, Some(head), false, office.now).await);
+    let look = async |tx: &mut Tx| {
+        Ok(show::instance(tx, &office.subjects, id, Some(head), &|_| false, office.now).await)
+    };
     assert!(office.as_system(look).await.unwrap().definition.is_none());
     let refused = office.decide(&request, head, Action::Approve).await.unwrap_err();
     assert_eq!(refused.code(), "workflow.unreadable");

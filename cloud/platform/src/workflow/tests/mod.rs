@@ -1,11 +1,15 @@
 //! Workflows against a database: on their way, in time, by many at once.
 
 mod apart;
+mod bulk;
 mod deadlines;
+mod delegated;
 mod files;
 mod flow;
 mod killed;
 mod leave;
+mod lines;
+mod names;
 mod started;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,10 +1,14 @@
 //! What starts without a person, and what a module hears.
 
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::json;
+use tower::ServiceExt;
 
 use super::*;
 use crate::outbox::{self, Channel, Message};
+use crate::web::{AppState, Scope};
 use crate::workflow::worker::turn;
 
 const SOURCE: &str = r#"{
@@ -82,6 +86,54 @@ async fn a_schedule_starts_it_once_however_many_workers_look() {
     let silent = r#"{ "workflow_id": "reorder", "stages": [{ "approver_role": "BUYER" }] }"#;
     office.publish(silent, None).await;
     assert_eq!(office.count("workflow_triggers").await, 0);
+}
+
+/// A definition from before such starts were refused is armed still; mail that is refused
+/// starts nothing by it, or each refusal would mail the next request to the same address.
+#[tokio::test]
+async fn what_a_workflow_causes_starts_none() {
+    let office = Office::new().await;
+    office.person("Buyer", &["BUYER"]).await;
+    office.publish(SOURCE, None).await;
+    for name in ["delivery.dead", "mail.unreachable", "account.unreachable", "sms.bound", "workflow.asked"] {
+        let armed =
+            format!("update workflow_triggers set event = '{name}' where kind = 'event' returning event");
+        assert_eq!(office.ask(&armed).await, [name]);
+        let event = Event { name: name.into(), fields: json!({ "quantity": 1 }), document: None };
+        let started = office.as_system(async |tx| hear(tx, &office.subjects, &event, office.now).await).await;
+        assert_eq!(started, 0, "{name}");
+    }
+    assert_eq!(office.count("requests").await, 0);
+    assert_eq!(office.told().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_event_starts_it_only_so_often_in_an_hour_and_that_is_told_once() {
+    let office = Office::new().await;
+    office.person("Buyer", &["BUYER"]).await;
+    office.publish(SOURCE, None).await;
+    let hear = async |now| {
+        let event = Event {
+            name: "inventory.stock.low".into(),
+            fields: json!({ "item": "RM-GEAR", "quantity": 4 }),
+            document: None,
+        };
+        office.as_system(async |tx| hear(tx, &office.subjects, &event, now).await).await
+    };
+    assert_eq!(hear(office.now).await, 1);
+    let nearly = super::super::triggers::MOST_AN_HOUR - 1;
+    let often = format!(
+        "update workflow_triggers set hour_fired = {nearly} where kind = 'event' returning hour_fired::text"
+    );
+    assert_eq!(office.ask(&often).await, [nearly.to_string()]);
+    assert_eq!(hear(office.now).await, 1);
+    for _ in 0..3 {
+        assert_eq!(hear(office.now).await, 0);
+    }
+    assert_eq!(office.count("requests").await, 2);
+    assert_eq!(office.count("outbox where kind = 'workflow.not_started'").await, 1);
+    assert_eq!(hear(office.later(2)).await, 1, "the next hour");
+    assert_eq!(office.count("workflow_triggers where hour_fired = 1 and last_error = ''").await, 1);
 }
 
 #[tokio::test]
@@ -164,4 +216,77 @@ async fn a_module_hears_in_the_same_transaction_and_its_error_undoes_the_decisio
     assert_eq!(office.count("workflow_seats where decision is not null").await, 0);
     assert_eq!(say("fine").await.unwrap().state, State::Completed);
     assert_eq!(office.count("outbox where kind = 'picky.heard'").await, 2);
+}
+
+const CALLED: &str = r#"{
+  "workflow_id": "visitors",
+  "name": "Visitors",
+  "stages": [{ "approver_role": "BUYER" }],
+  "start": [{ "webhook": true, "subject": "Let {who} in" }]
+}"#;
+
+/// The address of a webhook is made, made anew and ended by programs as by the page; one that
+/// has ended is nothing.
+#[tokio::test]
+async fn the_address_of_a_webhook_is_made_and_ended_by_programs() {
+    let office = Office::new().await;
+    office.person("Buyer", &["BUYER"]).await;
+    office.publish(CALLED, None).await;
+    let modules = [crate::workflow::module(), crate::people::module()];
+    let state = AppState::builder(office.test.db.clone()).modules(&modules).build();
+    let router = crate::web::app(state, crate::workflow::router());
+    let key = async |scope| {
+        let made = crate::web::keys::create(&office.test.db, office.tenant, "test", &[scope], None).await;
+        made.unwrap().reveal().to_owned()
+    };
+    let (admin, reader) = (key(Scope::Admin).await, key(Scope::Read).await);
+    let send = async |key: &str, method: &str, path: &str, body: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "tw.test")
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        let response =
+            router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_default())
+    };
+    let list = "/api/v1/workflows/triggers";
+    let (status, told) = send(&reader, "GET", list, "").await;
+    let one = &told["triggers"][0];
+    assert_eq!(
+        (status, &one["kind"], &one["has_address"]),
+        (StatusCode::OK, &json!("webhook"), &json!(false))
+    );
+    let token = format!("{list}/{}/token", one["id"].as_str().unwrap());
+    assert_eq!(send(&reader, "POST", &token, "").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(send(&admin, "DELETE", &token, "").await.0, StatusCode::NOT_FOUND, "it has none");
+    let address = async || {
+        let (status, told) = send(&admin, "POST", &token, "").await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        told["url"].as_str().unwrap().strip_prefix("http://localhost").unwrap().to_owned()
+    };
+    let call = async |path: &str, id: &str| {
+        send("", "POST", path, &format!(r#"{{"id":"{id}","who":"Ravi"}}"#)).await.0
+    };
+    let first = address().await;
+    assert_eq!(call(&first, "1").await, StatusCode::CREATED);
+    let second = address().await;
+    assert_eq!(call(&first, "2").await, StatusCode::NOT_FOUND, "the one before is of no use");
+    assert_eq!(call(&second, "3").await, StatusCode::CREATED);
+    let (_, told) = send(&reader, "GET", list, "").await;
+    assert_eq!(
+        (&told["triggers"][0]["has_address"], &told["triggers"][0]["fired"]),
+        (&json!(true), &json!(2))
+    );
+    assert_eq!(send(&admin, "DELETE", &token, "").await.0, StatusCode::NO_CONTENT);
+    assert_eq!(call(&second, "4").await, StatusCode::NOT_FOUND);
+    assert_eq!(
+        office.ask("select subject from requests order by number").await,
+        ["Let Ravi in", "Let Ravi in"]
+    );
+    let audit = "select action from audit_log where action like 'workflow.webhook%' order by at";
+    assert_eq!(office.ask(audit).await, ["workflow.webhook", "workflow.webhook", "workflow.webhook_end"]);
 }

@@ -38,6 +38,8 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/api/v1/trace/{uid}", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/backward", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/forward", Reader, Nothing),
+    ("GET", "/api/v1/trace/{uid}/backward.ndjson", Reader, Nothing),
+    ("GET", "/api/v1/trace/{uid}/forward.ndjson", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/picture", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/report", Reader, Nothing),
     ("GET", "/api/v1/trace/{uid}/report.xlsx", Reader, Nothing),

@@ -98,8 +98,12 @@ async fn leases_flow_and_an_epoch_raised_by_an_operator_reaches_the_stream() {
               select tenant_id, 'KOL', 'GRN', 'GRN-2025-' from tenant_counters",
         )
         .await;
-    link.say(agent_message::Message::SeriesRequest(v1::SeriesRequest { series: "GRN".into(), count: 5 }))
-        .await;
+    link.say(agent_message::Message::SeriesRequest(v1::SeriesRequest {
+        series: "GRN".into(),
+        count: 5,
+        for_us: 0,
+    }))
+    .await;
     let Message::SeriesGrant(series) = link.answer().await else { panic!("no series") };
     assert_eq!((series.prefix.as_str(), series.first, series.last, series.width), ("GRN-2025-", 1, 5, 3));
 
@@ -417,6 +421,62 @@ async fn another_history_of_an_earlier_epoch_is_kept_and_not_asked_for_again() {
 }
 
 #[tokio::test]
+async fn document_numbers_are_of_the_master_s_series_where_the_plant_has_one() {
+    let cloud = Cloud::start().await;
+    let credentials = cloud.enrol().await;
+    for sql in [
+        // What the plant's file made gives way.
+        "insert into number_series (tenant_id, plant_code, series, prefix) \
+         select tenant_id, 'KOL', 'GRN', 'GRN-2025-' from tenant_counters",
+        "insert into document_series (tenant_id, series, name, kind, company, plant, pattern, width, gap_free, \
+             gst_rule, station_series, station_block) \
+         select tenant_id, 'GRN-KOL', 'Receipts', 'goods_receipt', 'C1', 'KOL', 'GRN/{YYYY}/{SEQ}', 3, false, \
+             false, 'GRN', 10 from tenant_counters",
+    ] {
+        cloud.sql(sql).await;
+    }
+    let mut journal = receipts(&cloud, 1);
+    // All of a series, over the years, says nothing of one of them.
+    let mark = v1::SeriesMark { series: "GRN".into(), highest_granted: 900, prefix: String::new() };
+    let said = v1::Hello { series_marks: vec![mark], ..hello(&journal) };
+    let (mut link, welcome) = connected_as(&cloud, &credentials, said).await;
+    assert_eq!(welcome.generation, 1);
+    link.say(batch(&journal, 1, 1)).await;
+    assert_eq!(acked(&mut link).await, 1);
+    let ask = |for_us| {
+        let series = v1::SeriesRequest { series: "GRN".into(), count: 500, for_us };
+        agent_message::Message::SeriesRequest(series)
+    };
+    link.say(ask(0)).await;
+    let Message::SeriesGrant(grant) = link.answer().await else { panic!("no numbers") };
+    assert!(grant.prefix.starts_with("GRN/20"), "{}", grant.prefix);
+    assert_eq!((grant.first, grant.last, grant.width, grant.epoch), (1, 10, 3, 1));
+    let now = chrono::Utc::now().timestamp_micros();
+    assert!(grant.from_us <= now && now < grant.until_us, "{grant:?}");
+    // A clock that is years off is given none, and told why.
+    link.say(ask(now + 800 * 86_400_000_000)).await;
+    let Message::Problem(problem) = link.answer().await else { panic!("no problem") };
+    assert_eq!(problem.code, "series.refused");
+
+    // What it gives out is kept; what is left when its epoch ends is void.
+    let mut given = receipt(rm(2));
+    given.references =
+        vec![v1::Reference { r#type: "grn".into(), number: format!("{}001", grant.prefix), line: 1 }];
+    journal.push(given);
+    link.say(batch(&journal, 2, 2)).await;
+    assert_eq!(acked(&mut link).await, 2);
+    let numbers = "select count(*) from document_numbers where status = 'issued' and document like 'event:%'";
+    assert_eq!(cloud.world.count(numbers).await, 1);
+    let cx = Cx::new(cloud.world.source.tenant, "user:1");
+    let agent = cloud.world.source.agent_id;
+    let raised = cloud.world.db.db.tx(&cx, async |tx| crate::leases::raise_epoch(tx, agent).await).await;
+    assert_eq!(raised.expect("raised"), 2);
+    let void = "select count(*) from document_numbers where status = 'void' and reason <> ''";
+    assert_eq!(cloud.world.count(void).await, 9);
+    assert_eq!(cloud.world.count("select next from number_series where series = 'GRN'").await, 1);
+}
+
+#[tokio::test]
 async fn document_numbers_are_not_given_twice_after_a_restore() {
     let cloud = Cloud::start().await;
     let credentials = cloud.enrol().await;
@@ -427,12 +487,17 @@ async fn document_numbers_are_not_given_twice_after_a_restore() {
         )
         .await;
     let journal = cloud.world.journal();
-    let mark = |series: &str| v1::SeriesMark { series: series.into(), highest_granted: 45 };
+    let mark =
+        |series: &str| v1::SeriesMark { series: series.into(), highest_granted: 45, prefix: String::new() };
     let said = v1::Hello { series_marks: vec![mark("GRN"), mark("NONE"), mark("\0")], ..hello(&journal) };
     let (mut link, welcome) = connected_as(&cloud, &credentials, said).await;
     assert!(welcome.generation > 1);
-    link.say(agent_message::Message::SeriesRequest(v1::SeriesRequest { series: "GRN".into(), count: 5 }))
-        .await;
+    link.say(agent_message::Message::SeriesRequest(v1::SeriesRequest {
+        series: "GRN".into(),
+        count: 5,
+        for_us: 0,
+    }))
+    .await;
     let Message::SeriesGrant(series) = link.answer().await else { panic!("no series") };
     assert_eq!((series.first, series.last), (46, 50));
     assert_eq!(cloud.world.exceptions().await, vec![("lease.lifted".into(), None)]);

@@ -68,6 +68,7 @@ exceptions-altered-columns = ডেটাবেসে যা আছে ঘটন
 exceptions-altered-added = ডেটাবেসে এমন ঘটনার সারি আছে যা কোনও কারখানা পাঠায়নি।
 exceptions-altered-uid = ডেটাবেসে এই ইউনিটের যা আছে, তা এর ঘটনাগুলি থেকে আসে না।
 exceptions-altered-hold = এই স্থগিতাদেশের যা ডেটাবেসে আছে, তা আরোপ বা প্রত্যাহারের সময় যা বলা হয়েছিল তা নয়।
+exceptions-altered-told = এই সারি থেকে কারখানাগুলিকে যা জানানো হয়, তা প্রকাশিত তথ্য বা স্থগিতাদেশের সঙ্গে মেলে না।
 exceptions-altered-tree = প্রমাণের বৃক্ষ সেটি নয় যা স্বাক্ষরিত হয়েছিল।
 exceptions-hold-reason = হোল্ডের কারণ
 exceptions-hold-owner = দায়িত্বে

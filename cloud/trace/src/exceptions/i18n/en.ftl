@@ -68,6 +68,7 @@ exceptions-altered-columns = What stands in the database is not what the event's
 exceptions-altered-added = Rows stand in the database of an event that no plant has sent.
 exceptions-altered-uid = What stands of this unit in the database is not what its events come to.
 exceptions-altered-hold = What stands of this hold in the database is not what was told when it was placed or released.
+exceptions-altered-told = What plants are told by this row is not what was published, or what the hold says.
 exceptions-altered-tree = The tree of proofs is not the one that was signed.
 exceptions-hold-reason = Held because
 exceptions-hold-owner = Responsible

@@ -68,6 +68,7 @@ exceptions-altered-columns = डेटाबेस में जो है व�
 exceptions-altered-added = डेटाबेस में ऐसी घटना की पंक्तियाँ हैं जिसे किसी संयंत्र ने नहीं भेजा।
 exceptions-altered-uid = डेटाबेस में इस इकाई के बारे में जो है, वह उसकी घटनाओं से नहीं निकलता।
 exceptions-altered-hold = इस रोक का जो डेटाबेस में है, वह वैसा नहीं है जैसा उसे लगाते या हटाते समय बताया गया था।
+exceptions-altered-told = इस पंक्ति से संयंत्रों को जो बताया जाता है, वह न प्रकाशित जानकारी से मेल खाता है, न रोक से।
 exceptions-altered-tree = प्रमाणों का वृक्ष वह नहीं है जिस पर हस्ताक्षर हुए थे।
 exceptions-hold-reason = रोक का कारण
 exceptions-hold-owner = ज़िम्मेदार

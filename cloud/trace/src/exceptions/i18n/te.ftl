@@ -68,6 +68,7 @@ exceptions-altered-columns = డేటాబేస్‌లో ఉన్నద�
 exceptions-altered-added = ఏ ప్లాంటూ పంపని ఘటన వరుసలు డేటాబేస్‌లో ఉన్నాయి.
 exceptions-altered-uid = డేటాబేస్‌లో ఈ యూనిట్ గురించి ఉన్నది దాని ఘటనల నుండి వచ్చేది కాదు.
 exceptions-altered-hold = డేటాబేస్‌లో ఈ నిలుపుదల గురించి ఉన్నది, దాన్ని విధించినప్పుడు లేదా తొలగించినప్పుడు చెప్పినది కాదు.
+exceptions-altered-told = ఈ వరుస ద్వారా ప్లాంట్లకు చెప్పేది ప్రచురించిన సమాచారంతో గానీ నిలుపుదలతో గానీ సరిపోలడం లేదు.
 exceptions-altered-tree = రుజువుల వృక్షం సంతకం చేసినది కాదు.
 exceptions-hold-reason = హోల్డ్ కారణం
 exceptions-hold-owner = బాధ్యులు

@@ -27,14 +27,14 @@ pub(super) async fn inside(
     rows: &[PassRow],
     readings: &HashMap<(Uuid, i32, i64), Vec<label::ReadingRow>>,
 ) -> Result<HashMap<i64, Vec<UnitRef>>, TraceError> {
-    let at: HashMap<i64, Vec<DateTime<Utc>>> = (1_i64..)
+    let at: HashMap<i64, (Uuid, Vec<DateTime<Utc>>)> = (1_i64..)
         .zip(rows)
         .filter_map(|(number, row)| {
             let told = readings.get(&(row.agent_id, row.epoch, row.seq))?;
             let mut at: Vec<_> = told.iter().map(|reading| reading.taken_at).collect();
             at.sort_unstable();
             at.dedup();
-            Some((number, at))
+            Some((number, (row.agent_id, at)))
         })
         .collect();
     let on: Vec<&Subject> = subjects.iter().filter(|one| at.contains_key(&one.event)).collect();
@@ -43,7 +43,10 @@ pub(super) async fn inside(
     }
     let measured: Vec<Measured> = on
         .iter()
-        .map(|one| Measured { package: one.key, at: at.get(&one.event).cloned().unwrap_or_default() })
+        .filter_map(|one| {
+            let (agent, at) = at.get(&one.event)?.clone();
+            Some(Measured { package: one.key, at, agent })
+        })
         .collect();
     let mut contents: HashMap<i64, BTreeSet<i64>> = HashMap::new();
     for (one, keys) in on.iter().zip(stays::inside(tx, &measured).await?) {

@@ -24,6 +24,7 @@ struct Columns {
     packages: Vec<i64>,
     since: Vec<DateTime<Utc>>,
     until: Vec<Option<DateTime<Utc>>>,
+    only: Vec<Option<Uuid>>,
 }
 
 impl Columns {
@@ -32,6 +33,7 @@ impl Columns {
             packages: spans.iter().map(|span| span.package).collect(),
             since: spans.iter().map(|span| span.from).collect(),
             until: spans.iter().map(|span| span.until).collect(),
+            only: spans.iter().map(|span| span.only).collect(),
         }
     }
 }
@@ -40,12 +42,14 @@ impl Columns {
 pub async fn readings_count(tx: &mut Tx, asked: &Asked<'_>) -> Result<(i64, i64), Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
-    let Columns { packages, since, until } = Columns::of(asked.spans);
+    let Columns { packages, since, until, only } = Columns::of(asked.spans);
     let row = sqlx::query!(
         r#"select count(*) as "taken!", count(*) filter (where r.value < r.low or r.value > r.high) as "outside!"
            from (select distinct r.agent_id, r.epoch, r.seq, r.ordinal, r.value, r.low, r.high
-                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) as u(package, since, until)
+                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $8::uuid[])
+                          as u(package, since, until, agent)
                  join event_subjects s on s.tenant_id = $1 and s.key = u.package
+                     and (u.agent is null or s.agent_id = u.agent)
                  join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                      and e.seq = s.seq
                  join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
@@ -61,6 +65,7 @@ pub async fn readings_count(tx: &mut Tx, asked: &Asked<'_>) -> Result<(i64, i64)
         asked.void,
         plants.as_deref(),
         asked.keys,
+        only as _,
     )
     .fetch_one(tx.conn())
     .await?;
@@ -71,12 +76,14 @@ pub async fn readings_count(tx: &mut Tx, asked: &Asked<'_>) -> Result<(i64, i64)
 pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<String>), Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
-    let Columns { packages, since, until } = Columns::of(asked.spans);
+    let Columns { packages, since, until, only } = Columns::of(asked.spans);
     let rows = sqlx::query!(
         r#"select distinct w.machine as "machine!", w.name as "name!"
            from (select distinct e.machine, e.operator_id
-                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) as u(package, since, until)
+                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $9::uuid[])
+                          as u(package, since, until, agent)
                  join event_subjects s on s.tenant_id = $1 and s.key = u.package
+                     and (u.agent is null or s.agent_id = u.agent)
                  join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                      and e.seq = s.seq
                  join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
@@ -95,6 +102,7 @@ pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<Str
         plants.as_deref(),
         asked.keys,
         2 * (MOST_ENDS + 1),
+        only as _,
     )
     .fetch_all(tx.conn())
     .await?;
@@ -110,7 +118,7 @@ pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<Str
 pub async fn readings_outside(tx: &mut Tx, asked: &Asked<'_>) -> Result<Vec<EndReading>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
-    let Columns { packages, since, until } = Columns::of(asked.spans);
+    let Columns { packages, since, until, only } = Columns::of(asked.spans);
     sqlx::query_as!(
         EndReading,
         r#"select r.package as "key!", r.event_id as "event_id!", r.name as "name!", r.value,
@@ -118,8 +126,10 @@ pub async fn readings_outside(tx: &mut Tx, asked: &Asked<'_>) -> Result<Vec<EndR
                   r.operation as "operation!", r.taken_at as "taken_at!"
            from (select distinct on (r.agent_id, r.epoch, r.seq, r.ordinal) u.package, e.event_id, r.name,
                         r.value, r.unit, r.low, r.high, e.plant, e.machine, e.operation, r.taken_at, r.ordinal
-                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) as u(package, since, until)
+                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $9::uuid[])
+                          as u(package, since, until, agent)
                  join event_subjects s on s.tenant_id = $1 and s.key = u.package
+                     and (u.agent is null or s.agent_id = u.agent)
                  join lifecycle_events e on e.tenant_id = $1 and e.agent_id = s.agent_id and e.epoch = s.epoch
                      and e.seq = s.seq
                  join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
@@ -139,6 +149,7 @@ pub async fn readings_outside(tx: &mut Tx, asked: &Asked<'_>) -> Result<Vec<EndR
         plants.as_deref(),
         asked.keys,
         MOST_ENDS + 1,
+        only as _,
     )
     .fetch_all(tx.conn())
     .await

@@ -429,19 +429,24 @@ pub async fn parents(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
         r#"select l.to_key as "key!", l.kind as "kind!", l.opened, l.closed, l.voided, l.reopened,
-                  l.openings as "openings!", l.unsaid as "unsaid!", l.unit as "unit!",
+                  l.openings as "openings!", l.takings as "takings!", l.unsaid as "unsaid!", l.unit as "unit!",
                   l.other_unit as "other_unit!", coalesce(r.item, '') as "item!"
            from (select to_key, kind, sum(quantity) filter (where effect = 1) as opened,
                         sum(quantity) filter (where effect = 2) as closed,
                         sum(quantity) filter (where effect = 3) as voided,
                         sum(quantity) filter (where effect = 4) as reopened,
                         count(*) filter (where effect = 1) - count(*) filter (where effect = 3) as openings,
+                        count(*) filter (where effect = 2) - count(*) filter (where effect = 4) as takings,
                         count(*) filter (where effect = 2 and quantity is null)
                             - count(*) filter (where effect = 4 and quantity is null) as unsaid,
                         coalesce(min(unit) filter (where quantity is not null), '') as unit, coalesce(max(unit) filter (where quantity is not null), '') as other_unit
                  from uid_links where tenant_id = $1 and from_key = $2
                  group by to_key, kind
                  having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                     or (bool_or(effect = 2)
+                         and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                  and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                         and app.link_open($1, $2, to_key, kind))
                  order by to_key limit $3) l
            left join uid_registry r on r.tenant_id = $1 and r.key = l.to_key
            order by l.to_key, l.kind"#,
@@ -459,19 +464,24 @@ pub async fn children(tx: &mut Tx, key: i64) -> Result<Vec<RelativeRow>, Error> 
     let tenant = tx.tenant();
     let rows = sqlx::query!(
         r#"select l.from_key as "key!", l.kind as "kind!", l.opened, l.closed, l.voided, l.reopened,
-                  l.openings as "openings!", l.unsaid as "unsaid!", l.unit as "unit!",
+                  l.openings as "openings!", l.takings as "takings!", l.unsaid as "unsaid!", l.unit as "unit!",
                   l.other_unit as "other_unit!", coalesce(r.item, '') as "item!"
            from (select from_key, kind, sum(quantity) filter (where effect = 1) as opened,
                         sum(quantity) filter (where effect = 2) as closed,
                         sum(quantity) filter (where effect = 3) as voided,
                         sum(quantity) filter (where effect = 4) as reopened,
                         count(*) filter (where effect = 1) - count(*) filter (where effect = 3) as openings,
+                        count(*) filter (where effect = 2) - count(*) filter (where effect = 4) as takings,
                         count(*) filter (where effect = 2 and quantity is null)
                             - count(*) filter (where effect = 4 and quantity is null) as unsaid,
                         coalesce(min(unit) filter (where quantity is not null), '') as unit, coalesce(max(unit) filter (where quantity is not null), '') as other_unit
                  from uid_links where tenant_id = $1 and to_key = $2
                  group by from_key, kind
                  having sum(case effect when 1 then 1 when 4 then 1 else -1 end) > 0
+                     or (bool_or(effect = 2)
+                         and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                  and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                         and app.link_open($1, from_key, $2, kind))
                  order by from_key limit $3) l
            left join uid_registry r on r.tenant_id = $1 and r.key = l.from_key
            order by l.from_key, l.kind"#,

@@ -17,12 +17,15 @@ pub struct TurnRow {
     pub effect: i16,
     pub occurred_at: DateTime<Utc>,
     pub event_id: Uuid,
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
     /// Some correction names it.
     pub corrected: bool,
 }
 
 /// What was done with these units and any package (`up`), or with these packages and
-/// anything in them.
+/// anything in them; of what corrections restore the event that told it first.
 pub async fn turns(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<TurnRow>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
@@ -31,13 +34,14 @@ pub async fn turns(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<TurnRow>, 
     if up {
         return sqlx::query_as!(
             TurnRow,
-            r#"select l.from_key, l.to_key, l.effect, l.occurred_at, e.event_id,
+            r#"select l.from_key, l.to_key, l.effect, l.occurred_at, e.event_id, l.agent_id, l.epoch, l.seq,
                       exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
                           as "corrected!"
                from uid_links l
                join lifecycle_events e on e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
                    and e.seq = l.seq
-               where l.tenant_id = $1 and l.from_key = any($2) and l.kind = 3 and l.effect in (1, 2)"#,
+               where l.tenant_id = $1 and l.from_key = any($2) and l.kind = 3 and l.effect in (1, 2)
+                 and e.corrects is null"#,
             tenant,
             keys,
         )
@@ -46,13 +50,14 @@ pub async fn turns(tx: &mut Tx, keys: &[i64], up: bool) -> Result<Vec<TurnRow>, 
     }
     sqlx::query_as!(
         TurnRow,
-        r#"select l.from_key, l.to_key, l.effect, l.occurred_at, e.event_id,
+        r#"select l.from_key, l.to_key, l.effect, l.occurred_at, e.event_id, l.agent_id, l.epoch, l.seq,
                   exists (select from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id)
                       as "corrected!"
            from uid_links l
            join lifecycle_events e on e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch
                and e.seq = l.seq
-           where l.tenant_id = $1 and l.to_key = any($2) and l.kind = 3 and l.effect in (1, 2)"#,
+           where l.tenant_id = $1 and l.to_key = any($2) and l.kind = 3 and l.effect in (1, 2)
+                 and e.corrects is null"#,
         tenant,
         keys,
     )
@@ -112,6 +117,7 @@ pub async fn measured_around(
     let packages: Vec<i64> = stays.iter().map(|stay| stay.package).collect();
     let since: Vec<DateTime<Utc>> = stays.iter().map(|stay| stay.from).collect();
     let until: Vec<Option<DateTime<Utc>>> = stays.iter().map(|stay| stay.until).collect();
+    let only: Vec<Option<Uuid>> = stays.iter().map(|stay| stay.only).collect();
     sqlx::query_as!(
         EventRow,
         r#"select e.agent_id, e.epoch, e.seq, e.event_id, e.stage, e.action, e.occurred_at,
@@ -122,8 +128,10 @@ pub async fn measured_around(
                   0::smallint as "role!", null::numeric as quantity, '' as "unit!", false as "mint!",
                   s.package as parent
            from (select s.agent_id, s.epoch, s.seq, min(u.package) as package
-                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) as u(package, since, until)
+                 from unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $8::uuid[])
+                          as u(package, since, until, agent)
                  join event_subjects s on s.tenant_id = $1 and s.key = u.package
+                     and (u.agent is null or s.agent_id = u.agent)
                  join event_readings r on r.tenant_id = $1 and r.agent_id = s.agent_id and r.epoch = s.epoch
                      and r.seq = s.seq and r.taken_at >= u.since
                      and (u.until is null or r.taken_at < u.until)
@@ -140,6 +148,7 @@ pub async fn measured_around(
         from,
         before,
         limit,
+        only as _,
     )
     .fetch_all(tx.conn())
     .await

@@ -25,6 +25,7 @@ pub async fn amounts(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i64, 
                   sum(l.quantity) filter (where l.effect = 3) as voided,
                   sum(l.quantity) filter (where l.effect = 4) as reopened,
                   count(*) filter (where l.effect = 1) - count(*) filter (where l.effect = 3) as "openings!",
+                  count(*) filter (where l.effect = 2) - count(*) filter (where l.effect = 4) as "takings!",
                   count(*) filter (where l.effect = 2 and l.quantity is null)
                       - count(*) filter (where l.effect = 4 and l.quantity is null) as "unsaid!",
                   coalesce(min(l.unit) filter (where l.quantity is not null), '') as "unit!", coalesce(max(l.unit) filter (where l.quantity is not null), '') as "other_unit!"

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::WayIn;
 use crate::explore::order::Stamp;
+use crate::holds::Keys;
 use crate::holds::acts::{Class, Version};
 use crate::holds::members::Born;
 use crate::projection::store::queue::Ranges;
@@ -193,7 +194,11 @@ pub async fn emptied(tx: &mut Tx, hold_id: Uuid, now: DateTime<Utc>) -> Result<V
                      and c.left_at is null
                  where l.tenant_id = $1 and l.to_key = m.key and l.kind = 3
                  group by l.from_key
-                 having sum(case when l.effect in (1, 4) then 1 else -1 end) > 0)
+                 having sum(case when l.effect in (1, 4) then 1 else -1 end) > 0
+                     or (bool_or(l.effect = 2)
+                         and not (bool_and(l.effect in (1, 2)) and min(l.epoch) = max(l.epoch)
+                                  and min(l.seq) filter (where l.effect = 2) > max(l.seq) filter (where l.effect = 1))
+                         and app.link_open($1, l.from_key, m.key, 3::smallint)))
            returning m.key, m.part"#,
         tenant,
         hold_id,
@@ -205,17 +210,19 @@ pub async fn emptied(tx: &mut Tx, hold_id: Uuid, now: DateTime<Utc>) -> Result<V
 }
 
 /// What a part of a hold holds.
-pub async fn keys_of_part(tx: &mut Tx, hold_id: Uuid, part: i32) -> Result<Vec<i64>, Error> {
+pub async fn keys_of_part(tx: &mut Tx, hold_id: Uuid, part: i32) -> Result<Keys, Error> {
     let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select key from hold_members where tenant_id = $1 and hold_id = $2 and part = $3 \
-         and left_at is null order by key",
+    let rows = sqlx::query!(
+        "select key, cause in ('inside', 'kept') as \"inside!\" from hold_members \
+         where tenant_id = $1 and hold_id = $2 and part = $3 and left_at is null order by key",
         tenant,
         hold_id,
         part,
     )
     .fetch_all(tx.conn())
-    .await
+    .await?;
+    let inside = rows.iter().filter(|row| row.inside).map(|row| row.key).collect();
+    Ok(Keys { all: rows.into_iter().map(|row| row.key).collect(), inside })
 }
 
 /// Something done with a unit, in a batch.

@@ -1,5 +1,6 @@
 //! All SQL of holds.
 
+pub mod contents;
 pub mod follow;
 pub mod one;
 
@@ -257,7 +258,11 @@ pub async fn packages(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>,
                    select to_key from uid_links
                    where tenant_id = $1 and from_key = up.key and kind = 3
                    group by to_key
-                   having sum(case when effect in (1, 4) then 1 else -1 end) > 0) as l
+                   having sum(case when effect in (1, 4) then 1 else -1 end) > 0
+                       or (bool_or(effect = 2)
+                           and not (bool_and(effect in (1, 2)) and min(epoch) = max(epoch)
+                                    and min(seq) filter (where effect = 2) > max(seq) filter (where effect = 1))
+                           and app.link_open($1, up.key, to_key, 3::smallint))) as l
            )
            select key as "key!" from up where key <> all($2) limit $3"#,
         tenant,

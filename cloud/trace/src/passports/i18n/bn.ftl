@@ -56,3 +56,4 @@ error-passport-held = এই ইউনিট হোল্ডে আছে। আ
 passports-end-lead = এর লিঙ্ক ও ইউনিটের QR কোড চিরতরে আর কিছু দেখাবে না। ইউনিটটি অন্য কোডের নতুন পাসপোর্ট পেতে পারে।
 passports-end-reason = কেন শেষ করা হচ্ছে
 passport-end-why = কারণ বলুন, সর্বাধিক { $most } অক্ষরে।
+feature-passports = পণ্যের পাসপোর্ট

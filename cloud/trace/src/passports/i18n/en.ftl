@@ -56,3 +56,4 @@ error-passport-held = This unit is on hold. Release the hold first.
 passports-end-lead = Its link and the QR code on the unit will show nothing, for good. The unit can get a new passport with another code.
 passports-end-reason = Why it is ended
 passport-end-why = Say why, in up to { $most } characters.
+feature-passports = Product passports

@@ -56,3 +56,4 @@ error-passport-held = यह इकाई रोकी गई है। पह�
 passports-end-lead = इसका लिंक और इकाई पर लगा QR कोड हमेशा के लिए कुछ नहीं दिखाएँगे। इकाई को दूसरे कोड वाला नया पासपोर्ट मिल सकता है।
 passports-end-reason = क्यों समाप्त किया जा रहा है
 passport-end-why = कारण बताएँ, अधिक से अधिक { $most } अक्षर।
+feature-passports = उत्पाद पासपोर्ट

@@ -238,3 +238,4 @@ recalls-count-holds = { $count ->
     [one] এই রিকলের হোল্ড
    *[other] এই রিকলের { $count }টি হোল্ড
 }
+feature-recalls = প্রত্যাহার (রিকল)

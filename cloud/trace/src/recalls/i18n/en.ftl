@@ -238,3 +238,4 @@ recalls-count-holds = { $count ->
     [one] The hold of this recall
    *[other] The { $count } holds of this recall
 }
+feature-recalls = Recalls

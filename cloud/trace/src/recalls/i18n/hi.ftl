@@ -238,3 +238,4 @@ recalls-count-holds = { $count ->
     [one] इस रिकॉल की रोक
    *[other] इस रिकॉल की { $count } रोकें
 }
+feature-recalls = वापसी (रिकॉल)

@@ -238,3 +238,4 @@ recalls-count-holds = { $count ->
     [one] ఈ రీకాల్ హోల్డ్
    *[other] ఈ రీకాల్ { $count } హోల్డ్స్
 }
+feature-recalls = వెనక్కి పిలుపులు (రీకాల్)

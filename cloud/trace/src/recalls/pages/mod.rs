@@ -4,19 +4,18 @@ mod act;
 mod new;
 mod one;
 
-use askama::Template;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response as Answered};
 use axum::routing::{get, post};
-use chrono_tz::Tz;
 use platform::i18n::Texts;
+use platform::web::list::{Action, Cell, Column, List, Row, Tab, address};
 use platform::web::{AppState, Caller, Problem, Shell, query};
 use serde::Deserialize;
 
 use super::error::RecallError;
-use super::model::RecallPage;
+use super::model::{Recall, RecallPage};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
 use super::{read, service};
 use crate::pages::say;
@@ -78,17 +77,6 @@ struct ListAsked {
     after: Option<String>,
 }
 
-#[derive(Template)]
-#[template(path = "recalls/list.html")]
-struct ListPage<'a> {
-    texts: &'a Texts,
-    zone: Tz,
-    may_manage: bool,
-    kind: String,
-    status: String,
-    page: RecallPage,
-}
-
 /// `GET /recalls`
 async fn list(
     State(state): State<AppState>,
@@ -103,15 +91,65 @@ async fn list(
     })
     .await?;
     let kind = if asked.kind.is_empty() { "recall".to_owned() } else { asked.kind };
-    let view = ListPage {
-        texts: &caller.texts,
-        zone: caller.zone,
-        may_manage: caller.may(&RECALL_MANAGE),
-        kind,
-        status: asked.status,
-        page,
-    };
+    let view = shown_list(&caller, &kind, &asked.status, &page);
     Shell::new(&state, &caller, caller.t("recalls-title"), "/recalls").page(&headers, &view)
+}
+
+fn shown_list<'a>(caller: &'a Caller, kind: &str, status: &str, page: &RecallPage) -> List<'a> {
+    let texts = &caller.texts;
+    let drills = kind == "drill";
+    let at = |kind: &str, status: &str, after: &str| {
+        address("/recalls", &[("kind", kind), ("status", status), ("after", after)])
+    };
+    let kinds =
+        ["recall", "drill"].map(|one| Tab::new(at(one, "", ""), name(texts, "kinds", one), one == kind));
+    let mut states = vec![Tab::new(at(kind, "", ""), texts.t("recalls-all"), status.is_empty())];
+    let all = ["draft", "active", "closed", "cancelled"];
+    states.extend(all.map(|one| Tab::new(at(kind, one, ""), name(texts, "status", one), one == status)));
+    let mut columns = vec![
+        Column::new("recalls-number"),
+        Column::new("recalls-state"),
+        Column::new("recalls-severity"),
+        Column::new("recalls-what"),
+        Column::new("recalls-labels").number(),
+        Column::new("recalls-begun"),
+    ];
+    if drills {
+        columns.extend([Column::new("recalls-found-in"), Column::new("recalls-took")]);
+    } else {
+        columns.push(Column::new("recalls-target"));
+    }
+    let row = |recall: &Recall| {
+        let mut cells = vec![
+            Cell::code(&recall.number).under(&recall.reason),
+            Cell::state(name(texts, "status", &recall.status), colour(&recall.status).trim_start()),
+            Cell::text(name(texts, "severity", &recall.severity)),
+            Cell::text(&recall.scope_name),
+            Cell::text(say::number(texts, recall.members)),
+            Cell::text(texts.time(&recall.created_at, caller.zone)),
+        ];
+        if drills {
+            cells.push(Cell::text(millis(texts, &recall.snapshot_ms)));
+            let took = recall.took_seconds();
+            cells.push(Cell::text(took.map(|took| seconds(texts, &took)).unwrap_or_default()));
+        } else {
+            cells.push(Cell::text(recall.target_on.map(|day| texts.day(&day)).unwrap_or_default()));
+        }
+        Row::new(cells).to(format!("/recalls/{}", recall.recall_id))
+    };
+    let may = caller.may(&RECALL_MANAGE);
+    let begin = [
+        Action::to("/recalls/new?kind=drill", texts.t("recalls-new-drill")),
+        Action::to("/recalls/new", texts.t("recalls-new")).main(),
+    ];
+    List::new(texts, "/recalls")
+        .head(texts.t("recalls-title"), texts.t("recalls-lead"))
+        .actions(begin.into_iter().filter(|_| may))
+        .tabs(texts.t("recalls-filter"), [kinds.into(), states])
+        .columns(columns)
+        .rows(page.recalls.iter().map(row))
+        .empty(texts.t(if drills { "recalls-none-drill" } else { "recalls-none" }))
+        .next(page.next.as_ref().map(|next| at(kind, status, next)))
 }
 
 /// A field that may be empty; what is no such value is a mistake.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response as Answered};
 use axum::{Extension, Form};
 use chrono::{NaiveDate, Utc};
 use platform::i18n::Texts;
+use platform::web::fields::{Fields, Input};
 use platform::web::{AppState, Caller, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -84,23 +85,55 @@ async fn choices(state: &AppState, caller: &Caller) -> Result<Choices, Problem> 
 struct NewPage<'a> {
     texts: &'a Texts,
     typed: &'a Typed,
-    choices: Choices,
     /// Of the scope from which it is begun.
     scope_name: String,
-    person: String,
-    error: Option<&'a Problem>,
+    fields: Fields<'a>,
 }
 
-impl NewPage<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        let errors = &self.error?.errors;
-        errors.iter().find(|error| error.field == field).map(|error| error.detail.as_str())
+/// The form: of a drill without what comes into force, from a scope without what is asked.
+fn fields<'a>(caller: &'a Caller, typed: &Typed, choices: Choices, error: Option<&Problem>) -> Fields<'a> {
+    let texts = &caller.texts;
+    let drill = typed.kind == "drill";
+    let fresh = error.is_none();
+    let ticked = |box_: &Option<String>| box_.is_some() || fresh;
+    let submit = texts.t(if drill { "recalls-begin-drill" } else { "recalls-begin" });
+    let mut fields = Fields::new(texts, "/recalls", submit)
+        .cancel("/recalls", texts.t("recalls-back"))
+        .hidden("kind", &typed.kind);
+    if typed.scope.is_empty() {
+        fields = fields.inputs([
+            Input::text("uid", texts.t("recalls-uid")).value(&typed.uid).code(),
+            Input::text("lot", texts.t("recalls-lot")).value(&typed.lot),
+            Input::tick("whole_lot", texts.t("recalls-whole-lot"), typed.whole_lot.is_some()),
+        ]);
+    } else {
+        fields = fields.hidden("scope", &typed.scope);
     }
-
-    fn is_owner(&self, person: &Uuid) -> bool {
-        let owner = if self.typed.owner.is_empty() { &self.person } else { &self.typed.owner };
-        *owner == person.to_string()
+    let severities = SEVERITIES.into_iter().map(|one| (one.to_owned(), name(texts, "severity", one)));
+    let me = caller.person().map(|person| person.to_string()).unwrap_or_default();
+    let owner = if typed.owner.is_empty() { me } else { typed.owner.clone() };
+    let people = choices.people.into_iter().map(|(id, who)| (id.to_string(), who));
+    fields = fields.inputs([
+        Input::tick("descendants", texts.t("recalls-descendants"), ticked(&typed.descendants)),
+        Input::text("reason", texts.t("recalls-reason")).value(&typed.reason).required().longest(500).wide(),
+        Input::choice("severity", texts.t("recalls-severity"), severities).value(&typed.severity).required(),
+        Input::choice("owner", texts.t("recalls-owner"), people).value(owner).clears(true),
+        Input::date("target_on", texts.t("recalls-target")).value(&typed.target_on),
+    ]);
+    if choices.companies.len() > 1 {
+        let companies = choices.companies.into_iter().map(|one| (one.clone(), one));
+        let company = Input::choice("company", texts.t("recalls-company"), companies).value(&typed.company);
+        fields = fields.inputs([company.required()]);
     }
+    fields = fields.inputs([Input::lines("instructions", texts.t("recalls-instructions"))
+        .value(&typed.instructions)
+        .longest(2000)]);
+    if !drill {
+        let by_itself = ticked(&typed.start_when_approved);
+        let said = texts.t("recalls-start-when-approved");
+        fields = fields.inputs([Input::tick("start_when_approved", said, by_itself)]);
+    }
+    fields.problem(error)
 }
 
 async fn show_new(
@@ -111,7 +144,6 @@ async fn show_new(
     error: Option<&Problem>,
 ) -> Result<Answered, Problem> {
     let choices = choices(state, caller).await?;
-    let person = caller.person().map(|person| person.to_string()).unwrap_or_default();
     let scope_name = match maybe::<Uuid>(&typed.scope).unwrap_or_default() {
         Some(scope) => {
             service::ask(state, caller, async |tx| Ok(store::recalls::scope_name(tx, scope).await?)).await?
@@ -119,9 +151,12 @@ async fn show_new(
         None => None,
     };
     let scope_name = scope_name.unwrap_or_default();
-    let view = NewPage { texts: &caller.texts, typed, choices, scope_name, person, error };
+    let view =
+        NewPage { texts: &caller.texts, typed, scope_name, fields: fields(caller, typed, choices, error) };
     let title = caller.t(if typed.kind == "drill" { "recalls-new-drill" } else { "recalls-new" });
-    Shell::new(state, caller, title, "/recalls").page(headers, &view)
+    Shell::new(state, caller, title, "/recalls")
+        .under("/recalls", caller.t("recalls-title"))
+        .page(headers, &view)
 }
 
 /// `GET /recalls/new`

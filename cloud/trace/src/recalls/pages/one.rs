@@ -7,6 +7,7 @@ use axum::response::Response as Answered;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use platform::i18n::{Texts, begins};
+use platform::web::list::address;
 use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use platform::workflow::Standing;
 use serde::Deserialize;
@@ -25,7 +26,7 @@ use crate::recalls::model::{
 };
 use crate::recalls::read::{self, Effectiveness, View};
 use crate::recalls::rights::{RECALL_MANAGE, RECALL_READ};
-use crate::recalls::{approval, report, service, store};
+use crate::recalls::{approval, attached, report, service, store};
 
 /// The tabs of a recall, in their order.
 const TABS: [&str; 6] = ["overview", "units", "consignees", "responses", "effectiveness", "history"];
@@ -70,6 +71,8 @@ struct OnePage<'a> {
     history: Vec<(DateTime<Utc>, String, String)>,
     drills: Vec<Recall>,
     error: Option<&'a Problem>,
+    /// Where its files are shown, on the first tab.
+    files: String,
 }
 
 impl OnePage<'_> {
@@ -245,12 +248,21 @@ pub(super) async fn show(
             history,
             drills,
             error,
+            files: String::new(),
         })
     })
     .await?;
+    if tab == TABS[0] {
+        view.files = state.files.panel(&caller.texts, attached::KIND, &id.to_string())?;
+    }
     let owner = view.recall.owned_by();
     let actors = view.history.iter().map(|(_, _, who)| who.as_str()).chain([owner.as_str()]);
     view.names = Names::read(state, caller, actors).await?;
     let title = format!("{} {}", view.recall.number, view.recall.reason);
-    Shell::new(state, caller, title, "/recalls").page(headers, &view)
+    Shell::new(state, caller, title, "/recalls")
+        .under(
+            address("/recalls", &[("kind", &view.recall.kind)]),
+            name(&caller.texts, "kinds", &view.recall.kind),
+        )
+        .page(headers, &view)
 }

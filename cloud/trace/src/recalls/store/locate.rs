@@ -9,14 +9,25 @@ use uuid::Uuid;
 use crate::recalls::locate::{Left, OnTheWay};
 
 /// Leaving for good: to a subcontractor, a customer, installed, lent, to a supplier.
-const STAGES: [i16; 5] = [26, 28, 30, 31, 35];
+const STAGES: [i16; 5] = [26, 28, INSTALLED, 31, 35];
+/// Installed.
+const INSTALLED: i16 = 30;
 
-/// By what each of these left last, and whether it was installed since; without the
-/// `void` events.
-pub async fn left(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<HashMap<i64, Left>, Error> {
+/// A leaving, and which agent told it.
+pub struct Leaving {
+    /// What left.
+    pub key: i64,
+    /// Who told it.
+    pub agent: Uuid,
+    /// By what it left.
+    pub left: Left,
+}
+
+/// All by which these left, the oldest first; without the `void` events.
+pub async fn leavings(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<Leaving>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"select s.key as "key!", e.stage, e.reference_number, e.location, e.occurred_at,
+        r#"select s.key as "key!", e.agent_id, e.stage, e.reference_number, e.location, e.occurred_at,
                   coalesce((select d.number from event_references d
                             where d.tenant_id = $1 and d.agent_id = e.agent_id and d.epoch = e.epoch
                               and d.seq = e.seq and d.type = 'customer' limit 1),
@@ -36,40 +47,39 @@ pub async fn left(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<HashMap<i6
     )
     .fetch_all(tx.conn())
     .await?;
-    let mut found: HashMap<i64, Left> = HashMap::new();
-    for row in rows {
-        let installed = row.stage == 30;
-        let before = found.get(&row.key);
-        // An installation tells where; who the customer is, the dispatch before it may.
-        let (mut document, mut partner) = (row.reference_number, row.partner);
-        if let Some(before) = before.filter(|_| installed) {
-            if partner.is_empty() {
-                partner.clone_from(&before.partner);
-            }
-            if !before.document.is_empty() {
-                document.clone_from(&before.document);
-            }
-        }
-        found.insert(
-            row.key,
-            Left { installed, document, partner, location: row.location, at: row.occurred_at },
-        );
-    }
-    Ok(found)
+    Ok(rows
+        .into_iter()
+        .map(|row| Leaving {
+            key: row.key,
+            agent: row.agent_id,
+            left: Left {
+                installed: row.stage == INSTALLED,
+                document: row.reference_number,
+                partner: row.partner,
+                location: row.location,
+                at: row.occurred_at,
+            },
+        })
+        .collect())
 }
 
-/// What these were packed in, ever: the package was sent, and is long unpacked.
-pub async fn packages(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(i64, i64)>, Error> {
-    let tenant = tx.tenant();
-    let rows = sqlx::query!(
-        "select distinct from_key, to_key from uid_links
-         where tenant_id = $1 and from_key = any($2) and kind = 3",
-        tenant,
-        keys,
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.from_key, row.to_key)).collect())
+/// By what each of these left last, and whether it was installed since; without the
+/// `void` events.
+pub async fn left(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<HashMap<i64, Left>, Error> {
+    let mut found: HashMap<i64, Left> = HashMap::new();
+    for Leaving { key, mut left, .. } in leavings(tx, keys, void).await? {
+        // An installation tells where; who the customer is, the dispatch before it may.
+        if let Some(before) = found.get(&key).filter(|_| left.installed) {
+            if left.partner.is_empty() {
+                left.partner.clone_from(&before.partner);
+            }
+            if !before.document.is_empty() {
+                left.document.clone_from(&before.document);
+            }
+        }
+        found.insert(key, left);
+    }
+    Ok(found)
 }
 
 /// Ways between plants that are not over.
@@ -111,7 +121,11 @@ pub async fn built_in(tx: &mut Tx, steps: &[(i64, i64)]) -> Result<HashSet<(i64,
     let rows = sqlx::query!(
         "select l.from_key, l.to_key from unnest($2::bigint[], $3::bigint[]) as u(part, whole) \
          join uid_links l on l.tenant_id = $1 and l.from_key = u.part and l.to_key = u.whole and l.kind = 2 \
-         group by l.from_key, l.to_key having sum(case when l.effect in (1, 4) then 1 else -1 end) > 0",
+         group by l.from_key, l.to_key having sum(case when l.effect in (1, 4) then 1 else -1 end) > 0 \
+             or (bool_or(l.effect = 2) \
+                 and not (bool_and(l.effect in (1, 2)) and min(l.epoch) = max(l.epoch) \
+                          and min(l.seq) filter (where l.effect = 2) > max(l.seq) filter (where l.effect = 1)) \
+                 and app.link_open($1, l.from_key, l.to_key, 2::smallint))",
         tenant,
         &parts,
         &wholes,

@@ -127,16 +127,41 @@ pub async fn to_hold(tx: &mut Tx, recall: Uuid) -> Result<i64, Error> {
     .await
 }
 
-/// The next units that this recall is to hold and holds not yet.
-pub async fn free(tx: &mut Tx, recall: Uuid, limit: i64) -> Result<Vec<i64>, Error> {
+/// The next units that this recall is to hold and holds not yet, and whether each is a
+/// package that only packs recalled goods.
+pub async fn free(tx: &mut Tx, recall: Uuid, limit: i64) -> Result<Vec<(i64, bool)>, Error> {
     let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select key from recall_members
+    let rows = sqlx::query!(
+        "select key, packs from recall_members
          where tenant_id = $1 and recall_id = $2 and hold_id is null and place not in ('consumed', 'scrapped')
          order by key limit $3",
         tenant,
         recall,
         limit,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.key, row.packs)).collect())
+}
+
+/// Those of these units that are of this lot, or of this scope.
+pub async fn named_among(
+    tx: &mut Tx,
+    keys: &[i64],
+    lot: Option<Uuid>,
+    scope: Option<Uuid>,
+) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select key as "key!" from unnest($2::bigint[]) as key
+           where exists (select from uid_registry r
+                         where r.tenant_id = $1 and r.key = key.key and r.lot_id = $3)
+              or exists (select from scope_members m
+                         where m.tenant_id = $1 and m.key = key.key and m.scope_id = $4)"#,
+        tenant,
+        keys,
+        lot,
+        scope,
     )
     .fetch_all(tx.conn())
     .await

@@ -55,6 +55,29 @@ pub async fn members(tx: &mut Tx, recall: Uuid, keys: &[i64]) -> Result<Vec<Touc
     .await
 }
 
+/// These labels and all that is in them now, in however many packages: at most `limit`. Ends on
+/// a cycle.
+pub async fn with_contents(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"with recursive down(key) as (
+               select key from unnest($2::bigint[]) as key
+             union
+               select r.key from down
+               join uid_registry r on r.tenant_id = $1 and r.parent_key = down.key
+           )
+           select key as "key!" from down limit $3"#,
+        tenant,
+        keys,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Those of these labels that are of the recalled lots, and none of its units.
 pub async fn born(tx: &mut Tx, recall: Uuid, lots: &[Uuid], keys: &[i64]) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();

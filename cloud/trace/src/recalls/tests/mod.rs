@@ -3,6 +3,7 @@
 mod approval;
 mod http;
 mod life;
+mod packed;
 mod report;
 mod returned;
 mod since;

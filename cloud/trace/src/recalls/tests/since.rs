@@ -108,3 +108,54 @@ async fn what_comes_back_is_counted_by_what_came_back_of_it() {
     let effect = run(&site, async |tx| read::effectiveness(tx, id).await).await.unwrap();
     assert_eq!((effect.totals[0].to_account, effect.totals[0].accounted), (10.into(), 7.into()));
 }
+
+#[tokio::test]
+async fn goods_three_packages_deep_are_found_with_whoever_has_them() {
+    let mut site = site().await;
+    beta(&site).await;
+    let package = |plant: &str, n| uid(plant, "PK", n);
+    let put = |at: &str, what: &str, into: &str| {
+        event(Stage::Packing, at).action(Which::Add).mint(into, Role::Parent, "BOX").part(what, Role::Child)
+    };
+    // One in a box, in a carton, on a pallet: sent, taken out there, and installed.
+    let [small, carton, pallet] = [21, 22, 23].map(|n| package("KOL", n));
+    site.say("KOL", put("2026-01-14T09:00:00Z", &bolt(2), &small));
+    site.say("KOL", put("2026-01-14T10:00:00Z", &small, &carton));
+    site.say("KOL", put("2026-01-14T11:00:00Z", &carton, &pallet));
+    site.say("KOL", sent("2026-01-15T09:00:00Z", &pallet, "BETA"));
+    site.say(
+        "KOL",
+        event(Stage::Packing, "2026-01-16T09:00:00Z")
+            .action(Which::Delete)
+            .part(&small, Role::Parent)
+            .part(&bolt(2), Role::Child),
+    );
+    site.say(
+        "KOL",
+        event(Stage::Installation, "2026-01-16T10:00:00Z").part(&bolt(2), Role::Subject).at("HALL 2"),
+    );
+    // The box comes back empty, and goes to another.
+    site.say("KOL", event(Stage::Return, "2026-01-17T09:00:00Z").part(&small, Role::Subject));
+    site.say("KOL", sent("2026-01-18T09:00:00Z", &small, "ACME"));
+    // Another as deep, still here.
+    let [small, carton, pallet, other] = [31, 32, 33, 34].map(|n| package("VSK", n));
+    site.say("VSK", put("2026-01-14T09:00:00Z", &bolt(6), &small));
+    site.say("VSK", put("2026-01-14T10:00:00Z", &small, &carton));
+    site.say("VSK", put("2026-01-14T11:00:00Z", &carton, &pallet));
+    site.settle().await;
+    let id = begun(&site, &wish()).await;
+    assert_eq!(where_is(&site, 2).await, "installed BETA f f");
+    assert_eq!(where_is(&site, 6).await, "stock VSK f f");
+    acted(&site, id, Action::Activate).await.unwrap();
+    turn(&site).await;
+    let letters = "select count(*) from recall_letters where email = 'ravi@beta.example'";
+    let before = count(&site, letters).await;
+    // Offline, the carton goes onto another pallet, and away: no event names the bolt, nor
+    // what was around all of it when the recall began.
+    site.say("VSK", put("2026-01-20T09:00:00Z", &carton, &other));
+    site.say("VSK", sent("2026-01-20T10:00:00Z", &other, "BETA"));
+    site.settle().await;
+    turn(&site).await;
+    assert_eq!(where_is(&site, 6).await, "customer BETA t t");
+    assert_eq!(count(&site, letters).await, before + 1, "told once more of what came since");
+}

@@ -177,6 +177,7 @@ pub struct Turn {
     pub at: DateTime<Utc>,
     pub plant: String,
     pub station: String,
+    pub agent_id: Uuid,
     pub corrected: Option<Uuid>,
 }
 
@@ -187,7 +188,7 @@ pub async fn turns(tx: &mut Tx, fits: &Fits, within: Option<&[i64]>, limit: i64)
     sqlx::query_as!(
         Turn,
         r#"select s.key as "key!", e.action as "action!", e.occurred_at as "at!", e.plant as "plant!",
-                  e.station as "station!", c.corrects as "corrected?"
+                  e.station as "station!", e.agent_id as "agent_id!", c.corrects as "corrected?"
            from lifecycle_events e
            join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
                and s.seq = e.seq
@@ -339,6 +340,7 @@ pub struct MomentRow {
     pub key: i64,
     pub corrected: Option<Uuid>,
     pub taken_at: DateTime<Utc>,
+    pub agent_id: Uuid,
 }
 
 /// When what fits was measured of these units, as [`by_reading`].
@@ -351,7 +353,7 @@ pub async fn reading_moments(
     let tenant = tx.tenant();
     sqlx::query_as!(
         MomentRow,
-        r#"select distinct s.key as "key!", r.taken_at as "taken_at!",
+        r#"select distinct s.key as "key!", r.taken_at as "taken_at!", s.agent_id as "agent_id!",
                   (select c.corrects from lifecycle_events c where c.tenant_id = $1 and c.corrects = e.event_id
                    and c.stage = 36 limit 1) as "corrected?"
            from event_subjects s

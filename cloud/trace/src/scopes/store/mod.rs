@@ -4,6 +4,7 @@
 pub(crate) mod kept;
 pub(crate) mod known;
 pub(crate) mod leaf;
+pub(crate) mod moments;
 pub(crate) mod newest;
 pub(crate) mod saving;
 pub(crate) mod told;

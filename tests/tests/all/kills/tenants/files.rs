@@ -55,6 +55,7 @@ async fn a_backup_restore_or_erasure_that_is_killed_is_done_when_it_is_run_again
     ground.tenant(&["suspend", TENANT, "--reason", "leaving"]).await.unwrap();
     restored(&ground, &backup, &before, &mut rng).await;
     erased(&ground, &backup, &before, &mut rng).await;
+    put_back(&ground, &backup, &before, &mut rng).await;
     ground.stop();
 }
 
@@ -127,5 +128,45 @@ async fn erased(ground: &Ground, backup: &str, before: &Rows, rng: &mut ChaCha8R
         ground.tenant(&["restore", backup, "--placement", "shared"]).await.unwrap();
         assert_eq!(ground.rows().await, *before, "put back");
         ground.tenant(&["suspend", TENANT, "--reason", "leaving"]).await.unwrap();
+    }
+}
+
+/// Put back where it is not, and where nothing has to give way: whoever is killed runs the
+/// same command again, whether the tenant was there already or not.
+async fn put_back(ground: &Ground, backup: &str, before: &Rows, rng: &mut ChaCha8Rng) {
+    for placement in ["own", "shared"] {
+        let args = ["restore", backup, "--placement", placement];
+        let mut whole = None;
+        for n in 0..=EACH {
+            let certificate = file_in(ground, &format!("left-{placement}-{n}.json")).display().to_string();
+            let erase =
+                ["erase", TENANT, "--confirm", TENANT, "--by", "the test", "--certificate", &certificate];
+            ground.tenant(&erase).await.unwrap();
+            let moment = match whole {
+                None => {
+                    whole = Some(ground.timed(&args).await);
+                    None
+                }
+                Some(whole) => {
+                    let moment = over(whole, EACH, rng)[n as usize - 1];
+                    ground.killed(&args, moment).await;
+                    Some(moment)
+                }
+            };
+            let what = format!("a restore to {placement}, which takes {whole:?}, killed at {moment:?}");
+            let there = ground.place().await;
+            println!("{what}: {there:?}");
+            if there.is_some() {
+                assert_eq!(ground.rows().await, *before, "{what}");
+            }
+            let told = ground.tenant(&args).await.unwrap();
+            let goes_on =
+                told.contains("had been put back") || told.contains("was put back from this backup");
+            assert!(goes_on || there.is_none(), "{what}, run again: {told}");
+            ground.settled().await;
+            assert_eq!(ground.rows().await, *before, "{what}, run again");
+            assert_eq!(ground.place().await.unwrap().shared(), placement == "shared");
+            ground.tenant(&["suspend", TENANT, "--reason", "leaving"]).await.unwrap();
+        }
     }
 }

@@ -1,0 +1,70 @@
+//! What one person's account leaves alone: that of another organisation, and nothing of its
+//! own once it is shut out.
+
+use super::*;
+use crate::web::Scope;
+
+crate::in_every_placement! {
+async fn a_success_in_one_organisation_takes_no_lock_off_another() {
+    let office = Office::new().await;
+    let db = &office.test.db;
+    office.active("v@saif.example", &["VIEWER"]).await;
+    // Another organisation invites the same e-mail and sets a password of its own.
+    let theirs = Cx::new(office.test.tenant("ELSE", &["KOL"]).await, "user:tests");
+    let invitation = Invitation {
+        email: "v@saif.example".into(),
+        name: "V".into(),
+        roles: vec!["VIEWER".into()],
+        ..Invitation::default()
+    };
+    let (there, link) =
+        links::invite(db, &By::operator(&theirs), &invitation, None, office.now).await.unwrap();
+    links::accept(db, link.reveal(), "V", OTHER, office.now).await.unwrap();
+    let at = |minutes: i64| office.now + TimeDelta::minutes(minutes);
+    let tried =
+        async |password: &str, minutes| office.try_at("v@saif.example", password, at(minutes), "").await;
+
+    for _ in 0..6 {
+        assert!(matches!(tried("x", 0).await, SignedIn::No));
+        assert!(matches!(tried(OTHER, 0).await, SignedIn::Yes(_)), "who has not failed is not locked");
+    }
+    assert!(matches!(tried(PASSWORD, 0).await, SignedIn::Wait(until) if until == at(1)));
+    // The success there cost nothing here: after the wait, the right one is judged.
+    assert!(matches!(tried(PASSWORD, 2).await, SignedIn::Yes(_)));
+
+    // Nor does proving the password there take it off.
+    for _ in 0..5 {
+        assert!(matches!(tried("x", 3).await, SignedIn::No));
+        service::prove(db, &theirs, there, OTHER, at(3)).await.unwrap();
+    }
+    assert!(matches!(tried("x", 3).await, SignedIn::No));
+    assert!(matches!(tried(PASSWORD, 3).await, SignedIn::Wait(_)));
+}
+}
+
+crate::in_every_placement! {
+async fn who_is_shut_out_leaves_no_access_key_behind() {
+    let office = Office::new().await;
+    let (db, cx) = (&office.test.db, &office.cx);
+    office.active("boss@saif.example", &[ADMIN]).await;
+    let clerk = office.active("clerk@saif.example", &["VIEWER"]).await;
+    let key = async |name: &str| {
+        keys::create(db, office.tenant, name, &[Scope::Read], None).await.unwrap()
+    };
+    let (own, other) = (key("ERP").await, key("Other").await);
+    let made: Result<(), DbError> = db
+        .system_tx(async |system| {
+            let sql = "update control.access_keys set created_by = $1 where name = 'ERP'";
+            sqlx::query(sql).bind(format!("user:{clerk}")).execute(system.conn()).await?;
+            Ok(())
+        })
+        .await;
+    made.unwrap();
+    let version = service::find(db, cx, clerk).await.unwrap().version;
+    service::enable(db, &By::operator(cx), clerk, version, false).await.unwrap();
+    assert!(keys::verify(db, own.reveal(), office.now).await.unwrap().is_none());
+    assert!(keys::verify(db, other.reveal(), office.now).await.unwrap().is_some());
+    let ended = format!(r#"key.revoke {{"name": "ERP"}} {{"with": "user:{clerk}"}}"#);
+    assert_eq!(office.audit().await.iter().filter(|row| **row == ended).count(), 1);
+}
+}

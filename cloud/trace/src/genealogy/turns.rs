@@ -1,0 +1,246 @@
+//! What went into what and came out of it, told by its events in their order. Pure.
+//!
+//! A link's rows could be counted; but then something that was taken out without anybody
+//! having seen it put in would cancel what is really put in later. So each taking-out
+//! answers one putting-in, by the rule that the order of facts across agents is made of
+//! ([`passages`]): the earliest one that nothing has answered yet, whatever the clocks of
+//! two agents say, and never one that its own agent told after it. One that answers nothing
+//! is shown as what it is. Within an agent its sequence is the order: a clock that was put
+//! back goes on from where it had been. `app.link_open` is the same in SQL.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use proto::v1::{Action, Stage};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::explore::order::{Node, Stamp, causal, passages};
+
+/// A UID went into another or came out of it; no correction says that it never did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Which event told it.
+    pub stamp: Stamp,
+    /// Its id.
+    pub event_id: Uuid,
+    /// In, not out.
+    pub into: bool,
+    /// When, by the plant's clock.
+    pub at: DateTime<Utc>,
+    /// At which plant.
+    pub plant: String,
+    /// How much, where it says so.
+    pub quantity: Option<Decimal>,
+}
+
+/// A putting-in, by its place among the turns, and the taking-out that answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stay {
+    /// The putting-in.
+    pub put_in: usize,
+    /// The taking-out; `None` while it is in there.
+    pub taken_out: Option<usize>,
+}
+
+/// All that the turns of one UID and one whole come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Story {
+    /// What was put in, in the order of facts.
+    pub stays: Vec<Stay>,
+    /// Takings-out of what nobody saw put in, likewise.
+    pub unseen: Vec<usize>,
+    /// Several agents told of it, more than one putting-in and its taking-out: which answers
+    /// which, only their clocks say.
+    pub by_clock: bool,
+}
+
+impl Story {
+    /// Whether something that was put in is still there.
+    #[must_use]
+    pub fn open(&self) -> bool {
+        self.stays.iter().any(|stay| stay.taken_out.is_none())
+    }
+}
+
+/// Puts the turns of one UID and one whole together. Their order has no influence; a turn
+/// that is given twice counts once.
+#[must_use]
+pub fn fold(turns: &[Turn]) -> Story {
+    let mut once: Vec<usize> = (0..turns.len()).collect();
+    once.sort_by_key(|&at| turns[at].stamp);
+    once.dedup_by_key(|at| turns[*at].stamp);
+    let mut clocks: HashMap<Uuid, DateTime<Utc>> = HashMap::new();
+    let nodes: Vec<Node> = once
+        .iter()
+        .map(|&at| {
+            let clock = clocks.entry(turns[at].stamp.agent).or_insert(turns[at].at);
+            *clock = (*clock).max(turns[at].at);
+            node(&turns[at], *clock)
+        })
+        .collect();
+    let mut answered: Vec<Option<usize>> = vec![None; nodes.len()];
+    let mut answers: Vec<bool> = vec![false; nodes.len()];
+    for (put_in, taken_out) in passages(&nodes).pairs {
+        answered[put_in] = Some(once[taken_out]);
+        answers[taken_out] = true;
+    }
+    let mut story = Story::default();
+    for index in causal(&nodes) {
+        if turns[once[index]].into {
+            story.stays.push(Stay { put_in: once[index], taken_out: answered[index] });
+        } else if !answers[index] {
+            story.unseen.push(once[index]);
+        }
+    }
+    let agents: HashSet<Uuid> = nodes.iter().map(|node| node.stamp.agent).collect();
+    let plain = story.stays.len() <= 1 && story.unseen.is_empty();
+    story.by_clock = agents.len() > 1 && !plain;
+    story
+}
+
+/// A turn as the order of facts sees it: every one is about the same two UIDs.
+fn node(turn: &Turn, clock: DateTime<Utc>) -> Node {
+    let action = if turn.into { Action::Add } else { Action::Delete };
+    Node {
+        stamp: turn.stamp,
+        action,
+        occurred_at: clock,
+        plant: turn.plant.clone(),
+        parent: Some(0),
+        ..Node::bare(turn.event_id, Stage::Packing, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use chrono::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn turn(agent: u8, seq: i64, into: bool, minute: i64) -> Turn {
+        Turn {
+            stamp: Stamp { agent: Uuid::from_bytes([agent; 16]), epoch: 1, seq },
+            event_id: Uuid::from_u128(u128::from(agent) << 64 | seq.unsigned_abs() as u128),
+            into,
+            at: Utc.timestamp_opt(1_700_000_000 + minute * 60, 0).unwrap(),
+            plant: format!("P{agent:02}"),
+            quantity: None,
+        }
+    }
+
+    fn stay(put_in: usize, taken_out: Option<usize>) -> Stay {
+        Stay { put_in, taken_out }
+    }
+
+    #[test]
+    fn what_was_taken_out_unseen_takes_nothing_along_that_is_put_in_later() {
+        let story = fold(&[turn(1, 1, false, 1), turn(1, 2, true, 2)]);
+        assert_eq!((story.stays.clone(), story.unseen.clone()), (vec![stay(1, None)], vec![0]));
+        assert!(story.open() && !story.by_clock);
+        // A clock that was put back meanwhile changes nothing.
+        assert_eq!(fold(&[turn(1, 1, false, 9), turn(1, 2, true, 2)]), story);
+    }
+
+    #[test]
+    fn in_and_out_again_and_again() {
+        let turns = [
+            turn(1, 1, true, 1),
+            turn(1, 2, false, 2),
+            turn(1, 3, true, 3),
+            turn(1, 4, false, 4),
+            turn(1, 5, true, 5),
+        ];
+        let story = fold(&turns);
+        assert_eq!(story.stays, [stay(0, Some(1)), stay(2, Some(3)), stay(4, None)]);
+        assert!(!fold(&turns[..4]).open());
+    }
+
+    #[test]
+    fn another_plant_takes_out_what_was_put_in_whatever_its_clock_says() {
+        let story = fold(&[turn(2, 1, false, 0), turn(1, 1, true, 60)]);
+        assert_eq!(story.stays, [stay(1, Some(0))]);
+        assert!(story.unseen.is_empty() && !story.open() && !story.by_clock);
+        // There and back: what answers what, only the clocks say.
+        let story =
+            fold(&[turn(1, 1, true, 1), turn(2, 1, false, 10), turn(2, 2, true, 20), turn(1, 2, false, 30)]);
+        assert_eq!(story.stays, [stay(0, Some(1)), stay(2, Some(3))]);
+        assert!(story.by_clock);
+    }
+
+    /// One agent alone: a line of people at a door.
+    fn plain(turns: &[Turn]) -> (Vec<Stay>, Vec<usize>) {
+        let mut order: Vec<usize> = (0..turns.len()).collect();
+        order.sort_by_key(|&at| turns[at].stamp);
+        let (mut stays, mut unseen, mut inside) = (Vec::new(), Vec::new(), VecDeque::new());
+        for at in order {
+            if turns[at].into {
+                inside.push_back(stays.len());
+                stays.push(stay(at, None));
+            } else if let Some(first) = inside.pop_front() {
+                let first: usize = first;
+                stays[first].taken_out = Some(at);
+            } else {
+                unseen.push(at);
+            }
+        }
+        (stays, unseen)
+    }
+
+    fn turns(agents: u8) -> impl Strategy<Value = Vec<Turn>> {
+        prop::collection::vec((1..=agents, any::<bool>(), 0_i64..40), 0..12).prop_map(|told| {
+            (1..).zip(told).map(|(seq, (agent, into, minute))| turn(agent, seq, into, minute)).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn one_agent_is_told_as_it_says_whatever_its_clock_does(told in turns(1)) {
+            let story = fold(&told);
+            prop_assert_eq!((story.stays, story.unseen), plain(&told));
+        }
+
+        #[test]
+        fn nothing_is_lost_answered_twice_or_before_it_was_told(told in turns(3)) {
+            let story = fold(&told);
+            let taken: Vec<usize> = story.stays.iter().filter_map(|stay| stay.taken_out).collect();
+            let ins = told.iter().filter(|turn| turn.into).count();
+            prop_assert_eq!(story.stays.len(), ins);
+            prop_assert_eq!(taken.len() + story.unseen.len(), told.len() - ins);
+            prop_assert_eq!(taken.iter().collect::<HashSet<_>>().len(), taken.len());
+            let possible = |put_in: usize, taken_out: usize| {
+                let (from, to) = (told[put_in].stamp, told[taken_out].stamp);
+                from.agent != to.agent || from < to
+            };
+            for stay in &story.stays {
+                prop_assert!(stay.taken_out.is_none_or(|out| possible(stay.put_in, out)));
+            }
+            // What is called unseen could be the end of nothing that is still open.
+            for &out in &story.unseen {
+                for stay in story.stays.iter().filter(|stay| stay.taken_out.is_none()) {
+                    prop_assert!(!possible(stay.put_in, out));
+                }
+            }
+        }
+
+        #[test]
+        fn it_does_not_depend_on_arrival(told in turns(3), seed in any::<u64>()) {
+            let mut other: Vec<(u64, Turn)> = told
+                .iter()
+                .map(|turn| ((turn.stamp.seq.unsigned_abs() + 1).wrapping_mul(seed | 1), turn.clone()))
+                .collect();
+            other.sort_by_key(|(place, _)| *place);
+            let other: Vec<Turn> = other.into_iter().map(|(_, turn)| turn).collect();
+            let named = |turns: &[Turn], story: &Story| {
+                let of = |at: usize| turns[at].stamp;
+                let stays: Vec<_> =
+                    story.stays.iter().map(|stay| (of(stay.put_in), stay.taken_out.map(of))).collect();
+                (stays, story.unseen.iter().map(|&at| of(at)).collect::<Vec<_>>())
+            };
+            prop_assert_eq!(named(&told, &fold(&told)), named(&other, &fold(&other)));
+        }
+    }
+}
