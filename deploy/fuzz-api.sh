@@ -33,7 +33,7 @@ cloud=target/debug/cloud
 export TRACEWRIGHT_STATE_DIR=$dir/state TRACEWRIGHT_HTTP_LISTEN=127.0.0.1:0 TRACEWRIGHT_GRPC_LISTEN=127.0.0.1:0
 # The fuzzer is meant to be faster than people; its own limits have a test.
 export TRACEWRIGHT_RATE_CALLER_BURST=0 TRACEWRIGHT_RATE_ADDRESS_BURST=0
-"$cloud" serve --roles api,worker >"$dir/cloud.log" 2>&1 &
+"$cloud" serve --roles api,worker,analytics >"$dir/cloud.log" 2>&1 &
 pid=$!
 # Ends with the status of the run, whatever clearing away says. The cloud ends its own
 # Postgres; who was killed did not, and nothing may write in a folder that is removed.

@@ -49,18 +49,18 @@ class Api:
         return self.ask("POST", path, body)
 
 
-def follow(api, uid):
-    """Waits until what happened to the UID is told."""
+def eventually(api, path, not_yet, there=lambda said: True):
+    """Waits until the path is answered as it shall be; until then it may answer `not_yet`."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            if api.get(f"/api/v1/trace/{uid}")["events"]:
+            if there(api.get(path)):
                 return
         except Refused as refused:
-            if " 404 " not in str(refused):
+            if f": {not_yet} " not in str(refused):
                 raise
         if time.monotonic() > end:
-            raise Refused(f"{uid} is not told within {PATIENCE} s")
+            raise Refused(f"{path} does not tell it within {PATIENCE} s")
         time.sleep(0.2)
 
 
@@ -175,7 +175,8 @@ def main():
     units, bags = all_uids[0::2], all_uids[1::2]
     api = Api(root, key)
     for uid in (units[-1], bags[-1]):
-        follow(api, uid)
+        eventually(api, f"/api/v1/trace/{uid}", 404, lambda said: said["events"])
+    eventually(api, "/api/v1/dashboards/executive", 503)
     fill(api, units, bags)
     ids = found(api, units, bags)
     description = api.get("/api/openapi.json")

@@ -78,7 +78,7 @@ pub fn operations() -> Vec<Operation> {
             .note("A range may be asked for by `Range`; the `ETag` is the content's SHA-256.")
             .needs(&FILES_VIEW)
             .query::<Which>()
-            .answers_file(&["application/octet-stream"]),
+            .answers_file(&["*/*"]),
         kept(
             of_file(Operation::put("/api/v1/files/{id}/content", "replaceFile", "Adds a version of a file"))
                 .needs(&FILES_EDIT)
