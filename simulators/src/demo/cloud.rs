@@ -76,7 +76,8 @@ impl Cloud {
         }
     }
 
-    /// Seeds tenants, plants and masters; returns the folder of enrolment tokens.
+    /// Seeds tenants, plants and masters as the files have them, whatever was changed of
+    /// them since; returns the folder of enrolment tokens.
     ///
     /// # Errors
     /// When a file is not right; the message holds every mistake.
@@ -87,6 +88,8 @@ impl Cloud {
         args.extend(plant_files.iter().map(|file| file.display().to_string()));
         args.extend(["--reference".into(), reference.display().to_string()]);
         args.extend(["--tokens-dir".into(), tokens.display().to_string()]);
+        // What somebody tried out in the last demo does not keep the next from starting.
+        args.push("--replace".into());
         self.run(&args).await?;
         Ok(tokens)
     }
