@@ -19,7 +19,6 @@ use askama::Template;
 
 use super::Problem;
 use crate::i18n::Texts;
-pub use crate::i18n::plain_number;
 
 /// A form: its inputs, what is wrong with them, and the button that sends it.
 #[derive(Debug, Clone, Template)]
@@ -284,7 +283,7 @@ impl Input {
         Self::of(Kind::Lines, name, label)
     }
 
-    /// A number; what is typed is read with [`plain_number`].
+    /// A number; what is typed is read with [`plain_number`](crate::i18n::plain_number).
     #[must_use]
     pub fn number(name: impl Into<String>, label: impl Into<String>) -> Self {
         Self::of(Kind::Number, name, label)

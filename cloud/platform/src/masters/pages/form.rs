@@ -20,8 +20,8 @@ use super::super::store::Stored;
 use super::super::{Engine, MastersError, Mistake, Row, SENSITIVE_VIEW, sensitive, service};
 use super::url_text;
 use crate::db::Tx;
-use crate::i18n::Texts;
-use crate::web::fields::{Fields, Input, plain_number};
+use crate::i18n::{Texts, plain_number};
+use crate::web::fields::{Fields, Input};
 use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, form, query};
 
 #[derive(Template)]
