@@ -25,10 +25,14 @@ export DATABASE_URL="postgres://postgres@127.0.0.1:$port/postgres"
 { echo 'create table _sqlx_migrations (version bigint);'; cat migrations/*.sql; } |
     psql -q -1 -v ON_ERROR_STOP=1 "$DATABASE_URL"
 
-rm -rf .sqlx && mkdir .sqlx
+# The data of before stay until all of the new ones are there.
+mkdir -p target
+new=$(mktemp -d "$PWD/target/sqlx-new-XXXXXX")
+trap 'stop; rm -rf "$new"' EXIT
 shopt -s nullglob
 mapfile -t crates < <(awk -F'"' '/^name = /{print $2; nextfile}' cloud/*/Cargo.toml cloud/modules/*/Cargo.toml)
 for crate in "${crates[@]}"; do cargo clean -q -p "$crate" --target-dir target/sqlx 2>/dev/null || true; done
-SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check -q --all-targets --target-dir target/sqlx \
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$new" cargo check -q --all-targets --target-dir target/sqlx \
     "${crates[@]/#/-p}" 2>&1
+rm -rf .sqlx && mkdir .sqlx && mv "$new"/* .sqlx/
 echo "sqlx: $(ls .sqlx | wc -l) queries in .sqlx"

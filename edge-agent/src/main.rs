@@ -130,6 +130,7 @@ fn check(file: &Path) -> ExitCode {
                 plant.machines.len(),
                 plant.printers.len()
             );
+            config::cautions(&plant).iter().for_each(|told| eprintln!("warning: {told}"));
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -31,15 +31,30 @@ pub fn free_port() -> io::Result<u16> {
         }
         let offset = u16::try_from((first + nth) % size).unwrap_or_default();
         let port = RANGE.start + offset;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if is_free(port) {
             return Ok(port);
         }
     }
 }
 
+/// Whether nobody listens on a port of the loopback address.
+#[must_use]
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_where_somebody_listens_is_not_free() {
+        let port = free_port().unwrap();
+        let listens = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        assert!(!is_free(port));
+        drop(listens);
+        assert!(is_free(port));
+    }
 
     #[test]
     fn no_port_is_given_twice() {

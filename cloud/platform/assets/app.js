@@ -43,6 +43,8 @@
     hiding = setTimeout(() => { box.hidden = true; }, 12000);
   };
 
+  document.addEventListener("tw-say", (event) => toast(event.detail));
+
   // The search: results under its box, walked through by keys.
   const found = () => byId("found");
   const options = () => [...(found()?.querySelectorAll("[role=option]") || [])];
@@ -157,7 +159,9 @@
     if (event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
     const rows = [...document.querySelectorAll("[data-row]")];
     if (!rows.length) return;
-    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    // A row of a list has more of it in the one under it.
+    const parts = (row) => [row, row?.nextElementSibling].filter((part, n) => part && (!n || part.matches(".tw-below")));
+    const at = rows.findIndex((row) => parts(row).some((part) => part.contains(document.activeElement)));
     const arrow = at >= 0 && { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const step = arrow || (lettersAct() && { j: 1, k: -1 }[event.key]);
     if (step) {
@@ -173,7 +177,7 @@
       return;
     }
     if (!lettersAct() || !/^[a-z]$/.test(event.key)) return;
-    const found = rows[at]?.querySelector(`[data-key="${event.key}"]`);
+    const found = parts(rows[at]).map((part) => part.querySelector(`[data-key="${event.key}"]`)).find(Boolean);
     if (!found) return;
     event.preventDefault();
     found.focus();
@@ -227,10 +231,12 @@
   });
 
   // What is new is told at once while one looks at the page, and the bell asks what it
-  // is. It asks now and then as well, wherever this does not work.
+  // is. It asks now and then as well, wherever this does not work. A page that everybody
+  // sees (`data-quiet` on the root) tells nobody's own.
+  const quiet = () => "quiet" in root.dataset;
   let live;
   const hear = () => {
-    if (document.hidden || !document.querySelector(".tw-bell")) {
+    if (document.hidden || quiet() || !document.querySelector(".tw-bell")) {
       live?.close();
       live = undefined;
     } else if (!live || live.readyState === EventSource.CLOSED) {
@@ -238,10 +244,12 @@
       live.addEventListener("told", () => document.dispatchEvent(new CustomEvent("tw-told")));
     }
   };
-  for (const when of ["DOMContentLoaded", "visibilitychange"]) document.addEventListener(when, hear);
+  for (const when of ["DOMContentLoaded", "visibilitychange", "tw-quiet"]) document.addEventListener(when, hear);
 
   // A notice that cannot wait is shown over the page, once in this browser.
   document.addEventListener("tw-notice", (event) => {
+    // It is not seen there, so it is shown on the next page that is one person's.
+    if (quiet()) return;
     const { id, text, href } = event.detail;
     try {
       if (id <= (localStorage.getItem("tw-notice") || "")) return;

@@ -121,7 +121,7 @@
     const row = found || rowsOf(grid).find(isEmpty) || add(grid);
     if (!found) put(fieldIn(row, into), code);
     const count = grid.dataset.count && fieldIn(row, grid.dataset.count);
-    if (count) put(count, String((Number(count.value) || 0) + 1));
+    if (count) put(count, String((Number(count.value.replaceAll(",", "")) || 0) + 1));
     for (const other of grid.querySelectorAll("tr.is-scanned")) other.classList.remove("is-scanned");
     row.classList.add("is-scanned");
     row.scrollIntoView({ block: "nearest" });

@@ -82,6 +82,15 @@ impl Plants {
         }
     }
 
+    /// Whether some plant is among both.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Some(one), Self::Some(other)) => !one.is_disjoint(other),
+            (one, other) => !one.is_none() && !other.is_none(),
+        }
+    }
+
     /// For SQL, `($1::text[] is null or plant = any($1))`: the codes, or none for all.
     #[must_use]
     pub fn codes(&self) -> Option<Vec<String>> {

@@ -1,8 +1,11 @@
 //! Brings a database's schema up to date.
 
+use std::time::Duration;
+
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
+use tracing::log::LevelFilter;
 
 use crate::db::DbError;
 
@@ -15,10 +18,17 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 /// # Errors
 /// [`DbError`] when the database is out of reach or a migration fails.
 pub async fn migrate(options: &PgConnectOptions) -> Result<(), DbError> {
-    let mut connection = options.clone().options([("client_min_messages", "warning")]).connect().await?;
+    let mut connection = quiet(options).connect().await?;
     MIGRATIONS.run(&mut connection).await?;
     connection.close().await?;
     Ok(())
+}
+
+/// Without notices, and without the text of a whole migration in the log where one takes
+/// more than a second.
+fn quiet(options: &PgConnectOptions) -> PgConnectOptions {
+    let options = options.clone().options([("client_min_messages", "warning")]);
+    options.log_slow_statements(LevelFilter::Off, Duration::ZERO)
 }
 
 /// The last migration that this program knows: databases at another one are behind.
@@ -32,7 +42,7 @@ pub fn version() -> i64 {
 /// # Errors
 /// As [`migrate`]; also when there is no such migration.
 pub(crate) async fn migrate_to(options: &PgConnectOptions, version: i64) -> Result<(), DbError> {
-    let mut connection = options.clone().options([("client_min_messages", "warning")]).connect().await?;
+    let mut connection = quiet(options).connect().await?;
     MIGRATIONS.run_to(version, &mut connection).await?;
     connection.close().await?;
     Ok(())

@@ -311,6 +311,9 @@ pub async fn token(config: &Config, args: TokenArgs) -> anyhow::Result<()> {
 pub async fn restored(config: &Config) -> anyhow::Result<()> {
     let database = Database::attach(config).await?;
     print_restored(&tenancy::restored(&database.db).await?);
+    println!(
+        "Whatever was revoked after the backup is good again: revoke it anew with `cloud agent revoke`."
+    );
     database.close().await;
     Ok(())
 }
@@ -326,10 +329,7 @@ pub fn print_restored(tenants: &[RestoredTenant]) {
             );
         }
     }
-    println!(
-        "Whatever was revoked after the backup is good again: revoke it anew with `cloud agent revoke`.\n\
-         For {ADOPT_DAYS} days certificates that the backup lacks are let in, each with an exception."
-    );
+    println!("For {ADOPT_DAYS} days certificates that the backup lacks are let in, each with an exception.");
 }
 
 /// `cloud agent …`.
@@ -488,6 +488,10 @@ async fn import_events(config: &Config, args: EventsArgs) -> anyhow::Result<()> 
             report.rows,
             path.display()
         );
+    }
+    if !report.hints.is_empty() {
+        println!("Imported as they stand, and not known to the masters (each told where it comes first):");
+        report.hints.iter().for_each(|hint| println!("{hint}"));
     }
     database.close().await;
     match report.end {

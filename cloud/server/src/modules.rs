@@ -57,3 +57,29 @@ pub fn all(shared: &Shared) -> Vec<Module> {
 pub fn attached() -> Vec<Subject> {
     Module::all_attached(&all(&Shared::default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use platform::i18n::SHELL;
+
+    use super::*;
+
+    #[test]
+    fn no_text_is_there_twice() {
+        let modules = all(&Shared::default());
+        let sources = SHELL.into_iter().chain(Module::all_texts(&modules));
+        let mut times: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for (lang, source) in sources {
+            let names = source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_alphabetic()));
+            for name in names.filter_map(|line| line.split_once('=').map(|(name, _)| name.trim())) {
+                *times.entry((lang.code(), name)).or_default() += 1;
+            }
+        }
+        assert!(times.len() > 1000, "{}", times.len());
+        // Of two only the first is ever shown.
+        let twice: Vec<_> = times.into_iter().filter(|(_, times)| *times > 1).collect();
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+}

@@ -5,8 +5,10 @@
 //! what was expected. The rest of the agent sees only the typed [`model`],
 //! which holds nothing unchecked.
 
+mod caution;
 mod check;
 pub mod model;
 
+pub use caution::cautions;
 pub use check::{LoadError, MAX_FILE_BYTES, Mistake, load, parse};
 pub use model::*;

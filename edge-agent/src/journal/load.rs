@@ -112,7 +112,7 @@ pub(super) async fn all(conn: &mut SqliteConnection) -> Result<Loaded, JournalEr
     for r in sqlx::query("SELECT station, json FROM sessions").fetch_all(&mut *conn).await? {
         loaded.sessions.push((r.try_get(0)?, r.try_get(1)?));
     }
-    for r in sqlx::query("SELECT station, json FROM counters").fetch_all(&mut *conn).await? {
+    for r in seal::rows(conn, &seal::COUNTERS).await? {
         loaded.counters.push((r.try_get(0)?, r.try_get(1)?));
     }
     loaded.open_prints = open_prints(conn).await?;

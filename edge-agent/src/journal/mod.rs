@@ -17,6 +17,7 @@
 
 mod bulk;
 mod carve;
+mod codes;
 mod disk;
 mod ends;
 mod error;

@@ -238,31 +238,6 @@ pub(super) fn json_numbers(keys: &[i64]) -> String {
     format!("[{}]", list.join(","))
 }
 
-pub(super) async fn aliases(
-    conn: &mut SqliteConnection,
-    texts: &[String],
-) -> Result<HashMap<String, Vec<i64>>, JournalError> {
-    let mut found: HashMap<String, Vec<i64>> = HashMap::new();
-    if texts.is_empty() {
-        return Ok(found);
-    }
-    // A row is the code alone, or the code with the key behind it (`alias_row`).
-    let rows = sqlx::query(
-        "SELECT t.value, a.key FROM json_each(?1) AS t CROSS JOIN aliases AS a ON a.alias = t.value \
-         UNION \
-         SELECT t.value, a.key FROM json_each(?1) AS t CROSS JOIN aliases AS a \
-         ON a.alias > t.value || char(31) AND a.alias < t.value || char(32) \
-         ORDER BY 1, 2",
-    )
-    .bind(serde_json::Value::from(texts).to_string())
-    .fetch_all(conn)
-    .await?;
-    for row in &rows {
-        found.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
-    }
-    Ok(found)
-}
-
 pub(super) async fn answers(
     conn: &mut SqliteConnection,
     inputs: &[(String, String)],
@@ -289,7 +264,7 @@ impl super::Journal {
     /// # Errors
     /// When the database cannot be read.
     pub async fn aliases(&mut self, texts: &[String]) -> Result<HashMap<String, Vec<i64>>, JournalError> {
-        aliases(&mut self.conn, texts).await
+        super::codes::read(&mut self.conn, texts).await
     }
 
     /// Answers already given to inputs (source and id), those that were.

@@ -7,7 +7,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::JournalError;
 
 /// Steps in order; step `n` takes `user_version` from `n` to `n + 1`.
-const STEPS: &[&str] = &[V1, V2, V3];
+const STEPS: &[&str] = &[V1, V2, V3, V4];
 
 /// Format that this program writes.
 pub const VERSION: i64 = STEPS.len() as i64;
@@ -138,6 +138,14 @@ const V3: &str = "ALTER TABLE labels ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0
 /// The same, of labels.
 const LABELS_SEALED: usize = 3;
 
+// By a code somebody scans a label; by a scanner's counter the very same read is known again.
+const V4: &str = "
+ALTER TABLE aliases ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE counters ADD COLUMN crc32 INTEGER NOT NULL DEFAULT 0;
+";
+/// The same, of those.
+const CODES_SEALED: usize = 4;
+
 /// Brings the database to [`VERSION`]; refuses one that is newer.
 pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalError> {
     let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *conn).await?.try_get(0)?;
@@ -152,6 +160,9 @@ pub(super) async fn migrate(conn: &mut SqliteConnection) -> Result<(), JournalEr
         }
         if from + 1 == LABELS_SEALED {
             super::labels::seal_all(&mut tx).await?;
+        }
+        if from + 1 == CODES_SEALED {
+            super::codes::seal_all(&mut tx).await?;
         }
         // The step and its number commit together; a pragma takes no parameter.
         let number = format!("PRAGMA user_version = {}", from + 1);

@@ -83,9 +83,15 @@ pub(super) const REFERENCE: Sealed =
 /// Apart from [`ALL`] as well: its rows are looked at when they are read (`labels.rs`).
 pub(super) const LABELS: Sealed = Sealed { name: "labels", columns: &[("key", Int), ("json", Text)], key: 1 };
 
+/// As labels: they are looked at when they are read (`codes.rs`).
+pub(super) const ALIASES: Sealed =
+    Sealed { name: "aliases", columns: &[("alias", Text), ("key", Int)], key: 1 };
+pub(super) const COUNTERS: Sealed =
+    Sealed { name: "counters", columns: &[("station", Text), ("json", Text)], key: 1 };
+
 /// All small ones.
-pub(super) const ALL: [&Sealed; 9] =
-    [&HEAD, &ENDS, &FLOORS, &ACKS, &LEASES, &LEASE_MARKS, &SERIES, &SERIES_MARKS, &META];
+pub(super) const ALL: [&Sealed; 10] =
+    [&HEAD, &ENDS, &FLOORS, &ACKS, &LEASES, &LEASE_MARKS, &SERIES, &SERIES_MARKS, &COUNTERS, &META];
 
 /// One value, as it enters the checksum.
 #[derive(Debug, Clone, Copy)]

@@ -56,7 +56,7 @@ async fn it_is_durable_by_its_settings() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
     for (pragma, expected) in
-        [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA user_version", "3")]
+        [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA user_version", "4")]
     {
         let row = sqlx::query(pragma).fetch_one(&mut journal.conn).await.unwrap();
         let value = row.try_get::<String, _>(0);
@@ -105,7 +105,7 @@ async fn another_agents_journal_and_a_newer_one_are_refused() {
     let newer = Journal::open(settings(dir.path())).await;
     assert!(matches!(newer, Err(JournalError::Newer { found: 99, .. })));
     let mut conn = connect(dir.path()).await.unwrap();
-    sqlx::query("PRAGMA user_version = 3").execute(&mut conn).await.unwrap();
+    sqlx::query("PRAGMA user_version = 4").execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
     assert!(matches!(Journal::open(other).await, Err(JournalError::Foreign { .. })));
 }
@@ -374,6 +374,41 @@ async fn what_has_expired_goes_and_nothing_else() {
     assert_eq!(journal.labels_after(0, 9).await.unwrap(), [(2, "{}".to_owned())]);
     // The code on it still says which label it was.
     assert_eq!(journal.aliases(&["S-1".to_owned()]).await.unwrap()["S-1"], [1]);
+}
+
+#[tokio::test]
+async fn a_code_whose_row_was_damaged_means_no_label_rather_than_another() {
+    let codes = ["S-1", "S-2", "S-3"].map(str::to_owned);
+    let set = || WriteSet {
+        aliases: vec![("S-1".into(), 1), ("S-2".into(), 2), ("S-2".into(), 3), ("S-3".into(), 4)],
+        counters: vec![("DOCK1".into(), "[]".into()), ("DOCK2".into(), "[]".into())],
+        ..WriteSet::default()
+    };
+    for harm in [
+        "UPDATE aliases SET key = 9 WHERE key = 2",
+        "UPDATE aliases SET crc32 = crc32 + 1 WHERE key = 3",
+        "UPDATE aliases SET alias = 'S-2' || char(31) || '9' WHERE key = 2",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(settings(dir.path())).await.unwrap();
+        journal.commit(set()).await.unwrap();
+        assert_eq!(journal.aliases(&codes).await.unwrap()["S-2"], [2, 3]);
+        sqlx::raw_sql(harm).execute(&mut journal.conn).await.unwrap();
+        let counted = "UPDATE counters SET json = '{}' WHERE station = 'DOCK2'";
+        sqlx::raw_sql(counted).execute(&mut journal.conn).await.unwrap();
+        journal.close().await.unwrap();
+        let (mut journal, loaded) = Journal::open(settings(dir.path())).await.unwrap();
+        let found = journal.aliases(&codes).await.unwrap();
+        assert_eq!((found.len(), &found["S-1"][..], &found["S-3"][..]), (2, &[1][..], &[4][..]), "{harm}");
+        // What a scanner counted is set aside, and told.
+        assert_eq!(loaded.counters, [("DOCK1".to_owned(), "[]".to_owned())]);
+        assert_eq!(loaded.quarantine_count, 1);
+        // Written once more it can be believed again.
+        journal.commit(set()).await.unwrap();
+        if harm.contains("crc32") {
+            assert_eq!(journal.aliases(&codes).await.unwrap()["S-2"], [2, 3]);
+        }
+    }
 }
 
 #[tokio::test]

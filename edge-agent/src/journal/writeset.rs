@@ -144,20 +144,12 @@ pub struct WriteSet {
 static RECORDS: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new("INSERT INTO records (id, at, crc32, bytes)", 4, ""));
 static NOTES: LazyLock<Bulk> = LazyLock::new(|| Bulk::new("INSERT INTO notes (id, salt, text)", 3, ""));
-static ALIASES: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (alias) DO UPDATE SET key = excluded.key";
-    Bulk::new("INSERT INTO aliases (alias, key)", 2, tail)
-});
 static SESSIONS: LazyLock<Bulk> = LazyLock::new(|| {
     let tail = "ON CONFLICT (station) DO UPDATE SET json = excluded.json";
     Bulk::new("INSERT INTO sessions (station, json)", 2, tail)
 });
 static INPUTS: LazyLock<Bulk> =
     LazyLock::new(|| Bulk::new("INSERT INTO inputs (source, input_id, at, answer)", 4, ""));
-static COUNTERS: LazyLock<Bulk> = LazyLock::new(|| {
-    let tail = "ON CONFLICT (station) DO UPDATE SET json = excluded.json";
-    Bulk::new("INSERT INTO counters (station, json)", 2, tail)
-});
 static PRINTS: LazyLock<Bulk> = LazyLock::new(|| {
     let tail = "ON CONFLICT (key, copy) DO UPDATE SET state = excluded.state, at = excluded.at";
     let insert = "INSERT INTO prints (key, copy, station, printer, lines, state, at)";
@@ -221,7 +213,7 @@ impl WriteSet {
             })
             .await?;
         self.meta.extend(super::labels::write(conn, self.labels).await?);
-        ALIASES.run(conn, self.aliases, |(alias, key), row| pair(row, alias_row(&alias, key), key)).await?;
+        super::codes::write(conn, self.aliases).await?;
         SESSIONS.run(conn, self.sessions, |(station, json), row| pair(row, station, json)).await?;
         INPUTS
             .run(conn, self.inputs, |i, row| {
@@ -229,7 +221,7 @@ impl WriteSet {
                 pair(row, i.at, i.answer)
             })
             .await?;
-        COUNTERS.run(conn, self.counters, |(station, json), row| pair(row, station, json)).await?;
+        super::codes::write_counters(conn, self.counters).await?;
         PRINTS
             .run(conn, self.prints, |p, row| {
                 pair(row, p.key, p.copy)?;
@@ -251,13 +243,6 @@ impl WriteSet {
         }
         Ok(())
     }
-}
-
-/// The text of an alias's row. The key belongs to it, so that labels that share a
-/// code (two suppliers may number alike) stand beside each other, and none takes
-/// it from another.
-fn alias_row(alias: &str, key: i64) -> String {
-    format!("{alias}\u{1f}{key}")
 }
 
 fn pair<'t, A, B>(row: &mut super::bulk::RowValues<'_>, a: A, b: B) -> Result<(), JournalError>

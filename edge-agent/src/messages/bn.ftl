@@ -307,6 +307,7 @@ next-load-out = বের হলে { -done } ({ $members })।
 next-made = তৈরি পরিমাণ দিন।
 next-measure = { $measure } { $measure_unit } দিন।
 next-more-or-done = পরের পরিমাণ দিন, অথবা { -done }।
+next-only-out = এটি আটকানো: ভেতরে কিছু যায় না। বের করতে { -undo }।
 next-operation = কাজ স্ক্যান করুন।
 next-operation-end = শেষে { $unit } স্ক্যান করুন, অথবা { -pass } বা { -fail }।
 next-operation-start = শুরু করতে ইউনিট স্ক্যান করুন।
@@ -345,6 +346,7 @@ next-ship-or-done = পরেরটি স্ক্যান করুন, অ�
 next-split = পরিমাণগুলো দিন, অথবা { -split }।
 next-supervisor = সুপারভাইজার: আপনার ব্যাজ স্ক্যান করুন।
 next-supplier-lot = সরবরাহকারীর লট স্ক্যান করুন।
+next-take-out = আগে এটি প্যাকেজ থেকে বের করুন, যেখানে প্যাকেজ খোলা হয়। অথবা পুরো প্যাকেজ ফিরে এলে প্যাকেজটি স্ক্যান করুন।
 next-vehicle = গাড়ির নম্বর দিন।
 
 ## The agent itself

@@ -308,6 +308,7 @@ next-load-out = { -done } when it is out ({ $members }).
 next-made = Enter the quantity made.
 next-measure = Enter { $measure } { $measure_unit }.
 next-more-or-done = Enter the next quantity, or { -done }.
+next-only-out = It is held: nothing goes in. { -undo } to take something out.
 next-operation = Scan the operation.
 next-operation-end = Scan { $unit } at the end, or { -pass } or { -fail }.
 next-operation-start = Scan the unit to start.
@@ -346,6 +347,7 @@ next-ship-or-done = Scan the next one, or { -done }.
 next-split = Enter the quantities, or { -split }.
 next-supervisor = Supervisor: scan your badge.
 next-supplier-lot = Scan the supplier's lot.
+next-take-out = Take it out of its package first, where packages are opened. Or scan the package, if all of it came back.
 next-vehicle = Enter the number plate.
 
 ## The agent itself

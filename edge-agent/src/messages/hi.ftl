@@ -307,6 +307,7 @@ next-load-out = निकालने पर { -done } ({ $members })।
 next-made = बनी हुई मात्रा दर्ज करें।
 next-measure = { $measure } { $measure_unit } दर्ज करें।
 next-more-or-done = अगली मात्रा दर्ज करें, या { -done }।
+next-only-out = यह रोका हुआ है: अंदर कुछ नहीं जाता। निकालने के लिए { -undo }।
 next-operation = क्रिया स्कैन करें।
 next-operation-end = अंत में { $unit } स्कैन करें, या { -pass } या { -fail }।
 next-operation-start = शुरू करने के लिए नग स्कैन करें।
@@ -345,6 +346,7 @@ next-ship-or-done = अगला स्कैन करें, या { -done }�
 next-split = मात्राएँ दर्ज करें, या { -split }।
 next-supervisor = सुपरवाइज़र: अपना बैज स्कैन करें।
 next-supplier-lot = सप्लायर का लॉट स्कैन करें।
+next-take-out = पहले इसे पैकेज से निकालें, जहाँ पैकेज खोले जाते हैं। या, अगर पूरा पैकेज वापस आया है, तो पैकेज स्कैन करें।
 next-vehicle = गाड़ी का नंबर दर्ज करें।
 
 ## The agent itself

@@ -307,6 +307,7 @@ next-load-out = బయటకు తీశాక { -done } ({ $members }).
 next-made = తయారైన పరిమాణం నమోదు చేయండి.
 next-measure = { $measure } { $measure_unit } నమోదు చేయండి.
 next-more-or-done = తర్వాతి పరిమాణం నమోదు చేయండి, లేదా { -done }.
+next-only-out = ఇది నిలిపి ఉంది: లోపలికి ఏదీ వెళ్లదు. తీయడానికి { -undo }.
 next-operation = పని స్కాన్ చేయండి.
 next-operation-end = చివర్లో { $unit } స్కాన్ చేయండి, లేదా { -pass } లేదా { -fail }.
 next-operation-start = మొదలుపెట్టడానికి వస్తువు స్కాన్ చేయండి.
@@ -345,6 +346,7 @@ next-ship-or-done = తర్వాతది స్కాన్ చేయండ�
 next-split = పరిమాణాలు నమోదు చేయండి, లేదా { -split }.
 next-supervisor = సూపర్‌వైజర్: మీ బ్యాడ్జ్ స్కాన్ చేయండి.
 next-supplier-lot = సరఫరాదారు లాట్ స్కాన్ చేయండి.
+next-take-out = ముందుగా ప్యాకేజీలు తెరిచే చోట దీన్ని ప్యాకేజీ నుండి బయటకు తీయండి. లేదా మొత్తం ప్యాకేజీ తిరిగి వస్తే ప్యాకేజీని స్కాన్ చేయండి.
 next-vehicle = వాహన సంఖ్య నమోదు చేయండి.
 
 ## The agent itself

@@ -1,5 +1,6 @@
 //! What comes: from another plant, from a subcontractor, back from a customer.
-//! UIDs, then DONE gives them one receipt. A package brings along what is in it.
+//! UIDs, then DONE gives them one receipt. A package brings along what is in it; a unit that comes
+//! back without the package in which it left comes out of it by that.
 
 use proto::v1;
 use uid::Uid;
@@ -21,6 +22,11 @@ fn way(kind: StationKind) -> (v1::Stage, Code) {
         StationKind::Return => (v1::Stage::Return, Code::RETURNED),
         _ => (v1::Stage::Transfer, Code::ARRIVED),
     }
+}
+
+/// What is asked of what comes.
+fn rule(kind: StationKind) -> guard::Rule {
+    if kind == StationKind::Return { guard::COME_BACK } else { guard::ARRIVE }
 }
 
 pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
@@ -52,7 +58,7 @@ fn add(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     // Another plant's label is news here; announced by its paper it is expected.
     let expected = !known && foreign && announced && !guard::held(step, key);
     if !expected {
-        let label = guard::check(step, key, guard::ARRIVE)?;
+        let label = guard::check(step, key, rule(step.world.station.kind))?;
         let here = label.is_some_and(|label| {
             label.last_stage == stage as i32 && label.last_station == step.world.station.code
         });
@@ -73,7 +79,7 @@ fn record(step: &mut Step<'_>) -> Ruling {
     if stage == v1::Stage::Return && step.field(fields::REASON).is_none() {
         return Err(Refusal::new(Code::RETURN_REASON).then(Next::REASON).silent());
     }
-    draft::recheck(step, guard::ARRIVE)?;
+    draft::recheck(step, rule(step.world.station.kind))?;
     let mut references: Vec<_> = mint::number(step, "recadv")?.into_iter().collect();
     references.extend(step.order_reference());
     let advice = if stage == v1::Stage::Transfer { "desadv" } else { "challan" };

@@ -332,6 +332,7 @@ keys!(Next {
     MADE = "next.made",
     MEASURE = "next.measure",
     MORE_OR_DONE = "next.more-or-done",
+    ONLY_OUT = "next.only-out",
     OPERATION = "next.operation",
     OPERATION_END = "next.operation-end",
     OPERATION_START = "next.operation-start",
@@ -370,5 +371,6 @@ keys!(Next {
     SPLIT = "next.split",
     SUPERVISOR = "next.supervisor",
     SUPPLIER_LOT = "next.supplier-lot",
+    TAKE_OUT = "next.take-out",
     VEHICLE = "next.vehicle",
 });

@@ -251,8 +251,20 @@ fn apply(labels: &mut HashMap<i64, Label>, event: &v1::Event, subject: &v1::Subj
         Stage::JobWorkOut | Stage::ReturnToSupplier => go(label, Custody::Supplier),
         Stage::Dispatch => go(label, Custody::Customer),
         Stage::Return => {
-            arrive(label, event, go);
             label.quality = QualityState::InInspection;
+            let package = match label.custody {
+                Custody::Parent { key } if !travels_inside => Some(key),
+                _ => None,
+            };
+            // Come back with what it is in, it stays in there.
+            let with_it = package.is_some_and(|key| event.subjects.iter().any(|s| s.key == key));
+            if with_it {
+                return;
+            }
+            arrive(label, event, go);
+            if let Some(package) = package.and_then(|key| labels.get_mut(&key)).filter(|l| l.package) {
+                package.children.retain(|child| *child != subject.key);
+            }
         }
         _ => {}
     }

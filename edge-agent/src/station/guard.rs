@@ -21,6 +21,8 @@ pub(crate) struct Rule {
     inside: bool,
     /// A kit of the order being worked on counts as part of the act.
     kitted: bool,
+    /// It comes out of a package that has left by the act itself.
+    left: bool,
     /// Used up.
     consumed: bool,
     /// Destroyed.
@@ -39,6 +41,7 @@ pub(crate) const HANDLE: Rule = Rule {
     expired: false,
     inside: true,
     kitted: false,
+    left: false,
     consumed: true,
     scrapped: true,
     away: true,
@@ -71,6 +74,9 @@ pub(crate) const DESTROY: Rule = Rule { held: true, doubtful: true, ..HANDLE };
 
 /// It comes from outside, so its being away is expected.
 pub(crate) const ARRIVE: Rule = Rule { away: false, ..HANDLE };
+
+/// It comes back from a customer: also without the package in which it went there.
+pub(crate) const COME_BACK: Rule = Rule { left: true, ..ARRIVE };
 
 /// Naming it, whatever has become of it (a hold, a label).
 pub(crate) const NAME: Rule = Rule { inside: false, consumed: false, scrapped: false, away: false, ..HANDLE };
@@ -120,9 +126,10 @@ pub(crate) fn check<'w>(step: &mut Step<'w>, key: i64, rule: Rule) -> Result<Opt
     if let Custody::Parent { key: parent } = &label.custody
         && rule.inside
         && !(rule.kitted && kit_of(step, label).is_some())
+        && !(rule.left && has_left(step, key, *parent))
     {
         let refusal = refusal(step, Code::LABEL_INSIDE, key).arg("parent", step.uid(*parent));
-        step.permit(refusal)?;
+        step.permit(if rule.left { refusal.then(Next::TAKE_OUT) } else { refusal })?;
     }
     if rule.rejected && label.quality == QualityState::Rejected {
         let refusal = refusal(step, Code::LABEL_REJECTED, key).then(Next::REJECTED);
@@ -163,6 +170,28 @@ pub(crate) fn kit_of(step: &Step<'_>, label: &Label) -> Option<i64> {
     let (_, order) = step.session.order.as_ref()?;
     let kit = step.label(key)?;
     (kit.kit && kit.order.as_ref() == Some(order)).then_some(key)
+}
+
+/// Whether the package in which a label lies is not here: it, or one around it, has left. One
+/// that is not known here was packed and sent by another plant. What comes in the same draft is
+/// here. Ends on a cycle in bad data.
+fn has_left(step: &Step<'_>, key: i64, package: i64) -> bool {
+    let mut seen = vec![key];
+    let mut at = package;
+    loop {
+        if seen.contains(&at) {
+            return false;
+        }
+        seen.push(at);
+        let Some(label) = step.label(at).filter(|label| label.known()) else { return true };
+        match &label.custody {
+            // What is built into something comes back with that.
+            _ if !label.package => return false,
+            Custody::Parent { key } => at = *key,
+            Custody::InTransit { .. } | Custody::Customer | Custody::Supplier => return true,
+            Custody::Location { .. } => return false,
+        }
+    }
 }
 
 /// Judges a label once more when the draft that it is in is recorded: another

@@ -14,12 +14,19 @@ use super::step::{Act, Answer, Asked, Refusal, Ruling, Step};
 use super::types::{Custody, DraftEvent, DraftSubject, KeyRef, Label};
 use crate::config::StationKind;
 
+/// Set while a new package without a label is open: its goods are wanted, and no package.
+const NEW: &str = "_newpack";
+
 pub(crate) fn on(step: &mut Step<'_>, act: &Act) -> Ruling {
     match act {
         Act::Uid(uid) if step.field(MODE).is_some() => take_out(step, uid),
         Act::Uid(uid) => scan(step, uid),
         Act::NoLabel => no_label(step),
         Act::Undo if step.session.parent.is_some() && step.session.draft.is_empty() => turn(step),
+        Act::Undo if step.field(NEW).is_some() && step.session.draft.is_empty() => {
+            step.take(NEW);
+            Ok(Answer::new(Code::CANCELLED))
+        }
         Act::Done if step.field(MODE).is_some() => record_out(step),
         Act::Done => record(step),
         _ => super::not_here(step, act),
@@ -31,7 +38,9 @@ pub(crate) fn next(step: &Step<'_>) -> Asked {
         return Next::CHILD_OUT.into();
     }
     match (step.session.parent, step.session.draft.is_empty()) {
-        (None, true) => Next::PACKAGE.into(),
+        (None, true) if step.field(NEW).is_none() => Next::PACKAGE.into(),
+        // What is scanned to go in would be refused.
+        (Some(package), true) if guard::held(step, package) => Next::ONLY_OUT.into(),
         (_, true) => Next::CONTENT.into(),
         (_, false) => Next::CONTENT_OR_DONE.into(),
     }
@@ -61,6 +70,7 @@ fn scan(step: &mut Step<'_>, uid: &Uid) -> Ruling {
     if package && step.session.parent.is_none() {
         guard::check(step, key, guard::OPEN)?;
         step.session.parent = Some(key);
+        step.take(NEW);
         return Ok(Answer::new(Code::PACK_OPEN).arg("uid", uid));
     }
     if step.session.parent.is_none() && step.world.station.output.is_none() {
@@ -93,6 +103,7 @@ fn no_label(step: &mut Step<'_>) -> Ruling {
         return Err(Refusal::new(Code::ASSEMBLY_PARENT_OPEN).silent());
     }
     newborn(step)?;
+    step.set(NEW, "1");
     Ok(Answer::new(Code::PACK_NO_LABEL))
 }
 

@@ -52,6 +52,7 @@ pub fn run(args: RunArgs) -> anyhow::Result<()> {
     logs::start(args.log_json);
     folder::keep_to_ourselves();
     let plant = Arc::new(config::load(&args.file)?);
+    config::cautions(&plant).iter().for_each(|told| tracing::warn!("{told}"));
     let data_dir = data_dir(&plant, &args.file, args.data_dir.clone());
     folder::make(&data_dir)?;
     let _lock = folder::lock(&data_dir)?;

@@ -10,7 +10,7 @@ use super::layout::Layout;
 use super::network::Network;
 use super::plant::{Plant, prepare};
 use crate::http::Http;
-use crate::ports::free_port;
+use crate::ports::{free_port, is_free};
 
 /// The tenant of the demo.
 pub const TENANT: &str = "SAIF";
@@ -48,10 +48,18 @@ impl World {
         seed: u64,
         settings: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
+        let (http, grpc) = if free_ports { (free_port()?, free_port()?) } else { (17080, 17443) };
+        for port in [http, grpc] {
+            if !is_free(port) {
+                anyhow::bail!(
+                    "port {port} of this machine is taken, by another demo perhaps: end what listens there \
+                     (`ss -ltnp` shows it), and start again"
+                );
+            }
+        }
         empty(state)?;
         let layout = Layout::new(state)?;
         let settings = settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        let (http, grpc) = if free_ports { (free_port()?, free_port()?) } else { (17080, 17443) };
         say("starting the cloud");
         let cloud = Cloud::start_with(&layout, http, grpc, settings).await?;
 

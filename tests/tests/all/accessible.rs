@@ -33,6 +33,8 @@ const MORE: &[&str] = &[
     "/approvals/all",
     "/workflows/new",
     "/numbering/series/INV",
+    "/roles/matrix",
+    "/roles/matrix?q=hold&role=BUYER&role=SALES",
     "/account",
     "/account/totp",
     "/settings/brand",
@@ -70,8 +72,9 @@ const KINDS: &[&str] = &[
     "/masters/items/import",
     "/dashboards",
     "/approvals",
-    // A matrix.
+    // Boxes of a role, and a matrix of all of them.
     "/roles",
+    "/roles/matrix",
     "/admin",
 ];
 /// Languages besides English.

@@ -19,6 +19,7 @@ async fn files_and_lines_as_people_use_them() {
     sealed(browser, &url).await;
     rows(browser, &url).await;
     letters(browser, &url).await;
+    languages(browser, &url).await;
     office.stop().await;
 }
 
@@ -136,6 +137,55 @@ async fn grid(browser: &Browser, url: &str) {
     browser.pictures("lines-grid-scanned").await;
 }
 
+/// Switching the language keeps what one typed; and leaving it by a link asks.
+async fn languages(browser: &Browser, url: &str) {
+    let switch = async |code: &str, says: &str| {
+        let open = "document.querySelector(\"form[action='/language']\").closest('details').open = true";
+        browser.run(open, json!([])).await;
+        browser.click(&format!("form[action='/language'] button[value={code}]")).await;
+        let is = "return document.documentElement.lang";
+        until("the language is switched", async || browser.run(is, json!([])).await == code).await;
+        browser.says("h1", says).await;
+    };
+    let value = async |css: &str| {
+        let value = "return document.querySelector(arguments[0])?.value ?? null";
+        browser.run(value, json!([css])).await
+    };
+    browser.open(&format!("{url}/masters/suppliers/new")).await;
+    for (field, typed) in [("partner", "KEEP"), ("name", "Kept Castings"), ("pan", "AAPFU0939F")] {
+        browser.click(&format!("#in-{field}")).await;
+        browser.press(typed).await;
+    }
+    switch("te", "").await;
+    let restored = async || value("#in-name").await == "Kept Castings";
+    until("what was typed is there again", restored).await;
+    assert_eq!(value("#in-partner").await, "KEEP");
+    assert_eq!(value("#in-pan").await, "", "a sealed field is not kept");
+    let left = "return sessionStorage.getItem('tw-typed')";
+    assert!(browser.run(left, json!([])).await.is_null(), "nothing of it stays behind");
+    // Whether leaving asks, as the browser hears it.
+    let asks = "return !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+    assert_eq!(browser.run(asks, json!([])).await, true);
+    browser.open(&format!("{url}/masters/suppliers/new")).await;
+    assert_eq!(browser.run(asks, json!([])).await, false);
+
+    // A page that is the answer to a form has another address: what was typed comes back
+    // on the page from which it was sent.
+    browser.click("#in-name").await;
+    browser.press("No code").await;
+    browser
+        .run(
+            "document.querySelectorAll('#main form [required]').forEach((input) => input.required = false)",
+            json!([]),
+        )
+        .await;
+    browser.click("#main form .btn-primary").await;
+    browser.find("#main [data-wrong]").await;
+    switch("en", "").await;
+    until("it is there on the page of the form", async || value("#in-name").await == "No code").await;
+    browser.open(&format!("{url}/masters/suppliers")).await;
+}
+
 async fn sealed(browser: &Browser, url: &str) {
     browser.open(&format!("{url}/masters/suppliers/new")).await;
     for (field, value) in [("partner", "SEALED"), ("name", "Sealed Castings"), ("pan", "AAPFU0939F")] {
@@ -183,7 +233,7 @@ async fn letters(browser: &Browser, url: &str) {
     let at = "return document.activeElement.id || document.activeElement.tagName";
     for (shortcuts, reached) in [("off", "BODY"), ("", "search")] {
         browser.open(&format!("{url}/account")).await;
-        let set = "document.querySelector('#shortcuts').value = arguments[0]";
+        let set = "document.querySelector('#in-shortcuts').value = arguments[0]";
         browser.run(set, json!([shortcuts])).await;
         browser.click("form[action='/account'] button[type=submit]").await;
         browser.says("#main [role=status]", "Saved").await;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use simulators::demo::world::TENANT;
 use simulators::plant::people::{Crew, kolkata};
 use simulators::plant::truth::Truth;
 
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, DESK};
 use crate::support::{Small, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,6 +39,7 @@ async fn the_office_finds_traces_and_holds() {
     browser.says("section[aria-labelledby=backward] details", "HEAT-").await;
     browser.pictures("office-trace").await;
     browser.walls("office-trace").await;
+    the_frame_stays(&browser).await;
     browser.click(&format!("{part} a.tr-uid")).await;
     browser.says("section[aria-labelledby=forward] .tr-tree", &gearbox).await;
     browser.pictures("office-trace-part").await;
@@ -57,10 +59,25 @@ async fn the_office_finds_traces_and_holds() {
     browser.says("#main table", "RM-GEAR").await;
     browser.walls("office-items").await;
 
+    a_wall_shows_figures_and_nobodys_notices(&browser, &world).await;
     a_hold_reaches_the_plant(&browser, &world, &gear).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     browser.close().await;
     world.stop().await;
+}
+
+/// At the end of a long page the bar and the navigation are where they were.
+async fn the_frame_stays(browser: &Browser) {
+    let script = "const top = css => Math.round(document.querySelector(css).getBoundingClientRect().top); \
+                  const go = top => scrollTo({ top, behavior: 'instant' }); \
+                  go(document.documentElement.scrollHeight); \
+                  const now = [scrollY > innerHeight, top('.tw-top'), top('#sidebar')]; \
+                  go(0); \
+                  return [now, [true, top('.tw-top'), top('#sidebar')]];";
+    browser.size((1280, 480)).await;
+    let places = browser.run(script, serde_json::json!([])).await;
+    browser.size(DESK).await;
+    assert_eq!(places[0], places[1], "scrolled to the end, and at the beginning");
 }
 
 async fn sign_in(browser: &Browser, world: &Small) {
@@ -74,6 +91,26 @@ async fn sign_in(browser: &Browser, world: &Small) {
     // The link works once.
     let current = browser.page.current_url().await.unwrap();
     assert!(!current.path().starts_with("/signin"), "{current}");
+}
+
+async fn a_wall_shows_figures_and_nobodys_notices(browser: &Browser, world: &Small) {
+    let told = "document.dispatchEvent(new CustomEvent('tw-notice', { detail: \
+                { id: arguments[0], text: 'A hold was placed', href: '/holds' } })); \
+                return [document.querySelector('#toast').hidden, localStorage.getItem('tw-notice') === arguments[0]]";
+    browser.open(&format!("{}/dashboards/plant?plant=KOL&wall=1", world.cloud.url())).await;
+    browser.says(".db-tiles", "Units packed").await;
+    assert_eq!(browser.run(told, json!(["9-wall"])).await, json!([true, false]), "it waits for another page");
+    // What has not come yet comes and goes, and no tile moves.
+    let moved = "const place = document.querySelector('.db-behind'); \
+                 const top = () => document.querySelector('.db-tiles').getBoundingClientRect().top; \
+                 place.replaceChildren(); const before = top(); \
+                 const line = document.createElement('p'); line.className = 'tw-alert is-warn'; \
+                 line.textContent = 'Not everything has come yet from: KOL (just now). '.repeat(20); \
+                 place.append(line); return top() - before";
+    assert_eq!(browser.run(moved, json!([])).await.as_f64(), Some(0.0));
+    browser.open(&format!("{}/dashboards/plant?plant=KOL", world.cloud.url())).await;
+    browser.says(".db-tiles", "Units packed").await;
+    assert_eq!(browser.run(told, json!(["9-wall"])).await, json!([false, true]), "there it is told");
 }
 
 async fn a_hold_reaches_the_plant(browser: &Browser, world: &Small, uid: &str) {

@@ -350,12 +350,13 @@ pub struct Behind {
 fn behind_sql(kpi: super::model::Kpi) -> Option<(&'static str, &'static str, &'static str, &'static str)> {
     use super::model::Kpi;
     let life = |only| Some(("fact_lifecycle", only, "f.units::bigint", "0::bigint"));
+    let goods = |only| Some(("fact_lifecycle", only, "f.goods::bigint", "0::bigint"));
     let seen = |only| Some(("fact_inspection", only, "1::bigint", "f.ordinal::bigint"));
     match kpi {
         Kpi::Received => life("f.stage = 3"),
         Kpi::Operations => life("f.stage = 15 and f.action <> 1"),
-        Kpi::Packed => life("f.stage = 24 and f.action <> 2"),
-        Kpi::Dispatched => life("f.stage = 28"),
+        Kpi::Packed => goods("f.stage = 24 and f.goods > 0"),
+        Kpi::Dispatched => goods("f.stage = 28 and f.goods > 0"),
         Kpi::Scrapped => life("f.stage = 21"),
         Kpi::Refused => Some(("fact_lifecycle", "f.stage = 37", "1::bigint", "0::bigint")),
         // Of a share what spoils it.

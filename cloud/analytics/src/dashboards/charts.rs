@@ -307,7 +307,7 @@ fn wip(texts: &Texts, asked: &Asked, view: &View) -> Chart {
         head,
         rows,
         none: texts.t("dashboard-none-wip"),
-        note: String::new(),
+        note: texts.t("dashboard-about-wip"),
         of_now: true,
     }
 }

@@ -36,7 +36,7 @@
       return { ...base, yAxis: { ...category, inverse: true }, xAxis: { type: "value", ...axis },
         series: data.series.map((s) => ({ name: s.name, type: "bar", stack: "age", data: s.values })) };
     }
-    return { ...base, xAxis: { ...category, axisLabel: { color: soft, fontSize: size, interval: 0, rotate: data.labels.length > 3 ? 35 : 0, width: 120, overflow: "truncate" } },
+    return { ...base, xAxis: { ...category, axisLabel: { color: soft, fontSize: size, interval: 0, rotate: data.labels.length > 3 ? 35 : 0, width: size * 14, overflow: "truncate" } },
       yAxis: [{ type: "value", min: 0, ...axis }, { type: "value", min: 0, max: 100, axisLabel: { color: soft, fontSize: size, formatter: "{value} %" }, splitLine: { show: false } }],
       series: [
         { name: data.count, type: "bar", data: data.counts, label: { show: true, position: "top", color: text } },
@@ -81,8 +81,14 @@
   });
   window.addEventListener("resize", () => { for (const chart of drawn.values()) chart.resize(); });
   // The wall stands in the address, so that a screen that starts anew comes back to it.
-  function wall(on) {
+  function hang(on) {
     document.documentElement.classList.toggle("db-wall", on);
+    // Nobody's own notices, on a screen that everybody sees.
+    if (on) document.documentElement.dataset.quiet = ""; else delete document.documentElement.dataset.quiet;
+    document.dispatchEvent(new CustomEvent("tw-quiet"));
+  }
+  function wall(on) {
+    hang(on);
     const here = new URL(window.location.href);
     if (on) here.searchParams.set("wall", "1"); else here.searchParams.delete("wall");
     history.replaceState(history.state, "", here);
@@ -149,7 +155,7 @@
   document.addEventListener("htmx:afterSettle", hear);
   setInterval(stale, 5000);
   window.twDashboards = () => { draw(); hear(); };
-  if (new URLSearchParams(window.location.search).get("wall") === "1") document.documentElement.classList.add("db-wall");
+  if (new URLSearchParams(window.location.search).get("wall") === "1") hang(true);
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", window.twDashboards);
   else window.twDashboards();
 })();

@@ -123,17 +123,14 @@ pub async fn behind(
 ) -> Result<Page, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
     let cx = caller.at(&DASHBOARD_READ);
-    let (code, plants) = state
+    let (code, clocks) = state
         .db
         .tx(&cx, async |tx| {
-            Ok::<_, TraceError>((
-                own_code(tx).await?,
-                store::plants(tx, caller.texts.lang).await.map_err(DbError::from)?,
-            ))
+            Ok::<_, TraceError>((own_code(tx).await?, store::clocks(tx, now).await.map_err(DbError::from)?))
         })
         .await
         .map_err(Problem::from)?;
-    let (scope, _) = scope(caller, asked, &plants, now)?;
+    let (scope, _) = scope(caller, asked, &clocks, now)?;
     let wrong = || Problem::bad_request("dashboard.place", "");
     let after = after.filter(|after| !after.is_empty());
     if kpi == Kpi::Wip {

@@ -10,6 +10,7 @@ pub mod model;
 mod pages;
 pub mod service;
 mod store;
+mod today;
 
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -36,4 +37,8 @@ pub fn router() -> Router<AppState> {
 }
 
 #[cfg(test)]
+mod goods_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod today_tests;

@@ -14,9 +14,9 @@ pub enum Kpi {
     Received,
     /// Units through an operation (its end, where it has one).
     Operations,
-    /// Units packed.
+    /// Units packed, without the packages around them.
     Packed,
-    /// Units dispatched to customers.
+    /// Units dispatched to customers, also those in packages, without the packages.
     Dispatched,
     /// Units scrapped.
     Scrapped,
@@ -267,6 +267,17 @@ impl Before {
     }
 }
 
+/// How a figure changed against the time before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A count, in percent of what it was.
+    Percent(Decimal),
+    /// A share, in percentage points.
+    Points(Decimal),
+    /// A count that was nothing, by what it is now.
+    FromNothing(Decimal),
+}
+
 /// How a figure stands to its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -334,15 +345,18 @@ impl Tile {
         Self { kpi, value, before, target, standing }
     }
 
-    /// The change against the time before, in percent; `None` where one of them has no data
-    /// or it was nothing before.
+    /// The change against the time before; `None` where one of them has no data.
     #[must_use]
-    pub fn change(&self) -> Option<Decimal> {
+    pub fn change(&self) -> Option<Change> {
         let (value, before) = (self.value?, self.before?);
-        if before.is_zero() {
-            return None;
-        }
-        Some(((value - before) * Decimal::from(100) / before).round_dp(1))
+        Some(match before {
+            // A share of a share says nothing: of 1 percent 2 is not twice as good.
+            _ if self.kpi.is_share() => Change::Points((value - before).round_dp(1).normalize()),
+            before if before.is_zero() => Change::FromNothing(value),
+            before => {
+                Change::Percent(((value - before) * Decimal::from(100) / before).round_dp(1).normalize())
+            }
+        })
     }
 
     /// Whether the change is for the better; `None` where there is none.
@@ -437,14 +451,27 @@ mod unit_tests {
         let d = |n: i64| Some(Decimal::from(n));
         let tile = Tile::new(Kpi::Packed, d(70), d(50), d(10), (7, false));
         assert_eq!((tile.target, tile.standing), (d(70), Standing::Met));
-        assert_eq!((tile.change(), tile.improves()), (d(40), Some(true)));
+        let more = Some(Change::Percent(Decimal::from(40)));
+        assert_eq!((tile.change(), tile.improves()), (more, Some(true)));
         let tile = Tile::new(Kpi::Rejects, d(8), d(4), d(1), (7, true));
         assert_eq!((tile.standing, tile.improves()), (Standing::Missed, Some(false)));
         let tile = Tile::new(Kpi::FirstPass, d(98), None, d(97), (30, true));
         assert_eq!((tile.target, tile.standing, tile.change()), (d(97), Standing::Met, None));
         let tile = Tile::new(Kpi::Packed, None, d(4), d(1), (1, false));
         assert_eq!((tile.standing, tile.change()), (Standing::None, None), "no data misses nothing");
-        assert_eq!(Tile::new(Kpi::Packed, d(3), d(0), None, (1, false)).change(), None);
+        let of = |kpi, value: &str, before: &str| {
+            let n = |text: &str| Some(text.parse().unwrap());
+            let tile = Tile::new(kpi, n(value), n(before), None, (1, false));
+            (tile.change().unwrap(), tile.improves())
+        };
+        let from_nothing = |n: i64| Change::FromNothing(Decimal::from(n));
+        assert_eq!(of(Kpi::Packed, "3", "0"), (from_nothing(3), Some(true)), "it is told as well");
+        assert_eq!(of(Kpi::Rejects, "5", "0"), (from_nothing(5), Some(false)));
+        assert_eq!(of(Kpi::Packed, "0", "0"), (from_nothing(0), None));
+        let points = |text: &str| Change::Points(text.parse().unwrap());
+        assert_eq!(of(Kpi::FirstPass, "96.8", "100"), (points("-3.2"), Some(false)));
+        assert_eq!(of(Kpi::Outside, "6.1", "1.4"), (points("4.7"), Some(false)), "not three times as much");
+        assert_eq!(of(Kpi::IncomingPass, "50", "0"), (points("50"), Some(true)));
         let so_far = |goes_on| Tile::new(Kpi::Packed, d(9), None, d(10), (1, goes_on)).standing;
         assert_eq!((so_far(true), so_far(false)), (Standing::Open, Standing::Missed));
         assert_eq!(percent(0, 0), None);

@@ -12,6 +12,8 @@ use chrono_tz::Tz;
 use platform::ctx::Plants;
 use platform::db::DbError;
 use platform::i18n::Texts;
+use platform::web::fields::{Fields, Input};
+use platform::web::list::{Cell, Column, List, Row};
 use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -20,7 +22,7 @@ use super::api::EventsAsked;
 use super::ask::NOT_SAID;
 use super::charts::{Chart, address, charts, number, pairs};
 use super::drill::{self, Age, EventBehind, Narrowed, Page};
-use super::model::{Board, Kpi, Standing, Tile};
+use super::model::{Board, Change, Kpi, Standing, Tile};
 use super::service::{self, Asked, PlantBehind, Target, View, Wish};
 use super::store;
 use crate::mirror::{Freshness, Mirrors};
@@ -141,6 +143,12 @@ impl Figures<'_> {
         format!("{HREF}/events/{}?{of}", tile.kpi.name())
     }
 
+    /// What a figure counts, where its name does not say all of it.
+    fn about(&self, tile: &Tile) -> Option<String> {
+        let said = matches!(tile.kpi, Kpi::FirstPass | Kpi::Wip | Kpi::Packed | Kpi::Dispatched);
+        said.then(|| self.texts.t(&format!("dashboard-about-{}", tile.kpi.name())))
+    }
+
     /// How a tile stands, as a class, a sign that needs no colour, and a text.
     fn standing(&self, tile: &Tile) -> Option<(&'static str, &'static str, String)> {
         match tile.standing {
@@ -155,7 +163,8 @@ impl Figures<'_> {
     fn trend(&self, tile: &Tile) -> Option<(&'static str, String)> {
         let before = tile.before?;
         let change = tile.change()?;
-        let arrow = match change.cmp(&Decimal::ZERO) {
+        let (Change::Percent(by) | Change::Points(by) | Change::FromNothing(by)) = change;
+        let arrow = match by.cmp(&Decimal::ZERO) {
             std::cmp::Ordering::Greater => "▲",
             std::cmp::Ordering::Less => "▼",
             std::cmp::Ordering::Equal => "=",
@@ -165,10 +174,16 @@ impl Figures<'_> {
             Some(false) => "is-worse",
             None => "",
         };
-        let change = self.texts.quantity(&change.abs());
+        let by = self.texts.quantity(&by.abs());
+        let change = match change {
+            Change::Percent(_) => format!("{arrow} {by} %"),
+            Change::Points(_) => format!("{arrow} {}", self.texts.t1("dashboard-points", "points", by)),
+            // How much that is in percent nobody can say.
+            Change::FromNothing(_) => arrow.to_owned(),
+        };
         let key = if self.view.before.so_far { "dashboard-before-so-far" } else { "dashboard-before" };
         let text = self.texts.t1(key, "before", number(self.texts, tile.kpi, &before));
-        Some((class, format!("{arrow} {change} % · {text}")))
+        Some((class, format!("{change} · {text}")))
     }
 
     /// Up to what the figures hold.
@@ -304,32 +319,49 @@ struct EventsPage<'a> {
     zone: Tz,
     kpi: Kpi,
     address: String,
-    /// The address with what the list is narrowed to.
-    here: String,
     /// What it is narrowed to, in words.
     narrowed: Vec<String>,
     page: Page,
+    list: List<'a>,
     now: DateTime<Utc>,
 }
 
+/// The events, newest first; `here` is the address of the first page.
+fn behind<'a>(texts: &'a Texts, zone: Tz, kpi: Kpi, page: &Page, here: &str, later: bool) -> List<'a> {
+    let row = |event: &EventBehind| {
+        let place = [event.station.as_str(), event.machine.as_str()].join(" ");
+        let uid = event.uid.as_deref().unwrap_or_default();
+        let row = Row::new([
+            Cell::code(uid),
+            Cell::text(texts.time(&event.at, zone)),
+            Cell::text(&event.plant),
+            Cell::text(texts.or(&format!("trace-stage-{}", event.stage), &event.stage)),
+            Cell::text(&event.item),
+            Cell::text(place.trim()),
+            Cell::text(texts.number(event.adds)),
+            Cell::text(&event.detail),
+        ]);
+        if uid.is_empty() { row } else { row.to(format!("/trace/{uid}")) }
+    };
+    let none = if kpi.is_share() { "dashboard-events-none-share" } else { "dashboard-events-none" };
+    List::new(texts, here)
+        .columns([
+            Column::called("UID"),
+            Column::new("dashboard-when"),
+            Column::new("dashboard-plant"),
+            Column::new("dashboard-stage"),
+            Column::new("dashboard-item"),
+            Column::new("dashboard-where"),
+            Column::new("dashboard-count").number(),
+            Column::new("dashboard-detail"),
+        ])
+        .rows(page.events.iter().map(row))
+        .empty(texts.t(none))
+        .first(later.then(|| here.to_owned()))
+        .next(page.next.as_ref().map(|next| format!("{here}&after={next}")))
+}
+
 impl EventsPage<'_> {
-    fn columns(&self) -> [&'static str; 8] {
-        ["when", "plant", "stage", "uid", "item", "where", "count", "detail"]
-    }
-
-    /// The head of a column, which stands beside each cell where rows are stacked.
-    fn column(&self, name: &str) -> String {
-        if name == "uid" { "UID".into() } else { self.texts.t(&format!("dashboard-{name}")) }
-    }
-
-    fn place(&self, event: &EventBehind) -> String {
-        [event.station.as_str(), event.machine.as_str()].join(" ").trim().to_owned()
-    }
-
-    fn stage(&self, stage: &str) -> String {
-        self.texts.or(&format!("trace-stage-{stage}"), stage)
-    }
-
     fn count(&self, n: &i64) -> String {
         self.texts.number(*n)
     }
@@ -394,7 +426,9 @@ async fn events(
             let here = [address(&asked), pairs(&said)].join("&");
             let narrowed = said.iter().map(|(of, value)| narrowed_to(texts, of, value)).collect();
             let (address, zone) = (address(&asked), caller.zone);
-            let view = EventsPage { texts, zone, kpi, address, here, narrowed, page, now };
+            let here = format!("/dashboards/events/{}?{here}", kpi.name());
+            let list = behind(texts, zone, kpi, &page, &here, !after.is_empty());
+            let view = EventsPage { texts, zone, kpi, address, narrowed, page, list, now };
             shell.page(&headers, &view)
         }
         Err(problem) if service::is_waiting(&problem) => {
@@ -409,39 +443,52 @@ async fn events(
 struct TargetsPage<'a> {
     texts: &'a Texts,
     targets: Vec<Target>,
-    plants: Vec<String>,
-    /// Whether one may set those for all plants.
-    everywhere: bool,
-    may_set: bool,
-    typed: &'a Wish,
-    error: Option<&'a Problem>,
+    /// The form that sets one, for who may.
+    fields: Option<Fields<'a>>,
+}
+
+/// Versions of the targets that a page shows: `packed:KOL=3,packed:=1`.
+fn seen(targets: &[Target]) -> String {
+    let one = |one: &Target| format!("{}:{}={}", one.kpi.name(), one.plant, one.version);
+    targets.iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+/// What a target of a figure is counted in.
+fn unit_of(texts: &Texts, kpi: Kpi) -> String {
+    texts.t(if kpi.is_share() {
+        "dashboard-unit-share"
+    } else if kpi.target_per_day() {
+        "dashboard-unit-day"
+    } else {
+        "dashboard-unit-now"
+    })
+}
+
+/// The form that sets a target, at these plants, or `everywhere`.
+fn target_fields<'a>(
+    texts: &'a Texts,
+    targets: &[Target],
+    (plants, everywhere): (Vec<String>, bool),
+    typed: &Wish,
+) -> Fields<'a> {
+    let said = |kpi: Kpi| format!("{} ({})", texts.t(&format!("kpi-{}", kpi.name())), unit_of(texts, kpi));
+    let kpis = Kpi::ALL.map(|kpi| (kpi.name().to_owned(), said(kpi)));
+    let every = everywhere.then(|| (String::new(), texts.t("dashboard-each-plant")));
+    let plants = every.into_iter().chain(plants.into_iter().map(|code| (code.clone(), code)));
+    Fields::new(texts, "/dashboards/targets", texts.t("dashboard-set")).hidden("seen", seen(targets)).inputs(
+        [
+            Input::choice("kpi", texts.t("dashboard-figure"), kpis).value(&typed.kpi).required(),
+            Input::choice("plant", texts.t("dashboard-plant"), plants)
+                .value(&typed.plant)
+                .is_required(!everywhere),
+            Input::number("target", texts.t("dashboard-should-be")).value(&typed.target),
+        ],
+    )
 }
 
 impl TargetsPage<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        let errors = &self.error?.errors;
-        errors.iter().find(|error| error.field == field).map(|error| error.detail.as_str())
-    }
-
-    /// Versions of the targets that the page shows: `packed:KOL=3,packed:=1`.
-    fn seen(&self) -> String {
-        let one = |one: &Target| format!("{}:{}={}", one.kpi.name(), one.plant, one.version);
-        self.targets.iter().map(one).collect::<Vec<_>>().join(",")
-    }
-
-    fn kpis(&self) -> [Kpi; 11] {
-        Kpi::ALL
-    }
-
     fn unit(&self, kpi: &Kpi) -> String {
-        let key = if kpi.is_share() {
-            "dashboard-unit-share"
-        } else if kpi.target_per_day() {
-            "dashboard-unit-day"
-        } else {
-            "dashboard-unit-now"
-        };
-        self.texts.t(key)
+        unit_of(self.texts, *kpi)
     }
 }
 
@@ -465,15 +512,12 @@ async fn show_targets(
     let own = caller.plants(&DASHBOARD_TARGETS);
     let codes: Vec<String> =
         state.db.tx(&caller.at(&DASHBOARD_READ), async |tx| platform::tenancy::plant_codes(tx).await).await?;
-    let view = TargetsPage {
-        texts: &caller.texts,
-        targets,
-        plants: codes.into_iter().filter(|code| own.has(code)).collect(),
-        everywhere: matches!(own, Plants::All),
-        may_set: caller.may(&DASHBOARD_TARGETS),
-        typed,
-        error,
-    };
+    let plants: Vec<String> = codes.into_iter().filter(|code| own.has(code)).collect();
+    let everywhere = matches!(own, Plants::All);
+    let fields = caller
+        .may(&DASHBOARD_TARGETS)
+        .then(|| target_fields(&caller.texts, &targets, (plants, everywhere), typed).problem(error));
+    let view = TargetsPage { texts: &caller.texts, targets, fields };
     Shell::new(state, caller, caller.t("dashboard-targets"), HREF)
         .under(HREF, caller.t("nav-dashboards"))
         .page(headers, &view)
@@ -486,7 +530,7 @@ struct Typed {
     kpi: String,
     plant: String,
     target: String,
-    /// What the page showed, as [`TargetsPage::seen`] writes it.
+    /// What the page showed, as [`seen`] writes it.
     seen: String,
 }
 

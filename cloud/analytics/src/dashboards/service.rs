@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use platform::audit::{self, Entry};
 use platform::ctx::Plants;
 use platform::db::DbError;
+use platform::i18n::plain_number;
 use platform::web::{AppState, Caller, Problem};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use super::ask::{self, Bars, Counts, Scope, Until};
 use super::model::{Before, Board, Kpi, Span, Tile, percent};
 use super::store;
+use super::today::{self, Clock};
 use crate::mirror::{Freshness, Mirrors};
 use crate::rights::{DASHBOARD_READ, DASHBOARD_TARGETS};
 
@@ -144,42 +145,31 @@ pub(super) fn is_code(plant: &str) -> bool {
     plant.len() == 3 && plant.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Plants as [`store::plants`] has them: code, name and time zone.
-pub(super) type Plant = (String, String, String);
-
-/// The days and plants of a question that the caller may ask, and the zone by whose clocks
-/// today is today: that of the plant, where it is about one.
+/// The days and plants of a question that the caller may ask, and which day it is there.
 ///
 /// # Errors
 /// 400 `dashboard.days`, or 404 for a plant that is not there for the caller.
 pub(super) fn scope(
     caller: &Caller,
     asked: &Asked,
-    all: &[Plant],
+    clocks: &[Clock],
     now: DateTime<Utc>,
-) -> Result<(Scope, Tz), Problem> {
+) -> Result<(Scope, NaiveDate), Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
     let mut plants = caller.in_focus(&DASHBOARD_READ).plants.codes();
     if !asked.plant.is_empty() {
         let own = caller.plants(&DASHBOARD_READ);
-        let known = all.iter().any(|(code, ..)| *code == asked.plant);
+        let known = clocks.iter().any(|clock| clock.plant == asked.plant);
         if !known || !is_code(&asked.plant) || !own.has(&asked.plant) {
             return Err(Problem::not_found());
         }
         plants = Some(vec![asked.plant.clone()]);
     }
-    let zone = match plants.as_deref() {
-        Some([one]) => zone_of(all, one).unwrap_or(caller.zone),
-        _ => caller.zone,
-    };
-    let today = now.with_timezone(&zone).date_naive();
+    let shown = |clock: &&Clock| plants.as_ref().is_none_or(|codes| codes.contains(&clock.plant));
+    let today = today::over(&clocks.iter().filter(shown).collect::<Vec<_>>(), caller.zone, now);
     let span = Span::read(&asked.period, &asked.from, &asked.to, today)
         .ok_or_else(|| Problem::bad_request("dashboard.days", ""))?;
-    Ok((Scope { span, plants }, zone))
-}
-
-fn zone_of(all: &[Plant], plant: &str) -> Option<Tz> {
-    all.iter().find(|(code, ..)| code == plant).map(|(.., zone)| platform::i18n::zone(zone))
+    Ok((Scope { span, plants }, today))
 }
 
 /// What the mirror answers for a dashboard.
@@ -208,18 +198,18 @@ pub async fn view(
 ) -> Result<View, Problem> {
     caller.require_somewhere(&DASHBOARD_READ)?;
     let cx = caller.at(&DASHBOARD_READ);
-    let all_plants =
-        state.db.tx(&cx, async |tx| Ok::<_, DbError>(store::plants(tx, caller.texts.lang).await?)).await?;
-    let (scope, zone) = scope(caller, asked, &all_plants, now)?;
-    let today = now.with_timezone(&zone).date_naive();
+    let (all_plants, clocks) = state
+        .db
+        .tx(&cx, async |tx| {
+            Ok::<_, DbError>((store::plants(tx, caller.texts.lang).await?, store::clocks(tx, now).await?))
+        })
+        .await?;
+    let (scope, today) = scope(caller, asked, &clocks, now)?;
     let by_month = asked.period == "month" && asked.from.is_empty() && asked.to.is_empty();
     let before = Before::of(&scope.span, by_month, today);
     let until = before.so_far.then(|| Until {
-        plants: all_plants
-            .iter()
-            .map(|(code, _, zone)| (code.clone(), before.until(now, platform::i18n::zone(zone))))
-            .collect(),
-        others: before.until(now, zone),
+        plants: clocks.iter().map(|clock| (clock.plant.clone(), before.until(now, clock.zone))).collect(),
+        others: before.until(now, caller.zone),
     });
     let question = scope.clone();
     let mirrored = mirrors
@@ -474,7 +464,7 @@ pub async fn set_target(
         wrong = wrong.field("kpi", text("dashboard-wrong-kpi"));
     }
     let typed = wish.target.trim();
-    let number = if typed.is_empty() { None } else { typed.parse::<Decimal>().ok() };
+    let number = if typed.is_empty() { None } else { plain_number(typed).parse::<Decimal>().ok() };
     let share = kpi.is_some_and(Kpi::is_share);
     let most = if share { Decimal::from(100) } else { Decimal::from(1_000_000_000) };
     let fits = number.is_some_and(|n| n >= Decimal::ZERO && n <= most && n.scale() <= 6);

@@ -1,10 +1,14 @@
 //! SQL of the dashboards on Postgres: targets, work in progress, and how current plants are.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use platform::db::Tx;
 use platform::i18n::Lang;
 use rust_decimal::Decimal;
 use sqlx::Error;
+
+use super::today::Clock;
 
 /// A target as it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -189,6 +193,55 @@ pub async fn plants(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String, Stri
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|row| (row.code, row.name, row.time_zone)).collect())
+}
+
+/// What is known of the days of each plant at this moment.
+pub async fn clocks(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Clock>, Error> {
+    let tenant = tx.tenant();
+    let shifts = sqlx::query!(
+        "select plant, starts, ends from shifts where tenant_id = $1 and deleted_at is null \
+         order by plant, starts, shift",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut of_plant: BTreeMap<String, Vec<(NaiveTime, NaiveTime)>> = BTreeMap::new();
+    for row in shifts {
+        of_plant.entry(row.plant).or_default().push((row.starts, row.ends));
+    }
+    let told = sqlx::query!(
+        "select p.code, e.occurred_at, e.production_date \
+         from plants p \
+         cross join lateral ( \
+             select occurred_at, production_date from lifecycle_events e \
+             where e.tenant_id = $1 and e.plant = p.code and e.production_date is not null \
+               and e.occurred_at > $2::timestamptz - interval '2 hours' and e.occurred_at <= $2 \
+             order by e.occurred_at desc limit 1) e \
+         where p.tenant_id = $1 and p.deleted_at is null",
+        tenant,
+        now,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let mut told: BTreeMap<String, (DateTime<Utc>, NaiveDate)> = told
+        .into_iter()
+        .filter_map(|row| Some((row.code, (row.occurred_at, row.production_date?))))
+        .collect();
+    let plants = sqlx::query!(
+        "select code, time_zone from plants where tenant_id = $1 and deleted_at is null",
+        tenant,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(plants
+        .into_iter()
+        .map(|row| Clock {
+            zone: platform::i18n::zone(&row.time_zone),
+            shifts: of_plant.remove(&row.code).unwrap_or_default(),
+            told: told.remove(&row.code),
+            plant: row.code,
+        })
+        .collect())
 }
 
 /// Plants that may have recorded what has not come yet: not heard of since `since`, or with

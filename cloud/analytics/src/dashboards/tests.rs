@@ -15,15 +15,15 @@ use super::model::{Before, Span};
 use crate::mirror::Mirrors;
 use crate::world::{Chance, Say, World, event, mirrors};
 
-struct Office {
+pub(super) struct Office {
     router: Router,
     key: String,
-    mirrors: Mirrors,
+    pub(super) mirrors: Mirrors,
     _dir: tempfile::TempDir,
 }
 
 impl Office {
-    async fn of(world: &World) -> Self {
+    pub(super) async fn of(world: &World) -> Self {
         let (mirrors, dir) = mirrors();
         let modules = vec![crate::module(&mirrors)];
         let state = AppState::builder(world.test.db.clone()).modules(&modules).build();
@@ -34,7 +34,7 @@ impl Office {
         office
     }
 
-    async fn follow(&self, world: &World) {
+    pub(super) async fn follow(&self, world: &World) {
         self.mirrors.catch_up(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
     }
 
@@ -59,23 +59,23 @@ impl Office {
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(super) async fn json(&self, path: &str) -> Value {
         let (status, text) = self.call("GET", path, "application/json", None).await;
         assert_eq!(status, StatusCode::OK, "{path}: {text}");
         serde_json::from_str(&text).unwrap()
     }
 
-    async fn page(&self, path: &str) -> String {
+    pub(super) async fn page(&self, path: &str) -> String {
         let (status, text) = self.call("GET", path, "text/html", None).await;
         assert_eq!(status, StatusCode::OK, "{path}: {text}");
         text
     }
 }
 
-const ALL_DAYS: &str = "period=days&from=2025-01-01&to=2025-04-30";
+pub(super) const ALL_DAYS: &str = "period=days&from=2025-01-01&to=2025-04-30";
 const BOARDS: [&str; 5] = ["executive", "plant", "production", "quality", "receiving"];
 
-fn tile<'a>(board: &'a Value, kpi: &str) -> &'a Value {
+pub(super) fn tile<'a>(board: &'a Value, kpi: &str) -> &'a Value {
     board["tiles"].as_array().unwrap().iter().find(|tile| tile["kpi"] == kpi).unwrap()
 }
 
@@ -95,6 +95,12 @@ async fn no_data_is_said_and_is_never_zero() {
         assert!(page.contains("no data") && !page.contains("<strong>0"), "{board}: {page}");
         assert!(!page.contains("data-chart"), "{board}: nothing is drawn of nothing");
         assert!(page.contains("Not everything has come yet from: KOL"), "plants that were never heard of");
+        if view["tiles"].as_array().unwrap().iter().any(|tile| tile["kpi"] == "wip") {
+            assert!(page.contains("a unit leaves work when it is put away"), "what counts is said: {page}");
+        }
+        assert!(page.contains("<div class=\"db-behind\">"), "it has its place, whether there is one or not");
+        let by_plant = "role=\"region\" aria-label=\"By plant\" tabindex=\"0\"";
+        assert_eq!(page.contains(by_plant), board != "plant", "{board}: {page}");
     }
 }
 
@@ -147,7 +153,7 @@ async fn what_is_behind_a_figure_adds_up_to_it() {
     assert_eq!(of_plants, number(tile(&view, "received")));
     let page = office.page(&format!("/dashboards/events/received?{ALL_DAYS}")).await;
     assert!(page.contains("/trace/UID-SAIF-"), "{page}");
-    assert!(page.contains("db-stack") && page.contains("data-label=\"When\""), "it can be read by phone");
+    assert!(page.contains("tw-list") && page.contains("data-label=\"When\""), "it can be read by phone");
     let page = office.page(&format!("/dashboards/quality?{ALL_DAYS}")).await;
     assert!(page.contains("data-chart") && page.contains("CRACK") && page.contains("<details"), "{page}");
 }
@@ -499,7 +505,7 @@ async fn a_mirror_that_is_set_aside_is_said_to_have_no_data() {
         sqlx::query_as(sql).bind(world.tenant).fetch_one(&mut owner).await.unwrap()
     };
     let program = format!("{} {}", env!("CARGO_PKG_VERSION"), crate::mirror::VERSION);
-    let crash = json!({ "times": 2, "doing": {
+    let crash = json!({ "times": 4, "doing": {
         "act": "step", "stretch": { "after": 0, "through": 1, "batches": 1 },
         "origin": { "generation": origin.0, "placement": origin.1, "program": program } } });
     std::fs::write(settings.crashed(world.tenant), crash.to_string()).unwrap();

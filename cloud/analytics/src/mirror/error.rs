@@ -21,14 +21,23 @@ pub enum MirrorError {
         /// The last batch there was.
         head: i64,
     },
-    /// Feeding it ended the process time and again, so it is not tried any more.
+    /// Feeding it ended the process time and again, so it is tried once a day.
     #[error(
         "this mirror is set aside: feeding it up to batch {batch} ended the process more than once; \
-         `cloud mirror rebuild` tries anew"
+         it is tried once a day, and `cloud mirror rebuild` tries at once"
     )]
     Aside {
         /// The last batch of what could not be fed.
         batch: i64,
+    },
+    /// Questions of it ended the process time and again, so it is not asked any more.
+    #[error(
+        "this mirror is set aside: questions of it ended the process more than once; \
+         `cloud mirror rebuild` tries anew"
+    )]
+    AsideAsked {
+        /// The process before did so.
+        now: bool,
     },
     /// It was built anew time and again, and each time was damaged.
     #[error("this mirror is damaged again and again; it is built anew within the hour")]
@@ -63,6 +72,12 @@ impl From<sqlx::Error> for MirrorError {
 }
 
 impl MirrorError {
+    /// Whether it is set aside, for what ended the process time and again.
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        matches!(self, Self::Aside { .. } | Self::AsideAsked { .. })
+    }
+
     /// Whether the file itself may be bad, so that it is thrown away and built anew.
     #[must_use]
     pub fn is_damage(&self) -> bool {
@@ -100,7 +115,7 @@ impl From<MirrorError> for Problem {
         let code = match &error {
             MirrorError::Elsewhere | MirrorError::Locked(_) => "mirror.elsewhere",
             MirrorError::Building { .. } | MirrorError::Worn => "mirror.building",
-            MirrorError::Aside { .. } => "mirror.aside",
+            MirrorError::Aside { .. } | MirrorError::AsideAsked { .. } => "mirror.aside",
             MirrorError::TimedOut => "mirror.too_long",
             MirrorError::Busy | MirrorError::Closed => "mirror.busy",
             MirrorError::Db(_) | MirrorError::Duck(_) | MirrorError::Io(_) | MirrorError::Other(_) => {

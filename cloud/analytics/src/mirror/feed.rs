@@ -18,10 +18,13 @@ use super::schema::VOIDABLE;
 use super::source::{EventRow, LinkRow, OrderRow, Place, Step, SubjectRow};
 use super::value::{date, day_of, moment, outside, quantity};
 use super::voids::Corrections;
-use super::{firsts, sums};
+use super::{firsts, goods, sums};
 
 /// Of the roles of proto `Role`, those of a UID that an event is about or that it made.
 const ABOUT: [i16; 3] = [0, 1, 3];
+/// Those of a package, and of what goes into it.
+const PARENT: i16 = 4;
+const CHILD: i16 = 5;
 /// Type of an order that names the supplier where the lot does not.
 const ORDER_OF_SUPPLIER: &str = "po";
 /// Type of a customer's order.
@@ -71,6 +74,7 @@ pub fn built(file: &mut File) -> Result<(), MirrorError> {
     file.under(Act::Sums, file.here(), |file| {
         file.conn.execute_batch("begin")?;
         let done = firsts::renew_all(&file.conn)
+            .and_then(|()| goods::renew_all(&file.conn))
             .and_then(|()| sums::renew_all(&file.conn))
             .and_then(|()| file.conn.execute_batch("update mirror set built = true; commit"));
         if done.is_err() {
@@ -169,6 +173,8 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
             s.units,
             s.key,
             s.minted,
+            // Counted below, or when all is there.
+            0,
             quantity(event.accepted_quantity),
             quantity(event.rejected_quantity),
             s.unit.lot,
@@ -259,6 +265,33 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     rows.flush()?;
     drop(rows);
 
+    let mut rows = conn.appender("fact_packing")?;
+    for event in step.events.iter().filter(|event| goods::STAGES.contains(&event.stage)) {
+        let Some((s, _)) = shared.get(&event.place()) else { continue };
+        let subjects = of_event.get(&event.place()).unwrap_or(&none);
+        let package = subjects.iter().find(|subject| subject.role == PARENT).map(|subject| subject.key);
+        for (ordinal, subject) in subjects.iter().enumerate() {
+            let content = goods::packs(event.stage) && subject.role == CHILD;
+            rows.append_row(params![
+                s.agent,
+                event.epoch,
+                event.seq,
+                i32::try_from(ordinal).unwrap_or(i32::MAX),
+                moment(event.occurred_at),
+                date(day(event)),
+                s.plant,
+                event.stage,
+                event.action,
+                subject.role,
+                subject.key,
+                package.filter(|_| content),
+                s.void
+            ])?;
+        }
+    }
+    rows.flush()?;
+    drop(rows);
+
     // Links of a correction that waited for an event of this step, which are made only now,
     // under the place of the correction.
     let early: Vec<Place> =
@@ -274,7 +307,8 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     let place = |link: &LinkRow| (link.agent_id, link.epoch, link.seq);
     let mut rows = conn.appender("fact_genealogy")?;
     let late = step.early_links.iter().filter(|link| early.contains(&place(link)));
-    for link in step.links.iter().chain(late) {
+    let links: Vec<&LinkRow> = step.links.iter().chain(late).collect();
+    for link in &links {
         let agent = dims.id(Dim::Agent, 0, &link.agent_id.to_string());
         let plant = dims.id(Dim::Plant, 0, &link.plant);
         let day = day_of(link.production_date, link.occurred_at, link.occurred_offset_min);
@@ -298,7 +332,7 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     drop(rows);
 
     let mut touched: BTreeSet<NaiveDate> = step.events.iter().map(day).collect();
-    let (days, mut keys) = judge_again(conn, dims, corrections, step, &pairs)?;
+    let Judged { days, mut keys, packed } = judge_again(conn, dims, corrections, step, &pairs)?;
     touched.extend(days);
     // Units born in this step were perhaps told of before, by another plant. Before what the
     // registry held when the file was begun there was nothing to tell late.
@@ -310,6 +344,9 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
             keys.extend(about(subjects).iter().map(|subject| subject.key));
         }
         touched.extend(firsts::renew(conn, &keys)?);
+        let mut moved = goods::told(step, &links);
+        moved.extend(packed);
+        touched.extend(goods::renew(conn, &moved)?);
         sums::renew(conn, &touched)?;
     }
     dims.write(conn, named(&step.names))?;
@@ -415,19 +452,28 @@ fn unit(subject: Option<&SubjectRow>, (purchase, _): Orders<'_>, names: &Names, 
     }
 }
 
-/// Events of earlier steps on which a correction of this one bears, directly or not. Answers
-/// the days on which something of them counts otherwise from now on, and the units of their
-/// results.
+/// What counts otherwise from now on since something was corrected.
+#[derive(Default)]
+struct Judged {
+    /// The days of the events.
+    days: BTreeSet<NaiveDate>,
+    /// The units of their results.
+    keys: HashSet<i64>,
+    /// The UIDs that they packed or sent away.
+    packed: HashSet<i64>,
+}
+
+/// Events of earlier steps on which a correction of this one bears, directly or not.
 fn judge_again(
     conn: &Connection,
     dims: &mut Dims,
     corrections: &Corrections,
     step: &Step,
     pairs: &[(Uuid, Uuid)],
-) -> Result<(BTreeSet<NaiveDate>, HashSet<i64>), MirrorError> {
-    let (mut days, mut keys) = (BTreeSet::new(), HashSet::new());
+) -> Result<Judged, MirrorError> {
+    let mut judged = Judged::default();
     if pairs.is_empty() {
-        return Ok((days, keys));
+        return Ok(judged);
     }
     let touched: HashSet<Uuid> = pairs.iter().flat_map(|(by, _)| corrections.above(*by)).collect();
     let own: HashSet<Place> = step.events.iter().map(EventRow::place).collect();
@@ -444,12 +490,13 @@ fn judge_again(
     rows.flush()?;
     drop(rows);
     if any {
-        days = firsts::days(
+        judged.days = firsts::days(
             conn,
             "select distinct f.day::varchar from fact_lifecycle f join judged j \
              on f.agent = j.agent and f.epoch = j.epoch and f.seq = j.seq",
         )?;
-        keys = judged_units(conn)?;
+        judged.keys = judged_units(conn, "fact_inspection")?;
+        judged.packed = judged_units(conn, "fact_packing")?;
         for table in VOIDABLE {
             conn.execute_batch(&format!(
                 "update {table} set void = j.void from judged j \
@@ -459,15 +506,15 @@ fn judge_again(
         }
     }
     conn.execute_batch("drop table judged")?;
-    Ok((days, keys))
+    Ok(judged)
 }
 
-/// The units of results that are judged again.
-fn judged_units(conn: &Connection) -> duckdb::Result<HashSet<i64>> {
-    let mut asked = conn.prepare(
-        "select distinct f.key from fact_inspection f join judged j \
-         on f.agent = j.agent and f.epoch = j.epoch and f.seq = j.seq",
-    )?;
+/// The units of facts that are judged again; the table is one of this program's own.
+fn judged_units(conn: &Connection, table: &'static str) -> duckdb::Result<HashSet<i64>> {
+    let mut asked = conn.prepare(&format!(
+        "select distinct f.key from {table} f join judged j \
+         on f.agent = j.agent and f.epoch = j.epoch and f.seq = j.seq"
+    ))?;
     let mut rows = asked.query([])?;
     let mut keys = HashSet::new();
     while let Some(row) = rows.next()? {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use duckdb::{Config, Connection};
 use uuid::Uuid;
 
+use super::asking::{self, Asking};
 use super::dims::Dims;
 use super::error::MirrorError;
 use super::marks::{Act, Crash, Marks, Origin, Stretch, gone};
@@ -72,6 +73,16 @@ impl Settings {
     #[must_use]
     pub fn crashed(&self, tenant: Uuid) -> PathBuf {
         self.at(tenant, "crashed")
+    }
+
+    /// The mark of a question of the file.
+    pub(super) fn asking(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "asking")
+    }
+
+    /// What is known of processes that ended within questions of the file.
+    pub(super) fn asked(&self, tenant: Uuid) -> PathBuf {
+        self.at(tenant, "asked")
     }
 
     /// When it was last compared with Postgres, and what that found.
@@ -178,6 +189,16 @@ pub(super) struct Guarded {
     marks: Marks,
     /// What ended a process at these facts, until it has been got over.
     pub crash: Option<Crash>,
+    asking: Asking,
+}
+
+/// What was found when a file was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Found {
+    /// One that was there had to be thrown away.
+    pub thrown: bool,
+    /// The process before ended within a question of it.
+    pub within_question: bool,
 }
 
 /// An open mirror. It lives on its owner's thread.
@@ -194,32 +215,44 @@ pub struct File {
 impl File {
     /// Opens a tenant's file, or makes it, for a generation at a place. A file that was
     /// being opened or written when the process ended, that cannot be read, or that is of
-    /// another version, generation or place, is thrown away first; `true` says so.
+    /// another version, generation or place, is thrown away first, and so is one within
+    /// whose questions processes ended twice in a row.
     ///
     /// # Errors
-    /// When not even a new file can be made, or [`MirrorError::Aside`] where feeding it ended
-    /// the process time and again.
+    /// When not even a new file can be made, [`MirrorError::Aside`] where feeding it ended the
+    /// process time and again, or [`MirrorError::AsideAsked`] where questions did.
     pub fn open(
         settings: &Settings,
         tenant: Uuid,
         generation: i64,
         placement: &str,
-    ) -> Result<(Self, bool), MirrorError> {
+    ) -> Result<(Self, Found), MirrorError> {
         let mark = settings.mark(tenant);
         let had = settings.path(tenant).exists();
         let marks = Marks::of(settings, tenant, Origin::new(generation, placement));
-        let (crash, found) = marks.look()?;
+        let (crash, fed) = marks.look()?;
         if let Some(crash) = crash.as_ref().filter(|crash| crash.sets_aside()) {
             return Err(MirrorError::Aside { batch: crash.doing.stretch.through });
         }
+        let left = asking::look(settings, tenant, marks.origin(), Utc::now())?;
+        if left.sets_aside() {
+            return Err(MirrorError::AsideAsked { now: left.within });
+        }
+        if left.within {
+            tracing::error!(%tenant, "the process ended within a question of this mirror");
+        }
         let mut thrown = false;
-        if mark.exists() || found {
-            let doing = crash.as_ref().filter(|_| found).map(|crash| &crash.doing);
+        if left.builds_anew() {
+            tracing::error!(%tenant, "that was not the first time; this mirror is built anew");
+            settings.throw_away(tenant)?;
+            thrown = had;
+        }
+        if mark.exists() || fed {
+            let doing = crash.as_ref().filter(|_| fed).map(|crash| &crash.doing);
             tracing::warn!(%tenant, ?doing, "the process ended while it opened or fed this mirror; it is built anew");
             settings.throw_away(tenant)?;
             thrown = had;
         }
-        let guarded = Guarded { marks, crash };
         std::fs::create_dir_all(settings.temp(tenant))?;
         DiskFile::create(&mark)?.sync_all()?;
         DiskFile::open(&settings.dir)?.sync_all()?;
@@ -246,7 +279,15 @@ impl File {
             }
         };
         std::fs::remove_file(&mark)?;
-        Ok((Self { conn, meta, dims, corrections, guarded }, thrown))
+        let guarded = Guarded { marks, crash, asking: Asking::begin(settings, tenant)? };
+        let found = Found { thrown, within_question: left.within };
+        Ok((Self { conn, meta, dims, corrections, guarded }, found))
+    }
+
+    /// Asks it under a mark, as [`Self::under`] writes.
+    pub(super) fn asked<T>(&self, question: impl FnOnce(&Connection) -> T) -> T {
+        let _within = self.guarded.asking.within();
+        question(&self.conn)
     }
 
     /// Writes something into it under a mark, by which whoever comes after knows what ended
@@ -347,14 +388,16 @@ mod tests {
         let settings = Settings::new(dir.path());
         let [gone, stays] = [1, 2].map(Uuid::from_u128);
         // The last one is what a process leaves that is killed while it notes an export.
-        for ending in ["duckdb", "duckdb.wal", "feeding", "crashed", "exported", "checked", "new"] {
+        let marks = ["asking", "asked"];
+        let others = ["duckdb", "duckdb.wal", "feeding", "crashed", "exported", "checked", "new"];
+        for ending in others.into_iter().chain(marks) {
             std::fs::write(settings.at(gone, ending), "").unwrap();
             std::fs::write(settings.at(stays, ending), "").unwrap();
         }
         settings.remove(gone).unwrap();
         assert_eq!(settings.tenants().unwrap(), [stays]);
         settings.throw_away(stays).unwrap();
-        assert_eq!(settings.files().unwrap().len(), 5, "what is known of crashes, exports and checks stays");
+        assert_eq!(settings.files().unwrap().len(), 7, "what is known of crashes, exports and checks stays");
         settings.remove(stays).unwrap();
         assert!(settings.tenants().unwrap().is_empty());
     }

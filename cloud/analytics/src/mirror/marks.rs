@@ -9,6 +9,7 @@
 use std::fs::File as DiskFile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,12 @@ use super::file::Settings;
 use super::schema::VERSION;
 
 /// How many crashes at one spot set a mirror aside: the first may be the file's fault, which
-/// is built anew.
-const ENOUGH: u32 = 2;
+/// is built anew. A kill from outside leaves the same mark, and a process that is killed soon
+/// after each start is at the same batch each time: two hundred kills met one twice.
+const ENOUGH: u32 = 4;
+/// How long a mirror that was set aside is left alone before it is tried once more, for what
+/// ended the process may have been outside of it.
+const LEFT_ALONE: Duration = Duration::from_hours(24);
 
 /// What is written into a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +93,15 @@ impl Crash {
         self.times >= ENOUGH
     }
 
+    /// As it is looked at so long after it was found: one that set aside is tried once more
+    /// after a while, and sets aside at once if it happens again.
+    fn left(self, age: Duration) -> Self {
+        if self.sets_aside() && age >= LEFT_ALONE {
+            return Self { times: ENOUGH.saturating_sub(1), ..self };
+        }
+        self
+    }
+
     /// Whether it has been got over: what ended the process then has been done.
     pub fn is_over(&self, act: Act, through: i64) -> bool {
         self.doing.act == act && (act != Act::Step || through >= self.doing.stretch.through)
@@ -126,6 +140,10 @@ impl Drop for Mark {
 }
 
 impl Marks {
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     pub fn of(settings: &Settings, tenant: Uuid, origin: Origin) -> Self {
         Self { feeding: settings.feeding(tenant), crashed: settings.crashed(tenant), origin }
     }
@@ -134,6 +152,10 @@ impl Marks {
     /// now.
     pub fn look(&self) -> std::io::Result<(Option<Crash>, bool)> {
         let earlier = read::<Crash>(&self.crashed)?.filter(|crash| crash.doing.origin == self.origin);
+        let earlier = match earlier {
+            Some(crash) => Some(crash.left(age(&self.crashed)?)),
+            None => None,
+        };
         let found = read::<Doing>(&self.feeding)?.filter(|doing| doing.origin == self.origin);
         let Some(doing) = found else {
             // One that is not whole stands for nothing that was begun.
@@ -162,7 +184,7 @@ impl Marks {
 }
 
 /// `None` where there is none, or it is not whole.
-fn read<T: DeserializeOwned>(path: &Path) -> std::io::Result<Option<T>> {
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> std::io::Result<Option<T>> {
     match std::fs::read(path) {
         Ok(text) => Ok(serde_json::from_slice(&text).ok()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -170,7 +192,13 @@ fn read<T: DeserializeOwned>(path: &Path) -> std::io::Result<Option<T>> {
     }
 }
 
-fn write(path: &Path, what: &impl Serialize) -> std::io::Result<DiskFile> {
+/// How long ago a file was written; nothing for one that a wrong clock puts into the future.
+fn age(path: &Path) -> std::io::Result<Duration> {
+    let written = std::fs::metadata(path)?.modified()?;
+    Ok(SystemTime::now().duration_since(written).unwrap_or_default())
+}
+
+pub(super) fn write(path: &Path, what: &impl Serialize) -> std::io::Result<DiskFile> {
     let mut file = DiskFile::create(path)?;
     file.write_all(&serde_json::to_vec(what)?)?;
     Ok(file)
@@ -193,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_batch_twice_sets_aside_and_nothing_less_does() {
+    fn the_same_batch_again_and_again_sets_aside_and_nothing_less_does() {
         let first = Crash::after(None, doing(Act::Step, 90, 100));
         assert!(!first.sets_aside());
         let within = Crash::after(Some(first.clone()), doing(Act::Step, 95, 96));
@@ -203,9 +231,41 @@ mod tests {
         assert!(!Crash::after(Some(within.clone()), doing(Act::Sums, 95, 96)).sets_aside());
         let restored = Doing { origin: Origin::new(2, "shared"), ..doing(Act::Step, 95, 96) };
         assert!(!Crash::after(Some(within.clone()), restored).sets_aside(), "other facts");
-        assert!(Crash::after(Some(within), doing(Act::Step, 95, 96)).sets_aside());
-        let sums = Crash::after(None, doing(Act::Sums, 99, 100));
-        assert!(Crash::after(Some(sums), doing(Act::Sums, 119, 120)).sets_aside());
+        let again = |crash: Crash, act, after, through| {
+            (1..ENOUGH).fold(crash, |crash, _| {
+                assert!(!crash.sets_aside(), "{} times", crash.times);
+                Crash::after(Some(crash), doing(act, after, through))
+            })
+        };
+        assert!(again(within, Act::Step, 95, 96).sets_aside());
+        assert!(again(Crash::after(None, doing(Act::Sums, 99, 100)), Act::Sums, 119, 120).sets_aside());
+    }
+
+    #[test]
+    fn what_was_set_aside_is_tried_once_a_day() {
+        let dir = tempfile::tempdir().unwrap();
+        let (settings, tenant) = (Settings::new(dir.path()), Uuid::from_u128(7));
+        let marks = Marks::of(&settings, tenant, Origin::new(1, "shared"));
+        let stretch = doing(Act::Step, 4, 5).stretch;
+        let crashes = || {
+            std::mem::forget(marks.begin(Act::Step, stretch).unwrap());
+            marks.look().unwrap().0.unwrap()
+        };
+        // One after the other: each is counted.
+        for nth in 1..=ENOUGH {
+            assert_eq!(crashes().sets_aside(), nth == ENOUGH, "{nth}");
+        }
+        let looked = || marks.look().unwrap().0.unwrap();
+        let written = |ago| {
+            let file = DiskFile::options().append(true).open(settings.crashed(tenant)).unwrap();
+            file.set_modified(SystemTime::now() - ago).unwrap();
+        };
+        written(LEFT_ALONE - Duration::from_mins(1));
+        assert!(looked().sets_aside());
+        written(LEFT_ALONE);
+        assert!(!looked().sets_aside());
+        assert!(crashes().sets_aside(), "once is enough then");
+        assert!(looked().sets_aside());
     }
 
     #[test]

@@ -38,9 +38,20 @@ impl Mirrors {
             ("open", "gauge", "Mirrors that are open.", open),
             ("behind_batches", "gauge", "Batches that mirrors have not yet taken in.", behind),
             ("oldest_seconds", "gauge", "Since when the mirror furthest behind is not current.", age),
-            ("set_aside", "gauge", "Mirrors not fed, as that ended the process more than once.", aside),
+            (
+                "set_aside",
+                "gauge",
+                "Mirrors neither fed nor asked, as that ended the process more than once.",
+                aside,
+            ),
             ("events_total", "counter", "Events taken in.", of(&counts.fed)),
             ("rebuilds_total", "counter", "Files thrown away and built anew.", of(&counts.rebuilt)),
+            (
+                "questions_ended_total",
+                "counter",
+                "Files of which the process before ended within a question.",
+                of(&counts.ended),
+            ),
             ("questions_total", "counter", "Questions asked.", of(&counts.asked)),
             ("failures_total", "counter", "Questions without an answer.", of(&counts.failed)),
             (

@@ -1,6 +1,9 @@
 //! The mirror: what plants record as a star of facts and dimensions in DuckDB, one file
 //! per tenant, followed by batch id and made anew from Postgres at any time.
 
+#[cfg(test)]
+mod asked_tests;
+mod asking;
 pub mod check;
 mod dims;
 mod error;
@@ -8,6 +11,7 @@ pub mod export;
 mod feed;
 mod file;
 pub(crate) mod firsts;
+mod goods;
 mod identity;
 mod live;
 mod marks;
@@ -100,6 +104,7 @@ struct Inner {
 struct Counts {
     fed: AtomicU64,
     rebuilt: AtomicU64,
+    ended: AtomicU64,
     asked: AtomicU64,
     failed: AtomicU64,
     checked: AtomicU64,
@@ -124,7 +129,7 @@ struct Known {
     current_at: Option<DateTime<Utc>>,
     through: i64,
     damaged: bool,
-    /// It is not fed, since that ended the process time and again.
+    /// It is neither fed nor asked, since that ended the process time and again.
     aside: bool,
     /// The last check, once it has been looked for.
     checked: Option<check::Checked>,
@@ -206,7 +211,7 @@ impl Mirrors {
                 return Ok(open.desk());
             }
             let opened = Owner::open(&inner.settings, tenant, standing.generation, &standing.placement).await;
-            let is = matches!(opened, Err(MirrorError::Aside { .. }));
+            let is = opened.as_ref().is_err_and(MirrorError::is_aside);
             let was = slot.know(|known| std::mem::replace(&mut known.aside, is));
             if let Err(error) = opened.as_ref()
                 && is
@@ -214,8 +219,12 @@ impl Mirrors {
             {
                 tracing::error!(%tenant, %error, "this tenant's dashboards have no data");
             }
-            let (opened, thrown) = opened?;
-            if thrown {
+            if let Err(MirrorError::AsideAsked { now: true }) = &opened {
+                inner.counts.ended.fetch_add(1, Ordering::Relaxed);
+            }
+            let (opened, found) = opened?;
+            inner.counts.ended.fetch_add(u64::from(found.within_question), Ordering::Relaxed);
+            if found.thrown {
                 inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
             }
             owner.insert(opened).desk()
@@ -307,7 +316,9 @@ impl Mirrors {
                     current_at,
                     behind: (head - meta.through_batch).max(0),
                 };
-                Ok(Answer { value: question(&file.conn)?, fresh })
+                // What takes as long as it takes is cut short by whatever ends the process.
+                let value = if limit.is_some() { file.asked(question) } else { question(&file.conn) };
+                Ok(Answer { value: value?, fresh })
             })
             .await;
         if let Err(error) = &asked {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::error::MirrorError;
-use super::file::{File, Settings};
+use super::file::{File, Found, Settings};
 
 /// Pieces of work that may wait.
 const QUEUE: usize = 64;
@@ -31,20 +31,19 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Opens a tenant's file on a thread of its own; `true` when one that was there had to
-    /// be thrown away.
+    /// Opens a tenant's file on a thread of its own, and says what was found.
     pub async fn open(
         settings: &Settings,
         tenant: Uuid,
         generation: i64,
         placement: &str,
-    ) -> Result<(Self, bool), MirrorError> {
+    ) -> Result<(Self, Found), MirrorError> {
         let (desk, mut works) = mpsc::channel::<Work>(QUEUE);
         let (opened, told) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let (settings, placement) = (settings.clone(), placement.to_owned());
         std::thread::Builder::new().name("mirror".into()).spawn(move || {
-            let (mut file, thrown) = match File::open(&settings, tenant, generation, &placement) {
+            let (mut file, found) = match File::open(&settings, tenant, generation, &placement) {
                 Ok(opened) => opened,
                 Err(error) => {
                     let _ = opened.send(Err(error));
@@ -58,7 +57,7 @@ impl Owner {
                     return;
                 }
             };
-            let _ = opened.send(Ok(thrown));
+            let _ = opened.send(Ok(found));
             while let Some(work) = works.blocking_recv() {
                 work(&mut file, &watch);
             }
@@ -66,8 +65,8 @@ impl Owner {
             drop(file);
             let _ = end.send(());
         })?;
-        let thrown = told.await.map_err(|_| MirrorError::Closed)??;
-        Ok((Self { works: desk, ended }, thrown))
+        let found = told.await.map_err(|_| MirrorError::Closed)??;
+        Ok((Self { works: desk, ended }, found))
     }
 
     pub fn desk(&self) -> Desk {

@@ -4,7 +4,7 @@ use duckdb::Connection;
 
 /// Raised whenever the tables or what is put into them change: a file of another version
 /// is thrown away and built anew.
-pub const VERSION: i32 = 4;
+pub const VERSION: i32 = 5;
 
 /// The dimensions that are lists of codes. Each is a table `dim_<name>` with the columns
 /// `id, plant, code, name, kind`; the row with id 0 stands for "not said". The kind of a lot
@@ -29,10 +29,11 @@ pub const DIMENSIONS: [&str; 15] = [
 ];
 
 /// The facts. Each has a column `day`, by which it is exported.
-pub const FACTS: [&str; 4] = ["fact_lifecycle", "fact_reading", "fact_inspection", "fact_genealogy"];
+pub const FACTS: [&str; 5] =
+    ["fact_lifecycle", "fact_reading", "fact_inspection", "fact_packing", "fact_genealogy"];
 
 /// Facts that a correction can void; links are undone by rows of their own.
-pub const VOIDABLE: [&str; 3] = ["fact_lifecycle", "fact_reading", "fact_inspection"];
+pub const VOIDABLE: [&str; 4] = ["fact_lifecycle", "fact_reading", "fact_inspection", "fact_packing"];
 
 const TABLES: &str = "
 create table mirror (
@@ -69,6 +70,8 @@ create table fact_lifecycle (
     stage smallint not null, action smallint not null, outcome smallint not null, attempt integer not null,
     -- UIDs that the event is about or made; the first of them, and how many it minted.
     units integer not null, key bigint, minted integer not null,
+    -- Of PACKING and DISPATCH: goods that were packed or left, without their packages (goods.rs).
+    goods integer not null,
     accepted decimal(18,6), rejected decimal(18,6),
     -- The lot of `key`, and the orders that the event refers to: they say whose it is.
     lot integer not null, purchase_order integer not null, sales_order integer not null,
@@ -100,6 +103,14 @@ create table fact_inspection (
     stage smallint not null, outcome smallint not null, attempt integer not null, key bigint not null,
     lot integer not null, purchase_order integer not null, item_told boolean not null, lot_told boolean not null,
     void boolean not null
+);
+-- A UID of an event that packs (KIT, PACKING) or sends away (DISPATCH), in the order of the
+-- event; of a content the package that it went into or came out of.
+create table fact_packing (
+    agent integer not null, epoch integer not null, seq bigint not null, ordinal integer not null,
+    happened_at timestamp not null, day date not null, plant integer not null,
+    stage smallint not null, action smallint not null, role smallint not null,
+    key bigint not null, package bigint, void boolean not null
 );
 -- A unit at an operation of a plant: the day and time of its first inspection there, and
 -- whether every first result passed (firsts.rs).

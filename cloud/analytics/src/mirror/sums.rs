@@ -18,8 +18,7 @@ macro_rules! incoming {
 
 /// What counts of each day and plant, of the facts of days `$1` to `$2` that fulfil something
 /// besides. Numbers of proto `Stage`: 3 GRN, 7 INSPECTION, 15 OPERATION, 21 SCRAP,
-/// 24 PACKING, 28 DISPATCH, 37 REFUSED; of `Action`: 1 the start of an operation, 2 out of a
-/// package; of `Outcome`: 1 passed, 2 failed, 3 in part. Columns are those of `sum_day`.
+/// 24 PACKING, 28 DISPATCH, 37 REFUSED; of `Action`: 1 the start of an operation; of `Outcome`: 1 passed, 2 failed, 3 in part. Columns are those of `sum_day`.
 macro_rules! of_days {
     ($only:literal) => {
         concat!(
@@ -33,8 +32,8 @@ macro_rules! of_days {
                  select f.day, f.plant, count(*) as c1,
                         coalesce(sum(f.units) filter (f.stage = 3), 0) as c2,
                         coalesce(sum(f.units) filter (f.stage = 15 and f.action <> 1), 0) as c3,
-                        coalesce(sum(f.units) filter (f.stage = 24 and f.action <> 2), 0) as c4,
-                        coalesce(sum(f.units) filter (f.stage = 28), 0) as c5,
+                        coalesce(sum(f.goods) filter (f.stage = 24), 0) as c4,
+                        coalesce(sum(f.goods) filter (f.stage = 28), 0) as c5,
                         coalesce(sum(f.units) filter (f.stage = 21), 0) as c6,
                         count(*) filter (f.stage = 37) as c7,
                         0 as c8, 0 as c9, 0 as c10, 0 as c11, 0 as c12, 0 as c13, 0 as c14, 0 as c15

@@ -316,7 +316,7 @@ async fn step(mirrors: &Mirrors, db: &Db, tenant: Uuid, mind: &mut Mind) -> bool
             return true;
         }
         // Said when it was found; the others go on.
-        Err(MirrorError::Aside { .. }) => {
+        Err(error) if error.is_aside() => {
             mind.went_on();
             return false;
         }

@@ -8,19 +8,24 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use axum::routing::get;
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::store::{self, Logged};
 use super::{AdminCaller, frame, identity};
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Problem, escaped, query};
+use crate::web::list::{Cell, Column, Filter, List, Row, address};
+use crate::web::{AppState, Problem, query};
+
+/// Where it is.
+const PATH: &str = "/admin/audit";
 
 /// Rows of one page.
 const PAGE: usize = 100;
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/admin/audit", get(page))
+    Router::new().route(PATH, get(page))
 }
 
 /// Which rows are asked for.
@@ -51,35 +56,58 @@ pub(super) async fn rows(state: &AppState, asked: &Asked) -> Result<(Vec<Logged>
     Ok((rows, next))
 }
 
+/// How it was and how it is, folded away under its row.
 #[derive(Template)]
-#[template(path = "admin/audit.html")]
-struct Page<'a> {
+#[template(path = "admin/changed.html")]
+struct Changed<'a> {
     texts: &'a Texts,
-    asked: &'a Asked,
-    rows: Vec<Logged>,
-    names: HashMap<String, String>,
-    next: Option<String>,
-}
-
-impl Page<'_> {
-    fn who<'r>(&'r self, actor: &'r str) -> &'r str {
-        self.names.get(actor).map_or(actor, String::as_str)
-    }
-
-    fn json(&self, value: &Option<serde_json::Value>) -> String {
-        value.as_ref().map(ToString::to_string).unwrap_or_default()
-    }
+    before: Option<String>,
+    after: Option<String>,
 }
 
 async fn page(State(state): State<AppState>, caller: AdminCaller, uri: Uri) -> Result<Response, Problem> {
     let asked = query::<Asked>(&uri)?;
     let (rows, next) = rows(&state, &asked).await?;
     let names = identity::list(&state.db).await?.into_iter();
-    let names = names.map(|admin| (format!("admin:{}", admin.admin_id), admin.name)).collect();
-    let next = next.map(|before| {
-        let (actor, subject) = (escaped(&asked.actor, b""), escaped(&asked.subject, b""));
-        format!("/admin/audit?actor={actor}&subject={subject}&acts={}&before={before}", asked.acts)
-    });
-    let view = Page { texts: &caller.texts, asked: &asked, rows, names, next };
-    frame::page(&caller, &caller.t("admin-audit"), "/admin/audit", &view)
+    let names: HashMap<String, String> =
+        names.map(|admin| (format!("admin:{}", admin.admin_id), admin.name)).collect();
+    let texts = &caller.texts;
+    let mut drawn = Vec::new();
+    for row in &rows {
+        let [before, after] = [&row.before, &row.after].map(|value| value.as_ref().map(ToString::to_string));
+        let changed = before.is_some() || after.is_some();
+        let below = if changed { Some(Changed { texts, before, after }.render()?) } else { None };
+        let cells = [
+            Cell::text(row.n.to_string()),
+            Cell::text(texts.time(&row.at, Tz::UTC)),
+            Cell::text(names.get(&row.actor).unwrap_or(&row.actor)),
+            Cell::code(&row.action),
+            Cell::code(&row.subject),
+        ];
+        drawn.push(Row::new(cells).below(below));
+    }
+    let at = |before: &str| {
+        let acts = if asked.acts { "true" } else { "" };
+        let asked = [("actor", asked.actor.as_str()), ("subject", asked.subject.as_str())];
+        address(PATH, &[asked, [("acts", acts), ("before", before)]].concat())
+    };
+    let view = List::new(texts, PATH)
+        .head(texts.t("admin-audit"), texts.t("admin-audit-lead"))
+        .filters([
+            Filter::text("actor", texts.t("audit-actor"), &asked.actor).longest(80),
+            Filter::text("subject", texts.t("audit-subject"), &asked.subject).longest(300),
+            Filter::tick("acts", texts.t("admin-audit-acts"), asked.acts),
+        ])
+        .columns([
+            Column::new("admin-audit-n"),
+            Column::new("audit-at"),
+            Column::new("audit-actor"),
+            Column::new("audit-action"),
+            Column::new("audit-subject"),
+        ])
+        .rows(drawn)
+        .empty(texts.t("audit-none"))
+        .first(asked.before.is_some().then(|| at("")))
+        .next(next.map(|before| at(&before.to_string())));
+    frame::page(&caller, &caller.t("admin-audit"), PATH, &view)
 }

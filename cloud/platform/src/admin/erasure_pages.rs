@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,14 +16,18 @@ use crate::db::{Db, DbError};
 use crate::i18n::Texts;
 use crate::tenancy::erase::{Certificate, Statement};
 use crate::tenancy::erasures::{self, Erasure};
+use crate::web::list::{self, Cell, Column, List, address};
 use crate::web::{AppState, Path, Problem, query};
+
+/// Where they are.
+const PATH: &str = "/admin/erasures";
 
 /// Rows of one page.
 const PAGE: usize = 100;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/admin/erasures", get(list))
+        .route(PATH, get(all))
         .route("/admin/erasures/{erasure}", get(one))
         .route("/admin/erasures/{erasure}/certificate.json", get(file))
 }
@@ -88,19 +93,42 @@ pub(super) async fn find(db: &Db, id: Uuid) -> Result<(Erasure, Option<Certifica
     Ok((found, certificate))
 }
 
-#[derive(Template)]
-#[template(path = "admin/erasures.html")]
-struct List<'a> {
-    texts: &'a Texts,
-    rows: Vec<Row>,
-    next: Option<Uuid>,
-}
-
 /// `GET /admin/erasures?before=`
-async fn list(State(state): State<AppState>, caller: AdminCaller, uri: Uri) -> Result<Response, Problem> {
-    let (rows, next) = rows(&state.db, &query::<Asked>(&uri)?).await?;
-    let view = List { texts: &caller.texts, rows, next };
-    frame::page(&caller, &caller.t("admin-erasures"), "/admin/erasures", &view)
+async fn all(State(state): State<AppState>, caller: AdminCaller, uri: Uri) -> Result<Response, Problem> {
+    let asked = query::<Asked>(&uri)?;
+    let (rows, next) = rows(&state.db, &asked).await?;
+    let texts = &caller.texts;
+    let row = |row: &Row| {
+        let ended = match row.ended_at {
+            Some(at) => Cell::text(texts.time(&at, Tz::UTC)),
+            None => Cell::state(texts.t("admin-erasure-cut"), "is-bad"),
+        };
+        let hash: String = row.sha256.chars().take(16).collect();
+        let cells = [
+            Cell::code(&row.code),
+            ended,
+            Cell::text(&row.name),
+            Cell::text(&row.by),
+            Cell::text(texts.number(row.rows)),
+            Cell::code(format!("{hash}…")),
+        ];
+        list::Row::new(cells).to(format!("{PATH}/{}", row.id))
+    };
+    let view = List::new(texts, PATH)
+        .head(texts.t("admin-erasures"), texts.t("admin-erasures-lead"))
+        .columns([
+            Column::new("admin-plan-code"),
+            Column::new("admin-erasure-ended"),
+            Column::new("people-name"),
+            Column::new("admin-erasure-by"),
+            Column::new("admin-erasure-rows").number(),
+            Column::new("admin-erasure-hash"),
+        ])
+        .rows(rows.iter().map(row))
+        .empty(texts.t("admin-erasures-none"))
+        .first(asked.before.is_some().then(|| PATH.to_owned()))
+        .next(next.map(|before| address(PATH, &[("before", &before.to_string())])));
+    frame::page(&caller, &caller.t("admin-erasures"), PATH, &view)
 }
 
 #[derive(Template)]

@@ -167,6 +167,28 @@ const CONFIGURATION: &str = r#"{"tenant_id": "saif-kolkata", "name": "Saif Autom
                {"plant_id": "PLANT-VSK-001", "name": "Vizag"}]}"#;
 
 #[tokio::test]
+async fn a_form_tells_every_mistake_beside_its_field_and_keeps_what_was_typed() {
+    let site = Site::new().await;
+    let form = "application/x-www-form-urlencoded";
+    let plan = "plan=x&name=&users=many&storage_gb=0&trial_days=1%2C000&feature=&placement=shared&version=0";
+    let (status, told) = site.page("/admin/plans", form, plan.to_owned()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
+    for name in ["plan", "name", "users", "storage_gb", "trial_days"] {
+        assert!(told.contains(&format!("id=\"err-{name}\"")), "{name} in {told}");
+    }
+    assert!(told.contains("value=\"many\"") && told.contains("value=\"1,000\""), "{told}");
+    let tenant =
+        "code=x&name=&time_zone=Mars&language=en&currency=INR&plan=STANDARD&placement=own&person=&email=a";
+    let (status, told) = site.page("/admin/tenants", form, tenant.to_owned()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{told}");
+    for name in ["code", "name", "time_zone", "person", "email"] {
+        assert!(told.contains(&format!("id=\"err-{name}\"")), "{name} in {told}");
+    }
+    assert!(told.contains("value=\"Mars\"") && told.contains("<option value=\"own\" selected>"), "{told}");
+    assert!(tenancy::tenants(&site.test.db).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_configuration_is_shown_before_anything_is_made() {
     let site = Site::new().await;
     let read = async |text: &str| {

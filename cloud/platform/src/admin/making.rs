@@ -111,7 +111,7 @@ async fn judge(
     };
     let formed = typed.code.parse::<uid::TenantCode>().is_ok();
     note("code", formed, "admin-wrong-code");
-    note("name", clean_name(&typed.name).is_some(), "people-error-name");
+    note("name", tenancy::config::tenant_name(&typed.name).is_some(), "tenant-error-name");
     note("time_zone", typed.time_zone.parse::<Tz>().is_ok(), "admin-wrong-zone");
     note("language", Lang::parse(&typed.language).is_some(), "admin-wrong-language");
     note("currency", crate::masters::is_currency(&typed.currency), "admin-wrong-currency");

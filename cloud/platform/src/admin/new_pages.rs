@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
@@ -19,8 +19,9 @@ use super::{AdminCaller, frame};
 use crate::i18n::{Lang, Texts};
 use crate::plans::Plan;
 use crate::plans::service::{self, PlanError};
-use crate::tenancy::config::{self, GivenCodes, LARGEST, Mistake, Planned};
-use crate::web::{AppState, Problem, form, found, multipart, site};
+use crate::tenancy::config::{self, GivenCodes, LARGEST, Mistake, Planned, PlannedPlant};
+use crate::web::fields::{Fields, Input};
+use crate::web::{AppState, Problem, form, multipart, site, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -57,16 +58,96 @@ struct Shown {
 struct NewPage<'a> {
     texts: &'a Texts,
     it: &'a Shown,
-    plans: &'a [Plan],
-    /// Servers for own databases, each with its region; the home one first, without a name.
-    servers: Vec<(&'a str, &'a str)>,
+    fields: Fields<'a>,
     mails: bool,
 }
 
-impl NewPage<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.it.wrong, field)
+/// The plants of a configuration, whose codes can be changed before they are made.
+#[derive(Template)]
+#[template(path = "admin/configured_plants.html")]
+struct PlantsPart<'a> {
+    texts: &'a Texts,
+    plants: &'a [PlannedPlant],
+}
+
+/// The form: of a tenant that is typed, or of the rest of one that a configuration says.
+/// `servers` are those for own databases, each with its region; the home one first,
+/// without a name.
+fn fields<'a>(
+    texts: &'a Texts,
+    it: &Shown,
+    plans: &[Plan],
+    servers: &[(&str, &str)],
+) -> Result<Fields<'a>, Problem> {
+    let typed = &it.typed;
+    let submit = texts.t("admin-new-submit");
+    let code = Input::text("code", texts.t("admin-code"))
+        .value(&typed.code)
+        .required()
+        .shortest(4)
+        .longest(4)
+        .code()
+        .hint(texts.t("admin-code-hint"));
+    let mut fields = match &it.configured {
+        Some(configured) => Fields::new(texts, "/admin/tenants/configured", submit)
+            .hidden("json", &configured.json)
+            .cancel("/admin/tenants/new", texts.t("admin-config-again"))
+            .inputs([code]),
+        None => {
+            let currencies = ["INR", "USD", "EUR"].map(|code| (code.to_owned(), String::new()));
+            Fields::new(texts, "/admin/tenants", submit).inputs([
+                code,
+                Input::text("name", texts.t("people-name"))
+                    .value(&typed.name)
+                    .required()
+                    .longest(config::LONGEST_NAME),
+                Input::zone("time_zone", texts.t("admin-zone")).value(&typed.time_zone).required(),
+                Input::language("language", texts.t("shell-language")).value(&typed.language).required(),
+                Input::text("currency", texts.t("admin-currency"))
+                    .value(&typed.currency)
+                    .required()
+                    .shortest(3)
+                    .longest(3)
+                    .code()
+                    .offers(currencies.into(), None)
+                    .hint(texts.t("admin-currency-hint")),
+            ])
+        }
+    };
+    let usual = plans.iter().find(|plan| plan.is_default).map(|plan| &plan.plan);
+    let plan = Some(&typed.plan).filter(|plan| !plan.is_empty()).or(usual).cloned().unwrap_or_default();
+    let plans = plans.iter().map(|plan| (plan.plan.clone(), plan.name.clone()));
+    let by_plan = (String::new(), texts.t("admin-placement-plan"));
+    let places =
+        ["shared", "own"].map(|place| (place.to_owned(), texts.t(&format!("admin-placement-{place}"))));
+    let places = std::iter::once(by_plan).chain(places);
+    fields = fields.inputs([
+        Input::choice("plan", texts.t("plan-plan"), plans).value(plan).required(),
+        Input::choice("placement", texts.t("admin-placement"), places).value(&typed.placement),
+    ]);
+    if servers.len() > 1 {
+        let servers = servers.iter().map(|(name, region)| {
+            let said = if name.is_empty() { texts.t("admin-server-home") } else { (*name).to_owned() };
+            let said = if region.is_empty() { said } else { format!("{said} · {region}") };
+            ((*name).to_owned(), said)
+        });
+        fields = fields
+            .inputs([Input::choice("server", texts.t("admin-server-own"), servers).value(&typed.server)]);
     }
+    fields = fields.inputs([
+        Input::text("person", texts.t("admin-first-name")).value(&typed.person).required().longest(80),
+        Input::email("email", texts.t("admin-first-email")).value(&typed.email).required().longest(254),
+    ]);
+    if let Some(configured) = it.configured.as_ref().filter(|it| !it.planned.plants.is_empty()) {
+        fields = fields.within(PlantsPart { texts, plants: &configured.planned.plants }.render()?);
+    }
+    // A name that the configuration says has no input here.
+    let of_configured = |field: &'static str, told: &String| match field {
+        "name" if it.configured.is_some() => format!("{}: {told}", texts.t("people-name")),
+        _ => told.clone(),
+    };
+    let wrong = it.wrong.iter().map(|(field, told)| (*field, of_configured(field, told)));
+    Ok(fields.told(it.error.clone()).wrong(wrong))
 }
 
 async fn show(state: &AppState, caller: &AdminCaller, shown: &Shown) -> Result<Response, Problem> {
@@ -75,10 +156,11 @@ async fn show(state: &AppState, caller: &AdminCaller, shown: &Shown) -> Result<R
     let failed = shown.error.is_some() || !shown.wrong.is_empty() || !shown.mistakes.is_empty();
     let owns = state.db.owns();
     let further = owns.servers.iter().map(|(name, server)| (name.as_str(), server.region.as_str()));
-    let servers = std::iter::once(("", owns.region.as_str())).chain(further).collect();
-    let view = NewPage { texts: &caller.texts, it: shown, plans: &plans, servers, mails: state.mails };
+    let servers: Vec<_> = std::iter::once(("", owns.region.as_str())).chain(further).collect();
+    let fields = fields(&caller.texts, shown, &plans, &servers)?;
+    let view = NewPage { texts: &caller.texts, it: shown, fields, mails: state.mails };
     let page = frame::page(caller, &caller.t("admin-new"), "/admin", &view)?;
-    Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, page).into_response() } else { page })
+    Ok((status_of(failed), page).into_response())
 }
 
 /// What the form begins with.

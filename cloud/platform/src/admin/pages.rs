@@ -22,7 +22,8 @@ use crate::plans::service::{self, PlanError};
 use crate::plans::store::billing;
 use crate::plans::{Bar, COLUMNS, Plan, cells, csv_file};
 use crate::tenancy::{self, Database};
-use crate::web::{AppState, Path, Problem, csv_line, escaped, form, harmless, query};
+use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::{AppState, Path, Problem, csv_line, form, harmless, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -49,16 +50,29 @@ fn status_text(texts: &Texts, status: &str) -> String {
     texts.or(&format!("admin-status-{status}"), status)
 }
 
-#[derive(Template)]
-#[template(path = "admin/tenants.html")]
-struct List<'a> {
-    texts: &'a Texts,
-    now: DateTime<Utc>,
-    asked: &'a Asked,
-    rows: Vec<TenantRow>,
-    plans: Vec<Plan>,
-    next: Option<String>,
-    month: String,
+/// A tenant in the list.
+fn row(texts: &Texts, row: &TenantRow, now: DateTime<Utc>) -> Row {
+    let marked = |marked: bool, key: &str| if marked { texts.t(key) } else { String::new() };
+    let trial = row.trial_ends_at.map(|ends| {
+        let ends = texts.date(&ends, Tz::UTC);
+        texts.t1("admin-trial-until", "date", ends)
+    });
+    let place = [row.region.clone(), marked(row.wants_own_database, "admin-to-move")];
+    let place: Vec<String> = place.into_iter().filter(|part| !part.is_empty()).collect();
+    let last = row.last_event_at.map(|at| texts.ago(&at, &now));
+    Row::new([
+        Cell::text(format!("{} {}", row.code, row.name)),
+        Cell::state(status_text(texts, &row.status), status_class(&row.status))
+            .under(marked(row.erase_after.is_some(), "admin-to-erase")),
+        Cell::text(&row.plan).under(trial.unwrap_or_default()),
+        Cell::code(&row.placement).under(place.join(" · ")),
+        Cell::text(texts.number(row.people)),
+        Cell::text(texts.number(row.plants)),
+        Cell::text(texts.number(row.events)),
+        Cell::text(crate::plans::bytes(row.stored_bytes)),
+        Cell::text(last.unwrap_or_else(|| texts.t("people-never"))),
+    ])
+    .to(format!("/admin/tenants/{}", row.tenant_id))
 }
 
 /// `GET /admin`
@@ -67,19 +81,52 @@ async fn list(State(state): State<AppState>, caller: AdminCaller, uri: Uri) -> R
     let now = Utc::now();
     let (rows, next) = tenants::list(&state.db, &asked, now).await?;
     let plans = service::plans(&state.db).await?;
-    let next = next.map(|after| {
-        format!(
-            "/admin?q={}&status={}&plan={}&erase={}&move={}&after={after}",
-            escaped(&asked.q, b""),
-            escaped(&asked.status, b""),
-            escaped(&asked.plan, b""),
-            asked.erase,
-            asked.to_move
-        )
-    });
-    let month = now.format("%Y-%m").to_string();
-    let view = List { texts: &caller.texts, now, asked: &asked, rows, plans, next, month };
+    let texts = &caller.texts;
+    let flag = |on: bool| if on { "true" } else { "" };
+    let at = |after: &str| {
+        let Asked { q, status, plan, erase, to_move, .. } = &asked;
+        let of = [("q", q.as_str()), ("status", status.as_str()), ("plan", plan.as_str())];
+        let flags = [("erase", flag(*erase)), ("move", flag(*to_move)), ("after", after)];
+        address("/admin", &[of, flags].concat())
+    };
+    let month = now.format("%Y-%m");
+    let statuses = ["active", "suspended"].map(|one| (one.to_owned(), status_text(texts, one)));
+    let plans = plans.into_iter().map(|plan| (plan.plan, plan.name));
+    let view = List::new(texts, "/admin")
+        .head(texts.t("admin-tenants"), texts.t("admin-tenants-lead"))
+        .actions([Action::to("/admin/tenants/new", texts.t("admin-new")).icon("plus").main()])
+        .exports([(format!("/admin/usage.csv?month={month}"), texts.t("admin-usage-file"))])
+        .above(Counted { texts }.render()?)
+        .search(&asked.q, texts.t("admin-search"))
+        .filters([
+            Filter::choice("status", texts.t("admin-status"), &asked.status, statuses),
+            Filter::choice("plan", texts.t("plan-plan"), &asked.plan, plans),
+            Filter::tick("erase", texts.t("admin-to-erase"), asked.erase),
+            Filter::tick("move", texts.t("admin-to-move"), asked.to_move),
+        ])
+        .columns([
+            Column::new("admin-tenant"),
+            Column::new("admin-status"),
+            Column::new("plan-plan"),
+            Column::new("admin-placement"),
+            Column::new("plan-users").number(),
+            Column::new("plan-plants").number(),
+            Column::new("plan-events").number(),
+            Column::new("plan-storage").number(),
+            Column::new("admin-last-event"),
+        ])
+        .rows(rows.iter().map(|one| row(texts, one, now)))
+        .empty(texts.t("admin-tenants-none"))
+        .first((!asked.after.is_empty()).then(|| at("")))
+        .next(next.map(|after| at(&after)));
     frame::page(&caller, &caller.t("admin-tenants"), "/admin", &view)
+}
+
+/// Said above the list of tenants: since when its numbers are.
+#[derive(Template)]
+#[template(source = "<p class=\"form-hint\">{{ texts.t(\"admin-counted\") }}</p>", ext = "html")]
+struct Counted<'a> {
+    texts: &'a Texts,
 }
 
 // --- one -------------------------------------------------------------------------

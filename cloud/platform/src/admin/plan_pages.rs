@@ -5,16 +5,16 @@ use axum::Router;
 use axum::extract::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use chrono::Utc;
 
 use super::{AdminCaller, frame};
-use crate::i18n::Texts;
+use crate::i18n::{Texts, plain_number};
 use crate::plans::service::{self, PlanError};
 use crate::plans::{Feature, Limits, Plan};
-use crate::web::{AppState, Path, Problem, form, found};
+use crate::web::fields::{Fields, Input};
+use crate::web::{AppState, Path, Problem, form, status_of};
 
 /// Bytes of a gigabyte, in which storage is typed.
 const GIGABYTE: i64 = 1 << 30;
@@ -99,7 +99,7 @@ impl Typed {
                 "events_month" => typed.events_month = value,
                 "storage_gb" => typed.storage_gb = value,
                 "trial_days" => typed.trial_days = value,
-                "feature" => typed.features.push(value),
+                "feature" if !value.is_empty() => typed.features.push(value),
                 "placement" => typed.placement = value,
                 "contact" => typed.contact = value,
                 "admins_second_step" => typed.admins_second_step = true,
@@ -112,18 +112,18 @@ impl Typed {
         typed
     }
 
-    /// The plan; a number that is none is told by its field.
-    fn plan(&self) -> Result<Plan, Vec<(&'static str, &'static str)>> {
+    /// The plan, and what is wrong with it: all of it, by the names of inputs.
+    fn plan(&self) -> (Plan, Vec<(&'static str, &'static str)>) {
         let mut wrong = Vec::new();
-        let mut number = |field, text: &str| match text.replace([',', ' '], "") {
+        let mut number = |field, text: &str| match plain_number(text) {
             text if text.is_empty() => None,
-            text => match text.parse::<i64>() {
-                Ok(count) => Some(count),
-                Err(_) => {
+            text => {
+                let count = text.parse::<i64>().ok();
+                if count.is_none() {
                     wrong.push((field, "plan-wrong-number"));
-                    None
                 }
-            },
+                count
+            }
         };
         let small = |count: Option<i64>| count.map(|count| i32::try_from(count).unwrap_or(i32::MAX));
         let limits = Limits {
@@ -133,10 +133,7 @@ impl Typed {
             storage_bytes: number("storage_gb", &self.storage_gb).map(|count| count.saturating_mul(GIGABYTE)),
         };
         let trial_days = small(number("trial_days", &self.trial_days));
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
-        Ok(Plan {
+        let plan = Plan {
             plan: self.plan.clone(),
             name: self.name.clone(),
             limits,
@@ -148,7 +145,52 @@ impl Typed {
             is_default: self.is_default,
             retired_at: self.retired.then(Utc::now),
             version: self.version,
-        })
+        };
+        let input = |field: &'static str| match field {
+            "features" => "feature",
+            "storage_bytes" => "storage_gb",
+            field => field,
+        };
+        wrong.extend(service::mistakes(&plan).into_iter().map(|(field, key)| (input(field), key)));
+        (plan, wrong)
+    }
+
+    fn fields<'a>(&self, texts: &'a Texts) -> Fields<'a> {
+        let known = self.version > 0;
+        let to = if known { format!("/admin/plans/{}", self.plan) } else { "/admin/plans".to_owned() };
+        let number = |name: &str, key: &str, value: &String| {
+            Input::number(name, texts.t(key)).value(value).longest(20).placeholder(texts.t("plan-no-limit"))
+        };
+        let placements =
+            ["shared", "own"].map(|place| (place.to_owned(), texts.t(&format!("admin-placement-{place}"))));
+        let features = Feature::ALL.iter().map(|feature| {
+            let opened = self.features.iter().any(|name| name == feature.name());
+            (feature.name().to_owned(), texts.t(feature.text_key().as_str()), opened)
+        });
+        let code = Input::text("plan", texts.t("admin-plan-code")).value(&self.plan).code().longest(20);
+        let fields = Fields::new(texts, to, texts.t("people-save")).version(Some(self.version)).inputs([
+            code.required().fixed(known),
+            Input::text("name", texts.t("people-name")).value(&self.name).required().longest(80),
+            number("users", "plan-users", &self.users),
+            number("plants", "plan-plants", &self.plants),
+            number("events_month", "admin-events-month", &self.events_month),
+            number("storage_gb", "admin-storage-gb", &self.storage_gb),
+            number("trial_days", "admin-trial-days", &self.trial_days),
+            Input::choice("placement", texts.t("admin-placement"), placements)
+                .value(&self.placement)
+                .required(),
+            Input::text("contact", texts.t("plan-contact"))
+                .value(&self.contact)
+                .longest(200)
+                .placeholder("sales@example.com"),
+            Input::many("feature", texts.t("plan-features"), features),
+            Input::tick("admins_second_step", texts.t("plan-admins-second-step"), self.admins_second_step),
+            Input::tick("is_default", texts.t("admin-plan-make-default"), self.is_default),
+        ]);
+        match known {
+            true => fields.inputs([Input::tick("retired", texts.t("admin-plan-retire"), self.retired)]),
+            false => fields,
+        }
     }
 }
 
@@ -156,43 +198,24 @@ impl Typed {
 #[template(path = "admin/plan.html")]
 struct Edit<'a> {
     texts: &'a Texts,
-    typed: &'a Typed,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
-}
-
-impl Edit<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.wrong, field)
-    }
-
-    /// Fields that hold a number: name, key of the text, what stands there.
-    fn numbers(&self) -> [(&'static str, &'static str, &str); 5] {
-        [
-            ("users", "plan-users", &self.typed.users),
-            ("plants", "plan-plants", &self.typed.plants),
-            ("events_month", "admin-events-month", &self.typed.events_month),
-            ("storage_gb", "admin-storage-gb", &self.typed.storage_gb),
-            ("trial_days", "admin-trial-days", &self.typed.trial_days),
-        ]
-    }
-
-    fn has(&self, feature: &Feature) -> bool {
-        self.typed.features.iter().any(|name| name == feature.name())
-    }
+    is_new: bool,
+    name: &'a str,
+    fields: Fields<'a>,
 }
 
 fn show(
     caller: &AdminCaller,
     typed: &Typed,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
+    wrong: Vec<(&'static str, &'static str)>,
 ) -> Result<Response, Problem> {
-    let failed = error.is_some() || !wrong.is_empty();
-    let title = if typed.version == 0 { caller.t("admin-plan-new") } else { typed.name.clone() };
-    let view = Edit { texts: &caller.texts, typed, wrong, error };
+    let failed = !wrong.is_empty();
+    let is_new = typed.version == 0;
+    let title = if is_new { caller.t("admin-plan-new") } else { typed.name.clone() };
+    let wrong = wrong.into_iter().map(|(field, key)| (field, caller.t(key)));
+    let fields = typed.fields(&caller.texts).wrong(wrong);
+    let view = Edit { texts: &caller.texts, is_new, name: &typed.name, fields };
     let page = frame::page(caller, &title, "/admin/plans", &view)?;
-    Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, page).into_response() } else { page })
+    Ok((status_of(failed), page).into_response())
 }
 
 /// `GET /admin/plans/{plan}`; `new` is a new one, which no code can be.
@@ -208,22 +231,19 @@ async fn edit(
         let found = service::plans(&state.db).await?.into_iter().find(|known| known.plan == plan);
         Typed::of(&found.ok_or_else(Problem::not_found)?)
     };
-    show(&caller, &typed, Vec::new(), None)
+    show(&caller, &typed, Vec::new())
 }
 
 async fn save(state: &AppState, caller: &AdminCaller, typed: Typed) -> Result<Response, Problem> {
-    let say = |wrong: Vec<(&'static str, &'static str)>| {
-        wrong.into_iter().map(|(field, key)| (field, caller.t(key))).collect::<Vec<_>>()
-    };
-    let plan = match typed.plan() {
-        Ok(plan) => plan,
-        Err(wrong) => return show(caller, &typed, say(wrong), None),
-    };
+    let (plan, wrong) = typed.plan();
+    if !wrong.is_empty() {
+        return show(caller, &typed, wrong);
+    }
     match service::plan_save(&state.db, &caller.who, &plan, Utc::now()).await {
         Ok(()) => Ok(Redirect::to("/admin/plans").into_response()),
         Err(PlanError::Db(error)) => Err(error.into()),
-        Err(PlanError::Invalid(wrong)) => show(caller, &typed, say(wrong), None),
-        Err(error) => show(caller, &typed, Vec::new(), Some(caller.t(error.text_key()))),
+        Err(PlanError::Invalid(wrong)) => show(caller, &typed, wrong),
+        Err(error) => show(caller, &typed, vec![("", error.text_key())]),
     }
 }
 

@@ -1,10 +1,14 @@
 //! What was done, in words: the acts that the product writes down.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::i18n::Texts;
 
 /// Every act of what is no module of its own, sorted. Each has a text `audit-did-…`, with
-/// `-` for the dot. Modules have the words of theirs among their own texts.
-pub(super) const DID: &[&str] = &[
+/// `-` for the dot; which there are is read off the texts. Modules have the words of theirs
+/// among their own.
+#[cfg(test)]
+const DID: &[&str] = &[
     "address.reachable",
     "address.unreachable",
     "agent.raise_epoch",
@@ -40,6 +44,7 @@ pub(super) const DID: &[&str] = &[
     "master.export",
     "master.export_sensitive",
     "master.import",
+    "master.look",
     "master.read",
     "master.restore",
     "master.update",
@@ -161,8 +166,64 @@ pub(super) const DID: &[&str] = &[
 ];
 
 /// An act in the reader's words; its code where there are none.
-pub(super) fn said(texts: &Texts, action: &str) -> String {
+pub(crate) fn said(texts: &Texts, action: &str) -> String {
     texts.or(&format!("audit-did-{}", action.replace('.', "-")), action)
+}
+
+/// Every act that has words, those of modules among them: its code, and what is said of it.
+pub(super) fn all(texts: &Texts) -> Vec<(String, String)> {
+    let codes = texts.keys("audit-did-").map(|key| key.replacen('-', ".", 1));
+    codes.map(|code| (code.clone(), said(texts, &code))).collect()
+}
+
+/// The acts that are meant by a text as the page shows it: the one that is called so, else
+/// those that have it in their words. `None` where it stands for itself, as a code does.
+pub(super) fn meant(texts: &Texts, typed: &str) -> Option<Vec<String>> {
+    let typed = typed.trim();
+    let all = all(texts);
+    if typed.is_empty() || all.iter().any(|(code, _)| code == typed) {
+        return None;
+    }
+    let typed = typed.to_lowercase();
+    let such = |fits: &dyn Fn(&str) -> bool| -> Vec<String> {
+        all.iter().filter(|(_, said)| fits(&said.to_lowercase())).map(|(code, _)| code.clone()).collect()
+    };
+    let exact = such(&|said: &str| said == typed);
+    let found = if exact.is_empty() { such(&|said: &str| said.contains(&typed)) } else { exact };
+    (!found.is_empty()).then_some(found)
+}
+
+/// What may be meant by a code as people write it, such as `ITM-00002`: something of each
+/// kind. `None` where it names its kind itself, as `items:ITM-00002` does.
+pub(super) fn subjects(texts: &Texts, typed: &str) -> Option<Vec<String>> {
+    let typed = typed.trim();
+    if typed.is_empty() || typed.contains(':') || typed.contains('\0') {
+        return None;
+    }
+    let masters = texts.keys("master-").filter(|name| !name.ends_with("-lead"));
+    let kinds: BTreeSet<&str> = texts.keys("audit-kind-").chain(masters).collect();
+    let mut written = vec![typed.to_owned(), typed.to_uppercase(), typed.to_lowercase()];
+    written.sort();
+    written.dedup();
+    Some(written.iter().flat_map(|code| kinds.iter().map(move |kind| format!("{kind}:{code}"))).collect())
+}
+
+/// Who did something, or to what it was done, in the reader's words: the name of somebody who
+/// has one, else the kind and the code: `Item ITM-00002`.
+pub(crate) fn whom(texts: &Texts, names: &HashMap<String, String>, id: &str) -> String {
+    if let Some(name) = names.get(id) {
+        return name.clone();
+    }
+    if id == "system" {
+        return texts.t("audit-system");
+    }
+    match id.split_once(':') {
+        Some((kind, code)) => {
+            let master = texts.or(&format!("master-{kind}"), kind);
+            format!("{} {code}", texts.or(&format!("audit-kind-{kind}"), &master))
+        }
+        None => id.to_owned(),
+    }
 }
 
 /// What a field of a change is called; its name where it has no text.
@@ -173,13 +234,13 @@ pub(super) fn field(texts: &Texts, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::path::Path;
+    use std::sync::Arc;
 
     use regex::Regex;
 
     use super::*;
-    use crate::i18n::Lang;
+    use crate::i18n::{I18n, Lang};
 
     /// Acts that stand in the sources as they are written down.
     fn written(folder: &Path, pattern: &Regex, found: &mut BTreeSet<String>) {
@@ -231,6 +292,28 @@ mod tests {
                 assert!(source.lines().any(|line| line.starts_with(&key)), "{}: {key}", lang.code());
             }
         }
+    }
+
+    #[test]
+    fn acts_are_found_by_their_words_and_things_by_their_codes() {
+        let own = "audit-did-gate_pass-enter = Let in at the gate\nmaster-items = Items\nmaster-items-lead = Goods\n";
+        let i18n = I18n::new().with_all(super::super::TEXTS).with(Lang::En, own);
+        let texts = Texts::new(Arc::new(i18n), Lang::En);
+        let code = |code: &str| Some(vec![code.to_owned()]);
+        assert_eq!(meant(&texts, " file ATTACHED "), code("file.add"));
+        assert_eq!(meant(&texts, "let in at the gate"), code("gate_pass.enter"), "a module's");
+        assert!(meant(&texts, "file").unwrap().len() > 3);
+        for itself in ["file.add", "", "nothing of the kind"] {
+            assert_eq!(meant(&texts, itself), None);
+        }
+        assert!(DID.iter().all(|code| all(&texts).iter().any(|(known, _)| known == code)));
+
+        let found = subjects(&texts, "itm-00002").unwrap();
+        assert!(
+            found.contains(&"items:ITM-00002".to_owned()) && found.contains(&"role:itm-00002".to_owned())
+        );
+        assert!(!found.iter().any(|one| one.contains("-lead")), "{found:?}");
+        assert_eq!((subjects(&texts, "items:A"), subjects(&texts, " ")), (None, None));
     }
 
     /// Words that a module's texts lack for its acts, as `te: audit-did-gate-enter =`.

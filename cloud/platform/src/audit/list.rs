@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::store::{self, Shown};
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
 use crate::i18n::Texts;
 use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
@@ -16,7 +16,7 @@ use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
 /// Most rows of one answer.
 pub const MOST: usize = 500;
 /// Longest text of a filter, in bytes.
-const MAX_TEXT: usize = 200;
+pub(super) const MAX_TEXT: u16 = 200;
 
 /// What is asked, as a query string says it.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -49,8 +49,12 @@ pub struct Filter {
     pub actors: Vec<String>,
     /// What was done.
     pub action: String,
+    /// Which of these was done, where several are meant; empty: whichever.
+    pub actions: Vec<String>,
     /// To what.
     pub subject: String,
+    /// To which of these, where several are meant; empty: whatever.
+    pub subjects: Vec<String>,
     /// Not before.
     pub from: Option<DateTime<Utc>>,
     /// Before.
@@ -88,6 +92,17 @@ pub struct AuditPage {
 }
 
 impl Asked {
+    /// The filter by the names of its fields; without the place in the list.
+    pub(super) fn kept(&self) -> [(&'static str, &str); 5] {
+        [
+            ("actor", self.actor.as_str()),
+            ("action", self.action.as_str()),
+            ("subject", self.subject.as_str()),
+            ("from", self.from.as_str()),
+            ("to", self.to.as_str()),
+        ]
+    }
+
     /// The filter, with days as those of `zone`.
     ///
     /// # Errors
@@ -95,7 +110,7 @@ impl Asked {
     pub fn filter(&self, zone: Tz) -> Result<Filter, Problem> {
         let mut wrong = Vec::new();
         for (field, text) in [("actor", &self.actor), ("action", &self.action), ("subject", &self.subject)] {
-            if text.len() > MAX_TEXT || text.contains('\0') {
+            if text.len() > usize::from(MAX_TEXT) || text.contains('\0') {
                 let detail = format!("is longer than {MAX_TEXT} bytes, or holds a NUL");
                 wrong.push((field, detail, "error-no-filter", MAX_TEXT.to_string()));
             }
@@ -119,7 +134,7 @@ impl Asked {
         if wrong.is_empty() {
             let [actor, action, subject] =
                 [&self.actor, &self.action, &self.subject].map(|text| text.trim().to_owned());
-            return Ok(Filter { actor, actors: Vec::new(), action, subject, from, until });
+            return Ok(Filter { actor, action, subject, from, until, ..Filter::default() });
         }
         let problem = Problem::bad_request("query.parameter", "the filter is not understood")
             .told_by(|texts| texts.t("error-query-parameter"));
@@ -161,15 +176,26 @@ fn midnight(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
     })
 }
 
-/// A page of the audit.
+/// A page of the audit, as far as it is of the context's plants or of none.
 ///
 /// # Errors
 /// 400 for a parameter that is not what it should be; the database.
 pub async fn page(db: &Db, cx: &Cx, zone: Tz, asked: &Asked) -> Result<AuditPage, Problem> {
-    page_of(db, cx, zone, asked, None).await
+    page_of(db, cx, zone, asked, &Narrow::default()).await
 }
 
-/// [`page`], of these actors in place of the one that is asked for.
+/// What is meant by words in place of what a filter says itself: each as ids or codes.
+#[derive(Debug, Clone, Default)]
+pub struct Narrow {
+    /// Who.
+    pub actors: Option<Vec<String>>,
+    /// What was done.
+    pub actions: Option<Vec<String>>,
+    /// To what.
+    pub subjects: Option<Vec<String>>,
+}
+
+/// [`page`], of what is meant in place of what is asked for.
 ///
 /// # Errors
 /// As [`page`].
@@ -178,10 +204,10 @@ pub async fn page_of(
     cx: &Cx,
     zone: Tz,
     asked: &Asked,
-    actors: Option<&[String]>,
+    meant: &Narrow,
 ) -> Result<AuditPage, Problem> {
     let (limit, after) = (asked.limit()?, asked.place()?);
-    let Some(filter) = of(asked.filter(zone)?, actors) else {
+    let Some(filter) = of(asked.filter(zone)?, meant) else {
         return Ok(AuditPage { entries: Vec::new(), next: None });
     };
     let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);
@@ -190,10 +216,26 @@ pub async fn page_of(
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|row| place(row.at, row.audit_id));
-    Ok(AuditPage { entries: rows.into_iter().map(AuditEntry::from).collect(), next })
+    let mut entries: Vec<AuditEntry> = rows.into_iter().map(AuditEntry::from).collect();
+    for entry in &mut entries {
+        seen_at(entry, &cx.plants);
+    }
+    Ok(AuditPage { entries, next })
 }
 
-/// How many rows there are of these actors, counted up to `most`.
+/// Leaves out of a row of a master what its fields are at plants other than these.
+fn seen_at(entry: &mut AuditEntry, plants: &Plants) {
+    if plants.is_all() || !entry.action.starts_with("master.") {
+        return;
+    }
+    for body in [&mut entry.before, &mut entry.after] {
+        if let Some(Value::Object(fields)) = body {
+            fields.retain(|name, _| name.split_once('@').is_none_or(|(_, plant)| plants.has(plant)));
+        }
+    }
+}
+
+/// How many rows there are of what is meant, counted up to `most`.
 ///
 /// # Errors
 /// As [`page`].
@@ -202,28 +244,36 @@ pub async fn count(
     cx: &Cx,
     zone: Tz,
     asked: &Asked,
-    actors: Option<&[String]>,
+    meant: &Narrow,
     most: usize,
 ) -> Result<usize, Problem> {
-    let Some(filter) = of(asked.filter(zone)?, actors) else { return Ok(0) };
+    let Some(filter) = of(asked.filter(zone)?, meant) else { return Ok(0) };
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let count = db.tx(cx, async |tx| Ok::<_, DbError>(store::count(tx, &filter, most).await?)).await?;
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
-/// The filter with these actors; `None` when nothing can fit it. A single one is
-/// asked for by itself, which follows the index.
-fn of(mut filter: Filter, actors: Option<&[String]>) -> Option<Filter> {
-    match actors {
+/// The filter with what is meant; `None` when nothing can fit it.
+fn of(mut filter: Filter, meant: &Narrow) -> Option<Filter> {
+    let fits = narrow(&mut filter.actor, &mut filter.actors, meant.actors.as_deref())
+        && narrow(&mut filter.action, &mut filter.actions, meant.actions.as_deref())
+        && narrow(&mut filter.subject, &mut filter.subjects, meant.subjects.as_deref());
+    fits.then_some(filter)
+}
+
+/// One that is meant alone is asked for by itself, which follows the index; `false` where
+/// none is.
+fn narrow(single: &mut String, several: &mut Vec<String>, meant: Option<&[String]>) -> bool {
+    match meant {
         None => {}
-        Some([]) => return None,
-        Some([one]) => filter.actor.clone_from(one),
-        Some(several) => {
-            filter.actor.clear();
-            filter.actors = several.to_vec();
+        Some([]) => return false,
+        Some([one]) => single.clone_from(one),
+        Some(these) => {
+            single.clear();
+            *several = these.to_vec();
         }
     }
-    Some(filter)
+    true
 }
 
 impl From<Shown> for AuditEntry {
@@ -235,6 +285,8 @@ impl From<Shown> for AuditEntry {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -249,5 +301,30 @@ mod tests {
         assert!(problem.contains("actor") && problem.contains("yesterday"), "{problem}");
         assert!(Asked { after: "5".into(), ..Asked::default() }.place().is_err());
         assert!(Asked { limit: Some(0), ..Asked::default() }.limit().is_err());
+    }
+
+    #[test]
+    fn values_of_other_plants_are_left_out_of_a_row_that_is_for_all() {
+        let row = |action: &str| AuditEntry {
+            audit_id: Uuid::nil(),
+            at: DateTime::UNIX_EPOCH,
+            actor: String::new(),
+            action: action.to_owned(),
+            subject: "items:BOLT".to_owned(),
+            before: Some(json!({ "name": "Bolt", "lead_time_days@KOL": 3, "lead_time_days@VSK": 5 })),
+            after: Some(json!("changed")),
+            origin: None,
+        };
+        let seen = |action: &str, plants: &Plants| {
+            let mut row = row(action);
+            seen_at(&mut row, plants);
+            row
+        };
+        let kol = seen("master.update", &Plants::some(["KOL"]));
+        assert_eq!(kol.before, Some(json!({ "name": "Bolt", "lead_time_days@KOL": 3 })));
+        assert_eq!(kol.after, Some(json!("changed")));
+        assert_eq!(seen("master.update", &Plants::All), row("master.update"));
+        // Elsewhere an `@` is part of a name like any letter.
+        assert_eq!(seen("mail.server", &Plants::none()), row("mail.server"));
     }
 }

@@ -18,6 +18,7 @@ mod who;
 mod worker;
 
 pub use api::operations;
+pub(crate) use did::{said, whom};
 pub use who::names;
 pub use worker::run;
 
@@ -71,21 +72,33 @@ pub struct Entry<'a> {
 }
 
 /// Records a change by the transaction's actor, with its origin. No secret and
-/// nothing personal belongs into `before` and `after`: the row stays for ever.
+/// nothing personal belongs into `before` and `after`: the row stays for ever. Of which
+/// plants it is follows from its `plant` and its subject (`app.plants_of_audit`); where it
+/// does not, [`record_at`] says it.
 ///
 /// # Errors
 /// Those of the database; the change must then not be committed either.
 pub async fn record(tx: &mut Tx, entry: Entry<'_>) -> Result<(), DbError> {
+    record_at(tx, &[], entry).await
+}
+
+/// [`record`] of what is at these plants, as the row itself does not show; of none, that
+/// is [`record`].
+///
+/// # Errors
+/// As [`record`].
+pub async fn record_at(tx: &mut Tx, plants: &[String], entry: Entry<'_>) -> Result<(), DbError> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "insert into audit_log (tenant_id, audit_id, action, subject, before, after)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into audit_log (tenant_id, audit_id, action, subject, before, after, plants)
+         values ($1, $2, $3, $4, $5, $6, nullif($7::text[], '{}'))",
         tenant,
         Uuid::now_v7(),
         entry.action,
         entry.subject,
         entry.before,
-        entry.after
+        entry.after,
+        plants,
     )
     .execute(tx.conn())
     .await?;

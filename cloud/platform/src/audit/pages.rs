@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::list::{self, Asked, AuditEntry, AuditPage};
@@ -16,30 +15,26 @@ use super::who::{self, Meant};
 use super::{AUDIT_READ, Entry, did, record, sheet};
 use crate::db::Db;
 use crate::i18n::Texts;
+use crate::views::{self, Menu, Resolved};
+use crate::web::list::{Cell, Column, Filter, List, Row, address};
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
+/// Where it is.
+const PATH: &str = "/audit";
 /// Rows of one page.
 const PAGE: usize = 50;
 /// Most rows of a file. Who needs more asks for less time, file after file.
 const MAX_FILE: usize = 50_000;
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/audit", get(page)).route("/audit.csv", get(file))
+    Router::new().route(PATH, get(page)).route("/audit.csv", get(file))
 }
 
+/// What is said of whom the filter means.
 #[derive(Template)]
-#[template(path = "audit/list.html")]
-struct Page<'a> {
+#[template(path = "audit/said.html")]
+struct Said<'a> {
     texts: &'a Texts,
-    zone: Tz,
-    asked: Asked,
-    page: AuditPage,
-    /// Names of people and access keys, by id.
-    names: HashMap<String, String>,
-    /// Addresses of the next page and of the file.
-    next: Option<String>,
-    file: String,
-    /// What is said of whom the filter means.
     told: Option<String>,
     /// Who is meant, where they are several.
     several: Vec<(String, String)>,
@@ -47,25 +42,17 @@ struct Page<'a> {
     most: usize,
 }
 
-impl Page<'_> {
-    /// What somebody or something is called; its id where it has no name.
-    fn called<'a>(&'a self, id: &'a str) -> &'a str {
-        self.names.get(id).map_or(id, String::as_str)
-    }
+/// What changed, folded away under its row.
+#[derive(Template)]
+#[template(path = "audit/changes.html")]
+struct Changes<'a> {
+    texts: &'a Texts,
+    changes: Vec<(String, String, String)>,
+}
 
-    /// Everything that this one did, or that was done to it.
-    fn only(field: &str, id: &str) -> String {
-        format!("/audit?{}", serde_urlencoded::to_string([(field, id)]).unwrap_or_default())
-    }
-
-    fn said(&self, action: &str) -> String {
-        did::said(self.texts, action)
-    }
-
-    /// A field's name in words.
-    fn label(&self, name: &str) -> String {
-        did::field(self.texts, name)
-    }
+/// Everything that this one did, or that was done to it.
+fn only(field: &str, id: &str) -> String {
+    format!("{PATH}?{}", serde_urlencoded::to_string([(field, id)]).unwrap_or_default())
 }
 
 /// What changed, field by field: was, is. What is the same on both sides is left
@@ -96,26 +83,95 @@ async fn page(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    caller.require(&AUDIT_READ)?;
-    let asked = Asked { limit: Some(PAGE), ..query::<Asked>(&uri)? };
-    let (db, cx) = (&state.db, &caller.cx);
+    caller.require_somewhere(&AUDIT_READ)?;
+    let (asked, resolved) = views::asked::<Asked>(&state, &caller, "audit", &uri).await?;
+    let asked = Asked { limit: Some(PAGE), ..asked };
+    let (db, cx) = (&state.db, &caller.at(&AUDIT_READ));
     let meant = who::meant(db, cx, &asked.actor).await?;
-    let page = list::page_of(db, cx, caller.zone, &asked, meant.ids().as_deref()).await?;
+    let narrow = who::narrow(db, cx, &caller.texts, &asked, &meant).await?;
+    let page = list::page_of(db, cx, caller.zone, &asked, &narrow).await?;
     let ids: Vec<&str> =
         page.entries.iter().flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]).collect();
     let names = who::names(db, cx, &ids).await?;
-    let kept = kept(&asked, &asked.actor);
-    let next = page.next.as_ref().map(|next| format!("/audit?{kept}&after={next}"));
-    let file = format!("/audit.csv?{kept}");
-    let told = told(&caller.texts, &meant, &asked, &page);
+    let texts = &caller.texts;
+    let told = told(texts, &meant, &asked, &page);
     let several = match meant {
         Meant::These(these) if these.len() > 1 => these,
         _ => Vec::new(),
     };
-    let shell = Shell::new(&state, &caller, caller.t("audit-title"), "/audit");
-    let (texts, zone, most) = (&caller.texts, caller.zone, MAX_FILE);
-    let page = Page { texts, zone, asked, page, names, next, file, told, several, most };
-    shell.page(&headers, &page)
+    let said = Said { texts, told, several, most: MAX_FILE }.render()?;
+    let plants = cx.plants.codes().map(|codes| codes.join(", "));
+    let view = list_of(&caller, &asked, &page, &names, &resolved, plants)?.above(said);
+    Shell::new(&state, &caller, caller.t("audit-title"), PATH).page(&headers, &view)
+}
+
+/// The rows, with what they can be narrowed by; of some plants only where `plants` names them.
+fn list_of<'a>(
+    caller: &'a Caller,
+    asked: &Asked,
+    page: &AuditPage,
+    names: &HashMap<String, String>,
+    resolved: &Resolved,
+    plants: Option<String>,
+) -> Result<List<'a>, Problem> {
+    let texts = &caller.texts;
+    // Its id where it has no name.
+    let called = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.to_owned());
+    let mut rows = Vec::new();
+    for one in &page.entries {
+        let row = Row::new([
+            Cell::text(texts.time(&one.at, caller.zone)),
+            Cell::text(called(&one.actor)).to(only("actor", &one.actor)),
+            Cell::text(did::said(texts, &one.action)).under(&one.action),
+            Cell::text(called(&one.subject)).to(only("subject", &one.subject)),
+            Cell::code(one.origin.as_deref().unwrap_or_default()),
+        ]);
+        let changes = Changes { texts, changes: changes(one) };
+        rows.push(row.below(Some(changes.render()?)));
+    }
+    let kept = asked.kept();
+    let mut lead = texts.t("audit-lead");
+    if let Some(plants) = plants {
+        lead = format!("{lead} {}", texts.t1("audit-of-plants", "plants", plants));
+    }
+    // By its words, which the filter takes as well.
+    let acts = did::all(texts).into_iter().map(|(code, said)| (said, code));
+    Ok(List::new(texts, PATH)
+        .head(texts.t("audit-title"), lead)
+        .views(Menu::of("audit", PATH, &kept, resolved, caller))
+        .exports([(address("/audit.csv", &kept), texts.t("audit-file"))])
+        .kept(resolved.kept())
+        .filters([
+            Filter::text("actor", texts.t("audit-actor"), &asked.actor)
+                .hint(texts.t("audit-who-hint"))
+                .longest(list::MAX_TEXT),
+            Filter::text("action", texts.t("audit-action"), &asked.action)
+                .hint(texts.t("audit-action-hint"))
+                .longest(list::MAX_TEXT)
+                .offers(acts),
+            Filter::text("subject", texts.t("audit-subject"), &asked.subject)
+                .hint(texts.t("audit-subject-hint"))
+                .longest(list::MAX_TEXT),
+            Filter::date("from", texts.t("audit-from"), &asked.from),
+            Filter::date("to", texts.t("audit-to"), &asked.to),
+        ])
+        .columns([
+            Column::new("audit-at"),
+            Column::new("audit-actor"),
+            Column::new("audit-action"),
+            Column::new("audit-subject"),
+            Column::new("audit-origin"),
+        ])
+        .rows(rows)
+        .narrowed(!kept.iter().all(|(_, value)| value.is_empty()), format!("{PATH}?view="))
+        .empty(texts.t("audit-none"))
+        .teaches(texts.t("audit-none-hint"))
+        .first((!asked.after.is_empty()).then(|| resolved.address(PATH, &kept)))
+        .next(page.next.as_ref().map(|next| {
+            let mut place = kept.to_vec();
+            place.push(("after", next.as_str()));
+            resolved.address(PATH, &place)
+        })))
 }
 
 /// What is to be said of whom the filter means.
@@ -130,20 +186,16 @@ fn told(texts: &Texts, meant: &Meant, asked: &Asked, page: &AuditPage) -> Option
 
 /// The filter as a query string, with this in place of who.
 fn kept(asked: &Asked, actor: &str) -> String {
-    let fields = [
-        ("actor", actor),
-        ("action", asked.action.as_str()),
-        ("subject", asked.subject.as_str()),
-        ("from", asked.from.as_str()),
-        ("to", asked.to.as_str()),
-    ];
+    let [_, others @ ..] = asked.kept();
+    let mut fields = vec![("actor", actor)];
+    fields.extend(others);
     serde_urlencoded::to_string(fields).unwrap_or_default()
 }
 
 /// `GET /audit.csv`: the rows of the filter, newest first. That it was taken is
 /// itself in the audit.
 async fn file(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
-    caller.require(&AUDIT_READ)?;
+    caller.require_somewhere(&AUDIT_READ)?;
     let text = taken(&state.db, &caller, query::<Asked>(&uri)?, MAX_FILE).await?;
     let kind = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
@@ -155,24 +207,28 @@ async fn file(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
 /// The rows of the filter as a file. One that would have more than `most` is refused:
 /// who reads it could not tell that something is missing.
 async fn taken(db: &Db, caller: &Caller, asked: Asked, most: usize) -> Result<Vec<u8>, Problem> {
-    let (cx, zone, texts) = (&caller.cx, caller.zone, &caller.texts);
+    let (cx, zone, texts) = (&caller.at(&AUDIT_READ), caller.zone, &caller.texts);
     let mut asked = Asked { limit: Some(list::MOST), after: String::new(), ..asked };
     let meant = who::meant(db, cx, &asked.actor).await?;
     if meant == Meant::TooMany {
         let what = texts.count("audit-too-many-people", who::MOST);
         return Err(Problem::bad_request("query.parameter", what.clone()).field("actor", what));
     }
-    let ids = meant.ids();
-    if list::count(db, cx, zone, &asked, ids.as_deref(), most + 1).await? > most {
+    let narrow = who::narrow(db, cx, texts, &asked, &meant).await?;
+    let ids = &narrow.actors;
+    if list::count(db, cx, zone, &asked, &narrow, most + 1).await? > most {
         return Err(Problem::bad_request("audit.too_many", texts.count("audit-too-many", most)));
     }
     // In the audit people are named by their ids, whatever was typed.
     let subject = kept(&asked, &ids.as_ref().map_or_else(|| asked.actor.clone(), |ids| ids.join(",")));
     let (mut text, mut rows) = (sheet::HEAD.as_bytes().to_vec(), 0);
     loop {
-        let page = list::page_of(db, cx, zone, &asked, ids.as_deref()).await?;
+        let page = list::page_of(db, cx, zone, &asked, &narrow).await?;
+        let named: Vec<&str> =
+            page.entries.iter().flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]).collect();
+        let names = who::names(db, cx, &named).await?;
         rows += page.entries.len();
-        text.extend(page.entries.iter().flat_map(sheet::line));
+        text.extend(page.entries.iter().flat_map(|entry| sheet::line(entry, &names)));
         match page.next {
             // Rows that came since the count are the newest: the file has them.
             Some(next) => asked.after = next,

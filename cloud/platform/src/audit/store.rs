@@ -161,14 +161,15 @@ pub struct Shown {
     pub origin: Option<String>,
 }
 
-/// Rows of the filter, newest first, after a place.
+/// Rows of the filter that are of the transaction's plants or of none, newest first, after
+/// a place.
 pub async fn list(
     tx: &mut Tx,
     filter: &Filter,
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Shown>, Error> {
-    let tenant = tx.tenant();
+    let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     let (at, id) = after.unzip();
     sqlx::query_as!(
         Shown,
@@ -178,6 +179,9 @@ pub async fn list(
            and ($5::timestamptz is null or at >= $5) and ($6::timestamptz is null or at < $6)
            and ($7::timestamptz is null or (at, audit_id) < ($7, $8))
            and (cardinality($10::text[]) = 0 or actor = any($10))
+           and (cardinality($12::text[]) = 0 or action = any($12))
+           and (cardinality($13::text[]) = 0 or subject = any($13))
+           and ($11::text[] is null or plants is null or plants && $11)
          order by at desc, audit_id desc limit $9",
         tenant,
         filter.actor,
@@ -189,14 +193,17 @@ pub async fn list(
         id,
         limit,
         &filter.actors,
+        plants.as_deref(),
+        &filter.actions,
+        &filter.subjects,
     )
     .fetch_all(tx.conn())
     .await
 }
 
-/// How many rows the filter has, counted up to `most`.
+/// How many rows of [`list`] the filter has, counted up to `most`.
 pub async fn count(tx: &mut Tx, filter: &Filter, most: i64) -> Result<i64, Error> {
-    let tenant = tx.tenant();
+    let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     sqlx::query_scalar!(
         r#"select count(*) as "n!" from (
                select from audit_log
@@ -204,6 +211,9 @@ pub async fn count(tx: &mut Tx, filter: &Filter, most: i64) -> Result<i64, Error
                  and ($2 = '' or actor = $2) and ($3 = '' or action = $3) and ($4 = '' or subject = $4)
                  and ($5::timestamptz is null or at >= $5) and ($6::timestamptz is null or at < $6)
                  and (cardinality($8::text[]) = 0 or actor = any($8))
+                 and (cardinality($10::text[]) = 0 or action = any($10))
+                 and (cardinality($11::text[]) = 0 or subject = any($11))
+                 and ($9::text[] is null or plants is null or plants && $9)
                limit $7) l"#,
         tenant,
         filter.actor,
@@ -213,15 +223,18 @@ pub async fn count(tx: &mut Tx, filter: &Filter, most: i64) -> Result<i64, Error
         filter.until,
         most,
         &filter.actors,
+        plants.as_deref(),
+        &filter.actions,
+        &filter.subjects,
     )
     .fetch_one(tx.conn())
     .await
 }
 
-/// Ids and names of people of the office and operators whose name, e-mail address or
-/// code has the text, which is in small letters.
+/// Ids and names of people of the office, and of operators of the transaction's plants,
+/// whose name, e-mail address or code has the text, which is in small letters.
 pub async fn called(tx: &mut Tx, text: &str, limit: i64) -> Result<Vec<(String, String)>, Error> {
-    let tenant = tx.tenant();
+    let (tenant, plants) = (tx.tenant(), tx.plants().codes());
     let rows = sqlx::query!(
         r#"(select 'user:' || user_id as "id!", name as "name!" from users
             where tenant_id = $1 and (position($2 in lower(name)) > 0 or position($2 in lower(email)) > 0)
@@ -229,14 +242,28 @@ pub async fn called(tx: &mut Tx, text: &str, limit: i64) -> Result<Vec<(String, 
            union all
            (select 'operator:' || operator_id, name from operators
             where tenant_id = $1 and (position($2 in lower(name)) > 0 or lower(operator_id) = $2)
+              and ($4::text[] is null or plants = '{}' or plants && $4)
             order by name limit $3)"#,
         tenant,
         text,
         limit,
+        plants.as_deref(),
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
+/// The request of this number.
+pub async fn request_of(tx: &mut Tx, number: i64) -> Result<Option<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select request_id from requests where tenant_id = $1 and number = $2",
+        tenant,
+        number
+    )
+    .fetch_optional(tx.conn())
+    .await
 }
 
 /// Names of people by id, as far as they are there.

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::ConnectOptions;
 
 use super::*;
-use crate::ctx::Cx;
+use crate::ctx::{Cx, Plants};
 use crate::testing::TestDb;
 
 #[tokio::test]
@@ -193,6 +193,7 @@ async fn a_page_is_of_its_tenant_and_its_filter_and_follows_an_index() {
         ("actor = 'user:7'", "actor"),
         ("action = 'noun.verb3'", "action"),
         ("subject = 'noun:77'", "subject"),
+        ("(plants is null or plants && '{KOL}')", "audit_log_"),
     ] {
         let sql = format!(
             "explain select * from audit_log where tenant_id = '{tenant}' and {condition} \
@@ -204,6 +205,65 @@ async fn a_page_is_of_its_tenant_and_its_filter_and_follows_an_index() {
         assert!(plan.contains("Index Scan") && plan.contains(index), "{condition}:\n{plan}");
         assert!(!plan.contains("Seq Scan"), "{condition}:\n{plan}");
     }
+}
+
+#[tokio::test]
+async fn who_reads_the_audit_of_a_plant_gets_its_rows_and_those_of_no_plant() {
+    let test = TestDb::new().await;
+    let tenant = test.tenant("SAIF", &["KOL", "VSK"]).await;
+    let cx = Cx::new(tenant, "user:1");
+    let kol = json!({"plant": "KOL", "name": "A"});
+    let vsk = json!({"plant": "VSK", "name": "B"});
+    let values = |name: &str, kol: i32, vsk: i32| json!({"name": name, "days@KOL": kol, "days@VSK": vsk});
+    let written = [
+        ("master.update", "machines:M-KOL", Some(kol.clone()), Some(kol.clone())),
+        ("master.delete", "machines:M-VSK", Some(vsk.clone()), None),
+        ("master.update", "machines:MOVED", Some(kol), Some(vsk)),
+        ("master.update", "operators:OP", None, Some(json!({"plants": ["VSK"]}))),
+        ("master.update", "items:ALL", Some(json!({"name": "A"})), Some(json!({"name": "B"}))),
+        ("master.update", "items:MIXED", Some(values("A", 1, 1)), Some(values("B", 2, 2))),
+        ("master.update", "items:AT-VSK", Some(values("A", 1, 1)), Some(values("A", 1, 2))),
+        ("user.roles", "user:2", None, Some(json!({"plants": ["VSK"]}))),
+        ("plant.change", "plant:VSK", None, Some(json!({"name": "Visakhapatnam"}))),
+        ("reference.publish", "item_here:BOLT@VSK", None, Some(json!({"shelf_life_days": 9}))),
+    ];
+    let subjects: Vec<&str> = written.iter().map(|row| row.1).chain(["hold:1"]).collect();
+    let write = async |tx: &mut Tx| {
+        for (action, subject, before, after) in written.clone() {
+            record(tx, Entry { action, subject, before, after }).await?;
+        }
+        let entry = Entry { action: "hold.place", subject: "hold:1", ..Entry::default() };
+        record_at(tx, &["VSK".to_owned()], entry).await
+    };
+    test.db.tx(&cx, write).await.unwrap();
+    let zone: chrono_tz::Tz = "Asia/Kolkata".parse().unwrap();
+    let asked = list::Asked { actor: "user:1".into(), limit: Some(list::MOST), ..list::Asked::default() };
+    let read = async |plants: Plants| {
+        let cx = cx.at(plants);
+        let page = list::page(&test.db, &cx, zone, &asked).await.unwrap();
+        let counted = list::count(&test.db, &cx, zone, &asked, &list::Narrow::default(), 1000).await.unwrap();
+        assert_eq!(counted, page.entries.len(), "a file has what the page has");
+        page.entries
+    };
+    let shown = async |plants: Plants| {
+        let rows = read(plants).await;
+        let mut told: Vec<&str> =
+            subjects.iter().copied().filter(|name| rows.iter().any(|row| row.subject == *name)).collect();
+        told.sort_unstable();
+        told.join(" ")
+    };
+    let of_none = "items:ALL items:MIXED";
+    assert_eq!(shown(Plants::All).await.split(' ').count(), subjects.len());
+    assert_eq!(shown(Plants::some(["KOL"])).await, format!("{of_none} machines:M-KOL machines:MOVED user:2"));
+    assert_eq!(
+        shown(Plants::some(["VSK"])).await,
+        "hold:1 item_here:BOLT@VSK items:ALL items:AT-VSK items:MIXED machines:M-VSK machines:MOVED \
+         operators:OP plant:VSK user:2"
+    );
+    assert_eq!(shown(Plants::none()).await, format!("{of_none} user:2"));
+    let rows = read(Plants::some(["KOL"])).await;
+    let mixed = rows.into_iter().find(|row| row.subject == "items:MIXED").unwrap();
+    assert_eq!(mixed.after, Some(json!({"name": "B", "days@KOL": 2})), "of a value at VSK nothing is told");
 }
 
 /// The page and the file, as an administrator's key gets them.
@@ -218,7 +278,19 @@ impl Reader {
         let key = crate::web::keys::create(&test.db, tenant, "Nightly report", &scopes, None).await.unwrap();
         let key = key.reveal().to_owned();
         let state = crate::web::AppState::builder(test.db.clone()).modules(&[module()]).build();
-        Self { router: crate::web::app(state, router()), key }
+        let routes = router().merge(crate::views::router());
+        Self { router: crate::web::app(state, routes), key }
+    }
+
+    async fn post(&self, path: &str, form: &str) -> u16 {
+        use tower::ServiceExt as _;
+        let request = axum::http::Request::post(path)
+            .header("authorization", format!("Bearer {}", self.key))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+            .body(axum::body::Body::from(form.to_owned()))
+            .unwrap();
+        self.router.clone().oneshot(request).await.unwrap().status().as_u16()
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
@@ -267,6 +339,14 @@ async fn people_are_found_by_name_and_what_they_did_is_said_in_words() {
     let (_, page) = reader.get("/audit?actor=rao").await;
     assert!(page.contains(">hold:1</a>") && page.contains(">hold:2</a>") && !page.contains(">hold:3</a>"));
     assert!(page.contains("Several are meant") && page.contains(">Ravi Rao</a>"), "{page}");
+    // What was done and to what, as the page says it, and as people write it.
+    let (_, page) = reader.get("/audit?action=hold+placed&subject=2").await;
+    assert!(page.contains(">hold:2</a>") && !page.contains(">hold:1</a>"), "{page}");
+    let (_, page) = reader.get("/audit?action=file+attached").await;
+    assert!(!page.contains(">hold:1</a>"), "{page}");
+    let (_, file) = reader.get("/audit.csv?action=hold+placed&subject=hold%3A1").await;
+    assert!(file.lines().nth(1).is_some_and(|line| line.contains("Priya Rao")), "{file}");
+    sqlx::raw_sql("delete from audit_log where action = 'audit.export'").execute(&mut owner).await.unwrap();
     let (_, page) = reader.get("/audit?actor=nobody+at+all").await;
     assert!(page.contains("Nobody has this name"), "{page}");
     // An access key, by its name.
@@ -281,6 +361,24 @@ async fn people_are_found_by_name_and_what_they_did_is_said_in_words() {
     let filter = told["filter"].as_str().unwrap();
     assert!(filter.contains(priya) && !filter.contains("priya"), "{told}");
     assert_eq!(told["rows"], 1);
+}
+
+#[tokio::test]
+async fn a_filter_is_kept_as_a_view_that_is_shown_first() {
+    let (test, tenant, mut owner) = audited(0).await;
+    sqlx::raw_sql(PEOPLE).execute(&mut owner).await.unwrap();
+    let reader = Reader::new(&test, tenant).await;
+    let keep = "list=audit&back=%2Faudit&name=First+hold&query=subject%3Dhold%253A1&first=true";
+    assert_eq!(reader.post("/views", keep).await, 303);
+    let shows = async |path: &str| {
+        let (status, page) = reader.get(path).await;
+        assert_eq!(status, 200, "{page}");
+        assert!(page.contains("First hold"), "its name is in the menu: {page}");
+        [1, 2].map(|n| page.contains(&format!(">hold:{n}</a>")))
+    };
+    assert_eq!(shows("/audit").await, [true, false]);
+    assert_eq!(shows("/audit?view=").await, [true, true]);
+    assert_eq!(shows("/audit?subject=hold%3A2").await, [false, true], "what is asked for counts");
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::store;
+use super::list::{Asked, Narrow};
+use super::{did, store};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError};
+use crate::i18n::Texts;
 use crate::web::keys;
 
 /// Most who are meant by one text.
@@ -53,6 +55,29 @@ pub(super) async fn meant(db: &Db, cx: &Cx, text: &str) -> Result<Meant, DbError
         1..=MOST => Meant::These(these),
         _ => Meant::TooMany,
     })
+}
+
+/// What a filter means: who, what and to what, in words or codes as people write them.
+pub(super) async fn narrow(
+    db: &Db,
+    cx: &Cx,
+    texts: &Texts,
+    asked: &Asked,
+    meant: &Meant,
+) -> Result<Narrow, DbError> {
+    let mut subjects = did::subjects(texts, &asked.subject);
+    if let (Some(subjects), Some(number)) = (&mut subjects, number(&asked.subject))
+        && let Some(request) =
+            db.tx(cx, async |tx| Ok::<_, DbError>(store::request_of(tx, number).await?)).await?
+    {
+        subjects.push(format!("request:{request}"));
+    }
+    Ok(Narrow { actors: meant.ids(), actions: did::meant(texts, &asked.action), subjects })
+}
+
+/// The number of `RQ-000012`.
+fn number(code: &str) -> Option<i64> {
+    code.trim().to_ascii_uppercase().strip_prefix("RQ-")?.parse().ok()
 }
 
 /// Names of people, operators and access keys among these ids, as far as they have

@@ -162,7 +162,7 @@ async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<
     let look = async |tx: &mut Tx| match (service::reach(tx, subject, &caller, &of.key).await?, subject.whose)
     {
         (Some(_), _) => service::list(tx, &of.kind, &of.key).await,
-        (None, Whose::Of { .. }) => Ok(Vec::new()),
+        (None, Whose::Of { .. } | Whose::At { .. }) => Ok(Vec::new()),
         (None, Whose::Each { .. }) => Err(FilesError::NotFound),
     };
     let found: Result<_, FilesError> = state.db.tx(&subject.whose.cx(&caller), look).await;
@@ -179,7 +179,7 @@ async fn add(
     service::gate(&state.files, &caller, Right::Edit)?;
     let new: New = query(&uri)?;
     let subject = service::subject(&state.files, &caller, &new.kind, Right::Edit)?;
-    if let Whose::Each { .. } = subject.whose {
+    if !matches!(subject.whose, Whose::Of { .. }) {
         service::require(&state.db, subject, &caller, &new.key, Right::Edit).await?;
     }
     let goes = Goes::To(subject, &new.key);

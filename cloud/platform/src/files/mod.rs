@@ -80,6 +80,15 @@ pub enum Whose {
         /// To change them.
         edit: Permission,
     },
+    /// Whoever has the permissions, where the thing is.
+    At {
+        /// To see them, at one of its plants.
+        view: Permission,
+        /// To change them, at all of its plants; of what is everybody's, at all there are.
+        edit: Permission,
+        /// Where it is.
+        plants: PlantsOf,
+    },
     /// Each thing says it for itself, as a document does that its owner and those who are
     /// asked about it may see.
     Each {
@@ -100,7 +109,7 @@ impl Whose {
     /// right than this is not seen.
     pub(crate) fn cx(&self, caller: &Caller) -> Cx {
         match self {
-            Self::Of { view, .. } => caller.at(view),
+            Self::Of { view, .. } | Self::At { view, .. } => caller.at(view),
             Self::Each { within, .. } => within(caller),
         }
     }
@@ -109,8 +118,8 @@ impl Whose {
     pub(crate) fn may(&self, caller: &Caller, right: Right) -> bool {
         let any = |all: &[Permission]| all.iter().any(|one| caller.may(one));
         match (self, right) {
-            (Self::Of { view, .. }, Right::View) => caller.may(view),
-            (Self::Of { edit, .. }, Right::Edit) => caller.may(edit),
+            (Self::Of { view, .. } | Self::At { view, .. }, Right::View) => caller.may(view),
+            (Self::Of { edit, .. } | Self::At { edit, .. }, Right::Edit) => caller.may(edit),
             (Self::Each { view, .. }, Right::View) => any(view),
             (Self::Each { edit, .. }, Right::Edit) => any(edit),
         }
@@ -131,6 +140,11 @@ pub type Reach = for<'a> fn(&'a mut Tx, &'a Caller, &'a str) -> BoxFuture<'a, Re
 
 /// Whether there is such a thing in the transaction's tenant.
 pub type Stands = for<'a> fn(&'a mut Tx, &'static str, &'a str) -> BoxFuture<'a, Result<bool, DbError>>;
+
+/// The plants of the thing of a kind and key; none of one that is everybody's, and of one
+/// that there is not.
+pub type PlantsOf =
+    for<'a> fn(&'a mut Tx, &'static str, &'a str) -> BoxFuture<'a, Result<Vec<String>, DbError>>;
 
 /// What people call the thing of a key; `None` of one that there is not.
 pub type Title =

@@ -213,8 +213,8 @@ pub(super) fn gate(files: &Files, caller: &Caller, right: Right) -> Result<(), P
 }
 
 /// The subject of this kind, if the caller has the right to it, or may have to some of
-/// it: then [`reach`] must follow. Of a kind that there is not, a caller learns no more
-/// than of one that is not theirs.
+/// it: then [`reach`] must follow, as of all but [`Whose::Of`]. Of a kind that there is
+/// not, a caller learns no more than of one that is not theirs.
 pub(super) fn subject<'f>(
     files: &'f Files,
     caller: &Caller,
@@ -225,6 +225,8 @@ pub(super) fn subject<'f>(
     match (&subject.whose, right) {
         (Whose::Of { view, .. }, Right::View) => caller.require(view)?,
         (Whose::Of { edit, .. }, Right::Edit) => caller.require(edit)?,
+        (Whose::At { view, .. }, Right::View) => caller.require_somewhere(view)?,
+        (Whose::At { edit, .. }, Right::Edit) => caller.require_somewhere(edit)?,
         (each, _) if each.may(caller, right) => {}
         _ => return Err(Problem::forbidden()),
     }
@@ -241,8 +243,19 @@ pub(super) async fn reach(
 ) -> Result<Option<Right>, DbError> {
     match subject.whose {
         Whose::Of { edit, .. } => {
-            let right = if caller.may(&edit) { Right::Edit } else { Right::View };
+            let right = if caller.require(&edit).is_ok() { Right::Edit } else { Right::View };
             Ok(is_seen(tx, subject, key).await?.then_some(right))
+        }
+        Whose::At { edit, plants, .. } => {
+            if !is_seen(tx, subject, key).await? {
+                return Ok(None);
+            }
+            let may = caller.plants(&edit);
+            let changes = may.is_all() || {
+                let of = plants(tx, subject.kind, key).await?;
+                !of.is_empty() && of.iter().all(|plant| may.has(plant))
+            };
+            Ok(Some(if changes { Right::Edit } else { Right::View }))
         }
         Whose::Each { reach, .. } => reach(tx, caller, key).await,
     }

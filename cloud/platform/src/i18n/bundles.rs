@@ -1,5 +1,7 @@
 //! The texts of all parts, by language.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
@@ -13,6 +15,8 @@ pub use fluent_bundle::FluentValue as Value;
 /// Every text of the product. Parts add theirs once, at start.
 pub struct I18n {
     bundles: [FluentBundle<FluentResource>; 4],
+    /// The keys of the English texts.
+    keys: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for I18n {
@@ -43,6 +47,7 @@ impl I18n {
                 }));
                 bundle
             }),
+            keys: BTreeSet::new(),
         };
         for (lang, source) in super::SHELL {
             texts.add(lang, source);
@@ -69,6 +74,11 @@ impl I18n {
     }
 
     fn add(&mut self, lang: Lang, source: &str) {
+        if lang == Lang::En {
+            let begins = source.lines().filter_map(|line| line.split_once(" =")).map(|(key, _)| key);
+            let is_key = |key: &&str| key.starts_with(|c: char| c.is_ascii_lowercase()) && !key.contains(' ');
+            self.keys.extend(begins.filter(is_key).map(str::to_owned));
+        }
         let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(rest, errors)| {
             tracing::error!(lang = lang.code(), ?errors, "texts do not parse");
             rest
@@ -86,6 +96,12 @@ impl I18n {
             tracing::warn!(key, "no such text");
             key.to_owned()
         })
+    }
+
+    /// What follows `prefix` in the keys that begin with it, sorted.
+    pub fn keys<'k>(&'k self, prefix: &'k str) -> impl Iterator<Item = &'k str> {
+        let from = self.keys.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.map_while(move |key| key.strip_prefix(prefix))
     }
 
     /// Whether there is such a text.
@@ -162,6 +178,12 @@ impl Texts {
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.all.has(key)
+    }
+
+    /// What follows `prefix` in the keys that begin with it, sorted: which acts have words,
+    /// those of modules among them.
+    pub fn keys<'k>(&'k self, prefix: &'k str) -> impl Iterator<Item = &'k str> {
+        self.all.keys(prefix)
     }
 
     /// The text of `key` if there is one, else `otherwise`.

@@ -21,7 +21,7 @@ use super::sheet::{self, Sheet};
 use super::store::Stored;
 use super::{
     ANY_VIEW, Engine, ListQuery, MastersError, Row, SENSITIVE_VIEW, at_plant, export, history, import, list,
-    sensitive, service, typed,
+    sensitive, service, typed, watched,
 };
 use crate::db::Tx;
 use crate::i18n::{Lang, Months};
@@ -272,7 +272,7 @@ async fn one(
     }
     let found = async {
         let shape = shapes.find(&name)?;
-        let read = async |tx: &mut Tx| seen(tx, shape, &key, asked.sensitive).await;
+        let read = async |tx: &mut Tx| seen(tx, shape, &key, asked.sensitive, Utc::now()).await;
         let (stored, sensitive) = state.db.tx(&caller.cx, read).await?;
         let tag = etag(stored.version);
         if !asked.sensitive && not_modified(&headers, &tag.1) {
@@ -296,7 +296,7 @@ async fn at(
         let (mut stored, plants) = state
             .db
             .tx(&caller.cx, async |tx| {
-                let stored = service::find(tx, shape, &key, false).await?;
+                let (stored, _) = seen(tx, shape, &key, false, Utc::now()).await?;
                 Ok::<_, MastersError>((stored, tenancy::plant_codes(tx).await?))
             })
             .await?;
@@ -316,19 +316,22 @@ struct OneQuery {
     sensitive: bool,
 }
 
-/// A row, and with `open` its sensitive fields, which is then in the audit.
+/// A row that somebody reads, and with `open` its sensitive fields: the audit has it then, and
+/// where it has fields that are watched.
 pub(super) async fn seen(
     tx: &mut Tx,
     shape: &Shape,
     key: &str,
     open: bool,
+    now: DateTime<Utc>,
 ) -> Result<(Stored, Option<Row>), MastersError> {
     let stored = service::find(tx, shape, key, false).await?;
+    watched::note(tx, shape, key, &stored.row, now).await?;
     if !open {
         return Ok((stored, None));
     }
     let values = sensitive::reveal_all(tx.tenant(), shape, &stored.row)?;
-    sensitive::record_read(tx, "master.read", &shape.master.subject(key)).await?;
+    sensitive::record_read(tx, shape, &stored.row, &values).await?;
     Ok((stored, Some(values)))
 }
 
@@ -478,7 +481,7 @@ async fn changes(
         state
             .db
             .tx(&caller.cx, async |tx| {
-                let stored = service::find(tx, shape, &key, false).await?;
+                let (stored, _) = seen(tx, shape, &key, false, Utc::now()).await?;
                 history::history(tx, shape, &key, &stored.row, texts).await
             })
             .await
@@ -573,7 +576,9 @@ pub(super) async fn export_of(
         if open_all {
             let record = async |tx: &mut Tx| {
                 let subject = format!("master:{}", master.name);
-                sensitive::record_read(tx, "master.export_sensitive", &subject).await
+                let rows = list::count(tx, shape, &asked).await?;
+                sensitive::record_taken(tx, &subject, rows).await?;
+                Ok::<_, MastersError>(())
             };
             state.db.tx(&caller.cx, record).await?;
         }

@@ -283,6 +283,8 @@ pub struct Field {
     pub needed: bool,
     /// The audit says that it changed, and not how.
     pub personal: bool,
+    /// Who reads it of a single row is in the audit.
+    pub watched: bool,
     /// Only what [`Master::seal`] makes of it is kept, in this column.
     pub secret: Option<&'static str>,
     /// What is kept of it is sealed, and shown by right: in `secret`, with what it
@@ -318,6 +320,7 @@ impl Field {
             listed: false,
             needed: false,
             personal: false,
+            watched: false,
             secret: None,
             sealed: None,
             refers: None,
@@ -360,6 +363,13 @@ impl Field {
     #[must_use]
     pub const fn personal(self) -> Self {
         Self { personal: true, ..self }
+    }
+
+    /// That somebody reads it of a single row is in the audit, once in an hour for each
+    /// reader and row. Of a sealed field each look is written down without this.
+    #[must_use]
+    pub const fn watched(self) -> Self {
+        Self { watched: true, ..self }
     }
 
     /// It holds keys of this master, or of `plants`.

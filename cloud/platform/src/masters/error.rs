@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use super::Mistake;
+use super::list::Unfit;
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::web::{FieldError, Problem};
@@ -28,6 +29,23 @@ pub enum MastersError {
     /// A list was asked for in a way that there is not; says which parameter.
     #[error("parameter {0}")]
     Parameter(&'static str),
+    /// A list was asked for by a parameter that it has not; says which there are.
+    #[error("no parameter {name}")]
+    Unknown {
+        /// As it was written.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// An own field was asked for by a range, and has none.
+    #[error("no range of {0}")]
+    NoRange(String),
+    /// A page of a list was to have fewer rows than one, or more than this.
+    #[error("1 to {0} rows")]
+    Limit(usize),
+    /// A list was to be narrowed by a value that is none of its field.
+    #[error("filter {0:?}")]
+    Filter(Box<Unfit>),
     /// A file holds more than is taken at once.
     #[error("more than {0} rows")]
     TooMany(usize),
@@ -81,6 +99,22 @@ impl MastersError {
             Self::Parameter(name) => {
                 Problem::bad_request("query.parameter", texts.t1("masters-no-parameter", "name", name))
             }
+            Self::Unknown { name, known } => {
+                let told = texts.with(
+                    "masters-unknown-parameter",
+                    &[("name", name.as_str().into()), ("known", known.join(", ").into())],
+                );
+                Problem::bad_request("query.parameter", told.clone()).field(name, told)
+            }
+            Self::NoRange(name) => {
+                let told = texts.t1("masters-no-range", "name", &name);
+                Problem::bad_request("query.parameter", told.clone()).field(name, told)
+            }
+            Self::Limit(most) => {
+                let told = texts.t1("error-query-limit", "most", most);
+                Problem::bad_request("query.parameter", told.clone()).field("limit", told)
+            }
+            Self::Filter(unfit) => unfit.problem(texts),
             Self::TooMany(most) => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "masters.too_many",

@@ -13,7 +13,7 @@ use super::store::Stored;
 use super::{MastersError, check, sensitive};
 use crate::audit::{self, Entry};
 use crate::ctx::Cx;
-use crate::db::{Db, DbError, Tx};
+use crate::db::{Db, Tx};
 use crate::web::{WorkSheet, csv_line, harmless, workbook};
 
 /// Rows that are read at once.
@@ -57,14 +57,16 @@ fn values(
 }
 
 /// Writes down that somebody takes out what is marked personal, of the master's own fields or
-/// the tenant's: which fields, in which form, and by which filters it was narrowed. What was
-/// looked for is not told, since it may name somebody. Of other masters nothing is written.
+/// the tenant's: which fields, of how many rows, in which form, and by which filters it was
+/// narrowed. What was looked for is not told, since it may name somebody. Of other masters
+/// nothing is written. The rows are those there are now: of a file that breaks off some were
+/// taken all the same.
 pub(super) async fn record_taken(
     tx: &mut Tx,
     shape: &Shape,
     query: &ListQuery,
     format: &str,
-) -> Result<(), DbError> {
+) -> Result<(), MastersError> {
     let personal = shape.columns.iter().filter(|column| column.field.personal && goes_out(column, query));
     let fields: Vec<&str> = personal.map(|column| column.name.as_str()).collect();
     if fields.is_empty() {
@@ -73,8 +75,10 @@ pub(super) async fn record_taken(
     let narrowed: Vec<&str> =
         query.pairs().into_iter().map(|(name, _)| name).filter(|name| *name != "sort").collect();
     let subject = format!("master:{}", shape.master.name);
-    let after = Some(json!({ "format": format, "fields": fields, "narrowed_by": narrowed }));
-    audit::record(tx, Entry { action: "master.export", subject: &subject, before: None, after }).await
+    let rows = list::count(tx, shape, query).await?;
+    let after = Some(json!({ "format": format, "fields": fields, "narrowed_by": narrowed, "rows": rows }));
+    audit::record(tx, Entry { action: "master.export", subject: &subject, before: None, after }).await?;
+    Ok(())
 }
 
 /// An empty table with the heads, to be filled in.
@@ -143,7 +147,12 @@ pub(super) async fn xlsx(db: &Db, cx: &Cx, shape: &Shape, query: ListQuery) -> R
                 .collect()
         })
         .collect();
-    let sheet = WorkSheet { name: shape.master.name.into(), heads: inputs(shape, &heads_of), rows };
+    let sheet = WorkSheet {
+        name: shape.master.name.into(),
+        heads: inputs(shape, &heads_of),
+        rows,
+        times: Vec::new(),
+    };
     let made = tokio::task::spawn_blocking(move || workbook(&[sheet]));
     let made = made.await.map_err(|error| MastersError::Fault(error.to_string()))?;
     made.map_err(|error| MastersError::Fault(error.to_string()))

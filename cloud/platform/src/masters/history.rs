@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::audit_store::{self as store, Audited};
 use super::kind::Kind;
 use super::shape::{Column, Shape};
-use super::store::{self, Audited};
 use super::{MastersError, Row};
 use crate::ctx::Plants;
 use crate::db::Tx;

@@ -123,6 +123,11 @@ impl Kind {
         }
     }
 
+    /// It holds numbers.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Whole(_) | Self::Decimal { .. })
+    }
+
     /// The one JSON form of a column's value as Postgres' `to_jsonb` has it.
     pub(super) fn stored(&self, value: Value) -> Value {
         match (self, value) {

@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use super::extra::{self, Bounds};
 use super::kind::Kind;
-use super::shape::{Shape, Sort};
+use super::shape::{Column, Shape, Sort};
 use super::store::{self, Stored};
-use super::{MastersError, Row, sensitive};
+use super::{MastersError, Row, Wrong, sensitive};
 use crate::db::Tx;
-use crate::i18n::Lang;
+use crate::i18n::{Lang, Texts, plain_number};
+use crate::web::Problem;
 
 /// Rows of a page, unless the caller wants fewer.
 pub(super) const PAGE: usize = 50;
@@ -50,7 +51,8 @@ impl ListQuery {
     /// From a query string's pairs; filters of `shape` by their name.
     ///
     /// # Errors
-    /// [`MastersError::Parameter`].
+    /// [`MastersError::Parameter`]; [`MastersError::Filter`] for a value that is none of its
+    /// field.
     pub fn read(shape: &Shape, pairs: Vec<(String, String)>) -> Result<Self, MastersError> {
         let mut query = Self::default();
         for (name, value) in pairs {
@@ -67,14 +69,19 @@ impl ListQuery {
                 }
                 "limit" => {
                     let limit: usize = value.parse().map_err(|_| MastersError::Parameter("limit"))?;
-                    query.limit = limit.clamp(1, MOST);
+                    if !(1..=MOST).contains(&limit) {
+                        return Err(MastersError::Limit(MOST));
+                    }
+                    query.limit = limit;
                 }
                 own if own.starts_with(extra::OWN) => query.narrow(shape, own, value)?,
                 _ => {
                     let filter = shape.master.filters.iter().find(|filter| **filter == name);
-                    let filter = filter.ok_or(MastersError::Parameter("of this name"))?;
+                    let filter = filter.ok_or_else(|| unknown(shape, &name))?;
                     let column = shape.column(filter).ok_or(MastersError::Parameter(filter))?;
-                    match column.kind.read(&value).map_err(|_| MastersError::Parameter(filter))? {
+                    let value = plain(&column.kind, &value);
+                    let unfit = |wrong| Unfit::of(column, &name, wrong);
+                    match column.kind.read(&value).map_err(unfit)? {
                         serde_json::Value::Null => {}
                         value => drop(query.filters.insert(name, Kind::plain(&value))),
                     }
@@ -94,7 +101,6 @@ impl ListQuery {
 
     /// Narrows the list by an own field: `custom.colour`, `custom.weight.from`.
     fn narrow(&mut self, shape: &Shape, name: &str, value: String) -> Result<(), MastersError> {
-        const WRONG: MastersError = MastersError::Parameter("of an own field");
         if value.trim().is_empty() {
             return Ok(());
         }
@@ -102,14 +108,16 @@ impl ListQuery {
             Some((whole, part @ ("from" | "to"))) => (whole, part),
             _ => (name, ""),
         };
-        let column = shape.column(whole).ok_or(MastersError::Parameter("of this name"))?;
+        let column = shape.column(whole).ok_or_else(|| unknown(shape, name))?;
         if !part.is_empty() && !extra::by_range(&column.kind) {
-            return Err(WRONG);
+            return Err(MastersError::NoRange(whole.to_owned()));
         }
         let field = whole.trim_start_matches(extra::OWN);
         // A code that it refers to is meant whole.
         let part = if part.is_empty() && shape.reference_of(whole).is_some() { "is" } else { part };
-        let bounds = extra::narrow(&column.kind, field, part, &value).map_err(|_| WRONG)?;
+        let value = plain(&column.kind, &value);
+        let bounds = extra::narrow(&column.kind, field, part, &value)
+            .map_err(|wrong| Unfit::of(column, name, wrong))?;
         match self.own.iter_mut().find(|known| known.field == field && !known.exact && !bounds.exact) {
             Some(known) if part == "from" => known.from = bounds.from,
             Some(known) => known.to = bounds.to,
@@ -134,6 +142,44 @@ impl ListQuery {
             pairs.push(("deleted", "true"));
         }
         pairs
+    }
+}
+
+/// A parameter that a master's list has not, with those that it has.
+fn unknown(shape: &Shape, name: &str) -> MastersError {
+    let own =
+        shape.columns.iter().map(|column| column.name.as_str()).filter(|name| name.starts_with(extra::OWN));
+    let known = ["q", "sort", "after", "limit", "deleted"].into_iter();
+    let known = known.chain(shape.master.filters.iter().copied()).chain(own).map(str::to_owned).collect();
+    // What was sent is said back, and not a megabyte of it.
+    MastersError::Unknown { name: name.chars().take(60).collect(), known }
+}
+
+/// A value as somebody typed it, as programs write it: a number of a list is read as that
+/// of a form.
+fn plain(kind: &Kind, typed: &str) -> String {
+    if kind.is_number() { plain_number(typed) } else { typed.to_owned() }
+}
+
+/// A value that a list cannot be narrowed by.
+#[derive(Debug)]
+pub struct Unfit {
+    /// As the query string names it.
+    name: String,
+    column: Column,
+    wrong: Wrong,
+}
+
+impl Unfit {
+    fn of(column: &Column, name: &str, wrong: Wrong) -> MastersError {
+        MastersError::Filter(Box::new(Self { name: name.to_owned(), column: column.clone(), wrong }))
+    }
+
+    /// As it is answered: by the name of the field, what is wrong, and what to write.
+    pub(super) fn problem(&self, texts: &Texts) -> Problem {
+        let Self { name, column, wrong } = self;
+        let told = format!("{}: {} {}", column.said(texts), wrong.what(texts), wrong.fix(texts));
+        Problem::bad_request("query.parameter", told.clone()).field(name, told)
     }
 }
 
@@ -252,6 +298,16 @@ pub async fn list(tx: &mut Tx, shape: &Shape, query: &ListQuery) -> Result<Page,
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|(at, last)| end(shape, *at, last).write());
     Ok(Page { rows: found.into_iter().map(|(_, row)| row).collect(), next })
+}
+
+/// How many rows the list has, from its beginning to its end.
+pub(super) async fn count(tx: &mut Tx, shape: &Shape, query: &ListQuery) -> Result<i64, MastersError> {
+    let mut rows = 0;
+    // No row is on two ways.
+    for lane in lanes(tx.tenant(), shape, query)? {
+        rows += store::rows_count(tx, shape, query, &lane).await?;
+    }
+    Ok(rows)
 }
 
 fn end(shape: &Shape, lane: usize, last: &Stored) -> Place {

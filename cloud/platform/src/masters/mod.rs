@@ -10,6 +10,8 @@
 
 mod api;
 mod attach;
+mod attach_store;
+mod audit_store;
 mod barcodes;
 mod catalog;
 mod check;
@@ -23,6 +25,7 @@ mod history;
 mod import;
 mod iso4217;
 mod item_store;
+mod kept;
 mod kind;
 mod list;
 mod named;
@@ -42,6 +45,7 @@ mod store;
 mod tests;
 mod typed;
 mod variants;
+mod watched;
 mod write;
 mod wrong;
 
@@ -60,7 +64,7 @@ pub use declare::{
 pub use error::MastersError;
 pub use extra::at_plant;
 pub use import::{Report, import};
-pub use list::{ListQuery, Page, list};
+pub use list::{ListQuery, Page, Unfit, list};
 pub use operations::operations;
 pub use search::{SEARCHERS, commands};
 pub use sensitive::{SENSITIVE_VIEW, reseal, revealed};
@@ -134,6 +138,8 @@ fn permission_texts(source: &str) -> String {
 pub struct Engine {
     secrets: Secrets,
     shapes: OnceCell<Arc<Shapes>>,
+    /// Files that were tried, until they are imported.
+    kept: kept::Kept,
 }
 
 impl Default for Engine {
@@ -146,7 +152,7 @@ impl Engine {
     /// An engine that seals sensitive fields by `secrets`.
     #[must_use]
     pub fn new(secrets: Secrets) -> Self {
-        Self { secrets, shapes: OnceCell::new() }
+        Self { secrets, shapes: OnceCell::new(), kept: kept::Kept::default() }
     }
 
     /// The masters.

@@ -64,6 +64,12 @@ impl Shape {
         of_row.is_empty() || of_row.iter().any(|code| plants.has(code))
     }
 
+    /// The field that says of which plants the row is, for the audit; of everybody's none.
+    pub(super) fn place_of(&self, row: &Row) -> Option<(String, Value)> {
+        let field = self.place?.field();
+        Some((field.to_owned(), row.get(field)?.clone()))
+    }
+
     /// Whether whoever has the right to change at these plants may change the row: it
     /// is of these plants alone.
     pub(super) fn owns(&self, row: &Row, plants: &Plants) -> bool {

@@ -120,10 +120,20 @@ pub(super) fn lookups(
     Ok(found)
 }
 
-/// Writes down that somebody saw or took out what is sealed.
-pub(super) async fn record_read(tx: &mut Tx, action: &str, subject: &str) -> Result<(), DbError> {
-    let after = Some(json!({ "fields": "sensitive" }));
-    audit::record(tx, Entry { action, subject, before: None, after }).await
+/// Writes down that somebody saw what is sealed of a row: these fields.
+pub(super) async fn record_read(tx: &mut Tx, shape: &Shape, row: &Row, opened: &Row) -> Result<(), DbError> {
+    let fields: Vec<&String> = opened.keys().collect();
+    let mut after = Row::from_iter([("fields".to_owned(), json!(fields))]);
+    after.extend(shape.place_of(row));
+    let subject = shape.master.subject(&shape.key_of(row));
+    let entry = Entry { action: "master.read", subject: &subject, before: None, after: Some(after.into()) };
+    audit::record(tx, entry).await
+}
+
+/// Writes down that somebody takes out what is sealed of so many rows.
+pub(super) async fn record_taken(tx: &mut Tx, subject: &str, rows: i64) -> Result<(), DbError> {
+    let after = Some(json!({ "fields": "sensitive", "rows": rows }));
+    audit::record(tx, Entry { action: "master.export_sensitive", subject, before: None, after }).await
 }
 
 /// What is sealed of one row of a master, opened; empty when there is no such row.

@@ -232,6 +232,15 @@ pub async fn restore(db: &Db, cx: &Cx, shape: &Shape, key: &str) -> Result<Saved
     .await
 }
 
+/// Rows that are offered at once, of what a field may refer to.
+const FEW: usize = 100;
+
+/// Whether there may be more than what is offered at once, which are sought by typing.
+pub(super) fn are_many(shapes: &Shapes, reference: &Reference, offered: usize) -> bool {
+    let of_table = |shape: &Shape| shape.master.table == reference.target.table;
+    offered >= FEW && shapes.iter().any(of_table)
+}
+
 /// Codes that a field may refer to and their names in a language, whose code or name
 /// in any language begins so; a hundred at most.
 pub(super) async fn options(
@@ -241,7 +250,6 @@ pub(super) async fn options(
     begins: &str,
     lang: Lang,
 ) -> Result<Vec<(String, String)>, MastersError> {
-    const FEW: usize = 100;
     let of_table: Vec<&Shape> =
         shapes.iter().filter(|shape| shape.master.table == reference.target.table).collect();
     if of_table.is_empty() {

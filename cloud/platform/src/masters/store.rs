@@ -40,7 +40,7 @@ pub struct Stored {
 }
 
 /// A name in SQL.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
@@ -53,7 +53,7 @@ fn joined(names: impl IntoIterator<Item = impl AsRef<str>>, each: impl Fn(&str) 
     names.into_iter().map(|name| each(name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-fn scalar<'q, T>(sql: String) -> QueryScalar<'q, Postgres, T, PgArguments>
+pub(super) fn scalar<'q, T>(sql: String) -> QueryScalar<'q, Postgres, T, PgArguments>
 where
     (T,): for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>,
 {
@@ -484,43 +484,6 @@ pub(super) async fn row_mark(tx: &mut Tx, shape: &Shape, key: &[String], deleted
     Ok(())
 }
 
-/// Whether there is a row of this key, deleted or not, that the transaction's plants
-/// show.
-pub(super) async fn row_stands(tx: &mut Tx, master: &Master, key: &[&str]) -> Result<bool, Error> {
-    let tenant = tx.tenant();
-    let at =
-        master.key.iter().enumerate().map(|(at, name)| format!("t.{}::text = ${}", quoted(name), at + 2));
-    let mut conditions: Vec<String> = at.collect();
-    if let Some(member) = master.member {
-        conditions.push(format!("t.{}", quoted(member.column)));
-    }
-    let plants = tx.plants().codes();
-    let has = |name: &str| master.fields.iter().any(|field| field.name == name);
-    let number = key.len() + 2;
-    let place = if has("plant") {
-        Some(format!("(coalesce(t.plant, '') = '' or t.plant = any(${number}))"))
-    } else if has("plants") {
-        Some(format!("(t.plants = '{{}}' or t.plants && ${number})"))
-    } else {
-        None
-    };
-    let place = place.filter(|_| plants.is_some());
-    conditions.extend(place.clone());
-    let sql = format!(
-        "select exists (select from {} t where t.tenant_id = $1 and {})",
-        quoted(master.table),
-        conditions.join(" and "),
-    );
-    let mut statement = scalar::<bool>(sql).bind(tenant);
-    for part in key {
-        statement = statement.bind((*part).to_owned());
-    }
-    if place.is_some() {
-        statement = statement.bind(plants);
-    }
-    statement.fetch_one(tx.conn()).await
-}
-
 /// Sensitive fields are of masters whose key is one text.
 fn key_column(master: &Master) -> String {
     quoted(master.key.first().copied().unwrap_or_default())
@@ -632,29 +595,22 @@ pub(super) async fn lock(tx: &mut Tx, shape: &Shape) -> Result<(), Error> {
     Ok(())
 }
 
-/// An entry of the audit.
-#[derive(Debug, Clone)]
-pub(super) struct Audited {
-    pub at: DateTime<Utc>,
-    pub actor: String,
-    pub action: String,
-    pub before: Option<Value>,
-    pub after: Option<Value>,
-}
-
-/// What the audit has of these subjects, the newest first.
-pub(super) async fn audited(tx: &mut Tx, subjects: &[String], limit: i64) -> Result<Vec<Audited>, Error> {
+/// How many rows there are along a lane. Reads all of them.
+pub(super) async fn rows_count(
+    tx: &mut Tx,
+    shape: &Shape,
+    query: &ListQuery,
+    lane: &Lane,
+) -> Result<i64, Error> {
     let tenant = tx.tenant();
-    sqlx::query_as!(
-        Audited,
-        "select at, actor, action, before, after from audit_log
-         where tenant_id = $1 and subject = any($2) order by at desc, audit_id desc limit $3",
-        tenant,
-        subjects,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
+    let plants = tx.plants().clone();
+    let all = usize::try_from(i64::MAX).unwrap_or(usize::MAX);
+    let (sql, bound) = page_sql(shape, query, lane, None, all, &plants);
+    let mut statement = scalar::<i64>(format!("select count(*) from ({sql}) c")).bind(tenant);
+    for value in bound {
+        statement = statement.bind(value);
+    }
+    statement.fetch_one(tx.conn()).await
 }
 
 /// See [`super::begin`].

@@ -22,7 +22,7 @@ pub(super) fn plain(
     for (_, cells) in &mut sheet.rows {
         for (cell, kind) in cells.iter_mut().zip(&kinds).filter(|(cell, _)| !cell.is_empty()) {
             match kind {
-                Some(Kind::Whole(_) | Kind::Decimal { .. }) => *cell = plain_number(cell),
+                Some(kind) if kind.is_number() => *cell = plain_number(cell),
                 Some(Kind::Date) => *cell = plain_day(cell, months),
                 _ => {}
             }

@@ -202,6 +202,7 @@ impl Courier {
                 fan_out::fan_out(tx, self, claimed, kind, notice, now).await?;
                 let fields = serde_json::to_value(values::plain(&notice.values)).unwrap_or_default();
                 let event = Event { name: kind.code.to_owned(), fields, document: None };
+                workflow::carry(tx, claimed.depth).await?;
                 workflow::hear(tx, &self.subjects, &event, now).await?;
             }
             Ok(settled)
@@ -226,6 +227,7 @@ impl Courier {
             };
             let settled = outbox::settle(tx, claimed, Ok(()), chance, now).await?;
             if settled == Settled::Sent {
+                workflow::carry(tx, claimed.depth).await?;
                 workflow::hear(tx, &self.subjects, event, now).await?;
             }
             Ok(settled)

@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
-use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -18,18 +17,22 @@ use super::{Kind, MANAGE};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
-use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
+use crate::outbox::{self, Channel, Filter as Wanted, Listed, State as Stands};
 use crate::people::{USER_MANAGE, clean_email, clean_name};
+use crate::web::fields::{Fields, Input};
+use crate::web::list::{Action, Cell, Column, Filter, List, Row};
 use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/deliveries", get(page))
+        .route(PATH, get(page))
         .route("/deliveries/again", post(all_again))
         .route("/deliveries/mail", post(set_mail))
         .route("/deliveries/{id}/again", post(again))
 }
 
+/// Where it is.
+const PATH: &str = "/deliveries";
 /// Messages of one page.
 const PAGE: i64 = 50;
 
@@ -37,53 +40,114 @@ const PAGE: i64 = 50;
 #[template(path = "notify/deliveries.html")]
 struct Page<'a> {
     texts: &'a Texts,
-    zone: Tz,
-    kinds: &'a [Kind],
-    /// Kinds that nobody chooses: links, codes, tests.
-    others: &'static [&'static str],
-    asked: Asked,
-    states: [Stands; 4],
-    channels: [Channel; 3],
-    messages: Vec<Listed>,
-    next: Option<String>,
-    settings: MailSettings,
+    list: List<'a>,
+    /// How mail looks.
+    mail: Fields<'a>,
     mails: bool,
-    /// Whether whoever looks makes links to a password.
-    links: bool,
     done: bool,
-    /// How many were sent again.
-    replayed: Option<u64>,
-    error: Option<String>,
 }
 
-impl Page<'_> {
-    /// Whether anything is asked for.
-    fn filtered(&self) -> bool {
-        let Asked { state, channel, kind, to, .. } = &self.asked;
-        [state, channel, kind, to].into_iter().any(|asked| !asked.is_empty())
-    }
+fn mail_fields<'a>(texts: &'a Texts, settings: &MailSettings) -> Fields<'a> {
+    Fields::new(texts, "/deliveries/mail", texts.t("notice-save")).version(Some(settings.version)).inputs([
+        Input::text("sender_name", texts.t("delivery-sender")).value(&settings.sender_name).longest(80),
+        Input::email("reply_to", texts.t("delivery-reply-to")).value(&settings.reply_to).longest(254),
+    ])
+}
 
-    /// What a message tells of, in the reader's words.
-    fn told(&self, code: &str) -> String {
-        match self.kinds.iter().find(|kind| kind.code == code) {
-            Some(kind) => self.texts.t(&kind.name_key()),
-            None => self.texts.or(&format!("delivery-kind-{}", code.replace('.', "-")), code),
+/// What stands above the list: how many were sent again, and what sends all of them again
+/// that were given up.
+#[derive(Template)]
+#[template(path = "notify/again.html")]
+struct Again<'a> {
+    texts: &'a Texts,
+    asked: &'a Asked,
+    replayed: Option<u64>,
+    may: bool,
+}
+
+/// What a message tells of, in the reader's words.
+fn told(texts: &Texts, kinds: &[Kind], code: &str) -> String {
+    match kinds.iter().find(|kind| kind.code == code) {
+        Some(kind) => texts.t(&kind.name_key()),
+        None => texts.or(&format!("delivery-kind-{}", code.replace('.', "-")), code),
+    }
+}
+
+fn class(state: &str) -> &'static str {
+    match Stands::parse(state) {
+        Some(Stands::Sent) => "is-good",
+        Some(Stands::Dead) => "is-bad",
+        Some(Stands::Waiting) => "is-info",
+        _ => "",
+    }
+}
+
+/// A message, and what can be done about it. `links`: whether whoever looks makes links to
+/// a password.
+fn row(caller: &Caller, kinds: &[Kind], links: bool, message: &Listed) -> Row {
+    let texts = &caller.texts;
+    let state = texts.t(&format!("delivery-state-{}", message.state));
+    let failed = !message.last_error.is_empty();
+    let waits = message.state == "waiting" && message.attempts > 0;
+    let more = [
+        (message.attempts > 1 || failed).then(|| texts.count("delivery-attempts", message.attempts)),
+        failed.then(|| message.last_error.clone()),
+        (!message.reference.is_empty()).then(|| texts.t1("delivery-reference", "id", &message.reference)),
+        waits.then(|| texts.t1("delivery-next", "time", texts.time(&message.due_at, caller.zone))),
+    ];
+    let more: Vec<String> = more.into_iter().flatten().collect();
+    let again = match message.wants_link.filter(|_| links) {
+        _ if message.replayable => {
+            Cell::button(format!("{PATH}/{}/again", message.id), texts.t("delivery-again"))
         }
-    }
+        Some(person) => Cell::text(texts.t("delivery-new-link")).to(format!("/users/{person}")),
+        None => Cell::default(),
+    };
+    Row::new([
+        Cell::text(texts.time(&message.created_at, caller.zone)),
+        Cell::text(told(texts, kinds, &message.kind)),
+        Cell::text(&message.to).under(texts.t(&format!("delivery-channel-{}", message.channel))),
+        Cell::state(state, class(&message.state)).under(more.join(" · ")),
+        again,
+    ])
+}
 
-    /// Whom a new link is to be made for, in place of one that did not arrive.
-    fn new_link(&self, message: &Listed) -> Option<Uuid> {
-        message.wants_link.filter(|_| self.links)
-    }
-
-    fn class(&self, state: &str) -> &'static str {
-        match Stands::parse(state) {
-            Some(Stands::Sent) => "is-good",
-            Some(Stands::Dead) => "is-bad",
-            Some(Stands::Waiting) => "is-info",
-            _ => "",
-        }
-    }
+/// What went out or waits, with what it can be narrowed by.
+fn list<'a>(state: &AppState, caller: &'a Caller, asked: &Asked, messages: &[Listed]) -> List<'a> {
+    let texts = &caller.texts;
+    let kinds: &[Kind] = &state.kinds;
+    let states = Stands::ALL.map(Stands::name).map(|one| (one, "state"));
+    let channels = Channel::OUTSIDE.map(Channel::name).map(|one| (one, "channel"));
+    let said = |(one, of): (&str, &str)| (one.to_owned(), texts.t(&format!("delivery-{of}-{one}")));
+    let codes = kinds.iter().map(|kind| kind.code).chain(OTHERS.iter().copied());
+    let codes = codes.map(|code| (code.to_owned(), told(texts, kinds, code)));
+    let links = caller.may(&USER_MANAGE);
+    List::new(texts, PATH)
+        .head(texts.t("delivery-title"), texts.t("delivery-lead"))
+        .actions([
+            Action::to("/deliveries/sms", texts.t("sms-title")),
+            Action::to("/deliveries/addresses", texts.t("address-title")),
+            Action::to("/webhooks", texts.t("webhook-title")),
+        ])
+        .filters([
+            Filter::choice("state", texts.t("delivery-state"), &asked.state, states.map(said)),
+            Filter::choice("channel", texts.t("delivery-channel"), &asked.channel, channels.map(said)),
+            Filter::choice("kind", texts.t("delivery-what"), &asked.kind, codes),
+            Filter::text("to", texts.t("delivery-to"), &asked.to)
+                .hint(texts.t("delivery-to-hint"))
+                .longest(254),
+        ])
+        .columns([
+            Column::new("delivery-time"),
+            Column::new("delivery-what"),
+            Column::new("delivery-to"),
+            Column::new("delivery-state"),
+            Column::new("delivery-again"),
+        ])
+        .rows(messages.iter().map(|message| row(caller, kinds, links, message)))
+        .empty(texts.t("delivery-none"))
+        .teaches(texts.t("delivery-none-hint"))
+        .first(asked.before.is_some().then(|| asked.path()))
 }
 
 /// Kinds of messages that are no notices.
@@ -113,7 +177,7 @@ struct Asked {
 impl Asked {
     /// What it asks of the outbox; `None` when it is for somebody whom nobody knows.
     /// What is not a state or a channel is not asked.
-    async fn filter(&self, tx: &mut Tx) -> Result<Option<Filter>, DbError> {
+    async fn filter(&self, tx: &mut Tx) -> Result<Option<Wanted>, DbError> {
         let target = match self.to.trim() {
             "" => None,
             to => match store::target(tx, to).await? {
@@ -121,7 +185,7 @@ impl Asked {
                 None => return Ok(None),
             },
         };
-        Ok(Some(Filter {
+        Ok(Some(Wanted {
             state: Stands::parse(&self.state),
             channel: Channel::parse(&self.channel),
             kind: Some(self.kind.clone()).filter(|kind| !kind.is_empty()),
@@ -157,7 +221,7 @@ async fn show(
     caller: &Caller,
     headers: &HeaderMap,
     asked: Asked,
-    typed: Option<(MailSettings, String)>,
+    typed: Option<(MailSettings, Vec<(&'static str, String)>)>,
 ) -> Result<Response, Problem> {
     let now = Utc::now();
     let (mut messages, settings) = state
@@ -176,28 +240,21 @@ async fn show(
     }
     let next = messages.last().filter(|_| more).map(|last| format!("{}&before={}", asked.path(), last.id));
     let failed = typed.is_some();
-    let (settings, error) = match typed {
-        Some((typed, error)) => (typed, Some(error)),
-        None => (settings, None),
+    let (settings, wrong) = typed.unwrap_or((settings, Vec::new()));
+    let above = Again {
+        texts: &caller.texts,
+        asked: &asked,
+        replayed: asked.replayed,
+        may: asked.state == Stands::Dead.name() && !messages.is_empty(),
     };
-    let shell = Shell::new(state, caller, caller.t("delivery-title"), "/deliveries");
     let view = Page {
         texts: &caller.texts,
-        zone: caller.zone,
-        kinds: &state.kinds,
-        others: OTHERS,
-        states: Stands::ALL,
-        channels: Channel::OUTSIDE,
-        messages,
-        next,
-        settings,
+        list: list(state, caller, &asked, &messages).above(above.render()?).next(next),
+        mail: mail_fields(&caller.texts, &settings).wrong(wrong),
         mails: state.mails,
-        links: caller.may(&USER_MANAGE),
         done: asked.done.is_some(),
-        replayed: asked.replayed,
-        asked,
-        error,
     };
+    let shell = Shell::new(state, caller, caller.t("delivery-title"), PATH);
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
@@ -210,7 +267,7 @@ async fn again(
     if !outbox::replay(&state.db, &caller.cx, id, Utc::now()).await? {
         return Err(Problem::not_found());
     }
-    Ok(Redirect::to("/deliveries"))
+    Ok(Redirect::to(PATH))
 }
 
 /// Sends again all that were given up and that the page was asked for.
@@ -249,9 +306,11 @@ async fn set_mail(
     let name = if sender_name.trim().is_empty() { Some(String::new()) } else { clean_name(&sender_name) };
     let reply = if reply_to.trim().is_empty() { Some(String::new()) } else { clean_email(&reply_to) };
     let (Some(name), Some(reply)) = (&name, &reply) else {
-        let key = if name.is_none() { "people-error-name" } else { "people-error-email" };
+        let wrong_name = name.is_none().then(|| ("sender_name", caller.t("people-error-name")));
+        let wrong_reply = reply.is_none().then(|| ("reply_to", caller.t("people-error-email")));
+        let wrong = wrong_name.into_iter().chain(wrong_reply).collect();
         let typed = MailSettings { sender_name, reply_to, version };
-        return show(&state, &caller, &headers, Asked::default(), Some((typed, caller.t(key)))).await;
+        return show(&state, &caller, &headers, Asked::default(), Some((typed, wrong))).await;
     };
     let new = MailSettings { sender_name: name.clone(), reply_to: reply.clone(), version };
     let set = state

@@ -44,6 +44,7 @@ use crate::i18n::{Lang, Names, Sources};
 use crate::openapi::Operation;
 use crate::outbox::{self, Channel, Message};
 use crate::secrets::Secrets;
+use crate::settings;
 use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};
 
 pub use address::Unreachable;
@@ -207,19 +208,46 @@ pub struct Notice {
     /// who has it at one of them is told. Empty: everybody is.
     #[serde(default)]
     pub plants: Vec<String>,
+    /// What webhooks are told of it besides, by name: the document, who is asked.
+    #[serde(default)]
+    pub about: serde_json::Map<String, serde_json::Value>,
+    /// Webhooks are told by another notice of the same event: one is for one person, and
+    /// other systems want to hear of an event once.
+    #[serde(default)]
+    pub inside: bool,
 }
 
 impl Notice {
     /// A notice without values that leads to `href`.
     #[must_use]
     pub fn new(to: To, href: impl Into<String>) -> Self {
-        Self { to, values: BTreeMap::new(), href: href.into(), plants: Vec::new() }
+        Self {
+            to,
+            values: BTreeMap::new(),
+            href: href.into(),
+            plants: Vec::new(),
+            about: serde_json::Map::new(),
+            inside: false,
+        }
     }
 
     /// Says which plants it is about.
     #[must_use]
     pub fn at(self, plants: Vec<String>) -> Self {
         Self { plants, ..self }
+    }
+
+    /// Says to webhooks what it is about, besides the values of its text.
+    #[must_use]
+    pub fn about(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.about.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Tells people alone, where another notice of the same event tells webhooks.
+    #[must_use]
+    pub fn inside(self, inside: bool) -> Self {
+        Self { inside, ..self }
     }
 
     /// Adds a value of its text.
@@ -266,6 +294,14 @@ pub async fn write(
     let body = Letter { to: Some(to), ..letter }.body();
     let message = Message { id, ..Message::new(Channel::Mail, kind, None, body) };
     outbox::put(tx, &message, now).await
+}
+
+/// Whether letters of this tenant can go out: by the mail server of all, or one of its own.
+///
+/// # Errors
+/// The database.
+pub async fn can_mail(state: &AppState, tx: &mut Tx) -> Result<bool, DbError> {
+    Ok(state.mails || settings::has_own_mail(tx).await?)
 }
 
 /// The texts of this part.

@@ -21,6 +21,7 @@ use super::times::{Pace, Times, clock, minutes};
 use super::{Kind, live, sms, store, values};
 use crate::db::{DbError, Tx};
 use crate::i18n::Texts;
+use crate::web::fields::{Fields, Input};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, local_path, query};
 
 pub(super) fn router() -> Router<AppState> {
@@ -198,7 +199,7 @@ async fn open(
 struct Settings<'a> {
     texts: &'a Texts,
     choices: Vec<Choice>,
-    times: Times,
+    times: Fields<'a>,
     zone: Tz,
     mails: bool,
     /// Whether text messages can be sent.
@@ -216,15 +217,10 @@ impl Settings<'_> {
     fn pace(&self, choice: &Choice) -> &'static str {
         choice.mail.map_or("never", Pace::name)
     }
-
-    fn from(&self) -> String {
-        self.times.quiet.map_or_else(String::new, |(from, _)| clock(from))
-    }
-
-    fn until(&self) -> String {
-        self.times.quiet.map_or_else(String::new, |(_, until)| clock(until))
-    }
 }
+
+/// What is wrong with the form of times: what was typed, and the field with what is wrong.
+type TimesTold = Option<(TypedTimes, (&'static str, String))>;
 
 async fn settings(
     State(state): State<AppState>,
@@ -232,7 +228,7 @@ async fn settings(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    show_settings(&state, &caller, &headers, None, uri.query() == Some("done")).await
+    show_settings(&state, &caller, &headers, (None, None), uri.query() == Some("done")).await
 }
 
 /// The settings with what was wrong.
@@ -242,7 +238,7 @@ pub(super) async fn settings_told(
     headers: &HeaderMap,
     error: String,
 ) -> Result<Response, Problem> {
-    let page = show_settings(state, caller, headers, Some(error), false).await?;
+    let page = show_settings(state, caller, headers, (Some(error), None), false).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
@@ -250,7 +246,7 @@ async fn show_settings(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
-    error: Option<String>,
+    (error, times_told): (Option<String>, TimesTold),
     done: bool,
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
@@ -268,8 +264,13 @@ async fn show_settings(
         .await?;
     let shell = Shell::new(state, caller, caller.t("notice-settings"), "/notices")
         .under("/notices", caller.t("notice-title"));
+    let texts = &caller.texts;
+    let times = match times_told {
+        Some((typed, wrong)) => typed.fields(texts).wrong([wrong]),
+        None => TypedTimes::of(&times).fields(texts),
+    };
     let view = Settings {
-        texts: &caller.texts,
+        texts,
         choices,
         times,
         zone: caller.zone,
@@ -336,6 +337,47 @@ struct TypedTimes {
     version: i32,
 }
 
+impl TypedTimes {
+    fn of(times: &Times) -> Self {
+        let (from, until) = times.quiet.map(|(from, until)| (clock(from), clock(until))).unwrap_or_default();
+        Self {
+            quiet_from: from,
+            quiet_until: until,
+            digest_hour: times.digest_hour,
+            digest_weekday: times.digest_weekday,
+            version: times.version,
+        }
+    }
+
+    fn times(&self) -> Result<Times, PreferenceError> {
+        let quiet = match (self.quiet_from.trim(), self.quiet_until.trim()) {
+            ("", "") => None,
+            (from, until) => Some(minutes(from).zip(minutes(until)).ok_or(PreferenceError::Quiet)?),
+        };
+        Ok(Times {
+            quiet,
+            digest_hour: self.digest_hour,
+            digest_weekday: self.digest_weekday,
+            version: self.version,
+        })
+    }
+
+    fn fields<'a>(&self, texts: &'a Texts) -> Fields<'a> {
+        let hours = (0..24).map(|hour: i32| (hour.to_string(), format!("{hour:02}:00")));
+        let days = (1..8).map(|day: i32| (day.to_string(), texts.t(&format!("notice-weekday-{day}"))));
+        Fields::new(texts, "/notices/times", texts.t("notice-save")).version(Some(self.version)).inputs([
+            Input::time("quiet_from", texts.t("notice-quiet-from")).value(&self.quiet_from),
+            Input::time("quiet_until", texts.t("notice-quiet-until")).value(&self.quiet_until),
+            Input::choice("digest_hour", texts.t("notice-digest-hour"), hours)
+                .value(self.digest_hour.to_string())
+                .required(),
+            Input::choice("digest_weekday", texts.t("notice-digest-day"), days)
+                .value(self.digest_weekday.to_string())
+                .required(),
+        ])
+    }
+}
+
 async fn set_times(
     State(state): State<AppState>,
     caller: Caller,
@@ -344,21 +386,19 @@ async fn set_times(
 ) -> Result<Response, Problem> {
     let user = caller.person()?;
     let typed = form(sent)?;
-    let quiet = match (typed.quiet_from.trim(), typed.quiet_until.trim()) {
-        ("", "") => None,
-        (from, until) => match minutes(from).zip(minutes(until)) {
-            Some(both) => Some(both),
-            None => return kept(&state, &caller, &headers, Err(PreferenceError::Quiet)).await,
-        },
+    let done = match typed.times() {
+        Ok(times) => preferences::times_set(&state.db, &caller.cx, user, &times, Utc::now()).await,
+        Err(error) => Err(error),
     };
-    let times = Times {
-        quiet,
-        digest_hour: typed.digest_hour,
-        digest_weekday: typed.digest_weekday,
-        version: typed.version,
-    };
-    let done = preferences::times_set(&state.db, &caller.cx, user, &times, Utc::now()).await;
-    kept(&state, &caller, &headers, done).await
+    match done {
+        Err(error) if error.text_key().is_some() => {
+            let told = caller.t(error.text_key().unwrap_or_default());
+            let told = Some((typed, (error.field(), told)));
+            let page = show_settings(&state, &caller, &headers, (None, told), false).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
+        done => kept(&state, &caller, &headers, done).await,
+    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,16 @@ impl PreferenceError {
             Self::Db(_) => None,
         }
     }
+
+    /// The field of the form that it lies in; empty of none.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet_from",
+            Self::Digest => "digest_hour",
+            Self::Stale | Self::Db(_) => "",
+        }
+    }
 }
 
 impl From<PreferenceError> for Problem {

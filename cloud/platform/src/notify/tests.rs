@@ -550,6 +550,7 @@ async fn a_person_reads_notices_and_says_what_comes_by_which_way() {
     for (from, until) in [("22%3A00", ""), ("22%3A00", "22%3A00"), ("25%3A00", "06%3A00")] {
         let (status, _, page) = reader.send("POST", "/notices/times", &times(from, until, 0)).await;
         assert!(status == 422 && page.contains("such as 22:00 and 06:30"), "{from} {until}: {status}");
+        assert!(page.contains("id=\"err-quiet_from\"") && page.contains("value=\"5\" selected"), "{page}");
     }
     let night = times("22%3A00", "06%3A30", 0);
     assert_eq!(reader.send("POST", "/notices/times", &night).await.1, "/notices/settings?done");

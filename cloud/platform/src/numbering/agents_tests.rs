@@ -74,7 +74,7 @@ async fn kept(office: &Office) -> Vec<(String, String)> {
 
 async fn leases(office: &Office) -> Vec<Lease> {
     let found: Result<_, NumberingError> =
-        office.test.db.tx(&office.cx, async |tx| Ok(store::leases(tx, "GRN-KOL", 100).await?)).await;
+        office.test.db.tx(&office.cx, async |tx| Ok(store::leases(tx, "GRN-KOL", None, 100).await?)).await;
     found.unwrap()
 }
 

@@ -173,7 +173,7 @@ async fn series(
         .tx(&caller.at(&NUMBERING_READ), async |tx| {
             store::series_named(tx, &code, true).await?.ok_or(NumberingError::NotFound)?;
             let periods = store::periods(tx, &code, 36).await?;
-            let leases = store::leases(tx, &code, 500).await?;
+            let leases = store::leases(tx, &code, None, 500).await?;
             Ok::<_, NumberingError>(Standing { series: code.clone(), periods, leases })
         })
         .await?;

@@ -63,7 +63,10 @@ pub(super) async fn page(tx: &mut Tx, asked: &Asked) -> Result<Page, NumberingEr
         "" => None,
         after => Some(place(after).ok_or(NumberingError::Parameter("after"))?),
     };
-    let limit = asked.limit.unwrap_or(PAGE).clamp(1, MOST);
+    let limit = asked.limit.unwrap_or(PAGE);
+    if !(1..=MOST).contains(&limit) {
+        return Err(NumberingError::Parameter("limit"));
+    }
     let narrow = Narrow {
         series: asked.series.clone(),
         status: asked.status.clone(),

@@ -12,6 +12,7 @@ mod judge;
 mod kinds;
 mod lease;
 mod list;
+mod lists;
 mod pages;
 mod pattern;
 mod period;

@@ -5,46 +5,46 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::{Datelike, NaiveDate, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::lease::{self, Closing};
+use super::lease::{self, Closing, MOST_LENT};
 use super::list::{self, Asked};
-use super::store::{self, Issued, Lease, Overview, Period};
+use super::lists::{self, said, url};
+use super::store::{self, Overview};
 use super::{
     NUMBERING_LEASE, NUMBERING_READ, NUMBERING_VOID, Need, NumberingError, judge, period, skip, void,
 };
-use crate::i18n::Texts;
+use crate::i18n::{Texts, plain_number};
 use crate::masters::Row;
+use crate::web::fields::{Fields, Input};
+use crate::web::list::{List, address};
 use crate::web::{AppState, Caller, Path, Permission, Problem, Shell, escaped, form, query};
 
 /// The right to see the master of series; see `masters`.
 const SERIES_VIEW: Permission = Permission::read("masters.document_series.view");
-/// Most series that the page shows.
-const MOST_SERIES: i64 = 500;
+/// Where it is.
+pub(super) const PATH: &str = "/numbering";
+/// Most series that there are for the page.
+const MOST_SERIES: i64 = 2000;
+/// Series of one page.
+const SERIES: usize = 50;
+/// Leases of one page.
+const LEASES: usize = 50;
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/numbering", get(page))
+        .route(PATH, get(page))
         .route("/numbering/preview", get(preview))
         .route("/numbering/series/{*code}", get(series))
         .route("/numbering/lend/{*code}", post(lend))
         .route("/numbering/skip/{*code}", post(skip_one))
         .route("/numbering/leases/{id}", post(close))
         .route("/numbering/void", post(make_void))
-}
-
-fn url(code: &str) -> String {
-    escaped(code, b"-_./")
-}
-
-/// A kind of document, in the reader's language.
-fn said(texts: &Texts, kind: &str) -> String {
-    texts.or(&format!("choice-{kind}"), kind)
 }
 
 /// Today, where the tenant is.
@@ -56,13 +56,16 @@ fn today(caller: &Caller) -> NaiveDate {
 #[template(path = "numbering/list.html")]
 struct ListPage<'a> {
     texts: &'a Texts,
-    zone: chrono_tz::Tz,
-    asked: &'a Asked,
-    series: Vec<(Overview, Option<String>)>,
-    numbers: Vec<Issued>,
-    next: Option<String>,
-    may_void: bool,
-    may_define: bool,
+    series: List<'a>,
+    numbers: List<'a>,
+}
+
+/// Where one is in the list of series, beside that of numbers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    /// The code behind which it begins.
+    from: String,
 }
 
 /// `GET /numbering`
@@ -73,36 +76,37 @@ async fn page(
     uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(&NUMBERING_READ)?;
-    let asked = query::<Asked>(&uri)?;
+    let (asked, Shown { from }) = (query::<Asked>(&uri)?, query::<Shown>(&uri)?);
     let today = today(&caller);
-    let (series, page) = state
+    let (all, shown, more, page) = state
         .db
         .tx(&caller.at(&NUMBERING_READ), async |tx| {
-            let mut series = Vec::new();
-            for one in store::overview(tx, MOST_SERIES, caller.texts.lang).await? {
+            let all = store::overview(tx, MOST_SERIES, caller.texts.lang).await?;
+            // By its place: how the database sorts codes is its own affair.
+            let begins = all.iter().position(|one| one.series == from).map_or(0, |at| at + 1);
+            let mut shown = Vec::new();
+            for one in all.iter().skip(begins).take(SERIES) {
                 let need = Need::new(&one.kind, &one.company, today).series(&one.series);
                 let next = match super::preview(tx, &need).await {
                     Ok(taken) => Some(taken.number),
                     Err(NumberingError::Db(error)) => return Err(error.into()),
                     Err(_) => None,
                 };
-                series.push((one, next));
+                shown.push((one.clone(), next));
             }
-            Ok::<_, NumberingError>((series, list::page(tx, &asked).await?))
+            let more = all.len() > begins + SERIES;
+            Ok::<_, NumberingError>((all, shown, more, list::page(tx, &asked).await?))
         })
         .await?;
-    let kept = [("series", &asked.series), ("status", &asked.status), ("q", &asked.q)];
-    let kept = serde_urlencoded::to_string(kept).unwrap_or_default();
-    let next = page.next.map(|next| format!("/numbering?{kept}&after={}", escaped(&next, b"-~")));
+    let texts = &caller.texts;
+    let may_define = caller.may(&Permission::write("masters.document_series.edit"));
+    let codes: Vec<String> = all.into_iter().map(|one| one.series).collect();
     let view = ListPage {
-        texts: &caller.texts,
-        zone: caller.zone,
-        asked: &asked,
-        series,
-        numbers: page.numbers,
-        next,
-        may_void: caller.may(&NUMBERING_VOID),
-        may_define: caller.may(&Permission::write("masters.document_series.edit")),
+        texts,
+        series: lists::series(texts, &shown, may_define)
+            .first((!from.is_empty()).then(|| PATH.to_owned()))
+            .next(shown.last().filter(|_| more).map(|(last, _)| address(PATH, &[("from", &last.series)]))),
+        numbers: lists::numbers(&caller, &asked, &page, codes)?,
     };
     Shell::new(&state, &caller, caller.t("numbering-title"), "/masters")
         .under("/masters", caller.t("masters-title"))
@@ -113,14 +117,35 @@ async fn page(
 #[template(path = "numbering/series.html")]
 struct SeriesPage<'a> {
     texts: &'a Texts,
-    zone: chrono_tz::Tz,
     one: Overview,
     next: Option<String>,
     today: NaiveDate,
-    periods: Vec<Period>,
-    leases: Vec<Lease>,
-    may_lend: bool,
+    periods: List<'a>,
+    leases: List<'a>,
     may_void: bool,
+    /// The form that lends numbers, for who may.
+    lend: Option<Fields<'a>>,
+}
+
+/// Where one is in the list of a series' leases.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Behind {
+    after: String,
+}
+
+impl Behind {
+    fn place(&self) -> Result<Option<store::Place>, Problem> {
+        if self.after.is_empty() {
+            return Ok(None);
+        }
+        let mut parts = self.after.splitn(3, '~');
+        let mut part = || parts.next().unwrap_or_default();
+        let (from, first, id) = (part(), part(), part());
+        let place = from.parse().ok().zip(first.parse().ok()).zip(id.parse().ok());
+        let place = place.map(|((from, first), id)| (from, first, id));
+        place.map(Some).ok_or_else(|| NumberingError::Parameter("after").into())
+    }
 }
 
 /// `GET /numbering/series/{code}`
@@ -129,36 +154,64 @@ async fn series(
     caller: Caller,
     Path(code): Path<String>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(&NUMBERING_READ)?;
-    let today = today(&caller);
-    let (one, next, periods, leases) = state
+    let behind = query::<Behind>(&uri)?;
+    show_series(&state, &caller, &headers, (&code, &behind), None).await
+}
+
+/// A form that was not taken: what was typed, and the fields with what is wrong.
+type NotLent = Option<(Lend, Vec<(&'static str, String)>)>;
+
+async fn show_series(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    (code, behind): (&str, &Behind),
+    not_lent: NotLent,
+) -> Result<Response, Problem> {
+    let place = behind.place()?;
+    let today = today(caller);
+    let (one, next, periods, mut leases) = state
         .db
         .tx(&caller.at(&NUMBERING_READ), async |tx| {
             let one =
-                store::overview_of(tx, &code, caller.texts.lang).await?.ok_or(NumberingError::NotFound)?;
+                store::overview_of(tx, code, caller.texts.lang).await?.ok_or(NumberingError::NotFound)?;
             let need = Need::new(&one.kind, &one.company, today).series(&one.series);
             let next = super::preview(tx, &need).await.ok().map(|taken| taken.number);
-            let periods = store::periods(tx, &code, 24).await?;
-            Ok::<_, NumberingError>((one, next, periods, store::leases(tx, &code, 200).await?))
+            let periods = store::periods(tx, code, 24).await?;
+            let leases = store::leases(tx, code, place, LEASES as i64 + 1).await?;
+            Ok::<_, NumberingError>((one, next, periods, leases))
         })
         .await?;
+    let more = leases.len() > LEASES;
+    leases.truncate(LEASES);
+    let path = format!("{PATH}/series/{}", url(&one.series));
+    let last = leases
+        .last()
+        .filter(|_| more)
+        .map(|last| format!("{}~{}~{}", last.period_from, last.first, last.lease_id));
+    let may_lend = caller.may(&NUMBERING_LEASE) && !one.closed;
+    let (typed, wrong) = not_lent.unwrap_or_else(|| (Lend::blank(today), Vec::new()));
+    let lend = may_lend.then(|| typed.fields(&caller.texts, code).wrong(wrong));
     let view = SeriesPage {
         texts: &caller.texts,
-        zone: caller.zone,
         next,
         today,
-        periods,
-        leases,
-        may_lend: caller.may(&NUMBERING_LEASE) && !one.closed,
+        periods: lists::periods(&caller.texts, &periods),
+        leases: lists::leases(caller, &leases, may_lend)?
+            .first((!behind.after.is_empty()).then(|| path.clone()))
+            .next(last.map(|last| address(&path, &[("after", &last)]))),
         may_void: caller.may(&NUMBERING_VOID) && !one.closed,
+        lend,
         one,
     };
     let title = format!("{} · {}", view.one.name, caller.t("numbering-title"));
-    Shell::new(&state, &caller, title, "/masters")
+    Shell::new(state, caller, title, "/masters")
         .under("/masters", caller.t("masters-title"))
-        .under("/numbering", caller.t("numbering-title"))
-        .page(&headers, &view)
+        .under(PATH, caller.t("numbering-title"))
+        .page(headers, &view)
 }
 
 #[derive(Template)]
@@ -241,11 +294,52 @@ fn to_series(code: &str) -> Response {
     Redirect::to(&format!("/numbering/series/{}", url(code))).into_response()
 }
 
-#[derive(Debug, Deserialize)]
+/// The form that lends numbers, as it was typed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Lend {
-    date: NaiveDate,
-    count: i64,
+    date: String,
+    count: String,
     holder: String,
+}
+
+impl Lend {
+    fn blank(today: NaiveDate) -> Self {
+        Self { date: today.to_string(), count: "100".to_owned(), holder: String::new() }
+    }
+
+    fn fields<'a>(&self, texts: &'a Texts, code: &str) -> Fields<'a> {
+        Fields::new(texts, format!("/numbering/lend/{}", url(code)), texts.t("numbering-lend")).inputs([
+            Input::text("holder", texts.t("numbering-holder"))
+                .value(&self.holder)
+                .required()
+                .longest(120)
+                .placeholder("agent:KOL"),
+            Input::number("count", texts.t("numbering-count")).value(&self.count).required(),
+            Input::date("date", texts.t("numbering-for-day")).value(&self.date).required(),
+        ])
+    }
+
+    /// The day and the count, or the fields that are not right.
+    fn read(&self, texts: &Texts) -> Result<(NaiveDate, i64), Vec<(&'static str, String)>> {
+        let date = self.date.trim().parse::<NaiveDate>().ok();
+        let count =
+            plain_number(&self.count).parse::<i64>().ok().filter(|count| (1..=MOST_LENT).contains(count));
+        let mut wrong = Vec::new();
+        if self.holder.trim().is_empty() || self.holder.trim().chars().count() > 120 {
+            wrong.push(("holder", texts.t("numbering-wrong-holder")));
+        }
+        if count.is_none() {
+            wrong.push(("count", texts.t1("numbering-wrong-count", "most", texts.number(MOST_LENT))));
+        }
+        if date.is_none() {
+            wrong.push(("date", texts.t("numbering-wrong-day")));
+        }
+        match (date, count) {
+            (Some(date), Some(count)) if wrong.is_empty() => Ok((date, count)),
+            _ => Err(wrong),
+        }
+    }
 }
 
 /// `POST /numbering/lend/{code}`
@@ -253,13 +347,34 @@ async fn lend(
     State(state): State<AppState>,
     caller: Caller,
     Path(code): Path<String>,
+    headers: HeaderMap,
     body: Result<Form<Lend>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&NUMBERING_LEASE)?;
-    let Lend { date, count, holder } = form(body)?;
+    let typed = form(body)?;
     let now = Utc::now();
-    state.db.tx(&caller.cx, async |tx| lease::lease(tx, &code, date, count, &holder, now).await).await?;
-    Ok(to_series(&code))
+    let (status, wrong) = match typed.read(&caller.texts) {
+        Err(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, wrong),
+        Ok((date, count)) => {
+            let lent = state
+                .db
+                .tx(&caller.cx, async |tx| lease::lease(tx, &code, date, count, &typed.holder, now).await)
+                .await;
+            let problem = match lent {
+                Ok(_) => return Ok(to_series(&code)),
+                Err(error) => Problem::from(error),
+            };
+            if problem.status != StatusCode::CONFLICT {
+                return Err(problem);
+            }
+            let told = caller.texts.or(&problem.text_key(), &problem.detail);
+            (problem.status, vec![("", told)])
+        }
+    };
+    caller.require(&NUMBERING_READ)?;
+    let page =
+        show_series(&state, &caller, &headers, (&code, &Behind::default()), Some((typed, wrong))).await?;
+    Ok((status, page).into_response())
 }
 
 #[derive(Debug, Deserialize)]

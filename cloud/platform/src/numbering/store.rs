@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use leases::Lease;
-pub(super) use leases::{counter_give_back, lease_close, lease_find, lease_insert, leases, used_in};
+pub(super) use leases::{Place, counter_give_back, lease_close, lease_find, lease_insert, leases, used_in};
 
 use super::Need;
 use crate::db::Tx;

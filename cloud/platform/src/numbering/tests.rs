@@ -367,6 +367,18 @@ async fn a_range_is_lent_used_given_back_and_burnt() {
     let many: Result<Lease, NumberingError> =
         office.test.db.tx(&office.cx, async |tx| lease(tx, "INV", date, 5001, "agent:KOL", now).await).await;
     assert!(matches!(many, Err(NumberingError::Parameter("count"))));
+
+    // The newest first, page by page; one that was given back whole begins where the next does.
+    let page = async |after, most| {
+        let read = async |tx: &mut Tx| Ok::<_, NumberingError>(store::leases(tx, "INV", after, most).await?);
+        let found = office.test.db.tx(&office.cx, read).await.unwrap();
+        found.into_iter().map(|lease| (lease.period_from, lease.first, lease.lease_id)).collect::<Vec<_>>()
+    };
+    let all = page(None, 100).await;
+    let first = page(None, 1).await;
+    let rest = page(first.last().copied(), 100).await;
+    assert!(all.len() == 4 && all[0].1 == all[1].1, "{all:?}");
+    assert_eq!([first, rest].concat(), all);
 }
 }
 

@@ -4,9 +4,10 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use serde::Deserialize;
 
 use super::service::{self, PlantError};
 use super::store::{self, Plant};
@@ -14,33 +15,80 @@ use super::{PLANT_MANAGE, attached};
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Texts};
 use crate::web::fields::{Fields, Input};
-use crate::web::{AppState, Caller, Path, Problem, Shell, form, status_of};
+use crate::web::list::{Action, Cell, Column, List, Row, address};
+use crate::web::{AppState, Caller, NOT_A_PLACE, Path, Problem, Shell, form, query, status_of};
+
+/// Where they are.
+const PATH: &str = "/organisation";
+/// Plants of one page.
+const PAGE: usize = 50;
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/organisation", get(list).post(create))
-        .route("/organisation/{plant}", get(edit).post(change))
+    Router::new().route(PATH, get(list).post(create)).route("/organisation/{plant}", get(edit).post(change))
 }
 
+/// What stands above the plants: the masters beside them, and that a company comes first.
 #[derive(Template)]
-#[template(path = "organisation/list.html")]
-struct List<'a> {
+#[template(path = "organisation/above.html")]
+struct Above<'a> {
     texts: &'a Texts,
-    plants: Vec<Plant>,
     companies: usize,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// The code behind which the list begins.
+    after: String,
 }
 
 async fn list(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(&PLANT_MANAGE)?;
-    let look =
-        async |tx: &mut Tx| Ok::<_, DbError>((store::plants(tx).await?, store::companies(tx).await?.len()));
-    let (plants, companies) = state.db.tx(&caller.cx, look).await?;
-    let shell = Shell::new(&state, &caller, caller.t("organisation-title"), "/organisation");
-    shell.page(&headers, &List { texts: &caller.texts, plants, companies })
+    let asked = query::<Asked>(&uri)?;
+    if asked.after.contains('\0') {
+        return Err(Problem::bad_request("query.parameter", NOT_A_PLACE).field("after", NOT_A_PLACE));
+    }
+    let look = async |tx: &mut Tx| {
+        let plants = store::plants_after(tx, &asked.after, PAGE as i64 + 1).await?;
+        Ok::<_, DbError>((plants, store::companies(tx).await?.len()))
+    };
+    let (mut plants, companies) = state.db.tx(&caller.cx, look).await?;
+    let more = plants.len() > PAGE;
+    plants.truncate(PAGE);
+    let texts = &caller.texts;
+    let row = |plant: &Plant| {
+        Row::new([
+            Cell::code(&plant.code),
+            Cell::text(plant.names.say(texts.lang, &plant.name)),
+            Cell::code(&plant.company),
+            Cell::text(&plant.time_zone),
+            Cell::text(plant.languages.join(", ")),
+        ])
+        .to(format!("{PATH}/{}", plant.code))
+    };
+    let new = Action::to("/organisation/new", texts.t("organisation-new")).icon("plus").main();
+    let view = List::new(texts, PATH)
+        .head(texts.t("organisation-title"), texts.t("organisation-lead"))
+        .actions([new])
+        .above(Above { texts, companies }.render()?)
+        .columns([
+            Column::new("organisation-code"),
+            Column::new("people-name"),
+            Column::new("organisation-company"),
+            Column::new("admin-zone"),
+            Column::new("organisation-languages"),
+        ])
+        .rows(plants.iter().map(row))
+        .empty(texts.t("organisation-none"))
+        .teaches(texts.t("organisation-none-hint"))
+        .first((!asked.after.is_empty()).then(|| PATH.to_owned()))
+        .next(plants.last().filter(|_| more).map(|last| address(PATH, &[("after", &last.code)])));
+    Shell::new(&state, &caller, caller.t("organisation-title"), PATH).page(&headers, &view)
 }
 
 #[derive(Template)]
@@ -58,7 +106,6 @@ struct Edit<'a> {
 fn fields<'a>(texts: &'a Texts, typed: &Plant, known: bool, companies: Vec<(String, String)>) -> Fields<'a> {
     let to = if known { format!("/organisation/{}", typed.code) } else { "/organisation".to_owned() };
     let companies = companies.into_iter().map(|(code, name)| (code.clone(), format!("{code} · {name}")));
-    let zones = chrono_tz::TZ_VARIANTS.iter().map(|zone| (zone.name().to_owned(), String::new()));
     let speaks = |lang: Lang| typed.languages.iter().any(|code| code == lang.code());
     let languages =
         Lang::ALL.into_iter().map(|lang| (lang.code().to_owned(), lang.own_name().to_owned(), speaks(lang)));
@@ -67,21 +114,11 @@ fn fields<'a>(texts: &'a Texts, typed: &Plant, known: bool, companies: Vec<(Stri
         code.required().fixed(known).hint(texts.t("organisation-code-hint")),
         Input::text("name", texts.t("people-name")).value(&typed.name).required().longest(80),
         Input::choice("company", texts.t("organisation-company"), companies).value(&typed.company).required(),
-        Input::text("time_zone", texts.t("admin-zone"))
-            .value(&typed.time_zone)
-            .required()
-            .longest(60)
-            .offers(zones.collect(), None),
-        Input::many("language", texts.t("organisation-languages"), languages),
+        Input::zone("time_zone", texts.t("admin-zone")).value(&typed.time_zone).required(),
+        Input::many("language", texts.t("organisation-languages"), languages).required(),
         Input::lines("address", texts.t("organisation-address")).value(&typed.address).longest(500),
     ]);
-    let named = Lang::ALL.into_iter().map(|lang| {
-        Input::text(format!("names.{}", lang.code()), lang.own_name())
-            .value(typed.names.of(lang).unwrap_or_default())
-            .lang(lang.code())
-            .longest(80)
-    });
-    fields.fold(texts.t("shell-names"), texts.t("shell-names-hint"), vec![(String::new(), named.collect())])
+    fields.names(&typed.names, 80)
 }
 
 async fn show(
@@ -106,11 +143,7 @@ async fn show(
         true => state.files.panel(&caller.texts, attached::KIND, &typed.code)?,
         false => String::new(),
     };
-    let input = |field| match field {
-        "languages" => "language",
-        "names" => "names.en",
-        field => field,
-    };
+    let input = |field: &'static str| if field == "languages" { "language" } else { field };
     let wrong = wrong.into_iter().map(|(field, told)| (input(field), told));
     let fields = fields(&caller.texts, typed, known, companies).told(error).wrong(wrong);
     let view = Edit { texts: &caller.texts, typed, known, fields, files };

@@ -27,18 +27,6 @@ pub(super) struct Plant {
     pub version: i32,
 }
 
-pub(super) async fn plants(tx: &mut Tx) -> Result<Vec<Plant>, Error> {
-    let tenant = tx.tenant();
-    sqlx::query_as!(
-        Plant,
-        r#"select code, name, names, coalesce(company, '') as "company!", time_zone, languages, address, version
-           from plants where tenant_id = $1 and deleted_at is null order by code"#,
-        tenant,
-    )
-    .fetch_all(tx.conn())
-    .await
-}
-
 /// Plants after this code, at most so many.
 pub(super) async fn plants_after(tx: &mut Tx, after: &str, limit: i64) -> Result<Vec<Plant>, Error> {
     let tenant = tx.tenant();

@@ -178,6 +178,8 @@ pub struct Claimed {
     pub by: String,
     /// When it was put.
     pub put_at: DateTime<Utc>,
+    /// How many workflows there were between a person's act and it.
+    pub depth: i16,
     /// Which attempt this is, from 1.
     pub attempt: i32,
 }

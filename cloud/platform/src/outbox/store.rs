@@ -117,7 +117,7 @@ pub(super) async fn claim(
          from due
          where o.tenant_id = $1 and o.message_id = due.message_id
          returning o.message_id, o.channel, o.kind, o.target, o.body, o.sealed, o.created_by, o.created_at,
-                   o.attempts, o.needs_secret",
+                   o.attempts, o.needs_secret, o.cause_depth",
         tenant,
         claim,
         limit,
@@ -140,6 +140,7 @@ pub(super) async fn claim(
             sealed: row.sealed,
             by: row.created_by,
             put_at: row.created_at,
+            depth: row.cause_depth,
             attempt: row.attempts,
         })
         .collect();

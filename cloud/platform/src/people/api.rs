@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::error::PeopleError;
 use super::links::{self, Invitation};
 use super::model::{Given, Role, User};
+use super::part::Part;
 use super::signin::{self, Session};
 use super::within::By;
 use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, roles, service};
@@ -53,6 +54,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::get("/api/v1/users", "listUsers", "The people, by name")
             .needs(&USER_READ)
             .query::<After>()
+            .choice("status", ["", "invited", "active", "disabled"])
             .answers::<People>(),
         Operation::post("/api/v1/users", "inviteUser", "Invites somebody")
             .note("The link by which a password is set goes by mail; where no mail is sent it is told, this once.")
@@ -167,6 +169,13 @@ struct After {
     /// People at most.
     #[schema(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
+    /// A part of the name or e-mail address.
+    #[schema(max_length = 100)]
+    q: String,
+    /// Those of this status: `invited`, `active`, `disabled`.
+    status: String,
+    /// Those who have the role of this code.
+    role: String,
 }
 
 /// A page of people.
@@ -248,7 +257,8 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
     let place = place.filter(|(_, name)| !name.contains('\0'));
     let (id, name) =
         place.ok_or_else(|| wrong("after", "is not what an answer gave as `next`".to_owned()))?;
-    let mut users = service::list(&state.db, &caller.cx, (name, id), limit + 1).await?;
+    let part = Part::read(&asked.q, &asked.status, &asked.role)?;
+    let mut users = service::part(&state.db, &caller.cx, &part, (name, id), limit + 1).await?;
     let more = i64::try_from(users.len()).is_ok_and(|count| count > limit);
     if more {
         users.pop();

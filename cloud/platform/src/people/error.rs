@@ -39,6 +39,9 @@ pub enum PeopleError {
     /// Not an amount of money and a currency.
     #[error("an amount from 0 with at most six decimals, and a currency of three letters, are expected")]
     Limit,
+    /// Not the IANA name of a time zone.
+    #[error("a time zone is expected, such as Asia/Kolkata")]
+    TimeZone,
     /// A permission that no part declares.
     #[error("there is no such permission")]
     Permission,
@@ -111,6 +114,7 @@ impl PeopleError {
             Self::Role | Self::AdminEverywhere => Some("role"),
             Self::Plant => Some("plant"),
             Self::Limit => Some("amount"),
+            Self::TimeZone => Some("time_zone"),
             Self::Weak(_) => Some("password"),
             Self::WrongPassword => Some("present"),
             Self::Code => Some("code"),
@@ -135,6 +139,7 @@ impl PeopleError {
             Self::Plant => "people-error-plant",
             Self::AdminEverywhere => "people-error-admin-everywhere",
             Self::Limit => "people-error-limit",
+            Self::TimeZone => "people-error-time-zone",
             Self::Permission => "people-error-permission",
             Self::AdminRole => "people-error-admin-role",
             Self::Weak(weakness) => weakness.text_key(),

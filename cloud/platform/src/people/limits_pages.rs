@@ -16,6 +16,7 @@ use super::model::Role;
 use super::role_pages::roles_or_told;
 use super::within::By;
 use super::{ROLE_MANAGE, roles};
+use crate::i18n::plain_number;
 use crate::openapi::{Operation, group};
 use crate::web::{Amount, AppState, Caller, IfMatch, Path, Problem, etag, form, json, not_modified};
 
@@ -58,7 +59,7 @@ struct Typed {
 impl Typed {
     /// As people type amounts: `50,000` or `50 000.00`.
     fn limit(&self) -> Result<Option<Amount>, PeopleError> {
-        let digits: String = self.amount.chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}')).collect();
+        let digits = plain_number(&self.amount.replace([' ', '\u{a0}'], ""));
         if digits.is_empty() {
             return Ok(None);
         }

@@ -4,14 +4,18 @@
 //! `invitations`, `signin_tries`, and the sessions that stand on a person. An
 //! access key is no person, see [`crate::web::keys`].
 
+mod account_pages;
 mod api;
 mod error;
 mod forgot;
 mod limits_pages;
 mod link_pages;
 mod links;
+mod list_pages;
+mod matrix_pages;
 mod model;
 mod pages;
+mod part;
 pub(crate) mod password;
 mod provider;
 mod refused;
@@ -42,6 +46,7 @@ pub use links::{
 };
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{browser_text, email as clean_email, name as clean_name};
+pub(crate) use pages::role_name;
 pub use pages::router;
 pub use password::Weakness;
 pub use provider::{Providers, reseal as reseal_provider};
@@ -52,6 +57,7 @@ pub use second_step::reseal;
 #[cfg(test)]
 pub(crate) use service::enable;
 pub use service::{beyond_of, give, give_as_seen, list, may_go, plants, roles, roles_ensure, roles_set};
+pub(crate) use settings::speak;
 pub use signin::{Attempt, Session, SignedIn, sign_in};
 pub(crate) use signin::{Count, count as count_try, counts};
 pub(crate) use step_pages::enrolment_html;

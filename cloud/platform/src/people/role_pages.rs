@@ -4,19 +4,20 @@ use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::error::PeopleError;
-use super::model::{ADMIN, Role, RoleLimit};
-use super::pages::{Boxes, role_name, say, ticked, version};
+use super::model::{self, ADMIN, Role, RoleLimit};
+use super::pages::{Boxes, Tried, role_name, say, ticked, version};
 use super::within::{By, Known};
 use super::{ROLE_MANAGE, roles, service};
 use crate::ctx::Plants;
 use crate::i18n::{Names, Texts, TypedNames};
-use crate::web::{Amount, AppState, Caller, Path, Permission, Problem, Shell, form};
+use crate::web::fields::{Fields, Input};
+use crate::web::{Amount, AppState, Caller, Path, Permission, Problem, Shell, form, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -44,34 +45,124 @@ struct Roles<'a> {
     known: Known,
     permissions: &'a [Permission],
     by: By<'a>,
-    /// What a role that is not there yet is called.
-    no_names: Names,
+    /// A name that was not taken.
+    not_taken: Option<(Naming, Tried)>,
     error: Option<String>,
+    /// Code of the role that the reader comes for, which is open.
+    at: String,
+}
+
+/// What a role is to be called, as it was sent.
+#[derive(Debug, Default)]
+struct Naming {
+    /// The code of the role; `None` of a new one.
+    of: Option<String>,
+    /// The code that a new one is to have.
+    code: String,
+    name: String,
+    names: Names,
+    version: i32,
+}
+
+impl Naming {
+    /// What is wrong with it by itself, with what the command says of it.
+    fn wrong(&self, texts: &Texts, error: PeopleError) -> Result<Tried, Problem> {
+        let mut tried = Tried { status: error.status(), wrong: Vec::new() };
+        let mut note = |field, right: bool, error: PeopleError| {
+            if !right {
+                tried.wrong.push((field, texts.t(error.text_key())));
+            }
+        };
+        note("code", self.of.is_some() || roles::code_of(&self.code).is_some(), PeopleError::Role);
+        note("name", model::name(&self.name).is_some(), PeopleError::Name);
+        note("names", model::names(&self.names).is_some(), PeopleError::Name);
+        if tried.wrong.is_empty() {
+            let field = error.field().map(|field| if field == "role" { "code" } else { field });
+            tried.wrong.push((field.unwrap_or_default(), say(texts, error)?));
+        }
+        Ok(tried)
+    }
+}
+
+/// Which role the page is opened at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct At {
+    role: String,
 }
 
 async fn page(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
-    show_roles(&state, &caller, &headers, None).await
+    let At { role } = query(&uri)?;
+    shown_at(&state, &caller, &headers, (None, None), role).await
 }
 
 async fn show_roles(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
+    not_taken: Option<(Naming, Tried)>,
     error: Option<String>,
+) -> Result<Response, Problem> {
+    shown_at(state, caller, headers, (not_taken, error), String::new()).await
+}
+
+async fn shown_at(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    (not_taken, error): (Option<(Naming, Tried)>, Option<String>),
+    at: String,
 ) -> Result<Response, Problem> {
     let known = service::known(&state.db, &caller.cx).await?;
     let shell = Shell::new(state, caller, caller.t("people-roles-title"), "/roles");
     let (by, permissions) = (By::caller(state, caller), &state.permissions[..]);
-    let no_names = Names::default();
-    shell.page(headers, &Roles { texts: &caller.texts, known, permissions, by, no_names, error })
+    shell.page(headers, &Roles { texts: &caller.texts, known, permissions, by, not_taken, error, at })
 }
 
 impl Roles<'_> {
+    /// A form that was not taken, of this role or of a new one.
+    fn not_taken(&self, of: Option<&str>) -> Option<&(Naming, Tried)> {
+        self.not_taken.as_ref().filter(|(naming, _)| naming.of.as_deref() == of)
+    }
+
+    /// The form that makes a role.
+    fn creates(&self) -> Fields<'_> {
+        let texts = self.texts;
+        let blank = Naming::default();
+        let (typed, wrong) = match self.not_taken(None) {
+            Some((naming, tried)) => (naming, tried.wrong.as_slice()),
+            None => (&blank, Default::default()),
+        };
+        let code = Input::text("code", texts.t("people-role-code")).value(&typed.code).longest(40).code();
+        let name = Input::text("name", texts.t("people-name")).value(&typed.name).longest(80);
+        Fields::new(texts, "/roles", texts.t("people-role-create"))
+            .inputs([code.required(), name.required()])
+            .names(&typed.names, 80)
+            .wrong(wrong.iter().map(|(field, told)| (field, told)))
+    }
+
+    /// The form that renames one.
+    fn renames(&self, role: &Role) -> Fields<'_> {
+        let texts = self.texts;
+        let ((name, names, version), wrong) = match self.not_taken(Some(&role.code)) {
+            Some((it, tried)) => ((&it.name, &it.names, it.version), tried.wrong.as_slice()),
+            None => ((&role.name, &role.names, role.version), Default::default()),
+        };
+        let name = Input::text("name", texts.t("people-name")).value(name).required().longest(80);
+        Fields::new(texts, format!("/roles/{}/name", role.code), texts.t("people-rename"))
+            .apart(&role.code)
+            .version(Some(version))
+            .inputs([name])
+            .names(names, 80)
+            .wrong(wrong.iter().map(|(field, told)| (field, told)))
+    }
+
     fn limit(&self, role: &Role, permission: &Permission) -> Option<&Amount> {
         let own = |limit: &&RoleLimit| limit.role == role.code && limit.permission == permission.code;
         self.known.limits.iter().find(own).map(|limit| &limit.limit)
@@ -106,9 +197,28 @@ pub(super) async fn roles_or_told(
         Ok(()) => Ok(Redirect::to("/roles").into_response()),
         Err(error) => {
             let (status, told) = (error.status(), say(&caller.texts, error)?);
-            let page = show_roles(state, caller, headers, Some(told)).await?;
+            let page = show_roles(state, caller, headers, None, Some(told)).await?;
             Ok((status, page).into_response())
         }
+    }
+}
+
+/// The same of a form that names a role, with what was typed where a field of it is not right.
+async fn named_or_told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    naming: Naming,
+    done: Result<(), PeopleError>,
+) -> Result<Response, Problem> {
+    match done {
+        Err(error) if error.field().is_some() => {
+            let tried = naming.wrong(&caller.texts, error)?;
+            let status = tried.status;
+            let page = show_roles(state, caller, headers, Some((naming, tried)), None).await?;
+            Ok((status, page).into_response())
+        }
+        done => roles_or_told(state, caller, headers, done).await,
     }
 }
 
@@ -128,8 +238,9 @@ async fn create_role(
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
     let NewRole { code, name, names } = form(sent)?;
-    let done = roles::create(&state.db, &caller.cx, &code, &name, &names.into()).await;
-    roles_or_told(&state, &caller, &headers, done).await
+    let naming = Naming { of: None, code, name, names: names.into(), version: 0 };
+    let done = roles::create(&state.db, &caller.cx, &naming.code, &naming.name, &naming.names).await;
+    named_or_told(&state, &caller, &headers, naming, done).await
 }
 
 async fn set_permissions(
@@ -165,10 +276,10 @@ async fn rename(
 ) -> Result<Response, Problem> {
     caller.require(&ROLE_MANAGE)?;
     let NewName { version, name, names } = form(sent)?;
-    let names = names.into();
-    let called = (name.as_str(), Some(&names));
+    let naming = Naming { of: Some(code.clone()), code: String::new(), name, names: names.into(), version };
+    let called = (naming.name.as_str(), Some(&naming.names));
     let done = roles::rename(&state.db, &By::caller(&state, &caller), &code, version, called).await;
-    roles_or_told(&state, &caller, &headers, done).await
+    named_or_told(&state, &caller, &headers, naming, done).await
 }
 
 #[derive(Debug, Deserialize)]

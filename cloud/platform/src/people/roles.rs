@@ -95,20 +95,23 @@ pub(super) fn limited(permission: &str, limit: Option<&Amount>) -> Grant {
     Grant { permissions: vec![permission.to_owned()], limits, ..Grant::default() }
 }
 
+/// The code of a role as it is kept; `None` of what has not the form of one.
+pub(super) fn code_of(typed: &str) -> Option<String> {
+    let code = typed.trim().to_uppercase().replace([' ', '-'], "_");
+    let fits = (2..=40).contains(&code.len())
+        && code.starts_with(|c: char| c.is_ascii_uppercase())
+        && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    fits.then_some(code)
+}
+
 /// Makes a role of the tenant's own, without any permission yet.
 ///
 /// # Errors
 /// When the code is taken or has not the form of one, or the name is not right.
 pub async fn create(db: &Db, cx: &Cx, code: &str, name: &str, names: &Names) -> Result<(), PeopleError> {
-    let code = code.trim().to_uppercase().replace([' ', '-'], "_");
     let name = model::name(name).ok_or(PeopleError::Name)?;
     let names = model::names(names).ok_or(PeopleError::Name)?;
-    let fits = (2..=40).contains(&code.len())
-        && code.starts_with(|c: char| c.is_ascii_uppercase())
-        && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    if !fits {
-        return Err(PeopleError::Role);
-    }
+    let code = code_of(code).ok_or(PeopleError::Role)?;
     db.tx(cx, async |tx| {
         if !store::role_insert(tx, &code, (&name, &names), &[], false).await? {
             return Err(PeopleError::Role);

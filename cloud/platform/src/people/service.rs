@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::error::PeopleError;
 use super::model::{self, ADMIN, BUILT_IN, Given, Role, Status, User};
+use super::part::Part;
 use super::refused::{self, Refused};
 use super::signin::Count;
 use super::throttle::Counted;
@@ -38,7 +39,21 @@ pub async fn roles_ensure(tx: &mut Tx) -> Result<(), DbError> {
 /// # Errors
 /// [`PeopleError::Db`].
 pub async fn list(db: &Db, cx: &Cx, after: (&str, Uuid), limit: i64) -> Result<Vec<User>, PeopleError> {
-    db.tx(cx, async |tx| Ok(store::users(tx, after, limit).await?)).await
+    part(db, cx, &Part::default(), after, limit).await
+}
+
+/// Some of the people, as [`list`].
+///
+/// # Errors
+/// [`PeopleError::Db`].
+pub(super) async fn part(
+    db: &Db,
+    cx: &Cx,
+    part: &Part,
+    after: (&str, Uuid),
+    limit: i64,
+) -> Result<Vec<User>, PeopleError> {
+    db.tx(cx, async |tx| Ok(store::users(tx, part, after, limit).await?)).await
 }
 
 /// One person.

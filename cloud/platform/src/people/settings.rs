@@ -36,8 +36,9 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The settings as they can be kept: what is not known becomes the usual. `seen`
-    /// are the plants that the person can choose, `pages` those that may follow.
+    /// The settings as they can be kept: what is not known becomes the usual, except what
+    /// is typed. `seen` are the plants that the person can choose, `pages` those that may
+    /// follow.
     fn clean(self, seen: &Plants, pages: &[&str]) -> Result<Self, PeopleError> {
         let one_of = |given: String, known: &[&str]| {
             if known.contains(&given.as_str()) { given } else { String::new() }
@@ -45,7 +46,10 @@ impl Profile {
         Ok(Self {
             name: model::name(&self.name).ok_or(PeopleError::Name)?,
             language: Lang::parse(&self.language).map(Lang::code).unwrap_or_default().to_owned(),
-            time_zone: self.time_zone.parse::<Tz>().map(|zone| zone.name()).unwrap_or_default().to_owned(),
+            time_zone: match self.time_zone.trim() {
+                "" => String::new(),
+                typed => typed.parse::<Tz>().map_err(|_| PeopleError::TimeZone)?.name().to_owned(),
+            },
             date_form: one_of(self.date_form, &["month", "iso", "slash"]),
             number_form: one_of(self.number_form, &["indian", "western"]),
             theme: one_of(self.theme, &["light", "dark"]),
@@ -67,7 +71,7 @@ pub(super) async fn profile(db: &Db, cx: &Cx, user: Uuid) -> Result<Profile, Peo
 /// Changes the person's own settings. `pages` are those that may follow signing in.
 ///
 /// # Errors
-/// When the name is not right. Another value that is not known is the usual one.
+/// When the name or the time zone is not right. Another value that is not known is the usual one.
 pub(super) async fn change(
     db: &Db,
     cx: &Cx,
@@ -106,6 +110,21 @@ pub(super) async fn change(
         Ok(after)
     })
     .await
+}
+
+/// Has a person's mails and pages come in this language from now on.
+///
+/// # Errors
+/// As [`change`].
+pub(crate) async fn speak(db: &Db, cx: &Cx, user: Uuid, language: Lang) -> Result<(), PeopleError> {
+    let kept = profile(db, cx, user).await?;
+    if kept.language == language.code() {
+        return Ok(());
+    }
+    // Nothing else of it is another.
+    let pages = [kept.landing.as_str()];
+    let chosen = |profile: &mut Profile| language.code().clone_into(&mut profile.language);
+    change(db, cx, user, &pages, chosen).await.map(|_| ())
 }
 
 /// What a browser is, in a few words: `Firefox, Windows`. Browsers say many things
@@ -153,7 +172,7 @@ mod tests {
         let given = Profile {
             name: " Ananya ".into(),
             language: "hi".into(),
-            time_zone: "Mars/Phobos".into(),
+            time_zone: " ".into(),
             date_form: "iso".into(),
             number_form: "roman".into(),
             theme: "dark".into(),
@@ -179,7 +198,11 @@ mod tests {
         let kept = kept.clean(&Plants::some(["KOL"]), &["/holds"]).unwrap();
         assert_eq!((kept.landing.as_str(), kept.plant.as_str()), ("/holds", "KOL"));
         assert_eq!(kept.shortcuts, "off");
-        assert!(Profile { name: String::new(), ..given }.clean(&Plants::All, &[]).is_err());
+        assert!(Profile { name: String::new(), ..given.clone() }.clean(&Plants::All, &[]).is_err());
+        // It is typed, so a mistake is told rather than dropped.
+        let zone = |zone: &str| Profile { time_zone: zone.into(), ..given.clone() }.clean(&Plants::All, &[]);
+        assert!(matches!(zone("Mars/Phobos"), Err(PeopleError::TimeZone)));
+        assert_eq!(zone(" Asia/Kolkata ").unwrap().time_zone, "Asia/Kolkata");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use axum::response::Redirect;
 use axum::routing::post;
 use serde::Deserialize;
 
-use super::pages::pages;
+use super::account_pages::pages;
 use super::settings;
 use crate::web::{AppState, Caller, Problem, form, here};
 

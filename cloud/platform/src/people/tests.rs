@@ -465,6 +465,28 @@ async fn the_pages_lead_from_an_invitation_to_an_office_of_people() {
     let (status, _, page) = boss.send("POST", "/users", invite).await;
     assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("no e-mail address"), "{page}");
     assert!(!page.contains("<script>"), "what was typed is shown as text");
+    let (status, _, page) = boss.send("POST", "/users", "email=%3Cb%3E%40x&name=&role=VIEWER").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{page}");
+    for part in [
+        "id=\"err-email\"",
+        "id=\"err-name\"",
+        "value=\"&#60;b&#62;@x\"",
+        "<option value=\"VIEWER\" selected>",
+    ] {
+        assert!(page.contains(part), "all at once, and what was typed stays: {part}: {page}");
+    }
+    let (status, _, page) = boss.send("POST", "/roles", "code=1&name=&names.te=%E0%B0%B2").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{page}");
+    for part in
+        ["id=\"err-code\"", "id=\"err-name\"", "name=\"code\" value=\"1\"", "name=\"names.te\" value=\"ల\""]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let (status, _, page) = boss.send("POST", "/account", "name=&language=hi&theme=dark").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{page}");
+    for part in ["id=\"err-name\"", "<option value=\"hi\" selected>", "<option value=\"dark\" selected>"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
     let (_, _, page) = boss.send("POST", "/users", "email=te%40saif.example&name=Lakshmi&role=VIEWER").await;
     let link = page.split("value=\"http://tw.test").nth(1).unwrap().split('"').next().unwrap().to_owned();
 
@@ -479,6 +501,23 @@ async fn the_pages_lead_from_an_invitation_to_an_office_of_people() {
     let (status, headers, _) =
         viewer.send("POST", "/account", "name=Lakshmi+R&language=te&time_zone=Asia%2FKolkata").await;
     assert_eq!((status, headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/account?done"));
+
+    // They are found by a part of the name or address, by what they are, and by their role.
+    for (asked, found) in [
+        ("q=LAKSH", [false, true]),
+        ("q=boss%40saif", [true, false]),
+        ("q=nobody", [false, false]),
+        ("status=active&role=ADMIN", [true, false]),
+        ("role=VIEWER", [false, true]),
+        ("status=disabled", [false, false]),
+    ] {
+        let (status, _, page) = boss.send("GET", &format!("/users?{asked}"), "").await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let named = [">Boss</a>", ">Lakshmi R</a>"].map(|name| page.contains(name));
+        assert_eq!(named, found, "{asked}: {page}");
+    }
+    let (status, ..) = boss.send("GET", "/users?status=gone", "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
 
     let (_, _, page) = boss.send("GET", "/users", "").await;
     let person = page.split("Lakshmi R").next().unwrap().rsplit("/users/").next().unwrap();

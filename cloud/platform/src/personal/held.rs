@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::model::{Kind, Person, PersonalError};
 use super::store;
+use super::words::{self, Words};
 use crate::ctx::Cx;
 use crate::db::Db;
 use crate::files;
@@ -62,6 +63,7 @@ pub(super) async fn document(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Readable {
     pub name: String,
+    /// What each field is called, and its value.
     pub rows: Vec<Vec<(String, String)>>,
     /// Rows that are not shown here, and are in the file.
     pub more: usize,
@@ -70,8 +72,8 @@ pub(super) struct Readable {
 /// Most rows of a section that a page shows.
 const SHOWN: usize = 50;
 
-/// The document's sections for a page.
-pub(super) fn readable(document: &Value) -> Vec<Readable> {
+/// The document's sections for a page, in the reader's words.
+pub(super) fn readable(document: &Value, words: &Words<'_>) -> Vec<Readable> {
     let sections = document.get("sections").and_then(Value::as_object);
     let one = |(name, rows): (&String, &Value)| {
         let rows = rows.as_array().cloned().unwrap_or_default();
@@ -79,7 +81,9 @@ pub(super) fn readable(document: &Value) -> Vec<Readable> {
         // The newest are the last.
         let shown = rows.iter().skip(more).filter_map(Value::as_object);
         let rows = shown.map(|row| {
-            let told = row.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?)));
+            let told = row.iter().filter(|(field, _)| words::speaks(field)).filter_map(|(field, value)| {
+                Some((words::field(words.texts, field), words.said(name, field, value)?))
+            });
             told.collect::<Vec<_>>()
         });
         Readable { name: name.clone(), rows: rows.filter(|row| !row.is_empty()).collect(), more }
@@ -87,24 +91,13 @@ pub(super) fn readable(document: &Value) -> Vec<Readable> {
     sections.into_iter().flatten().map(one).collect()
 }
 
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) if text.is_empty() => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        Value::Array(list) if list.is_empty() => None,
-        Value::Array(list) => Some(list.iter().filter_map(plain).collect::<Vec<_>>().join(", ")),
-        Value::Object(object) => {
-            let pairs = object.iter().filter_map(|(name, value)| Some(format!("{name}: {}", plain(value)?)));
-            Some(pairs.collect::<Vec<_>>().join(", ")).filter(|text| !text.is_empty())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::i18n::{I18n, Lang, Texts};
 
     #[test]
     fn a_document_is_readable() {
@@ -112,10 +105,13 @@ mod tests {
             "account": [{ "name": "Priya", "roles": ["ADMIN", "BUYER"], "language": "", "totp": null }],
             "acts": (0..60).map(|n| json!({ "n": n })).collect::<Vec<_>>(),
         }});
-        let read = readable(&document);
+        let texts = Texts::new(Arc::new(I18n::new().with_all(super::super::TEXTS)), Lang::En);
+        let words =
+            Words { texts: &texts, zone: chrono_tz::Tz::UTC, roles: Vec::new(), names: HashMap::new() };
+        let read = readable(&document, &words);
         assert_eq!(
             read[0].rows[0],
-            [("name".to_owned(), "Priya".to_owned()), ("roles".to_owned(), "ADMIN, BUYER".to_owned())]
+            [("name".to_owned(), "Priya".to_owned()), ("Roles".to_owned(), "ADMIN, BUYER".to_owned())]
         );
         assert_eq!((read[1].more, read[1].rows.len()), (10, 50));
         assert_eq!(read[1].rows[0][0].1, "10");

@@ -18,6 +18,7 @@ mod spoken;
 mod store;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use axum::Router;
 

@@ -121,9 +121,7 @@ pub struct Left {
 impl Left {
     /// What the place is called, as `texts` has it.
     pub(super) fn label(&self, texts: &Texts) -> String {
-        let table = self.place.split('.').next().unwrap_or_default();
-        let master = texts.or(&format!("master-{table}"), &self.place);
-        texts.or(&format!("personal-place-{table}"), &master)
+        super::words::place(texts, &self.place)
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -16,7 +16,9 @@ use super::api::{Asked, Given, person};
 use super::held::{Readable, readable};
 use super::model::{Erased, Kind, Person, PersonalError};
 use super::store::{Consent, Found};
+use super::words::{self, Words};
 use super::{PERSONAL_MANAGE, PERSONAL_READ, service};
+use crate::audit;
 use crate::i18n::Texts;
 use crate::people::{self, By};
 use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query};
@@ -75,22 +77,6 @@ impl PersonPage<'_> {
         address(verb, self.person)
     }
 
-    /// What a field is called.
-    fn label(&self, name: &str) -> String {
-        let otherwise = self.texts.or(&format!("field-{name}"), name);
-        self.texts.or(&format!("personal-field-{name}"), &otherwise)
-    }
-
-    /// A value as people write it.
-    fn said(&self, value: &str) -> String {
-        match (value, DateTime::parse_from_rfc3339(value)) {
-            ("true", _) => self.texts.t("masters-yes"),
-            ("false", _) => self.texts.t("masters-no"),
-            (_, Ok(at)) => self.texts.time(&at.to_utc(), self.zone),
-            (other, Err(_)) => other.to_owned(),
-        }
-    }
-
     fn withdraw_at(&self, consent: &Consent) -> String {
         let (kind, key) = (self.person.kind.name(), escaped(&self.person.key, b"-_./"));
         format!("/personal/withdraw/{kind}/{}/{key}", consent.consent_id)
@@ -130,9 +116,12 @@ async fn show(
             Some(user) => people::beyond_of(&state.db, &By::caller(state, caller), user).await?,
             None => None,
         };
-        Ok::<_, PersonalError>((document, name, consents, beyond))
+        let roles = people::roles(&state.db, &caller.cx).await?;
+        let names = audit::names(&state.db, &caller.cx, &words::ids(&document)).await?;
+        Ok::<_, PersonalError>((document, name, consents, beyond, roles, names))
     };
-    let (document, name, consents, beyond) = made.await.map_err(|error| error.problem(&caller.texts))?;
+    let (document, name, consents, beyond, roles, names) =
+        made.await.map_err(|error| error.problem(&caller.texts))?;
     let rectify = match person.kind.master() {
         Some(master) => format!("/masters/{master}/row/{}", escaped(&person.key, b"-_./")),
         None => format!("/users/{}", person.key),
@@ -143,7 +132,7 @@ async fn show(
         person,
         name,
         consents,
-        sections: readable(&document),
+        sections: readable(&document, &Words { texts: &caller.texts, zone: caller.zone, roles, names }),
         told,
         may_manage: caller.may(&PERSONAL_MANAGE),
         beyond: beyond.map(|beyond| beyond.say(&caller.texts)),

@@ -365,7 +365,7 @@ async fn whoever_erases_is_told_what_is_left_on_the_page_and_by_the_api() {
     let (status, page) = site.get("POST", "/personal/erase/contact/C-1", "confirm=C-1").await;
     assert_eq!(status, StatusCode::OK, "{page}");
     // A supplier's name is master data, and stays.
-    assert!(page.contains("partners.name") && page.contains("Meera Nair Traders"), "{page}");
+    assert!(page.contains("Suppliers and customers: Name") && page.contains("Meera Nair Traders"), "{page}");
     assert!(page.contains("taken out in one place"), "{page}");
     let (status, answer) = site.get("POST", "/api/v1/personal/erase/contact/C-2", "").await;
     let answer: Value = serde_json::from_str(&answer).unwrap();

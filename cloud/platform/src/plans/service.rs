@@ -111,7 +111,9 @@ pub(crate) async fn plans(db: &Db) -> Result<Vec<Plan>, DbError> {
     db.system_tx(async |system| Ok(store::plans(system).await?)).await
 }
 
-fn judge(plan: &Plan) -> Result<(), PlanError> {
+/// What is wrong with a plan by itself: fields, each with the key of why.
+#[must_use]
+pub(crate) fn mistakes(plan: &Plan) -> Vec<(&'static str, &'static str)> {
     let mut wrong = Vec::new();
     let code = plan.plan.as_bytes();
     let formed = (2..=20).contains(&code.len())
@@ -136,7 +138,7 @@ fn judge(plan: &Plan) -> Result<(), PlanError> {
     note("placement", matches!(plan.placement.as_str(), "shared" | "own"), "plan-wrong-placement");
     let contact = plan.contact.chars().count() <= 200 && !plan.contact.chars().any(char::is_control);
     note("contact", contact, "plan-wrong-contact");
-    if wrong.is_empty() { Ok(()) } else { Err(PlanError::Invalid(wrong)) }
+    wrong
 }
 
 /// Makes a plan, or changes the one of its code that is at `plan.version`; 0 makes. What
@@ -149,7 +151,10 @@ fn judge(plan: &Plan) -> Result<(), PlanError> {
 /// # Errors
 /// [`PlanError`]; nothing changed then.
 pub(crate) async fn plan_save(db: &Db, who: &Who, plan: &Plan, now: DateTime<Utc>) -> Result<(), PlanError> {
-    judge(plan)?;
+    let wrong = mistakes(plan);
+    if !wrong.is_empty() {
+        return Err(PlanError::Invalid(wrong));
+    }
     plan_keep(db, who, plan, now).await?;
     let having = async |system: &mut SystemTx| Ok::<_, DbError>(store::having(system, &plan.plan).await?);
     for tenant in db.system_tx(having).await? {
@@ -257,7 +262,7 @@ enum Change<'a> {
     First(&'a str),
     Extend(i64),
     /// Suspended, and why; or let in again.
-    Status(Option<&'a str>),
+    Status(Option<Why<'a>>),
 }
 
 impl Change<'_> {
@@ -308,8 +313,10 @@ fn changed(
         }
         Change::Status(why) => Subscription {
             suspended_at: why.map(|_| now),
-            suspended_why: why.map(str::to_owned),
-            erase_after: why.filter(|why| *why == "trial" && before.only_trials).map(|_| now + GRACE),
+            suspended_why: why.map(|why| why.name().to_owned()),
+            erase_after: why
+                .filter(|why| matches!(why, Why::Trial) && before.only_trials)
+                .map(|_| now + GRACE),
             ..before
         },
     })
@@ -343,11 +350,17 @@ async fn change(
                     "suspended_why": it.suspended_why, "erase_after": it.erase_after,
                     "only_trials": it.only_trials })
         };
+        let mut told = shown(&after);
+        if let Change::Status(Some(Why::Admin(reason))) = change
+            && !reason.is_empty()
+        {
+            told["reason"] = json!(reason);
+        }
         let entry = Entry {
             action: change.action(),
             subject: &format!("tenant:{}", aimed.tenant),
             before: Some(shown(&before)),
-            after: Some(shown(&after)),
+            after: Some(told),
         };
         Ok(log::record(system, who, entry, now).await?)
     })
@@ -464,7 +477,7 @@ pub(crate) async fn suspend(
     why: Option<Why<'_>>,
     now: DateTime<Utc>,
 ) -> Result<bool, PlanError> {
-    change(db, who, aimed, Change::Status(why.map(Why::name)), now).await?;
+    change(db, who, aimed, Change::Status(why), now).await?;
     // After what is noted, and as often as one likes: a crash in between is mended by
     // doing it again.
     let (standing, reason) = match why {

@@ -275,6 +275,10 @@ async fn a_command_suspends_as_the_page_does() {
     assert_eq!(stands.erase_after, None);
     let known = crate::tenancy::find_tenant(db, "AAAA").await.unwrap().unwrap();
     assert_eq!((known.status.as_str(), known.status_reason.as_str()), ("suspended", "unpaid since May"));
+    let logged = "select after->>'reason' from control.admin_audit where action = 'tenant.suspend'";
+    let mut owner = sqlx::ConnectOptions::connect(&test.owner).await.unwrap();
+    let reasons: Vec<Option<String>> = sqlx::query_scalar(logged).fetch_all(&mut owner).await.unwrap();
+    assert_eq!(reasons, [Some("unpaid since May".to_owned())]);
     assert!(!super::set_status(db, &who, tenant, Some("unpaid since May"), now).await.unwrap());
     assert!(super::set_status(db, &who, tenant, None, now).await.unwrap());
     assert_eq!(subscription(db, tenant).await.suspended_at, None);

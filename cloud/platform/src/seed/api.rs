@@ -227,7 +227,7 @@ async fn withdraw(
 }
 
 /// Most rows of one page.
-const MOST_ROWS: i64 = 500;
+const MOST_ROWS: usize = 500;
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -238,7 +238,7 @@ struct ListQuery {
     after: String,
     /// Rows at most.
     #[schema(minimum = 1, maximum = 500, default = 100)]
-    limit: Option<i64>,
+    limit: Option<usize>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -276,7 +276,7 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
             return Err(Problem::bad_request("query.parameter", detail.clone()).field(field, detail));
         }
     }
-    let limit = query.limit.unwrap_or(100).clamp(1, MOST_ROWS);
+    let limit = i64::try_from(crate::web::rows(query.limit, 100, MOST_ROWS)?).unwrap_or(500);
     let (version, mut found) = state
         .db
         .tx(&caller.at(&REFERENCE_READ), async |tx| {

@@ -62,11 +62,17 @@ impl Colour {
         grounds.iter().map(|ground| self.contrast(*ground)).fold(f64::INFINITY, f64::min)
     }
 
+    /// The least contrast with these, and with the first of them tinted for what is chosen.
+    fn read_on(self, grounds: &[Self; 3]) -> f64 {
+        let [first, ..] = *grounds;
+        self.least(grounds).min(self.contrast(self.tint(first)))
+    }
+
     /// Contrast with the light pages' grounds, at the least: what a brand's colour is
     /// judged by.
     #[must_use]
     pub fn on_light(self) -> f64 {
-        self.least(&LIGHT_GROUNDS)
+        self.read_on(&LIGHT_GROUNDS)
     }
 
     /// The same hue, so much lighter that it can be read on dark pages.
@@ -74,7 +80,7 @@ impl Colour {
     pub fn for_dark(self) -> Self {
         let lighter = (0..=20).map(|step| self.mixed(WHITE, step * 5));
         // White itself can be read.
-        lighter.into_iter().find(|colour| colour.least(&DARK_GROUNDS) >= READABLE).unwrap_or(WHITE)
+        lighter.into_iter().find(|colour| colour.read_on(&DARK_GROUNDS) >= READABLE).unwrap_or(WHITE)
     }
 
     /// What can be read on it.
@@ -158,6 +164,11 @@ mod tests {
                     let colour = Colour([red, green, blue].map(|part: i32| u8::try_from(part).unwrap()));
                     let dark = colour.for_dark();
                     assert!(dark.least(&DARK_GROUNDS) >= READABLE, "{colour} becomes {dark}");
+                    let chosen = dark.tint(DARK_GROUNDS[0]);
+                    assert!(
+                        dark.contrast(chosen) >= READABLE,
+                        "{colour}: {dark} on {chosen}, what is chosen"
+                    );
                     assert!(colour.over().contrast(colour) >= READABLE, "text on {colour}");
                     assert!(dark.over().contrast(dark) >= READABLE, "text on {dark}");
                     let hovered = colour.hovered();
@@ -175,6 +186,9 @@ mod tests {
         let sheet = sheet(Colour::parse("#7a1f5c"), None);
         assert!(sheet.starts_with(":root{--tw-primary:#7a1f5c;") && !sheet.contains("copper"), "{sheet}");
         assert_eq!(super::sheet(None, None), "");
+        // As dark as the grounds want it, and not enough for what is chosen on them.
+        let plum = Colour::parse("#7a1f5c").unwrap().for_dark();
+        assert!(plum.contrast(plum.tint(DARK_GROUNDS[0])) >= READABLE, "{plum}");
         // The product's own colours would be taken, too.
         for own in ["#0e5460", "#7d4e00"] {
             assert!(Colour::parse(own).unwrap().on_light() >= READABLE, "{own}");

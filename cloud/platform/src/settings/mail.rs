@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::TENANT_MANAGE;
@@ -20,12 +21,13 @@ use super::service::{self, SMTP_FIELD, TypedSmtp};
 use super::store::{self, Smtp};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
-use crate::i18n::Texts;
+use crate::i18n::{Texts, plain_number};
 use crate::notify::{self, Mailer, Server};
 use crate::outbox::Failure;
 use crate::people::{By, Counted, count_try, try_succeeded};
 use crate::secrets::Secrets;
-use crate::web::{AppState, Caller, Done, Problem, Shell, form, found, query, status_of};
+use crate::web::fields::{Fields, Input};
+use crate::web::{AppState, Caller, Done, Problem, Shell, form, query, status_of};
 
 /// How long the way to a server is kept, before its name is looked up again.
 const GOOD_FOR: Duration = Duration::from_secs(600);
@@ -118,9 +120,7 @@ pub(super) fn router() -> Router<AppState> {
 struct Page<'a> {
     texts: &'a Texts,
     tabs: Vec<Tab>,
-    typed: TypedSmtp,
-    /// A password is kept.
-    has_password: bool,
+    fields: Fields<'a>,
     /// Why whoever looks cannot change it.
     beyond: Option<String>,
     /// It is the tenant's own server that is used now.
@@ -128,8 +128,6 @@ struct Page<'a> {
     mails: bool,
     done: bool,
     tested: Option<TestedMail>,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
 }
 
 impl Page<'_> {
@@ -140,15 +138,78 @@ impl Page<'_> {
     fn not_sent(&self) -> Option<&str> {
         self.tested.as_ref()?.as_ref().err().map(String::as_str)
     }
+}
 
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.wrong, field)
+/// The form as it was typed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Typed {
+    smtp_host: String,
+    smtp_port: String,
+    smtp_security: String,
+    smtp_user: String,
+    /// Empty: as it is.
+    smtp_password: String,
+    from_address: String,
+    version: i32,
+}
+
+impl Typed {
+    fn of(smtp: Smtp) -> Self {
+        Self {
+            smtp_host: smtp.smtp_host,
+            smtp_port: smtp.smtp_port.to_string(),
+            smtp_security: smtp.smtp_security,
+            smtp_user: smtp.smtp_user,
+            smtp_password: String::new(),
+            from_address: smtp.from_address,
+            version: smtp.version,
+        }
+    }
+
+    /// What is asked for; a port that is no number is none of mail.
+    fn smtp(&self) -> TypedSmtp {
+        TypedSmtp {
+            smtp_host: self.smtp_host.clone(),
+            smtp_port: plain_number(&self.smtp_port).parse().unwrap_or(0),
+            smtp_security: self.smtp_security.clone(),
+            smtp_user: self.smtp_user.clone(),
+            smtp_password: self.smtp_password.clone(),
+            no_password: false,
+            from_address: self.from_address.clone(),
+            version: self.version,
+        }
+    }
+
+    fn fields<'a>(&self, texts: &'a Texts, has_password: bool) -> Fields<'a> {
+        let ways =
+            ["tls", "starttls"].map(|way| (way.to_owned(), texts.t(&format!("settings-security-{way}"))));
+        let kept = if has_password { texts.t("settings-password-kept") } else { String::new() };
+        Fields::new(texts, "/settings/mail", texts.t("people-save")).version(Some(self.version)).inputs([
+            Input::text("smtp_host", texts.t("settings-host"))
+                .value(&self.smtp_host)
+                .longest(253)
+                .code()
+                .placeholder("mail.example.com")
+                .hint(texts.t("settings-host-hint")),
+            Input::number("smtp_port", texts.t("settings-port")).value(&self.smtp_port).required(),
+            Input::choice("smtp_security", texts.t("settings-security"), ways)
+                .value(&self.smtp_security)
+                .required(),
+            Input::text("smtp_user", texts.t("settings-user")).value(&self.smtp_user).longest(254),
+            Input::secret("smtp_password", texts.t("settings-password")).longest(256).hint(kept),
+            Input::email("from_address", texts.t("settings-from"))
+                .value(&self.from_address)
+                .longest(254)
+                .placeholder("noreply@example.com")
+                .hint(texts.t("settings-from-hint")),
+        ])
     }
 }
 
 #[derive(Default)]
 struct Shown {
-    typed: Option<TypedSmtp>,
+    typed: Option<Typed>,
     wrong: Vec<(&'static str, String)>,
     error: Option<String>,
     done: bool,
@@ -164,28 +225,19 @@ async fn show(
     let look = async |tx: &mut Tx| Ok::<_, DbError>(store::smtp(tx).await?);
     let smtp = state.db.tx(&caller.cx, look).await?;
     let (own, has_password) = (!smtp.smtp_host.is_empty(), smtp.smtp_password.is_some());
-    let typed = shown.typed.unwrap_or(TypedSmtp {
-        smtp_host: smtp.smtp_host,
-        smtp_port: smtp.smtp_port,
-        smtp_security: smtp.smtp_security,
-        smtp_user: smtp.smtp_user,
-        from_address: smtp.from_address,
-        version: smtp.version,
-        ..TypedSmtp::default()
-    });
+    let typed = shown.typed.unwrap_or_else(|| Typed::of(smtp));
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
+    let beyond = By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts));
+    let fields = typed.fields(&caller.texts, has_password).locked(beyond.is_some());
     let view = Page {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/mail"),
-        typed,
-        has_password,
-        beyond: By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts)),
+        fields: fields.told(shown.error).wrong(shown.wrong),
+        beyond,
         own,
         mails: state.mails,
         done: shown.done,
         tested: shown.tested,
-        wrong: shown.wrong,
-        error: shown.error,
     };
     let shell = Shell::new(state, caller, caller.t("settings-mail"), "/settings")
         .under("/settings", caller.t("settings-title"));
@@ -207,18 +259,18 @@ async fn set(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    sent: Result<Form<TypedSmtp>, FormRejection>,
+    sent: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
     let typed = form(sent)?;
     let by = By::caller(&state, &caller);
-    let done = service::smtp_set(&state.db, &by, &state.secrets, &typed, state.private_webhooks).await;
+    let done = service::smtp_set(&state.db, &by, &state.secrets, &typed.smtp(), state.private_webhooks).await;
     match done {
         Ok(()) => Ok(Redirect::to("/settings/mail?done=1").into_response()),
         Err(error) => {
             let (wrong, error) = say(&caller, error)?;
             // Typed again: it is not sent back.
-            let typed = TypedSmtp { smtp_password: String::new(), ..typed };
+            let typed = Typed { smtp_password: String::new(), ..typed };
             show(&state, &caller, &headers, Shown { typed: Some(typed), wrong, error, ..Shown::default() })
                 .await
         }

@@ -27,6 +27,7 @@ pub(crate) use mail::is_own as has_own_mail;
 pub use mail::{Own, OwnMail, TestedMail};
 pub(crate) use pages::{Tab, tabs};
 pub use service::{open_addresses, reseal};
+pub(crate) use store::{currencies, has_currency};
 
 use crate::i18n::{Lang, Sources};
 use crate::web::{AppState, Module, NavGroup, NavItem, Permission, Seen};

@@ -14,11 +14,15 @@ use super::service::{self, SettingsError};
 use super::store::{self, General, Settings};
 use super::{TENANT_MANAGE, image};
 use crate::db::{DbError, Tx};
-use crate::i18n::{Lang, Texts, Value};
+use crate::i18n::{Texts, Value};
 use crate::plans::Denied;
+use crate::tenancy::config::LONGEST_NAME;
+use crate::web::fields::{Fields, Input};
 use crate::web::keys::KEY_MANAGE;
-use crate::web::{AppState, Caller, Client, Done, Problem, Shell, form, found, multipart, query, status_of};
+use crate::web::{AppState, Caller, Client, Done, Problem, Shell, form, multipart, query, status_of};
 
+/// The field that the logo is sent in.
+const LOGO: &str = "logo";
 /// Longest body of the form with a logo: the logo, and what stands around it.
 const MOST_FORM: usize = image::MOST_BYTES + 64 * 1024;
 
@@ -99,18 +103,47 @@ pub(super) fn say(caller: &Caller, error: SettingsError) -> Result<Told, Problem
 struct GeneralPage<'a> {
     texts: &'a Texts,
     tabs: Vec<Tab>,
-    it: General,
-    currencies: Vec<(String, String)>,
+    fields: Fields<'a>,
     done: bool,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
+}
+
+fn general_fields<'a>(
+    texts: &'a Texts,
+    it: &General,
+    seen: i32,
+    currencies: Vec<(String, String)>,
+) -> Fields<'a> {
+    let currencies = currencies.into_iter().map(|(code, name)| (code.clone(), format!("{code} · {name}")));
+    Fields::new(texts, "/settings", texts.t("people-save")).version(Some(seen)).inputs([
+        Input::text("code", texts.t("admin-code"))
+            .value(&it.code)
+            .fixed(true)
+            .hint(texts.t("settings-code-hint")),
+        Input::text("name", texts.t("people-name"))
+            .value(&it.name)
+            .required()
+            .longest(LONGEST_NAME)
+            .autocomplete("organization"),
+        Input::zone("time_zone", texts.t("admin-zone"))
+            .value(&it.time_zone)
+            .required()
+            .hint(texts.t("settings-zone-hint")),
+        Input::language("language", texts.t("shell-language"))
+            .value(&it.language)
+            .required()
+            .hint(texts.t("settings-language-hint")),
+        Input::choice("currency", texts.t("settings-currency"), currencies)
+            .value(&it.currency)
+            .required()
+            .hint(texts.t("settings-currency-hint")),
+    ])
 }
 
 async fn show_general(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
-    typed: Option<General>,
+    typed: Option<(General, i32)>,
     (wrong, error): Told,
     done: bool,
 ) -> Result<Response, Problem> {
@@ -120,17 +153,16 @@ async fn show_general(
     let known = state.db.system_tx(find).await?;
     let list = async |tx: &mut Tx| Ok::<_, DbError>(store::currencies(tx, caller.texts.lang).await?);
     let currencies = state.db.tx(&caller.cx, list).await?;
-    let it = typed.map_or_else(|| known.clone(), |typed| General { code: known.code.clone(), ..typed });
-    let failed = error.is_some() || !wrong.is_empty();
-    let view = GeneralPage {
-        texts: &caller.texts,
-        tabs: tabs(caller, "/settings"),
-        it,
-        currencies,
-        done,
-        wrong,
-        error,
+    let (it, seen) = match typed {
+        Some((typed, seen)) => (General { code: known.code, ..typed }, seen),
+        None => {
+            let seen = known.seen();
+            (known, seen)
+        }
     };
+    let failed = error.is_some() || !wrong.is_empty();
+    let fields = general_fields(&caller.texts, &it, seen, currencies).told(error).wrong(wrong);
+    let view = GeneralPage { texts: &caller.texts, tabs: tabs(caller, "/settings"), fields, done };
     let shell = Shell::new(state, caller, caller.t("settings-title"), "/settings");
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
@@ -153,6 +185,7 @@ struct TypedGeneral {
     time_zone: String,
     language: String,
     currency: String,
+    version: i32,
 }
 
 async fn set_general(
@@ -162,13 +195,13 @@ async fn set_general(
     sent: Result<Form<TypedGeneral>, FormRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&TENANT_MANAGE)?;
-    let TypedGeneral { name, time_zone, language, currency } = form(sent)?;
+    let TypedGeneral { name, time_zone, language, currency, version } = form(sent)?;
     let typed = General { code: String::new(), name, time_zone, language, currency };
-    match service::general_set(&state.db, &caller.cx, &typed).await {
+    match service::general_set(&state.db, &caller.cx, &typed, version).await {
         Ok(()) => Ok(Redirect::to("/settings?done=1").into_response()),
         Err(error) => {
             let told = say(&caller, error)?;
-            show_general(&state, &caller, &headers, Some(typed), told, false).await
+            show_general(&state, &caller, &headers, Some((typed, version)), told, false).await
         }
     }
 }
@@ -180,11 +213,29 @@ async fn set_general(
 struct BrandPage<'a> {
     texts: &'a Texts,
     tabs: Vec<Tab>,
-    it: Settings,
+    it: &'a Settings,
+    /// What is wrong with the logo that was sent.
+    logo_wrong: Vec<String>,
+    fields: Fields<'a>,
     done: bool,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
     most_kb: usize,
+}
+
+fn colour_fields<'a>(texts: &'a Texts, it: &Settings) -> Fields<'a> {
+    Fields::new(texts, "/settings/brand", texts.t("people-save")).version(Some(it.version)).inputs([
+        Input::text("primary_colour", texts.t("settings-primary"))
+            .value(&it.primary_colour)
+            .longest(7)
+            .code()
+            .placeholder("#0e5460")
+            .hint(texts.t("settings-primary-hint")),
+        Input::text("accent_colour", texts.t("settings-accent"))
+            .value(&it.accent_colour)
+            .longest(7)
+            .code()
+            .placeholder("#8a4a1c")
+            .hint(texts.t("settings-accent-hint")),
+    ])
 }
 
 async fn show_brand(
@@ -201,15 +252,15 @@ async fn show_brand(
         (it.primary_colour, it.accent_colour) = (primary, accent);
     }
     let failed = error.is_some() || !wrong.is_empty();
-    let most_kb = image::MOST_BYTES / 1024;
+    let (of_logo, wrong): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|(field, _)| *field == LOGO);
     let view = BrandPage {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/brand"),
-        it,
+        it: &it,
+        logo_wrong: of_logo.into_iter().map(|(_, told)| told).collect(),
+        fields: colour_fields(&caller.texts, &it).told(error).wrong(wrong),
         done,
-        wrong,
-        error,
-        most_kb,
+        most_kb: image::MOST_BYTES / 1024,
     };
     let shell = Shell::new(state, caller, caller.t("settings-brand"), "/settings")
         .under("/settings", caller.t("settings-title"));
@@ -262,7 +313,7 @@ async fn sent_logo(headers: &HeaderMap, bytes: Bytes) -> Result<(Bytes, i32), Pr
     let (mut file, mut version) = (Bytes::new(), 0);
     while let Some(part) = parts.next_field().await? {
         match part.name() {
-            Some("logo") => file = part.bytes().await?,
+            Some(LOGO) => file = part.bytes().await?,
             Some("version") => version = part.text().await?.trim().parse().unwrap_or(0),
             _ => {}
         }
@@ -281,7 +332,7 @@ async fn set_logo(
     let kind = match image::judge(&file) {
         Ok(kind) => kind,
         Err(no) => {
-            let wrong = vec![("logo", caller.t(no.text_key()))];
+            let wrong = vec![(LOGO, caller.t(no.text_key()))];
             return show_brand(&state, &caller, &headers, None, (wrong, None), false).await;
         }
     };
@@ -316,8 +367,9 @@ async fn logo_done(
     match done {
         Ok(()) => Ok(Redirect::to("/settings/brand?done=1").into_response()),
         Err(error) => {
-            let told = say(caller, error)?;
-            show_brand(state, caller, headers, None, told, false).await
+            let (mut wrong, error) = say(caller, error)?;
+            wrong.extend(error.map(|told| (LOGO, told)));
+            show_brand(state, caller, headers, None, (wrong, None), false).await
         }
     }
 }
@@ -329,14 +381,8 @@ async fn logo_done(
 struct AddressesPage<'a> {
     texts: &'a Texts,
     tabs: Vec<Tab>,
-    /// One a line.
-    typed: String,
-    version: i32,
-    /// From where the reader asks.
-    from: Option<String>,
+    fields: Fields<'a>,
     done: bool,
-    wrong: Vec<String>,
-    error: Option<String>,
 }
 
 async fn show_addresses(
@@ -352,10 +398,24 @@ async fn show_addresses(
     let it = state.db.tx(&caller.cx, look).await?;
     let (typed, version) = typed.unwrap_or_else(|| (it.addresses.join("\n"), it.version));
     let failed = error.is_some() || !wrong.is_empty();
-    let from = client.0.map(|address| address.to_canonical().to_string());
-    let wrong = wrong.into_iter().map(|(_, told)| told).collect();
-    let tabs = tabs(caller, "/settings/addresses");
-    let view = AddressesPage { texts: &caller.texts, tabs, typed, version, from, done, wrong, error };
+    let texts = &caller.texts;
+    let mut hint = texts.t("settings-networks-hint");
+    if let Some(from) = client.0 {
+        hint = format!("{hint} {}", texts.t1("settings-you", "address", from.to_canonical().to_string()));
+    }
+    let input = Input::lines("addresses", texts.t("settings-networks"))
+        .value(typed)
+        .code()
+        .rows(8)
+        .longest(6000)
+        .placeholder("203.0.113.0/24\n2001:db8::/32")
+        .hint(hint);
+    let fields = Fields::new(texts, "/settings/addresses", texts.t("people-save"))
+        .version(Some(version))
+        .inputs([input])
+        .told(error)
+        .wrong(wrong);
+    let view = AddressesPage { texts, tabs: tabs(caller, "/settings/addresses"), fields, done };
     let shell = Shell::new(state, caller, caller.t("settings-addresses"), "/settings")
         .under("/settings", caller.t("settings-title"));
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
@@ -399,9 +459,4 @@ async fn set_addresses(
             show_addresses(&state, &caller, &headers, client, typed, told, false).await
         }
     }
-}
-
-/// The languages that there are, for templates.
-fn languages() -> [Lang; 4] {
-    Lang::ALL
 }

@@ -13,9 +13,10 @@ use crate::audit::{self, Entry};
 use crate::ctx::Cx;
 use crate::db::{Db, DbError, Tx};
 use crate::i18n::Lang;
-use crate::people::{Beyond, By, clean_email, clean_name};
+use crate::people::{Beyond, By, clean_email};
 use crate::plans::{self, Denied, Feature};
 use crate::secrets::{SecretError, Secrets};
+use crate::tenancy::config::tenant_name;
 use crate::web::Network;
 
 /// What the password of the mail server is sealed for.
@@ -54,12 +55,13 @@ impl From<sqlx::Error> for SettingsError {
     }
 }
 
-/// Name, time zone, language and currency.
+/// Name, time zone, language and currency; `seen` is what stood there when the form was
+/// opened ([`General::seen`]).
 ///
 /// # Errors
-/// [`SettingsError::Invalid`] with every field that is not right.
-pub(super) async fn general_set(db: &Db, cx: &Cx, typed: &General) -> Result<(), SettingsError> {
-    let name = clean_name(&typed.name);
+/// [`SettingsError::Invalid`] with every field that is not right; [`SettingsError::Stale`].
+pub(super) async fn general_set(db: &Db, cx: &Cx, typed: &General, seen: i32) -> Result<(), SettingsError> {
+    let name = tenant_name(&typed.name);
     let zone = typed.time_zone.parse::<Tz>().ok();
     let language = Lang::parse(&typed.language);
     let known =
@@ -70,7 +72,7 @@ pub(super) async fn general_set(db: &Db, cx: &Cx, typed: &General) -> Result<(),
             wrong.push((field, key, String::new()));
         }
     };
-    note("name", name.is_some(), "people-error-name");
+    note("name", name.is_some(), "tenant-error-name");
     note("time_zone", zone.is_some(), "admin-wrong-zone");
     note("language", language.is_some(), "admin-wrong-language");
     note("currency", known, "settings-wrong-currency");
@@ -90,6 +92,8 @@ pub(super) async fn general_set(db: &Db, cx: &Cx, typed: &General) -> Result<(),
         if new == before {
             return Ok(());
         }
+        // The row is locked until the commit.
+        same_version(before.seen(), seen)?;
         store::general_set(system.conn(), tenant, &new).await?;
         let note = system.enter(cx, async |tx| {
             // Where the tenant has a database of its own, its row there says the same.
@@ -260,9 +264,8 @@ pub async fn open_addresses(db: &Db, tenant: Uuid) -> Result<(), DbError> {
     .await
 }
 
-/// The mail server as typed.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
+/// The mail server as it is asked for.
+#[derive(Debug, Clone, Default)]
 pub(super) struct TypedSmtp {
     pub smtp_host: String,
     pub smtp_port: i32,
@@ -271,7 +274,6 @@ pub(super) struct TypedSmtp {
     /// Empty: as it is.
     pub smtp_password: String,
     /// The one that is kept is forgotten.
-    #[serde(skip)]
     pub no_password: bool,
     pub from_address: String,
     pub version: i32,

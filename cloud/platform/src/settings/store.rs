@@ -1,5 +1,6 @@
 //! All SQL of settings.
 
+use sha2::{Digest, Sha256};
 use sqlx::Error;
 use uuid::Uuid;
 
@@ -128,6 +129,21 @@ pub(super) struct General {
     pub currency: String,
 }
 
+impl General {
+    /// What stands for these values in a form, so that a change of another is noticed. The
+    /// row is written by the installation as well, for what no form shows: a count of its
+    /// versions would refuse people for that.
+    pub fn seen(&self) -> i32 {
+        let mut hash = Sha256::new();
+        for value in [&self.name, &self.time_zone, &self.language, &self.currency] {
+            hash.update(value);
+            hash.update([0]);
+        }
+        let hash = hash.finalize();
+        i32::from_be_bytes([hash[0] & 0x7f, hash[1], hash[2], hash[3]])
+    }
+}
+
 pub(super) async fn general(tx: &mut SystemTx, tenant: Uuid) -> Result<General, Error> {
     sqlx::query_as!(
         General,
@@ -159,7 +175,7 @@ pub(super) async fn general_set(
 }
 
 /// Whether the tenant's master of currencies has it.
-pub(super) async fn has_currency(tx: &mut Tx, currency: &str) -> Result<bool, Error> {
+pub(crate) async fn has_currency(tx: &mut Tx, currency: &str) -> Result<bool, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"select exists (select from currencies where tenant_id = $1 and currency = $2
@@ -172,7 +188,7 @@ pub(super) async fn has_currency(tx: &mut Tx, currency: &str) -> Result<bool, Er
 }
 
 /// Currencies that stand, with their names in a language.
-pub(super) async fn currencies(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String)>, Error> {
+pub(crate) async fn currencies(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
         r#"select currency, coalesce(names ->> $2, name) as "name!" from currencies

@@ -30,18 +30,31 @@ async fn a_tenant_says_who_it_is() {
         language: "te".into(),
         currency: "EUR".into(),
     };
-    service::general_set(db, &cx, &typed).await.unwrap();
-    let known: Result<General, DbError> =
-        db.system_tx(async |system| Ok(store::general(system, tenant).await?)).await;
-    assert_eq!(known.unwrap(), General { code: "AAAA".into(), ..typed.clone() }, "its code stays");
+    let stands = async || {
+        let known: Result<General, DbError> =
+            db.system_tx(async |system| Ok(store::general(system, tenant).await?)).await;
+        known
+    };
+    let seen = stands().await.unwrap().seen();
+    service::general_set(db, &cx, &typed, seen).await.unwrap();
+    // Somebody else's page is older: nothing of the first is lost.
+    let late = General { time_zone: "Asia/Dubai".into(), ..typed.clone() };
+    let stale = service::general_set(db, &cx, &late, seen).await;
+    assert!(matches!(stale, Err(SettingsError::Stale)), "{stale:?}");
+    let known = stands().await;
+    assert_eq!(known.as_ref().unwrap(), &General { code: "AAAA".into(), ..typed.clone() }, "its code stays");
+    // As long as a file or the command line may give it: what they made can be saved here.
+    let seen = known.as_ref().unwrap().seen();
+    let long = General { name: "x".repeat(120), ..typed.clone() };
+    service::general_set(db, &cx, &long, seen).await.unwrap();
     let wrong = General {
-        name: String::new(),
+        name: "x".repeat(121),
         time_zone: "x".into(),
         language: "x".into(),
         currency: "XXX".into(),
         ..typed
     };
-    let Err(SettingsError::Invalid(told)) = service::general_set(db, &cx, &wrong).await else {
+    let Err(SettingsError::Invalid(told)) = service::general_set(db, &cx, &wrong, seen).await else {
         panic!("it was taken")
     };
     assert_eq!(

@@ -1,8 +1,9 @@
 //! Views of lists that people keep: filters, search, order and columns under a name,
 //! of their own or for all; one of them is what its owner sees first.
 //!
-//! A list takes [`resolve`] for its query string and shows [`Menu`] (template
-//! `views/menu.html`); see `masters/pages/rows.rs`. Table: `list_views`.
+//! A list takes [`asked`] for its query string and shows [`Menu::of`]; see
+//! `audit/pages.rs`. One whose columns people choose takes [`resolve`]; see
+//! `masters/pages/rows.rs`. Table: `list_views`.
 
 mod api;
 #[cfg(test)]
@@ -14,6 +15,8 @@ mod store;
 mod tests;
 
 use axum::Router;
+use axum::http::Uri;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use store::View;
@@ -21,7 +24,8 @@ pub use store::View;
 use crate::ctx::Cx;
 use crate::db::{DbError, Tx};
 use crate::i18n::{Lang, Sources};
-use crate::web::{AppState, Module, Permission};
+use crate::web::list::address;
+use crate::web::{AppState, Caller, Module, Permission, Problem, query, query_of};
 
 /// Keep views for all, and take such away.
 pub const VIEWS_SHARE: Permission = Permission::write("views.share");
@@ -69,8 +73,23 @@ impl Resolved {
         let mut kept: Vec<(&str, String)> =
             self.columns.iter().map(|column| ("col", column.clone())).collect();
         // Empty: none, also where there is one that would be shown first.
-        kept.push(("view", self.current.map(|id| id.to_string()).unwrap_or_default()));
+        kept.push(("view", self.current()));
         kept
+    }
+
+    fn current(&self) -> String {
+        self.current.map(|id| id.to_string()).unwrap_or_default()
+    }
+
+    /// The address of the list with what it is asked for, under the view that is shown.
+    #[must_use]
+    pub fn address(&self, path: &str, asked: &[(&str, &str)]) -> String {
+        let view = self.current();
+        let mut all = asked.to_vec();
+        all.push(("view", view.as_str()));
+        let to = address(path, &all);
+        // Where nothing is asked for, that is meant, and not the view that would be shown first.
+        if to == path { format!("{path}?view=") } else { to }
     }
 }
 
@@ -114,6 +133,23 @@ pub async fn resolve(tx: &mut Tx, cx: &Cx, list: &str, given: Pairs) -> Result<R
     Ok(resolved)
 }
 
+/// What a list is asked for, as [`resolve`] has it: for a list whose columns are always
+/// the same.
+///
+/// # Errors
+/// 400 `query.parameter`, and those of the database.
+pub async fn asked<T: DeserializeOwned>(
+    state: &AppState,
+    caller: &Caller,
+    list: &str,
+    uri: &Uri,
+) -> Result<(T, Resolved), Problem> {
+    let given = query::<Pairs>(uri)?;
+    let cx = &caller.cx;
+    let resolved = state.db.tx(cx, async |tx| resolve(tx, cx, list, given.clone()).await).await?;
+    Ok((query_of(&resolved.pairs)?, resolved))
+}
+
 /// What the menu of views shows beside a list; the template includes
 /// `views/menu.html` with it as `menu`.
 #[derive(Debug, Clone)]
@@ -128,7 +164,8 @@ pub struct Menu {
     pub current: Option<Uuid>,
     /// What would be kept: the query, and the columns that are shown.
     pub query: String,
-    /// Every column of the list: its name, what it is called, whether it is shown.
+    /// Every column of the list: its name, what it is called, whether it is shown. None
+    /// where they are always the same.
     pub columns: Vec<(String, String, bool)>,
     /// The caller may keep views for all.
     pub may_share: bool,
@@ -137,6 +174,23 @@ pub struct Menu {
 }
 
 impl Menu {
+    /// The menu of a list whose columns are always the same; `path` and `asked` as for
+    /// [`Resolved::address`].
+    #[must_use]
+    pub fn of(list: &str, path: &str, asked: &[(&str, &str)], resolved: &Resolved, caller: &Caller) -> Self {
+        let query = address("", asked);
+        Self {
+            list: list.to_owned(),
+            address: path.to_owned(),
+            views: resolved.views.clone(),
+            current: resolved.current,
+            query: query.trim_start_matches('?').to_owned(),
+            columns: Vec::new(),
+            may_share: caller.may(&VIEWS_SHARE),
+            actor: caller.cx.actor.clone(),
+        }
+    }
+
     /// The name of the view that is shown.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

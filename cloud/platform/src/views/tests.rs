@@ -9,6 +9,19 @@ fn the_texts_are_complete() {
     assert_complete(TEXTS);
 }
 
+#[test]
+fn an_address_names_its_view_or_that_none_is_meant() {
+    let view = Uuid::nil();
+    let shown = Resolved { current: Some(view), ..Resolved::default() };
+    assert_eq!(
+        shown.address("/audit", &[("actor", "a b"), ("to", "")]),
+        format!("/audit?actor=a%20b&view={view}")
+    );
+    let none = Resolved::default();
+    assert_eq!(none.address("/audit", &[("actor", "x")]), "/audit?actor=x");
+    assert_eq!(none.address("/audit", &[("actor", "")]), "/audit?view=", "not the first view either");
+}
+
 fn pairs(given: &[(&str, &str)]) -> Pairs {
     given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

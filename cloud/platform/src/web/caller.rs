@@ -203,6 +203,10 @@ impl Caller {
         door: &Door,
     ) -> Result<Self, Denied> {
         let caller = Self::new(state, access, session, parts, door);
+        // The request itself was counted.
+        if parts.extensions.get::<AskedAgain>().is_some() {
+            return Ok(caller);
+        }
         let left = state.rate_limits.caller(&caller.cx.actor)?;
         if let Some(slot) = parts.extensions.get::<Slot>() {
             slot.put(left);
@@ -261,6 +265,10 @@ async fn pass(state: &AppState, access: &Access, parts: &Parts) -> Result<Arc<Do
     };
     Err(Problem::new(StatusCode::FORBIDDEN, "auth.address", told))
 }
+
+/// Marks a request of which it is found out once more who asks: to frame its error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AskedAgain;
 
 /// Why a request got no caller.
 #[derive(Debug)]

@@ -1,18 +1,21 @@
 //! The two faces of an error: JSON for a program, a page for a person.
 
 use askama::Template;
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::caller::wants_page;
-use super::{AppState, FieldError, Problem, RequestId, Visitor};
+use super::caller::{AskedAgain, wants_page};
+use super::{AppState, Caller, FieldError, Problem, RequestId, Shell, Visitor};
 use crate::i18n::Texts;
 
 /// What an answer depends on, kept from the request.
 pub(super) struct Asker {
     page: bool,
     headers: HeaderMap,
+    /// By what it is found out who reads the page: address, headers, connection.
+    seen: Option<Parts>,
 }
 
 impl Asker {
@@ -26,8 +29,55 @@ impl Asker {
         // htmx puts no whole page into a part of one.
         let page = wants_page(request.uri().path(), request.headers())
             && !request.headers().contains_key("hx-request");
-        Self { page, headers }
+        let seen = page.then(|| {
+            let (mut parts, ()) = Request::new(()).into_parts();
+            parts.uri = request.uri().clone();
+            parts.headers = request.headers().clone();
+            parts.extensions = request.extensions().clone();
+            parts
+        });
+        Self { page, headers, seen }
     }
+
+    /// Who is signed in, where the frame belongs around an error: of what somebody asked
+    /// for. Where we failed nothing more is asked of the database.
+    async fn framed(&self, state: &AppState, status: StatusCode) -> Option<Caller> {
+        let asked = status.is_client_error()
+            && !matches!(
+                status,
+                StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+            );
+        // Those who run the installation have a frame of their own.
+        let seen = self.seen.as_ref().filter(|seen| asked && !seen.uri.path().starts_with("/admin"))?;
+        let mut parts = seen.clone();
+        parts.extensions.insert(AskedAgain);
+        // A program that asks for a page is told in the language that it asks for.
+        let caller = Caller::from_request_parts(&mut parts, state).await.ok()?;
+        caller.session.is_some().then_some(caller)
+    }
+}
+
+/// What an error page is called: by what it is, where people know what that is.
+fn title(texts: &Texts, status: StatusCode) -> String {
+    texts.t(match status {
+        StatusCode::NOT_FOUND => "error-title-not-found",
+        StatusCode::FORBIDDEN => "error-title-forbidden",
+        StatusCode::PAYLOAD_TOO_LARGE => "error-title-too-large",
+        _ => "error-title",
+    })
+}
+
+/// The same within the frame of somebody signed in.
+#[derive(Template)]
+#[template(path = "web/problem.html")]
+struct FramedError<'a> {
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+    errors: &'a [FieldError],
+    request: &'a str,
+    texts: &'a Texts,
 }
 
 #[derive(Template)]
@@ -57,16 +107,34 @@ pub(super) async fn present(
         },
     };
     let visitor = Visitor::of(state, &asker.headers);
-    let problem = problem.in_words_of(&visitor.texts);
-    let page = if asker.page {
-        let page = ErrorPage {
-            title: visitor.texts.t("error-title"),
+    let caller = asker.framed(state, problem.status).await;
+    let texts = caller.as_ref().map_or(&visitor.texts, |caller| &caller.texts);
+    let problem = problem.in_words_of(texts);
+    let title = title(texts, problem.status);
+    let framed = caller.as_ref().and_then(|caller| {
+        let content = FramedError {
+            title: &title,
             status: problem.status.as_u16(),
             code: &problem.code,
             detail: &problem.detail,
             errors: &problem.errors,
             request: &id.0,
-            texts: &visitor.texts,
+            texts,
+        };
+        let content = content.render().ok()?;
+        Shell::new(state, caller, title.clone(), "").render(&content).ok()
+    });
+    let page = if let Some(Html(framed)) = framed {
+        Some(framed)
+    } else if asker.page {
+        let page = ErrorPage {
+            title,
+            status: problem.status.as_u16(),
+            code: &problem.code,
+            detail: &problem.detail,
+            errors: &problem.errors,
+            request: &id.0,
+            texts,
         };
         page.render().ok()
     } else {

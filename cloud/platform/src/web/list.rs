@@ -39,6 +39,7 @@ pub struct List<'a> {
     path: String,
     title: String,
     lead: String,
+    above: String,
     actions: Vec<Action>,
     menu: Option<Menu>,
     exports: Vec<(String, String)>,
@@ -52,6 +53,7 @@ pub struct List<'a> {
     empty: String,
     teaches: String,
     narrowed: bool,
+    still: bool,
     all: String,
     first: Option<String>,
     next: Option<String>,
@@ -68,6 +70,7 @@ impl<'a> List<'a> {
             path,
             title: String::new(),
             lead: String::new(),
+            above: String::new(),
             actions: Vec::new(),
             menu: None,
             exports: Vec::new(),
@@ -81,6 +84,7 @@ impl<'a> List<'a> {
             empty: String::new(),
             teaches: String::new(),
             narrowed: false,
+            still: false,
             first: None,
             next: None,
         }
@@ -91,6 +95,14 @@ impl<'a> List<'a> {
     #[must_use]
     pub fn head(mut self, title: impl Into<String>, lead: impl Into<String>) -> Self {
         (self.title, self.lead) = (title.into(), lead.into());
+        self
+    }
+
+    /// What stands between its head and what it can be narrowed by, as markup: what was
+    /// done, a form. It is put in as it is, so it comes from a template.
+    #[must_use]
+    pub fn above(mut self, markup: impl Into<String>) -> Self {
+        self.above = markup.into();
         self
     }
 
@@ -177,6 +189,14 @@ impl<'a> List<'a> {
     #[must_use]
     pub fn teaches(mut self, how: impl Into<String>) -> Self {
         self.teaches = how.into();
+        self
+    }
+
+    /// Rows that are only read, within a page whose keys are for something else: `j` and `k`
+    /// do not stop at them.
+    #[must_use]
+    pub fn still(mut self) -> Self {
+        self.still = true;
         self
     }
 
@@ -298,7 +318,22 @@ pub struct Filter {
     choices: Vec<(String, String)>,
     /// What it is called when none of them is chosen.
     any: Option<String>,
-    date: bool,
+    kind: Typed,
+    hint: String,
+    longest: u16,
+    /// Values that are offered while one types, and what they are called.
+    offers: Vec<(String, String)>,
+    /// Where those are that fit what is typed.
+    more: Option<String>,
+}
+
+/// What is typed into a filter that offers no values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    Text,
+    Date,
+    Number,
+    Tick,
 }
 
 impl Filter {
@@ -306,13 +341,38 @@ impl Filter {
     #[must_use]
     pub fn text(name: impl Into<String>, label: impl Into<String>, chosen: impl Into<String>) -> Self {
         let (name, label, chosen) = (name.into(), label.into(), chosen.into());
-        Self { name, label, chosen, choices: Vec::new(), any: None, date: false }
+        Self {
+            name,
+            label,
+            chosen,
+            choices: Vec::new(),
+            any: None,
+            kind: Typed::Text,
+            hint: String::new(),
+            longest: 60,
+            offers: Vec::new(),
+            more: None,
+        }
     }
 
     /// A day.
     #[must_use]
     pub fn date(name: impl Into<String>, label: impl Into<String>, chosen: impl Into<String>) -> Self {
-        Self { date: true, ..Self::text(name, label, chosen) }
+        Self { kind: Typed::Date, ..Self::text(name, label, chosen) }
+    }
+
+    /// A number; what is typed is read with [`plain_number`](crate::i18n::plain_number), as
+    /// that of a form.
+    #[must_use]
+    pub fn number(name: impl Into<String>, label: impl Into<String>, chosen: impl Into<String>) -> Self {
+        Self { kind: Typed::Number, ..Self::text(name, label, chosen) }
+    }
+
+    /// A box that is ticked, or not; the address then says `true`, or nothing.
+    #[must_use]
+    pub fn tick(name: impl Into<String>, label: impl Into<String>, ticked: bool) -> Self {
+        let chosen = if ticked { "true" } else { "" };
+        Self { kind: Typed::Tick, ..Self::text(name, label, chosen) }
     }
 
     /// One of several values. One that is chosen and not among them is shown as it is.
@@ -336,6 +396,48 @@ impl Filter {
     pub fn any(mut self, said: impl Into<String>) -> Self {
         self.any = Some(said.into());
         self
+    }
+
+    /// What one can type, shown while nothing is typed.
+    #[must_use]
+    pub fn hint(mut self, said: impl Into<String>) -> Self {
+        self.hint = said.into();
+        self
+    }
+
+    /// The most characters that one can type; else 60.
+    #[must_use]
+    pub fn longest(mut self, most: u16) -> Self {
+        self.longest = most;
+        self
+    }
+
+    /// Values that are offered while one types, and what they are called; others can be
+    /// typed as well.
+    #[must_use]
+    pub fn offers(mut self, offers: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.offers.extend(offers);
+        self
+    }
+
+    /// An address that answers with the values that fit what is typed, as `<option>`s; it is
+    /// sent under the filter's name.
+    #[must_use]
+    pub fn more(mut self, address: impl Into<String>) -> Self {
+        self.more = Some(address.into());
+        self
+    }
+
+    fn is_date(&self) -> bool {
+        self.kind == Typed::Date
+    }
+
+    fn is_number(&self) -> bool {
+        self.kind == Typed::Number
+    }
+
+    fn is_tick(&self) -> bool {
+        self.kind == Typed::Tick
     }
 }
 
@@ -401,7 +503,7 @@ impl Row {
         Self { cells: cells.into_iter().collect(), href: None, id: String::new(), below: None }
     }
 
-    /// Its first cell leads there, as does Enter.
+    /// Its first cell leads there, as do Enter and the key `o`.
     #[must_use]
     pub fn to(mut self, href: impl Into<String>) -> Self {
         self.href = Some(href.into());
@@ -437,6 +539,9 @@ pub struct Cell {
     href: Option<String>,
     soft: String,
     post: Option<String>,
+    named: String,
+    danger: bool,
+    menu: Option<String>,
 }
 
 impl Cell {
@@ -462,6 +567,27 @@ impl Cell {
     #[must_use]
     pub fn button(action: impl Into<String>, text: impl Into<String>) -> Self {
         Self { post: Some(action.into()), ..Self::text(text) }
+    }
+
+    /// What the button does to this very row, for who hears the page read.
+    #[must_use]
+    pub fn named(mut self, said: impl Into<String>) -> Self {
+        self.named = said.into();
+        self
+    }
+
+    /// The button takes something away.
+    #[must_use]
+    pub fn danger(mut self) -> Self {
+        self.danger = true;
+        self
+    }
+
+    /// A button that unfolds this markup: a form that says more than one click does. It is
+    /// put in as it is, so it comes from a template, which escapes what people wrote.
+    #[must_use]
+    pub fn menu(text: impl Into<String>, markup: impl Into<String>) -> Self {
+        Self { menu: Some(markup.into()), ..Self::text(text) }
     }
 
     /// It leads there.
@@ -523,7 +649,7 @@ mod tests {
             "<h1>Gate &#60;passes&#62;</h1>",
             "<option value=\"inside\" selected>inside</option>",
             "<th scope=\"col\" class=\"tw-num\"><a href=\"?sort=t\">Tonnes</a></th>",
-            "<a href=\"/gate/1\"><span class=\"tw-mono\">WB 02</span></a>",
+            "<a href=\"/gate/1\" data-key=\"o\"><span class=\"tw-mono\">WB 02</span></a>",
             "data-label=\"Tonnes\"",
             "<span class=\"tw-soft d-block\">net</span>",
             "<td colspan=\"2\"><form></form></td>",
@@ -531,6 +657,53 @@ mod tests {
         ] {
             assert!(drawn.contains(part), "{part}: {drawn}");
         }
+    }
+
+    #[test]
+    fn a_filter_says_what_can_be_typed_and_a_cell_unfolds_a_form() {
+        let texts = texts();
+        let list = List::new(&texts, "/gate")
+            .filters([
+                Filter::text("who", "Who", "")
+                    .hint("A name")
+                    .longest(200)
+                    .offers([("priya".to_owned(), "Priya <Rao>".to_owned())]),
+                Filter::number("tonnes", "Tonnes", "1,00,000"),
+                Filter::date("from", "From", ""),
+                Filter::tick("late", "Late ones", true),
+            ])
+            .above("<p>Let in.</p>")
+            .columns([Column::called("Vehicle"), Column::called("")])
+            .rows([
+                Row::new([Cell::code("WB 02"), Cell::menu("Make <void>", "<form></form>")]),
+                Row::new([
+                    Cell::code("WB 03"),
+                    Cell::button("/gate/3/end", "End").named("End \"WB 03\"").danger(),
+                ]),
+            ]);
+        let drawn = list.render().unwrap();
+        for part in [
+            "name=\"who\" value=\"\" placeholder=\"A name\" maxlength=\"200\"",
+            "<option value=\"priya\">Priya &#60;Rao&#62;</option></datalist>",
+            "name=\"tonnes\" value=\"1,00,000\" inputmode=\"decimal\"",
+            "name=\"from\" value=\"\" type=\"date\"",
+            "type=\"checkbox\" name=\"late\" value=\"true\" checked><span class=\"form-check-label\">Late ones",
+            "<p>Let in.</p>",
+            "<form action=\"/gate/3/end\" method=\"post\"><button class=\"btn btn-sm btn-danger\" type=\"submit\" \
+             data-once aria-label=\"End &#34;WB 03&#34;\">End</button></form>",
+            "<summary class=\"btn btn-sm\">Make &#60;void&#62;</summary><form></form></details>",
+        ] {
+            assert!(drawn.contains(part), "{part}: {drawn}");
+        }
+    }
+
+    #[test]
+    fn keys_go_from_row_to_row_unless_they_are_only_read() {
+        let texts = texts();
+        let list = List::new(&texts, "/gate").columns([Column::new("gate-vehicle")]);
+        let list = list.rows([Row::new([Cell::text("WB 03")])]);
+        assert!(list.clone().render().unwrap().contains("data-row"));
+        assert!(!list.still().render().unwrap().contains("data-row"));
     }
 
     #[test]

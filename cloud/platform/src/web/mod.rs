@@ -60,7 +60,7 @@ pub(crate) use origin::{is_ours, is_safe, local_path, require_same};
 pub use path::Path;
 pub use place::{NOT_A_PLACE, moment, parse_place, place};
 pub use problem::{FieldError, Problem};
-pub use query::{form, json, json_or_default, media_type, query, sent_as};
+pub use query::{form, json, json_or_default, media_type, query, query_of, rows, sent_as};
 pub use rates::{Rate, RateLimits, Rates};
 pub use request_id::RequestId;
 pub use rights::{Amount, EVERY, Grant, Permission, Rights, grants};
@@ -73,10 +73,10 @@ pub(crate) use signin::{
     set_session, set_step, step_of, step_path,
 };
 pub use state::{AppState, Builder};
-pub(crate) use told::{Done, found, status_of};
+pub(crate) use told::{Done, status_of};
 pub use version::{IfMatch, etag, not_modified};
 pub use within::beyond;
-pub use workbook::{WorkSheet, workbook};
+pub use workbook::{TIME, WorkSheet, workbook};
 
 /// The whole site: `pages` of all parts beside sign-in and assets, with what
 /// every request needs around them.

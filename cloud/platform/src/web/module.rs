@@ -198,6 +198,11 @@ impl Module {
         modules.iter_mut().flat_map(|module| std::mem::take(&mut module.jobs)).collect()
     }
 
+    /// The texts of all of them, by language, as they were given.
+    pub fn all_texts(modules: &[Self]) -> impl Iterator<Item = (Lang, &str)> {
+        modules.iter().flat_map(|module| module.texts.iter().map(|(lang, source)| (*lang, source.as_str())))
+    }
+
     /// The operations of all these modules.
     #[must_use]
     pub fn all_operations(modules: &[Self]) -> Vec<Operation> {

@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 
 use super::Problem;
+use crate::i18n::Texts;
 
 /// The query string of a request. A handler calls it after it has asked who
 /// calls, so that a stranger learns nothing about parameters.
@@ -20,14 +21,44 @@ pub fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// [`query`] of what a query string has become meanwhile: names and values.
+///
+/// # Errors
+/// As [`query`].
+pub fn query_of<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Problem> {
+    let wrong = |error: String| Problem::bad_request("query.parameter", told(error));
+    let text = serde_urlencoded::to_string(pairs).map_err(|error| wrong(error.to_string()))?;
+    serde_urlencoded::from_str(&text).map_err(|error| wrong(error.to_string()))
+}
+
 /// What a form sent. A handler calls it after it has asked who calls, as [`query`].
 ///
 /// # Errors
-/// 400 `request.invalid`, naming what is wrong.
+/// 413 `request.too_large`, 400 `request.invalid`, naming what is wrong.
 pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
-    let Form(value) =
-        sent.map_err(|error| Problem::bad_request("request.invalid", told(error.body_text())))?;
-    Ok(value)
+    let error = match sent {
+        Ok(Form(value)) => return Ok(value),
+        Err(error) => error,
+    };
+    let text = told(error.body_text());
+    Err(match error.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", ""),
+        _ => Problem::bad_request("request.invalid", text),
+    })
+}
+
+/// How many rows a list gives: those that are asked for, or as many as is usual.
+///
+/// # Errors
+/// 400 `query.parameter` for less than one, and for more than `most`.
+pub fn rows(asked: Option<usize>, usual: usize, most: usize) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(usual);
+    if (1..=most).contains(&limit) {
+        return Ok(limit);
+    }
+    let what = format!("{limit} is not 1 to {most}");
+    let say = move |texts: &Texts| texts.t1("error-query-limit", "most", most);
+    Err(Problem::bad_request("query.parameter", what.clone()).told_by(say).field_told_by("limit", what, say))
 }
 
 /// The JSON that a program sent. A handler calls it after it has asked who calls,
@@ -106,4 +137,26 @@ pub fn media_type(expected: &str) -> Problem {
 pub fn sent_as(headers: &HeaderMap) -> &str {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     given.split(';').next().unwrap_or_default().trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Asked {
+        q: String,
+        most: Option<u8>,
+    }
+
+    #[test]
+    fn pairs_are_read_as_a_query_string_is() {
+        let pairs = |given: &[(&str, &str)]| -> Vec<(String, String)> {
+            given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let given = pairs(&[("q", "a & b=c"), ("most", "5"), ("view", "x")]);
+        assert_eq!(query_of::<Asked>(&given).unwrap(), Asked { q: "a & b=c".into(), most: Some(5) });
+        let told = query_of::<Asked>(&pairs(&[("q", ""), ("most", "many")])).unwrap_err();
+        assert_eq!((told.code.as_ref(), told.status.as_u16()), ("query.parameter", 400));
+    }
 }

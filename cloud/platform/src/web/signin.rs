@@ -10,9 +10,10 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::caller::here;
-use super::keys::{self, Access, Ends, SESSION_LIFETIME, Secret, Tried};
+use super::keys::{self, Access, Bearer, Ends, SESSION_LIFETIME, Secret, Tried};
 use super::origin::{local_path, require_same};
 use super::{AppState, Client, Path, Problem, Visitor, assets, client_of, cookies, escaped};
+use crate::ctx::Cx;
 use crate::i18n::{Lang, Texts};
 use crate::people::{self, Attempt, SignedIn};
 
@@ -290,6 +291,22 @@ async fn choose_language(
     let mut back = Redirect::to(here(&headers).unwrap_or("/")).into_response();
     if let Some(language) = Lang::parse(&form.lang) {
         set_language(&state, &mut back, language);
+        if let Err(error) = remember(&state, &headers, language).await {
+            // The page is switched all the same.
+            tracing::warn!(code = %error.code, "the chosen language is not kept");
+        }
     }
     back
+}
+
+/// Keeps the language with whoever is signed in as a person, so that mails come in it too.
+async fn remember(state: &AppState, headers: &HeaderMap, language: Lang) -> Result<(), Problem> {
+    if require_same(headers).is_err() {
+        return Ok(());
+    }
+    let access = present(state, headers, Utc::now()).await?;
+    let Some(access) = access.filter(|access| access.standing.admits()) else { return Ok(()) };
+    let Bearer::Person(person) = access.bearer else { return Ok(()) };
+    let cx = Cx { plants: access.rights.anywhere(), ..Cx::new(access.tenant, access.actor()) };
+    Ok(people::speak(&state.db, &cx, person, language).await?)
 }

@@ -13,8 +13,3 @@ pub(crate) struct Done {
 pub(crate) fn status_of(failed: bool) -> StatusCode {
     if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
 }
-
-/// What is wrong with a field, if anything is.
-pub(crate) fn found<'w>(wrong: &'w [(&'static str, String)], field: &str) -> Option<&'w str> {
-    wrong.iter().find(|(name, _)| *name == field).map(|(_, told)| told.as_str())
-}

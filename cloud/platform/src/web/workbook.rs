@@ -1,5 +1,6 @@
 //! Excel workbooks: sheets with a head that stays in sight.
 
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use rust_xlsxwriter::{Format, Workbook, XlsxError};
 use serde_json::Value;
 
@@ -11,8 +12,23 @@ pub struct WorkSheet {
     /// The heads of its columns.
     pub heads: Vec<String>,
     /// Its rows. Numbers and flags are written as such, null as nothing, every other
-    /// value as text: a spreadsheet's numbers lose the digits of decimals.
+    /// value as text: a spreadsheet's numbers lose digits of long decimals.
     pub rows: Vec<Vec<Value>>,
+    /// Columns, counted from 0, in which a text that is a time ([`TIME`]) is written as one.
+    pub times: Vec<u16>,
+}
+
+/// How a time stands in [`WorkSheet::rows`], as a clock shows it: `2025-01-20T09:00:00`.
+pub const TIME: &str = "%Y-%m-%dT%H:%M:%S";
+
+/// A time as a spreadsheet counts: days since the end of 1899. Nothing before March 1900,
+/// until when its days are wrong.
+fn serial(text: &str) -> Option<f64> {
+    let at = NaiveDateTime::parse_from_str(text, TIME).ok()?;
+    let since = at - NaiveDate::from_ymd_opt(1899, 12, 30)?.and_time(NaiveTime::MIN);
+    let days = i32::try_from(since.num_days()).ok().filter(|days| *days > 60)?;
+    let seconds = i32::try_from((since - chrono::Duration::days(days.into())).num_seconds()).ok()?;
+    Some(f64::from(days) + f64::from(seconds) / 86_400.0)
 }
 
 /// A workbook of these sheets. No text in it is a formula; [`super::harmless`] sees to
@@ -23,6 +39,7 @@ pub struct WorkSheet {
 pub fn workbook(sheets: &[WorkSheet]) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let bold = Format::new().set_bold();
+    let clock = Format::new().set_num_format("yyyy-mm-dd hh:mm:ss");
     for told in sheets {
         let sheet = book.add_worksheet();
         let name: String =
@@ -30,7 +47,7 @@ pub fn workbook(sheets: &[WorkSheet]) -> Result<Vec<u8>, XlsxError> {
         sheet.set_name(name)?;
         for (column, head) in (0_u16..).zip(&told.heads) {
             sheet.write_string_with_format(0, column, head, &bold)?;
-            sheet.set_column_width(column, 18)?;
+            sheet.set_column_width(column, 20)?;
         }
         sheet.set_freeze_panes(1, 0)?;
         for (line, row) in (1_u32..).zip(&told.rows) {
@@ -44,7 +61,11 @@ pub fn workbook(sheets: &[WorkSheet]) -> Result<Vec<u8>, XlsxError> {
                     }
                     Value::Null => {}
                     Value::String(text) => {
-                        sheet.write_string(line, column, text)?;
+                        let at = told.times.contains(&column).then(|| serial(text)).flatten();
+                        match at {
+                            Some(at) => sheet.write_number_with_format(line, column, at, &clock)?,
+                            None => sheet.write_string(line, column, text)?,
+                        };
                     }
                     value => {
                         sheet.write_string(line, column, value.to_string())?;
@@ -66,8 +87,18 @@ mod tests {
             name: "What is in it / was in it: [everything]".into(),
             heads: vec!["uid".into(), "n".into()],
             rows: vec![vec!["=1+1".into(), 7.into()], vec![Value::Null, true.into()]],
+            times: vec![0],
         };
         let bytes = workbook(&[sheet]).unwrap();
         assert!(bytes.starts_with(b"PK"));
+    }
+
+    #[test]
+    fn times_are_days_as_a_spreadsheet_counts_them() {
+        assert_eq!(serial("2025-01-20T12:00:00"), Some(45_677.5));
+        assert_eq!(serial("1900-03-01T00:00:00"), Some(61.0));
+        for text in ["1899-12-31T00:00:00", "2025-01-20T12:00:00Z", "2025-01-20", "GRN-2025", ""] {
+            assert_eq!(serial(text), None, "{text}");
+        }
     }
 }

@@ -292,6 +292,63 @@ pub struct Tried {
     pub escalate_to: Option<String>,
 }
 
+/// A stage that fewer people can decide than it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Short {
+    /// Its name.
+    pub name: String,
+    /// Its name, by language.
+    pub names: Names,
+    /// How many approvals it takes.
+    pub needed: usize,
+    /// How many people can give one.
+    pub there: usize,
+}
+
+/// Stages where documents would get stuck as people and roles are now: at the definition's
+/// plant, or at each one where it is for all. Amounts are not looked at, which no
+/// definition knows.
+///
+/// # Errors
+/// The database.
+pub async fn short(
+    tx: &mut Tx,
+    definition: &Definition,
+    plant: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Short>, DbError> {
+    let places: Vec<Option<String>> = match plant {
+        Some(plant) => vec![Some(plant.to_owned())],
+        None => {
+            let plants = people::plants(tx, Lang::En).await?.into_iter().map(|(code, ..)| Some(code));
+            std::iter::once(None).chain(plants).collect()
+        }
+    };
+    let mut short = Vec::new();
+    for stage in &definition.stages {
+        let mut best: Option<(usize, usize)> = None;
+        for plant in &places {
+            let place = Place { plant: plant.clone(), amount: None };
+            let (seats, needed) = asked::seats(tx, definition, stage, None, &place).await?;
+            let there = asked::asked(tx, &seats, None, definition.own_allowed, &place, now).await?.len();
+            let needed = usize::from(needed).max(1);
+            best = match best {
+                Some((stands, of)) if stands * needed >= there * of => Some((stands, of)),
+                _ => Some((there, needed)),
+            };
+            // No more are counted than are told.
+            if there >= needed || there >= usize::try_from(asked::MAX_ASKED).unwrap_or(usize::MAX) {
+                best = None;
+                break;
+            }
+        }
+        if let Some((there, needed)) = best {
+            short.push(Short { name: stage.name.clone(), names: stage.names.clone(), needed, there });
+        }
+    }
+    Ok(short)
+}
+
 /// What would become of a document like `example`, started now by `starter`. Nothing
 /// is written. Deadlines follow each other as if each stage took all of its time.
 ///

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::DECIDE;
 use super::error::WorkflowError;
 use super::run::text;
 use super::store::people::{self, Delegation};
@@ -12,6 +13,7 @@ use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::zone;
 use crate::notify::{self, Kind, Notice, To};
+use crate::web::Rights;
 
 /// Longest time that somebody stands in.
 pub const LONGEST: TimeDelta = TimeDelta::days(366);
@@ -50,6 +52,17 @@ pub async fn create(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<De
     let active = people::holders(tx, &[], &[new.person, new.delegate], None, 2).await?;
     if active.len() != 2 {
         return Err(WorkflowError::Field("delegate", "workflow-delegation-wrong-person"));
+    }
+    // What is lent reaches no further than the delegate's own right: without one in common
+    // nothing would ever come to them, and nobody would notice.
+    let decides = |who: Uuid| {
+        let found = active.iter().find(|holder| holder.user_id == who);
+        let grants = found.into_iter().flat_map(|holder| holder.held.iter().map(|held| held.grant.clone()));
+        Rights::of_grants(grants).plants(&DECIDE)
+    };
+    let (own, theirs) = (decides(new.person), decides(new.delegate));
+    if theirs.is_none() || (!own.is_none() && !own.meets(&theirs)) {
+        return Err(WorkflowError::Field("delegate", "workflow-delegation-wrong-decides"));
     }
     let made = Delegation {
         delegation_id: Uuid::now_v7(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::asked::{self, Place, Reach};
 use super::definition::Definition;
+use super::detail;
 use super::error::WorkflowError;
 use super::model::{Action, Seat};
 use super::rules;
@@ -15,6 +16,7 @@ use super::store::instances::Instance;
 use super::store::rounds::{self, Waiting};
 use super::store::{definitions, people};
 use super::subject::Subjects;
+use super::view;
 use crate::db::{DbError, Tx};
 use crate::i18n::Names;
 use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
@@ -27,8 +29,14 @@ pub struct Entry {
     pub instance_id: Uuid,
     /// Which workflow.
     pub workflow: String,
+    /// Its name.
+    pub workflow_name: String,
+    /// Its name, by language.
+    pub workflow_names: Names,
     /// The document.
     pub title: String,
+    /// The first words of what is asked for.
+    pub words: String,
     /// Where the document is shown.
     pub href: String,
     /// Code of its plant.
@@ -83,7 +91,35 @@ pub fn after(text: Option<&str>) -> Result<Option<(DateTime<Utc>, Uuid)>, Proble
     text.map(|text| parse_place(text).ok_or_else(wrong)).transpose()
 }
 
-/// What waits for `person`, after a place.
+/// A part of what waits; what is empty is not asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Part<'a> {
+    /// Of this workflow.
+    pub workflow: &'a str,
+    /// Of this plant.
+    pub plant: &'a str,
+    /// Behind this place.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+}
+
+impl<'a> Part<'a> {
+    /// As a query string says it.
+    ///
+    /// # Errors
+    /// 400 `query.parameter` for what no workflow and no plant is called.
+    pub fn of(
+        workflow: &'a str,
+        plant: &'a str,
+        after: Option<(DateTime<Utc>, Uuid)>,
+    ) -> Result<Self, Problem> {
+        match [("workflow", workflow), ("plant", plant)].iter().find(|(_, text)| text.contains('\0')) {
+            Some((name, _)) => Err(Problem::bad_request("query.parameter", format!("{name} holds a NUL"))),
+            None => Ok(Self { workflow, plant, after }),
+        }
+    }
+}
+
+/// What waits for `person`, or a part of it.
 ///
 /// # Errors
 /// The database.
@@ -91,14 +127,15 @@ pub async fn page(
     tx: &mut Tx,
     subjects: &Subjects,
     person: Uuid,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    part: Part<'_>,
     limit: usize,
     now: DateTime<Utc>,
 ) -> Result<Page, WorkflowError> {
     let Some(reach) = asked::reach(tx, person, now).await? else { return Ok(Page::default()) };
     let (roles, named) = reach.seats();
     let wanted = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
-    let mut rows = rounds::waiting(tx, &roles, &named, after, wanted).await?;
+    let mut rows =
+        rounds::waiting(tx, (&roles, &named), (part.workflow, part.plant), part.after, wanted).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more);
@@ -133,6 +170,7 @@ async fn entries(
     let mut wanted: Vec<Uuid> = rows.iter().filter_map(|row| row.starter).collect();
     wanted.extend(named);
     let names: BTreeMap<Uuid, String> = people::names(tx, &wanted).await?.into_iter().collect();
+    let titles = view::titles(tx, rows.iter().map(|row| &row.workflow)).await?;
     let mut entries = Vec::new();
     for row in rows {
         // What cannot be read any more is shown, and says on its own page why it waits.
@@ -146,7 +184,11 @@ async fn entries(
         let stage = usize::try_from(row.stage - 1).ok();
         let stage = stage.and_then(|at| definition?.stages.get(at));
         let text = |name: &str| row.document.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let (workflow_name, workflow_names) = view::names_of(&titles, &row.workflow);
         entries.push(Entry {
+            workflow_name,
+            workflow_names,
+            words: detail::first_words(&row.document),
             amount: text("amount"),
             currency: text("currency"),
             starter: row.starter.and_then(|starter| names.get(&starter).cloned()),

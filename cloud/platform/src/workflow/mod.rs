@@ -8,11 +8,13 @@
 
 mod api;
 mod asked;
+mod cause;
 mod condition;
 mod deadlines;
 mod definition;
 mod definitions;
 mod delegations;
+mod detail;
 mod error;
 mod hooks;
 mod inbox;
@@ -43,8 +45,10 @@ use crate::i18n::{Lang, Sources};
 use crate::openapi::Operation;
 use crate::web::{AppState, Caller, Module, NavGroup, NavItem, Permission, Seen};
 
+pub use cause::carry;
 pub use condition::{Field, Type};
 pub use definitions::forget;
+pub use detail::{Change, Detail, DetailColumn, Fact};
 pub use error::WorkflowError;
 pub use model::{Action, State, TRANSITIONS};
 pub use requests::{REQUEST_RAISE, REQUEST_READ, Requests, SEARCHERS};

@@ -15,7 +15,7 @@ use super::store::instances::{self, Happened, Instance};
 use super::store::rounds::{self, Round, Taken};
 use super::store::{definitions, people};
 use super::subject::{After, News, Outcome, Subjects};
-use super::{asked, tell};
+use super::{asked, cause, detail, tell};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::Names;
@@ -261,7 +261,11 @@ pub async fn resubmit(
         return Err(WorkflowError::NotYours);
     }
     instance.title = new.title.chars().take(200).collect();
-    instance.document = asked::judged(&new.document)?;
+    let document = asked::judged(&new.document)?;
+    let before = subjects.detail(new.kind, &instance.document);
+    let after = subjects.detail(new.kind, &document);
+    let changes = detail::changes((&instance.document, &before), (&document, &after));
+    instance.document = document;
     let definition = definition_of(tx, subjects, &instance).await?;
     let again = Happened {
         at: now,
@@ -270,7 +274,8 @@ pub async fn resubmit(
         stage_names: Names::default(),
         person: new.starter,
         on_behalf_of: None,
-        note: String::new(),
+        // Whoever decides next is told what is another than they, or others, saw before.
+        note: detail::kept(&changes),
     };
     instances::happened(tx, instance.instance_id, &again).await?;
     // What was in it stays with the document: people wrote it, and may have named others.
@@ -600,7 +605,10 @@ async fn end(
         comment: comment.to_owned(),
         now,
     };
+    // What the module tells now is told because of this document.
+    let before = cause::carry_of(tx, instance.instance_id).await?;
     let after = subject.heard(tx, &news).await?;
+    cause::back(tx, before).await?;
     if outcome == Outcome::Approved && after == After::Completed {
         move_to(tx, instance, Step::Complete, by, now).await?;
     }

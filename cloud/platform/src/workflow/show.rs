@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::asked::{self, Asked, Place};
 use super::definition::Definition;
+use super::detail::Detail;
 use super::error::WorkflowError;
 use super::inbox;
 use super::model::{Action, Seat, State};
@@ -23,6 +24,8 @@ use crate::web::Caller;
 #[derive(Debug)]
 pub(super) struct Shown {
     pub instance: Instance,
+    /// What is asked for, in full.
+    pub detail: Detail,
     /// By what it goes; `None` where that cannot be read any more.
     pub definition: Option<Definition>,
     /// The round that is open.
@@ -89,7 +92,20 @@ pub(super) async fn instance(
     }));
     let names = view::names(tx, people).await?;
     let roles = view::roles(tx).await?;
-    Ok(Shown { instance, definition, round, seats, asked: asked_now, stuck, offer, history, names, roles })
+    let detail = subjects.detail(&instance.subject_kind, &instance.document);
+    Ok(Shown {
+        instance,
+        detail,
+        definition,
+        round,
+        seats,
+        asked: asked_now,
+        stuck,
+        offer,
+        history,
+        names,
+        roles,
+    })
 }
 
 /// Whether a person may see an instance without a right to all of them: they started it,

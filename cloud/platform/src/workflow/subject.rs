@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::condition::Field;
+use super::detail::Detail;
 use crate::db::{DbError, Tx};
 
 /// What became of a document.
@@ -58,6 +60,13 @@ pub trait Subject: Send + Sync {
     /// Fields that conditions can name, beside those that every document has.
     fn fields(&self) -> &'static [Field];
 
+    /// What is asked for, in full, by the fields with which the document was started: whoever
+    /// is asked to decide sees it, whatever else they may see. Nothing, where it is all in
+    /// the fields that every document has.
+    fn detail(&self, _document: &Value) -> Detail {
+        Detail::default()
+    }
+
     /// Hears what became of a document, in the transaction of the decision: what is
     /// done here is committed with it, and an error undoes it.
     fn heard<'a>(&'a self, tx: &'a mut Tx, news: &'a News) -> BoxFuture<'a, Result<After, DbError>>;
@@ -84,6 +93,12 @@ impl Subjects {
     #[must_use]
     pub fn find(&self, kind: &str) -> Option<&'static dyn Subject> {
         self.0.iter().copied().find(|subject| subject.kind() == kind)
+    }
+
+    /// What a document of this kind asks for, in full.
+    #[must_use]
+    pub fn detail(&self, kind: &str, document: &Value) -> Detail {
+        self.find(kind).map(|subject| subject.detail(document)).unwrap_or_default()
     }
 
     /// All of them.

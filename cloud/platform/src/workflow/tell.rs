@@ -2,6 +2,7 @@
 //! time runs out.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::MANAGE;
@@ -57,7 +58,20 @@ pub const KINDS: &[Kind] = &[
 ];
 
 fn notice(to: To, instance: &Instance) -> Notice {
-    Notice::new(to, format!("/approvals/{}", instance.instance_id)).with("title", instance.title.clone())
+    let field = |name: &str| instance.document.get(name).cloned().unwrap_or_default();
+    let document = json!({
+        "kind": instance.subject_kind,
+        "id": instance.subject_id,
+        "title": instance.title,
+        "amount": field("amount"),
+        "currency": field("currency"),
+        "plant": instance.plant,
+    });
+    Notice::new(to, format!("/approvals/{}", instance.instance_id))
+        .with("title", instance.title.clone())
+        .about("workflow", json!(instance.workflow))
+        .about("approval", json!(instance.instance_id))
+        .about("document", document)
 }
 
 /// Tells those who manage workflows that nobody, or not enough people, can decide a
@@ -73,7 +87,7 @@ pub(super) async fn nobody(
     notify::tell(tx, &NOBODY, &notice, now).await
 }
 
-/// Tells each of these people.
+/// Tells each of these people, and webhooks once who they are.
 pub(super) async fn each(
     tx: &mut Tx,
     kind: &Kind,
@@ -82,9 +96,16 @@ pub(super) async fn each(
     asked: &[Asked],
     now: DateTime<Utc>,
 ) -> Result<(), DbError> {
-    for one in asked {
-        let notice =
-            notice(To::Person(one.user_id), instance).called("stage", &round.stage_name, &round.stage_names);
+    let all: Vec<Value> = asked.iter().map(|one| json!({ "id": one.user_id, "name": one.name })).collect();
+    for (at, one) in asked.iter().enumerate() {
+        let notice = notice(To::Person(one.user_id), instance)
+            .called("stage", &round.stage_name, &round.stage_names)
+            .inside(at > 0);
+        let notice = if at == 0 {
+            notice.about("stage", json!(round.stage_name)).about("asked", Value::Array(all.clone()))
+        } else {
+            notice
+        };
         notify::tell(tx, kind, &notice, now).await?;
     }
     Ok(())

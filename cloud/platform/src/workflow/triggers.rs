@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::asked;
+use super::cause;
 use super::definition::{By, Definition, Start};
 use super::error::WorkflowError;
 use super::read::schedule;
@@ -162,7 +163,8 @@ pub async fn step(tx: &mut Tx, subjects: &Subjects, now: DateTime<Utc>) -> Resul
     Ok(true)
 }
 
-/// Starts what starts by this event; answers how many did.
+/// Starts what starts by this event; answers how many did. Nothing does where the event is
+/// too far from a person's act (see [`super::carry`]): it is the end of a circle then.
 ///
 /// # Errors
 /// The database; nothing was started then.
@@ -175,8 +177,33 @@ pub async fn hear(
     if is_its_own(&event.name) {
         return Ok(0);
     }
+    let armed = triggers::by_event(tx, &event.name).await?;
+    if armed.is_empty() {
+        return Ok(0);
+    }
+    let depth = cause::depth(tx).await?;
+    if depth >= cause::DEEPEST {
+        for trigger in armed {
+            tracing::warn!(
+                workflow = trigger.workflow,
+                event = event.name,
+                depth,
+                "workflows start each other"
+            );
+            let error = format!(
+                "{} came of {depth} workflows that started each other; it starts no more",
+                event.name
+            );
+            // Told once, until it has started again.
+            if trigger.last_error != error {
+                failed(tx, &trigger, error, trigger.next_at, now).await?;
+            }
+        }
+        return Ok(0);
+    }
+    cause::carry(tx, depth + 1).await?;
     let mut started = 0;
-    for trigger in triggers::by_event(tx, &event.name).await? {
+    for trigger in armed {
         let within_hour = triggers::within_hour(tx, trigger.trigger_id, now).await?;
         if within_hour >= MOST_AN_HOUR {
             tracing::warn!(workflow = trigger.workflow, event = event.name, "starts too often");
@@ -202,6 +229,7 @@ pub async fn hear(
         }
         settle(tx, &trigger, fired, trigger.next_at, now).await?;
     }
+    cause::back(tx, depth).await?;
     Ok(started)
 }
 

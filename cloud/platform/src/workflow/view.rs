@@ -49,6 +49,15 @@ pub(super) fn title<'t>(texts: &Texts, titles: &'t Titles, workflow: &'t str) ->
     titles.get(workflow).map_or(workflow, |called| called.names.say(texts.lang, &called.name))
 }
 
+/// What a workflow is called, also by language, for programs; its code where nothing is
+/// written of it any more.
+pub(super) fn names_of(titles: &Titles, workflow: &str) -> (String, Names) {
+    titles.get(workflow).map_or_else(
+        || (workflow.to_owned(), Names::default()),
+        |called| (called.name.clone(), called.names.clone()),
+    )
+}
+
 /// A role's name in the reader's language.
 pub(super) fn role_name(texts: &Texts, roles: &Roles, code: &str) -> String {
     match roles.get(code) {

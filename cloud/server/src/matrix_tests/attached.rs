@@ -10,7 +10,7 @@ use platform::web::{Scope, keys};
 use sqlx::AssertSqlSafe;
 use tower::ServiceExt;
 
-use super::rights::{HOLD_OF_KOL, OF_KOL, Office, UID_OF_KOL};
+use super::rights::{HOLD_OF_KOL, KEY_OF_KOL, OF_KOL, Office, UID_OF_KOL};
 use super::{Csv, Nothing};
 use crate::modules;
 
@@ -213,6 +213,51 @@ async fn what_is_over_keeps_its_files_as_they_are_and_pages_show_them() {
             let (status, body) = office.call(&token, method, &path, Csv("a,b\n1,2\n")).await;
             assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}: {body}");
         }
+    }
+}
+
+/// A row of a master that is a plant's has files of those who may change it there.
+#[tokio::test]
+async fn files_of_a_plants_row_are_changed_by_whoever_changes_the_row() {
+    let office = office().await;
+    let tenant = office.cx.tenant;
+    let both = format!(
+        "insert into operators (tenant_id, operator_id, name, badge_hash, plants)
+         values ('{tenant}', 'BOTH', 'Ravi', '\\x02', '{{KOL,VSK}}')"
+    );
+    run(&office, &[both]).await;
+    // The file of the marks, which is of the warehouse.
+    let file = format!("/api/v1/files/{HOLD_OF_KOL}");
+    let add = |kind: &str, key: &str| format!("/api/v1/files?kind={kind}&key={key}&name=count.csv");
+    let (added, gone, refused) = (StatusCode::CREATED, StatusCode::NOT_FOUND, StatusCode::FORBIDDEN);
+    for (plant, of_kol, of_both) in [("KOL", added, refused), ("VSK", gone, refused)] {
+        let token = office.signed_in(&[given("EVERYTHING", Plants::some([plant]))]).await;
+        for (path, expected) in [
+            (add("warehouses", KEY_OF_KOL), of_kol),
+            (add("warehouses", "NIL"), gone),
+            (add("operators", "BOTH"), of_both),
+            // It is everybody's.
+            (add("units", "kg"), refused),
+        ] {
+            let (status, body) = office.call(&token, "POST", &path, Csv("part,count\nPUMP,3\n")).await;
+            assert_eq!(status, expected, "POST {path} at {plant}: {body}");
+        }
+        for (path, offers) in [("warehouses/", KEY_OF_KOL), ("operators/", "BOTH"), ("units/", "kg")]
+            .map(|(kind, key)| (format!("/files/on/{kind}{key}"), kind == "warehouses/" && plant == "KOL"))
+        {
+            let (_, body) = office.call(&token, "GET", &path, Nothing).await;
+            assert_eq!(body.contains("data-send"), offers, "{path} at {plant}: {body}");
+        }
+        let (status, body) = office.call(&token, "DELETE", &file, Nothing).await;
+        let expected = if plant == "KOL" { StatusCode::NO_CONTENT } else { gone };
+        assert_eq!(status, expected, "DELETE {file} at {plant}: {body}");
+    }
+    let token = office.signed_in(&[given("EVERYTHING", Plants::All)]).await;
+    let (status, body) = office.call(&token, "POST", &format!("{file}/restore"), Nothing).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    for (kind, key) in [("operators", "BOTH"), ("units", "kg")] {
+        let (status, body) = office.call(&token, "POST", &add(kind, key), Csv("part,count\nPUMP,3\n")).await;
+        assert_eq!(status, added, "{kind}: {body}");
     }
 }
 

@@ -18,7 +18,7 @@ const NOT_UNDERSTOOD: [(&str, &str); 9] = [
 ];
 
 /// What is written about a mistake: of an error page and of a problem the detail, of a form
-/// that is shown again whatever stands beside its inputs.
+/// that is shown again what stands above it and beside its inputs.
 fn said(body: &str) -> Vec<String> {
     if let Ok(problem) = serde_json::from_str::<serde_json::Value>(body) {
         return vec![problem["detail"].as_str().unwrap_or_default().to_owned()];
@@ -27,8 +27,12 @@ fn said(body: &str) -> Vec<String> {
         let parts = body.split(begin).skip(1);
         parts.map(|part| part.split("</").next().unwrap_or_default().to_owned()).collect()
     };
-    let page = body.contains("class=\"tw-status\"");
-    if page { of("<p class=\"tw-lead\">") } else { of("role=\"alert\">") }
+    if body.contains("class=\"tw-status\"") {
+        return of("<p class=\"tw-lead\">");
+    }
+    let beside = body.split("id=\"err-").skip(1).filter_map(|part| part.split_once("<strong>"));
+    let beside = beside.map(|(_, part)| part.split("</").next().unwrap_or_default().to_owned());
+    of("role=\"alert\">").into_iter().chain(of("data-wrong>")).chain(beside).collect()
 }
 
 #[test]
@@ -36,6 +40,9 @@ fn what_is_said_is_found_in_each_form_of_an_answer() {
     assert_eq!(said(r#"{"detail":"No."}"#), ["No."]);
     assert_eq!(said("<p class=\"tw-status\">400</p><p class=\"tw-lead\">No.</p>"), ["No."]);
     assert_eq!(said("<p>Title</p><p class=\"x\" role=\"alert\">No.</p>"), ["No."]);
+    let form =
+        "<div role=\"alert\" data-wrong><p>One mistake</p></div><p id=\"err-x\"><strong>No.</strong></p>";
+    assert_eq!(said(form), ["<p>One mistake", "No."]);
 }
 
 #[tokio::test]

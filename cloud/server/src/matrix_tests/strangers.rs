@@ -71,6 +71,7 @@ async fn another_tenant_sees_and_changes_nothing_and_a_leak_would_be_told() {
         ("/api/v1/users", MARK, admin),
         ("/api/v1/users/{id}", MARK, admin),
         ("/roles", MARK, admin),
+        ("/roles/matrix", MARK, admin),
         ("/api/v1/roles", MARK, admin),
         ("/api/v1/roles/{code}/limits", "hold.place", admin),
         ("/audit", MARK, admin),

@@ -19,7 +19,9 @@ const COUNT: &str = "73731";
 
 /// What tells a stranger of the victim at one route, where anywhere else it may stand for
 /// something else.
-pub(super) const HERE: [(&str, &str); 7] = [
+pub(super) const HERE: [(&str, &str); 8] = [
+    // What is found by its code is gone to at once.
+    ("/trace", "location: /trace/lot/"),
     ("/api/v1/convert", COUNT),
     ("/api/v1/numbering/next", COUNT),
     ("/numbering/preview", COUNT),
@@ -168,10 +170,10 @@ pub(super) fn asked(office: &Office, pattern: &str) -> Option<String> {
         }
         "/trace/customer/{code}" | "/api/v1/trace/customer/{code}" => own(pattern, "BUYER"),
         "/trace/machine/{code}" | "/api/v1/trace/machine/{code}" => {
-            format!("{}?from=2025-01-01&to=2025-02-01", own(pattern, "OVEN"))
+            format!("{}?from=2025-01-01T00:00:00Z&to=2025-02-01T00:00:00Z", own(pattern, "OVEN"))
         }
         "/trace/operator/{code}" | "/api/v1/trace/operator/{code}" => {
-            format!("{}?from=2025-01-01&to=2025-02-01", own(pattern, "BADGE"))
+            format!("{}?from=2025-01-01T00:00:00Z&to=2025-02-01T00:00:00Z", own(pattern, "BADGE"))
         }
         "/trace/document/{type}/{number}" | "/api/v1/trace/document/{type}/{number}" => {
             pattern.replace("{type}/{number}", "po/PO-1")

@@ -97,7 +97,7 @@ pub const KINDS: [Kind; 37] = [
     ("uid.taken_out_of_nothing", OF_A_FACT),
     ("uid.delivered_unsent", OF_A_FACT),
     ("uid.never_born", OF_A_FACT),
-    ("uid.second_birth", &[CORRECT, HOLD, HANDLED, KNOWN]),
+    ("uid.second_birth", &[CORRECT, CORRECT_OTHER, HOLD, HANDLED, KNOWN]),
     ("refusal.overridden", OF_A_FACT),
     ("transfer.arrival_without_departure", OF_A_FACT),
     ("scan.late", OF_A_FACT),
@@ -139,6 +139,12 @@ pub fn of_kind(kind: &str) -> &'static [Choice] {
     KINDS.iter().find(|(listed, _)| *listed == kind).map_or(&[], |(_, choices)| choices)
 }
 
+/// Whether a kind is told by one fact, which a person may correct: it belongs on its page.
+#[must_use]
+pub fn tells_a_fact(kind: &str) -> bool {
+    of_kind(kind).contains(&CORRECT)
+}
+
 /// Whether a kind is listed.
 #[must_use]
 pub fn is_known(kind: &str) -> bool {
@@ -162,6 +168,12 @@ pub fn choices(kind: &str, given: &Given) -> Vec<Choice> {
 pub fn other(detail: &Value) -> Option<Stamp> {
     let side =
         ["against", "first"].iter().find_map(|side| detail.get(side).filter(|side| side.is_object()))?;
+    place(side)
+}
+
+/// The fact that one side of a detail is.
+#[must_use]
+pub fn place(side: &Value) -> Option<Stamp> {
     let whole = |value: &Value| match value {
         Value::String(text) => text.parse().ok(),
         value => value.as_i64(),

@@ -11,6 +11,7 @@ pub mod kinds;
 pub mod model;
 pub(crate) mod old;
 pub mod service;
+mod sides;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,10 @@ use platform::notify;
 /// The resolution of an exception that the system withdrew; pages say it in the
 /// reader's language.
 pub const WITHDRAWN: &str = "withdrawn: facts that came later agree";
+
+/// The resolution of one that is told by a gap of the hold: one act is one exception. Pages say
+/// it in the reader's language.
+pub const TOLD_AS_GAP: &str = "told as a gap of the hold";
 
 /// The reason why the system opened a resolved exception again; pages say it in the
 /// reader's language.

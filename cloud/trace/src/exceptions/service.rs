@@ -17,7 +17,7 @@ use super::model::{
     ExceptionResolve, ExceptionView,
 };
 use super::store::{self, Row};
-use super::{ASSIGNED, act, kinds};
+use super::{ASSIGNED, act, kinds, sides};
 use crate::explore::error::TraceError;
 use crate::explore::service::{own_code, uid_text};
 use crate::ingest::Committed;
@@ -83,6 +83,7 @@ pub async fn list(
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|row| place(row.opened_at, row.exception_id));
         with_holds(tx, &mut rows).await?;
+        sides::fill(tx, tenant, &mut rows).await?;
         Ok(ExceptionPage { exceptions: rows.into_iter().map(|row| view(tenant, row)).collect(), next })
     })
     .await
@@ -166,6 +167,7 @@ async fn detail(tx: &mut Tx, id: Uuid) -> Result<ExceptionDetail, Problem> {
     let tenant = own_code(tx).await?;
     let mut row = store::find(tx, id).await.map_err(DbError::from)?.ok_or_else(Problem::not_found)?;
     with_holds(tx, std::slice::from_mut(&mut row)).await.map_err(DbError::from)?;
+    sides::fill(tx, tenant, std::slice::from_mut(&mut row)).await.map_err(DbError::from)?;
     let steps = store::steps(tx, id).await.map_err(DbError::from)?;
     let choices = if row.status == "resolved" {
         Vec::new()

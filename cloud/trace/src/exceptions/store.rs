@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::db::Tx;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::Error;
@@ -271,6 +272,68 @@ pub async fn plants(tx: &mut Tx) -> Result<Vec<String>, Error> {
         "select code from plants where tenant_id = $1 and ($2::text[] is null or code = any($2)) order by code",
         tenant,
         seen.as_deref(),
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// A fact as one side of an exception, with what it says of the unit.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the columns of the tables, described in the schema")]
+pub struct SideRow {
+    pub agent_id: Uuid,
+    pub epoch: i32,
+    pub seq: i64,
+    pub key: i64,
+    pub event_id: Uuid,
+    pub stage: i16,
+    pub occurred_at: DateTime<Utc>,
+    pub plant: String,
+    pub station: String,
+    pub operator_id: String,
+    pub overridden_by: String,
+    pub reason: String,
+    pub reference_number: String,
+    pub item: Option<String>,
+    pub quantity: Option<Decimal>,
+    pub unit: Option<String>,
+    /// What the unit went into or came out of.
+    pub whole: Option<i64>,
+}
+
+/// The facts at these places, each with what it says of a unit (0 for none).
+pub async fn sides(tx: &mut Tx, asked: &[(Stamp, i64)]) -> Result<Vec<SideRow>, Error> {
+    let tenant = tx.tenant();
+    let agents: Vec<Uuid> = asked.iter().map(|(at, _)| at.agent).collect();
+    let epochs: Vec<i32> = asked.iter().map(|(at, _)| at.epoch).collect();
+    let seqs: Vec<i64> = asked.iter().map(|(at, _)| at.seq).collect();
+    let keys: Vec<i64> = asked.iter().map(|(_, key)| *key).collect();
+    sqlx::query_as!(
+        SideRow,
+        r#"select u.agent_id as "agent_id!", u.epoch as "epoch!", u.seq as "seq!", u.key as "key!",
+                  e.event_id as "event_id!", e.stage as "stage!", e.occurred_at as "occurred_at!",
+                  e.plant as "plant!", e.station as "station!", e.operator_id as "operator_id!",
+                  e.overridden_by as "overridden_by!", e.reason as "reason!",
+                  e.reference_number as "reference_number!", s.item as "item?", s.quantity as "quantity?", s.unit as "unit?",
+                  w.key as "whole?"
+           from unnest($2::uuid[], $3::integer[], $4::bigint[], $5::bigint[]) as u(agent_id, epoch, seq, key)
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = u.agent_id and e.epoch = u.epoch
+               and e.seq = u.seq
+           left join lateral (
+               select s.item, s.quantity, s.unit, s.role from event_subjects s
+               where s.tenant_id = $1 and s.key = u.key and s.agent_id = u.agent_id and s.epoch = u.epoch
+                 and s.seq = u.seq
+               order by s.ordinal limit 1) s on true
+           left join lateral (
+               select p.key from event_subjects p
+               where s.role = 5 and p.tenant_id = $1 and p.agent_id = u.agent_id and p.epoch = u.epoch
+                 and p.seq = u.seq and p.role = 4
+               order by p.ordinal limit 1) w on true"#,
+        tenant,
+        &agents,
+        &epochs,
+        &seqs,
+        &keys,
     )
     .fetch_all(tx.conn())
     .await

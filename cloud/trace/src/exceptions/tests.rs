@@ -313,6 +313,8 @@ async fn it_is_given_to_somebody_who_may_resolve_it() {
     );
     let page = web.page(&path.replace("/api/v1", "")).await;
     assert!(page.contains("Asha") && !page.contains("Biman"), "{page}");
+    let main = page.split("<main").nth(1).unwrap_or_default();
+    assert_eq!(main.matches("<a href=\"/exceptions\">").count(), 1, "the way back is there once: {main}");
     for text in ["What shows it", "What it disagrees with", "name=\"choice\"", "value=\"correct_other\""] {
         assert!(page.contains(text), "{text}: {page}");
     }
@@ -390,6 +392,46 @@ async fn both_sides_of_an_override_and_of_a_use_while_held_are_told() {
     );
     let page = web.page(&format!("/exceptions/{}", overridden["exception_id"].as_str().unwrap())).await;
     assert!(page.contains("What it disagrees with") && page.contains("label.held"), "{page}");
+}
+
+#[tokio::test]
+async fn both_births_are_told_and_either_may_be_corrected() {
+    let mut site = Site::new().await;
+    let part = uid("KOL", "RM", 7);
+    let mut first = event(Stage::Grn, "2025-02-01T08:00:00Z").mint(&part, Role::Subject, "STEEL");
+    first.station = "DOCK1".into();
+    site.say("KOL", first.quantity("25.5", "kg"));
+    let mut second = event(Stage::Commission, "2025-02-02T08:00:00Z").mint(&part, Role::Subject, "GEAR");
+    second.station = "LINE2".into();
+    second.operator_id = "P-1001".into();
+    site.say("VSK", second.quantity("1", "pcs"));
+    site.settle().await;
+    let web = Web::at(&site, Plants::All).await;
+    let one = only(&web, "uid.second_birth").await;
+    let told = |side: &str| {
+        let side = &one["detail"][side];
+        ["stage", "plant", "station", "operator", "item", "quantity", "unit"]
+            .map(|name| side[name].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(told("first"), ["GRN", "KOL", "DOCK1", "", "STEEL", "25.5", "kg"], "{one}");
+    assert_eq!(told("second"), ["COMMISSION", "VSK", "LINE2", "P-1001", "GEAR", "1", "pcs"], "{one}");
+    let path = format!("exceptions/{}", one["exception_id"].as_str().unwrap());
+    let page = web.page(&format!("/{path}")).await;
+    // What is corrected as "what shows it" stands first: the second birth.
+    let (shows, against) =
+        (page.find("What shows it").unwrap(), page.find("What it disagrees with").unwrap());
+    assert!(shows < page.find("LINE2").unwrap() && page.find("LINE2").unwrap() < against, "{page}");
+    assert!(against < page.find("25.5 kg").unwrap(), "{page}");
+    let whole = web.get(&format!("/api/v1/{path}")).await;
+    let codes: Vec<&str> =
+        whole["choices"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["correct", "correct_other", "hold", "handled", "known"]);
+    let wish = json!({ "choice": "correct_other", "reason": "never received", "version": one["version"] });
+    let (status, told) = web.post(&format!("/api/v1/{path}/resolve"), wish).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    site.project().await;
+    let stands = "select item || ' ' || life from uid_registry";
+    assert_eq!(site.ask(stands).await, "GEAR 2", "the second birth stands");
 }
 
 #[tokio::test]

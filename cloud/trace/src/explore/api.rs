@@ -165,6 +165,7 @@ impl WalkQuery {
             limit: self.limit.unwrap_or(usual.limit),
             as_built: self.as_built,
             after: self.after,
+            ..usual
         }
     }
 }

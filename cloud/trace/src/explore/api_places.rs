@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use chrono::Utc;
-use chrono_tz::Tz;
 use platform::openapi::Operation;
 use platform::web::{AppState, Caller, Path, Problem, query, workbook};
 use serde::Deserialize;
@@ -50,6 +49,8 @@ pub(super) fn router() -> Router<AppState> {
 
 pub(super) fn operations(of_uid: impl Fn(Operation) -> Operation) -> Vec<Operation> {
     let unknown = "Nothing is known of it.";
+    let without_offset = "A parameter is wrong: also a time without an offset where the plants' clocks differ and \
+                          no `plant` says whose it is.";
     let place = |route: &str, id: &str, summary: &str| {
         Operation::get(route, id, summary).needs(&TRACE_READ).fails(404, "uid.unknown", unknown)
     };
@@ -74,10 +75,12 @@ pub(super) fn operations(of_uid: impl Fn(Operation) -> Operation) -> Vec<Operati
         place("/api/v1/trace/machine/{code}", "traceMachine", "What a machine did in a window of time")
             .means("code", "The machine's code, exactly.")
             .query::<WindowQuery>()
+            .fails(400, "query.parameter", without_offset)
             .answers::<Passes>(),
         place("/api/v1/trace/operator/{code}", "traceOperator", "What a person did in a window of time")
             .means("code", "The person's opaque id, exactly.")
             .query::<WindowQuery>()
+            .fails(400, "query.parameter", without_offset)
             .answers::<Passes>(),
         Operation::get("/api/v1/trace/compare", "compareUnits", "What differs between two units")
             .needs(&TRACE_READ)
@@ -127,10 +130,13 @@ pub(crate) struct PageQuery {
 #[serde(default)]
 #[schema(as = TraceWindowQuery)]
 pub(crate) struct WindowQuery {
-    /// From when: RFC 3339, or a day or a time by the plant's clock. A day before `to`
-    /// when left out, or before now.
+    /// From when: RFC 3339, or a day or a time by the plant's clock: that of `plant`, or the
+    /// one that all plants show, or that of the plant where the machine stands. Where that
+    /// is not known, since the plants' clocks differ, a time without an offset is refused. A
+    /// day before `to` when left out, or before now.
     pub from: String,
-    /// To when, itself not in it; a day ends with it. At most 93 days after `from`.
+    /// To when, itself not in it, read as `from`; a day ends with it. At most 93 days after
+    /// `from`.
     pub to: String,
     /// Code of the plant; all, when left out. Two plants may have a machine of one code.
     pub plant: String,
@@ -286,10 +292,7 @@ async fn passes(
         .db
         .tx(&cx, async |tx| {
             let now = Utc::now();
-            let zone = match who {
-                Who::Machine => places::machine_zone(tx, code, &asked.plant).await?.unwrap_or(Tz::UTC),
-                Who::Operator => Tz::UTC,
-            };
+            let zone = places::clock_of(tx, who, code, &asked.plant).await?;
             let window = places::window_of(&asked.from, &asked.to, zone, now)?;
             places::passes_in(tx, (who, code, &asked.plant), window, &page, now).await
         })
@@ -385,7 +388,7 @@ pub(crate) async fn printed(
     Ok(file(PDF, &format!("{}.pdf", report.trace.uid), bytes))
 }
 
-/// A report as a workbook to be kept.
+/// A report as a workbook to be kept, at the caller's clock.
 pub(crate) async fn spreadsheet(
     state: &AppState,
     caller: &Caller,
@@ -393,7 +396,8 @@ pub(crate) async fn spreadsheet(
 ) -> Result<Response, Problem> {
     let (name, texts) = (report.trace.uid.clone(), caller.texts.clone());
     let words = Words::read(state, caller, &Codes::of_report(&report)).await?;
-    let made = tokio::task::spawn_blocking(move || workbook(&sheets(&report, &texts, &words)));
+    let zone = caller.zone;
+    let made = tokio::task::spawn_blocking(move || workbook(&sheets(&report, &texts, &words, zone)));
     let bytes = made.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
     Ok(file(XLSX, &format!("{name}.xlsx"), bytes))
 }

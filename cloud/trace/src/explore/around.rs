@@ -27,11 +27,11 @@ pub(super) struct Around {
 }
 
 /// What was measured around these units. Of the units themselves, where they are
-/// packages, the walk knows already.
+/// packages, the walk knows already. Of each list one more than `most`.
 ///
 /// # Errors
 /// The database.
-pub(super) async fn around(tx: &mut Tx, keys: &[i64]) -> Result<Around, TraceError> {
+pub(super) async fn around(tx: &mut Tx, keys: &[i64], most: i64) -> Result<Around, TraceError> {
     let reached: HashSet<i64> = keys.iter().copied().collect();
     let mut stays = stays::around_all(tx, keys).await?;
     stays.retain(|stay| !reached.contains(&stay.package));
@@ -42,7 +42,7 @@ pub(super) async fn around(tx: &mut Tx, keys: &[i64]) -> Result<Around, TraceErr
     let packages: Vec<i64> =
         spans.iter().map(|span| span.package).collect::<HashSet<_>>().into_iter().collect();
     let void: Vec<Uuid> = corrections::void_of_keys(tx, &packages).await?;
-    let asked = store::Asked { spans: &spans, keys, void: &void };
+    let asked = store::Asked { spans: &spans, keys, void: &void, most };
     let (mut machines, mut operators) = along::hands(tx, &asked).await?;
     let (readings, readings_outside) = store::readings_count(tx, &asked).await?;
     if readings == 0 {

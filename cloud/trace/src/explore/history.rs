@@ -1,5 +1,5 @@
-//! A UID's history as it is told: in causal order, what was corrected marked,
-//! readings beside their events. Pure.
+//! A UID's history as it is told: in the order of the times that it shows, what was corrected
+//! marked, readings beside their events. Pure.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,10 @@ pub fn tell(
     let mut rows: Vec<Option<EventRow>> = rows.into_iter().map(Some).collect();
     let mut lifecycle = Vec::new();
     let mut events = Vec::new();
-    for index in causal(&nodes) {
+    // Of the same time what led to the other comes first, within a stream its sequence.
+    let mut order = causal(&nodes);
+    order.sort_by_key(|&index| nodes[index].occurred_at);
+    for index in order {
         let Some(row) = rows[index].take() else {
             continue;
         };

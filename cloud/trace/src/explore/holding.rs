@@ -28,10 +28,13 @@ pub const STATUSES: [&str; 2] = ["placed", "released"];
 pub struct Wish {
     /// A UID or a code that stands for one.
     pub uid: String,
-    /// A lot id.
+    /// A lot id. With it go all lots of the same item, supplier and supplier's number, whenever
+    /// and wherever they come.
     pub lot: Option<Uuid>,
-    /// Not the UID alone: the whole lot of it.
+    /// Not the UID alone: the whole lot of it, as with `lot`.
     pub whole_lot: bool,
+    /// Of the deliveries of a supplier's lot the named one alone.
+    pub delivery_only: bool,
     /// A kept scope.
     pub scope: Option<Uuid>,
     /// And everything made from it, now and later.
@@ -165,7 +168,7 @@ pub async fn place(
 /// # Errors
 /// [`HoldingError`].
 pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
-    let descendants = wish.descendants;
+    let (descendants, deliveries) = (wish.descendants, !wish.delivery_only);
     let plants = tx.plants().codes();
     if let Some(kept) = wish.scope {
         if let Some(plants) = plants {
@@ -188,14 +191,14 @@ pub async fn scope_of(tx: &mut Tx, wish: &Wish) -> Result<Scope, HoldingError> {
         {
             return Err(HoldError::Unknown.into());
         }
-        return Ok(Scope::Lot { lot, descendants });
+        return Ok(Scope::Lot { lot, descendants, deliveries });
     }
     let key = resolve(tx, &wish.uid).await?.uid.key().get();
     if !wish.whole_lot {
         return Ok(Scope::Label { key, descendants });
     }
     let lot = store::lot_of(tx, key).await.map_err(TraceError::from)?.ok_or(HoldError::Unknown)?;
-    Ok(Scope::Lot { lot, descendants })
+    Ok(Scope::Lot { lot, descendants, deliveries })
 }
 
 /// Releases a hold and tells the plants, with a reason. All that it holds must be at plants of the

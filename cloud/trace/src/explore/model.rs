@@ -434,8 +434,24 @@ pub struct Sources {
     pub readings_outside: i64,
     /// … and which those are, oldest first.
     pub outside: Vec<ReadingRef>,
-    /// A list above was cut at 500.
+    /// A list above was cut: at 500, in a report at 20000.
     pub cut: bool,
+}
+
+impl Sources {
+    /// No list of more than `most`; says so where one was longer.
+    pub fn shorten(&mut self, most: usize) {
+        let Self { lots, suppliers, machines, operators, inspections, outside, .. } = self;
+        let longest = [lots.len(), suppliers.len(), machines.len(), operators.len()];
+        let longest = longest.into_iter().chain([inspections.len(), outside.len()]).max();
+        self.cut |= longest.is_some_and(|longest| longest > most);
+        lots.truncate(most);
+        for names in [suppliers, machines, operators] {
+            names.truncate(most);
+        }
+        inspections.truncate(most);
+        outside.truncate(most);
+    }
 }
 
 /// A reading outside its limits.
@@ -502,8 +518,16 @@ pub struct Destinations {
     pub consumed: usize,
     /// Destroyed.
     pub scrapped: usize,
-    /// The dispatches were cut at 500.
+    /// The dispatches were cut: at 500, in a report at 20000.
     pub cut: bool,
+}
+
+impl Destinations {
+    /// No more than `most` dispatches; says so where there were more.
+    pub fn shorten(&mut self, most: usize) {
+        self.cut |= self.dispatches.len() > most;
+        self.dispatches.truncate(most);
+    }
 }
 
 /// Labels of one item at one plant.

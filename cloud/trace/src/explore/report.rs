@@ -19,6 +19,8 @@ use crate::genealogy::Genealogy;
 pub const MOST_EVENTS: usize = 20_000;
 /// Most units of each direction.
 pub const MOST_NODES: usize = 20_000;
+/// Most entries of each list where a direction ends.
+pub const MOST_ENDS: i64 = 20_000;
 
 /// A unit's life, what is in it and where it went, all pages together.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -31,8 +33,8 @@ pub struct Report {
     pub backward: Walk,
     /// Where it went, to the last level.
     pub forward: Walk,
-    /// It is more than a report holds (20000 events, 20000 units of a direction), or
-    /// than a walk reads: not everything is in it.
+    /// It is more than a report holds (20000 events, 20000 units of a direction, 20000 of
+    /// each list where a direction ends), or than a walk reads: not everything is in it.
     pub cut: bool,
 }
 
@@ -68,13 +70,27 @@ pub async fn report_in(
     }
     trace.more_events = trace.events_next.is_some();
     if pages > 1 {
+        // A correction stands with what it corrects, and happened later.
+        trace.events.sort_by_key(|event| event.occurred_at);
         trace.lifecycle = lifecycle(&trace);
     }
     let backward = whole(tx, genealogy, &trace.uid, Direction::Backward, now).await?;
     let forward = whole(tx, genealogy, &trace.uid, Direction::Forward, now).await?;
-    let part = |walk: &Walk| walk.cut || walk.deeper || walk.next.is_some();
-    let cut = trace.more_events || trace.more_readings || part(&backward) || part(&forward);
+    let cut = trace.more_events
+        || trace.more_readings
+        || [&backward, &forward].into_iter().any(|walk| is_cut(walk) || ends_cut(walk));
     Ok(Report { made_at: now, trace, backward, forward, cut })
+}
+
+/// Whether not all units of a walk are there. Pure.
+pub(crate) fn is_cut(walk: &Walk) -> bool {
+    walk.cut || walk.deeper || walk.next.is_some()
+}
+
+/// Whether not all is there of where a walk ends. Pure.
+pub(crate) fn ends_cut(walk: &Walk) -> bool {
+    walk.sources.as_ref().is_some_and(|found| found.cut)
+        || walk.destinations.as_ref().is_some_and(|found| found.cut)
 }
 
 /// A walk with its pages together.
@@ -85,7 +101,7 @@ async fn whole(
     direction: Direction,
     now: DateTime<Utc>,
 ) -> Result<Walk, TraceError> {
-    let mut ask = Ask { depth: MOST_DEPTH, limit: MOST_LIMIT, ..Ask::default() };
+    let mut ask = Ask { depth: MOST_DEPTH, limit: MOST_LIMIT, ends: MOST_ENDS, ..Ask::default() };
     let mut walk = walk::walk_in(tx, genealogy, uid, direction, &ask, now).await?;
     while walk.nodes.len() < MOST_NODES
         && let Some(after) = walk.next.take()

@@ -361,6 +361,6 @@ fn ends(
     cut: bool,
     reader: &Reader<'_>,
 ) -> Option<Value> {
-    let text = if cut { vec![reader.t("ends-cut")] } else { Vec::new() };
+    let text = if cut { vec![reader.t("sheet-cut")] } else { Vec::new() };
     (!rows.is_empty()).then(|| reader.table(reader.t(title), text, columns, rows))
 }

@@ -1,46 +1,117 @@
 //! A report as the sheets of a workbook. Pure.
+//!
+//! Quantities are numbers and times are dates, by the reader's clock, so that a spreadsheet
+//! can count with both; a sheet that does not hold all says so in its first row.
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use platform::i18n::Texts;
-use platform::web::{WorkSheet, harmless};
+use platform::web::{TIME, WorkSheet, harmless};
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde_json::Value;
 
-use super::model::{EventView, Walk};
-use super::names::timestamp;
-use super::report::Report;
+use super::model::{Destinations, EventView, Sources, Walk};
+use super::report::{Report, ends_cut, is_cut};
 use crate::pages::words::Words;
+
+/// A spreadsheet's numbers hold every decimal of fifteen digits.
+const EXACT: u128 = 999_999_999_999_999;
+
+/// In whose words and at whose clock.
+struct Reader<'a> {
+    texts: &'a Texts,
+    words: &'a Words,
+    zone: Tz,
+}
 
 /// A text, as a cell that no spreadsheet takes for a formula.
 fn cell(text: &str) -> Value {
     harmless(text.to_owned()).into()
 }
 
+/// A number; one of more digits than a spreadsheet keeps stays a text.
+fn number(value: Decimal) -> Value {
+    let value = value.normalize();
+    match value.to_f64() {
+        Some(number) if value.mantissa().unsigned_abs() <= EXACT => number.into(),
+        _ => value.to_string().into(),
+    }
+}
+
 fn decimal(value: Option<Decimal>) -> Value {
-    value.map_or(Value::Null, |value| value.to_string().into())
+    value.map_or(Value::Null, number)
+}
+
+impl Reader<'_> {
+    /// A time as the reader's clock shows it.
+    fn time(&self, at: DateTime<Utc>) -> Value {
+        at.with_timezone(&self.zone).format(TIME).to_string().into()
+    }
+
+    fn t(&self, key: &str) -> Value {
+        self.texts.t(key).into()
+    }
+
+    /// What a code is called, and the code where it has no name.
+    fn name(&self, prefix: &str, code: &str) -> Value {
+        if code.is_empty() {
+            Value::Null
+        } else {
+            self.texts.or(&format!("trace-{prefix}-{code}"), code).into()
+        }
+    }
 }
 
 /// The sheets, with heads in the reader's language: the unit, its history, its
-/// readings, what is in it, where it went, where both end. Times are UTC.
+/// readings, what is in it, where it went, where both end. Times are by the clock of `zone`.
 #[must_use]
-pub(crate) fn sheets(report: &Report, texts: &Texts, words: &Words) -> Vec<WorkSheet> {
+pub(crate) fn sheets(report: &Report, texts: &Texts, words: &Words, zone: Tz) -> Vec<WorkSheet> {
+    let reader = &Reader { texts, words, zone };
+    let trace = &report.trace;
     vec![
-        unit(report, texts, words),
-        history(&report.trace.events, texts, words),
-        readings(&report.trace.events, texts, words),
-        walk(&report.backward, (texts, words), "trace-backward"),
-        walk(&report.forward, (texts, words), "trace-forward"),
-        sources(report, texts, words),
-        destinations(report, texts, words),
+        unit(report, reader),
+        cut(trace.more_events, reader, history(&trace.events, reader)),
+        cut(trace.more_events || trace.more_readings, reader, readings(&trace.events, reader)),
+        cut(is_cut(&report.backward), reader, walk(&report.backward, reader, "trace-backward")),
+        cut(is_cut(&report.forward), reader, walk(&report.forward, reader, "trace-forward")),
+        cut(
+            is_cut(&report.backward) || ends_cut(&report.backward),
+            reader,
+            sources(report.backward.sources.as_ref(), reader),
+        ),
+        cut(
+            is_cut(&report.forward) || ends_cut(&report.forward),
+            reader,
+            destinations(report.forward.destinations.as_ref(), reader),
+        ),
     ]
 }
 
-fn sheet(texts: &Texts, name: &str, heads: &[&str], rows: Vec<Vec<Value>>) -> WorkSheet {
-    let heads = heads.iter().map(|head| texts.t(head)).collect();
-    WorkSheet { name: texts.t(name), heads, rows }
+/// Says in the first row of a sheet that it does not hold all.
+fn cut(cut: bool, reader: &Reader<'_>, mut sheet: WorkSheet) -> WorkSheet {
+    if cut {
+        sheet.rows.insert(0, vec![format!("▲ {}", reader.texts.t("trace-sheet-cut")).into()]);
+    }
+    sheet
 }
 
-fn unit(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
-    let trace = &report.trace;
+/// A sheet; the heads of its times say by which clock they are.
+fn sheet(reader: &Reader<'_>, name: &str, heads: &[&str], rows: Vec<Vec<Value>>) -> WorkSheet {
+    let times: Vec<u16> =
+        (0_u16..).zip(heads).filter(|(_, head)| **head == "trace-time").map(|(column, _)| column).collect();
+    let heads = (0_u16..)
+        .zip(heads)
+        .map(|(column, head)| {
+            let name = reader.texts.t(head);
+            if times.contains(&column) { format!("{name} ({})", reader.zone.name()) } else { name }
+        })
+        .collect();
+    WorkSheet { name: reader.texts.t(name), heads, rows, times }
+}
+
+fn unit(report: &Report, reader: &Reader<'_>) -> WorkSheet {
+    let (trace, texts, words) = (&report.trace, reader.texts, reader.words);
     let mut rows = Vec::new();
     let mut say = |key: &str, value: Value| {
         if value != Value::Null && value != "" {
@@ -50,6 +121,7 @@ fn unit(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
     say("trace-by-uid", cell(&trace.uid));
     say("trace-item", cell(&format!("{} {}", trace.item.code, trace.item.name)));
     say("trace-quantity", decimal(trace.item.quantity));
+    say("trace-unit", cell(words.unit(&trace.item.unit)));
     if let Some(lot) = &trace.lot {
         say("trace-lot", cell(&lot.supplier_lot));
         say("trace-supplier", cell(&format!("{} {}", lot.supplier, lot.supplier_name)));
@@ -61,21 +133,23 @@ fn unit(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
     for (prefix, state) in
         [("life", &trace.state.life), ("quality", &trace.state.quality), ("custody", &trace.state.custody)]
     {
-        let key = format!("trace-{prefix}-{state}");
-        say("trace-status", texts.or(&key, state).into());
+        say("trace-status", reader.name(prefix, state));
     }
     for hold in &trace.state.holds {
         say("trace-held", cell(&words.reason(texts, &hold.reason)));
     }
-    say("trace-report-made", timestamp(report.made_at).into());
-    say("trace-report-current", trace.current_to.at.map(timestamp).unwrap_or_default().into());
+    say("trace-report-made", reader.time(report.made_at));
+    say("trace-report-current", trace.current_to.at.map_or(Value::Null, |at| reader.time(at)));
+    say("trace-clock", reader.zone.name().into());
     for plant in &trace.plants_behind {
         say("trace-behind", cell(&plant.named()));
     }
     if report.cut {
-        say("trace-report-cut", "!".into());
+        say("trace-report-cut", "▲".into());
     }
-    sheet(texts, "trace-what", &["trace-kind", "trace-details"], rows)
+    let mut sheet = sheet(reader, "trace-what", &["trace-kind", "trace-details"], rows);
+    sheet.times = vec![1];
+    sheet
 }
 
 const HISTORY: [&str; 19] = [
@@ -100,12 +174,13 @@ const HISTORY: [&str; 19] = [
     "trace-event",
 ];
 
-fn history(events: &[EventView], texts: &Texts, words: &Words) -> WorkSheet {
+fn history(events: &[EventView], reader: &Reader<'_>) -> WorkSheet {
+    let (texts, words) = (reader.texts, reader.words);
     let rows = events
         .iter()
         .map(|event| {
             vec![
-                timestamp(event.occurred_at).into(),
+                reader.time(event.occurred_at),
                 texts.or(&format!("trace-stage-{}", event.stage), &event.stage).into(),
                 event.action.map_or(Value::Null, Into::into),
                 cell(&event.plant),
@@ -127,7 +202,7 @@ fn history(events: &[EventView], texts: &Texts, words: &Words) -> WorkSheet {
             ]
         })
         .collect();
-    sheet(texts, "trace-history", &HISTORY, rows)
+    sheet(reader, "trace-history", &HISTORY, rows)
 }
 
 const READINGS: [&str; 10] = [
@@ -143,18 +218,18 @@ const READINGS: [&str; 10] = [
     "trace-event",
 ];
 
-fn readings(events: &[EventView], texts: &Texts, words: &Words) -> WorkSheet {
+fn readings(events: &[EventView], reader: &Reader<'_>) -> WorkSheet {
     let rows = events
         .iter()
         .flat_map(|event| event.readings.iter().map(move |reading| (event, reading)))
         .map(|(event, reading)| {
             vec![
-                timestamp(reading.at).into(),
+                reader.time(reading.at),
                 cell(&event.operation),
                 cell(&event.machine),
                 cell(&reading.name),
                 decimal(reading.value),
-                cell(words.unit(&reading.unit)),
+                cell(reader.words.unit(&reading.unit)),
                 decimal(reading.low),
                 decimal(reading.high),
                 reading.outside.into(),
@@ -162,7 +237,7 @@ fn readings(events: &[EventView], texts: &Texts, words: &Words) -> WorkSheet {
             ]
         })
         .collect();
-    sheet(texts, "trace-readings", &READINGS, rows)
+    sheet(reader, "trace-readings", &READINGS, rows)
 }
 
 const WALK: [&str; 12] = [
@@ -180,8 +255,7 @@ const WALK: [&str; 12] = [
     "trace-custody",
 ];
 
-fn walk(walk: &Walk, (texts, words): (&Texts, &Words), name: &str) -> WorkSheet {
-    let state = |prefix: &str, state: &str| texts.or(&format!("trace-{prefix}-{state}"), state).into();
+fn walk(walk: &Walk, reader: &Reader<'_>, name: &str) -> WorkSheet {
     let rows = walk
         .nodes
         .iter()
@@ -195,67 +269,118 @@ fn walk(walk: &Walk, (texts, words): (&Texts, &Words), name: &str) -> WorkSheet 
                 cell(&node.plant),
                 cell(&node.location),
                 decimal(node.quantity),
-                cell(words.unit(&node.unit)),
-                state("life", node.life),
-                state("quality", node.quality),
-                state("custody", node.custody),
+                cell(reader.words.unit(&node.unit)),
+                reader.name("life", node.life),
+                reader.name("quality", node.quality),
+                reader.name("custody", node.custody),
             ]
         })
         .collect();
-    sheet(texts, name, &WALK, rows)
+    sheet(reader, name, &WALK, rows)
 }
 
-fn sources(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
-    let mut rows: Vec<Vec<Value>> = Vec::new();
-    if let Some(found) = &report.backward.sources {
-        let mut say = |key: &str, code: &str, detail: String| {
-            rows.push(vec![texts.t(key).into(), cell(code), cell(&detail)]);
-        };
-        for lot in &found.lots {
-            say(
-                "trace-lot",
-                &lot.supplier_lot,
-                format!("{} {} {}", lot.item, lot.supplier, lot.supplier_name),
-            );
-        }
-        for machine in &found.machines {
-            say("trace-machine", machine, String::new());
-        }
-        for operator in &found.operators {
-            say("trace-operator", &words.person_with_id(operator), String::new());
-        }
-        for one in &found.inspections {
-            let outcome = one.outcome.unwrap_or_default();
-            say(
-                "trace-ends-inspections",
-                &one.uid,
-                format!("{} {} {outcome}", timestamp(one.at), one.reference),
-            );
-        }
-        for one in &found.outside {
-            let value = one.value.map(|value| value.to_string()).unwrap_or_default();
-            let unit = words.unit(&one.unit);
-            let detail = format!("{} {} {value} {unit} {}", timestamp(one.at), one.name, one.machine);
-            say("trace-outside", &one.uid, detail);
-        }
+const SOURCES: [&str; 14] = [
+    "trace-kind",
+    "trace-code",
+    "trace-item",
+    "trace-supplier",
+    "trace-time",
+    "trace-plant",
+    "trace-document",
+    "trace-outcome",
+    "trace-machine",
+    "trace-reading",
+    "trace-value",
+    "trace-unit",
+    "trace-low",
+    "trace-high",
+];
+
+/// A row of [`SOURCES`]; what is none of it is empty.
+struct Source(Vec<Value>);
+
+impl Source {
+    fn new(kind: Value, code: Value) -> Self {
+        let mut row = vec![Value::Null; SOURCES.len()];
+        (row[0], row[1]) = (kind, code);
+        Self(row)
     }
-    sheet(texts, "trace-ends-sources", &["trace-kind", "trace-code", "trace-details"], rows)
+
+    fn with(mut self, head: &str, value: Value) -> Self {
+        if let Some(column) = SOURCES.iter().position(|known| *known == head) {
+            self.0[column] = value;
+        }
+        self
+    }
 }
 
-fn destinations(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
+fn sources(found: Option<&Sources>, reader: &Reader<'_>) -> WorkSheet {
+    let mut rows: Vec<Source> = Vec::new();
+    if let Some(found) = found {
+        let supplier = |code: &str, name: &str| cell(format!("{code} {name}").trim());
+        rows.extend(found.lots.iter().map(|lot| {
+            Source::new(reader.t("trace-lot"), cell(&lot.supplier_lot))
+                .with("trace-item", cell(&lot.item))
+                .with("trace-supplier", supplier(&lot.supplier, &lot.supplier_name))
+        }));
+        rows.extend(found.machines.iter().map(|one| Source::new(reader.t("trace-machine"), cell(one))));
+        rows.extend(
+            found
+                .operators
+                .iter()
+                .map(|one| Source::new(reader.t("trace-operator"), cell(&reader.words.person_with_id(one)))),
+        );
+        rows.extend(found.inspections.iter().map(|one| {
+            Source::new(reader.t("trace-ends-inspections"), cell(&one.uid))
+                .with("trace-time", reader.time(one.at))
+                .with("trace-plant", cell(&one.plant))
+                .with("trace-document", cell(&one.reference))
+                .with("trace-outcome", reader.name("outcome", one.outcome.unwrap_or_default()))
+        }));
+        rows.extend(found.outside.iter().map(|one| {
+            Source::new(reader.t("trace-outside"), cell(&one.uid))
+                .with("trace-time", reader.time(one.at))
+                .with("trace-plant", cell(&one.plant))
+                .with("trace-machine", cell(&one.machine))
+                .with("trace-reading", cell(&one.name))
+                .with("trace-value", decimal(one.value))
+                .with("trace-unit", cell(reader.words.unit(&one.unit)))
+                .with("trace-low", decimal(one.low))
+                .with("trace-high", decimal(one.high))
+        }));
+    }
+    sheet(reader, "trace-ends-sources", &SOURCES, rows.into_iter().map(|row| row.0).collect())
+}
+
+const DESTINATIONS: [&str; 10] = [
+    "trace-kind",
+    "trace-plant",
+    "trace-code",
+    "trace-lead-customer",
+    "trace-document",
+    "trace-time",
+    "trace-place",
+    "trace-pieces",
+    "trace-quantity",
+    "trace-unit",
+];
+
+fn destinations(found: Option<&Destinations>, reader: &Reader<'_>) -> WorkSheet {
     let mut rows: Vec<Vec<Value>> = Vec::new();
-    if let Some(found) = &report.forward.destinations {
-        for one in &found.dispatches {
-            let detail = format!("{} {} {}", one.customer, one.document, timestamp(one.at));
-            rows.push(vec![
-                texts.t("trace-ends-dispatches").into(),
+    let nothing = |columns: usize| std::iter::repeat_n(Value::Null, columns);
+    if let Some(found) = found {
+        rows.extend(found.dispatches.iter().map(|one| {
+            let sent = [
+                reader.t("trace-ends-dispatches"),
                 cell(&one.plant),
                 cell(&one.uid),
-                Value::Null,
-                Value::Null,
-                cell(&detail),
-            ]);
-        }
+                cell(&one.customer),
+                cell(&one.document),
+                reader.time(one.at),
+                cell(&one.location),
+            ];
+            sent.into_iter().chain(nothing(3)).collect()
+        }));
         for (key, piles) in [
             ("trace-ends-stock", &found.stock),
             ("trace-ends-progress", &found.in_progress),
@@ -264,25 +389,31 @@ fn destinations(report: &Report, texts: &Texts, words: &Words) -> WorkSheet {
             ("trace-ends-suppliers", &found.with_suppliers),
         ] {
             rows.extend(piles.iter().map(|pile| {
-                vec![
-                    texts.t(key).into(),
-                    cell(&pile.plant),
-                    cell(&pile.item),
-                    pile.labels.into(),
-                    pile.quantity.to_string().into(),
-                    cell(words.unit(&pile.unit)),
-                ]
+                let there = [reader.t(key), cell(&pile.plant), cell(&pile.item)];
+                let many = [pile.labels.into(), number(pile.quantity), cell(reader.words.unit(&pile.unit))];
+                there.into_iter().chain(nothing(4)).chain(many).collect()
             }));
         }
         for (key, count) in [("trace-life-consumed", found.consumed), ("trace-life-scrapped", found.scrapped)]
         {
             if count > 0 {
-                let nothing = Value::Null;
-                rows.push(vec![texts.t(key).into(), nothing.clone(), nothing, count.into()]);
+                rows.push([reader.t(key)].into_iter().chain(nothing(6)).chain([count.into()]).collect());
             }
         }
     }
-    let heads =
-        ["trace-kind", "trace-plant", "trace-code", "trace-pieces", "trace-quantity", "trace-details"];
-    sheet(texts, "trace-ends-destinations", &heads, rows)
+    sheet(reader, "trace-ends-destinations", &DESTINATIONS, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_numbers_while_none_of_their_digits_is_lost() {
+        let told = |text: &str| number(text.parse().unwrap());
+        assert_eq!(told("1.500"), Value::from(1.5));
+        assert_eq!(told("-12"), Value::from(-12.0));
+        assert_eq!(told("123456789012.5"), Value::from(123_456_789_012.5));
+        assert_eq!(told("123456789012.345678"), "123456789012.345678");
+    }
 }

@@ -295,7 +295,7 @@ async fn whereabouts(tx: &mut Tx, tenant: TenantCode, key: i64) -> Result<Option
     }
     let mut left = None;
     if gone {
-        let events = walk::end_events(tx, &[outer.key], &LEAVING, &[]).await?;
+        let events = walk::end_events(tx, &[outer.key], &LEAVING, &[], walk::MOST_ENDS).await?;
         let ids: Vec<Uuid> = events.iter().map(|event| event.event_id).collect();
         let void = corrections::void_among(tx, &ids).await?;
         left = events.into_iter().rfind(|event| !void.contains(&event.event_id));

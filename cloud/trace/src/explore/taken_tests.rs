@@ -10,6 +10,7 @@ use super::service;
 use super::store::{label, taken as store};
 use super::walk::{self, Ask};
 use crate::genealogy::turns::{Turn, fold};
+use crate::genealogy::{self, Genealogy, Mode, Source};
 use crate::testing::{Say, Site, event, key, uid};
 
 fn clock(minute: i64) -> String {
@@ -61,6 +62,82 @@ async fn what_was_taken_out_unseen_hides_nothing_that_is_put_in_later() {
     site.settle().await;
     assert_eq!(inside(&site, &package).await, std::slice::from_ref(&content));
 }
+}
+
+/// What is in a package by memory that is kept over the batches, and as the database says.
+async fn by_both(site: &Site, genealogy: &Genealogy, package: &str) -> Vec<i64> {
+    let start = [key(package)];
+    let (direction, mode) = (Direction::Backward, Mode::Packed);
+    let (memory, sql) = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            let memory = genealogy.reach(tx, &start, direction, mode, 50).await?;
+            let sql = genealogy::reach_by_sql(tx, &start, direction, mode, 50).await?;
+            Ok::<_, TraceError>((memory, sql))
+        })
+        .await
+        .unwrap();
+    assert_eq!(memory.source, Source::Memory);
+    assert_eq!(memory.keys, sql.keys);
+    sql.keys.into_iter().filter(|found| *found != start[0]).collect()
+}
+
+#[tokio::test]
+async fn what_comes_back_without_its_package_is_in_it_no_longer() {
+    let mut site = Site::new().await;
+    // Waits as long as it takes, so that memory answers.
+    let settings = genealogy::Settings { wait: std::time::Duration::from_secs(60), ..Default::default() };
+    let genealogy = Genealogy::new(site.db.db.clone(), settings);
+    let (unit, other, package) = (uid("KOL", "FG", 1), uid("KOL", "FG", 2), uid("KOL", "PK", 1));
+    for own in [&unit, &other, &package] {
+        site.say("KOL", event(Stage::Commission, &clock(0)).mint(own, Role::Subject, "THING"));
+    }
+    for content in [&unit, &other] {
+        site.say("KOL", packing(Action::Add, content, &package, 1));
+    }
+    site.say("KOL", event(Stage::Dispatch, &clock(2)).part(&package, Role::Subject));
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, [key(&unit), key(&other)]);
+    let back = event(Stage::Return, &clock(5)).part(&unit, Role::Subject).at("Returns-Bay");
+    let back = site.say("VSK", back);
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, [key(&other)]);
+    let trace = service::trace(&site.db.db, &site.cx(), &unit, Utc::now()).await.unwrap();
+    let told: Vec<_> = trace.taken_out.iter().map(|one| (one.event_id, one.put_in_at.is_some())).collect();
+    assert_eq!(told, [(back, true)]);
+    assert_eq!(site.ask("select kind from exceptions where kind like 'uid.%'").await, "");
+    // It never did: it is in there still.
+    site.say("VSK", event(Stage::Correct, &clock(6)).corrects(back));
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, [key(&unit), key(&other)]);
+    // With the package it stays in there.
+    let both = event(Stage::Return, &clock(7)).part(&package, Role::Subject).part(&other, Role::Subject);
+    site.say("VSK", both);
+    site.settle().await;
+    assert_eq!(by_both(&site, &genealogy, &package).await, [key(&unit), key(&other)]);
+}
+
+#[tokio::test]
+async fn that_it_was_packed_may_be_told_after_it_came_back() {
+    let mut site = Site::new().await;
+    let (unit, package) = (uid("KOL", "FG", 1), uid("KOL", "PK", 1));
+    site.say("VSK", event(Stage::Return, &clock(5)).part(&unit, Role::Subject).at("Returns-Bay"));
+    site.send("VSK").await;
+    site.project().await;
+    for own in [&unit, &package] {
+        site.say("KOL", event(Stage::Commission, &clock(0)).mint(own, Role::Subject, "THING"));
+    }
+    site.say("KOL", packing(Action::Add, &unit, &package, 1));
+    site.say("KOL", event(Stage::Dispatch, &clock(2)).part(&package, Role::Subject));
+    site.settle().await;
+    assert!(inside(&site, &package).await.is_empty());
+    let at = "select location from uid_registry where parent_key is null and location <> ''";
+    assert_eq!(site.ask(at).await, "Returns-Bay");
+    // Packed again it is in there, whatever was before.
+    site.say("VSK", packing(Action::Add, &unit, &package, 9));
+    site.settle().await;
+    assert_eq!(inside(&site, &package).await, std::slice::from_ref(&unit));
 }
 
 /// A small generator, the same in each run.

@@ -174,7 +174,7 @@ async fn depth_and_pages_are_kept() {
     }
     site.settle().await;
     let go = async |depth, limit, after: Option<String>| {
-        let ask = Ask { depth, limit, after, as_built: false };
+        let ask = Ask { depth, limit, after, ..Ask::default() };
         walk::walk(
             &site.db.db,
             &site.cx(),
@@ -471,6 +471,23 @@ async fn what_others_wrote_does_not_act_on_a_terminal() {
     let shown = text::trace_text(&site.db.db, &site.cx(), &own).await.unwrap();
     assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
     assert!(shown.contains("\\u{1b}[2J\\u{202e}A\\nB"), "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_timeline_is_in_the_order_of_the_times_that_it_shows() {
+    let mut site = Site::new().await;
+    let own = uid("KOL", "FG", 1);
+    site.say("KOL", event(Stage::Commission, "2025-03-01T08:00:00Z").mint(&own, Role::Subject, "MOTOR"));
+    for (at, station) in [("12:00", "A"), ("10:00", "C"), ("10:00", "B"), ("11:00", "D")] {
+        let mut done = event(Stage::Operation, &format!("2025-03-01T{at}:00Z")).part(&own, Role::Subject);
+        done.station = station.into();
+        site.say("KOL", done);
+    }
+    site.settle().await;
+    let trace = service::trace(&site.db.db, &site.cx(), &own, Utc::now()).await.unwrap();
+    let stations: Vec<&str> = trace.events.iter().map(|event| event.station.as_str()).collect();
+    assert_eq!(stations, ["", "C", "B", "D", "A"]);
+    assert!(trace.lifecycle.is_sorted_by_key(|entry| entry.timestamp.clone()));
 }
 
 #[tokio::test]

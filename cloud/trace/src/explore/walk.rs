@@ -41,11 +41,13 @@ pub struct Ask {
     pub as_built: bool,
     /// `next` of the page before.
     pub after: Option<String>,
+    /// Most entries of each list at the ends.
+    pub ends: i64,
 }
 
 impl Default for Ask {
     fn default() -> Self {
-        Self { depth: 20, limit: 500, as_built: false, after: None }
+        Self { depth: 20, limit: 500, as_built: false, after: None, ends: store::MOST_ENDS }
     }
 }
 
@@ -215,7 +217,7 @@ async fn walk_of(
         keys.retain(|key| seen.contains(key));
     }
     let sources = match direction {
-        Direction::Backward if first => Some(sources(tx, tenant, &keys).await?),
+        Direction::Backward if first => Some(sources(tx, tenant, &keys, ask.ends).await?),
         _ => None,
     };
     let destinations = match direction {
@@ -223,7 +225,7 @@ async fn walk_of(
             let along: HashSet<i64> = goes_along(&graph, start);
             keys.retain(|key| along.contains(key));
             let packed = packages(&graph, &along);
-            Some(destinations(tx, tenant, &keys, &packed).await?)
+            Some(destinations(tx, tenant, (&keys, &packed), ask.ends).await?)
         }
         _ => None,
     };
@@ -324,8 +326,8 @@ pub(super) async fn describe(
     Ok((nodes, edges))
 }
 
-fn cut_at_most<T>(list: &mut Vec<T>, cut: &mut bool) {
-    let most = usize::try_from(store::MOST_ENDS).unwrap_or(usize::MAX);
+fn cut_at_most<T>(list: &mut Vec<T>, most: i64, cut: &mut bool) {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     if list.len() > most {
         list.truncate(most);
         *cut = true;
@@ -337,24 +339,24 @@ fn both(one: Vec<String>, other: Vec<String>) -> Vec<String> {
     one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Sources, TraceError> {
+async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64], most: i64) -> Result<Sources, TraceError> {
     let mut cut = false;
-    let mut lot_ids = store::lot_ids(tx, keys).await?;
-    cut_at_most(&mut lot_ids, &mut cut);
+    let mut lot_ids = store::lot_ids(tx, keys, most).await?;
+    cut_at_most(&mut lot_ids, most, &mut cut);
     let lots = label::lots(tx, &lot_ids).await?;
     let suppliers: BTreeSet<String> =
         lots.iter().map(|lot| lot.supplier.clone()).filter(|supplier| !supplier.is_empty()).collect();
     let void = corrections::void_of_keys(tx, keys).await?;
-    let beside = around::around(tx, keys).await?;
-    let mut machines = both(store::machines(tx, keys, &void).await?, beside.machines);
-    cut_at_most(&mut machines, &mut cut);
-    let mut operators = both(store::operators(tx, keys, &void).await?, beside.operators);
-    cut_at_most(&mut operators, &mut cut);
+    let beside = around::around(tx, keys, most).await?;
+    let mut machines = both(store::machines(tx, keys, &void, most).await?, beside.machines);
+    cut_at_most(&mut machines, most, &mut cut);
+    let mut operators = both(store::operators(tx, keys, &void, most).await?, beside.operators);
+    cut_at_most(&mut operators, most, &mut cut);
     let (readings, readings_outside) = store::readings_count(tx, keys, &void).await?;
-    let mut outside = store::readings_outside(tx, keys, &void).await?;
+    let mut outside = store::readings_outside(tx, keys, &void, most).await?;
     outside.extend(beside.outside);
     outside.sort_by_key(|reading| reading.taken_at);
-    cut_at_most(&mut outside, &mut cut);
+    cut_at_most(&mut outside, most, &mut cut);
     let outside = outside
         .into_iter()
         .map(|row| ReadingRef {
@@ -371,8 +373,8 @@ async fn sources(tx: &mut Tx, tenant: TenantCode, keys: &[i64]) -> Result<Source
             event_id: row.event_id,
         })
         .collect();
-    let mut rows = store::end_events(tx, keys, &[Stage::Inspection as i16], &void).await?;
-    cut_at_most(&mut rows, &mut cut);
+    let mut rows = store::end_events(tx, keys, &[Stage::Inspection as i16], &void, most).await?;
+    cut_at_most(&mut rows, most, &mut cut);
     let inspections = rows
         .into_iter()
         .map(|row| InspectionRef {
@@ -426,8 +428,8 @@ fn packages(graph: &Graph, along: &HashSet<i64>) -> HashSet<i64> {
 async fn destinations(
     tx: &mut Tx,
     tenant: TenantCode,
-    keys: &[i64],
-    packed: &HashSet<i64>,
+    (keys, packed): (&[i64], &HashSet<i64>),
+    most: i64,
 ) -> Result<Destinations, TraceError> {
     let rows: HashMap<i64, Registered> =
         label::registered(tx, keys).await?.into_iter().map(|row| (row.key, row)).collect();
@@ -439,10 +441,10 @@ async fn destinations(
     let spans = stays::spans(&around);
     let all: BTreeSet<i64> = goods.iter().copied().chain(spans.iter().map(|span| span.package)).collect();
     let void = corrections::void_of_keys(tx, &all.into_iter().collect::<Vec<_>>()).await?;
-    let mut sent = store::end_events(tx, &goods, &[Stage::Dispatch as i16], &void).await?;
-    sent.extend(along::sent(tx, &spans, &void).await?);
+    let mut sent = store::end_events(tx, &goods, &[Stage::Dispatch as i16], &void, most).await?;
+    sent.extend(along::sent(tx, &spans, &void, most).await?);
     sent.sort_by_key(|row| (row.occurred_at, row.key));
-    cut_at_most(&mut sent, &mut found.cut);
+    cut_at_most(&mut sent, most, &mut found.cut);
     found.dispatches = sent
         .into_iter()
         .map(|row| DispatchRef {

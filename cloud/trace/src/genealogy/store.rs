@@ -2,6 +2,7 @@
 //! answers faster must answer the same.
 
 use platform::db::Tx;
+use proto::v1::Stage;
 use sqlx::Error;
 
 use super::{Direction, Link, Mode, Moment};
@@ -277,14 +278,38 @@ pub async fn touched_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Option
     )
     .fetch_all(tx.conn())
     .await?;
+    keys.extend(left_after(tx, after, through).await?);
     keys.extend(corrected_after(tx, after, through).await?);
     keys.sort_unstable();
     keys.dedup();
     Ok(Some((through, keys)))
 }
 
+/// Packages that something left by coming back without them, in the batches after `after` and up
+/// to `through`: the events do not name them.
+pub async fn left_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select distinct l.to_key as "key!"
+           from ingest_batches b
+           join lifecycle_events e on e.tenant_id = $1 and e.agent_id = b.agent_id and e.epoch = b.epoch
+               and e.seq >= b.from_seq and e.seq <= b.to_seq and e.stage = $4
+           join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
+               and s.seq = e.seq
+           join uid_links l on l.tenant_id = $1 and l.from_key = s.key and l.agent_id = e.agent_id
+               and l.epoch = e.epoch and l.seq = e.seq
+           where b.tenant_id = $1 and b.batch_id > $2 and b.batch_id <= $3 and s.key <> 0"#,
+        tenant,
+        after,
+        through,
+        Stage::Return as i16,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// UIDs of events that corrections in the batches after `after` and up to `through` are
-/// about. A correction need not name them itself.
+/// about, and packages that something left by one of those. A correction need not name them itself.
 pub async fn corrected_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
@@ -299,14 +324,21 @@ pub async fn corrected_after(tx: &mut Tx, after: i64, through: i64) -> Result<Ve
                join lifecycle_events e on e.tenant_id = $1 and e.event_id = up.event_id
                where e.corrects is not null
            )
-           select distinct s.key as "key!" from up
+           select distinct k.key as "key!" from up
            join lifecycle_events e on e.tenant_id = $1 and e.event_id = up.event_id
            join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch
                and s.seq = e.seq
+           cross join lateral (
+               select s.key
+               union all
+               select l.to_key from uid_links l
+               where e.stage = $4 and l.tenant_id = $1 and l.from_key = s.key and l.agent_id = e.agent_id
+                 and l.epoch = e.epoch and l.seq = e.seq) as k
            where s.key <> 0"#,
         tenant,
         after,
         through,
+        Stage::Return as i16,
     )
     .fetch_all(tx.conn())
     .await

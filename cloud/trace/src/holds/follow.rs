@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::acts::{self, Class, Version};
 use super::members::{self, Born, Since};
 use super::store::follow::{self as store, Act, Candidate};
-use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, Keys, PER_ROW, Told, notice, row, tell};
+use super::{HOLD_GAP, HOLD_GREW, HOLD_VIOLATED, HoldError, Keys, PER_ROW, Told, notice, older, row, tell};
 use crate::explore::names;
 use crate::explore::order::Stamp;
 use crate::explore::service::uid_text;
@@ -48,10 +48,16 @@ pub struct Step {
     pub acts: usize,
     /// Facts of the office; to be announced once committed.
     pub told: Vec<Batch>,
+    /// Older holds have still to take in what is in their packages.
+    older: bool,
 }
 
+/// Most pieces of what older holds have to take in that are done at once: others wait.
+const MOST_PIECES: usize = 10;
+
 /// Looks at all batches of a tenant that the projection has applied; announces the
-/// office's facts. Answers how many batches.
+/// office's facts. Answers how many batches. Between them older holds take in what is in their
+/// packages, which is done once.
 ///
 /// # Errors
 /// [`HoldError`]; what was looked at before stays so.
@@ -61,13 +67,19 @@ pub async fn catch_up(
     genealogy: &Genealogy,
     tenant: Uuid,
 ) -> Result<usize, HoldError> {
-    let mut total = 0;
+    let (mut total, mut pieces) = (0, 0);
     loop {
         let cx = Cx::system(tenant);
         let done = db.tx(&cx, async |tx| step_in(tx, genealogy, BATCHES, Utc::now()).await).await?;
         done.told.iter().for_each(|batch| committed.announce(*batch));
         if done.batches == 0 {
-            return Ok(total);
+            if !done.older || pieces >= MOST_PIECES {
+                return Ok(total);
+            }
+            pieces += 1;
+            if !older::go_on(db, committed, genealogy, tenant).await? {
+                return Ok(total);
+            }
         }
         total += done.batches;
     }
@@ -84,11 +96,12 @@ pub async fn step_in(
     now: DateTime<Utc>,
 ) -> Result<Step, HoldError> {
     // Nobody has a cursor who never had a hold; another worker may have it now.
-    let Some(after) = store::cursor_lock(tx).await? else {
+    let Some(cursor) = store::cursor_lock(tx).await? else {
         return Ok(Step::default());
     };
+    let (after, mut step) = (cursor.through, Step { older: cursor.older, ..Step::default() });
     let Some(applied) = store::applied(tx, PROJECTION).await? else {
-        return Ok(Step::default());
+        return Ok(step);
     };
     // A hold's units were looked up a little before it was committed.
     let from = store::unlooked(tx).await?.map_or(after, |unlooked| unlooked.min(after));
@@ -98,16 +111,18 @@ pub async fn step_in(
         .filter(|batch| batch.batch_id <= applied)
         .collect();
     let Some(last) = batches.last().map(|batch| batch.batch_id) else {
-        return Ok(Step::default());
+        return Ok(step);
     };
     let ranges = Ranges::of(&batches);
     let ids: Vec<i64> = batches.iter().map(|batch| batch.batch_id).collect();
-    let mut step = Step { batches: batches.len(), ..Step::default() };
+    step.batches = batches.len();
     let tenant: Option<TenantCode> = label::tenant_code(tx).await?.and_then(|code| code.parse().ok());
     let mut told = Told::default();
     let mut touched = store::touched(tx, &ranges).await?;
     // A correction may put back a link that was undone, and name nobody.
     touched.extend(links::corrected_after(tx, from, last).await?);
+    // Nor does what came back name the package that it left.
+    touched.extend(links::left_after(tx, from, last).await?);
     touched.sort_unstable();
     touched.dedup();
     let genealogy = genealogy.beside(tx.tenant());
@@ -163,9 +178,13 @@ pub async fn step_in(
 
 /// What is new about a hold.
 #[derive(Debug, Default)]
-struct News {
-    touched: Vec<i64>,
-    born: Vec<Born>,
+pub(super) struct News {
+    /// Members that something was told of.
+    pub touched: Vec<i64>,
+    /// Labels of its lots.
+    pub born: Vec<Born>,
+    /// Parts of it whose members are held in another way now.
+    pub changed: Vec<i32>,
 }
 
 /// Which holds these units concern, in the order of their ids.
@@ -180,17 +199,18 @@ async fn news(tx: &mut Tx, touched: &[i64]) -> Result<BTreeMap<Uuid, News>, Hold
     Ok(news)
 }
 
+/// What became of a hold.
 #[derive(Debug, Default)]
-struct Grown {
-    reason: String,
-    joined: Vec<i64>,
-    left: Vec<i64>,
-    rows: Vec<Row>,
-    parts: Vec<i32>,
+pub(super) struct Grown {
+    pub reason: String,
+    pub joined: Vec<i64>,
+    pub left: Vec<i64>,
+    pub rows: Vec<Row>,
+    pub parts: Vec<i32>,
 }
 
 /// Takes under a hold what is in it now, and lets go the packages that were emptied.
-async fn grow(
+pub(super) async fn grow(
     tx: &mut Tx,
     (genealogy, moment): (&Genealogy, Moment),
     hold_id: Uuid,
@@ -203,8 +223,14 @@ async fn grow(
         return Ok(Grown::default());
     };
     let known = (genealogy, moment);
-    let (mut joined, mut changed) =
-        members::joining(tx, known, hold_id, &news.touched, &news.born, &hold).await?;
+    let (more, born) = delivered(tx, hold_id, &hold.lots, &news.born).await?;
+    let (mut joined, mut changed) = members::joining(tx, known, hold_id, &news.touched, &born, &hold).await?;
+    if !more.is_empty() {
+        // Labels of it that are still to come are held at plants by the lot.
+        super::store::lots::more(tx, hold_id, &more).await?;
+        changed.push(0);
+    }
+    let lots: Vec<Uuid> = hold.lots.iter().copied().chain(more).collect();
     if i64::try_from(joined.len()).is_ok_and(|count| count >= members::MOST_JOINING) {
         tracing::error!(%tenant, %hold_id, "more units come under a hold at once than are looked at");
         joined.truncate(members::MOST_JOINING as usize);
@@ -219,13 +245,14 @@ async fn grow(
     }
     grown.joined = joined.iter().map(|member| member.key).collect();
     let left = emptied(tx, hold_id, now).await?;
+    changed.extend(&news.changed);
     changed.extend(left.iter().map(|(_, part)| *part));
     changed.sort_unstable();
     changed.dedup();
     for part in changed {
         let keys = store::keys_of_part(tx, hold_id, part).await?;
-        let lots: Vec<Uuid> = hold.lot_id.filter(|_| part == 0).into_iter().collect();
-        grown.rows.push(row(hold_id, part, &hold.reason, &keys, &lots));
+        let lots = if part == 0 { lots.as_slice() } else { &[] };
+        grown.rows.push(row(hold_id, part, &hold.reason, &keys, lots));
     }
     grown.left = left.into_iter().map(|(key, _)| key).collect();
     if grown.joined.is_empty() && grown.left.is_empty() {
@@ -239,13 +266,34 @@ async fn grow(
         before: None,
         after: Some(json!({ "batch": moment.batch.to_string(), "joined": more, "left": less })),
     };
-    audit::record(tx, entry).await?;
+    let changed: Vec<i64> = grown.joined.iter().chain(&grown.left).copied().collect();
+    let plants = super::store::plants(tx, tenant, &changed).await?;
+    audit::record_at(tx, &plants, entry).await?;
     if !grown.joined.is_empty() {
         let plants = super::store::plants(tx, tenant, &grown.joined).await?;
         let told = notice(hold_id, &hold.reason, grown.joined.len()).at(plants);
         notify::tell(tx, &HOLD_GREW, &told, now).await?;
     }
     Ok(grown)
+}
+
+/// Lots of these labels that a hold is not on yet, and the labels with all others of those
+/// lots: their events may have been there before it was known of which lot they are.
+async fn delivered(
+    tx: &mut Tx,
+    hold_id: Uuid,
+    lots: &[Uuid],
+    born: &[Born],
+) -> Result<(Vec<Uuid>, Vec<Born>), HoldError> {
+    let more: BTreeSet<Uuid> = born.iter().map(|one| one.lot).filter(|lot| !lots.contains(lot)).collect();
+    let more: Vec<Uuid> = more.into_iter().collect();
+    let mut all = born.to_vec();
+    if !more.is_empty() {
+        let known: BTreeSet<i64> = born.iter().map(|one| one.key).collect();
+        let of_lots = super::store::lots::unheld(tx, hold_id, &more, members::MOST_JOINING).await?;
+        all.extend(of_lots.into_iter().filter(|one| !known.contains(&one.key)));
+    }
+    Ok((more, all))
 }
 
 fn count(n: usize) -> i32 {
@@ -266,13 +314,13 @@ async fn emptied(tx: &mut Tx, hold_id: Uuid, now: DateTime<Utc>) -> Result<Vec<(
 }
 
 /// Lists what was done with held units; answers how many acts are new.
-async fn list(
+pub(super) async fn list(
     tx: &mut Tx,
     tenant: Option<TenantCode>,
     found: &[Candidate],
     now: DateTime<Utc>,
 ) -> Result<usize, HoldError> {
-    let mut openings = Vec::new();
+    let (mut openings, mut gaps) = (Vec::new(), Vec::new());
     let mut listed = Vec::new();
     for act in store::acts(tx, found, &acts::STAGES.map(|stage| stage as i16)).await? {
         let (action, role) = (names::action(act.action), role(act.role));
@@ -300,12 +348,16 @@ async fn list(
     for (at, (act, class, had)) in listed.iter().enumerate() {
         let Some(kind) = class.exception().filter(|_| fresh.contains(&at)) else { continue };
         openings.push(opening(tenant, kind, act, *had));
+        if kind == super::GAP {
+            gaps.push((act.hold_id, act.stamp));
+        }
         let entry = worst.entry((act.hold_id, *class)).or_default();
         entry.0.clone_from(&act.reason);
         entry.1.insert(act.plant.clone());
         entry.2 += 1;
     }
     write::exceptions_open(tx, openings).await?;
+    write::exceptions_joined(tx, &gaps).await?;
     for ((hold_id, class), (reason, plants, count)) in worst {
         let kind = if class == Class::Violated { &HOLD_VIOLATED } else { &HOLD_GAP };
         let told = notice(hold_id, &reason, count).at(plants.into_iter().collect());

@@ -83,7 +83,7 @@ pub async fn told(tx: &mut Tx, plant: &str, kept: &Kept, now: DateTime<Utc>) -> 
         return Ok(Answer::Released);
     }
     let keys = store::not_held_by(tx, kept.hold_id, &kept.keys).await?;
-    let lots: Vec<Uuid> = kept.lots.iter().copied().filter(|lot| hold.lot_id != Some(*lot)).collect();
+    let lots: Vec<Uuid> = kept.lots.iter().copied().filter(|lot| !hold.lots.contains(lot)).collect();
     if keys.is_empty() && lots.is_empty() {
         return Ok(Answer::Stands);
     }
@@ -114,8 +114,8 @@ pub async fn told(tx: &mut Tx, plant: &str, kept: &Kept, now: DateTime<Utc>) -> 
         before: None,
         after: Some(json!({ "kept": plant, "joined": count })),
     };
-    audit::record(tx, entry).await?;
     let plants = store::plants(tx, tenant, &keys).await?;
+    audit::record_at(tx, &plants, entry).await?;
     notify::tell(tx, &HOLD_GREW, &notice(hold_id, &hold.reason, keys.len()).at(plants), now).await?;
     let batch = tell(tx, Stage::Hold, hold_id, &format!("kept{part}"), &hold.reason, &keys, now).await?;
     told.publish(tx).await?;
@@ -136,7 +136,9 @@ async fn again(tx: &mut Tx, plant: &str, kept: &Kept, now: DateTime<Utc>) -> Res
     let around = members::around(tx, &Genealogy::default(), kept.keys.clone(), Cause::Kept, true).await?;
     // More than a hold may have: at least what the plant holds.
     let members = around.unwrap_or_else(|()| kept.keys.iter().map(|key| named(*key)).collect());
-    let found = Found { members, lot: kept.lots.first().copied(), descendants: true };
+    // Of several lots it was on a supplier's lot, whose later deliveries come to it too.
+    let deliveries = kept.lots.len() > 1;
+    let found = Found { members, lots: kept.lots.clone(), deliveries, descendants: true };
     let scope = json!({ "what": "recovered", "plant": plant });
     let Kept { hold_id, ref reason, .. } = *kept;
     let asked = Put { hold_id, scope, reason, owner: "", notes: "", found, looked_batch };

@@ -9,7 +9,7 @@ use uid::Key;
 use uuid::Uuid;
 
 use super::store::{self, HoldRow, WayIn};
-use super::{HoldError, MAX_MEMBERS, Scope};
+use super::{HoldError, MAX_MEMBERS, Scope, deliveries};
 use crate::explore::order::Stamp;
 use crate::genealogy::{Genealogy, Moment};
 use crate::scopes;
@@ -68,8 +68,10 @@ pub struct Member {
 pub struct Found {
     /// In the order of their keys.
     pub members: Vec<Member>,
-    /// The lot, labels still to come too.
-    pub lot: Option<Uuid>,
+    /// Lots, labels still to come too; the one that was named first.
+    pub lots: Vec<Uuid>,
+    /// Lots of the same supplier's lot that come later are held as well.
+    pub deliveries: bool,
     /// What is made from members later is held as well.
     pub descendants: bool,
 }
@@ -81,19 +83,22 @@ pub struct Found {
 pub async fn of_scope(tx: &mut Tx, genealogy: &Genealogy, scope: &Scope) -> Result<Found, HoldError> {
     let tenant = tx.tenant();
     let limit = MAX_MEMBERS as i64 + 1;
-    let (named, cause, lot, descendants) = match scope {
+    let mut deliveries = false;
+    let (named, cause, lots, descendants) = match scope {
         Scope::Label { key, descendants } => {
             if Key::new(*key).is_err() || !store::known(tx, tenant, *key).await? {
                 return Err(HoldError::Unknown);
             }
-            (vec![*key], Cause::Scope, None, *descendants)
+            (vec![*key], Cause::Scope, Vec::new(), *descendants)
         }
-        Scope::Lot { lot, descendants } => {
-            let keys = store::of_lot(tx, tenant, *lot, limit).await?;
+        Scope::Lot { lot, descendants, deliveries: all } => {
+            deliveries = *all;
+            let lots = if deliveries { deliveries::all(tx, *lot).await? } else { vec![*lot] };
+            let keys = store::lots::labels(tx, &lots, limit).await?;
             if keys.is_empty() && !store::lot_known(tx, tenant, *lot).await? {
                 return Err(HoldError::Unknown);
             }
-            (keys, Cause::Lot, Some(*lot), *descendants)
+            (keys, Cause::Lot, lots, *descendants)
         }
         Scope::Scope { scope, descendants } => {
             whole(tx, tenant, *scope).await?;
@@ -101,14 +106,14 @@ pub async fn of_scope(tx: &mut Tx, genealogy: &Genealogy, scope: &Scope) -> Resu
             if keys.is_empty() {
                 return Err(HoldError::Unknown);
             }
-            (keys, Cause::Scope, None, *descendants)
+            (keys, Cause::Scope, Vec::new(), *descendants)
         }
     };
     if named.len() > MAX_MEMBERS {
         return Err(HoldError::TooMany);
     }
     let members = around(tx, genealogy, named, cause, descendants).await?.map_err(|()| HoldError::TooMany)?;
-    Ok(Found { members, lot, descendants })
+    Ok(Found { members, lots, deliveries, descendants })
 }
 
 /// How far what was made of units comes under a hold.
@@ -214,6 +219,8 @@ pub async fn whole(tx: &mut Tx, tenant: Uuid, scope: Uuid) -> Result<(), HoldErr
 pub struct Born {
     /// Its key.
     pub key: i64,
+    /// Its lot.
+    pub lot: Uuid,
     /// The event of its birth.
     pub way: WayIn,
 }
@@ -247,6 +254,9 @@ pub async fn joining(
     ways.extend(inside.into_iter().map(|one| (one.key, one.way)));
     let mut goods = touched.to_vec();
     goods.extend(found.members.iter().map(|member| member.key));
+    if goods.is_empty() {
+        return Ok((Vec::new(), changed));
+    }
     // What is made of it from now on comes under the hold whatever was asked; only what
     // was made of it before may be left out.
     let how = match hold.descendants && hold.placed.is_none() {

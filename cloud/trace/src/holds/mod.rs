@@ -14,11 +14,17 @@ mod attached;
 pub mod check;
 #[cfg(test)]
 mod clock_tests;
+pub mod deliveries;
+#[cfg(test)]
+mod delivery_tests;
 pub mod follow;
 #[cfg(test)]
 mod follow_tests;
 pub mod kept;
 pub mod members;
+mod older;
+#[cfg(test)]
+mod older_tests;
 #[cfg(test)]
 mod package_tests;
 #[cfg(test)]
@@ -127,6 +133,9 @@ pub enum Scope {
         /// And everything that they went into.
         #[serde(default)]
         descendants: bool,
+        /// And all others of its item, supplier and supplier's number, those still to come too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deliveries: bool,
     },
     /// The units of a kept scope.
     Scope {
@@ -258,8 +267,10 @@ pub(crate) struct Sought<'a> {
     pub reason: &'a str,
     /// The labels, each once, and how each came to it.
     pub labels: &'a [(i64, Cause)],
-    /// The lot.
-    pub lot: Option<Uuid>,
+    /// The lots that it is on, the one that was named first.
+    pub lots: &'a [Uuid],
+    /// Lots of the same supplier's lot come to it later.
+    pub deliveries: bool,
     /// A batch before which they were looked for.
     pub looked_batch: i64,
 }
@@ -274,11 +285,11 @@ pub(crate) async fn place_found(
     sought: Sought<'_>,
     now: DateTime<Utc>,
 ) -> Result<Done, HoldError> {
-    let Sought { named, reason, labels, lot, looked_batch } = sought;
+    let Sought { named, reason, labels, lots, deliveries, looked_batch } = sought;
     if reason.is_empty() || reason.len() > MAX_REASON {
         return Err(HoldError::Reason);
     }
-    if labels.is_empty() && lot.is_none() {
+    if labels.is_empty() && lots.is_empty() {
         return Err(HoldError::Unknown);
     }
     let keys: Vec<i64> = labels.iter().map(|(key, _)| *key).collect();
@@ -289,7 +300,7 @@ pub(crate) async fn place_found(
         return Err(HoldError::TooMany);
     }
     members.sort_by_key(|member| member.key);
-    let found = Found { members, lot, descendants: true };
+    let found = Found { members, lots: lots.to_vec(), deliveries, descendants: true };
     let hold_id = Uuid::now_v7();
     put(tx, &Put { hold_id, scope: named, reason, owner: "", notes: "", found, looked_batch }, now).await
 }
@@ -308,17 +319,17 @@ struct Put<'a> {
 async fn put(tx: &mut Tx, put: &Put<'_>, now: DateTime<Utc>) -> Result<Done, HoldError> {
     let Put { hold_id, scope, reason, owner, notes, found, looked_batch } = put;
     let keys: Vec<i64> = found.members.iter().map(|member| member.key).collect();
-    let lots: Vec<Uuid> = found.lot.into_iter().collect();
     let hold_id = *hold_id;
     let tenant = tx.tenant();
-    let rows = rows(hold_id, reason, &found.members, &lots);
+    let rows = rows(hold_id, reason, &found.members, &found.lots);
     let hold = store::NewHold {
         hold_id,
         reason,
         scope,
         owner,
         notes,
-        lot_id: found.lot,
+        lots: &found.lots,
+        deliveries: found.deliveries,
         descendants: found.descendants,
         members: keys.len(),
         first_key: keys.first().copied(),
@@ -336,8 +347,8 @@ async fn put(tx: &mut Tx, put: &Put<'_>, now: DateTime<Utc>) -> Result<Done, Hol
         before: None,
         after: Some(json!({ "scope": scope, "members": keys.len(), "owner": owner })),
     };
-    audit::record(tx, entry).await?;
     let plants = store::plants(tx, tenant, &keys).await?;
+    audit::record_at(tx, &plants, entry).await?;
     notify::tell(tx, &HOLD_PLACED, &notice(hold_id, reason, keys.len()).at(plants), now).await?;
     let batch = tell(tx, Stage::Hold, hold_id, "", reason, &keys, now).await?;
     store::placed_with(tx, hold_id, batch.batch_id).await?;
@@ -381,8 +392,8 @@ pub async fn release(
         before: Some(json!({ "status": hold.status, "members": keys.len() })),
         after: Some(json!({ "status": "released" })),
     };
-    audit::record(tx, entry).await?;
     let plants = store::plants(tx, tenant, &keys).await?;
+    audit::record_at(tx, &plants, entry).await?;
     notify::tell(tx, &HOLD_RELEASED, &notice(hold_id, &hold.reason, keys.len()).at(plants), now).await?;
     let batch = tell(tx, Stage::Release, hold_id, "", reason, &keys, now).await?;
     // One of before rows were counted has as many as its labels take.
@@ -411,8 +422,11 @@ fn notice(hold_id: Uuid, reason: &str, labels: usize) -> Notice {
 
 pub(crate) use store::notes_insert;
 
-/// The labels of a lot, for recalls and scopes.
+/// The labels of a lot, for scopes.
 pub(crate) use store::of_lot;
+
+/// The labels of lots, for recalls.
+pub(crate) use store::lots::labels as of_lots;
 
 /// The labels of a hold, for what tests its plan.
 #[cfg(test)]

@@ -134,7 +134,8 @@ async fn what_somebody_else_found_is_held_with_the_packages_around_it() {
     let done = world.db.db.tx(&cx, async |tx| {
         let named = json!({ "what": "recall" });
         let looked_batch = cursor::last_batch(tx).await?;
-        let sought = Sought { named, reason: "RCL-1", labels: &labels, lot: None, looked_batch };
+        let sought =
+            Sought { named, reason: "RCL-1", labels: &labels, lots: &[], deliveries: false, looked_batch };
         place_found(tx, sought, noon()).await
     });
     assert_eq!(done.await.expect("placed").members, 3);
@@ -159,7 +160,7 @@ async fn a_box_that_comes_into_a_held_package_may_not_be_opened_any_more() {
     plants.journals[0].push(packed(0, rm(1), rm(5), Action::Add));
     plants.send(&world, 0).await;
     follow_up(&world).await;
-    place_it(&world, Scope::Lot { lot, descendants: false }).await;
+    place_it(&world, Scope::Lot { lot, descendants: false, deliveries: false }).await;
     assert_eq!(held(&world).await, "1 lot, 5 inside, 6 lot");
     let open = "select jsonb_array_length(body->'inside')::bigint from reference_rows where kind = 'hold'";
     assert_eq!(world.count(open).await, 1);

@@ -119,7 +119,9 @@ async fn a_hold_reaches_by_memory_what_it_reaches_by_the_sql() {
                 .db
                 .tx(&cx, async |tx| {
                     let labels = (1..=UNITS).map(|n| Scope::Label { key: rm(n), descendants: true });
-                    for scope in labels.chain([Scope::Lot { lot: lot(), descendants: true }]) {
+                    for scope in
+                        labels.chain([Scope::Lot { lot: lot(), descendants: true, deliveries: false }])
+                    {
                         let memory = members::of_scope(tx, &genealogy, &scope).await?;
                         let sql = members::of_scope(tx, &Genealogy::default(), &scope).await?;
                         assert_eq!(memory, sql, "seed {seed}, {scope:?}");
@@ -159,7 +161,7 @@ async fn nothing_is_missed_while_plants_send() {
             let mut holds = Vec::new();
             while !done.get() || holds.is_empty() {
                 let scope = match choice.random_range(0..=UNITS) {
-                    0 => Scope::Lot { lot: lot(), descendants: true },
+                    0 => Scope::Lot { lot: lot(), descendants: true, deliveries: false },
                     n => Scope::Label { key: rm(n), descendants: true },
                 };
                 holds.push((place_it(&world, &genealogy, &scope).await, scope));

@@ -39,7 +39,7 @@ async fn a_hold_is_a_fact_and_reaches_the_plants() {
 
     let one = placed(&world, label(rm(1), false)).await.expect("placed");
     assert_eq!((one.members, one.batch.batch_id), (1, 2));
-    let all = placed(&world, Scope::Lot { lot, descendants: true }).await.expect("placed");
+    let all = placed(&world, Scope::Lot { lot, descendants: true, deliveries: false }).await.expect("placed");
     assert_eq!(all.members, 5);
     assert_eq!(world.count("select count(*) from hold_members").await, 6);
     assert_eq!(
@@ -81,7 +81,7 @@ async fn what_is_not_known_cannot_be_held() {
     let world = World::new().await;
     assert!(matches!(placed(&world, label(rm(1), false)).await, Err(HoldError::Unknown)));
     assert!(matches!(placed(&world, label(-1, true)).await, Err(HoldError::Unknown)));
-    let lot = Scope::Lot { lot: Uuid::now_v7(), descendants: false };
+    let lot = Scope::Lot { lot: Uuid::now_v7(), descendants: false, deliveries: false };
     assert!(matches!(placed(&world, lot).await, Err(HoldError::Unknown)));
     let cx = Cx::new(world.source.tenant, "user:7");
     let none = world
@@ -113,7 +113,8 @@ async fn a_large_hold_takes_several_events_and_rows() {
         })
         .await;
     made.expect("labels");
-    let done = placed(&world, Scope::Lot { lot, descendants: false }).await.expect("placed");
+    let done =
+        placed(&world, Scope::Lot { lot, descendants: false, deliveries: false }).await.expect("placed");
     assert_eq!(done.members, 45_000);
     assert_eq!(world.count("select count(*) from lifecycle_events where length(payload) <= 65536").await, 45);
     assert_eq!(

@@ -3,11 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use platform::ctx::Cx;
-use platform::db::Db;
+use platform::db::{Db, Tx};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::deliveries::{self, Delivery};
 use super::members;
 use super::store::{self, one};
 use super::{HoldError, Scope};
@@ -56,6 +57,11 @@ pub struct HoldPreview {
     pub packages: usize,
     /// Where they are, and in which states.
     pub states: Vec<HeldStates>,
+    /// Of a lot, all deliveries of its supplier's lot, whether they would be held or not; one
+    /// where it came at once, none of what is no lot.
+    pub deliveries: Vec<Delivery>,
+    /// Whether all of them would be held, and those still to come.
+    pub all_deliveries: bool,
 }
 
 /// Whether a plant has a hold.
@@ -95,6 +101,25 @@ pub struct ActCount {
     pub acts: i64,
 }
 
+/// What was asked to be held, as people call it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HoldAsked {
+    /// `label`, `lot`, `scope`, `recall`, `recovered`.
+    pub what: String,
+    /// A UID, the supplier's number of a lot, the name of a scope, the number of a recall;
+    /// of what was held at a plant before a restore that plant. The id where it has no name, or
+    /// the caller may not know it.
+    pub name: String,
+    /// Of a label its UID.
+    pub uid: Option<String>,
+    /// The id of the lot, the scope or the recall.
+    pub id: Option<Uuid>,
+    /// Everything made of it is held as well, now and later.
+    pub descendants: bool,
+    /// Of a lot how many deliveries of its supplier's lot are held by now; else 0.
+    pub deliveries: usize,
+}
+
 /// A hold, whole.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HoldOne {
@@ -108,6 +133,11 @@ pub struct HoldOne {
     pub status: String,
     /// What was asked for.
     pub scope: serde_json::Value,
+    /// The same for people.
+    pub asked: HoldAsked,
+    /// The lots that it is on, the one that was named first: of a supplier's lot those of all
+    /// deliveries by now.
+    pub lots: Vec<Uuid>,
     /// How many units it holds, or held.
     pub members: i32,
     /// Who answers for it; opaque id.
@@ -235,6 +265,12 @@ pub async fn preview(
         let of = |causes: &[members::Cause]| {
             found.members.iter().filter(|member| causes.contains(&member.cause)).count()
         };
+        let (deliveries, all_deliveries) = match &scope {
+            Scope::Lot { lot, deliveries, .. } => {
+                (deliveries::of(tx, *lot).await.map_err(HoldError::from)?, *deliveries)
+            }
+            _ => (Vec::new(), false),
+        };
         Ok(HoldPreview {
             members: keys.len(),
             named: of(&[members::Cause::Scope, members::Cause::Lot]),
@@ -242,9 +278,47 @@ pub async fn preview(
             made: of(&[members::Cause::Made]),
             packages: of(&[members::Cause::Inside]),
             states: states(one::states(tx, &keys).await.map_err(HoldError::from)?),
+            deliveries,
+            all_deliveries,
         })
     })
     .await
+}
+
+/// What a hold was asked for, and what that is called, as far as the caller may know.
+async fn asked(tx: &mut Tx, scope: &serde_json::Value, lots: &[Uuid]) -> Result<HoldAsked, HoldError> {
+    let text = |field: &str| scope.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let mut asked = HoldAsked {
+        what: text("what").to_owned(),
+        descendants: scope.get("descendants") == Some(&serde_json::Value::Bool(true)),
+        ..HoldAsked::default()
+    };
+    match serde_json::from_value::<Scope>(scope.clone()) {
+        Ok(Scope::Label { key, .. }) => {
+            let own = own_code(tx).await.map_err(|error| match error {
+                TraceError::Db(error) => HoldError::Db(error),
+                _ => HoldError::NotFound,
+            })?;
+            asked.name = uid_text(own, key);
+            asked.uid = Some(asked.name.clone());
+        }
+        Ok(Scope::Lot { lot, .. }) => {
+            let named = deliveries::named(tx, lot).await?;
+            asked.name = named.map_or_else(|| lot.to_string(), |(name, _)| name);
+            (asked.id, asked.deliveries) = (Some(lot), lots.len());
+        }
+        Ok(Scope::Scope { scope, .. }) => {
+            let kept = crate::scopes::store::kept::get(tx, scope).await?;
+            asked.name = kept.map_or_else(|| scope.to_string(), |kept| kept.name);
+            asked.id = Some(scope);
+        }
+        Err(_) => {
+            let named = [text("number"), text("plant"), text("recall")];
+            asked.name = named.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned();
+            asked.id = text("recall").parse().ok();
+        }
+    }
+    Ok(asked)
 }
 
 /// A hold.
@@ -260,8 +334,11 @@ pub async fn find(db: &Db, cx: &Cx, hold_id: Uuid) -> Result<HoldOne, HoldError>
         let number = |after: &Option<serde_json::Value>, name: &str| {
             after.as_ref().and_then(|after| after.get(name)).and_then(serde_json::Value::as_i64)
         };
+        let lots: Vec<Uuid> = row.lot_id.into_iter().chain(row.more_lots).collect();
+        let asked = asked(tx, &row.scope, &lots).await?;
         Ok(HoldOne {
             hold_id,
+            asked,
             owner_name: one::name(tx, &owner).await?,
             owner,
             states: states(one::states(tx, &keys).await?),
@@ -295,6 +372,7 @@ pub async fn find(db: &Db, cx: &Cx, hold_id: Uuid) -> Result<HoldOne, HoldError>
             notes: row.notes,
             status: row.status,
             scope: row.scope,
+            lots,
             members: row.members,
             placed_by: row.placed_by,
             placed_at: row.placed_at,

@@ -6,9 +6,15 @@
 //! file and from the moment at which the import began: so its cursor is the place at
 //! which it goes on after whatever stopped it, and the same file again changes nothing.
 //!
+//! Rows count by their time, wherever in the file they stand: [`order`].
+//!
 //! Pure parts: [`read`] (a file's rows), [`row`] (a row's event), [`parts`] (cells that
-//! hold several things), [`seal`] (identity and chain).
+//! hold several things), [`masters`] (what they may name), [`order`], [`seal`] (identity and
+//! chain).
 
+mod judged;
+pub mod masters;
+pub mod order;
 pub mod parts;
 pub mod read;
 pub mod row;

@@ -111,6 +111,11 @@ fn reading(piece: &str) -> Result<Measured<'_>, String> {
     for number in [low, high].into_iter().filter(|number| !number.is_empty()) {
         decimal(number, true)?;
     }
+    if let (Ok(least), Ok(most)) = (low.parse::<Decimal>(), high.parse::<Decimal>())
+        && least > most
+    {
+        return Err(format!("the limits {low}..{high} are the wrong way round"));
+    }
     if value.eq_ignore_ascii_case(BAD) {
         return Ok(Measured { name, value: "", unit, low, high });
     }
@@ -146,6 +151,8 @@ mod tests {
             ]
         );
         assert_eq!(readings("a=1 [..5]").unwrap()[0].high, "5");
+        assert_eq!(readings("a=180 C [190..170]").unwrap_err().len(), 1);
+        assert_eq!(readings("a=180 C [180..180]").unwrap()[0].low, "180");
         assert_eq!(readings("warm; =1; a=; a=1 [2; a=1.1234567").unwrap_err().len(), 5);
     }
 

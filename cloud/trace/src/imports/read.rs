@@ -1,7 +1,7 @@
 //! The rows of a file: CSV or JSON lines, read piece by piece, so that a file may be
-//! larger than the memory.
+//! larger than the memory. A row that was read once can be gone back to by its place.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::Mistake;
 use super::parts::BAD;
 
 /// The columns that a file may have.
-pub const COLUMNS: [&str; 32] = [
+pub const COLUMNS: [&str; 34] = [
     "uid",
     "stage",
     "action",
@@ -42,6 +42,8 @@ pub const COLUMNS: [&str; 32] = [
     "reference_type",
     "reference_number",
     "readings",
+    "customer",
+    "sales_order",
 ];
 
 /// Those without which a file says nothing.
@@ -102,6 +104,10 @@ pub struct Rows<R: BufRead> {
     /// What is wrong with the head.
     broken: Vec<Mistake>,
     ended: bool,
+    /// Bytes before what is read as text.
+    mark: u64,
+    /// Where the last row begins, after these.
+    begins: u64,
 }
 
 impl<R: BufRead> Rows<R> {
@@ -111,21 +117,21 @@ impl<R: BufRead> Rows<R> {
     /// When the file cannot be read.
     pub fn new(form: Form, mut input: R) -> io::Result<Self> {
         // A byte order mark, as spreadsheets write it.
-        if input.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
-            input.consume(3);
-        }
-        let lines = Lines { input, read: 0, line: 0, text: Vec::new() };
-        let mut rows = Self { lines, form, head: (b',', Vec::new()), broken: Vec::new(), ended: false };
+        let mark = if input.fill_buf()?.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        input.consume(mark);
+        let lines = Lines { input, read: 0, begins: 0, line: 0, text: Vec::new() };
+        let (head, broken) = ((b',', Vec::new()), Vec::new());
+        let mut rows = Self { lines, form, head, broken, ended: false, mark: mark as u64, begins: 0 };
         if form == Form::Csv {
             rows.read_head()?;
         }
         Ok(rows)
     }
 
-    /// Bytes that were read of the file.
+    /// Where in the file the last row begins, and how many bytes it has.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.lines.read
+    pub fn place(&self) -> (u64, u64) {
+        (self.mark + self.begins, self.lines.read - self.begins)
     }
 
     /// The next row.
@@ -143,6 +149,13 @@ impl<R: BufRead> Rows<R> {
         };
         self.ended = matches!(next, Next::Broken(_) | Next::End);
         Ok(next)
+    }
+
+    /// The next line that says something, as the beginning of a row.
+    fn first_line(&mut self) -> io::Result<Line> {
+        let line = self.lines.next_said()?;
+        self.begins = self.lines.begins;
+        Ok(line)
     }
 
     fn read_head(&mut self) -> io::Result<()> {
@@ -184,7 +197,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn csv(&mut self) -> io::Result<Next> {
-        match self.lines.next_said()? {
+        match self.first_line()? {
             Line::End => return Ok(Next::End),
             Line::Long => return Ok(Next::Bad(vec![self.lines.too_long()])),
             Line::Whole => {}
@@ -220,7 +233,7 @@ impl<R: BufRead> Rows<R> {
     }
 
     fn json(&mut self) -> io::Result<Next> {
-        Ok(match self.lines.next_said()? {
+        Ok(match self.first_line()? {
             Line::End => Next::End,
             Line::Long => Next::Bad(vec![self.lines.too_long()]),
             Line::Whole => match object(&self.lines.text, self.lines.line) {
@@ -228,6 +241,22 @@ impl<R: BufRead> Rows<R> {
                 Err(mistakes) => Next::Bad(mistakes),
             },
         })
+    }
+}
+
+impl<S: Read + Seek> Rows<BufReader<S>> {
+    /// Goes to a row that begins at this place and stands on this line. What is near is still in
+    /// the buffer.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn go_to(&mut self, place: u64, line: u64) -> io::Result<()> {
+        let here = self.mark + self.lines.read;
+        self.lines.input.seek_relative(place.wrapping_sub(here) as i64)?;
+        self.lines.read = place.saturating_sub(self.mark);
+        self.lines.line = line.saturating_sub(1);
+        self.ended = false;
+        Ok(())
     }
 }
 
@@ -244,6 +273,8 @@ enum Line {
 struct Lines<R> {
     input: R,
     read: u64,
+    /// Where the present one begins.
+    begins: u64,
     /// The present one, from 1.
     line: u64,
     text: Vec<u8>,
@@ -252,6 +283,7 @@ struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     fn next(&mut self) -> io::Result<Line> {
         self.text.clear();
+        self.begins = self.read;
         let read = self.piece()?;
         if read == 0 {
             return Ok(Line::End);
@@ -478,6 +510,24 @@ mod tests {
         assert_eq!(mistakes(&rows[1]), [(2, "")]);
         assert_eq!(mistakes(&rows[2]), [(3, "colour"), (3, "uid")]);
         assert!(matches!(&rows[3], Next::Row(raw) if raw.line == 5));
+    }
+
+    #[test]
+    fn a_row_is_read_again_by_its_place() {
+        for mark in ["", "\u{feff}"] {
+            let text = format!("{mark}uid,stage,occurred_at\n\nA,s,t\n\"B\nb\",s,t\r\nC,s,t");
+            let mut rows =
+                Rows::new(Form::Csv, BufReader::with_capacity(4, std::io::Cursor::new(text))).unwrap();
+            let mut seen = Vec::new();
+            while let Next::Row(raw) = rows.next_row().unwrap() {
+                seen.push((rows.place().0, raw));
+            }
+            assert_eq!(seen.iter().map(|(_, raw)| raw.line).collect::<Vec<_>>(), [3, 4, 6]);
+            for (place, raw) in seen.iter().rev().chain(&seen) {
+                rows.go_to(*place, raw.line).unwrap();
+                assert_eq!(rows.next_row().unwrap(), Next::Row(raw.clone()));
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use uid::{TenantCode, Uid};
 use uuid::Uuid;
 
 use super::Mistake;
+use super::masters::Masters;
 use super::parts::{self, decimal};
 use super::read::Raw;
 use crate::ingest::decode::MAX_TEXT;
@@ -34,9 +35,31 @@ pub struct Ground {
     pub plants: BTreeSet<String>,
     /// Ranges by plant and type, in order.
     pub leased: BTreeMap<(String, String), Vec<Leased>>,
-    /// Nothing has happened later.
+    /// What the tenant's masters know.
+    pub masters: Masters,
+    /// Nothing has happened later, but for clocks that go a little fast.
     pub now: DateTime<Utc>,
 }
+
+/// By how much a clock may go fast.
+const FAST: TimeDelta = TimeDelta::minutes(5);
+
+/// The documents that an event may name; the last three name partners and places of ours.
+const DOCUMENTS: [&str; 13] = [
+    "po",
+    "prodorder",
+    "so",
+    "transfer",
+    "recadv",
+    "desadv",
+    "inv",
+    "challan",
+    "inspection",
+    "ticket",
+    "customer",
+    "supplier",
+    "to_plant",
+];
 
 /// Stages that a history may not have, and why.
 const REFUSED: [(Stage, &str); 5] = [
@@ -69,6 +92,25 @@ pub fn judge(raw: &Raw, ground: &Ground) -> Result<Event, Vec<Mistake>> {
     if judge.mistakes.is_empty() { Ok(event) } else { Err(judge.mistakes) }
 }
 
+/// The label that a row says is born by it, and when; `None` also where the row cannot tell.
+#[must_use]
+pub fn birth(raw: &Raw) -> Option<(i64, i64)> {
+    let new = match raw.get("new").to_lowercase().as_str() {
+        "" => mints(Stage::from_str_name(&raw.get("stage").to_uppercase())?),
+        said => YES.contains(&said),
+    };
+    let key = raw.get("uid").parse::<Uid>().ok().filter(|_| new)?.key().get();
+    Some((key, moment(raw.get("occurred_at"))?.timestamp_micros()))
+}
+
+/// Whether a label is born by a row of this stage that does not say.
+fn mints(stage: Stage) -> bool {
+    matches!(stage, Stage::Grn | Stage::Opening | Stage::Commission | Stage::Transformation)
+}
+
+/// What stands for yes.
+const YES: [&str; 3] = ["yes", "true", "1"];
+
 impl<'a> Judge<'a> {
     fn wrong(&mut self, column: &str, problem: impl Into<String>) {
         self.mistakes.push(Mistake::new(self.raw.line, column, problem));
@@ -82,8 +124,7 @@ impl<'a> Judge<'a> {
         let stage = self.stage();
         let (occurred_at_us, occurred_offset_min) = self.time();
         let main = self.uid("uid", self.cell("uid"));
-        let mints = matches!(stage, Stage::Grn | Stage::Opening | Stage::Commission | Stage::Transformation);
-        let new = self.yes("new").unwrap_or(mints);
+        let new = self.yes("new").unwrap_or(mints(stage));
         let quantity = self.number("quantity");
         let item = self.text("item");
         if new && item.is_empty() && stage != Stage::Unspecified {
@@ -98,12 +139,19 @@ impl<'a> Judge<'a> {
             "" => None,
             text => self.uid("parent", text),
         };
-        let inputs = self.inputs();
+        if parent.is_some() && parent == main {
+            self.wrong("parent", "is the unit itself: nothing goes into itself");
+        }
+        let inputs = self.inputs(main);
+        let unit = self.text("unit");
+        if let Some(problem) = self.ground.masters.unit(&item, &unit) {
+            self.wrong("unit", problem);
+        }
         let mut subjects = vec![Subject {
             key: main.map_or(0, |uid| uid.key().get()),
             role: self.role(stage, !inputs.is_empty()).into(),
             quantity,
-            unit: self.text("unit"),
+            unit,
             mint: new,
             item,
             lot_id,
@@ -128,7 +176,7 @@ impl<'a> Judge<'a> {
             shift: self.text("shift"),
             subjects,
             lots,
-            references: self.reference(),
+            references: self.references(),
             location: self.text("location"),
             readings: self.readings(occurred_at_us),
             outcome: self.outcome().into(),
@@ -179,7 +227,7 @@ impl<'a> Judge<'a> {
             self.wrong("occurred_at", problem);
             return (0, 0);
         };
-        if at > self.ground.now + TimeDelta::days(1) {
+        if at > self.ground.now + FAST {
             self.wrong("occurred_at", format!("{text} is still to come"));
         }
         (at.timestamp_micros(), at.offset().local_minus_utc() / 60)
@@ -255,7 +303,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn inputs(&mut self) -> Vec<Subject> {
+    fn inputs(&mut self, main: Option<Uid>) -> Vec<Subject> {
         let found = match parts::inputs(self.cell("inputs")) {
             Ok(found) => found,
             Err(problems) => {
@@ -269,6 +317,12 @@ impl<'a> Judge<'a> {
             .into_iter()
             .filter_map(|input| {
                 let uid = self.uid("inputs", input.uid)?;
+                if Some(uid) == main {
+                    self.wrong("inputs", format!("{uid} is the unit itself: nothing is made of itself"));
+                }
+                if let Some(problem) = self.ground.masters.unit("", input.unit) {
+                    self.wrong("inputs", format!("{uid}: {problem}"));
+                }
                 Some(Subject {
                     key: uid.key().get(),
                     role: Role::Input.into(),
@@ -334,11 +388,31 @@ impl<'a> Judge<'a> {
         (vec![lot], lot_id)
     }
 
+    /// The row's document first, as it stands for the event; then the order and the customer, as a
+    /// station's dispatch names them.
+    fn references(&mut self) -> Vec<Reference> {
+        let mut all = self.reference();
+        for (kind, column) in [("so", "sales_order"), ("customer", "customer")] {
+            let number = self.text(column);
+            if !number.is_empty() && !all.iter().any(|one| one.r#type == kind && one.number == number) {
+                all.push(Reference { r#type: kind.to_owned(), number, line: 0 });
+            }
+        }
+        all
+    }
+
     fn reference(&mut self) -> Vec<Reference> {
         let (kind, number) = (self.text("reference_type"), self.text("reference_number"));
         match (kind.is_empty(), number.is_empty()) {
             (true, true) => Vec::new(),
-            (false, false) => vec![Reference { r#type: kind.to_lowercase(), number, line: 0 }],
+            (false, false) => {
+                let kind = kind.to_lowercase();
+                if !DOCUMENTS.contains(&kind.as_str()) {
+                    let all = DOCUMENTS.join(", ");
+                    self.wrong("reference_type", format!("{kind:?} is no type of document; there are {all}"));
+                }
+                vec![Reference { r#type: kind, number, line: 0 }]
+            }
             (true, false) => {
                 self.wrong("reference_type", "is needed beside a number, such as po or inv");
                 Vec::new()
@@ -404,7 +478,7 @@ impl<'a> Judge<'a> {
     fn yes(&mut self, column: &str) -> Option<bool> {
         match self.cell(column).to_lowercase().as_str() {
             "" => None,
-            "yes" | "true" | "1" => Some(true),
+            said if YES.contains(&said) => Some(true),
             "no" | "false" | "0" => Some(false),
             other => {
                 self.wrong(column, format!("{other:?} is neither yes nor no"));
@@ -458,138 +532,5 @@ fn lot_id(tenant: TenantCode, words: &[&str]) -> Uuid {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::read::COLUMNS;
-    use super::*;
-
-    fn ground() -> Ground {
-        let leased = Leased { first: 500, last: 599, agent: "KOL".into() };
-        Ground {
-            tenant: "SAIF".parse().unwrap(),
-            plants: ["KOL".to_owned(), "VSK".to_owned()].into(),
-            leased: [(("KOL".to_owned(), "RM".to_owned()), vec![leased])].into(),
-            now: "2025-06-01T00:00:00Z".parse().unwrap(),
-        }
-    }
-
-    fn uid(number: u64) -> String {
-        crate::testing::uid("KOL", "RM", number)
-    }
-
-    fn raw(cells: &[(&str, &str)]) -> Raw {
-        let mut raw = Raw { line: 7, cells: vec![String::new(); COLUMNS.len()] };
-        for (column, text) in cells {
-            let at = COLUMNS.iter().position(|name| name == column).unwrap();
-            raw.cells[at] = (*text).to_owned();
-        }
-        raw
-    }
-
-    fn wrong(cells: &[(&str, &str)]) -> Vec<String> {
-        let mistakes = judge(&raw(cells), &ground()).unwrap_err();
-        assert!(mistakes.iter().all(|mistake| mistake.line == 7));
-        mistakes.into_iter().map(|mistake| mistake.column).collect()
-    }
-
-    #[test]
-    fn a_receipt_mints_a_container_of_a_lot() {
-        let (one, at) = (uid(1), "2025-01-15 10:30:00+05:30");
-        let cells = [
-            ("uid", one.as_str()),
-            ("stage", "grn"),
-            ("occurred_at", at),
-            ("item", "STEEL"),
-            ("quantity", "25.5"),
-            ("unit", "kg"),
-            ("supplier", "XYZ"),
-            ("supplier_lot", "HEAT-77"),
-            ("reference_type", "PO"),
-            ("reference_number", "PO-1"),
-        ];
-        let event = judge(&raw(&cells), &ground()).unwrap();
-        assert_eq!((event.plant.as_str(), event.occurred_offset_min), ("KOL", 330));
-        assert_eq!(event.occurred_at_us, 1_736_917_200_000_000);
-        let subject = &event.subjects[0];
-        assert!(subject.mint && subject.container);
-        assert_eq!((subject.role, subject.key), (Role::Subject as i32, crate::testing::key(&one)));
-        assert_eq!(subject.lot_id, event.lots[0].lot_id);
-        assert_eq!(event.references[0].r#type, "po");
-        // The same lot in another row is the same lot.
-        let again = judge(&raw(&cells), &ground()).unwrap();
-        assert_eq!(again, event);
-    }
-
-    #[test]
-    fn parts_and_inputs_get_their_roles() {
-        let (one, two, three) = (uid(1), uid(2), uid(3));
-        let at = ("occurred_at", "2025-01-15T10:30:00Z");
-        let roles = |cells: &[(&str, &str)]| -> Vec<i32> {
-            judge(&raw(cells), &ground()).unwrap().subjects.iter().map(|subject| subject.role).collect()
-        };
-        let (output, input) = (Role::Output as i32, Role::Input as i32);
-        let (child, parent) = (Role::Child as i32, Role::Parent as i32);
-        assert_eq!(roles(&[("uid", &one), ("stage", "ASSEMBLY"), at, ("parent", &two)]), [child, parent]);
-        let both = format!("{two}=1.5 kg; {three}");
-        let made =
-            [("uid", one.as_str()), ("stage", "TRANSFORMATION"), at, ("inputs", &both), ("item", "PUMP")];
-        assert_eq!(roles(&made), [output, input, input]);
-        assert_eq!(roles(&[("uid", &one), ("stage", "CONSUME"), at]), [input]);
-        assert_eq!(roles(&[("uid", &one), ("stage", "STORAGE"), at]), [Role::Subject as i32]);
-    }
-
-    #[test]
-    fn everything_wrong_is_told_at_once() {
-        assert_eq!(
-            wrong(&[
-                ("uid", "UID-SAIF-KOL-RM-000001-A8"),
-                ("stage", "GRM"),
-                ("occurred_at", "2025-01-15T10:30:00"),
-                ("quantity", "much"),
-                ("plant", "DEL"),
-                ("outcome", "fine"),
-                ("readings", "warm"),
-                ("reference_number", "1"),
-            ]),
-            ["stage", "occurred_at", "uid", "quantity", "plant", "reference_type", "readings", "outcome"]
-        );
-        let foreign = "UID-ZZZZ-ZZZ-ZZ-99999999999-E6";
-        assert_eq!(
-            wrong(&[("uid", foreign), ("stage", "STORAGE"), ("occurred_at", "2025-01-15T10:30:00Z")]),
-            ["uid"]
-        );
-        assert_eq!(
-            wrong(&[("uid", &uid(1)), ("stage", "STORAGE"), ("occurred_at", "2026-01-15T10:30:00Z")]),
-            ["occurred_at"]
-        );
-        assert_eq!(
-            wrong(&[("uid", &uid(1)), ("stage", "HOLD"), ("occurred_at", "2025-01-15T10:30:00Z")]),
-            ["stage"]
-        );
-        assert_eq!(
-            wrong(&[("uid", &uid(1)), ("stage", "GRN"), ("occurred_at", "2025-01-15T10:30:00Z")]),
-            ["item"]
-        );
-        assert_eq!(
-            wrong(&[("uid", &uid(1)), ("stage", "PACKING"), ("occurred_at", "2025-01-15T10:30:00Z")]),
-            ["parent"]
-        );
-    }
-
-    #[test]
-    fn a_number_that_an_agent_may_still_print_is_refused() {
-        let row = |number: u64, stage: &str| {
-            let uid = uid(number);
-            let cells = [
-                ("uid", uid.as_str()),
-                ("stage", stage),
-                ("occurred_at", "2025-01-15T10:30:00Z"),
-                ("item", "S"),
-            ];
-            judge(&raw(&cells), &ground()).is_ok()
-        };
-        assert!(row(499, "GRN") && row(600, "GRN"));
-        assert!(!row(500, "GRN") && !row(599, "GRN"));
-        // What the plant has printed may well have a history.
-        assert!(row(550, "STORAGE"));
-    }
-}
+#[path = "row_tests.rs"]
+mod tests;

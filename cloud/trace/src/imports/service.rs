@@ -1,9 +1,8 @@
 //! The import itself: judge everything, then send what is not there yet.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -14,14 +13,15 @@ use platform::ctx::Cx;
 use platform::db::DbError;
 use platform::plans;
 use platform::tenancy::{self, At, Watch};
-use platform::web::{csv_line, harmless};
 use proto::chain::Hash;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
-use uid::{Key, TenantCode};
+use uid::TenantCode;
 use uuid::Uuid;
 
+use super::judged::{Judged, judge_all};
+use super::order::Place;
 use super::read::{Form, Next, Rows};
 use super::row::{Ground, Leased, judge};
 use super::seal::{EPOCH, Sealer, line_of};
@@ -33,9 +33,12 @@ use crate::leases;
 /// Most mistakes that a report holds; the file beside has all of them.
 pub const MOST_MISTAKES: usize = 1000;
 /// Bytes that are read at once.
-const BUFFER: usize = 1024 * 1024;
+pub(super) const BUFFER: usize = 1024 * 1024;
+/// The same where rows are read in their order: in a file that is not written in it, the next one
+/// may be anywhere.
+const PIECE: usize = 16 * 1024;
 /// Rows between two looks whether to stop.
-const ROWS: u64 = 4096;
+pub(super) const ROWS: u64 = 4096;
 
 /// What is to be imported.
 #[derive(Debug, Clone)]
@@ -82,6 +85,9 @@ pub struct Report {
     pub all_mistakes: u64,
     /// The file that holds all of them.
     pub errors: Option<PathBuf>,
+    /// What rows name that the masters lack, each name once, at most [`MOST_MISTAKES`]: imported
+    /// all the same.
+    pub hints: Vec<Mistake>,
     /// Events that were there already.
     pub before: u64,
     /// Events that were imported now.
@@ -170,7 +176,7 @@ pub async fn run(
         ingest.db().tx(&cx, async |tx| begin(tx, wish, &name, &ground, &judged, now).await).await?;
     report.before = resume.through_seq;
     let _ = watch(&At::Step("importing"));
-    let sent = send(ingest, wish, &ground, agent, &resume, watch).await?;
+    let sent = send(ingest, wish, &ground, (agent, &resume), &judged.order, watch).await?;
     report.imported = sent.through_seq - resume.through_seq;
     report.end = if sent.stopped { End::Stopped } else { End::Done };
     report.exceptions = ingest
@@ -181,7 +187,7 @@ pub async fn run(
     Ok(report)
 }
 
-fn of_file(path: &Path) -> impl FnOnce(io::Error) -> ImportError + '_ {
+pub(super) fn of_file(path: &Path) -> impl FnOnce(io::Error) -> ImportError + '_ {
     move |error| ImportError::File { path: path.to_owned(), error }
 }
 
@@ -210,11 +216,12 @@ async fn ground(
 ) -> Result<(Ground, Resume), ImportError> {
     let plants = tenancy::plant_codes(tx).await?.into_iter().collect();
     let leased = leased(tx).await?;
+    let masters = store::masters(tx).await?;
     let (began, stands) = match store::agent_find(tx, name).await? {
         Some(agent) => (agent.began, stands(tx, wish.tenant, agent.agent_id).await?),
         None => (now, Resume::default()),
     };
-    Ok((Ground { tenant: wish.code, plants, leased, now: began }, stands))
+    Ok((Ground { tenant: wish.code, plants, leased, masters, now: began }, stands))
 }
 
 /// How far the stream of an import has come. Its cursor is locked until the commit.
@@ -245,160 +252,21 @@ async fn leased(tx: &mut platform::db::Tx) -> Result<BTreeMap<(String, String), 
     Ok(leased)
 }
 
-/// What the first reading has found.
-struct Judged {
-    end: End,
-    rows: u64,
-    bad: u64,
-    mistakes: Vec<Mistake>,
-    all_mistakes: u64,
-    errors: Option<PathBuf>,
-    /// The highest number of each plant and type.
-    highest: BTreeMap<(String, String), u64>,
-}
-
-impl Judged {
-    fn report(&mut self) -> Report {
-        Report {
-            end: self.end,
-            rows: self.rows,
-            bad: self.bad,
-            mistakes: std::mem::take(&mut self.mistakes),
-            all_mistakes: self.all_mistakes,
-            errors: self.errors.clone(),
-            before: 0,
-            imported: 0,
-            exceptions: 0,
-        }
-    }
-}
-
-/// The file beside, in which all mistakes are listed.
-fn errors_path(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".errors.csv");
-    PathBuf::from(name)
-}
-
-/// The list of all mistakes, made with the first of them.
-struct Errors {
-    path: PathBuf,
-    file: Option<BufWriter<File>>,
-}
-
-impl Errors {
-    /// One of a run before tells nothing any more.
-    fn new(file: &Path) -> Result<Self, ImportError> {
-        let path = errors_path(file);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of_file(&path)(error)),
-            _ => Ok(Self { path, file: None }),
-        }
-    }
-
-    fn add(&mut self, mistake: &Mistake) -> Result<(), ImportError> {
-        let Self { path, file } = self;
-        let mut write = || -> io::Result<()> {
-            if file.is_none() {
-                let mut made = BufWriter::new(File::create(&*path)?);
-                made.write_all(&csv_line(["line", "column", "problem"]))?;
-                *file = Some(made);
-            }
-            let line = mistake.line.to_string();
-            let (column, problem) = (harmless(mistake.column.clone()), harmless(mistake.problem.clone()));
-            match file {
-                Some(file) => file.write_all(&csv_line([line, column, problem])),
-                None => Ok(()),
-            }
-        };
-        write().map_err(of_file(path))
-    }
-
-    fn close(self) -> Result<Option<PathBuf>, ImportError> {
-        let Some(mut file) = self.file else { return Ok(None) };
-        file.flush().map_err(of_file(&self.path))?;
-        Ok(Some(self.path))
-    }
-}
-
-fn rows_of(wish: &Wish) -> Result<Rows<BufReader<File>>, ImportError> {
+/// The rows of the file, read in pieces of so many bytes.
+pub(super) fn rows_of(wish: &Wish, buffer: usize) -> Result<Rows<BufReader<File>>, ImportError> {
     let file = File::open(&wish.file).map_err(of_file(&wish.file))?;
-    Rows::new(wish.form, BufReader::with_capacity(BUFFER, file)).map_err(of_file(&wish.file))
-}
-
-/// Judges every row. Those up to the place at which the import `stands` must be judged as
-/// they were then: what was left out would come neither into the stream nor into the list.
-fn judge_all(
-    wish: &Wish,
-    ground: &Ground,
-    stands: &Resume,
-    watch: &mut Watch<'_>,
-) -> Result<Judged, ImportError> {
-    let mut right = 0;
-    let mut rows = rows_of(wish)?;
-    let mut errors = Errors::new(&wish.file)?;
-    let mut judged = Judged {
-        end: End::Done,
-        rows: 0,
-        bad: 0,
-        mistakes: Vec::new(),
-        all_mistakes: 0,
-        errors: None,
-        highest: BTreeMap::new(),
-    };
-    loop {
-        let wrong = match rows.next_row().map_err(of_file(&wish.file))? {
-            Next::End => break,
-            Next::Bad(wrong) | Next::Broken(wrong) => wrong,
-            Next::Row(raw) => match judge(&raw, ground) {
-                Ok(event) => {
-                    right += u64::from(raw.line <= stands.line);
-                    for key in event.subjects.iter().filter_map(|subject| Key::new(subject.key).ok()) {
-                        let (plant, kind, number) = key.parts();
-                        let highest =
-                            judged.highest.entry((plant.to_string(), kind.to_string())).or_default();
-                        *highest = number.max(*highest);
-                    }
-                    Vec::new()
-                }
-                Err(wrong) => wrong,
-            },
-        };
-        judged.rows += 1;
-        judged.bad += u64::from(!wrong.is_empty());
-        for mistake in wrong {
-            errors.add(&mistake)?;
-            judged.all_mistakes += 1;
-            if judged.mistakes.len() < MOST_MISTAKES {
-                judged.mistakes.push(mistake);
-            }
-        }
-        if judged.rows.is_multiple_of(ROWS) {
-            let at = At::Bytes { table: "checked".into(), bytes: rows.bytes() };
-            if watch(&at) == ControlFlow::Break(()) {
-                judged.end = End::Stopped;
-                break;
-            }
-        }
-    }
-    judged.errors = errors.close()?;
-    match right.cmp(&stands.through_seq) {
-        _ if judged.end == End::Stopped => Ok(judged),
-        Ordering::Less => Err(ImportError::Parted),
-        Ordering::Equal => Ok(judged),
-        Ordering::Greater => Err(ImportError::LeftOut(right - stands.through_seq)),
-    }
+    Rows::new(wish.form, BufReader::with_capacity(buffer, file)).map_err(of_file(&wish.file))
 }
 
 /// Where an import goes on.
 #[derive(Default)]
-struct Resume {
+pub(super) struct Resume {
     /// Events that are committed.
-    through_seq: u64,
+    pub(super) through_seq: u64,
     /// The hash of the last of them.
     head: Option<Hash>,
     /// The line on which it stands; 0 before the first.
-    line: u64,
+    pub(super) line: u64,
 }
 
 /// Makes the agent, or finds where it stopped; raises the floors past every number that
@@ -449,36 +317,44 @@ struct Sent {
     stopped: bool,
 }
 
-/// Sends the rows after the place at which the stream stands. While one batch is
-/// committed, the next is made.
+/// Sends the rows after the place at which the stream stands, in the order in which they count.
+/// While one batch is committed, the next is made.
 async fn send(
     ingest: &Ingest,
     wish: &Wish,
     ground: &Ground,
-    agent: store::AgentRow,
-    resume: &Resume,
+    (agent, resume): (store::AgentRow, &Resume),
+    order: &[Place],
     watch: &mut Watch<'_>,
 ) -> Result<Sent, ImportError> {
     let source = Source { tenant: wish.tenant, agent_id: agent.agent_id, plant: None };
     let mut sealer = Sealer::new(agent.agent_id, agent.began, resume.through_seq, resume.head);
-    let mut rows = rows_of(wish)?;
+    let mut rows = rows_of(wish, PIECE)?;
     let mut batch = Filling::after(resume.through_seq);
     let mut on_its_way: Option<JoinHandle<Result<Outcome, IngestError>>> = None;
     let mut stopped = false;
-    loop {
-        let next = match rows.next_row().map_err(of_file(&wish.file))? {
-            Next::Row(raw) if raw.line > resume.line => {
-                judge(&raw, ground).ok().map(|event| (event, raw.line))
-            }
-            Next::Row(_) | Next::Bad(_) => None,
-            Next::Broken(_) | Next::End => break,
+    // Another process may have gone on with the same file meanwhile.
+    let (sent, open) = usize::try_from(resume.through_seq)
+        .ok()
+        .and_then(|sent| order.split_at_checked(sent))
+        .ok_or(ImportError::Parted)?;
+    if sent.last().map_or(0, |last| last.line) != resume.line {
+        return Err(ImportError::Parted);
+    }
+    let mut read = 0;
+    for place in open {
+        rows.go_to(place.offset, place.line).map_err(of_file(&wish.file))?;
+        // It was right when it was judged.
+        let Next::Row(raw) = rows.next_row().map_err(of_file(&wish.file))? else {
+            return Err(ImportError::Parted);
         };
-        let Some((event, line)) = next else { continue };
-        let bytes = sealer.seal(event, line);
+        let event = judge(&raw, ground).map_err(|_| ImportError::Parted)?;
+        read += rows.place().1;
+        let bytes = sealer.seal(event, raw.line);
         if !batch.fits(&bytes) {
             arrived(&mut on_its_way).await?;
             on_its_way = Some(dispatch(ingest, &source, batch.take()));
-            let at = At::Bytes { table: "imported".into(), bytes: rows.bytes() };
+            let at = At::Bytes { table: "imported".into(), bytes: read };
             if watch(&at) == ControlFlow::Break(()) {
                 stopped = true;
                 break;

@@ -1,10 +1,13 @@
 //! SQL of imports.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use platform::db::Tx;
 use sqlx::Error;
 use uuid::Uuid;
 
+use super::masters::Masters;
 use crate::ingest::store::Stream;
 
 /// The agent of an import.
@@ -88,6 +91,39 @@ pub async fn leases(tx: &mut Tx) -> Result<Vec<LeaseRow>, Error> {
     )
     .fetch_all(tx.conn())
     .await
+}
+
+/// What masters know of what rows name; nothing of a kind of which there are none.
+pub async fn masters(tx: &mut Tx) -> Result<Masters, Error> {
+    let tenant = tx.tenant();
+    // What is deleted by now was used then.
+    let units: BTreeSet<String> = sqlx::query_scalar!("select unit from units where tenant_id = $1", tenant)
+        .fetch_all(tx.conn())
+        .await?
+        .into_iter()
+        .collect();
+    let items = sqlx::query!("select item, base_unit from items where tenant_id = $1", tenant)
+        .fetch_all(tx.conn())
+        .await?;
+    let items: BTreeMap<String, String> = items.into_iter().map(|row| (row.item, row.base_unit)).collect();
+    let mut partners: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let rows =
+        sqlx::query!("select partner as code, name, roles, place from partners where tenant_id = $1", tenant)
+            .fetch_all(tx.conn())
+            .await?;
+    for row in rows {
+        for role in ["supplier", "customer"] {
+            if row.roles.iter().any(|own| own == role) {
+                partners.entry(role).or_default().insert(row.code.clone());
+            }
+        }
+    }
+    Ok(Masters {
+        units: Some(units).filter(|all| !all.is_empty()),
+        items: Some(items).filter(|all| !all.is_empty()),
+        suppliers: partners.remove("supplier"),
+        customers: partners.remove("customer"),
+    })
 }
 
 /// How many exceptions an import has opened that nobody has resolved.

@@ -73,6 +73,20 @@ impl Lab {
         run(&self.ingest, wish, now(), &mut watch).await.unwrap()
     }
 
+    /// The bytes of an import's events, in their order.
+    async fn payloads(&self) -> Vec<Vec<u8>> {
+        self.site
+            .db
+            .db
+            .tx(&self.site.cx(), async |tx| {
+                let sql = "select e.payload from lifecycle_events e \
+                     join agents a on a.agent_id = e.agent_id and a.kind = 'import' order by e.agent_id, e.seq";
+                Ok::<_, platform::db::DbError>(sqlx::query_scalar(sql).fetch_all(tx.conn()).await?)
+            })
+            .await
+            .unwrap()
+    }
+
     /// How many events there are; the chain of the import must be whole.
     async fn chained(&self) -> usize {
         let payloads: Vec<(uuid::Uuid, Vec<u8>)> = self
@@ -152,6 +166,140 @@ async fn it_goes_on_where_it_was_cut_off() {
     assert_eq!(lab.site.ask("select count(*)::text from exceptions").await, "0");
     assert_eq!(lab.site.ask("select epoch::text from agents where kind = 'import'").await, "1");
     assert_eq!(lab.site.ask("select max(to_seq)::text from ingest_batches").await, "4000");
+}
+
+/// A file's lines after its head, the last one first.
+fn turned(text: &str) -> String {
+    let (head, rows) = text.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().rev().collect();
+    format!("{head}\n{}\n", rows.join("\n"))
+}
+
+/// How often an event of an import happened before the one that its stream has before it.
+const BACKWARD: &str = "select count(*)::text from (\
+    select e.occurred_at < lag(e.occurred_at) over (partition by e.agent_id order by e.seq) as back \
+    from lifecycle_events e join agents a on a.agent_id = e.agent_id and a.kind = 'import') t where back";
+
+#[tokio::test]
+async fn the_example_of_the_guide_is_imported() {
+    let lab = Lab::new().await;
+    let done = lab.run(&lab.wish("h.csv", include_str!("../../../../docs/examples/history.csv"))).await;
+    assert_eq!((done.end, done.imported, done.mistakes), (End::Done, 2, Vec::new()));
+    let named = "select number from event_references where type = 'customer'";
+    assert_eq!(lab.site.ask(named).await, "HINDVALVE");
+}
+
+#[tokio::test]
+async fn rows_count_by_their_time_wherever_they_stand() {
+    let lab = Lab::new().await;
+    let (sent, part, whole, coil) =
+        (uid("KOL", "FG", 1), uid("KOL", "SF", 1), uid("KOL", "FG", 2), uid("KOL", "RM", 1));
+    let at = |hour: u32| format!("2024-03-01T{hour:02}:00:00+05:30");
+    // The newest first.
+    let text = format!(
+        "uid,stage,action,occurred_at,item,parent,location,outcome\n\
+         {sent},DISPATCH,,{},,,,\n\
+         {sent},INSPECTION,,{},,,,passed\n\
+         {part},ASSEMBLY,delete,{},,{whole},,\n\
+         {part},ASSEMBLY,add,{},,{whole},,\n\
+         {sent},INSPECTION,,{},,,,failed\n\
+         {coil},STORAGE,,{},,,RACK-9,\n\
+         {coil},STORAGE,,{},,,RACK-8,\n\
+         {coil},GRN,,{},STEEL,,,\n\
+         {whole},COMMISSION,,{},PUMP,,,\n\
+         {part},COMMISSION,,{},GEAR,,,\n\
+         {sent},COMMISSION,,{},PUMP,,,\n",
+        at(20),
+        at(19),
+        at(17),
+        at(16),
+        at(15),
+        at(11),
+        at(10),
+        at(9),
+        at(8),
+        at(7),
+        at(6)
+    );
+    let done = lab.run(&lab.wish("h.csv", &text)).await;
+    assert_eq!((done.end, done.imported, done.exceptions), (End::Done, 11, 0));
+    lab.chained().await;
+    lab.site.project().await;
+    assert_eq!(lab.site.ask("select kind from exceptions").await, "");
+    let states = "select item || ' ' || custody || ' ' || quality || ' ' || location || ' ' || (parent_key is null) \
+        from uid_registry order by item, custody";
+    assert_eq!(
+        lab.site.ask(states).await,
+        "GEAR 1 1  true PUMP 1 1  true PUMP 4 1  true STEEL 1 1 RACK-9 true"
+    );
+    assert_eq!(lab.site.ask(BACKWARD).await, "0");
+    // Where a row stood is known still.
+    let last = lab.payloads().await.pop().unwrap();
+    assert_eq!(super::seal::line_of(&last), Some(2));
+}
+
+#[tokio::test]
+async fn a_file_out_of_order_goes_on_where_it_was_cut_off() {
+    let lab = Lab::new().await;
+    let units = 1500;
+    let wish = lab.wish("h.csv", &turned(&history(units)));
+    let first = lab.cut(&wish, 1).await;
+    assert_eq!((first.end, first.imported), (End::Stopped, 1024));
+    let second = lab.cut(&wish, 1).await;
+    assert_eq!((second.before, second.imported), (1024, 1024));
+    assert_eq!(lab.run(&wish).await.end, End::Done);
+    assert_eq!(lab.chained().await as u64, 2 * units);
+    assert_eq!(lab.site.ask(BACKWARD).await, "0");
+    assert_eq!(lab.site.ask("select count(*)::text from exceptions").await, "0");
+    let again = lab.run(&wish).await;
+    assert_eq!((again.before, again.imported), (2 * units, 0));
+}
+
+#[tokio::test]
+async fn what_rows_say_against_each_other_is_listed_too() {
+    let lab = Lab::new().await;
+    let (coil, unit) = (uid("KOL", "RM", 1), uid("KOL", "FG", 1));
+    let at = "2024-03-01T10:00:00+05:30";
+    let text = format!(
+        "uid,stage,occurred_at,item,quantity,unit,parent,inputs,supplier,reference_type,reference_number\n\
+         {coil},GRN,{at},STEEL,5000,kg,,,XYZ,po,PO-1\n\
+         {coil},GRN,{at},STEEL,5000,kg,,,XYZ,po,PO-1\n\
+         {unit},TRANSFORMATION,2024-03-02T10:00:00+05:30,PUMP,,,,{coil}=1.5 stone,,,\n\
+         {coil},STORAGE,2018-03-01T10:00:00+05:30,,,,,,,,\n\
+         {coil},PACKING,2024-03-03T10:00:00+05:30,,,,{coil},,,,\n\
+         {coil},STORAGE,2024-03-04T10:00:00+05:30,,,,,,,dispatchnote,DN-1\n"
+    );
+    let report = lab.run(&Wish { dry_run: true, ..lab.wish("h.csv", &text) }).await;
+    let told: Vec<(u64, &str)> =
+        report.mistakes.iter().map(|mistake| (mistake.line, mistake.column.as_str())).collect();
+    assert_eq!(told, [(3, "uid"), (4, "inputs"), (5, "uid"), (6, "parent"), (7, "reference_type")]);
+    assert_eq!((report.rows, report.bad), (6, 5));
+}
+
+#[tokio::test]
+async fn a_dispatch_of_a_history_names_its_customer_and_strangers_are_told_once() {
+    let lab = Lab::new().await;
+    lab.site
+        .sql(
+            "insert into partners (tenant_id, partner, name, roles) values \
+                 (app.tenant(), 'ACME', 'Acme', '{customer}'), (app.tenant(), 'XYZ', 'Xyz', '{supplier}')",
+        )
+        .await;
+    let (one, two) = (uid("KOL", "FG", 1), uid("KOL", "FG", 2));
+    let text = format!(
+        "uid,stage,occurred_at,item,supplier,supplier_lot,customer,sales_order,reference_type,reference_number\n\
+         {one},GRN,2024-03-01T10:00:00+05:30,PUMP,NOBODY,L-1,,,,\n\
+         {two},GRN,2024-03-01T10:00:00+05:30,PUMP,NOBODY,L-1,,,,\n\
+         {one},DISPATCH,2024-03-02T10:00:00+05:30,,,,ACME,SO-1,challan,DC-1\n\
+         {two},DISPATCH,2024-03-02T10:00:00+05:30,,,,BETA,,challan,DC-2\n"
+    );
+    let report = lab.run(&lab.wish("h.csv", &text)).await;
+    assert_eq!((report.end, report.imported), (End::Done, 4));
+    let told: Vec<(u64, &str)> = report.hints.iter().map(|hint| (hint.line, hint.column.as_str())).collect();
+    assert_eq!(told, [(2, "supplier"), (5, "customer")]);
+    let named = "select type || '=' || number from event_references \
+        where type in ('customer', 'so', 'challan') order by seq, ordinal";
+    assert_eq!(lab.site.ask(named).await, "challan=DC-1 so=SO-1 customer=ACME challan=DC-2 customer=BETA");
 }
 
 #[tokio::test]
@@ -258,6 +406,7 @@ fn csv_and_json_lines_make_the_same_events() {
         tenant: "SAIF".parse().unwrap(),
         plants: ["KOL".to_owned()].into(),
         leased: std::collections::BTreeMap::new(),
+        masters: super::masters::Masters::default(),
         now: now(),
     };
     let events = |form: Form, text: &str| {

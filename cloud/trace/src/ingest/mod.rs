@@ -14,6 +14,7 @@ pub mod links;
 mod masters;
 pub mod notify;
 pub mod office;
+pub mod returned;
 pub mod rows;
 pub mod service;
 pub mod store;

@@ -21,7 +21,7 @@ use super::rows::{Decoded, Defect};
 use super::store::events::{LinkOf, NoteRow};
 use super::store::registry::SecondBirth;
 use super::store::{self, Stream};
-use super::{IngestError, corrections, masters};
+use super::{IngestError, corrections, masters, returned};
 use crate::leases;
 
 /// Whose stream it is, as the certificate says.
@@ -370,6 +370,7 @@ pub(super) async fn write(
         })
         .collect();
     store::events::links_insert(tx, links).await?;
+    returned::apply(tx, stream, events).await?;
     corrections::apply(tx, stream, events, findings).await?;
     for event in events {
         findings.extend(Finding::defects(stream, &event.event.plant, event));

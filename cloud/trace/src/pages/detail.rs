@@ -6,6 +6,7 @@ use platform::i18n::Texts;
 use serde_json::Value;
 
 use super::say::{self, Zones};
+use super::words::{Codes, Words};
 
 /// One side.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub struct Side {
 
 /// Keys of a detail that say something to a person, and the texts that name them;
 /// the rest stands in the details beneath.
-const ROWS: [(&str, &str); 21] = [
+const ROWS: [(&str, &str); 24] = [
     ("stage", "trace-stage"),
     ("occurred_at", "trace-time"),
     ("claimed_at", "trace-time"),
@@ -34,6 +35,9 @@ const ROWS: [(&str, &str); 21] = [
     ("overridden_by", "trace-overridden"),
     ("reason", "trace-reason"),
     ("reference", "trace-document"),
+    ("item", "trace-item"),
+    ("quantity", "trace-quantity"),
+    ("whole", "exceptions-whole"),
     ("hold", "trace-held"),
     ("waits_for", "trace-waits"),
     ("parked_at", "trace-since"),
@@ -47,8 +51,9 @@ const SIDES: [(&str, &str); 6] = [
     ("event", "exceptions-side-event"),
     ("fact", "trace-side-fact"),
     ("against", "trace-side-against"),
-    ("first", "trace-side-fact"),
-    ("second", "trace-side-against"),
+    // Of two births the second one shows it, and is what a correction of the fact corrects.
+    ("second", "trace-side-fact"),
+    ("first", "trace-side-against"),
     ("session", "trace-side-session"),
 ];
 
@@ -62,22 +67,23 @@ const HOLD: [(&str, &str); 5] = [
 ];
 
 /// What a detail says, in the reader's language, with times in the zone of the
-/// plant that told them. `who` says who somebody is.
+/// plant that told them. `who` says who somebody in the office is, `words` what plants mean.
 #[must_use]
-pub fn sides(
+pub(super) fn sides(
     texts: &Texts,
-    zones: &Zones,
+    (zones, words): (&Zones, &Words),
     plant: &str,
     detail: &Value,
     who: &dyn Fn(&str) -> String,
 ) -> Vec<Side> {
-    let own = Side { title: String::new(), href: None, rows: rows(texts, zones, plant, detail) };
+    let said = |plant: &str, side: &Value| rows(texts, (zones, words), plant, side);
+    let own = Side { title: String::new(), href: None, rows: said(plant, detail) };
     let others = SIDES.iter().filter_map(|(key, title)| {
         let side = detail.get(key).filter(|side| side.is_object())?;
         let plant = side.get("plant").and_then(Value::as_str).unwrap_or(plant);
-        Some(Side { title: texts.t(title), href: None, rows: rows(texts, zones, plant, side) })
+        Some(Side { title: texts.t(title), href: None, rows: said(plant, side) })
     });
-    let more = [hold(texts, zones.of(plant), detail, who), differs(texts, detail)];
+    let more = [hold(texts, (zones.of(plant), words), detail, who), differs(texts, detail)];
     std::iter::once(own)
         .chain(others)
         .chain(more.into_iter().flatten())
@@ -86,13 +92,19 @@ pub fn sides(
 }
 
 /// The hold that a fact disagrees with.
-fn hold(texts: &Texts, zone: Tz, detail: &Value, who: &dyn Fn(&str) -> String) -> Option<Side> {
+fn hold(
+    texts: &Texts,
+    (zone, words): (Tz, &Words),
+    detail: &Value,
+    who: &dyn Fn(&str) -> String,
+) -> Option<Side> {
     let hold = detail.get("hold").filter(|hold| hold.is_object())?;
     let rows = HOLD.iter().filter_map(|(key, name)| {
         let text = hold.get(key)?.as_str().filter(|text| !text.is_empty())?;
         let text = match *key {
             "owner" | "placed_by" => who(text),
             "placed_at" | "released_at" => time(texts, zone, text),
+            "reason" => words.reason(texts, text),
             _ => text.to_owned(),
         };
         Some((texts.t(name), text))
@@ -106,6 +118,17 @@ pub fn people(detail: &Value) -> Vec<String> {
     let hold = detail.get("hold");
     let one = |key: &str| hold?.get(key)?.as_str().map(str::to_owned);
     ["owner", "placed_by"].into_iter().filter_map(one).collect()
+}
+
+/// Codes of plants that a detail shows: who did it, and why.
+pub(super) fn codes(detail: &Value, codes: &mut Codes) {
+    let sides = SIDES.iter().filter_map(|(key, _)| detail.get(key));
+    for side in sides.chain(detail.get("hold")).chain([detail]) {
+        let text = |key: &str| side.get(key).and_then(Value::as_str).unwrap_or_default();
+        codes.person(text("operator"));
+        codes.person(text("overridden_by"));
+        codes.reason(text("reason"));
+    }
 }
 
 /// What stands in the database beside what an event's bytes say.
@@ -126,7 +149,7 @@ fn time(texts: &Texts, zone: Tz, text: &str) -> String {
     }
 }
 
-fn rows(texts: &Texts, zones: &Zones, plant: &str, side: &Value) -> Vec<(String, String)> {
+fn rows(texts: &Texts, (zones, words): (&Zones, &Words), plant: &str, side: &Value) -> Vec<(String, String)> {
     let said = |key: &str| {
         let text = match side.get(key)? {
             Value::String(text) => text.clone(),
@@ -136,6 +159,12 @@ fn rows(texts: &Texts, zones: &Zones, plant: &str, side: &Value) -> Vec<(String,
         let text = match key {
             "stage" => say::stage(texts, &text),
             "waits_for" => say::name(texts, "waits", &text),
+            "operator" | "overridden_by" => words.person(&text).to_owned(),
+            "reason" => words.reason(texts, &text),
+            "quantity" => {
+                let unit = side.get("unit").and_then(Value::as_str).unwrap_or_default();
+                format!("{text} {}", words.unit(unit)).trim_end().to_owned()
+            }
             "what" => texts.or(&format!("exceptions-altered-{text}"), &text),
             _ if key.ends_with("_at") => time(texts, zones.of(plant), &text),
             _ => text,
@@ -162,13 +191,15 @@ mod tests {
         for wait in crate::projection::waits::ALL {
             assert!(all.has(&format!("trace-waits-{}", wait.waits_for)), "{}", wait.waits_for);
         }
+        let words = Words::told([("P-1001", "Ananya Sen")], [("SUSPECT_LOT", "Suspect lot")]);
         let zones = Zones::new(vec![("KOL".into(), "Asia/Kolkata".into())], chrono_tz::Tz::UTC);
         let detail = json!({
             "uid": "UID-SAIF-KOL-RM-000001-A7",
             "fact": { "stage": "DISPATCH", "plant": "KOL", "occurred_at": "2025-01-15T10:30:00Z", "epoch": 1 },
             "against": null,
         });
-        let english = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &detail, &str::to_owned);
+        let english =
+            sides(&Texts::new(all.clone(), Lang::En), (&zones, &words), "", &detail, &str::to_owned);
         assert_eq!(english.len(), 1);
         assert_eq!(english[0].rows[0], ("Stage".into(), "Dispatched".into()));
         assert!(
@@ -180,18 +211,41 @@ mod tests {
             "event": { "stage": "DISPATCH", "agent_name": "KOL-1", "seq": "7" },
             "differs": [{ "column": "outcome", "stored": "2", "said": null }],
         });
-        let told = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &altered, &str::to_owned);
+        let told = sides(&Texts::new(all.clone(), Lang::En), (&zones, &words), "", &altered, &str::to_owned);
         let [problem, event, differs] = told.as_slice() else { panic!("{told:?}") };
         assert!(!problem.rows[0].1.contains("columns say") && problem.rows[0].1 != "columns", "{problem:?}");
         assert!(event.rows.contains(&("Agent".into(), "KOL-1".into())), "{event:?}");
         assert!(differs.rows[0].0 == "outcome" && differs.rows[0].1.contains('2'), "{differs:?}");
         let held = json!({ "hold": { "hold_id": "H", "reason": "crack", "placed_by": "user:1" } });
-        let told = sides(&Texts::new(all.clone(), Lang::En), &zones, "", &held, &|_| "Asha".into());
+        let told = sides(&Texts::new(all.clone(), Lang::En), (&zones, &words), "", &held, &|_| "Asha".into());
         assert_eq!(told[0].href.as_deref(), Some("/holds/H"));
         let values: Vec<&str> = told[0].rows.iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(values, ["crack", "Asha"]);
         assert_eq!(people(&held), ["user:1"]);
-        let hindi = sides(&Texts::new(all, Lang::Hi), &zones, "", &detail, &str::to_owned);
+        let born = json!({
+            "first": { "stage": "GRN", "operator": "P-1001", "item": "STEEL", "quantity": "25.5", "unit": "kg" },
+            "second": { "stage": "COMMISSION", "reason": "SUSPECT_LOT", "whole": "UID-X" },
+        });
+        let told = sides(&Texts::new(all.clone(), Lang::En), (&zones, &words), "", &born, &str::to_owned);
+        // What "Correct what shows it" corrects is the second one.
+        let [second, first] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            (second.title.as_str(), first.title.as_str()),
+            ("What shows it", "What it disagrees with")
+        );
+        let values = |side: &Side| side.rows.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
+        assert!(
+            values(first).ends_with(&["Ananya Sen".into(), "STEEL".into(), "25.5 kg".into()]),
+            "{first:?}"
+        );
+        assert!(values(second).ends_with(&["Suspect lot".into(), "UID-X".into()]), "{second:?}");
+        let mut shown = Codes::default();
+        codes(&born, &mut shown);
+        let mut wanted = Codes::default();
+        wanted.person("P-1001");
+        wanted.reason("SUSPECT_LOT");
+        assert_eq!(shown, wanted);
+        let hindi = sides(&Texts::new(all, Lang::Hi), (&zones, &words), "", &detail, &str::to_owned);
         assert_ne!(hindi[0].rows[0], english[0].rows[0]);
     }
 }

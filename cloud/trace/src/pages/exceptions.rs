@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::detail::{self, Side};
 use super::say::{self, Zones};
 use super::who::Names;
+use super::words::{Codes, Words};
 use crate::exceptions::model::{
     ExceptionAssign, ExceptionCount, ExceptionDetail, ExceptionPage, ExceptionReopen, ExceptionResolve,
     ExceptionView,
@@ -65,6 +66,7 @@ struct Told<'a> {
     caller: &'a Caller,
     zones: Zones,
     names: Names,
+    words: Words,
     now: DateTime<Utc>,
 }
 
@@ -89,15 +91,17 @@ pub(super) async fn page(
     service::asked_for(&state.db, &cx, &caller.texts, &filter).await?;
     let page = service::list(&state.db, &cx, filter, asked.after.as_deref(), 50).await.map_err(said)?;
     let counts = service::counts(&state.db, &cx).await.map_err(said)?;
-    let mut actors = Vec::new();
+    let (mut actors, mut codes) = (Vec::new(), Codes::default());
     for one in &page.exceptions {
+        detail::codes(&one.detail, &mut codes);
         actors.extend(one.assigned_to.as_ref().map(|id| format!("user:{id}")));
         actors.extend(one.resolved_by.clone());
         actors.extend(detail::people(&one.detail));
     }
     let names = Names::read(&state, &caller, actors.iter().map(String::as_str)).await?;
     let now = Utc::now();
-    let told = Told { caller: &caller, zones: zones(&state, &caller).await?, names, now };
+    let words = Words::read(&state, &caller, &codes).await?;
+    let told = Told { caller: &caller, zones: zones(&state, &caller).await?, names, words, now };
     let (kind, plant) = (asked.kind, asked.plant);
     let list = told.list((&tab, person.is_some()), (&kind, &plant), &page)?;
     let shell = Shell::new(&state, &caller, caller.t("trace-exceptions-title"), "/exceptions");
@@ -164,7 +168,8 @@ impl<'a> Told<'a> {
             one.resolution.as_deref().map(|how| say::resolution(texts, how)),
         ];
         let how: Vec<String> = how.into_iter().flatten().collect();
-        let sides = detail::sides(texts, &self.zones, &one.plant, &one.detail, &|id| self.who(id));
+        let sides =
+            detail::sides(texts, (&self.zones, &self.words), &one.plant, &one.detail, &|id| self.who(id));
         let row = Row::new([
             Cell::text(say::exception(texts, &one.kind)),
             Cell::code(uid).to(format!("/trace/{uid}")),
@@ -201,6 +206,7 @@ struct One<'a> {
     now: DateTime<Utc>,
     it: ExceptionDetail,
     names: Names,
+    words: Words,
     /// Whom it can be given to: id and name.
     people: Vec<(Uuid, String)>,
     me: Option<Uuid>,
@@ -268,6 +274,9 @@ async fn show(
         .collect();
     people.sort_by_key(|one| one.1.to_lowercase());
     let title = say::exception(&caller.texts, &it.exception.kind);
+    let mut codes = Codes::default();
+    detail::codes(&it.exception.detail, &mut codes);
+    let words = Words::read(state, caller, &codes).await?;
     let zones = zones(state, caller).await?;
     let view = One {
         texts: &caller.texts,
@@ -275,6 +284,7 @@ async fn show(
         now: Utc::now(),
         it,
         names,
+        words,
         people,
         me: caller.person().ok(),
         may_resolve,
@@ -375,7 +385,8 @@ pub(super) async fn reopen(
 impl One<'_> {
     fn sides(&self) -> Vec<Side> {
         let one = &self.it.exception;
-        detail::sides(self.texts, &self.zones, &one.plant, &one.detail, &|id| self.who(id))
+        let said = (&self.zones, &self.words);
+        detail::sides(self.texts, said, &one.plant, &one.detail, &|id| self.who(id))
     }
 
     fn who(&self, id: &str) -> String {

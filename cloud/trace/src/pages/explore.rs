@@ -22,11 +22,14 @@ use crate::explore::picture::{self, Corner, Drawing, Node, Pictured, Shape};
 use crate::explore::places::{self, Customer, Document, LotPage, Passes, Who};
 use crate::explore::report::{Report, report_in};
 use crate::genealogy::Genealogy;
-use crate::rights::TRACE_READ;
+use crate::holds::deliveries::by_plant;
+use crate::rights::{HOLD_PLACE, TRACE_READ};
 use axum::Extension;
 
 /// Nodes of each direction that the page of a report shows; its files hold all.
 const SHOWN: usize = 500;
+/// Entries of a list where a walk ends, on that page.
+const SHOWN_ENDS: usize = 500;
 
 /// Whether the caller may go to a page of another part, where that part is there.
 pub(super) fn leads_to(state: &AppState, caller: &Caller, href: &str) -> bool {
@@ -49,6 +52,9 @@ struct Lot<'a> {
     texts: &'a Texts,
     zones: Zones,
     page: LotPage,
+    /// At which plants its deliveries are.
+    delivered: String,
+    holds: bool,
     recalls: bool,
 }
 
@@ -75,9 +81,11 @@ pub(super) async fn lot(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let title = caller.texts.t1("trace-lot-title", "lot", &page.lot.supplier_lot);
     let recalls = leads_to(&state, &caller, "/recalls");
+    let delivered = say::delivered(&caller.texts, &by_plant(&page.deliveries));
+    let holds = caller.may(&HOLD_PLACE);
     Shell::new(&state, &caller, title, "/trace")
         .under("/trace", caller.t("trace-search-title"))
-        .page(&headers, &Lot { texts: &caller.texts, zones, page, recalls })
+        .page(&headers, &Lot { texts: &caller.texts, zones, page, delivered, holds, recalls })
 }
 
 #[derive(Template)]
@@ -218,14 +226,12 @@ async fn passes(
         .db
         .tx(&caller.at(&TRACE_READ), async |tx| {
             let now = Utc::now();
-            let zone = match who {
-                Who::Machine => places::machine_zone(tx, code, &asked.plant).await?.unwrap_or(caller.zone),
-                Who::Operator => caller.zone,
-            };
+            // Where the clocks of plants differ, what is typed on the page is by the reader's.
+            let zone = places::clock_of(tx, who, code, &asked.plant).await?.unwrap_or(caller.zone);
             // A window that is none is told beside the usual one.
-            let (span, error) = match places::window_of(&asked.from, &asked.to, zone, now) {
+            let (span, error) = match places::window_of(&asked.from, &asked.to, Some(zone), now) {
                 Ok(span) => (span, None),
-                Err(error) => (places::window_of("", "", zone, now)?, error.field()),
+                Err(error) => (places::window_of("", "", Some(zone), now)?, error.field()),
             };
             let page = places::passes_in(tx, (who, code, &asked.plant), span, &at, now).await?;
             Ok::<_, TraceError>((page, Zones::read(tx, caller.zone).await?, zone, error))
@@ -547,7 +553,14 @@ pub(super) async fn report(
     headers: HeaderMap,
     Path(uid): Path<String>,
 ) -> Result<Response, Problem> {
-    let (report, zones) = made(&state, &genealogy, &caller, &uid).await?;
+    let (mut report, zones) = made(&state, &genealogy, &caller, &uid).await?;
+    // A browser gets no list of thousands: the files have them.
+    if let Some(found) = &mut report.backward.sources {
+        found.shorten(SHOWN_ENDS);
+    }
+    if let Some(found) = &mut report.forward.destinations {
+        found.shorten(SHOWN_ENDS);
+    }
     let title = report.trace.uid.clone();
     let words = Words::read(&state, &caller, &Codes::of_report(&report)).await?;
     let view = ReportPage { texts: &caller.texts, zones, words, report, shown: SHOWN };

@@ -94,6 +94,7 @@ async fn any_code_leads_to_its_page() {
         ("acme", "customer", "/trace/customer/ACME"),
         ("oven-2", "machine", "/trace/machine/OVEN-2"),
         ("op-7", "operator", "/trace/operator/op-7"),
+        ("xyz", "lot", "/trace/lot/01900000-0000-7000-8000-000000000001"),
     ] {
         assert_eq!(leads(code).await, [(kind.to_owned(), path.to_owned())], "{code}");
         let (status, page) = web.get(path).await;
@@ -124,9 +125,14 @@ async fn any_code_leads_to_its_page() {
         assert_eq!(web.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(web.get(&format!("/api/v1{path}")).await.0, StatusCode::NOT_FOUND, "{path}");
     }
-    // A code alone leads on; a machine with a time as well.
-    let (status, _) = web.get("/trace?q=OVEN-2").await;
-    assert_eq!(status, StatusCode::SEE_OTHER);
+    // A code that is one thing is gone to at once, also where labels are of it; a machine with a
+    // time as well.
+    for code in ["OVEN-2", "HEAT-77", "GRN-2025-045", "so-9", "ACME", "XYZ"] {
+        let (status, _) = web.get(&format!("/trace?q={code}")).await;
+        assert_eq!(status, StatusCode::SEE_OTHER, "{code}");
+    }
+    let (status, page) = web.get("/trace?q=HEAT-7").await;
+    assert!(status == StatusCode::OK && page.contains("HEAT-77"), "what begins so is listed: {page}");
     let (status, _) = web.get("/trace?q=oven-2%202025-01-21%2012:00-13:00").await;
     assert_eq!(status, StatusCode::SEE_OTHER);
     let (status, _) = web.get("/trace?q=PRESS%202025-01-21").await;
@@ -158,6 +164,39 @@ async fn a_machines_window_tells_units_and_marks_readings() {
     assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
     let (status, page) = web.get("/trace/machine/OVEN-2?from=soon").await;
     assert!(status == StatusCode::OK && page.contains("role=\"alert\""), "{page}");
+}
+
+#[tokio::test]
+async fn a_time_without_an_offset_is_by_the_plants_clock_or_refused() {
+    let site = story().await;
+    let web = Web::new(&site, Scope::Read).await;
+    site.sql("update plants set time_zone = 'Asia/Kolkata' where tenant_id = app.tenant()").await;
+    // Neither the machine nor the person is a master; 12:00 UTC is 17:30 there.
+    let local = "from=2025-01-21T17:30&to=2025-01-21T18:30";
+    for place in ["machine/OVEN-2", "operator/op-7"] {
+        let found = web.json(&format!("/api/v1/trace/{place}?{local}")).await;
+        assert_eq!(found["from"], "2025-01-21T12:00:00Z", "{place}");
+        assert_eq!(found["passes"][0]["units"][0]["uid"], motor(2), "{place}");
+    }
+    site.sql("update plants set time_zone = 'Europe/Berlin' where tenant_id = app.tenant() and code = 'VSK'")
+        .await;
+    for place in ["machine/OVEN-2", "operator/op-7"] {
+        let (status, told) = web.get(&format!("/api/v1/trace/{place}?{local}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{place}");
+        assert!(told.contains("offset") && told.contains("plant"), "{told}");
+        let found = web.json(&format!("/api/v1/trace/{place}?{local}&plant=KOL")).await;
+        assert_eq!(found["passes"].as_array().unwrap().len(), 1, "{place}");
+        let exact = "from=2025-01-21T17:30:00%2B05:30&to=2025-01-21T18:30:00%2B05:30";
+        let found = web.json(&format!("/api/v1/trace/{place}?{exact}")).await;
+        assert_eq!(found["passes"].as_array().unwrap().len(), 1, "{place}");
+        let (status, _) = web.get(&format!("/trace/{place}?{local}")).await;
+        assert_eq!(status, StatusCode::OK, "the page reads it by the reader's clock");
+    }
+    // Where a machine stands is known: its clock counts.
+    site.sql("insert into machines (tenant_id, machine, name, plant) values (app.tenant(), 'OVEN-2', 'Oven', 'KOL')")
+        .await;
+    let found = web.json(&format!("/api/v1/trace/machine/OVEN-2?{local}")).await;
+    assert_eq!(found["passes"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -318,8 +357,10 @@ async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
             report::report_in(tx, &Genealogy::default(), &motor, chrono::Utc::now()).await
         })
         .await;
-    let sheets =
-        crate::explore::report_sheets::sheets(&report.unwrap(), &super::tests::english(), &Words::default());
+    let zone = chrono_tz::Asia::Kolkata;
+    let english = super::tests::english();
+    let mut report = report.unwrap();
+    let sheets = crate::explore::report_sheets::sheets(&report, &english, &Words::default(), zone);
     let names: Vec<_> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
     assert_eq!(names.len(), 7, "{names:?}");
     let cells: Vec<String> =
@@ -327,6 +368,30 @@ async fn a_report_holds_all_of_it_as_page_json_and_workbook() {
     assert!(cells.iter().any(|cell| cell.contains("'=cmd|x")), "{cells:?}");
     assert!(!cells.iter().any(|cell| cell.starts_with("\"=")), "{cells:?}");
     assert!(platform::web::workbook(&sheets).unwrap().starts_with(b"PK"));
+    // Details stand in columns of their own, numbers as numbers, times by the reader's clock.
+    let sent = &sheets[6];
+    assert_eq!(sent.heads[5], "Time (Asia/Kolkata)");
+    assert_eq!(sent.times, [5]);
+    assert_eq!(sent.heads.len(), 10);
+    let row = &sent.rows[0];
+    assert_eq!(row[2], motor.as_str());
+    assert_eq!(row[3], "ACME");
+    assert_eq!(row[4], "DN/2");
+    assert_eq!(row[5], "2025-01-21T18:20:00");
+    let reading = &sheets[2].rows[0];
+    assert_eq!(reading[4], 240.0);
+    assert_eq!(reading[6], 180.0);
+    assert_eq!(reading[7], 200.0);
+    assert!(sheets.iter().all(|sheet| !sheet.rows.iter().any(|row| row[0].to_string().contains('▲'))));
+    // Each sheet says for itself that it does not hold all.
+    report.forward.destinations.as_mut().unwrap().cut = true;
+    report.trace.more_events = true;
+    let sheets = crate::explore::report_sheets::sheets(&report, &english, &Words::default(), zone);
+    let told: Vec<bool> = sheets
+        .iter()
+        .map(|sheet| sheet.rows.first().is_some_and(|row| row[0].to_string().contains("Not everything")))
+        .collect();
+    assert_eq!(told, [false, true, true, false, false, false, true]);
     for sheet in &sheets {
         for row in &sheet.rows {
             assert!(row.len() <= sheet.heads.len(), "{}", sheet.name);
@@ -402,7 +467,8 @@ async fn a_history_is_told_in_words() {
     let texts = super::tests::english();
     let zones = Zones::new(Vec::new(), chrono_tz::UTC);
     let paper = crate::explore::report_paper::data(&report, &texts, (&zones, &words), "Saif Ltd").to_string();
-    let cells: Vec<_> = sheets(&report, &texts, &words).into_iter().flat_map(|sheet| sheet.rows).collect();
+    let cells: Vec<_> =
+        sheets(&report, &texts, &words, chrono_tz::UTC).into_iter().flat_map(|sheet| sheet.rows).collect();
     let cells = format!("{cells:?}");
     for word in ["Hairline crack", "It is held", "OWN-WORDS", "Anil Das", "op-8", "°C"] {
         assert!(paper.contains(word), "{word} in {paper}");
@@ -487,6 +553,46 @@ async fn the_report_is_printed_in_the_readers_language_and_says_how_far_it_reach
 }
 
 #[tokio::test]
+async fn a_report_holds_the_shipments_that_a_page_has_no_room_for() {
+    let mut site = Site::new().await;
+    example(&mut site);
+    let mut sent = event(Stage::Dispatch, "2025-01-22T10:00:00Z")
+        .document("desadv", "DN/9")
+        .document("customer", "ACME");
+    for number in 1..=510 {
+        site.say(
+            "KOL",
+            event(Stage::Assembly, "2025-01-21T10:00:00Z")
+                .action(Action::Add)
+                .mint(&motor(number), Role::Parent, "MOTOR")
+                .part(EXAMPLE, Role::Child),
+        );
+        sent = sent.part(&motor(number), Role::Subject);
+    }
+    site.say("KOL", sent);
+    site.settle().await;
+    let web = Web::new(&site, Scope::Read).await;
+    let report = web.json(&format!("/api/v1/trace/{EXAMPLE}/report")).await;
+    let ends = &report["forward"]["destinations"];
+    assert_eq!(ends["dispatches"].as_array().unwrap().len(), 510);
+    assert_eq!((ends["cut"].as_bool(), report["cut"].as_bool()), (Some(false), Some(false)));
+    let (_, page) = web.get(&format!("/trace/{EXAMPLE}/report")).await;
+    assert!(page.contains("Only the first 500"), "the page says what it leaves out");
+    // What a file cannot hold is said at its top, wherever it was cut.
+    let found: Result<report::Report, TraceError> = site
+        .db
+        .db
+        .tx(&site.cx(), async |tx| {
+            report::report_in(tx, &Genealogy::default(), EXAMPLE, chrono::Utc::now()).await
+        })
+        .await;
+    let mut found = found.unwrap();
+    assert!(!report::ends_cut(&found.forward));
+    found.forward.destinations.as_mut().unwrap().shorten(500);
+    assert!(report::ends_cut(&found.forward) && !report::is_cut(&found.forward));
+}
+
+#[tokio::test]
 async fn rights_at_one_plant_reach_no_further() {
     let site = story().await;
     let plants = platform::ctx::Plants::some(["VSK"]);
@@ -498,7 +604,7 @@ async fn rights_at_one_plant_reach_no_further() {
         .db
         .db
         .tx(&cx, async |tx| {
-            for code in ["HEAT-77", "GRN-2025-045", "DN/1", "SO-9", "OVEN-2", "op-7"] {
+            for code in ["HEAT-77", "XYZ", "GRN-2025-045", "DN/1", "SO-9", "OVEN-2", "op-7"] {
                 assert_eq!(places::leads_in(tx, code).await?, [], "{code}");
             }
             for code in ["PRESS-9", "op-9", "CH-9"] {

@@ -103,6 +103,25 @@ impl Page<'_> {
         Class::ALL.into_iter().map(of).collect()
     }
 
+    /// The states of units that it holds, or held: of one that is `free` again, or of all once
+    /// it is released, it is not known here whether another holds them.
+    fn states(&self, life: &str, quality: &str, custody: &str, free: bool) -> String {
+        let held = self.hold.status == "placed" && !free;
+        say::states(self.texts, (life, quality, custody), held)
+    }
+
+    /// Where what was asked for is shown, besides units.
+    fn asked_at(&self) -> Option<String> {
+        let asked = &self.hold.asked;
+        let id = asked.id?;
+        match asked.what.as_str() {
+            "lot" => Some(format!("/trace/lot/{id}")),
+            "scope" => Some(format!("/suspects/scopes/{id}")),
+            "recall" => Some(format!("/recalls/{id}")),
+            _ => None,
+        }
+    }
+
     /// A word of holds, in the reader's language.
     fn said(&self, prefix: &str, word: &str) -> String {
         self.texts.or(&format!("holds-{prefix}-{}", word.replace('.', "-")), word)

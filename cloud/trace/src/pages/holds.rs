@@ -22,6 +22,7 @@ use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
 use crate::genealogy::Genealogy;
 use crate::holds::HoldError;
+use crate::holds::deliveries::{self, Delivery, by_plant};
 use crate::holds::store::one;
 use crate::holds::view::{HoldPreview, preview};
 use crate::ingest::Committed;
@@ -34,6 +35,7 @@ struct Asked {
     status: String,
     after: Option<String>,
     uid: String,
+    lot: String,
     scope: String,
     descendants: Option<String>,
 }
@@ -43,6 +45,8 @@ struct Asked {
 #[serde(default)]
 pub(super) struct Typed {
     uid: String,
+    /// Id of a lot, in the place of a UID.
+    lot: String,
     /// Id of a kept scope, in the place of a UID.
     scope: String,
     /// A code that is offered, unless a text is typed.
@@ -51,22 +55,24 @@ pub(super) struct Typed {
     owner: String,
     notes: String,
     whole_lot: Option<String>,
+    delivery_only: Option<String>,
     descendants: Option<String>,
 }
 
 impl Typed {
-    /// What is meant by it; a scope that is none is no wish.
+    /// What is meant by it; a scope or a lot that is none is no wish.
     fn wish(&self) -> Result<Wish, HoldError> {
-        let scope = match self.scope.trim() {
-            "" => None,
-            scope => Some(scope.parse().map_err(|_| HoldError::Unknown)?),
+        let id = |typed: &str| match typed.trim() {
+            "" => Ok(None),
+            id => id.parse().map(Some).map_err(|_| HoldError::Unknown),
         };
         let typed = self.reason.trim();
         Ok(Wish {
             uid: self.uid.clone(),
-            lot: None,
+            lot: id(&self.lot)?,
             whole_lot: self.whole_lot.is_some(),
-            scope,
+            delivery_only: self.delivery_only.is_some(),
+            scope: id(&self.scope)?,
             descendants: self.descendants.is_some(),
             reason: if typed.is_empty() { self.code.clone() } else { typed.to_owned() },
             owner: self.owner.clone(),
@@ -118,6 +124,11 @@ struct Page<'a> {
     typed: &'a Typed,
     /// Of the scope that is to be held.
     scope_name: String,
+    /// Of the lot that is to be held.
+    lot_name: String,
+    /// How many deliveries of it there are, and where.
+    deliveries: usize,
+    delivered: String,
     /// For who may place one.
     fields: Option<Fields<'a>>,
     list: List<'a>,
@@ -134,7 +145,9 @@ struct Release<'a> {
 fn fields<'a>(texts: &'a Texts, typed: &Typed, offered: Offered, error: Option<String>) -> Fields<'a> {
     let needs_reason = offered.reasons.is_empty();
     let mut fields = Fields::new(texts, "/holds/look", texts.t("holds-look")).asks().danger().told(error);
-    if typed.scope.is_empty() {
+    if !typed.lot.is_empty() {
+        fields = fields.hidden("lot", &typed.lot);
+    } else if typed.scope.is_empty() {
         let target = Input::text("uid", texts.t("trace-holds-target")).value(&typed.uid);
         fields = fields.inputs([target.required().code()]);
     } else {
@@ -155,9 +168,13 @@ fn fields<'a>(texts: &'a Texts, typed: &Typed, offered: Offered, error: Option<S
         Input::choice("owner", texts.t("holds-owner"), people).value(&typed.owner),
         Input::lines("notes", texts.t("holds-notes")).value(&typed.notes).longest(2000),
     ]);
-    if typed.scope.is_empty() {
+    if typed.scope.is_empty() && typed.lot.is_empty() {
         let said = texts.t("trace-holds-whole-lot");
         fields = fields.inputs([Input::tick("whole_lot", said, typed.whole_lot.is_some())]);
+    }
+    if typed.scope.is_empty() {
+        let said = texts.t("trace-holds-delivery-only");
+        fields = fields.inputs([Input::tick("delivery_only", said, typed.delivery_only.is_some())]);
     }
     let said = texts.t("trace-holds-descendants");
     fields.inputs([Input::tick("descendants", said, typed.descendants.is_some())])
@@ -208,6 +225,15 @@ struct Look<'a> {
     texts: &'a Texts,
     typed: &'a Typed,
     found: HoldPreview,
+    /// Where the deliveries of its lot are.
+    delivered: String,
+}
+
+impl Look<'_> {
+    /// The states of units that are not held by this yet.
+    fn states(&self, life: &str, quality: &str, custody: &str) -> String {
+        say::states(self.texts, (life, quality, custody), false)
+    }
 }
 
 /// `GET /holds`
@@ -219,9 +245,9 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.require_somewhere(&HOLD_READ)?;
     let asked = query::<Asked>(&uri)?;
-    let typed =
-        Typed { uid: asked.uid, scope: asked.scope, descendants: asked.descendants, ..Typed::default() };
-    show(&state, &caller, &headers, &asked.status, asked.after.as_deref(), &typed, None).await
+    let Asked { status, after, uid, lot, scope, descendants } = asked;
+    let typed = Typed { uid, lot, scope, descendants, ..Typed::default() };
+    show(&state, &caller, &headers, &status, after.as_deref(), &typed, None).await
 }
 
 async fn show(
@@ -253,6 +279,7 @@ async fn show(
         }
         Err(_) => None,
     };
+    let (lot_name, deliveries) = lot(state, caller, typed).await?;
     let fields = if caller.may(&HOLD_PLACE) {
         Some(fields(&caller.texts, typed, offered(state, caller).await?, error))
     } else {
@@ -263,10 +290,26 @@ async fn show(
         typed,
         // One that is gone is told when it is asked for; until then it is called as it came.
         scope_name: scope_name.unwrap_or_else(|| typed.scope.clone()),
+        lot_name,
+        deliveries: deliveries.len(),
+        delivered: say::delivered(&caller.texts, &by_plant(&deliveries)),
         fields,
         list: list(caller, status, &page, &words)?,
     };
     shell.page(headers, &view)
+}
+
+/// The lot that is to be held, as it is called, and its deliveries. One that the caller's plants
+/// never had, or that is none, is called as it came.
+async fn lot(state: &AppState, caller: &Caller, typed: &Typed) -> Result<(String, Vec<Delivery>), Problem> {
+    let Ok(id) = typed.lot.trim().parse::<Uuid>() else {
+        return Ok((typed.lot.clone(), Vec::new()));
+    };
+    let found = state
+        .db
+        .tx(&caller.at(&HOLD_PLACE), async |tx| Ok::<_, DbError>(deliveries::named(tx, id).await?))
+        .await?;
+    Ok(found.unwrap_or_else(|| (typed.lot.clone(), Vec::new())))
 }
 
 /// `GET /holds/look`: what a hold would hold, before it is placed.
@@ -288,7 +331,8 @@ pub(super) async fn look(
         Ok(found) => {
             let shell = Shell::new(&state, &caller, caller.t("trace-holds-place"), "/holds")
                 .under("/holds", caller.t("trace-holds-title"));
-            shell.page(&headers, &Look { texts: &caller.texts, typed: &typed, found })
+            let delivered = say::delivered(&caller.texts, &by_plant(&found.deliveries));
+            shell.page(&headers, &Look { texts: &caller.texts, typed: &typed, found, delivered })
         }
         Err(error) => wrong(&state, &caller, &headers, &typed, error).await,
     }

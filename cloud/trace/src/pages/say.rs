@@ -65,6 +65,7 @@ pub fn resolution(texts: &Texts, how: &str) -> String {
     match how {
         crate::exceptions::WITHDRAWN => texts.t("trace-withdrawn"),
         crate::exceptions::FOUND_AGAIN => texts.t("exceptions-found-again"),
+        crate::exceptions::TOLD_AS_GAP => texts.t("exceptions-told-as-gap"),
         _ => how.to_owned(),
     }
 }
@@ -82,6 +83,20 @@ pub fn exception(texts: &Texts, kind: &str) -> String {
 /// A state or other name under a prefix, such as `life` and `active`.
 pub fn name(texts: &Texts, prefix: &str, value: &str) -> String {
     texts.or(&format!("trace-{prefix}-{value}"), value)
+}
+
+/// The states of a unit in one line, by a hold that it is under or was: what is held is called
+/// so, and nothing is called free to use that is held, or can be used no more.
+pub fn states(texts: &Texts, (life, quality, custody): (&str, &str, &str), held: bool) -> String {
+    let mut said = vec![name(texts, "life", life)];
+    if quality != "unrestricted" || (!held && life == "active") {
+        said.push(name(texts, "quality", quality));
+    }
+    if held {
+        said.push(texts.t("trace-held"));
+    }
+    said.push(name(texts, "custody", custody));
+    said.join(" · ")
 }
 
 /// The heading of a tree.
@@ -164,6 +179,12 @@ pub fn number(texts: &Texts, n: impl Whole) -> String {
 /// A text with a count.
 pub fn count(texts: &Texts, key: &str, n: impl Whole) -> String {
     texts.count(key, n.whole())
+}
+
+/// How many deliveries of a lot are at which plants.
+pub fn delivered(texts: &Texts, at: &[(String, usize)]) -> String {
+    let each = at.iter().map(|(plant, count)| format!("{plant} {}", number(texts, *count)));
+    each.collect::<Vec<_>>().join(" · ")
 }
 
 /// A text as a part of an address.

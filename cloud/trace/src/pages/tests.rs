@@ -240,7 +240,13 @@ async fn a_hold_is_placed_seen_and_released() {
     let (status, page) = web.get(&format!("/holds/{id}")).await;
     assert_eq!(status, StatusCode::OK, "{page}");
     assert!(page.contains(EXAMPLE) && page.contains("Before the plant had the hold"), "{page}");
+    // Whoever reads it at night sees that it is held, and what was asked for.
+    assert!(page.contains("Held") && !page.contains("Free to use"), "{page}");
+    assert!(page.contains("With everything made of it"), "{page}");
     let one = web.json(&format!("/api/v1/holds/{id}")).await;
+    let asked = &one["asked"];
+    assert_eq!((asked["what"].as_str(), asked["uid"].as_str()), (Some("label"), Some(EXAMPLE)));
+    assert_eq!(asked["descendants"], true);
     assert_eq!(
         (one["members"].as_i64(), one["history"][0]["action"].as_str()),
         (Some(3), Some("hold.place"))
@@ -274,6 +280,64 @@ async fn a_hold_is_placed_seen_and_released() {
     assert_eq!(status, StatusCode::FORBIDDEN);
     let (_, page) = reader.get("/holds").await;
     assert!(!page.contains("action=\"/holds/look\""));
+}
+
+#[test]
+fn nothing_that_is_held_or_gone_is_called_free_to_use() {
+    let texts = english();
+    let said = |life, quality, held| super::say::states(&texts, (life, quality, "location"), held);
+    assert_eq!(said("active", "unrestricted", true), "Active · Held · At a location");
+    assert_eq!(said("active", "rejected", true), "Active · Rejected · Held · At a location");
+    assert_eq!(said("scrapped", "unrestricted", false), "Scrapped · At a location");
+    assert_eq!(said("active", "unrestricted", false), "Active · Free to use · At a location");
+}
+
+#[tokio::test]
+async fn a_lot_that_came_in_two_deliveries_says_so_wherever_it_may_be_held() {
+    let mut site = story().await;
+    let second = "01900000-0000-7000-8000-000000000002".parse::<uuid::Uuid>().unwrap();
+    let mut grn =
+        event(Stage::Grn, "2025-01-19T08:00:00Z").mint(&uid("VSK", "RM", 7), Role::Subject, "STEEL-10");
+    grn.lots.push(proto::v1::Lot {
+        lot_id: second.as_bytes().to_vec(),
+        item: "STEEL-10".into(),
+        supplier: "XYZ".into(),
+        supplier_lot: "HEAT-77".into(),
+        ..Default::default()
+    });
+    grn.subjects[0].lot_id = second.as_bytes().to_vec();
+    site.say("VSK", grn);
+    site.settle().await;
+    let web = Web::new(&site, Scope::Write).await;
+    let first = "01900000-0000-7000-8000-000000000001";
+    let lot = web.json(&format!("/api/v1/trace/lot/{first}")).await;
+    assert_eq!(lot["deliveries"].as_array().unwrap().len(), 2, "{lot}");
+    let (_, page) = web.get(&format!("/trace/lot/{first}")).await;
+    assert!(page.contains("2 deliveries") && page.contains("VSK 1"), "{page}");
+    assert!(page.contains(&format!("/holds?lot={first}")), "{page}");
+    let (_, page) = web.get(&format!("/holds?lot={first}")).await;
+    for said in ["2 deliveries", "HEAT-77", "name=\"delivery_only\""] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let (status, page) = web.get(&format!("/holds/look?lot={first}&reason=crack")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("All of them are held") && page.contains(first), "{page}");
+    let (_, page) = web.get(&format!("/holds/look?lot={first}&reason=crack&delivery_only=1")).await;
+    assert!(page.contains("the named one alone"), "{page}");
+    let form = "application/x-www-form-urlencoded";
+    let (status, _) = web.send("POST", "/holds", form, &format!("lot={first}&reason=crack")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let id = web.json("/api/v1/holds").await["holds"][0]["hold_id"].as_str().unwrap().to_owned();
+    assert_eq!(web.json(&format!("/api/v1/holds/{id}")).await["lots"], serde_json::json!([first, second]));
+    let (_, page) = web.get(&format!("/holds/{id}")).await;
+    assert!(page.contains(&second.to_string()) && page.contains("still to come"), "{page}");
+    for said in ["the lot", "HEAT-77", "2 deliveries", "Without what is made of it"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let asked = web.json(&format!("/api/v1/holds/{id}")).await["asked"].clone();
+    assert_eq!((asked["name"].as_str(), asked["deliveries"].as_i64()), (Some("HEAT-77"), Some(2)));
+    let (status, _) = web.get("/holds/look?lot=nonsense&reason=x").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]

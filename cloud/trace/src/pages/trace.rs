@@ -138,9 +138,8 @@ pub(super) async fn search(
                 let cx = caller.at(&TRACE_READ);
                 let page = (asked.after.as_deref(), 50);
                 let found = finding::search(&state.db, &cx, &asked.q, page, Utc::now()).await?;
-                if found.hits.is_empty()
-                    && let [lead] = found.leads.as_slice()
-                {
+                // What the code is exactly is meant, whatever else begins so, or is of it.
+                if let [lead] = found.leads.as_slice() {
                     return Ok(Redirect::to(&lead.path).into_response());
                 }
                 if found.hits.is_empty() && found.leads.is_empty() {
@@ -264,7 +263,7 @@ pub(super) async fn tree(
 ) -> Result<Html<String>, Problem> {
     caller.require_somewhere(&TRACE_READ)?;
     let asked = query::<TreeQuery>(&uri)?;
-    let ask = Ask { depth: 1, limit: BRANCH, as_built: asked.as_built, after: asked.after };
+    let ask = Ask { depth: 1, limit: BRANCH, as_built: asked.as_built, after: asked.after, ..Ask::default() };
     let walk = walk::branch(
         &state.db,
         &caller.at(&TRACE_READ),

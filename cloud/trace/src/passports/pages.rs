@@ -10,6 +10,8 @@ use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use platform::i18n::Texts;
+use platform::web::fields::{Fields, Input};
+use platform::web::list::{Cell, Column, List, Row, address};
 use platform::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -18,9 +20,12 @@ use super::service::{self, Page, Passport};
 use super::store::Settings;
 use super::{PASSPORT_MANAGE, PASSPORT_WRITE, key};
 
+/// Where they are.
+const PATH: &str = "/passports";
+
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/passports", get(page).post(make))
+        .route(PATH, get(page).post(make))
         .route("/passports/settings", post(set))
         .route("/passports/{id}", get(one))
         .route("/passports/{id}/end", post(end))
@@ -36,46 +41,51 @@ struct Asked {
 
 #[derive(Template)]
 #[template(path = "passports/list.html")]
-struct List<'a> {
+struct View<'a> {
     texts: &'a Texts,
-    zone: Tz,
-    page: Page,
-    may_write: bool,
-    may_manage: bool,
-    settings: Settings,
-    /// The code that was typed, and what was wrong with it.
-    uid: String,
-    error: Option<String>,
-    /// What was wrong with the settings.
-    wrong: Option<Problem>,
-    done: bool,
+    list: List<'a>,
+    /// The form of settings, for who may keep them.
+    settings: Option<Fields<'a>>,
 }
 
-impl List<'_> {
-    /// The boxes of the form, each with its name and whether it is ticked.
-    fn boxes(&self) -> [(&'static str, bool); 6] {
-        let Settings { item, made_on, made_at, suppliers, inspections, proof, .. } = self.settings;
-        [
-            ("item", item),
-            ("made_on", made_on),
-            ("made_at", made_at),
-            ("suppliers", suppliers),
-            ("inspections", inspections),
-            ("proof", proof),
-        ]
-    }
+/// What stands above the list: whether passports are seen at all, and what makes one.
+#[derive(Template)]
+#[template(path = "passports/make.html")]
+struct Make<'a> {
+    texts: &'a Texts,
+    shown: bool,
+    done: bool,
+    may_write: bool,
+    /// The code that was typed, and what was wrong with it.
+    uid: &'a str,
+    error: Option<&'a str>,
+}
 
-    /// What is wrong with a field, if something is.
-    fn told(&self, field: &str) -> Option<&str> {
-        let errors = &self.wrong.as_ref()?.errors;
-        errors.iter().find(|error| error.field == field).map(|error| error.detail.as_str())
-    }
-
-    /// What is wrong with all of it.
-    fn told_of_all(&self) -> Option<String> {
-        let wrong = self.wrong.as_ref().filter(|wrong| wrong.errors.is_empty())?;
-        Some(self.texts.or(&wrong.text_key(), &wrong.detail))
-    }
+/// The form of what passports show.
+fn settings_fields<'a>(texts: &'a Texts, settings: &Settings) -> Fields<'a> {
+    let boxes = [
+        ("item", settings.item),
+        ("made_on", settings.made_on),
+        ("made_at", settings.made_at),
+        ("suppliers", settings.suppliers),
+        ("inspections", settings.inspections),
+        ("proof", settings.proof),
+    ];
+    let boxes =
+        boxes.map(|(name, ticked)| Input::tick(name, texts.t(&format!("passports-shows-{name}")), ticked));
+    Fields::new(texts, "/passports/settings", texts.t("passports-save"))
+        .version(Some(settings.version))
+        .inputs([
+            Input::tick("shown", texts.t("passports-shown"), settings.shown).wide(),
+            Input::lines("certificates", texts.t("passports-certificates"))
+                .value(&settings.certificates)
+                .longest(2000),
+            Input::lines("contact", texts.t("passports-contact"))
+                .value(&settings.contact)
+                .rows(2)
+                .longest(500),
+        ])
+        .group(texts.t("passports-shows"), "", boxes)
 }
 
 /// What was typed before, and what was wrong with it.
@@ -99,19 +109,49 @@ async fn show(
         Some((settings, wrong)) => (settings, Some(wrong)),
         None => (service::settings(state, caller).await?, None),
     };
-    let view = List {
-        texts: &caller.texts,
-        zone: caller.zone,
-        page,
-        may_write: caller.may(&PASSPORT_WRITE),
-        may_manage: caller.may(&PASSPORT_MANAGE),
-        settings,
-        uid: typed.uid,
-        error: typed.error,
-        wrong,
+    let texts = &caller.texts;
+    let fields = || settings_fields(texts, &settings).problem(wrong.as_ref());
+    let fields = caller.may(&PASSPORT_MANAGE).then(fields);
+    let above = Make {
+        texts,
+        shown: settings.shown,
         done: typed.done,
+        may_write: caller.may(&PASSPORT_WRITE),
+        uid: &typed.uid,
+        error: typed.error.as_deref(),
     };
+    let list = list(caller, &page)
+        .above(above.render()?)
+        // What is of other plants leaves a gap in a page, and says nothing of the others.
+        .narrowed(after.is_some() || page.next.is_some(), PATH)
+        .first(after.is_some().then(|| PATH.to_owned()));
+    let view = View { texts, list, settings: fields };
     Shell::new(state, caller, caller.t("passports-title"), "/passports").page(headers, &view)
+}
+
+/// Passports that are good, each with its code to print.
+fn list<'a>(caller: &'a Caller, page: &Page) -> List<'a> {
+    let texts = &caller.texts;
+    let row = |one: &Passport| {
+        let print = format!("{PATH}/{}", one.passport_id);
+        Row::new([
+            Cell::code(&one.uid),
+            Cell::text(texts.time(&one.made_at, caller.zone)),
+            Cell::text(texts.t("passports-print")).to(print),
+        ])
+        .to(format!("/trace/{}", one.uid))
+    };
+    List::new(texts, PATH)
+        .head(texts.t("passports-title"), texts.t("passports-lead"))
+        .columns([
+            Column::new("passport-uid"),
+            Column::new("passports-since"),
+            Column::new("passports-print"),
+        ])
+        .rows(page.passports.iter().map(row))
+        .empty(texts.t("passports-none"))
+        .teaches(texts.t("passports-none-hint"))
+        .next(page.next.map(|next| address(PATH, &[("after", &next.to_string())])))
 }
 
 async fn page(

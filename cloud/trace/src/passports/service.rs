@@ -70,7 +70,7 @@ impl From<Refused> for Problem {
             Refused::Life(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.life", text),
             Refused::Held => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "passport.held", text),
             Refused::NotFound => Self::not_found(),
-            Refused::Stale => Self::conflict("conflict.stale", text),
+            Refused::Stale => Self::conflict("conflict.stale", ""),
             Refused::Secret(_) | Refused::Random => Self::internal(text),
         }
     }

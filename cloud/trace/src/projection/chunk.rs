@@ -9,7 +9,7 @@ use proto::v1::Stage;
 use sqlx::Error;
 use uid::TenantCode;
 
-use super::contradiction::{KINDS, Lack, OVERRIDDEN};
+use super::contradiction::{Contradiction, KINDS, Lack, OVERRIDDEN, WHILE_HELD};
 use super::fact::Fact;
 use super::fold::{Folded, carries, fold};
 use super::holding;
@@ -113,8 +113,16 @@ pub async fn fold_and_write(
         standing.extend(parked.iter().map(|(key, stamp)| (wait.kind, wait.fingerprint(*key, *stamp))));
     }
     let mut openings = Vec::new();
+    // One act is one exception: a gap of the hold tells the same, and more of it.
+    let under_hold = |found: &Contradiction| {
+        found.hold.filter(|_| WHILE_HELD.contains(&found.kind)).map(|hold| (hold, found.at))
+    };
+    let asked: Vec<_> =
+        folded.iter().flat_map(|(_, folded)| &folded.contradictions).filter_map(under_hold).collect();
+    let gaps = settled::gaps(tx, &asked).await?;
     for (key, folded) in &folded {
-        for found in &folded.contradictions {
+        let own = |found: &&Contradiction| under_hold(found).is_none_or(|act| !gaps.contains(&act));
+        for found in folded.contradictions.iter().filter(own) {
             standing.push((found.kind, found.fingerprint.clone()));
             openings.push(tell::contradiction(tenant, *key, found, &facts));
         }

@@ -29,6 +29,9 @@ pub const KINDS: [&str; 17] = [
     "projection.failed",
 ];
 
+/// What was done although a hold stood. Where that is told as a gap of the hold, it is told once.
+pub const WHILE_HELD: [&str; 2] = ["uid.used_while_held", "uid.dispatched_while_held"];
+
 /// A supervisor had a refused act done. That is a fact which a person has to judge: whatever
 /// comes later, also a correction of it, does not take it back.
 pub const OVERRIDDEN: &str = "refusal.overridden";

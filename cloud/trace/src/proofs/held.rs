@@ -40,6 +40,9 @@ struct Row {
     scope: Value,
     released: bool,
     lot_id: Option<Uuid>,
+    deliveries: bool,
+    /// Further lots that are none of the same supplier's lot.
+    strangers: Vec<Uuid>,
     placed: Option<(Uuid, i32, i64)>,
 }
 
@@ -52,8 +55,9 @@ struct Told {
     released: Option<bool>,
     /// What was asked for, by the audit.
     scope: Option<Value>,
-    /// The lot that its recall reaches whole, where it is the first hold of one.
-    of_recall: Option<Uuid>,
+    /// The lot that its recall reaches whole, where it is the first hold of one, and whether
+    /// with all deliveries of it.
+    of_recall: Option<(Uuid, bool)>,
 }
 
 /// Looks at all holds.
@@ -108,12 +112,22 @@ fn differences(row: &Row, told: &Told) -> Vec<Difference> {
         differ("holds.scope", Some(row.scope.to_string()), Some(scope.to_string()));
     }
     let lot = match scope["what"].as_str() {
-        Some("lot") => scope["lot"].as_str().and_then(|lot| lot.parse().ok()),
+        Some("lot") => {
+            let lot = scope["lot"].as_str().and_then(|lot| lot.parse().ok());
+            lot.map(|lot| (lot, scope["deliveries"] == true))
+        }
         Some("recall") => told.of_recall,
+        // What a plant still had after a restore is told by nothing but its fact.
+        Some("recovered") => return found,
         _ => None,
     };
     let text = |lot: Option<Uuid>| lot.map(|lot| lot.to_string());
-    differ("holds.lot_id", text(row.lot_id), text(lot));
+    differ("holds.lot_id", text(row.lot_id), text(lot.map(|(lot, _)| lot)));
+    let all = lot.is_some_and(|(_, all)| all);
+    differ("holds.deliveries", Some(row.deliveries.to_string()), Some(all.to_string()));
+    for lot in &row.strangers {
+        differ("holds.more_lots", Some(lot.to_string()), None);
+    }
     found
 }
 
@@ -123,6 +137,8 @@ struct Stored {
     scope: Value,
     released: bool,
     lot_id: Option<Uuid>,
+    deliveries: bool,
+    strangers: Vec<Uuid>,
     placed_agent: Option<Uuid>,
     placed_epoch: Option<i32>,
     placed_seq: Option<i64>,
@@ -130,10 +146,12 @@ struct Stored {
 
 impl Stored {
     fn row(self) -> Row {
-        let Self { hold_id, reason, scope, released, lot_id, placed_agent, placed_epoch, placed_seq } = self;
-        let placed = placed_agent
+        let Self { hold_id, reason, scope, released, lot_id, deliveries, strangers, .. } = self;
+        let (placed_epoch, placed_seq) = (self.placed_epoch, self.placed_seq);
+        let placed = self
+            .placed_agent
             .map(|agent| (agent, placed_epoch.unwrap_or_default(), placed_seq.unwrap_or_default()));
-        Row { hold_id, reason, scope, released, lot_id, placed }
+        Row { hold_id, reason, scope, released, lot_id, deliveries, strangers, placed }
     }
 }
 
@@ -141,9 +159,16 @@ async fn rows(tx: &mut Tx, after: Uuid, limit: i64) -> Result<Vec<Row>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query_as!(
         Stored,
-        r#"select hold_id, reason, scope, status = 'released' as "released!", lot_id, placed_agent, placed_epoch,
-                  placed_seq
-           from holds where tenant_id = $1 and hold_id > $2 order by hold_id limit $3"#,
+        r#"select h.hold_id, h.reason, h.scope, h.status = 'released' as "released!", h.lot_id, h.deliveries,
+                  array(select m.lot from unnest(h.more_lots) as m(lot)
+                        where not h.deliveries
+                           or not exists (
+                               select from lots o
+                               join lots l on l.tenant_id = $1 and l.lot_id = m.lot and l.item = o.item
+                                   and l.supplier = o.supplier and l.supplier_lot = o.supplier_lot
+                               where o.tenant_id = $1 and o.lot_id = h.lot_id)) as "strangers!: Vec<Uuid>",
+                  h.placed_agent, h.placed_epoch, h.placed_seq
+           from holds h where h.tenant_id = $1 and h.hold_id > $2 order by h.hold_id limit $3"#,
         tenant,
         after,
         limit,
@@ -157,9 +182,16 @@ async fn rows_of(tx: &mut Tx, hold_id: Uuid) -> Result<Vec<Row>, Error> {
     let tenant = tx.tenant();
     let row = sqlx::query_as!(
         Stored,
-        r#"select hold_id, reason, scope, status = 'released' as "released!", lot_id, placed_agent, placed_epoch,
-                  placed_seq
-           from holds where tenant_id = $1 and hold_id = $2"#,
+        r#"select h.hold_id, h.reason, h.scope, h.status = 'released' as "released!", h.lot_id, h.deliveries,
+                  array(select m.lot from unnest(h.more_lots) as m(lot)
+                        where not h.deliveries
+                           or not exists (
+                               select from lots o
+                               join lots l on l.tenant_id = $1 and l.lot_id = m.lot and l.item = o.item
+                                   and l.supplier = o.supplier and l.supplier_lot = o.supplier_lot
+                               where o.tenant_id = $1 and o.lot_id = h.lot_id)) as "strangers!: Vec<Uuid>",
+                  h.placed_agent, h.placed_epoch, h.placed_seq
+           from holds h where h.tenant_id = $1 and h.hold_id = $2"#,
         tenant,
         hold_id,
     )
@@ -279,12 +311,13 @@ async fn audited(tx: &mut Tx, holds: &[Uuid]) -> Result<Vec<(Uuid, Value)>, Erro
     Ok(rows.into_iter().filter_map(|row| Some((of(&row.subject)?, row.scope?))).collect())
 }
 
-/// The first hold of each of these recalls, and the lot that the recall reaches whole: that
-/// hold is on it.
-async fn first_of_recalls(tx: &mut Tx, recalls: &[Uuid]) -> Result<Vec<(Uuid, Option<Uuid>)>, Error> {
+/// The first hold of each of these recalls, and the lot that the recall reaches whole, with
+/// whether all deliveries of it: that hold is on it.
+async fn first_of_recalls(tx: &mut Tx, recalls: &[Uuid]) -> Result<Vec<(Uuid, Option<(Uuid, bool)>)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"select h.hold_id as "hold_id!", r.lots[1] as lot
+        r#"select h.hold_id as "hold_id!", r.lots[1] as lot,
+                  coalesce(r.scope->>'deliveries' = 'true', false) as "deliveries!"
            from unnest($2::uuid[]) as u(recall)
            join recalls r on r.tenant_id = $1 and r.recall_id = u.recall
            cross join lateral (
@@ -296,7 +329,7 @@ async fn first_of_recalls(tx: &mut Tx, recalls: &[Uuid]) -> Result<Vec<(Uuid, Op
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.hold_id, row.lot)).collect())
+    Ok(rows.into_iter().map(|row| (row.hold_id, row.lot.map(|lot| (lot, row.deliveries)))).collect())
 }
 
 /// Of the events by which plants placed holds, those that are there and place one.
@@ -335,6 +368,8 @@ mod tests {
             scope: json!({ "what": "lot", "lot": LOT, "descendants": false }),
             released: false,
             lot_id: Some(LOT),
+            deliveries: false,
+            strangers: Vec::new(),
             placed: None,
         }
     }
@@ -359,9 +394,17 @@ mod tests {
         let open = Told { released: None, scope: None, ..told() };
         assert_eq!(columns(&Row { released: true, ..row() }, &open), [""; 0]);
         let scope = json!({ "what": "recall", "recall": Uuid::nil() });
-        let of_recall = Told { scope: Some(scope.clone()), of_recall: Some(LOT), ..told() };
+        let of_recall = Told { scope: Some(scope.clone()), of_recall: Some((LOT, false)), ..told() };
         assert_eq!(columns(&Row { scope: scope.clone(), ..row() }, &of_recall), [""; 0]);
         assert_eq!(columns(&Row { scope, lot_id: None, ..row() }, &of_recall), ["holds.lot_id"]);
+        assert_eq!(columns(&Row { deliveries: true, ..row() }, &told()), ["holds.deliveries"]);
+        assert_eq!(columns(&Row { strangers: vec![Uuid::nil()], ..row() }, &told()), ["holds.more_lots"]);
+        let scope = json!({ "what": "lot", "lot": LOT, "descendants": false, "deliveries": true });
+        let whole = Told { scope: Some(scope.clone()), ..told() };
+        assert_eq!(columns(&Row { scope, deliveries: true, ..row() }, &whole), [""; 0]);
+        let scope = json!({ "what": "recovered", "plant": "KOL" });
+        let recovered = Told { scope: Some(scope.clone()), ..told() };
+        assert_eq!(columns(&Row { scope, deliveries: true, ..row() }, &recovered), [""; 0]);
         let plant = Row { placed: Some((Uuid::nil(), 1, 1)), lot_id: None, ..row() };
         assert_eq!(columns(&plant, &told()), [""; 0]);
         assert_eq!(columns(&Row { lot_id: Some(LOT), ..plant }, &told()), ["holds.lot_id"]);

@@ -15,6 +15,7 @@ use super::corrected::{self, Families};
 use super::rows::{MOST_LINKS, StoredLink};
 use crate::explore::order::Stamp;
 use crate::ingest::decode::{Envelope, decode};
+use crate::ingest::returned::may_have_closed;
 use crate::ingest::rows::Decoded;
 
 /// Pages of links that one step looks at.
@@ -97,6 +98,7 @@ pub(super) async fn more(
                 Some(event) if compare::said(event).1.links.iter().any(|own| same_place(own, &link)) => {
                     continue;
                 }
+                Some(event) if may_have_closed(event, &link.link) => continue,
                 Some(_) => {
                     let column = format!("links[{}]", link.ordinal);
                     What::Columns(vec![Difference { column, stored: Some(compare::all(&link)), said: None }])

@@ -15,6 +15,7 @@ use super::rows::{self, Span};
 use super::store::{self, Leaves};
 use crate::explore::order::Stamp;
 use crate::ingest::decode::{Envelope, decode};
+use crate::ingest::returned::may_have_closed;
 use crate::ingest::rows::{AliasRow, Decoded, EventRow, LotRow};
 use crate::ingest::service::stripped;
 
@@ -206,6 +207,7 @@ async fn more_links(
         match all.get_mut(&stamp) {
             // Any of its own place is compared already.
             Some(one) if one.rows.links.contains(&link) => {}
+            Some(one) if may_have_closed(&one.decoded, &link.link) => {}
             Some(one) => {
                 let column = format!("links[{}]", link.ordinal);
                 one.differs.push(Difference { column, stored: Some(compare::all(&link)), said: None });

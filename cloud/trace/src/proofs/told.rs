@@ -58,7 +58,7 @@ enum Said {
     NoHold,
     /// It is a part of a hold that stands; `inside` are those of its keys that are held only while
     /// something held is in them.
-    Hold { reason: String, lot: Option<Uuid>, keys: BTreeSet<i64>, inside: BTreeSet<i64> },
+    Hold { reason: String, lots: Vec<Uuid>, keys: BTreeSet<i64>, inside: BTreeSet<i64> },
 }
 
 /// Looks at the next rows after one; `true` while there are more. At the last the round is
@@ -178,11 +178,11 @@ fn differences(row: &Stored, said: &Said) -> Vec<Difference> {
                 differ("body", Some(stored.to_string()), Some(body.to_string()));
             }
         }
-        Said::Hold { reason, lot, keys, inside } => {
+        Said::Hold { reason, lots: held, keys, inside } => {
             differ("body.reason", row.body["reason"].as_str().map(str::to_owned), Some(reason.clone()));
             let lots = row.body["lots"].as_array();
             let lots: Vec<&str> = lots.into_iter().flatten().filter_map(Value::as_str).collect();
-            if let Some(lot) = lot.map(|lot| lot.to_string()).filter(|lot| !lots.contains(&lot.as_str())) {
+            for lot in held.iter().map(Uuid::to_string).filter(|lot| !lots.contains(&lot.as_str())) {
                 differ("body.lots", None, Some(lot));
             }
             let whole = |of: &Value| -> BTreeSet<i64> {
@@ -232,8 +232,8 @@ async fn said(tx: &mut Tx, rows: &[Stored]) -> Result<Vec<Said>, Error> {
                 Some(hold) if hold.released => Said::Gone,
                 Some(hold) => {
                     let (keys, inside) = members.get(&(id, part)).cloned().unwrap_or_default();
-                    let lot = hold.lot.filter(|_| part == 0);
-                    Said::Hold { reason: hold.reason.clone(), lot, keys, inside }
+                    let lots = if part == 0 { hold.lots.clone() } else { Vec::new() };
+                    Said::Hold { reason: hold.reason.clone(), lots, keys, inside }
                 }
             }
         })
@@ -292,13 +292,13 @@ async fn published(tx: &mut Tx, rows: &[&Stored]) -> Result<HashMap<(String, Str
 struct Hold {
     released: bool,
     reason: String,
-    lot: Option<Uuid>,
+    lots: Vec<Uuid>,
 }
 
 async fn holds(tx: &mut Tx, ids: &[Uuid]) -> Result<HashMap<Uuid, Hold>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"select hold_id, status = 'released' as "released!", reason, lot_id from holds
+        r#"select hold_id, status = 'released' as "released!", reason, lot_id, more_lots from holds
            where tenant_id = $1 and hold_id = any($2)"#,
         tenant,
         ids,
@@ -307,7 +307,10 @@ async fn holds(tx: &mut Tx, ids: &[Uuid]) -> Result<HashMap<Uuid, Hold>, Error> 
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.hold_id, Hold { released: row.released, reason: row.reason, lot: row.lot_id }))
+        .map(|row| {
+            let lots = row.lot_id.into_iter().chain(row.more_lots).collect();
+            (row.hold_id, Hold { released: row.released, reason: row.reason, lots })
+        })
         .collect())
 }
 
@@ -477,7 +480,7 @@ mod tests {
         let hold = row("hold", json!({ "reason": "cracks", "keys": [1, 2], "lots": [lot] }));
         let said = |keys: &[i64]| Said::Hold {
             reason: "cracks".into(),
-            lot: Some(lot),
+            lots: vec![lot],
             keys: keys.iter().copied().collect(),
             inside: BTreeSet::from([2]),
         };

@@ -196,10 +196,12 @@ pub async fn hold_some(
     let mut labels = causes(tx, genealogy, recall, &free).await?;
     let made = come_since(tx, genealogy, recall, &keys, lots).await?;
     labels.extend(made.into_iter().map(|key| (key, Cause::Made)));
-    let lot = lots.first().copied();
+    let reach = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?.scope;
+    let reach: Option<Reach> = serde_json::from_value(reach).ok();
+    let deliveries = !lots.is_empty() && reach.is_some_and(|reach| reach.delivered().is_some());
     let named = json!({ "what": "recall", "recall": recall, "number": number });
     // The number is what a scanner shows: people find the recall by it.
-    let found = holds::Sought { named, reason: number, labels: &labels, lot, looked_batch };
+    let found = holds::Sought { named, reason: number, labels: &labels, lots, deliveries, looked_batch };
     let done = holds::place_found(tx, found, now).await?;
     store::members::held(tx, recall, &keys, done.hold_id).await?;
     store::recalls::held_add(tx, recall, i32::try_from(keys.len()).unwrap_or(i32::MAX)).await?;
@@ -248,11 +250,7 @@ async fn come_since(
     let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
     // All members, and as many more as one hold takes.
     let limit = count(MAX_MEMBERS + holds::MAX_MEMBERS) + 1;
-    let tenant = tx.tenant();
-    let mut come = Vec::new();
-    for lot in lots {
-        come.extend(holds::of_lot(tx, tenant, *lot, limit).await?);
-    }
+    let mut come = holds::of_lots(tx, lots, limit).await?;
     if reach.descendants() {
         come.extend(keys);
         come = genealogy.made(tx, &come, limit).await?;

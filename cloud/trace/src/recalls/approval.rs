@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 use platform::audit::{self, Entry};
 use platform::db::{DbError, Tx};
 use platform::workflow::{
-    self, After, Event, EventDocument, Field, News, Outcome, Standing, Starting, State, Subject, Subjects,
-    Type, WorkflowError,
+    self, After, Detail, Event, EventDocument, Fact, Field, News, Outcome, Standing, Starting, State,
+    Subject, Subjects, Type, WorkflowError,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -44,6 +44,22 @@ impl Subject for Recalls {
             ("to_hold", Type::Number),
             ("consignees", Type::Number),
         ]
+    }
+
+    /// How grave it is, and how much of it there is.
+    fn detail(&self, document: &Value) -> Detail {
+        let text = |name: &str| match document.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
+        let severity = text("severity");
+        let key = format!("recalls-severity-{severity}");
+        Detail::default()
+            .fact(Fact::new("severity", severity).called("recalls-severity").said(key))
+            .fact(Fact::new("labels", text("labels")).called("recalls-labels"))
+            .fact(Fact::new("to_hold", text("to_hold")).called("recalls-to-hold"))
+            .fact(Fact::new("consignees", text("consignees")).called("recalls-tab-consignees"))
     }
 
     /// What is approved is put into force by the worker, or by whoever asked, as the recall

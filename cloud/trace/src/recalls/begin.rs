@@ -65,7 +65,7 @@ async fn wanted(tx: &mut Tx, wish: &Wish) -> Result<(Reach, String), RecallError
     } else if let Ok(lot) = wish.lot.trim().parse::<Uuid>() {
         lot
     } else {
-        match store::recalls::lots_named(tx, wish.lot.trim()).await?.as_slice() {
+        match store::recalls::lots_named(tx, wish.lot.trim(), wish.delivery_only).await?.as_slice() {
             [lot] => *lot,
             [] => return Err(RecallError::field("lot", "recalls-wrong-lot")),
             _ => return Err(RecallError::field("lot", "recalls-wrong-lots")),
@@ -74,7 +74,8 @@ async fn wanted(tx: &mut Tx, wish: &Wish) -> Result<(Reach, String), RecallError
     let name = store::recalls::lot_name(tx, lot).await?;
     let name = name.ok_or(RecallError::field("lot", "recalls-wrong-lot"))?;
     let name = if name.is_empty() { lot.to_string() } else { name };
-    Ok((Reach::Lot { lot, descendants }, name.chars().take(200).collect()))
+    let deliveries = !wish.delivery_only;
+    Ok((Reach::Lot { lot, descendants, deliveries }, name.chars().take(200).collect()))
 }
 
 /// The company whose number it gets.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::RecallError;
-use super::model::{Consignee, Letter, MOST_LIMIT, Outcome, Response, Unit};
+use super::model::{Consignee, KindOf, Letter, MOST_LIMIT, Outcome, Pile, Recall, Response, Unit};
 use super::read::{self, Effectiveness, View};
 use super::service;
 use crate::pages::who::Names;
@@ -55,6 +55,24 @@ fn called(texts: &Texts, all: &[Consignee], id: Uuid) -> String {
     if known.is_empty() { texts.t("recalls-unknown-anybody") } else { known.join(", ") }
 }
 
+/// How a recall of a kind stands, in words: nothing of a drill is in force. Pure.
+pub(super) fn stands(texts: &Texts, kind: &str, status: &str) -> String {
+    match (kind, status) {
+        ("drill", "active") => texts.t("recalls-drill-active"),
+        _ => name(texts, "status", status),
+    }
+}
+
+/// Which plants were behind when the units were listed, in words; `None` where it is not
+/// known. Pure.
+pub(super) fn behind(texts: &Texts, recall: &Recall) -> Option<String> {
+    let plants = recall.plants_behind.as_ref()?;
+    Some(match plants.is_empty() {
+        true => texts.t("recalls-behind-none"),
+        false => texts.t1("recalls-behind", "plants", plants.join(", ")),
+    })
+}
+
 /// What an answer says, in words: `Found 2 pcs, Quarantined 2 pcs`. Pure.
 pub(super) fn outcomes(texts: &Texts, one: &Response) -> String {
     let amounts =
@@ -64,6 +82,22 @@ pub(super) fn outcomes(texts: &Texts, one: &Response) -> String {
         format!("{} {} {}", name(texts, "outcome", outcome.name()), texts.quantity(&amount), one.unit)
     });
     said.collect::<Vec<_>>().join(", ")
+}
+
+/// How much of a pile is counted, in words; a dash where it is parts and packages alone. Pure.
+pub(super) fn amount(texts: &Texts, pile: &Pile) -> String {
+    if pile.counted == 0 {
+        return "–".to_owned();
+    }
+    format!("{} {}", texts.quantity(&pile.quantity), pile.unit)
+}
+
+/// How much a consignee has to account for, in words: `3 pcs, 2 kg`; a dash for nothing. Pure.
+pub(super) fn had(texts: &Texts, effect: &Effectiveness, consignee: Uuid) -> String {
+    let lines = effect.consignees.iter().filter(|line| line.consignee == consignee);
+    let said: Vec<String> =
+        lines.map(|line| format!("{} {}", texts.quantity(&line.to_account), line.unit)).collect();
+    if said.is_empty() { "–".to_owned() } else { said.join(", ") }
 }
 
 /// A table of a report. Pure.
@@ -90,7 +124,7 @@ pub(super) fn data(
     let t = |key: &str| texts.t(&format!("recalls-{key}"));
     let time = |at: &DateTime<Utc>| texts.time(at, zone);
     let mut facts = vec![
-        (t("state"), name(texts, "status", &recall.status)),
+        (t("state"), stands(texts, &recall.kind, &recall.status)),
         (t("severity"), name(texts, "severity", &recall.severity)),
         (t("reason"), recall.reason.clone()),
         (t("what"), recall.scope_name.clone()),
@@ -102,7 +136,8 @@ pub(super) fn data(
             facts.push((t(key), value));
         }
     };
-    fact("activated", recall.activated_at.as_ref().map(time));
+    let begins = if recall.kind_of() == KindOf::Drill { "drill-activated" } else { "activated" };
+    fact(begins, recall.activated_at.as_ref().map(time));
     fact("target", recall.target_on.as_ref().map(|day| texts.day(day)));
     fact("ended", recall.ended_at.as_ref().map(time));
     fact("ended-note", Some(recall.ended_note.clone()));
@@ -115,6 +150,7 @@ pub(super) fn data(
         time(&recall.snapshot_at),
         texts.t1("recalls-through", "batch", recall.through_batch)
     )];
+    how.extend(behind(texts, recall));
     if descendants {
         how.push(t("descendants"));
     }
@@ -133,10 +169,10 @@ pub(super) fn data(
                 name(texts, "place", &pile.place),
                 pile.plant.clone(),
                 texts.number(pile.labels),
-                format!("{} {}", texts.quantity(&pile.quantity), pile.unit),
+                amount(texts, pile),
             ]
         })
-        .collect();
+        .collect::<Vec<Vec<String>>>();
     let who = consignees
         .iter()
         .map(|one| {
@@ -144,6 +180,7 @@ pub(super) fn data(
                 called(texts, consignees, one.consignee_id),
                 name(texts, "holder", &one.kind),
                 texts.number(one.labels),
+                had(texts, &told.effect, one.consignee_id),
                 name(texts, "told", &one.state),
                 one.notified_at.as_ref().map(time).unwrap_or_default(),
             ]
@@ -251,7 +288,8 @@ pub(super) fn data(
     let mut table = |title: &str, text: Vec<String>, keys: &[&str], rows: Vec<Vec<String>>| {
         sections.push(section(t(title), text, head(keys), rows, texts));
     };
-    table("where", none(&places, "no-units"), &["place", "plant", "labels", "quantity"], places);
+    let counted = if places.is_empty() { "no-units" } else { "counted-once" };
+    table("where", vec![t(counted)], &["place", "plant", "labels", "quantity"], places);
     // Of very many the first ones; the API has all.
     let more = usize::try_from(recall.members).unwrap_or_default().saturating_sub(units.len());
     let more = if more > 0 { vec![texts.t1("recalls-report-more", "rows", more)] } else { Vec::new() };
@@ -259,7 +297,7 @@ pub(super) fn data(
     table(
         "tab-consignees",
         none(&who, "no-consignees"),
-        &["consignee", "report-kind", "labels", "state", "when"],
+        &["consignee", "report-kind", "labels", "to-account", "state", "when"],
         who,
     );
     table("report-letters", Vec::new(), &["consignee", "report-to", "state", "when"], letters);

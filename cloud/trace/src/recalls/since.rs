@@ -75,17 +75,18 @@ async fn take_in(
     (touched, inside): (&[i64], &[i64]),
     now: DateTime<Utc>,
 ) -> Result<(), RecallError> {
-    let lots = store::recalls::lots(tx, recall).await?;
+    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
+    let reach: Option<Reach> = serde_json::from_value(found.scope.clone()).ok();
+    let (lots, delivered) = lots(tx, recall, reach.as_ref()).await?;
     let named = store::since::members(tx, recall, inside).await?;
-    let mut late: BTreeSet<i64> = match lots.is_empty() {
-        true => BTreeSet::new(),
-        false => store::since::born(tx, recall, &lots, touched).await?.into_iter().collect(),
-    };
+    let mut late: BTreeSet<i64> = delivered.into_iter().collect();
+    if !lots.is_empty() {
+        late.extend(store::since::born(tx, recall, &lots, touched).await?);
+    }
     if named.is_empty() && late.is_empty() {
         return Ok(());
     }
-    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
-    let reach: Reach = serde_json::from_value(found.scope.clone()).map_err(|_| RecallError::Unknown)?;
+    let reach = reach.ok_or(RecallError::Unknown)?;
     if reach.descendants() {
         let of: Vec<i64> = named.iter().map(|one| one.key).chain(late.iter().copied()).collect();
         let limit = act::count(MAX_MEMBERS + holds::MAX_MEMBERS) + 1;
@@ -93,7 +94,8 @@ async fn take_in(
         late.extend(store::members::others(tx, recall, &made).await?);
     }
     let touched: Vec<i64> = named.iter().map(|one| one.key).collect();
-    let inside = come_inside(tx, genealogy, &reach, &touched).await?;
+    let mut inside = come_inside(tx, genealogy, (&reach, &lots), &touched).await?;
+    inside.extend(been_inside(tx, genealogy, (recall, &reach), &touched).await?);
     late.extend(store::members::others(tx, recall, &inside).await?);
     let mut recalled = store::members::keys(tx, recall).await?;
     let room = MAX_MEMBERS.saturating_sub(recalled.len());
@@ -135,12 +137,60 @@ async fn take_in(
     tell(tx, &found, &concerned, now).await
 }
 
+/// The lots that a recall reaches whole, and the labels of those that have come since: further
+/// deliveries of its supplier's lot.
+async fn lots(
+    tx: &mut Tx,
+    recall: Uuid,
+    reach: Option<&Reach>,
+) -> Result<(Vec<Uuid>, Vec<i64>), RecallError> {
+    let mut lots = store::recalls::lots(tx, recall).await?;
+    let Some(lot) = reach.and_then(Reach::delivered) else { return Ok((lots, Vec::new())) };
+    let all = match snapshot::deliveries_of(tx, lot).await {
+        Ok(all) => all,
+        Err(RecallError::Db(error)) => return Err(RecallError::Db(error)),
+        Err(error) => {
+            tracing::error!(%recall, %error, "further deliveries of a recalled lot are left out");
+            return Ok((lots, Vec::new()));
+        }
+    };
+    let more: Vec<Uuid> = all.into_iter().filter(|lot| !lots.contains(lot)).collect();
+    if more.is_empty() {
+        return Ok((lots, Vec::new()));
+    }
+    store::recalls::lots_more(tx, recall, &more).await?;
+    let labels = holds::of_lots(tx, &more, act::count(MAX_MEMBERS) + 1).await?;
+    lots.extend(more);
+    Ok((lots, store::members::others(tx, recall, &labels).await?))
+}
+
+/// What has been in recalled packages among these units and was taken out again, by events that
+/// were told after the recall held them: its hold holds it, so it is recalled. With what was made
+/// of it, where that is recalled too.
+async fn been_inside(
+    tx: &mut Tx,
+    genealogy: &Genealogy,
+    (recall, reach): (Uuid, &Reach),
+    touched: &[i64],
+) -> Result<Vec<i64>, RecallError> {
+    let limit = act::count(MAX_MEMBERS) + 1;
+    let mut been = Vec::new();
+    for hold in store::since::holds_among(tx, recall, touched).await? {
+        let inside = holds::store::contents::inside(tx, hold, touched, &[], limit).await?;
+        been.extend(inside.into_iter().map(|one| one.key));
+    }
+    if reach.descendants() && !been.is_empty() {
+        been = genealogy.descendants(tx, &been, limit).await?;
+    }
+    Ok(been)
+}
+
 /// What is in what was named of these units and of the packages around them, and, where that is
 /// recalled too, what was made of it.
 async fn come_inside(
     tx: &mut Tx,
     genealogy: &Genealogy,
-    reach: &Reach,
+    (reach, lots): (&Reach, &[Uuid]),
     touched: &[i64],
 ) -> Result<Vec<i64>, RecallError> {
     // What is put into a box names the box, and not the pallet that was named.
@@ -152,8 +202,8 @@ async fn come_inside(
             let key = resolve(tx, uid).await?.uid.key().get();
             around.into_iter().filter(|one| *one == key).collect()
         }
-        Reach::Lot { lot, .. } => store::members::named_among(tx, &around, Some(*lot), None).await?,
-        Reach::Scope { scope, .. } => store::members::named_among(tx, &around, None, Some(*scope)).await?,
+        Reach::Lot { .. } => store::members::named_among(tx, &around, lots, None).await?,
+        Reach::Scope { scope, .. } => store::members::named_among(tx, &around, &[], Some(*scope)).await?,
     };
     let limit = act::count(MAX_MEMBERS) + 1;
     let mut inside = genealogy.contents(tx, &named, limit).await?;

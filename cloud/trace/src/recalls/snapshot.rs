@@ -12,11 +12,12 @@ use super::locate::{self, Found, Left, Who};
 use super::model::{MAX_MEMBERS, Place, Reach};
 use super::returns::FOLLOWS;
 use super::{consignees, store};
-use crate::explore::service::resolve;
+use crate::explore::service::{FRESH, resolve};
 use crate::explore::stays;
 use crate::explore::store::corrections;
 use crate::explore::store::label::{self, Registered};
 use crate::genealogy::Genealogy;
+use crate::holds::HoldError;
 use crate::projection::PROJECTION;
 use crate::{holds, scopes};
 
@@ -74,11 +75,15 @@ pub(super) async fn named(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallEr
             }
             (vec![key], Vec::new())
         }
-        Reach::Lot { lot, .. } => {
+        Reach::Lot { lot, deliveries, .. } => {
             if store::recalls::lot_name(tx, *lot).await?.is_none() {
                 return Err(RecallError::Unknown);
             }
-            (holds::of_lot(tx, tenant, *lot, limit()).await?, vec![*lot])
+            let lots = match deliveries {
+                true => deliveries_of(tx, *lot).await?,
+                false => vec![*lot],
+            };
+            (holds::of_lots(tx, &lots, limit()).await?, lots)
         }
         Reach::Scope { scope, .. } => {
             match scopes::store::whole(tx, tenant, *scope).await? {
@@ -90,6 +95,17 @@ pub(super) async fn named(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallEr
         }
     };
     Ok(Reached { keys, lots })
+}
+
+/// A lot and the other deliveries of its supplier's lot, that one first.
+///
+/// # Errors
+/// [`RecallError::TooMany`], the database.
+pub(super) async fn deliveries_of(tx: &mut Tx, lot: Uuid) -> Result<Vec<Uuid>, RecallError> {
+    holds::deliveries::all(tx, lot).await.map_err(|error| match error {
+        HoldError::Db(error) => RecallError::Db(error),
+        _ => RecallError::TooMany,
+    })
 }
 
 /// Registry rows of these units and of all that they are in.
@@ -192,6 +208,9 @@ pub async fn take(
 ) -> Result<(), RecallError> {
     // First: what is folded later may be seen below, and what is before is for sure.
     let through_batch = label::projected_to(tx, PROJECTION).await?;
+    let mut behind: Vec<String> =
+        label::plants_behind(tx, now - FRESH).await?.into_iter().map(|behind| behind.plant).collect();
+    behind.dedup();
     store::recalls::cursor_back(tx, FOLLOWS, through_batch).await?;
     store::members::clear(tx, recall).await?;
     let mut known: HashMap<Who, Uuid> = HashMap::new();
@@ -207,6 +226,7 @@ pub async fn take(
         at: now,
         millis: i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX),
         members: i32::try_from(reached.keys.len()).unwrap_or(i32::MAX),
+        behind: &behind,
     };
     Ok(store::recalls::snapshot_set(tx, recall, &reached.lots, &taken).await?)
 }

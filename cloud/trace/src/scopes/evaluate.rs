@@ -286,6 +286,7 @@ pub(super) async fn by_event(
         reason: some(&event.reason),
         produced_from: event.produced_from,
         produced_to: event.produced_to,
+        without_taken: event.without_taken,
         own,
         ..Fits::default()
     };

@@ -1,275 +1,360 @@
-//! The rows of the builder: conditions as a form has them, and as a link does. Pure.
+//! The builder's form: conditions in groups, as a form has them, and as a link does. Pure.
 //!
-//! A row is of a kind, which says what fields it has; its fields are named after it:
-//! `0.kind=passed&0.machine=OVEN-1`. A link may also name fields alone
-//! (`machine=OVEN-1&from=…`), from which rows are made.
+//! What stands in the form is counted by where it is, group by group: `2-0.kind=passed` is the
+//! first row of the group that is the third thing in the form, and `2.group=any` says what
+//! that group is. A link may also name fields alone (`machine=OVEN-1&from=…`), from which rows
+//! are made.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::criteria::{Mistake, Node};
+use super::criteria::{MOST_NODES, Mistake, Node};
+pub use super::row::{HOW, KINDS, Kind, Row, TAKEN};
 
 /// Most rows of a form.
-pub const MOST_ROWS: usize = 20;
+pub const MOST_ROWS: usize = MOST_NODES;
+/// Groups within groups that the form offers; what was asked by API may go deeper.
+pub const MOST_WITHIN: usize = 3;
+/// Longest place of a name: as deep as conditions go, and each of them turned round.
+const DEEPEST: usize = 12;
 
-/// A kind of row.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Kind {
-    /// Its name; the text is `scope-kind-<name>`.
-    pub name: &'static str,
-    /// The node that it makes.
-    node: &'static str,
-    /// Its fields, in the order in which they stand.
-    pub fields: &'static [&'static str],
-}
-
-/// All kinds, in the order in which they are offered.
-pub const KINDS: [Kind; 7] = [
-    Kind {
-        name: "passed",
-        node: "event",
-        fields: &["machine", "station", "operation", "plant", "from", "to"],
-    },
-    Kind {
-        name: "reading",
-        node: "reading",
-        fields: &["name", "how", "low", "high", "operation", "machine", "station", "plant", "from", "to"],
-    },
-    Kind { name: "handled", node: "event", fields: &["operator", "plant", "from", "to"] },
-    Kind { name: "contains", node: "contains", fields: &["uid", "supplier_lot", "supplier", "lot"] },
-    Kind { name: "document", node: "event", fields: &["document", "document_type", "customer"] },
-    Kind {
-        name: "done",
-        node: "event",
-        fields: &[
-            "stage",
-            "outcome",
-            "reason",
-            "operation",
-            "machine",
-            "station",
-            "operator",
-            "shift",
-            "plant",
-            "produced_from",
-            "produced_to",
-            "from",
-            "to",
-        ],
-    },
-    Kind { name: "item", node: "is", fields: &["item", "plant", "life", "quality", "custody"] },
-];
-
-/// What `how` of a reading can be.
-pub const HOW: [&str; 3] = ["limits", "outside", "inside"];
-
-/// A row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// What kind it is.
-    pub kind: &'static Kind,
+/// Rows and further groups.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    /// One of them is enough; else all must fit.
+    pub any: bool,
     /// Units that do not fit it.
     pub not: bool,
-    values: BTreeMap<&'static str, String>,
-    /// What is wrong with a field, or with the row where the name is empty.
-    pub wrong: BTreeMap<String, String>,
+    /// What is in it.
+    pub items: Vec<Item>,
+    /// What is wrong with it.
+    pub wrong: Option<String>,
 }
 
-impl Row {
-    /// An empty row.
-    #[must_use]
-    pub fn new(kind: &'static Kind) -> Self {
-        Self { kind, not: false, values: BTreeMap::new(), wrong: BTreeMap::new() }
-    }
+/// What stands in a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// A condition.
+    Row(Row),
+    /// A group of its own.
+    Group(Group),
+}
 
-    /// What a field has; empty for nothing.
-    #[must_use]
-    pub fn value(&self, field: &str) -> &str {
-        self.values.get(field).map_or("", String::as_str)
-    }
-
-    /// What is wrong with a field.
-    #[must_use]
-    pub fn wrong(&self, field: &str) -> Option<&str> {
-        self.wrong.get(field).map(String::as_str)
-    }
-
-    /// The fields that say something, and what.
-    pub fn said(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.kind
-            .fields
-            .iter()
-            .map(|field| (*field, self.value(field)))
-            .filter(|(_, value)| !value.is_empty())
-    }
-
-    /// Whether nothing was filled in: what is chosen already in an empty row is nothing.
+impl Item {
+    /// Nothing is said by it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.said().all(|(field, _)| field == "how")
-    }
-
-    fn put(&mut self, field: &str, value: &str) {
-        if let Some(field) = self.kind.fields.iter().find(|known| **known == field)
-            && !value.trim().is_empty()
-        {
-            self.values.insert(field, value.trim().to_owned());
+        match self {
+            Self::Row(row) => row.is_empty(),
+            Self::Group(group) => group.items.iter().all(Self::is_empty),
         }
     }
 
-    fn to_json(&self) -> Value {
-        let mut fields: Map<String, Value> = self
-            .said()
-            .filter(|(field, _)| *field != "how")
-            .map(|(field, value)| (field.to_owned(), json!(value)))
-            .collect();
-        if self.kind.node == "reading" {
-            match self.value("how") {
-                "inside" => {}
-                "outside" => {
-                    fields.insert("outside".into(), json!(true));
-                }
-                // Its own limits, whatever else is filled in.
-                _ => {
-                    fields.insert("outside".into(), json!(true));
-                    fields.remove("low");
-                    fields.remove("high");
-                }
+    fn is_not(&self) -> bool {
+        match self {
+            Self::Row(row) => row.not,
+            Self::Group(group) => group.not,
+        }
+    }
+
+    fn set_not(&mut self, not: bool) {
+        match self {
+            Self::Row(row) => row.not = not,
+            Self::Group(group) => group.not = not,
+        }
+    }
+
+    fn to_json(&self) -> Option<Value> {
+        match self {
+            Self::Row(row) => (!row.is_empty()).then(|| row.to_json()),
+            Self::Group(group) => {
+                let json = group.to_json()?;
+                Some(if group.not { json!({ "not": json }) } else { json })
             }
         }
-        let leaf = json!({ self.kind.node: fields });
-        if self.not { json!({ "not": leaf }) } else { leaf }
     }
+
+    /// What says a node.
+    fn of(node: &Node) -> Option<Self> {
+        match node {
+            Node::All(nodes) => Group::of(false, nodes).map(Self::Group),
+            Node::Any(nodes) => Group::of(true, nodes).map(Self::Group),
+            Node::Not(inner) => {
+                let mut item = Self::of(inner)?;
+                if item.is_not() {
+                    item = Self::Group(Group { items: vec![item], ..Group::default() });
+                }
+                item.set_not(true);
+                Some(item)
+            }
+            leaf => Row::of(leaf).map(Self::Row),
+        }
+    }
+}
+
+impl Group {
+    fn of(any: bool, nodes: &[Node]) -> Option<Self> {
+        let items = nodes.iter().map(Item::of).collect::<Option<Vec<_>>>()?;
+        Some(Self { any, items, ..Self::default() })
+    }
+
+    fn to_json(&self) -> Option<Value> {
+        let items: Vec<Value> = self.items.iter().filter_map(Item::to_json).collect();
+        (!items.is_empty()).then(|| json!({ (self.mode()): items }))
+    }
+
+    /// Its rows and those of the groups in it.
+    #[must_use]
+    pub fn rows(&self) -> Vec<&Row> {
+        let rows = self.items.iter().map(|item| match item {
+            Item::Row(row) => vec![row],
+            Item::Group(group) => group.rows(),
+        });
+        rows.flatten().collect()
+    }
+
+    /// Notes at a path within it what is wrong there.
+    fn tell(&mut self, path: &str, said: String) {
+        let place = path.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        let Some((Ok(index), mut rest)) = place.map(|(index, rest)| (index.parse::<usize>(), rest)) else {
+            self.wrong.get_or_insert(said);
+            return;
+        };
+        loop {
+            rest = rest.trim_start_matches('.');
+            match rest.strip_prefix("not") {
+                Some(inner) if inner.is_empty() || inner.starts_with('.') => rest = inner,
+                _ => break,
+            }
+        }
+        match self.items.iter_mut().filter(|item| !item.is_empty()).nth(index) {
+            Some(Item::Group(group)) => group.tell(rest, said),
+            Some(Item::Row(row)) => {
+                let field = rest.rsplit('.').next().unwrap_or_default();
+                // The limits of a reading are what `how` is about.
+                let field = if field == "outside" { "how" } else { field };
+                let field = if row.kind.fields.contains(&field) { field } else { "" };
+                row.wrong.entry(field.to_owned()).or_insert(said);
+            }
+            None => {}
+        }
+    }
+
+    /// What is filled in, as parts of an address.
+    fn write(&self, place: &str, parts: &mut Vec<String>) {
+        let encoded = |text: &str| platform::web::escaped(text, b"-_.~");
+        for (index, item) in self.items.iter().filter(|item| !item.is_empty()).enumerate() {
+            let at = within(place, index);
+            match item {
+                Item::Row(row) => parts.push(format!("{at}.kind={}", row.kind.name)),
+                Item::Group(group) => parts.push(format!("{at}.group={}", group.mode())),
+            }
+            if item.is_not() {
+                parts.push(format!("{at}.not=1"));
+            }
+            match item {
+                Item::Row(row) => {
+                    parts.extend(row.said().map(|(field, value)| format!("{at}.{field}={}", encoded(value))));
+                }
+                Item::Group(group) => group.write(&at, parts),
+            }
+        }
+    }
+
+    /// How what is in it goes together, as a form says it.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        if self.any { "any" } else { "all" }
+    }
+}
+
+/// The place of what stands in a group.
+#[must_use]
+pub fn within(place: &str, index: usize) -> String {
+    if place.is_empty() { index.to_string() } else { format!("{place}-{index}") }
 }
 
 /// What a form, or a link, asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Form {
-    /// One of the rows is enough; else all must fit.
-    pub any: bool,
     /// The conditions.
-    pub rows: Vec<Row>,
+    pub root: Group,
     /// To be answered, and not only shown.
     pub ask: bool,
     /// Where the page before ended.
     pub after: Option<String>,
 }
 
-fn kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name)
+/// What a form names at a place, before it is put together.
+enum Named {
+    Row(Row),
+    Group { any: bool, not: bool },
 }
+
+/// What a form names, parents before what is in them.
+type Places = BTreeMap<Vec<usize>, Named>;
 
 impl Form {
     /// Reads what a browser or a link sent.
     #[must_use]
     pub fn read(pairs: &[(String, String)]) -> Self {
         let mut form = Self::default();
-        let mut rows: BTreeMap<usize, Row> = BTreeMap::new();
         let (mut add, mut remove) = (None, None);
         for (name, value) in pairs {
             match name.as_str() {
-                "mode" => form.any = value == "any",
+                "mode" => form.root.any = value == "any",
                 "ask" => form.ask = true,
                 "after" => form.after = Some(value.clone()).filter(|after| !after.is_empty()),
-                "add" => add = kind(value),
-                "remove" => remove = value.parse::<usize>().ok(),
+                "add" => add = added(value),
+                "remove" => remove = place(value),
                 _ => {}
             }
-            if let Some((index, "kind")) = numbered(name)
-                && let Some(kind) = kind(value)
-            {
-                rows.insert(index, Row::new(kind));
-            }
         }
-        for (name, value) in pairs {
-            if let Some((index, field)) = numbered(name)
-                && let Some(row) = rows.get_mut(&index)
-            {
-                if field == "not" {
-                    row.not = value == "1";
-                } else {
-                    row.put(field, value);
-                }
-            }
+        let mut places = named(pairs);
+        if let Some(gone) = &remove {
+            places.retain(|at, _| !at.starts_with(gone));
         }
-        if let Some(index) = remove {
-            rows.remove(&index);
+        if places.is_empty() && remove.is_none() {
+            places =
+                linked(pairs).into_iter().enumerate().map(|(at, row)| (vec![at], Named::Row(row))).collect();
+            form.ask |= !places.is_empty();
         }
-        form.rows = rows.into_values().collect();
-        if form.rows.is_empty() && remove.is_none() {
-            form.rows = linked(pairs);
-            form.ask |= !form.rows.is_empty();
-        }
-        if let Some(kind) = add.filter(|_| form.rows.len() < MOST_ROWS) {
-            form.rows.push(Row::new(kind));
+        if let Some((at, what)) = &add {
+            put(&mut places, at, *what);
         }
         if add.is_some() || remove.is_some() {
             form.ask = false;
         }
-        if form.rows.is_empty() {
-            form.rows.push(Row::new(&KINDS[0]));
+        form.root.items = together(&places, &[]);
+        if form.root.items.is_empty() {
+            form.root.items.push(Item::Row(Row::new(&KINDS[0])));
             form.ask = false;
         }
         form
     }
 
-    /// The rows that say a tree, if rows can.
+    /// The form that says a tree, if one can.
     #[must_use]
     pub fn of(node: &Node) -> Option<Self> {
-        let (any, nodes) = match node {
-            Node::All(nodes) => (false, nodes.as_slice()),
-            Node::Any(nodes) => (true, nodes.as_slice()),
-            other => (false, std::slice::from_ref(other)),
+        let root = match node {
+            Node::All(nodes) => Group::of(false, nodes)?,
+            Node::Any(nodes) => Group::of(true, nodes)?,
+            other => Group { items: vec![Item::of(other)?], ..Group::default() },
         };
-        let rows = nodes.iter().map(row_of).collect::<Option<Vec<_>>>()?;
-        (rows.len() <= MOST_ROWS).then_some(Self { any, rows, ask: true, after: None })
+        let form = Self { root, ask: true, after: None };
+        // One more level may be one too many.
+        Node::parse(&form.criteria()?).is_ok().then_some(form)
     }
 
     /// The conditions as JSON, of rows that are not empty; `None` where all are.
     #[must_use]
     pub fn criteria(&self) -> Option<Value> {
-        let rows: Vec<Value> = self.rows.iter().filter(|row| !row.is_empty()).map(Row::to_json).collect();
-        (!rows.is_empty()).then(|| json!({ (if self.any { "any" } else { "all" }): rows }))
+        self.root.to_json()
     }
 
-    /// Puts mistakes to the fields that they are about, said by `say`.
+    /// Puts mistakes to the fields and groups that they are about, said by `say`.
     pub fn tell(&mut self, mistakes: &[Mistake], say: impl Fn(&Mistake) -> String) {
-        let mut filled: Vec<&mut Row> = self.rows.iter_mut().filter(|row| !row.is_empty()).collect();
         for mistake in mistakes {
-            let index = mistake.path.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
-            let Some((index, rest)) = index else { continue };
-            let Some(row) = index.parse::<usize>().ok().and_then(|index| filled.get_mut(index)) else {
-                continue;
-            };
-            let field = rest.rsplit('.').next().unwrap_or_default();
-            // The limits of a reading are what `how` is about.
-            let field = if field == "outside" { "how" } else { field };
-            let field = if row.kind.fields.contains(&field) { field } else { "" };
-            row.wrong.entry(field.to_owned()).or_insert_with(|| say(mistake));
+            self.root.tell(&mistake.path, say(mistake));
         }
     }
 
     /// As the part of an address after `?`, of a page that answers.
     #[must_use]
     pub fn address(&self) -> String {
-        let encoded = |text: &str| platform::web::escaped(text, b"-_.~");
-        let mut parts = vec![format!("mode={}", if self.any { "any" } else { "all" })];
-        for (index, row) in self.rows.iter().filter(|row| !row.is_empty()).enumerate() {
-            parts.push(format!("{index}.kind={}", row.kind.name));
-            if row.not {
-                parts.push(format!("{index}.not=1"));
-            }
-            parts.extend(row.said().map(|(field, value)| format!("{index}.{field}={}", encoded(value))));
-        }
+        let mut parts = vec![format!("mode={}", self.root.mode())];
+        self.root.write("", &mut parts);
         parts.push("ask=1".to_owned());
         parts.join("&")
     }
 }
 
-fn numbered(name: &str) -> Option<(usize, &str)> {
-    let (index, field) = name.split_once('.')?;
-    Some((index.parse().ok().filter(|index| *index < 1000)?, field))
+/// A place: `2-0`.
+fn place(text: &str) -> Option<Vec<usize>> {
+    let read = |index: &str| index.parse::<usize>().ok().filter(|index| *index < 1000);
+    let place = text.split('-').map(read).collect::<Option<Vec<_>>>()?;
+    (place.len() <= DEEPEST).then_some(place)
+}
+
+/// What is to be added, a kind or a group, and in which group: `passed`, `2:passed`, `2:group`.
+fn added(value: &str) -> Option<(Vec<usize>, Option<&'static Kind>)> {
+    let (at, what) = value.split_once(':').unwrap_or(("", value));
+    let at = if at.is_empty() { Vec::new() } else { place(at)? };
+    if what == "group" { Some((at, None)) } else { Some((at, Some(Kind::named(what)?))) }
+}
+
+fn numbered(name: &str) -> Option<(Vec<usize>, &str)> {
+    let (at, field) = name.split_once('.')?;
+    Some((place(at)?, field))
+}
+
+/// What the form names: first what stands where, then what is said of it.
+fn named(pairs: &[(String, String)]) -> Places {
+    let mut places = Places::new();
+    for (name, value) in pairs {
+        let Some((at, field)) = numbered(name) else { continue };
+        if places.len() >= 2 * MOST_ROWS {
+            break;
+        }
+        match field {
+            "kind" => {
+                if let Some(kind) = Kind::named(value) {
+                    places.insert(at, Named::Row(Row::new(kind)));
+                }
+            }
+            "group" => {
+                places.insert(at, Named::Group { any: value == "any", not: false });
+            }
+            _ => {}
+        }
+    }
+    for (name, value) in pairs {
+        let Some((at, field)) = numbered(name) else { continue };
+        match places.get_mut(&at) {
+            Some(Named::Row(row)) if field == "not" => row.not = value == "1",
+            Some(Named::Row(row)) => row.put(field, value),
+            Some(Named::Group { not, .. }) if field == "not" => *not = value == "1",
+            _ => {}
+        }
+    }
+    places
+}
+
+/// Adds a row of a kind to a group, or to it a group with a first row; nothing where that is
+/// none, or there is no room.
+fn put(places: &mut Places, at: &[usize], what: Option<&'static Kind>) {
+    let is_group = at.is_empty() || matches!(places.get(at), Some(Named::Group { .. }));
+    let rows = places.values().filter(|named| matches!(named, Named::Row(_))).count();
+    if !is_group || rows >= MOST_ROWS || (what.is_none() && at.len() >= MOST_WITHIN) {
+        return;
+    }
+    let inside = places.keys().filter(|key| key.len() == at.len() + 1 && key.starts_with(at));
+    let last = inside.filter_map(|key| key.last().copied()).max();
+    let mut place = at.to_vec();
+    place.push(last.map_or(0, |last| last + 1));
+    let kind = what.unwrap_or(&KINDS[0]);
+    if what.is_none() {
+        // One of a few is what a group is mostly for.
+        places.insert(place.clone(), Named::Group { any: true, not: false });
+        place.push(0);
+    }
+    let mut row = Row::new(kind);
+    row.fresh = true;
+    places.insert(place, Named::Row(row));
+}
+
+/// What stands in a group, in its order; what stands nowhere is left out.
+fn together(places: &Places, at: &[usize]) -> Vec<Item> {
+    let inside = places.iter().filter(|(key, _)| key.len() == at.len() + 1 && key.starts_with(at));
+    inside
+        .map(|(key, named)| match named {
+            Named::Row(row) => Item::Row(row.clone()),
+            Named::Group { any, not } => {
+                Item::Group(Group { any: *any, not: *not, items: together(places, key), wrong: None })
+            }
+        })
+        .collect()
 }
 
 /// Rows of a link that names fields alone.
@@ -278,7 +363,7 @@ fn linked(pairs: &[(String, String)]) -> Vec<Row> {
         pairs.iter().find(|(known, value)| known == name && !value.trim().is_empty()).map(|(_, value)| value)
     };
     let make = |name: &str, needs: &[&str]| {
-        let kind = kind(name)?;
+        let kind = Kind::named(name)?;
         needs.iter().find_map(|need| given(need))?;
         let mut row = Row::new(kind);
         for (name, value) in pairs {
@@ -306,38 +391,13 @@ fn linked(pairs: &[(String, String)]) -> Vec<Row> {
     let document = make("document", &["document", "customer"]);
     let rest = ["stage", "outcome", "reason", "operation", "shift", "produced_from"];
     let done = if reading.is_some() || passed.is_some() { None } else { make("done", &rest) };
+    // A document of a link is a row of its own.
+    let done = done.map(|mut row| {
+        ["document", "document_type", "customer"].into_iter().for_each(|field| row.clear(field));
+        row
+    });
     let item = make("item", &["item", "life", "quality", "custody"]);
     [reading, passed, handled, contains, document, done, item].into_iter().flatten().collect()
-}
-
-fn row_of(node: &Node) -> Option<Row> {
-    if let Node::Not(inner) = node {
-        let row = row_of(inner)?;
-        return (!row.not).then_some(Row { not: true, ..row });
-    }
-    let json = node.to_json();
-    let (name, fields) = json.as_object()?.iter().next()?;
-    let fields = fields.as_object()?;
-    let kind = KINDS.iter().find(|kind| {
-        kind.node == name
-            && fields.keys().all(|field| field == "outside" || kind.fields.contains(&field.as_str()))
-    })?;
-    let mut row = Row::new(kind);
-    for (field, value) in fields {
-        // As a field of a form has it, without seconds that are none.
-        let text = value.as_str().unwrap_or_default();
-        let minute = matches!(field.as_str(), "from" | "to") && text.len() == 19;
-        row.put(field, text.strip_suffix(":00").filter(|_| minute).unwrap_or(text));
-    }
-    if let Node::Reading(reading) = node {
-        let how = match (reading.outside, reading.low.is_some() || reading.high.is_some()) {
-            (true, false) => "limits",
-            (true, true) => "outside",
-            (false, _) => "inside",
-        };
-        row.put("how", how);
-    }
-    Some(row)
 }
 
 #[cfg(test)]
@@ -352,71 +412,127 @@ mod tests {
             .collect()
     }
 
+    fn row(form: &Form, index: usize) -> &Row {
+        form.root.rows()[index]
+    }
+
     #[test]
     fn a_link_becomes_rows() {
         let form = Form::read(&pairs("machine=OVEN-1&from=2025-01-20T06:00&to=2025-01-20T14:00"));
         assert!(form.ask);
-        assert_eq!(
-            form.criteria().unwrap(),
-            json!({ "all": [{ "event": { "machine": "OVEN-1", "from": "2025-01-20T06:00", "to": "2025-01-20T14:00" } }] })
-        );
+        let passed = json!({ "event": {
+            "machine": "OVEN-1", "from": "2025-01-20T06:00", "to": "2025-01-20T14:00", "without_taken": true,
+        } });
+        assert_eq!(form.criteria().unwrap(), json!({ "all": [passed] }));
         let form = Form::read(&pairs("operation=CURE&reading=temperature&outside=1"));
         assert_eq!(
             form.criteria().unwrap(),
             json!({ "all": [{ "reading": { "name": "temperature", "operation": "CURE", "outside": true } }] })
         );
-        let form = Form::read(&pairs("operator=op-7"));
+        let form = Form::read(&pairs("operator=op-7&taken=1"));
         assert_eq!(form.criteria().unwrap(), json!({ "all": [{ "event": { "operator": "op-7" } }] }));
         let lot = "0190d5a4-0000-7000-8000-000000000001";
         let form = Form::read(&pairs(&format!("lot={lot}")));
         assert_eq!(form.criteria().unwrap(), json!({ "all": [{ "contains": { "lot": lot } }] }));
         let form = Form::read(&[]);
-        assert!(!form.ask && form.rows.len() == 1 && form.criteria().is_none());
+        assert!(!form.ask && form.root.items.len() == 1 && form.criteria().is_none());
     }
 
     #[test]
     fn rows_are_added_taken_away_and_kept_in_the_address() {
         let form =
             Form::read(&pairs("mode=any&0.kind=passed&0.machine=M&3.kind=item&3.item=A&3.not=1&add=reading"));
-        assert_eq!(form.rows.len(), 3);
-        assert!(!form.ask && form.any && form.rows[1].not && form.rows[2].is_empty());
+        assert_eq!(form.root.items.len(), 3);
+        assert!(!form.ask && form.root.any && row(&form, 1).not);
+        assert!(row(&form, 2).is_empty() && row(&form, 2).fresh);
         let again = Form::read(&pairs(&form.address()));
         assert_eq!((again.criteria(), again.ask), (form.criteria(), true));
         let fewer = Form::read(&pairs("0.kind=passed&0.machine=M&1.kind=item&1.item=A&remove=0"));
-        assert_eq!((fewer.rows.len(), fewer.rows[0].kind.name), (1, "item"));
+        assert_eq!((fewer.root.items.len(), row(&fewer, 0).kind.name), (1, "item"));
         let none = Form::read(&pairs("0.kind=passed&0.machine=M&remove=0"));
-        assert!(none.rows.len() == 1 && none.rows[0].is_empty() && !none.ask);
+        assert!(none.root.items.len() == 1 && row(&none, 0).is_empty() && !none.ask);
+    }
+
+    #[test]
+    fn groups_are_added_filled_and_taken_away() {
+        let start = "mode=all&0.kind=item&0.item=A";
+        let form = Form::read(&pairs(&format!("{start}&add=group")));
+        let Item::Group(group) = &form.root.items[1] else { panic!("{form:?}") };
+        assert!(group.any && group.items.len() == 1 && row(&form, 1).fresh);
+        // A and (B or (C and not D)), two groups deep.
+        let typed = "1.group=any&1-0.kind=contains&1-0.uid=B&1-1.group=all&1-1-0.kind=contains&1-1-0.uid=C\
+                     &1-1-2.kind=item&1-1-2.item=D&1-1-2.not=1";
+        let form = Form::read(&pairs(&format!("{start}&{typed}&ask=1")));
+        let said = json!({ "all": [{ "is": { "item": "A" } }, { "any": [
+            { "contains": { "uid": "B" } },
+            { "all": [{ "contains": { "uid": "C" } }, { "not": { "is": { "item": "D" } } }] },
+        ] }] });
+        assert_eq!(form.criteria().unwrap(), said);
+        assert_eq!(Form::read(&pairs(&form.address())).criteria().unwrap(), said);
+        let more = Form::read(&pairs(&format!("{start}&{typed}&add=1-1:handled")));
+        assert_eq!((more.root.rows().len(), row(&more, 4).kind.name), (5, "handled"));
+        let gone = Form::read(&pairs(&format!("{start}&{typed}&remove=1-1")));
+        let fewer =
+            json!({ "all": [{ "is": { "item": "A" } }, { "any": [{ "contains": { "uid": "B" } }] }] });
+        assert_eq!(gone.criteria().unwrap(), fewer);
+        // What stands in a row, or in nothing, stands nowhere; nor is there room without end.
+        let lost =
+            Form::read(&pairs("0.kind=item&0.item=A&0-1.kind=item&0-1.item=B&7-1.kind=item&7-1.item=C"));
+        assert_eq!(lost.root.rows().len(), 1);
+        let deep = "0.group=any&0-0.group=all&0-0-0.group=any&0-0-0-0.kind=item";
+        let full = Form::read(&pairs(&format!("{deep}&add=0-0-0:group")));
+        assert_eq!(full.root.rows().len(), 1);
     }
 
     #[test]
     fn mistakes_come_to_their_fields() {
         let mut form = Form::read(&pairs(
-            "0.kind=passed&1.kind=passed&1.from=yesterday&1.machine=M&2.kind=reading&2.how=inside&2.low=x&2.name=t&2.not=1&ask=1",
+            "0.kind=passed&1.kind=passed&1.from=yesterday&1.machine=M&2.kind=reading&2.how=inside&2.low=x&2.name=t&2.not=1\
+             &3.group=any&3.not=1&3-0.kind=item&3-1.kind=passed&3-1.machine=M&3-1.to=noon&ask=1",
         ));
         let mistakes = Node::parse(&form.criteria().unwrap()).unwrap_err();
         form.tell(&mistakes, |mistake| mistake.key.to_owned());
-        assert_eq!(form.rows[1].wrong("from"), Some("moment"));
-        assert_eq!(form.rows[2].wrong("low"), Some("number"));
-        assert!(form.rows[0].wrong.is_empty());
+        assert_eq!(row(&form, 1).wrong("from"), Some("moment"));
+        assert_eq!(row(&form, 2).wrong("low"), Some("number"));
+        assert_eq!(row(&form, 4).wrong("to"), Some("moment"), "in a group");
+        assert!(row(&form, 0).wrong.is_empty() && row(&form, 3).wrong.is_empty());
+        // What a group as a whole has wrong is told there: nothing beside it finds.
+        let mut form = Form::read(&pairs("0.group=any&0.not=1&0-0.kind=item&0-0.item=A"));
+        let mistakes = Node::parse(&form.criteria().unwrap()).unwrap_err();
+        form.tell(&mistakes, |mistake| mistake.key.to_owned());
+        let Item::Group(group) = &form.root.items[0] else { panic!("{form:?}") };
+        assert_eq!(group.wrong.as_deref(), Some("not-alone"));
     }
 
     #[test]
-    fn a_tree_that_rows_can_say_becomes_rows() {
-        let tree = json!({ "any": [
-            { "event": { "machine": "M", "from": "2025-01-20T06:00:00" } },
-            { "not": { "reading": { "name": "t", "outside": true } } },
-            { "event": { "stage": "INSPECTION", "outcome": "failed", "reason": "crack" } },
-        ] });
-        let tree = json!({ "all": [{ "is": { "item": "A" } }, tree] });
-        let node = Node::parse(&tree).unwrap();
-        assert_eq!(Form::of(&node), None);
-        let Node::All(nodes) = node else { unreachable!() };
-        let form = Form::of(&nodes[1]).unwrap();
-        assert!(form.any && form.rows[1].not);
-        assert_eq!(form.rows[0].value("from"), "2025-01-20T06:00");
-        assert_eq!(
-            Node::parse(&json!({ "all": [{ "is": { "item": "A" } }, form.criteria().unwrap()] })).unwrap(),
-            Node::All(nodes)
-        );
+    fn every_tree_that_was_asked_by_api_opens_as_it_was() {
+        let leaves = [
+            json!({ "event": { "machine": "M", "from": "2025-01-20T06:00:00" } }),
+            json!({ "event": { "machine": "M", "shift": "A", "document": "D", "without_taken": true } }),
+            json!({ "event": { "operator": "op-7", "customer": "ACME", "produced_from": "2025-01-20" } }),
+            json!({ "event": { "stage": "INSPECTION", "outcome": "failed", "reason": "crack" } }),
+            json!({ "reading": { "name": "t", "outside": true, "low": "4" } }),
+            json!({ "contains": { "supplier_lot": "H", "supplier": "S" } }),
+            json!({ "is": { "item": "A", "life": "active" } }),
+        ];
+        let all = json!({ "all": leaves });
+        let turned =
+            json!({ "all": [leaves[0], { "not": { "not": leaves[6] } }, { "not": { "any": leaves } }] });
+        let deep = json!({ "any": [leaves[4], { "all": [leaves[5], { "any": [leaves[0], { "all": [leaves[1]] }] }] }] });
+        for tree in [all, turned, deep, leaves[5].clone()] {
+            let node = Node::parse(&tree).unwrap();
+            let form = Form::of(&node).unwrap_or_else(|| panic!("{tree}"));
+            let again = Node::parse(&form.criteria().unwrap()).unwrap();
+            let plain = |node: &Node| match node {
+                Node::All(nodes) if nodes.len() == 1 => nodes[0].clone(),
+                node => node.clone(),
+            };
+            if tree["all"][1]["not"]["not"].is_null() {
+                assert_eq!(plain(&again), plain(&node), "{tree}");
+            }
+            assert_eq!(Form::of(&again).unwrap().criteria(), form.criteria(), "{tree}");
+        }
+        let form = Form::of(&Node::parse(&leaves[0]).unwrap()).unwrap();
+        assert_eq!((row(&form, 0).value("from"), row(&form, 0).value(TAKEN)), ("2025-01-20T06:00", "1"));
     }
 }

@@ -4,6 +4,7 @@
 mod api;
 pub mod asked;
 mod attached;
+mod builder;
 pub mod criteria;
 pub mod error;
 pub mod evaluate;
@@ -13,6 +14,7 @@ mod inside;
 pub mod model;
 mod pages;
 pub mod rights;
+mod row;
 pub mod saving;
 pub mod service;
 pub mod sets;

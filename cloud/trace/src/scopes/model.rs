@@ -53,6 +53,11 @@ pub struct Suspects {
     pub groups_cut: bool,
     /// This page, in the order of their UIDs.
     pub units: Vec<Unit>,
+    /// Labels from which something was only taken, and which `without_taken` leaves out: how
+    /// many, on the first page only; where `more`, at least.
+    pub taken_total: usize,
+    /// The first 50 of them.
+    pub taken: Vec<Unit>,
     /// Pass as `after` for the next page; null on the last.
     pub next: Option<String>,
     /// How far this answer reaches.

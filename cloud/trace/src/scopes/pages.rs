@@ -19,9 +19,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::api::Asked as PageAsked;
-use super::criteria::{Node, OUTCOMES, names, stages};
+use super::builder::{self, Known, suggested, words};
+use super::criteria::Node;
 use super::error::{ScopeError, said};
-use super::form::{Form, HOW, KINDS, MOST_ROWS, Row};
+use super::form::Form;
 use super::model::{Compared, MemberPage, Progress, ScopePage, ScopeView, Suspects, Unit};
 use super::rights::{SCOPE_READ, SCOPE_WRITE};
 use super::saving::{self, AtOnce};
@@ -31,7 +32,6 @@ use crate::explore::model::{CurrentTo, PlantBehind};
 use crate::genealogy::Genealogy;
 use crate::pages::say;
 use crate::pages::who::Names;
-use crate::projection::state::{Custody, Life, Quality};
 use crate::rights::HOLD_PLACE;
 
 /// The texts of these pages.
@@ -53,25 +53,13 @@ pub const NAV: [NavItem; 1] = [NavItem {
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/suspects", get(builder).post(keep))
+        .route("/suspects", get(suspects_page).post(keep))
         .route("/suspects/scopes", get(scopes))
         .route("/suspects/scopes/{id}", get(scope))
         .route("/suspects/scopes/{id}/delete", post(delete))
         .route("/suspects/scopes/{id}/progress", get(progress))
         .route("/suspects/scopes/{id}/stop", post(stop))
         .route("/suspects/scopes/{id}/again", post(again))
-}
-
-/// What can be chosen from.
-#[derive(Default)]
-struct Known {
-    lists: Vec<(&'static str, Vec<String>)>,
-}
-
-impl Known {
-    fn has(&self, field: &str) -> bool {
-        self.lists.iter().any(|(name, values)| *name == field && !values.is_empty())
-    }
 }
 
 #[derive(Template)]
@@ -184,63 +172,11 @@ fn current_html(texts: &Texts, current_to: &CurrentTo, plants_behind: &[PlantBeh
     Current { texts, current_to, plants_behind }.render().unwrap_or_default()
 }
 
-/// How a field is filled in.
-fn input(field: &str, value: &str) -> &'static str {
-    match field {
-        // A link may carry an exact time, which no box for a clock's time shows.
-        "from" | "to" if value.is_empty() || !value.contains(['Z', '+']) => "datetime-local",
-        "produced_from" | "produced_to" => "date",
-        _ => "text",
-    }
-}
-
-/// What a field can be, where that is one of a few.
-fn choices(texts: &Texts, field: &str) -> Vec<(String, String)> {
-    let named = |prefix: &str, names: Vec<&'static str>| {
-        names.into_iter().map(|name| (name.to_owned(), say::name(texts, prefix, name))).collect()
-    };
-    match field {
-        "stage" => stages()
-            .map(|stage| (stage.as_str_name().to_owned(), say::stage(texts, stage.as_str_name())))
-            .collect(),
-        "outcome" => named("outcome", OUTCOMES.to_vec()),
-        "life" => named("life", names(Life::from_number, Life::name)),
-        "quality" => named("quality", names(Quality::from_number, Quality::name)),
-        "custody" => named("custody", names(Custody::from_number, Custody::name)),
-        "how" => HOW.iter().map(|how| ((*how).to_owned(), texts.t(&format!("scope-how-{how}")))).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// A value as people read it.
-fn shown(texts: &Texts, field: &str, value: &str) -> String {
-    choices(texts, field)
-        .into_iter()
-        .find(|(name, _)| name == value)
-        .map_or_else(|| value.replace('T', " "), |(_, said)| said)
-}
-
-fn label(texts: &Texts, field: &str) -> String {
-    texts.t(&format!("scope-field-{field}"))
-}
-
 impl Builder<'_> {
-    fn row(&self, row: &Row) -> String {
-        self.texts.t(&format!("scope-kind-{}", row.kind.name))
+    /// The conditions, to be filled in, as markup.
+    fn conditions(&self) -> String {
+        builder::conditions(self.texts, self.form, &self.known)
     }
-
-    fn may_add(&self) -> bool {
-        self.form.rows.len() < MOST_ROWS
-    }
-}
-
-/// A name that says the first conditions.
-fn suggested(texts: &Texts, form: &Form) -> String {
-    let rows = form.rows.iter().map(|row| {
-        let values: Vec<String> = row.said().map(|(field, value)| shown(texts, field, value)).collect();
-        format!("{}{}", if row.not { "≠ " } else { "" }, values.join(" "))
-    });
-    rows.collect::<Vec<_>>().join(", ").chars().take(120).collect()
 }
 
 /// What was asked for, as it is answered: the page with its mistakes, or with what it found.
@@ -336,7 +272,7 @@ async fn known_to(state: &AppState, cx: &Cx) -> Result<Known, Problem> {
 }
 
 /// `GET /suspects`
-async fn builder(
+async fn suspects_page(
     State(state): State<AppState>,
     Extension(genealogy): Extension<Genealogy>,
     caller: Caller,

@@ -106,6 +106,14 @@ pub async fn suspects(
         groups_cut = rows.len() > MOST_GROUPS;
         groups = rows.into_iter().take(MOST_GROUPS).map(group).collect();
     }
+    let mut left_out = Vec::new();
+    if start == 0
+        && let Some(wider) = node.with_taken()
+    {
+        left_out = sets::without(&first(tx, &asked, &wider).await?.keys, &keys);
+    }
+    let taken = units(tx, &left_out[..left_out.len().min(USUAL_LIMIT)]).await?;
+    let taken_total = left_out.len();
     let from = keys.partition_point(|key| *key <= start);
     let page = &keys[from..keys.len().min(from + limit)];
     let next = page.last().filter(|_| from + limit < keys.len()).map(ToString::to_string);
@@ -113,7 +121,19 @@ pub async fn suspects(
     let plants_behind = behind(tx, now).await?;
     let total = keys.len();
     let looked_back_to = since;
-    Ok(Suspects { total, more, looked_back_to, groups, groups_cut, units, next, current_to, plants_behind })
+    Ok(Suspects {
+        total,
+        more,
+        looked_back_to,
+        groups,
+        groups_cut,
+        units,
+        taken_total,
+        taken,
+        next,
+        current_to,
+        plants_behind,
+    })
 }
 
 fn group(row: told::GroupRow) -> UnitGroup {

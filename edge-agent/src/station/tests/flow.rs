@@ -134,6 +134,10 @@ fn from_the_dock_to_the_customer() {
 #[test]
 fn a_package_takes_along_what_is_in_it() {
     let mut plant = Plant::built();
+    plant.play("PACKING", &[("NOLABEL", "green pack.no-label")]);
+    assert_eq!(plant.next(), "next.content", "a new package is open: goods are wanted");
+    plant.play("PACKING", &[("UNDO", "green cancelled")]);
+    assert_eq!(plant.next(), "next.package");
     plant.play(
         "PACKING",
         &[

@@ -86,6 +86,9 @@ fn of_a_held_package_only_what_stays_held_comes_out() {
     // Held itself: what is in it is held too, also what the office does not know to be there.
     plant.reference.insert("hold", &hold(&[package, content], &[])).unwrap();
     plant.reference.settle();
+    plant.play("PACKING", &[("PK1", "amber note.held")]);
+    assert_eq!(plant.next(), "next.only-out", "nothing goes in that would be refused then");
+    plant.play("PACKING", &[("RM5", "red label.held REFUSED"), ("CANCEL", "green cancelled")]);
     plant.play(
         "PACKING",
         &[
@@ -212,6 +215,52 @@ fn arrivals_from_another_plant() {
     assert_eq!(event.action(), Action::Delete);
     assert_eq!(event.references[0].number, "GRN-2025-001");
     assert_eq!(event.references[1].r#type, "desadv");
+}
+
+#[test]
+fn what_comes_back_without_its_package_leaves_it() {
+    let mut plant = Plant::built();
+    plant.play(
+        "PACKING",
+        &[
+            ("FG1", "green pack.content"),
+            ("RM4", "green pack.content"),
+            ("DONE", "green packed COMMISSION PACKING"),
+        ],
+    );
+    // In a package that is here it stays, and the answer says what to do.
+    plant.play("RETURN", &[("FG1", "red label.inside REFUSED")]);
+    assert_eq!(plant.last.as_ref().unwrap().reply.next, "next.take-out");
+    plant.play("DISPATCH", &[("PK1", "green ship.taken"), ("DONE", "green dispatched DISPATCH")]);
+    // What is built into it comes back with it.
+    plant.play("RETURN", &[("RM2", "red label.inside REFUSED")]);
+    plant.play("RETURN", &[("REASON-WRONG", "green reason.set"), ("FG1", "green arrival.taken")]);
+    plant.play("RETURN", &[("DONE", "green returned RETURN")]);
+    assert!(matches!(plant.label("FG1").custody, Custody::Location { .. }));
+    assert_eq!(plant.label("PK1").children, [plant.key("RM4")]);
+    assert_eq!(plant.label("PK1").custody, Custody::Customer);
+    // It may be put away by itself, and the rest comes back in the package.
+    plant.play("STORAGE", &[("RACK-1", "green place.set"), ("FG1", "green stored STORAGE")]);
+    plant.play("RETURN", &[("REASON-WRONG", "green reason.set"), ("PK1", "green arrival.taken")]);
+    plant.play("RETURN", &[("DONE", "green returned RETURN")]);
+    assert_eq!(plant.label("RM4").custody, Custody::Parent { key: plant.key("PK1") });
+}
+
+#[test]
+fn a_package_that_this_plant_does_not_know_was_sent_by_another() {
+    let mut plant = Plant::built();
+    let (unit, package) = (plant.key("FG1"), plant.key("PK7"));
+    plant.labels.get_mut(&unit).unwrap().custody = Custody::Parent { key: package };
+    plant.play("DISPATCH", &[("FG1", "red label.inside REFUSED")]);
+    plant.play(
+        "RETURN",
+        &[
+            ("REASON-WRONG", "green reason.set"),
+            ("FG1", "green arrival.taken"),
+            ("DONE", "green returned RETURN"),
+        ],
+    );
+    assert!(matches!(plant.label("FG1").custody, Custody::Location { .. }));
 }
 
 #[test]

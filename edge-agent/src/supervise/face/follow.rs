@@ -16,7 +16,7 @@ use super::draft::{asks_pin, draft, entries};
 use super::rest::Rest;
 use crate::config::{Language, Station};
 use crate::engine::{Handle, StationView};
-use crate::inputs::Answer;
+use crate::inputs::{Answer, Colour};
 use crate::journal::DiskLevel;
 use crate::station::types::Session;
 use crate::terminal::{Lamp, LastAnswer, LastLabel, PrintQuestion, PrinterLamp, ScanLine, TerminalView};
@@ -88,9 +88,9 @@ impl Follower {
         if self.answered.as_ref().map(|(answer, _)| answer) != view.answer.as_ref() {
             self.answered = view.answer.clone().map(|answer| (answer, now));
         }
-        let next = match &view.answer {
-            Some(answer) if !signed_out => answer.next.clone(),
-            _ => self.waits_for(&session, &language, now).await,
+        let next = match still_next(view.answer.as_ref(), signed_out) {
+            Some(next) => next.to_owned(),
+            None => self.waits_for(&session, &language, now).await,
         };
         let names: BTreeMap<String, String> = Language::ALL
             .iter()
@@ -192,6 +192,12 @@ async fn other<A, B, C>(
     changed
 }
 
+/// What the last answer said is next, where that is what the station waits for. After a red it is
+/// not: whoever opens the page does not see what was red, and what to do with that is no news.
+fn still_next(answer: Option<&Answer>, signed_out: bool) -> Option<&str> {
+    answer.filter(|answer| !signed_out && answer.colour != Colour::Red).map(|answer| answer.next.as_str())
+}
+
 fn last_answer((answer, at): &(Answer, DateTime<Utc>)) -> LastAnswer {
     LastAnswer {
         input_id: answer.input_id.clone(),
@@ -207,6 +213,24 @@ fn last_answer((answer, at): &(Answer, DateTime<Utc>)) -> LastAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_that_is_opened_after_a_red_says_what_is_waited_for() {
+        let answer = |colour| Answer {
+            input_id: "1".into(),
+            colour,
+            code: "label.held".into(),
+            what: "Held".into(),
+            next: "Set it aside.".into(),
+            language: "en".into(),
+            args: Vec::new(),
+            recorded: true,
+        };
+        assert_eq!(still_next(Some(&answer(Colour::Red)), false), None);
+        assert_eq!(still_next(Some(&answer(Colour::Green)), false), Some("Set it aside."));
+        assert_eq!(still_next(Some(&answer(Colour::Green)), true), None);
+        assert_eq!(still_next(None, false), None);
+    }
 
     #[tokio::test]
     async fn what_every_commit_changes_waits_a_moment() {

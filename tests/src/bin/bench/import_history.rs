@@ -64,7 +64,7 @@ async fn measure(server: &Embedded, dir: &Path) -> anyhow::Result<Measured> {
     db.close().await;
     sqlx::query(
         "insert into items (tenant_id, item, name, names, type_code, base_unit, tracking)
-         select t, i, i, '{}', 'RM', 'pcs', 'unit' from unnest($1::uuid[]) t, unnest(array['STEEL', 'PUMP']) i",
+         select t, i, i, '{}', 'RM', case i when 'STEEL' then 'kg' else 'pcs' end, 'unit' from unnest($1::uuid[]) t, unnest(array['STEEL', 'PUMP']) i",
     )
     .bind(vec![tenant, bare_tenant])
     .execute(&mut owner)

@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use super::{installed, pictures, until};
 
 const PHONE: (u32, u32) = (390, 844);
-const DESK: (u32, u32) = (1280, 800);
+pub const DESK: (u32, u32) = (1280, 800);
 /// A large desk, or a screen on a wall; and one on a wall that is read from afar.
 const WALLS: [(u32, u32); 2] = [(1920, 1080), (3840, 2160)];
 
@@ -61,6 +61,8 @@ impl Browser {
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
         let mut wanted = Capabilities::new();
         wanted.insert("acceptInsecureCerts".into(), true.into());
+        // A form that was changed asks before it is left; here it may be.
+        wanted.insert("unhandledPromptBehavior".into(), "accept".into());
         wanted.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
         wanted.insert("goog:chromeOptions".into(), json!({ "binary": chromium, "args": arguments }));
         let page = ClientBuilder::new(HttpConnector::new())

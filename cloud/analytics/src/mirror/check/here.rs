@@ -4,7 +4,7 @@ use duckdb::types::Value;
 use duckdb::{Connection, params, params_from_iter};
 
 use super::{Fact, Group, Groups, Look, Part};
-use crate::mirror::{firsts, sums};
+use crate::mirror::{firsts, goods, sums};
 
 /// The columns of a row's text, by fact, with what they say in SQL; in the order and the form
 /// in which `there.rs` has them. Dimensions that are not there are told as `?`.
@@ -28,6 +28,10 @@ fn columns(fact: Fact) -> &'static str {
             "f.seq, f.ordinal, epoch_us(f.happened_at), datediff('day', date '1970-01-01', f.day), {plant},
              {station}, {machine}, {operator}, {shift}, {operation}, {item}, {supplier}, {reason}, f.stage,
              f.outcome, f.attempt, f.key, {lot}, {purchase_order}, f.void::integer"
+        }
+        Fact::Packing => {
+            "f.seq, f.ordinal, epoch_us(f.happened_at), datediff('day', date '1970-01-01', f.day), {plant},
+             f.stage, f.action, f.role, f.key, coalesce(f.package::varchar, ''), f.void::integer"
         }
         Fact::Genealogy => {
             "{agent}, f.epoch, f.seq, f.ordinal, f.from_key, f.to_key, epoch_us(f.happened_at),
@@ -88,7 +92,8 @@ pub(super) fn streams(conn: &Connection) -> duckdb::Result<Vec<(String, i32, i64
         "select coalesce(a.code, ''), f.epoch, max(f.seq)
          from (select agent, epoch, max(seq) as seq from fact_lifecycle group by all
                union all select agent, epoch, max(seq) from fact_reading group by all
-               union all select agent, epoch, max(seq) from fact_inspection group by all) f
+               union all select agent, epoch, max(seq) from fact_inspection group by all
+               union all select agent, epoch, max(seq) from fact_packing group by all) f
          left join dim_agent a on a.id = f.agent group by all",
     )?;
     let mut rows = asked.query([])?;
@@ -128,6 +133,21 @@ pub(super) fn sums_of(conn: &Connection, (first, last): &(String, String)) -> du
         }
     }
     Ok(told)
+}
+
+/// As [`sums_of`], of goods packed and sent away in one of so many parts of the moments.
+pub(super) fn goods_of(conn: &Connection, part: i64, parts: i64) -> duckdb::Result<Vec<String>> {
+    let found: (i64, Option<i64>) =
+        conn.query_row(goods::DIFFERENT, params![part, parts], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(match found {
+        (count @ 1.., seq) => {
+            let seq = seq.unwrap_or_default();
+            vec![format!(
+                "fact_lifecycle, from seq {seq}: {count} events count other goods than were in them"
+            )]
+        }
+        _ => Vec::new(),
+    })
 }
 
 /// As [`sums_of`], of first inspections of one of so many parts of the units.

@@ -23,7 +23,7 @@ use super::{MirrorError, Mirrors, Settings, tx};
 const TOLD: usize = 100;
 /// Events of a stream that are looked at at once.
 const EVENTS: i64 = 50_000;
-/// Parts of the units, for what is kept of them beside the facts.
+/// Parts of the units, and of the moments, for what is kept of them beside the facts.
 const UNITS: i64 = 16;
 
 /// What was compared, and what differed.
@@ -59,17 +59,19 @@ enum Fact {
     Lifecycle,
     Reading,
     Inspection,
+    Packing,
     Genealogy,
 }
 
 impl Fact {
-    const OF_EVENTS: [Self; 3] = [Self::Lifecycle, Self::Reading, Self::Inspection];
+    const OF_EVENTS: [Self; 4] = [Self::Lifecycle, Self::Reading, Self::Inspection, Self::Packing];
 
     fn table(self) -> &'static str {
         match self {
             Self::Lifecycle => "fact_lifecycle",
             Self::Reading => "fact_reading",
             Self::Inspection => "fact_inspection",
+            Self::Packing => "fact_packing",
             Self::Genealogy => "fact_genealogy",
         }
     }
@@ -256,6 +258,8 @@ impl Check<'_> {
         }
         for part in 0..UNITS {
             let told = self.mirrors.work(self.tenant, move |conn| here::firsts_of(conn, part, UNITS)).await?;
+            report.differences.extend(told.value);
+            let told = self.mirrors.work(self.tenant, move |conn| here::goods_of(conn, part, UNITS)).await?;
             report.differences.extend(told.value);
         }
         Ok(())

@@ -97,6 +97,22 @@ fn names(fact: Fact) -> (&'static [&'static str], usize) {
             ],
             2,
         ),
+        Fact::Packing => (
+            &[
+                "seq",
+                "ordinal",
+                "happened_at",
+                "day",
+                "plant",
+                "stage",
+                "action",
+                "role",
+                "key",
+                "package",
+                "void",
+            ],
+            2,
+        ),
         Fact::Genealogy => (
             &[
                 "agent",

@@ -132,7 +132,18 @@ async fn of_stream(
                           coalesce(nullif(a.supplier, ''), po.partner, ''), e.reason, e.stage, e.outcome, e.attempt,
                           a.key, coalesce(a.lot_id::text, ''), coalesce(po.number, ''), e.undone)
                from e join about a on a.seq = e.seq left join ordered po on po.seq = e.seq and po.type = 'po'
-               where e.outcome <> 0)
+               where e.outcome <> 0
+               union all
+               select 4, e.seq, concat_ws(chr(31), e.seq, s.nth, e.at_us, e.day_no, e.plant, e.stage, e.action, s.role,
+                          s.key, coalesce(case when s.role = 5 and e.stage in (14, 24) then s.package end::text, ''),
+                          e.undone)
+               from e
+               join (select seq, key, role, row_number() over (partition by seq order by ordinal) - 1 as nth,
+                            (array_agg(key) filter (where role = 4)
+                                over (partition by seq order by ordinal
+                                      rows between unbounded preceding and unbounded following))[1] as package
+                     from s) s on s.seq = e.seq
+               where e.stage in (14, 24, 28))
            select fact as "fact!", case when $6::boolean then seq else 0 end as "at!", count(*) as "count!",
                   sum(('x' || substr(md5(row), 1, 15))::bit(60)::bigint)::text as "sum!",
                   case when $7::boolean then string_agg(row, chr(30)) end as rows

@@ -20,6 +20,7 @@ shell-my-account = আমার অ্যাকাউন্ট
 shell-signout = সাইন আউট
 shell-print-note = Tracewright থেকে মুদ্রিত
 shell-offline = সার্ভার থেকে সাড়া মেলেনি। সংযোগ দেখে আবার চেষ্টা করুন।
+shell-file-again = ফাইলটি আবার বাছুন: ব্রাউজার এক পাতা থেকে আরেক পাতায় ফাইল রাখে না।
 shell-close = বন্ধ করুন
 scope-read = দেখা
 scope-write = পরিবর্তন
@@ -177,3 +178,7 @@ form-mistakes = { $count ->
     [one] একটি জিনিস ঠিক নেই।
    *[other] { $count }টি জিনিস ঠিক নেই।
  }
+error-query-limit = একবারে 1 থেকে { $most }টি সারি।
+error-title-not-found = পাওয়া যায়নি
+error-title-forbidden = অনুমতি নেই
+error-title-too-large = খুব বড়

@@ -20,6 +20,7 @@ shell-my-account = My account
 shell-signout = Sign out
 shell-print-note = Printed from Tracewright
 shell-offline = The server did not answer. Check your connection and try again.
+shell-file-again = Choose the file once more: a browser keeps none from page to page.
 shell-close = Close
 scope-read = Read
 scope-write = Write
@@ -180,3 +181,7 @@ form-mistakes = { $count ->
     [one] One thing is not right.
    *[other] { $count } things are not right.
  }
+error-query-limit = 1 to { $most } rows at once.
+error-title-not-found = Not found
+error-title-forbidden = Not allowed
+error-title-too-large = Too large

@@ -20,6 +20,7 @@ shell-my-account = मेरा खाता
 shell-signout = साइन आउट
 shell-print-note = Tracewright से मुद्रित
 shell-offline = सर्वर से उत्तर नहीं मिला। अपना कनेक्शन जाँचें और फिर से प्रयास करें।
+shell-file-again = फ़ाइल फिर से चुनें: ब्राउज़र उसे एक पृष्ठ से दूसरे पर नहीं रखता।
 shell-close = बंद करें
 scope-read = देखना
 scope-write = बदलना
@@ -177,3 +178,7 @@ form-mistakes = { $count ->
     [one] एक बात सही नहीं है।
    *[other] { $count } बातें सही नहीं हैं।
  }
+error-query-limit = एक बार में 1 से { $most } पंक्तियाँ।
+error-title-not-found = नहीं मिला
+error-title-forbidden = अनुमति नहीं है
+error-title-too-large = बहुत बड़ा है

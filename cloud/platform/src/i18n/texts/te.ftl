@@ -20,6 +20,7 @@ shell-my-account = నా ఖాతా
 shell-signout = సైన్ అవుట్
 shell-print-note = Tracewright నుండి ముద్రించబడింది
 shell-offline = సర్వర్ స్పందించలేదు. మీ కనెక్షన్ చూసి మళ్లీ ప్రయత్నించండి.
+shell-file-again = ఫైల్‌ను మళ్లీ ఎంచుకోండి: బ్రౌజర్ ఒక పేజీ నుంచి మరో పేజీకి ఫైల్‌ను ఉంచుకోదు.
 shell-close = మూసివేయండి
 scope-read = చూడటం
 scope-write = మార్చడం
@@ -180,3 +181,7 @@ form-mistakes = { $count ->
     [one] ఒకటి సరిగా లేదు.
    *[other] { $count } సరిగా లేవు.
  }
+error-query-limit = ఒకేసారి 1 నుంచి { $most } వరుసలు.
+error-title-not-found = కనబడలేదు
+error-title-forbidden = అనుమతి లేదు
+error-title-too-large = చాలా పెద్దది

@@ -16,6 +16,7 @@ pub(super) const CUSTOM_FIELDS: Master = Master {
         Field::new("needed").listed(),
         Field::new("listed").label("field-in_lists"),
         Field::new("personal"),
+        Field::new("watched"),
         Field::new("position"),
         Field::new("default_value"),
         Field::new("longest"),

@@ -10,7 +10,7 @@ const FIELDS: &[Field] = &[
     Field::new("legal_name").personal(),
     Field::new("roles").needed(),
     Field::new("place").listed(),
-    Field::new("gstin").listed().personal().rule(rules::gstin),
+    Field::new("gstin").listed().personal().watched().rule(rules::gstin),
     Field::sensitive("pan", "pan_sealed", "pan_index").personal().rule(rules::pan),
     Field::sensitive("bank_account", "bank_account_sealed", "bank_account_index")
         .personal()
@@ -72,8 +72,8 @@ pub(super) const CONTACTS: Master = Master {
         Field::new("name").listed().personal(),
         Field::new("partner").listed(),
         Field::new("job_title").listed().personal(),
-        Field::new("phone").listed().personal().rule(rules::phone),
-        Field::new("email").listed().personal().rule(rules::email),
+        Field::new("phone").listed().personal().watched().rule(rules::phone),
+        Field::new("email").listed().personal().watched().rule(rules::email),
         Field::new("language"),
     ],
     search: &["name"],

@@ -14,6 +14,8 @@ const WHOLE: u32 = 12;
 
 static PLAIN: Field = Field::new("custom");
 static PERSONAL: Field = Field::new("custom").personal();
+static WATCHED: Field = Field::new("custom").watched();
+static PERSONAL_AND_WATCHED: Field = Field::new("custom").personal().watched();
 
 /// Whether lists are narrowed by a range of it.
 pub(in crate::masters) fn by_range(kind: &Kind) -> bool {
@@ -44,7 +46,12 @@ pub(super) fn column(own: OwnField, of_people: bool) -> (Column, Option<String>)
     };
     let column = Column {
         name: format!("{OWN}{}", own.field),
-        field: if own.personal || of_people { &PERSONAL } else { &PLAIN },
+        field: match (own.personal || of_people, own.watched) {
+            (false, false) => &PLAIN,
+            (true, false) => &PERSONAL,
+            (false, true) => &WATCHED,
+            (true, true) => &PERSONAL_AND_WATCHED,
+        },
         lies: Lies::Own,
         label: Label::Own(labels),
         // A default stands for what is not given.

@@ -113,6 +113,7 @@ fn defined(row: &Row) -> store::OwnField {
         needed: false,
         listed: false,
         personal: false,
+        watched: false,
         longest: number("longest").and_then(|most| i32::try_from(most).ok()),
         pattern: Some(text(row, "pattern").to_owned()).filter(|pattern| !pattern.is_empty()),
         decimals: number("decimals").and_then(|places| i16::try_from(places).ok()).unwrap_or(0),

@@ -16,6 +16,7 @@ pub(super) struct OwnField {
     pub needed: bool,
     pub listed: bool,
     pub personal: bool,
+    pub watched: bool,
     pub longest: Option<i32>,
     pub pattern: Option<String>,
     pub decimals: i16,
@@ -49,7 +50,8 @@ pub(super) async fn fields(tx: &mut Tx, master: &str) -> Result<(Lang, Vec<OwnFi
     let tenant = tx.tenant();
     let rows = sqlx::query!(
         r#"select t.language as "language!", f.field as "field?", f.labels as "labels?", f.kind as "kind?",
-                  f.needed as "needed?", f.listed as "listed?", f.personal as "personal?", f.longest as "longest?",
+                  f.needed as "needed?", f.listed as "listed?", f.personal as "personal?", f.watched as "watched?",
+                  f.longest as "longest?",
                   f.pattern as "pattern?", f.decimals as "decimals?", f.least as "least?", f.most as "most?",
                   f.choices as "choices?", f.choices_en as "choices_en?", f.choices_hi as "choices_hi?",
                   f.choices_bn as "choices_bn?", f.choices_te as "choices_te?", f.refers as "refers?",
@@ -72,6 +74,7 @@ pub(super) async fn fields(tx: &mut Tx, master: &str) -> Result<(Lang, Vec<OwnFi
             needed: row.needed?,
             listed: row.listed?,
             personal: row.personal?,
+            watched: row.watched?,
             longest: row.longest,
             pattern: row.pattern,
             decimals: row.decimals?,

@@ -7,10 +7,13 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::Utc;
 use serde::Deserialize;
 
 use super::super::api::{Right, open, seen};
 use super::super::check::{self, Cells};
+use super::super::declared;
+use super::super::extra::OWN;
 use super::super::history::{self, Entry};
 use super::super::import::label;
 use super::super::kind::Kind;
@@ -18,6 +21,7 @@ use super::super::places::Place;
 use super::super::shape::{Column, Label, Lies, Shape, Shapes};
 use super::super::store::Stored;
 use super::super::{Engine, MastersError, Mistake, Row, SENSITIVE_VIEW, sensitive, service};
+use super::rows::GONE;
 use super::url_text;
 use crate::db::Tx;
 use crate::i18n::{Texts, plain_number};
@@ -35,6 +39,8 @@ struct FormPage<'a> {
     version: i32,
     is_new: bool,
     deleted: bool,
+    /// It was saved just now.
+    saved: bool,
     fields: Fields<'a>,
     may_delete: bool,
     delete_address: String,
@@ -62,6 +68,7 @@ struct Asked {
     first: bool,
     /// It cannot be changed.
     fixed: bool,
+    sealed: bool,
     longest: Option<usize>,
     /// Values, what they are called, and whether they are chosen.
     choices: Vec<(String, String, bool)>,
@@ -94,8 +101,9 @@ impl Asked {
             "secret" => Input::secret(name, label).value(value),
             _ => Input::text(name, label).value(value),
         };
-        let input = input.is_required(self.required).fixed(self.fixed).longest(self.longest);
-        let input = input.hint(self.hint).lang(self.lang).mask(self.mask).wrong(self.error);
+        let input =
+            input.is_required(self.required).fixed(self.fixed).sealed(self.sealed).longest(self.longest);
+        let input = input.hint(self.hint).lang(self.lang).placeholder(self.mask).wrong(self.error);
         match self.options {
             Some((more, options)) => input.offers(options, Some(more)),
             None => input,
@@ -110,6 +118,8 @@ struct Filled<'a> {
     mistakes: &'a [Mistake],
     /// Sensitive fields, where they are shown.
     opened: Option<&'a Row>,
+    /// It was saved just now.
+    saved: bool,
 }
 
 pub(super) async fn blank(
@@ -121,7 +131,7 @@ pub(super) async fn blank(
 ) -> Result<Response, Problem> {
     let (shapes, master, mut caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     caller.cx = caller.in_focus(&master.permissions.edit);
-    let filled = Filled { stored: None, typed: None, mistakes: &[], opened: None };
+    let filled = Filled { stored: None, typed: None, mistakes: &[], opened: None, saved: false };
     show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
 }
 
@@ -138,10 +148,16 @@ pub(super) async fn one(
     let open_too = asked.show == "sensitive" && caller.require(&SENSITIVE_VIEW).is_ok();
     let found = async {
         let shape = shapes.find(&name)?;
-        state.db.tx(&caller.cx, async |tx| seen(tx, shape, &key, open_too).await).await
+        state.db.tx(&caller.cx, async |tx| seen(tx, shape, &key, open_too, Utc::now()).await).await
     };
     let (stored, opened) = found.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
-    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: opened.as_ref() };
+    let filled = Filled {
+        stored: Some(&stored),
+        typed: None,
+        mistakes: &[],
+        opened: opened.as_ref(),
+        saved: asked.saved.is_some(),
+    };
     show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await
 }
 
@@ -150,6 +166,8 @@ pub(super) async fn one(
 struct Shown {
     /// `sensitive`: sealed fields are shown, which is in the audit.
     show: String,
+    /// It was saved just now.
+    saved: Option<String>,
 }
 
 async fn find(
@@ -240,6 +258,7 @@ async fn show(
         version: stored.map_or(0, |stored| stored.version),
         is_new: stored.is_none(),
         deleted: stored.is_some_and(|stored| stored.deleted),
+        saved: filled.saved,
         fields,
         may_delete: may(&master.permissions.delete) && stored.is_some(),
         delete_address: address("delete"),
@@ -418,6 +437,7 @@ fn input(shape: &Shape, column: &Column, name: String, filled: &Filled<'_>, text
         clears: !column.required && column.default.is_none(),
         first: true,
         fixed: column.is_key && filled.stored.is_some(),
+        sealed: column.kind == Kind::Secret,
         longest,
         options: None,
         hint,
@@ -452,8 +472,7 @@ fn typed(shape: &Shape, sent: Vec<(String, String)>) -> (Cells, i32) {
         }
         let column = shape.column(&name);
         let several = column.is_some_and(|column| matches!(column.kind, Kind::Codes(_)));
-        let number =
-            column.is_some_and(|column| matches!(column.kind, Kind::Whole(_) | Kind::Decimal { .. }));
+        let number = column.is_some_and(|column| column.kind.is_number());
         let value = if number { plain_number(&value) } else { value };
         match cells.get_mut(&name) {
             Some(before) if several => {
@@ -484,7 +503,8 @@ pub(super) async fn create(
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled { stored: None, typed: Some(&cells), mistakes: &mistakes, opened: None };
+            let filled =
+                Filled { stored: None, typed: Some(&cells), mistakes: &mistakes, opened: None, saved: false };
             let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
@@ -493,7 +513,7 @@ pub(super) async fn create(
 }
 
 fn to_row(name: &str, key: &str) -> Response {
-    Redirect::to(&format!("/masters/{name}/row/{}", url_text(key))).into_response()
+    Redirect::to(&format!("/masters/{name}/row/{}?saved", url_text(key))).into_response()
 }
 
 pub(super) async fn update(
@@ -518,7 +538,13 @@ pub(super) async fn update(
             Err(MastersError::Stale) => (Vec::new(), vec![caller.t("masters-stale")], StatusCode::CONFLICT),
             Err(error) => return Err(error.problem(&caller.texts)),
         };
-    let filled = Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes, opened: None };
+    let filled = Filled {
+        stored: Some(&stored),
+        typed: Some(&cells),
+        mistakes: &mistakes,
+        opened: None,
+        saved: false,
+    };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, told).await?;
     Ok((status, page).into_response())
 }
@@ -541,7 +567,10 @@ pub(super) async fn delete(
     let Seen { version } = form(sent)?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
     let told = match service::delete(&state.db, &caller.cx, &shapes, shape, &key, Some(version)).await {
-        Ok(()) => return Ok(Redirect::to(&format!("/masters/{name}")).into_response()),
+        Ok(()) => {
+            let list = format!("/masters/{name}?{GONE}={}", url_text(&key));
+            return Ok(Redirect::to(&list).into_response());
+        }
         Err(MastersError::InUse(used)) => {
             let names: Vec<String> = used.iter().map(|used| used.say(&caller.texts)).collect();
             caller.texts.t1("masters-in-use", "names", names.join(", "))
@@ -549,7 +578,7 @@ pub(super) async fn delete(
         Err(MastersError::Stale) => caller.t("masters-stale"),
         Err(error) => return Err(error.problem(&caller.texts)),
     };
-    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: None };
+    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: None, saved: false };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, vec![told]).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
 }
@@ -567,7 +596,13 @@ pub(super) async fn restore(
     match service::restore(&state.db, &caller.cx, shape, &key).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled { stored: Some(&stored), typed: None, mistakes: &mistakes, opened: None };
+            let filled = Filled {
+                stored: Some(&stored),
+                typed: None,
+                mistakes: &mistakes,
+                opened: None,
+                saved: false,
+            };
             let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
@@ -604,7 +639,13 @@ pub(super) async fn options(
     Path((name, field)): Path<(String, String)>,
     uri: Uri,
 ) -> Result<Html<String>, Problem> {
-    let (shapes, _, caller) = open(&state, &engine, caller, &name, Right::EditValues).await?;
+    let filters = |name: &str, field: &str| {
+        let master = declared::ALL.iter().find(|master| master.name == name);
+        master.is_some_and(|master| master.filters.contains(&field)) || field.starts_with(OWN)
+    };
+    // Lists are narrowed by it too, by whoever sees them.
+    let right = if filters(&name, &field) { Right::View } else { Right::EditValues };
+    let (shapes, _, caller) = open(&state, &engine, caller, &name, right).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
     let begins =
         pairs.into_iter().find(|(name, _)| *name == field).map(|(_, value)| value).unwrap_or_default();
@@ -615,6 +656,12 @@ pub(super) async fn options(
             return Ok(beginning(offers(caller.texts.lang), &begins));
         }
         let reference = shape.reference_of(&field).ok_or(MastersError::NotFound)?;
+        // Who only sees the list seeks among what they may see.
+        let target = |shape: &Shape| shape.master.table == reference.target.table;
+        let sees = |shape: &Shape| target(shape) && caller.may(&shape.master.permissions.view);
+        if caller.plants(&shape.master.permissions.edit).is_none() && !shapes.iter().any(sees) {
+            return Ok(Vec::new());
+        }
         state
             .db
             .tx(&caller.cx, async |tx| {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use rust_decimal::Decimal;
 
 use super::super::api::{Right, export_of, open};
 use super::super::extra;
@@ -22,6 +24,33 @@ fn pairs_text(pairs: &[(&str, &str)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={}", url_text(value))).collect::<Vec<_>>().join("&")
 }
 
+/// Names the row of a list that was deleted just now.
+pub(super) const GONE: &str = "gone";
+
+/// That a row was deleted, and the way back.
+#[derive(Template)]
+#[template(
+    source = r#"<div class="tw-alert is-good mb-3 d-flex flex-wrap gap-2 align-items-center" role="status"><p class="mb-0">{{ said }}</p>{% if let Some(address) = restore %}<form action="{{ address }}" method="post" class="m-0"><button class="btn btn-sm" type="submit" data-once>{{ texts.t("masters-restore") }}</button></form>{% endif %}</div>"#,
+    ext = "html"
+)]
+struct Gone<'a> {
+    texts: &'a Texts,
+    said: String,
+    restore: Option<String>,
+}
+
+/// A row that is deleted; `None` of one that is not, or not there.
+async fn deleted(tx: &mut crate::db::Tx, shape: &Shape, key: &str) -> Result<Option<Stored>, MastersError> {
+    if key.chars().any(char::is_control) {
+        return Ok(None);
+    }
+    match service::find(tx, shape, key, false).await {
+        Ok(found) => Ok(Some(found).filter(|found| found.deleted)),
+        Err(MastersError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 pub(super) async fn list(
     State(state): State<AppState>,
     State(engine): State<Arc<Engine>>,
@@ -32,6 +61,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let (shapes, master, caller) = open(&state, &engine, caller, &name, Right::View).await?;
     let pairs = query::<Vec<(String, String)>>(&uri)?;
+    let (gone, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == GONE);
     let found = async {
         let shape = shapes.find(&name)?;
         let sensitive = caller.require(&SENSITIVE_VIEW).is_ok();
@@ -42,18 +72,32 @@ pub(super) async fn list(
                 let lang = caller.texts.lang;
                 let asked = ListQuery { sensitive, lang, ..ListQuery::read(shape, resolved.pairs.clone())? };
                 let page = super::super::list(tx, shape, &asked).await?;
-                Ok::<_, MastersError>((
-                    page,
-                    filters(tx, &shapes, shape, &asked, &caller.texts).await?,
-                    asked,
-                    resolved,
-                ))
+                let filters = filters(tx, &shapes, shape, &asked, &caller.texts).await?;
+                let gone = match gone.first() {
+                    Some((_, key)) => deleted(tx, shape, key).await?,
+                    None => None,
+                };
+                Ok::<_, MastersError>((page, filters, asked, resolved, gone))
             })
             .await
     };
-    let (page, filters, asked, resolved) = found.await.map_err(|error| error.problem(&caller.texts))?;
+    let (page, filters, asked, resolved, gone) = found.await.map_err(|error| error.problem(&caller.texts))?;
     let shape = shapes.find(&name).map_err(|error| error.problem(&caller.texts))?;
-    let view = view(shape, page, filters, &asked, resolved, &caller);
+    let mut view = view(shape, page, filters, &asked, resolved, &caller);
+    if let Some(stored) = gone {
+        let restore = shape.owns(&stored.row, &caller.plants(&master.permissions.delete));
+        let key = shape.key_of(&stored.row);
+        let said = match shape.name_of(&stored.row, caller.texts.lang) {
+            name if name.is_empty() || name == key => key.clone(),
+            name => format!("{key} {name}"),
+        };
+        let gone = Gone {
+            texts: &caller.texts,
+            said: caller.texts.t1("masters-gone", "name", said),
+            restore: restore.then(|| format!("/masters/{name}/restore/{}", url_text(&key))),
+        };
+        view = view.above(gone.render()?);
+    }
     Shell::new(&state, &caller, caller.t(&master.text_key()), "/masters")
         .under("/masters", caller.t("masters-title"))
         .page(&headers, &view)
@@ -134,10 +178,6 @@ fn view<'a>(
     if may_edit { list.teaches(texts.t("masters-empty-hint")) } else { list }
 }
 
-fn is_number(kind: &Kind) -> bool {
-    matches!(kind, Kind::Whole(_) | Kind::Decimal { .. })
-}
-
 /// The columns that a list shows: those that were chosen, else the usual ones.
 fn listed<'s>(shape: &'s Shape, chosen: &[String]) -> Vec<&'s Column> {
     let shown = |column: &&Column| column.lies != Lies::Plant && column.kind != Kind::Secret;
@@ -159,7 +199,7 @@ fn head(shape: &Shape, column: &Column, query: &ListQuery, carried: &str, texts:
         format!("/masters/{}?{other}{}{carried}", master.name, if other.is_empty() { "" } else { "&" })
     });
     let now = sorted.then_some(if descending { "descending" } else { "ascending" });
-    Head::called(column.said(texts)).is_number(is_number(&column.kind)).sorts(sort, now)
+    Head::called(column.said(texts)).is_number(column.kind.is_number()).sorts(sort, now)
 }
 
 fn line(shape: &Shape, listed: &[&Column], stored: &Stored, texts: &Texts) -> Row {
@@ -190,12 +230,40 @@ async fn filters(
             },
         };
         let chosen = query.filters.get(*name).cloned().unwrap_or_default();
-        filters.push(Filter::choice(*name, column.said(texts), chosen, choices));
+        if let Some(filter) = sought(shapes, shape, column, &chosen, &choices, texts) {
+            filters.push(filter);
+            continue;
+        }
+        filters.push(if column.kind.is_number() {
+            Filter::number(*name, column.said(texts), written(texts, chosen))
+        } else {
+            Filter::choice(*name, column.said(texts), chosen, choices)
+        });
     }
     for column in shape.columns.iter().filter(|column| column.lies == Lies::Own) {
         own_filters(tx, shapes, shape, column, query, texts, &mut filters).await?;
     }
     Ok(filters)
+}
+
+/// A filter by one of so many rows that its code is sought by typing.
+fn sought(
+    shapes: &Shapes,
+    shape: &Shape,
+    column: &Column,
+    chosen: &str,
+    offered: &[(String, String)],
+    texts: &Texts,
+) -> Option<Filter> {
+    let reference = shape.reference_of(&column.name)?;
+    let more = format!("/masters/{}/options/{}", shape.master.name, column.name);
+    let filter = Filter::text(column.name.clone(), column.said(texts), chosen).offers(offered.to_vec());
+    service::are_many(shapes, reference, offered.len()).then(|| filter.more(more))
+}
+
+/// A number that a list is narrowed by, as its reader writes numbers.
+fn written(texts: &Texts, plain: String) -> String {
+    plain.parse::<Decimal>().map_or(plain, |number| texts.quantity(&number))
 }
 
 /// The inputs that narrow a list by a tenant's own field.
@@ -219,7 +287,7 @@ async fn own_filters(
             filters.push(if date {
                 Filter::date(name, label, chosen)
             } else {
-                Filter::text(name, label, chosen)
+                Filter::number(name, label, written(texts, chosen))
             });
         }
         return Ok(());
@@ -232,6 +300,10 @@ async fn own_filters(
         },
     };
     let (name, chosen) = (column.name.clone(), chosen(&column.name));
+    if let Some(filter) = sought(shapes, shape, column, &chosen, &choices, texts) {
+        filters.push(filter);
+        return Ok(());
+    }
     filters.push(Filter::choice(name, label, chosen, choices));
     Ok(())
 }

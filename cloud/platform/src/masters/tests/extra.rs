@@ -23,19 +23,23 @@ impl Office {
     }
 
     async fn listed(&self, given: &[(&str, &str)]) -> Vec<String> {
+        self.narrowed(given).await.unwrap()
+    }
+
+    async fn narrowed(&self, given: &[(&str, &str)]) -> Result<Vec<String>, MastersError> {
         let shapes = self.wide("items").await;
         let shape = shapes.find("items").unwrap();
         let pairs = given.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let mut query = ListQuery::read(shape, pairs).unwrap();
+        let mut query = ListQuery::read(shape, pairs)?;
         let mut keys = Vec::new();
         loop {
             let page: Result<_, MastersError> =
                 self.test.db.tx(&self.cx, async |tx| list(tx, shape, &query).await).await;
-            let page = page.unwrap();
+            let page = page?;
             keys.extend(page.rows.iter().map(|row| shape.key_of(&row.row)));
             match page.next {
                 Some(next) => query.after = next,
-                None => return keys,
+                None => return Ok(keys),
             }
         }
     }
@@ -171,6 +175,21 @@ async fn own_fields_live_as_other_fields_do() {
     assert_eq!(import::import(db, cx, items, &sheet, &heads, false).await.unwrap().created, 2);
     assert_eq!(office.listed(&[("custom.colour", "blue")]).await, ["BOLT-M6", "PIN"]);
     assert_eq!(office.listed(&[("custom.weight.from", "2"), ("custom.weight.to", "2.5")]).await, ["NUT"]);
+    // A number is read as on a form; one that is none is told by what its field is called.
+    for (from, to, found) in [
+        ("२", "२.५", &["NUT"][..]),
+        ("2.0", "1,00,000", &["NUT", "PIN"]),
+        ("2", "1,000,000", &["NUT", "PIN"]),
+    ] {
+        let listed = office.listed(&[("custom.weight.from", from), ("custom.weight.to", to)]).await;
+        assert_eq!(listed, found, "{from} {to}");
+    }
+    for wrong in ["1,5", "1.234,5", "heavy"] {
+        let told = office.narrowed(&[("custom.weight.to", wrong)]).await.unwrap_err();
+        let told = told.problem(&english());
+        assert_eq!((told.errors[0].field.as_str(), told.status.as_u16()), ("custom.weight.to", 400));
+        assert!(told.detail.starts_with("Weight: ") && told.detail.contains("1,234,567.50"), "{told:?}");
+    }
     assert_eq!(office.listed(&[("custom.grade", "b"), ("custom.colour", "blue")]).await, ["BOLT-M6"]);
     assert_eq!(office.listed(&[("custom.colour", "blue"), ("q", "pi")]).await, ["PIN"]);
     delete(db, cx, &office.shapes, office.shape("custom_fields"), "items:colour", None).await.unwrap();

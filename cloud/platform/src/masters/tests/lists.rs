@@ -73,10 +73,24 @@ async fn every_row_comes_once_in_the_order_asked_for() {
     assert_eq!((both.len(), both.first().map(String::as_str)), (231, Some("part-1")), "codes first");
     assert!(walk(&office, "items", by(&[("q", "%")])).await.is_empty());
 
-    for wrong in
-        [("sort", "description"), ("colour", "red"), ("tracking", "batch"), ("limit", "x"), ("deleted", "1")]
-    {
-        assert!(matches!(read(&office, "items", &[wrong]), Err(MastersError::Parameter(_))), "{wrong:?}");
+    for wrong in [("sort", "description"), ("colour", "red"), ("limit", "x"), ("deleted", "1")] {
+        let read = read(&office, "items", &[wrong]);
+        assert!(matches!(read, Err(MastersError::Parameter(_) | MastersError::Unknown { .. })), "{wrong:?}");
+    }
+    assert!(matches!(read(&office, "items", &[("tracking", "batch")]), Err(MastersError::Filter(_))));
+    for wrong in ["0", "501"] {
+        let read = read(&office, "items", &[("limit", wrong)]);
+        assert!(matches!(read, Err(MastersError::Limit(500))), "{wrong}");
+    }
+    // Whoever mistypes a name is told which, and what there is.
+    for name in ["foo", "custom.none", "custom.none.from"] {
+        let Err(MastersError::Unknown { name: told, known }) = read(&office, "items", &[(name, "1")]) else {
+            panic!("{name} was taken")
+        };
+        assert_eq!(told, name);
+        assert!(known.contains(&"q".to_owned()) && known.contains(&"tracking".to_owned()), "{known:?}");
+        let said = MastersError::Unknown { name: told, known }.problem(&english()).detail;
+        assert!(said.contains(name) && said.contains("tracking"), "{said}");
     }
     for after in ["nonsense", "WzAsbnVsbCxbIkEiLCJCIl1d", "WzAsbnVsbCxbIkFcdTAwMDAiXV0"] {
         let query = read(&office, "items", &[("after", after)]);

@@ -228,9 +228,12 @@ async fn the_pages_keep_what_was_typed_beside_what_is_wrong() {
     let (status, headers, _) = site.call(&who, "POST", "/masters/items", form, good).await;
     assert_eq!(
         (status, headers[header::LOCATION].to_str().unwrap()),
-        (StatusCode::SEE_OTHER, "/masters/items/row/X-1")
+        (StatusCode::SEE_OTHER, "/masters/items/row/X-1?saved")
     );
+    let (_, _, page) = site.call(&who, "GET", "/masters/items/row/X-1?saved", "", "").await;
+    assert!(page.contains("Saved."), "{page}");
     let (_, _, page) = site.call(&who, "GET", "/masters/items/row/X-1", "", "").await;
+    assert!(!page.contains("Saved."), "{page}");
     assert!(page.contains("name=\"version\" value=\"1\"") && page.contains("Created"), "{page}");
     let change = "version=1&names.en=Bolt+M6";
     let (status, ..) = site.call(&who, "POST", "/masters/items/row/X-1", form, change).await;
@@ -253,8 +256,18 @@ async fn the_pages_keep_what_was_typed_beside_what_is_wrong() {
     let kind = "multipart/form-data; boundary=b";
     let (status, _, page) = site.call(&who, "POST", "/masters/units/import", kind, part("false")).await;
     assert!(status == StatusCode::OK && page.contains("Nothing was written yet"), "{page}");
-    let (_, _, page) = site.call(&who, "POST", "/masters/units/import", kind, part("true")).await;
+    // What was tried is imported without being chosen again: once, and by whoever tried it.
+    let kept = page.split("name=\"kept\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let now = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"kept\"\r\n\r\n{kept}\r\n--b\r\n\
+         Content-Disposition: form-data; name=\"write\"\r\n\r\ntrue\r\n--b--\r\n"
+    );
+    let (_, _, page) = site.call(&who, "POST", "/masters/units/import", kind, now.clone()).await;
     assert!(page.contains("1 new"), "{page}");
+    let (status, _, page) = site.call(&who, "POST", "/masters/units/import", kind, now).await;
+    assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains("not kept any more"), "{page}");
+    let (_, _, page) = site.call(&who, "POST", "/masters/units/import", kind, part("true")).await;
+    assert!(page.contains("1 as they were"), "{page}");
     assert_eq!(site.office.find("units", "keg").await.row["name"], "Keg");
 }
 
@@ -319,6 +332,7 @@ async fn who_takes_personal_data_out_is_in_the_audit() {
     let site = Site::new().await;
     let supplier = [("partner", "ACME"), ("name", "Ravi Kumar"), ("phone", "+919812345678")];
     site.office.create("suppliers", &supplier).await.unwrap();
+    site.office.create("suppliers", &[("partner", "BHARAT"), ("name", "Bharat Gears")]).await.unwrap();
     let session = site.person("a@saif.example", &["masters.*.view"]).await;
     let who = As::Session(&session);
     for path in [
@@ -336,14 +350,146 @@ async fn who_takes_personal_data_out_is_in_the_audit() {
         StatusCode::BAD_REQUEST
     );
     let written = "select jsonb_agg(jsonb_build_array(subject, actor like 'user:%', after->'format',
-                       after->'narrowed_by', after->'fields' ? 'phone', after->'fields' ? 'pan') order by audit_id)
+                       after->'narrowed_by', after->'fields' ? 'phone', after->'fields' ? 'pan', after->'rows')
+                       order by audit_id)
                    from audit_log where action = 'master.export'";
     let expected = json!([
-        ["master:suppliers", true, "csv", ["q"], true, false],
-        ["master:suppliers", true, "xlsx", [], true, false],
+        ["master:suppliers", true, "csv", ["q"], true, false, 1],
+        ["master:suppliers", true, "xlsx", [], true, false, 2],
     ]);
     assert_eq!(site.office.value(written).await, expected);
     let told =
         site.office.value("select jsonb_agg(after) from audit_log where action = 'master.export'").await;
     assert!(!told.to_string().to_lowercase().contains("ravi"), "{told}");
+}
+
+#[tokio::test]
+async fn who_reads_what_is_watched_of_a_row_is_in_the_audit_once_an_hour() {
+    let site = Site::new().await;
+    let own = [("master", "suppliers"), ("field", "keeper"), ("labels.en", "Keeper"), ("kind", "text")];
+    site.office.create("custom_fields", &[&own[..], &[("watched", "true")]].concat()).await.unwrap();
+    let writer = site.key(Scope::Write).await;
+    let (writer, json_kind) = (As::Key(&writer), "application/json");
+    for (path, body) in [
+        ("/api/v1/masters/suppliers", r#"{"partner":"ACME","name":"Acme","custom":{"keeper":"Meera"}}"#),
+        ("/api/v1/masters/suppliers", r#"{"partner":"BARE","name":"Bare"}"#),
+        (
+            "/api/v1/masters/contacts",
+            r#"{"contact":"RAVI","name":"Ravi Kumar","partner":"ACME","phone":"+919812345678"}"#,
+        ),
+    ] {
+        let (status, _, told) = site.call(&writer, "POST", path, json_kind, body).await;
+        assert_eq!(status, StatusCode::CREATED, "{path}: {told}");
+    }
+    let session = site.person("a@saif.example", &["masters.*.view"]).await;
+    let who = As::Session(&session);
+    for path in [
+        "/masters/contacts/row/RAVI",
+        "/api/v1/masters/contacts/rows/RAVI",
+        "/api/v1/masters/contacts/history/RAVI",
+        "/api/v1/masters/suppliers/rows/ACME",
+        "/masters/suppliers/row/ACME",
+        // There is nothing watched here, and lists are no look at a row.
+        "/masters/suppliers/row/BARE",
+        "/masters/units/row/kg",
+        "/masters/contacts",
+        "/api/v1/masters/contacts",
+    ] {
+        assert_eq!(site.status(&who, "GET", path, "").await, StatusCode::OK, "{path}");
+    }
+    let written = "select jsonb_agg(jsonb_build_array(subject, actor like 'user:%', after) order by audit_id)
+                   from audit_log where action = 'master.look'";
+    let expected = json!([
+        ["contacts:RAVI", true, { "fields": ["phone"] }],
+        ["suppliers:ACME", true, { "fields": ["custom.keeper"] }],
+    ]);
+    assert_eq!(site.office.value(written).await, expected);
+    // Somebody else is told apart, and a row's history is of its changes.
+    let (_, _, history) =
+        site.call(&writer, "GET", "/api/v1/masters/contacts/history/RAVI", json_kind, "").await;
+    assert!(history.contains("master.create") && !history.contains("master.look"), "{history}");
+    let by_keys =
+        "select to_jsonb(count(*)) from audit_log where action = 'master.look' and actor like 'key:%'";
+    assert_eq!(site.office.value(by_keys).await, json!(1));
+
+    // Later it is another look.
+    let office = &site.office;
+    let (row, now) = (office.find("contacts", "RAVI").await.row, chrono::Utc::now());
+    for (minutes, looks) in [(0, 1), (59, 1), (61, 2)] {
+        let at = now + chrono::TimeDelta::minutes(minutes);
+        let shape = office.shape("contacts");
+        let looked = async |tx: &mut Tx| super::super::watched::note(tx, shape, "RAVI", &row, at).await;
+        office.test.db.tx(&office.cx, looked).await.unwrap();
+        let own =
+            "select to_jsonb(count(*)) from audit_log where action = 'master.look' and actor = 'user:tests'";
+        assert_eq!(office.value(own).await, json!(looks), "after {minutes} minutes");
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_told_with_the_way_back() {
+    let site = Site::new().await;
+    let session =
+        site.person("a@saif.example", &["masters.*.view", "masters.*.edit", "masters.*.delete"]).await;
+    let (who, form) = (As::Session(&session), "application/x-www-form-urlencoded");
+    let sent = "item=BOLT&names.en=Bolt&type_code=RM&base_unit=kg&tracking=lot&inspect=true";
+    let (status, _, page) = site.call(&who, "POST", "/masters/items", form, sent).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    // Of a row that is there the list says nothing, nor of one that never was.
+    for key in ["BOLT", "NONE", "%00", "%3Cscript%3E"] {
+        let (status, _, page) = site.call(&who, "GET", &format!("/masters/items?gone={key}"), "", "").await;
+        assert!(
+            status == StatusCode::OK && !page.contains("/restore/") && !page.contains("<script>"),
+            "{page}"
+        );
+    }
+    let (status, headers, _) = site.call(&who, "POST", "/masters/items/delete/BOLT", form, "version=1").await;
+    let to = headers[header::LOCATION].to_str().unwrap();
+    assert_eq!((status, to), (StatusCode::SEE_OTHER, "/masters/items?gone=BOLT"));
+    let (_, _, page) = site.call(&who, "GET", to, "", "").await;
+    assert!(page.contains("Deleted: BOLT Bolt"), "{page}");
+    assert!(page.contains("action=\"/masters/items/restore/BOLT\""), "{page}");
+    // Who may not restore it is told, and offered nothing.
+    let looks = site.person("b@saif.example", &["masters.*.view"]).await;
+    let (_, _, page) = site.call(&As::Session(&looks), "GET", to, "", "").await;
+    assert!(page.contains("Deleted: BOLT Bolt") && !page.contains("/restore/"), "{page}");
+    let restores = site.person("c@saif.example", &["masters.*.view", "masters.*.delete"]).await;
+    let who = As::Session(&restores);
+    let (status, headers, _) = site.call(&who, "POST", "/masters/items/restore/BOLT", form, "").await;
+    let to = headers[header::LOCATION].to_str().unwrap();
+    assert_eq!((status, to), (StatusCode::SEE_OTHER, "/masters/items/row/BOLT?saved"));
+}
+
+#[tokio::test]
+async fn a_filter_by_many_rows_is_sought_by_typing() {
+    let site = Site::new().await;
+    let session = site.person("a@saif.example", &["masters.items.view"]).await;
+    let who = As::Session(&session);
+    let (_, _, page) = site.call(&who, "GET", "/masters/items", "", "").await;
+    assert!(!page.contains("/masters/items/options/variant_of"), "{page}");
+    let rows = "insert into items (tenant_id, item, name, names, type_code, base_unit, tracking)
+                select app.tenant(), 'IT-' || lpad(n::text, 6, '0'), 'Part', '{\"en\": \"Part\"}', 'RM', 'pcs', 'none'
+                from generate_series(1, 130) n";
+    let made: Result<(), DbError> = site
+        .office
+        .test
+        .db
+        .tx(&site.office.cx, async |tx| {
+            sqlx::query(rows).execute(tx.conn()).await?;
+            Ok(())
+        })
+        .await;
+    made.unwrap();
+    let (_, _, page) = site.call(&who, "GET", "/masters/items?variant_of=IT-000125", "", "").await;
+    assert!(page.contains("hx-get=\"/masters/items/options/variant_of\""), "{page}");
+    assert!(page.contains("name=\"variant_of\" value=\"IT-000125\""), "{page}");
+    // Who only sees the list may seek; what is no filter of it stays with who writes.
+    let path = "/masters/items/options/variant_of?variant_of=IT-00012";
+    let (status, _, found) = site.call(&who, "GET", path, "", "").await;
+    assert!(
+        status == StatusCode::OK && found.contains("IT-000125") && !found.contains("IT-000001"),
+        "{found}"
+    );
+    let (status, ..) = site.call(&who, "GET", "/masters/items/options/base_unit", "", "").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
 }

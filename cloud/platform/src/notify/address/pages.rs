@@ -9,7 +9,6 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::Utc;
-use chrono_tz::Tz;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -18,11 +17,15 @@ use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::notify::contact::CodeError;
 use crate::notify::{MANAGE, pages};
+use crate::web::list::{Action, Cell, Column, List, Row};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form};
+
+/// Where they are.
+const PATH: &str = "/deliveries/addresses";
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
-        .route("/deliveries/addresses", get(page))
+        .route(PATH, get(page))
         .route("/deliveries/addresses/{id}/lift", post(lifted))
         .route("/deliveries/addresses/token", post(new_token))
         .route("/notices/address", post(own_code))
@@ -36,11 +39,34 @@ const MOST: i64 = 200;
 #[template(path = "notify/addresses.html")]
 struct Page<'a> {
     texts: &'a Texts,
-    zone: Tz,
-    addresses: Vec<Unreachable>,
+    list: List<'a>,
     has_token: bool,
     /// One that was just made; shown this once.
     token: Option<String>,
+}
+
+/// Addresses, and what lets mail go to them again.
+fn list<'a>(caller: &'a Caller, addresses: &[Unreachable]) -> List<'a> {
+    let texts = &caller.texts;
+    let row = |one: &Unreachable| {
+        Row::new([
+            Cell::text(texts.time(&one.since, caller.zone)),
+            Cell::text(&one.name).under(&one.email),
+            Cell::state(texts.t(&format!("address-source-{}", one.source)), "is-bad").under(&one.reason),
+            Cell::button(format!("{PATH}/{}/lift", one.user_id), texts.t("address-lift")),
+        ])
+    };
+    List::new(texts, PATH)
+        .head(texts.t("address-title"), texts.t("address-lead"))
+        .actions([Action::to("/deliveries", texts.t("delivery-title"))])
+        .columns([
+            Column::new("address-since"),
+            Column::new("delivery-to"),
+            Column::new("address-reason"),
+            Column::new("address-lift"),
+        ])
+        .rows(addresses.iter().map(row))
+        .empty(texts.t("address-none"))
 }
 
 async fn page(
@@ -67,7 +93,8 @@ async fn show(
     let shell = Shell::new(state, caller, caller.t("address-title"), "/deliveries")
         .under("/deliveries", caller.t("delivery-title"));
     let has_token = kept.is_some();
-    shell.page(headers, &Page { texts: &caller.texts, zone: caller.zone, addresses, has_token, token })
+    let list = list(caller, &addresses);
+    shell.page(headers, &Page { texts: &caller.texts, list, has_token, token })
 }
 
 async fn lifted(

@@ -15,8 +15,9 @@ use serde::Deserialize;
 use super::provider::{LONGEST, PLACES, Provider};
 use super::settings::{self, Settings, SettingsError};
 use super::{PhoneError, phone};
-use crate::i18n::{Texts, zone};
+use crate::i18n::{Texts, plain_number, zone};
 use crate::notify::{MANAGE, pages, store};
+use crate::web::fields::{Fields, Input};
 use crate::web::{AppState, Caller, Problem, Shell, form, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
@@ -32,17 +33,14 @@ pub(in crate::notify) fn router() -> Router<AppState> {
 #[template(path = "notify/sms.html")]
 struct Page<'a> {
     texts: &'a Texts,
-    settings: Settings,
-    headers: String,
-    templates: String,
-    places: [&'static str; 8],
-    longest: usize,
+    fields: Fields<'a>,
+    /// The tenant's own provider is used.
+    own: bool,
     /// The cloud has a provider, which is used where the tenant's own is not.
-    of_cloud: Option<&'a Provider>,
+    of_cloud: bool,
     /// Parts that were sent today, of how many may be.
     sent: String,
     done: bool,
-    errors: Vec<String>,
 }
 
 /// Lines of `name: value`, or `name = value`, as a person writes them.
@@ -63,14 +61,15 @@ async fn page(
     uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(&MANAGE)?;
-    show(&state, &caller, &headers, None, uri.query() == Some("done")).await
+    show(&state, &caller, &headers, None, Vec::new(), uri.query() == Some("done")).await
 }
 
 async fn show(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
-    typed: Option<(Settings, Vec<String>)>,
+    typed: Option<Typed>,
+    wrong: Vec<(&'static str, String)>,
     done: bool,
 ) -> Result<Response, Problem> {
     let now = Utc::now();
@@ -85,20 +84,15 @@ async fn show(
     let of_cloud = state.sms.as_ref();
     let in_use = if kept.active { Some(&kept.provider) } else { of_cloud };
     let bound = in_use.map_or(0, |provider| provider.per_tenant);
-    let failed = typed.is_some();
-    let has_token = kept.has_token;
-    let (settings, errors) = typed.unwrap_or((kept, Vec::new()));
+    let failed = !wrong.is_empty();
+    let typed = typed.unwrap_or_else(|| Typed::of(&kept));
     let view = Page {
         texts: &caller.texts,
-        headers: lines(&settings.provider.headers, ": "),
-        templates: lines(&settings.provider.templates, " = "),
-        settings: Settings { has_token, ..settings },
-        places: PLACES,
-        longest: LONGEST,
-        of_cloud,
+        fields: typed.fields(&caller.texts, kept.has_token).wrong(wrong),
+        own: kept.active,
+        of_cloud: of_cloud.is_some(),
         sent: format!("{sent} / {bound}"),
         done,
-        errors,
     };
     let shell = Shell::new(state, caller, caller.t("sms-title"), "/deliveries")
         .under("/deliveries", caller.t("delivery-title"));
@@ -125,6 +119,103 @@ struct Typed {
     version: i32,
 }
 
+impl Typed {
+    fn of(settings: &Settings) -> Self {
+        let Settings { provider, active, version, .. } = settings;
+        Self {
+            url: provider.url.clone(),
+            method: provider.method.clone(),
+            form: provider.form.clone(),
+            headers: lines(&provider.headers, ": "),
+            body: provider.body.clone(),
+            sender: provider.sender.clone(),
+            token: String::new(),
+            id_pointer: provider.id_pointer.clone(),
+            error_pointer: provider.error_pointer.clone(),
+            entity: provider.entity.clone(),
+            templates: lines(&provider.templates, " = "),
+            per_person: provider.per_person.to_string(),
+            per_tenant: provider.per_tenant.to_string(),
+            active: *active,
+            version: *version,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let trimmed = |text: &str| text.trim().to_owned();
+        // A bound that is no number is none that there can be.
+        let bound = |text: &str| plain_number(text).parse().unwrap_or(0);
+        let provider = Provider {
+            url: trimmed(&self.url),
+            method: self.method.clone(),
+            form: self.form.clone(),
+            headers: pairs(&self.headers, ':'),
+            body: trimmed(&self.body),
+            sender: trimmed(&self.sender),
+            token: trimmed(&self.token),
+            id_pointer: trimmed(&self.id_pointer),
+            error_pointer: trimmed(&self.error_pointer),
+            entity: trimmed(&self.entity),
+            templates: pairs(&self.templates, '='),
+            per_person: bound(&self.per_person),
+            per_tenant: bound(&self.per_tenant),
+        };
+        Settings { provider, has_token: false, active: self.active, version: self.version }
+    }
+
+    fn fields<'a>(&self, texts: &'a Texts, has_token: bool) -> Fields<'a> {
+        let methods = ["POST", "PUT", "GET"].map(|method| (method.to_owned(), method.to_owned()));
+        let forms = [("json".to_owned(), "JSON".to_owned()), ("form".to_owned(), texts.t("sms-form-form"))];
+        let places = PLACES.map(|place| format!("{{{place}}}")).join(" ");
+        let kept = if has_token { texts.t("sms-token-kept") } else { String::new() };
+        let code =
+            |name: &str, key: &str, value: &String| Input::text(name, texts.t(key)).value(value).code();
+        let request = [
+            code("url", "webhook-url", &self.url).longest(2000).placeholder("https://").wide(),
+            Input::choice("method", texts.t("sms-method"), methods).value(&self.method).required(),
+            Input::choice("form", texts.t("webhook-form"), forms).value(&self.form).required(),
+            Input::lines("body", texts.t("sms-body"))
+                .value(&self.body)
+                .code()
+                .rows(5)
+                .longest(LONGEST)
+                .hint(format!("{} {places}", texts.t("sms-places"))),
+            Input::lines("headers", texts.t("sms-headers"))
+                .value(&self.headers)
+                .code()
+                .longest(LONGEST)
+                .placeholder("Authorization: Bearer {token}"),
+            Input::secret("token", texts.t("address-token")).longest(1000).placeholder(kept),
+            Input::text("sender", texts.t("delivery-sender")).value(&self.sender).longest(100),
+        ];
+        let answer = [
+            code("id_pointer", "sms-id-pointer", &self.id_pointer).longest(200).placeholder("/sid"),
+            code("error_pointer", "sms-error-pointer-label", &self.error_pointer)
+                .longest(200)
+                .placeholder("/error_code"),
+        ];
+        let bounds = [
+            Input::number("per_person", texts.t("sms-per-person")).value(&self.per_person),
+            Input::number("per_tenant", texts.t("sms-per-tenant")).value(&self.per_tenant),
+            Input::tick("active", texts.t("sms-active"), self.active),
+        ];
+        let dlt = vec![
+            code("entity", "sms-entity", &self.entity).longest(100),
+            Input::lines("templates", texts.t("sms-templates"))
+                .value(&self.templates)
+                .code()
+                .longest(LONGEST)
+                .placeholder("hold.placed = 1107160000000012345"),
+        ];
+        Fields::new(texts, "/deliveries/sms", texts.t("notice-save"))
+            .version(Some(self.version))
+            .group(texts.t("sms-request"), "", request)
+            .group(texts.t("sms-answer"), texts.t("sms-answer-lead"), answer)
+            .group(texts.t("sms-bounds"), texts.t("sms-bounds-lead"), bounds)
+            .fold(texts.t("sms-dlt"), texts.t("sms-dlt-lead"), vec![(String::new(), dlt)])
+    }
+}
+
 async fn set(
     State(state): State<AppState>,
     caller: Caller,
@@ -133,30 +224,12 @@ async fn set(
 ) -> Result<Response, Problem> {
     caller.require(&MANAGE)?;
     let typed = form(sent)?;
-    let trimmed = |text: &str| text.trim().to_owned();
-    let provider = Provider {
-        url: trimmed(&typed.url),
-        method: typed.method,
-        form: typed.form,
-        headers: pairs(&typed.headers, ':'),
-        body: trimmed(&typed.body),
-        sender: trimmed(&typed.sender),
-        token: trimmed(&typed.token),
-        id_pointer: trimmed(&typed.id_pointer),
-        error_pointer: trimmed(&typed.error_pointer),
-        entity: trimmed(&typed.entity),
-        templates: pairs(&typed.templates, '='),
-        per_person: typed.per_person.trim().parse().unwrap_or(0),
-        per_tenant: typed.per_tenant.trim().parse().unwrap_or(0),
-    };
-    let new = Settings { provider, has_token: false, active: typed.active, version: typed.version };
     let with = (&state.secrets, state.private_webhooks);
-    match settings::set(&state.db, &caller.cx, with, &new).await {
+    match settings::set(&state.db, &caller.cx, with, &typed.settings()).await {
         Ok(()) => Ok(Redirect::to("/deliveries/sms?done").into_response()),
         Err(SettingsError::Mistakes(all)) => {
-            let mut told: Vec<String> = all.into_iter().map(|(_, key)| caller.t(key)).collect();
-            told.dedup();
-            show(&state, &caller, &headers, Some((new, told)), false).await
+            let wrong = all.into_iter().map(|(field, key)| (field, caller.t(key))).collect();
+            show(&state, &caller, &headers, Some(typed), wrong, false).await
         }
         Err(error) => Err(error.into()),
     }
@@ -176,13 +249,7 @@ async fn test(
     match done {
         Ok(()) => Ok(Redirect::to("/deliveries?channel=sms").into_response()),
         Err(error) => match error.text_key() {
-            Some(key) => {
-                let (kept, _) = state
-                    .db
-                    .tx(&caller.cx, async |tx| settings::of_tenant(tx, Utc::now().date_naive()).await)
-                    .await?;
-                show(&state, &caller, &headers, Some((kept, vec![caller.t(key)])), false).await
-            }
+            Some(key) => show(&state, &caller, &headers, None, vec![("", caller.t(key))], false).await,
             None => Err(error.into()),
         },
     }

@@ -374,6 +374,11 @@ async fn people_and_administrators_do_it_in_a_browser() {
     {
         assert!(page.contains(told), "{told}: {page}");
     }
+    for part in
+        ["id=\"err-url\"", "id=\"err-body\"", ">Host: x</textarea>", "name=\"per_tenant\" value=\"5\""]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
     let typed = "url=https%3A%2F%2Fsms.example.com%2F&method=POST&form=form&headers=&body=to%3D%7Bnumber%7D%26t%3D%7Btext%7D\
                  &sender=X&token=tok&id_pointer=&error_pointer=&entity=&templates=hold.placed+%3D+1107&per_person=2&per_tenant=5&version=0";
     assert_eq!(admin.send("POST", "/deliveries/sms", typed).await.1, "/deliveries/sms?done");

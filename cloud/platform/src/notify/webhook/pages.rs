@@ -15,6 +15,7 @@ use super::service::{self, Form, New, WebhookError};
 use super::store::Webhook;
 use crate::i18n::Texts;
 use crate::notify::{Kind, MANAGE};
+use crate::web::fields::{Fields, Input};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, status_of};
 
 pub(in crate::notify) fn router() -> Router<AppState> {
@@ -31,10 +32,9 @@ struct Page<'a> {
     texts: &'a Texts,
     webhooks: Vec<Webhook>,
     kinds: Vec<Kind>,
-    typed: Typed,
+    fields: Fields<'a>,
     /// The secret of one that was just made; shown this once.
     secret: Option<String>,
-    error: Option<String>,
 }
 
 impl Page<'_> {
@@ -67,15 +67,41 @@ impl Typed {
                 "name" => typed.name = value,
                 "url" => typed.url = value,
                 "form" => typed.form = value,
-                "kind" => typed.kinds.push(value),
+                "kind" if !value.is_empty() => typed.kinds.push(value),
                 _ => {}
             }
         }
         typed
     }
 
-    fn has(&self, kind: &Kind) -> bool {
-        self.kinds.iter().any(|code| code == kind.code)
+    fn wish(&self) -> New {
+        New {
+            name: self.name.clone(),
+            url: self.url.clone(),
+            form: Form::parse(&self.form),
+            kinds: self.kinds.clone(),
+        }
+    }
+
+    /// The form; `kinds` are those that a webhook can be told.
+    fn fields<'a>(&self, texts: &'a Texts, kinds: &[Kind]) -> Fields<'a> {
+        let forms = [("json", "JSON"), ("slack", "Slack")].map(|(form, said)| (form.into(), said.into()));
+        let kinds = kinds.iter().map(|kind| {
+            let chosen = self.kinds.iter().any(|code| code == kind.code);
+            (kind.code.to_owned(), texts.t(&kind.name_key()), chosen)
+        });
+        Fields::new(texts, "/webhooks", texts.t("webhook-create")).inputs([
+            Input::text("name", texts.t("webhook-name")).value(&self.name).required().longest(80),
+            Input::url("url", texts.t("webhook-url"))
+                .value(&self.url)
+                .required()
+                .longest(500)
+                .placeholder("https://"),
+            Input::choice("form", texts.t("webhook-form"), forms)
+                .value(Form::parse(&self.form).name())
+                .required(),
+            Input::many("kind", texts.t("webhook-kinds"), kinds).hint(texts.t("webhook-kinds-hint")),
+        ])
     }
 }
 
@@ -85,14 +111,15 @@ async fn show(
     headers: &HeaderMap,
     typed: Typed,
     secret: Option<String>,
-    error: Option<String>,
+    wrong: Vec<(&'static str, String)>,
 ) -> Result<Response, Problem> {
     let webhooks = service::list(&state.db, &caller.cx).await?;
-    let kinds = state.kinds.iter().filter(|kind| !kind.personal).copied().collect();
-    let failed = error.is_some();
+    let kinds: Vec<Kind> = state.kinds.iter().filter(|kind| !kind.personal).copied().collect();
+    let failed = !wrong.is_empty();
+    let fields = typed.fields(&caller.texts, &kinds).wrong(wrong);
     let shell = Shell::new(state, caller, caller.t("webhook-title"), "/deliveries")
         .under("/deliveries", caller.t("delivery-title"));
-    let view = Page { texts: &caller.texts, webhooks, kinds, typed, secret, error };
+    let view = Page { texts: &caller.texts, webhooks, kinds, fields, secret };
     Ok((status_of(failed), shell.page(headers, &view)?).into_response())
 }
 
@@ -102,11 +129,11 @@ async fn page(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.require(&MANAGE)?;
-    show(&state, &caller, &headers, Typed::default(), None, None).await
+    show(&state, &caller, &headers, Typed::default(), None, Vec::new()).await
 }
 
 /// The page with what was wrong, where that is the person's to mend.
-async fn told(
+async fn refused(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
@@ -114,7 +141,10 @@ async fn told(
     error: WebhookError,
 ) -> Result<Response, Problem> {
     match error.text_key() {
-        Some(key) => show(state, caller, headers, typed, None, Some(caller.t(key))).await,
+        Some(key) => {
+            let wrong = vec![(error.field(), caller.t(key))];
+            show(state, caller, headers, typed, None, wrong).await
+        }
         None => Err(error.into()),
     }
 }
@@ -127,19 +157,19 @@ async fn create(
 ) -> Result<Response, Problem> {
     caller.require(&MANAGE)?;
     let typed = Typed::of(form(sent)?);
-    let new = New {
-        name: typed.name.clone(),
-        url: typed.url.clone(),
-        form: Form::parse(&typed.form),
-        kinds: typed.kinds.clone(),
-    };
+    let new = typed.wish();
     let may = (state.kinds.as_slice(), state.private_webhooks);
+    let told = |error: &WebhookError| Some((error.field(), caller.t(error.text_key()?)));
+    let wrong: Vec<_> = service::mistakes(may, &new).iter().filter_map(told).collect();
+    if !wrong.is_empty() {
+        return show(&state, &caller, &headers, typed, None, wrong).await;
+    }
     match service::create(&state.db, &caller.cx, &state.secrets, may, &new).await {
         Ok((_, secret)) => {
             let secret = Some(secret.reveal().to_owned());
-            show(&state, &caller, &headers, Typed::default(), secret, None).await
+            show(&state, &caller, &headers, Typed::default(), secret, Vec::new()).await
         }
-        Err(error) => told(&state, &caller, &headers, typed, error).await,
+        Err(error) => refused(&state, &caller, &headers, typed, error).await,
     }
 }
 
@@ -160,7 +190,7 @@ async fn activate(
     let Active { version, active } = form(sent)?;
     match service::activate(&state.db, &caller.cx, id, version, active).await {
         Ok(()) => Ok(Redirect::to("/webhooks").into_response()),
-        Err(error) => told(&state, &caller, &headers, Typed::default(), error).await,
+        Err(error) => refused(&state, &caller, &headers, Typed::default(), error).await,
     }
 }
 
@@ -190,6 +220,6 @@ async fn delete(
     let Seen { version } = form(sent)?;
     match service::delete(&state.db, &caller.cx, id, version, Utc::now()).await {
         Ok(()) => Ok(Redirect::to("/webhooks").into_response()),
-        Err(error) => told(&state, &caller, &headers, Typed::default(), error).await,
+        Err(error) => refused(&state, &caller, &headers, Typed::default(), error).await,
     }
 }

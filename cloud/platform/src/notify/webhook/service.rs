@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::store::{self, Webhook};
@@ -91,6 +91,17 @@ impl WebhookError {
             Self::NotFound | Self::Secret(_) | Self::Db(_) => None,
         }
     }
+
+    /// The field of the form that it lies in; empty of none.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Url => "url",
+            Self::Kind => "kind",
+            _ => "",
+        }
+    }
 }
 
 impl From<sqlx::Error> for WebhookError {
@@ -160,6 +171,20 @@ pub async fn list(db: &Db, cx: &Cx) -> Result<Vec<Webhook>, WebhookError> {
     db.tx(cx, async |tx| Ok(store::all(tx).await?)).await
 }
 
+/// What is wrong with a webhook to be made, all of it; `kinds` are those that there are.
+#[must_use]
+pub fn mistakes((kinds, private_too): (&[Kind], bool), new: &New) -> Vec<WebhookError> {
+    let url = new.url.trim();
+    let reached = url.len() <= LONGEST_URL && outbound::target(url, private_too).is_some();
+    let told = |code: &String| kinds.iter().any(|kind| kind.code == code && !kind.personal);
+    let judged = [
+        (crate::people::clean_name(&new.name).is_some(), WebhookError::Name),
+        (reached, WebhookError::Url),
+        (new.kinds.iter().all(told), WebhookError::Kind),
+    ];
+    judged.into_iter().filter(|(right, _)| !right).map(|(_, error)| error).collect()
+}
+
 /// Makes a webhook; answers its id, and its secret, which is told this once.
 ///
 /// # Errors
@@ -168,18 +193,15 @@ pub async fn create(
     db: &Db,
     cx: &Cx,
     secrets: &Secrets,
-    (kinds, private_too): (&[Kind], bool),
+    may: (&[Kind], bool),
     new: &New,
 ) -> Result<(Uuid, Secret), WebhookError> {
+    if let Some(error) = mistakes(may, new).into_iter().next() {
+        return Err(error);
+    }
     let name = crate::people::clean_name(&new.name).ok_or(WebhookError::Name)?;
     let url = new.url.trim();
-    let host = outbound::target(url, private_too)
-        .filter(|_| url.len() <= LONGEST_URL)
-        .ok_or(WebhookError::Url)?
-        .host;
-    if !new.kinds.iter().all(|code| kinds.iter().any(|kind| kind.code == code && !kind.personal)) {
-        return Err(WebhookError::Kind);
-    }
+    let host = outbound::target(url, may.1).ok_or(WebhookError::Url)?.host;
     let (id, secret) = (Uuid::now_v7(), Secret::token());
     let webhook = Webhook {
         id,
@@ -263,7 +285,7 @@ pub async fn delete(
 pub async fn test(db: &Db, cx: &Cx, id: Uuid, text: &str, now: DateTime<Utc>) -> Result<(), WebhookError> {
     db.tx(cx, async |tx| {
         let webhook = store::find(tx, id).await?.ok_or(WebhookError::NotFound)?;
-        let told = Told { kind: TEST, tenant: "", text, values: json!({}), url: "" };
+        let told = Told { kind: TEST, tenant: "", text, values: json!({}), about: None, url: "" };
         outbox::put(tx, &message(&webhook, &told, now), now).await?;
         let subject = format!("webhook:{id}");
         audit::record(tx, Entry { action: "webhook.test", subject: &subject, ..Entry::default() }).await?;
@@ -277,7 +299,8 @@ struct Told<'a> {
     kind: &'a str,
     tenant: &'a str,
     text: &'a str,
-    values: serde_json::Value,
+    values: Value,
+    about: Option<&'a Map<String, Value>>,
     url: &'a str,
 }
 
@@ -288,11 +311,11 @@ pub(in crate::notify) async fn messages(
     (kind, notice): (&Kind, &Notice),
     (tenant, text, url): (&str, &str, &str),
 ) -> Result<Vec<Message>, DbError> {
-    if kind.personal {
+    if kind.personal || notice.inside {
         return Ok(Vec::new());
     }
     let values = serde_json::to_value(values::plain(&notice.values)).unwrap_or_default();
-    let told = Told { kind: kind.code, tenant, text, values, url };
+    let told = Told { kind: kind.code, tenant, text, values, about: Some(&notice.about), url };
     let all = store::all(tx).await?.into_iter().filter(|webhook| {
         webhook.active && (webhook.kinds.is_empty() || webhook.kinds.iter().any(|code| code == kind.code))
     });
@@ -304,19 +327,45 @@ pub(in crate::notify) async fn messages(
 fn message(webhook: &Webhook, told: &Told<'_>, at: DateTime<Utc>) -> Message {
     let mut message = Message::new(Channel::Webhook, told.kind, Some(webhook.id), json!({}));
     let body = match Form::parse(&webhook.form) {
-        Form::Json => json!({
-            "id": message.id,
-            "kind": told.kind,
-            "tenant": told.tenant,
-            "at": at.to_rfc3339_opts(SecondsFormat::Millis, true),
-            "text": told.text,
-            "values": told.values,
-            "url": told.url,
-        }),
-        Form::Slack => json!({ "text": slack(told.text, told.url) }),
+        Form::Json => {
+            let mut body = json!({
+                "id": message.id,
+                "kind": told.kind,
+                "tenant": told.tenant,
+                "at": at.to_rfc3339_opts(SecondsFormat::Millis, true),
+                "text": told.text,
+                "values": told.values,
+                "url": told.url,
+            });
+            for (name, value) in told.about.into_iter().flatten() {
+                body[name.as_str()] = value.clone();
+            }
+            body
+        }
+        Form::Slack => {
+            let line = told.about.map(facts).unwrap_or_default();
+            let text = if line.is_empty() { told.text.to_owned() } else { format!("{}\n{line}", told.text) };
+            json!({ "text": slack(&text, told.url) })
+        }
     };
     message.body = json!({ "send": body.to_string() });
     message
+}
+
+/// What a channel is told in a line of what it is about: amount, plant, who is asked.
+fn facts(about: &Map<String, Value>) -> String {
+    let of = |name: &str| {
+        let value = about.get("document").and_then(|document| document.get(name));
+        value.and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let amount = match of("amount") {
+        amount if amount.is_empty() => amount,
+        amount => format!("{amount} {}", of("currency")),
+    };
+    let asked = about.get("asked").and_then(Value::as_array).into_iter().flatten();
+    let asked: Vec<&str> = asked.filter_map(|one| one.get("name").and_then(Value::as_str)).collect();
+    let parts = [amount, of("plant"), asked.join(", ")];
+    parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 /// A text and where it leads, as Slack writes them.
@@ -328,6 +377,16 @@ pub(super) fn slack(text: &str, url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_channel_reads_what_it_is_about_in_a_line() {
+        let about = json!({
+            "document": { "kind": "request", "amount": "60000", "currency": "INR", "plant": "KOL" },
+            "asked": [{ "id": "1", "name": "Priya" }, { "id": "2", "name": "Ravi" }],
+        });
+        assert_eq!(facts(about.as_object().unwrap()), "60000 INR · KOL · Priya, Ravi");
+        assert_eq!(facts(&Map::new()), "");
+    }
 
     #[test]
     fn an_address_is_shown_without_what_may_be_secret_and_opens_whole() {

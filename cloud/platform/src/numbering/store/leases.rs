@@ -76,18 +76,35 @@ pub(in crate::numbering) async fn lease_find(tx: &mut Tx, id: Uuid) -> Result<Op
     .await
 }
 
-/// Leases of a series, the newest first.
-pub(in crate::numbering) async fn leases(tx: &mut Tx, series: &str, limit: i64) -> Result<Vec<Lease>, Error> {
+/// Where a list of leases goes on: period, first count and id of the last one before. One
+/// that was given back whole and the next one begin with the same count.
+pub(in crate::numbering) type Place = (NaiveDate, i64, Uuid);
+
+/// Leases of a series, the newest first, after a place.
+pub(in crate::numbering) async fn leases(
+    tx: &mut Tx,
+    series: &str,
+    after: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Lease>, Error> {
     let tenant = tx.tenant();
+    let (period, first, id) = match after {
+        Some((period, first, id)) => (Some(period), Some(first), Some(id)),
+        None => (None, None, None),
+    };
     sqlx::query_as!(
         Lease,
         "select lease_id, series, period_from, first, last, holder, granted_at, status, reason,
                 agent_id, epoch, prefix
          from document_leases where tenant_id = $1 and series = $2
-         order by period_from desc, first desc limit $3",
+           and ($4::date is null or (period_from, first, lease_id) < ($4, $5::bigint, $6::uuid))
+         order by period_from desc, first desc, lease_id desc limit $3",
         tenant,
         series,
         limit,
+        period,
+        first,
+        id,
     )
     .fetch_all(tx.conn())
     .await

@@ -18,7 +18,8 @@ use crate::people::model::{ADMIN, Role};
 use crate::people::pages::{done_or_told, role_name};
 use crate::people::{By, USER_MANAGE, service as people};
 use crate::settings::{TENANT_MANAGE, Tab, tabs};
-use crate::web::{AppState, Caller, Done, Path, Problem, Shell, form, found, query, status_of};
+use crate::web::fields::{Fields, Input};
+use crate::web::{AppState, Caller, Done, Path, Problem, Shell, form, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/settings/signin", get(page).post(set)).route("/users/{id}/unlink", post(unlink))
@@ -29,25 +30,12 @@ pub(super) fn router() -> Router<AppState> {
 struct Page<'a> {
     texts: &'a Texts,
     tabs: Vec<Tab>,
-    typed: TypedForm,
-    roles: Vec<Role>,
-    /// A secret is kept.
-    has_secret: bool,
+    fields: Fields<'a>,
     /// Why whoever looks cannot change them.
     beyond: Option<String>,
     /// Where the organisation's people sign in, if they do.
     door: Option<String>,
-    /// Where the provider sends people back to.
-    back: String,
     done: bool,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
-}
-
-impl Page<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.wrong, field)
-    }
 }
 
 /// The form; a box that is not ticked is not sent.
@@ -85,6 +73,54 @@ impl From<&TypedForm> for Typed {
     }
 }
 
+impl TypedForm {
+    /// The form; `back` is where the provider sends people back to.
+    fn fields<'a>(&self, texts: &'a Texts, roles: &[Role], has_secret: bool, back: &str) -> Fields<'a> {
+        let nobody = (String::new(), texts.t("provider-role-none"));
+        let roles = roles.iter().map(|role| (role.code.clone(), role_name(texts, role)));
+        let kept = if has_secret { texts.t("provider-secret-kept") } else { String::new() };
+        let mut inputs = vec![
+            Input::text("name", texts.t("provider-name"))
+                .value(&self.name)
+                .longest(40)
+                .placeholder("Saif ID")
+                .hint(texts.t("provider-name-hint")),
+            Input::url("issuer", texts.t("provider-issuer"))
+                .value(&self.issuer)
+                .longest(500)
+                .placeholder("https://id.example.com")
+                .hint(texts.t("provider-issuer-hint")),
+            Input::text("client_id", texts.t("provider-client")).value(&self.client_id).longest(200).code(),
+            Input::secret("client_secret", texts.t("provider-secret")).longest(500).hint(kept),
+        ];
+        if has_secret {
+            inputs.push(Input::tick("no_secret", texts.t("provider-secret-none"), self.no_secret));
+        }
+        inputs.extend([
+            Input::text("back", texts.t("provider-back"))
+                .value(back)
+                .fixed(true)
+                .hint(texts.t("provider-back-hint")),
+            Input::lines("email_domains", texts.t("provider-domains"))
+                .value(&self.email_domains)
+                .longest(5000)
+                .code()
+                .placeholder("saif.example")
+                .hint(texts.t("provider-domains-hint")),
+            Input::choice("create_role", texts.t("provider-role"), std::iter::once(nobody).chain(roles))
+                .value(&self.create_role)
+                .hint(texts.t("provider-role-hint")),
+            Input::tick("active", texts.t("provider-active"), self.active),
+            Input::tick("provider_only", texts.t("provider-only"), self.provider_only)
+                .wide()
+                .hint(texts.t("provider-only-hint")),
+        ]);
+        Fields::new(texts, "/settings/signin", texts.t("people-save"))
+            .version(Some(self.version))
+            .inputs(inputs)
+    }
+}
+
 #[derive(Default)]
 struct Shown {
     typed: Option<TypedForm>,
@@ -116,18 +152,16 @@ async fn show(
     });
     let at = format!("{}/signin/at/{}", state.public_url, caller.tenant_code);
     let failed = shown.error.is_some() || !shown.wrong.is_empty();
+    let beyond = By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts));
+    let roles: Vec<Role> = roles.into_iter().filter(|role| role.code != ADMIN).collect();
+    let fields = typed.fields(&caller.texts, &roles, has_secret, &format!("{at}/callback"));
     let view = Page {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/signin"),
-        typed,
-        roles: roles.into_iter().filter(|role| role.code != ADMIN).collect(),
-        has_secret,
-        beyond: By::caller(state, caller).holds_everything().err().map(|beyond| beyond.say(&caller.texts)),
-        back: format!("{at}/callback"),
+        fields: fields.locked(beyond.is_some()).told(shown.error).wrong(shown.wrong),
+        beyond,
         door: active.then_some(at),
         done: shown.done,
-        wrong: shown.wrong,
-        error: shown.error,
     };
     let shell = Shell::new(state, caller, caller.t("settings-signin"), "/settings")
         .under("/settings", caller.t("settings-title"));

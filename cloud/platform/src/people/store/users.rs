@@ -7,6 +7,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::super::model::{Given, Status, User};
+use super::super::part::Part;
 use super::super::settings::Profile;
 use crate::ctx::Plants;
 use crate::db::Tx;
@@ -46,6 +47,7 @@ fn plants_of(text: &str) -> Plants {
 /// People by name and id, after `after`.
 pub(in super::super) async fn users(
     tx: &mut Tx,
+    part: &Part,
     after: (&str, Uuid),
     limit: i64,
 ) -> Result<Vec<User>, Error> {
@@ -59,11 +61,18 @@ pub(in super::super) async fn users(
                         where r.tenant_id = $1 and r.user_id = u.user_id order by role) as "plants!"
            from users u
            where tenant_id = $1 and deleted_at is null and (name, user_id) > ($2, $3)
+             and ($5 = '' or position($5 in lower(name)) > 0 or position($5 in lower(email)) > 0)
+             and ($6 = '' or status = $6)
+             and ($7 = '' or exists (select from user_roles r
+                                     where r.tenant_id = $1 and r.user_id = u.user_id and r.role = $7))
            order by name, user_id limit $4"#,
         tenant,
         after.0,
         after.1,
         limit,
+        part.holding,
+        part.status,
+        part.role,
     )
     .fetch_all(tx.conn())
     .await?;

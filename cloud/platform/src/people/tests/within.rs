@@ -155,7 +155,8 @@ async fn who_manages_people_makes_no_administrator_and_becomes_none() {
     let (_, _, page) = browser.send("GET", &format!("/users/{boss}"), "").await;
     assert!(page.contains(every) && !page.contains(&format!("action=\"/users/{boss}/")), "{page}");
     let (_, _, page) = browser.send("GET", "/users", "").await;
-    assert!(page.contains("<option value=\"VIEWER\"") && !page.contains("<option value=\"ADMIN\""), "{page}");
+    let offered = page.split("id=\"in-role\"").nth(1).unwrap().split("</select>").next().unwrap();
+    assert!(offered.contains("value=\"VIEWER\"") && !offered.contains("value=\"ADMIN\""), "{offered}");
     // Of a role of other rights it is the same: it is said which.
     let (status, _, page) =
         browser.send("POST", &format!("/users/{clerk}/roles"), "version=1&role=SHAPER").await;
@@ -243,6 +244,15 @@ async fn who_keeps_settings_decides_not_who_comes_in_as_whom() {
     let mut admin = site.signed_in("boss@saif.example").await;
     let (_, _, page) = admin.send("GET", "/settings/signin", "").await;
     assert!(!page.contains(every) && !page.contains("<fieldset disabled>"), "{page}");
+    // What cannot be kept is told beside its field, with what was typed.
+    let body = "smtp_host=mail.example.com&smtp_port=many&smtp_security=tls&from_address=nobody&version=0";
+    let (status, _, page) = admin.send("POST", "/settings/mail", body).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{page}");
+    for part in
+        ["id=\"err-smtp_port\"", "value=\"many\"", "id=\"err-from_address\"", "value=\"mail.example.com\""]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
 }
 
 #[tokio::test]
@@ -269,6 +279,10 @@ async fn a_key_has_no_more_than_whoever_makes_it() {
     ] {
         let (status, _, page) = admin.send("POST", "/settings/keys", body).await;
         assert!(status == StatusCode::UNPROCESSABLE_ENTITY && page.contains(told), "{body}: {page}");
+    }
+    let (_, _, page) = admin.send("POST", "/settings/keys", "name=&scope=none&expires=soon&plant=KOL").await;
+    for part in ["id=\"err-name\"", "id=\"err-scope\"", "id=\"err-expires\"", "value=\"soon\""] {
+        assert!(page.contains(part), "{part}: {page}");
     }
     let day = (site.office.now + TimeDelta::days(100)).date_naive();
     let body = format!("name=ERP&scope=write&plant=KOL&expires={day}");
@@ -424,4 +438,51 @@ async fn a_persons_name_is_corrected() {
     assert_eq!((status, &told["name"]), (StatusCode::OK, &json!("Lakshmi Rao")), "{told}");
     let log = site.office.audit().await.join("\n");
     assert!(log.contains("user.rename") && !log.contains("Lakshmi"), "{log}");
+}
+
+#[tokio::test]
+async fn rights_are_compared_role_by_role() {
+    let site = Site::new().await;
+    let mut admin = site.signed_in("boss@saif.example").await;
+    let (status, _, page) = admin.send("GET", "/roles/matrix", "").await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    for part in ["user.manage", "Say what roles may do", "HELPER of ours", "/roles?role=SHAPER#role-SHAPER"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Narrowed to a right and two roles: one of them has it, which is said in words too.
+    let (_, _, page) = admin.send("GET", "/roles/matrix?q=role.manage&role=HELPER&role=SHAPER", "").await;
+    let table = page.split("<table").nth(1).unwrap().split("</table>").next().unwrap();
+    assert_eq!(table.matches("scope=\"row\"").count(), 1, "{table}");
+    assert_eq!(table.matches("scope=\"col\"").count(), 3, "{table}");
+    let (no, yes) = (table.find(">No<").unwrap(), table.find(">Yes<").unwrap());
+    assert!(no < yes && !table.contains("SETTER"), "{table}");
+    let (_, _, page) = admin.send("GET", "/roles/matrix?q=%3Cb%3Enothing", "").await;
+    assert!(page.contains("Nothing matches") && !page.contains("<b>nothing"), "{page}");
+    // From there to its editor, which is open.
+    let (_, _, page) = admin.send("GET", "/roles?role=VIEWER", "").await;
+    let viewer = page.split("id=\"role-VIEWER\"").nth(1).unwrap();
+    assert!(viewer.split("<summary>").next().unwrap().contains("<details open>"), "{viewer}");
+    let (_, mut helper) = site.with("HELPER").await;
+    assert_eq!(helper.send("GET", "/roles/matrix", "").await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn the_language_that_somebody_switches_to_is_that_of_their_mails() {
+    let site = Site::new().await;
+    let (db, cx) = (&site.office.test.db, &site.office.cx);
+    let kept = async || crate::people::settings::profile(db, cx, site.boss).await.unwrap();
+    let mut boss = site.signed_in("boss@saif.example").await;
+    let body = "name=Boss&theme=dark&date_form=iso";
+    assert_eq!(boss.send("POST", "/account", body).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(boss.send("POST", "/language", "lang=te").await.0, StatusCode::SEE_OTHER);
+    let profile = kept().await;
+    assert_eq!((profile.language.as_str(), profile.theme.as_str()), ("te", "dark"));
+    assert_eq!((profile.name.as_str(), profile.date_form.as_str()), ("Boss", "iso"));
+    // What is no language of ours changes nothing; nor does who is not signed in.
+    assert_eq!(boss.send("POST", "/language", "lang=xx").await.0, StatusCode::SEE_OTHER);
+    let mut nobody = Browser { router: site.router.clone(), cookie: String::new() };
+    assert_eq!(nobody.send("POST", "/language", "lang=bn").await.0, StatusCode::SEE_OTHER);
+    assert_eq!(kept().await.language, "te");
+    let log = site.office.audit().await.join("\n");
+    assert!(log.contains("user.profile"), "{log}");
 }

@@ -18,8 +18,15 @@ use read::{PlantEntry, Wrong};
 
 /// Most bytes of a file.
 pub const LARGEST: usize = 256 * 1024;
-/// Longest name of a tenant or plant.
-const LONGEST_NAME: usize = 120;
+/// Longest name of a tenant or plant, however it is given.
+pub(crate) const LONGEST_NAME: usize = 120;
+
+/// The name of a tenant as it is kept; `None` when it cannot be one.
+pub(crate) fn tenant_name(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = (1..=LONGEST_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
+}
 /// Most plants in one file.
 const MOST_PLANTS: usize = 500;
 

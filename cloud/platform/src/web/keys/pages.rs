@@ -21,7 +21,9 @@ use crate::db::{DbError, Tx};
 use crate::i18n::{Texts, begins};
 use crate::people::{self, By};
 use crate::settings::{Tab, tabs};
-use crate::web::{AppState, Caller, Path, Problem, Scope, Shell, form, found};
+use crate::web::fields::{Fields, Input};
+use crate::web::list::{Cell, Column, List, Row};
+use crate::web::{AppState, Caller, Path, Problem, Scope, Shell, form};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -46,7 +48,40 @@ impl TypedForm {
             named.map(|(_, value)| value.clone()).collect::<Vec<_>>()
         };
         let one = |name: &str| all(name).pop().unwrap_or_default();
-        Self { name: one("name"), scope: one("scope"), plants: all("plant"), expires: one("expires") }
+        let plants = all("plant").into_iter().filter(|code| !code.is_empty()).collect();
+        Self { name: one("name"), scope: one("scope"), plants, expires: one("expires") }
+    }
+
+    /// The form, with the scopes that whoever looks can give.
+    fn fields<'a>(
+        &self,
+        texts: &'a Texts,
+        scopes: &[&'static str],
+        plants: &[(String, String)],
+    ) -> Fields<'a> {
+        let scopes = scopes.iter().map(|scope| ((*scope).to_owned(), scope_name(texts, scope)));
+        let mut inputs = vec![
+            Input::text("name", texts.t("people-name"))
+                .value(&self.name)
+                .required()
+                .longest(80)
+                .hint(texts.t("key-name-hint")),
+            Input::choice("scope", texts.t("key-scope"), scopes)
+                .value(&self.scope)
+                .required()
+                .hint(texts.t("key-scope-hint")),
+            Input::date("expires", texts.t("key-last-day"))
+                .value(&self.expires)
+                .hint(texts.t("key-last-day-hint")),
+        ];
+        if plants.len() > 1 {
+            let plants = plants
+                .iter()
+                .map(|(code, name)| (code.clone(), format!("{code} {name}"), self.plants.contains(code)));
+            let label = texts.t("people-plants");
+            inputs.push(Input::many("plant", label, plants).hint(texts.t("key-plants-hint")));
+        }
+        Fields::new(texts, "/settings/keys", texts.t("key-create")).inputs(inputs)
     }
 
     /// What is asked for: until the end of that day, where the tenant is.
@@ -67,9 +102,27 @@ impl TypedForm {
         if end.is_none() {
             wrong.push(("expires_at", "key-wrong-end", String::new()));
         }
-        let (Some(scope), Some(expires_at)) = (scope, end) else { return Err(Wrong::Fields(wrong)) };
+        if people::clean_name(&self.name).is_none() {
+            wrong.push(("name", "people-error-name", String::new()));
+        }
+        let (Some(scope), Some(expires_at), true) = (scope, end, wrong.is_empty()) else {
+            return Err(Wrong::Fields(wrong));
+        };
         let plants = if self.plants.is_empty() { Plants::All } else { Plants::some(&self.plants) };
         Ok(Typed { name: self.name.clone(), scope, plants, expires_at })
+    }
+}
+
+fn scope_name(texts: &Texts, scope: &str) -> String {
+    texts.t(&format!("key-scope-{scope}"))
+}
+
+/// The input of a field that a program names otherwise.
+fn input(field: &'static str) -> &'static str {
+    match field {
+        "expires_at" => "expires",
+        "plants" => "plant",
+        field => field,
     }
 }
 
@@ -79,54 +132,71 @@ struct Page<'a> {
     texts: &'a Texts,
     tabs: Vec<Tab>,
     done: bool,
-    zone: Tz,
-    now: DateTime<Utc>,
-    keys: Vec<Listed>,
-    /// Names of people, by `user:…`.
-    names: HashMap<String, String>,
-    plants: Vec<(String, String)>,
-    /// Scopes that whoever looks can give.
-    scopes: Vec<&'static str>,
-    typed: TypedForm,
+    list: List<'a>,
+    /// Whoever looks can give no scope, and so has no form; with what was wrong with what
+    /// was sent all the same.
+    no_scope: bool,
+    refused: Option<String>,
+    fields: Fields<'a>,
     /// The key that was just made.
     made: Option<String>,
-    wrong: Vec<(&'static str, String)>,
-    error: Option<String>,
 }
 
-impl Page<'_> {
-    fn wrong(&self, field: &str) -> Option<&str> {
-        found(&self.wrong, field)
+/// Who made a key.
+fn by(texts: &Texts, names: &HashMap<String, String>, key: &Listed) -> String {
+    match names.get(&key.created_by) {
+        Some(name) => name.clone(),
+        None if key.created_by == "system" => texts.t("key-by-cloud"),
+        None if key.created_by.starts_with("code:") => texts.t("key-by-link"),
+        None => key.created_by.clone(),
     }
+}
 
-    /// Who made a key.
-    fn by(&self, key: &Listed) -> String {
-        match self.names.get(&key.created_by) {
-            Some(name) => name.clone(),
-            None if key.created_by == "system" => self.texts.t("key-by-cloud"),
-            None if key.created_by.starts_with("code:") => self.texts.t("key-by-link"),
-            None => key.created_by.clone(),
-        }
-    }
-
-    fn scope_name(&self, scope: &str) -> String {
-        self.texts.t(&format!("key-scope-{scope}"))
-    }
-
-    /// What a key may do: the highest of its scopes, which has the others.
-    fn may(&self, key: &Listed) -> String {
+/// All keys, each with what ends it. `names`: of people, by `user:…`.
+fn list<'a>(caller: &'a Caller, keys: &[Listed], names: &HashMap<String, String>) -> List<'a> {
+    let (texts, now) = (&caller.texts, Utc::now());
+    let time = |at: &DateTime<Utc>| texts.time(at, caller.zone);
+    let row = |key: &Listed| {
+        // The highest of its scopes has the others.
         let highest = key.scopes.iter().filter_map(|name| Scope::parse(name)).max();
-        highest.map_or_else(String::new, |scope| self.scope_name(scope.name()))
-    }
-
-    fn at(&self, key: &Listed) -> String {
-        key.plants.codes().map_or_else(|| self.texts.t("shell-plants-every"), |codes| codes.join(", "))
-    }
-
-    /// Whether a key opens anything still.
-    fn is_good(&self, key: &Listed) -> bool {
-        key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > self.now)
-    }
+        let at = key.plants.codes().map_or_else(|| texts.t("shell-plants-every"), |codes| codes.join(", "));
+        let used = key.last_used_at.as_ref().map_or_else(|| texts.t("people-never"), time);
+        let good = key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
+        let ends = match (&key.revoked_at, &key.expires_at) {
+            (Some(at), _) => Cell::state(texts.t("key-revoked"), "is-bad").under(time(at)),
+            (None, Some(at)) if good => Cell::text(time(at)),
+            (None, Some(at)) => Cell::state(texts.t("key-over"), "").under(time(at)),
+            (None, None) => Cell::text(texts.t("people-never")),
+        };
+        let end = if good {
+            Cell::button(format!("/settings/keys/{}/delete", key.id), texts.t("key-revoke"))
+                .named(texts.t1("key-revoke-one", "name", key.name.as_str()))
+                .danger()
+        } else {
+            Cell::default()
+        };
+        Row::new([
+            Cell::text(&key.name).under(&key.id),
+            Cell::text(highest.map_or_else(String::new, |scope| scope_name(texts, scope.name()))),
+            Cell::text(at),
+            Cell::text(by(texts, names, key)).under(time(&key.created_at)),
+            Cell::text(used),
+            ends,
+            end,
+        ])
+    };
+    List::new(texts, "/settings/keys")
+        .columns([
+            Column::new("people-name"),
+            Column::new("key-scope"),
+            Column::new("people-plants"),
+            Column::new("key-by"),
+            Column::new("key-used"),
+            Column::new("key-end"),
+            Column::new("key-revoke"),
+        ])
+        .rows(keys.iter().map(row))
+        .empty(texts.t("key-none"))
 }
 
 #[derive(Default)]
@@ -149,25 +219,22 @@ async fn show(
     let look = async |tx: &mut Tx| Ok::<_, DbError>(people::names_of(tx, &actors).await?);
     let names = state.db.tx(&caller.cx, look).await?;
     let plants = people::plants(&state.db, &caller.cx, caller.texts.lang).await?;
-    let by = By::caller(state, caller);
+    let whose = By::caller(state, caller);
     let may = |scope: &Scope| {
-        let at = |plants: &Plants| by.holds([grant(&state.permissions, *scope, plants)]).is_ok();
+        let at = |plants: &Plants| whose.holds([grant(&state.permissions, *scope, plants)]).is_ok();
         at(&Plants::All) || plants.iter().any(|(code, _)| at(&Plants::some([code])))
     };
+    let scopes: Vec<_> = Scope::ALL.into_iter().filter(may).map(Scope::name).collect();
+    let wrong = shown.wrong.into_iter().map(|(field, told)| (input(field), told));
     let view = Page {
         texts: &caller.texts,
         tabs: tabs(caller, "/settings/keys"),
         done: false,
-        zone: caller.zone,
-        now: Utc::now(),
-        keys,
-        names,
-        scopes: Scope::ALL.into_iter().filter(may).map(Scope::name).collect(),
-        plants,
-        typed: shown.typed,
+        list: list(caller, &keys, &names),
+        no_scope: scopes.is_empty(),
+        refused: shown.error.clone().filter(|_| scopes.is_empty()),
+        fields: shown.typed.fields(&caller.texts, &scopes, &plants).told(shown.error).wrong(wrong),
         made: shown.made,
-        wrong: shown.wrong,
-        error: shown.error,
     };
     let shell = Shell::new(state, caller, caller.t("settings-keys"), "/settings")
         .under("/settings", caller.t("settings-title"));

@@ -55,6 +55,26 @@ async fn errors_are_problems_or_pages() {
 }
 
 #[tokio::test]
+async fn errors_of_somebody_signed_in_keep_the_frame_and_say_what_they_are() {
+    let site = Site::new().await;
+    let session = site.signed_in().await;
+    let shown = site.look("/nowhere", &session).await;
+    assert_eq!(shown.status.as_u16(), 404);
+    let text = shown.text();
+    assert!(text.contains("<h1>Not found</h1>") && text.contains(r#"<a href="/units""#), "{text}");
+    let stranger = site.look("/nowhere", "").await.text();
+    assert!(stranger.contains("Not found") && !stranger.contains(r#"<a href="/units""#), "{stranger}");
+}
+
+#[test]
+fn a_list_gives_as_many_rows_as_it_says_and_no_more() {
+    let limit = crate::web::rows(Some(0), 50, 200).unwrap_err();
+    assert_eq!((limit.status.as_u16(), limit.code.as_ref()), (400, "query.parameter"));
+    assert!(crate::web::rows(Some(201), 50, 200).is_err());
+    assert_eq!(crate::web::rows(None, 50, 200).unwrap(), 50);
+}
+
+#[tokio::test]
 async fn a_page_comes_framed_or_alone() {
     let site = Site::new().await;
     let session = site.signed_in().await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -20,52 +20,83 @@ use super::super::{MANAGE, READ, manages, view};
 use super::say;
 use crate::db::DbError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, Path, Problem, Shell, form};
+use crate::web::fields::{Fields, Input};
+use crate::web::list::{Action, Cell, Column, List, Row, address};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, query};
 
-/// Most that the page shows.
-const MOST: i64 = 200;
+/// Where it is.
+const PATH: &str = "/approvals/away";
+/// Delegations of one page.
+const PAGE: usize = 50;
 
 #[derive(Template)]
 #[template(path = "workflow/away.html")]
 struct Page<'a> {
-    texts: &'a Texts,
-    zone: Tz,
-    now: DateTime<Utc>,
-    person: Uuid,
-    may_manage: bool,
-    may_read: bool,
-    people: Vec<(Uuid, String, String)>,
-    rows: Vec<Delegation>,
-    names: BTreeMap<Uuid, String>,
-    typed: &'a Typed,
-    error: Option<String>,
+    fields: Fields<'a>,
 }
 
-impl Page<'_> {
-    fn name(&self, person: &Uuid) -> String {
-        self.names.get(person).cloned().unwrap_or_default()
+/// How a delegation stands: the key of its text, and how it looks.
+fn standing(row: &Delegation, now: DateTime<Utc>) -> (&'static str, &'static str) {
+    match row {
+        row if row.revoked_at.is_some() => ("workflow-away-ended", ""),
+        row if row.until_at <= now => ("workflow-away-over", ""),
+        row if row.from_at > now => ("workflow-away-later", "is-info"),
+        _ => ("workflow-away-now", "is-good"),
     }
+}
 
-    fn chosen(&self, id: &Uuid) -> bool {
-        if self.typed.person.is_empty() { *id == self.person } else { self.typed.person == id.to_string() }
+/// Who stands in for whom, the newest first. `own`: whose alone the caller ends.
+fn list<'a>(
+    caller: &'a Caller,
+    rows: &[Delegation],
+    names: &BTreeMap<Uuid, String>,
+    own: Option<Uuid>,
+) -> List<'a> {
+    let (texts, now) = (&caller.texts, Utc::now());
+    let name = |person: &Uuid| names.get(person).cloned().unwrap_or_default();
+    let row = |row: &Delegation| {
+        let (key, look) = standing(row, now);
+        let stands = row.revoked_at.is_none() && row.until_at > now;
+        let end = if stands && own.is_none_or(|own| own == row.person) {
+            Cell::button(format!("{PATH}/{}/end", row.delegation_id), texts.t("workflow-away-end"))
+        } else {
+            Cell::default()
+        };
+        Row::new([
+            Cell::text(name(&row.person)).under(&row.reason),
+            Cell::text(name(&row.delegate)),
+            Cell::text(texts.time(&row.from_at, caller.zone)),
+            Cell::text(texts.time(&row.until_at, caller.zone)),
+            Cell::state(texts.t(key), look),
+            end,
+        ])
+    };
+    let mut actions = vec![Action::to("/approvals", texts.t("workflow-tab-mine"))];
+    if caller.may(&READ) {
+        actions.push(Action::to("/approvals/all", texts.t("workflow-tab-all")));
+        actions.push(Action::to("/approvals/report", texts.t("workflow-tab-report")));
     }
+    actions.push(Action::to(PATH, texts.t("workflow-tab-away")).here(true));
+    List::new(texts, PATH)
+        .head(texts.t("workflow-away-title"), texts.t("workflow-away-lead"))
+        .actions(actions)
+        .columns([
+            Column::new("workflow-away-person"),
+            Column::new("workflow-away-delegate"),
+            Column::new("workflow-from"),
+            Column::new("workflow-until"),
+            Column::new("workflow-state"),
+            Column::new("workflow-away-end"),
+        ])
+        .rows(rows.iter().map(row))
+        .empty(texts.t("workflow-away-none"))
+}
 
-    fn may_choose(&self, id: &Uuid) -> bool {
-        self.may_manage || *id != self.person
-    }
-
-    fn standing(&self, row: &Delegation) -> (&'static str, &'static str) {
-        match row {
-            row if row.revoked_at.is_some() => ("workflow-away-ended", ""),
-            row if row.until_at <= self.now => ("workflow-away-over", ""),
-            row if row.from_at > self.now => ("workflow-away-later", "is-info"),
-            _ => ("workflow-away-now", "is-good"),
-        }
-    }
-
-    fn ends(&self, row: &Delegation) -> bool {
-        row.revoked_at.is_none() && row.until_at > self.now && (self.may_manage || row.person == self.person)
-    }
+/// Before which delegation the page begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Before {
+    before: Option<Uuid>,
 }
 
 /// What the form sends; times as the browser writes them, in the reader's zone.
@@ -79,47 +110,80 @@ pub(super) struct Typed {
     reason: String,
 }
 
+impl Typed {
+    /// The form; who manages workflows says for whom, else it is for `own`.
+    fn fields<'a>(
+        &self,
+        texts: &'a Texts,
+        own: Uuid,
+        may_manage: bool,
+        people: &[(Uuid, String, String)],
+    ) -> Fields<'a> {
+        let choice =
+            |(id, email, name): &(Uuid, String, String)| (id.to_string(), format!("{name} – {email}"));
+        let mut inputs = Vec::new();
+        if may_manage {
+            let person = if self.person.is_empty() { own.to_string() } else { self.person.clone() };
+            let input = Input::choice("person", texts.t("workflow-away-person"), people.iter().map(choice));
+            inputs.push(input.value(person).required());
+        }
+        let others = people.iter().filter(|(id, ..)| may_manage || *id != own);
+        inputs.extend([
+            Input::choice("delegate", texts.t("workflow-away-delegate"), others.map(choice))
+                .value(&self.delegate)
+                .required(),
+            Input::moment("from", texts.t("workflow-from")).value(&self.from).required(),
+            Input::moment("until", texts.t("workflow-until")).value(&self.until).required(),
+            Input::text("reason", texts.t("workflow-away-reason"))
+                .value(&self.reason)
+                .longest(delegations::MAX_REASON)
+                .wide(),
+        ]);
+        Fields::new(texts, "/approvals/away", texts.t("workflow-away-create")).inputs(inputs)
+    }
+}
+
 /// `GET /approvals/away`
 pub(super) async fn page(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Result<Response, Problem> {
-    show(&state, &caller, &headers, &Typed::default(), None).await
+    caller.person()?;
+    let Before { before } = query(&uri)?;
+    show(&state, &caller, &headers, before, &Typed::default(), Vec::new()).await
 }
 
 async fn show(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
+    before: Option<Uuid>,
     typed: &Typed,
-    error: Option<String>,
+    wrong: Vec<(&'static str, String)>,
 ) -> Result<Response, Problem> {
     let person = caller.person()?;
     let may_manage = manages(caller, None);
-    let (people, rows, names) = state
+    let own = (!may_manage).then_some(person);
+    let (people, mut rows, names) = state
         .db
         .tx(&caller.cx, async |tx| {
             let people = people::people(tx, 2000).await?;
-            let rows = people::delegations(tx, (!may_manage).then_some(person), MOST).await?;
+            let rows = people::delegations(tx, own, before, PAGE as i64 + 1).await?;
             let names =
                 view::names(tx, rows.iter().flat_map(|row| [row.person, row.delegate]).collect()).await?;
             Ok::<_, DbError>((people, rows, names))
         })
         .await?;
-    let view = Page {
-        texts: &caller.texts,
-        zone: caller.zone,
-        now: Utc::now(),
-        person,
-        may_manage,
-        may_read: caller.may(&READ),
-        people,
-        rows,
-        names,
-        typed,
-        error,
-    };
+    let more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let next = rows.last().filter(|_| more).map(|last| last.delegation_id.to_string());
+    let fields = typed.fields(&caller.texts, person, may_manage, &people).wrong(wrong);
+    let view = list(caller, &rows, &names, own)
+        .above(Page { fields }.render()?)
+        .first(before.is_some().then(|| PATH.to_owned()))
+        .next(next.map(|next| address(PATH, &[("before", &next)])));
     Shell::new(state, caller, caller.t("workflow-away-title"), "/approvals")
         .under("/approvals", caller.t("workflow-inbox-title"))
         .page(headers, &view)
@@ -148,22 +212,44 @@ pub(super) async fn create(
         }
         _ => own,
     };
+    let delegate = typed.delegate.parse::<Uuid>();
     let made = match (moment(&typed.from, caller.zone), moment(&typed.until, caller.zone)) {
         (Some(from), Some(until)) => {
-            let delegate = typed.delegate.parse().unwrap_or_default();
+            let delegate = delegate.unwrap_or_default();
             let new = New { person, delegate, from, until, reason: &typed.reason };
             lending::create(&state, &caller, &new, now).await?
         }
-        _ => Err(WorkflowError::Field("until", "workflow-delegation-wrong-times")),
+        (from, until) => {
+            let judged = [
+                ("delegate", delegate.is_ok(), "workflow-delegation-wrong-person"),
+                ("from", from.is_some(), "workflow-delegation-wrong-times"),
+                ("until", until.is_some(), "workflow-delegation-wrong-times"),
+            ];
+            let wrong = judged.into_iter().filter(|(_, right, _)| !right);
+            let wrong = wrong.map(|(field, _, key)| (field, caller.t(key))).collect();
+            return told(&state, &caller, &headers, &typed, wrong).await;
+        }
     };
     match made {
         Ok(_) => Ok(Redirect::to("/approvals/away").into_response()),
         Err(error) => {
-            let told = say(&caller.texts, error)?;
-            let page = show(&state, &caller, &headers, &typed, Some(told)).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            let field = if let WorkflowError::Field(field, _) = &error { *field } else { "" };
+            let wrong = vec![(field, say(&caller.texts, error)?)];
+            told(&state, &caller, &headers, &typed, wrong).await
         }
     }
+}
+
+/// The page again, with what is wrong with what was typed.
+async fn told(
+    state: &AppState,
+    caller: &Caller,
+    headers: &HeaderMap,
+    typed: &Typed,
+    wrong: Vec<(&'static str, String)>,
+) -> Result<Response, Problem> {
+    let page = show(state, caller, headers, None, typed, wrong).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
 /// `POST /approvals/away/{id}/end`

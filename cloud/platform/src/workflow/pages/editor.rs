@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::super::asked;
 use super::super::definition::Mistake;
-use super::super::definitions::{self, Tried, Unwritten};
+use super::super::definitions::{self, Short, Tried, Unwritten};
 use super::super::error::WorkflowError;
 use super::super::store::definitions::{self as store, Revision, Written};
 use super::super::store::people;
@@ -23,6 +23,7 @@ use super::super::{DEFINITION_EDIT, DEFINITION_PUBLISH, MANAGE, READ, hooks};
 use super::say;
 use crate::db::DbError;
 use crate::i18n::Texts;
+use crate::web::list::{Action, Cell, Column, List, Row};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, query, site};
 
 /// Most definitions that the list shows.
@@ -30,15 +31,6 @@ const MOST: i64 = 500;
 
 /// What a new definition begins as: the specification's example.
 const EXAMPLE: &str = include_str!("../example.json");
-
-#[derive(Template)]
-#[template(path = "workflow/definitions.html")]
-struct List<'a> {
-    texts: &'a Texts,
-    zone: Tz,
-    rows: Vec<Revision>,
-    may_edit: bool,
-}
 
 /// `GET /workflows`
 pub(super) async fn list(
@@ -48,7 +40,33 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     caller.require(&READ)?;
     let rows = state.db.tx(&caller.cx, async |tx| Ok::<_, DbError>(store::current(tx, MOST).await?)).await?;
-    let view = List { texts: &caller.texts, zone: caller.zone, rows, may_edit: caller.may(&DEFINITION_EDIT) };
+    let texts = &caller.texts;
+    let row = |row: &Revision| {
+        let plant = row.plant.clone().unwrap_or_else(|| texts.t("workflow-every-plant"));
+        let look = if row.state == "published" { "is-good" } else { "is-warn" };
+        let since = row.published_at.map(|at| texts.time(&at, caller.zone)).unwrap_or_default();
+        Row::new([
+            Cell::text(row.names.say(texts.lang, &row.name)).under(&row.workflow),
+            Cell::text(plant),
+            Cell::text(row.revision.to_string()),
+            Cell::state(texts.t(&format!("workflow-revision-{}", row.state)), look).under(since),
+        ])
+        .to(format!("/workflows/{}", row.definition_id))
+    };
+    let may_edit = caller.may(&DEFINITION_EDIT);
+    let new = Action::to("/workflows/new", texts.t("workflow-new")).icon("plus").main();
+    let view = List::new(texts, "/workflows")
+        .head(texts.t("workflow-definitions-title"), texts.t("workflow-definitions-lead"))
+        .actions(may_edit.then_some(new))
+        .columns([
+            Column::new("workflow-workflow"),
+            Column::new("request-plant"),
+            Column::new("workflow-revision"),
+            Column::new("workflow-state"),
+        ])
+        .rows(rows.iter().map(row))
+        .empty(texts.t("workflow-definitions-none"))
+        .teaches(texts.t("workflow-definitions-none-hint"));
     Shell::new(&state, &caller, caller.t("workflow-definitions-title"), "/workflows").page(&headers, &view)
 }
 
@@ -67,6 +85,8 @@ struct Editor<'a> {
     mistakes: Vec<(usize, String, String)>,
     error: Option<String>,
     tried: Option<Vec<Tried>>,
+    /// Where documents would get stuck, told before it is published all the same.
+    short: Vec<Short>,
     example: Example,
     may_edit: bool,
     may_publish: bool,
@@ -74,11 +94,21 @@ struct Editor<'a> {
     /// The address of a webhook that was just made, shown this once.
     address: Option<String>,
     saved: bool,
+    published: bool,
 }
 
 impl Editor<'_> {
     fn is_draft(&self) -> bool {
         self.written.as_ref().is_none_or(|written| written.state == "draft")
+    }
+
+    fn stuck(&self, one: &Short) -> String {
+        let stage = one.names.say(self.texts.lang, &one.name);
+        if one.there == 0 {
+            return self.texts.t1("workflow-short-nobody", "stage", stage);
+        }
+        let values = [("stage", stage.into()), ("needed", one.needed.into()), ("there", one.there.into())];
+        self.texts.with("workflow-short-few", &values)
     }
 
     fn at(&self, at: &DateTime<Utc>) -> String {
@@ -93,18 +123,28 @@ pub(super) struct Example {
     amount: String,
     plant: String,
     department: String,
+    /// Any other field, as JSON text.
+    fields: String,
 }
 
 impl Example {
-    /// As a document that is started has it.
-    fn document(&self) -> serde_json::Value {
+    /// As a document that is started has it; `None` where the other fields are no object.
+    fn document(&self) -> Option<serde_json::Value> {
         let some = |text: &str| Some(text.trim().replace(',', "")).filter(|text| !text.is_empty());
-        json!({
+        let mut document = json!({
             "amount": some(&self.amount),
             "plant": some(&self.plant),
             "department": some(&self.department),
             "event": {},
-        })
+        });
+        if !self.fields.trim().is_empty() {
+            let others: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&self.fields).ok()?;
+            for (name, value) in others {
+                document[name.as_str()] = value;
+            }
+        }
+        Some(document)
     }
 }
 
@@ -121,6 +161,9 @@ pub(super) struct Typed {
     try_amount: String,
     try_plant: String,
     try_department: String,
+    try_fields: String,
+    /// Published although some stage has nobody: it was asked.
+    sure: bool,
 }
 
 impl Typed {
@@ -133,6 +176,7 @@ impl Typed {
             amount: self.try_amount.clone(),
             plant: self.try_plant.clone(),
             department: self.try_department.clone(),
+            fields: self.try_fields.clone(),
         }
     }
 }
@@ -145,7 +189,9 @@ struct Beside {
     error: Option<String>,
     example: Option<Example>,
     address: Option<String>,
+    short: Vec<Short>,
     saved: bool,
+    published: bool,
 }
 
 /// `GET /workflows/new`
@@ -163,6 +209,7 @@ pub(super) async fn new(
 #[serde(default)]
 struct Asked {
     saved: Option<String>,
+    published: Option<String>,
 }
 
 /// `GET /workflows/{id}`
@@ -174,8 +221,9 @@ pub(super) async fn page(
     uri: Uri,
 ) -> Result<Response, Problem> {
     caller.require(&READ)?;
-    let saved = query::<Asked>(&uri)?.saved.is_some();
-    show(&state, &caller, &headers, Some(id), Beside { saved, ..Beside::default() }).await
+    let Asked { saved, published } = query(&uri)?;
+    let beside = Beside { saved: saved.is_some(), published: published.is_some(), ..Beside::default() };
+    show(&state, &caller, &headers, Some(id), beside).await
 }
 
 async fn show(
@@ -214,14 +262,14 @@ async fn show(
                 Ok(definition) => {
                     stages = view::draw(texts, &roles, definition);
                     if let Some(example) = &beside.example {
-                        let document = example.document();
-                        match asked::money(&document) {
-                            Ok(_) => {
+                        match example.document().map(|document| (asked::money(&document), document)) {
+                            Some((Ok(_), document)) => {
                                 let done =
                                     definitions::simulate(tx, definition, &document, starter, now).await?;
                                 tried = Some(done);
                             }
-                            Err(wrong) => error = Some(texts.t(&wrong.text_key())),
+                            Some((Err(wrong), _)) => error = Some(texts.t(&wrong.text_key())),
+                            None => error = Some(texts.t("workflow-try-fields-wrong")),
                         }
                     }
                 }
@@ -253,12 +301,15 @@ async fn show(
                 mistakes,
                 error,
                 tried,
+                short: beside.short,
                 example: beside.example.unwrap_or_default(),
                 may_edit: caller.may(&DEFINITION_EDIT),
                 may_publish: caller.may(&DEFINITION_PUBLISH),
-                may_manage: caller.may(&MANAGE),
+                // A webhook starts things for all plants: the right must be held at all of them.
+                may_manage: caller.require(&MANAGE).is_ok(),
                 address: beside.address,
                 saved: beside.saved,
+                published: beside.published,
             })
         })
         .await?;
@@ -370,11 +421,31 @@ pub(super) async fn publish(
     let done = state
         .db
         .tx(&caller.cx, async |tx| {
-            definitions::publish(tx, &state.subjects, id, Some(typed.version), now).await
+            if !typed.sure {
+                let written = store::find(tx, id, false).await?.ok_or(WorkflowError::NotFound)?;
+                // What cannot be read is told by publishing it.
+                if let Ok(definition) = definitions::check(tx, &state.subjects, &written.source).await? {
+                    let plant = written.revision.plant.as_deref();
+                    let short = definitions::short(tx, &definition, plant, now).await?;
+                    if !short.is_empty() {
+                        return Ok(short);
+                    }
+                }
+            }
+            definitions::publish(tx, &state.subjects, id, Some(typed.version), now).await?;
+            Ok::<_, Unwritten>(Vec::new())
         })
         .await;
     match done {
-        Ok(()) => Ok(to(id)),
+        Ok(short) if short.is_empty() => {
+            Ok(Redirect::to(&format!("/workflows/{id}?published")).into_response())
+        }
+        // Once more, with what would be stuck.
+        Ok(short) => {
+            let beside = Beside { short, ..Beside::default() };
+            let page = show(&state, &caller, &headers, Some(id), beside).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+        }
         Err(error) => refused(&state, &caller, &headers, Some(id), None, error).await,
     }
 }

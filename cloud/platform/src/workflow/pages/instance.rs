@@ -13,6 +13,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::super::definition::Definition;
+use super::super::detail::{Change, DetailColumn, Fact};
 use super::super::error::WorkflowError;
 use super::super::model::{self, Action, Step};
 use super::super::run::{self, Decision};
@@ -22,6 +23,7 @@ use super::super::view::{self, Drawn};
 use super::super::{REQUEST_READ, manages, reads};
 use super::say;
 use crate::i18n::{Texts, Value};
+use crate::web::list::{Cell, Column, List, Row};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 #[derive(Template)]
@@ -106,7 +108,59 @@ impl Page<'_> {
 
     fn note(&self, at: &usize) -> &str {
         let happened = &self.shown.history[*at];
-        if happened.what == "escalated" { "" } else { &happened.note }
+        if happened.what == "escalated" || happened.changes().is_some() { "" } else { &happened.note }
+    }
+
+    /// What of the document was another when it came once more: what it is called, before,
+    /// and after.
+    fn changed(&self, at: &usize) -> Vec<(String, String, String)> {
+        let changes = self.shown.history[*at].changes().unwrap_or_default();
+        changes.into_iter().map(|change| self.in_words(change)).collect()
+    }
+
+    fn in_words(&self, change: Change) -> (String, String, String) {
+        let Change { field, before, after } = change;
+        let fact = |name: &str| self.shown.detail.facts.iter().find(|fact| fact.name == name)?.label;
+        let label = match field.as_str() {
+            "amount" | "subject" | "department" | "text" | "lines" => {
+                self.texts.t(&format!("request-{field}"))
+            }
+            other => fact(other).map_or_else(|| other.to_owned(), |key| self.texts.t(key)),
+        };
+        let said = |value: String| {
+            if value.is_empty() {
+                return "–".to_owned();
+            }
+            let money = (field == "amount").then(|| {
+                let (amount, currency) = value.split_once(' ').unwrap_or((value.as_str(), ""));
+                super::inbox::amount(self.texts, Some(amount), Some(currency))
+            });
+            money.flatten().unwrap_or(value)
+        };
+        (label, said(before), said(after))
+    }
+
+    /// What is asked for line by line, as the document's own page shows it.
+    fn lines(&self) -> Option<List<'_>> {
+        let detail = &self.shown.detail;
+        let columns = detail.columns.iter().map(|one| Column::new(one.label).is_number(one.number));
+        let cell = |(text, column): (&String, &DetailColumn)| {
+            let number = column.number.then(|| text.parse().ok()).flatten();
+            Cell::text(number.map_or_else(|| text.clone(), |number| self.texts.quantity(&number)))
+        };
+        let row = |line: &Vec<String>| Row::new(line.iter().zip(&detail.columns).map(cell));
+        let list = List::new(self.texts, "").columns(columns).rows(detail.lines.iter().map(row)).still();
+        (!detail.lines.is_empty()).then_some(list)
+    }
+
+    /// Its other fields: what each is called, how that looks, and its value. One without a
+    /// text is called as programs call it.
+    fn facts(&self) -> Vec<(String, &'static str, String)> {
+        let fact = |fact: &Fact| {
+            let called = fact.label.map_or_else(|| fact.name.clone(), |key| self.texts.t(key));
+            (called, if fact.label.is_none() { "tw-mono" } else { "" }, fact.value_in(self.texts))
+        };
+        self.shown.detail.facts.iter().map(fact).collect()
     }
 }
 

@@ -130,7 +130,7 @@ async fn raise(
     sent: Result<Json<Typed>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Request>), Problem> {
     caller.require_somewhere(&REQUEST_RAISE)?;
-    let typed = json(sent)?;
+    let typed = Typed { by_program: true, ..json(sent)? };
     let person = caller.person().ok();
     let now = Utc::now();
     let origin = Origin { source: if person.is_some() { "" } else { "api" }, ..Origin::default() };
@@ -155,7 +155,7 @@ async fn change(
     sent: Result<Json<Typed>, JsonRejection>,
 ) -> Result<Json<Request>, Problem> {
     caller.require_somewhere(&REQUEST_RAISE)?;
-    let typed = json(sent)?;
+    let typed = Typed { by_program: true, ..json(sent)? };
     let seen = IfMatch::of(&headers);
     let version = seen.or(typed.version)?;
     let now = Utc::now();

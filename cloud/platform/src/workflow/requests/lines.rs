@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
+use crate::i18n::plain_number;
+
 /// Lines of a request at most.
 pub const MOST_LINES: usize = 200;
 /// Longest item, in characters.
@@ -24,7 +26,7 @@ pub(super) const LINES: &str = "lines";
 pub struct Line {
     /// Code or name of what is asked for.
     pub item: String,
-    /// How many, or how much: a decimal above zero.
+    /// How many, or how much: a decimal above zero, with commas between thousands or without.
     pub quantity: String,
     /// What else is to be said of it.
     pub note: String,
@@ -32,6 +34,16 @@ pub struct Line {
 
 /// A mistake: in which line, counted from 1, in which field, and the key of what is wrong.
 pub type Wrong = (Option<usize>, &'static str, &'static str);
+
+/// Whether a text is written as an item's code is: one word in capitals, such as `ITM-00001`.
+/// Anything else is a name, and may be of what no master has.
+pub(super) fn is_code(item: &str) -> bool {
+    item.chars().any(|c| c.is_ascii_uppercase())
+        && item
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.' | '/'))
+        && item.chars().count() <= 40
+}
 
 /// What is wrong with lines, all of it.
 #[must_use]
@@ -46,7 +58,7 @@ pub fn mistakes(lines: &[Line]) -> Vec<Wrong> {
         if line.item.trim().is_empty() || bad(line.item.trim(), MAX_ITEM) {
             wrong.push((at, "item", "request-wrong-item"));
         }
-        let quantity = Decimal::from_str(line.quantity.trim()).ok();
+        let quantity = Decimal::from_str(&plain_number(line.quantity.trim())).ok();
         let fits = |quantity: &Decimal| {
             *quantity > Decimal::ZERO
                 && quantity.normalize().scale() <= 6
@@ -66,7 +78,7 @@ pub fn mistakes(lines: &[Line]) -> Vec<Wrong> {
 pub(super) fn kept(lines: &[Line]) -> Vec<Line> {
     let trimmed = |line: &Line| Line {
         item: line.item.trim().to_owned(),
-        quantity: line.quantity.trim().to_owned(),
+        quantity: plain_number(line.quantity.trim()),
         note: line.note.trim().to_owned(),
     };
     lines.iter().map(trimmed).collect()
@@ -104,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_mistake_of_every_line_is_told() {
-        assert_eq!(mistakes(&[line("GEAR", "2.5"), line(" Oil ", "1")]), []);
+        assert_eq!(mistakes(&[line("GEAR", "2.5"), line(" Oil ", "1,200")]), []);
         let wrong = mistakes(&[line("", "0"), line("GEAR", "2"), line("a\nb", "ten")]);
         let at: Vec<_> = wrong.iter().map(|(row, field, _)| (row.unwrap(), *field)).collect();
         assert_eq!(at, [(1, "item"), (1, "quantity"), (3, "item"), (3, "quantity")]);
@@ -113,8 +125,15 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_one_word_in_capitals() {
+        assert!(["ITM-00001", "NOPE", "M6/20"].into_iter().all(is_code));
+        assert!(!["Oil", "bearing 6204", "M6 BOLTS", "8901234567890", "", "तेल"].into_iter().any(is_code));
+    }
+
+    #[test]
     fn lines_lie_beside_what_an_event_said() {
         let lines = kept(&[line(" GEAR ", "2")]);
+        assert_eq!(kept(&[line("GEAR", " 1,200.50 ")])[0].quantity, "1200.50", "as programs write it");
         let details = among(json!({ "invoice": "INV-1" }), &lines);
         assert_eq!(details["invoice"], "INV-1");
         assert_eq!(of(&details), Some(lines));

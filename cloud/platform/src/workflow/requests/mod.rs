@@ -12,8 +12,10 @@ mod store;
 
 use axum::Router;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use super::condition::Field;
+use super::detail::{Detail, DetailColumn, Fact, plain};
 use super::subject::{After, News, Outcome, Subject};
 use crate::db::{DbError, Tx};
 use crate::web::{AppState, Permission};
@@ -43,6 +45,29 @@ impl Subject for Requests {
 
     fn fields(&self) -> &'static [Field] {
         &[]
+    }
+
+    /// Its lines, and what the event said that raised it.
+    fn detail(&self, document: &Value) -> Detail {
+        let said = document.get("event").unwrap_or(&Value::Null);
+        let lines = lines::of(said);
+        let column = |name, label, number| DetailColumn { name, label, number };
+        let columns = [
+            column("item", "request-item", false),
+            column("quantity", "request-quantity", true),
+            column("note", "request-note", false),
+        ];
+        let fields = said.as_object().into_iter().flatten();
+        let facts = fields
+            .filter(|(name, _)| lines.is_none() || *name != lines::LINES)
+            .map(|(name, value)| Fact::new(name, plain(value)));
+        let detail = facts.fold(Detail::default(), Detail::fact);
+        match lines.filter(|lines| !lines.is_empty()) {
+            Some(lines) => {
+                detail.lines(columns, lines.into_iter().map(|line| vec![line.item, line.quantity, line.note]))
+            }
+            None => detail,
+        }
     }
 
     fn heard<'a>(&'a self, tx: &'a mut Tx, news: &'a News) -> BoxFuture<'a, Result<After, DbError>> {

@@ -17,8 +17,9 @@ use super::lines::{self, Line, MOST_LINES, Wrong};
 use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
 use super::{KIND, REQUEST_RAISE, REQUEST_READ};
-use crate::db::{DbError, Tx};
-use crate::i18n::{Lang, Texts, plain_number};
+use crate::db::{self, DbError, Tx};
+use crate::i18n::{Lang, Texts};
+use crate::settings;
 use crate::web::fields::{Fields, Input};
 use crate::web::lines::{self as grid, LineColumn, LineGrid};
 use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
@@ -161,6 +162,7 @@ struct Choices {
     workflows: Vec<(String, String)>,
     plants: Vec<(String, String, String)>,
     departments: Vec<(Uuid, String, String, String)>,
+    currencies: Vec<(String, String)>,
 }
 
 async fn choices(tx: &mut Tx, lang: Lang) -> Result<Choices, DbError> {
@@ -183,7 +185,8 @@ async fn choices(tx: &mut Tx, lang: Lang) -> Result<Choices, DbError> {
         workflows.push((code, name));
     }
     let departments = store::departments(tx, lang).await?;
-    Ok(Choices { workflows, plants: people::plants(tx, lang).await?, departments })
+    let currencies = settings::currencies(tx, lang).await?;
+    Ok(Choices { workflows, plants: people::plants(tx, lang).await?, departments, currencies })
 }
 
 #[derive(Template)]
@@ -199,6 +202,12 @@ struct New<'a> {
 /// The inputs that a request has when it is raised, and when it is sent again.
 fn inputs(texts: &Texts, typed: &Typed, choices: &Choices) -> Vec<Input> {
     let currency = if typed.currency.is_empty() { "INR" } else { &typed.currency };
+    let mut currencies: Vec<(String, String)> =
+        choices.currencies.iter().map(|(code, name)| (code.clone(), format!("{code} · {name}"))).collect();
+    // One that was taken away meanwhile stays until it is refused.
+    if !choices.currencies.iter().any(|(code, _)| code == currency) {
+        currencies.push((currency.to_owned(), currency.to_owned()));
+    }
     let mut inputs = vec![
         Input::text("subject", texts.t("request-subject"))
             .value(&typed.subject)
@@ -206,7 +215,7 @@ fn inputs(texts: &Texts, typed: &Typed, choices: &Choices) -> Vec<Input> {
             .longest(200)
             .wide(),
         Input::number("amount", texts.t("request-amount")).value(&typed.amount),
-        Input::text("currency", texts.t("request-currency")).value(currency).longest(3),
+        Input::choice("currency", texts.t("request-currency"), currencies).value(currency),
     ];
     if !choices.departments.is_empty() {
         let departments = choices.departments.iter();
@@ -232,7 +241,8 @@ async fn show_new(
     wrong: Vec<Wrong>,
     error: Option<String>,
 ) -> Result<Response, Problem> {
-    let choices = state.db.tx(&caller.cx, async |tx| choices(tx, caller.texts.lang).await).await?;
+    let mut choices = state.db.tx(&caller.cx, async |tx| choices(tx, caller.texts.lang).await).await?;
+    choices.plants.retain(|(code, ..)| caller.may_at(&REQUEST_RAISE, code));
     let texts = &caller.texts;
     let plants = choices.plants.iter().map(|(code, name, _)| (code.clone(), format!("{code} {name}")));
     let workflow = Input::choice("workflow", texts.t("request-workflow"), choices.workflows.clone());
@@ -262,6 +272,10 @@ type Told = (Vec<Wrong>, Option<String>);
 fn told(texts: &Texts, error: RequestError) -> Result<Told, Problem> {
     match error {
         RequestError::Fields(wrong) => Ok((wrong, None)),
+        // For a while it is read only: what was typed stays until then.
+        RequestError::Workflow(WorkflowError::Db(error)) if error.problem() == db::Problem::Moving => {
+            Ok((Vec::new(), Some(texts.t("error-tenant-moving"))))
+        }
         RequestError::Workflow(WorkflowError::Db(error)) => Err(error.into()),
         RequestError::Workflow(WorkflowError::NotFound) => Err(Problem::not_found()),
         RequestError::Problem(problem) => Err(problem),
@@ -319,7 +333,7 @@ fn finished<'a>(
 /// What a form sent: its fields, and its lines.
 type Pairs = Vec<(String, String)>;
 
-/// What a form sent, with numbers as a program writes them.
+/// What a form sent, as it was typed.
 fn as_typed(sent: Pairs) -> Result<Typed, Problem> {
     let (of_lines, fields): (Pairs, Pairs) = sent.into_iter().partition(|(name, _)| name.starts_with("r."));
     let fields = serde_urlencoded::to_string(fields).unwrap_or_default();
@@ -327,9 +341,9 @@ fn as_typed(sent: Pairs) -> Result<Typed, Problem> {
         .map_err(|error| Problem::bad_request("request.invalid", error.to_string()))?;
     let lines = grid::read(of_lines).into_iter().map(|(_, mut cells)| {
         let mut cell = |name: &str| cells.remove(name).unwrap_or_default();
-        Line { item: cell("item"), quantity: plain_number(&cell("quantity")), note: cell("note") }
+        Line { item: cell("item"), quantity: cell("quantity"), note: cell("note") }
     });
-    Ok(Typed { amount: plain_number(&typed.amount), lines: Some(lines.collect()), ..typed })
+    Ok(Typed { lines: Some(lines.collect()), ..typed })
 }
 
 async fn raise(
@@ -347,7 +361,12 @@ async fn raise(
         .db
         .tx(&caller.cx, async |tx| {
             let new = service::check(tx, &typed).await?;
-            caller.require_maybe_at(&REQUEST_RAISE, new.plant()).map_err(RequestError::Problem)?;
+            // Beside its field, and with all that was typed.
+            if caller.require_maybe_at(&REQUEST_RAISE, new.plant()).is_err() {
+                let key =
+                    if new.plant().is_some() { "request-wrong-right" } else { "request-wrong-no-plant" };
+                return Err(RequestError::Fields(vec![(None, "plant", key)]));
+            }
             service::raise(tx, &state.subjects, &new, person, &origin, now).await
         })
         .await;
@@ -466,6 +485,7 @@ async fn show(
         department: request.department_id.map(|id| id.to_string()).unwrap_or_default(),
         lines: lines::of(&request.details),
         version: Some(request.version),
+        by_program: false,
     });
     let department = request.department_id.and_then(|id| {
         let found = choices.departments.iter().find(|(known, ..)| *known == id);

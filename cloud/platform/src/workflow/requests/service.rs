@@ -15,6 +15,7 @@ use super::{KIND, Requests};
 use crate::audit::{self, Entry};
 use crate::db::{DbError, Tx};
 use crate::i18n::Lang;
+use crate::settings;
 use crate::web::{FieldError, Problem};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Starting};
@@ -37,7 +38,8 @@ pub struct Typed {
     pub subject: String,
     /// What is asked for, and why.
     pub text: String,
-    /// A decimal, or empty.
+    /// A decimal, digits with a point; or empty. (In a form commas may stand between thousands.)
+    #[schema(pattern = r"^([0-9]+(\.[0-9]+)?)?$")]
     pub amount: String,
     /// Three letters; empty: `INR`.
     pub currency: String,
@@ -49,6 +51,9 @@ pub struct Typed {
     pub lines: Option<Vec<Line>>,
     /// For a change: the version that was seen.
     pub version: Option<i32>,
+    /// A program sent it: its amount stands in one form only, digits with a point.
+    #[serde(skip)]
+    pub by_program: bool,
 }
 
 /// Why a request was not taken.
@@ -122,8 +127,15 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
     }
     let amount = match crate::i18n::plain_number(typed.amount.trim()) {
         text if text.is_empty() => None,
+        text if typed.by_program && text != typed.amount => {
+            wrong.push(("amount", "request-wrong-amount-plain"));
+            None
+        }
         text => {
-            let amount = Decimal::from_str(&text).ok().filter(|amount| {
+            // No `1e5`, which the library takes.
+            let plain =
+                Some(&text).filter(|text| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.')));
+            let amount = plain.and_then(|text| Decimal::from_str(text).ok()).filter(|amount| {
                 !amount.is_sign_negative()
                     && amount.normalize().scale() <= 6
                     && *amount < Decimal::from(10_i64.pow(12))
@@ -140,6 +152,10 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
     };
     if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
         wrong.push(("currency", "request-wrong-currency"));
+    } else if (amount.is_some() || !typed.currency.trim().is_empty())
+        && !settings::has_currency(tx, &currency).await?
+    {
+        wrong.push(("currency", "request-unknown-currency"));
     }
     let plant = Some(typed.plant.trim().to_owned()).filter(|plant| !plant.is_empty());
     if let Some(plant) = &plant
@@ -160,7 +176,10 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
         }
     }
     let mut wrong: Vec<Wrong> = wrong.into_iter().map(|(field, key)| (None, field, key)).collect();
-    wrong.extend(typed.lines.as_deref().map(lines::mistakes).unwrap_or_default());
+    if let Some(of_lines) = &typed.lines {
+        wrong.extend(lines::mistakes(of_lines));
+        wrong.extend(unknown_items(tx, of_lines).await?);
+    }
     if !wrong.is_empty() {
         return Err(RequestError::Fields(wrong));
     }
@@ -175,6 +194,24 @@ pub async fn check(tx: &mut Tx, typed: &Typed) -> Result<Checked, RequestError> 
         department,
         lines: typed.lines.as_deref().map(lines::kept),
     })
+}
+
+/// Lines whose item is typed as a code, and is that of none.
+async fn unknown_items(tx: &mut Tx, of_lines: &[Line]) -> Result<Vec<Wrong>, RequestError> {
+    let codes: Vec<String> = of_lines
+        .iter()
+        .map(|line| line.item.trim())
+        .filter(|item| lines::is_code(item))
+        .take(lines::MOST_LINES)
+        .map(str::to_owned)
+        .collect();
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unknown = store::no_items(tx, &codes).await?;
+    let wrong =
+        of_lines.iter().enumerate().filter(|(_, line)| unknown.iter().any(|code| code == line.item.trim()));
+    Ok(wrong.map(|(at, _)| (Some(at + 1), "item", "request-unknown-item")).collect())
 }
 
 /// Where it came from where no person raised it.

@@ -228,6 +228,21 @@ pub(super) async fn departments(
     Ok(rows.into_iter().map(|row| (row.department_id, row.plant, row.code, row.name)).collect())
 }
 
+/// Which of these are the code of no item, where the tenant has items at all: an office
+/// that keeps none writes what it likes.
+pub(super) async fn no_items(tx: &mut Tx, codes: &[String]) -> Result<Vec<String>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        r#"select code as "code!" from unnest($2::text[]) code
+           where exists (select from items where tenant_id = $1)
+             and not exists (select from items i where i.tenant_id = $1 and i.item = code and i.deleted_at is null)"#,
+        tenant,
+        codes,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// A workflow that is published.
 pub(super) struct ForRequests {
     pub workflow: String,

@@ -126,6 +126,21 @@ pub(in super::super) async fn called(tx: &mut Tx, workflows: &[String]) -> Resul
     .await
 }
 
+/// Every workflow, with what it is called as [`called`] has it.
+pub(in super::super) async fn all_called(tx: &mut Tx, limit: i64) -> Result<Vec<Called>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_as!(
+        Called,
+        "select distinct on (workflow) workflow, name, names from workflow_definitions
+         where tenant_id = $1
+         order by workflow, state = 'published' desc, plant nulls first, revision desc limit $2",
+        tenant,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// Name and source of definitions that hold a text: those in force, drafts, and those of
 /// instances that are under way.
 pub(in super::super) async fn in_use(tx: &mut Tx, holding: &str) -> Result<Vec<(Called, String)>, Error> {

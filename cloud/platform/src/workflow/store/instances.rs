@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::db::Tx;
 use crate::i18n::Names;
+use crate::workflow::detail::{self, Change};
 
 /// An instance as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -215,6 +216,13 @@ pub struct Happened {
     pub person: Option<Uuid>,
     pub on_behalf_of: Option<Uuid>,
     pub note: String,
+}
+
+impl Happened {
+    /// What was another in the document, where it came once more.
+    pub fn changes(&self) -> Option<Vec<Change>> {
+        if self.what == "resubmitted" { detail::read(&self.note) } else { None }
+    }
 }
 
 /// Adds to the history of a locked instance.

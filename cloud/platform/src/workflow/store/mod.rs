@@ -1,5 +1,6 @@
 //! All SQL of workflows, by noun.
 
+pub(super) mod cause;
 pub(super) mod definitions;
 pub(super) mod instances;
 pub(super) mod people;

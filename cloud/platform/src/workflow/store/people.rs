@@ -254,6 +254,7 @@ pub(in super::super) async fn delegates(
 pub(in super::super) async fn delegations(
     tx: &mut Tx,
     person: Option<Uuid>,
+    before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Delegation>, Error> {
     let tenant = tx.tenant();
@@ -262,10 +263,12 @@ pub(in super::super) async fn delegations(
         "select delegation_id, person, delegate, from_at, until_at, reason, revoked_at, version
          from workflow_delegations
          where tenant_id = $1 and ($2::uuid is null or person = $2 or delegate = $2)
+           and ($4::uuid is null or delegation_id < $4)
          order by delegation_id desc limit $3",
         tenant,
         person,
         limit,
+        before,
     )
     .fetch_all(tx.conn())
     .await

@@ -359,11 +359,12 @@ pub const NEVER: DateTime<Utc> =
     DateTime::from_timestamp(253_402_300_799, 0).expect("the end of the year 9999");
 
 /// What asks for one of these roles or people, the most urgent first, after `after`
-/// (its deadline, where one without a deadline comes last, and its id).
+/// (its deadline, where one without a deadline comes last, and its id). Of one `workflow`
+/// and one `plant`, where they are not empty.
 pub(in super::super) async fn waiting(
     tx: &mut Tx,
-    roles: &[String],
-    people: &[Uuid],
+    (roles, people): (&[String], &[Uuid]),
+    (workflow, plant): (&str, &str),
     after: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Waiting>, Error> {
@@ -377,6 +378,7 @@ pub(in super::super) async fn waiting(
          from workflow_instances i
          join workflow_rounds r on r.tenant_id = $1 and r.instance_id = i.instance_id and r.round = i.round
          where i.tenant_id = $1 and i.state = 'PENDING_APPROVAL'
+           and ($7 = '' or i.workflow = $7) and ($8 = '' or i.plant = $8)
            and (i.instance_id, i.round) in (
                select s.instance_id, s.round from workflow_seats s
                where s.tenant_id = $1 and s.decision is null and s.closed_at is null and s.role = any($2)
@@ -392,6 +394,8 @@ pub(in super::super) async fn waiting(
         after_due,
         after_id,
         limit,
+        workflow,
+        plant,
     )
     .fetch_all(tx.conn())
     .await

@@ -55,3 +55,33 @@ async fn who_manages_workflows_lends_nobody_more_and_nothing_to_themselves() {
     assert_eq!(lend(&as_admin, head, admin).await, (StatusCode::CREATED, None));
     assert_eq!(office.count("outbox where kind = 'workflow.delegated'").await, 6, "two each time");
 }
+
+/// A webhook hears of an event once, with all who are asked; each of them is told alone.
+#[tokio::test]
+async fn several_who_are_asked_are_one_event_for_other_systems() {
+    let office = Office::new().await;
+    let starter = office.person("Starter", &["BUYER"]).await;
+    let mut heads = Vec::new();
+    for name in ["Asha", "Bela", "Chitra"] {
+        heads.push(office.person(name, &["DEPT_HEAD"]).await);
+    }
+    office.publish(SPEC, None).await;
+    let request = office.raise(starter, "purchase_requisition", "50000").await;
+    let bodies = "select body::text from outbox where channel = 'notice' and kind = 'workflow.asked'";
+    let bodies: Vec<serde_json::Value> =
+        office.ask(bodies).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+    assert_eq!(bodies.len(), heads.len(), "{bodies:?}");
+    let told: Vec<&serde_json::Value> = bodies.iter().filter(|body| body["inside"] == false).collect();
+    let [told] = told[..] else { panic!("{bodies:?}") };
+    let about = &told["about"];
+    let mut asked: Vec<&str> =
+        about["asked"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, ["Asha", "Bela", "Chitra"]);
+    assert_eq!(about["document"]["id"], request.request_id.to_string());
+    assert_eq!(
+        (&about["document"]["kind"], &about["document"]["amount"]),
+        (&"request".into(), &"50000".into())
+    );
+    assert!(about["stage"].as_str().is_some_and(|stage| !stage.is_empty()), "{about}");
+}

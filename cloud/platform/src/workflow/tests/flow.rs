@@ -216,6 +216,21 @@ async fn who_is_away_is_stood_in_for_and_nobody_approves_their_own() {
     };
     assert_eq!(refused(lend(head, head, office.now, office.later(1)).await), "workflow.invalid");
     assert_eq!(refused(lend(head, deputy, office.later(2), office.later(1)).await), "workflow.invalid");
+    // Nothing would reach somebody who decides nothing, or nothing at the same plant.
+    let keeper = office.person("Keeper", &["STOREKEEPER"]).await;
+    let here = office.person_at("Here", &["DEPT_HEAD"], Some(&["KOL"])).await;
+    let there = office.person_at("There", &["DEPT_HEAD"], Some(&["VZG"])).await;
+    for (person, delegate) in [(head, keeper), (here, there)] {
+        let refused = lend(person, delegate, office.now, office.later(1)).await.unwrap_err();
+        assert_eq!(refused.text_key(), "workflow-delegation-wrong-decides");
+    }
+    office
+        .as_system(async |tx| {
+            let sql = "delete from user_roles where user_id = any($1)";
+            sqlx::query(sql).bind(vec![here, there]).execute(tx.conn()).await?;
+            Ok(())
+        })
+        .await;
     let own = office.raise(starter, "purchase_requisition", "1").await;
     assert_eq!(refused(office.decide(&own, starter, Action::Approve).await), "workflow.own_document");
     assert_eq!(refused(office.decide(&own, deputy, Action::Approve).await), "workflow.not_asked");
@@ -224,7 +239,9 @@ async fn who_is_away_is_stood_in_for_and_nobody_approves_their_own() {
     assert_eq!(refused(office.decide(&own, deputy, Action::Approve).await), "workflow.own_document");
     let until_then = lend(head, deputy, office.now, office.later(24)).await.unwrap();
     let page = office
-        .as_system(async |tx| Ok(inbox::page(tx, &office.subjects, deputy, None, 10, office.now).await))
+        .as_system(async |tx| {
+            Ok(inbox::page(tx, &office.subjects, deputy, inbox::Part::default(), 10, office.now).await)
+        })
         .await
         .unwrap();
     assert_eq!(page.entries.len(), 1);
@@ -340,8 +357,9 @@ async fn rights_reach_as_far_as_their_plants_and_amounts() {
     assert_eq!(refused(office.decide(&elsewhere, head, Action::Approve).await), "workflow.not_asked");
     assert_eq!(refused(office.decide(&nowhere, head, Action::Approve).await), "workflow.not_asked");
     let waits = async || {
-        let page =
-            async |tx: &mut Tx| Ok(inbox::page(tx, &office.subjects, head, None, 10, office.now).await);
+        let page = async |tx: &mut Tx| {
+            Ok(inbox::page(tx, &office.subjects, head, inbox::Part::default(), 10, office.now).await)
+        };
         office.as_system(page).await.unwrap().entries.into_iter().map(|entry| entry.title).collect::<Vec<_>>()
     };
     assert_eq!(waits().await, ["RQ-000001 Bearings"]);

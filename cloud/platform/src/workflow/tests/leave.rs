@@ -51,7 +51,7 @@ impl Office {
     /// Whom a notice of this kind was for, the last first.
     async fn told_whom(&self, kind: &str) -> Vec<String> {
         let sql = format!(
-            "select coalesce((select name from users u where o.body::text like '%' || u.user_id || '%'
+            "select coalesce((select name from users u where (o.body->'to')::text like '%' || u.user_id || '%'
                               or o.target = u.user_id), '')
              from outbox o where channel = 'notice' and kind = '{kind}' order by message_id desc"
         );
@@ -107,7 +107,9 @@ async fn named_people_who_left_freeze_nothing() {
     assert_eq!(office.cancel(&third, manager, true).await, State::Cancelled);
     // And a new one starts, is in the inbox, and goes on.
     let fourth = office.raise(starter, "buy", "40").await;
-    let page = async |tx: &mut Tx| Ok(inbox::page(tx, &office.subjects, head, None, 10, office.now).await);
+    let page = async |tx: &mut Tx| {
+        Ok(inbox::page(tx, &office.subjects, head, inbox::Part::default(), 10, office.now).await)
+    };
     let entries = office.as_system(page).await.unwrap().entries;
     assert_eq!(entries.iter().map(|entry| entry.actions.len()).collect::<Vec<_>>(), [3]);
     assert_eq!(office.decide(&fourth, head, Action::Approve).await.unwrap().stage, 2);
@@ -371,7 +373,9 @@ async fn what_cannot_be_read_is_seen_and_can_be_taken_back() {
     let request = office.raise(starter, "purchase_requisition", "10").await;
     office.ask("update workflow_definitions set source = '{' returning name").await;
     let id = office.standing(&request).await.instance_id;
-    let page = async |tx: &mut Tx| Ok(inbox::page(tx, &office.subjects, head, None, 10, office.now).await);
+    let page = async |tx: &mut Tx| {
+        Ok(inbox::page(tx, &office.subjects, head, inbox::Part::default(), 10, office.now).await)
+    };
     let entries = office.as_system(page).await.unwrap().entries;
     assert_eq!((entries.len(), entries[0].actions.len(), entries[0].bulk), (1, 0, false));
     let look = async |tx: &mut Tx| {
@@ -459,4 +463,45 @@ async fn an_amount_that_is_a_number_meets_the_limit_and_nonsense_does_not_start(
         assert!(refused.to_string().contains("52000.50"), "it says what is expected: {refused}");
     }
     assert_eq!(office.count("workflow_instances").await, 2);
+}
+
+/// A definition where documents would get stuck is published at the second word only, and
+/// its trial takes any field that conditions ask for.
+#[tokio::test]
+async fn what_nobody_can_decide_is_asked_once_more() {
+    let site = super::files::Site::new().await;
+    let office = &site.office;
+    let (_, cookie) = site.join(office.tenant, "Admin", "ADMIN").await;
+    site.join(office.tenant, "Head", "DEPT_HEAD").await;
+    let source = r#"{ "workflow_id": "work", "name": "Work", "stages": [
+        { "name": "Heads", "approver_role": "DEPT_HEAD", "rule": { "quorum": 2 },
+          "conditions": ["event.quantity > 10"] },
+        { "name": "Stores", "approver_role": "BUYER" } ] }"#;
+    let id = office
+        .as_system(async |tx| {
+            let made = definitions::create(tx, &office.subjects, None, source).await;
+            Ok(made.unwrap_or_else(|error| panic!("{error:?}")))
+        })
+        .await;
+    let publish = format!("/workflows/{id}/publish");
+    let (status, page) = site.form(&cookie, &publish, "version=1".into()).await;
+    assert_eq!(status.as_u16(), 422, "{page}");
+    for told in ["id=\"short\"", "Heads: it takes 2 approvals, and only 1 can give one.", "Stores: nobody"] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(page.contains("name=\"sure\" value=\"true\""), "{page}");
+    assert_eq!(office.count("workflow_definitions where state = 'published'").await, 0);
+    let (status, page) = site.form(&cookie, &publish, "version=1&sure=true".into()).await;
+    assert_eq!(status.as_u16(), 303, "{page}");
+    assert_eq!(office.count("workflow_definitions where state = 'published'").await, 1);
+
+    let tried = async |fields: &str| {
+        let form = [("source", source), ("try_fields", fields)];
+        site.form(&cookie, "/workflows/try", serde_urlencoded::to_string(form).unwrap()).await.1
+    };
+    let known = tried(r#"{"event": {"quantity": 12}}"#).await;
+    let unknown = tried("").await;
+    assert!(known.contains("Heads") && unknown.contains("the example lacks a value"), "{unknown}");
+    assert!(!known.contains("the example lacks a value"), "{known}");
+    assert!(tried("{").await.contains("no JSON object"));
 }

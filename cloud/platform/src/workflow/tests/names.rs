@@ -33,7 +33,7 @@ async fn each_reader_sees_a_stage_in_the_own_language() {
     let standing = office.standing(&request).await;
 
     let page = office
-        .as_system(async |tx| Ok(inbox::page(tx, &office.subjects, lead, None, 10, office.now).await))
+        .as_system(async |tx| Ok(inbox::page(tx, &office.subjects, lead, inbox::Part::default(), 10, office.now).await))
         .await
         .unwrap();
     let entry = &page.entries[0];
@@ -77,8 +77,22 @@ async fn each_reader_sees_a_stage_in_the_own_language() {
     let drawn = view::draw(&telugu, &shown.roles, shown.definition.as_ref().unwrap());
     assert_eq!((drawn[0].name.as_str(), drawn[0].approvers[0].as_str()), ("విభాగాధిపతి", "లైన్ లీడ్"));
     let program = serde_json::to_value(&page).unwrap();
+    assert_eq!(program["entries"][0]["workflow"], "plan");
+    assert_eq!(program["entries"][0]["workflow_name"], "Plan");
+    assert_eq!(program["entries"][0]["workflow_names"], serde_json::json!({ "te": "ప్రణాళిక" }));
     assert_eq!(program["entries"][0]["stage_name"], "Head");
     assert_eq!(program["entries"][0]["stage_names"], serde_json::json!({ "te": "విభాగాధిపతి" }));
+
+    // Of one workflow, or one plant: what is of another does not wait here.
+    for (workflow, plant, there) in [("plan", "", 1), ("other", "", 0), ("", "KOL", 0), ("", "VSK", 0)] {
+        let part = inbox::Part::of(workflow, plant, None).unwrap();
+        let page = office
+            .as_system(async |tx| Ok(inbox::page(tx, &office.subjects, lead, part, 10, office.now).await))
+            .await
+            .unwrap();
+        assert_eq!(page.entries.len(), there, "{workflow} {plant}");
+    }
+    assert!(inbox::Part::of("a\0b", "", None).is_err());
 
     // A role that a workflow asks is not deleted; what asks it is told by its name.
     let naming = office.as_system(async |tx| naming_role(tx, "LINE_LEAD").await).await;

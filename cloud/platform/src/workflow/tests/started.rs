@@ -218,6 +218,89 @@ async fn a_module_hears_in_the_same_transaction_and_its_error_undoes_the_decisio
     assert_eq!(office.count("outbox where kind = 'picky.heard'").await, 2);
 }
 
+/// A module that tells of its document whenever one was approved, by which the next starts.
+struct Echo;
+
+impl Echo {
+    fn said() -> Event {
+        let fields = json!({ "height": "1" });
+        let document = EventDocument {
+            kind: "echo".into(),
+            id: Uuid::now_v7(),
+            title: "Echo".into(),
+            href: String::new(),
+            plant: None,
+            fields: fields.clone(),
+            starter: None,
+        };
+        Event { name: "echo.said".into(), fields, document: Some(document) }
+    }
+}
+
+impl Subject for Echo {
+    fn kind(&self) -> &'static str {
+        "echo"
+    }
+
+    fn fields(&self) -> &'static [Field] {
+        &[("height", Type::Number)]
+    }
+
+    fn heard<'a>(&'a self, tx: &'a mut Tx, news: &'a News) -> BoxFuture<'a, Result<After, DbError>> {
+        Box::pin(async move {
+            happened(tx, &Echo::said(), news.now).await?;
+            Ok(After::Completed)
+        })
+    }
+}
+
+#[tokio::test]
+async fn workflows_that_start_each_other_come_to_an_end_and_that_is_told_once() {
+    let mut office = Office::new().await;
+    office.subjects = Subjects::of([&Echo as &'static dyn Subject]);
+    office.person("Buyer", &["BUYER"]).await;
+    let source = r#"{ "workflow_id": "echo", "document": "echo",
+        "stages": [{ "approver_role": "BUYER", "conditions": ["height > 2"] }],
+        "start": [{ "event": "echo.said", "subject": "Echo" }] }"#;
+    office.publish(source, None).await;
+    // As the couriers do it, until nothing waits.
+    let deliver = async || {
+        for _ in 0..50 {
+            let claimed = office.as_system(async |tx| outbox::claim(tx, 10, office.now).await).await;
+            if claimed.is_empty() {
+                return;
+            }
+            for message in &claimed {
+                office
+                    .as_system(async |tx| {
+                        outbox::settle(tx, message, Ok(()), 0.5, office.now).await?;
+                        if message.channel == Channel::Event {
+                            let event: Event = serde_json::from_value(message.body.clone()).unwrap();
+                            carry(tx, message.depth).await?;
+                            hear(tx, &office.subjects, &event, office.now).await?;
+                        }
+                        Ok(())
+                    })
+                    .await;
+            }
+        }
+        panic!("it does not end");
+    };
+    let most = i64::from(super::super::cause::DEEPEST);
+    for (round, told) in [(1, 1), (2, 2)] {
+        office.as_system(async |tx| happened(tx, &Echo::said(), office.now).await).await;
+        deliver().await;
+        assert_eq!(office.count("workflow_instances where state = 'COMPLETED'").await, round * most);
+        let deep = "select max(cause_depth)::text from workflow_instances";
+        assert_eq!(office.ask(deep).await, [most.to_string()]);
+        assert_eq!(office.count("outbox where kind = 'workflow.not_started'").await, told);
+        assert_eq!(office.count("workflow_triggers where last_error <> ''").await, 1);
+    }
+    // What a person does afterwards is as near as ever.
+    let depth = office.as_system(async |tx| super::super::cause::depth(tx).await).await;
+    assert_eq!(depth, 0);
+}
+
 const CALLED: &str = r#"{
   "workflow_id": "visitors",
   "name": "Visitors",

@@ -12,6 +12,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/users/{id}/status", Admin, Form("version=1&active=false")),
     ("POST", "/users/{id}/link", Admin, Form("")),
     ("GET", "/roles", Admin, Nothing),
+    ("GET", "/roles/matrix", Admin, Nothing),
     ("POST", "/roles", Admin, Form("code=NEW&name=New")),
     ("POST", "/roles/{code}", Admin, Form("version=0")),
     ("POST", "/roles/{code}/limit", Admin, Form("version=0&permission=hold.place&amount=50000&currency=INR")),

@@ -63,7 +63,7 @@ async fn side(
     now: DateTime<Utc>,
 ) -> Result<(Side, bool), TraceError> {
     let trace = service::trace_in(tx, text, now).await?;
-    let ask = Ask { depth: MOST_DEPTH, limit: MOST_PARTS, as_built: true, after: None };
+    let ask = Ask { depth: MOST_DEPTH, limit: MOST_PARTS, as_built: true, ..Ask::default() };
     let walk = walk::nodes_in(tx, genealogy, &trace.uid, Direction::Backward, &ask, now).await?;
     let cut = trace.more_events || trace.more_readings || walk.next.is_some() || walk.cut || walk.deeper;
     let parts = walk

@@ -8,5 +8,5 @@ pub mod when;
 
 pub use model::{Customer, Document, Lead, LotPage, LotPile, LotUnit, OrderView, Pass, Passes, UnitRef};
 pub use service::{
-    MOST_LIMIT, Page, Who, customer_in, document_in, leads_in, lot_in, machine_zone, passes_in, window_of,
+    MOST_LIMIT, Page, Who, clock_of, customer_in, document_in, leads_in, lot_in, passes_in, window_of,
 };

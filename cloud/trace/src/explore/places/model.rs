@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::explore::model::{CurrentTo, Lot, PlantBehind, ReadingView};
+use crate::holds::deliveries::Delivery;
 
 /// Something else than a UID that a code stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -30,6 +31,9 @@ pub struct LotPage {
     pub piles: Vec<LotPile>,
     /// There are more labels than the 20000 that the piles count.
     pub piles_cut: bool,
+    /// What came of its supplier's lot, each delivery a lot of its own, this one among them; on
+    /// the first page only.
+    pub deliveries: Vec<Delivery>,
     /// Labels of this page.
     pub units: Vec<LotUnit>,
     /// Pass as `after` for the next page; null on the last.

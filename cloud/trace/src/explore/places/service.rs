@@ -21,7 +21,9 @@ use crate::explore::store::label::{self, Place};
 use crate::explore::store::places::{self as store, PassRow};
 use crate::explore::store::{corrections, scope as scope_store};
 use crate::explore::{history, names, scope};
+use crate::holds::deliveries;
 use crate::projection::state::{Custody, Life, Quality};
+use crate::scopes::store::told::zones;
 
 /// Most rows of one page.
 pub const MOST_LIMIT: usize = 200;
@@ -93,15 +95,16 @@ fn spellings(text: &str) -> Vec<String> {
 }
 
 /// The window from `from` to `to`, by the clock of `zone`: the last day before `now`
-/// where neither is told, a day from or to the one that is.
+/// where neither is told, a day from or to the one that is. Without a zone only moments with
+/// an offset say when.
 ///
 /// # Errors
-/// [`TraceError::Parameter`] with the field that is no time, or when the window is
-/// empty or longer than 93 days.
+/// [`TraceError::Parameter`] with the field that is no time, or one by a clock that is not
+/// known, or when the window is empty or longer than 93 days.
 pub fn window_of(
     from: &str,
     to: &str,
-    zone: Tz,
+    zone: Option<Tz>,
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), TraceError> {
     let read = |field, text: &str, end| {
@@ -109,7 +112,13 @@ pub fn window_of(
             return Ok(None);
         }
         let what = "is no day (2025-01-20) and no time (2025-01-20T09:00)";
-        when::moment(text, zone, end).map(Some).ok_or_else(|| wrong(field, what))
+        let at = when::moment(text, zone.unwrap_or(Tz::UTC), end).ok_or_else(|| wrong(field, what))?;
+        if zone.is_none() && !when::is_exact(text) {
+            let what = "is by a plant's clock, and those of the plants differ: give an offset \
+                        (2025-01-20T09:00:00+05:30) or `plant`";
+            return Err(wrong(field, what));
+        }
+        Ok(Some(at))
     };
     let (from, to) = match (read("from", from, false)?, read("to", to, true)?) {
         (Some(from), Some(to)) => (from, to),
@@ -137,26 +146,49 @@ fn asked_for(code: &str, plant: &str) -> Result<(), TraceError> {
     Ok(())
 }
 
-/// The time zone of the plant where a machine stands, if that is known; of `plant` where
-/// one is named.
+/// By which clock times of a machine or a person are meant: that of `plant` where one is
+/// named, else that of all plants of the caller where they have one, else that of the plant
+/// where the machine stands, as the masters have it. `None` where that is still several, or
+/// the plant is not known.
 ///
 /// # Errors
 /// [`TraceError::Unknown`] and a wrong parameter, as [`passes_in`]; the database.
-pub async fn machine_zone(tx: &mut Tx, code: &str, plant: &str) -> Result<Option<Tz>, TraceError> {
+pub async fn clock_of(tx: &mut Tx, who: Who, code: &str, plant: &str) -> Result<Option<Tz>, TraceError> {
     asked_for(code, plant)?;
-    let plant = match plant {
-        "" => store::machines(tx, &[code.to_owned()], None).await?.into_iter().next().map(|(_, _, at)| at),
-        plant => Some(plant.to_owned()),
+    let plants = tx.plants().clone();
+    let zones = zones(tx).await?;
+    let zones: Vec<(String, Tz)> = zones
+        .into_iter()
+        .filter(|(at, _)| plants.has(at))
+        .map(|(at, zone)| (at, platform::i18n::zone(&zone)))
+        .collect();
+    let only = |named: &dyn Fn(&str) -> bool| {
+        let mut there = zones.iter().filter(|(at, _)| named(at)).map(|(_, zone)| *zone);
+        let first = there.next()?;
+        there.all(|zone| zone == first).then_some(first)
     };
-    let Some(plant) = plant else {
-        return Ok(None);
+    if !plant.is_empty() {
+        return Ok(only(&|at| at == plant));
+    }
+    if zones.is_empty() {
+        return Ok(Some(Tz::UTC));
+    }
+    if let Some(zone) = only(&|_| true) {
+        return Ok(Some(zone));
+    }
+    let stands = match who {
+        Who::Machine => store::machines(tx, &[code.to_owned()], None).await?,
+        Who::Operator => Vec::new(),
     };
-    let zones = crate::pages::store::zones(tx).await?;
-    Ok(zones.into_iter().find(|(code, _)| *code == plant).map(|(_, zone)| platform::i18n::zone(&zone)))
+    Ok(only(&|at| stands.iter().any(|(_, _, plant)| plant == at)))
 }
 
-/// What a code stands for besides UIDs: lots, documents, a customer, a machine, a
-/// person. At most 20 of each, the code exactly, in capitals as well.
+/// Newest lots of a supplier that its code leads to.
+const MOST_SUPPLIED: i64 = 50;
+
+/// What a code stands for besides UIDs: lots, the newest lots of a supplier, documents, a
+/// customer, a machine, a person. At most 20 of each, of a supplier 50 lots; the code exactly,
+/// in capitals as well.
 ///
 /// # Errors
 /// The database.
@@ -167,7 +199,12 @@ pub async fn leads_in(tx: &mut Tx, text: &str) -> Result<Vec<Lead>, TraceError> 
     }
     let plants = tx.plants().clone();
     let mut leads = Vec::new();
-    let ids = store::lots_numbered(tx, &codes, 20).await?;
+    let mut ids = store::lots_numbered(tx, &codes, 20).await?;
+    for code in &codes {
+        let mut supplied = store::lots_supplied(tx, code, MOST_SUPPLIED).await?;
+        supplied.retain(|lot| !ids.contains(lot));
+        ids.extend(supplied);
+    }
     for lot in label::lots(tx, &ids).await? {
         if let Some(plants) = plants.codes()
             && !scope_store::lot_seen(tx, lot.lot_id, &plants).await?
@@ -318,7 +355,11 @@ pub async fn lot_in(tx: &mut Tx, id: Uuid, page: &Page, now: DateTime<Utc>) -> R
         })
         .collect();
     let piles_cut = counted >= store::MOST_IN_PILES;
-    Ok(LotPage { lot, piles, piles_cut, units, next, current_to, plants_behind })
+    let deliveries = match page.after {
+        None => deliveries::of(tx, id).await?,
+        Some(_) => Vec::new(),
+    };
+    Ok(LotPage { lot, piles, piles_cut, deliveries, units, next, current_to, plants_behind })
 }
 
 fn states(life: i16, quality: i16, custody: i16) -> (&'static str, &'static str, &'static str) {
@@ -546,7 +587,7 @@ mod tests {
     #[test]
     fn a_window_is_a_day_unless_told() {
         let now: DateTime<Utc> = "2025-01-20T12:00:00Z".parse().unwrap();
-        let window = |from, to| window_of(from, to, Tz::UTC, now);
+        let window = |from, to| window_of(from, to, Some(Tz::UTC), now);
         assert_eq!(window("", "").unwrap(), (now - Duration::days(1), now));
         let day: DateTime<Utc> = "2025-01-10T00:00:00Z".parse().unwrap();
         assert_eq!(window("2025-01-10", "").unwrap(), (day, day + Duration::days(1)));
@@ -559,5 +600,12 @@ mod tests {
         ] {
             assert_eq!(window(from, to).unwrap_err().field(), Some(field), "{from} {to}");
         }
+        // Where clocks differ, a time without an offset says nothing.
+        let nowhere = |from, to| window_of(from, to, None, now);
+        let refused = nowhere("2025-01-10T06:00", "").unwrap_err();
+        assert!(refused.field() == Some("from") && refused.to_string().contains("offset"), "{refused}");
+        assert_eq!(nowhere("", "2025-01-10").unwrap_err().field(), Some("to"));
+        assert_eq!(nowhere("2025-01-10T00:00:00Z", "").unwrap(), (day, day + Duration::days(1)));
+        assert_eq!(nowhere("", "").unwrap(), (now - Duration::days(1), now));
     }
 }

@@ -76,6 +76,12 @@ pub fn moment(text: &str, zone: Tz, end: bool) -> Option<DateTime<Utc>> {
     read_moment(text.trim(), zone, end).filter(|at| YEARS.contains(&at.year()))
 }
 
+/// Whether a moment says its offset, and so is the same by every clock.
+#[must_use]
+pub fn is_exact(text: &str) -> bool {
+    DateTime::parse_from_rfc3339(text.trim()).is_ok()
+}
+
 /// Years of moments: beyond them neither the database nor sums of days hold.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
 

@@ -7,7 +7,7 @@ use sqlx::Error;
 use uuid::Uuid;
 
 use super::around::Asked;
-use super::walk::{EndEvent, MOST_ENDS};
+use super::walk::EndEvent;
 use crate::explore::stays::Span;
 
 /// Packages, since and until when, and by whose clock alone, as columns.
@@ -20,8 +20,8 @@ fn columns(spans: &[Span]) -> Columns {
     (packages, since, until, spans.iter().map(|span| span.only).collect())
 }
 
-/// Machines and people of events on packages meanwhile, of each one more than [`MOST_ENDS`].
-/// What was put in beside it, or taken out, was not done with it.
+/// Machines and people of events on packages meanwhile, of each one more than are asked
+/// for. What was put in beside it, or taken out, was not done with it.
 pub async fn hands(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<String>), Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
@@ -48,7 +48,7 @@ pub async fn hands(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<S
         asked.void,
         plants.as_deref(),
         asked.keys,
-        2 * (MOST_ENDS + 1),
+        2 * (asked.most + 1),
         Role::Parent as i16,
         only as _,
     )
@@ -62,8 +62,8 @@ pub async fn hands(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<S
 }
 
 /// Dispatches of packages meanwhile, without the `void` ones, oldest first, one more than
-/// [`MOST_ENDS`]; `key` is the package.
-pub async fn sent(tx: &mut Tx, spans: &[Span], void: &[Uuid]) -> Result<Vec<EndEvent>, Error> {
+/// `most`; `key` is the package.
+pub async fn sent(tx: &mut Tx, spans: &[Span], void: &[Uuid], most: i64) -> Result<Vec<EndEvent>, Error> {
     if spans.is_empty() {
         return Ok(Vec::new());
     }
@@ -95,7 +95,7 @@ pub async fn sent(tx: &mut Tx, spans: &[Span], void: &[Uuid]) -> Result<Vec<EndE
         Stage::Dispatch as i16,
         void,
         plants.as_deref(),
-        MOST_ENDS + 1,
+        most + 1,
         only as _,
     )
     .fetch_all(tx.conn())

@@ -5,7 +5,7 @@ use platform::db::Tx;
 use sqlx::Error;
 use uuid::Uuid;
 
-use super::walk::{EndReading, MOST_ENDS};
+use super::walk::EndReading;
 use crate::explore::stays::Span;
 
 /// What is asked for: readings during `spans` of no event that names one of `keys`, which
@@ -17,6 +17,8 @@ pub struct Asked<'a> {
     pub keys: &'a [i64],
     /// Events that never were.
     pub void: &'a [Uuid],
+    /// Entries of a list at most; one more is told.
+    pub most: i64,
 }
 
 /// Spans as columns.
@@ -72,7 +74,7 @@ pub async fn readings_count(tx: &mut Tx, asked: &Asked<'_>) -> Result<(i64, i64)
     Ok((row.taken, row.outside))
 }
 
-/// Machines and people of these readings, of each one more than [`MOST_ENDS`].
+/// Machines and people of these readings, of each one more than are asked for.
 pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<String>), Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
@@ -101,7 +103,7 @@ pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<Str
         asked.void,
         plants.as_deref(),
         asked.keys,
-        2 * (MOST_ENDS + 1),
+        2 * (asked.most + 1),
         only as _,
     )
     .fetch_all(tx.conn())
@@ -113,8 +115,8 @@ pub async fn who(tx: &mut Tx, asked: &Asked<'_>) -> Result<(Vec<String>, Vec<Str
     ))
 }
 
-/// Those outside their limits, oldest first, one more than [`MOST_ENDS`]; `key` is the
-/// package.
+/// Those outside their limits, oldest first, one more than are asked for; `key` is
+/// the package.
 pub async fn readings_outside(tx: &mut Tx, asked: &Asked<'_>) -> Result<Vec<EndReading>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
@@ -148,7 +150,7 @@ pub async fn readings_outside(tx: &mut Tx, asked: &Asked<'_>) -> Result<Vec<EndR
         asked.void,
         plants.as_deref(),
         asked.keys,
-        MOST_ENDS + 1,
+        asked.most + 1,
         only as _,
     )
     .fetch_all(tx.conn())

@@ -26,6 +26,19 @@ pub async fn lots_numbered(tx: &mut Tx, numbers: &[String], limit: i64) -> Resul
     .await
 }
 
+/// Lots of a supplier, the newest first.
+pub async fn lots_supplied(tx: &mut Tx, supplier: &str, limit: i64) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select lot_id from lots where tenant_id = $1 and supplier = $2 order by lot_id desc limit $3",
+        tenant,
+        supplier,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// A label of a lot.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the columns of the table, described in the schema")]

@@ -41,11 +41,11 @@ pub async fn amounts(tx: &mut Tx, links: &[&Link]) -> Result<HashMap<(i64, i64, 
     Ok(rows.into_iter().map(|row| ((row.from_key, row.to_key, row.kind), added_up!(row))).collect())
 }
 
-/// Most entries of each list at the ends of a walk.
+/// Most entries of each list at the ends of a walk, where it is shown.
 pub const MOST_ENDS: i64 = 500;
 
-/// Lots of these UIDs, one more than [`MOST_ENDS`].
-pub async fn lot_ids(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Uuid>, Error> {
+/// Lots of these UIDs, one more than `most`.
+pub async fn lot_ids(tx: &mut Tx, keys: &[i64], most: i64) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"select distinct r.lot_id as "lot_id!" from uid_registry r
@@ -53,15 +53,15 @@ pub async fn lot_ids(tx: &mut Tx, keys: &[i64]) -> Result<Vec<Uuid>, Error> {
            order by 1 limit $3"#,
         tenant,
         keys,
-        MOST_ENDS + 1,
+        most + 1,
     )
     .fetch_all(tx.conn())
     .await
 }
 
-/// Machines that reported on these UIDs, one more than [`MOST_ENDS`]. Not of
+/// Machines that reported on these UIDs, one more than `most`. Not of
 /// refusals, nor of `void` events, which never were.
-pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<String>, Error> {
+pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid], most: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     sqlx::query_scalar!(
@@ -74,7 +74,7 @@ pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<St
         tenant,
         keys,
         void,
-        MOST_ENDS + 1,
+        most + 1,
         plants.as_deref(),
     )
     .fetch_all(tx.conn())
@@ -82,7 +82,7 @@ pub async fn machines(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<St
 }
 
 /// People who worked on these UIDs, as [`machines`].
-pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<String>, Error> {
+pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid], most: i64) -> Result<Vec<String>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     sqlx::query_scalar!(
@@ -95,7 +95,7 @@ pub async fn operators(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<S
         tenant,
         keys,
         void,
-        MOST_ENDS + 1,
+        most + 1,
         plants.as_deref(),
     )
     .fetch_all(tx.conn())
@@ -143,8 +143,13 @@ pub struct EndReading {
 }
 
 /// Readings of these UIDs outside their limits, oldest first, one more than
-/// [`MOST_ENDS`]; of a load one of its members that are asked for.
-pub async fn readings_outside(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Result<Vec<EndReading>, Error> {
+/// `most`; of a load one of its members that are asked for.
+pub async fn readings_outside(
+    tx: &mut Tx,
+    keys: &[i64],
+    void: &[Uuid],
+    most: i64,
+) -> Result<Vec<EndReading>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
     sqlx::query_as!(
@@ -163,7 +168,7 @@ pub async fn readings_outside(tx: &mut Tx, keys: &[i64], void: &[Uuid]) -> Resul
         tenant,
         keys,
         void,
-        MOST_ENDS + 1,
+        most + 1,
         plants.as_deref(),
     )
     .fetch_all(tx.conn())
@@ -185,12 +190,13 @@ pub struct EndEvent {
 }
 
 /// Events of one of `stages` on these UIDs, without the `void` ones, oldest first,
-/// one more than [`MOST_ENDS`].
+/// one more than `most`.
 pub async fn end_events(
     tx: &mut Tx,
     keys: &[i64],
     stages: &[i16],
     void: &[Uuid],
+    most: i64,
 ) -> Result<Vec<EndEvent>, Error> {
     let tenant = tx.tenant();
     let plants = tx.plants().codes();
@@ -213,7 +219,7 @@ pub async fn end_events(
         tenant,
         keys,
         stages,
-        MOST_ENDS + 1,
+        most + 1,
         void,
         plants.as_deref(),
     )

@@ -53,3 +53,24 @@ holds-units = { $count ->
     [one] { $count }টি ইউনিট
    *[other] { $count }টি ইউনিট
 }
+holds-deliveries = { $count ->
+    [one] এটি { $count }টি চালানে এসেছে:
+   *[other] এটি { $count }টি চালানে এসেছে:
+}
+holds-deliveries-default = সবগুলি আটকানো হবে, পরে যা আসবে তাও।
+holds-deliveries-all = সবগুলি আটকানো, পরে যা আসবে তাও আটকানো হবে।
+holds-deliveries-one = এর মধ্যে শুধু উল্লিখিত চালানটি আটকানো হয়।
+holds-deliveries-take = সব চালান
+holds-asked = কী চাওয়া হয়েছিল
+holds-asked-label = ইউনিট
+holds-asked-lot = লট
+holds-asked-scope = এই বাছাইয়ের ইউনিট:
+holds-asked-recall = রিকল
+holds-asked-recovered = পুনরুদ্ধারের পরেও যা প্ল্যান্টে আটকানো ছিল:
+holds-asked-deliveries = { $count ->
+    [one] { $count }টি চালান
+   *[other] { $count }টি চালান
+}
+holds-asked-delivery = শুধু এই চালানটি
+holds-asked-made = এটি দিয়ে তৈরি সবকিছু সহ, এখন ও পরে
+holds-asked-not-made = এটি দিয়ে তৈরি জিনিস বাদে

@@ -53,3 +53,24 @@ holds-units = { $count ->
     [one] { $count } unit
    *[other] { $count } units
 }
+holds-deliveries = { $count ->
+    [one] It came in { $count } delivery:
+   *[other] It came in { $count } deliveries:
+}
+holds-deliveries-default = All of them will be held, and those still to come.
+holds-deliveries-all = All of them are held, and those still to come.
+holds-deliveries-one = Of them the named one alone is held.
+holds-deliveries-take = All deliveries
+holds-asked = What was asked
+holds-asked-label = the unit
+holds-asked-lot = the lot
+holds-asked-scope = the units of
+holds-asked-recall = the recall
+holds-asked-recovered = what plants still held after a restore:
+holds-asked-deliveries = { $count ->
+    [one] { $count } delivery
+   *[other] { $count } deliveries
+}
+holds-asked-delivery = this delivery alone
+holds-asked-made = With everything made of it, now and later
+holds-asked-not-made = Without what is made of it

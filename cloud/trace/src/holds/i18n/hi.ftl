@@ -53,3 +53,24 @@ holds-units = { $count ->
     [one] { $count } इकाई
    *[other] { $count } इकाइयाँ
 }
+holds-deliveries = { $count ->
+    [one] यह { $count } खेप में आया:
+   *[other] यह { $count } खेपों में आया:
+}
+holds-deliveries-default = सभी रोकी जाएँगी, और आगे आने वाली भी।
+holds-deliveries-all = सभी रोकी गई हैं, और आगे आने वाली भी रोकी जाएँगी।
+holds-deliveries-one = इनमें से सिर्फ़ नामित खेप रोकी जाती है।
+holds-deliveries-take = सभी खेपें
+holds-asked = क्या माँगा गया था
+holds-asked-label = इकाई
+holds-asked-lot = लॉट
+holds-asked-scope = इस चयन की इकाइयाँ:
+holds-asked-recall = रिकॉल
+holds-asked-recovered = पुनर्स्थापन के बाद जो संयंत्र में अब भी रुका था:
+holds-asked-deliveries = { $count ->
+    [one] { $count } डिलीवरी
+   *[other] { $count } डिलीवरियाँ
+}
+holds-asked-delivery = केवल यही डिलीवरी
+holds-asked-made = इससे बनी हर चीज़ के साथ, अभी और आगे भी
+holds-asked-not-made = इससे बनी चीज़ों के बिना

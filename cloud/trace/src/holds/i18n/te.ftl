@@ -53,3 +53,24 @@ holds-units = { $count ->
     [one] { $count } యూనిట్
    *[other] { $count } యూనిట్లు
 }
+holds-deliveries = { $count ->
+    [one] ఇది { $count } సరఫరాలో వచ్చింది:
+   *[other] ఇది { $count } సరఫరాలలో వచ్చింది:
+}
+holds-deliveries-default = అన్నీ ఆపబడతాయి, ఇకపై వచ్చేవి కూడా.
+holds-deliveries-all = అన్నీ ఆపబడ్డాయి, ఇకపై వచ్చేవి కూడా ఆపబడతాయి.
+holds-deliveries-one = వాటిలో పేర్కొన్నది మాత్రమే ఆపబడుతుంది.
+holds-deliveries-take = అన్ని సరఫరాలు
+holds-asked = ఏమి అడిగారు
+holds-asked-label = యూనిట్
+holds-asked-lot = లాట్
+holds-asked-scope = ఈ ఎంపికలోని యూనిట్లు:
+holds-asked-recall = రీకాల్
+holds-asked-recovered = పునరుద్ధరణ తర్వాత కూడా ప్లాంట్‌లో ఆపి ఉంచినవి:
+holds-asked-deliveries = { $count ->
+    [one] { $count } డెలివరీ
+   *[other] { $count } డెలివరీలు
+}
+holds-asked-delivery = ఈ డెలివరీ మాత్రమే
+holds-asked-made = దీనితో తయారైన అన్నిటితో సహా, ఇప్పుడూ తరువాతా
+holds-asked-not-made = దీనితో తయారైనవి కాకుండా

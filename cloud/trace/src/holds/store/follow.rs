@@ -14,12 +14,22 @@ use crate::holds::acts::{Class, Version};
 use crate::holds::members::Born;
 use crate::projection::store::queue::Ranges;
 
+/// How far batches are followed.
+pub struct Cursor {
+    /// Up to this one.
+    pub through: i64,
+    /// Holds of before packages took their contents along have still to take them in.
+    pub older: bool,
+}
+
 /// Takes the cursor for this transaction; `None` while another worker has it, and
 /// for a tenant that has nothing to follow.
-pub async fn cursor_lock(tx: &mut Tx) -> Result<Option<i64>, Error> {
+pub async fn cursor_lock(tx: &mut Tx) -> Result<Option<Cursor>, Error> {
     let tenant = tx.tenant();
-    sqlx::query_scalar!(
-        "select through_batch from hold_cursors where tenant_id = $1 for update skip locked",
+    sqlx::query_as!(
+        Cursor,
+        "select through_batch as through, older_done_at is null as \"older!\" from hold_cursors \
+         where tenant_id = $1 for update skip locked",
         tenant,
     )
     .fetch_optional(tx.conn())
@@ -157,17 +167,35 @@ pub async fn held_among(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(Uuid, i64)>, E
     Ok(rows.into_iter().map(|row| (row.hold_id, row.key)).collect())
 }
 
-/// Which of these units are of a held lot and not yet held with it.
+/// Which of these units are of a held lot, or of a later delivery of a held supplier's lot, and
+/// not yet held with it.
 pub async fn born_of_held_lots(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(Uuid, Born)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        "select h.hold_id, r.key, r.born_agent, r.born_epoch, r.born_seq, r.born_at \
-         from uid_registry r \
-         join holds h on h.tenant_id = $1 and h.lot_id = r.lot_id and h.status = 'placed' \
-         where r.tenant_id = $1 and r.key = any($2) and r.lot_id is not null and h.placed_batch is not null \
-           and not exists (select from hold_members m where m.tenant_id = $1 and m.key = r.key \
-                           and m.hold_id = h.hold_id and m.left_at is null) \
-         order by h.hold_id, r.key",
+        r#"with named as materialized (
+               select distinct r.lot_id from uid_registry r
+               where r.tenant_id = $1 and r.key = any($2) and r.lot_id is not null
+           ), whole as materialized (
+               select h.hold_id, o.item, o.supplier, o.supplier_lot from holds h
+               join lots o on o.tenant_id = $1 and o.lot_id = h.lot_id and o.supplier_lot <> ''
+               where h.tenant_id = $1 and h.deliveries and h.status = 'placed' and h.placed_batch is not null
+           ), held as materialized (
+               select h.hold_id, n.lot_id from named n
+               join holds h on h.tenant_id = $1 and h.lot_id = n.lot_id and h.status = 'placed'
+                   and h.placed_batch is not null
+             union
+               select w.hold_id, n.lot_id from named n
+               join lots l on l.tenant_id = $1 and l.lot_id = n.lot_id
+               join whole w on w.supplier_lot = l.supplier_lot and w.item = l.item and w.supplier = l.supplier
+           )
+           select h.hold_id as "hold_id!", r.key as "key!", h.lot_id as "lot_id!", r.born_agent as "born_agent!",
+                  r.born_epoch as "born_epoch!", r.born_seq as "born_seq!", r.born_at as "born_at!"
+           from uid_registry r
+           join held h on h.lot_id = r.lot_id
+           where r.tenant_id = $1 and r.key = any($2) and r.lot_id is not null
+             and not exists (select from hold_members m where m.tenant_id = $1 and m.key = r.key
+                             and m.hold_id = h.hold_id and m.left_at is null)
+           order by 1, 2"#,
         tenant,
         keys,
     )
@@ -176,7 +204,7 @@ pub async fn born_of_held_lots(tx: &mut Tx, keys: &[i64]) -> Result<Vec<(Uuid, B
     let born = rows.into_iter().map(|row| {
         let stamp = Stamp { agent: row.born_agent, epoch: row.born_epoch, seq: row.born_seq };
         let way = WayIn { via: None, stamp, occurred_at: row.born_at };
-        (row.hold_id, Born { key: row.key, way })
+        (row.hold_id, Born { key: row.key, lot: row.lot_id, way })
     });
     Ok(born.collect())
 }

@@ -2,6 +2,8 @@
 
 pub mod contents;
 pub mod follow;
+pub mod lots;
+pub mod older;
 pub mod one;
 
 use std::collections::HashMap;
@@ -26,7 +28,9 @@ pub struct NewHold<'a> {
     pub scope: &'a Value,
     pub owner: &'a str,
     pub notes: &'a str,
-    pub lot_id: Option<Uuid>,
+    /// The one that was named first.
+    pub lots: &'a [Uuid],
+    pub deliveries: bool,
     pub descendants: bool,
     pub members: usize,
     pub first_key: Option<i64>,
@@ -39,20 +43,22 @@ pub async fn insert(tx: &mut Tx, hold: &NewHold<'_>) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
         "insert into holds (tenant_id, hold_id, reason, scope, owner, notes, lot_id, descendants, members, \
-             first_key, looked_batch, parts) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             first_key, looked_batch, parts, deliveries, more_lots) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         tenant,
         hold.hold_id,
         hold.reason,
         hold.scope,
         hold.owner,
         hold.notes,
-        hold.lot_id,
+        hold.lots.first().copied(),
         hold.descendants,
         i32::try_from(hold.members).unwrap_or(i32::MAX),
         hold.first_key,
         hold.looked_batch,
         i32::try_from(hold.parts).unwrap_or(i32::MAX),
+        hold.deliveries,
+        hold.lots.get(1..).unwrap_or_default(),
     )
     .execute(tx.conn())
     .await?;
@@ -384,8 +390,8 @@ pub struct HoldRow {
     pub reason: String,
     /// Rows that carry it; 0 of one from before they were counted.
     pub parts: i32,
-    /// The lot that it holds.
-    pub lot_id: Option<Uuid>,
+    /// The lots that it holds, the one that was named first.
+    pub lots: Vec<Uuid>,
     /// It holds what is made of its members as well.
     pub descendants: bool,
     /// The first label; of a plant's hold the one that it named.
@@ -397,7 +403,7 @@ pub struct HoldRow {
 /// A hold, locked.
 pub async fn lock(tx: &mut Tx, tenant: Uuid, hold_id: Uuid) -> Result<Option<HoldRow>, Error> {
     let row = sqlx::query!(
-        "select status, reason, parts, lot_id, descendants, first_key, placed_agent, placed_epoch, placed_seq \
+        "select status, reason, parts, lot_id, more_lots, descendants, first_key, placed_agent, placed_epoch, placed_seq \
          from holds \
          where tenant_id = $1 and hold_id = $2 for update",
         tenant,
@@ -409,7 +415,7 @@ pub async fn lock(tx: &mut Tx, tenant: Uuid, hold_id: Uuid) -> Result<Option<Hol
         status: row.status,
         reason: row.reason,
         parts: row.parts,
-        lot_id: row.lot_id,
+        lots: row.lot_id.into_iter().chain(row.more_lots).collect(),
         descendants: row.descendants,
         first_key: row.first_key,
         placed: row

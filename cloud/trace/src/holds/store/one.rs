@@ -78,6 +78,8 @@ pub struct OneRow {
     pub released_at: Option<DateTime<Utc>>,
     pub release_reason: Option<String>,
     pub members: i32,
+    pub lot_id: Option<Uuid>,
+    pub more_lots: Vec<Uuid>,
 }
 
 /// A hold. Of a transaction for some plants one that holds something there, or that
@@ -88,7 +90,7 @@ pub async fn one(tx: &mut Tx, hold_id: Uuid) -> Result<Option<OneRow>, Error> {
     sqlx::query_as!(
         OneRow,
         r#"select h.reason, h.scope, h.status, h.owner, h.notes, h.placed_by, h.placed_at, h.released_by,
-                  h.released_at, h.release_reason, h.members
+                  h.released_at, h.release_reason, h.members, h.lot_id, h.more_lots
            from holds h
            where h.tenant_id = $1 and h.hold_id = $2
              and ($3::text[] is null or app.actor() in (h.placed_by, h.owner)

@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod findings;
 pub(crate) mod masters;
 pub(crate) mod registry;
+pub(crate) mod returned;
 
 use platform::db::Tx;
 use uuid::Uuid;

@@ -156,6 +156,14 @@ pub fn carries(fact: &Fact, key: i64) -> bool {
         })
 }
 
+/// Whether a part of a RETURN came back for itself, and not as what is in something else that
+/// did. Such a one has left the package in which it went away: it is seen without it, or with it
+/// where the same fact names both. `ingest::returned` says the same of the links.
+#[must_use]
+pub fn is_by_itself(part: &Part) -> bool {
+    matches!(part.role, Role::Subject | Role::Unspecified)
+}
+
 /// What is known of a UID from its registry row, before any fact is folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Born {
@@ -187,8 +195,8 @@ impl State {
 struct Run<'a> {
     key: i64,
     state: State,
-    /// What each of the things around it is in, as far as told.
-    parents: HashMap<i64, i64>,
+    /// What each of the things around it is in, as far as told, and whether packed in it.
+    parents: HashMap<i64, (i64, bool)>,
     book: Book,
     finder: Finder<'a>,
 }
@@ -232,6 +240,19 @@ impl Run<'_> {
 
     /// Keeps what is in what, of everything around.
     fn follow_parents(&mut self, fact: &Fact) {
+        if fact.stage == Stage::Return {
+            // Of itself that is told below.
+            let out = |part: &&Part| part.key != self.key && is_by_itself(part);
+            for part in fact.parts.iter().filter(out) {
+                if let Some((package, true)) = self.parents.get(&part.key)
+                    && fact.parts_of(*package).next().is_none()
+                {
+                    self.parents.remove(&part.key);
+                }
+            }
+            return;
+        }
+        let packed = matches!(fact.stage, Stage::Packing | Stage::Kit);
         let inside =
             matches!(fact.stage, Stage::Packing | Stage::Assembly | Stage::Kit | Stage::Installation);
         let Some(parent) = fact.parent().filter(|_| inside) else {
@@ -241,7 +262,7 @@ impl Run<'_> {
             if fact.action == Action::Delete {
                 self.parents.remove(&part.key);
             } else {
-                self.parents.insert(part.key, parent);
+                self.parents.insert(part.key, (parent, packed));
             }
         }
     }
@@ -255,7 +276,7 @@ impl Run<'_> {
             if carries(fact, parent) {
                 return true;
             }
-            at = self.parents.get(&parent).copied();
+            at = self.parents.get(&parent).map(|(parent, _)| *parent);
         }
         false
     }
@@ -333,10 +354,11 @@ impl Run<'_> {
             | Stage::Demo
             | Stage::Return
             | Stage::ReturnToSupplier => {
-                self.movement(fact, part.quantity, part.role == Role::Child);
                 if fact.stage == Stage::Return {
+                    self.come_out(fact, part);
                     self.state.verdict = Quality::InInspection;
                 }
+                self.movement(fact, part.quantity, part.role == Role::Child);
             }
         }
     }

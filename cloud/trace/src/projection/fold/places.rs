@@ -3,7 +3,7 @@
 use proto::v1::{Action, Role, Stage};
 use rust_decimal::Decimal;
 
-use super::Run;
+use super::{Run, is_by_itself};
 use crate::projection::fact::{Fact, Part};
 use crate::projection::state::{Custody, Life};
 
@@ -93,6 +93,20 @@ impl Run<'_> {
             if self.state.life == Life::Active && fact.stage != Stage::Service {
                 self.revive(fact);
             }
+        }
+    }
+
+    /// What comes back by itself is no longer in its package, wherever that is. What is built
+    /// into something comes back with that.
+    pub(super) fn come_out(&mut self, fact: &Fact, part: &Part) {
+        let Some(package) = self.state.parent.filter(|_| self.state.packed && is_by_itself(part)) else {
+            return;
+        };
+        if fact.parts_of(package).next().is_none() {
+            self.state.parent = None;
+            self.state.joined_by = None;
+            self.state.packed = false;
+            self.state.custody = Custody::Location;
         }
     }
 

@@ -2,6 +2,8 @@ use super::*;
 use chrono::TimeZone;
 use proptest::prelude::*;
 
+mod returned;
+
 const A: i64 = 100;
 const BOX: i64 = 200;
 const PALLET: i64 = 300;

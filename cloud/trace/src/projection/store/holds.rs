@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sqlx::Error;
 use uuid::Uuid;
 
+use crate::explore::order::Stamp;
 use crate::projection::holding::PlantHold;
 
 /// What plants are to be told of a hold that changed.
@@ -20,6 +21,33 @@ pub struct Changed {
     pub stands: bool,
     /// Rows of reference data that carry it.
     pub parts: i32,
+}
+
+/// Of these holds and events, those that are told as gaps.
+pub async fn gaps(tx: &mut Tx, asked: &[(Uuid, Stamp)]) -> Result<HashSet<(Uuid, Stamp)>, Error> {
+    if asked.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let tenant = tx.tenant();
+    let holds: Vec<Uuid> = asked.iter().map(|(hold, _)| *hold).collect();
+    let agents: Vec<Uuid> = asked.iter().map(|(_, at)| at.agent).collect();
+    let epochs: Vec<i32> = asked.iter().map(|(_, at)| at.epoch).collect();
+    let seqs: Vec<i64> = asked.iter().map(|(_, at)| at.seq).collect();
+    let rows = sqlx::query!(
+        r#"select distinct a.hold_id, a.agent_id, a.epoch, a.seq
+           from unnest($2::uuid[], $3::uuid[], $4::integer[], $5::bigint[]) as u(hold_id, agent_id, epoch, seq)
+           join hold_acts a on a.tenant_id = $1 and a.agent_id = u.agent_id and a.epoch = u.epoch
+               and a.seq = u.seq and a.hold_id = u.hold_id and a.class = 'gap'"#,
+        tenant,
+        &holds,
+        &agents,
+        &epochs,
+        &seqs,
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let stamp = |agent, epoch, seq| Stamp { agent, epoch, seq };
+    Ok(rows.into_iter().map(|row| (row.hold_id, stamp(row.agent_id, row.epoch, row.seq))).collect())
 }
 
 /// Writes holds that plants placed; answers those that are new, and

@@ -7,8 +7,9 @@ use serde_json::Value;
 use sqlx::Error;
 use uuid::Uuid;
 
-use crate::exceptions::WITHDRAWN;
+use crate::exceptions::{TOLD_AS_GAP, WITHDRAWN};
 use crate::explore::order::Stamp;
+use crate::projection::contradiction::WHILE_HELD;
 use crate::projection::state::State;
 use crate::projection::stock::Entry;
 
@@ -436,6 +437,40 @@ pub async fn exceptions_withdraw(
         &s_kinds,
         &s_prints,
         WITHDRAWN,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Withdraws what is told of these acts as gaps now: of each the hold and the event. One that a
+/// person opened again is theirs to resolve.
+pub async fn exceptions_joined(tx: &mut Tx, acts: &[(Uuid, Stamp)]) -> Result<(), Error> {
+    if acts.is_empty() {
+        return Ok(());
+    }
+    let tenant = tx.tenant();
+    let holds: Vec<String> = acts.iter().map(|(hold, _)| hold.to_string()).collect();
+    let agents: Vec<Uuid> = acts.iter().map(|(_, at)| at.agent).collect();
+    let epochs: Vec<i32> = acts.iter().map(|(_, at)| at.epoch).collect();
+    let seqs: Vec<i64> = acts.iter().map(|(_, at)| at.seq).collect();
+    let kinds = WHILE_HELD.map(str::to_owned);
+    sqlx::query!(
+        r#"update exceptions x
+           set status = 'resolved', resolved_at = now(), resolved_by = 'system', resolution = $7
+           from unnest($2::text[], $3::uuid[], $4::integer[], $5::bigint[]) as u(hold, agent_id, epoch, seq)
+           where x.tenant_id = $1 and x.agent_id = u.agent_id and x.epoch = u.epoch and x.seq = u.seq
+             and x.kind = any($6) and x.detail->>'hold' = u.hold and x.status <> 'resolved'
+             and not exists (select from exception_steps s
+                             where s.tenant_id = $1 and s.exception_id = x.exception_id
+                               and s.what = 'reopened' and s.actor <> 'system')"#,
+        tenant,
+        &holds,
+        &agents,
+        &epochs,
+        &seqs,
+        kinds.as_slice(),
+        TOLD_AS_GAP,
     )
     .execute(tx.conn())
     .await?;

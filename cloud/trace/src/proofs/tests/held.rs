@@ -56,7 +56,7 @@ async fn world(site: &mut Site) -> (Uuid, Uuid) {
         site.say("KOL", born.quantity("1", "pcs"));
     }
     site.settle().await;
-    let lot = placed(site, Held::Lot { lot: LOT, descendants: true }).await;
+    let lot = placed(site, Held::Lot { lot: LOT, descendants: true, deliveries: false }).await;
     let unit = placed(site, Held::Label { key: key(&bolt(10)), descendants: false }).await;
     let over = placed(site, Held::Label { key: key(&bolt(11)), descendants: false }).await;
     released(site, over).await;
@@ -142,7 +142,7 @@ async fn a_hold_of_a_lot_that_is_one_no_more_is_found_and_so_is_one_that_nobody_
          values (app.tenant(), '01900000-0000-7000-8000-000000000043', 'BOLT', 'XYZ', 'HEAT-43', '')",
     )
     .await;
-    let none = placed(&site, Held::Lot { lot: empty, descendants: false }).await;
+    let none = placed(&site, Held::Lot { lot: empty, descendants: false, deliveries: false }).await;
     followed(&site).await;
     as_owner(
         &site,
@@ -177,7 +177,7 @@ async fn a_hold_that_was_released_behind_the_back_is_found() {
          values (app.tenant(), '01900000-0000-7000-8000-000000000043', 'BOLT', 'XYZ', 'HEAT-43', '')",
     )
     .await;
-    placed(&site, Held::Lot { lot: empty, descendants: false }).await;
+    placed(&site, Held::Lot { lot: empty, descendants: false, deliveries: false }).await;
     followed(&site).await;
     assert_eq!(altered_in(&site.db.db, site.tenant).await, "");
     as_owner(&site, "update holds set status = 'released', released_at = now(), released_by = 'user:x'")

@@ -51,6 +51,13 @@ recalls-minutes = { $m } মিনিট
 recalls-hours = { $h } ঘণ্টা
 recalls-uid = UID বা কোড
 recalls-whole-lot = এর পুরো লট
+recalls-delivery-only = লটের শুধু এই চালানটি
+recalls-from-lot = লট
+recalls-deliveries = { $count ->
+    [one] এটি { $count }টি চালানে এসেছে:
+   *[other] এটি { $count }টি চালানে এসেছে:
+}
+recalls-deliveries-default = সবগুলি ফেরত ডাকা হবে, পরে যা আসবে তাও।
 recalls-lot = অথবা লট: সরবরাহকারীর নম্বর
 recalls-from-scope = যে পরিধি থেকে এসেছেন তার এককগুলি।
 recalls-descendants = এবং যা কিছুতে এগুলি গেছে
@@ -85,6 +92,7 @@ recalls-to-account = হিসাব দরকার
 recalls-held = আটকানো
 recalls-ended-note = শেষে বলা হয়েছে
 recalls-where = সবকিছু কোথায় ছিল
+recalls-counted-once = পরিমাণে মাল একবারই গোনা হয়: যা প্রত্যাহার করা অন্য মালের ভিতরে লাগানো, আর সেগুলোর প্যাকেজ, সেগুলো লেবেল, যাদের নিজের কোনো পরিমাণ গোনা হয় না।
 recalls-no-units = এখানে কোনও একক নেই।
 recalls-place = কোথায়
 recalls-plant = কারখানা
@@ -144,6 +152,12 @@ recalls-unknown-partner = জানা নেই, নথি { $document }
 recalls-unknown-anybody = জানা নেই
 recalls-no-consignees = এই রিকলের একক কারও কাছে নেই।
 recalls-told-count = { $all }-এর মধ্যে { $told } জনকে জানানো হয়েছে।
+recalls-drill-active = চলছে
+recalls-drill-activated = কবে থেকে চলছে
+recalls-behind-none = তখন প্রতিটি কারখানা সংযুক্ত ছিল এবং কিছুই অপেক্ষায় ছিল না।
+recalls-behind = তখন এই কারখানাগুলি হয়তো আরও কিছু জানত: { $plants }।
+recalls-no-mail = কোনও মেল সার্ভার স্থাপন করা নেই, তাই কোনও চিঠি যায় না। লেখা চিঠিগুলি অপেক্ষা করে এবং সার্ভার হলেই নিজে থেকে যায়; ততদিন ফোনে জানান।
+recalls-no-mail-set = মেল সার্ভার স্থাপন করুন
 recalls-no-letters = কোনও যোগাযোগের ই-মেল নেই। ফোনে জানিয়ে এখানে লিখুন, অথবা যোগাযোগ যোগ করে চিঠি দিন।
 recalls-write = নতুন যোগাযোগে লিখুন
 recalls-respond = উত্তর লিখুন
@@ -239,3 +253,4 @@ recalls-count-holds = { $count ->
    *[other] এই রিকলের { $count }টি হোল্ড
 }
 feature-recalls = প্রত্যাহার (রিকল)
+recalls-to-hold = আমাদের হাতে থাকা লেবেল

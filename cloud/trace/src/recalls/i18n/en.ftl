@@ -51,6 +51,13 @@ recalls-minutes = { $m } min
 recalls-hours = { $h } h
 recalls-uid = UID or code
 recalls-whole-lot = The whole lot of it
+recalls-delivery-only = Of a lot this delivery alone
+recalls-from-lot = From the lot
+recalls-deliveries = { $count ->
+    [one] It came in { $count } delivery:
+   *[other] It came in { $count } deliveries:
+}
+recalls-deliveries-default = All of them will be recalled, and those still to come.
 recalls-lot = Or a lot: the supplier's number
 recalls-from-scope = The units of the scope from which you came.
 recalls-descendants = And everything that they went into
@@ -85,6 +92,7 @@ recalls-to-account = To account for
 recalls-held = On hold
 recalls-ended-note = Said at its end
 recalls-where = Where everything was
+recalls-counted-once = Quantities count goods once: what is built into other recalled goods, and the packages of them, are labels without a quantity of their own.
 recalls-no-units = There are no units here.
 recalls-place = Where
 recalls-plant = Plant
@@ -144,6 +152,12 @@ recalls-unknown-partner = Not known, document { $document }
 recalls-unknown-anybody = Not known
 recalls-no-consignees = Nobody has units of this recall.
 recalls-told-count = { $told } of { $all } are told.
+recalls-drill-active = Under way
+recalls-drill-activated = Under way since
+recalls-behind-none = Every plant was connected then and had nothing waiting.
+recalls-behind = These plants may have known more then: { $plants }.
+recalls-no-mail = No mail server is set up, so no letter goes out. Those that are written wait, and go by themselves once there is one; until then tell people by telephone.
+recalls-no-mail-set = Set up a mail server
 recalls-no-letters = No contact has an e-mail address. Tell them by telephone and note it here, or add a contact and write.
 recalls-write = Write to new contacts
 recalls-respond = Enter an answer
@@ -239,3 +253,4 @@ recalls-count-holds = { $count ->
    *[other] The { $count } holds of this recall
 }
 feature-recalls = Recalls
+recalls-to-hold = Labels in our hands

@@ -51,6 +51,13 @@ recalls-minutes = { $m } मिनट
 recalls-hours = { $h } घंटे
 recalls-uid = UID या कोड
 recalls-whole-lot = इसका पूरा लॉट
+recalls-delivery-only = लॉट की सिर्फ़ यही खेप
+recalls-from-lot = लॉट
+recalls-deliveries = { $count ->
+    [one] यह { $count } खेप में आया:
+   *[other] यह { $count } खेपों में आया:
+}
+recalls-deliveries-default = सभी वापस बुलाई जाएँगी, और आगे आने वाली भी।
 recalls-lot = या लॉट: आपूर्तिकर्ता का नंबर
 recalls-from-scope = जिस दायरे से आप आए, उसकी इकाइयाँ।
 recalls-descendants = और जिस-जिस में वे लगे
@@ -85,6 +92,7 @@ recalls-to-account = हिसाब देना है
 recalls-held = रोक पर
 recalls-ended-note = अंत में कहा गया
 recalls-where = सब कुछ कहाँ था
+recalls-counted-once = मात्राओं में माल एक ही बार गिना जाता है: जो वापस बुलाए गए दूसरे माल में लगा है, और उनके पैकेज, लेबल हैं जिनकी अपनी कोई मात्रा नहीं गिनी जाती।
 recalls-no-units = यहाँ कोई इकाई नहीं है।
 recalls-place = कहाँ
 recalls-plant = संयंत्र
@@ -144,6 +152,12 @@ recalls-unknown-partner = ज्ञात नहीं, दस्तावेज
 recalls-unknown-anybody = ज्ञात नहीं
 recalls-no-consignees = इस रिकॉल की इकाइयाँ किसी के पास नहीं हैं।
 recalls-told-count = { $all } में से { $told } को बताया गया।
+recalls-drill-active = चल रहा है
+recalls-drill-activated = कब से चल रहा है
+recalls-behind-none = उस समय हर संयंत्र जुड़ा था और कहीं कुछ बाक़ी नहीं था।
+recalls-behind = उस समय इन संयंत्रों को शायद और कुछ पता था: { $plants }।
+recalls-no-mail = कोई मेल सर्वर सेट नहीं है, इसलिए कोई पत्र नहीं जाता। लिखे हुए पत्र प्रतीक्षा करते हैं और सर्वर होते ही अपने-आप चले जाते हैं; तब तक फ़ोन से बताएँ।
+recalls-no-mail-set = मेल सर्वर सेट करें
 recalls-no-letters = किसी संपर्क का ई-मेल पता नहीं है। फ़ोन से बताएँ और यहाँ दर्ज करें, या संपर्क जोड़कर लिखें।
 recalls-write = नए संपर्कों को लिखें
 recalls-respond = उत्तर दर्ज करें
@@ -239,3 +253,4 @@ recalls-count-holds = { $count ->
    *[other] इस रिकॉल की { $count } रोकें
 }
 feature-recalls = वापसी (रिकॉल)
+recalls-to-hold = हमारे पास के लेबल

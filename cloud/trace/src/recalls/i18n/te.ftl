@@ -51,6 +51,13 @@ recalls-minutes = { $m } నిమి.
 recalls-hours = { $h } గం.
 recalls-uid = UID లేదా కోడ్
 recalls-whole-lot = దాని మొత్తం లాట్
+recalls-delivery-only = లాట్‌లో ఈ సరఫరా మాత్రమే
+recalls-from-lot = లాట్
+recalls-deliveries = { $count ->
+    [one] ఇది { $count } సరఫరాలో వచ్చింది:
+   *[other] ఇది { $count } సరఫరాలలో వచ్చింది:
+}
+recalls-deliveries-default = అన్నీ వెనక్కి పిలవబడతాయి, ఇకపై వచ్చేవి కూడా.
 recalls-lot = లేదా లాట్: సరఫరాదారు సంఖ్య
 recalls-from-scope = మీరు వచ్చిన పరిధిలోని యూనిట్లు.
 recalls-descendants = ఇవి ఏ వాటిలోకి వెళ్లాయో అవన్నీ కూడా
@@ -85,6 +92,7 @@ recalls-to-account = లెక్క కావాలి
 recalls-held = నిలిపినవి
 recalls-ended-note = చివర చెప్పినది
 recalls-where = అన్నీ ఎక్కడ ఉన్నాయి
+recalls-counted-once = పరిమాణాలలో సరుకు ఒక్కసారే లెక్కించబడుతుంది: వెనక్కి పిలిచిన ఇతర సరుకులో అమర్చినవి, వాటి ప్యాకేజీలు లేబుళ్లే; వాటికి సొంత పరిమాణం లెక్కించబడదు.
 recalls-no-units = ఇక్కడ యూనిట్లు లేవు.
 recalls-place = ఎక్కడ
 recalls-plant = ప్లాంట్
@@ -144,6 +152,12 @@ recalls-unknown-partner = తెలియదు, పత్రం { $document }
 recalls-unknown-anybody = తెలియదు
 recalls-no-consignees = ఈ రీకాల్ యూనిట్లు ఎవరి దగ్గరా లేవు.
 recalls-told-count = { $all } లో { $told } మందికి చెప్పారు.
+recalls-drill-active = జరుగుతోంది
+recalls-drill-activated = ఎప్పటి నుంచి జరుగుతోంది
+recalls-behind-none = అప్పుడు ప్రతి ప్లాంట్ అనుసంధానమై ఉంది, ఏదీ వేచి లేదు.
+recalls-behind = అప్పుడు ఈ ప్లాంట్లకు ఇంకా తెలిసి ఉండవచ్చు: { $plants }.
+recalls-no-mail = మెయిల్ సర్వర్ ఏదీ ఏర్పాటు చేయలేదు, కాబట్టి ఏ లేఖా వెళ్లదు. రాసిన లేఖలు వేచి ఉంటాయి, సర్వర్ ఏర్పడగానే వాటంతట అవే వెళ్తాయి; అప్పటి వరకు ఫోన్‌లో చెప్పండి.
+recalls-no-mail-set = మెయిల్ సర్వర్ ఏర్పాటు చేయండి
 recalls-no-letters = ఏ సంప్రదింపుకూ ఇ-మెయిల్ లేదు. ఫోన్‌లో చెప్పి ఇక్కడ నమోదు చేయండి, లేదా సంప్రదింపు చేర్చి రాయండి.
 recalls-write = కొత్త సంప్రదింపులకు రాయండి
 recalls-respond = జవాబు నమోదు చేయండి
@@ -239,3 +253,4 @@ recalls-count-holds = { $count ->
    *[other] ఈ రీకాల్ { $count } హోల్డ్స్
 }
 feature-recalls = వెనక్కి పిలుపులు (రీకాల్)
+recalls-to-hold = మన చేతిలో ఉన్న లేబుళ్లు

@@ -23,6 +23,9 @@ pub enum Reach {
         lot: Uuid,
         /// And everything that it went into.
         descendants: bool,
+        /// And all others of its item, supplier and supplier's number, those still to come too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deliveries: bool,
     },
     /// A kept set of units.
     Scope {
@@ -43,6 +46,15 @@ impl Reach {
             | Self::Scope { descendants, .. } => *descendants,
         }
     }
+
+    /// The lot of which all deliveries are recalled, those still to come too.
+    #[must_use]
+    pub const fn delivered(&self) -> Option<Uuid> {
+        match self {
+            Self::Lot { lot, deliveries: true, .. } => Some(*lot),
+            _ => None,
+        }
+    }
 }
 
 /// A recall as a form or a program asks for it: `uid`, `lot` or `scope`.
@@ -56,8 +68,11 @@ pub struct Wish {
     pub uid: String,
     /// Not the UID alone: the whole lot of it.
     pub whole_lot: bool,
-    /// A lot: its id, or the supplier's number.
+    /// A lot: its id, or the supplier's number. With it go all lots of the same item, supplier
+    /// and number, whenever and wherever they come.
     pub lot: String,
+    /// Of the deliveries of a supplier's lot the named one alone.
+    pub delivery_only: bool,
     /// A kept scope.
     pub scope: Option<Uuid>,
     /// And everything that they went into.

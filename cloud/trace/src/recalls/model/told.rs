@@ -42,6 +42,9 @@ pub struct Recall {
     pub snapshot_at: DateTime<Utc>,
     /// How long it took to find and locate everything, in milliseconds.
     pub snapshot_ms: i32,
+    /// Plants that may have known more then: not heard of just before, or with events waiting;
+    /// null where it was not noted.
+    pub plants_behind: Option<Vec<String>>,
     /// How many labels it has.
     pub members: i32,
     /// By when all should be accounted for.
@@ -125,8 +128,10 @@ pub struct Consignee {
     pub notified_at: Option<DateTime<Utc>>,
     /// When it said that it heard.
     pub acknowledged_at: Option<DateTime<Utc>>,
-    /// Labels that it has.
+    /// Labels that it has, with parts and packages.
     pub labels: i64,
+    /// Those of them that are counted: not parts of other recalled goods, nor their packages.
+    pub counted: i64,
     /// Letters that were written to it.
     pub letters: i64,
 }
@@ -174,7 +179,7 @@ pub struct UnitPage {
     pub next: Option<String>,
 }
 
-/// How many units were where.
+/// How many labels were where, and how much the goods among them are.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RecallPile)]
 pub struct Pile {
@@ -184,9 +189,11 @@ pub struct Pile {
     pub plant: String,
     /// In which unit of measure.
     pub unit: String,
-    /// Labels.
+    /// Labels, with parts and packages.
     pub labels: i64,
-    /// How much.
+    /// Those of them that are counted: not parts of other recalled goods, nor their packages.
+    pub counted: i64,
+    /// How much the counted ones are.
     pub quantity: Decimal,
 }
 

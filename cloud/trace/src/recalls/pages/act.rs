@@ -7,16 +7,16 @@ use axum::response::{IntoResponse, Redirect, Response as Answered};
 use axum::{Extension, Form};
 use chrono::Utc;
 use platform::web::{AppState, Caller, Path, Problem, form};
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::forms::{Answers, Sent};
 use super::new::Typed;
 use super::one::{Asked, show};
-use super::{noted, pdf, shown, wrong_fields};
+use super::{pdf, shown};
 use crate::genealogy::Genealogy;
 use crate::ingest::Committed;
-use crate::recalls::model::{Action, Answer, Change};
+use crate::recalls::model::{Action, Change};
 use crate::recalls::rights::RECALL_MANAGE;
 use crate::recalls::service;
 
@@ -26,7 +26,7 @@ async fn after(
     caller: &Caller,
     headers: &HeaderMap,
     id: Uuid,
-    tab: &str,
+    (tab, sent): (&str, Sent<'_>),
     done: Result<(), Problem>,
 ) -> Result<Answered, Problem> {
     match done {
@@ -37,7 +37,7 @@ async fn after(
         Err(problem) => {
             let problem = shown(caller, problem)?;
             let asked = Asked { tab: tab.to_owned(), ..Asked::default() };
-            let mut response = show(state, caller, headers, id, &asked, Some(&problem)).await?;
+            let mut response = show(state, caller, headers, id, &asked, Some((sent, &problem))).await?;
             *response.status_mut() = problem.status;
             Ok(response)
         }
@@ -69,7 +69,7 @@ pub(super) async fn change(
         }
         Err(problem) => Err(problem),
     };
-    after(&state, &caller, &headers, id, "overview", done).await
+    after(&state, &caller, &headers, id, ("overview", Sent::Change(&typed)), done).await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -96,7 +96,7 @@ pub(super) async fn act(
     })?;
     let office = (&committed, &genealogy);
     let done = service::act(&state, &caller, office, id, action, &sent.note, Utc::now()).await;
-    after(&state, &caller, &headers, id, "overview", done.map(drop)).await
+    after(&state, &caller, &headers, id, ("overview", Sent::Button), done.map(drop)).await
 }
 
 /// `POST /recalls/{id}/snapshot`
@@ -108,7 +108,7 @@ pub(super) async fn snapshot(
     Path(id): Path<Uuid>,
 ) -> Result<Answered, Problem> {
     let done = service::take_again(&state, &caller, &genealogy, id, Utc::now()).await;
-    after(&state, &caller, &headers, id, "overview", done).await
+    after(&state, &caller, &headers, id, ("overview", Sent::Button), done).await
 }
 
 /// `POST /recalls/{id}/drill`
@@ -142,52 +142,7 @@ pub(super) async fn consignee(
     } else {
         service::consignee(&state, &caller, id, consignee, &sent.state, Utc::now()).await
     };
-    after(&state, &caller, &headers, id, "consignees", done).await
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Answers {
-    consignee: String,
-    uid: String,
-    outcome: String,
-    unit: String,
-    found: String,
-    quarantined: String,
-    returned: String,
-    replaced: String,
-    destroyed: String,
-    used_up: String,
-    not_found: String,
-    reference: String,
-    note: String,
-}
-
-impl Answers {
-    fn answer(&self, caller: &Caller) -> Result<Answer, Problem> {
-        let mut wrong = Vec::new();
-        let mut quantity = |field: &'static str, text: &str| {
-            noted::<Decimal>(&mut wrong, (field, "recalls-wrong-quantity"), text)
-        };
-        let answer = Answer {
-            found: quantity("found", &self.found),
-            quarantined: quantity("quarantined", &self.quarantined),
-            returned: quantity("returned", &self.returned),
-            replaced: quantity("replaced", &self.replaced),
-            destroyed: quantity("destroyed", &self.destroyed),
-            used_up: quantity("used_up", &self.used_up),
-            not_found: quantity("not_found", &self.not_found),
-            consignee: noted(&mut wrong, ("consignee", "recalls-wrong-consignee"), &self.consignee),
-            uid: self.uid.clone(),
-            outcome: self.outcome.clone(),
-            unit: self.unit.clone(),
-            reference: self.reference.clone(),
-            note: self.note.clone(),
-            at: None,
-        };
-        wrong_fields(caller, wrong)?;
-        Ok(answer)
-    }
+    after(&state, &caller, &headers, id, ("consignees", Sent::Button), done).await
 }
 
 /// `POST /recalls/{id}/responses`
@@ -204,7 +159,7 @@ pub(super) async fn respond(
         Ok(answer) => service::respond(&state, &caller, id, &answer, Utc::now()).await.map(drop),
         Err(problem) => Err(problem),
     };
-    after(&state, &caller, &headers, id, "responses", done).await
+    after(&state, &caller, &headers, id, ("responses", Sent::Answers(&sent)), done).await
 }
 
 /// `GET /recalls/{id}/report`

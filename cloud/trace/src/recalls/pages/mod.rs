@@ -1,6 +1,7 @@
 //! The pages of recalls: the list, beginning one, one with its tabs.
 
 mod act;
+mod forms;
 mod new;
 mod one;
 
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use super::error::RecallError;
 use super::model::{Recall, RecallPage};
 use super::rights::{RECALL_MANAGE, RECALL_READ};
-use super::{read, service};
+use super::{read, report, service};
 use crate::pages::say;
 
 /// Rows of one page.
@@ -105,7 +106,8 @@ fn shown_list<'a>(caller: &'a Caller, kind: &str, status: &str, page: &RecallPag
         ["recall", "drill"].map(|one| Tab::new(at(one, "", ""), name(texts, "kinds", one), one == kind));
     let mut states = vec![Tab::new(at(kind, "", ""), texts.t("recalls-all"), status.is_empty())];
     let all = ["draft", "active", "closed", "cancelled"];
-    states.extend(all.map(|one| Tab::new(at(kind, one, ""), name(texts, "status", one), one == status)));
+    states
+        .extend(all.map(|one| Tab::new(at(kind, one, ""), report::stands(texts, kind, one), one == status)));
     let mut columns = vec![
         Column::new("recalls-number"),
         Column::new("recalls-state"),
@@ -122,7 +124,10 @@ fn shown_list<'a>(caller: &'a Caller, kind: &str, status: &str, page: &RecallPag
     let row = |recall: &Recall| {
         let mut cells = vec![
             Cell::code(&recall.number).under(&recall.reason),
-            Cell::state(name(texts, "status", &recall.status), colour(&recall.status).trim_start()),
+            Cell::state(
+                report::stands(texts, &recall.kind, &recall.status),
+                colour(&recall.status).trim_start(),
+            ),
             Cell::text(name(texts, "severity", &recall.severity)),
             Cell::text(&recall.scope_name),
             Cell::text(say::number(texts, recall.members)),

@@ -15,8 +15,10 @@ use uuid::Uuid;
 
 use super::{maybe, name, noted, shown, wrong_fields};
 use crate::genealogy::Genealogy;
+use crate::holds::deliveries;
 use crate::holds::store::one;
-use crate::recalls::model::{SEVERITIES, Wish};
+use crate::pages::say;
+use crate::recalls::model::{Recall, SEVERITIES, Wish};
 use crate::recalls::rights::RECALL_MANAGE;
 use crate::recalls::{service, store};
 
@@ -29,18 +31,33 @@ pub(super) struct Typed {
     lot: String,
     scope: String,
     whole_lot: Option<String>,
+    delivery_only: Option<String>,
     descendants: Option<String>,
-    start_when_approved: Option<String>,
-    severity: String,
-    reason: String,
-    instructions: String,
-    owner: String,
-    target_on: String,
+    pub(super) start_when_approved: Option<String>,
+    pub(super) severity: String,
+    pub(super) reason: String,
+    pub(super) instructions: String,
+    pub(super) owner: String,
+    pub(super) target_on: String,
     company: String,
     pub(super) version: i32,
 }
 
 impl Typed {
+    /// As it stands.
+    pub(super) fn of(recall: &Recall) -> Self {
+        Self {
+            start_when_approved: recall.start_when_approved.then(String::new),
+            severity: recall.severity.clone(),
+            reason: recall.reason.clone(),
+            instructions: recall.instructions.clone(),
+            owner: recall.owner.map(|owner| owner.to_string()).unwrap_or_default(),
+            target_on: recall.target_on.map(|day| day.to_string()).unwrap_or_default(),
+            version: recall.version,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn wish(&self, caller: &Caller) -> Result<Wish, Problem> {
         let mut wrong = Vec::new();
         let wish = Wish {
@@ -48,6 +65,7 @@ impl Typed {
             uid: self.uid.clone(),
             whole_lot: self.whole_lot.is_some(),
             lot: self.lot.clone(),
+            delivery_only: self.delivery_only.is_some(),
             scope: noted(&mut wrong, ("scope", "recalls-wrong-scope"), &self.scope),
             descendants: self.descendants.is_some(),
             of: None,
@@ -64,10 +82,10 @@ impl Typed {
     }
 }
 
-/// The choices of a form.
-pub(super) struct Choices {
-    pub(super) people: Vec<(Uuid, String)>,
-    pub(super) companies: Vec<String>,
+/// The choices of the form.
+struct Choices {
+    people: Vec<(Uuid, String)>,
+    companies: Vec<String>,
 }
 
 async fn choices(state: &AppState, caller: &Caller) -> Result<Choices, Problem> {
@@ -87,6 +105,10 @@ struct NewPage<'a> {
     typed: &'a Typed,
     /// Of the scope from which it is begun.
     scope_name: String,
+    /// Of the lot from which it is begun, with how many deliveries there are of it, and where.
+    lot_name: String,
+    deliveries: usize,
+    delivered: String,
     fields: Fields<'a>,
 }
 
@@ -105,6 +127,7 @@ fn fields<'a>(caller: &'a Caller, typed: &Typed, choices: Choices, error: Option
             Input::text("uid", texts.t("recalls-uid")).value(&typed.uid).code(),
             Input::text("lot", texts.t("recalls-lot")).value(&typed.lot),
             Input::tick("whole_lot", texts.t("recalls-whole-lot"), typed.whole_lot.is_some()),
+            Input::tick("delivery_only", texts.t("recalls-delivery-only"), typed.delivery_only.is_some()),
         ]);
     } else {
         fields = fields.hidden("scope", &typed.scope);
@@ -151,8 +174,21 @@ async fn show_new(
         None => None,
     };
     let scope_name = scope_name.unwrap_or_default();
-    let view =
-        NewPage { texts: &caller.texts, typed, scope_name, fields: fields(caller, typed, choices, error) };
+    let (lot_name, deliveries) = match typed.lot.trim().parse::<Uuid>() {
+        Ok(lot) => service::ask(state, caller, async |tx| Ok(deliveries::named(tx, lot).await?))
+            .await?
+            .unwrap_or_default(),
+        Err(_) => Default::default(),
+    };
+    let view = NewPage {
+        texts: &caller.texts,
+        typed,
+        scope_name,
+        lot_name,
+        deliveries: deliveries.len(),
+        delivered: say::delivered(&caller.texts, &deliveries::by_plant(&deliveries)),
+        fields: fields(caller, typed, choices, error),
+    };
     let title = caller.t(if typed.kind == "drill" { "recalls-new-drill" } else { "recalls-new" });
     Shell::new(state, caller, title, "/recalls")
         .under("/recalls", caller.t("recalls-title"))

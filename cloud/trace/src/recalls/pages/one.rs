@@ -7,13 +7,16 @@ use axum::response::Response as Answered;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use platform::i18n::{Texts, begins};
+use platform::notify;
+use platform::settings::TENANT_MANAGE;
+use platform::web::fields::Fields;
 use platform::web::list::address;
 use platform::web::{AppState, Caller, Path, Problem, Shell, query};
 use platform::workflow::Standing;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::new::Choices;
+use super::forms::{self, Answers, Sent};
 use super::{PAGE, colour, maybe, millis, name, seconds};
 use crate::holds::store::one;
 use crate::pages::say;
@@ -21,8 +24,8 @@ use crate::pages::who::Names;
 use crate::recalls::chart::{self, Chart};
 use crate::recalls::effect::Total;
 use crate::recalls::model::{
-    Action, Consignee, KindOf, Letter, Outcome, Place, Recall, Response, ResponsePage, SEVERITIES, Status,
-    Told, UnitPage, ways,
+    Action, Consignee, KindOf, Letter, Pile, Place, Recall, Response, ResponsePage, Status, Told, UnitPage,
+    ways,
 };
 use crate::recalls::read::{self, Effectiveness, View};
 use crate::recalls::rights::{RECALL_MANAGE, RECALL_READ};
@@ -57,7 +60,12 @@ struct OnePage<'a> {
     view: View,
     /// Of whoever looks after it, and did something with it.
     names: Names,
-    choices: Choices,
+    /// The form that changes it, where that can be.
+    change: Option<Fields<'a>>,
+    /// Something is wrong with what was sent from it.
+    change_wrong: bool,
+    /// The forms of an answer, of a consignee and of one unit, where it can be entered.
+    answers: Option<(Fields<'a>, Fields<'a>)>,
     /// What the caller may do with it now.
     actions: Vec<Action>,
     /// How its approval stands, where that was asked for.
@@ -65,6 +73,9 @@ struct OnePage<'a> {
     may_manage: bool,
     units: Option<UnitPage>,
     letters: Vec<Letter>,
+    /// Whether there is a mail server, and whether the caller may set one up.
+    mails: bool,
+    may_settings: bool,
     responses: Option<ResponsePage>,
     effect: Effectiveness,
     drawn: Vec<Drawn>,
@@ -75,7 +86,7 @@ struct OnePage<'a> {
     files: String,
 }
 
-impl OnePage<'_> {
+impl<'a> OnePage<'a> {
     fn is_drill(&self) -> bool {
         self.recall.kind_of() == KindOf::Drill
     }
@@ -83,6 +94,12 @@ impl OnePage<'_> {
     /// It is approved, or looked at for that: it stays as it is.
     fn is_fixed(&self) -> bool {
         self.recall.state() == Status::Draft && self.approval.as_ref().is_some_and(approval::is_fixed)
+    }
+
+    /// Letters that are written, or will be, go nowhere.
+    fn lacks_mail(&self) -> bool {
+        let waits = self.letters.iter().any(|letter| letter.state == "waiting");
+        !self.mails && (waits || self.is_open() && !self.is_drill())
     }
 
     fn is_open(&self) -> bool {
@@ -102,6 +119,16 @@ impl OnePage<'_> {
             (true, true) => self.texts.t("recalls-unknown-anybody"),
         };
         if one.place.is_empty() { name } else { format!("{name}, {}", one.place) }
+    }
+
+    /// How much a consignee has to account for.
+    fn had(&self, id: &Uuid) -> String {
+        report::had(self.texts, &self.effect, *id)
+    }
+
+    /// How much of a pile is counted.
+    fn amount(&self, pile: &Pile) -> String {
+        report::amount(self.texts, pile)
     }
 
     fn letters_of(&self, id: &Uuid) -> Vec<&Letter> {
@@ -141,20 +168,49 @@ impl OnePage<'_> {
         places
     }
 
-    fn is_owner(&self, person: &Uuid) -> bool {
-        self.recall.owner == Some(*person)
+    /// The consignees, for whoever enters an answer.
+    fn whose(&self) -> Vec<(String, String)> {
+        let said = |one: &Consignee| {
+            (one.consignee_id.to_string(), format!("{} ({})", self.named(one), self.had(&one.consignee_id)))
+        };
+        self.view.consignees.iter().map(said).collect()
     }
 
-    fn is_severity(&self, one: &str) -> bool {
-        self.recall.severity == one
-    }
-
-    fn severities(&self) -> [&'static str; 3] {
-        SEVERITIES
-    }
-
-    fn outcomes(&self) -> &'static [Outcome] {
-        Outcome::ALL
+    /// Puts in the forms that the caller can send, with what was sent and is not right; of
+    /// what has no form here it is told above.
+    fn put_forms(&mut self, people: &[(Uuid, String)], refused: Option<(Sent<'a>, &'a Problem)>) {
+        let (sent, problem) = refused.map_or((Sent::Button, None), |(sent, problem)| (sent, Some(problem)));
+        let (texts, recall) = (self.texts, self.recall.recall_id);
+        if self.may_manage && self.tab == "overview" && self.is_open() && !self.is_fixed() {
+            let (typed, wrong) = match sent {
+                Sent::Change(typed) => (Some(typed), problem),
+                _ => (None, None),
+            };
+            let form = forms::change(texts, &self.recall, people, typed).problem(wrong);
+            self.change_wrong = form.is_wrong();
+            self.change = Some(form);
+        }
+        if self.may_manage && self.responses.is_some() && self.recall.state() == Status::Active {
+            let blank = Answers::default();
+            let (typed, wrong) = match sent {
+                Sent::Answers(typed) => (typed, problem),
+                _ => (&blank, None),
+            };
+            let (whole, unit) = match typed.is_of_unit() {
+                true => (blank.of_consignee(texts, recall, self.whose()), typed.of_unit(texts, recall)),
+                false => (typed.of_consignee(texts, recall, self.whose()), blank.of_unit(texts, recall)),
+            };
+            self.answers = Some(match typed.is_of_unit() {
+                true => (whole, unit.problem(wrong)),
+                false => (whole.problem(wrong), unit),
+            });
+        }
+        let told = match sent {
+            Sent::Change(_) => self.change.is_some(),
+            Sent::Answers(_) => self.answers.is_some(),
+            Sent::Button => false,
+        };
+        self.error = problem.filter(|_| !told);
     }
 
     /// What an answer says, in words.
@@ -186,13 +242,13 @@ pub(super) async fn show(
     headers: &HeaderMap,
     id: Uuid,
     asked: &Asked,
-    error: Option<&Problem>,
+    refused: Option<(Sent<'_>, &Problem)>,
 ) -> Result<Answered, Problem> {
     let tab = TABS.into_iter().find(|tab| *tab == asked.tab).unwrap_or(TABS[0]);
     let consignee = maybe::<Uuid>(&asked.consignee).unwrap_or_default();
     let may_manage = caller.may(&RECALL_MANAGE);
     let now = Utc::now();
-    let mut view = service::ask(state, caller, async |tx| {
+    let (mut view, people) = service::ask(state, caller, async |tx| {
         let view = read::view(tx, id).await?;
         let recall = view.recall.clone();
         let after = asked.after.as_deref();
@@ -201,6 +257,7 @@ pub(super) async fn show(
             _ => None,
         };
         let letters = if tab == "consignees" { read::letters(tx, id).await? } else { Vec::new() };
+        let mails = tab != "consignees" || notify::can_mail(state, tx).await?;
         let responses = match tab {
             "responses" => Some(read::responses(tx, id, after, PAGE).await?),
             _ => None,
@@ -228,7 +285,7 @@ pub(super) async fn show(
             .filter(|way| way.action != Action::Activate || !asked_for.as_ref().is_some_and(approval::waits))
             .map(|way| way.action)
             .collect();
-        Ok(OnePage {
+        let page = OnePage {
             texts: &caller.texts,
             zone: caller.zone,
             tab: tab.to_owned(),
@@ -236,22 +293,28 @@ pub(super) async fn show(
             recall,
             view,
             names: Names::default(),
-            choices: Choices { people, companies: Vec::new() },
+            change: None,
+            change_wrong: false,
+            answers: None,
             actions,
             approval: asked_for,
             may_manage,
             units,
             letters,
+            mails,
+            may_settings: caller.may(&TENANT_MANAGE),
             responses,
             effect,
             drawn,
             history,
             drills,
-            error,
+            error: None,
             files: String::new(),
-        })
+        };
+        Ok((page, people))
     })
     .await?;
+    view.put_forms(&people, refused);
     if tab == TABS[0] {
         view.files = state.files.panel(&caller.texts, attached::KIND, &id.to_string())?;
     }

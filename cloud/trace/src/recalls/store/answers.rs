@@ -128,7 +128,7 @@ pub async fn said(tx: &mut Tx, recall: Uuid) -> Result<Vec<Said>, Error> {
                       as "accounted!"
            from recall_responses r where tenant_id = $1 and recall_id = $2 and not void
              and not exists (select from recall_members m where m.tenant_id = $1 and m.recall_id = $2
-                               and m.key = r.key and (m.inside_of is not null or m.packs))
+                               and m.key = r.key and not m.counts)
            order by at, response_id"#,
         tenant,
         recall,

@@ -45,6 +45,9 @@ pub async fn list(tx: &mut Tx, recall: Uuid) -> Result<Vec<Consignee>, Error> {
                   (select count(*) from recall_members m
                    where m.tenant_id = $1 and m.recall_id = $2 and m.consignee_id = c.consignee_id
                      and ($3::text[] is null or m.plant = any($3))) as "labels!",
+                  (select count(*) from recall_members m
+                   where m.tenant_id = $1 and m.recall_id = $2 and m.consignee_id = c.consignee_id and m.counts
+                     and ($3::text[] is null or m.plant = any($3))) as "counted!",
                   (select count(*) from recall_letters l
                    where l.tenant_id = $1 and l.recall_id = $2 and l.consignee_id = c.consignee_id) as "letters!"
            from recall_consignees c
@@ -196,13 +199,13 @@ pub struct Goods {
     pub quantity: rust_decimal::Decimal,
 }
 
-/// What a consignee has, at most one line more than [`MOST_GOODS`].
+/// What a consignee has to account for, at most one line more than [`MOST_GOODS`].
 pub async fn goods(tx: &mut Tx, recall: Uuid, consignee: Uuid) -> Result<Vec<Goods>, Error> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Goods,
         r#"select item, document, unit, sum(quantity) as "quantity!" from recall_members
-           where tenant_id = $1 and recall_id = $2 and consignee_id = $3
+           where tenant_id = $1 and recall_id = $2 and consignee_id = $3 and counts
            group by item, document, unit order by item, document, unit limit $4"#,
         tenant,
         recall,

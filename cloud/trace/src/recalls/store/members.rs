@@ -144,23 +144,23 @@ pub async fn free(tx: &mut Tx, recall: Uuid, limit: i64) -> Result<Vec<(i64, boo
     Ok(rows.into_iter().map(|row| (row.key, row.packs)).collect())
 }
 
-/// Those of these units that are of this lot, or of this scope.
+/// Those of these units that are of these lots, or of this scope.
 pub async fn named_among(
     tx: &mut Tx,
     keys: &[i64],
-    lot: Option<Uuid>,
+    lots: &[Uuid],
     scope: Option<Uuid>,
 ) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"select key as "key!" from unnest($2::bigint[]) as key
            where exists (select from uid_registry r
-                         where r.tenant_id = $1 and r.key = key.key and r.lot_id = $3)
+                         where r.tenant_id = $1 and r.key = key.key and r.lot_id = any($3))
               or exists (select from scope_members m
                          where m.tenant_id = $1 and m.key = key.key and m.scope_id = $4)"#,
         tenant,
         keys,
-        lot,
+        lots,
         scope,
     )
     .fetch_all(tx.conn())
@@ -188,7 +188,8 @@ pub async fn piles(tx: &mut Tx, recall: Uuid) -> Result<Vec<Pile>, Error> {
     let plants = tx.plants().codes();
     sqlx::query_as!(
         Pile,
-        r#"select place, plant, unit, count(*) as "labels!", sum(quantity) as "quantity!"
+        r#"select place, plant, unit, count(*) as "labels!", count(*) filter (where counts) as "counted!",
+                  coalesce(sum(quantity) filter (where counts), 0) as "quantity!"
            from recall_members
            where tenant_id = $1 and recall_id = $2 and ($3::text[] is null or plant = any($3))
            group by place, plant, unit order by place, plant, unit"#,
@@ -209,7 +210,7 @@ pub async fn had(tx: &mut Tx, recall: Uuid) -> Result<Vec<Had>, Error> {
         Had,
         r#"select consignee_id as "consignee!", unit, sum(quantity) as "quantity!", count(*) as "labels!"
            from recall_members
-           where tenant_id = $1 and recall_id = $2 and consignee_id is not null and inside_of is null and not packs
+           where tenant_id = $1 and recall_id = $2 and consignee_id is not null and counts
              and ($3::text[] is null or plant = any($3))
            group by consignee_id, unit order by consignee_id, unit"#,
         tenant,

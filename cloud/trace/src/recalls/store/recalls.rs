@@ -62,19 +62,20 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<(), Error> {
 }
 
 /// What the snapshot found.
-pub struct Taken {
+pub struct Taken<'a> {
     pub through_batch: i64,
     pub at: DateTime<Utc>,
     pub millis: i32,
     pub members: i32,
+    pub behind: &'a [String],
 }
 
 /// Notes the snapshot.
-pub async fn snapshot_set(tx: &mut Tx, recall: Uuid, lots: &[Uuid], taken: &Taken) -> Result<(), Error> {
+pub async fn snapshot_set(tx: &mut Tx, recall: Uuid, lots: &[Uuid], taken: &Taken<'_>) -> Result<(), Error> {
     let tenant = tx.tenant();
     sqlx::query!(
         "update recalls set through_batch = $3, snapshot_at = $4, snapshot_ms = $5, members = $6, lots = $7,
-                            version = version + 1
+                            plants_behind = $8, version = version + 1
          where tenant_id = $1 and recall_id = $2",
         tenant,
         recall,
@@ -83,6 +84,7 @@ pub async fn snapshot_set(tx: &mut Tx, recall: Uuid, lots: &[Uuid], taken: &Take
         taken.millis,
         taken.members,
         lots,
+        taken.behind,
     )
     .execute(tx.conn())
     .await?;
@@ -95,7 +97,7 @@ pub async fn find(tx: &mut Tx, recall: Uuid) -> Result<Option<Recall>, Error> {
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, start_when_approved,
+                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
                 activated_at, activated_by,
                 to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and recall_id = $2",
@@ -136,7 +138,7 @@ pub async fn list(
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, start_when_approved,
+                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
                 activated_at, activated_by,
                 to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls r
@@ -163,7 +165,7 @@ pub async fn drills(tx: &mut Tx, of: Uuid) -> Result<Vec<Recall>, Error> {
     sqlx::query_as!(
         Recall,
         "select recall_id, kind, status, company, number, severity, reason, instructions, owner, scope, scope_name,
-                of_recall, through_batch, snapshot_at, snapshot_ms, members, target_on, start_when_approved,
+                of_recall, through_batch, snapshot_at, snapshot_ms, plants_behind, members, target_on, start_when_approved,
                 activated_at, activated_by,
                 to_hold, held, ended_at, ended_by, ended_note, version, created_at, created_by
          from recalls where tenant_id = $1 and of_recall = $2 order by recall_id desc limit 50",
@@ -371,13 +373,20 @@ pub async fn person_known(tx: &mut Tx, person: Uuid) -> Result<bool, Error> {
     .await
 }
 
-/// Lots by the supplier's number, at most two.
-pub async fn lots_named(tx: &mut Tx, number: &str) -> Result<Vec<Uuid>, Error> {
+/// Lots by the supplier's number, at most two: of the deliveries of one supplier's lot the first,
+/// or each.
+pub async fn lots_named(tx: &mut Tx, number: &str, each: bool) -> Result<Vec<Uuid>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
-        "select lot_id from lots where tenant_id = $1 and supplier_lot = $2 order by lot_id limit 2",
+        "select l.lot_id from lots l
+         where l.tenant_id = $1 and l.supplier_lot = $2
+           and ($3 or not exists (select from lots o
+                                  where o.tenant_id = $1 and o.supplier_lot = $2 and o.item = l.item
+                                    and o.supplier = l.supplier and o.lot_id < l.lot_id))
+         order by l.lot_id limit 2",
         tenant,
         number,
+        each,
     )
     .fetch_all(tx.conn())
     .await
@@ -409,6 +418,20 @@ pub async fn lots(tx: &mut Tx, recall: Uuid) -> Result<Vec<Uuid>, Error> {
     sqlx::query_scalar!("select lots from recalls where tenant_id = $1 and recall_id = $2", tenant, recall)
         .fetch_one(tx.conn())
         .await
+}
+
+/// A recall reaches these lots too.
+pub async fn lots_more(tx: &mut Tx, recall: Uuid, lots: &[Uuid]) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query!(
+        "update recalls set lots = lots || $3 where tenant_id = $1 and recall_id = $2",
+        tenant,
+        recall,
+        lots,
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// A recall that a search leads to.

@@ -55,6 +55,23 @@ pub async fn members(tx: &mut Tx, recall: Uuid, keys: &[i64]) -> Result<Vec<Touc
     .await
 }
 
+/// The holds of a recall that hold some of these units.
+pub async fn holds_among(tx: &mut Tx, recall: Uuid, keys: &[i64]) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select distinct m.hold_id from hold_members m
+         join holds h on h.tenant_id = $1 and h.hold_id = m.hold_id
+             and h.scope->>'what' = 'recall' and h.scope->>'recall' = $3
+         where m.tenant_id = $1 and m.key = any($2) and m.left_at is null
+         order by m.hold_id",
+        tenant,
+        keys,
+        recall.to_string(),
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
 /// These labels and all that is in them now, in however many packages: at most `limit`. Ends on
 /// a cycle.
 pub async fn with_contents(tx: &mut Tx, keys: &[i64], limit: i64) -> Result<Vec<i64>, Error> {

@@ -105,8 +105,13 @@ async fn a_recall_goes_its_way_over_the_pages() {
     assert_eq!(status, StatusCode::SEE_OTHER);
     let (_, page) = web.get(&writer, &format!("/recalls/{id}?tab=consignees")).await;
     assert!(page.contains("lakshmi@acme.example") && page.contains("2 of 3 are told."), "{page}");
+    assert!(page.contains("No mail server is set up"), "a letter that waits for ever says why: {page}");
+    assert!(!page.contains("href=\"/settings/mail\""), "who may not set one up is not sent there");
     let (_, view) = web.json(&writer, "GET", &format!("/api/v1/recalls/{id}"), Value::Null).await;
     let acme = view["consignees"][2]["consignee_id"].as_str().unwrap().to_owned();
+    // The form of answers offers what may be answered for, which is no number of labels.
+    let (_, page) = web.get(&writer, &format!("/recalls/{id}?tab=responses")).await;
+    assert!(page.contains("(1 pcs)</option>") && !page.contains("labels)</option>"), "{page}");
     let stands = format!("/recalls/{id}/consignees/{acme}");
     assert_eq!(web.form(&writer, &stands, "state=no_answer").await.0, StatusCode::SEE_OTHER);
     let said = format!("consignee={acme}&unit=pcs&found=1&returned=1");
@@ -116,12 +121,22 @@ async fn a_recall_goes_its_way_over_the_pages() {
         web.form(&writer, &responses, &format!("consignee={acme}&unit=pcs&returned=x")).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.contains("Give a number of at least 0"), "{page}");
+    for part in ["id=\"err-returned\"", "name=\"returned\" value=\"x\"", "name=\"unit\" value=\"pcs\""] {
+        assert!(page.contains(part), "what was typed stays: {part}: {page}");
+    }
+    assert!(page.contains(&format!("<option value=\"{acme}\" selected>")), "{page}");
     let (_, page) = web.get(&writer, &format!("/recalls/{id}?tab=effectiveness")).await;
     assert!(page.contains("<polyline") && page.contains("The figures as a table"), "{page}");
     let (status, _) = web.form(&writer, &format!("/recalls/{id}/drill"), "").await;
     assert_eq!(status, StatusCode::SEE_OTHER);
     let (_, page) = web.get(&writer, "/recalls?kind=drill").await;
     assert!(page.contains("DRL-"), "{page}");
+    assert!(
+        page.contains("Under way") && !page.contains("In force"),
+        "nothing of a drill is in force: {page}"
+    );
+    let (_, page) = web.get(&writer, "/recalls").await;
+    assert!(page.contains("In force") && !page.contains("Under way"), "{page}");
     assert_eq!(
         web.form(&writer, &format!("/recalls/{id}/act"), "action=close&note=Done").await.0,
         StatusCode::SEE_OTHER

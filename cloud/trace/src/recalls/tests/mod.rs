@@ -1,6 +1,7 @@
 //! Recalls on a real database, with plants that say things.
 
 mod approval;
+mod delivered;
 mod http;
 mod life;
 mod packed;

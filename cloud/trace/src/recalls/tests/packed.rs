@@ -1,5 +1,7 @@
 //! What a recall has to do with packages.
 
+use rust_decimal::Decimal;
+
 use super::*;
 use crate::explore::graph::Direction;
 use crate::explore::walk;
@@ -72,6 +74,39 @@ async fn a_recalled_package_takes_along_what_is_in_it() {
     site.settle().await;
     turn(&site).await;
     assert_eq!(site.ask(since).await, "3 4");
+}
+
+#[tokio::test]
+async fn what_was_put_into_a_recalled_package_and_taken_out_unseen_is_recalled() {
+    let mut site = site().await;
+    site.say("KOL", put("2026-01-14T09:00:00Z", &bolt(2), &package(50)));
+    site.say("KOL", put("2026-01-14T10:00:00Z", &package(50), &package(51)));
+    site.settle().await;
+    let id = begun(&site, &of(&package(51))).await;
+    acted(&site, id, Action::Activate).await.unwrap();
+    let effect = run(&site, async |tx| read::effectiveness(tx, id).await).await.unwrap();
+    assert_eq!(effect.totals.iter().map(|one| one.to_account).sum::<Decimal>(), Decimal::ONE);
+    // An offline plant puts one into the box, and takes it out; and a box with another onto the
+    // pallet, which it takes down again, emptied.
+    let other = package(52);
+    site.say("KOL", into("2026-01-20T09:00:00Z", &bolt(3), &package(50)));
+    site.say("KOL", out("2026-01-20T10:00:00Z", &bolt(3), &package(50)));
+    site.say("KOL", put("2026-01-20T11:00:00Z", &bolt(4), &other));
+    site.say("KOL", into("2026-01-20T12:00:00Z", &other, &package(51)));
+    site.say("KOL", out("2026-01-20T13:00:00Z", &other, &package(51)));
+    site.say("KOL", out("2026-01-20T14:00:00Z", &bolt(4), &other));
+    site.settle().await;
+    turn(&site).await;
+    let since =
+        "select string_agg((key % 1000)::text, ' ' order by key) from recall_members where since is not null";
+    assert_eq!(site.ask(since).await, "52 3 4");
+    assert_eq!(site.ask("select members::text from recalls").await, "6");
+    let effect = run(&site, async |tx| read::effectiveness(tx, id).await).await.unwrap();
+    let to_account: Decimal = effect.totals.iter().map(|one| one.to_account).sum();
+    assert!(to_account > Decimal::ONE, "the bolts are to be accounted for: {to_account}");
+    // They are held, by the recall or by the follower of holds.
+    let free = "select count(*)::text from recall_members where since is not null and hold_id is null";
+    assert_eq!(site.ask(free).await, "0");
 }
 
 #[tokio::test]

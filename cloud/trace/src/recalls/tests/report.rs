@@ -37,13 +37,15 @@ async fn the_report_says_what_why_where_who_and_how_much() {
     run(&site, async |tx| crate::recalls::respond::respond(tx, id, &answer, |_| Ok(()), now()).await)
         .await
         .unwrap();
-    let told = told(&site, id).await;
+    let mut told = told(&site, id).await;
+    told.view.recall.plants_behind = Some(vec!["VSK".into()]);
     let all = Arc::new(I18n::new().with_all(crate::recalls::TEXTS));
     for (lang, words) in [
         (Lang::En, ["Recall report RCL-2025-0001", "With a customer", "Accounted for", "Signatures"]),
         (Lang::Te, ["రీకాల్ నివేదిక RCL-2025-0001", "కస్టమర్ దగ్గర", "లెక్క దొరికింది", "సంతకాలు"]),
     ] {
         let texts = Texts::new(all.clone(), lang);
+        let behind = texts.t1("recalls-behind", "plants", "VSK");
         let data = report::data(&told, &texts, chrono_tz::Asia::Kolkata, "SAIF", now());
         let pages = print::text(crate::paper::TEMPLATE, &data).unwrap();
         // Words are set apart by where lines break, not by what they say.
@@ -57,9 +59,25 @@ async fn the_report_says_what_why_where_who_and_how_much() {
             "ACME",
             "SO-9",
             &bolt(2),
+            &behind,
         ]) {
             assert!(said.contains(&plain(word)), "{lang:?}: {word} in {said}");
         }
         assert!(print::pdf(crate::paper::TEMPLATE, &data).unwrap().starts_with(b"%PDF-"));
     }
+}
+
+#[tokio::test]
+async fn which_plants_were_behind_is_noted_with_the_list() {
+    let site = site().await;
+    let texts = Texts::new(Arc::new(I18n::new().with_all(crate::recalls::TEXTS)), Lang::En);
+    let says = async |seen: &'static str| {
+        site.sql(seen).await;
+        let id = begun(&site, &wish()).await;
+        report::behind(&texts, &told(&site, id).await.view.recall).unwrap()
+    };
+    let heard = "update agents set last_seen_at = timestamptz '2026-02-01 10:00+00', queued_events = 0 where kind = 'plant'";
+    assert_eq!(says(heard).await, "Every plant was connected then and had nothing waiting.");
+    let waits = "update agents set queued_events = 3 where plant_code = 'VSK'";
+    assert_eq!(says(waits).await, "These plants may have known more then: VSK.");
 }

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::*;
 use crate::recalls::model::Answer;
 use crate::recalls::read::Effectiveness;
-use crate::recalls::respond;
+use crate::recalls::{respond, store};
 
 async fn effect(site: &Site, id: Uuid) -> Effectiveness {
     run(site, async |tx| read::effectiveness(tx, id).await).await.unwrap()
@@ -109,6 +109,18 @@ async fn a_part_comes_back_with_the_unit_that_it_is_in() {
     };
     // A motor in a box; the bolt is in the motor.
     assert_eq!(of(effect(&site, id).await), [(1, Decimal::ONE, Decimal::ZERO)]);
+    // Where everything was and who has it say the same quantity, beside three labels.
+    let view = run(&site, async |tx| read::view(tx, id).await).await.unwrap();
+    let there = view.piles.iter().filter(|pile| pile.place == "customer");
+    let (labels, counted, quantity) = there.fold((0, 0, Decimal::ZERO), |sum, pile| {
+        (sum.0 + pile.labels, sum.1 + pile.counted, sum.2 + pile.quantity)
+    });
+    assert_eq!((labels, counted, quantity), (3, 1, Decimal::ONE));
+    let who = view.consignees.iter().find(|one| one.consignee_id == acme).unwrap();
+    assert_eq!((who.labels, who.counted), (3, 1));
+    let lines = run(&site, async |tx| Ok(store::consignees::goods(tx, id, acme).await?)).await.unwrap();
+    let told: Vec<_> = lines.iter().map(|line| (line.item.as_str(), line.quantity.normalize())).collect();
+    assert_eq!(told, [("MOTOR", Decimal::ONE)], "a letter names what is to come back");
     let units = run(&site, async |tx| read::units(tx, id, "customer", None, None, 10).await).await.unwrap();
     let inside: Vec<_> =
         units.units.iter().filter_map(|unit| Some((&unit.uid, unit.inside_of.as_ref()?))).collect();
@@ -170,6 +182,20 @@ async fn packed_goods_count_once_whether_they_come_back_in_their_package_or_with
     site.settle().await;
     turn(&site).await;
     assert_eq!(of(effect(&site, id).await), [(4, Decimal::from(4), Decimal::from(3))]);
+}
+
+#[tokio::test]
+async fn what_came_back_without_its_package_before_is_with_us_and_its_customer_not_told() {
+    let mut site = site().await;
+    let back = event(Stage::Return, "2026-01-20T09:00:00Z").part(&uid("KOL", "FG", 1), Role::Subject);
+    site.say("VSK", back.at("Returns-Bay"));
+    site.settle().await;
+    let id = begun(&site, &wish()).await;
+    let there = run(&site, async |tx| read::units(tx, id, "customer", None, None, 20).await).await.unwrap();
+    assert_eq!(there.units.len(), 0, "neither the motor, nor the bolt in it, nor the box that it left");
+    assert_eq!(site.ask("select code from recall_consignees where code = 'ACME'").await, "");
+    let at = "select plant || ' ' || location || ' ' || custody from uid_registry where item = 'MOTOR'";
+    assert_eq!(site.ask(at).await, "VSK Returns-Bay 1");
 }
 
 #[tokio::test]

@@ -143,6 +143,10 @@ pub struct Event {
     /// Last production date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub produced_to: Option<NaiveDate>,
+    /// Not labels from which the event only took a quantity, such as the coil that parts were
+    /// cut of: it went on, and is no suspect for what happened to them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_taken: bool,
 }
 
 /// A reading of a unit, or of a load that it was in. With `outside` alone: outside the
@@ -296,6 +300,26 @@ impl Node {
     #[must_use]
     pub fn to_json(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The tree without leaving out labels from which something was only taken; `None` where it
+    /// leaves out none.
+    #[must_use]
+    pub fn with_taken(&self) -> Option<Self> {
+        let mut tree = self.clone();
+        tree.take_all().then_some(tree)
+    }
+
+    fn take_all(&mut self) -> bool {
+        match self {
+            // Each of them, and not only the first.
+            Self::All(nodes) | Self::Any(nodes) => {
+                nodes.iter_mut().fold(false, |changed, node| node.take_all() | changed)
+            }
+            Self::Not(node) => node.take_all(),
+            Self::Event(event) => std::mem::take(&mut event.without_taken),
+            _ => false,
+        }
     }
 
     /// Whether it finds units by itself, without going through all there are.

@@ -245,6 +245,7 @@ fn event(fields: &mut Fields<'_>) -> Event {
     (event.from, event.to) = fields.times();
     event.produced_from = fields.date("produced_from");
     event.produced_to = fields.date("produced_to");
+    event.without_taken = fields.flag("without_taken");
     if event.produced_from.zip(event.produced_to).is_some_and(|(from, to)| from > to) {
         fields.tell("produced_to", "turned", "");
     }

@@ -144,3 +144,15 @@ error-scope-empty = No unit fits, so there is nothing to keep.
 error-scope-others = Somebody else made this scope; to do that, the right is needed at every plant.
 error-scope-unfinished = This scope is not whole: it is still being saved, was stopped, or failed. Its page shows how far it is.
 error-scope-state = The state that the scope is in does not allow it.
+scope-group = Group of conditions
+scope-group-mode = Fits when
+scope-group-add = Add to this group
+scope-group-remove = Remove group
+scope-field-taken = Labels from which something was only taken
+scope-taken-tick = Count labels from which something was only taken there, too
+scope-taken-too = count too
+scope-taken-hint = Such as a coil that parts were cut of: it went on, and is no suspect. Tick it in the condition to count them, too; what is saved or held is what is counted.
+scope-taken-out = { $count ->
+    [one] { $count } label from which something was only taken is not counted
+   *[other] { $count } labels from which something was only taken are not counted
+}

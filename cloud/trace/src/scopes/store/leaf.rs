@@ -31,6 +31,8 @@ pub struct Fits {
     pub to: Option<DateTime<Utc>>,
     pub produced_from: Option<NaiveDate>,
     pub produced_to: Option<NaiveDate>,
+    /// Not labels from which only a quantity was taken.
+    pub without_taken: bool,
     /// Plants that are asked for, and those whose doings the caller may know.
     pub plants: Option<Vec<String>>,
     pub own: Option<Vec<String>>,
@@ -73,6 +75,7 @@ pub async fn by_event(
              and ($13::date is null or e.production_date <= $13)
              and ($14::text[] is null or e.plant = any($14)) and ($15::text[] is null or e.plant = any($15))
              and ($16::bigint[] is null or s.key = any($16)) and s.key <> 0
+             and (not $18::boolean or s.role <> 2 or s.quantity is null)
            limit $17"#,
         tenant,
         fits.machine.as_deref(),
@@ -91,6 +94,7 @@ pub async fn by_event(
         fits.own.as_deref(),
         within,
         limit,
+        fits.without_taken,
     )
     .fetch_all(tx.conn())
     .await
@@ -129,6 +133,7 @@ pub async fn by_document(
              and ($13::date is null or e.production_date <= $13)
              and ($14::text[] is null or e.plant = any($14)) and ($15::text[] is null or e.plant = any($15))
              and ($16::bigint[] is null or s.key = any($16)) and s.key <> 0
+             and (not $20::boolean or s.role <> 2 or s.quantity is null)
            limit $17"#,
         tenant,
         fits.machine.as_deref(),
@@ -149,6 +154,7 @@ pub async fn by_document(
         limit,
         numbers,
         types,
+        fits.without_taken,
     )
     .fetch_all(tx.conn())
     .await
@@ -200,6 +206,7 @@ pub async fn turns(tx: &mut Tx, fits: &Fits, within: Option<&[i64]>, limit: i64)
              and e.occurred_at >= $6 and e.occurred_at < $7
              and ($8::text[] is null or e.plant = any($8)) and ($9::text[] is null or e.plant = any($9))
              and ($10::bigint[] is null or s.key = any($10)) and s.key <> 0
+             and (not $12::boolean or s.role <> 2 or s.quantity is null)
            order by e.occurred_at, e.agent_id, e.epoch, e.seq
            limit $11"#,
         tenant,
@@ -213,6 +220,7 @@ pub async fn turns(tx: &mut Tx, fits: &Fits, within: Option<&[i64]>, limit: i64)
         fits.own.as_deref(),
         within,
         limit,
+        fits.without_taken,
     )
     .fetch_all(tx.conn())
     .await

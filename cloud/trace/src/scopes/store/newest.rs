@@ -53,6 +53,7 @@ pub async fn by_event(
              and ($13::date is null or e.production_date <= $13)
              and ($14::text[] is null or e.plant = any($14)) and ($15::text[] is null or e.plant = any($15))
              and ($16::text is null or e.plant = $16) and s.key <> 0
+             and (not $18::boolean or s.role <> 2 or s.quantity is null)
            order by e.occurred_at desc
            limit $17"#,
         tenant,
@@ -72,6 +73,7 @@ pub async fn by_event(
         fits.own.as_deref(),
         plant,
         limit,
+        fits.without_taken,
     )
     .fetch_all(tx.conn())
     .await

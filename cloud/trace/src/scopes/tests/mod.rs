@@ -3,6 +3,7 @@
 mod oven;
 mod saving;
 mod story;
+mod taken;
 mod web;
 
 pub(super) use oven::{found, oven};

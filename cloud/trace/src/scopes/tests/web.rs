@@ -294,10 +294,29 @@ async fn the_builder_goes_from_a_link_to_a_scope_that_is_held() {
     );
     let (_, page) = web.get("/suspects/scopes").await;
     assert!(page.contains(&id), "{page}");
-    // Deeper than rows go: shown as it is, and answered.
+    // What was asked by API opens in groups, and is answered.
     let deep = json!({ "all": [{ "is": { "item": "MOTOR" } }, { "any": [{ "event": { "machine": "OVEN-1" } }, { "event": { "operator": "x" } }] }] });
     assert!(Node::parse(&deep).is_ok());
     let (status, page) =
         web.get(&format!("/suspects?criteria={}", platform::web::escaped(&deep.to_string(), b""))).await;
     assert!(status == StatusCode::OK && page.contains("2 units"), "{page}");
+    for said in ["name=\"0.kind\" value=\"item\"", "name=\"1.group\"", "name=\"1-1.kind\" value=\"handled\""]
+    {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert!(!page.contains("<script>") && !page.contains("onclick"), "a policy lets no such script run");
+    // It is kept, opened again as it is, and said in words.
+    let body = format!("name=Deep&criteria={}", platform::web::escaped(&deep.to_string(), b""));
+    let (status, _, to) = web.send("POST", "/suspects", "application/x-www-form-urlencoded", body).await;
+    assert_eq!(status, StatusCode::SEE_OTHER);
+    let (_, page) = web.get(&to).await;
+    let again = page.split("href=\"/suspects?").nth(1).unwrap().split('"').next().unwrap();
+    let again = again.replace("&amp;", "&").replace("&#38;", "&");
+    assert!(again.contains("1.group=any&1-0.kind=passed") && page.contains("one condition holds"), "{page}");
+    let (status, page) = web.get(&format!("/suspects?{again}")).await;
+    assert!(status == StatusCode::OK && page.contains("2 units"), "{page}");
+    // A group is added by a button of the form, and its first field is where one goes on.
+    let (_, page) = web.get(&format!("/suspects?{again}&add=1:group")).await;
+    assert!(page.contains("name=\"1-2.group\"") && page.contains("name=\"1-2-0.kind\""), "{page}");
+    assert_eq!(page.matches(" autofocus").count(), 1, "{page}");
 }

@@ -1,0 +1,93 @@
+//! A coil from which parts were cut at a machine: is it a suspect, too?
+
+use axum::http::StatusCode;
+use proto::v1::{Role, Stage};
+use serde_json::{Value, json};
+
+use super::web::Web;
+use crate::testing::{Say, Site, event, uid};
+
+fn coil() -> String {
+    uid("KOL", "RM", 1)
+}
+
+fn gear(number: u64) -> String {
+    uid("KOL", "FG", number)
+}
+
+/// Two gears pressed at a machine, each with 1.5 kg of a coil, and a pin used up whole.
+async fn press() -> Site {
+    let mut site = Site::new().await;
+    let mut received = event(Stage::Grn, "2025-01-19T08:00:00Z").mint(&coil(), Role::Subject, "STEEL");
+    received = received.quantity("5000", "kg");
+    received.subjects[0].container = true;
+    site.say("KOL", received);
+    let pin = uid("KOL", "RM", 2);
+    site.say("KOL", event(Stage::Grn, "2025-01-19T08:01:00Z").mint(&pin, Role::Subject, "PIN"));
+    for number in 1..=2 {
+        let at = format!("2025-01-20T0{number}:00:00Z");
+        site.say("KOL", event(Stage::Commission, &at).mint(&gear(number), Role::Subject, "GEAR"));
+        let mut pressed = event(Stage::Operation, &format!("2025-01-20T0{number}:30:00Z"))
+            .part(&gear(number), Role::Subject)
+            .part(&coil(), Role::Input)
+            .quantity("1.5", "kg");
+        if number == 1 {
+            pressed = pressed.part(&pin, Role::Input);
+        }
+        (pressed.machine, pressed.operator_id) = ("PRESS-1".into(), "op-7".into());
+        pressed.operation = "PRESS".into();
+        pressed.attempt = 1;
+        site.say("KOL", pressed);
+    }
+    site.settle().await;
+    site
+}
+
+fn units(told: &Value, of: &str) -> Vec<String> {
+    let units = told[of].as_array().unwrap().iter();
+    let mut units: Vec<String> = units.map(|unit| unit["uid"].as_str().unwrap().to_owned()).collect();
+    units.sort();
+    units
+}
+
+#[tokio::test]
+async fn what_something_was_only_taken_from_is_told_apart_and_counts_when_asked() {
+    let site = press().await;
+    let web = Web::new(&site).await;
+    let ask = async |criteria: Value| {
+        web.json("POST", "/api/v1/scopes/preview", json!({ "criteria": criteria })).await.1
+    };
+    let pin = uid("KOL", "RM", 2);
+    for place in [json!({ "machine": "PRESS-1" }), json!({ "operator": "op-7" })] {
+        // All that took part, as ever.
+        let told = ask(json!({ "event": place })).await;
+        assert_eq!((&told["total"], &told["taken_total"]), (&json!(4), &json!(0)), "{told}");
+        let mut without = place.clone();
+        without["without_taken"] = json!(true);
+        let told = ask(json!({ "event": without })).await;
+        assert_eq!(units(&told, "units"), [gear(1), gear(2), pin.clone()], "what was used up whole counts");
+        assert_eq!((&told["taken_total"], units(&told, "taken")), (&json!(1), vec![coil()]), "{told}");
+        // Something else happened to it there: it is a suspect after all.
+        let either = json!({ "any": [{ "event": without }, { "contains": { "uid": coil() } }] });
+        let told = ask(either).await;
+        assert_eq!((&told["total"], &told["taken_total"]), (&json!(4), &json!(0)), "{told}");
+    }
+    let wrong = ask(json!({ "event": { "machine": "PRESS-1", "without_taken": "yes" } })).await;
+    assert_eq!(wrong["errors"][0]["field"], "event.without_taken", "{wrong}");
+
+    // The builder leaves it out until it is ticked, and says so; what is kept is what is counted.
+    let (_, page) = web.get("/suspects?machine=PRESS-1").await;
+    assert!(page.contains("3 units") && page.contains("1 label from which"), "{page}");
+    let (_, page) = web.get("/suspects?0.kind=passed&0.machine=PRESS-1&0.taken=1&ask=1").await;
+    assert!(page.contains("4 units") && !page.contains("1 label from which"), "{page}");
+    let criteria = json!({ "all": [{ "event": { "machine": "PRESS-1", "without_taken": true } }] });
+    let wish = json!({ "name": "Pressed", "criteria": criteria });
+    let (status, kept) = web.json("POST", "/api/v1/scopes", wish).await;
+    assert_eq!((status, &kept["members"]), (StatusCode::CREATED, &json!(3)), "{kept}");
+    let hold = json!({ "scope": kept["scope_id"], "descendants": true, "reason": "crack" });
+    let (status, told) = web.json("POST", "/api/v1/holds", hold).await;
+    assert_eq!(status, StatusCode::CREATED, "{told}");
+    let coil = crate::testing::key(&coil());
+    let held = format!("select count(*)::text from hold_members where key = {coil}");
+    assert_eq!(site.ask(Box::leak(held.into_boxed_str())).await, "0", "nor is the coil held");
+}
