@@ -19,7 +19,7 @@ use crate::world::{Say, World, event};
 const TRUTH: &str = "
 with recursive e as (
     select agent_id, epoch, seq, event_id, stage, action, occurred_at as at from lifecycle_events
-    where tenant_id = $1 and stage in (14, 24, 28) and event_id <> all($2)),
+    where tenant_id = $1 and stage in (14, 24, 28, 34) and event_id <> all($2)),
 u as (
     select e.*, s.key, s.role from e
     join event_subjects s on s.tenant_id = $1 and s.agent_id = e.agent_id and s.epoch = e.epoch and s.seq = e.seq),
@@ -33,7 +33,10 @@ gone(at, key) as (
     union
     select g.at, t.content from gone g join turn t on t.package = g.key and t.goes_in and t.at <= g.at
     where not exists (select from turn o where o.content = t.content and o.at > t.at and o.at <= g.at
-                        and (o.goes_in or o.package = t.package)))
+                        and (o.goes_in or o.package = t.package))
+      and not exists (select from u r where r.stage = 34 and r.key = t.content and r.role in (0, 1)
+                        and r.at >= t.at and r.at <= g.at
+                        and not exists (select from u p where p.event_id = r.event_id and p.key = t.package)))
 select (select count(*) from (select distinct event_id, content from turn where stage = 24 and goes_in) p
         where content not in (select key from package)),
        (select count(*) from gone where key not in (select key from package))";
@@ -91,6 +94,10 @@ fn send(at: &str, subjects: &[i64], contents: &[i64]) -> Event {
     let event =
         subjects.iter().fold(event(Stage::Dispatch, at), |event, key| event.part(*key, Role::Subject));
     contents.iter().fold(event, |event, key| event.part(*key, Role::Child))
+}
+
+fn bring_back(at: &str, keys: &[i64]) -> Event {
+    keys.iter().fold(event(Stage::Return, at), |event, key| event.part(*key, Role::Subject))
 }
 
 fn correct(at: &str, of: Uuid) -> Event {
@@ -170,6 +177,40 @@ async fn goods_count_once_and_packages_never() {
 }
 
 #[tokio::test]
+async fn what_came_back_without_its_package_leaves_it_here_too() {
+    let mut world = World::new().await;
+    let units: Vec<i64> = (1..=3).map(|number| world.key("KOL", "FG", number)).collect();
+    let carton = world.key("KOL", "PK", 1);
+    for key in units.iter().chain([&carton]) {
+        world.say("KOL", event(Stage::Commission, "2025-01-10T04:00:00Z").mint(*key, "PUMP"));
+    }
+    world.say("KOL", pack("2025-01-10T05:00:00Z", carton, &units[..2], Action::Add));
+    world.say("KOL", send("2025-01-10T06:00:00Z", &[carton], &[]));
+    world.send("KOL", 5).await;
+    let office = Office::of(&world).await;
+    let none: [Uuid; 0] = [];
+    assert_eq!((told(&office, &world).await, truth(&world, &none).await), ((2, 2), (2, 2)));
+    // One comes back; the carton goes out once more with the other.
+    world.say("VSK", bring_back("2025-01-11T06:00:00Z", &units[..1]));
+    world.say("VSK", send("2025-01-12T06:00:00Z", &[carton], &[]));
+    world.send("VSK", 5).await;
+    assert_eq!((told(&office, &world).await, truth(&world, &none).await), ((2, 3), (2, 3)));
+    // One came back of which it is told only later that it was in the carton.
+    let back = world.say("VSK", bring_back("2025-01-11T07:00:00Z", &units[2..]));
+    world.send("VSK", 5).await;
+    told(&office, &world).await;
+    world.say("KOL", pack("2025-01-10T05:30:00Z", carton, &units[2..], Action::Add));
+    world.send("KOL", 5).await;
+    assert_eq!((told(&office, &world).await, truth(&world, &none).await), ((3, 4), (3, 4)));
+    office.mirrors.rebuild(&world.test.db, world.tenant, Utc::now(), |_, _| {}).await.unwrap();
+    assert_eq!(told(&office, &world).await, (3, 4), "built anew it is the same");
+    // That it came back was a mistake.
+    world.say("VSK", correct("2025-01-13T06:00:00Z", back));
+    world.send("VSK", 5).await;
+    assert_eq!((told(&office, &world).await, truth(&world, &[back]).await), ((3, 5), (3, 5)));
+}
+
+#[tokio::test]
 async fn goods_of_random_packing_are_those_of_postgres() {
     for seed in 0..4 {
         let mut world = World::new().await;
@@ -200,7 +241,12 @@ async fn goods_of_random_packing_are_those_of_postgres() {
                     let action = if rng.random_bool(0.2) { Action::Delete } else { Action::Add };
                     said.push((plant, world.say(plant, pack(&at, package, &contents, action))));
                 }
-                6..=8 => said.push((plant, world.say(plant, send(&at, &[some(&mut rng)], &[])))),
+                6..=7 => said.push((plant, world.say(plant, send(&at, &[some(&mut rng)], &[])))),
+                8 => {
+                    let mut keys = vec![some(&mut rng), some(&mut rng)];
+                    keys.dedup();
+                    said.push((plant, world.say(plant, bring_back(&at, &keys))));
+                }
                 _ if said.is_empty() => continue,
                 _ => {
                     // Once each, so that it is known what never was.

@@ -236,8 +236,7 @@ async fn page(
             Ok::<_, DbError>(store::plants(tx, caller.texts.lang).await?)
         })
         .await?;
-    let plants: Vec<(String, String)> =
-        all.into_iter().filter(|(code, ..)| may_see.has(code)).map(|(code, name, _)| (code, name)).collect();
+    let plants: Vec<(String, String)> = all.into_iter().filter(|(code, _)| may_see.has(code)).collect();
     if board == Board::Plant {
         one_plant_today(&mut asked, &plants);
     }

@@ -244,8 +244,7 @@ pub async fn view(
         })
         .await?;
     let shown = |code: &str| scope.plants.as_ref().is_none_or(|codes| codes.iter().any(|one| one == code));
-    let plants: Vec<(String, String)> =
-        all_plants.into_iter().filter(|(code, ..)| shown(code)).map(|(code, name, _)| (code, name)).collect();
+    let plants: Vec<(String, String)> = all_plants.into_iter().filter(|(code, _)| shown(code)).collect();
     let codes: Vec<String> = plants.iter().map(|(code, _)| code.clone()).collect();
     let wanted = Targets::of(targets);
     let sum = |days: &ask::Days, plant: Option<&str>| {
@@ -477,7 +476,7 @@ pub async fn set_target(
         .db
         .tx(&caller.at(&DASHBOARD_TARGETS), async |tx| {
             let there = store::plants(tx, caller.texts.lang).await.map_err(DbError::from)?;
-            if !plant.is_empty() && !there.iter().any(|(code, ..)| code == plant) {
+            if !plant.is_empty() && !there.iter().any(|(code, _)| code == plant) {
                 wrong = wrong.clone().field("plant", text("dashboard-wrong-plant"));
             }
             let (Some(kpi), true) = (kpi, wrong.errors.is_empty()) else {

@@ -181,18 +181,18 @@ pub async fn wip_units(
     .await
 }
 
-/// Codes, names for a reader of this language, and time zones of plants.
-pub async fn plants(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String, String)>, Error> {
+/// Codes of plants, and their names for a reader of this language.
+pub async fn plants(tx: &mut Tx, lang: Lang) -> Result<Vec<(String, String)>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query!(
-        r#"select code, coalesce(names ->> $2, name) as "name!", time_zone from plants
+        r#"select code, coalesce(names ->> $2, name) as "name!" from plants
            where tenant_id = $1 and deleted_at is null order by code"#,
         tenant,
         lang.code(),
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|row| (row.code, row.name, row.time_zone)).collect())
+    Ok(rows.into_iter().map(|row| (row.code, row.name)).collect())
 }
 
 /// What is known of the days of each plant at this moment.
@@ -217,7 +217,9 @@ pub async fn clocks(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Clock>, Error
              where e.tenant_id = $1 and e.plant = p.code and e.production_date is not null \
                and e.occurred_at > $2::timestamptz - interval '2 hours' and e.occurred_at <= $2 \
              order by e.occurred_at desc limit 1) e \
-         where p.tenant_id = $1 and p.deleted_at is null",
+         where p.tenant_id = $1 and p.deleted_at is null \
+           and not exists (select from shifts s \
+                           where s.tenant_id = $1 and s.plant = p.code and s.deleted_at is null)",
         tenant,
         now,
     )

@@ -20,7 +20,8 @@ pub struct Clock {
     /// ends before it begins ends on the next day.
     pub shifts: Vec<(NaiveTime, NaiveTime)>,
     /// When it last recorded something, and the production date of that. Plants know their
-    /// shifts by themselves; where the office does not, this tells of them.
+    /// shifts by themselves; where the office does not, this tells of them, and is not looked
+    /// up where it does.
     pub told: Option<(DateTime<Utc>, NaiveDate)>,
 }
 

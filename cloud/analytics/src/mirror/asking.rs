@@ -40,9 +40,9 @@ struct Ends {
 }
 
 impl Ends {
-    /// Counts one more. Pure.
+    /// Counts one more; the earlier ones are of the same origin. Pure.
     fn after(earlier: Option<Self>, origin: &Origin, now: DateTime<Utc>) -> Self {
-        let row = earlier.filter(|earlier| earlier.origin == *origin && now - earlier.at < ROW);
+        let row = earlier.filter(|earlier| now - earlier.at < ROW);
         let times = row.map_or(0, |earlier| earlier.times).saturating_add(1);
         Self { times, at: now, origin: origin.clone() }
     }

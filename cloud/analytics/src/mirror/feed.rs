@@ -142,7 +142,7 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
     for event in &step.events {
         dims.day(day(event));
     }
-    for link in step.links.iter().chain(&step.early_links) {
+    for link in step.links.iter().chain(&step.early_links).chain(&step.closed_links) {
         dims.day(day_of(link.production_date, link.occurred_at, link.occurred_offset_min));
     }
 
@@ -304,10 +304,14 @@ fn write_in(file: &mut File, step: &Step) -> Result<(), MirrorError> {
         )?;
     }
     let early: HashSet<Place> = early.into_iter().collect();
-    let place = |link: &LinkRow| (link.agent_id, link.epoch, link.seq);
+    let mut links: Vec<&LinkRow> = step.links.iter().collect();
+    links.extend(step.early_links.iter().filter(|link| early.contains(&link.place())));
+    for link in &step.closed_links {
+        if lacks(conn, dims, link)? {
+            links.push(link);
+        }
+    }
     let mut rows = conn.appender("fact_genealogy")?;
-    let late = step.early_links.iter().filter(|link| early.contains(&place(link)));
-    let links: Vec<&LinkRow> = step.links.iter().chain(late).collect();
     for link in &links {
         let agent = dims.id(Dim::Agent, 0, &link.agent_id.to_string());
         let plant = dims.id(Dim::Plant, 0, &link.plant);
@@ -507,6 +511,19 @@ fn judge_again(
     }
     conn.execute_batch("drop table judged")?;
     Ok(judged)
+}
+
+/// Whether a link is not here, though the RETURN that closed it is: one that is still to come
+/// brings it along.
+fn lacks(conn: &Connection, dims: &mut Dims, link: &LinkRow) -> duckdb::Result<bool> {
+    let agent = dims.id(Dim::Agent, 0, &link.agent_id.to_string());
+    conn.query_row(
+        "select exists (from fact_lifecycle where agent = ? and epoch = ? and seq = ?)
+            and not exists (from fact_genealogy where agent = ? and epoch = ? and seq = ?
+                                and from_key = ? and to_key = ?)",
+        params![agent, link.epoch, link.seq, agent, link.epoch, link.seq, link.from_key, link.to_key],
+        |row| row.get(0),
+    )
 }
 
 /// The units of facts that are judged again; the table is one of this program's own.

@@ -242,14 +242,15 @@ impl File {
             tracing::error!(%tenant, "the process ended within a question of this mirror");
         }
         let mut thrown = false;
+        let unfinished = mark.exists() || fed;
         if left.builds_anew() {
             tracing::error!(%tenant, "that was not the first time; this mirror is built anew");
-            settings.throw_away(tenant)?;
-            thrown = had;
         }
-        if mark.exists() || fed {
+        if unfinished {
             let doing = crash.as_ref().filter(|_| fed).map(|crash| &crash.doing);
             tracing::warn!(%tenant, ?doing, "the process ended while it opened or fed this mirror; it is built anew");
+        }
+        if left.builds_anew() || unfinished {
             settings.throw_away(tenant)?;
             thrown = had;
         }

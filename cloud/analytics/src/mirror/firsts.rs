@@ -65,13 +65,7 @@ pub fn renew(conn: &Connection, keys: &HashSet<i64>) -> duckdb::Result<BTreeSet<
     if keys.is_empty() {
         return Ok(BTreeSet::new());
     }
-    conn.execute_batch("create or replace temp table first_key (key bigint)")?;
-    let mut rows = conn.appender("first_key")?;
-    for key in keys {
-        rows.append_row(params![key])?;
-    }
-    rows.flush()?;
-    drop(rows);
+    put_keys(conn, "first_key", keys)?;
     const OWN: &str = "from unit_first where key in (select key from first_key)";
     conn.execute_batch(&format!(
         "create or replace temp table first_was as select * {OWN}; delete {OWN}; {OF_KEYS};"
@@ -90,6 +84,16 @@ pub fn renew(conn: &Connection, keys: &HashSet<i64>) -> duckdb::Result<BTreeSet<
 pub fn renew_all(conn: &Connection) -> duckdb::Result<()> {
     conn.execute_batch("delete from unit_first")?;
     conn.execute_batch(OF_ALL)
+}
+
+/// Makes a temporary table of these UIDs; its name is one of this program's own.
+pub(super) fn put_keys(conn: &Connection, table: &'static str, keys: &HashSet<i64>) -> duckdb::Result<()> {
+    conn.execute_batch(&format!("create or replace temp table {table} (key bigint)"))?;
+    let mut rows = conn.appender(table)?;
+    for key in keys {
+        rows.append_row(params![key])?;
+    }
+    rows.flush()
 }
 
 /// The days that a question answers.

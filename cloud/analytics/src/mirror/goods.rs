@@ -11,14 +11,14 @@
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::NaiveDate;
-use duckdb::{Connection, params};
+use duckdb::Connection;
 
-use super::firsts::days;
-use super::source::{LinkRow, Step};
+use super::firsts::{days, put_keys};
+use super::source::{LinkRow, RETURN, Step};
 
 /// Numbers of proto `Stage` of which `fact_packing` keeps the UIDs: KIT and PACKING put into
-/// packages and take out, DISPATCH sends away.
-pub(super) const STAGES: [i16; 3] = [14, 24, 28];
+/// packages and take out, DISPATCH sends away, RETURN brings back.
+pub(super) const STAGES: [i16; 4] = [14, 24, 28, RETURN];
 
 /// Whether an event of this stage puts into a package or takes out of it.
 pub(super) fn packs(stage: i16) -> bool {
@@ -31,7 +31,8 @@ const MAKES: [i16; 2] = [1, 2];
 /// What the events in `asked` (agent, epoch, seq, with all of an agent's moment) count. Of role
 /// 4, PARENT, is the package of a content; of actions 2 takes out; of kinds of links 1 and 2
 /// make something, of their effects 1 opens and 3 voids. A stay ends when its content is taken
-/// out of that package or put into any. What one agent says at one moment is one dispatch, though
+/// out of that package or put into any, or comes back by itself: by a RETURN (stage 34) of it, in
+/// role 0 or 1, that does not name the package. What one agent says at one moment is one dispatch, though
 /// it is in several events: long lists are cut.
 macro_rules! made {
     ($asked:literal) => {
@@ -58,7 +59,14 @@ macro_rules! made {
                                            rows between 1 following and unbounded following), 'infinity'::timestamp),
                               coalesce(min(moment) filter (where not goes_in) over (
                                            partition by content, package order by moment, agent, epoch, seq, ordinal
-                                           rows between 1 following and unbounded following), 'infinity'::timestamp))
+                                           rows between 1 following and unbounded following), 'infinity'::timestamp),
+                              coalesce((select min(b.happened_at) from fact_packing b
+                                        where b.stage = 34 and b.role in (0, 1) and not b.void
+                                          and b.key = turn.content and b.happened_at >= turn.moment
+                                          and not exists (
+                                              select 1 from fact_packing p
+                                              where p.agent = b.agent and p.epoch = b.epoch and p.seq = b.seq
+                                                and p.key = turn.package)), 'infinity'::timestamp))
                             as until
                  from turn where content in (select key from near)),
              inside(agent, epoch, seq, moment, key) as (
@@ -158,13 +166,7 @@ pub(super) fn renew(conn: &Connection, keys: &HashSet<i64>) -> duckdb::Result<BT
     if keys.is_empty() {
         return Ok(BTreeSet::new());
     }
-    conn.execute_batch("create or replace temp table goods_key (key bigint)")?;
-    let mut rows = conn.appender("goods_key")?;
-    for key in keys {
-        rows.append_row(params![key])?;
-    }
-    rows.flush()?;
-    drop(rows);
+    put_keys(conn, "goods_key", keys)?;
     conn.execute_batch(TOUCHED)?;
     let none: bool = conn.query_row("select count(*) = 0 from goods_event", [], |row| row.get(0))?;
     let mut changed = BTreeSet::new();

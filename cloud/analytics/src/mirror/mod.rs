@@ -219,11 +219,12 @@ impl Mirrors {
             {
                 tracing::error!(%tenant, %error, "this tenant's dashboards have no data");
             }
-            if let Err(MirrorError::AsideAsked { now: true }) = &opened {
-                inner.counts.ended.fetch_add(1, Ordering::Relaxed);
-            }
+            let within_question = match &opened {
+                Ok((_, found)) => found.within_question,
+                Err(error) => matches!(error, MirrorError::AsideAsked { now: true }),
+            };
+            inner.counts.ended.fetch_add(u64::from(within_question), Ordering::Relaxed);
             let (opened, found) = opened?;
-            inner.counts.ended.fetch_add(u64::from(found.within_question), Ordering::Relaxed);
             if found.thrown {
                 inner.counts.rebuilt.fetch_add(1, Ordering::Relaxed);
             }

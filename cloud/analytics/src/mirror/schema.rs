@@ -104,8 +104,8 @@ create table fact_inspection (
     lot integer not null, purchase_order integer not null, item_told boolean not null, lot_told boolean not null,
     void boolean not null
 );
--- A UID of an event that packs (KIT, PACKING) or sends away (DISPATCH), in the order of the
--- event; of a content the package that it went into or came out of.
+-- A UID of an event that packs (KIT, PACKING), sends away (DISPATCH) or brings back (RETURN), in
+-- the order of the event; of a content the package that it went into or came out of.
 create table fact_packing (
     agent integer not null, epoch integer not null, seq bigint not null, ordinal integer not null,
     happened_at timestamp not null, day date not null, plant integer not null,

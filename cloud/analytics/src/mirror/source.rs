@@ -1,6 +1,6 @@
 //! All SQL by which a mirror reads Postgres.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use platform::db::Tx;
@@ -51,6 +51,13 @@ const LINKING: [i16; 7] = [14, 17, 18, 19, 24, 30, 33];
 /// (SUBJECT, OUTPUT, PARENT).
 const PARTS: [i16; 3] = [2, 3, 5];
 const WHOLES: [i16; 3] = [1, 3, 4];
+
+/// Of a link to a package its kind, and its effects: opened, closed.
+const PACKING: i16 = 3;
+const OPENS: i16 = 1;
+const CLOSES: i16 = 2;
+/// The number of proto `Stage` that closes links to packages which it does not name.
+pub(super) const RETURN: i16 = 34;
 
 pub(super) struct Batch {
     pub batch_id: i64,
@@ -161,6 +168,14 @@ pub struct LinkRow {
     pub plant: String,
 }
 
+impl LinkRow {
+    /// Where the event stands that made it.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        (self.agent_id, self.epoch, self.seq)
+    }
+}
+
 /// What a mirror takes in at once.
 #[derive(Debug, Default)]
 pub struct Step {
@@ -190,6 +205,9 @@ pub struct Step {
     pub early: Vec<(Uuid, Place)>,
     /// See `early`.
     pub early_links: Vec<LinkRow>,
+    /// Links to packages that RETURNs of other steps closed, since they are opened here: a
+    /// RETURN that came before the packing closes it only when that is told.
+    pub closed_links: Vec<LinkRow>,
     /// Name and kind of codes.
     pub names: Names,
 }
@@ -297,6 +315,7 @@ pub async fn step(tx: &mut Tx, after: i64, (until, events): (i64, i64)) -> Resul
     .fetch_all(tx.conn())
     .await?;
     step.links = links(tx, &step.events, &step.subjects).await?;
+    returned(tx, &mut step).await?;
     let orders = sqlx::query!(
         r#"select r.agent_id as "agent_id!", r.epoch as "epoch!", r.seq as "seq!", r.type as "kind!",
                   r.number as "number!", coalesce(o.partner, '') as "partner!"
@@ -361,7 +380,7 @@ async fn corrections(tx: &mut Tx, step: &mut Step) -> Result<(), Error> {
         step.above =
             above.into_iter().map(|row| (row.event_id, (row.agent_id, row.epoch, row.seq))).collect();
         let of: Vec<Place> = step.above.iter().map(|(_, place)| *place).collect();
-        let made = links_of_corrections(tx, &of, &own).await?;
+        let made = links_under(tx, &of, &own).await?;
         step.links.extend(made);
     }
     let ids: Vec<Uuid> = step.events.iter().map(|event| event.event_id).collect();
@@ -383,14 +402,66 @@ async fn corrections(tx: &mut Tx, step: &mut Step) -> Result<(), Error> {
         step.early =
             early.into_iter().map(|row| (row.event_id, (row.agent_id, row.epoch, row.seq))).collect();
         let own: Vec<Place> = step.early.iter().map(|(_, place)| *place).collect();
-        step.early_links = links_of_corrections(tx, &of, &own).await?;
+        step.early_links = links_under(tx, &of, &own).await?;
     }
     Ok(())
 }
 
-/// The links that corrections made: they join UIDs of what is corrected, and stand under
-/// the correction's place.
-async fn links_of_corrections(tx: &mut Tx, of: &[Place], own: &[Place]) -> Result<Vec<LinkRow>, Error> {
+/// The links that RETURNs of these batches closed, and those that others closed since they are
+/// opened in these batches.
+async fn returned(tx: &mut Tx, step: &mut Step) -> Result<(), Error> {
+    let back = step.events.iter().filter(|event| event.stage == RETURN);
+    let back: Vec<Place> = back.map(EventRow::place).collect();
+    let opened = step.links.iter().filter(|link| (link.kind, link.effect) == (PACKING, OPENS));
+    let opened: BTreeSet<(i64, i64)> = opened.map(|link| (link.from_key, link.to_key)).collect();
+    let opened: Vec<(i64, i64)> = opened.into_iter().collect();
+    if !back.is_empty() {
+        let closed = links_under(tx, &back, &back).await?;
+        step.links.extend(closed);
+    }
+    let back: HashSet<Place> = back.into_iter().collect();
+    for pairs in opened.chunks(PAIRS) {
+        let closed = closed_by_returns(tx, pairs).await?;
+        let others = closed.into_iter().filter(|link| !back.contains(&link.place()));
+        step.closed_links.extend(others);
+    }
+    Ok(())
+}
+
+/// The links between these UIDs that RETURNs closed.
+async fn closed_by_returns(tx: &mut Tx, pairs: &[(i64, i64)]) -> Result<Vec<LinkRow>, Error> {
+    let tenant = tx.tenant();
+    let (froms, tos): (Vec<i64>, Vec<i64>) = pairs.iter().copied().unzip();
+    sqlx::query_as!(
+        LinkRow,
+        r#"select l.agent_id as "agent_id!", l.epoch as "epoch!", l.seq as "seq!", l.ordinal as "ordinal!",
+                  l.from_key as "from_key!", l.to_key as "to_key!", l.kind as "kind!", l.effect as "effect!",
+                  l.quantity, l.unit as "unit!", l.occurred_at as "occurred_at!",
+                  e.occurred_offset_min as "occurred_offset_min!", e.production_date, e.plant as "plant!"
+           from unnest($2::bigint[], $3::bigint[]) as p(from_key, to_key)
+           cross join lateral (
+               select * from uid_links l
+               where l.tenant_id = $1 and l.from_key = p.from_key and l.to_key = p.to_key
+                 and l.kind = $4 and l.effect = $5 offset 0) l
+           cross join lateral (
+               select * from lifecycle_events e
+               where e.tenant_id = $1 and e.agent_id = l.agent_id and e.epoch = l.epoch and e.seq = l.seq
+               offset 0) e
+           where e.stage = $6"#,
+        tenant,
+        &froms,
+        &tos,
+        PACKING,
+        CLOSES,
+        RETURN,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+/// The links that stand under some events (`own`) and lead from UIDs of others (`of`): what a
+/// correction made joins UIDs of what is corrected, and what a RETURN closed leads from its units.
+async fn links_under(tx: &mut Tx, of: &[Place], own: &[Place]) -> Result<Vec<LinkRow>, Error> {
     let tenant = tx.tenant();
     let ((agents, epochs, seqs), (by_agents, by_epochs, by_seqs)) = (columns(of), columns(own));
     sqlx::query_as!(
@@ -429,8 +500,8 @@ async fn links_of_corrections(tx: &mut Tx, of: &[Place], own: &[Place]) -> Resul
 /// Pairs of UIDs that are looked up at once.
 const PAIRS: usize = 100_000;
 
-/// The links that these events made. Links have no index by event; but both ends are among
-/// its UIDs, so each pair that could be linked is looked up by the key of its link.
+/// The links that these events made, but for what RETURNs closed. Links have no index by event;
+/// but both ends are among its UIDs, so each pair that could be linked is looked up by the key of its link.
 async fn links(tx: &mut Tx, events: &[EventRow], subjects: &[SubjectRow]) -> Result<Vec<LinkRow>, Error> {
     let tenant = tx.tenant();
     let mut of_event: HashMap<Place, (Vec<i64>, Vec<i64>)> = HashMap::new();

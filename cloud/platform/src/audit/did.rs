@@ -180,13 +180,19 @@ pub(super) fn all(texts: &Texts) -> Vec<(String, String)> {
 /// those that have it in their words. `None` where it stands for itself, as a code does.
 pub(super) fn meant(texts: &Texts, typed: &str) -> Option<Vec<String>> {
     let typed = typed.trim();
-    let all = all(texts);
-    if typed.is_empty() || all.iter().any(|(code, _)| code == typed) {
+    if typed.is_empty() {
+        return None;
+    }
+    let mut all = all(texts);
+    if all.iter().any(|(code, _)| code == typed) {
         return None;
     }
     let typed = typed.to_lowercase();
+    for (_, said) in &mut all {
+        *said = said.to_lowercase();
+    }
     let such = |fits: &dyn Fn(&str) -> bool| -> Vec<String> {
-        all.iter().filter(|(_, said)| fits(&said.to_lowercase())).map(|(code, _)| code.clone()).collect()
+        all.iter().filter(|(_, said)| fits(said)).map(|(code, _)| code.clone()).collect()
     };
     let exact = such(&|said: &str| said == typed);
     let found = if exact.is_empty() { such(&|said: &str| said.contains(&typed)) } else { exact };

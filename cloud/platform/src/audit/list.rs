@@ -11,7 +11,7 @@ use super::store::{self, Shown};
 use crate::ctx::{Cx, Plants};
 use crate::db::{Db, DbError};
 use crate::i18n::Texts;
-use crate::web::{NOT_A_PLACE, Problem, parse_place, place};
+use crate::web::{NOT_A_PLACE, Problem, parse_place, place, rows};
 
 /// Most rows of one answer.
 pub const MOST: usize = 500;
@@ -144,12 +144,7 @@ impl Asked {
     }
 
     fn limit(&self) -> Result<usize, Problem> {
-        let limit = self.limit.unwrap_or(100);
-        if (1..=MOST).contains(&limit) {
-            return Ok(limit);
-        }
-        let what = format!("{limit} is not 1 to {MOST}");
-        Err(Problem::bad_request("query.parameter", what.clone()).field("limit", what))
+        rows(self.limit, 100, MOST)
     }
 
     fn place(&self) -> Result<Option<(DateTime<Utc>, Uuid)>, Problem> {

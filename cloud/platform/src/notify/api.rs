@@ -17,7 +17,7 @@ use super::{MANAGE, pages, store};
 use crate::db::DbError;
 use crate::openapi::{Operation, group};
 use crate::outbox::{self, Channel, Filter, Listed, State as Stands};
-use crate::web::{AppState, Caller, Path, Problem, json, query};
+use crate::web::{AppState, Caller, Path, Problem, json, query, rows};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -81,15 +81,6 @@ pub(super) fn operations() -> Vec<Operation> {
 /// Most rows of one answer.
 const MOST: i64 = 200;
 
-fn limit_of(limit: Option<i64>) -> Result<i64, Problem> {
-    let limit = limit.unwrap_or(50);
-    if (1..=MOST).contains(&limit) {
-        return Ok(limit);
-    }
-    let what = format!("{limit} is not 1 to {MOST}");
-    Err(Problem::bad_request("query.parameter", what.clone()).field("limit", what))
-}
-
 // --- notices ------------------------------------------------------------------------
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -129,7 +120,7 @@ struct OneNotice {
 async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Notices>, Problem> {
     let user = caller.person()?;
     let asked = query::<Asked>(&uri)?;
-    let limit = limit_of(asked.limit)?;
+    let limit = rows(asked.limit, 50, MOST)?;
     let (mut rows, unread) = state
         .db
         .tx(&caller.cx, async |tx| {
@@ -415,7 +406,7 @@ async fn deliveries(
 ) -> Result<Json<Deliveries>, Problem> {
     caller.require(&MANAGE)?;
     let asked = query::<AskedDeliveries>(&uri)?;
-    let limit = limit_of(asked.limit)?;
+    let limit = rows(asked.limit, 50, MOST)?;
     let stands = word("state", asked.state.as_deref(), Stands::parse)?;
     let channel = word("channel", asked.channel.as_deref(), outside)?;
     let now = Utc::now();

@@ -20,8 +20,8 @@ use crate::i18n::Texts;
 use crate::outbox::{self, Channel, Filter as Wanted, Listed, State as Stands};
 use crate::people::{USER_MANAGE, clean_email, clean_name};
 use crate::web::fields::{Fields, Input};
-use crate::web::list::{Action, Cell, Column, Filter, List, Row};
-use crate::web::{AppState, Caller, Path, Problem, Shell, escaped, form, query, status_of};
+use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::{AppState, Caller, Path, Problem, Shell, form, query, status_of};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -147,7 +147,7 @@ fn list<'a>(state: &AppState, caller: &'a Caller, asked: &Asked, messages: &[Lis
         .rows(messages.iter().map(|message| row(caller, kinds, links, message)))
         .empty(texts.t("delivery-none"))
         .teaches(texts.t("delivery-none-hint"))
-        .first(asked.before.is_some().then(|| asked.path()))
+        .first(asked.before.is_some().then(|| asked.address(("before", ""))))
 }
 
 /// Kinds of messages that are no notices.
@@ -193,16 +193,10 @@ impl Asked {
         }))
     }
 
-    /// The page that asks for this; without its place in the list.
-    fn path(&self) -> String {
-        let part = |text: &str| escaped(text, b"-_.@");
-        format!(
-            "/deliveries?state={}&channel={}&kind={}&to={}",
-            part(&self.state),
-            part(&self.channel),
-            part(&self.kind),
-            part(&self.to)
-        )
+    /// The page that asks for this, without its place in the list, and for something besides.
+    fn address(&self, besides: (&str, &str)) -> String {
+        let Self { state, channel, kind, to, .. } = self;
+        address(PATH, &[("state", state), ("channel", channel), ("kind", kind), ("to", to), besides])
     }
 }
 
@@ -238,7 +232,8 @@ async fn show(
     if more {
         messages.pop();
     }
-    let next = messages.last().filter(|_| more).map(|last| format!("{}&before={}", asked.path(), last.id));
+    let next = messages.last().filter(|_| more);
+    let next = next.map(|last| asked.address(("before", &last.id.to_string())));
     let failed = typed.is_some();
     let (settings, wrong) = typed.unwrap_or((settings, Vec::new()));
     let above = Again {
@@ -284,7 +279,7 @@ async fn all_again(
         None => 0,
     };
     let asked = Asked { state: String::new(), ..asked };
-    Ok(Redirect::to(&format!("{}&replayed={count}", asked.path())))
+    Ok(Redirect::to(&asked.address(("replayed", &count.to_string()))))
 }
 
 #[derive(Debug, Deserialize)]

@@ -390,15 +390,11 @@ async fn set_times(
         Ok(times) => preferences::times_set(&state.db, &caller.cx, user, &times, Utc::now()).await,
         Err(error) => Err(error),
     };
-    match done {
-        Err(error) if error.text_key().is_some() => {
-            let told = caller.t(error.text_key().unwrap_or_default());
-            let told = Some((typed, (error.field(), told)));
-            let page = show_settings(&state, &caller, &headers, (None, told), false).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
-        done => kept(&state, &caller, &headers, done).await,
-    }
+    let Err(error) = done else { return kept(&state, &caller, &headers, Ok(())).await };
+    let Some(key) = error.text_key() else { return Err(error.into()) };
+    let told = Some((typed, (error.field(), caller.t(key))));
+    let page = show_settings(&state, &caller, &headers, (None, told), false).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
 }
 
 #[cfg(test)]

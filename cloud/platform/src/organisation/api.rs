@@ -15,7 +15,9 @@ use super::store::{self, Plant};
 use crate::db::{DbError, Tx};
 use crate::i18n::Names;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, not_modified, query};
+use crate::web::{
+    AppState, Caller, FieldError, IfMatch, Path, Problem, etag, json, not_modified, query, rows,
+};
 
 /// Most plants of one answer.
 const MOST: i64 = 200;
@@ -137,11 +139,7 @@ fn problem(caller: &Caller, error: PlantError, if_match: IfMatch) -> Problem {
 async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Page>, Problem> {
     caller.require(&PLANT_MANAGE)?;
     let asked = query::<Asked>(&uri)?;
-    let limit = asked.limit.unwrap_or(50);
-    if !(1..=MOST).contains(&limit) {
-        let detail = format!("limit: {limit} is not 1 to {MOST}");
-        return Err(Problem::bad_request("query.parameter", detail.clone()).field("limit", detail));
-    }
+    let limit = rows(asked.limit, 50, MOST)?;
     if asked.after.contains('\0') {
         let detail = "after: it is not what an answer gave as `next`";
         return Err(Problem::bad_request("query.parameter", detail).field("after", detail));

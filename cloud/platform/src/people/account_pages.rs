@@ -199,42 +199,17 @@ pub(super) fn pages(state: &AppState, caller: &Caller) -> Vec<(&'static str, Str
     seen.map(|item| (item.href, caller.t(item.label_key))).collect()
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct NewProfile {
-    name: String,
-    language: String,
-    time_zone: String,
-    date_form: String,
-    number_form: String,
-    theme: String,
-    plant: String,
-    landing: String,
-    shortcuts: String,
-}
-
 async fn set_profile(
     State(state): State<AppState>,
     caller: Caller,
     headers: HeaderMap,
-    sent: Result<Form<NewProfile>, FormRejection>,
+    sent: Result<Form<Profile>, FormRejection>,
 ) -> Result<Response, Problem> {
     let id = caller.person()?;
-    let new = form(sent)?;
-    let chosen = Lang::parse(&new.language);
+    let typed = form(sent)?;
+    let chosen = Lang::parse(&typed.language);
     let known = pages(&state, &caller);
     let known: Vec<&str> = known.iter().map(|(href, _)| *href).collect();
-    let typed = Profile {
-        name: new.name,
-        language: new.language,
-        time_zone: new.time_zone,
-        date_form: new.date_form,
-        number_form: new.number_form,
-        theme: new.theme,
-        plant: new.plant,
-        landing: new.landing,
-        shortcuts: new.shortcuts,
-    };
     let change = |profile: &mut Profile| profile.clone_from(&typed);
     let done = settings::change(&state.db, &caller.cx, id, &known, change).await.map(|_| ());
     let mut response =

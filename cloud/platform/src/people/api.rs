@@ -22,7 +22,7 @@ use super::{ROLE_MANAGE, USER_MANAGE, USER_READ, roles, service};
 use crate::ctx::Plants;
 use crate::i18n::Names;
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query};
+use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query, rows};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -243,20 +243,17 @@ fn answer(user: User) -> Response {
 async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<People>, Problem> {
     caller.require(&USER_READ)?;
     let asked = query::<After>(&uri)?;
-    let limit = asked.limit.unwrap_or(50);
-    let wrong =
-        |field: &str, what: String| Problem::bad_request("query.parameter", what.clone()).field(field, what);
-    if !(1..=MOST).contains(&limit) {
-        return Err(wrong("limit", format!("{limit} is not 1 to {MOST}")));
-    }
+    let limit = rows(asked.limit, 50, MOST)?;
     // The id has no point in it, the name may.
     let place = match asked.after.as_str() {
         "" => Some((Uuid::nil(), "")),
         text => text.split_once('.').and_then(|(id, name)| Some((id.parse().ok()?, name))),
     };
     let place = place.filter(|(_, name)| !name.contains('\0'));
-    let (id, name) =
-        place.ok_or_else(|| wrong("after", "is not what an answer gave as `next`".to_owned()))?;
+    let (id, name) = place.ok_or_else(|| {
+        let what = "is not what an answer gave as `next`";
+        Problem::bad_request("query.parameter", what).field("after", what)
+    })?;
     let part = Part::read(&asked.q, &asked.status, &asked.role)?;
     let mut users = service::part(&state.db, &caller.cx, &part, (name, id), limit + 1).await?;
     let more = i64::try_from(users.len()).is_ok_and(|count| count > limit);

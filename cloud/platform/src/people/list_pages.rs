@@ -16,6 +16,7 @@ use super::links::{self, Invitation};
 use super::model::{self, Role, Status, User};
 use super::pages::{
     Boxes, Told, Tried, chosen, givable, link_of, role_name, role_names, say, status_class, ticked,
+    ticked_of_many,
 };
 use super::part::Part;
 use super::within::By;
@@ -57,7 +58,7 @@ struct Invited {
 impl Invited {
     fn of(boxes: &Boxes) -> Self {
         let one = |name: &str| ticked(boxes, name).pop().unwrap_or_default();
-        let plants = ticked(boxes, "plant").into_iter().filter(|code| !code.is_empty()).collect();
+        let plants = ticked_of_many(boxes, "plant");
         Self { email: one("email"), name: one("name"), role: one("role"), plants }
     }
 

@@ -12,7 +12,7 @@ use super::pages::role_name;
 use super::within::Known;
 use super::{ROLE_MANAGE, Role, service};
 use crate::i18n::Texts;
-use crate::web::{AppState, Caller, NavItem, Permission, Problem, Seen, Shell, query};
+use crate::web::{Amount, AppState, Caller, NavItem, Permission, Problem, Seen, Shell, query};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new().route("/roles/matrix", get(page))
@@ -119,12 +119,9 @@ fn parts(
     }
     let held = |role: &Role, permission: &Permission| {
         let yes = role.has(permission.code);
-        let mut limits = known.limits.iter();
-        let limit = limits.find(|limit| limit.role == role.code && limit.permission == permission.code);
-        let said = |limit: &super::RoleLimit| {
-            format!("{} {}", texts.money(&limit.limit.amount), limit.limit.currency)
-        };
-        Held { yes, limit: limit.filter(|_| yes).map(said).unwrap_or_default() }
+        let limit = known.limit(&role.code, permission.code).filter(|_| yes);
+        let said = |limit: &Amount| format!("{} {}", texts.money(&limit.amount), limit.currency);
+        Held { yes, limit: limit.map(said).unwrap_or_default() }
     };
     let part = |code: &'static str| {
         let title = title(texts, nav, code);

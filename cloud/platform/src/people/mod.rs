@@ -46,8 +46,8 @@ pub use links::{
 };
 pub use model::{ADMIN, BUILT_IN, Given, Role, RoleLimit, Status, User};
 pub(crate) use model::{browser_text, email as clean_email, name as clean_name};
-pub(crate) use pages::role_name;
 pub use pages::router;
+pub(crate) use pages::{role_name, ticked, ticked_of_many};
 pub use password::Weakness;
 pub use provider::{Providers, reseal as reseal_provider};
 pub use roles::{RoleUses, limit_set, limits};

@@ -233,8 +233,17 @@ pub(super) async fn done_or_told(
 /// Pairs of a form with a box for each choice.
 pub(super) type Boxes = Vec<(String, String)>;
 
-pub(super) fn ticked(boxes: &Boxes, name: &str) -> Vec<String> {
+/// What was sent under this name.
+pub(crate) fn ticked(boxes: &[(String, String)], name: &str) -> Vec<String> {
     boxes.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+}
+
+/// What was chosen of several, which send an empty value beside it. Where single boxes stand
+/// an empty value is a mistake to be told: without it, no plant would become all.
+pub(crate) fn ticked_of_many(boxes: &[(String, String)], name: &str) -> Vec<String> {
+    let mut all = ticked(boxes, name);
+    all.retain(|value| !value.is_empty());
+    all
 }
 
 /// The plants that were ticked; none is all.

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::error::PeopleError;
-use super::model::{self, ADMIN, Role, RoleLimit};
+use super::model::{self, ADMIN, Role};
 use super::pages::{Boxes, Tried, role_name, say, ticked, version};
 use super::within::{By, Known};
 use super::{ROLE_MANAGE, roles, service};
@@ -163,22 +163,18 @@ impl Roles<'_> {
             .wrong(wrong.iter().map(|(field, told)| (field, told)))
     }
 
-    fn limit(&self, role: &Role, permission: &Permission) -> Option<&Amount> {
-        let own = |limit: &&RoleLimit| limit.role == role.code && limit.permission == permission.code;
-        self.known.limits.iter().find(own).map(|limit| &limit.limit)
-    }
-
     /// The permissions of a role whose documents have an amount, and up to which the
     /// role has each; those that whoever looks can change.
     fn limited(&self, role: &Role) -> Vec<(Permission, Option<&Amount>)> {
         let held = self.permissions.iter().filter(|known| known.has_amount && role.has(known.code));
         let may = held.filter(|permission| self.may_change(role, permission));
-        may.map(|permission| (*permission, self.limit(role, permission))).collect()
+        may.map(|permission| (*permission, self.known.limit(&role.code, permission.code))).collect()
     }
 
     /// Whether whoever looks can give a role this permission, or take it away.
     fn may_change(&self, role: &Role, permission: &Permission) -> bool {
-        self.by.holds([roles::limited(permission.code, self.limit(role, permission))]).is_ok()
+        let limit = self.known.limit(&role.code, permission.code);
+        self.by.holds([roles::limited(permission.code, limit)]).is_ok()
     }
 
     /// Whether whoever looks may all that a role may.

@@ -2,6 +2,7 @@
 //! theme, the plant in focus, and the page that follows signing in.
 
 use chrono_tz::Tz;
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,8 +13,9 @@ use crate::ctx::{Cx, Plants};
 use crate::db::Db;
 use crate::i18n::Lang;
 
-/// A person's own settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A person's own settings, as they are kept and as a form sends them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct Profile {
     /// For people.
     pub name: String,

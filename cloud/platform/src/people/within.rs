@@ -9,7 +9,7 @@ use super::store;
 use crate::ctx::{Cx, Plants};
 use crate::db::Tx;
 use crate::i18n::{Texts, Value};
-use crate::web::{AppState, Caller, EVERY, Grant, Permission, Problem, Rights, beyond};
+use crate::web::{Amount, AppState, Caller, EVERY, Grant, Permission, Problem, Rights, beyond};
 
 /// Rights that are named in an error, at most.
 const NAMED: usize = 5;
@@ -140,6 +140,12 @@ impl Known {
             plants: plants.clone(),
             limits: own.map(|limit| (limit.permission.clone(), limit.limit.clone())).collect(),
         }
+    }
+
+    /// Up to which amount a role has a permission; `None` where it has no limit.
+    pub(super) fn limit(&self, role: &str, permission: &str) -> Option<&Amount> {
+        let own = |limit: &&RoleLimit| limit.role == role && limit.permission == permission;
+        self.limits.iter().find(own).map(|limit| &limit.limit)
     }
 
     /// What these roles are.

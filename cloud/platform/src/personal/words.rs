@@ -100,10 +100,7 @@ impl Words<'_> {
                 let role = self.roles.iter().find(|role| role.code == text);
                 return role.map_or_else(|| text.to_owned(), |role| role_name(texts, role));
             }
-            "language" => {
-                let lang = Lang::ALL.into_iter().find(|lang| lang.code() == text);
-                return lang.map_or_else(|| text.to_owned(), |lang| lang.own_name().to_owned());
-            }
+            "language" => return Lang::parse(text).map_or(text, |lang| lang.own_name()).to_owned(),
             _ => {}
         }
         match DateTime::parse_from_rfc3339(text) {

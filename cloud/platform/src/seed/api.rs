@@ -276,18 +276,19 @@ async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result
             return Err(Problem::bad_request("query.parameter", detail.clone()).field(field, detail));
         }
     }
-    let limit = i64::try_from(crate::web::rows(query.limit, 100, MOST_ROWS)?).unwrap_or(500);
+    let limit = crate::web::rows(query.limit, 100, MOST_ROWS)?;
+    let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let (version, mut found) = state
         .db
         .tx(&caller.at(&REFERENCE_READ), async |tx| {
             let version = reference::version(tx).await?;
             Ok::<_, crate::db::DbError>((
                 version,
-                reference::rows(tx, &query.kind, &query.after, limit + 1).await?,
+                reference::rows(tx, &query.kind, &query.after, want).await?,
             ))
         })
         .await?;
-    let more = i64::try_from(found.len()).is_ok_and(|count| count > limit);
+    let more = found.len() > limit;
     if more {
         found.pop();
     }

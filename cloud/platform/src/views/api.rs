@@ -14,7 +14,7 @@ use super::store::{self, View};
 use super::{Keep, service};
 use crate::db::{DbError, Tx};
 use crate::openapi::{Operation, group};
-use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query};
+use crate::web::{AppState, Caller, IfMatch, Path, Problem, etag, json, not_modified, query, rows};
 
 /// Most views of one answer.
 const MOST: i64 = 200;
@@ -182,11 +182,7 @@ struct Body {
 /// `GET /api/v1/views?list=&after=&limit=`
 async fn list(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Page>, Problem> {
     let asked = query::<Asked>(&uri)?;
-    let limit = asked.limit.unwrap_or(50);
-    if !(1..=MOST).contains(&limit) {
-        let detail = format!("limit: {limit} is not 1 to {MOST}");
-        return Err(Problem::bad_request("query.parameter", detail.clone()).field("limit", detail));
-    }
+    let limit = rows(asked.limit, 50, MOST)?;
     if asked.list.contains('\0') {
         let detail = "list: it is the name of none";
         return Err(Problem::bad_request("query.parameter", detail).field("list", detail));

@@ -12,9 +12,9 @@ use crate::i18n::Texts;
 
 /// What an answer depends on, kept from the request.
 pub(super) struct Asker {
-    page: bool,
     headers: HeaderMap,
-    /// By what it is found out who reads the page: address, headers, connection.
+    /// Of who is answered with a page, by what it is found out who reads it: address,
+    /// headers, connection.
     seen: Option<Parts>,
 }
 
@@ -36,7 +36,7 @@ impl Asker {
             parts.extensions = request.extensions().clone();
             parts
         });
-        Self { page, headers, seen }
+        Self { headers, seen }
     }
 
     /// Who is signed in, where the frame belongs around an error: of what somebody asked
@@ -126,7 +126,7 @@ pub(super) async fn present(
     });
     let page = if let Some(Html(framed)) = framed {
         Some(framed)
-    } else if asker.page {
+    } else if asker.seen.is_some() {
         let page = ErrorPage {
             title,
             status: problem.status.as_u16(),

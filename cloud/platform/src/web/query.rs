@@ -1,5 +1,7 @@
 //! Query strings, forms and JSON, with their mistakes told.
 
+use std::fmt::Display;
+
 use axum::Json;
 use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::extract::{Form, Query};
@@ -51,9 +53,12 @@ pub fn form<T>(sent: Result<Form<T>, FormRejection>) -> Result<T, Problem> {
 ///
 /// # Errors
 /// 400 `query.parameter` for less than one, and for more than `most`.
-pub fn rows(asked: Option<usize>, usual: usize, most: usize) -> Result<usize, Problem> {
+pub fn rows<N>(asked: Option<N>, usual: N, most: N) -> Result<N, Problem>
+where
+    N: Copy + PartialOrd + Display + From<u8> + Send + Sync + 'static,
+{
     let limit = asked.unwrap_or(usual);
-    if (1..=most).contains(&limit) {
+    if (N::from(1)..=most).contains(&limit) {
         return Ok(limit);
     }
     let what = format!("{limit} is not 1 to {most}");

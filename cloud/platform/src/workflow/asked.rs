@@ -20,7 +20,7 @@ use super::store::definitions::Written;
 use super::store::people::{self, Holder};
 use super::subject::Subjects;
 use crate::db::{DbError, Tx};
-use crate::web::{Rights, limits};
+use crate::web::limits;
 
 /// Most people who are told, as the holders of a role, that something waits for them; those
 /// who have a seat of their own all are.
@@ -166,7 +166,7 @@ pub struct Here {
 /// it is beyond their limit.
 fn here(holder: &Holder, place: &Place) -> Result<Here, Refusal> {
     let plant = place.plant.as_deref();
-    let rights = Rights::of_grants(holder.held.iter().map(|held| held.grant.clone()));
+    let rights = holder.rights();
     let decides = match plant {
         Some(plant) => rights.has_at(&DECIDE, plant),
         None => rights.has_everywhere(&DECIDE),

@@ -19,25 +19,34 @@ pub(super) async fn depth(tx: &mut Tx) -> Result<i16, DbError> {
     Ok(cause::depth(tx).await?)
 }
 
-/// From here on what the transaction does is at least so far; answers how far it was.
+/// From here on what the transaction does is at least so far; answers how far it was, if
+/// that is another.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn carry(tx: &mut Tx, depth: i16) -> Result<i16, DbError> {
-    let before = self::depth(tx).await?;
-    if depth > before {
-        cause::set(tx, depth).await?;
+pub async fn carry(tx: &mut Tx, depth: i16) -> Result<Option<i16>, DbError> {
+    // Nearly everything is a person's act, and nothing is nearer: no need to ask how far it was.
+    if depth == 0 {
+        return Ok(None);
     }
-    Ok(before)
+    let before = self::depth(tx).await?;
+    if depth <= before {
+        return Ok(None);
+    }
+    cause::set(tx, depth).await?;
+    Ok(Some(before))
 }
 
-/// Goes on as far as it was before [`carry`].
-pub(super) async fn back(tx: &mut Tx, before: i16) -> Result<(), DbError> {
-    Ok(cause::set(tx, before).await?)
+/// Goes on as far as it was before [`carry`], which answered that.
+pub(super) async fn back(tx: &mut Tx, before: Option<i16>) -> Result<(), DbError> {
+    if let Some(before) = before {
+        cause::set(tx, before).await?;
+    }
+    Ok(())
 }
 
 /// [`carry`], as far as an instance is.
-pub(super) async fn carry_of(tx: &mut Tx, instance: Uuid) -> Result<i16, DbError> {
+pub(super) async fn carry_of(tx: &mut Tx, instance: Uuid) -> Result<Option<i16>, DbError> {
     let depth = cause::of_instance(tx, instance).await?;
     carry(tx, depth).await
 }

@@ -130,7 +130,8 @@ pub async fn discard(tx: &mut Tx, id: Uuid, version: Option<i32>) -> Result<(), 
 }
 
 /// Puts a draft into force in place of the revision before. What runs goes on by
-/// the revision that it began with.
+/// the revision that it began with. Unless one is `sure`, a draft by which documents would
+/// get stuck is not published: those of its stages are the answer then.
 ///
 /// # Errors
 /// [`Unwritten`].
@@ -139,16 +140,26 @@ pub async fn publish(
     subjects: &Subjects,
     id: Uuid,
     version: Option<i32>,
+    sure: bool,
     now: DateTime<Utc>,
-) -> Result<(), Unwritten> {
+) -> Result<Vec<Short>, Unwritten> {
     let written = definitions::find(tx, id, true).await?.ok_or(WorkflowError::NotFound)?;
     let definition = check(tx, subjects, &written.source).await?.map_err(Unwritten::Mistakes)?;
     if written.revision.state != "draft" {
         return Err(WorkflowError::NotDraft.into());
     }
-    let plant = written.revision.plant.as_deref();
-    definitions::retire(tx, &written.revision.workflow, plant).await?;
     let version = version.unwrap_or(written.revision.version);
+    if version != written.revision.version {
+        return Err(WorkflowError::Stale.into());
+    }
+    let plant = written.revision.plant.as_deref();
+    if !sure {
+        let short = short(tx, &definition, plant, now).await?;
+        if !short.is_empty() {
+            return Ok(short);
+        }
+    }
+    definitions::retire(tx, &written.revision.workflow, plant).await?;
     if !definitions::publish(tx, id, version, &definition.people(), now).await? {
         return Err(WorkflowError::Stale.into());
     }
@@ -157,7 +168,7 @@ pub async fn publish(
         "workflow": written.revision.workflow, "plant": plant, "revision": written.revision.revision,
     });
     note(tx, "workflow.publish", id, None, after).await?;
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// Takes a published workflow out of force; what runs goes on.
@@ -311,7 +322,7 @@ pub struct Short {
 ///
 /// # Errors
 /// The database.
-pub async fn short(
+async fn short(
     tx: &mut Tx,
     definition: &Definition,
     plant: Option<&str>,

@@ -10,10 +10,10 @@ use super::run::text;
 use super::store::people::{self, Delegation};
 use super::tell;
 use crate::audit::{self, Entry};
+use crate::ctx::Plants;
 use crate::db::{DbError, Tx};
 use crate::i18n::zone;
 use crate::notify::{self, Kind, Notice, To};
-use crate::web::Rights;
 
 /// Longest time that somebody stands in.
 pub const LONGEST: TimeDelta = TimeDelta::days(366);
@@ -57,8 +57,7 @@ pub async fn create(tx: &mut Tx, new: &New<'_>, now: DateTime<Utc>) -> Result<De
     // nothing would ever come to them, and nobody would notice.
     let decides = |who: Uuid| {
         let found = active.iter().find(|holder| holder.user_id == who);
-        let grants = found.into_iter().flat_map(|holder| holder.held.iter().map(|held| held.grant.clone()));
-        Rights::of_grants(grants).plants(&DECIDE)
+        found.map_or_else(Plants::none, |holder| holder.rights().plants(&DECIDE))
     };
     let (own, theirs) = (decides(new.person), decides(new.delegate));
     if theirs.is_none() || (!own.is_none() && !own.meets(&theirs)) {

@@ -201,7 +201,7 @@ pub async fn hear(
         }
         return Ok(0);
     }
-    cause::carry(tx, depth + 1).await?;
+    let before = cause::carry(tx, depth + 1).await?;
     let mut started = 0;
     for trigger in armed {
         let within_hour = triggers::within_hour(tx, trigger.trigger_id, now).await?;
@@ -229,7 +229,7 @@ pub async fn hear(
         }
         settle(tx, &trigger, fired, trigger.next_at, now).await?;
     }
-    cause::back(tx, depth).await?;
+    cause::back(tx, before).await?;
     Ok(started)
 }
 

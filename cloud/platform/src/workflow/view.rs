@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::definition::{Approver, Definition, Mistake, Rule, Stage};
+use super::detail::{Detail, DetailColumn};
 use super::model::{State, Who};
 use super::store::definitions::{self, Called};
 use super::store::people;
 use crate::db::{DbError, Tx};
 use crate::i18n::{Names, Texts, Value};
+use crate::web::list::{Cell, Column, List, Row};
 
 /// Roles by code: the tenant's name for it, also by language, and whether it is a built-in
 /// one.
@@ -142,6 +144,18 @@ pub(super) fn mistake(texts: &Texts, mistake: &Mistake) -> String {
     };
     let values: Vec<(&str, Value<'_>)> = mistake.values.iter().map(said).collect();
     texts.with(&format!("workflow-wrong-{}", mistake.key), &values)
+}
+
+/// What a document asks for line by line; `None` where it has no lines.
+pub(super) fn lines<'a>(texts: &'a Texts, detail: &Detail) -> Option<List<'a>> {
+    let columns = detail.columns.iter().map(|one| Column::new(one.label).is_number(one.number));
+    let cell = |(text, column): (&String, &DetailColumn)| {
+        let number = column.number.then(|| text.parse().ok()).flatten();
+        Cell::text(number.map_or_else(|| text.clone(), |number| texts.quantity(&number)))
+    };
+    let row = |line: &Vec<String>| Row::new(line.iter().zip(&detail.columns).map(cell));
+    let list = List::new(texts, "").columns(columns).rows(detail.lines.iter().map(row));
+    (!detail.lines.is_empty()).then_some(list)
 }
 
 /// The colour of a state.

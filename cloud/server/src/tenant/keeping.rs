@@ -25,24 +25,52 @@ fn told(manifest: &Manifest) -> String {
     format!("{} tables, {rows} rows", manifest.tables.len())
 }
 
-pub(super) async fn backup(
+/// What is written of a tenant.
+#[derive(Clone, Copy)]
+enum Kind {
+    Backup,
+    Export,
+}
+
+/// Writes it, with progress; answers what is told of it.
+async fn written(
     config: &Config,
     db: &Db,
     who: &Who,
     (code, file): (&str, Option<PathBuf>),
-) -> anyhow::Result<()> {
+    kind: Kind,
+) -> anyhow::Result<String> {
+    let (action, ending) = match kind {
+        Kind::Backup => ("tenant.backup", "twbackup"),
+        Kind::Export => ("tenant.export", "zip"),
+    };
     let tenant = tenant(db, code).await?;
-    let file = named(code, file, "twbackup");
+    let file = named(code, file, ending);
     let files = config.files(modules::attached())?;
+    let depot = Some(files.depot()?);
     let mut progress = Progress::new();
     let mut watch = progress.watch();
-    let depot = Some(files.depot()?);
-    let work = tenancy::backup::backup(db, tenant.id, &file, depot, Utc::now(), &mut watch);
-    let act = Act::of_file("tenant.backup", &tenant, &file);
-    let done = noted(db, who, act, async { Ok(work.await?) }).await;
+    let act = Act::of_file(action, &tenant, &file);
+    let work = async {
+        let now = Utc::now();
+        Ok(match kind {
+            Kind::Backup => tenancy::backup::backup(db, tenant.id, &file, depot, now, &mut watch).await?,
+            Kind::Export => tenancy::backup::export(db, tenant.id, &file, depot, now, &mut watch).await?,
+        })
+    };
+    let done = noted(db, who, act, work).await;
     drop(watch);
     progress.end();
-    println!("{}: {} of {code}", file.display(), told(&done?));
+    Ok(format!("{}: {} of {code}", file.display(), told(&done?)))
+}
+
+pub(super) async fn backup(
+    config: &Config,
+    db: &Db,
+    who: &Who,
+    what: (&str, Option<PathBuf>),
+) -> anyhow::Result<()> {
+    println!("{}", written(config, db, who, what, Kind::Backup).await?);
     println!("It holds secrets and personal data. To put it back elsewhere, take the keys of secrets along.");
     Ok(())
 }
@@ -51,20 +79,9 @@ pub(super) async fn export(
     config: &Config,
     db: &Db,
     who: &Who,
-    (code, file): (&str, Option<PathBuf>),
+    what: (&str, Option<PathBuf>),
 ) -> anyhow::Result<()> {
-    let tenant = tenant(db, code).await?;
-    let file = named(code, file, "zip");
-    let files = config.files(modules::attached())?;
-    let mut progress = Progress::new();
-    let mut watch = progress.watch();
-    let depot = Some(files.depot()?);
-    let work = tenancy::backup::export(db, tenant.id, &file, depot, Utc::now(), &mut watch);
-    let act = Act::of_file("tenant.export", &tenant, &file);
-    let done = noted(db, who, act, async { Ok(work.await?) }).await;
-    drop(watch);
-    progress.end();
-    println!("{}: {} of {code}, without what is secret", file.display(), told(&done?));
+    println!("{}, without what is secret", written(config, db, who, what, Kind::Export).await?);
     Ok(())
 }
 

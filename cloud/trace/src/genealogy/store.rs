@@ -278,16 +278,23 @@ pub async fn touched_after(tx: &mut Tx, after: i64, limit: i64) -> Result<Option
     )
     .fetch_all(tx.conn())
     .await?;
-    keys.extend(left_after(tx, after, through).await?);
-    keys.extend(corrected_after(tx, after, through).await?);
+    keys.extend(unnamed_after(tx, after, through).await?);
     keys.sort_unstable();
     keys.dedup();
     Ok(Some((through, keys)))
 }
 
+/// UIDs that the batches after `after` and up to `through` are about, though their events do not
+/// name them: packages that something left, and what corrections are about. One may come twice.
+pub async fn unnamed_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
+    let mut keys = left_after(tx, after, through).await?;
+    keys.extend(corrected_after(tx, after, through).await?);
+    Ok(keys)
+}
+
 /// Packages that something left by coming back without them, in the batches after `after` and up
 /// to `through`: the events do not name them.
-pub async fn left_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
+async fn left_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"select distinct l.to_key as "key!"
@@ -310,7 +317,7 @@ pub async fn left_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64
 
 /// UIDs of events that corrections in the batches after `after` and up to `through` are
 /// about, and packages that something left by one of those. A correction need not name them itself.
-pub async fn corrected_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
+async fn corrected_after(tx: &mut Tx, after: i64, through: i64) -> Result<Vec<i64>, Error> {
     let tenant = tx.tenant();
     sqlx::query_scalar!(
         r#"with recursive up(event_id) as (

@@ -52,19 +52,27 @@ pub(crate) async fn of(tx: &mut Tx, lot: Uuid) -> Result<Vec<Delivery>, Error> {
     Ok(found.into_iter().map(delivery).collect())
 }
 
-/// The supplier's number of a lot, or its id where it has none, and its deliveries; `None` of one
-/// of which nothing is, or was, at the caller's plants.
+/// The supplier's number of a lot, or its id where it has none; `None` of one of which nothing is,
+/// or was, at the caller's plants.
 ///
 /// # Errors
 /// The database.
-pub(crate) async fn named(tx: &mut Tx, lot: Uuid) -> Result<Option<(String, Vec<Delivery>)>, Error> {
+pub(crate) async fn name(tx: &mut Tx, lot: Uuid) -> Result<Option<String>, Error> {
     if let Some(plants) = tx.plants().codes()
         && !scope::lot_seen(tx, lot, &plants).await?
     {
         return Ok(None);
     }
     let Some(found) = label::lots(tx, &[lot]).await?.pop() else { return Ok(None) };
-    let name = if found.supplier_lot.is_empty() { lot.to_string() } else { found.supplier_lot };
+    Ok(Some(if found.supplier_lot.is_empty() { lot.to_string() } else { found.supplier_lot }))
+}
+
+/// The [`name`] of a lot, and its deliveries.
+///
+/// # Errors
+/// The database.
+pub(crate) async fn named(tx: &mut Tx, lot: Uuid) -> Result<Option<(String, Vec<Delivery>)>, Error> {
+    let Some(name) = name(tx, lot).await? else { return Ok(None) };
     Ok(Some((name, of(tx, lot).await?)))
 }
 

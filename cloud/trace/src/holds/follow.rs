@@ -119,10 +119,9 @@ pub async fn step_in(
     let tenant: Option<TenantCode> = label::tenant_code(tx).await?.and_then(|code| code.parse().ok());
     let mut told = Told::default();
     let mut touched = store::touched(tx, &ranges).await?;
-    // A correction may put back a link that was undone, and name nobody.
-    touched.extend(links::corrected_after(tx, from, last).await?);
-    // Nor does what came back name the package that it left.
-    touched.extend(links::left_after(tx, from, last).await?);
+    // A correction may put back a link that was undone, and name nobody; nor does what came back
+    // name the package that it left.
+    touched.extend(links::unnamed_after(tx, from, last).await?);
     touched.sort_unstable();
     touched.dedup();
     let genealogy = genealogy.beside(tx.tenant());
@@ -270,7 +269,10 @@ pub(super) async fn grow(
     let plants = super::store::plants(tx, tenant, &changed).await?;
     audit::record_at(tx, &plants, entry).await?;
     if !grown.joined.is_empty() {
-        let plants = super::store::plants(tx, tenant, &grown.joined).await?;
+        let plants = match grown.left.is_empty() {
+            true => plants,
+            false => super::store::plants(tx, tenant, &grown.joined).await?,
+        };
         let told = notice(hold_id, &hold.reason, grown.joined.len()).at(plants);
         notify::tell(tx, &HOLD_GREW, &told, now).await?;
     }

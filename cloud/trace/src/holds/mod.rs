@@ -422,10 +422,7 @@ fn notice(hold_id: Uuid, reason: &str, labels: usize) -> Notice {
 
 pub(crate) use store::notes_insert;
 
-/// The labels of a lot, for scopes.
-pub(crate) use store::of_lot;
-
-/// The labels of lots, for recalls.
+/// The labels of lots, for recalls and scopes.
 pub(crate) use store::lots::labels as of_lots;
 
 /// The labels of a hold, for what tests its plan.

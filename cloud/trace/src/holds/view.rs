@@ -303,8 +303,7 @@ async fn asked(tx: &mut Tx, scope: &serde_json::Value, lots: &[Uuid]) -> Result<
             asked.uid = Some(asked.name.clone());
         }
         Ok(Scope::Lot { lot, .. }) => {
-            let named = deliveries::named(tx, lot).await?;
-            asked.name = named.map_or_else(|| lot.to_string(), |(name, _)| name);
+            asked.name = deliveries::name(tx, lot).await?.unwrap_or_else(|| lot.to_string());
             (asked.id, asked.deliveries) = (Some(lot), lots.len());
         }
         Ok(Scope::Scope { scope, .. }) => {

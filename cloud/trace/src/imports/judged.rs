@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,8 @@ use platform::web::{csv_line, harmless};
 use uid::Key;
 
 use super::Mistake;
-use super::order::{Births, Place, sort};
-use super::read::Next;
+use super::order::{Births, Place};
+use super::read::{Next, Rows};
 use super::row::{Ground, judge};
 use super::service::{BUFFER, End, ImportError, MOST_MISTAKES, ROWS, Report, Resume, Wish, of_file, rows_of};
 
@@ -99,6 +99,12 @@ impl Errors {
     }
 }
 
+/// Tells how far the file is read; whether that is to stop here.
+fn stops<R: BufRead>(rows: &Rows<R>, table: &str, watch: &mut Watch<'_>) -> bool {
+    let (place, length) = rows.place();
+    watch(&At::Bytes { table: table.into(), bytes: place + length }) == ControlFlow::Break(())
+}
+
 /// The labels that are born in a file; `None` when it was told to stop.
 fn births(wish: &Wish, ground: &Ground, watch: &mut Watch<'_>) -> Result<Option<Births>, ImportError> {
     let mut births = Births::new(ground.tenant);
@@ -111,12 +117,8 @@ fn births(wish: &Wish, ground: &Ground, watch: &mut Watch<'_>) -> Result<Option<
             Next::Row(raw) => births.add(&raw),
         }
         read += 1;
-        if read.is_multiple_of(ROWS) {
-            let (place, length) = rows.place();
-            let at = At::Bytes { table: "births".into(), bytes: place + length };
-            if watch(&at) == ControlFlow::Break(()) {
-                return Ok(None);
-            }
+        if read.is_multiple_of(ROWS) && stops(&rows, "births", watch) {
+            return Ok(None);
         }
     }
 }
@@ -187,20 +189,17 @@ pub(super) fn judge_all(
                 judged.mistakes.push(mistake);
             }
         }
-        if judged.rows.is_multiple_of(ROWS) {
-            let (place, length) = rows.place();
-            let at = At::Bytes { table: "checked".into(), bytes: place + length };
-            if watch(&at) == ControlFlow::Break(()) {
-                judged.end = End::Stopped;
-                break;
-            }
+        if judged.rows.is_multiple_of(ROWS) && stops(&rows, "checked", watch) {
+            judged.end = End::Stopped;
+            break;
         }
     }
     judged.errors = errors.close()?;
     if judged.end == End::Stopped {
         return Ok(judged);
     }
-    sort(&mut judged.order);
+    // Quick where they stand in order already, as in most histories.
+    judged.order.sort_unstable();
     let last = judged.order.iter().position(|place| place.line == stands.line);
     let right = last.filter(|_| stands.through_seq > 0).map_or(0, |at| at as u64 + 1);
     match right.cmp(&stands.through_seq) {

@@ -24,14 +24,6 @@ pub struct Place {
     pub offset: u64,
 }
 
-/// Puts rows in the order in which they count.
-pub fn sort(places: &mut [Place]) {
-    // Most histories are written in order.
-    if !places.is_sorted() {
-        places.sort_unstable();
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Birth {
     at_us: i64,
@@ -200,7 +192,7 @@ mod tests {
     fn rows_count_by_their_time_and_then_by_their_lines() {
         let place = |at_us, line| Place { at_us, line, offset: 100 - line };
         let mut places = [place(9, 2), place(3, 5), place(3, 4), place(9, 1)];
-        sort(&mut places);
+        places.sort_unstable();
         assert_eq!(places.map(|place| place.line), [4, 5, 1, 2]);
     }
 }

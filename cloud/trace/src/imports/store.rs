@@ -107,14 +107,13 @@ pub async fn masters(tx: &mut Tx) -> Result<Masters, Error> {
         .await?;
     let items: BTreeMap<String, String> = items.into_iter().map(|row| (row.item, row.base_unit)).collect();
     let mut partners: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let rows =
-        sqlx::query!("select partner as code, name, roles, place from partners where tenant_id = $1", tenant)
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query!("select partner, roles from partners where tenant_id = $1", tenant)
+        .fetch_all(tx.conn())
+        .await?;
     for row in rows {
         for role in ["supplier", "customer"] {
             if row.roles.iter().any(|own| own == role) {
-                partners.entry(role).or_default().insert(row.code.clone());
+                partners.entry(role).or_default().insert(row.partner.clone());
             }
         }
     }

@@ -22,7 +22,6 @@ use crate::explore::picture::{self, Corner, Drawing, Node, Pictured, Shape};
 use crate::explore::places::{self, Customer, Document, LotPage, Passes, Who};
 use crate::explore::report::{Report, report_in};
 use crate::genealogy::Genealogy;
-use crate::holds::deliveries::by_plant;
 use crate::rights::{HOLD_PLACE, TRACE_READ};
 use axum::Extension;
 
@@ -81,7 +80,7 @@ pub(super) async fn lot(
         .map_err(|error| say::problem(&caller.texts, error))?;
     let title = caller.texts.t1("trace-lot-title", "lot", &page.lot.supplier_lot);
     let recalls = leads_to(&state, &caller, "/recalls");
-    let delivered = say::delivered(&caller.texts, &by_plant(&page.deliveries));
+    let delivered = say::delivered(&caller.texts, &page.deliveries);
     let holds = caller.may(&HOLD_PLACE);
     Shell::new(&state, &caller, title, "/trace")
         .under("/trace", caller.t("trace-search-title"))

@@ -22,7 +22,7 @@ use crate::explore::error::TraceError;
 use crate::explore::holding::{self, HoldPage, HoldingError, Wish};
 use crate::genealogy::Genealogy;
 use crate::holds::HoldError;
-use crate::holds::deliveries::{self, Delivery, by_plant};
+use crate::holds::deliveries::{self, Delivery};
 use crate::holds::store::one;
 use crate::holds::view::{HoldPreview, preview};
 use crate::ingest::Committed;
@@ -292,7 +292,7 @@ async fn show(
         scope_name: scope_name.unwrap_or_else(|| typed.scope.clone()),
         lot_name,
         deliveries: deliveries.len(),
-        delivered: say::delivered(&caller.texts, &by_plant(&deliveries)),
+        delivered: say::delivered(&caller.texts, &deliveries),
         fields,
         list: list(caller, status, &page, &words)?,
     };
@@ -331,7 +331,7 @@ pub(super) async fn look(
         Ok(found) => {
             let shell = Shell::new(&state, &caller, caller.t("trace-holds-place"), "/holds")
                 .under("/holds", caller.t("trace-holds-title"));
-            let delivered = say::delivered(&caller.texts, &by_plant(&found.deliveries));
+            let delivered = say::delivered(&caller.texts, &found.deliveries);
             shell.page(&headers, &Look { texts: &caller.texts, typed: &typed, found, delivered })
         }
         Err(error) => wrong(&state, &caller, &headers, &typed, error).await,

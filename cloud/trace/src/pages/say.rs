@@ -9,6 +9,7 @@ use platform::web::Problem;
 
 use super::store;
 use crate::explore::error::TraceError;
+use crate::holds::deliveries::{Delivery, by_plant};
 
 /// Time zones of plants by code.
 #[derive(Debug, Clone, Default)]
@@ -182,8 +183,9 @@ pub fn count(texts: &Texts, key: &str, n: impl Whole) -> String {
 }
 
 /// How many deliveries of a lot are at which plants.
-pub fn delivered(texts: &Texts, at: &[(String, usize)]) -> String {
-    let each = at.iter().map(|(plant, count)| format!("{plant} {}", number(texts, *count)));
+pub fn delivered(texts: &Texts, deliveries: &[Delivery]) -> String {
+    let at = by_plant(deliveries).into_iter();
+    let each = at.map(|(plant, count)| format!("{plant} {}", number(texts, count)));
     each.collect::<Vec<_>>().join(" · ")
 }
 

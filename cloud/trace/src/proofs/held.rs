@@ -64,13 +64,14 @@ struct Told {
 pub(super) async fn look(tx: &mut Tx) -> Result<Vec<WrongHold>, ProofError> {
     let (mut found, mut after) = (Vec::new(), Uuid::nil());
     loop {
-        let rows = rows(tx, after, PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(found) };
-        after = last.hold_id;
-        for wrong in wrong(tx, rows).await? {
+        let page = page(tx, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = *last;
+        let stored = rows(tx, &page).await?;
+        for wrong in wrong(tx, stored).await? {
             // Placed or released in between: read again, and nobody changes it meanwhile.
             lock(tx, wrong.hold_id).await?;
-            let again = rows_of(tx, wrong.hold_id).await?;
+            let again = rows(tx, &[wrong.hold_id]).await?;
             found.extend(self::wrong(tx, again).await?);
         }
     }
@@ -155,7 +156,20 @@ impl Stored {
     }
 }
 
-async fn rows(tx: &mut Tx, after: Uuid, limit: i64) -> Result<Vec<Row>, Error> {
+/// The holds after this one, in the order of their ids.
+async fn page(tx: &mut Tx, after: Uuid, limit: i64) -> Result<Vec<Uuid>, Error> {
+    let tenant = tx.tenant();
+    sqlx::query_scalar!(
+        "select hold_id from holds where tenant_id = $1 and hold_id > $2 order by hold_id limit $3",
+        tenant,
+        after,
+        limit,
+    )
+    .fetch_all(tx.conn())
+    .await
+}
+
+async fn rows(tx: &mut Tx, holds: &[Uuid]) -> Result<Vec<Row>, Error> {
     let tenant = tx.tenant();
     let rows = sqlx::query_as!(
         Stored,
@@ -168,36 +182,13 @@ async fn rows(tx: &mut Tx, after: Uuid, limit: i64) -> Result<Vec<Row>, Error> {
                                    and l.supplier = o.supplier and l.supplier_lot = o.supplier_lot
                                where o.tenant_id = $1 and o.lot_id = h.lot_id)) as "strangers!: Vec<Uuid>",
                   h.placed_agent, h.placed_epoch, h.placed_seq
-           from holds h where h.tenant_id = $1 and h.hold_id > $2 order by h.hold_id limit $3"#,
+           from holds h where h.tenant_id = $1 and h.hold_id = any($2) order by h.hold_id"#,
         tenant,
-        after,
-        limit,
+        holds,
     )
     .fetch_all(tx.conn())
     .await?;
     Ok(rows.into_iter().map(Stored::row).collect())
-}
-
-async fn rows_of(tx: &mut Tx, hold_id: Uuid) -> Result<Vec<Row>, Error> {
-    let tenant = tx.tenant();
-    let row = sqlx::query_as!(
-        Stored,
-        r#"select h.hold_id, h.reason, h.scope, h.status = 'released' as "released!", h.lot_id, h.deliveries,
-                  array(select m.lot from unnest(h.more_lots) as m(lot)
-                        where not h.deliveries
-                           or not exists (
-                               select from lots o
-                               join lots l on l.tenant_id = $1 and l.lot_id = m.lot and l.item = o.item
-                                   and l.supplier = o.supplier and l.supplier_lot = o.supplier_lot
-                               where o.tenant_id = $1 and o.lot_id = h.lot_id)) as "strangers!: Vec<Uuid>",
-                  h.placed_agent, h.placed_epoch, h.placed_seq
-           from holds h where h.tenant_id = $1 and h.hold_id = $2"#,
-        tenant,
-        hold_id,
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.into_iter().map(Stored::row).collect())
 }
 
 async fn lock(tx: &mut Tx, hold_id: Uuid) -> Result<(), Error> {

@@ -193,12 +193,12 @@ pub async fn hold_some(
     // First: what is committed after this batch is looked at by the follower.
     let looked_batch = cursor::last_batch(tx).await?;
     let keys: Vec<i64> = free.iter().map(|(key, _)| *key).collect();
-    let mut labels = causes(tx, genealogy, recall, &free).await?;
-    let made = come_since(tx, genealogy, recall, &keys, lots).await?;
+    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
+    let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
+    let mut labels = causes(tx, genealogy, &reach, &free).await?;
+    let made = come_since(tx, genealogy, (recall, &reach), &keys, lots).await?;
     labels.extend(made.into_iter().map(|key| (key, Cause::Made)));
-    let reach = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?.scope;
-    let reach: Option<Reach> = serde_json::from_value(reach).ok();
-    let deliveries = !lots.is_empty() && reach.is_some_and(|reach| reach.delivered().is_some());
+    let deliveries = !lots.is_empty() && reach.delivered().is_some();
     let named = json!({ "what": "recall", "recall": recall, "number": number });
     // The number is what a scanner shows: people find the recall by it.
     let found = holds::Sought { named, reason: number, labels: &labels, lots, deliveries, looked_batch };
@@ -213,12 +213,10 @@ pub async fn hold_some(
 async fn causes(
     tx: &mut Tx,
     genealogy: &Genealogy,
-    recall: Uuid,
+    reach: &Reach,
     members: &[(i64, bool)],
 ) -> Result<Vec<(i64, Cause)>, RecallError> {
-    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
-    let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
-    let named = match snapshot::named(tx, &reach).await {
+    let named = match snapshot::named(tx, reach).await {
         Ok(reached) => reached.keys,
         Err(RecallError::Db(error)) => return Err(RecallError::Db(error)),
         // A scope that is gone by now: all of it stays held.
@@ -242,12 +240,10 @@ async fn causes(
 async fn come_since(
     tx: &mut Tx,
     genealogy: &Genealogy,
-    recall: Uuid,
+    (recall, reach): (Uuid, &Reach),
     keys: &[i64],
     lots: &[Uuid],
 ) -> Result<Vec<i64>, RecallError> {
-    let found = store::recalls::find(tx, recall).await?.ok_or(RecallError::NotFound)?;
-    let reach: Reach = serde_json::from_value(found.scope).map_err(|_| RecallError::Unknown)?;
     // All members, and as many more as one hold takes.
     let limit = count(MAX_MEMBERS + holds::MAX_MEMBERS) + 1;
     let mut come = holds::of_lots(tx, lots, limit).await?;

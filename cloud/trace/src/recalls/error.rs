@@ -48,7 +48,7 @@ pub enum RecallError {
     Trace(#[from] TraceError),
     /// What it holds.
     #[error(transparent)]
-    Hold(#[from] HoldError),
+    Hold(HoldError),
     /// Its number.
     #[error(transparent)]
     Numbering(#[from] NumberingError),
@@ -68,6 +68,16 @@ pub struct Refused(pub Problem);
 impl From<sqlx::Error> for RecallError {
     fn from(error: sqlx::Error) -> Self {
         Self::Db(error.into())
+    }
+}
+
+impl From<HoldError> for RecallError {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Db(error) => Self::Db(error),
+            HoldError::TooMany => Self::TooMany,
+            error => Self::Hold(error),
+        }
     }
 }
 
@@ -98,8 +108,6 @@ impl RecallError {
             Self::Empty => Problem::bad_request("recall.empty", ""),
             Self::Refused(Refused(problem)) => problem,
             Self::Trace(error) => error.into(),
-            Self::Hold(HoldError::Db(error)) => error.into(),
-            Self::Hold(HoldError::TooMany) => Problem::bad_request("recall.too_many", ""),
             Self::Hold(error) => Problem::internal(error),
             Self::Numbering(error) => error.into(),
             Self::Db(error) => error.into(),

@@ -146,7 +146,7 @@ async fn lots(
 ) -> Result<(Vec<Uuid>, Vec<i64>), RecallError> {
     let mut lots = store::recalls::lots(tx, recall).await?;
     let Some(lot) = reach.and_then(Reach::delivered) else { return Ok((lots, Vec::new())) };
-    let all = match snapshot::deliveries_of(tx, lot).await {
+    let all = match holds::deliveries::all(tx, lot).await.map_err(RecallError::from) {
         Ok(all) => all,
         Err(RecallError::Db(error)) => return Err(RecallError::Db(error)),
         Err(error) => {

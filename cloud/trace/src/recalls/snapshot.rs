@@ -17,7 +17,6 @@ use crate::explore::stays;
 use crate::explore::store::corrections;
 use crate::explore::store::label::{self, Registered};
 use crate::genealogy::Genealogy;
-use crate::holds::HoldError;
 use crate::projection::PROJECTION;
 use crate::{holds, scopes};
 
@@ -80,7 +79,7 @@ pub(super) async fn named(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallEr
                 return Err(RecallError::Unknown);
             }
             let lots = match deliveries {
-                true => deliveries_of(tx, *lot).await?,
+                true => holds::deliveries::all(tx, *lot).await?,
                 false => vec![*lot],
             };
             (holds::of_lots(tx, &lots, limit()).await?, lots)
@@ -95,17 +94,6 @@ pub(super) async fn named(tx: &mut Tx, what: &Reach) -> Result<Reached, RecallEr
         }
     };
     Ok(Reached { keys, lots })
-}
-
-/// A lot and the other deliveries of its supplier's lot, that one first.
-///
-/// # Errors
-/// [`RecallError::TooMany`], the database.
-pub(super) async fn deliveries_of(tx: &mut Tx, lot: Uuid) -> Result<Vec<Uuid>, RecallError> {
-    holds::deliveries::all(tx, lot).await.map_err(|error| match error {
-        HoldError::Db(error) => RecallError::Db(error),
-        _ => RecallError::TooMany,
-    })
 }
 
 /// Registry rows of these units and of all that they are in.

@@ -490,8 +490,7 @@ pub(super) async fn by_content(
         ScopeError::Criteria(vec![Mistake { path: format!("{path}contains.{field}"), key, value }])
     };
     let labels = if let Some(lot) = contains.lot {
-        let tenant = tx.tenant();
-        holds::of_lot(tx, tenant, lot, limit()).await?
+        holds::of_lots(tx, &[lot], limit()).await?
     } else if contains.supplier_lot.is_empty() {
         match service::resolve(tx, &contains.uid).await {
             Ok(found) => vec![found.uid.key().get()],

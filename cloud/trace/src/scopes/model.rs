@@ -54,7 +54,8 @@ pub struct Suspects {
     /// This page, in the order of their UIDs.
     pub units: Vec<Unit>,
     /// Labels from which something was only taken, and which `without_taken` leaves out: how
-    /// many, on the first page only; where `more`, at least.
+    /// many, on the first page only; where `more`, at least. 0 also where more units fit with
+    /// them than can be counted.
     pub taken_total: usize,
     /// The first 50 of them.
     pub taken: Vec<Unit>,

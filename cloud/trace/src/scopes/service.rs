@@ -106,19 +106,14 @@ pub async fn suspects(
         groups_cut = rows.len() > MOST_GROUPS;
         groups = rows.into_iter().take(MOST_GROUPS).map(group).collect();
     }
-    let mut left_out = Vec::new();
-    if start == 0
-        && let Some(wider) = node.with_taken()
-    {
-        left_out = sets::without(&first(tx, &asked, &wider).await?.keys, &keys);
-    }
-    let taken = units(tx, &left_out[..left_out.len().min(USUAL_LIMIT)]).await?;
-    let taken_total = left_out.len();
     let from = keys.partition_point(|key| *key <= start);
     let page = &keys[from..keys.len().min(from + limit)];
     let next = page.last().filter(|_| from + limit < keys.len()).map(ToString::to_string);
     let units = units(tx, page).await?;
     let plants_behind = behind(tx, now).await?;
+    // Last: the rest is not to run into the limit of the time that this uses up.
+    let (taken_total, taken) =
+        if start == 0 { left_out(tx, &asked, node, &keys).await? } else { (0, Vec::new()) };
     let total = keys.len();
     let looked_back_to = since;
     Ok(Suspects {
@@ -134,6 +129,25 @@ pub async fn suspects(
         current_to,
         plants_behind,
     })
+}
+
+/// What `without_taken` leaves out beside these units: how much, and the first of it.
+async fn left_out(
+    tx: &mut Tx,
+    asked: &Asked<'_>,
+    node: &Node,
+    keys: &[i64],
+) -> Result<(usize, Vec<Unit>), ScopeError> {
+    let Some(wider) = node.with_taken() else { return Ok((0, Vec::new())) };
+    let all = match first(tx, asked, &wider).await {
+        Ok(found) => found.keys,
+        // What was asked for is answered all the same.
+        Err(ScopeError::TooMany(_)) => return Ok((0, Vec::new())),
+        Err(error) => return Err(error),
+    };
+    let left_out = sets::without(&all, keys);
+    let shown = units(tx, &left_out[..left_out.len().min(USUAL_LIMIT)]).await?;
+    Ok((left_out.len(), shown))
 }
 
 fn group(row: told::GroupRow) -> UnitGroup {

@@ -137,28 +137,29 @@ pub(super) fn sums_of(conn: &Connection, (first, last): &(String, String)) -> du
 
 /// As [`sums_of`], of goods packed and sent away in one of so many parts of the moments.
 pub(super) fn goods_of(conn: &Connection, part: i64, parts: i64) -> duckdb::Result<Vec<String>> {
-    let found: (i64, Option<i64>) =
-        conn.query_row(goods::DIFFERENT, params![part, parts], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(match found {
-        (count @ 1.., seq) => {
-            let seq = seq.unwrap_or_default();
-            vec![format!(
-                "fact_lifecycle, from seq {seq}: {count} events count other goods than were in them"
-            )]
-        }
-        _ => Vec::new(),
+    of_part(conn, goods::DIFFERENT, (part, parts), |count, seq| {
+        format!("fact_lifecycle, from seq {seq}: {count} events count other goods than were in them")
     })
 }
 
 /// As [`sums_of`], of first inspections of one of so many parts of the units.
 pub(super) fn firsts_of(conn: &Connection, part: i64, parts: i64) -> duckdb::Result<Vec<String>> {
+    of_part(conn, firsts::DIFFERENT, (part, parts), |count, key| {
+        format!("unit_first, from unit {key}: {count} rows are not what the results say")
+    })
+}
+
+/// What differs of a part, if anything: how many, and the first of them.
+fn of_part(
+    conn: &Connection,
+    different: &str,
+    (part, parts): (i64, i64),
+    say: impl FnOnce(i64, i64) -> String,
+) -> duckdb::Result<Vec<String>> {
     let found: (i64, Option<i64>) =
-        conn.query_row(firsts::DIFFERENT, params![part, parts], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        conn.query_row(different, params![part, parts], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(match found {
-        (count @ 1.., key) => {
-            let key = key.unwrap_or_default();
-            vec![format!("unit_first, from unit {key}: {count} rows are not what the results say")]
-        }
+        (count @ 1.., first) => vec![say(count, first.unwrap_or_default())],
         _ => Vec::new(),
     })
 }

@@ -143,7 +143,7 @@ async fn of_stream(
                                 over (partition by seq order by ordinal
                                       rows between unbounded preceding and unbounded following))[1] as package
                      from s) s on s.seq = e.seq
-               where e.stage in (14, 24, 28))
+               where e.stage in (14, 24, 28, 34))
            select fact as "fact!", case when $6::boolean then seq else 0 end as "at!", count(*) as "count!",
                   sum(('x' || substr(md5(row), 1, 15))::bit(60)::bigint)::text as "sum!",
                   case when $7::boolean then string_agg(row, chr(30)) end as rows

@@ -112,6 +112,7 @@ impl Asked {
 }
 
 /// What the form shows: the row's values, or what was typed.
+#[derive(Default)]
 struct Filled<'a> {
     stored: Option<&'a Stored>,
     typed: Option<&'a Cells>,
@@ -131,8 +132,7 @@ pub(super) async fn blank(
 ) -> Result<Response, Problem> {
     let (shapes, master, mut caller) = open(&state, &engine, caller, &name, Right::Edit).await?;
     caller.cx = caller.in_focus(&master.permissions.edit);
-    let filled = Filled { stored: None, typed: None, mistakes: &[], opened: None, saved: false };
-    show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await
+    show(&state, &caller, &headers, &shapes, &name, "", Filled::default(), Vec::new()).await
 }
 
 pub(super) async fn one(
@@ -153,10 +153,9 @@ pub(super) async fn one(
     let (stored, opened) = found.await.map_err(|error: MastersError| error.problem(&caller.texts))?;
     let filled = Filled {
         stored: Some(&stored),
-        typed: None,
-        mistakes: &[],
         opened: opened.as_ref(),
         saved: asked.saved.is_some(),
+        ..Filled::default()
     };
     show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await
 }
@@ -503,8 +502,7 @@ pub(super) async fn create(
     match service::create(&state.db, &caller.cx, shape, cells.clone()).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled =
-                Filled { stored: None, typed: Some(&cells), mistakes: &mistakes, opened: None, saved: false };
+            let filled = Filled { typed: Some(&cells), mistakes: &mistakes, ..Filled::default() };
             let page = show(&state, &caller, &headers, &shapes, &name, "", filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
@@ -538,13 +536,8 @@ pub(super) async fn update(
             Err(MastersError::Stale) => (Vec::new(), vec![caller.t("masters-stale")], StatusCode::CONFLICT),
             Err(error) => return Err(error.problem(&caller.texts)),
         };
-    let filled = Filled {
-        stored: Some(&stored),
-        typed: Some(&cells),
-        mistakes: &mistakes,
-        opened: None,
-        saved: false,
-    };
+    let filled =
+        Filled { stored: Some(&stored), typed: Some(&cells), mistakes: &mistakes, ..Filled::default() };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, told).await?;
     Ok((status, page).into_response())
 }
@@ -578,7 +571,7 @@ pub(super) async fn delete(
         Err(MastersError::Stale) => caller.t("masters-stale"),
         Err(error) => return Err(error.problem(&caller.texts)),
     };
-    let filled = Filled { stored: Some(&stored), typed: None, mistakes: &[], opened: None, saved: false };
+    let filled = Filled { stored: Some(&stored), ..Filled::default() };
     let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, vec![told]).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
 }
@@ -596,13 +589,7 @@ pub(super) async fn restore(
     match service::restore(&state.db, &caller.cx, shape, &key).await {
         Ok(saved) => Ok(to_row(&name, &saved.key)),
         Err(MastersError::Mistakes(mistakes)) => {
-            let filled = Filled {
-                stored: Some(&stored),
-                typed: None,
-                mistakes: &mistakes,
-                opened: None,
-                saved: false,
-            };
+            let filled = Filled { stored: Some(&stored), mistakes: &mistakes, ..Filled::default() };
             let page = show(&state, &caller, &headers, &shapes, &name, &key, filled, Vec::new()).await?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }

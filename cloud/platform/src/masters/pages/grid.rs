@@ -83,7 +83,7 @@ fn columns(shape: &Shape, texts: &Texts) -> Vec<LineColumn> {
         LineColumn::new(&input, label(column, &input, texts))
             // A text in any one language is enough.
             .is_required(column.is_asked() && column.kind != Kind::Names)
-            .is_number(matches!(column.kind, Kind::Whole(_) | Kind::Decimal { .. }))
+            .is_number(column.kind.is_number())
             .longest(if let Kind::Text { longest, .. } = &column.kind { Some(*longest) } else { None })
             .choices(choices(&column.kind, texts))
     };

@@ -159,17 +159,20 @@ async fn create(
     let typed = Typed::of(form(sent)?);
     let new = typed.wish();
     let may = (state.kinds.as_slice(), state.private_webhooks);
-    let told = |error: &WebhookError| Some((error.field(), caller.t(error.text_key()?)));
-    let wrong: Vec<_> = service::mistakes(may, &new).iter().filter_map(told).collect();
-    if !wrong.is_empty() {
-        return show(&state, &caller, &headers, typed, None, wrong).await;
-    }
     match service::create(&state.db, &caller.cx, &state.secrets, may, &new).await {
         Ok((_, secret)) => {
             let secret = Some(secret.reveal().to_owned());
             show(&state, &caller, &headers, Typed::default(), secret, Vec::new()).await
         }
-        Err(error) => refused(&state, &caller, &headers, typed, error).await,
+        Err(error) => {
+            // All that is wrong in it, not the first alone.
+            let told = |error: &WebhookError| Some((error.field(), caller.t(error.text_key()?)));
+            let wrong: Vec<_> = service::mistakes(may, &new).iter().filter_map(told).collect();
+            if wrong.is_empty() {
+                return refused(&state, &caller, &headers, typed, error).await;
+            }
+            show(&state, &caller, &headers, typed, None, wrong).await
+        }
     }
 }
 

@@ -43,12 +43,8 @@ struct TypedForm {
 
 impl TypedForm {
     fn of(boxes: &[(String, String)]) -> Self {
-        let all = |name: &str| {
-            let named = boxes.iter().filter(|(key, _)| key == name);
-            named.map(|(_, value)| value.clone()).collect::<Vec<_>>()
-        };
-        let one = |name: &str| all(name).pop().unwrap_or_default();
-        let plants = all("plant").into_iter().filter(|code| !code.is_empty()).collect();
+        let one = |name: &str| people::ticked(boxes, name).pop().unwrap_or_default();
+        let plants = people::ticked_of_many(boxes, "plant");
         Self { name: one("name"), scope: one("scope"), plants, expires: one("expires") }
     }
 

@@ -262,7 +262,7 @@ async fn publish(
     let now = Utc::now();
     state
         .db
-        .tx(&caller.cx, async |tx| definitions::publish(tx, &state.subjects, id, version, now).await)
+        .tx(&caller.cx, async |tx| definitions::publish(tx, &state.subjects, id, version, true, now).await)
         .await
         .map_err(|error| stale(seen, &caller.texts, error))?;
     Ok(StatusCode::NO_CONTENT)

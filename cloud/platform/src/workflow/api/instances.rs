@@ -113,7 +113,8 @@ struct Rows {
 async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<Json<Rows>, Problem> {
     caller.require(&READ)?;
     let wanted = query::<Wanted>(&uri)?;
-    let limit = i64::try_from(crate::web::rows(wanted.limit, 50, 500)?).unwrap_or(500);
+    let limit = crate::web::rows(wanted.limit, 50, 500)?;
+    let want = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let stand = match wanted.state.as_str() {
         "" => None,
         name => Some(Stand::parse(name).ok_or_else(|| {
@@ -124,12 +125,12 @@ async fn all(State(state): State<AppState>, caller: Caller, uri: Uri) -> Result<
     let (mut rows, titles) = state
         .db
         .tx(&caller.at(&READ), async |tx| {
-            let rows = instances::list(tx, stand.map(Stand::name), wanted.before, limit + 1).await?;
+            let rows = instances::list(tx, stand.map(Stand::name), wanted.before, want).await?;
             let titles = view::titles(tx, rows.iter().map(|row| &row.workflow)).await?;
             Ok::<_, DbError>((rows, titles))
         })
         .await?;
-    let more = i64::try_from(rows.len()).is_ok_and(|count| count > limit);
+    let more = rows.len() > limit;
     if more {
         rows.pop();
     }

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::super::model::State;
 use super::super::store::instances::{self, Listed};
 use super::super::{READ, view};
+use super::tabs;
 use crate::db::DbError;
-use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::list::{Cell, Column, Filter, List, Row, address};
 use crate::web::{AppState, Caller, Problem, Shell, query};
 
 /// Where it is.
@@ -65,12 +66,7 @@ pub(super) async fn page(
     let states = State::ALL.into_iter().map(|state| (state.name().to_owned(), texts.t(&state.text_key())));
     let view = List::new(texts, ALL)
         .head(texts.t("workflow-all-title"), "")
-        .actions([
-            Action::to("/approvals", texts.t("workflow-tab-mine")),
-            Action::to(ALL, texts.t("workflow-tab-all")).here(true),
-            Action::to("/approvals/report", texts.t("workflow-tab-report")),
-            Action::to("/approvals/away", texts.t("workflow-tab-away")),
-        ])
+        .actions(tabs(&caller, ALL))
         .filters([Filter::choice("state", texts.t("workflow-state"), chosen, states)])
         .columns([
             Column::new("workflow-title"),

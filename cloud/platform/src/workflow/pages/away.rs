@@ -16,12 +16,12 @@ use super::super::delegations::{self, New};
 use super::super::error::WorkflowError;
 use super::super::lending;
 use super::super::store::people::{self, Delegation};
-use super::super::{MANAGE, READ, manages, view};
-use super::say;
+use super::super::{MANAGE, manages, view};
+use super::{say, tabs};
 use crate::db::DbError;
 use crate::i18n::Texts;
 use crate::web::fields::{Fields, Input};
-use crate::web::list::{Action, Cell, Column, List, Row, address};
+use crate::web::list::{Cell, Column, List, Row, address};
 use crate::web::{AppState, Caller, Path, Problem, Shell, form, query};
 
 /// Where it is.
@@ -71,15 +71,9 @@ fn list<'a>(
             end,
         ])
     };
-    let mut actions = vec![Action::to("/approvals", texts.t("workflow-tab-mine"))];
-    if caller.may(&READ) {
-        actions.push(Action::to("/approvals/all", texts.t("workflow-tab-all")));
-        actions.push(Action::to("/approvals/report", texts.t("workflow-tab-report")));
-    }
-    actions.push(Action::to(PATH, texts.t("workflow-tab-away")).here(true));
     List::new(texts, PATH)
         .head(texts.t("workflow-away-title"), texts.t("workflow-away-lead"))
-        .actions(actions)
+        .actions(tabs(caller, PATH))
         .columns([
             Column::new("workflow-away-person"),
             Column::new("workflow-away-delegate"),

@@ -421,19 +421,7 @@ pub(super) async fn publish(
     let done = state
         .db
         .tx(&caller.cx, async |tx| {
-            if !typed.sure {
-                let written = store::find(tx, id, false).await?.ok_or(WorkflowError::NotFound)?;
-                // What cannot be read is told by publishing it.
-                if let Ok(definition) = definitions::check(tx, &state.subjects, &written.source).await? {
-                    let plant = written.revision.plant.as_deref();
-                    let short = definitions::short(tx, &definition, plant, now).await?;
-                    if !short.is_empty() {
-                        return Ok(short);
-                    }
-                }
-            }
-            definitions::publish(tx, &state.subjects, id, Some(typed.version), now).await?;
-            Ok::<_, Unwritten>(Vec::new())
+            definitions::publish(tx, &state.subjects, id, Some(typed.version), typed.sure, now).await
         })
         .await;
     match done {

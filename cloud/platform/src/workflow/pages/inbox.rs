@@ -15,11 +15,11 @@ use super::super::inbox::{self, Entry, Part};
 use super::super::model;
 use super::super::run::{self, Decision};
 use super::super::store::definitions::{self, Called};
-use super::super::{READ, view};
-use super::say;
+use super::super::view;
+use super::{say, tabs};
 use crate::i18n::Texts;
 use crate::tenancy;
-use crate::web::list::{Action, Cell, Column, Filter, List, Row, address};
+use crate::web::list::{Cell, Column, Filter, List, Row, address};
 use crate::web::{AppState, Caller, Problem, Shell, form, query};
 
 /// Where it is.
@@ -149,15 +149,9 @@ async fn show(
         let choices = plants.into_iter().map(|code| (code.clone(), code));
         filters.push(Filter::choice("plant", texts.t("request-plant"), &asked.plant, choices));
     }
-    let mut actions = vec![Action::to(PATH, texts.t("workflow-tab-mine")).here(true)];
-    if caller.may(&READ) {
-        actions.push(Action::to("/approvals/all", texts.t("workflow-tab-all")));
-        actions.push(Action::to("/approvals/report", texts.t("workflow-tab-report")));
-    }
-    actions.push(Action::to("/approvals/away", texts.t("workflow-tab-away")));
     let view = List::new(texts, PATH)
         .head(texts.t("workflow-inbox-title"), texts.t("workflow-inbox-lead"))
-        .actions(actions)
+        .actions(tabs(caller, PATH))
         .above(above.render()?)
         .filters(filters)
         .columns([

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::super::definition::Definition;
-use super::super::detail::{Change, DetailColumn, Fact};
+use super::super::detail::{Change, Fact};
 use super::super::error::WorkflowError;
 use super::super::model::{self, Action, Step};
 use super::super::run::{self, Decision};
@@ -23,7 +23,7 @@ use super::super::view::{self, Drawn};
 use super::super::{REQUEST_READ, manages, reads};
 use super::say;
 use crate::i18n::{Texts, Value};
-use crate::web::list::{Cell, Column, List, Row};
+use crate::web::list::List;
 use crate::web::{AppState, Caller, Path, Problem, Shell, form};
 
 #[derive(Template)]
@@ -142,15 +142,7 @@ impl Page<'_> {
 
     /// What is asked for line by line, as the document's own page shows it.
     fn lines(&self) -> Option<List<'_>> {
-        let detail = &self.shown.detail;
-        let columns = detail.columns.iter().map(|one| Column::new(one.label).is_number(one.number));
-        let cell = |(text, column): (&String, &DetailColumn)| {
-            let number = column.number.then(|| text.parse().ok()).flatten();
-            Cell::text(number.map_or_else(|| text.clone(), |number| self.texts.quantity(&number)))
-        };
-        let row = |line: &Vec<String>| Row::new(line.iter().zip(&detail.columns).map(cell));
-        let list = List::new(self.texts, "").columns(columns).rows(detail.lines.iter().map(row)).still();
-        (!detail.lines.is_empty()).then_some(list)
+        view::lines(self.texts, &self.shown.detail).map(List::still)
     }
 
     /// Its other fields: what each is called, how that looks, and its value. One without a

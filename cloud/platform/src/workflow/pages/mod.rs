@@ -14,9 +14,11 @@ use axum::routing::{get, post};
 
 pub(super) use report::Range;
 
+use super::READ;
 use super::error::WorkflowError;
 use crate::i18n::Texts;
-use crate::web::{AppState, Problem};
+use crate::web::list::Action;
+use crate::web::{AppState, Caller, Problem};
 
 pub(super) fn router() -> Router<AppState> {
     Router::new()
@@ -40,6 +42,18 @@ pub(super) fn router() -> Router<AppState> {
         .route("/workflows/triggers/{id}/token", post(editor::token))
         .route("/workflows/triggers/{id}/end", post(editor::token_end))
         .layer(DefaultBodyLimit::max(512 * 1024))
+}
+
+/// The pages of approvals that the caller may see; `here` is where the one is that is shown.
+fn tabs(caller: &Caller, here: &str) -> Vec<Action> {
+    let tab = |path: &str, key: &str| Action::to(path, caller.t(key)).here(path == here);
+    let mut tabs = vec![tab("/approvals", "workflow-tab-mine")];
+    if caller.may(&READ) {
+        tabs.push(tab("/approvals/all", "workflow-tab-all"));
+        tabs.push(tab("/approvals/report", "workflow-tab-report"));
+    }
+    tabs.push(tab("/approvals/away", "workflow-tab-away"));
+    tabs
 }
 
 /// An error in the reader's language, where it is one that a form can show.

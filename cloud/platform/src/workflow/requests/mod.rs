@@ -24,6 +24,7 @@ pub use api::operations;
 pub use attached::ATTACHED;
 pub use lines::Line;
 pub use search::SEARCHERS;
+pub(crate) use search::number;
 pub use service::{Checked, MAX_SUBJECT, Origin, RequestError, Typed, cancel, change, check, done, raise};
 pub use store::{Listed, Request};
 

@@ -10,13 +10,14 @@ use axum::routing::{get, post};
 use chrono::Utc;
 use chrono_tz::Tz;
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::lines::{self, Line, MOST_LINES, Wrong};
 use super::service::{self, Origin, RequestError, Typed};
 use super::store::{self, Listed, Request};
-use super::{KIND, REQUEST_RAISE, REQUEST_READ};
+use super::{KIND, REQUEST_RAISE, REQUEST_READ, Requests};
 use crate::db::{self, DbError, Tx};
 use crate::i18n::{Lang, Texts};
 use crate::settings;
@@ -27,6 +28,7 @@ use crate::web::{AppState, Caller, Path, Problem, Shell, form, query};
 use crate::workflow::error::WorkflowError;
 use crate::workflow::run::{self, Standing};
 use crate::workflow::store::people;
+use crate::workflow::subject::Subject as _;
 use crate::workflow::{manages, show, view};
 
 pub(super) fn router() -> Router<AppState> {
@@ -500,23 +502,13 @@ async fn show(
     } else {
         None
     };
-    let lines = lines::of(&request.details).filter(|lines| !lines.is_empty());
-    let lines = lines.map(|lines| {
-        let row = |line: Line| {
-            let quantity = line.quantity.parse().map(|number| texts.quantity(&number));
-            let quantity = quantity.unwrap_or_else(|_| line.quantity.clone());
-            Row::new([Cell::text(line.item), Cell::text(quantity), Cell::text(line.note)])
-        };
-        let columns = ["request-item", "request-quantity", "request-note"].map(Column::new);
-        let [item, quantity, note] = columns;
-        List::new(texts, "").columns([item, quantity.number(), note]).rows(lines.into_iter().map(row))
-    });
+    let detail = Requests.detail(&json!({ "event": request.details }));
     let view = One {
         texts,
         zone: caller.zone,
         raised_by: request.raised_by.and_then(|person| names.get(&person).cloned()).unwrap_or_default(),
         again,
-        lines,
+        lines: view::lines(texts, &detail),
         may_end: own || manages(caller, request.plant.as_deref()),
         workflow: view::title(&caller.texts, &titles, &request.workflow).to_owned(),
         request,

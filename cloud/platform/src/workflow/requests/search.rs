@@ -36,7 +36,7 @@ async fn requests(tx: &mut Tx, ask: &Ask<'_>) -> Result<Vec<Hit>, Problem> {
 }
 
 /// `RQ-000012` as a number; a bare number counts only with its letters before it.
-fn number(text: &str) -> Option<i64> {
+pub(crate) fn number(text: &str) -> Option<i64> {
     let (head, digits) = text.split_at_checked(3)?;
     if !head.eq_ignore_ascii_case("rq-") || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;

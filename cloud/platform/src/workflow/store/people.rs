@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::ctx::Plants;
 use crate::db::Tx;
 use crate::i18n::{Lang, Names};
-use crate::web::{Amount, Grant};
+use crate::web::{Amount, Grant, Rights};
 
 /// A role as a person has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,14 @@ pub struct Holder {
     pub user_id: Uuid,
     pub name: String,
     pub held: Vec<HeldRole>,
+}
+
+impl Holder {
+    /// What they may do by all of their roles together.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        Rights::of_grants(self.held.iter().map(|held| held.grant.clone()))
+    }
 }
 
 /// A role as the query below writes it.

@@ -137,7 +137,7 @@ impl Office {
             .db
             .tx(&cx, async |tx| {
                 let id = definitions::create(tx, &self.subjects, plant, source).await?;
-                definitions::publish(tx, &self.subjects, id, Some(1), self.now).await?;
+                definitions::publish(tx, &self.subjects, id, Some(1), true, self.now).await?;
                 Ok(id)
             })
             .await;

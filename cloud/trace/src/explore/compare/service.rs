@@ -9,6 +9,7 @@ use super::differ::{Comparison, Part, Side, compare};
 use crate::explore::error::TraceError;
 use crate::explore::graph::Direction;
 use crate::explore::model::{CurrentTo, PlantBehind};
+use crate::explore::report::is_cut;
 use crate::explore::service;
 use crate::explore::walk::{self, Ask, MOST_DEPTH};
 use crate::genealogy::Genealogy;
@@ -65,7 +66,7 @@ async fn side(
     let trace = service::trace_in(tx, text, now).await?;
     let ask = Ask { depth: MOST_DEPTH, limit: MOST_PARTS, as_built: true, ..Ask::default() };
     let walk = walk::nodes_in(tx, genealogy, &trace.uid, Direction::Backward, &ask, now).await?;
-    let cut = trace.more_events || trace.more_readings || walk.next.is_some() || walk.cut || walk.deeper;
+    let cut = trace.more_events || trace.more_readings || is_cut(&walk);
     let parts = walk
         .nodes
         .into_iter()

@@ -491,15 +491,3 @@ pub async fn lot_known(tx: &mut Tx, tenant: Uuid, lot: Uuid) -> Result<bool, Err
     .fetch_one(tx.conn())
     .await
 }
-
-/// Labels of a lot.
-pub async fn of_lot(tx: &mut Tx, tenant: Uuid, lot: Uuid, limit: i64) -> Result<Vec<i64>, Error> {
-    sqlx::query_scalar!(
-        "select key from uid_registry where tenant_id = $1 and lot_id = $2 order by key limit $3",
-        tenant,
-        lot,
-        limit,
-    )
-    .fetch_all(tx.conn())
-    .await
-}

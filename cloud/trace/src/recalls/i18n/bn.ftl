@@ -53,10 +53,6 @@ recalls-uid = UID বা কোড
 recalls-whole-lot = এর পুরো লট
 recalls-delivery-only = লটের শুধু এই চালানটি
 recalls-from-lot = লট
-recalls-deliveries = { $count ->
-    [one] এটি { $count }টি চালানে এসেছে:
-   *[other] এটি { $count }টি চালানে এসেছে:
-}
 recalls-deliveries-default = সবগুলি ফেরত ডাকা হবে, পরে যা আসবে তাও।
 recalls-lot = অথবা লট: সরবরাহকারীর নম্বর
 recalls-from-scope = যে পরিধি থেকে এসেছেন তার এককগুলি।

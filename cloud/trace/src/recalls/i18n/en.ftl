@@ -53,10 +53,6 @@ recalls-uid = UID or code
 recalls-whole-lot = The whole lot of it
 recalls-delivery-only = Of a lot this delivery alone
 recalls-from-lot = From the lot
-recalls-deliveries = { $count ->
-    [one] It came in { $count } delivery:
-   *[other] It came in { $count } deliveries:
-}
 recalls-deliveries-default = All of them will be recalled, and those still to come.
 recalls-lot = Or a lot: the supplier's number
 recalls-from-scope = The units of the scope from which you came.

@@ -53,10 +53,6 @@ recalls-uid = UID या कोड
 recalls-whole-lot = इसका पूरा लॉट
 recalls-delivery-only = लॉट की सिर्फ़ यही खेप
 recalls-from-lot = लॉट
-recalls-deliveries = { $count ->
-    [one] यह { $count } खेप में आया:
-   *[other] यह { $count } खेपों में आया:
-}
 recalls-deliveries-default = सभी वापस बुलाई जाएँगी, और आगे आने वाली भी।
 recalls-lot = या लॉट: आपूर्तिकर्ता का नंबर
 recalls-from-scope = जिस दायरे से आप आए, उसकी इकाइयाँ।

@@ -53,10 +53,6 @@ recalls-uid = UID లేదా కోడ్
 recalls-whole-lot = దాని మొత్తం లాట్
 recalls-delivery-only = లాట్‌లో ఈ సరఫరా మాత్రమే
 recalls-from-lot = లాట్
-recalls-deliveries = { $count ->
-    [one] ఇది { $count } సరఫరాలో వచ్చింది:
-   *[other] ఇది { $count } సరఫరాలలో వచ్చింది:
-}
 recalls-deliveries-default = అన్నీ వెనక్కి పిలవబడతాయి, ఇకపై వచ్చేవి కూడా.
 recalls-lot = లేదా లాట్: సరఫరాదారు సంఖ్య
 recalls-from-scope = మీరు వచ్చిన పరిధిలోని యూనిట్లు.

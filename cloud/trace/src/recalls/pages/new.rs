@@ -186,7 +186,7 @@ async fn show_new(
         scope_name,
         lot_name,
         deliveries: deliveries.len(),
-        delivered: say::delivered(&caller.texts, &deliveries::by_plant(&deliveries)),
+        delivered: say::delivered(&caller.texts, &deliveries),
         fields: fields(caller, typed, choices, error),
     };
     let title = caller.t(if typed.kind == "drill" { "recalls-new-drill" } else { "recalls-new" });

@@ -196,14 +196,14 @@ impl<'a> OnePage<'a> {
                 Sent::Answers(typed) => (typed, problem),
                 _ => (&blank, None),
             };
-            let (whole, unit) = match typed.is_of_unit() {
-                true => (blank.of_consignee(texts, recall, self.whose()), typed.of_unit(texts, recall)),
-                false => (typed.of_consignee(texts, recall, self.whose()), blank.of_unit(texts, recall)),
+            let ((whole, whole_wrong), (unit, unit_wrong)) = match typed.is_of_unit() {
+                true => ((&blank, None), (typed, wrong)),
+                false => ((typed, wrong), (&blank, None)),
             };
-            self.answers = Some(match typed.is_of_unit() {
-                true => (whole, unit.problem(wrong)),
-                false => (whole.problem(wrong), unit),
-            });
+            self.answers = Some((
+                whole.of_consignee(texts, recall, self.whose()).problem(whole_wrong),
+                unit.of_unit(texts, recall).problem(unit_wrong),
+            ));
         }
         let told = match sent {
             Sent::Change(_) => self.change.is_some(),
